@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { Instant } from './instant.js';
+import {
+  DOCKER_ID_LENGTH_MAX,
+  NAME_LENGTH_MAX,
+  PORT_IP_LENGTH_MAX,
+  STATE_LENGTH_MAX,
+  STATUS_LENGTH_MAX,
+} from './limits.js';
+import { storable, text } from './text.js';
+
+const PortNumber = z.int().min(1).max(65_535);
+
+/** A port of a container, and where the host publishes it. `ip` and `publicPort` are absent when it does not. */
+export const Port = z.object({
+  ip: text(0, PORT_IP_LENGTH_MAX).optional(),
+  privatePort: PortNumber,
+  publicPort: PortNumber.optional(),
+  type: z.enum(['tcp', 'udp', 'sctp']),
+});
+export type Port = z.output<typeof Port>;
+
+/** An engine's name for one container: unique on its host, and only there. */
+export const DockerId = z
+  .string()
+  .regex(new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}$`), {
+    error: `must be 1 to ${DOCKER_ID_LENGTH_MAX} of the characters A-Z a-z 0-9 _ . -`,
+  });
+
+/**
+ * A container's state: Docker's `created`, `running`, `paused`, `restarting`, `removing`, `exited` and `dead`, or
+ * whatever lower-case word a newer engine says; an unknown one is stored, not rejected.
+ */
+export const ContainerState = text(1, STATE_LENGTH_MAX).refine((value) => value === value.toLowerCase(), {
+  error: 'must be lower-case',
+});
+
+/** The states that Docker's own documentation names. */
+export const DOCKER_STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const;
+
+const labelText = storable(z.string());
+
+/**
+ * Labels, any key to any text. Built by hand because a record schema drops the key `__proto__`, which is a label
+ * like any other: the object below has no prototype for it to reach.
+ */
+export const Labels = z
+  .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
+    error: 'must be an object of strings',
+  })
+  .transform((value, context) => {
+    const labels = Object.create(null) as Record<string, string>;
+    for (const [rawKey, rawValue] of Object.entries(value)) {
+      const key = labelText.safeParse(rawKey);
+      const parsed = typeof rawValue === 'string' ? labelText.safeParse(rawValue) : undefined;
+      if (key.success && parsed?.success) {
+        labels[key.data] = parsed.data;
+      } else {
+        const message = parsed === undefined ? 'must be a string' : 'must not contain a NUL character';
+        context.issues.push({ code: 'custom', message, path: [rawKey], input: rawValue });
+        return z.NEVER;
+      }
+    }
+    return labels;
+  });
+export type Labels = z.output<typeof Labels>;
+
+/** One container as its engine lists it: what an agent sends, and what the database then holds. */
+export const Container = z.object({
+  dockerId: DockerId,
+  name: text(1, NAME_LENGTH_MAX),
+  image: text(1, NAME_LENGTH_MAX),
+  imageId: storable(z.string()).nullable().default(null),
+  command: storable(z.string()).default(''),
+  state: ContainerState,
+  status: text(0, STATUS_LENGTH_MAX).default(''),
+  ports: z.array(Port).default(() => []),
+  labels: Labels.default(() => Object.create(null) as Labels),
+  startedAt: Instant.nullable().default(null),
+});
+export type Container = z.output<typeof Container>;
+
+/** A container as it may be written on the wire, where all but four fields can be left out. */
+export type ContainerInput = z.input<typeof Container>;

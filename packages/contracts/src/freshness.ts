@@ -1,0 +1,8 @@
+import { z } from 'zod';
+
+/**
+ * How current what we know of a host is. `online`: heard within three heartbeats; `stale`: not for longer; `offline`:
+ * not for five minutes; `never`: no snapshot yet; `engine_down`: the agent lives but cannot list its containers.
+ */
+export const Freshness = z.enum(['online', 'stale', 'offline', 'never', 'engine_down']);
+export type Freshness = z.output<typeof Freshness>;

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { Cadence } from './cadence.js';
+import { Engine } from './enrollment.js';
+import { ENGINE_ERROR_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
+import { text } from './text.js';
+
+/**
+ * "I am here, and my containers are as in the snapshot that you gave this digest to." An agent that cannot list its
+ * containers sends `digest: null` and says why in `engineError`.
+ */
+export const Heartbeat = z.object({
+  digest: text(1, FACT_LENGTH_MAX).nullable(),
+  engineError: text(1, ENGINE_ERROR_LENGTH_MAX).optional(),
+  engine: Engine.optional(),
+  os: text(0, FACT_LENGTH_MAX).optional(),
+  agentVersion: text(0, FACT_LENGTH_MAX).optional(),
+});
+export type Heartbeat = z.output<typeof Heartbeat>;
+
+/** `snapshotRequired`: true unless the heartbeat's digest is non-null and equals the host's. */
+export const HeartbeatResponse = z.object({ snapshotRequired: z.boolean(), cadence: Cadence });
+export type HeartbeatResponse = z.output<typeof HeartbeatResponse>;

@@ -1,0 +1,50 @@
+/**
+ * The limits of the wire, each named once. A body beyond one is refused as a whole; nothing is ever cut short.
+ */
+
+/** Containers in one snapshot. */
+export const SNAPSHOT_CONTAINERS_MAX = 5_000;
+
+/** Bytes of a snapshot's body, before and after decompression: 10 MiB. */
+export const SNAPSHOT_BODY_BYTES_MAX = 10 * 1024 * 1024;
+
+/** Bytes of any other request body: 64 KiB, many times what the largest valid one needs. */
+export const BODY_BYTES_MAX = 64 * 1024;
+
+/** Characters of a container's engine id. */
+export const DOCKER_ID_LENGTH_MAX = 128;
+
+/** Characters of a container's name and of its image reference. */
+export const NAME_LENGTH_MAX = 1_024;
+
+/** Characters of a state word. */
+export const STATE_LENGTH_MAX = 32;
+
+/** Characters of the engine's status text. */
+export const STATUS_LENGTH_MAX = 255;
+
+/** Characters of a port's host address: room for an IPv6 address with a zone. */
+export const PORT_IP_LENGTH_MAX = 64;
+
+/** Characters of a label that a person gives: a host's name, a token's name. */
+export const DISPLAY_NAME_LENGTH_MAX = 200;
+
+/** Characters of a fact that an agent tells of its machine: engine id, version, architecture. */
+export const FACT_LENGTH_MAX = 255;
+
+/** Characters of an agent's account of why it cannot list its containers. */
+export const ENGINE_ERROR_LENGTH_MAX = 1_024;
+
+/** Entries of `errors` in one problem document. */
+export const PROBLEM_ERRORS_MAX = 20;
+
+/** Items on one page of a list, at most and by default. */
+export const PAGE_LIMIT_MAX = 200;
+export const PAGE_LIMIT_DEFAULT = 50;
+
+/** Seconds that an enrollment token lives by default (a day) and at most (a year). */
+export const ENROLLMENT_TOKEN_SECONDS_DEFAULT = 86_400;
+export const ENROLLMENT_TOKEN_SECONDS_MAX = 365 * 86_400;
+
+/** Hosts that one enrollment token can enrol at most. */
+export const ENROLLMENT_TOKEN_USES_MAX = 100_000;

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { FieldError } from './field-errors.js';
+
+/** Every error's media type. */
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** What can go wrong, each with the URI reference that names it for good. */
+export const ProblemTypes = {
+  invalidRequest: '/problems/invalid-request',
+  tokenInvalid: '/problems/token-invalid',
+  forbidden: '/problems/forbidden',
+  notFound: '/problems/not-found',
+  methodNotAllowed: '/problems/method-not-allowed',
+  requestTimeout: '/problems/request-timeout',
+  engineIdInUse: '/problems/engine-id-in-use',
+  conflict: '/problems/conflict',
+  hostDeleted: '/problems/host-deleted',
+  bodyTooLarge: '/problems/body-too-large',
+  unsupportedMediaType: '/problems/unsupported-media-type',
+  internal: '/problems/internal-error',
+  unavailable: '/problems/unavailable',
+} as const;
+export type ProblemType = (typeof ProblemTypes)[keyof typeof ProblemTypes];
+
+/** RFC 9457 problem details. `errors` comes with a validation problem: which fields, and why. */
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  requestId: z.string(),
+  errors: z.array(FieldError).optional(),
+});
+export type Problem = z.output<typeof Problem>;

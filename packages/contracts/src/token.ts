@@ -1,0 +1,50 @@
+/**
+ * Bearer tokens: a prefix that tells the kind, 43 base62 characters (256 random bits), and 6 characters of checksum
+ * over all before it, so that a typo is told from a revoked token without a query, and secret scanners can match it.
+ */
+
+/** What a token is for, by its prefix. */
+export const TokenPrefixes = { agent: 'muster_agent_', enroll: 'muster_enroll_', key: 'muster_key_' } as const;
+export type TokenKind = keyof typeof TokenPrefixes;
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const RANDOM_LENGTH = 43;
+const CHECKSUM_LENGTH = 6;
+
+/** Random bytes that `formatToken` takes: 256 bits. */
+export const TOKEN_RANDOM_BYTES = 32;
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+
+/** CRC-32 as in IEEE 802.3 (and zip, PNG), of ASCII text. */
+function crc32(ascii: string): number {
+  let crc = 0xffffffff;
+  for (let i = 0; i < ascii.length; i++) crc = CRC_TABLE[(crc ^ ascii.charCodeAt(i)) & 0xff]! ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+function base62(value: bigint, length: number): string {
+  let digits = '';
+  for (let rest = value; rest > 0n; rest /= 62n) digits = ALPHABET[Number(rest % 62n)]! + digits;
+  return digits.padStart(length, '0');
+}
+
+const withChecksum = (body: string): string => body + base62(BigInt(crc32(body)), CHECKSUM_LENGTH);
+
+/** Writes `TOKEN_RANDOM_BYTES` random bytes as a token. Throws a RangeError for another number of bytes. */
+export function formatToken(kind: TokenKind, random: Uint8Array): string {
+  if (random.length !== TOKEN_RANDOM_BYTES) throw new RangeError(`a token takes ${TOKEN_RANDOM_BYTES} random bytes`);
+  const value = random.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  return withChecksum(TokenPrefixes[kind] + base62(value, RANDOM_LENGTH));
+}
+
+/** The kind of a well-formed token, or null: an unknown prefix, a foreign character, a wrong length or checksum. */
+export function tokenKind(token: string): TokenKind | null {
+  const match = /^muster_(agent|enroll|key)_[0-9A-Za-z]{49}$/.exec(token);
+  if (!match || withChecksum(token.slice(0, -CHECKSUM_LENGTH)) !== token) return null;
+  return match[1] as TokenKind;
+}
