@@ -1,0 +1,29 @@
+/**
+ * Writes the Prisma client into src/generated.
+ *
+ * `prisma generate` compiles the schema in WebAssembly, yet the command line refuses to start before it has found
+ * its native schema engine, which is downloaded from a host that not every network can reach. Any existing
+ * executable satisfies that look-up and is never run, so it is given node's own path, unless the user has set one.
+ */
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..');
+const require = createRequire(import.meta.url);
+const manifest = require.resolve('prisma/package.json');
+const cli = join(dirname(manifest), require(manifest).bin.prisma);
+
+const { status, error } = spawnSync(process.execPath, [cli, 'generate'], {
+  cwd: packageRoot,
+  stdio: 'inherit',
+  env: {
+    PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+    PRISMA_HIDE_UPDATE_MESSAGE: '1',
+    CHECKPOINT_DISABLE: '1',
+    ...process.env,
+  },
+});
+if (error) throw error;
+process.exitCode = status ?? 1;
