@@ -45,12 +45,12 @@ const labelText = storable(z.string());
  * like any other: the object below has no prototype for it to reach.
  */
 export const Labels = z
-  .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
+  .custom<Record<string, string>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
     error: 'must be an object of strings',
   })
   .transform((value, context) => {
     const labels = Object.create(null) as Record<string, string>;
-    for (const [rawKey, rawValue] of Object.entries(value)) {
+    for (const [rawKey, rawValue] of Object.entries<unknown>(value)) {
       const key = labelText.safeParse(rawKey);
       const parsed = typeof rawValue === 'string' ? labelText.safeParse(rawValue) : undefined;
       if (key.success && parsed?.success) {

@@ -18,10 +18,14 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
 
 /** The first `PROBLEM_ERRORS_MAX` of zod's issues as field errors; `base` is where the parsed value itself stood. */
 export const fieldErrors = (error: z.ZodError, base: readonly PropertyKey[] = []): FieldError[] =>
-  error.issues.slice(0, PROBLEM_ERRORS_MAX).map(({ path, message }) => ({
-    path: jsonPointer([...base, ...path]),
-    message: message.replace(/^Invalid input: /, ''),
-  }));
+  error.issues
+    .flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not known here' }))
+        : [{ path: issue.path, message: issue.message.replace(/^Invalid input: /, '') }],
+    )
+    .slice(0, PROBLEM_ERRORS_MAX)
+    .map(({ path, message }) => ({ path: jsonPointer([...base, ...path]), message }));
 
 /** Parses with a schema, telling what is wrong as field errors. */
 export function parseWith<S extends z.ZodType>(schema: S, value: unknown): Parsed<z.output<S>> {

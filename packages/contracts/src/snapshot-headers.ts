@@ -50,3 +50,8 @@ export const SnapshotHeaders = z
 
 /** `order`: null where the agent sends none. `observedAt`: RFC 3339 by the host's clock, or null. */
 export type SnapshotHeaders = z.output<typeof SnapshotHeaders>;
+
+/** The metadata of a heartbeat: the agent's run, so that a stream counts as alive between two snapshots. */
+export const HeartbeatHeaders = z
+  .object({ 'snapshot-stream': z.guid({ error: 'must be a UUID' }).toLowerCase().optional() })
+  .transform((headers) => ({ stream: headers['snapshot-stream'] ?? null }));

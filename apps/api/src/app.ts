@@ -1,0 +1,76 @@
+import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import { pino, type Logger } from 'pino';
+import { methodNotAllowed } from './middleware/method-not-allowed.js';
+import { handleErrors, notFound } from './middleware/problem.js';
+import { requestLog } from './middleware/request-log.js';
+import { createAgentRouter } from './routes/agent.js';
+import { createHealthRouter } from './routes/health.js';
+import { createOperatorRouter } from './routes/operator.js';
+import { createAgentTokenService } from './services/agent-token.js';
+import { createApiKeyService } from './services/api-key.js';
+import { createContainerReader } from './services/container-reader.js';
+import { createContainerService } from './services/container.js';
+import { createEnrollmentTokenService } from './services/enrollment-token.js';
+import { createEnrollmentService } from './services/enrollment.js';
+import { createEventReader } from './services/event-reader.js';
+import { createFreshnessContext } from './services/freshness-context.js';
+import { createHeartbeatService } from './services/heartbeat.js';
+import { createHostService } from './services/host.js';
+import { createLivenessService } from './services/liveness.js';
+
+export interface AppParts {
+  db: Database;
+  /** Silent unless given. */
+  logger?: Logger;
+  /** The pace asked of agents. */
+  cadence?: Cadence;
+  now?: () => Date;
+  /** True once the process takes its leave: `/readyz` answers 503 and connections are closed after their answer. */
+  isDraining?: () => boolean;
+}
+
+/** Wires the application. It opens nothing and starts nothing: the database is open, and the caller listens. */
+export function createApp({
+  db,
+  logger = pino({ level: 'silent' }),
+  cadence = CADENCE_DEFAULT,
+  now = () => new Date(),
+  isDraining = () => false,
+}: AppParts): Express {
+  const options = { now, cadence };
+  const freshnessContext = createFreshnessContext(createLivenessService(db, options), options);
+
+  const routers = [
+    createHealthRouter(db, isDraining),
+    createAgentRouter({
+      agentTokens: createAgentTokenService(db, options),
+      containers: createContainerService(db, options),
+      enrollment: createEnrollmentService(db, options),
+      heartbeats: createHeartbeatService(db, options),
+      cadence,
+    }),
+    createOperatorRouter({
+      apiKeys: createApiKeyService(db, options),
+      containers: createContainerReader(db, freshnessContext),
+      enrollmentTokens: createEnrollmentTokenService(db, options),
+      events: createEventReader(db),
+      hosts: createHostService(db, freshnessContext, options),
+    }),
+  ];
+
+  const app = express();
+  app.set('etag', 'strong');
+  app.set('query parser', 'simple');
+  app.use(requestLog(logger), helmet());
+  app.use((_req, res, next) => {
+    // Whatever is not said to be kept is not kept.
+    res.set('Cache-Control', 'no-store');
+    if (isDraining()) res.set('Connection', 'close');
+    next();
+  });
+  app.use(...routers, methodNotAllowed(routers), notFound, handleErrors(logger));
+  return app;
+}

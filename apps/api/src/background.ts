@@ -1,0 +1,56 @@
+import type { Logger } from 'pino';
+import { LIVENESS_INTERVAL_MS, type LivenessService } from './services/liveness.js';
+import type { RetentionService } from './services/retention.js';
+
+const RETENTION_INTERVAL_MS = 10 * 60_000;
+
+/**
+ * Does what no request asks for, at its interval, until the returned function is called; that resolves when what
+ * was under way is done. A failure is logged and tried again at the next interval: each of these catches up.
+ */
+export function startBackground(
+  { liveness, retention }: { liveness: LivenessService; retention: RetentionService },
+  logger: Logger,
+): () => Promise<void> {
+  const stops = [
+    every(LIVENESS_INTERVAL_MS, () => liveness.beat(), 'sign of life', logger),
+    every(
+      RETENTION_INTERVAL_MS,
+      async () => {
+        const pruned = await retention.prune();
+        if (pruned.containers + pruned.hosts > 0) logger.info(pruned, 'retention');
+      },
+      'retention',
+      logger,
+    ),
+  ];
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()));
+  };
+}
+
+/** Runs a task again and again, `intervalMs` after its last end, never twice at once. */
+function every(intervalMs: number, task: () => Promise<void>, name: string, logger: Logger): () => Promise<void> {
+  let timer: NodeJS.Timeout;
+  let running = Promise.resolve();
+  let stopped = false;
+  const run = async () => {
+    try {
+      await task();
+    } catch (error) {
+      logger.warn({ err: error, task: name }, 'background task failed');
+    }
+    if (!stopped) schedule();
+  };
+  const schedule = () => {
+    timer = setTimeout(() => {
+      running = run();
+    }, intervalMs);
+  };
+  schedule();
+  return async () => {
+    stopped = true;
+    clearTimeout(timer);
+    await running;
+  };
+}

@@ -1,0 +1,46 @@
+import { InvalidRequestError } from '../errors.js';
+
+/**
+ * Cursors: where a page ended, as the sort values of its last row, in base64url. They are opaque to clients and hold
+ * no secret, so they are checked for shape and never trusted for scope.
+ */
+export const encodeCursor = (values: readonly (string | number)[]): string =>
+  Buffer.from(JSON.stringify(values)).toString('base64url');
+
+/**
+ * Reads a cursor of exactly these kinds of value.
+ * @throws InvalidRequestError naming `cursor` if this is not one that such a list gave.
+ */
+export function decodeCursor<const K extends readonly ('string' | 'integer' | 'uuid' | 'instant')[]>(
+  cursor: string,
+  kinds: K,
+): { [I in keyof K]: K[I] extends 'integer' ? number : string } {
+  let values: unknown;
+  try {
+    values = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+  } catch {
+    throw badCursor();
+  }
+  if (!Array.isArray(values) || values.length !== kinds.length) throw badCursor();
+  if (!kinds.every((kind, index) => IS_KIND[kind](values[index]))) throw badCursor();
+  return values as { [I in keyof K]: K[I] extends 'integer' ? number : string };
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const IS_KIND = {
+  string: (value: unknown) => typeof value === 'string' && !value.includes('\0') && value.isWellFormed(),
+  integer: (value: unknown) => Number.isSafeInteger(value),
+  uuid: (value: unknown) => typeof value === 'string' && UUID.test(value),
+  instant: (value: unknown) => typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && isInstant(value),
+} as const;
+
+function isInstant(value: string): boolean {
+  const date = new Date(value);
+  return !Number.isNaN(date.getTime()) && date.toISOString() === value;
+}
+
+const badCursor = () =>
+  new InvalidRequestError('The request is not valid.', [
+    { path: '/cursor', message: 'is not a cursor that this list gave for this order' },
+  ]);

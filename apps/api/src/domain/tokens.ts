@@ -1,0 +1,18 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { formatToken, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
+
+/** A new token: what its holder gets, once, and what is stored. */
+export interface IssuedToken {
+  token: string;
+  hash: Uint8Array<ArrayBuffer>;
+}
+
+/** SHA-256 of a token. A token has 256 random bits: a slow, salted hash would add nothing but cost. */
+export const hashToken = (token: string): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(createHash('sha256').update(token).digest());
+
+/** Makes a token of 256 random bits. */
+export function issueToken(kind: TokenKind): IssuedToken {
+  const token = formatToken(kind, randomBytes(TOKEN_RANDOM_BYTES));
+  return { token, hash: hashToken(token) };
+}

@@ -1,0 +1,50 @@
+import { tokenKind } from '@muster/contracts';
+import { z } from 'zod';
+
+/** An environment that this process cannot start in; `problems` are lines for the person who set it. */
+export class EnvError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'EnvError';
+  }
+}
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, { error: `must be a whole number from ${min} to ${max}` })
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+/** Every variable that the API reads, by its name. `.env.example` says the same; a test holds them equal. */
+export const EnvVariables = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: integer(0, 65_535).default(3000),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL' }).optional(),
+  MUSTER_DATA_DIR: z.string().default('.muster/data'),
+  MUSTER_ADMIN_KEY: z
+    .string()
+    .refine((key) => tokenKind(key) === 'key', { error: 'must be a well-formed muster_key_… token' })
+    .optional(),
+  MUSTER_PUBLIC_URL: httpUrl.transform((url) => url.replace(/\/+$/, '')).optional(),
+  MUSTER_HEARTBEAT_SECONDS: integer(1, 3_600).default(10),
+  MUSTER_SNAPSHOT_SECONDS: integer(1, 86_400).default(60),
+  MUSTER_DRAIN_SECONDS: integer(0, 300).default(5),
+  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+});
+export type Env = z.output<typeof EnvVariables>;
+
+/**
+ * Reads the settings; a variable that is empty is one that is not set.
+ * @throws EnvError naming each variable that is wrong, never its value, which may be a secret.
+ */
+export function parseEnv(source: Readonly<Record<string, string | undefined>>): Env {
+  const set = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = EnvVariables.safeParse(set);
+  if (parsed.success) return parsed.data;
+  throw new EnvError(parsed.error.issues.map(({ path, message }) => `${String(path[0])} ${message}`));
+}

@@ -1,0 +1,92 @@
+import type { FieldError } from '@muster/contracts';
+
+/**
+ * What can go wrong in the domain. An error's code and message are public; its cause is for the log only. Nothing
+ * here knows of HTTP: the error handler gives each code its status.
+ */
+export type ErrorCode =
+  | 'invalid_request'
+  | 'token_invalid'
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'engine_id_in_use'
+  | 'host_deleted'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  | 'unavailable';
+
+export class DomainError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** A request that breaks the contract; `errors` name the fields. */
+export class InvalidRequestError extends DomainError {
+  constructor(
+    message: string,
+    readonly errors: readonly FieldError[] = [],
+  ) {
+    super('invalid_request', message);
+  }
+}
+
+/** A token that is malformed, unknown, expired, revoked or used up; which of them is not told. */
+export class TokenInvalidError extends DomainError {
+  constructor(message: string) {
+    super('token_invalid', message);
+  }
+}
+
+/** A good token of a role that may not do this. */
+export class ForbiddenError extends DomainError {
+  constructor(message: string) {
+    super('forbidden', message);
+  }
+}
+
+/** Something that does not exist, or belongs to another organization: the two are one answer. */
+export class NotFoundError extends DomainError {
+  constructor(what: string) {
+    super('not_found', `There is no such ${what}.`);
+  }
+}
+
+/** An enrollment token for many hosts may not take over a host that is alive. */
+export class EngineIdInUseError extends DomainError {
+  constructor() {
+    super('engine_id_in_use', 'A host with this engineId was seen in the last 5 minutes. Enrol with another identity.');
+  }
+}
+
+/** The token's host was deleted by an operator. */
+export class HostDeletedError extends DomainError {
+  constructor() {
+    super('host_deleted', 'This host was deleted. Its agent should stop.');
+  }
+}
+
+export class BodyTooLargeError extends DomainError {
+  constructor(bytesMax: number) {
+    super('body_too_large', `The body is larger than ${bytesMax} bytes, as sent or once decompressed.`);
+  }
+}
+
+export class UnsupportedMediaTypeError extends DomainError {
+  constructor(message: string) {
+    super('unsupported_media_type', message);
+  }
+}
+
+/** Too much at once, or a part is out of reach; the same request may be good in a moment. */
+export class UnavailableError extends DomainError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('unavailable', message, options);
+  }
+}

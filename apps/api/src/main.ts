@@ -1,0 +1,65 @@
+import { openDatabase, type Database } from '@muster/db';
+import { resolve } from 'node:path';
+import { destination, pino } from 'pino';
+import { createApp } from './app.js';
+import { startBackground } from './background.js';
+import { EnvError, parseEnv, type Env } from './env.js';
+import { banner, handOverKey } from './first-start.js';
+import { serve } from './server.js';
+import { createApiKeyService } from './services/api-key.js';
+import { createLivenessService } from './services/liveness.js';
+import { createRetentionService } from './services/retention.js';
+
+// The banner goes to standard output, the log to standard error: either can be kept without the other.
+async function main(env: Env): Promise<void> {
+  const logger = pino({ level: env.LOG_LEVEL }, destination(2));
+  const dataDir = resolve(env.MUSTER_DATA_DIR);
+  const db = await openDatabase(env.DATABASE_URL === undefined ? { dataDir } : { url: env.DATABASE_URL });
+
+  let draining = false;
+  const liveness = createLivenessService(db);
+  await liveness.beat();
+  const firstKey = await createApiKeyService(db).bootstrap(env.MUSTER_ADMIN_KEY ?? null);
+  const cadence = { heartbeatSeconds: env.MUSTER_HEARTBEAT_SECONDS, snapshotSeconds: env.MUSTER_SNAPSHOT_SECONDS };
+  const app = createApp({ db, logger, cadence, isDraining: () => draining });
+  const server = await serve(app, { host: env.HOST, port: env.PORT });
+  const stopBackground = startBackground({ liveness, retention: createRetentionService(db) }, logger);
+
+  const place = firstKey === null ? null : await handOverKey(firstKey, process.stdout.isTTY, dataDir);
+  const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
+  process.stdout.write(`\n${banner({ url: env.MUSTER_PUBLIC_URL ?? server.url, database, place })}\n`);
+  logger.info({ url: server.url }, 'listening');
+
+  const leave = async (signal: NodeJS.Signals) => {
+    if (draining) process.exit(1);
+    draining = true;
+    logger.info({ signal }, 'draining');
+    // Somebody at a terminal is not a balancer that has to notice first.
+    await server.drain(signal === 'SIGINT' ? 0 : env.MUSTER_DRAIN_SECONDS * 1000);
+    await stopBackground();
+    await db.close();
+    logger.info('stopped');
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      leave(signal).catch((error: unknown) => fail(error));
+    });
+  }
+}
+
+/** Says in a line why there is no server, and leaves. */
+function fail(error: unknown): never {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const lines =
+    error instanceof EnvError
+      ? error.problems
+      : [code === 'EADDRINUSE' ? `${message}: something else listens there; set PORT to another port` : message];
+  for (const line of lines) process.stderr.write(`muster: ${line}\n`);
+  process.exit(1);
+}
+
+try {
+  await main(parseEnv(process.env));
+} catch (error) {
+  fail(error);
+}

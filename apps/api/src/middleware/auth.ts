@@ -1,0 +1,59 @@
+import type { RequestHandler, Response } from 'express';
+import { ForbiddenError } from '../errors.js';
+import type { AgentIdentity, AgentTokenService } from '../services/agent-token.js';
+import type { ApiKeyService, OperatorIdentity } from '../services/api-key.js';
+import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollment.js';
+import { bearerToken } from './bearer.js';
+
+declare global {
+  // Express's own way of typing what a middleware leaves for the handlers behind it.
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    interface Locals {
+      agent?: AgentIdentity;
+      enrollment?: EnrollmentIdentity;
+      operator?: OperatorIdentity;
+    }
+  }
+}
+
+/**
+ * The middlewares that let a request in. They run before a body is read, so that nobody without a token makes the
+ * server read or keep anything.
+ */
+
+/** Finds the host of the agent token, for `agentOf`. */
+export const requireAgentAuth =
+  (tokens: AgentTokenService): RequestHandler =>
+  async (req, res, next) => {
+    res.locals.agent = await tokens.authenticate(bearerToken(req));
+    next();
+  };
+
+/** Finds the enrollment token, for `enrollmentOf`. */
+export const requireEnrollmentAuth =
+  (enrollment: EnrollmentService): RequestHandler =>
+  async (req, res, next) => {
+    res.locals.enrollment = await enrollment.authenticate(bearerToken(req));
+    next();
+  };
+
+/** Finds the operator of the API key, for `operatorOf`: a viewer reads, and only an admin does anything else. */
+export const requireOperatorAuth =
+  (apiKeys: ApiKeyService): RequestHandler =>
+  async (req, res, next) => {
+    const operator = await apiKeys.authenticate(bearerToken(req));
+    const reads = req.method === 'GET' || req.method === 'HEAD';
+    if (!reads && operator.role !== 'admin') throw new ForbiddenError('This key may read only.');
+    res.locals.operator = operator;
+    next();
+  };
+
+export const agentOf = (res: Response): AgentIdentity => present(res.locals.agent);
+export const enrollmentOf = (res: Response): EnrollmentIdentity => present(res.locals.enrollment);
+export const operatorOf = (res: Response): OperatorIdentity => present(res.locals.operator);
+
+function present<T>(identity: T | undefined): T {
+  if (identity === undefined) throw new Error('a handler stands before the middleware that authenticates');
+  return identity;
+}

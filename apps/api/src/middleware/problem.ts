@@ -1,0 +1,86 @@
+import { isUnavailable } from '@muster/db';
+import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem, type ProblemType } from '@muster/contracts';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import { DomainError, InvalidRequestError, UnavailableError, type ErrorCode } from '../errors.js';
+import { RequestAbortedError } from './body.js';
+
+/** Each domain error's place in HTTP. */
+const BY_CODE: Readonly<Record<ErrorCode, { type: ProblemType; status: number; title: string }>> = {
+  invalid_request: { type: ProblemTypes.invalidRequest, status: 400, title: 'Invalid request' },
+  token_invalid: { type: ProblemTypes.tokenInvalid, status: 401, title: 'Not authenticated' },
+  forbidden: { type: ProblemTypes.forbidden, status: 403, title: 'Forbidden' },
+  not_found: { type: ProblemTypes.notFound, status: 404, title: 'Not found' },
+  conflict: { type: ProblemTypes.conflict, status: 409, title: 'Conflict' },
+  engine_id_in_use: { type: ProblemTypes.engineIdInUse, status: 409, title: 'Engine id in use' },
+  host_deleted: { type: ProblemTypes.hostDeleted, status: 410, title: 'Host deleted' },
+  body_too_large: { type: ProblemTypes.bodyTooLarge, status: 413, title: 'Body too large' },
+  unsupported_media_type: { type: ProblemTypes.unsupportedMediaType, status: 415, title: 'Unsupported media type' },
+  unavailable: { type: ProblemTypes.unavailable, status: 503, title: 'Unavailable' },
+};
+
+/** Seconds after which a request that was turned away may be good. */
+const RETRY_AFTER_SECONDS = 2;
+
+type ProblemFacts = Omit<Problem, 'requestId'>;
+
+function send(res: Response, problem: ProblemFacts): void {
+  const { type, title, status, detail, errors } = problem;
+  const document: Problem = { type, title, status, detail, requestId: String(res.req.id), ...(errors ? { errors } : {}) };
+  res.status(status).set('Cache-Control', 'no-store');
+  // Written by hand: res.json would give it Express's own media type parameters.
+  res.set('Content-Type', PROBLEM_MEDIA_TYPE).end(JSON.stringify(document));
+}
+
+/** Nothing is here. */
+export const notFound: RequestHandler = (_req, res) =>
+  send(res, { type: ProblemTypes.notFound, title: 'Not found', status: 404, detail: 'There is nothing at this path.' });
+
+/** Something is here, but not for this method. */
+export function sendMethodNotAllowed(res: Response, allowed: readonly string[]): void {
+  const methods = allowed.join(', ');
+  res.set('Allow', methods);
+  const title = 'Method not allowed';
+  send(res, { type: ProblemTypes.methodNotAllowed, title, status: 405, detail: `This path takes ${methods}.` });
+}
+
+/**
+ * Turns whatever was thrown into a problem document. What a domain error says is public; of anything else, only the
+ * request's id leaves the server, and the log has the rest under it.
+ */
+export const handleErrors =
+  (logger: Logger): ErrorRequestHandler =>
+  (thrown: unknown, req, res, _next) => {
+    if (thrown instanceof RequestAbortedError || res.headersSent) {
+      res.destroy();
+      return;
+    }
+    const error = toDomainError(thrown);
+    if (error === null) {
+      logger.error({ err: thrown, requestId: req.id }, 'request failed');
+      const detail = 'Something went wrong here. The log knows more under the request id.';
+      send(res, { type: ProblemTypes.internal, title: 'Internal error', status: 500, detail });
+      return;
+    }
+    if (error.code === 'unavailable') {
+      logger.warn({ err: error.cause ?? error, requestId: req.id }, 'request turned away');
+      res.set('Retry-After', String(RETRY_AFTER_SECONDS));
+    }
+    if (error.code === 'token_invalid') {
+      const presented = req.headers.authorization !== undefined;
+      res.set('WWW-Authenticate', `Bearer realm="muster"${presented ? ', error="invalid_token"' : ''}`);
+    }
+    if (error.code === 'unsupported_media_type') res.set('Accept-Encoding', 'gzip').set('Accept', 'application/json');
+    const errors = error instanceof InvalidRequestError && error.errors.length > 0 ? [...error.errors] : undefined;
+    send(res, { ...BY_CODE[error.code], detail: error.message, ...(errors ? { errors } : {}) });
+  };
+
+function toDomainError(thrown: unknown): DomainError | null {
+  if (thrown instanceof DomainError) return thrown;
+  if (isUnavailable(thrown)) return new UnavailableError('The database cannot be reached.', { cause: thrown });
+  // Express itself throws this for a path that is not well-formed percent-encoding.
+  if (thrown instanceof URIError) {
+    return new InvalidRequestError('The request is not valid.', [{ path: '', message: 'the path is not well-formed' }]);
+  }
+  return null;
+}

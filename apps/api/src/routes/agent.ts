@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import {
+  BODY_BYTES_MAX,
+  EnrollRequest,
+  Heartbeat,
+  HeartbeatHeaders,
+  parseSnapshot,
+  Paths,
+  SNAPSHOT_BODY_BYTES_MAX,
+  SnapshotHeaders,
+  type Cadence,
+  type TokenRotation,
+} from '@muster/contracts';
+import { Router } from 'express';
+import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../middleware/auth.js';
+import { parseJson, readBody, readFields, readJsonBytes, valid, type RawBody } from '../middleware/body.js';
+import type { AgentTokenService } from '../services/agent-token.js';
+import type { ContainerService } from '../services/container.js';
+import type { EnrollmentService } from '../services/enrollment.js';
+import type { HeartbeatService } from '../services/heartbeat.js';
+
+export interface AgentRouterParts {
+  agentTokens: AgentTokenService;
+  containers: ContainerService;
+  enrollment: EnrollmentService;
+  heartbeats: HeartbeatService;
+  cadence: Cadence;
+}
+
+/** What agents call. */
+export function createAgentRouter({ agentTokens, containers, enrollment, heartbeats, cadence }: AgentRouterParts) {
+  const router = Router();
+  const agentAuth = requireAgentAuth(agentTokens);
+
+  router.post(Paths.agentEnroll, requireEnrollmentAuth(enrollment), async (req, res) => {
+    const request = await readBody(req, EnrollRequest, BODY_BYTES_MAX);
+    const { created, ...answer } = await enrollment.enroll(enrollmentOf(res), request);
+    res.status(created ? 201 : 200).json(answer);
+  });
+
+  router.post(Paths.agentContainers, agentAuth, async (req, res) => {
+    const { hostId } = agentOf(res);
+    const headers = readFields(SnapshotHeaders, req.headers);
+    const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
+    const metadata = {
+      ...headers,
+      observedAt: headers.observedAt === null ? null : new Date(headers.observedAt),
+      digest: snapshotDigest(body),
+    };
+    const unchanged = await containers.confirmContainers(hostId, metadata.digest, metadata);
+    if (unchanged !== null) {
+      res.json(unchanged);
+      return;
+    }
+    const snapshot = valid(parseSnapshot(await parseJson(body, SNAPSHOT_BODY_BYTES_MAX)));
+    res.json(await containers.syncContainers(hostId, snapshot, metadata));
+  });
+
+  router.post(Paths.agentHeartbeat, agentAuth, async (req, res) => {
+    const { stream } = readFields(HeartbeatHeaders, req.headers);
+    const heartbeat = await readBody(req, Heartbeat, BODY_BYTES_MAX);
+    res.json(await heartbeats.beat(agentOf(res).hostId, heartbeat, stream));
+  });
+
+  router.post(Paths.agentToken, agentAuth, async (_req, res) => {
+    const { agentToken } = await agentTokens.rotate(agentOf(res));
+    res.status(201).json({ agentToken, cadence } satisfies TokenRotation);
+  });
+
+  return router;
+}
+
+/** To be raised when the same bytes come to mean something else to us: then no stored digest matches any more. */
+const PARSER_VERSION = '1';
+
+/** Names a body by its bytes as received: SHA-256 of how we would parse it, how it is encoded, and the bytes. */
+const snapshotDigest = ({ bytes, encoding }: RawBody): string =>
+  createHash('sha256').update(`${PARSER_VERSION}:${encoding}:`).update(bytes).digest('base64url');

@@ -1,0 +1,24 @@
+import type { Prisma } from '@muster/db';
+
+/** Who did something: `api_key:<id>`, `enrollment_token:<id>` or `system`. */
+export type Actor = `api_key:${string}` | `enrollment_token:${string}` | 'system';
+
+export interface AuditFact {
+  organizationId: string;
+  at: Date;
+  actor: Actor;
+  action:
+    | 'host.enrolled'
+    | 'host.reenrolled'
+    | 'host.renamed'
+    | 'host.deleted'
+    | 'enrollment_token.created'
+    | 'enrollment_token.revoked';
+  /** `host:<id>` or `enrollment_token:<id>`. */
+  target: string;
+  details?: Prisma.InputJsonObject;
+}
+
+/** Records what was done, in the transaction that does it: there is no deed without its entry, nor the reverse. */
+export const recordAudit = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, fact: AuditFact) =>
+  tx.auditEntry.create({ data: fact });

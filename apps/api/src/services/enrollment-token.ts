@@ -1,0 +1,92 @@
+import type {
+  EnrollmentToken,
+  EnrollmentTokenCreated,
+  EnrollmentTokenQuery,
+  EnrollmentTokenRequest,
+  Page,
+} from '@muster/contracts';
+import type { Database, Prisma } from '@muster/db';
+import { decodeCursor, encodeCursor } from '../domain/cursor.js';
+import { issueToken } from '../domain/tokens.js';
+import { NotFoundError } from '../errors.js';
+import type { OperatorIdentity } from './api-key.js';
+import { recordAudit } from './audit.js';
+
+export interface EnrollmentTokenService {
+  /** Makes a token; this answer is the only one that shows it. */
+  create(operator: OperatorIdentity, request: EnrollmentTokenRequest): Promise<EnrollmentTokenCreated>;
+
+  /** The organization's tokens, the newest first, those used up, expired and revoked included. */
+  list(operator: OperatorIdentity, query: EnrollmentTokenQuery): Promise<Page<EnrollmentToken>>;
+
+  /**
+   * Makes a token useless from now on; hosts that it enrolled keep their own. Revoking twice is revoking once.
+   * @throws NotFoundError if the organization has no such token.
+   */
+  revoke(operator: OperatorIdentity, id: string): Promise<void>;
+}
+
+export function createEnrollmentTokenService(
+  { prisma }: Database,
+  { now = () => new Date() }: { now?: () => Date } = {},
+): EnrollmentTokenService {
+  return {
+    async create({ organizationId, apiKeyId }, { name, expiresInSeconds, maxUses }) {
+      const at = now();
+      const { token, hash } = issueToken('enroll');
+      const expiresAt = new Date(at.getTime() + expiresInSeconds * 1000);
+      const actor = `api_key:${apiKeyId}` as const;
+      const row = await prisma.$transaction(async (tx) => {
+        const created = await tx.enrollmentToken.create({
+          data: { organizationId, hash, name, maxUses, createdAt: at, expiresAt, createdBy: actor },
+        });
+        const target = `enrollment_token:${created.id}`;
+        const details = { name, maxUses, expiresAt: expiresAt.toISOString() };
+        await recordAudit(tx, { organizationId, at, actor, action: 'enrollment_token.created', target, details });
+        return created;
+      });
+      return { ...toView(row), token };
+    },
+
+    async list({ organizationId }, { cursor, limit }) {
+      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['uuid'])[0];
+      const rows = await prisma.enrollmentToken.findMany({
+        where: { organizationId, ...(after === undefined ? {} : { id: { lt: after } }) },
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+      });
+      const items = rows.slice(0, limit).map(toView);
+      return { items, nextCursor: rows.length > limit ? encodeCursor([items.at(-1)!.id]) : null };
+    },
+
+    async revoke({ organizationId, apiKeyId }, id) {
+      const at = now();
+      await prisma.$transaction(async (tx) => {
+        const existing = await tx.enrollmentToken.findFirst({ where: { id, organizationId } });
+        if (existing === null) throw new NotFoundError('enrollment token');
+        const { count } = await tx.enrollmentToken.updateMany({
+          where: { id, organizationId, revokedAt: null },
+          data: { revokedAt: at },
+        });
+        if (count === 0) return;
+        const target = `enrollment_token:${id}`;
+        await recordAudit(tx, {
+          ...{ organizationId, at, target },
+          actor: `api_key:${apiKeyId}`,
+          action: 'enrollment_token.revoked',
+          details: { name: existing.name },
+        });
+      });
+    },
+  };
+}
+
+const toView = (row: Prisma.EnrollmentTokenGetPayload<object>): EnrollmentToken => ({
+  id: row.id,
+  name: row.name,
+  maxUses: row.maxUses,
+  uses: row.uses,
+  createdAt: row.createdAt.toISOString(),
+  expiresAt: row.expiresAt.toISOString(),
+  revokedAt: row.revokedAt?.toISOString() ?? null,
+});

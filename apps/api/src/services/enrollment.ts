@@ -1,0 +1,149 @@
+import { CADENCE_DEFAULT, tokenKind, type Cadence, type EnrollRequest, type EnrollResponse } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import { hashToken, issueToken } from '../domain/tokens.js';
+import { EngineIdInUseError, TokenInvalidError } from '../errors.js';
+import { recordAudit } from './audit.js';
+
+/** A host seen within so many milliseconds is alive: a token for many hosts may not take it over. */
+const HOST_ALIVE_MS = 5 * 60_000;
+
+/** An enrollment token that was found good, though perhaps used up. */
+export interface EnrollmentIdentity {
+  enrollmentTokenId: string;
+}
+
+export interface Enrollment extends EnrollResponse {
+  /** True for a host that did not exist, false for one that came back. */
+  created: boolean;
+}
+
+export interface EnrollmentService {
+  /** @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked. */
+  authenticate(token: string): Promise<EnrollmentIdentity>;
+
+  /**
+   * Gives a machine its host and the host's token. A known `engineId` of the token's organization comes back as the
+   * same host, history and name kept, its earlier tokens revoked. Until the token issued here is first used, the
+   * same call may be repeated at no cost of uses: an answer that was lost locks nobody out.
+   * @throws TokenInvalidError if the enrollment token is used up.
+   * @throws EngineIdInUseError if the token is for many hosts and the host of this engineId is alive.
+   */
+  enroll(token: EnrollmentIdentity, request: EnrollRequest): Promise<Enrollment>;
+}
+
+interface LockedToken {
+  id: string;
+  organizationId: string;
+  maxUses: number;
+  uses: number;
+  expiresAt: Date;
+  revokedAt: Date | null;
+}
+
+const invalid = () => new TokenInvalidError('The enrollment token is not valid, or no longer, or used up.');
+
+export function createEnrollmentService(
+  { prisma }: Database,
+  { now = () => new Date(), cadence = CADENCE_DEFAULT }: { now?: () => Date; cadence?: Cadence } = {},
+): EnrollmentService {
+  const isLive = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
+    token.revokedAt === null && token.expiresAt > at;
+
+  async function enrollOnce(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment> {
+    const at = now();
+    return prisma.$transaction(
+      async (tx) => {
+        // One token's enrolments go one by one, so that its uses are counted exactly.
+        const [token] = await tx.$queryRaw<LockedToken[]>(Prisma.sql`
+          SELECT id, "organizationId", "maxUses", uses, "expiresAt", "revokedAt"
+          FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
+        if (token === undefined || !isLive(token, at)) throw invalid();
+        const [host] = await tx.$queryRaw<{ id: string; lastSeenAt: Date | null }[]>(Prisma.sql`
+          SELECT id, "lastSeenAt" FROM hosts
+          WHERE "organizationId" = ${token.organizationId} AND "engineId" = ${request.engineId}
+            AND "deletedAt" IS NULL
+          FOR NO KEY UPDATE`);
+
+        const repeated = host !== undefined && (await isUnusedIssueOf(tx, token.id, host.id));
+        if (!repeated) {
+          if (token.uses >= token.maxUses) throw invalid();
+          const alive = host?.lastSeenAt && at.getTime() - host.lastSeenAt.getTime() < HOST_ALIVE_MS;
+          if (alive && token.maxUses > 1) throw new EngineIdInUseError();
+          await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
+        }
+
+        const hostId = host
+          ? await welcomeBack(tx, host.id, request, at)
+          : await createHost(tx, token.organizationId, request, at);
+        const { token: agentToken, hash } = issueToken('agent');
+        await tx.agentToken.create({ data: { hash, hostId, enrollmentTokenId: token.id, createdAt: at } });
+        if (!repeated) {
+          await recordAudit(tx, {
+            organizationId: token.organizationId,
+            at,
+            actor: `enrollment_token:${token.id}`,
+            action: host ? 'host.reenrolled' : 'host.enrolled',
+            target: `host:${hostId}`,
+            details: { name: request.name, engineId: request.engineId },
+          });
+        }
+        return { hostId, agentToken, cadence, created: host === undefined };
+      },
+      // A burst of machines with one token waits for its turn rather than fail.
+      { maxWait: 10_000, timeout: 10_000 },
+    );
+  }
+
+  return {
+    async authenticate(token) {
+      if (tokenKind(token) !== 'enroll') throw invalid();
+      const row = await prisma.enrollmentToken.findUnique({ where: { hash: hashToken(token) } });
+      if (row === null || !isLive(row, now())) throw invalid();
+      return { enrollmentTokenId: row.id };
+    },
+
+    async enroll({ enrollmentTokenId }, request) {
+      try {
+        return await enrollOnce(enrollmentTokenId, request);
+      } catch (error) {
+        // Another token enrolled the same machine in between: it is a known host now.
+        if (isUniqueViolation(error)) return enrollOnce(enrollmentTokenId, request);
+        throw error;
+      }
+    },
+  };
+}
+
+/** Whether the host holds a token of this enrollment that nobody has used yet: then its answer may have been lost. */
+async function isUnusedIssueOf(tx: Prisma.TransactionClient, enrollmentTokenId: string, hostId: string) {
+  const where = { enrollmentTokenId, hostId, firstUsedAt: null, revokedAt: null };
+  return (await tx.agentToken.count({ where })) > 0;
+}
+
+const factsOf = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
+  engineName: engine.name,
+  engineVersion: engine.version,
+  engineApiVersion: engine.apiVersion,
+  os,
+  arch,
+  agentVersion,
+});
+
+async function createHost(tx: Prisma.TransactionClient, organizationId: string, request: EnrollRequest, at: Date) {
+  const { name, engineId } = request;
+  const data = { organizationId, name, engineId, ...factsOf(request), enrolledAt: at, lastSeenAt: at };
+  return (await tx.host.create({ data, select: { id: true } })).id;
+}
+
+/** Takes a known host's earlier tokens away; a new run of its agent may report at once, whatever its clock says. */
+async function welcomeBack(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
+  await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
+  await tx.host.update({
+    where: { id: hostId },
+    data: { ...factsOf(request), lastSeenAt: at, streamHeardAt: null, engineError: null, cloneSuspectedAt: null },
+  });
+  return hostId;
+}
+
+const isUniqueViolation = (error: unknown): boolean =>
+  error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002';

@@ -1,0 +1,70 @@
+import { Prisma, type Database } from '@muster/db';
+
+/** Milliseconds that a removed container is kept, and how many of a host at most. */
+export const REMOVED_KEPT_MS = 7 * 86_400_000;
+export const REMOVED_KEPT_MAX = 10_000;
+
+/** Milliseconds that a deleted host's token hashes are kept, so that its agent can be told to stop. */
+export const DELETED_HOST_KEPT_MS = 30 * 86_400_000;
+
+/** Rows deleted by one statement: few enough that no sync waits long for the host's lock. */
+const BATCH_ROWS = 1_000;
+
+export interface RetentionService {
+  /** Deletes what has been kept for long enough. Resolves with how many rows of each kind went. */
+  prune(): Promise<{ containers: number; hosts: number }>;
+}
+
+export function createRetentionService(
+  { prisma }: Database,
+  {
+    now = () => new Date(),
+    removedKeptMax = REMOVED_KEPT_MAX,
+  }: { now?: () => Date; removedKeptMax?: number } = {},
+): RetentionService {
+  /** Hosts that hold a removed container older than `before`, or more removed ones than may be kept. */
+  const hostsToPrune = (before: Date) =>
+    prisma.$queryRaw<{ hostId: string }[]>(Prisma.sql`
+      SELECT "hostId"::text AS "hostId" FROM containers WHERE "removedAt" IS NOT NULL
+      GROUP BY "hostId" HAVING min("removedAt") < ${before}::timestamptz OR count(*) > ${removedKeptMax}::int`);
+
+  /**
+   * Deletes a batch of a host's removed containers, the oldest first. It holds the host's lock and raises its
+   * revision: a snapshot that brings one of them back either committed before (then `removedAt` is null again and
+   * the row stays) or compares anew.
+   */
+  const pruneHost = (hostId: string, before: Date) =>
+    prisma.$executeRaw(Prisma.sql`
+      WITH guard AS (
+        UPDATE hosts SET revision = revision + 1 WHERE id = ${hostId}::uuid RETURNING id
+      ), aged AS (
+        SELECT "dockerId", "removedAt" FROM (
+          SELECT "dockerId", "removedAt", row_number() OVER (ORDER BY "removedAt" DESC, "dockerId") AS place
+          FROM containers WHERE "hostId" = ${hostId}::uuid AND "removedAt" IS NOT NULL
+        ) AS removed
+        WHERE "removedAt" < ${before}::timestamptz OR place > ${removedKeptMax}::int
+        ORDER BY "removedAt" LIMIT ${BATCH_ROWS}::int
+      )
+      DELETE FROM containers USING guard, aged
+      WHERE containers."hostId" = guard.id AND containers."dockerId" = aged."dockerId"
+        AND containers."removedAt" = aged."removedAt"`);
+
+  return {
+    async prune() {
+      const at = now().getTime();
+      const before = new Date(at - REMOVED_KEPT_MS);
+      let containers = 0;
+      for (const { hostId } of await hostsToPrune(before)) {
+        for (;;) {
+          const deleted = await pruneHost(hostId, before);
+          containers += deleted;
+          if (deleted < BATCH_ROWS) break;
+        }
+      }
+      const { count: hosts } = await prisma.host.deleteMany({
+        where: { deletedAt: { lt: new Date(at - DELETED_HOST_KEPT_MS) } },
+      });
+      return { containers, hosts };
+    },
+  };
+}

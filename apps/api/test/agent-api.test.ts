@@ -1,0 +1,276 @@
+import { describe, expect, test } from '@jest/globals';
+import { Paths, tokenKind } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { randomUUID } from 'node:crypto';
+import { container, enrollRequest, order, TestHost, useApi, type TestOrganization } from './harness.js';
+
+describe.each(testEngines())('the agent API on %s', (engine) => {
+  const context = useApi(engine);
+  const enrol = (token: string, request: object) =>
+    context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(request);
+  const rotate = (token: string) => context.api.http.post(Paths.agentToken).auth(token, { type: 'bearer' });
+  const post = (token: string) =>
+    context.api.http.post(Paths.agentContainers).auth(token, { type: 'bearer' }).send([]);
+  const hostOf = (organization: TestOrganization, body: unknown) => {
+    const { hostId, agentToken } = body as { hostId: string; agentToken: string };
+    return new TestHost(organization, hostId, agentToken);
+  };
+
+  describe('enrolment', () => {
+    test('a machine gets its host and a token of its own', async () => {
+      const organization = await context.api.organization();
+      const { token } = await organization.enrollmentToken();
+      const answer = await enrol(token, enrollRequest({ name: 'web-1' })).expect(201);
+      const { hostId, agentToken, cadence } = answer.body as { hostId: string; agentToken: string; cadence: object };
+      expect(tokenKind(agentToken)).toBe('agent');
+      expect(cadence).toEqual({ heartbeatSeconds: 10, snapshotSeconds: 60 });
+      expect((await organization.get(`/api/hosts/${hostId}`).expect(200)).body).toMatchObject({
+        ...{ id: hostId, name: 'web-1', freshness: 'never', containerCount: 0, os: 'Debian GNU/Linux 12' },
+        engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
+      });
+    });
+
+    test('100 parallel uses of a one-use token enrol exactly one host', async () => {
+      const organization = await context.api.organization();
+      const { token } = await organization.enrollmentToken();
+      const answers = await Promise.all(Array.from({ length: 100 }, () => enrol(token, enrollRequest())));
+      const statuses = answers.map(({ status }) => status);
+      expect(statuses.filter((status) => status === 201)).toHaveLength(1);
+      expect(statuses.filter((status) => status === 401)).toHaveLength(99);
+      const where = { organizationId: organization.id };
+      expect(await context.api.db.prisma.host.count({ where })).toBe(1);
+      expect(await context.api.db.prisma.enrollmentToken.findFirst({ where })).toMatchObject({ uses: 1 });
+    });
+
+    test('parallel calls for one machine make one host, whose last token works', async () => {
+      const organization = await context.api.organization();
+      const { token } = await organization.enrollmentToken();
+      const request = enrollRequest();
+      const answers = await Promise.all(Array.from({ length: 10 }, () => enrol(token, request)));
+      expect(answers.map(({ status }) => status).sort()).toEqual([...Array<number>(9).fill(200), 201]);
+      const tokens = answers.map(({ body }) => (body as { agentToken: string }).agentToken);
+      const accepted = [];
+      for (const agentToken of tokens) if ((await post(agentToken)).status === 200) accepted.push(agentToken);
+      expect(accepted).toHaveLength(1);
+    });
+
+    test('the same call may be repeated until its token is used, at no cost of uses', async () => {
+      const organization = await context.api.organization();
+      const { token } = await organization.enrollmentToken();
+      const request = enrollRequest();
+      const first = hostOf(organization, (await enrol(token, request).expect(201)).body);
+      const second = hostOf(organization, (await enrol(token, request).expect(200)).body);
+      expect(second.id).toBe(first.id);
+      await post(first.token).expect(401);
+      await post(second.token).expect(200);
+      await enrol(token, request).expect(401);
+    });
+
+    test('a known machine comes back as the same host, with its history and name, and its earlier tokens dead', async () => {
+      const organization = await context.api.organization();
+      const request = enrollRequest({ name: 'first name' });
+      const { token: firstToken } = await organization.enrollmentToken();
+      const before = hostOf(organization, (await enrol(firstToken, request).expect(201)).body);
+      await before.sync([container('a')], order(randomUUID(), 1));
+      const { token: secondToken } = await organization.enrollmentToken();
+      const answer = await enrol(secondToken, { ...request, agentVersion: '0.2.0' }).expect(200);
+      const after = hostOf(organization, answer.body);
+      expect(after.id).toBe(before.id);
+      await post(before.token).expect(401);
+      expect(await after.history()).toHaveLength(1);
+      // The run of a re-installed agent is believed at once, even if its clock is behind.
+      const past = order(randomUUID(), 1, new Date('2020-01-01T00:00:00Z'));
+      expect(await after.sync([container('b')], past)).toMatchObject({ applied: true });
+      expect(await after.host()).toMatchObject({ name: 'first name', agentVersion: '0.2.0' });
+      const audit = await context.api.db.prisma.auditEntry.findMany({
+        where: { organizationId: organization.id, target: `host:${after.id}` },
+        orderBy: { id: 'asc' },
+      });
+      expect(audit.map(({ action }) => action)).toEqual(['host.enrolled', 'host.reenrolled']);
+    });
+
+    test('a token for many hosts cannot take over a host that is alive', async () => {
+      const organization = await context.api.organization();
+      const { token } = await organization.enrollmentToken({ name: 'many', maxUses: 5 });
+      const request = enrollRequest();
+      const host = hostOf(organization, (await enrol(token, request).expect(201)).body);
+      await host.sync([]);
+      const answer = await enrol(token, request).expect(409);
+      expect(answer.body).toMatchObject({ type: '/problems/engine-id-in-use' });
+      await host.post([]).expect(200);
+      context.api.clock.advance(5 * 60_000);
+      await enrol(token, request).expect(200);
+    });
+
+    test('the same machine in another organization is another host', async () => {
+      const request = enrollRequest();
+      const [one, two] = [await context.api.organization(), await context.api.organization()];
+      const first = await enrol((await one.enrollmentToken()).token, request).expect(201);
+      const second = await enrol((await two.enrollmentToken()).token, request).expect(201);
+      expect((first.body as { hostId: string }).hostId).not.toBe((second.body as { hostId: string }).hostId);
+    });
+
+    test('two tokens that enrol one machine at once make one host', async () => {
+      const organization = await context.api.organization();
+      const tokens = await Promise.all([organization.enrollmentToken(), organization.enrollmentToken()]);
+      const request = enrollRequest();
+      const answers = await Promise.all(tokens.map(({ token }) => enrol(token, request)));
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 201]);
+    });
+
+    test('an expired, a revoked and a foreign token are refused', async () => {
+      const organization = await context.api.organization();
+      const expiring = await organization.enrollmentToken({ name: 'short', expiresInSeconds: 60 });
+      const revoked = await organization.enrollmentToken();
+      await context.api.http
+        .delete(`/api/enrollment-tokens/${revoked.id}`)
+        .auth(organization.adminKey, { type: 'bearer' })
+        .expect(204);
+      context.api.clock.advance(60_000);
+      for (const token of [expiring.token, revoked.token, organization.adminKey, `${revoked.token}x`]) {
+        const answer = await enrol(token, enrollRequest()).expect(401);
+        expect(answer.body).toMatchObject({ type: '/problems/token-invalid' });
+      }
+    });
+
+    test('a bad request names its fields', async () => {
+      const { token } = await (await context.api.organization()).enrollmentToken();
+      const answer = await enrol(token, enrollRequest({ engine: { name: 'Docker' }, name: '' })).expect(400);
+      expect((answer.body as { errors: { path: string }[] }).errors.map(({ path }) => path).sort()).toEqual(
+        ['/engine/apiVersion', '/engine/version', '/name'],
+      );
+    });
+  });
+
+  describe('heartbeats', () => {
+    const alive = async () => (await context.api.organization()).enroll();
+
+    test('one with the digest of the last snapshot confirms it', async () => {
+      const host = await alive();
+      const { digest } = await host.sync([container('a')]);
+      context.api.clock.advance(10_000);
+      const answer = await host.beat({ digest }).expect(200);
+      expect(answer.body).toEqual({ snapshotRequired: false, cadence: { heartbeatSeconds: 10, snapshotSeconds: 60 } });
+      expect(await host.host()).toMatchObject({ lastSeenAt: context.api.clock(), confirmedAt: context.api.clock() });
+    });
+
+    test('one with another digest, or none, asks for a snapshot and confirms nothing', async () => {
+      const host = await alive();
+      expect((await host.beat({ digest: null }).expect(200)).body).toMatchObject({ snapshotRequired: true });
+      await host.sync([container('a')]);
+      const { confirmedAt } = await host.host();
+      context.api.clock.advance(10_000);
+      for (const digest of ['another', null]) {
+        expect((await host.beat({ digest }).expect(200)).body).toMatchObject({ snapshotRequired: true });
+      }
+      expect(await host.host()).toMatchObject({ lastSeenAt: context.api.clock(), confirmedAt });
+    });
+
+    test('an engine that cannot be listed shows as engine_down, and nothing is removed', async () => {
+      const host = await alive();
+      await host.sync([container('a')]);
+      await host.beat({ digest: null, engineError: 'connect ENOENT /var/run/docker.sock' }).expect(200);
+      const { organization } = host;
+      expect((await organization.get(`/api/hosts/${host.id}`)).body).toMatchObject({
+        ...{ freshness: 'engine_down', engineError: 'connect ENOENT /var/run/docker.sock', containerCount: 1 },
+      });
+      expect((await organization.get('/api/containers')).body).toMatchObject({
+        items: [{ dockerId: 'a', state: 'running', hostFreshness: 'engine_down' }],
+      });
+      await host.sync([container('a')]);
+      expect((await organization.get(`/api/hosts/${host.id}`)).body).toMatchObject({ freshness: 'online', engineError: null });
+    });
+
+    test('one from a superseded run confirms nothing, and after a minute tells of a clone', async () => {
+      const host = await alive();
+      const [first, second] = [randomUUID(), randomUUID()];
+      await host.sync([container('a')], order(first, 1));
+      const { digest } = await host.sync([container('a')], order(second, 1));
+      context.api.clock.advance(61_000);
+      const { confirmedAt } = await host.host();
+      expect((await host.beat({ digest }, { 'Snapshot-Stream': first }).expect(200)).body).toMatchObject({ snapshotRequired: false });
+      expect(await host.host()).toMatchObject({ confirmedAt, cloneSuspectedAt: context.api.clock() });
+      await host.beat({ digest }, { 'Snapshot-Stream': second }).expect(200);
+      expect(await host.host()).toMatchObject({ confirmedAt: context.api.clock(), streamHeardAt: context.api.clock() });
+    });
+
+    test('what it tells of the machine is kept', async () => {
+      const host = await alive();
+      const engine = { name: 'Docker', version: '29.0.0', apiVersion: '1.52' };
+      await host.beat({ digest: null, engine, os: 'Debian 13', agentVersion: '0.3.0' }).expect(200);
+      expect(await host.host()).toMatchObject({ engineVersion: '29.0.0', os: 'Debian 13', agentVersion: '0.3.0', arch: 'x86_64' });
+    });
+
+    test('a missing digest is refused by name', async () => {
+      const host = await alive();
+      expect((await host.beat({}).expect(400)).body).toMatchObject({ errors: [{ path: '/digest' }] });
+    });
+  });
+
+  describe('token rotation', () => {
+    const enrolled = async () => (await context.api.organization()).enroll();
+    const next = async (token: string) => ((await rotate(token).expect(201)).body as { agentToken: string }).agentToken;
+
+    test('the old token lives until the new one is first used', async () => {
+      const { token: old } = await enrolled();
+      const fresh = await next(old);
+      await post(old).expect(200);
+      await post(fresh).expect(200);
+      await post(old).expect(401);
+      await post(fresh).expect(200);
+    });
+
+    test('rotating again replaces the one that was not used', async () => {
+      const { token: old } = await enrolled();
+      const lost = await next(old);
+      const kept = await next(old);
+      await post(lost).expect(401);
+      await post(kept).expect(200);
+    });
+
+    test('a new token that nobody used dies after 24 hours, and the old one lives on', async () => {
+      const { token: old } = await enrolled();
+      const unused = await next(old);
+      context.api.clock.advance(24 * 3_600_000);
+      await post(unused).expect(401);
+      await post(old).expect(200);
+    });
+
+    test('a new token in use lives on after 24 hours', async () => {
+      const { token: old } = await enrolled();
+      const used = await next(old);
+      await post(used).expect(200);
+      context.api.clock.advance(48 * 3_600_000);
+      await post(used).expect(200);
+    });
+
+    test('rotations and first uses at once lock nobody out', async () => {
+      const { token } = await enrolled();
+      let current = token;
+      for (let round = 0; round < 10; round++) {
+        const fresh = await next(current);
+        const answers = await Promise.all([rotate(current), post(fresh), rotate(current), post(fresh)]);
+        expect(answers.every(({ status }) => [200, 201, 401].includes(status))).toBe(true);
+        const issued = [answers[0], answers[2]].map(({ body }) => (body as { agentToken?: string }).agentToken);
+        const candidates = [current, fresh, ...issued].filter((candidate) => candidate !== undefined);
+        const live = [];
+        for (const candidate of candidates) if ((await post(candidate)).status === 200) live.push(candidate);
+        expect(live.length).toBeGreaterThan(0);
+        current = live.at(-1)!;
+      }
+    });
+  });
+
+  test('the agent of a deleted host is told to stop, and the machine enrolled again is a new host', async () => {
+    const organization = await context.api.organization();
+    const request = enrollRequest();
+    const host = hostOf(organization, (await enrol((await organization.enrollmentToken()).token, request)).body);
+    await host.sync([container('a')]);
+    await context.api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, { type: 'bearer' }).expect(204);
+    const gone = await post(host.token).expect(410);
+    expect(gone.body).toMatchObject({ type: '/problems/host-deleted' });
+    expect(await host.present()).toEqual({});
+    const answer = await enrol((await organization.enrollmentToken()).token, request).expect(201);
+    expect((answer.body as { hostId: string }).hostId).not.toBe(host.id);
+  });
+});

@@ -1,0 +1,78 @@
+import { describe, expect, test } from '@jest/globals';
+import { Container, type ContainerInput } from '@muster/contracts';
+import { toContainerRow } from '../src/domain/container-row.js';
+import { diffSnapshot, type StoredContainer } from '../src/domain/diff-snapshot.js';
+import { container } from './harness.js';
+
+const row = (changes: Partial<ContainerInput> = {}) => toContainerRow(Container.parse(container('a', changes)));
+const stored = (changes: Partial<ContainerInput> = {}, removed = false): StoredContainer => ({
+  ...{ dockerId: 'a', equal: false, removed, row: row(changes) },
+});
+
+/** What the history says when a container goes from one look to the next. */
+const events = (from: Partial<ContainerInput>, to: Partial<ContainerInput>) =>
+  diffSnapshot([stored(from)], [row(to)], { complete: true }).events.map(({ kind, from, to, exitCode }) =>
+    exitCode === null ? [kind, from, to] : [kind, from, to, exitCode],
+  );
+
+const running = { state: 'running', status: 'Up 5 minutes', startedAt: '2026-03-01T11:00:00Z' };
+const exited = { ...running, state: 'exited', status: 'Exited (137) 1 second ago', ports: [] };
+const again = { startedAt: '2026-03-01T11:30:00Z' };
+
+describe('each change is recorded once', () => {
+  test.each([
+    ['a start', { ...running, state: 'created', status: 'Created', startedAt: null }, running, [['started', 'created', 'running']]],
+    ['an exit, whose ports go with it', running, exited, [['exited', 'running', 'exited', 137]]],
+    ['a start after an exit', exited, { ...running, ...again }, [['started', 'exited', 'running']]],
+    ['a restart between two looks', running, { ...running, ...again }, [['restarted', 'running', 'running']]],
+    ['a restart that ended again', exited, { ...exited, ...again }, [['restarted', 'exited', 'exited', 137]]],
+    ['a crash under a restart policy', running, { ...exited, state: 'restarting', status: 'Restarting (1) 1 second ago' }, [['exited', 'running', 'restarting', 1]]],
+    ['the restart that follows', { ...exited, state: 'restarting' }, { ...running, ...again }, [['restarted', 'restarting', 'running']]],
+    ['a pause', running, { ...running, state: 'paused', status: 'Up 5 minutes (Paused)' }, [['paused', 'running', 'paused']]],
+    ['its end', { ...running, state: 'paused' }, running, [['unpaused', 'paused', 'running']]],
+    ['a death', running, { ...running, state: 'dead', status: 'Dead' }, [['exited', 'running', 'dead']]],
+    ['another exit code', exited, { ...exited, status: 'Exited (0) 1 second ago' }, [['exited', 'exited', 'exited', 0]]],
+    ['a health check that turns', { ...running, status: 'Up 5 minutes (healthy)' }, { ...running, status: 'Up 6 minutes (unhealthy)' }, [['health_changed', 'healthy', 'unhealthy']]],
+    ['a health check that ends with its process', { ...running, status: 'Up 5 minutes (healthy)' }, exited, [['exited', 'running', 'exited', 137]]],
+    ['a new name', { ...running, name: 'web' }, { ...running, name: 'web_old' }, [['renamed', 'web', 'web_old']]],
+    ['a new image', { ...running, image: 'nginx:1' }, { ...running, image: 'sha256:0f' }, [['image_changed', 'nginx:1', 'sha256:0f']]],
+    ['new labels', { ...running, labels: { a: '1' } }, { ...running, labels: { a: '2' } }, [['updated', { labels: { a: '1' } }, { labels: { a: '2' } }]]],
+    ['new ports', { ...running, ports: [] }, running, [['updated', { ports: [] }, { ports: container('a').ports }]]],
+    ['a state that no kind names', running, { ...running, state: 'removing' }, [['updated', { state: 'running' }, { state: 'removing' }]]],
+    ['a name and an exit at once', running, { ...exited, name: 'web_old' }, [['renamed', 'name-of-a', 'web_old'], ['exited', 'running', 'exited', 137]]],
+    ['an older status text', running, { ...running, status: 'Up 6 minutes' }, []],
+    ['an older exit', exited, { ...exited, status: 'Exited (137) 2 minutes ago' }, []],
+  ])('%s', (_what, from, to, expected) => {
+    expect(events(from, to)).toEqual(expected);
+  });
+
+  test('created, removed and reappeared stand alone', () => {
+    const kinds = (before: StoredContainer[], incoming: ReturnType<typeof row>[]) =>
+      diffSnapshot(before, incoming, { complete: true }).events.map(({ kind, from, to }) => [kind, from, to]);
+    expect(kinds([], [row(exited)])).toEqual([['created', null, 'exited']]);
+    expect(kinds([stored(running)], [])).toEqual([['removed', 'running', null]]);
+    expect(kinds([stored({ ...running, name: 'old' }, true)], [row(running)])).toEqual([['reappeared', null, 'running']]);
+  });
+});
+
+test('an incomplete snapshot removes nothing', () => {
+  const diff = diffSnapshot([stored()], [], { complete: false });
+  expect(diff).toEqual({ writes: [], removals: [], events: [], unchanged: 0 });
+});
+
+test('an equal row is not written, and a row that only aged is not marked as changed', () => {
+  expect(diffSnapshot([{ dockerId: 'a', equal: true }], [row()], { complete: true })).toMatchObject({ writes: [], unchanged: 1 });
+  const aged = diffSnapshot([stored()], [row({ status: 'Up 6 minutes (healthy)' })], { complete: true });
+  expect(aged.writes).toMatchObject([{ dockerId: 'a', changed: false }]);
+});
+
+test('containers that differ only in the order of ports and labels have one digest', () => {
+  const ports = [
+    { privatePort: 80, type: 'tcp' as const },
+    { privatePort: 53, type: 'udp' as const },
+  ];
+  const one = row({ ports, labels: { a: '1', b: '2' } });
+  const two = row({ ports: ports.toReversed(), labels: { b: '2', a: '1' } });
+  expect(two.digest).toBe(one.digest);
+  expect(row({ ports, labels: { a: '1', b: '3' } }).digest).not.toBe(one.digest);
+});

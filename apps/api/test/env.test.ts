@@ -1,0 +1,47 @@
+import { describe, expect, test } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+import { EnvError, EnvVariables, parseEnv } from '../src/env.js';
+
+const problems = (source: Record<string, string>): readonly string[] => {
+  try {
+    parseEnv(source);
+    return [];
+  } catch (error) {
+    if (error instanceof EnvError) return error.problems;
+    throw error;
+  }
+};
+
+describe('the environment', () => {
+  test('is complete when empty, and an empty variable is one that is not set', () => {
+    expect(parseEnv({})).toEqual(parseEnv({ PORT: '', DATABASE_URL: '', MUSTER_ADMIN_KEY: '' }));
+    expect(parseEnv({})).toMatchObject({ HOST: '127.0.0.1', PORT: 3000, MUSTER_DATA_DIR: '.muster/data' });
+  });
+
+  test.each([
+    ['PORT', 'http'],
+    ['PORT', '65536'],
+    ['DATABASE_URL', 'mysql://user:hunter2@db/muster'],
+    ['MUSTER_ADMIN_KEY', 'muster_key_hunter2'],
+    ['MUSTER_PUBLIC_URL', 'hunter2'],
+    ['MUSTER_HEARTBEAT_SECONDS', '0'],
+    ['LOG_LEVEL', 'hunter2'],
+  ])('names a bad %s, and never its value', (name, value) => {
+    const [problem, ...others] = problems({ [name]: value });
+    expect(others).toEqual([]);
+    expect(problem).toMatch(new RegExp(`^${name} must be `));
+    expect(problem).not.toContain('hunter2');
+  });
+
+  test('is told about all at once', () => {
+    expect(problems({ PORT: 'x', LOG_LEVEL: 'y' })).toHaveLength(2);
+  });
+
+  test('is what .env.example says it is', async () => {
+    const example = await readFile(new URL('../../../.env.example', import.meta.url), 'utf8');
+    const api = example.split('# --- agent')[0]!;
+    const variables = [...api.matchAll(/^#? ?([A-Z][A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
+    expect(variables.map(([name]) => name)).toEqual(Object.keys(EnvVariables.shape));
+    expect(problems(Object.fromEntries(variables) as Record<string, string>)).toEqual([]);
+  });
+});

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import { Paths, type Cadence, type ContainerInput, type SyncSummary } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { createTestDatabase, type TestEngine } from '@muster/db/testing';
+import type { Express } from 'express';
+import { randomUUID } from 'node:crypto';
+import supertest from 'supertest';
+import { createApp } from '../src/app.js';
+import { issueToken } from '../src/domain/tokens.js';
+
+/** A clock that tests turn. */
+export interface TestClock {
+  (): Date;
+  advance(ms: number): void;
+}
+
+export function testClock(start = new Date('2026-03-01T12:00:00.000Z')): TestClock {
+  let current = start.getTime();
+  return Object.assign(() => new Date(current), {
+    advance: (ms: number) => {
+      current += ms;
+    },
+  });
+}
+
+/** The application over a database of its own, and the first steps that most tests share. */
+export class TestApi {
+  constructor(
+    readonly db: Database,
+    readonly app: Express,
+    readonly clock: TestClock,
+  ) {}
+
+  get http() {
+    return supertest(this.app);
+  }
+
+  /** A new organization with one key; tests of one file share a database and never each other's organization. */
+  async organization(): Promise<TestOrganization> {
+    const id = randomUUID();
+    await this.db.prisma.organization.create({ data: { id, name: id, slug: id } });
+    return new TestOrganization(this, id, await this.apiKey(id, 'admin'));
+  }
+
+  async apiKey(organizationId: string, role: 'admin' | 'viewer', dates: { expiresAt?: Date; revokedAt?: Date } = {}) {
+    const { token, hash } = issueToken('key');
+    await this.db.prisma.apiKey.create({
+      data: { organizationId, hash, name: role, role, createdAt: this.clock(), ...dates },
+    });
+    return token;
+  }
+}
+
+export class TestOrganization {
+  constructor(
+    readonly api: TestApi,
+    readonly id: string,
+    readonly adminKey: string,
+  ) {}
+
+  get(path: string) {
+    return this.api.http.get(path).auth(this.adminKey, { type: 'bearer' });
+  }
+
+  async enrollmentToken(request: object = { name: 'test' }): Promise<{ id: string; token: string }> {
+    const answer = await this.api.http
+      .post(Paths.enrollmentTokens)
+      .auth(this.adminKey, { type: 'bearer' })
+      .send(request)
+      .expect(201);
+    return answer.body as { id: string; token: string };
+  }
+
+  async enroll(facts: object = {}): Promise<TestHost> {
+    const { token } = await this.enrollmentToken();
+    const answer = await this.api.http
+      .post(Paths.agentEnroll)
+      .auth(token, { type: 'bearer' })
+      .send(enrollRequest(facts))
+      .expect(201);
+    const { hostId, agentToken } = answer.body as { hostId: string; agentToken: string };
+    return new TestHost(this, hostId, agentToken);
+  }
+}
+
+export const enrollRequest = (facts: object = {}) => ({
+  name: 'host',
+  engineId: randomUUID(),
+  engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
+  os: 'Debian GNU/Linux 12',
+  arch: 'x86_64',
+  agentVersion: '0.1.0',
+  ...facts,
+});
+
+export class TestHost {
+  constructor(
+    readonly organization: TestOrganization,
+    readonly id: string,
+    readonly token: string,
+  ) {}
+
+  /** The request, for a test that looks at more than the summary. */
+  post(snapshot: unknown, headers: Record<string, string> = {}) {
+    return this.organization.api.http
+      .post(Paths.agentContainers)
+      .auth(this.token, { type: 'bearer' })
+      .set('Content-Type', 'application/json')
+      .set(headers)
+      .send(typeof snapshot === 'string' ? snapshot : JSON.stringify(snapshot));
+  }
+
+  async sync(snapshot: readonly ContainerInput[], headers: Record<string, string> = {}): Promise<SyncSummary> {
+    return (await this.post(snapshot, headers).expect(200)).body as SyncSummary;
+  }
+
+  beat(heartbeat: object, headers: Record<string, string> = {}) {
+    return this.organization.api.http
+      .post(Paths.agentHeartbeat)
+      .auth(this.token, { type: 'bearer' })
+      .set(headers)
+      .send(heartbeat);
+  }
+
+  /** The ten fields of the present rows by dockerId, as an operator reads them. */
+  async present(): Promise<Record<string, object>> {
+    const rows = await this.organization.api.db.prisma.container.findMany({
+      where: { hostId: this.id, removedAt: null },
+      orderBy: { dockerId: 'asc' },
+    });
+    return Object.fromEntries(
+      rows.map(({ dockerId, name, image, imageId, command, state, status, ports, labels, startedAt }) => [
+        dockerId,
+        { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt: iso(startedAt) },
+      ]),
+    );
+  }
+
+  row(dockerId: string) {
+    return this.organization.api.db.prisma.container.findUnique({
+      where: { hostId_dockerId: { hostId: this.id, dockerId } },
+    });
+  }
+
+  host() {
+    return this.organization.api.db.prisma.host.findUniqueOrThrow({ where: { id: this.id } });
+  }
+
+  /** Kinds of this host's history with what they tell, the oldest first. */
+  async history(): Promise<[kind: string, dockerId: string, from: unknown, to: unknown][]> {
+    const events = await this.organization.api.db.prisma.containerEvent.findMany({
+      where: { hostId: this.id },
+      orderBy: [{ tx: 'asc' }, { id: 'asc' }],
+    });
+    return events.map(({ kind, dockerId, from, to }) => [kind, dockerId, from, to]);
+  }
+}
+
+const iso = (date: Date | null) => date?.toISOString() ?? null;
+
+/** A container with every field set, as the wire has it; `changes` over it. */
+export const container = (dockerId: string, changes: Partial<ContainerInput> = {}) => ({
+  dockerId,
+  name: `name-of-${dockerId}`,
+  image: 'nginx:1.29',
+  imageId: 'sha256:0f0f',
+  command: "nginx -g 'daemon off;'",
+  state: 'running',
+  status: 'Up 5 minutes (healthy)',
+  ports: [{ ip: '0.0.0.0', privatePort: 80, publicPort: 8080, type: 'tcp' as const }],
+  labels: { 'com.docker.compose.project': 'shop' } as Record<string, string>,
+  startedAt: '2026-03-01T11:55:00.000Z',
+  ...changes,
+});
+
+/** The order headers of the `sequence`th snapshot of a run. */
+export const order = (stream: string, sequence: number, observedAt?: Date): Record<string, string> => ({
+  'Snapshot-Stream': stream,
+  'Snapshot-Sequence': String(sequence),
+  ...(observedAt ? { 'Snapshot-Observed-At': observedAt.toISOString() } : {}),
+});
+
+/** Opens an application for the tests of a `describe`, and closes it behind them. */
+export function useApi(engine: TestEngine, options: { cadence?: Cadence } = {}): { readonly api: TestApi } {
+  const holder: { api?: TestApi } = {};
+  beforeAll(async () => {
+    const db = await createTestDatabase(engine);
+    const clock = testClock();
+    holder.api = new TestApi(db, createApp({ db, now: clock, ...options }), clock);
+  });
+  afterAll(() => holder.api?.db.close());
+  return {
+    get api() {
+      if (!holder.api) throw new Error('the application opens before the first test');
+      return holder.api;
+    },
+  };
+}

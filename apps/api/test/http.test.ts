@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import { createTestDatabase, testEngines } from '@muster/db/testing';
+import type { Database } from '@muster/db';
+import { Writable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { pino } from 'pino';
+import supertest from 'supertest';
+import { createApp } from '../src/app.js';
+import { issueToken } from '../src/domain/tokens.js';
+import { container, useApi } from './harness.js';
+
+const PROBLEM = /^application\/problem\+json$/;
+
+describe.each(testEngines())('HTTP on %s', (engine) => {
+  const context = useApi(engine);
+  const bearer = { type: 'bearer' } as const;
+
+  test('an unknown path is a problem document with the request id', async () => {
+    const answer = await context.api.http.get('/nothing').expect(404).expect('Content-Type', PROBLEM);
+    const requestId = answer.headers['x-request-id'];
+    expect(answer.body).toEqual({
+      ...{ type: '/problems/not-found', title: 'Not found', status: 404 },
+      ...{ detail: 'There is nothing at this path.', requestId },
+    });
+  });
+
+  test.each([
+    ['GET', Paths.agentContainers, 'POST'],
+    ['DELETE', '/api/hosts', 'GET, HEAD'],
+    ['POST', `/api/hosts/00000000-0000-4000-8000-000000000000`, 'DELETE, GET, HEAD, PATCH'],
+    ['PUT', Paths.enrollmentTokens, 'GET, HEAD, POST'],
+    ['POST', '/healthz', 'GET, HEAD'],
+  ])('%s %s is refused with Allow', async (method, path, allow) => {
+    const answer = await context.api.http[method.toLowerCase() as 'get'](path).expect(405).expect('Content-Type', PROBLEM);
+    expect(answer.headers['allow']).toBe(allow);
+  });
+
+  const otherKinds = () => [issueToken('key').token, issueToken('enroll').token, issueToken('agent').token];
+
+  test.each([
+    ['post', Paths.agentContainers],
+    ['post', Paths.agentHeartbeat],
+    ['post', Paths.agentToken],
+    ['post', Paths.agentEnroll],
+    ['get', Paths.hosts],
+    ['get', Paths.containers],
+    ['get', Paths.events],
+    ['get', Paths.enrollmentTokens],
+    ['post', Paths.enrollmentTokens],
+  ] as const)('%s %s without a good token is 401 with WWW-Authenticate', async (method, path) => {
+    const none = await context.api.http[method](path).expect(401).expect('Content-Type', PROBLEM);
+    expect(none.headers['www-authenticate']).toBe('Bearer realm="muster"');
+    for (const token of ['x', 'muster_agent_x', ...otherKinds()]) {
+      const answer = await context.api.http[method](path).auth(token, bearer).expect(401);
+      expect(answer.headers['www-authenticate']).toBe('Bearer realm="muster", error="invalid_token"');
+      expect(answer.body).toMatchObject({ type: '/problems/token-invalid' });
+    }
+  });
+
+  test('a revoked and an expired key are refused', async () => {
+    const { id } = await context.api.organization();
+    const past = new Date(context.api.clock().getTime() - 1);
+    for (const dates of [{ revokedAt: past }, { expiresAt: past }]) {
+      const key = await context.api.apiKey(id, 'admin', dates);
+      await context.api.http.get(Paths.hosts).auth(key, bearer).expect(401);
+    }
+  });
+
+  test('who may not come in is told so before the body is looked at', async () => {
+    const body = 'x'.repeat(11 * 1024 * 1024);
+    await context.api.http.post(Paths.agentContainers).set('Content-Type', 'text/plain').send(body).expect(401);
+  });
+
+  describe('a body', () => {
+    const enrolled = async () => (await context.api.organization()).enroll();
+    const raw = (token: string, headers: Record<string, string>, body: Buffer | string) =>
+      context.api.http
+        .post(Paths.agentContainers)
+        .auth(token, bearer)
+        .set(headers)
+        .serialize((value) => value as string)
+        .send(body);
+    const json = { 'Content-Type': 'application/json' };
+    const gzip = { ...json, 'Content-Encoding': 'gzip' };
+
+    test('above 10 MiB is 413, and the client reads the answer', async () => {
+      const host = await enrolled();
+      const answer = await raw(host.token, json, `[${' '.repeat(10 * 1024 * 1024)}]`).expect(413);
+      expect(answer.body).toMatchObject({ type: '/problems/body-too-large', status: 413 });
+    });
+
+    test('that decompresses to more than 10 MiB is 413', async () => {
+      const host = await enrolled();
+      await raw(host.token, gzip, gzipSync(`[${' '.repeat(64 * 1024 * 1024)}]`)).expect(413);
+    });
+
+    test('of exactly 10 MiB is read', async () => {
+      const host = await enrolled();
+      await raw(host.token, json, `[${' '.repeat(10 * 1024 * 1024 - 2)}]`).expect(200);
+    });
+
+    test.each([
+      ['another content type', { 'Content-Type': 'text/plain' }],
+      ['another charset', { 'Content-Type': 'application/json; charset=latin1' }],
+      ['another encoding', { ...json, 'Content-Encoding': 'br' }],
+    ])('in %s is 415', async (_what, headers) => {
+      const answer = await raw((await enrolled()).token, headers, '[]').expect(415);
+      expect(answer.body).toMatchObject({ type: '/problems/unsupported-media-type' });
+    });
+
+    test.each([
+      ['broken gzip', gzip, Buffer.from('not gzip'), 'the body is not valid gzip'],
+      ['bytes that are not UTF-8', json, Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), 'the body is not valid UTF-8'],
+      ['nothing', json, '', 'the body is not valid JSON'],
+      ['10,000 open brackets', json, '['.repeat(10_000), 'the body is not valid JSON'],
+    ])('of %s is 400', async (_what, headers, body, message) => {
+      const answer = await raw((await enrolled()).token, headers, body).expect(400);
+      expect(answer.body).toMatchObject({ errors: [{ path: '', message }] });
+    });
+
+    test('nested 100,000 deep is refused and not followed', async () => {
+      const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+      await raw((await enrolled()).token, json, deep).expect(400);
+      await raw((await enrolled()).token, json, `[{"labels":${deep}}]`).expect(400);
+    });
+
+    test('of 5,000 bad rows tells the first 20 errors', async () => {
+      const host = await enrolled();
+      const body = JSON.stringify(Array.from({ length: 5000 }, () => ({})));
+      const answer = await raw(host.token, json, body).expect(400);
+      expect((answer.body as { errors: unknown[] }).errors).toHaveLength(20);
+    });
+  });
+
+  test('security headers are set, and nothing tells what serves', async () => {
+    const { headers } = await context.api.http.get('/healthz').expect(200);
+    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
+    expect(headers['content-security-policy']).toContain("default-src 'self'");
+    expect(headers['x-powered-by']).toBeUndefined();
+  });
+
+  test('a malformed path is a 400, not a 500', async () => {
+    const organization = await context.api.organization();
+    const answer = await organization.get('/api/hosts/%E0%A4%A').expect(400);
+    expect(answer.body).toMatchObject({ type: '/problems/invalid-request' });
+  });
+
+  test('readyz tells when the database is there', async () => {
+    await context.api.http.get(Paths.ready).expect(200);
+  });
+});
+
+describe.each(testEngines())('secrets and failures on %s', (engine) => {
+  let db: Database;
+  beforeAll(async () => {
+    db = await createTestDatabase(engine);
+  });
+  afterAll(() => db.close());
+
+  const logged = () => {
+    const lines: string[] = [];
+    const stream = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        lines.push(chunk.toString());
+        done();
+      },
+    });
+    return { lines, logger: pino({ level: 'trace' }, stream) };
+  };
+
+  test('no token, query or header reaches the log', async () => {
+    const { lines, logger } = logged();
+    const http = supertest(createApp({ db, logger }));
+    const { token } = issueToken('agent');
+    await http.post(Paths.agentContainers).auth(token, { type: 'bearer' }).send([container('a')]).expect(401);
+    await http.get('/api/containers?q=secret-query').set('Cookie', 'session=secret-cookie').expect(401);
+    expect(lines.length).toBeGreaterThanOrEqual(2);
+    expect(lines.join('')).toContain('/api/containers');
+    for (const secret of [token, 'secret-query', 'secret-cookie']) expect(lines.join('')).not.toContain(secret);
+  });
+
+  test('a draining process is not ready, and closes its connections', async () => {
+    const http = supertest(createApp({ db, isDraining: () => true }));
+    const answer = await http.get(Paths.ready).expect(503).expect('Content-Type', PROBLEM);
+    expect(answer.headers).toMatchObject({ connection: 'close', 'retry-after': expect.any(String) });
+    await http.get(Paths.health).expect(200);
+  });
+
+  test('what fails inside leaves as an id, and the log has the rest under it', async () => {
+    const { lines, logger } = logged();
+    const failing = await createTestDatabase(engine);
+    await failing.prisma.$executeRawUnsafe('DROP TABLE api_keys');
+    const http = supertest(createApp({ db: failing, logger }));
+    const answer = await http.get(Paths.hosts).auth(issueToken('key').token, { type: 'bearer' }).expect(500);
+    await failing.close();
+    const { requestId } = answer.body as { requestId: string };
+    expect(answer.text).not.toMatch(/api_keys|prisma|select/i);
+    expect(lines.some((line) => line.includes(requestId) && line.includes('api_keys'))).toBe(true);
+  });
+});

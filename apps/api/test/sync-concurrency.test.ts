@@ -1,0 +1,76 @@
+import { describe, expect, test } from '@jest/globals';
+import { testEngines } from '@muster/db/testing';
+import { randomUUID } from 'node:crypto';
+import { container, order, useApi } from './harness.js';
+
+/** What two snapshots of one host that share some containers and not others may look like. */
+const versions = (round: number) =>
+  [0, 1].map((side) =>
+    Array.from({ length: 12 }, (_, i) =>
+      container(`r${(round + i * (side + 1)) % 20}`, { name: `round-${round}-side-${side}-${i}` }),
+    ),
+  );
+
+const unique = <T extends { dockerId: string }>(containers: T[]): T[] => [
+  ...new Map(containers.map((c) => [c.dockerId, c])).values(),
+];
+
+describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('two of one host end as one of the two in 200 rounds, never as a mixture (5)', async () => {
+    const host = await (await context.api.organization()).enroll();
+    for (let round = 0; round < 200; round++) {
+      const sides = versions(round).map(unique);
+      const summaries = await Promise.all(sides.map((side) => host.sync(side)));
+      expect(summaries.every(({ applied }) => applied)).toBe(true);
+      const [last] = summaries.toSorted((a, b) => b.revision - a.revision);
+      const winner = sides[summaries.indexOf(last!)]!;
+      expect(await host.present()).toEqual(Object.fromEntries(winner.map((c) => [c.dockerId, c])));
+    }
+    const { containerCount, revision } = await host.host();
+    expect(containerCount).toBe(Object.keys(await host.present()).length);
+    expect(revision).toBe(400);
+  });
+
+  test('of runs that race, the highest sequence wins whatever the order of arrival', async () => {
+    const host = await (await context.api.organization()).enroll();
+    const stream = randomUUID();
+    for (let round = 0; round < 20; round++) {
+      const sequences = [1, 2, 3, 4].map((n) => round * 4 + n);
+      await Promise.all(
+        sequences.toSorted(() => Math.sin(round)).map((n) => host.sync([container(`s${n}`)], order(stream, n))),
+      );
+      expect(Object.keys(await host.present())).toEqual([`s${round * 4 + 4}`]);
+    }
+  });
+
+  test('50 hosts report in parallel without a deadlock or a failure', async () => {
+    const organization = await context.api.organization();
+    const hosts = [];
+    for (let i = 0; i < 50; i++) hosts.push(await organization.enroll());
+    for (let round = 0; round < 3; round++) {
+      const answers = await Promise.all(
+        hosts.map((host, i) => host.sync([container('same'), container(`c${round}`, { name: `host-${i}` })])),
+      );
+      expect(answers.every(({ applied }) => applied)).toBe(true);
+    }
+    for (const [i, host] of hosts.entries()) {
+      expect(await host.present()).toEqual({ same: container('same'), c2: container('c2', { name: `host-${i}` }) });
+    }
+  });
+
+  test('a snapshot and the deletion of its host end with the host gone and no row left', async () => {
+    const organization = await context.api.organization();
+    for (let round = 0; round < 20; round++) {
+      const host = await organization.enroll();
+      await host.sync([container('a')]);
+      const remove = context.api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, { type: 'bearer' });
+      const [answer, deleted] = await Promise.all([host.post([container('b'), container('c')]), remove]);
+      expect([200, 410]).toContain(answer.status);
+      expect(deleted.status).toBe(204);
+      expect(await context.api.db.prisma.container.count({ where: { hostId: host.id } })).toBe(0);
+      expect(await context.api.db.prisma.containerEvent.count({ where: { hostId: host.id } })).toBe(0);
+    }
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, test } from '@jest/globals';
+import { testEngines } from '@muster/db/testing';
+import { createLivenessService } from '../src/services/liveness.js';
+import { createRetentionService } from '../src/services/retention.js';
+import { createApiKeyService } from '../src/services/api-key.js';
+import { issueToken } from '../src/domain/tokens.js';
+import { container, testClock, useApi } from './harness.js';
+
+const DAY_MS = 86_400_000;
+
+describe.each(testEngines())('retention on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('a removed container is kept for 7 days, and a present one for good', async () => {
+    const { clock, db } = context.api;
+    const host = await (await context.api.organization()).enroll();
+    const retention = createRetentionService(db, { now: clock });
+    await host.sync([container('kept'), container('gone')]);
+    await host.sync([container('kept')]);
+    clock.advance(7 * DAY_MS);
+    expect(await retention.prune()).toMatchObject({ containers: 0 });
+    const { revision } = await host.host();
+    clock.advance(1);
+    expect(await retention.prune()).toMatchObject({ containers: 1 });
+    expect(await host.row('gone')).toBeNull();
+    expect(await host.row('kept')).not.toBeNull();
+    expect((await host.host()).revision).toBe(revision + 1);
+    expect(await host.sync([container('kept'), container('gone')])).toMatchObject({ created: 1, unchanged: 1 });
+  });
+
+  test('of more removed containers than may be kept, the oldest go', async () => {
+    const { clock, db } = context.api;
+    const host = await (await context.api.organization()).enroll();
+    const retention = createRetentionService(db, { now: clock, removedKeptMax: 2 });
+    for (const id of ['first', 'second', 'third']) {
+      await host.sync([container(id)]);
+      clock.advance(1000);
+    }
+    await host.sync([]);
+    expect(await retention.prune()).toMatchObject({ containers: 1 });
+    expect(await host.row('first')).toBeNull();
+    expect(await host.row('third')).not.toBeNull();
+  });
+
+  test('snapshots that bring containers back while they age lose none of them', async () => {
+    const { clock, db } = context.api;
+    const host = await (await context.api.organization()).enroll();
+    const retention = createRetentionService(db, { now: clock });
+    const containers = Array.from({ length: 20 }, (_, i) => container(`c${i}`));
+    for (let round = 0; round < 20; round++) {
+      await host.sync(containers);
+      await host.sync([]);
+      clock.advance(8 * DAY_MS);
+      await Promise.all([retention.prune(), host.sync(containers)]);
+      expect(Object.keys(await host.present())).toHaveLength(20);
+    }
+  });
+
+  test("a deleted host's tokens are told apart from unknown ones for 30 days", async () => {
+    const { clock, db, http } = context.api;
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const retention = createRetentionService(db, { now: clock });
+    await http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, { type: 'bearer' }).expect(204);
+    clock.advance(30 * DAY_MS);
+    await retention.prune();
+    await host.post([]).expect(410);
+    clock.advance(1);
+    await retention.prune();
+    await host.post([]).expect(401);
+  });
+});
+
+describe.each(testEngines())('liveness on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('a stretch without a sign of life is an outage, recorded by one of the processes that come up', async () => {
+    const { db } = context.api;
+    const clock = testClock();
+    const replicas = [createLivenessService(db, { now: clock }), createLivenessService(db, { now: clock })];
+    for (let beat = 0; beat < 3; beat++) {
+      await Promise.all(replicas.map((replica) => replica.beat()));
+      clock.advance(5000);
+    }
+    expect(await replicas[0]!.outages()).toEqual([]);
+    clock.advance(60_000);
+    await Promise.all(replicas.map((replica) => replica.beat()));
+    const outage = { startedAt: new Date(clock().getTime() - 65_000), endedAt: clock() };
+    expect(await replicas[0]!.outages()).toEqual([outage]);
+    clock.advance(6000);
+    expect(await replicas[1]!.outages()).toEqual([outage]);
+  });
+
+  test('hosts that were online before an outage are online after it', async () => {
+    const { clock, db } = context.api;
+    const organization = await context.api.organization();
+    const liveness = createLivenessService(db, { now: clock });
+    const host = await organization.enroll();
+    await host.sync([container('a')]);
+    await liveness.beat();
+    clock.advance(3_600_000);
+    await liveness.beat();
+    const { body } = await organization.get(`/api/hosts/${host.id}`).expect(200);
+    expect(body).toMatchObject({ freshness: 'online' });
+  });
+});
+
+describe.each(testEngines())('the first admin key on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('is made once by whichever process comes first, and MUSTER_ADMIN_KEY is accepted beside it', async () => {
+    const { db, http } = context.api;
+    const keys = await Promise.all([1, 2, 3].map(() => createApiKeyService(db).bootstrap(null)));
+    const made = keys.filter((key) => key !== null);
+    expect(made).toHaveLength(1);
+    await http.get('/api/hosts').auth(made[0]!, { type: 'bearer' }).expect(200);
+    const { token } = issueToken('key');
+    for (let start = 0; start < 2; start++) expect(await createApiKeyService(db).bootstrap(token)).toBeNull();
+    await http.post('/api/enrollment-tokens').auth(token, { type: 'bearer' }).send({ name: 'x' }).expect(201);
+    expect(await db.prisma.apiKey.count()).toBe(2);
+  });
+});
