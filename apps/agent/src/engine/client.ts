@@ -1,0 +1,201 @@
+import { Agent } from 'undici';
+import { z } from 'zod';
+import type { EngineAddress } from './address.js';
+import { negotiateApiVersion } from './api-version.js';
+import { EngineError } from './errors.js';
+import { openEvents } from './event-stream.js';
+import { ContainerList, InfoReply, InspectedContainer, VersionReply } from './shapes.js';
+import type { EngineEvent, ListedContainer } from './shapes.js';
+import { toHealth, toStartedAt, type Inspected } from './to-container.js';
+
+/** A Docker-compatible engine's API, read only. Every call throws `EngineError`, and the signal's reason on abort. */
+export interface EngineClient {
+  /** How to name the engine's address in a message. */
+  readonly label: string;
+  /** Resolves when the engine answers at all. */
+  ping(signal: AbortSignal): Promise<void>;
+  version(signal: AbortSignal): Promise<VersionReply>;
+  info(signal: AbortSignal): Promise<InfoReply>;
+  /** Every container, running or not: all of them, or an error. */
+  listContainers(signal: AbortSignal): Promise<ListedContainer[]>;
+  /** Null: there is no such container any more. */
+  inspectContainer(id: string, signal: AbortSignal): Promise<Inspected | null>;
+  /** Resolves once the engine tells events; the iteration ends, or throws, when it stops telling them. */
+  openEvents(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
+  close(): Promise<void>;
+}
+
+export interface EngineClientOptions {
+  address: EngineAddress;
+  /** The API version to speak; null: the engine's own, up to the newest that this agent knows. */
+  apiVersion: string | null;
+  /** For what an engine answers at once (a ping, an inspection), and for the others. */
+  timeouts?: { promptMs: number; callMs: number };
+}
+
+const TIMEOUTS_DEFAULT = { promptMs: 5_000, callMs: 15_000 };
+
+/** More than 100 times what 5,000 ordinary containers need; a bound only so that a broken engine cannot fill memory. */
+const REPLY_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Connects lazily: nothing happens before the first call. */
+export function createEngineClient(options: EngineClientOptions): EngineClient {
+  const { address, timeouts = TIMEOUTS_DEFAULT } = options;
+  const dispatcher = new Agent({
+    ...(address.kind === 'unix' ? { connect: { socketPath: address.socketPath } } : {}),
+    connectTimeout: timeouts.promptMs,
+    maxResponseSize: REPLY_BYTES_MAX,
+  });
+  // Events have a connection of their own, and nothing may come over it for days.
+  const eventsDispatcher = new Agent({
+    ...(address.kind === 'unix' ? { connect: { socketPath: address.socketPath } } : {}),
+    connectTimeout: timeouts.promptMs,
+    bodyTimeout: 0,
+  });
+  const origin = address.kind === 'unix' ? 'http://engine' : address.origin;
+  /** What was negotiated; forgotten on any failure, since another version of the engine may come back. */
+  let negotiated: string | null = options.apiVersion;
+
+  async function get(
+    path: string,
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<{ status: number; version: string | null; text: string }> {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    try {
+      const response = await dispatcher.request({
+        origin,
+        path,
+        method: 'GET',
+        signal: AbortSignal.any([signal, timeout]),
+      });
+      const version = response.headers['api-version'];
+      return {
+        status: response.statusCode,
+        version: typeof version === 'string' ? version : null,
+        text: await response.body.text(),
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toEngineError(error, timeout.aborted, timeoutMs, address);
+    }
+  }
+
+  async function ping(signal: AbortSignal): Promise<string | null> {
+    const { status, version } = await get('/_ping', signal, timeouts.promptMs);
+    if (status !== 200) throw refused(address, '/_ping', status, '');
+    return version;
+  }
+
+  /** The path with the API version before it; without one for an engine that tells none. */
+  async function versioned(path: string, signal: AbortSignal): Promise<string> {
+    if (negotiated === null) {
+      const offered = await ping(signal);
+      negotiated = offered === null ? '' : negotiateApiVersion(offered);
+    }
+    return negotiated === '' ? path : `/v${negotiated}${path}`;
+  }
+
+  async function call<S extends z.ZodType>(
+    path: string,
+    schema: S,
+    signal: AbortSignal,
+    timeoutMs = timeouts.callMs,
+  ): Promise<z.output<S>> {
+    try {
+      const { status, text } = await get(await versioned(path, signal), signal, timeoutMs);
+      if (status !== 200) throw refused(address, path, status, text);
+      return parseReply(schema, text, path, address);
+    } catch (error) {
+      if (error instanceof EngineError && error.status !== 404) negotiated = options.apiVersion;
+      throw error;
+    }
+  }
+
+  return {
+    label: address.label,
+    ping: async (signal) => void (await ping(signal)),
+    version: (signal) => call('/version', VersionReply, signal),
+    info: (signal) => call('/info', InfoReply, signal),
+    listContainers: (signal) => call('/containers/json?all=1', ContainerList, signal),
+    async inspectContainer(id, signal) {
+      try {
+        const { State } = await call(`/containers/${id}/json`, InspectedContainer, signal, timeouts.promptMs);
+        return { startedAt: toStartedAt(State.StartedAt), health: toHealth(State.Health?.Status) };
+      } catch (error) {
+        if (error instanceof EngineError && error.status === 404) return null;
+        throw error;
+      }
+    },
+    async openEvents(signal) {
+      try {
+        const path = await versioned('/events', signal);
+        return await openEvents({ dispatcher: eventsDispatcher, origin, path, signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error instanceof EngineError ? error : toEngineError(error, false, timeouts.callMs, address);
+      }
+    },
+    async close() {
+      await Promise.all([dispatcher.destroy(), eventsDispatcher.destroy()]);
+    },
+  };
+}
+
+function parseReply<S extends z.ZodType>(schema: S, text: string, path: string, address: EngineAddress): z.output<S> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw malformed(path, address, 'is not JSON, or was cut off', cause);
+  }
+  const result = schema.safeParse(value);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw malformed(
+      path,
+      address,
+      `is not what was asked for (${issue!.path.join('.')}: ${issue!.message})`,
+      undefined,
+    );
+  }
+  return result.data;
+}
+
+const malformed = (path: string, address: EngineAddress, what: string, cause: unknown): EngineError =>
+  new EngineError('malformed', `the answer of the engine at ${address.label} to ${path} ${what}`, null, { cause });
+
+/** An engine's own message, which names the container or the version that it refuses. */
+function refused(address: EngineAddress, path: string, status: number, text: string): EngineError {
+  const reply = z.object({ message: z.string() }).safeParse(parseJson(text));
+  const said = (reply.success ? reply.data.message : text).trim().slice(0, 300);
+  return new EngineError(
+    'refused',
+    `the engine at ${address.label} answered ${path} with ${status}${said === '' ? '' : `: ${said}`}`,
+    status,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** What a person can do about the connection errors that are met in practice. */
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket; is the engine running, and is DOCKER_HOST right?',
+  EACCES: 'permission denied; the agent’s user needs access to the socket (for Docker, the group docker)',
+  ECONNREFUSED: 'connection refused; is the engine running?',
+};
+
+function toEngineError(error: unknown, timedOut: boolean, timeoutMs: number, address: EngineAddress): EngineError {
+  if (timedOut) {
+    return new EngineError('timeout', `the engine at ${address.label} gave no answer within ${timeoutMs / 1_000} s`);
+  }
+  const { code, message } = error as NodeJS.ErrnoException;
+  const what = (code !== undefined && ADVICE[code]) || message || code || 'the connection failed';
+  return new EngineError('unreachable', `cannot read the engine at ${address.label}: ${what}`, null, { cause: error });
+}

@@ -1,0 +1,99 @@
+import type { Container } from '@muster/contracts';
+import type { EngineClient } from './client.js';
+import { EngineError } from './errors.js';
+import type { ListedContainer } from './shapes.js';
+import { NOT_INSPECTED, toContainer, type Inspected } from './to-container.js';
+
+/**
+ * What an engine runs, exactly: a list, completed by what only an inspection tells. Each container is inspected once
+ * and again when it starts, as long as somebody hands the engine's events on (`setWatched`); while nobody does, a
+ * start could go unnoticed, so each is inspected at each look.
+ */
+export interface Inventory {
+  /** Every container of the engine, or an `EngineError`: never a part of them. */
+  read(signal: AbortSignal): Promise<Container[]>;
+  /** What was known of a container no longer holds: it started, or its health changed. */
+  invalidate(id: string): void;
+  /** True from when on no event is missed; each change of it forgets everything, for what happened before is unknown. */
+  setWatched(watched: boolean): void;
+}
+
+/** Inspections under way at once: an inspection takes the engine 2 ms, and a lock of that container. */
+const INSPECTIONS_MAX = 4;
+
+interface Entry {
+  /** Null while it is being found out, and after an inspection that failed. */
+  inspected: Inspected | null;
+}
+
+/** An inventory of the engine behind `client`. */
+export function createInventory(client: EngineClient): Inventory {
+  // An entry is replaced, never reused, when it is invalidated: an inspection that was under way then
+  // writes its outdated finding into an entry that nobody reads any more.
+  let entries = new Map<string, Entry>();
+  let watched = false;
+
+  async function inspect(listed: ListedContainer, signal: AbortSignal): Promise<Container | null> {
+    // The engine has nothing to tell of one never started, and there can be thousands of those.
+    if (listed.State === 'created') return toContainer(listed, NOT_INSPECTED);
+    let entry = entries.get(listed.Id);
+    if (entry === undefined) entries.set(listed.Id, (entry = { inspected: null }));
+    if (entry.inspected === null || !watched) {
+      const found = await inspectOrGiveUp(listed.Id, signal);
+      if (found === 'gone') return null;
+      entry.inspected = found ?? entry.inspected;
+    }
+    return toContainer(listed, entry.inspected ?? NOT_INSPECTED);
+  }
+
+  /**
+   * `gone`: removed since it was listed. Null: the engine cannot tell of this one container (it is known to hang
+   * on one that is stuck), which must not hide the others. No connection is another matter: the list is then old.
+   */
+  async function inspectOrGiveUp(id: string, signal: AbortSignal): Promise<Inspected | 'gone' | null> {
+    try {
+      return (await client.inspectContainer(id, signal)) ?? 'gone';
+    } catch (error) {
+      if (error instanceof EngineError && error.failure !== 'unreachable') return null;
+      throw error;
+    }
+  }
+
+  return {
+    async read(signal) {
+      const listed = await client.listContainers(signal);
+      const ids = new Set(listed.map(({ Id }) => Id));
+      for (const id of entries.keys()) if (!ids.has(id)) entries.delete(id);
+      const containers = await mapBounded(listed, INSPECTIONS_MAX, (each) => inspect(each, signal));
+      // A snapshot that names one container twice would be refused as a whole.
+      const byId = new Map<string, Container>();
+      for (const container of containers) if (container !== null) byId.set(container.dockerId, container);
+      return [...byId.values()];
+    },
+    invalidate: (id) => void entries.delete(id),
+    setWatched(value) {
+      if (value !== watched) entries = new Map();
+      watched = value;
+    },
+  };
+}
+
+/** `map` over the items with at most `atOnce` under way; the first failure is thrown, and nothing begun after it. */
+async function mapBounded<T, R>(items: readonly T[], atOnce: number, map: (item: T) => Promise<R>): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  let failed = false;
+  async function work(): Promise<void> {
+    while (next < items.length && !failed) {
+      const index = next++;
+      try {
+        results[index] = await map(items[index]!);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, work));
+  return results;
+}

@@ -1,0 +1,119 @@
+import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
+
+/**
+ * When what is to be sent next. All times are milliseconds of one monotonic clock; every function here is pure and
+ * gives a new pace. At most one thing is ever due, so at most one request is ever in flight.
+ */
+export interface Pace {
+  readonly cadence: Cadence;
+  /** The next regular snapshot, or the next try at one. */
+  readonly snapshotAt: number;
+  /** The snapshot that a change of the engine asks for; null: nothing changed since the last look. */
+  readonly changeAt: number | null;
+  readonly heartbeatAt: number;
+  /** Nothing is sent before this: the server failed, or asked to be left alone. */
+  readonly notBefore: number;
+  /** Another snapshot now would meet the same end as the last, so a server's wish for one is not obeyed. */
+  readonly holding: boolean;
+}
+
+/** From the first of a burst of events to the snapshot of them all. */
+export const COALESCE_MS = 1_000;
+
+/** No server makes an agent busier than this, whatever it says. */
+const INTERVAL_MS_MIN = 100;
+
+/** The share of an interval that chance takes off it, so that agents started together do not stay together. */
+const SPREAD = 0.1;
+
+/** A snapshot at once. */
+export const startPace = (now: number): Pace => ({
+  cadence: CADENCE_DEFAULT,
+  snapshotAt: now,
+  changeAt: null,
+  heartbeatAt: now + CADENCE_DEFAULT.heartbeatSeconds * 1_000,
+  notBefore: now,
+  holding: false,
+});
+
+/** What an agent can have to do. */
+export type Action = 'snapshot' | 'heartbeat';
+
+/** What to do next, and when. */
+export function nextStep(pace: Pace): { action: Action; at: number } {
+  const snapshotAt = Math.min(pace.snapshotAt, pace.changeAt ?? Number.POSITIVE_INFINITY);
+  const at = Math.max(pace.notBefore, Math.min(snapshotAt, pace.heartbeatAt));
+  return { action: snapshotAt <= at ? 'snapshot' : 'heartbeat', at };
+}
+
+/** The engine changed. A burst does not put its own snapshot off: it comes `COALESCE_MS` after the first change. */
+export const engineChanged = (pace: Pace, now: number, coalesceMs = COALESCE_MS): Pace => ({
+  ...pace,
+  changeAt: pace.changeAt ?? now + coalesceMs,
+  holding: false,
+});
+
+/** The engine is being read: what changes from now on asks for another look. */
+export const snapshotBegun = (pace: Pace): Pace => ({ ...pace, changeAt: null });
+
+/** The server answered a snapshot. `taken`: false when it would not apply it, and would not the next either. */
+export const snapshotAnswered = (
+  pace: Pace,
+  now: number,
+  answer: { cadence: Cadence; taken: boolean },
+  random: number,
+): Pace => ({
+  ...pace,
+  cadence: answer.cadence,
+  snapshotAt: now + interval(answer.cadence.snapshotSeconds, random),
+  heartbeatAt: now + interval(answer.cadence.heartbeatSeconds, random),
+  notBefore: now,
+  holding: !answer.taken,
+});
+
+/** The server answered a heartbeat. */
+export const heartbeatAnswered = (
+  pace: Pace,
+  now: number,
+  answer: { cadence: Cadence; snapshotRequired: boolean },
+  random: number,
+): Pace => ({
+  ...pace,
+  cadence: answer.cadence,
+  // A regular snapshot may now be due sooner than by the cadence before.
+  snapshotAt:
+    answer.snapshotRequired && !pace.holding
+      ? now
+      : Math.min(pace.snapshotAt, now + interval(answer.cadence.snapshotSeconds, random)),
+  heartbeatAt: now + interval(answer.cadence.heartbeatSeconds, random),
+  notBefore: now,
+});
+
+/** The server could not be asked, or did not want to be: the same action is due again, after `delayMs`. */
+export const serverFailed = (pace: Pace, now: number, delayMs: number, action: Action): Pace => ({
+  ...pace,
+  snapshotAt: action === 'snapshot' ? now : pace.snapshotAt,
+  heartbeatAt: action === 'heartbeat' ? now : pace.heartbeatAt,
+  notBefore: now + delayMs,
+});
+
+/**
+ * The engine could not be read: the next try after `delayMs`. The server hears of it at once
+ * where that is news, otherwise with the next regular heartbeat.
+ */
+export const engineFailed = (pace: Pace, now: number, delayMs: number, isNews: boolean): Pace => ({
+  ...pace,
+  snapshotAt: now + delayMs,
+  changeAt: null,
+  heartbeatAt: isNews ? now : pace.heartbeatAt,
+  holding: true,
+});
+
+/** No heartbeat can be sent this time; the next is due as usual. */
+export const heartbeatSkipped = (pace: Pace, now: number, random: number): Pace => ({
+  ...pace,
+  heartbeatAt: now + interval(pace.cadence.heartbeatSeconds, random),
+});
+
+const interval = (seconds: number, random: number): number =>
+  Math.max(INTERVAL_MS_MIN, seconds * 1_000 * (1 - SPREAD * random));

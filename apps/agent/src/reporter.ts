@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Heartbeat, SyncSummary } from '@muster/contracts';
+import type { Logger } from 'pino';
+import { ENGINE_BACKOFF, SERVER_BACKOFF, fullJitterMs, retryDelayMs } from './backoff.js';
+import type { Answer, MusterClient } from './muster/client.js';
+import type { Session } from './muster/session.js';
+import type { Observer } from './observe.js';
+import {
+  engineChanged,
+  engineFailed,
+  heartbeatAnswered,
+  heartbeatSkipped,
+  nextStep,
+  serverFailed,
+  snapshotAnswered,
+  snapshotBegun,
+  startPace,
+  type Action,
+} from './pace.js';
+import type { SnapshotStream } from './snapshot-stream.js';
+import { AGENT_VERSION } from './version.js';
+
+/** Reports one engine to one API until it is stopped. */
+export interface Reporter {
+  /** Resolves when the signal is aborted; throws `StopError` when the API wants no more of this agent. */
+  run(signal: AbortSignal): Promise<void>;
+  /** The engine's containers changed: a snapshot follows shortly, one for a whole burst. */
+  changed(): void;
+  /** What the engine does is unknown from now on: nothing is claimed of it before the next look, which is at once. */
+  lostSight(): void;
+}
+
+export interface ReporterOptions {
+  observer: Observer;
+  client: MusterClient;
+  session: Session;
+  stream: SnapshotStream;
+  /** Monotonic milliseconds. */
+  now: () => number;
+  /** In [0, 1). */
+  random: () => number;
+  log: Logger;
+  coalesceMs?: number;
+  /** Called when the engine stops being readable. */
+  onEngineFailure(): void;
+}
+
+/** Timers cannot count further than 24.8 days; a wait beyond this is taken in steps. */
+const SLEEP_MS_MAX = 86_400_000;
+
+/** A reporter that has not begun. */
+export function createReporter(options: ReporterOptions): Reporter {
+  const { observer, client, session, stream, now, random, log, coalesceMs } = options;
+  let pace = startPace(now());
+  /** What the API calls the state that it last took from us; null: it holds nothing that we could vouch for. */
+  let digest: string | null = null;
+  let engineError: string | null = null;
+  let engineFailures = 0;
+  let serverFailures = 0;
+  let wake = new AbortController();
+
+  function changed(afterMs = coalesceMs): void {
+    pace = engineChanged(pace, now(), afterMs);
+    wake.abort();
+  }
+
+  async function sendSnapshot(signal: AbortSignal): Promise<void> {
+    pace = snapshotBegun(pace);
+    const seen = await observer.observe(signal);
+    if (seen.kind === 'failed') return noteEngineFailure(seen.error);
+    noteEngineReadable(seen.containers);
+    const order = stream.next(seen.observedAt);
+    const answer = await session.call(
+      (token) => client.postSnapshot(token, seen.snapshot, order, signal),
+      seen.facts,
+      signal,
+    );
+    if (answer.kind === 'retry') return noteServerFailure('snapshot', answer);
+    serverFailures = 0;
+    if (answer.kind === 'refused') {
+      digest = null;
+      log.error({ reason: answer.reason }, 'the API refuses this snapshot: not sent again before the next change');
+      pace = snapshotAnswered(pace, now(), { cadence: pace.cadence, taken: false }, random());
+      return;
+    }
+    noteSummary(answer.data);
+  }
+
+  function noteSummary(summary: SyncSummary): void {
+    const { applied, reason, received, created, updated, removed, revision, cadence } = summary;
+    digest = applied ? summary.digest : null;
+    const counts = { received, created, updated, removed, revision };
+    if (applied) log[created + updated + removed > 0 ? 'info' : 'debug'](counts, 'snapshot applied');
+    else if (reason === 'stream_superseded') {
+      log.warn('another agent reports with this host’s token (a cloned machine, or two agents): snapshot not applied');
+    } else log.warn({ reason }, 'the API did not apply this snapshot');
+    const isNewStream = stream.answered(summary, now());
+    if (isNewStream) log.warn('the other agent seems to be gone: reporting again');
+    pace = snapshotAnswered(pace, now(), { cadence, taken: applied }, random());
+    if (isNewStream) changed();
+  }
+
+  async function sendHeartbeat(signal: AbortSignal): Promise<void> {
+    if (engineError === null) {
+      // Without this a frozen engine, whose event stream is only silent, would be vouched for until the next list.
+      const error = await observer.check(signal);
+      if (error !== null) noteEngineFailure(error);
+    }
+    if (!session.isEnrolled() && observer.facts() === null) {
+      pace = heartbeatSkipped(pace, now(), random());
+      return;
+    }
+    const heartbeat = composeHeartbeat();
+    const answer = await session.call(
+      (token) => client.heartbeat(token, heartbeat, stream.current(), signal),
+      observer.facts(),
+      signal,
+    );
+    if (answer.kind === 'retry') return noteServerFailure('heartbeat', answer);
+    serverFailures = 0;
+    if (answer.kind === 'refused') {
+      log.error({ reason: answer.reason }, 'the API refuses this heartbeat');
+      pace = heartbeatSkipped(pace, now(), random());
+      return;
+    }
+    pace = heartbeatAnswered(pace, now(), answer.data, random());
+  }
+
+  function composeHeartbeat(): Heartbeat {
+    const facts = observer.facts();
+    return {
+      // A change that no snapshot has told yet is not "as in the last snapshot".
+      digest: engineError === null && pace.changeAt === null ? digest : null,
+      ...(engineError === null ? {} : { engineError }),
+      ...(facts === null ? {} : { engine: facts.engine, os: facts.os }),
+      agentVersion: AGENT_VERSION,
+    };
+  }
+
+  function noteEngineFailure(error: string): void {
+    const isNews = error !== engineError;
+    engineFailures++;
+    const delayMs = fullJitterMs(engineFailures, random(), ENGINE_BACKOFF);
+    if (isNews) log.error({ engineError: error }, 'cannot list the containers: reporting that instead of a snapshot');
+    else log.debug({ engineError: error, retryInMs: Math.round(delayMs) }, 'still cannot list the containers');
+    engineError = error;
+    digest = null;
+    pace = engineFailed(pace, now(), delayMs, isNews);
+    options.onEngineFailure();
+  }
+
+  function noteEngineReadable(containers: number): void {
+    if (engineError !== null) log.info({ containers }, 'the engine can be read again');
+    engineError = null;
+    engineFailures = 0;
+  }
+
+  function noteServerFailure(action: Action, { reason, retryAfterMs }: Answer<never> & { kind: 'retry' }): void {
+    serverFailures++;
+    const delayMs = retryDelayMs(serverFailures, retryAfterMs, random(), SERVER_BACKOFF);
+    log.warn({ reason, tries: serverFailures, retryInMs: Math.round(delayMs) }, 'the API cannot take this now');
+    pace = serverFailed(pace, now(), delayMs, action);
+  }
+
+  async function idle(ms: number, signal: AbortSignal): Promise<void> {
+    wake = new AbortController();
+    const either = AbortSignal.any([signal, wake.signal]);
+    await sleep(Math.min(ms, SLEEP_MS_MAX), undefined, { signal: either }).catch(() => undefined);
+  }
+
+  return {
+    changed: () => changed(),
+    lostSight: () => changed(0),
+    async run(signal) {
+      try {
+        while (!signal.aborted) {
+          const { action, at } = nextStep(pace);
+          const waitMs = at - now();
+          if (waitMs > 0) await idle(waitMs, signal);
+          else await (action === 'snapshot' ? sendSnapshot(signal) : sendHeartbeat(signal));
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    },
+  };
+}

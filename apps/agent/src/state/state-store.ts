@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { tokenKind } from '@muster/contracts';
+import { z } from 'zod';
+import { ExitCodes, StopError } from '../exit.js';
+
+/** What an agent remembers from one run to the next. */
+export interface AgentState {
+  /** An identity that it made up because the machine had none, or another host had the machine's. */
+  identity: string | null;
+  /** Null until it is enrolled. */
+  enrollment: Enrollment | null;
+  /** SHA-256 of the enrollment token of a host that was deleted since; null otherwise. */
+  retiredEnrollToken: string | null;
+}
+
+/** What an agent knows that ran never before. */
+export const EMPTY_STATE: AgentState = { identity: null, enrollment: null, retiredEnrollToken: null };
+
+/** A host's own token, and the API that it is for: it is sent nowhere else. */
+export interface Enrollment {
+  musterUrl: string;
+  hostId: string;
+  agentToken: string;
+}
+
+const StateFile = z.object({
+  version: z.literal(1),
+  identity: z.string().min(1).nullable(),
+  enrollment: z
+    .object({
+      musterUrl: z.string(),
+      hostId: z.string(),
+      agentToken: z.string().refine((value) => tokenKind(value) === 'agent'),
+    })
+    .nullable(),
+  retiredEnrollToken: z.string().nullable(),
+});
+
+/** The state directory's file. What `save` has resolved for survives a kill and a power cut. */
+export interface StateStore {
+  /** An empty state where there is none yet. Throws `StopError` for a file that cannot be read as one. */
+  load(): Promise<AgentState>;
+  save(state: AgentState): Promise<void>;
+}
+
+const FILE_NAME = 'agent.json';
+
+/** The state in `dir`, which `prepareStateDir` made and the caller has locked. */
+export function createStateStore(dir: string): StateStore {
+  const path = join(dir, FILE_NAME);
+  return {
+    async load() {
+      let text: string;
+      try {
+        text = await readFile(path, 'utf8');
+        await restrict(path, 0o600);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_STATE;
+        throw unusable(path, (error as Error).message);
+      }
+      try {
+        const { version: _, ...state } = StateFile.parse(JSON.parse(text));
+        return state;
+      } catch {
+        throw unusable(path, 'it is not what this agent wrote; move it away to enrol again');
+      }
+    },
+    async save(state) {
+      const text = `${JSON.stringify({ version: 1, ...state } satisfies z.input<typeof StateFile>, null, 2)}\n`;
+      await writeAtomically(path, text).catch((error: Error) => {
+        throw new StopError(`cannot write ${path}: ${error.message}`, ExitCodes.failed);
+      });
+    },
+  };
+}
+
+/** Makes the directory where it is missing, and closes it to everybody else. Throws `StopError`. */
+export async function prepareStateDir(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await restrict(dir, 0o700);
+  } catch (error) {
+    throw unusable(dir, (error as Error).message);
+  }
+}
+
+const unusable = (path: string, why: string): StopError =>
+  new StopError(`cannot use ${path} as state (MUSTER_STATE_DIR): ${why}`, ExitCodes.failed);
+
+/** Takes away what group and others may do, where they may anything. */
+async function restrict(path: string, mode: number): Promise<void> {
+  if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, mode);
+}
+
+/** The whole text or the one before it, whenever the power goes: written aside, forced to the disk, then renamed. */
+async function writeAtomically(path: string, text: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}.tmp`;
+  try {
+    const file = await open(aside, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    await unlink(aside).catch(() => undefined);
+    throw error;
+  }
+  // The rename itself is durable once the directory is.
+  const directory = await open(dirname(path), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

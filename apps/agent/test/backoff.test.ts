@@ -1,0 +1,25 @@
+import { expect, test } from '@jest/globals';
+import { SERVER_BACKOFF, fullJitterMs, parseRetryAfter, retryDelayMs } from '../src/backoff.js';
+
+test('waits double up to the cap, and chance takes any part of them', () => {
+  const longest = [1, 2, 3, 7, 50, 5_000].map((failures) => fullJitterMs(failures, 1, SERVER_BACKOFF));
+  expect(longest).toEqual([1_000, 2_000, 4_000, 60_000, 60_000, 60_000]);
+  expect(fullJitterMs(5, 0, SERVER_BACKOFF)).toBe(0);
+});
+
+test('a wait is at least what the server asked for', () => {
+  expect(retryDelayMs(1, 5_000, 0, SERVER_BACKOFF)).toBe(5_000);
+  expect(retryDelayMs(1, 5_000, 0.5, SERVER_BACKOFF)).toBe(5_500);
+});
+
+test.each([
+  [undefined, null],
+  ['120', 120_000],
+  [' 0 ', 0],
+  ['Tue, 24 Nov 2026 00:00:30 GMT', 30_000],
+  ['Mon, 23 Nov 2026 23:59:30 GMT', 0],
+  ['soon', null],
+  ['99999999999', 86_400_000],
+])('Retry-After %j is %j ms', (header, ms) => {
+  expect(parseRetryAfter(header, Date.parse('2026-11-24T00:00:00Z'))).toBe(ms);
+});

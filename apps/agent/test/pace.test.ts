@@ -1,0 +1,101 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  COALESCE_MS,
+  engineChanged,
+  engineFailed,
+  heartbeatAnswered,
+  nextStep,
+  serverFailed,
+  snapshotAnswered,
+  snapshotBegun,
+  startPace,
+  type Pace,
+} from '../src/pace.js';
+
+const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
+const settled = (now: number): Pace =>
+  snapshotAnswered(snapshotBegun(startPace(now)), now, { cadence, taken: true }, 0);
+
+test('an agent begins with a snapshot at once', () => {
+  expect(nextStep(startPace(5))).toEqual({ action: 'snapshot', at: 5 });
+});
+
+test('after a snapshot come heartbeats, and then the next snapshot', () => {
+  let pace = settled(0);
+  const steps: string[] = [];
+  for (let i = 0; i < 6; i++) {
+    const { action, at } = nextStep(pace);
+    steps.push(`${action}@${at / 1_000}`);
+    if (action === 'heartbeat') pace = heartbeatAnswered(pace, at, { cadence, snapshotRequired: false }, 0);
+  }
+  expect(steps).toEqual([
+    'heartbeat@10',
+    'heartbeat@20',
+    'heartbeat@30',
+    'heartbeat@40',
+    'heartbeat@50',
+    'snapshot@60',
+  ]);
+});
+
+test('a burst of events gives one snapshot, a second after the first of them', () => {
+  let pace = settled(0);
+  for (let now = 1_000; now < 2_000; now += 10) pace = engineChanged(pace, now);
+  expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 1_000 + COALESCE_MS });
+});
+
+test('a change while a snapshot is under way asks for another', () => {
+  const pace = snapshotAnswered(engineChanged(snapshotBegun(settled(0)), 100), 300, { cadence, taken: true }, 0);
+  expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 100 + COALESCE_MS });
+});
+
+test('a heartbeat that asks for a snapshot gets one at once', () => {
+  const pace = heartbeatAnswered(settled(0), 10_000, { cadence, snapshotRequired: true }, 0);
+  expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 10_000 });
+});
+
+describe('a snapshot that the server refused', () => {
+  const refused = snapshotAnswered(snapshotBegun(startPace(0)), 0, { cadence, taken: false }, 0);
+
+  test('is not sent again because a heartbeat asks for one', () => {
+    const pace = heartbeatAnswered(refused, 10_000, { cadence, snapshotRequired: true }, 0);
+    expect(nextStep(pace)).toEqual({ action: 'heartbeat', at: 20_000 });
+  });
+
+  test('is followed by another at a change, or at the regular time', () => {
+    expect(nextStep(engineChanged(refused, 3_000))).toEqual({ action: 'snapshot', at: 4_000 });
+    let pace = refused;
+    for (let now = 10_000; now < 60_000; now += 10_000) {
+      pace = heartbeatAnswered(pace, now, { cadence, snapshotRequired: true }, 0);
+    }
+    expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 60_000 });
+  });
+});
+
+test('nothing is sent while the server wants to be left alone, and then the same again', () => {
+  const pace = serverFailed(snapshotBegun(engineChanged(settled(0), 500)), 1_500, 30_000, 'snapshot');
+  expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 31_500 });
+  expect(nextStep(serverFailed(settled(0), 10_000, 700, 'heartbeat'))).toEqual({ action: 'heartbeat', at: 10_700 });
+});
+
+test('an engine that fails is told of at once, and tried again by itself', () => {
+  const failed = engineFailed(snapshotBegun(settled(0)), 1_000, 4_000, true);
+  expect(nextStep(failed)).toEqual({ action: 'heartbeat', at: 1_000 });
+  const told = heartbeatAnswered(failed, 1_000, { cadence, snapshotRequired: true }, 0);
+  expect(nextStep(told)).toEqual({ action: 'snapshot', at: 5_000 });
+  expect(nextStep(engineFailed(told, 5_000, 9_000, false))).toEqual({ action: 'heartbeat', at: 11_000 });
+});
+
+test('the server’s pace is followed from each answer on, and a slowed fleet is spread', () => {
+  const slow = { heartbeatSeconds: 100, snapshotSeconds: 600 };
+  expect(nextStep(heartbeatAnswered(settled(0), 10_000, { cadence: slow, snapshotRequired: false }, 0.5)).at).toBe(
+    60_000,
+  );
+  const spread = snapshotAnswered(settled(0), 0, { cadence: slow, taken: true }, 0.5);
+  expect(nextStep(spread)).toEqual({ action: 'heartbeat', at: 95_000 });
+});
+
+test('a server that asks for no pause at all does not get its way', () => {
+  const rush = { heartbeatSeconds: 0.000_001, snapshotSeconds: 0.000_001 };
+  expect(nextStep(snapshotAnswered(settled(0), 0, { cadence: rush, taken: true }, 0)).at).toBe(100);
+});

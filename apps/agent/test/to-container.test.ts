@@ -1,0 +1,220 @@
+import { describe, expect, test } from '@jest/globals';
+import { Container, DOCKER_STATES, canonicalSnapshot, parseSnapshot, parseStatus } from '@muster/contracts';
+import { loadCapture, type Flavour } from '@muster/engine-replay';
+import fc from 'fast-check';
+import { snapshotText } from '../src/encode-snapshot.js';
+import { ContainerList, InspectedContainer, ListedContainer } from '../src/engine/shapes.js';
+import { NOT_INSPECTED, toContainer, toHealth, toStartedAt } from '../src/engine/to-container.js';
+
+const ID = 'a'.repeat(64);
+const listed = (fields: object): ListedContainer =>
+  ListedContainer.parse({ Id: ID, Names: ['/web'], Image: 'web:1', State: 'running', ...fields });
+const map = (fields: object): Container => toContainer(listed(fields), NOT_INSPECTED);
+
+async function mapCapture(flavour: Flavour): Promise<Container[]> {
+  const capture = await loadCapture(flavour);
+  return ContainerList.parse(capture.list).map((each) => {
+    const { State } = InspectedContainer.parse(capture.inspectById.get(each.Id));
+    return toContainer(each, { startedAt: toStartedAt(State.StartedAt), health: toHealth(State.Health?.Status) });
+  });
+}
+
+const named = (containers: readonly Container[], name: string): Container =>
+  containers.find((each) => each.name === name)!;
+
+describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('every captured container of %s', (flavour) => {
+  test('becomes one that the contract takes unchanged', async () => {
+    const containers = await mapCapture(flavour);
+    const parsed = parseSnapshot(JSON.parse(JSON.stringify(containers)));
+    expect(parsed).toEqual({ success: true, data: containers.map((each) => Container.parse(each)) });
+    expect(containers.map(({ state }) => state).filter((state) => !DOCKER_STATES.includes(state as never))).toEqual([]);
+  });
+
+  test('gives equal bytes whatever the order that the engine lists them, their ports and their labels in', async () => {
+    const containers = await mapCapture(flavour);
+    const turned = containers
+      .map((each) => ({
+        ...each,
+        ports: each.ports.toReversed(),
+        labels: Object.fromEntries(Object.entries(each.labels).reverse()),
+      }))
+      .reverse();
+    expect(snapshotText(turned)).toBe(snapshotText(containers));
+  });
+});
+
+test('Docker: the values of a real container', async () => {
+  const containers = await mapCapture('docker-28.5');
+  expect(canonicalSnapshot([named(containers, 'h5-v6')])).toEqual([
+    {
+      dockerId: expect.stringMatching(/^8ce178f639d0/),
+      name: 'h5-v6',
+      image: 'h5/bb:1',
+      imageId: expect.stringMatching(/^sha256:deda577c/),
+      command: 'httpd -f -p 80 -h /www',
+      state: 'running',
+      status: 'Up 20 seconds',
+      ports: [{ ip: '::', privatePort: 80, publicPort: 18086, type: 'tcp' }],
+      labels: expect.objectContaining({ 'img.label': 'from-image' }),
+      startedAt: '2026-11-23T19:31:33.280Z',
+    },
+  ]);
+  expect(named(containers, 'h5-created').startedAt).toBeNull();
+  expect(named(containers, 'h5-badcmd').startedAt).toBeNull();
+  expect(parseStatus(named(containers, 'h5-killed').status).exitCode).toBe(137);
+  expect(parseStatus(named(containers, 'h5-unhealthy').status).health).toBe('unhealthy');
+  // A link lists "/h5-linker/db" before the container's own name.
+  expect(named(containers, 'h5-linktarget').dockerId).toMatch(/^b264a4707a12/);
+});
+
+test('Podman: ports without an address, `stopped` as exited, health from the inspection', async () => {
+  const containers = await mapCapture('podman-4.3');
+  expect(named(containers, 'shop-web-1').ports).toContainEqual({ privatePort: 443, publicPort: 18443, type: 'tcp' });
+  expect(named(containers, 'shop-web-1').ports).toContainEqual({
+    ip: '127.0.0.1',
+    privatePort: 80,
+    publicPort: 18080,
+    type: 'tcp',
+  });
+  const restarting = named(containers, 'h5-restarting');
+  expect([restarting.state, parseStatus(restarting.status).exitCode]).toEqual(['exited', 7]);
+  expect(named(containers, 'h5-starting').status).toBe('Up 31 seconds (health: starting)');
+  expect(named(containers, 'h5-paused').status).toBe('Up 49 seconds (Paused)');
+});
+
+test('Docker 1.52: health told beside a text that tells it too is told once', () => {
+  const status = 'Up 5 minutes (healthy)';
+  expect(map({ Status: status, Health: { Status: 'healthy', FailingStreak: 0 } }).status).toBe(status);
+  expect(map({ Status: 'Up 5 minutes', Health: { Status: 'none', FailingStreak: 0 } }).status).toBe('Up 5 minutes');
+  expect(map({ Status: 'Up 5 minutes', Health: { Status: 'unhealthy' } }).status).toBe('Up 5 minutes (unhealthy)');
+  expect(map({ State: 'exited', Status: 'Exited (0) 1 second ago', Health: { Status: 'unhealthy' } }).status).toBe(
+    'Exited (0) 1 second ago',
+  );
+});
+
+test.each([
+  [['/web'], 'web'],
+  [['/other/db', '/web'], 'web'],
+  [['/other/db'], 'other/db'],
+  [[], 'aaaaaaaaaaaa'],
+  [null, 'aaaaaaaaaaaa'],
+  [[''], 'aaaaaaaaaaaa'],
+])('names %j are read as %s', (Names, name) => {
+  expect(map({ Names }).name).toBe(name);
+});
+
+test.each([
+  ['Running', 'running'],
+  ['stopped', 'exited'],
+  ['configured', 'created'],
+  ['initialized', 'created'],
+  ['stopping', 'stopping'],
+  ['', 'unknown'],
+  [null, 'unknown'],
+  ['constructor', 'constructor'],
+])('the state %j is %s', (State, state) => {
+  expect(map({ State }).state).toBe(state);
+});
+
+test('a port of 0 is no port, and a missing type is tcp', () => {
+  const Ports = [
+    { PrivatePort: 80, PublicPort: 0, Type: 'tcp', IP: '' },
+    { PrivatePort: 0, PublicPort: 8080, Type: 'tcp' },
+    { PrivatePort: 53, Type: 'UDP' },
+    { PrivatePort: 81, IP: '0.0.0.0', PublicPort: 81 },
+    { PrivatePort: 82, Type: 'quic' },
+    null,
+  ];
+  expect(map({ Ports }).ports).toEqual([
+    { privatePort: 80, type: 'tcp' },
+    { privatePort: 53, type: 'udp' },
+    { ip: '0.0.0.0', privatePort: 81, publicPort: 81, type: 'tcp' },
+  ]);
+});
+
+test('labels: null is empty, `__proto__` a key like any other', () => {
+  const Labels = JSON.parse('{"__proto__":"x","a":null,"b":"\\u0000"}') as object;
+  const { labels } = map({ Labels });
+  expect(Object.entries(labels)).toEqual([
+    ['__proto__', 'x'],
+    ['a', ''],
+    ['b', '\ufffd'],
+  ]);
+  expect(map({ Labels: null }).labels).toEqual({});
+});
+
+test('an image is named by its id where it has no name', () => {
+  expect(map({ Image: '', ImageID: 'sha256:abc' }).image).toBe('sha256:abc');
+  expect(map({ Image: '', ImageID: '' })).toMatchObject({ image: '<none>', imageId: null });
+});
+
+test.each([
+  ['2026-11-23T19:31:33.280539372Z', '2026-11-23T19:31:33.280Z'],
+  ['2026-11-23T20:31:33+01:00', '2026-11-23T19:31:33.000Z'],
+  ['0001-01-01T00:00:00Z', null],
+  ['', null],
+  ['yesterday', null],
+])('the start time %j is %j', (text, startedAt) => {
+  expect(toStartedAt(text)).toBe(startedAt);
+});
+
+test('the environment of a container never gets past the parse', async () => {
+  const capture = await loadCapture('docker-28.5');
+  for (const inspect of capture.inspectById.values()) {
+    expect(Object.keys(InspectedContainer.parse(inspect))).toEqual(['State']);
+  }
+});
+
+test('an element without a usable id makes the whole reply no list', () => {
+  expect(ContainerList.safeParse([{ Id: ID }, { Names: ['/x'] }]).success).toBe(false);
+  expect(ContainerList.safeParse([{ Id: ID }, null]).success).toBe(false);
+  expect(ContainerList.safeParse({ message: 'no' }).success).toBe(false);
+});
+
+const wildText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 3_000 }),
+  fc.string(),
+  fc.constant('\ud800'),
+  fc.constant('a\0b'),
+);
+const wild = fc.oneof(
+  wildText,
+  fc.integer(),
+  fc.constant(null),
+  fc.constant(undefined),
+  fc.array(fc.anything()),
+  fc.object(),
+);
+const wildPort = fc.record({
+  IP: wild,
+  PrivatePort: fc.oneof(fc.integer({ min: -1, max: 70_000 }), fc.double(), wild),
+  PublicPort: fc.oneof(fc.integer({ min: -1, max: 70_000 }), wild),
+  Type: fc.oneof(fc.constantFrom('tcp', 'UDP', 'sctp', 'quic'), wild),
+});
+
+test('whatever an engine says of a container, the contract takes it, and its bytes are canonical', () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        Id: fc.constant(ID),
+        Names: fc.oneof(fc.array(wildText), wild),
+        Image: wild,
+        ImageID: wild,
+        Command: wild,
+        State: wild,
+        Status: fc.oneof(wild, fc.constant('Up 3 days')),
+        Ports: fc.oneof(fc.array(fc.oneof(wildPort, wild)), wild),
+        Labels: fc.oneof(fc.dictionary(wildText, wild), wild),
+        Health: fc.oneof(fc.record({ Status: fc.constantFrom('none', 'healthy', 'starting', 'odd') }), wild),
+      }),
+      fc.constantFrom('healthy' as const, null),
+      (reply, health) => {
+        const container = toContainer(ListedContainer.parse(reply), { startedAt: null, health });
+        const onTheWire = JSON.parse(snapshotText([container])) as unknown[];
+        expect(Container.safeParse(onTheWire[0]).error?.issues).toBeUndefined();
+        expect(snapshotText([Container.parse(onTheWire[0])])).toBe(snapshotText([container]));
+      },
+    ),
+    { numRuns: 500 },
+  );
+});

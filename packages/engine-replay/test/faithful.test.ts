@@ -1,0 +1,69 @@
+import { describe, expect, test } from '@jest/globals';
+import { loadCapture, ReplayedEngine, type Flavour, type Reply } from '../src/index.js';
+
+const withoutOrder = (list: readonly Reply[]) =>
+  list
+    .map((each) => ({ ...each, Ports: (each['Ports'] as object[]).map((port) => JSON.stringify(port)).sort() }))
+    .sort((a, b) => (String(a['Id' as never]) < String(b['Id' as never]) ? -1 : 1));
+
+const withoutStatus = (list: readonly Reply[]) => withoutOrder(list).map((each) => ({ ...each, Status: undefined }));
+
+/** The seconds in a status text, and the text around them. */
+const aged = (status: unknown): [string, number] => {
+  const seconds = /(\d+) seconds/.exec(String(status))?.[1];
+  return [String(status).replace(/\d+ seconds/, 'N seconds'), Number(seconds ?? 0)];
+};
+
+describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s replayed at the moment of its capture', (flavour) => {
+  test('lists what the real engine listed, in every field', async () => {
+    const capture = await loadCapture(flavour);
+    const engine = new ReplayedEngine(capture, { nowMs: () => capture.capturedAtMs, random: () => 0 });
+    engine.adoptCaptured();
+
+    const listed = engine.list(true);
+
+    expect(withoutStatus(listed)).toEqual(withoutStatus(capture.list));
+    const real = new Map(capture.list.map(({ Id, Status }) => [Id, Status]));
+    for (const { Id, Names, Status } of listed as { Id: string; Names: string[]; Status: string }[]) {
+      // Restarted once more between the list and its inspection.
+      if (Names[0] === '/h5-restarting') continue;
+      // Podman took a second to answer, so that its own texts differ among themselves by as much.
+      const [text, seconds] = aged(Status);
+      const [realText, realSeconds] = aged(real.get(Id));
+      expect(text).toBe(realText);
+      expect(Math.abs(seconds - realSeconds)).toBeLessThanOrEqual(flavour === 'podman-4.3' ? 1 : 0);
+    }
+  });
+
+  test('inspects as the real engine did', async () => {
+    const capture = await loadCapture(flavour);
+    const engine = new ReplayedEngine(capture, { nowMs: () => capture.capturedAtMs, random: () => 0 });
+    engine.adoptCaptured();
+    for (const { Id } of capture.list) {
+      const inspected = engine.inspect(Id) as { State: Record<string, unknown> };
+      const real = capture.inspectById.get(Id)!;
+      expect(inspected.State['StartedAt']).toBe(real.State.StartedAt);
+      expect({ ...inspected, State: undefined }).toEqual({ ...real, State: undefined });
+    }
+  });
+
+  test('ages its status texts', async () => {
+    const capture = await loadCapture(flavour);
+    let nowMs = capture.capturedAtMs;
+    const engine = new ReplayedEngine(capture, { nowMs: () => nowMs, random: () => 0 });
+    engine.adoptCaptured();
+    nowMs += 5 * 60_000;
+    const web = engine.list(true).find(({ Names }) => String(Names) === '/shop-web-1');
+    expect(web!['Status']).toBe('Up 5 minutes');
+  });
+});
+
+test('the list without ?all=1 is what the real engine listed as running', async () => {
+  const capture = await loadCapture('docker-28.5');
+  const engine = new ReplayedEngine(capture, { nowMs: () => capture.capturedAtMs, random: () => 0 });
+  engine.adoptCaptured();
+  const states = engine.list(false).map(({ State }) => State);
+  expect(states).not.toContain('exited');
+  expect(states).not.toContain('created');
+  expect(states.length).toBe(18);
+});

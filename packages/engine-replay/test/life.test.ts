@@ -1,0 +1,49 @@
+import { expect, test } from '@jest/globals';
+import { ReplayedEngine, createLife, loadCapture, seededRandom, type Flavour, type Role } from '../src/index.js';
+
+const ROLES: Role[] = [
+  { name: 'web', temper: 'steady', ports: [{ privatePort: 80, publicPort: 8080 }] },
+  { name: 'worker', temper: 'crashing' },
+  { name: 'api', temper: 'flapping', hasHealthCheck: true },
+  { name: 'shop', temper: 'redeployed' },
+  { name: 'backup', temper: 'batch' },
+  { name: 'cache', temper: 'handled' },
+];
+
+async function live(flavour: Flavour, seed: number, minutes: number) {
+  let nowMs = 1_000_000;
+  const engine = new ReplayedEngine(await loadCapture(flavour), { nowMs: () => nowMs, random: seededRandom(seed) });
+  const history: string[] = [];
+  engine.subscribe(({ action, name, id, exitCode, atMs }) =>
+    history.push([action, name, id, exitCode, atMs].join(' ')),
+  );
+  const life = createLife(engine, ROLES, { seed, nowMs });
+  for (const end = nowMs + minutes * 60_000; nowMs < end; nowMs += 500) life.advance(nowMs);
+  return { engine, history };
+}
+
+test('one seed gives one history, another seed another', async () => {
+  const { history } = await live('docker-28.5', 1, 10);
+  expect((await live('docker-28.5', 1, 10)).history).toEqual(history);
+  expect((await live('docker-28.5', 2, 10)).history).not.toEqual(history);
+});
+
+test.each<Flavour>(['docker-28.5', 'podman-4.3'])(
+  '%s: within ten minutes everything has happened that can',
+  async (flavour) => {
+    const { engine, history } = await live(flavour, 3, 10);
+    const actions = new Set(history.map((line) => line.split(/[ :]/)[0]));
+    for (const action of ['create', 'start', 'die', 'kill', 'pause', 'unpause', 'health_status']) {
+      expect(actions).toContain(action);
+    }
+    expect(actions).toContain(flavour === 'docker-28.5' ? 'destroy' : 'remove');
+    expect(new Set(engine.list(true).map(({ Names }) => String(Names))).size).toBe(ROLES.length);
+  },
+);
+
+test('a redeployed container keeps its name and gets a new id', async () => {
+  const { history } = await live('docker-28.5', 4, 10);
+  const ids = history.filter((line) => line.startsWith('create shop')).map((line) => line.split(' ')[2]);
+  expect(ids.length).toBeGreaterThan(3);
+  expect(new Set(ids).size).toBe(ids.length);
+});

@@ -1,0 +1,86 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { startReplayedEngine, type Flavour } from '../src/index.js';
+
+type Started = Awaited<ReturnType<typeof startReplayedEngine>>;
+let running: Started[] = [];
+
+afterEach(async () => {
+  await Promise.all(running.map((each) => each.close()));
+  running = [];
+});
+
+async function start(flavour: Flavour) {
+  const started = await startReplayedEngine({ flavour, listen: { port: 0 }, seed: 1 });
+  running.push(started);
+  return { ...started, base: started.server.dockerHost.replace('tcp:', 'http:') };
+}
+
+/** The actions told on the event stream while `act` runs. */
+async function actionsDuring(base: string, filters: object, act: () => void, count: number): Promise<string[]> {
+  const stop = new AbortController();
+  const response = await fetch(`${base}/events?filters=${encodeURIComponent(JSON.stringify(filters))}`, {
+    signal: stop.signal,
+  });
+  act();
+  const actions: string[] = [];
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    for (const line of decoder.decode(chunk).split('\n').filter(Boolean)) actions.push(JSON.parse(line).Action);
+    if (actions.length >= count) break;
+  }
+  stop.abort();
+  return actions;
+}
+
+describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (flavour) => {
+  test('answers ping, version, info, list and inspect, with or without a version in the path', async () => {
+    const { base, engine } = await start(flavour);
+    const ping = await fetch(`${base}/_ping`);
+    expect([ping.status, ping.headers.get('api-version')]).toEqual([200, engine.capture.apiVersion]);
+    expect(await (await fetch(`${base}/v1.41/version`)).json()).toEqual(engine.capture.version);
+    expect(await (await fetch(`${base}/info`)).json()).toEqual(engine.capture.info);
+    const list = (await (await fetch(`${base}/containers/json?all=1`)).json()) as { Id: string }[];
+    expect(list).toHaveLength(engine.capture.list.length);
+    expect((await fetch(`${base}/containers/${list[0]!.Id}/json`)).status).toBe(200);
+    expect((await fetch(`${base}/containers/nosuch/json`)).status).toBe(404);
+  });
+
+  test('refuses a version that is too new as its real engine does', async () => {
+    const { base } = await start(flavour);
+    expect((await fetch(`${base}/v1.99/containers/json`)).status).toBe(flavour === 'docker-28.5' ? 400 : 200);
+  });
+
+  test('tells the events that the filter asks for, in its own words', async () => {
+    const { base, engine } = await start(flavour);
+    const id = engine.idOf('shop-web-1')!;
+    const filters = { type: ['container'], event: ['start', 'die', 'died', 'pause', 'health_status'] };
+    const actions = await actionsDuring(
+      base,
+      filters,
+      () => {
+        engine.pause(id);
+        engine.unpause(id);
+        engine.setHealth(id, 'unhealthy');
+        engine.die(id, 1);
+      },
+      3,
+    );
+    const health = flavour === 'docker-28.5' ? 'health_status: unhealthy' : 'health_status';
+    expect(actions).toEqual(['pause', health, 'die']);
+  });
+});
+
+test('each fault fails the way it says', async () => {
+  const { base, server } = await start('docker-28.5');
+  server.setFault('list', { kind: 'status', status: 500 });
+  expect((await fetch(`${base}/containers/json`)).status).toBe(500);
+  server.setFault('list', { kind: 'truncate' });
+  await expect((await fetch(`${base}/containers/json`)).json()).rejects.toThrow();
+  server.setFault('list', { kind: 'reset' });
+  await expect(fetch(`${base}/containers/json`).then((response) => response.text())).rejects.toThrow();
+  server.setFault('list', { kind: 'hang' });
+  await expect(fetch(`${base}/containers/json`, { signal: AbortSignal.timeout(100) })).rejects.toThrow();
+  server.setFault('list', null);
+  expect((await fetch(`${base}/containers/json`)).status).toBe(200);
+  expect(server.calls.list).toBe(5);
+});
