@@ -28,7 +28,8 @@ export interface AgentRouterParts {
 }
 
 /** What agents call. */
-export function createAgentRouter({ agentTokens, containers, enrollment, heartbeats, cadence }: AgentRouterParts) {
+export function createAgentRouter(parts: AgentRouterParts): Router {
+  const { agentTokens, containers, enrollment, heartbeats, cadence } = parts;
   const router = Router();
   const agentAuth = requireAgentAuth(agentTokens);
 

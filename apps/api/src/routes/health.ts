@@ -4,7 +4,7 @@ import { Router } from 'express';
 import { UnavailableError } from '../errors.js';
 
 /** What balancers and orchestrators ask. `isDraining`: true once this process takes its leave. */
-export function createHealthRouter(db: Database, isDraining: () => boolean) {
+export function createHealthRouter(db: Database, isDraining: () => boolean): Router {
   const router = Router();
 
   router.get(Paths.health, (_req, res) => {

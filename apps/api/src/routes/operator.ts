@@ -29,7 +29,7 @@ export interface OperatorRouterParts {
 }
 
 /** What people and their programs call. Every answer is scoped to the organization of the key. */
-export function createOperatorRouter(parts: OperatorRouterParts) {
+export function createOperatorRouter(parts: OperatorRouterParts): Router {
   const { apiKeys, containers, enrollmentTokens, events, hosts } = parts;
   const router = Router();
   const auth = requireOperatorAuth(apiKeys);
