@@ -1,0 +1,100 @@
+/**
+ * What a failed query means for its caller, whichever of three ways the failure took: a Prisma error with a P code, a
+ * raw query's P2010 around PostgreSQL's own code, or the driver's plain error, which carries a message only.
+ */
+
+/** Prisma: cannot reach, timed out, server closed the connection, no connection free, transaction not started. */
+const UNAVAILABLE_PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037']);
+
+const UNAVAILABLE_SOCKET_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/**
+ * PostgreSQL: connection exceptions (class 08), operator intervention (57P0x: shutting down, crashed, starting up),
+ * statement timeout (57014), too many connections (53300), insufficient resources otherwise (53).
+ */
+const UNAVAILABLE_SQLSTATE = /^(08...|57P0.|57014|53...)$/;
+
+/** node-postgres gives these no code; pg 8.23.1, pg-pool 3.14.0. */
+const UNAVAILABLE_MESSAGES = [
+  'Query read timeout',
+  'timeout exceeded when trying to connect',
+  'Connection terminated',
+  'timeout expired',
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+  'Cannot use a pool after calling end on the pool',
+];
+
+/** Prisma's driver adapters name some failures instead of numbering them. */
+const UNAVAILABLE_KINDS = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TooManyConnections',
+  'TlsConnectionError',
+]);
+
+const SERIALIZATION_SQLSTATE = new Set(['40001', '40P01']);
+
+/** An error and all that it wraps: `cause`, Prisma's `meta.driverAdapterError`, the parts of an AggregateError. */
+function* layers(error: unknown, depth = 0): Generator<Record<string, unknown>> {
+  if (typeof error !== 'object' || error === null || depth > 6) return;
+  const layer = error as Record<string, unknown>;
+  yield layer;
+  yield* layers(layer['cause'], depth + 1);
+  const meta = layer['meta'];
+  if (typeof meta === 'object' && meta !== null) {
+    yield { code: (meta as Record<string, unknown>)['code'] };
+    yield* layers((meta as Record<string, unknown>)['driverAdapterError'], depth + 1);
+  }
+  if (Array.isArray(layer['errors'])) for (const part of layer['errors']) yield* layers(part, depth + 1);
+}
+
+function* codes(error: unknown): Generator<string> {
+  for (const layer of layers(error)) {
+    for (const key of ['code', 'originalCode', 'errorCode']) {
+      const code = layer[key];
+      if (typeof code === 'string') yield code;
+    }
+  }
+}
+
+/**
+ * The database cannot be used at the moment: it is away, shutting down, starting up, full, or too slow to answer.
+ * Trying again later is sensible; whether what failed was done is unknown.
+ */
+export function isUnavailable(error: unknown): boolean {
+  for (const code of codes(error)) {
+    if (UNAVAILABLE_PRISMA_CODES.has(code) || UNAVAILABLE_SOCKET_CODES.has(code)) return true;
+    if (UNAVAILABLE_SQLSTATE.test(code)) return true;
+  }
+  for (const { kind, message } of layers(error)) {
+    if (typeof kind === 'string' && UNAVAILABLE_KINDS.has(kind)) return true;
+    if (typeof message === 'string' && UNAVAILABLE_MESSAGES.some((known) => message.includes(known))) return true;
+  }
+  return false;
+}
+
+/** The transaction was rolled back for the sake of another one (serialization failure, deadlock): do it again. */
+export function isSerializationFailure(error: unknown): boolean {
+  for (const code of codes(error)) if (code === 'P2034' || SERIALIZATION_SQLSTATE.has(code)) return true;
+  return false;
+}
+
+/** A row with these values exists already. */
+export function isUniqueViolation(error: unknown): boolean {
+  for (const code of codes(error)) if (code === 'P2002' || code === '23505') return true;
+  return false;
+}

@@ -1,0 +1,101 @@
+/** The embedded database's files: who may open them, and what becomes of a first start that was cut off. */
+import { access, mkdir, open, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+
+import { PGlite } from '@electric-sql/pglite';
+import { acquireDirectoryLock, DirectoryLockedError, type DirectoryLock } from '@muster/directory-lock';
+
+import { DatabaseLockedError } from './errors.js';
+
+/** Inside the data directory: PostgreSQL's own files. */
+const POSTGRES_DIRECTORY = 'postgres';
+
+/** Lies beside them until they are complete. Where it still lies at a start, nobody was ever told of any data. */
+const UNFINISHED_MARKER = 'postgres.unfinished';
+
+/** An open PGlite, to be closed with `close` alone. */
+export interface EmbeddedDatabase {
+  readonly pglite: PGlite;
+  /** To be called once the migrations are in: from here on the files are worth keeping. */
+  complete(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A database that is gone when it is closed. */
+export async function openInMemory(template: Blob | null): Promise<EmbeddedDatabase> {
+  const pglite = await PGlite.create(template === null ? {} : { loadDataDir: template });
+  return { pglite, complete: () => Promise.resolve(), close: () => pglite.close() };
+}
+
+/**
+ * Opens the database of a directory, which is made if need be. One process at a time may have it open: two would
+ * destroy each other's data without an error.
+ *
+ * @throws DatabaseLockedError
+ */
+export async function openDataDirectory(dataDir: string, findTemplate: () => Promise<Blob | null>): Promise<EmbeddedDatabase> {
+  const directory = resolve(dataDir);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory(directory);
+  try {
+    const postgres = join(directory, POSTGRES_DIRECTORY);
+    const marker = join(directory, UNFINISHED_MARKER);
+    if (await exists(marker)) await rm(postgres, { recursive: true, force: true });
+    const isNew = !(await exists(postgres));
+    if (isNew) await createDurably(marker);
+    const template = isNew ? await findTemplate() : null;
+    const pglite = await PGlite.create({ dataDir: postgres, ...(template === null ? {} : { loadDataDir: template }) });
+    return {
+      pglite,
+      complete: () => (isNew ? removeDurably(marker) : Promise.resolve()),
+      close: async () => {
+        try {
+          await pglite.close();
+        } finally {
+          await lock.release();
+        }
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  try {
+    return await acquireDirectoryLock(directory);
+  } catch (error) {
+    if (error instanceof DirectoryLockedError) throw new DatabaseLockedError(directory);
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function createDurably(path: string): Promise<void> {
+  await (await open(path, 'w', 0o600)).close();
+  await syncDirectory(dirname(path));
+}
+
+async function removeDurably(path: string): Promise<void> {
+  await rm(path);
+  await syncDirectory(dirname(path));
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

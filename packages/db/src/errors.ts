@@ -1,0 +1,72 @@
+/** Why a database cannot be opened. Each message is one line, fit to be shown to whoever starts Muster. */
+
+/** What all errors of `openDatabase` that have a cause outside this code extend. Never carries a password. */
+export abstract class DatabaseOpenError extends Error {
+  abstract readonly code: string;
+}
+
+/** Another process has the embedded database's directory open. */
+export class DatabaseLockedError extends DatabaseOpenError {
+  override readonly name = 'DatabaseLockedError';
+  readonly code = 'database-locked';
+
+  constructor(readonly directory: string) {
+    super(`The data directory ${directory} is in use by another Muster process: stop that one, or use another directory.`);
+  }
+}
+
+/** No server answers, or it does not let us in. */
+export class DatabaseUnreachableError extends DatabaseOpenError {
+  override readonly name = 'DatabaseUnreachableError';
+  readonly code = 'database-unreachable';
+
+  constructor(location: string, reason: string, options?: ErrorOptions) {
+    super(`The database ${location} cannot be reached: ${reason}.`, options);
+  }
+}
+
+/** The database is there, but is none that Muster can use: too old a server, or somebody else's tables. */
+export class DatabaseUnsuitableError extends DatabaseOpenError {
+  override readonly name = 'DatabaseUnsuitableError';
+  readonly code = 'database-unsuitable';
+}
+
+/** The database has migrations which this version of Muster does not know. */
+export class DatabaseTooNewError extends DatabaseOpenError {
+  override readonly name = 'DatabaseTooNewError';
+  readonly code = 'database-too-new';
+
+  constructor(readonly migrations: readonly string[]) {
+    super(
+      `The database was written by a newer version of Muster (its migration ${migrations.join(', ')} is unknown here): ` +
+        'start that version or a later one.',
+    );
+  }
+}
+
+/** A migration failed and was rolled back: the database is as it was before it. */
+export class MigrationFailedError extends DatabaseOpenError {
+  override readonly name = 'MigrationFailedError';
+  readonly code = 'migration-failed';
+
+  constructor(
+    readonly migration: string,
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`The migration ${migration} failed and was rolled back, the database is unchanged: ${reason}.`, options);
+  }
+}
+
+/** The database's record of its migrations contradicts the files: nothing was changed. */
+export class MigrationHistoryError extends DatabaseOpenError {
+  override readonly name = 'MigrationHistoryError';
+  readonly code = 'migration-history';
+
+  constructor(
+    readonly migration: string,
+    reason: string,
+  ) {
+    super(`The migration ${migration} ${reason}.`);
+  }
+}

@@ -1,0 +1,14 @@
+/** Muster's database: the Prisma client over PostgreSQL or the embedded PGlite, its migrations, its errors. */
+export { isSerializationFailure, isUnavailable, isUniqueViolation } from './classify-error.js';
+export type { Database, DatabaseEngine } from './database.js';
+export {
+  DatabaseLockedError,
+  DatabaseOpenError,
+  DatabaseTooNewError,
+  DatabaseUnreachableError,
+  DatabaseUnsuitableError,
+  MigrationFailedError,
+  MigrationHistoryError,
+} from './errors.js';
+export * from './generated/prisma/client.js';
+export { openDatabase, type DatabaseOptions, type DatabaseTarget } from './open-database.js';

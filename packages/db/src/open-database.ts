@@ -1,0 +1,185 @@
+/** Opens a database: one code path over PostgreSQL's protocol, to a server or to the embedded PGlite. */
+import { PrismaPg } from '@prisma/adapter-pg';
+import type pg from 'pg';
+
+import { applyMigrations } from './apply-migrations.js';
+import type { Database, DatabaseEngine } from './database.js';
+import { openDataDirectory, openInMemory, type EmbeddedDatabase } from './embedded-database.js';
+import { createEmbeddedPool } from './embedded-pool.js';
+import { DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
+import { PrismaClient } from './generated/prisma/client.js';
+import { isUnavailable } from './classify-error.js';
+import { loadMigrations, type Migration } from './migrations.js';
+import {
+  connectForMigrations,
+  createPostgresPool,
+  describeUrl,
+  endPool,
+  outdatedServerVersion,
+  requirePostgresUrl,
+  type PostgresPoolOptions,
+} from './postgres-pool.js';
+import { findTemplate } from './template.js';
+
+/** A server by its URL, an embedded database in a directory, or one that is gone when it is closed. */
+export type DatabaseTarget = { url: string } | { dataDir: string } | { inMemory: true };
+
+/** All but `onIdleError` and `migrationsDirectory` concern servers only: an embedded database has one connection. */
+export interface DatabaseOptions extends Partial<PostgresPoolOptions> {
+  /** Told when a connection that nobody uses breaks. The pool replaces it by itself. */
+  readonly onIdleError?: (error: Error) => void;
+  /** Other migrations than this version's own. */
+  readonly migrationsDirectory?: string;
+}
+
+const SERVER_DEFAULTS: PostgresPoolOptions = {
+  poolMax: 10,
+  connectTimeoutMs: 2_000,
+  statementTimeoutMs: 2_500,
+  queryTimeoutMs: 3_000,
+  applicationName: 'muster',
+};
+
+/** How long an interactive transaction waits for the embedded database's one connection. */
+const EMBEDDED_TRANSACTION_WAIT_MS = 30_000;
+
+/**
+ * Opens a database and applies the migrations that it lacks.
+ *
+ * On the embedded one an open interactive transaction keeps everybody else waiting: prefer single statements and
+ * batches.
+ *
+ * @throws DatabaseOpenError one of its subclasses, with a message for whoever starts Muster.
+ */
+export async function openDatabase(target: DatabaseTarget, options: DatabaseOptions = {}): Promise<Database> {
+  const migrations = await loadMigrations(options.migrationsDirectory);
+  return 'url' in target ? openServer(target.url, migrations, options) : openEmbedded(target, migrations, options);
+}
+
+async function openServer(url: string, migrations: readonly Migration[], options: DatabaseOptions): Promise<Database> {
+  requirePostgresUrl(url);
+  const poolOptions = { ...SERVER_DEFAULTS, ...options };
+  const appliedMigrations = await migrateServer(url, migrations, poolOptions);
+  const pool = createPostgresPool(url, poolOptions);
+  const connections = new Set<pg.PoolClient>();
+  pool.on('connect', (client) => connections.add(client));
+  pool.on('remove', (client) => connections.delete(client));
+  return database({
+    engine: 'postgresql',
+    location: describeUrl(url),
+    pool,
+    appliedMigrations,
+    transactionWaitMs: poolOptions.connectTimeoutMs,
+    onIdleError: options.onIdleError,
+    end: () => endPool(pool, connections),
+  });
+}
+
+async function migrateServer(
+  url: string,
+  migrations: readonly Migration[],
+  options: PostgresPoolOptions,
+): Promise<string[]> {
+  const client = await connectForMigrations(url, options);
+  try {
+    const outdated = await outdatedServerVersion(client);
+    if (outdated !== null) {
+      throw new DatabaseUnsuitableError(`Muster needs PostgreSQL 15 or newer, ${describeUrl(url)} is ${outdated}.`);
+    }
+    return await applyMigrations(client, migrations);
+  } catch (error) {
+    if (isUnavailable(error)) {
+      throw new DatabaseUnreachableError(describeUrl(url), (error as Error).message, { cause: error });
+    }
+    throw error;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function openEmbedded(
+  target: { dataDir: string } | { inMemory: true },
+  migrations: readonly Migration[],
+  options: DatabaseOptions,
+): Promise<Database> {
+  const embedded =
+    'dataDir' in target
+      ? await openDataDirectory(target.dataDir, () => findTemplate(migrations))
+      : await openInMemory(await findTemplate(migrations));
+  const location = 'dataDir' in target ? target.dataDir : 'in memory';
+  return migrateEmbedded(embedded, location, migrations, options);
+}
+
+/** What remains to be done once the files are open. Closes them where it fails. */
+export async function migrateEmbedded(
+  embedded: EmbeddedDatabase,
+  location: string,
+  migrations: readonly Migration[],
+  options: DatabaseOptions = {},
+): Promise<Database> {
+  const pool = createEmbeddedPool(embedded.pglite);
+  const end = async (): Promise<void> => {
+    try {
+      await pool.end();
+    } finally {
+      await embedded.close();
+    }
+  };
+  try {
+    const client = await pool.connect();
+    let appliedMigrations: string[];
+    try {
+      appliedMigrations = await applyMigrations(client, migrations);
+    } finally {
+      client.release();
+    }
+    await embedded.complete();
+    return database({
+      engine: 'pglite',
+      location,
+      pool,
+      appliedMigrations,
+      transactionWaitMs: EMBEDDED_TRANSACTION_WAIT_MS,
+      onIdleError: options.onIdleError,
+      end,
+    });
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+interface Parts {
+  engine: DatabaseEngine;
+  location: string;
+  pool: pg.Pool;
+  appliedMigrations: readonly string[];
+  transactionWaitMs: number;
+  onIdleError: ((error: Error) => void) | undefined;
+  end: () => Promise<void>;
+}
+
+function database({ engine, location, pool, appliedMigrations, transactionWaitMs, onIdleError, end }: Parts): Database {
+  // Without a listener the loss of an idle connection would end the process.
+  pool.on('error', (error) => onIdleError?.(error));
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg(pool),
+    errorFormat: 'minimal',
+    transactionOptions: { maxWait: transactionWaitMs },
+  });
+  let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await prisma.$disconnect();
+    await end();
+  };
+  return {
+    prisma,
+    engine,
+    location,
+    appliedMigrations,
+    ping: async () => {
+      await pool.query('SELECT 1');
+    },
+    close: () => (closed ??= close()),
+  };
+}

@@ -1,0 +1,105 @@
+/** A database of its own for each test: real ones, made cheaply from a prepared template. */
+import { randomUUID } from 'node:crypto';
+
+import pg from 'pg';
+
+import type { Database, DatabaseEngine } from './database.js';
+import { openInMemory } from './embedded-database.js';
+import { loadMigrations } from './migrations.js';
+import { migrateEmbedded, openDatabase, type DatabaseOptions } from './open-database.js';
+import { cachedTemplate, templateId } from './template.js';
+
+/** Names the environment variable that holds a superuser's URL of the server for tests. */
+const SERVER_URL = 'MUSTER_TEST_POSTGRES_URL';
+
+/** Keeps the test processes of one server from making the template twice. Any constant that nobody else uses. */
+const TEMPLATE_LOCK_KEY = 1836413045;
+
+/** A database that is gone once it is closed. */
+export interface TestDatabase extends Database {
+  /** For a second process; null for an embedded database, which a second process cannot share. */
+  readonly url: string | null;
+}
+
+/** The engines at hand, for `describe.each`: PostgreSQL only where jest's global setup could start a server. */
+export function testEngines(): DatabaseEngine[] {
+  return process.env[SERVER_URL] === undefined ? ['pglite'] : ['pglite', 'postgresql'];
+}
+
+/** Opens a new, empty database with all migrations applied. */
+export function createTestDatabase(engine: DatabaseEngine, options: DatabaseOptions = {}): Promise<TestDatabase> {
+  return engine === 'pglite' ? createEmbedded(options) : createOnServer(options);
+}
+
+async function createEmbedded(options: DatabaseOptions): Promise<TestDatabase> {
+  const migrations = await loadMigrations();
+  const embedded = await openInMemory(await cachedTemplate(migrations));
+  return { ...(await migrateEmbedded(embedded, 'in memory', migrations, options)), url: null };
+}
+
+async function createOnServer(options: DatabaseOptions): Promise<TestDatabase> {
+  const template = await ensureServerTemplate();
+  const name = `muster_test_${randomUUID().replaceAll('-', '')}`;
+  await onServer((server) => server.query(`CREATE DATABASE "${name}" TEMPLATE "${template}"`));
+  const url = databaseUrl(name);
+  const database = await openDatabase({ url }, options);
+  let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await database.close();
+    await onServer((server) => server.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`));
+  };
+  return { ...database, url, close: () => (closed ??= close()) };
+}
+
+/** Creates an empty database without migrations on the test server, and a function that drops it. */
+export async function createEmptyServerDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
+  const name = `muster_empty_${randomUUID().replaceAll('-', '')}`;
+  await onServer((server) => server.query(`CREATE DATABASE "${name}" TEMPLATE template0`));
+  return {
+    url: databaseUrl(name),
+    drop: () => onServer((server) => server.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)),
+  };
+}
+
+/** Makes the template unless the server has it, and returns its name. */
+async function ensureServerTemplate(): Promise<string> {
+  const template = `muster_template_${await templateId(await loadMigrations())}`;
+  const exists = async (server: pg.Client): Promise<boolean> =>
+    (await server.query('SELECT FROM pg_database WHERE datname = $1', [template])).rowCount === 1;
+
+  await onServer(async (server) => {
+    if (await exists(server)) return;
+    await server.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK_KEY]);
+    if (await exists(server)) return;
+    // Under another name until it is complete: what was cut off in the middle is never taken for the template.
+    const unfinished = `${template}_unfinished`;
+    await server.query(`DROP DATABASE IF EXISTS "${unfinished}" WITH (FORCE)`);
+    await server.query(`CREATE DATABASE "${unfinished}" TEMPLATE template0`);
+    await (await openDatabase({ url: databaseUrl(unfinished) })).close();
+    await server.query(`ALTER DATABASE "${unfinished}" RENAME TO "${template}"`);
+  });
+  return template;
+}
+
+function serverUrl(): string {
+  const url = process.env[SERVER_URL];
+  if (url === undefined) throw new Error(`${SERVER_URL} is not set: there is no PostgreSQL server for tests.`);
+  return url;
+}
+
+function databaseUrl(name: string): string {
+  const url = new URL(serverUrl());
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/** Runs `action` on a connection to the server's own database. Session locks end with the connection. */
+async function onServer(action: (server: pg.Client) => Promise<unknown>): Promise<void> {
+  const server = new pg.Client({ connectionString: serverUrl() });
+  await server.connect();
+  try {
+    await action(server);
+  } finally {
+    await server.end();
+  }
+}

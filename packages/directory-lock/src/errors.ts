@@ -1,0 +1,21 @@
+/** Thrown when a live process holds the directory. */
+export class DirectoryLockedError extends Error {
+  override readonly name = 'DirectoryLockedError';
+
+  constructor(readonly directory: string) {
+    super(`The directory ${directory} is in use by another process.`);
+  }
+}
+
+/** Thrown when this system or this file system cannot hold such a lock. */
+export class DirectoryLockUnavailableError extends Error {
+  override readonly name = 'DirectoryLockUnavailableError';
+
+  constructor(
+    readonly directory: string,
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`The directory ${directory} cannot be locked: ${reason}.`, options);
+  }
+}
