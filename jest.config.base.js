@@ -4,6 +4,8 @@
  */
 export default {
   testEnvironment: 'node',
+  // Room for a real database to start on a busy machine; no test measures time.
+  testTimeout: 60_000,
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],

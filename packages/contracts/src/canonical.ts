@@ -2,11 +2,15 @@ import type { Container, Labels, Port } from './container.js';
 
 const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Orders ports by private port, type, address, public port: engines list them in the order of a hash map. */
+/**
+ * Orders ports by private port, type, address, public port: engines list them in the order of a hash map. Only equal
+ * ports are 0 apart; that takes telling an empty address from an absent one.
+ */
 export const comparePorts = (a: Port, b: Port): number =>
   a.privatePort - b.privatePort ||
   byCodeUnit(a.type, b.type) ||
   byCodeUnit(a.ip ?? '', b.ip ?? '') ||
+  Number(a.ip !== undefined) - Number(b.ip !== undefined) ||
   (a.publicPort ?? 0) - (b.publicPort ?? 0);
 
 /** The same labels with their keys in code unit order, which is the order that `JSON.stringify` then writes. */

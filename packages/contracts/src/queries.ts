@@ -14,9 +14,10 @@ const term = text(1, NAME_LENGTH_MAX);
 const Cursor = z.string().min(1).max(4_096);
 const Limit = z
   .string()
-  .regex(/^\d{1,9}$/, { error: `must be a whole number from 1 to ${PAGE_LIMIT_MAX}` })
+  .refine((value) => /^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= PAGE_LIMIT_MAX, {
+    error: `must be a whole number from 1 to ${PAGE_LIMIT_MAX}`,
+  })
   .transform(Number)
-  .pipe(z.int().min(1).max(PAGE_LIMIT_MAX))
   .default(PAGE_LIMIT_DEFAULT);
 
 /** Pages of any list. */

@@ -1,4 +1,4 @@
-import type { Health, Labels, Port } from '@muster/contracts';
+import { canonicalContainer, type Health, type Labels, type Port } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { ContainerRow } from '../domain/container-row.js';
 import type { StoredContainer } from '../domain/diff-snapshot.js';
@@ -92,12 +92,9 @@ export async function readHostState(
 
 function toStoredContainer(json: StoredContainerJson): StoredContainer {
   if (json.digest === undefined) return { dockerId: json.dockerId, equal: true };
-  const { dockerId, name, image, imageId, command, state, status, ports, labels } = json;
-  const { startedAt, health, exitCode, digest, removedAt } = json;
-  const row: ContainerRow = {
-    ...{ dockerId, name, image, imageId, command, state, status, ports, labels },
-    startedAt: startedAt === null ? null : new Date(startedAt).toISOString(),
-    ...{ health, exitCode, digest },
-  };
-  return { dockerId, equal: false, removed: removedAt !== null, row };
+  const { removedAt, health, exitCode, digest, ...fields } = json;
+  const startedAt = fields.startedAt === null ? null : new Date(fields.startedAt).toISOString();
+  // jsonb keeps keys in an order of its own.
+  const row: ContainerRow = { ...canonicalContainer({ ...fields, startedAt }), health, exitCode, digest };
+  return { dockerId: json.dockerId, equal: false, removed: removedAt !== null, row };
 }
