@@ -1,3 +1,4 @@
 import base from '../../jest.config.base.js';
 
-export default { ...base };
+// Real processes and sockets: generous, so that a busy machine makes a test slow and not red.
+export default { ...base, testTimeout: 30_000 };

@@ -14,6 +14,7 @@ import { createMusterClient, type MusterClient } from './muster/client.js';
 import { createSession, type Session } from './muster/session.js';
 import { createObserver, type Observer } from './observe.js';
 import { reportOnce } from './once.js';
+import { COALESCE_MS } from './pace.js';
 import { createReporter } from './reporter.js';
 import { createSnapshotStream } from './snapshot-stream.js';
 import { createStateStore, prepareStateDir } from './state/state-store.js';
@@ -37,11 +38,24 @@ interface Reporting extends Eyes {
   session: Session;
 }
 
+/** What decides waits: chance in [0, 1), and how long a burst of events is gathered. */
+export interface Timing {
+  random: () => number;
+  coalesceMs: number;
+}
+
+const TIMING_DEFAULT: Timing = { random: Math.random, coalesceMs: COALESCE_MS };
+
 /** Reports until the signal is aborted; throws `StopError` when there is no point in going on. */
-export const runAgent = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<void> =>
+export const runAgent = (
+  env: AgentEnv,
+  log: Logger,
+  signal: AbortSignal,
+  { random, coalesceMs }: Timing = TIMING_DEFAULT,
+): Promise<void> =>
   withReporting(env, log, signal, async ({ engine, inventory, observer, client, session }) => {
     const reporter = createReporter({
-      ...{ observer, client, session, now, random: Math.random, log },
+      ...{ observer, client, session, now, random, coalesceMs, log },
       stream: createSnapshotStream(randomUUID),
       onEngineFailure: () => watch.restart(),
     });
@@ -71,7 +85,7 @@ export const runAgent = (env: AgentEnv, log: Logger, signal: AbortSignal): Promi
           noteFirst();
         },
       },
-      Math.random,
+      random,
     );
     // Whichever ends first, by the caller's signal or by an error, takes the other with it.
     const end = new AbortController();
@@ -90,12 +104,14 @@ export const runAgent = (env: AgentEnv, log: Logger, signal: AbortSignal): Promi
   });
 
 /** Enrols where needed and posts one snapshot. Throws `StopError` where it could not. */
-export const runOnce = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<void> =>
+export const runOnce = (
+  env: AgentEnv,
+  log: Logger,
+  signal: AbortSignal,
+  { random }: Pick<Timing, 'random'> = TIMING_DEFAULT,
+): Promise<void> =>
   withReporting(env, log, signal, ({ observer, client, session }) =>
-    reportOnce(
-      { observer, client, session, stream: createSnapshotStream(randomUUID), random: Math.random, log },
-      signal,
-    ),
+    reportOnce({ observer, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal),
   );
 
 /** The text of the snapshot that would be sent, for people to read. Throws `StopError` where the engine fails. */

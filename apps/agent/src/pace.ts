@@ -46,8 +46,8 @@ export function nextStep(pace: Pace): { action: Action; at: number } {
   return { action: snapshotAt <= at ? 'snapshot' : 'heartbeat', at };
 }
 
-/** The engine changed. A burst does not put its own snapshot off: it comes `COALESCE_MS` after the first change. */
-export const engineChanged = (pace: Pace, now: number, coalesceMs = COALESCE_MS): Pace => ({
+/** The engine changed. A burst does not put its own snapshot off: it comes `coalesceMs` after the first change. */
+export const engineChanged = (pace: Pace, now: number, coalesceMs: number): Pace => ({
   ...pace,
   changeAt: pace.changeAt ?? now + coalesceMs,
   holding: false,

@@ -40,7 +40,8 @@ export interface ReporterOptions {
   /** In [0, 1). */
   random: () => number;
   log: Logger;
-  coalesceMs?: number;
+  /** How long a burst of the engine's events is gathered. */
+  coalesceMs: number;
   /** Called when the engine stops being readable. */
   onEngineFailure(): void;
 }

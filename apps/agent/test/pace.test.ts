@@ -40,12 +40,17 @@ test('after a snapshot come heartbeats, and then the next snapshot', () => {
 
 test('a burst of events gives one snapshot, a second after the first of them', () => {
   let pace = settled(0);
-  for (let now = 1_000; now < 2_000; now += 10) pace = engineChanged(pace, now);
+  for (let now = 1_000; now < 2_000; now += 10) pace = engineChanged(pace, now, COALESCE_MS);
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 1_000 + COALESCE_MS });
 });
 
 test('a change while a snapshot is under way asks for another', () => {
-  const pace = snapshotAnswered(engineChanged(snapshotBegun(settled(0)), 100), 300, { cadence, taken: true }, 0);
+  const pace = snapshotAnswered(
+    engineChanged(snapshotBegun(settled(0)), 100, COALESCE_MS),
+    300,
+    { cadence, taken: true },
+    0,
+  );
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 100 + COALESCE_MS });
 });
 
@@ -63,7 +68,7 @@ describe('a snapshot that the server refused', () => {
   });
 
   test('is followed by another at a change, or at the regular time', () => {
-    expect(nextStep(engineChanged(refused, 3_000))).toEqual({ action: 'snapshot', at: 4_000 });
+    expect(nextStep(engineChanged(refused, 3_000, COALESCE_MS))).toEqual({ action: 'snapshot', at: 4_000 });
     let pace = refused;
     for (let now = 10_000; now < 60_000; now += 10_000) {
       pace = heartbeatAnswered(pace, now, { cadence, snapshotRequired: true }, 0);
@@ -73,7 +78,7 @@ describe('a snapshot that the server refused', () => {
 });
 
 test('nothing is sent while the server wants to be left alone, and then the same again', () => {
-  const pace = serverFailed(snapshotBegun(engineChanged(settled(0), 500)), 1_500, 30_000, 'snapshot');
+  const pace = serverFailed(snapshotBegun(engineChanged(settled(0), 500, COALESCE_MS)), 1_500, 30_000, 'snapshot');
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 31_500 });
   expect(nextStep(serverFailed(settled(0), 10_000, 700, 'heartbeat'))).toEqual({ action: 'heartbeat', at: 10_700 });
 });

@@ -1,0 +1,177 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Paths, parseSnapshot } from '@muster/contracts';
+import { openRig, type Rig } from './rig.js';
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+
+let rig: Rig;
+let children: ChildProcess[] = [];
+beforeEach(async () => {
+  rig = await openRig();
+});
+afterEach(async () => {
+  for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  children = [];
+  await rig.close();
+});
+
+/** The agent as a process of its own, from its source. */
+function start(args: string[], variables: Record<string, string>) {
+  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', 'src/main.ts', ...args], {
+    cwd: PACKAGE,
+    env: { PATH: process.env['PATH'], HOME: rig.dir, ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => (output.stdout += chunk));
+  child.stderr.on('data', (chunk) => (output.stderr += chunk));
+  const ended = once(child, 'close').then(([code, signal]: unknown[]) => ({ code, signal, ...output }));
+  return { child, ended };
+}
+
+const run = (args: string[], variables: Record<string, string> = rig.variables) => start(args, variables).ended;
+
+describe('flags', () => {
+  test('--help and --version answer on stdout', async () => {
+    const help = await run(['--help'], {});
+    expect([help.code, help.stderr]).toEqual([0, '']);
+    expect(help.stdout).toContain('--dry-run');
+    expect(await run(['--version'], {})).toMatchObject({ code: 0, stdout: '0.1.0\n' });
+  });
+
+  test('a flag or a value that is wrong is said in one line, and nothing is done', async () => {
+    expect(await run(['--onec'])).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: "muster-agent: Unknown option '--onec' (see --help)\n",
+    });
+    const bad = await run(['--once'], { ...rig.variables, MUSTER_URL: 'example.com', DOCKER_HOST: 'x' });
+    expect(bad.code).toBe(2);
+    expect(
+      bad.stderr
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' ').slice(0, 2).join(' ')),
+    ).toEqual(['muster-agent: MUSTER_URL', 'muster-agent: DOCKER_HOST']);
+    expect(rig.muster.heard).toHaveLength(0);
+  });
+});
+
+describe('--dry-run', () => {
+  test('prints the snapshot, with no token and no server', async () => {
+    const { code, stdout, stderr } = await run(['--dry-run'], { DOCKER_HOST: rig.variables['DOCKER_HOST']! });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(parseSnapshot(JSON.parse(stdout))).toMatchObject({ success: true });
+    expect(JSON.parse(stdout)).toHaveLength(24);
+    expect(rig.muster.heard).toHaveLength(0);
+  });
+
+  test('fails in one line where there is no engine', async () => {
+    const result = await run(['--dry-run'], { DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toMatch(/^muster-agent: cannot read the engine at unix:.*is the engine running.*\n$/);
+  });
+});
+
+describe('--once', () => {
+  test('posts one snapshot and ends with 0', async () => {
+    expect(await run(['--once'])).toMatchObject({ code: 0, stdout: '' });
+    expect(rig.muster.heard.map(({ path }) => path)).toEqual([Paths.agentEnroll, Paths.agentContainers]);
+  });
+
+  test('ends with 1 where it could not list, in one line after its log', async () => {
+    rig.engineServer.setFault('list', { kind: 'status', status: 500 });
+    const { code, stderr } = await run(['--once']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/muster-agent: the engine at .* answered \/containers\/json\?all=1 with 500/);
+    expect(rig.muster.heard).toHaveLength(0);
+  });
+});
+
+describe('running', () => {
+  async function stopped({ child, ended }: ReturnType<typeof start>, signal: NodeJS.Signals = 'SIGTERM') {
+    const since = performance.now();
+    child.kill(signal);
+    const { code } = await ended;
+    return { code, isPrompt: performance.now() - since < 2_000 };
+  }
+
+  test('a second agent on the same state is refused in one line; killed, the first leaves it free', async () => {
+    const first = start([], rig.variables);
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    const second = await run([]);
+    expect(second).toMatchObject({
+      code: 1,
+      stderr: `muster-agent: another muster-agent is running with ${rig.variables['MUSTER_STATE_DIR']} (MUSTER_STATE_DIR)\n`,
+    });
+    first.child.kill('SIGKILL');
+    await first.ended;
+    expect(await run(['--once'])).toMatchObject({ code: 0 });
+    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s ends it with 0 within two seconds', async (signal) => {
+    const agent = start([], rig.variables);
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    expect(await stopped(agent, signal)).toEqual({ code: 0, isPrompt: true });
+    const { stderr } = await agent.ended;
+    expect(stderr).toContain(`stopped by ${signal}`);
+    expect(stderr).not.toContain('defect');
+  });
+
+  test('SIGTERM ends it as fast while the API, or the engine, leaves a request unanswered', async () => {
+    rig.muster.always(Paths.agentContainers, 'hang');
+    const toApi = start([], rig.variables);
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    expect(await stopped(toApi)).toEqual({ code: 0, isPrompt: true });
+
+    rig.engineServer.setFault('list', { kind: 'hang' });
+    const lists = rig.engineServer.calls.list;
+    const toEngine = start([], rig.variables);
+    while (rig.engineServer.calls.list === lists) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await stopped(toEngine)).toEqual({ code: 0, isPrompt: true });
+  });
+
+  test('its log is JSON lines on stderr without a token in them', async () => {
+    const { child, ended } = start([], { ...rig.variables, LOG_LEVEL: 'trace' });
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    child.kill('SIGTERM');
+    const { stderr, stdout } = await ended;
+    expect(stdout).toBe('');
+    for (const line of stderr.trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ msg: expect.any(String) });
+    expect(stderr).not.toMatch(/muster_(agent|enroll)_[0-9A-Za-z]/);
+  });
+});
+
+test('importing the agent does nothing', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-import-'));
+  try {
+    const { modulesOf } = await import('./modules.js');
+    const script = (await modulesOf(join(PACKAGE, 'src')))
+      .map((path) => `await import(${JSON.stringify(path)});`)
+      .join('');
+    const child = spawn(
+      process.execPath,
+      ['--conditions=source', '--import', 'tsx', '--input-type=module', '-e', script],
+      {
+        cwd: PACKAGE,
+        env: { PATH: process.env['PATH'], HOME: dir },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    children.push(child);
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    expect([(await once(child, 'close'))[0], output]).toEqual([0, '']);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+});

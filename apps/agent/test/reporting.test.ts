@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Heartbeat, Paths, SnapshotHeaders, parseSnapshot, type Container } from '@muster/contracts';
+import type { Flavour } from '@muster/engine-replay';
+import { ENROLL_TOKEN, openRig, type Rig } from './rig.js';
+
+let rig: Rig;
+afterEach(() => rig.close());
+
+const containers = (index: number): Container[] => rig.muster.snapshots[index]!.json as Container[];
+const lastSnapshot = (): Container[] => rig.muster.snapshots.at(-1)!.json as Container[];
+const heartbeat = (index: number): Heartbeat => Heartbeat.parse(rig.muster.heartbeats.at(index)!.json);
+
+describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('against %s', (flavour) => {
+  beforeEach(async () => {
+    rig = await openRig({ flavour });
+  });
+
+  test('enrols, posts everything that the engine lists, and says when and in which order', async () => {
+    const before = Date.now();
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    const [enrolment, snapshot] = rig.muster.heard;
+    expect([enrolment!.path, snapshot!.path]).toEqual([Paths.agentEnroll, Paths.agentContainers]);
+    expect(enrolment!.token).toBe(ENROLL_TOKEN);
+    expect(enrolment!.json).toMatchObject({
+      engine: { name: flavour === 'docker-28.5' ? 'Docker' : 'Podman' },
+      engineId: expect.stringMatching(flavour === 'docker-28.5' ? /^cadd123e-/ : /^(machine|agent)-/),
+      agentVersion: expect.any(String),
+    });
+    expect(snapshot!.token).toMatch(/^muster_agent_/);
+    const headers = SnapshotHeaders.parse(snapshot!.headers);
+    expect(headers).toMatchObject({ order: { sequence: 1 }, complete: true });
+    expect(Date.parse(headers.observedAt!)).toBeGreaterThanOrEqual(before);
+    expect(snapshot!.headers['content-type']).toBe('application/json');
+    expect(snapshot!.headers['content-encoding']).toBe('gzip');
+    expect(snapshot!.raw.length).toBeLessThan(8_192);
+    expect(parseSnapshot(snapshot!.json)).toMatchObject({ success: true });
+    expect(containers(0).map(({ dockerId }) => dockerId)).toEqual(rig.engine.capture.list.map(({ Id }) => Id).sort());
+  });
+
+  test('inspects each container once, and again when it starts', async () => {
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    const first = rig.engineServer.calls.inspect;
+    const created = rig.engine.capture.list.filter(({ State }) => State === 'created').length;
+    expect(first).toBe(rig.engine.capture.list.length - created);
+    const id = rig.engine.idOf('h5-exit3')!;
+    const startedAt = containers(0).find(({ dockerId }) => dockerId === id)!.startedAt;
+
+    rig.engine.start(id);
+    await rig.muster.until(() => rig.muster.snapshots.length === 2);
+    expect(rig.engineServer.calls.inspect).toBe(first + 1);
+    const restarted = containers(1).find(({ dockerId }) => dockerId === id)!;
+    expect(restarted.state).toBe('running');
+    expect(restarted.startedAt! > startedAt!).toBe(true);
+  });
+
+  test('tells each change within moments, a burst of them in one snapshot', async () => {
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    rig.engine.remove(rig.engine.idOf('h5-exit0')!);
+    rig.engine.pause(rig.engine.idOf('h5-host')!);
+    rig.engine.rename(rig.engine.idOf('h5-none')!, 'renamed');
+    rig.engine.create({ name: 'fresh' });
+    rig.engine.die(rig.engine.idOf('shop-web-1')!, 137);
+    await rig.muster.until(() => rig.muster.snapshots.length === 2);
+    const byName = new Map(lastSnapshot().map((each) => [each.name, each.state]));
+    expect(byName.has('h5-exit0')).toBe(false);
+    expect(byName.has('h5-none')).toBe(false);
+    expect([...['h5-host', 'renamed', 'fresh', 'shop-web-1'].map((name) => byName.get(name))]).toEqual([
+      'paused',
+      'running',
+      'created',
+      'exited',
+    ]);
+    const orders = rig.muster.snapshots.map(({ headers }) => SnapshotHeaders.parse(headers).order!);
+    expect(orders[1]).toEqual({ stream: orders[0]!.stream, sequence: 2 });
+  });
+
+  test('health is told, whichever way the engine tells it', async () => {
+    const health = (): string | undefined => lastSnapshot().find(({ name }) => name === 'h5-healthy')?.status;
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    rig.engine.setHealth(rig.engine.idOf('h5-healthy')!, 'unhealthy');
+    await rig.muster.until(() => /\(unhealthy\)$/.test(health() ?? ''));
+  });
+});
+
+describe('between snapshots', () => {
+  beforeEach(async () => {
+    rig = await openRig();
+    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+  });
+
+  test('heartbeats vouch for the last snapshot by its digest, in the stream of the snapshots', async () => {
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 2);
+    expect(heartbeat(1)).toMatchObject({ digest: 'digest-1', engine: { name: 'Docker' } });
+    expect(heartbeat(1).engineError).toBeUndefined();
+    expect(rig.muster.heartbeats[1]!.headers['snapshot-stream']).toBe(
+      rig.muster.snapshots[0]!.headers['snapshot-stream'],
+    );
+    expect(rig.muster.snapshots).toHaveLength(1);
+    expect(rig.engineServer.calls.list).toBe(1);
+  });
+
+  test('a heartbeat that is asked for a snapshot sends one at once', async () => {
+    rig.muster.next(Paths.agentHeartbeat, {
+      status: 200,
+      json: { snapshotRequired: true, cadence: rig.muster.cadence },
+    });
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 2);
+    expect(rig.muster.heartbeats).toHaveLength(1);
+    await rig.muster.until(() => rig.muster.heartbeats.length === 2);
+    expect(heartbeat(1).digest).toBe('digest-2');
+  });
+
+  test('the pace that an answer asks for is kept from then on', async () => {
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 2);
+    rig.muster.cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
+    await rig.muster.until(() => rig.muster.heartbeats.length === 3);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(rig.muster.heartbeats).toHaveLength(3);
+  });
+
+  test('a snapshot that is not applied is not vouched for', async () => {
+    const { hostId, cadence } = rig.muster;
+    const counts = { received: 24, created: 0, updated: 0, unchanged: 0, removed: 0, revision: 7 };
+    rig.muster.always(Paths.agentContainers, {
+      status: 200,
+      json: { hostId, applied: false, reason: 'stream_superseded', ...counts, digest: 'theirs', cadence },
+    });
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 3);
+    expect([0, 1, 2].map((index) => heartbeat(index).digest)).toEqual([null, null, null]);
+    // Each heartbeat is answered "snapshot required", and obeying that would only repeat what failed.
+    expect(rig.muster.snapshots).toHaveLength(1);
+    expect(rig.logged.map(({ msg }) => msg).join('\n')).toContain('another agent reports with this host’s token');
+  });
+});
+
+describe('when the engine cannot be read', () => {
+  beforeEach(async () => {
+    rig = await openRig();
+    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
+  });
+
+  test.each([
+    ['answers with an error', { kind: 'status', status: 500 } as const],
+    ['sends half a list and calls it whole', { kind: 'truncate' } as const],
+    ['breaks off half-way', { kind: 'reset' } as const],
+  ])('because it %s, a heartbeat says so, no snapshot is sent, and reporting goes on after', async (_, fault) => {
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    rig.engineServer.setFault('list', fault);
+    await rig.muster.until(() =>
+      rig.muster.heartbeats.some(({ json }) => Heartbeat.parse(json).engineError !== undefined),
+    );
+    const sent = rig.muster.snapshots.length;
+    const told = rig.muster.heartbeats.length;
+    await rig.muster.until(() => rig.muster.heartbeats.length >= told + 3);
+    expect(heartbeat(-1)).toMatchObject({ digest: null, engineError: expect.any(String) });
+    expect(rig.muster.snapshots).toHaveLength(sent);
+    expect(rig.logged.filter(({ msg }) => msg.startsWith('cannot list the containers'))).toHaveLength(1);
+
+    rig.engineServer.setFault('list', null);
+    await rig.muster.until(() => rig.muster.snapshots.length > sent);
+    expect(lastSnapshot()).toHaveLength(24);
+    await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
+  });
+
+  test('because it is frozen behind an open event stream, the next heartbeat already says so', async () => {
+    rig.muster.cadence = { heartbeatSeconds: 0.2, snapshotSeconds: 60 };
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 1);
+    rig.engineServer.setFault('ping', { kind: 'status', status: 503 });
+    await rig.muster.until(() =>
+      rig.muster.heartbeats.some(({ json }) => Heartbeat.parse(json).engineError !== undefined),
+    );
+    expect(heartbeat(-1).digest).toBeNull();
+  });
+
+  test('because it is gone, it is found again where it comes back', async () => {
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    rig.engineServer.dropEventStreams();
+    await rig.muster.until(() => rig.muster.snapshots.length >= 3);
+    expect(lastSnapshot()).toHaveLength(24);
+    await expect(eventually(() => rig.engineServer.eventStreams() === 1)).resolves.toBe(true);
+  });
+
+  test('one container that cannot be inspected does not hide the others', async () => {
+    rig.engineServer.setFault('inspect', { kind: 'status', status: 500 });
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    expect(lastSnapshot()).toHaveLength(24);
+    expect(lastSnapshot().every(({ startedAt }) => startedAt === null)).toBe(true);
+  });
+});
+
+test('without the engine’s events it still reports at its pace, and inspects anew each time', async () => {
+  rig = await openRig();
+  rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.2 };
+  rig.engineServer.setFault('events', { kind: 'status', status: 403 });
+  rig.run();
+  await rig.muster.until(() => rig.muster.snapshots.length === 1);
+  rig.engine.start(rig.engine.idOf('h5-exit3')!);
+  await rig.muster.until(() => lastSnapshot().find(({ name }) => name === 'h5-exit3')?.state === 'running');
+  const { startedAt } = lastSnapshot().find(({ name }) => name === 'h5-exit3')!;
+  expect(Date.now() - Date.parse(startedAt!)).toBeLessThan(10_000);
+});
+
+test('a host without containers sends an empty snapshot, as it is', async () => {
+  rig = await openRig({ roles: [{ name: 'only', temper: 'steady' }] });
+  rig.engine.remove(rig.engine.idOf('only')!);
+  rig.run();
+  await rig.muster.until(() => rig.muster.snapshots.length === 1);
+  expect(rig.muster.snapshots[0]!.raw.toString()).toBe('[]');
+  expect(rig.muster.snapshots[0]!.headers['content-encoding']).toBeUndefined();
+});
+
+async function eventually(condition: () => boolean): Promise<boolean> {
+  for (let i = 0; i < 200 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+  return condition();
+}

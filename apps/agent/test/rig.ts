@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatToken } from '@muster/contracts';
+import { startReplayedEngine, type Flavour, type Role } from '@muster/engine-replay';
+import { pino } from 'pino';
+import { runAgent, runOnce } from '../src/agent.js';
+import { parseEnv, type AgentEnv } from '../src/env.js';
+import type { StopError } from '../src/exit.js';
+import { ScriptedMuster } from './scripted-muster.js';
+
+export const ENROLL_TOKEN = formatToken('enroll', new Uint8Array(32).fill(9));
+
+/** A replayed engine, a scripted API, and the agent between them, in a directory of their own. */
+export interface Rig {
+  dir: string;
+  muster: ScriptedMuster;
+  engine: Awaited<ReturnType<typeof startReplayedEngine>>['engine'];
+  engineServer: Awaited<ReturnType<typeof startReplayedEngine>>['server'];
+  /** The agent's environment, as a process would be given it. */
+  variables: Record<string, string>;
+  /** What the agent logged, a line each. */
+  logged: { level: number; msg: string; [key: string]: unknown }[];
+  /** Starts the agent; `ended` resolves with what ended it, null for the stop. */
+  run(overrides?: Record<string, string>): { ended: Promise<StopError | null>; stop(): Promise<StopError | null> };
+  once(overrides?: Record<string, string>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coalesceMs?: number } = {}): Promise<Rig> {
+  const { flavour = 'docker-28.5', roles, coalesceMs = 30 } = options;
+  const dir = await mkdtemp(join(tmpdir(), 'muster-agent-test-'));
+  const replay = await startReplayedEngine({
+    ...{ flavour, listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
+    ...(roles === undefined ? {} : { roles }),
+  });
+  const muster = new ScriptedMuster();
+  const variables = {
+    MUSTER_URL: await muster.listen(),
+    MUSTER_ENROLL_TOKEN: ENROLL_TOKEN,
+    MUSTER_STATE_DIR: join(dir, 'state'),
+    DOCKER_HOST: replay.server.dockerHost,
+  };
+  const logged: Rig['logged'] = [];
+  const log = pino(
+    { level: 'debug', base: null },
+    { write: (line: string) => void logged.push(JSON.parse(line) as never) },
+  );
+  // Waits are a tenth of their longest: short, and still waits.
+  const timing = { random: () => 0.1, coalesceMs };
+  const running: { stop(): Promise<unknown> }[] = [];
+  return {
+    ...{ dir, muster, engine: replay.engine, engineServer: replay.server, variables, logged },
+    run(overrides = {}) {
+      const end = new AbortController();
+      const ended = runAgent(read({ ...variables, ...overrides }), log, end.signal, timing).then(
+        () => null,
+        (error: StopError) => error,
+      );
+      const handle = {
+        ended,
+        stop: () => {
+          end.abort();
+          return ended;
+        },
+      };
+      running.push(handle);
+      return handle;
+    },
+    once: (overrides = {}) => runOnce(read({ ...variables, ...overrides }), log, new AbortController().signal, timing),
+    async close() {
+      await Promise.all(running.map((each) => each.stop()));
+      await Promise.all([muster.close(), replay.close()]);
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function read(source: Record<string, string>): AgentEnv {
+  const parsed = parseEnv(Object.fromEntries(Object.entries(source).filter(([, value]) => value !== '')));
+  if (!parsed.success) throw new Error(parsed.errors.join('\n'));
+  return parsed.env;
+}

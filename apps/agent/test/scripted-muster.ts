@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { gunzipSync } from 'node:zlib';
+import { Paths, ProblemTypes, formatToken, type Cadence, type Container } from '@muster/contracts';
+
+/** One request as it came, and when it was answered. */
+export interface Heard {
+  path: string;
+  headers: IncomingHttpHeaders;
+  token: string;
+  /** The bytes as they came over the wire. */
+  raw: Buffer;
+  json: unknown;
+  atMs: number;
+}
+
+/** What to do with a request: an answer, a broken connection, or silence. */
+export type Reaction =
+  { status: number; json?: unknown; headers?: Record<string, string>; text?: string } | 'reset' | 'hang';
+
+/** A problem document of the given status and type. */
+export const problem = (status: number, type = 'about:blank', headers: Record<string, string> = {}): Reaction => ({
+  status,
+  headers,
+  json: { type, title: `Problem ${status}`, status, detail: 'As the script says.', requestId: 'r-1' },
+});
+
+export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
+
+/**
+ * The API's side of the wire, answering as a script says, to see what an agent does. The real API is met in
+ * packages/integration-tests; what it cannot be made to do at will (fail, hang, refuse) is done here.
+ */
+export class ScriptedMuster {
+  readonly heard: Heard[] = [];
+  cadence: Cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
+  readonly hostId = randomUUID();
+  #queued = new Map<string, Reaction[]>();
+  #always = new Map<string, Reaction>();
+  #issued = 0;
+  #waiting = new Set<() => void>();
+  readonly #server = createServer((request, response) => void this.#receive(request, response));
+
+  async listen(port = 0): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** The next requests to `path` meet these, one each. */
+  next(path: string, ...reactions: Reaction[]): void {
+    this.#queued.set(path, [...(this.#queued.get(path) ?? []), ...reactions]);
+  }
+
+  /** All requests to `path` meet this from now on; null: the ordinary answer. */
+  always(path: string, reaction: Reaction | null): void {
+    if (reaction === null) this.#always.delete(path);
+    else this.#always.set(path, reaction);
+  }
+
+  of(path: string): Heard[] {
+    return this.heard.filter((each) => each.path === path);
+  }
+
+  get snapshots(): Heard[] {
+    return this.of(Paths.agentContainers);
+  }
+
+  get heartbeats(): Heard[] {
+    return this.of(Paths.agentHeartbeat);
+  }
+
+  /** Resolves when `condition` holds; looks again at each request. Rejects after `timeoutMs`. */
+  async until(condition: () => boolean, timeoutMs = 15_000): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((resolve, reject) => {
+      const look = (): void => {
+        if (!condition()) return;
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(look);
+        const heard = this.heard.map(({ path, json }) => `${path} ${JSON.stringify(json).slice(0, 120)}`);
+        reject(new Error(`never came true: ${condition.toString()}\nheard:\n${heard.join('\n')}`));
+      }, timeoutMs);
+      this.#waiting.add(look);
+    });
+  }
+
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const raw = Buffer.concat(chunks);
+    const text = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw).toString() : raw.toString();
+    const path = request.url!;
+    const heard: Heard = {
+      ...{ path, headers: request.headers, raw, json: JSON.parse(text), atMs: performance.now() },
+      token: (request.headers.authorization ?? '').replace(/^Bearer /, ''),
+    };
+    this.heard.push(heard);
+    const reaction = this.#queued.get(path)?.shift() ?? this.#always.get(path) ?? this.#ordinary(heard);
+    if (reaction === 'reset') request.socket.resetAndDestroy();
+    else if (reaction !== 'hang') {
+      const { status, json, text: body = JSON.stringify(json), headers } = reaction;
+      response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+    }
+    setImmediate(() => this.#waiting.forEach((look) => look()));
+  }
+
+  #ordinary({ path, json }: Heard): Reaction {
+    const { hostId, cadence } = this;
+    switch (path) {
+      case Paths.agentEnroll: {
+        const agentToken = formatToken('agent', new Uint8Array(32).fill(++this.#issued));
+        return { status: 201, json: { hostId, agentToken, cadence } };
+      }
+      case Paths.agentContainers: {
+        const received = (json as Container[]).length;
+        const counts = { received, created: received, updated: 0, unchanged: 0, removed: 0, revision: 1 };
+        return {
+          status: 200,
+          json: { hostId, applied: true, ...counts, digest: `digest-${this.snapshots.length}`, cadence },
+        };
+      }
+      default:
+        return { status: 200, json: { snapshotRequired: (json as { digest: unknown }).digest === null, cadence } };
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Heartbeat, Paths, SnapshotHeaders } from '@muster/contracts';
+import { openRig, type Rig } from './rig.js';
+import { problem } from './scripted-muster.js';
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await openRig();
+});
+afterEach(() => rig.close());
+
+const sequences = (): number[] =>
+  rig.muster.snapshots.map(({ headers }) => SnapshotHeaders.parse(headers).order!.sequence);
+
+describe('what may succeed later is tried again', () => {
+  test.each([
+    ['429', problem(429)],
+    ['500', problem(500)],
+    ['502 from a proxy', { status: 502, text: '<html>bad gateway</html>' }],
+    ['503', problem(503)],
+    ['408', problem(408)],
+    ['a connection that is reset', 'reset' as const],
+    ['a 200 that is not Muster’s', { status: 200, text: '<html>please log in</html>' }],
+  ])('%s: with a fresh look and the next sequence number, until it is taken', async (_, reaction) => {
+    rig.muster.next(Paths.agentContainers, reaction, reaction);
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 3);
+    expect(sequences()).toEqual([1, 2, 3]);
+    expect(rig.engineServer.calls.list).toBe(3);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(rig.muster.snapshots).toHaveLength(3);
+  });
+
+  test('while one request is under way, no other is sent', async () => {
+    rig.muster.next(Paths.agentContainers, 'hang');
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    rig.engine.pause(rig.engine.idOf('h5-host')!);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(rig.muster.heard.filter(({ path }) => path !== Paths.agentEnroll)).toHaveLength(1);
+  });
+
+  test('not before the Retry-After has passed, heartbeats and changes included', async () => {
+    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    rig.muster.next(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    rig.engine.pause(rig.engine.idOf('h5-host')!);
+    await rig.muster.until(() => rig.muster.snapshots.length === 2);
+    expect(rig.muster.snapshots[1]!.atMs - rig.muster.snapshots[0]!.atMs).toBeGreaterThanOrEqual(1_000);
+    expect(rig.muster.heartbeats).toHaveLength(0);
+  });
+
+  test('an API that is not there at all is waited for, and then gets one exact snapshot', async () => {
+    const { port } = new URL(rig.variables['MUSTER_URL']!);
+    await rig.muster.close();
+    rig.run();
+    await eventually(() => rig.logged.filter(({ msg }) => msg === 'the API cannot take this now').length >= 3);
+    expect(rig.logged.find(({ msg }) => msg === 'the API cannot take this now')!['reason']).toContain('ECONNREFUSED');
+    await rig.muster.listen(Number(port));
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    expect(rig.muster.snapshots[0]!.json).toHaveLength(24);
+  });
+
+  test('a heartbeat, too', async () => {
+    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    rig.muster.next(Paths.agentHeartbeat, problem(500), 'reset');
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 4);
+    expect(rig.muster.snapshots).toHaveLength(1);
+  });
+});
+
+describe('what will not succeed is not tried again', () => {
+  test.each([400, 413, 415, 403])(
+    'a snapshot refused with %i waits for a change; heartbeats vouch for nothing',
+    async (status) => {
+      rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+      rig.muster.next(Paths.agentContainers, { status: 200, json: firstSummary() }, problem(status));
+      rig.run();
+      await rig.muster.until(() => rig.muster.snapshots.length === 1);
+      rig.engine.pause(rig.engine.idOf('h5-host')!);
+      await rig.muster.until(() => rig.muster.snapshots.length === 2);
+      const told = rig.muster.heartbeats.length;
+      await rig.muster.until(() => rig.muster.heartbeats.length === told + 3);
+      expect(Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json)).toMatchObject({ digest: null });
+      expect(rig.muster.snapshots).toHaveLength(2);
+      expect(rig.logged.filter(({ level }) => level === 50)).toHaveLength(1);
+
+      rig.engine.unpause(rig.engine.idOf('h5-host')!);
+      await rig.muster.until(() => rig.muster.snapshots.length === 3);
+      await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
+    },
+  );
+
+  test('a redirect is not followed: the token goes nowhere else', async () => {
+    const elsewhere = await openRig();
+    try {
+      rig.muster.always(Paths.agentContainers, {
+        status: 307,
+        headers: { location: `${elsewhere.variables['MUSTER_URL']}${Paths.agentContainers}` },
+      });
+      rig.run();
+      await rig.muster.until(() => rig.muster.snapshots.length === 1);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(elsewhere.muster.heard).toHaveLength(0);
+    } finally {
+      await elsewhere.close();
+    }
+  });
+});
+
+test('an agent that was superseded begins a stream of its own no sooner than after ten quiet minutes', async () => {
+  rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
+  const summary = { ...firstSummary(), applied: false, reason: 'stream_superseded' };
+  rig.muster.always(Paths.agentContainers, { status: 200, json: summary });
+  rig.run();
+  await rig.muster.until(() => rig.muster.snapshots.length === 5);
+  expect(new Set(rig.muster.snapshots.map(({ headers }) => headers['snapshot-stream'])).size).toBe(1);
+});
+
+const firstSummary = () => ({
+  ...{ hostId: rig.muster.hostId, applied: true, received: 24, created: 24, updated: 0, unchanged: 0, removed: 0 },
+  ...{ revision: 1, digest: 'digest-1', cadence: rig.muster.cadence },
+});
+
+async function eventually(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 200 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+  expect(condition()).toBe(true);
+}
