@@ -4,7 +4,7 @@ import { destination, pino } from 'pino';
 import { createApp } from './app.js';
 import { startBackground } from './background.js';
 import { EnvError, parseEnv, type Env } from './env.js';
-import { banner, handOverKey } from './first-start.js';
+import { banner, handOverKey, type KeyPlace } from './first-start.js';
 import { serve } from './server.js';
 import { createApiKeyService } from './services/api-key.js';
 import { createLivenessService } from './services/liveness.js';
@@ -12,20 +12,31 @@ import { createRetentionService } from './services/retention.js';
 
 // The banner goes to standard output, the log to standard error: either can be kept without the other.
 async function main(env: Env): Promise<void> {
-  const logger = pino({ level: env.LOG_LEVEL }, destination(2));
   const dataDir = resolve(env.MUSTER_DATA_DIR);
   const db = await openDatabase(env.DATABASE_URL === undefined ? { dataDir } : { url: env.DATABASE_URL });
 
+  try {
+    await start(env, db, dataDir);
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+async function start(env: Env, db: Database, dataDir: string): Promise<void> {
+  const logger = pino({ level: env.LOG_LEVEL }, destination(2));
   let draining = false;
   const liveness = createLivenessService(db);
   await liveness.beat();
-  const firstKey = await createApiKeyService(db).bootstrap(env.MUSTER_ADMIN_KEY ?? null);
   const cadence = { heartbeatSeconds: env.MUSTER_HEARTBEAT_SECONDS, snapshotSeconds: env.MUSTER_SNAPSHOT_SECONDS };
   const app = createApp({ db, logger, cadence, isDraining: () => draining });
   const server = await serve(app, { host: env.HOST, port: env.PORT });
   const stopBackground = startBackground({ liveness, retention: createRetentionService(db) }, logger);
 
-  const place = firstKey === null ? null : await handOverKey(firstKey, process.stdout.isTTY, dataDir);
+  let place: KeyPlace | null = null;
+  await createApiKeyService(db).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {
+    place = await handOverKey(key, process.stdout.isTTY, dataDir);
+  });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: env.MUSTER_PUBLIC_URL ?? server.url, database, place })}\n`);
   logger.info({ url: server.url }, 'listening');

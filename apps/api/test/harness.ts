@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { Paths, type Cadence, type ContainerInput, type SyncSummary } from '@muster/contracts';
-import type { Database } from '@muster/db';
-import { createTestDatabase, type TestEngine } from '@muster/db/testing';
+import type { Container, Database, DatabaseEngine, Host } from '@muster/db';
+import { createTestDatabase } from '@muster/db/testing';
 import type { Express } from 'express';
 import { randomUUID } from 'node:crypto';
 import supertest from 'supertest';
@@ -136,13 +136,13 @@ export class TestHost {
     );
   }
 
-  row(dockerId: string) {
+  row(dockerId: string): Promise<Container | null> {
     return this.organization.api.db.prisma.container.findUnique({
       where: { hostId_dockerId: { hostId: this.id, dockerId } },
     });
   }
 
-  host() {
+  host(): Promise<Host> {
     return this.organization.api.db.prisma.host.findUniqueOrThrow({ where: { id: this.id } });
   }
 
@@ -181,7 +181,7 @@ export const order = (stream: string, sequence: number, observedAt?: Date): Reco
 });
 
 /** Opens an application for the tests of a `describe`, and closes it behind them. */
-export function useApi(engine: TestEngine, options: { cadence?: Cadence } = {}): { readonly api: TestApi } {
+export function useApi(engine: DatabaseEngine, options: { cadence?: Cadence } = {}): { readonly api: TestApi } {
   const holder: { api?: TestApi } = {};
   beforeAll(async () => {
     const db = await createTestDatabase(engine);

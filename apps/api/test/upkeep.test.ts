@@ -110,13 +110,23 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
 
   test('is made once by whichever process comes first, and MUSTER_ADMIN_KEY is accepted beside it', async () => {
     const { db, http } = context.api;
-    const keys = await Promise.all([1, 2, 3].map(() => createApiKeyService(db).bootstrap(null)));
-    const made = keys.filter((key) => key !== null);
+    const made: string[] = [];
+    const handOver = async (key: string) => void made.push(key);
+    await Promise.all([1, 2, 3].map(() => createApiKeyService(db).bootstrap(null, handOver)));
     expect(made).toHaveLength(1);
     await http.get('/api/hosts').auth(made[0]!, { type: 'bearer' }).expect(200);
     const { token } = issueToken('key');
-    for (let start = 0; start < 2; start++) expect(await createApiKeyService(db).bootstrap(token)).toBeNull();
+    for (let start = 0; start < 2; start++) await createApiKeyService(db).bootstrap(token, handOver);
+    expect(made).toHaveLength(1);
     await http.post('/api/enrollment-tokens').auth(token, { type: 'bearer' }).send({ name: 'x' }).expect(201);
     expect(await db.prisma.apiKey.count()).toBe(2);
+  });
+
+  test('that cannot be handed over is not made', async () => {
+    const { db } = context.api;
+    await db.prisma.apiKey.deleteMany();
+    const fail = () => Promise.reject(new Error('no room on the disk'));
+    await expect(createApiKeyService(db).bootstrap(null, fail)).rejects.toThrow('no room on the disk');
+    expect(await db.prisma.apiKey.count()).toBe(0);
   });
 });

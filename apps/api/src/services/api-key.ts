@@ -21,10 +21,10 @@ export interface ApiKeyService {
 
   /**
    * Makes sure that somebody can get in: accepts `adminKey` as an admin of the first organization if one is given;
-   * without it, makes a first admin key on a database that has no key at all, and resolves with that key, which is
-   * shown this once. Resolves with null where nothing was made. Safe for several processes at once.
+   * without it, makes a first admin key on a database that has no key at all. `handOver` is given that key before it
+   * counts: should it fail, no key was made, and the next start makes one. Safe for several processes at once.
    */
-  bootstrap(adminKey: string | null): Promise<string | null>;
+  bootstrap(adminKey: string | null, handOver: (key: string) => Promise<void>): Promise<void>;
 }
 
 const invalid = () => new TokenInvalidError('The API key is not valid, or no longer.');
@@ -45,24 +45,21 @@ export function createApiKeyService(
       return { organizationId: key.organizationId, apiKeyId: key.id, role: key.role };
     },
 
-    async bootstrap(adminKey) {
+    async bootstrap(adminKey, handOver) {
       const at = now();
-      const organizationId = FIRST_ORGANIZATION.id;
-      return prisma.$transaction(async (tx) => {
-        // Creating the organization is what two processes starting at once wait for each other on.
+      const { id: organizationId, name: organization, slug } = FIRST_ORGANIZATION;
+      await prisma.$transaction(async (tx) => {
         await tx.$executeRaw`
-          INSERT INTO organizations (id, name, slug, "createdAt")
-          VALUES (${organizationId}, ${FIRST_ORGANIZATION.name}, ${FIRST_ORGANIZATION.slug}, ${at})
+          INSERT INTO organizations (id, name, slug, "createdAt") VALUES (${organizationId}, ${organization}, ${slug}, ${at})
           ON CONFLICT (id) DO NOTHING`;
+        // Of processes that start at once, one goes first.
         await tx.$queryRaw`SELECT id FROM organizations WHERE id = ${organizationId} FOR NO KEY UPDATE`;
-        const issued = adminKey === null ? issueToken('key') : { token: adminKey, hash: hashToken(adminKey) };
-        const taken = adminKey === null ? {} : { hash: issued.hash };
-        if ((await tx.apiKey.count({ where: taken })) > 0) return null;
+        const { token, hash } = adminKey === null ? issueToken('key') : { token: adminKey, hash: hashToken(adminKey) };
+        const known = await tx.apiKey.count({ where: adminKey === null ? {} : { hash } });
+        if (known > 0) return;
         const name = adminKey === null ? 'First admin key' : 'MUSTER_ADMIN_KEY';
-        await tx.apiKey.create({
-          data: { organizationId, hash: issued.hash, name, role: 'admin', createdAt: at },
-        });
-        return adminKey === null ? issued.token : null;
+        await tx.apiKey.create({ data: { organizationId, hash, name, role: 'admin', createdAt: at } });
+        if (adminKey === null) await handOver(token);
       });
     },
   };

@@ -1,5 +1,5 @@
 import { CADENCE_DEFAULT, tokenKind, type Cadence, type EnrollRequest, type EnrollResponse } from '@muster/contracts';
-import { Prisma, type Database } from '@muster/db';
+import { isUniqueViolation, Prisma, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
 import { EngineIdInUseError, TokenInvalidError } from '../errors.js';
 import { recordAudit } from './audit.js';
@@ -144,6 +144,3 @@ async function welcomeBack(tx: Prisma.TransactionClient, hostId: string, request
   });
   return hostId;
 }
-
-const isUniqueViolation = (error: unknown): boolean =>
-  error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002';
