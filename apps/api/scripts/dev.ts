@@ -1,0 +1,27 @@
+/**
+ * Runs the API from its source, again after each edit in any package, on an embedded database of its own and with an
+ * admin key that everybody knows: for development on the loopback address, and nothing else.
+ */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
+
+const inRepository = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+
+const child = spawn(
+  process.execPath,
+  ['--watch', '--watch-preserve-output', '--conditions=source', '--import', 'tsx', 'src/main.ts'],
+  {
+    cwd: inRepository('apps/api'),
+    stdio: 'inherit',
+    env: {
+      MUSTER_DATA_DIR: inRepository('.muster/dev'),
+      MUSTER_DRAIN_SECONDS: '0',
+      MUSTER_ADMIN_KEY: formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)),
+      ...process.env,
+      HOST: '127.0.0.1',
+    },
+  },
+);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+child.on('exit', (code) => process.exit(code ?? 0));

@@ -1,0 +1,158 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Paths, type ContainerView, type Page } from '@muster/contracts';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { issueToken } from '../src/domain/tokens.js';
+import { container, enrollRequest } from './harness.js';
+import { ApiProcess } from './process.js';
+
+const cleanUps: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+async function directory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'muster-api-'));
+  cleanUps.push(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+function start(env: Record<string, string>): ApiProcess {
+  const api = ApiProcess.spawn(env);
+  cleanUps.push(() => api.stop('SIGKILL'));
+  return api;
+}
+
+const call = (url: string, token: string, method = 'GET', body?: object) =>
+  fetch(url, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+
+async function enrol(url: string, key: string): Promise<string> {
+  const { token } = (await (await call(url + Paths.enrollmentTokens, key, 'POST', { name: 't' })).json()) as { token: string };
+  const answer = await call(url + Paths.agentEnroll, token, 'POST', enrollRequest());
+  return ((await answer.json()) as { agentToken: string }).agentToken;
+}
+
+describe('a start that cannot be', () => {
+  test('is told in a line for each bad variable', async () => {
+    const api = start({ PORT: 'http', LOG_LEVEL: 'loud' });
+    expect(await api.exited).toBe(1);
+    expect(api.stderr.split('\n')).toEqual([
+      'muster: PORT must be a whole number from 0 to 65535',
+      'muster: LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent',
+      '',
+    ]);
+  });
+
+  test('is told in a line where the port is taken, and the first key is not lost', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => blocker.once('listening', resolve));
+    cleanUps.push(() => new Promise((resolve) => blocker.close(resolve)));
+    const { port } = blocker.address() as AddressInfo;
+    const env = { MUSTER_DATA_DIR: await directory() };
+    const refused = start({ ...env, PORT: String(port) });
+    expect(await refused.exited).toBe(1);
+    expect(refused.stderr).toMatch(/^muster: listen EADDRINUSE: .*; set PORT to another port\n$/);
+    const api = start(env);
+    const key = await firstKey(api, env.MUSTER_DATA_DIR);
+    expect((await call((await api.url()) + Paths.hosts, key)).status).toBe(200);
+  });
+
+  test('is told in a line where another process has the directory', async () => {
+    const env = { MUSTER_DATA_DIR: await directory() };
+    await start(env).url();
+    const second = start(env);
+    expect(await second.exited).toBe(1);
+    expect(second.stderr).toMatch(/^muster: The data directory .* is in use by another Muster process.*\n$/);
+  });
+
+  test('is told in a line, without its password, where the database cannot be reached', async () => {
+    const api = start({ DATABASE_URL: 'postgresql://muster:hunter2@127.0.0.1:1/muster' });
+    expect(await api.exited).toBe(1);
+    expect(api.stderr).toMatch(/^muster: The database .* cannot be reached: .*ECONNREFUSED.*\n$/);
+    expect(api.stdout + api.stderr).not.toContain('hunter2');
+  });
+});
+
+describe('a start', () => {
+  test('without a terminal leaves the admin key in a file that only its owner can read, once', async () => {
+    const dataDir = await directory();
+    const first = start({ MUSTER_DATA_DIR: dataDir });
+    const url = await first.url();
+    const key = await firstKey(first, dataDir);
+    expect((await stat(join(dataDir, 'admin-key'))).mode & 0o777).toBe(0o600);
+    expect(first.stdout + first.stderr).not.toContain(key);
+    expect((await call(url + Paths.hosts, key)).status).toBe(200);
+    expect(await first.stop()).toBe(0);
+    const second = start({ MUSTER_DATA_DIR: dataDir });
+    expect((await call((await second.url()) + Paths.hosts, key)).status).toBe(200);
+    expect(second.stdout).not.toContain('admin-key');
+  });
+
+  test('takes MUSTER_ADMIN_KEY and makes none', async () => {
+    const { token } = issueToken('key');
+    const api = start({ MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token });
+    expect((await call((await api.url()) + Paths.hosts, token)).status).toBe(200);
+    expect(api.stdout + api.stderr).not.toContain(token);
+  });
+});
+
+describe('an end', () => {
+  test('by SIGTERM is drained: not ready at once, still answering in its grace, and then gone with code 0', async () => {
+    const { token } = issueToken('key');
+    const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_DRAIN_SECONDS: '2' };
+    const api = start(env);
+    const url = await api.url();
+    expect((await fetch(url + Paths.ready)).status).toBe(200);
+    api.child.kill('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await fetch(url + Paths.ready)).status).toBe(503);
+    const answer = await call(url + Paths.hosts, token);
+    expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
+    expect(await api.exited).toBe(0);
+    await expect(fetch(url + Paths.health)).rejects.toThrow();
+  });
+
+  test('by kill -9 in the middle of load loses nothing that was acknowledged', async () => {
+    const { token } = issueToken('key');
+    const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token };
+    const acknowledged = new Map<string, number>();
+    const last = { sent: 0 };
+    for (let round = 0; round < 3; round++) {
+      const api = start(env);
+      const url = await api.url();
+      const agentToken = await enrol(url, token);
+      const id = `round-${round}`;
+      const load = (async () => {
+        for (;;) {
+          last.sent += 1;
+          const body = [container(id, { name: `n${last.sent}` }), container(`${id}-b`, { name: `n${last.sent}` })];
+          const answer = await call(url + Paths.agentContainers, agentToken, 'POST', body);
+          if (answer.status === 200) acknowledged.set(id, last.sent);
+        }
+      })().catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 400 + 150 * round));
+      await api.stop('SIGKILL');
+      await load;
+    }
+    expect(acknowledged.size).toBe(3);
+    const url = await start(env).url();
+    const { items } = (await (await call(`${url}${Paths.containers}?limit=200`, token)).json()) as Page<ContainerView>;
+    for (const [id, sequence] of acknowledged) {
+      const [row, twin] = [id, `${id}-b`].map((dockerId) => items.find((item) => item.dockerId === dockerId));
+      // The one that was under way when the process died may have been stored without its answer getting out.
+      expect([`n${sequence}`, `n${sequence + 1}`]).toContain(row?.name);
+      expect(twin?.name).toBe(row?.name);
+    }
+  });
+});
+
+async function firstKey(api: ApiProcess, dataDir: string): Promise<string> {
+  await api.url();
+  return (await readFile(join(dataDir, 'admin-key'), 'utf8')).trim();
+}

@@ -1,0 +1,53 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+
+/** The API as a process of its own, as `start` runs it but from its source. */
+export class ApiProcess {
+  #stdout = '';
+  #stderr = '';
+  readonly exited: Promise<number | null>;
+
+  private constructor(readonly child: ChildProcess) {
+    child.stdout?.on('data', (chunk: Buffer) => (this.#stdout += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
+    this.exited = new Promise((resolve) => child.once('close', (code) => resolve(code)));
+  }
+
+  /** Starts it on a free port of the loopback address, with nothing in its environment but `env`. */
+  static spawn(env: Record<string, string>): ApiProcess {
+    const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', 'src/main.ts'], {
+      cwd: PACKAGE,
+      env: { PATH: process.env['PATH'], PORT: '0', MUSTER_DRAIN_SECONDS: '0', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return new ApiProcess(child);
+  }
+
+  get stdout() {
+    return this.#stdout;
+  }
+
+  get stderr() {
+    return this.#stderr;
+  }
+
+  /** Where it listens, once it does. */
+  async url(): Promise<string> {
+    for (;;) {
+      const line = /Muster is listening on (\S+)/.exec(this.#stdout);
+      if (line && this.#stdout.includes('See what it reports')) return line[1]!;
+      if (this.child.exitCode !== null || this.child.signalCode !== null) {
+        throw new Error(`the API left before it listened: ${this.#stderr}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Ends it by a signal, and resolves with its exit code. */
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.child.kill(signal);
+    return this.exited;
+  }
+}
