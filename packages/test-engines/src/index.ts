@@ -1,1 +1,3 @@
 export * from './postgres.js';
+export * from './docker-client.js';
+export * from './docker.js';
