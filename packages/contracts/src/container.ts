@@ -45,11 +45,9 @@ export const Ports = z
   });
 
 /** An engine's name for one container: unique on its host, and only there. */
-export const DockerId = z
-  .string()
-  .regex(new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}$`), {
-    error: `must be 1 to ${DOCKER_ID_LENGTH_MAX} of the characters A-Z a-z 0-9 _ . -`,
-  });
+export const DockerId = z.string().regex(new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}$`), {
+  error: `must be 1 to ${DOCKER_ID_LENGTH_MAX} of the characters A-Z a-z 0-9 _ . -`,
+});
 
 /**
  * A container's state: Docker's `created`, `running`, `paused`, `restarting`, `removing`, `exited` and `dead`, or

@@ -30,7 +30,5 @@ export const fieldErrors = (error: z.ZodError, base: readonly PropertyKey[] = []
 /** Parses with a schema, telling what is wrong as field errors. */
 export function parseWith<S extends z.ZodType>(schema: S, value: unknown): Parsed<z.output<S>> {
   const result = schema.safeParse(value);
-  return result.success
-    ? { success: true, data: result.data }
-    : { success: false, errors: fieldErrors(result.error) };
+  return result.success ? { success: true, data: result.data } : { success: false, errors: fieldErrors(result.error) };
 }

@@ -32,9 +32,7 @@ const CONTAINER_SORTS = CONTAINER_SORT_KEYS.flatMap((key) => [key, `-${key}`] as
 /** A label filter: `k=v` for a value (which may be empty, and may hold `=`), `k` alone for any value. */
 const LabelFilter = term.transform((value) => {
   const equals = value.indexOf('=');
-  return equals === -1
-    ? { key: value, value: null }
-    : { key: value.slice(0, equals), value: value.slice(equals + 1) };
+  return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
 });
 
 /** Query parameters of `GET /api/containers`. Labels must all hold; the other filters, repeated, mean any of. */

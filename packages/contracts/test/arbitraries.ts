@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import type { ContainerInput, Port } from '../src/index.js';
+
+/** The least that is a container. */
+export const minimal = { dockerId: 'c1', name: 'web', image: 'nginx:1', state: 'running' };
+
+/** A minimal container with `fields` in place of its own. */
+export const withFields = (fields: Record<string, unknown>): Record<string, unknown> => ({ ...minimal, ...fields });
+
+/** Characters that have broken an inventory before: NUL, lone surrogates, separators of pointers, plain ones. */
+const character = fc.constantFrom(
+  'a',
+  'B',
+  '7',
+  ' ',
+  '/',
+  '~',
+  '"',
+  '\\',
+  '\n',
+  '\0',
+  '\uD800',
+  '\uDC00',
+  '🐳',
+  'é',
+  'e\u0301',
+);
+const anyText = (maxLength: number) => fc.string({ unit: character, maxLength });
+const storableText = (constraints: { minLength?: number; maxLength: number }) =>
+  fc.string({ unit: 'binary', ...constraints }).map((value) => value.replaceAll('\0', '0'));
+
+/** Keys that a careless copy loses or that reach a prototype. */
+const labelKey = fc.oneof(
+  fc.constantFrom(
+    '__proto__',
+    'constructor',
+    'toString',
+    'hasOwnProperty',
+    '',
+    '10',
+    '9',
+    'com.docker.compose.project',
+  ),
+  storableText({ maxLength: 12 }),
+);
+
+const portNumber = fc.integer({ min: 1, max: 65_535 });
+const type = fc.constantFrom('tcp', 'udp', 'sctp');
+
+/** Ports from a small world, so that many are nearly the same. */
+export const port: fc.Arbitrary<Port> = fc
+  .record(
+    {
+      ip: fc.constantFrom('', '0.0.0.0', '::', '127.0.0.1'),
+      privatePort: fc.oneof(fc.constantFrom(80, 443), portNumber),
+      publicPort: fc.oneof(fc.constantFrom(80, 8080), portNumber),
+      type,
+    },
+    { requiredKeys: ['privatePort', 'type'] },
+  )
+  // The order of a record's keys is its own accident, and must make no difference.
+  .chain((value) => fc.shuffledSubarray(Object.entries(value), { minLength: Object.keys(value).length }))
+  .map((entries) => Object.fromEntries(entries) as Port);
+
+/** An object with these entries as its own properties, `__proto__` included, as `JSON.parse` makes them. */
+export const ownProperties = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> => {
+  const target: Record<string, T> = {};
+  for (const [key, value] of entries) {
+    Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+  }
+  return target;
+};
+
+export const labels = fc
+  .uniqueArray(fc.tuple(labelKey, storableText({ maxLength: 8 })), { selector: ([key]) => key, maxLength: 6 })
+  .map(ownProperties);
+
+const instant = fc
+  .date({ min: new Date('0002-01-01T00:00:00Z'), max: new Date('9998-12-31T00:00:00Z'), noInvalidDate: true })
+  .chain((date) => fc.constantFrom(date.toISOString(), date.toISOString().replace('Z', '+05:30')));
+
+const dockerId = fc.stringMatching(/^[A-Za-z0-9_.-]{1,128}$/);
+
+/** A container that must be taken, with any of its optional fields. */
+export const validContainer: fc.Arbitrary<ContainerInput> = fc.record(
+  {
+    dockerId,
+    name: storableText({ minLength: 1, maxLength: 40 }),
+    image: storableText({ minLength: 1, maxLength: 40 }),
+    imageId: fc.option(storableText({ maxLength: 20 })),
+    command: storableText({ maxLength: 40 }),
+    state: fc.constantFrom('created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead', 'stopped'),
+    status: fc.constantFrom('', 'Up 5 minutes', 'Up 5 minutes (healthy)', 'Exited (137) 2 hours ago'),
+    ports: fc.array(port, { maxLength: 5 }),
+    labels,
+    startedAt: fc.option(instant),
+  },
+  { requiredKeys: ['dockerId', 'name', 'image', 'state'] },
+);
+
+export const validSnapshot = fc.uniqueArray(validContainer, {
+  selector: (container) => container.dockerId,
+  maxLength: 8,
+});
+
+/** What a broken or hostile agent might send: often nearly a snapshot, sometimes one. */
+export const anySnapshot = fc.array(
+  fc.record(
+    {
+      dockerId: fc.oneof(dockerId, fc.constantFrom('a', 'b'), anyText(3)),
+      name: anyText(4),
+      image: anyText(4),
+      imageId: fc.option(anyText(3)),
+      command: anyText(4),
+      state: fc.oneof(fc.constantFrom('running', 'exited'), anyText(3)),
+      status: anyText(4),
+      ports: fc.array(fc.oneof({ weight: 5, arbitrary: port }, { weight: 1, arbitrary: fc.anything() }), {
+        maxLength: 3,
+      }),
+      labels: fc.array(fc.tuple(fc.oneof(labelKey, anyText(3)), anyText(3)), { maxLength: 3 }).map(ownProperties),
+      startedAt: fc.oneof(fc.constant(null), instant, anyText(3)),
+      unknown: fc.anything(),
+    },
+    { requiredKeys: ['dockerId', 'name', 'image', 'state'] },
+  ),
+  { maxLength: 4 },
+);

@@ -1,0 +1,115 @@
+import { describe, expect, test } from '@jest/globals';
+import type { z } from 'zod';
+import {
+  Cadence,
+  CADENCE_DEFAULT,
+  EnrollmentTokenRequest,
+  EnrollRequest,
+  Heartbeat,
+  HostPatch,
+  parseWith,
+} from '../src/index.js';
+
+const refusedPaths = (schema: z.ZodType, body: unknown): string[] => {
+  const parsed = parseWith(schema, body);
+  return parsed.success ? [] : parsed.errors.map((error) => error.path);
+};
+
+/** `body` with the field at `path` replaced. */
+function at(body: object, path: readonly string[], value: unknown): object {
+  const [key, ...rest] = path as [string, ...string[]];
+  const inner = (body as Record<string, unknown>)[key];
+  return { ...body, [key]: rest.length === 0 ? value : at(inner as object, rest, value) };
+}
+
+const ENROLL = {
+  name: 'web-1',
+  engineId: 'ABCD:EFGH',
+  engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
+  os: 'linux',
+  arch: 'x86_64',
+  agentVersion: '0.1.0',
+};
+const HEARTBEAT = { digest: 'd', engineError: 'no answer', engine: ENROLL.engine, os: 'linux', agentVersion: '0.1.0' };
+
+describe.each([
+  ['enrolment', EnrollRequest, ENROLL, 'name', 1, 200],
+  ['enrolment', EnrollRequest, ENROLL, 'engineId', 1, 255],
+  ['enrolment', EnrollRequest, ENROLL, 'engine/name', 1, 255],
+  ['enrolment', EnrollRequest, ENROLL, 'engine/version', 0, 255],
+  ['enrolment', EnrollRequest, ENROLL, 'engine/apiVersion', 0, 255],
+  ['enrolment', EnrollRequest, ENROLL, 'os', 0, 255],
+  ['enrolment', EnrollRequest, ENROLL, 'arch', 0, 255],
+  ['enrolment', EnrollRequest, ENROLL, 'agentVersion', 0, 255],
+  ['heartbeat', Heartbeat, HEARTBEAT, 'digest', 1, 255],
+  ['heartbeat', Heartbeat, HEARTBEAT, 'engineError', 1, 1_024],
+  ['heartbeat', Heartbeat, HEARTBEAT, 'engine/name', 1, 255],
+  ['heartbeat', Heartbeat, HEARTBEAT, 'os', 0, 255],
+  ['heartbeat', Heartbeat, HEARTBEAT, 'agentVersion', 0, 255],
+  ['enrollment token', EnrollmentTokenRequest, { name: 'n' }, 'name', 1, 200],
+  ['host patch', HostPatch, { name: 'n' }, 'name', 1, 200],
+] as const)('%s', (_, schema, body, field, min, max) => {
+  const path = field.split('/');
+
+  test(`${field} takes ${min} to ${max} characters`, () => {
+    expect(refusedPaths(schema, body)).toEqual([]);
+    for (const length of [min, max]) expect(refusedPaths(schema, at(body, path, 'x'.repeat(length)))).toEqual([]);
+    expect(refusedPaths(schema, at(body, path, 'x'.repeat(max + 1)))).toEqual([`/${field}`]);
+    if (min > 0) expect(refusedPaths(schema, at(body, path, ''))).toEqual([`/${field}`]);
+  });
+
+  test(`${field} is text that PostgreSQL can store`, () => {
+    expect(refusedPaths(schema, at(body, path, 'a\0'))).toEqual([`/${field}`]);
+    expect(refusedPaths(schema, at(body, path, 7))).toEqual([`/${field}`]);
+    const stored = schema.parse(at(body, path, 'a\uD800'));
+    expect(path.reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], stored)).toBe('a\uFFFD');
+  });
+});
+
+test.each([EnrollRequest, Heartbeat, EnrollmentTokenRequest, HostPatch])('a body is an object', (schema) => {
+  for (const body of [null, undefined, [], 'x', 1]) expect(refusedPaths(schema, body)).toEqual(['']);
+});
+
+test('unknown keys are ignored: agents and API are upgraded separately', () => {
+  expect(EnrollRequest.parse({ ...ENROLL, newer: 1, engine: { ...ENROLL.engine, newer: 1 } })).toEqual(ENROLL);
+  expect(Heartbeat.parse({ ...HEARTBEAT, newer: 1 })).toEqual(HEARTBEAT);
+});
+
+describe('enrolment', () => {
+  test.each(Object.keys(ENROLL))('requires %s', (field) => {
+    expect(refusedPaths(EnrollRequest, { ...ENROLL, [field]: undefined })).toEqual([`/${field}`]);
+  });
+});
+
+describe('a heartbeat', () => {
+  test('needs a digest, which may be null, and nothing else', () => {
+    expect(Heartbeat.parse({ digest: null })).toEqual({ digest: null });
+    expect(refusedPaths(Heartbeat, {})).toEqual(['/digest']);
+    expect(refusedPaths(Heartbeat, { digest: 5 })).toEqual(['/digest']);
+  });
+});
+
+describe('an enrollment token', () => {
+  test('lives a day and enrols one host where nothing else is asked', () => {
+    expect(EnrollmentTokenRequest.parse({ name: 'n' })).toEqual({ name: 'n', expiresInSeconds: 86_400, maxUses: 1 });
+  });
+
+  test.each([
+    ['expiresInSeconds', 1, 31_536_000],
+    ['maxUses', 1, 100_000],
+  ])('has %s from %d to %d', (field, min, max) => {
+    for (const value of [min, max])
+      expect(refusedPaths(EnrollmentTokenRequest, { name: 'n', [field]: value })).toEqual([]);
+    for (const value of [min - 1, max + 1, 1.5, '1', null, Number.NaN]) {
+      expect(refusedPaths(EnrollmentTokenRequest, { name: 'n', [field]: value })).toEqual([`/${field}`]);
+    }
+  });
+});
+
+test('the cadence by default is a valid one', () => {
+  expect(Cadence.parse(CADENCE_DEFAULT)).toEqual({ heartbeatSeconds: 10, snapshotSeconds: 60 });
+});
+
+test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a cadence of %j seconds is none', (heartbeatSeconds) => {
+  expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
+});

@@ -1,0 +1,138 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  canonicalContainer,
+  canonicalLabels,
+  canonicalSnapshot,
+  comparePorts,
+  Container,
+  parseSnapshot,
+  type Snapshot,
+} from '../src/index.js';
+import { minimal, ownProperties, port, validSnapshot } from './arbitraries.js';
+
+const snapshot: fc.Arbitrary<Snapshot> = validSnapshot.map((value) => {
+  const parsed = parseSnapshot(value);
+  if (!parsed.success) throw new Error(`refused: ${JSON.stringify(parsed.errors)}`);
+  return parsed.data;
+});
+
+const shuffled = <T>(items: readonly T[]): fc.Arbitrary<T[]> =>
+  fc.shuffledSubarray([...items], { minLength: items.length, maxLength: items.length });
+
+/** The same state in another order: of containers, ports, labels and the fields of a container. */
+const reordered = (containers: Snapshot): fc.Arbitrary<Snapshot> =>
+  shuffled(containers).chain((order) =>
+    fc.tuple(
+      ...order.map((container) =>
+        fc
+          .tuple(
+            shuffled(container.ports),
+            shuffled(Object.entries(container.labels)),
+            shuffled(Object.keys(container)),
+          )
+          .map(([ports, labels, fields]) => {
+            const same = { ...container, ports, labels: ownProperties(labels) };
+            return Object.fromEntries(fields.map((field) => [field, same[field as keyof Container]])) as Container;
+          }),
+      ),
+    ),
+  );
+
+const bytes = (containers: Snapshot) => JSON.stringify(canonicalSnapshot(containers));
+
+test('any order of containers, ports, labels and fields gives identical bytes', () => {
+  fc.assert(
+    fc.property(
+      snapshot.chain((containers) => fc.tuple(fc.constant(containers), reordered(containers))),
+      ([containers, other]) => {
+        expect(bytes(other)).toBe(bytes(containers));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test('canonical order is idempotent, also over the wire', () => {
+  fc.assert(
+    fc.property(snapshot, (containers) => {
+      expect(bytes(canonicalSnapshot(containers))).toBe(bytes(containers));
+      expect(bytes(JSON.parse(bytes(containers)) as Snapshot)).toBe(bytes(containers));
+    }),
+  );
+});
+
+test('canonical order loses and adds nothing', () => {
+  fc.assert(
+    fc.property(snapshot, (containers) => {
+      const byId = new Map(canonicalSnapshot(containers).map((container) => [container.dockerId, container]));
+      expect(byId.size).toBe(containers.length);
+      for (const { ports, ...rest } of containers) {
+        const same = byId.get(rest.dockerId)!;
+        expect(same).toEqual({ ...rest, ports: expect.any(Array) });
+        expect(same.ports).toHaveLength(ports.length);
+        expect(same.ports).toEqual(expect.arrayContaining(ports));
+      }
+    }),
+  );
+});
+
+test('the input is left as it was', () => {
+  const container = Container.parse({
+    ...minimal,
+    ports: [
+      { privatePort: 2, type: 'tcp' },
+      { privatePort: 1, type: 'tcp' },
+    ],
+  });
+  const before = JSON.stringify(container);
+  canonicalSnapshot([container]);
+  expect(JSON.stringify(container)).toBe(before);
+});
+
+test('containers come by dockerId in code unit order', () => {
+  const ids = ['b', 'a', 'B', '_', '10', '9'].map((dockerId) => Container.parse({ ...minimal, dockerId }));
+  expect(canonicalSnapshot(ids).map(({ dockerId }) => dockerId)).toEqual(['10', '9', 'B', '_', 'a', 'b']);
+});
+
+test('fields that are no part of the contract are left out', () => {
+  const extra = { ...Container.parse(minimal), secret: 'x' };
+  expect(Object.keys(canonicalContainer(extra))).not.toContain('secret');
+});
+
+test('ports come by private port, type, address and public port', () => {
+  const inOrder = [
+    { privatePort: 53, type: 'tcp' },
+    { ip: '', privatePort: 53, type: 'tcp' },
+    { ip: '0.0.0.0', privatePort: 53, publicPort: 1, type: 'tcp' },
+    { ip: '0.0.0.0', privatePort: 53, publicPort: 2, type: 'tcp' },
+    { ip: '::', privatePort: 53, publicPort: 1, type: 'tcp' },
+    { privatePort: 53, type: 'udp' },
+    { privatePort: 100, type: 'sctp' },
+  ] as const;
+  expect([...inOrder].reverse().sort(comparePorts)).toEqual(inOrder);
+});
+
+test('comparePorts orders totally: only equal ports are 0 apart', () => {
+  const equal = (a: object, b: object) =>
+    JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
+  fc.assert(
+    fc.property(port, port, port, (a, b, c) => {
+      // `+ 0` because -0 is not 0 to `toBe`.
+      expect(Math.sign(comparePorts(a, b)) + 0).toBe(-Math.sign(comparePorts(b, a)) + 0);
+      expect(comparePorts(a, b) === 0).toBe(equal(a, b));
+      if (comparePorts(a, b) <= 0 && comparePorts(b, c) <= 0) expect(comparePorts(a, c)).toBeLessThanOrEqual(0);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('labels come in code unit order and keep __proto__', () => {
+  const labels = ownProperties([
+    ['b', '1'],
+    ['__proto__', '2'],
+    ['B', '3'],
+    ['a', '4'],
+  ]);
+  expect(JSON.stringify(canonicalLabels(labels))).toBe('{"B":"3","__proto__":"2","a":"4","b":"1"}');
+});

@@ -1,0 +1,218 @@
+import { describe, expect, test } from '@jest/globals';
+import { Container, DOCKER_STATES, parseWith } from '../src/index.js';
+import { minimal, withFields } from './arbitraries.js';
+
+const parse = (fields: Record<string, unknown>) => parseWith(Container, withFields(fields));
+const accepted = (fields: Record<string, unknown>): Container => {
+  const parsed = parse(fields);
+  if (!parsed.success) throw new Error(`refused: ${JSON.stringify(parsed.errors)}`);
+  return parsed.data;
+};
+const refusedPaths = (fields: Record<string, unknown>): string[] => {
+  const parsed = parse(fields);
+  return parsed.success ? [] : parsed.errors.map((error) => error.path);
+};
+
+test('a container of the four required fields gets defaults for the others', () => {
+  expect(Container.parse(minimal)).toEqual({
+    ...minimal,
+    imageId: null,
+    command: '',
+    status: '',
+    ports: [],
+    labels: {},
+    startedAt: null,
+  });
+});
+
+test('two containers by default share neither ports nor labels', () => {
+  const [a, b] = [Container.parse(minimal), Container.parse(minimal)];
+  expect(a.ports).not.toBe(b.ports);
+  expect(a.labels).not.toBe(b.labels);
+});
+
+test.each(['dockerId', 'name', 'image', 'state'])('%s is required', (field) => {
+  expect(refusedPaths({ [field]: undefined })).toEqual([`/${field}`]);
+  expect(refusedPaths({ [field]: null })).toEqual([`/${field}`]);
+});
+
+test('unknown keys are ignored, in a container and in a port', () => {
+  const container = accepted({ newerThanUs: { deep: [1] }, ports: [{ privatePort: 80, type: 'tcp', newer: true }] });
+  expect(Object.keys(container)).not.toContain('newerThanUs');
+  expect(container.ports).toEqual([{ privatePort: 80, type: 'tcp' }]);
+});
+
+describe.each([
+  ['dockerId', 1, 128],
+  ['name', 1, 1_024],
+  ['image', 1, 1_024],
+  ['state', 1, 32],
+  ['status', 0, 255],
+])('%s', (field, min, max) => {
+  test(`takes ${min} to ${max} characters`, () => {
+    for (const length of [min, max]) {
+      const value = 'x'.repeat(length);
+      expect(accepted({ [field]: value })).toMatchObject({ [field]: value });
+    }
+  });
+
+  test.each([min - 1, max + 1].filter((length) => length >= 0))('refuses %d characters', (length) => {
+    expect(refusedPaths({ [field]: 'x'.repeat(length) })).toEqual([`/${field}`]);
+  });
+
+  test.each([7, true, {}, ['x']])('refuses %j', (value) => {
+    expect(refusedPaths({ [field]: value })).toEqual([`/${field}`]);
+  });
+});
+
+test.each(['command', 'imageId'])('%s has no limit but the body', (field) => {
+  const value = 'x'.repeat(100_000);
+  expect(accepted({ [field]: value })).toMatchObject({ [field]: value });
+  expect(accepted({ [field]: '' })).toMatchObject({ [field]: '' });
+  expect(refusedPaths({ [field]: 1 })).toEqual([`/${field}`]);
+});
+
+test('imageId and startedAt may be null, command and status may not', () => {
+  expect(accepted({ imageId: null, startedAt: null })).toMatchObject({ imageId: null, startedAt: null });
+  expect(refusedPaths({ command: null, status: null })).toEqual(['/command', '/status']);
+});
+
+test.each(['a b', 'a/b', 'a:b', 'ä', 'a\n', ' a', ''])('dockerId refuses %j', (dockerId) => {
+  expect(refusedPaths({ dockerId })).toEqual(['/dockerId']);
+});
+
+test('dockerId takes all of its characters', () => {
+  expect(accepted({ dockerId: 'AZaz09_.-' }).dockerId).toBe('AZaz09_.-');
+});
+
+test.each([...DOCKER_STATES, 'stopped', 'initialized', 'a state of tomorrow'])(
+  'state %j is taken as it is',
+  (state) => {
+    expect(accepted({ state }).state).toBe(state);
+  },
+);
+
+test.each(['Running', 'EXITED', 'É'])('state %j, not in lower case, is refused', (state) => {
+  expect(refusedPaths({ state })).toEqual(['/state']);
+});
+
+describe('ports', () => {
+  test('have an address and a public port only where they are published', () => {
+    const ports = [
+      { ip: '::', privatePort: 80, publicPort: 8080, type: 'tcp' },
+      { privatePort: 53, type: 'udp' },
+      { privatePort: 9, type: 'sctp' },
+    ];
+    expect(accepted({ ports }).ports).toEqual(ports);
+  });
+
+  test.each([1, 65_535])('may be %d', (number) => {
+    expect(accepted({ ports: [{ privatePort: number, publicPort: number, type: 'tcp' }] }).ports).toHaveLength(1);
+  });
+
+  test.each([0, -1, 65_536, 1.5, '80', null, Number.NaN])('may not be %j', (number) => {
+    const paths = refusedPaths({ ports: [{ privatePort: number, publicPort: number, type: 'tcp' }] });
+    expect(paths).toEqual(['/ports/0/privatePort', '/ports/0/publicPort']);
+  });
+
+  test.each(['icmp', 'TCP', '', null, undefined])('are not of type %j', (type) => {
+    expect(refusedPaths({ ports: [{ privatePort: 80, type }] })).toEqual(['/ports/0/type']);
+  });
+
+  test('take an address of up to 64 characters', () => {
+    const ports = (length: number) => [{ ip: 'f'.repeat(length), privatePort: 1, type: 'tcp' }];
+    expect(accepted({ ports: ports(64) }).ports).toEqual(ports(64));
+    expect(refusedPaths({ ports: ports(65) })).toEqual(['/ports/0/ip']);
+    expect(refusedPaths({ ports: [{ ip: null, privatePort: 1, type: 'tcp' }] })).toEqual(['/ports/0/ip']);
+  });
+
+  test.each([null, {}, 'none', 0])('are an array, not %j', (ports) => {
+    expect(refusedPaths({ ports })).toEqual(['/ports']);
+  });
+
+  test.each([null, 'x', 7, []])('are objects, not %j', (port) => {
+    expect(parse({ ports: [port] }).success).toBe(false);
+  });
+
+  test('are as many as a published range has', () => {
+    const ports = Array.from({ length: 40_000 }, (_, i) => ({ privatePort: i + 1, type: 'udp' }));
+    expect(accepted({ ports }).ports).toEqual(ports);
+  });
+
+  test('are given up on after 20 errors, so that millions of bad ones cost nothing', () => {
+    let reads = 0;
+    const ports = Array.from({ length: 100_000 }, () => ({
+      get privatePort() {
+        reads++;
+        return 0;
+      },
+      type: 'tcp',
+    }));
+    const parsed = parse({ ports });
+    expect(parsed.success ? [] : parsed.errors).toHaveLength(20);
+    expect(reads).toBeLessThan(100);
+  });
+});
+
+describe('labels', () => {
+  test('are any text to any text', () => {
+    const labels = { '': '', 'a b': 'x=y', 'com.docker.compose.service': '🐳', long: 'x'.repeat(50_000) };
+    expect(accepted({ labels }).labels).toEqual(labels);
+  });
+
+  test.each([null, [], 'a=b', 3])('are an object, not %j', (labels) => {
+    expect(refusedPaths({ labels })).toEqual(['/labels']);
+  });
+
+  test.each([null, 1, true, {}, []])('have text values, not %j', (value) => {
+    expect(refusedPaths({ labels: { 'a/b~c': value } })).toEqual(['/labels/a~1b~0c']);
+  });
+
+  test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'prototype'])('keep the key %s', (key) => {
+    const labels: unknown = JSON.parse(`{"${key}":"kept"}`);
+    const kept = accepted({ labels }).labels;
+    expect(Object.entries(kept)).toEqual([[key, 'kept']]);
+    expect(({} as Record<string, unknown>)['kept']).toBeUndefined();
+  });
+
+  test('have no prototype, so that an absent one reads as absent', () => {
+    for (const { labels } of [accepted({ labels: { a: 'b' } }), accepted({})]) {
+      expect(labels['constructor']).toBeUndefined();
+      expect(labels['__proto__']).toBeUndefined();
+    }
+  });
+});
+
+describe('a NUL character', () => {
+  test.each([
+    ['/name', { name: 'a\0' }],
+    ['/image', { image: '\0a' }],
+    ['/imageId', { imageId: '\0' }],
+    ['/command', { command: 'sh\0-c' }],
+    ['/state', { state: 'run\0' }],
+    ['/status', { status: '\0' }],
+    ['/dockerId', { dockerId: 'a\0' }],
+    ['/ports/0/ip', { ports: [{ ip: '\0', privatePort: 1, type: 'tcp' }] }],
+    ['/labels/k', { labels: { k: '\0' } }],
+    ['/labels/k\0', { labels: { 'k\0': 'v' } }],
+  ])('is refused at %j', (path, fields) => {
+    expect(refusedPaths(fields)).toEqual([path]);
+  });
+});
+
+test('lone surrogates become U+FFFD in every text, pairs stay', () => {
+  const lone = 'a\uD800b\uDC00🐳';
+  const whole = 'a\uFFFDb\uFFFD🐳';
+  const container = accepted({
+    name: lone,
+    image: lone,
+    imageId: lone,
+    command: lone,
+    state: lone,
+    status: lone,
+    ports: [{ ip: lone, privatePort: 1, type: 'tcp' }],
+    labels: { [lone]: lone },
+  });
+  expect(container).toMatchObject({ name: whole, image: whole, imageId: whole, command: whole, state: whole });
+  expect(container).toMatchObject({ status: whole, ports: [{ ip: whole }], labels: { [whole]: whole } });
+});

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { parseStatus } from '../src/index.js';
+
+/** Durations as Docker's `units.HumanDuration` writes them, one of each form. */
+const DURATIONS = [
+  'Less than a second',
+  '1 second',
+  '2 seconds',
+  '59 seconds',
+  'About a minute',
+  '2 minutes',
+  '59 minutes',
+  'About an hour',
+  '2 hours',
+  '47 hours',
+  '2 days',
+  '13 days',
+  '2 weeks',
+  '8 weeks',
+  '2 months',
+  '23 months',
+  '2 years',
+  '12 years',
+];
+const says = (health: string | null, exitCode: number | null) => ({ health, exitCode });
+const nothing = says(null, null);
+
+describe.each(DURATIONS)('after %s', (duration) => {
+  test.each([
+    [`Up ${duration}`, nothing],
+    [`Up ${duration} (healthy)`, says('healthy', null)],
+    [`Up ${duration} (unhealthy)`, says('unhealthy', null)],
+    [`Up ${duration} (health: starting)`, says('starting', null)],
+    [`Up ${duration} (Paused)`, nothing],
+    [`Exited (0) ${duration} ago`, says(null, 0)],
+    [`Exited (137) ${duration} ago`, says(null, 137)],
+    [`Restarting (1) ${duration} ago`, says(null, 1)],
+  ])('%j is read', (status, expected) => {
+    expect(parseStatus(status)).toEqual(expected);
+  });
+});
+
+test.each(['Created', 'Removal In Progress', 'Dead', ''])('%j says neither health nor exit code', (status) => {
+  expect(parseStatus(status)).toEqual(nothing);
+});
+
+test.each([
+  ['Exited (-1) 2 hours ago', -1],
+  ['Exited (255) 3 weeks ago', 255],
+  ['Exited (999999999) 2 hours ago', 999_999_999],
+])('%j has exit code %d', (status, exitCode) => {
+  expect(parseStatus(status).exitCode).toBe(exitCode);
+});
+
+test.each([
+  'exited (1) 2 hours ago',
+  'Exited () 2 hours ago',
+  'Exited (1.5) 2 hours ago',
+  'Exited (99999999999999999999) 2 hours ago',
+  'Has Exited (1) 2 hours ago',
+  '(healthy)',
+  'Up 2 hours (healthy) or so',
+  'Up 2 hours (HEALTHY)',
+  'Up 2 hours (constructor)',
+  'Down 2 hours (healthy)',
+])('%j, which no engine writes, says nothing', (status) => {
+  expect(parseStatus(status)).toEqual(nothing);
+});
+
+interface Captured {
+  engine: string;
+  state: string;
+  status: string;
+  inspected: { exitCode: number; health: string | null } | null;
+}
+const captured = JSON.parse(
+  readFileSync(new URL('fixtures/captured-statuses.json', import.meta.url), 'utf8'),
+) as Captured[];
+
+test.each(captured)(
+  '$engine: what $status says is what inspecting that container says',
+  ({ status, inspected, engine }) => {
+    const parsed = parseStatus(status);
+    if (/^(Exited|Restarting)/.test(status)) expect(parsed).toEqual(says(null, inspected!.exitCode));
+    // Podman 4.3 has no health in its status text; the container with a starting check was gone when inspected.
+    else if (engine.startsWith('Docker') && inspected !== null) expect(parsed).toEqual(says(inspected.health, null));
+    else expect(parsed).toEqual(says(/health: starting/.test(status) ? 'starting' : null, null));
+  },
+);
+
+test('text that is no status says nothing', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (status) => {
+      fc.pre(!/^(Up|Exited|Restarting) /.test(status));
+      expect(parseStatus(status)).toEqual(nothing);
+    }),
+  );
+});

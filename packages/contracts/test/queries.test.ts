@@ -1,0 +1,185 @@
+import { describe, expect, test } from '@jest/globals';
+import type { z } from 'zod';
+import {
+  CONTAINER_SORT_KEYS,
+  ContainerQuery,
+  EnrollmentTokenQuery,
+  EventKind,
+  EventQuery,
+  HostQuery,
+  parseWith,
+} from '../src/index.js';
+
+const HOST = '0b8f1f0e-6a5b-4c3d-9e2f-1a2b3c4d5e6f';
+const OTHER = '1b8f1f0e-6a5b-4c3d-9e2f-1a2b3c4d5e6f';
+
+function accepted<S extends z.ZodType>(schema: S, query: unknown): z.output<S> {
+  const parsed = parseWith(schema, query);
+  if (!parsed.success) throw new Error(`refused: ${JSON.stringify(parsed.errors)}`);
+  return parsed.data;
+}
+function refusedPaths(schema: z.ZodType, query: unknown): string[] {
+  const parsed = parseWith(schema, query);
+  return parsed.success ? [] : parsed.errors.map((error) => error.path);
+}
+
+describe.each([
+  ['containers', ContainerQuery],
+  ['hosts', HostQuery],
+  ['enrollment tokens', EnrollmentTokenQuery],
+  ['events', EventQuery],
+])('a list of %s', (_, schema) => {
+  test('has 50 items a page where nothing else is asked', () => {
+    expect(accepted(schema, {})).toMatchObject({ limit: 50 });
+  });
+
+  test.each(['1', '50', '200'])('takes limit=%s', (limit) => {
+    expect(accepted(schema, { limit })).toMatchObject({ limit: Number(limit) });
+  });
+
+  test.each(['0', '201', '-1', '1.5', '', 'all', '1e2', '9999999999', ['1', '2']])('refuses limit=%j', (limit) => {
+    expect(refusedPaths(schema, { limit })).toEqual(['/limit']);
+  });
+
+  test('takes one cursor of 1 to 4,096 characters', () => {
+    expect(accepted(schema, { cursor: 'x'.repeat(4_096) })).toMatchObject({ cursor: 'x'.repeat(4_096) });
+    for (const cursor of ['', 'x'.repeat(4_097), ['a', 'b']])
+      expect(refusedPaths(schema, { cursor })).toEqual(['/cursor']);
+  });
+
+  test('names a parameter that it does not know, instead of ignoring it', () => {
+    expect(parseWith(schema, { stats: 'running', 'a/b': '1' })).toEqual({
+      success: false,
+      errors: [
+        { path: '/stats', message: 'is not known here' },
+        { path: '/a~1b', message: 'is not known here' },
+      ],
+    });
+  });
+
+  test('does not take a parameter from a prototype for one of its own', () => {
+    expect(refusedPaths(schema, JSON.parse('{"constructor":"x"}'))).toEqual(['/constructor']);
+  });
+});
+
+test('a hundred unknown parameters are told of as 20', () => {
+  const query = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`x${i}`, '']));
+  expect(refusedPaths(HostQuery, query)).toHaveLength(20);
+});
+
+describe('containers', () => {
+  test('are the present ones by name where nothing else is asked', () => {
+    expect(accepted(ContainerQuery, {})).toEqual({
+      presence: 'present',
+      sort: { key: 'name', descending: false },
+      limit: 50,
+    });
+  });
+
+  test.each([
+    ['hostId', HOST, OTHER],
+    ['state', 'running', 'a newer state'],
+    ['health', 'healthy', 'starting'],
+    ['image', 'nginx', 'redis:7'],
+  ])('filter by %s, once or repeated', (field, a, b) => {
+    expect(accepted(ContainerQuery, { [field]: a })).toMatchObject({ [field]: [a] });
+    expect(accepted(ContainerQuery, { [field]: [a, b] })).toMatchObject({ [field]: [a, b] });
+  });
+
+  test.each([
+    ['hostId', 'x'],
+    ['state', 'Running'],
+    ['state', ''],
+    ['health', 'sick'],
+    ['image', ''],
+    ['image', 'x'.repeat(1_025)],
+    ['label', ''],
+  ])('refuse %s=%s', (field, value) => {
+    expect(refusedPaths(ContainerQuery, { [field]: value })).toEqual([`/${field}/0`]);
+    expect(refusedPaths(ContainerQuery, { [field]: ['running', value] })).toContain(`/${field}/1`);
+  });
+
+  test('take a filter up to 50 times', () => {
+    expect(accepted(ContainerQuery, { state: Array.from({ length: 50 }, () => 'running') }).state).toHaveLength(50);
+    expect(refusedPaths(ContainerQuery, { state: Array.from({ length: 51 }, () => 'running') })).toEqual(['/state']);
+  });
+
+  test.each([
+    ['tier', { key: 'tier', value: null }],
+    ['tier=web', { key: 'tier', value: 'web' }],
+    ['tier=', { key: 'tier', value: '' }],
+    ['opts=a=b', { key: 'opts', value: 'a=b' }],
+    ['=x', { key: '', value: 'x' }],
+    ['__proto__=x', { key: '__proto__', value: 'x' }],
+  ])('filter by label=%s', (label, filter) => {
+    expect(accepted(ContainerQuery, { label }).label).toEqual([filter]);
+  });
+
+  test('filter by several labels', () => {
+    expect(accepted(ContainerQuery, { label: ['a', 'b=c'] }).label).toEqual([
+      { key: 'a', value: null },
+      { key: 'b', value: 'c' },
+    ]);
+  });
+
+  test.each(['image', 'label', 'q'])('refuse a NUL in %s, which PostgreSQL would', (field) => {
+    expect(refusedPaths(ContainerQuery, { [field]: 'a\0' })).toHaveLength(1);
+  });
+
+  test('search by one text of 1 to 1,024 characters', () => {
+    expect(accepted(ContainerQuery, { q: 'x'.repeat(1_024) }).q).toHaveLength(1_024);
+    for (const q of ['', 'x'.repeat(1_025), ['a', 'b']]) expect(refusedPaths(ContainerQuery, { q })).toEqual(['/q']);
+  });
+
+  test.each(['present', 'removed', 'all'])('may be asked for by presence=%s', (presence) => {
+    expect(accepted(ContainerQuery, { presence }).presence).toBe(presence);
+  });
+
+  test.each(CONTAINER_SORT_KEYS)('sort by %s in both directions', (key) => {
+    expect(accepted(ContainerQuery, { sort: key }).sort).toEqual({ key, descending: false });
+    expect(accepted(ContainerQuery, { sort: `-${key}` }).sort).toEqual({ key, descending: true });
+  });
+
+  test.each(['status', '--name', '+name', '-', '', 'Name', ['name', 'image']])('do not sort by %j', (sort) => {
+    expect(refusedPaths(ContainerQuery, { sort })).toEqual(['/sort']);
+  });
+
+  test.each(['gone', '', 'PRESENT'])('refuse presence=%s', (presence) => {
+    expect(refusedPaths(ContainerQuery, { presence })).toEqual(['/presence']);
+  });
+});
+
+describe('events', () => {
+  test('filter by host, container, name, kind and time', () => {
+    const query = {
+      hostId: HOST,
+      dockerId: 'c1',
+      name: ['web', 'db'],
+      kind: 'exited',
+      since: '2026-01-31T12:00:00+01:00',
+    };
+    expect(accepted(EventQuery, query)).toEqual({
+      hostId: [HOST],
+      dockerId: ['c1'],
+      name: ['web', 'db'],
+      kind: ['exited'],
+      since: '2026-01-31T11:00:00.000Z',
+      limit: 50,
+    });
+  });
+
+  test.each(EventKind.options)('are of kind %s', (kind) => {
+    expect(accepted(EventQuery, { kind }).kind).toEqual([kind]);
+  });
+
+  test.each([
+    ['hostId', 'x', '/hostId/0'],
+    ['dockerId', 'a b', '/dockerId/0'],
+    ['name', '', '/name/0'],
+    ['kind', 'exploded', '/kind/0'],
+    ['since', 'yesterday', '/since'],
+    ['since', ['2026-01-31T12:00:00Z', '2026-01-31T12:00:00Z'], '/since'],
+  ])('refuse %s=%j', (field, value, path) => {
+    expect(refusedPaths(EventQuery, { [field]: value })).toEqual([path]);
+  });
+});

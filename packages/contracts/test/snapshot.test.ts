@@ -1,0 +1,158 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { canonicalSnapshot, parseSnapshot, Snapshot, type FieldError } from '../src/index.js';
+import { anySnapshot, minimal, validSnapshot, withFields } from './arbitraries.js';
+
+const numbered = (count: number) => Array.from({ length: count }, (_, i) => ({ ...minimal, dockerId: `c${i}` }));
+
+function accepted(value: unknown): Snapshot {
+  const parsed = parseSnapshot(value);
+  if (!parsed.success) throw new Error(`refused: ${JSON.stringify(parsed.errors)}`);
+  return parsed.data;
+}
+
+function refused(value: unknown): FieldError[] {
+  const parsed = parseSnapshot(value);
+  if (parsed.success) throw new Error('accepted');
+  return parsed.errors;
+}
+
+test('an empty array is a snapshot: everything is gone', () => {
+  expect(accepted([])).toEqual([]);
+});
+
+test.each([null, undefined, {}, '[]', 5, { 0: minimal, length: 1 }])('%j is no snapshot', (value) => {
+  expect(refused(value)).toEqual([{ path: '', message: 'must be a JSON array of containers' }]);
+});
+
+test('5,000 containers are taken and 5,001 refused', () => {
+  expect(accepted(numbered(5_000))).toHaveLength(5_000);
+  expect(Snapshot.safeParse(numbered(5_001)).success).toBe(false);
+  const [error, ...others] = refused(numbered(5_001));
+  expect(error).toMatchObject({ path: '', message: expect.stringContaining('5001') });
+  expect(others).toEqual([]);
+});
+
+test('one bad container refuses the whole snapshot', () => {
+  expect(refused([minimal, withFields({ dockerId: 'c2', name: '' })])).toEqual([
+    { path: '/1/name', message: expect.any(String) },
+  ]);
+});
+
+test.each([null, 'c1', 7, []])('%j is no container', (value) => {
+  expect(refused([value]).every(({ path }) => path.startsWith('/0'))).toBe(true);
+});
+
+test('two containers with one dockerId are refused, and the error tells of both', () => {
+  expect(refused([minimal, withFields({ dockerId: 'c2' }), { ...minimal, name: 'other' }])).toEqual([
+    { path: '/2/dockerId', message: 'is the same as /0/dockerId' },
+  ]);
+});
+
+test('docker ids differ by case', () => {
+  expect(accepted([minimal, withFields({ dockerId: 'C1' })])).toHaveLength(2);
+});
+
+describe('errors', () => {
+  test('are at most 20, of which the first come first', () => {
+    const errors = refused(Array.from({ length: 100 }, () => ({ ...minimal, name: '' })));
+    expect(errors.map(({ path }) => path)).toEqual(Array.from({ length: 20 }, (_, i) => `/${i}/name`));
+  });
+
+  test('are at most 20 from one container', () => {
+    expect(refused([withFields({ ports: Array.from({ length: 30 }, () => ({})) })])).toHaveLength(20);
+  });
+
+  test('at most 20 duplicates are told of', () => {
+    expect(refused(Array.from({ length: 100 }, () => minimal))).toHaveLength(20);
+  });
+
+  test('end the reading: containers behind the twentieth are not looked at', () => {
+    let looked = 0;
+    const bad = Array.from({ length: 5_000 }, () => ({
+      ...minimal,
+      get name() {
+        looked++;
+        return '';
+      },
+    }));
+    refused(bad);
+    expect(looked).toBeLessThanOrEqual(40);
+  });
+
+  test('point by JSON Pointer, with ~ and / escaped', () => {
+    expect(refused([withFields({ labels: { 'a/b~c': 1 } })])[0]?.path).toBe('/0/labels/a~1b~0c');
+    expect(refused([withFields({ ports: [{ privatePort: 0, type: 'tcp' }] })])[0]?.path).toBe('/0/ports/0/privatePort');
+  });
+
+  test('do not repeat a hostile key at full length', () => {
+    const [error] = refused([withFields({ labels: { ['k'.repeat(1_000_000)]: 1 } })]);
+    expect(error?.path.length).toBeLessThan(400);
+  });
+});
+
+test.each(['__proto__', 'constructor', 'toString'])(
+  'a label %s comes through parsing, canonical order and writing',
+  (key) => {
+    const json = `[{"dockerId":"c1","name":"n","image":"i","state":"running","labels":{"${key}":"kept","a":"b"}}]`;
+    const written = JSON.stringify(canonicalSnapshot(accepted(JSON.parse(json))));
+    const labels = (JSON.parse(written) as { labels: object }[])[0]!.labels;
+    expect(Object.entries(labels).sort()).toEqual(
+      [
+        [key, 'kept'],
+        ['a', 'b'],
+      ].sort(),
+    );
+  },
+);
+
+/** Every string inside a JSON value, keys included. */
+function* strings(value: unknown): Generator<string> {
+  if (typeof value === 'string') yield value;
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    yield key;
+    yield* strings(inner);
+  }
+}
+
+const storable = (value: string) => !value.includes('\0') && value.isWellFormed();
+
+test('a valid snapshot is taken', () => {
+  fc.assert(
+    fc.property(validSnapshot, (snapshot) => {
+      expect(accepted(snapshot)).toHaveLength(snapshot.length);
+    }),
+  );
+});
+
+test('whatever is accepted PostgreSQL can store, and its JSON is accepted again as the same', () => {
+  let taken = 0;
+  fc.assert(
+    fc.property(fc.oneof(anySnapshot, validSnapshot), (value) => {
+      const parsed = parseSnapshot(value);
+      if (!parsed.success) {
+        expect(parsed.errors.length).toBeGreaterThan(0);
+        expect(parsed.errors.length).toBeLessThanOrEqual(20);
+        return;
+      }
+      taken++;
+      expect([...strings(parsed.data)].filter((text) => !storable(text))).toEqual([]);
+      const again = JSON.stringify(parsed.data);
+      expect(JSON.stringify(accepted(JSON.parse(again)))).toBe(again);
+      expect(new Set(parsed.data.map(({ dockerId }) => dockerId)).size).toBe(parsed.data.length);
+    }),
+    { numRuns: 300 },
+  );
+  expect(taken).toBeGreaterThan(100);
+});
+
+test('parseSnapshot takes and refuses what the documented schema does, duplicates apart', () => {
+  fc.assert(
+    fc.property(anySnapshot, (value) => {
+      const ids = value.map(({ dockerId }) => dockerId);
+      fc.pre(new Set(ids).size === ids.length);
+      expect(parseSnapshot(value).success).toBe(Snapshot.safeParse(value).success);
+    }),
+  );
+});

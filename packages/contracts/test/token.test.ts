@@ -1,0 +1,101 @@
+import { crc32 } from 'node:zlib';
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { formatToken, TOKEN_RANDOM_BYTES, tokenKind, TokenPrefixes, type TokenKind } from '../src/index.js';
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const KINDS = Object.keys(TokenPrefixes) as TokenKind[];
+const kind = fc.constantFrom(...KINDS);
+const random = fc.uint8Array({ minLength: TOKEN_RANDOM_BYTES, maxLength: TOKEN_RANDOM_BYTES });
+const token = fc.tuple(kind, random).map(([of, bytes]) => formatToken(of, bytes));
+
+/** The value of base62 digits, by long multiplication: the way back from what `formatToken` writes. */
+const fromBase62 = (digits: string): bigint =>
+  [...digits].reduce((value, digit) => value * 62n + BigInt(ALPHABET.indexOf(digit)), 0n);
+
+test.each([
+  ['agent', 'muster_agent_'],
+  ['enroll', 'muster_enroll_'],
+  ['key', 'muster_key_'],
+] as const)('a token of kind %s is %s, 43 random characters and 6 of checksum', (of, prefix) => {
+  expect(formatToken(of, new Uint8Array(32).fill(255))).toMatch(new RegExp(`^${prefix}[0-9A-Za-z]{49}$`));
+});
+
+test('a known token is written as ever: those that are out there must stay valid', () => {
+  // The checksum was worked out by Python's zlib.crc32.
+  expect(formatToken('key', new Uint8Array(32))).toBe('muster_key_00000000000000000000000000000000000000000000un1eC');
+});
+
+test('the checksum is the CRC-32 of all before it, as zlib has it', () => {
+  fc.assert(
+    fc.property(token, (written) => {
+      expect(fromBase62(written.slice(-6))).toBe(BigInt(crc32(written.slice(0, -6))));
+    }),
+  );
+});
+
+test('the random characters are the random bytes, none lost', () => {
+  fc.assert(
+    fc.property(kind, random, (of, bytes) => {
+      const digits = formatToken(of, bytes).slice(TokenPrefixes[of].length, -6);
+      expect(fromBase62(digits).toString(16).padStart(64, '0')).toBe(Buffer.from(bytes).toString('hex'));
+    }),
+  );
+});
+
+test('a token tells its kind', () => {
+  fc.assert(fc.property(kind, random, (of, bytes) => tokenKind(formatToken(of, bytes)) === of));
+});
+
+test('another character in any position is detected', () => {
+  fc.assert(
+    fc.property(token, (written) => {
+      for (let position = 0; position < written.length; position++) {
+        for (const other of ['0', '1', 'A', 'z', 'l', 'O', '_', '-', 'é']) {
+          if (written[position] === other) continue;
+          const typo = written.slice(0, position) + other + written.slice(position + 1);
+          expect([typo, tokenKind(typo)]).toEqual([typo, null]);
+        }
+      }
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('two neighbours exchanged, one lost and one doubled are detected', () => {
+  fc.assert(
+    fc.property(token, fc.nat({ max: 48 }), (written, back) => {
+      const at = written.length - 1 - back;
+      const [before, here, after] = [written.slice(0, at - 1), written.slice(at - 1, at + 1), written.slice(at + 1)];
+      if (here[0] !== here[1]) expect(tokenKind(before + here[1]! + here[0]! + after)).toBeNull();
+      expect(tokenKind(before + here[0]! + after)).toBeNull();
+      expect(tokenKind(before + here + here[1]! + after)).toBeNull();
+    }),
+  );
+});
+
+test('a checksum of another kind of token does not fit', () => {
+  fc.assert(
+    fc.property(random, (bytes) => {
+      const key = formatToken('key', bytes);
+      expect(tokenKind(key.replace('muster_key_', 'muster_agent_'))).toBeNull();
+    }),
+  );
+});
+
+test.each(['', 'muster_key_', 'Bearer x', 'muster_admin_', '\0', 'muster_key_'.repeat(1_000)])(
+  '%j is no token',
+  (text) => {
+    expect(tokenKind(text)).toBeNull();
+  },
+);
+
+test('white space around a token makes it none', () => {
+  const written = formatToken('key', new Uint8Array(32));
+  for (const padded of [` ${written}`, `${written} `, `${written}\n`, `\n${written}`])
+    expect(tokenKind(padded)).toBeNull();
+});
+
+test.each([0, 16, 31, 33])('%d random bytes make no token', (length) => {
+  expect(() => formatToken('key', new Uint8Array(length))).toThrow(RangeError);
+});
