@@ -34,11 +34,14 @@ interface ContainerViewRow extends HostSigns {
   removedAt: Date | null;
 }
 
-/** What each sort key orders by. Texts are cut to what an index entry can hold; none of these is ever null. */
+/**
+ * What each sort key orders by, none of it ever null. Texts are cut to what an index entry can hold, and ordered by
+ * code point, so that every database has the same order.
+ */
 const SORT_COLUMNS: Readonly<Record<ContainerSortKey, { column: Prisma.Sql; kind: 'string' | 'instant' }>> = {
-  name: { column: Prisma.sql`left(c.name, 200)`, kind: 'string' },
-  image: { column: Prisma.sql`left(c.image, 200)`, kind: 'string' },
-  state: { column: Prisma.sql`c.state`, kind: 'string' },
+  name: { column: Prisma.sql`(left(c.name, 200) COLLATE "C")`, kind: 'string' },
+  image: { column: Prisma.sql`(left(c.image, 200) COLLATE "C")`, kind: 'string' },
+  state: { column: Prisma.sql`(c.state COLLATE "C")`, kind: 'string' },
   firstSeenAt: { column: Prisma.sql`c."firstSeenAt"`, kind: 'instant' },
   changedAt: { column: Prisma.sql`c."changedAt"`, kind: 'instant' },
 };

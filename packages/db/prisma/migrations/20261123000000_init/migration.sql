@@ -201,7 +201,7 @@ CREATE INDEX "containers_state_idx" ON "containers"("state");
 CREATE INDEX "containers_health_idx" ON "containers"("health") WHERE ("health" IS NOT NULL);
 
 -- CreateIndex
-CREATE INDEX "containers_labels_idx" ON "containers" USING GIN ("labels" jsonb_path_ops);
+CREATE INDEX "containers_labels_idx" ON "containers" USING GIN ("labels");
 
 -- CreateIndex
 CREATE INDEX "container_events_tx_id_idx" ON "container_events"("tx", "id");
