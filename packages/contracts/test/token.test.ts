@@ -11,7 +11,7 @@ const token = fc.tuple(kind, random).map(([of, bytes]) => formatToken(of, bytes)
 
 /** The value of base62 digits, by long multiplication: the way back from what `formatToken` writes. */
 const fromBase62 = (digits: string): bigint =>
-  [...digits].reduce((value, digit) => value * 62n + BigInt(ALPHABET.indexOf(digit)), 0n);
+  Array.from(digits).reduce((value, digit) => value * 62n + BigInt(ALPHABET.indexOf(digit)), 0n);
 
 test.each([
   ['agent', 'muster_agent_'],
