@@ -35,7 +35,7 @@ export function createLife(
 ): Life {
   const { seed, nowMs, tempo = 1 } = options;
   const scripts = roles.map((role, index) => {
-    const script = play(engine, role, seededRandom(seed + index * 7_919));
+    const script = play(engine, role, nowMs, seededRandom(seed + index * 7_919));
     // The first part runs at once: an engine is not empty when it is first looked at.
     return { script, atMs: nowMs + script.next().value / tempo };
   });
@@ -51,15 +51,16 @@ export function createLife(
   };
 }
 
-function* play(engine: ReplayedEngine, role: Role, random: () => number): Script {
+function* play(engine: ReplayedEngine, role: Role, nowMs: number, random: () => number): Script {
   const between = (seconds: number, more: number): number => (seconds + random() * more) * 1_000;
-  const begin = (): string => {
-    const id = engine.create(role);
-    engine.start(id);
+  const begin = (atMs?: number): string => {
+    const id = engine.create(role, atMs);
+    engine.start(id, atMs);
     if (role.hasHealthCheck) engine.setHealth(id, 'healthy');
     return id;
   };
-  let id = begin();
+  // A host that is first looked at has been up for a while.
+  let id = begin(nowMs - between(60, 20 * 86_400));
   for (let round = 0; ; round++) {
     yield between(round === 0 ? 5 : 30, 60);
     switch (role.temper) {

@@ -83,8 +83,8 @@ export class ReplayedEngine {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Creates a container modelled on a captured one, and gives its id. */
-  create(plan: ContainerPlan): string {
+  /** Creates a container modelled on a captured one, now or as if it were there since then, and gives its id. */
+  create(plan: ContainerPlan, atMs = this.options.nowMs()): string {
     const model = this.capture.list.find(({ Names }) => Names[0] === '/h5-created')!;
     const id = randomHex(this.options.random, 64);
     const entry: CapturedListEntry = {
@@ -94,7 +94,7 @@ export class ReplayedEngine {
       Image: plan.image ?? model.Image,
       ImageID: plan.image === undefined ? model.ImageID : `sha256:${randomHex(this.options.random, 64)}`,
       Command: plan.command ?? model.Command,
-      Created: Math.floor(this.options.nowMs() / 1_000),
+      Created: Math.floor(atMs / 1_000),
       Ports: (plan.ports ?? []).map((port) => this.#toCapturedPort(port)),
       Labels: { ...plan.labels },
     };
@@ -111,10 +111,10 @@ export class ReplayedEngine {
     return id;
   }
 
-  start(id: string): void {
+  start(id: string, atMs = this.options.nowMs()): void {
     const container = this.#get(id);
     container.state = 'running';
-    container.startedAtMs = this.options.nowMs();
+    container.startedAtMs = atMs;
     container.startedAtText = null;
     if (container.health !== null) container.health = 'starting';
     if (this.#isPodman) this.#tell(id, 'init');

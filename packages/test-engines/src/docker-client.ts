@@ -37,8 +37,8 @@ export interface DockerClient {
   create(spec: DockerContainerSpec): Promise<string>;
   /** Creates and starts one. */
   run(spec: DockerContainerSpec): Promise<string>;
-  start(id: string): Promise<void>;
-  stop(id: string): Promise<void>;
+  startContainer(id: string): Promise<void>;
+  stopContainer(id: string): Promise<void>;
   killContainer(id: string): Promise<void>;
   restartContainer(id: string): Promise<void>;
   pause(id: string): Promise<void>;
@@ -94,11 +94,11 @@ export function createDockerClient(socketPath: string): DockerClient {
     },
     async run(spec) {
       const id = await client.create(spec);
-      await client.start(id);
+      await client.startContainer(id);
       return id;
     },
-    start: (id) => post(`/containers/${id}/start`),
-    stop: (id) => post(`/containers/${id}/stop?t=1`),
+    startContainer: (id) => post(`/containers/${id}/start`),
+    stopContainer: (id) => post(`/containers/${id}/stop?t=1`),
     killContainer: (id) => post(`/containers/${id}/kill`),
     restartContainer: (id) => post(`/containers/${id}/restart?t=1`),
     pause: (id) => post(`/containers/${id}/pause`),

@@ -1,0 +1,29 @@
+/** What a person is told once the demo runs: where it is, how to get in, and what to look at first. */
+export function guide(demo: {
+  url: string;
+  key: string;
+  replayedHosts: number;
+  hasLocalEngine: boolean;
+  durationMs: number;
+}): string {
+  const { url, key, replayedHosts, hasLocalEngine, durationMs } = demo;
+  const look = (path: string): string => `  curl -sS '${url}${path}' -H 'Authorization: Bearer ${key}'`;
+  return `
+Muster's demo is on ${url}
+${replayedHosts} replayed hosts${hasLocalEngine ? ', and this machine’s own engine' : ' (no container engine answers on this machine)'}
+Key: ${key}
+
+Hosts, containers, and what happened last:
+${look('/api/hosts')}
+${look('/api/containers?limit=20')}
+${look('/api/events?limit=20')}
+
+It ends by itself ${inWords(durationMs)}, or with Ctrl-C. Nothing is left behind.
+`;
+}
+
+function inWords(durationMs: number): string {
+  const minutes = Math.round(durationMs / 60_000);
+  if (minutes < 2) return `in ${Math.round(durationMs / 1_000)} seconds`;
+  return minutes < 120 ? `in ${minutes} minutes` : `in ${Math.round(minutes / 60)} hours`;
+}

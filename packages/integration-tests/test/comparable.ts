@@ -1,0 +1,67 @@
+import type { ContainerView } from '@muster/contracts';
+import type { DockerEngine, DockerListEntry } from '@muster/test-engines';
+
+/*
+ * What Muster says and what the engine says, each brought into one form of the test's own: written anew here, so that
+ * a mistake in the agent's mapping is not made twice. Ages ("Up 5 seconds") differ by when they were asked for.
+ */
+export interface Comparable {
+  dockerId: string;
+  name: string;
+  image: string;
+  imageId: string | null;
+  command: string;
+  state: string;
+  status: string;
+  ports: string[];
+  labels: Record<string, string>;
+  startedAt: string | null;
+}
+
+const ageless = (status: string): string =>
+  status.replace(/(Less than a second|About an? (minute|hour)|\d+ (second|minute|hour|day)s?)/, 'AGE');
+
+const byId = (a: Comparable, b: Comparable): number => (a.dockerId < b.dockerId ? -1 : 1);
+
+/** What the engine says of all its containers. */
+export async function saidByEngine(engine: DockerEngine): Promise<Comparable[]> {
+  const listed = await engine.list();
+  return (await Promise.all(listed.map((entry) => ofEngine(engine, entry)))).sort(byId);
+}
+
+async function ofEngine(engine: DockerEngine, entry: DockerListEntry): Promise<Comparable> {
+  const { State } = await engine.inspect(entry.Id);
+  return {
+    dockerId: entry.Id,
+    name: entry.Names[0]!.slice(1),
+    image: entry.Image,
+    imageId: entry.ImageID,
+    command: entry.Command,
+    state: entry.State,
+    status: ageless(entry.Status),
+    ports: entry.Ports.map(({ IP, PrivatePort, PublicPort, Type }) =>
+      PublicPort === undefined ? `${PrivatePort}/${Type}` : `${IP}:${PublicPort}->${PrivatePort}/${Type}`,
+    ).sort(),
+    labels: entry.Labels,
+    startedAt: State.StartedAt.startsWith('0001')
+      ? null
+      : `${State.StartedAt.slice(0, 19)}${millisecondsOf(State.StartedAt)}Z`,
+  };
+}
+
+const millisecondsOf = (instant: string): string => `.${(/\.(\d{1,3})/.exec(instant)?.[1] ?? '').padEnd(3, '0')}`;
+
+/** What Muster says of them. */
+export const saidByMuster = (containers: readonly ContainerView[]): Comparable[] =>
+  containers
+    .map(({ dockerId, name, image, imageId, command, state, status, ports, labels, startedAt }) => ({
+      ...{ dockerId, name, image, imageId, command, state, startedAt },
+      status: ageless(status),
+      ports: ports
+        .map(({ ip, privatePort, publicPort, type }) =>
+          publicPort === undefined ? `${privatePort}/${type}` : `${ip}:${publicPort}->${privatePort}/${type}`,
+        )
+        .sort(),
+      labels: { ...labels },
+    }))
+    .sort(byId);

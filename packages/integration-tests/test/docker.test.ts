@@ -1,0 +1,227 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import { dockerEngineUnavailable, startDockerEngine, type DockerEngine } from '@muster/test-engines';
+import { saidByEngine, saidByMuster } from './comparable.js';
+import { Muster } from './muster.js';
+import { eventually, startProgram, type Program } from './program.js';
+
+const unavailable = dockerEngineUnavailable();
+if (unavailable !== null) {
+  if (process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error(unavailable);
+  process.stderr.write(`skipped: ${unavailable}\n`);
+}
+
+(unavailable === null ? describe : describe.skip)('a real Docker engine, the API and the agent as processes', () => {
+  let dir: string;
+  let engine: DockerEngine;
+  let muster: Muster;
+  let agent: Program | undefined;
+  let agentEnv: Record<string, string>;
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'muster-integration-'));
+    muster = new Muster(dir);
+    [engine] = await Promise.all([startDockerEngine(), muster.start()]);
+    agentEnv = {
+      ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() },
+      ...{ MUSTER_STATE_DIR: join(dir, 'agent'), DOCKER_HOST: engine.dockerHost },
+    };
+    process.stderr.write('with a real Docker engine, the built API on its embedded database, and the built agent\n');
+  }, 180_000);
+
+  afterAll(async () => {
+    const agentCode = await agent?.stop();
+    await engine?.close();
+    await muster?.stop();
+    await rm(dir, { recursive: true, force: true });
+    expect([agentCode, agent?.stderr() ?? '']).toEqual([0, expect.not.stringContaining('defect')]);
+  }, 120_000);
+
+  /** Resolves when Muster says what the engine says: each container, each field, no other. */
+  const same = (): Promise<void> =>
+    eventually(async () => {
+      const [said, real] = [saidByMuster(await muster.containers()), await saidByEngine(engine)];
+      expect(said).toEqual(real);
+    });
+
+  const kinds = async (id: string): Promise<string[]> => (await muster.history(id)).map(({ kind }) => kind);
+
+  test('--once enrols the machine and leaves what the engine runs in the database', async () => {
+    const web = await engine.run({
+      ...{ name: 'web', labels: { 'com.example/team': 'żółć 🐳', __proto__x: '', empty: '' } },
+      ports: [
+        { privatePort: 80, publicPort: 18080, ip: '127.0.0.1' },
+        { privatePort: 443, publicPort: 18443 },
+        { privatePort: 53, publicPort: 18053, type: 'udp' },
+        { privatePort: 9000 },
+      ],
+      env: ['PASSWORD=correct-horse-battery-staple'],
+    });
+    await engine.create({ name: 'never-started' });
+    await engine
+      .create({ name: 'cannot-start', command: ['/no/such/command'] })
+      .then((id) => engine.startContainer(id).catch(() => undefined));
+    await engine.run({ name: 'done', command: ['true'] });
+    await engine.run({ name: 'failed', command: ['sh', '-c', 'exit 3'] });
+    await engine.run({ name: 'well', healthCheck: 'true' });
+    await engine.run({ name: 'ill', healthCheck: 'false' });
+    const paused = await engine.run({ name: 'paused' });
+    await engine.pause(paused);
+
+    const once = startProgram('agent', ['--once'], agentEnv);
+    expect([await once.ended, once.stdout()]).toEqual([0, '']);
+
+    expect((await muster.host()).engineId).toBe(await engine.engineId());
+    const [said, real] = [saidByMuster(await muster.containers()), await saidByEngine(engine)];
+    const ids = (each: { dockerId: string; name: string }[]) => each.map(({ dockerId, name }) => [dockerId, name]);
+    expect(ids(said)).toEqual(ids(real));
+    expect(await muster.text(`${Paths.hosts}/${(await muster.host()).id}/containers/${web}`)).not.toContain(
+      'correct-horse',
+    );
+  });
+
+  test('the running agent makes it exact: ports, labels, health, exit codes, start times', async () => {
+    agent = startProgram('agent', [], agentEnv);
+    await eventually(async () => {
+      const health = new Map((await muster.containers()).map(({ name, health: is }) => [name, is]));
+      expect([health.get('well'), health.get('ill')]).toEqual(['healthy', 'unhealthy']);
+    });
+    await same();
+    const exits = new Map((await muster.containers('&state=exited')).map(({ name, exitCode }) => [name, exitCode]));
+    expect(Object.fromEntries(exits)).toEqual({ done: 0, failed: 3 });
+    expect(await muster.hosts()).toHaveLength(1);
+  });
+
+  test('each thing that can be done to a container is in the database within moments, and in its history', async () => {
+    const id = await engine.create({
+      name: 'life',
+      command: ['sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.1; done'],
+    });
+    await same();
+    await engine.startContainer(id);
+    await same();
+    await engine.pause(id);
+    await same();
+    await engine.unpause(id);
+    await same();
+    await engine.rename(id, 'life-after');
+    await same();
+    const before = (await muster.containers('&q=life-after'))[0]!.startedAt!;
+    await engine.restartContainer(id);
+    await same();
+    expect((await muster.containers('&q=life-after'))[0]!.startedAt! > before).toBe(true);
+    await engine.stopContainer(id);
+    await same();
+    expect((await muster.containers('&q=life-after'))[0]).toMatchObject({ state: 'exited', exitCode: 5 });
+    await engine.startContainer(id);
+    await same();
+    await engine.killContainer(id);
+    await same();
+    expect((await muster.containers('&q=life-after'))[0]).toMatchObject({ state: 'exited', exitCode: 137 });
+    await engine.remove(id);
+    await same();
+    const [gone] = await muster.containers('&q=life-after&presence=removed');
+    expect(gone).toMatchObject({ dockerId: id, state: 'exited', removedAt: expect.any(String) });
+    // What happens within a second of each other comes in one snapshot, so that a restart may show as one event or two.
+    const told = await kinds(id);
+    for (const kind of ['created', 'started', 'paused', 'unpaused', 'renamed', 'exited', 'removed'])
+      expect(told).toContain(kind);
+    expect([told[0], told.at(-1)]).toEqual(['created', 'removed']);
+  });
+
+  test('a health check that turns is told as it turns', async () => {
+    const command = ['sh', '-c', 'sleep 3; touch /tmp/bad; sleep 1d'];
+    const id = await engine.run({ name: 'turning', command, healthCheck: 'test ! -e /tmp/bad' });
+    const health = (value: string) =>
+      eventually(async () => expect((await muster.containers('&q=turning'))[0]).toMatchObject({ health: value }));
+    await health('healthy');
+    await health('unhealthy');
+    expect((await kinds(id)).filter((kind) => kind === 'health_changed').length).toBeGreaterThanOrEqual(1);
+    await engine.remove(id);
+    await same();
+  });
+
+  test('a container that crashes and is restarted again and again is seen doing so', async () => {
+    const id = await engine.run({
+      name: 'crashing',
+      command: ['sh', '-c', 'sleep 0.3; exit 7'],
+      restartPolicy: 'always',
+    });
+    await eventually(async () => {
+      const [seen] = await muster.containers('&q=crashing');
+      expect(seen).toMatchObject({ state: 'restarting', exitCode: 7 });
+    });
+    await engine.remove(id);
+    await same();
+    expect((await kinds(id)).at(-1)).toBe('removed');
+  });
+
+  test('what is replaced under its name is two containers', async () => {
+    const old = await engine.run({ name: 'service', labels: { version: '1' } });
+    await same();
+    await engine.remove(old);
+    const fresh = await engine.run({ name: 'service', labels: { version: '2' } });
+    await same();
+    const all = await muster.containers('&q=service&presence=all');
+    expect(new Map(all.map(({ dockerId, removedAt }) => [dockerId, removedAt !== null]))).toEqual(
+      new Map([
+        [old, true],
+        [fresh, false],
+      ]),
+    );
+  });
+
+  test('an engine that stops takes nothing with it: nothing is removed, and the host says engine_down', async () => {
+    await same();
+    const present = (await muster.containers()).map(({ dockerId }) => dockerId);
+    await engine.stop();
+    await eventually(async () => {
+      const { freshness, engineError } = await muster.host();
+      expect({ freshness, engineError }).toEqual({
+        freshness: 'engine_down',
+        engineError: expect.stringMatching(/engine/),
+      });
+    });
+    // Long enough for every kind of report that the agent makes to have been made.
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    const after = await muster.containers();
+    expect(after.map(({ dockerId }) => dockerId)).toEqual(present);
+    expect(new Set(after.map(({ hostFreshness }) => hostFreshness))).toEqual(new Set(['engine_down']));
+
+    await engine.restart();
+    await same();
+    await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
+    expect(await muster.hosts()).toHaveLength(1);
+  });
+
+  test('an engine that freezes is noticed, and thawed it is exact again', async () => {
+    engine.freeze();
+    try {
+      await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
+    } finally {
+      engine.thaw();
+    }
+    await engine.run({ name: 'after-the-thaw' });
+    await same();
+    await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
+  });
+
+  test('what happened while the API was away is exact when it is back', async () => {
+    await muster.stop();
+    await engine.run({ name: 'meanwhile' });
+    await engine.remove((await engine.list()).find(({ Names }) => Names[0] === '/done')!.Id);
+    await muster.start();
+    await same();
+  });
+
+  test('an agent that was killed goes on as the same host', async () => {
+    await agent!.stop('SIGKILL');
+    await engine.run({ name: 'unseen' });
+    agent = startProgram('agent', [], agentEnv);
+    await same();
+    expect(await muster.hosts()).toHaveLength(1);
+  });
+});

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import {
+  ContainerEvent,
+  ContainerView,
+  EnrollmentTokenCreated,
+  Host,
+  Paths,
+  TOKEN_RANDOM_BYTES,
+  formatToken,
+  page,
+} from '@muster/contracts';
+import type { z } from 'zod';
+import { eventually, startProgram, type Program } from './program.js';
+
+/** The API as a process, on a database in `dir` that outlives it, and what an operator asks of it. */
+export class Muster {
+  readonly #key = formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
+  #program: Program | null = null;
+  #port = '0';
+  url = '';
+
+  constructor(private readonly dir: string) {}
+
+  /** Starts it, on the port that it had where it ran before. */
+  async start(): Promise<void> {
+    const program = startProgram('api', [], {
+      ...{ HOST: '127.0.0.1', PORT: this.#port, MUSTER_DATA_DIR: join(this.dir, 'data'), MUSTER_ADMIN_KEY: this.#key },
+      ...{ MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_SNAPSHOT_SECONDS: '10', MUSTER_DRAIN_SECONDS: '0', LOG_LEVEL: 'warn' },
+    });
+    this.#program = program;
+    this.url = await eventually(() => {
+      const line = /Muster is listening on (\S+)/.exec(program.stdout());
+      if (line) return line[1]!;
+      throw new Error(`the API does not listen: ${program.stderr()}`);
+    }, 120_000);
+    this.#port = new URL(this.url).port;
+  }
+
+  async stop(): Promise<void> {
+    await this.#program?.stop();
+    this.#program = null;
+  }
+
+  async enrollmentToken(): Promise<string> {
+    const answer = await this.#call(Paths.enrollmentTokens, { method: 'POST', body: '{"name":"test"}' });
+    return EnrollmentTokenCreated.parse(JSON.parse(answer)).token;
+  }
+
+  async hosts(): Promise<Host[]> {
+    return this.#all(Paths.hosts, Host);
+  }
+
+  /** The one host that there is. */
+  async host(): Promise<Host> {
+    const [host, ...others] = await this.hosts();
+    if (host === undefined || others.length > 0) throw new Error(`${others.length + 1} hosts where one was expected`);
+    return host;
+  }
+
+  /** Every container, page by page. */
+  containers(query = ''): Promise<ContainerView[]> {
+    return this.#all(`${Paths.containers}?limit=7${query}`, ContainerView);
+  }
+
+  /** What happened to a container, the oldest first. */
+  async history(dockerId: string): Promise<ContainerEvent[]> {
+    return (await this.#all(`${Paths.events}?limit=200&dockerId=${dockerId}`, ContainerEvent)).reverse();
+  }
+
+  /** The answer's text, as it came. */
+  text(path: string): Promise<string> {
+    return this.#call(path);
+  }
+
+  async #all<S extends z.ZodType>(path: string, item: S): Promise<z.output<S>[]> {
+    const items: z.output<S>[] = [];
+    let cursor: string | null = null;
+    do {
+      const next: string =
+        cursor === null ? '' : `${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(cursor)}`;
+      const answer = page(item).parse(JSON.parse(await this.#call(path + next)));
+      items.push(...answer.items);
+      cursor = answer.nextCursor;
+    } while (cursor !== null);
+    return items;
+  }
+
+  async #call(path: string, init: RequestInit = {}): Promise<string> {
+    const headers = { authorization: `Bearer ${this.#key}`, 'content-type': 'application/json' };
+    const response = await fetch(this.url + path, { ...init, headers, signal: AbortSignal.timeout(10_000) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
+    return text;
+  }
+}
