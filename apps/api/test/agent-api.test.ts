@@ -9,8 +9,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
   const enrol = (token: string, request: object) =>
     context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(request);
   const rotate = (token: string) => context.api.http.post(Paths.agentToken).auth(token, { type: 'bearer' });
-  const post = (token: string) =>
-    context.api.http.post(Paths.agentContainers).auth(token, { type: 'bearer' }).send([]);
+  const post = (token: string) => context.api.http.post(Paths.agentContainers).auth(token, { type: 'bearer' }).send([]);
   const hostOf = (organization: TestOrganization, body: unknown) => {
     const { hostId, agentToken } = body as { hostId: string; agentToken: string };
     return new TestHost(organization, hostId, agentToken);
@@ -136,9 +135,11 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     test('a bad request names its fields', async () => {
       const { token } = await (await context.api.organization()).enrollmentToken();
       const answer = await enrol(token, enrollRequest({ engine: { name: 'Docker' }, name: '' })).expect(400);
-      expect((answer.body as { errors: { path: string }[] }).errors.map(({ path }) => path).sort()).toEqual(
-        ['/engine/apiVersion', '/engine/version', '/name'],
-      );
+      expect((answer.body as { errors: { path: string }[] }).errors.map(({ path }) => path).sort()).toEqual([
+        '/engine/apiVersion',
+        '/engine/version',
+        '/name',
+      ]);
     });
   });
 
@@ -178,7 +179,10 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
         items: [{ dockerId: 'a', state: 'running', hostFreshness: 'engine_down' }],
       });
       await host.sync([container('a')]);
-      expect((await organization.get(`/api/hosts/${host.id}`)).body).toMatchObject({ freshness: 'online', engineError: null });
+      expect((await organization.get(`/api/hosts/${host.id}`)).body).toMatchObject({
+        freshness: 'online',
+        engineError: null,
+      });
     });
 
     test('one from a superseded run confirms nothing, and after a minute tells of a clone', async () => {
@@ -188,7 +192,9 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       const { digest } = await host.sync([container('a')], order(second, 1));
       context.api.clock.advance(61_000);
       const { confirmedAt } = await host.host();
-      expect((await host.beat({ digest }, { 'Snapshot-Stream': first }).expect(200)).body).toMatchObject({ snapshotRequired: false });
+      expect((await host.beat({ digest }, { 'Snapshot-Stream': first }).expect(200)).body).toMatchObject({
+        snapshotRequired: false,
+      });
       expect(await host.host()).toMatchObject({ confirmedAt, cloneSuspectedAt: context.api.clock() });
       await host.beat({ digest }, { 'Snapshot-Stream': second }).expect(200);
       expect(await host.host()).toMatchObject({ confirmedAt: context.api.clock(), streamHeardAt: context.api.clock() });
@@ -198,7 +204,12 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       const host = await alive();
       const engine = { name: 'Docker', version: '29.0.0', apiVersion: '1.52' };
       await host.beat({ digest: null, engine, os: 'Debian 13', agentVersion: '0.3.0' }).expect(200);
-      expect(await host.host()).toMatchObject({ engineVersion: '29.0.0', os: 'Debian 13', agentVersion: '0.3.0', arch: 'x86_64' });
+      expect(await host.host()).toMatchObject({
+        engineVersion: '29.0.0',
+        os: 'Debian 13',
+        agentVersion: '0.3.0',
+        arch: 'x86_64',
+      });
     });
 
     test('a missing digest is refused by name', async () => {

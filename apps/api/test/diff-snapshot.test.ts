@@ -21,25 +21,83 @@ const again = { startedAt: '2026-03-01T11:30:00Z' };
 
 describe('each change is recorded once', () => {
   test.each([
-    ['a start', { ...running, state: 'created', status: 'Created', startedAt: null }, running, [['started', 'created', 'running']]],
+    [
+      'a start',
+      { ...running, state: 'created', status: 'Created', startedAt: null },
+      running,
+      [['started', 'created', 'running']],
+    ],
     ['an exit, whose ports go with it', running, exited, [['exited', 'running', 'exited', 137]]],
     ['a start after an exit', exited, { ...running, ...again }, [['started', 'exited', 'running']]],
     ['a restart between two looks', running, { ...running, ...again }, [['restarted', 'running', 'running']]],
     ['a restart that ended again', exited, { ...exited, ...again }, [['restarted', 'exited', 'exited', 137]]],
-    ['a crash under a restart policy', running, { ...exited, state: 'restarting', status: 'Restarting (1) 1 second ago' }, [['exited', 'running', 'restarting', 1]]],
-    ['the restart that follows', { ...exited, state: 'restarting' }, { ...running, ...again }, [['restarted', 'restarting', 'running']]],
-    ['a pause', running, { ...running, state: 'paused', status: 'Up 5 minutes (Paused)' }, [['paused', 'running', 'paused']]],
+    [
+      'a crash under a restart policy',
+      running,
+      { ...exited, state: 'restarting', status: 'Restarting (1) 1 second ago' },
+      [['exited', 'running', 'restarting', 1]],
+    ],
+    [
+      'the restart that follows',
+      { ...exited, state: 'restarting' },
+      { ...running, ...again },
+      [['restarted', 'restarting', 'running']],
+    ],
+    [
+      'a pause',
+      running,
+      { ...running, state: 'paused', status: 'Up 5 minutes (Paused)' },
+      [['paused', 'running', 'paused']],
+    ],
     ['its end', { ...running, state: 'paused' }, running, [['unpaused', 'paused', 'running']]],
     ['a death', running, { ...running, state: 'dead', status: 'Dead' }, [['exited', 'running', 'dead']]],
-    ['another exit code', exited, { ...exited, status: 'Exited (0) 1 second ago' }, [['exited', 'exited', 'exited', 0]]],
-    ['a health check that turns', { ...running, status: 'Up 5 minutes (healthy)' }, { ...running, status: 'Up 6 minutes (unhealthy)' }, [['health_changed', 'healthy', 'unhealthy']]],
-    ['a health check that ends with its process', { ...running, status: 'Up 5 minutes (healthy)' }, exited, [['exited', 'running', 'exited', 137]]],
+    [
+      'another exit code',
+      exited,
+      { ...exited, status: 'Exited (0) 1 second ago' },
+      [['exited', 'exited', 'exited', 0]],
+    ],
+    [
+      'a health check that turns',
+      { ...running, status: 'Up 5 minutes (healthy)' },
+      { ...running, status: 'Up 6 minutes (unhealthy)' },
+      [['health_changed', 'healthy', 'unhealthy']],
+    ],
+    [
+      'a health check that ends with its process',
+      { ...running, status: 'Up 5 minutes (healthy)' },
+      exited,
+      [['exited', 'running', 'exited', 137]],
+    ],
     ['a new name', { ...running, name: 'web' }, { ...running, name: 'web_old' }, [['renamed', 'web', 'web_old']]],
-    ['a new image', { ...running, image: 'nginx:1' }, { ...running, image: 'sha256:0f' }, [['image_changed', 'nginx:1', 'sha256:0f']]],
-    ['new labels', { ...running, labels: { a: '1' } }, { ...running, labels: { a: '2' } }, [['updated', { labels: { a: '1' } }, { labels: { a: '2' } }]]],
+    [
+      'a new image',
+      { ...running, image: 'nginx:1' },
+      { ...running, image: 'sha256:0f' },
+      [['image_changed', 'nginx:1', 'sha256:0f']],
+    ],
+    [
+      'new labels',
+      { ...running, labels: { a: '1' } },
+      { ...running, labels: { a: '2' } },
+      [['updated', { labels: { a: '1' } }, { labels: { a: '2' } }]],
+    ],
     ['new ports', { ...running, ports: [] }, running, [['updated', { ports: [] }, { ports: container('a').ports }]]],
-    ['a state that no kind names', running, { ...running, state: 'removing' }, [['updated', { state: 'running' }, { state: 'removing' }]]],
-    ['a name and an exit at once', running, { ...exited, name: 'web_old' }, [['renamed', 'name-of-a', 'web_old'], ['exited', 'running', 'exited', 137]]],
+    [
+      'a state that no kind names',
+      running,
+      { ...running, state: 'removing' },
+      [['updated', { state: 'running' }, { state: 'removing' }]],
+    ],
+    [
+      'a name and an exit at once',
+      running,
+      { ...exited, name: 'web_old' },
+      [
+        ['renamed', 'name-of-a', 'web_old'],
+        ['exited', 'running', 'exited', 137],
+      ],
+    ],
     ['an older status text', running, { ...running, status: 'Up 6 minutes' }, []],
     ['an older exit', exited, { ...exited, status: 'Exited (137) 2 minutes ago' }, []],
   ])('%s', (_what, from, to, expected) => {
@@ -51,7 +109,9 @@ describe('each change is recorded once', () => {
       diffSnapshot(before, incoming, { complete: true }).events.map(({ kind, from, to }) => [kind, from, to]);
     expect(kinds([], [row(exited)])).toEqual([['created', null, 'exited']]);
     expect(kinds([stored(running)], [])).toEqual([['removed', 'running', null]]);
-    expect(kinds([stored({ ...running, name: 'old' }, true)], [row(running)])).toEqual([['reappeared', null, 'running']]);
+    expect(kinds([stored({ ...running, name: 'old' }, true)], [row(running)])).toEqual([
+      ['reappeared', null, 'running'],
+    ]);
   });
 });
 
@@ -61,7 +121,10 @@ test('an incomplete snapshot removes nothing', () => {
 });
 
 test('an equal row is not written, and a row that only aged is not marked as changed', () => {
-  expect(diffSnapshot([{ dockerId: 'a', equal: true }], [row()], { complete: true })).toMatchObject({ writes: [], unchanged: 1 });
+  expect(diffSnapshot([{ dockerId: 'a', equal: true }], [row()], { complete: true })).toMatchObject({
+    writes: [],
+    unchanged: 1,
+  });
   const aged = diffSnapshot([stored()], [row({ status: 'Up 6 minutes (healthy)' })], { complete: true });
   expect(aged.writes).toMatchObject([{ dockerId: 'a', changed: false }]);
 });

@@ -32,7 +32,9 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     ['PUT', Paths.enrollmentTokens, 'GET, HEAD, POST'],
     ['POST', '/healthz', 'GET, HEAD'],
   ])('%s %s is refused with Allow', async (method, path, allow) => {
-    const answer = await context.api.http[method.toLowerCase() as 'get'](path).expect(405).expect('Content-Type', PROBLEM);
+    const answer = await context.api.http[method.toLowerCase() as 'get'](path)
+      .expect(405)
+      .expect('Content-Type', PROBLEM);
     expect(answer.headers['allow']).toBe(allow);
   });
 
@@ -173,7 +175,11 @@ describe.each(testEngines())('secrets and failures on %s', (engine) => {
     const { lines, logger } = logged();
     const http = supertest(createApp({ db, logger }));
     const { token } = issueToken('agent');
-    await http.post(Paths.agentContainers).auth(token, { type: 'bearer' }).send([container('a')]).expect(401);
+    await http
+      .post(Paths.agentContainers)
+      .auth(token, { type: 'bearer' })
+      .send([container('a')])
+      .expect(401);
     await http.get('/api/containers?q=secret-query').set('Cookie', 'session=secret-cookie').expect(401);
     expect(lines.length).toBeGreaterThanOrEqual(2);
     expect(lines.join('')).toContain('/api/containers');

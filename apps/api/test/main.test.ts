@@ -33,7 +33,9 @@ const call = (url: string, token: string, method = 'GET', body?: object) =>
   });
 
 async function enrol(url: string, key: string): Promise<string> {
-  const { token } = (await (await call(url + Paths.enrollmentTokens, key, 'POST', { name: 't' })).json()) as { token: string };
+  const { token } = (await (await call(url + Paths.enrollmentTokens, key, 'POST', { name: 't' })).json()) as {
+    token: string;
+  };
   const answer = await call(url + Paths.agentEnroll, token, 'POST', enrollRequest());
   return ((await answer.json()) as { agentToken: string }).agentToken;
 }

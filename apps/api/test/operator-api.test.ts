@@ -7,6 +7,7 @@ import { container, useApi, type TestOrganization } from './harness.js';
 describe.each(testEngines())('the operator API on %s', (engine) => {
   const context = useApi(engine);
 
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller says what the list is of
   const page = async <T>(organization: TestOrganization, path: string) =>
     (await organization.get(path).expect(200)).body as Page<T>;
 
@@ -32,7 +33,9 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
   describe('enrollment tokens', () => {
     test('are made, listed without the token, and revoked once', async () => {
       const organization = await context.api.organization();
-      const made = await send(organization, 'post', '/api/enrollment-tokens', { name: 'rack 7', maxUses: 3 }).expect(201);
+      const made = await send(organization, 'post', '/api/enrollment-tokens', { name: 'rack 7', maxUses: 3 }).expect(
+        201,
+      );
       const { token, ...shown } = made.body as { token: string; id: string };
       expect(token).toMatch(/^muster_enroll_[0-9A-Za-z]{49}$/);
       const day = new Date(context.api.clock().getTime() + 86_400_000).toISOString();
@@ -135,14 +138,32 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       const [one, two] = [await organization.enroll({ name: 'one' }), await organization.enroll({ name: 'two' })];
       await one.sync([
         container('web', { name: 'web', labels: { tier: 'front', empty: '' } }),
-        container('db', { name: 'db_1', image: 'postgres:16', status: 'Up 1 second (unhealthy)', labels: { tier: 'back=x' } }),
+        container('db', {
+          name: 'db_1',
+          image: 'postgres:16',
+          status: 'Up 1 second (unhealthy)',
+          labels: { tier: 'back=x' },
+        }),
         container('gone', { name: 'gone' }),
       ]);
       await one.sync([
         container('web', { name: 'web', labels: { tier: 'front', empty: '' } }),
-        container('db', { name: 'db_1', image: 'postgres:16', status: 'Up 1 second (unhealthy)', labels: { tier: 'back=x' } }),
+        container('db', {
+          name: 'db_1',
+          image: 'postgres:16',
+          status: 'Up 1 second (unhealthy)',
+          labels: { tier: 'back=x' },
+        }),
       ]);
-      await two.sync([container('job', { name: 'job', state: 'exited', status: 'Exited (3) 1 hour ago', command: 'do 100% work', labels: {} })]);
+      await two.sync([
+        container('job', {
+          name: 'job',
+          state: 'exited',
+          status: 'Exited (3) 1 hour ago',
+          command: 'do 100% work',
+          labels: {},
+        }),
+      ]);
       const find = async (query: string) =>
         (await page<ContainerView>(organization, `/api/containers?${query}`)).items.map(({ dockerId }) => dockerId);
 
@@ -223,7 +244,9 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       await host.sync([container('b', { name: 'web', state: 'exited', status: 'Exited (1) 1 second ago' })], observed);
       await host.sync([container('b', { name: 'web' })]);
       const find = async (query: string) =>
-        (await page<ContainerEvent>(organization, `/api/events?${query}`)).items.map(({ kind, dockerId }) => `${kind} ${dockerId}`);
+        (await page<ContainerEvent>(organization, `/api/events?${query}`)).items.map(
+          ({ kind, dockerId }) => `${kind} ${dockerId}`,
+        );
 
       expect(await find('')).toEqual(['started b', 'removed a', 'created b', 'created a']);
       expect(await find('kind=removed&kind=started')).toEqual(['started b', 'removed a']);

@@ -80,11 +80,12 @@ describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
           expect(summary).toMatchObject({ ...model.apply(sent, complete, sequence), received: sent.length });
 
           const rows = await context.api.db.prisma.container.findMany({ where: { hostId: host.id } });
-          const stored = rows.map(({ dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, removedAt }) =>
-            normal({
-              ...{ dockerId, name, image, imageId, command, state, status, ports, labels },
-              ...{ startedAt: startedAt?.toISOString() ?? null, removed: removedAt !== null },
-            } as Row),
+          const stored = rows.map(
+            ({ dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, removedAt }) =>
+              normal({
+                ...{ dockerId, name, image, imageId, command, state, status, ports, labels },
+                ...{ startedAt: startedAt?.toISOString() ?? null, removed: removedAt !== null },
+              } as Row),
           );
           const byId = (a: { dockerId: string }, b: { dockerId: string }) => (a.dockerId < b.dockerId ? -1 : 1);
           expect(stored.sort(byId)).toEqual([...model.rows.values()].map(normal).sort(byId));

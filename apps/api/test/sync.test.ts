@@ -27,7 +27,9 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       const host = await enroll();
       await host.sync([{ dockerId: 'a', name: 'n', image: 'i', state: 'created' }]);
       const defaults = { imageId: null, command: '', status: '', ports: [], labels: {}, startedAt: null };
-      expect(await host.present()).toEqual({ a: { dockerId: 'a', name: 'n', image: 'i', state: 'created', ...defaults } });
+      expect(await host.present()).toEqual({
+        a: { dockerId: 'a', name: 'n', image: 'i', state: 'created', ...defaults },
+      });
     });
 
     test('an unknown state is stored, an unknown key ignored', async () => {
@@ -38,16 +40,24 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
 
     test('unicode, __proto__ and empty label keys, and lone surrogates survive', async () => {
       const host = await enroll();
-      const labels = JSON.parse('{"__proto__":"p","constructor":"c","":"empty","ключ":"🐳","lone":"a\\ud800b"}') as never;
+      const labels = JSON.parse(
+        '{"__proto__":"p","constructor":"c","":"empty","ключ":"🐳","lone":"a\\ud800b"}',
+      ) as never;
       await host.sync([container('a', { name: 'zażółć 🐳', labels })]);
       const row = await host.row('a');
       expect(row?.name).toBe('zażółć 🐳');
       expect(Object.entries(row?.labels as object).sort()).toEqual(
-        [['', 'empty'], ['__proto__', 'p'], ['constructor', 'c'], ['lone', 'a\ufffdb'], ['ключ', '🐳']].sort(),
+        [
+          ['', 'empty'],
+          ['__proto__', 'p'],
+          ['constructor', 'c'],
+          ['lone', 'a\ufffdb'],
+          ['ключ', '🐳'],
+        ].sort(),
       );
-      expect(await host.sync([container('a', { name: 'zażółć 🐳', labels, status: 'Up 5 minutes (healthy)' })])).toMatchObject(
-        applied({ unchanged: 1 }),
-      );
+      expect(
+        await host.sync([container('a', { name: 'zażółć 🐳', labels, status: 'Up 5 minutes (healthy)' })]),
+      ).toMatchObject(applied({ unchanged: 1 }));
     });
 
     test(`${SNAPSHOT_CONTAINERS_MAX} containers go in at once, and out at once`, async () => {
@@ -98,19 +108,27 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       await host.sync([]);
       context.api.clock.advance(1000);
       expect(await host.sync([container('a')])).toMatchObject(applied({ created: 0, updated: 1 }));
-      expect(await host.row('a')).toMatchObject({ removedAt: null, state: 'running', firstSeenAt: before?.firstSeenAt });
+      expect(await host.row('a')).toMatchObject({
+        removedAt: null,
+        state: 'running',
+        firstSeenAt: before?.firstSeenAt,
+      });
     });
 
     test('an incomplete snapshot leaves what it does not name, and no digest', async () => {
       const host = await enroll();
       const full = await host.sync([container('a'), container('b')]);
       expect(full.digest).not.toBeNull();
-      const partial = await host.sync([container('b', { state: 'paused' }), container('c')], { 'Snapshot-Complete': 'false' });
+      const partial = await host.sync([container('b', { state: 'paused' }), container('c')], {
+        'Snapshot-Complete': 'false',
+      });
       expect(partial).toMatchObject(applied({ received: 2, created: 1, updated: 1, removed: 0, digest: null }));
       expect(Object.keys(await host.present())).toEqual(['a', 'b', 'c']);
       expect(await host.host()).toMatchObject({ containerCount: 3 });
       // The complete snapshot from before is not taken for unchanged: its bytes are compared anew.
-      expect(await host.sync([container('a'), container('b')])).toMatchObject(applied({ updated: 1, unchanged: 1, removed: 1 }));
+      expect(await host.sync([container('a'), container('b')])).toMatchObject(
+        applied({ updated: 1, unchanged: 1, removed: 1 }),
+      );
     });
 
     test('an incomplete snapshot with the bytes of the last complete one changes nothing but the digest', async () => {
@@ -293,7 +311,11 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       ['an object', {}, ''],
       ['null', null, ''],
       ['a bad field in the last row', [container('a'), container('b', { name: '' })], '/1/name'],
-      ['a port above 65535', [container('a', { ports: [{ privatePort: 65_536, type: 'tcp' }] })], '/0/ports/0/privatePort'],
+      [
+        'a port above 65535',
+        [container('a', { ports: [{ privatePort: 65_536, type: 'tcp' }] })],
+        '/0/ports/0/privatePort',
+      ],
       ['a NUL in a name', [container('a', { name: 'a\0b' })], '/0/name'],
       ['a NUL in a label', [container('a', { labels: { k: '\0' } })], '/0/labels/k'],
       ['two rows with one dockerId', [container('a'), container('b'), container('a')], '/2/dockerId'],
@@ -305,7 +327,10 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       const host = await enroll();
       await host.sync([container('kept')]);
       const before = [await host.present(), await host.host()];
-      const answer = await host.post(body).expect(400).expect('Content-Type', /^application\/problem\+json/);
+      const answer = await host
+        .post(body)
+        .expect(400)
+        .expect('Content-Type', /^application\/problem\+json/);
       expect(answer.body).toMatchObject({ type: '/problems/invalid-request', status: 400 });
       expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
       expect([await host.present(), await host.host()]).toEqual(before);

@@ -6,8 +6,7 @@ import type { ContainerRow } from './container-row.js';
  * to learn from the rest. `removed` rows are there because the snapshot names them again.
  */
 export type StoredContainer =
-  | { dockerId: string; equal: true }
-  | { dockerId: string; equal: false; removed: boolean; row: ContainerRow };
+  { dockerId: string; equal: true } | { dockerId: string; equal: false; removed: boolean; row: ContainerRow };
 
 /** A row to write; `changed` when more than its status text's age differs, which is what `changedAt` tells. */
 export interface ContainerWrite extends ContainerRow {

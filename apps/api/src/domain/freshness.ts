@@ -50,7 +50,10 @@ function bySilence(heardAt: Date, context: FreshnessContext): 'online' | 'stale'
 }
 
 /** Whether a host's agent lives, and whether it can list its containers. */
-export function hostFreshness({ lastSeenAt, confirmedAt, engineError }: HostSigns, context: FreshnessContext): Freshness {
+export function hostFreshness(
+  { lastSeenAt, confirmedAt, engineError }: HostSigns,
+  context: FreshnessContext,
+): Freshness {
   const agent = lastSeenAt === null ? 'offline' : bySilence(lastSeenAt, context);
   if (agent === 'online' && engineError !== null) return 'engine_down';
   return confirmedAt === null ? 'never' : agent;

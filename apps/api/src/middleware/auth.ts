@@ -6,8 +6,7 @@ import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollme
 import { bearerToken } from './bearer.js';
 
 declare global {
-  // Express's own way of typing what a middleware leaves for the handlers behind it.
-  // eslint-disable-next-line @typescript-eslint/no-namespace
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- Express's own way of typing what a middleware leaves
   namespace Express {
     interface Locals {
       agent?: AgentIdentity;

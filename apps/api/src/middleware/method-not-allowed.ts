@@ -14,8 +14,8 @@ export const methodNotAllowed =
       for (const method of Object.keys(route.methods)) allowed.add(method.toUpperCase());
     }
     if (allowed.has('GET')) allowed.add('HEAD');
-    if (allowed.size === 0) return next();
-    sendMethodNotAllowed(res, [...allowed].sort());
+    if (allowed.size === 0) next();
+    else sendMethodNotAllowed(res, [...allowed].sort());
   };
 
 interface RouteLayer {

@@ -22,11 +22,21 @@ const BY_CODE: Readonly<Record<ErrorCode, { type: ProblemType; status: number; t
 /** Seconds after which a request that was turned away may be good. */
 const RETRY_AFTER_SECONDS = 2;
 
+/** The id that the request's log lines and its answer's X-Request-Id carry. */
+const requestIdOf = (res: Response): string => String(res.getHeader('X-Request-Id'));
+
 type ProblemFacts = Omit<Problem, 'requestId'>;
 
 function send(res: Response, problem: ProblemFacts): void {
   const { type, title, status, detail, errors } = problem;
-  const document: Problem = { type, title, status, detail, requestId: String(res.req.id), ...(errors ? { errors } : {}) };
+  const document: Problem = {
+    type,
+    title,
+    status,
+    detail,
+    requestId: requestIdOf(res),
+    ...(errors ? { errors } : {}),
+  };
   res.status(status).set('Cache-Control', 'no-store');
   // Written by hand: res.json would give it Express's own media type parameters.
   res.set('Content-Type', PROBLEM_MEDIA_TYPE).end(JSON.stringify(document));

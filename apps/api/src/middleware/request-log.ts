@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { pinoHttp } from 'pino-http';
 
@@ -9,7 +8,7 @@ import { pinoHttp } from 'pino-http';
  * logged: a query can hold what somebody searched for, and a header a token.
  */
 export const requestLog = (logger: Logger) =>
-  pinoHttp<IncomingMessage, ServerResponse>({
+  pinoHttp({
     logger,
     genReqId: (_req, res) => {
       const id = randomUUID();

@@ -51,10 +51,7 @@ const SELECTED = Prisma.sql`
   c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status, c.ports, c.labels, c."startedAt",
   c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
 
-export function createContainerReader(
-  { prisma }: Database,
-  freshnessContext: ReadFreshnessContext,
-): ContainerReader {
+export function createContainerReader({ prisma }: Database, freshnessContext: ReadFreshnessContext): ContainerReader {
   return {
     async list({ organizationId }, query) {
       const { column, kind } = SORT_COLUMNS[query.sort.key];
@@ -77,7 +74,9 @@ export function createContainerReader(
       const last = rows.length > query.limit ? items.at(-1) : undefined;
       return {
         items: items.map((row) => toView(row, context)),
-        nextCursor: last ? encodeCursor([sortName(query.sort), textOf(last.sortValue), last.hostId, last.dockerId]) : null,
+        nextCursor: last
+          ? encodeCursor([sortName(query.sort), textOf(last.sortValue), last.hostId, last.dockerId])
+          : null,
       };
     },
 

@@ -17,10 +17,7 @@ export interface RetentionService {
 
 export function createRetentionService(
   { prisma }: Database,
-  {
-    now = () => new Date(),
-    removedKeptMax = REMOVED_KEPT_MAX,
-  }: { now?: () => Date; removedKeptMax?: number } = {},
+  { now = () => new Date(), removedKeptMax = REMOVED_KEPT_MAX }: { now?: () => Date; removedKeptMax?: number } = {},
 ): RetentionService {
   /** Hosts that hold a removed container older than `before`, or more removed ones than may be kept. */
   const hostsToPrune = (before: Date) =>
