@@ -7,11 +7,11 @@ import { container, useApi, type TestOrganization } from './harness.js';
 describe.each(testEngines())('the operator API on %s', (engine) => {
   const context = useApi(engine);
 
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller says what the list is of
   const page = async <T>(organization: TestOrganization, path: string) =>
     (await organization.get(path).expect(200)).body as Page<T>;
 
   /** All items of a list, page by page, and the number of pages. */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller says what the list is of
   const all = async <T>(organization: TestOrganization, path: string) => {
     const items: T[] = [];
     let cursor: string | null = null;
