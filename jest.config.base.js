@@ -1,11 +1,11 @@
+import { fileURLToPath } from 'node:url';
+
 /**
  * What every package's jest.config.js spreads: ESM TypeScript through swc, workspace packages read from their
  * source (the `source` export condition), so that a test never runs against a stale build.
  */
 export default {
   testEnvironment: 'node',
-  // Room for a real database to start on a busy machine; no test measures time.
-  testTimeout: 60_000,
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
@@ -16,4 +16,10 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' }, sourceMaps: 'inline' },
     ],
   },
+  reporters: [
+    'default',
+    ...(process.env.MUSTER_TEST_REPORT_DIR
+      ? [fileURLToPath(new URL('scripts/test-counts-reporter.js', import.meta.url))]
+      : []),
+  ],
 };

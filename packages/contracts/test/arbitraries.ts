@@ -71,7 +71,7 @@ export const ownProperties = <T>(entries: readonly (readonly [string, T])[]): Re
   return target;
 };
 
-export const labels = fc
+const labels = fc
   .uniqueArray(fc.tuple(labelKey, storableText({ maxLength: 8 })), { selector: ([key]) => key, maxLength: 6 })
   .map(ownProperties);
 
@@ -82,7 +82,7 @@ const instant = fc
 const dockerId = fc.stringMatching(/^[A-Za-z0-9_.-]{1,128}$/);
 
 /** A container that must be taken, with any of its optional fields. */
-export const validContainer: fc.Arbitrary<ContainerInput> = fc.record(
+const validContainer: fc.Arbitrary<ContainerInput> = fc.record(
   {
     dockerId,
     name: storableText({ minLength: 1, maxLength: 40 }),

@@ -1,0 +1,26 @@
+/**
+ * A jest reporter that appends one line of JSON for each test file to `$MUSTER_TEST_REPORT_DIR/PID.jsonl`, so that
+ * .ci/run can add up the tests of all packages. A file that crashed before its first test counts as one failure: it
+ * would vanish from the sum otherwise.
+ */
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+export default class TestCountsReporter {
+  #rootDir;
+  #file;
+
+  constructor({ rootDir }) {
+    const directory = process.env.MUSTER_TEST_REPORT_DIR;
+    mkdirSync(directory, { recursive: true });
+    this.#rootDir = rootDir;
+    this.#file = join(directory, `${process.pid}.jsonl`);
+  }
+
+  onTestResult({ path }, { numPassingTests: passed, numFailingTests, numPendingTests, numTodoTests, testExecError }) {
+    const failed = numFailingTests === 0 && testExecError ? 1 : numFailingTests;
+    const skipped = numPendingTests + numTodoTests;
+    const line = { package: this.#rootDir, file: relative(this.#rootDir, path), passed, failed, skipped };
+    appendFileSync(this.#file, `${JSON.stringify(line)}\n`);
+  }
+}
