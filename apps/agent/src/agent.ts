@@ -1,18 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DirectoryLockedError, acquireDirectoryLock } from '@muster/directory-lock';
+import {
+  DirectoryLockUnavailableError,
+  DirectoryLockedError,
+  acquireDirectoryLock,
+  type DirectoryLock,
+} from '@muster/directory-lock';
 import type { Logger } from 'pino';
 import { snapshotText } from './encode-snapshot.js';
 import { createEngineClient, type EngineClient } from './engine/client.js';
+import { EngineError } from './engine/errors.js';
 import { readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
-import { createEngineWatch } from './engine/watch.js';
 import type { AgentEnv } from './env.js';
 import { ExitCodes, StopError } from './exit.js';
 import { createMusterClient, type MusterClient } from './muster/client.js';
 import { createSession, type Session } from './muster/session.js';
 import { createObserver, type Observer } from './observe.js';
+import { createEngineFollower } from './follow-engine.js';
 import { reportOnce } from './once.js';
 import { COALESCE_MS } from './pace.js';
 import { createReporter } from './reporter.js';
@@ -54,52 +60,24 @@ export const runAgent = (
   { random, coalesceMs }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
   withReporting(env, log, signal, async ({ engine, inventory, observer, client, session }) => {
+    const stream = createSnapshotStream(randomUUID);
     const reporter = createReporter({
-      ...{ observer, client, session, now, random, coalesceMs, log },
-      stream: createSnapshotStream(randomUUID),
-      onEngineFailure: () => watch.restart(),
+      ...{ observer, client, session, stream, now, random, log, coalesceMs },
+      onEngineFailure: () => follower.restart(),
     });
-    let isWatching = false;
-    let noteFirst: () => void = () => undefined;
-    const first = new Promise<void>((resolve) => (noteFirst = resolve));
-    const watch = createEngineWatch(
-      engine,
-      {
-        onWatching() {
-          log.debug('watching the engine’s events');
-          isWatching = true;
-          inventory.setWatched(true);
-          observer.forgetFacts();
-          reporter.lostSight();
-          noteFirst();
-        },
-        onEvent(event) {
-          if (/^(start|health_status)/.test(event.Action)) inventory.invalidate(event.Actor.ID);
-          reporter.changed();
-        },
-        onLost(error) {
-          log[isWatching ? 'warn' : 'debug']({ reason: (error as Error | null)?.message }, 'no events from the engine');
-          inventory.setWatched(false);
-          if (isWatching) reporter.lostSight();
-          isWatching = false;
-          noteFirst();
-        },
-      },
-      random,
-    );
+    const follower = createEngineFollower({ engine, inventory, observer, reporter, random, log });
     // Whichever ends first, by the caller's signal or by an error, takes the other with it.
     const end = new AbortController();
     const either = AbortSignal.any([signal, end.signal]);
-    const watching = watch.run(either);
+    const following = follower.run(either);
     try {
-      await Promise.race([first, sleep(FIRST_WATCH_MS_MAX, undefined, { signal: either, ref: false })]);
+      const longEnough = sleep(FIRST_WATCH_MS_MAX, undefined, { signal: either }).catch(() => undefined);
+      await Promise.race([follower.settled, longEnough]);
       log.info({ engine: engine.label }, 'reporting');
       await reporter.run(signal);
-    } catch (error) {
-      if (!signal.aborted) throw error;
     } finally {
       end.abort();
-      await watching;
+      await following;
     }
   });
 
@@ -117,8 +95,8 @@ export const runOnce = (
 /** The text of the snapshot that would be sent, for people to read. Throws `StopError` where the engine fails. */
 export const dryRun = (env: AgentEnv, signal: AbortSignal): Promise<string> =>
   withEyes(env, async ({ inventory }) => {
-    const containers = await inventory.read(signal).catch((error: Error) => {
-      throw signal.aborted ? error : new StopError(error.message, ExitCodes.failed);
+    const containers = await inventory.read(signal).catch((error: unknown) => {
+      throw error instanceof EngineError ? new StopError(error.message, ExitCodes.failed) : error;
     });
     return `${JSON.stringify(JSON.parse(snapshotText(containers)), null, 2)}\n`;
   });
@@ -147,10 +125,7 @@ async function withReporting<T>(
   use: (parts: Reporting) => Promise<T>,
 ): Promise<T> {
   await prepareStateDir(env.stateDir);
-  const lock = await acquireDirectoryLock(env.stateDir).catch((error: Error) => {
-    if (!(error instanceof DirectoryLockedError)) throw error;
-    throw new StopError(`another muster-agent is running with ${env.stateDir} (MUSTER_STATE_DIR)`, ExitCodes.failed);
-  });
+  const lock = await lockStateDir(env.stateDir);
   try {
     signal.throwIfAborted();
     const store = createStateStore(env.stateDir);
@@ -178,4 +153,17 @@ function warnOfPlaintext(musterUrl: string, log: Logger): void {
   const isLocal = host === 'localhost' || host === '[::1]' || host.startsWith('127.');
   if (protocol === 'http:' && !isLocal)
     log.warn({ musterUrl }, 'MUSTER_URL is not https: the token goes over the wire readable');
+}
+
+/** The state directory's lock, or a `StopError` that says in a line why there is none. */
+async function lockStateDir(stateDir: string): Promise<DirectoryLock> {
+  try {
+    return await acquireDirectoryLock(stateDir);
+  } catch (error) {
+    if (error instanceof DirectoryLockedError) {
+      throw new StopError(`another muster-agent is running with ${stateDir} (MUSTER_STATE_DIR)`, ExitCodes.failed);
+    }
+    if (error instanceof DirectoryLockUnavailableError) throw new StopError(error.message, ExitCodes.failed);
+    throw error;
+  }
 }

@@ -10,15 +10,10 @@ process.exitCode = await main();
 
 async function main(): Promise<ExitCode> {
   const request = parseCli(process.argv.slice(2));
-  switch (request.kind) {
-    case 'error':
-      return complain(ExitCodes.usage, `${request.message} (see --help)`);
-    case 'help':
-      process.stdout.write(HELP);
-      return ExitCodes.ok;
-    case 'version':
-      process.stdout.write(`${AGENT_VERSION}\n`);
-      return ExitCodes.ok;
+  if (request.kind === 'error') return complain(ExitCodes.usage, `${request.message} (see --help)`);
+  if (request.kind === 'help' || request.kind === 'version') {
+    process.stdout.write(request.kind === 'help' ? HELP : `${AGENT_VERSION}\n`);
+    return ExitCodes.ok;
   }
   const parsed = parseEnv(process.env);
   if (!parsed.success) return complain(ExitCodes.usage, ...parsed.errors);

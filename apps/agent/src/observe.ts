@@ -25,8 +25,8 @@ export interface Observer {
 
 export interface ObserverOptions {
   inventory: Inventory;
-  ping(signal: AbortSignal): Promise<void>;
-  readFacts(signal: AbortSignal): Promise<MachineFacts>;
+  ping: (signal: AbortSignal) => Promise<void>;
+  readFacts: (signal: AbortSignal) => Promise<MachineFacts>;
   wallNow: () => Date;
 }
 

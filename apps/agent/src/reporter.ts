@@ -68,7 +68,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   async function sendSnapshot(signal: AbortSignal): Promise<void> {
     pace = snapshotBegun(pace);
     const seen = await observer.observe(signal);
-    if (seen.kind === 'failed') return noteEngineFailure(seen.error);
+    if (seen.kind === 'failed') return void noteEngineFailure(seen.error);
     noteEngineReadable(seen.containers);
     const order = stream.next(seen.observedAt);
     const answer = await session.call(
@@ -76,7 +76,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       seen.facts,
       signal,
     );
-    if (answer.kind === 'retry') return noteServerFailure('snapshot', answer);
+    if (answer.kind === 'retry') return void noteServerFailure('snapshot', answer);
     serverFailures = 0;
     if (answer.kind === 'refused') {
       digest = null;
@@ -117,7 +117,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       observer.facts(),
       signal,
     );
-    if (answer.kind === 'retry') return noteServerFailure('heartbeat', answer);
+    if (answer.kind === 'retry') return void noteServerFailure('heartbeat', answer);
     serverFailures = 0;
     if (answer.kind === 'refused') {
       log.error({ reason: answer.reason }, 'the API refuses this heartbeat');

@@ -30,8 +30,8 @@ function start(args: string[], variables: Record<string, string>) {
   });
   children.push(child);
   const output = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk) => (output.stdout += chunk));
-  child.stderr.on('data', (chunk) => (output.stderr += chunk));
+  child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
   const ended = once(child, 'close').then(([code, signal]: unknown[]) => ({ code, signal, ...output }));
   return { child, ended };
 }
@@ -132,6 +132,12 @@ describe('running', () => {
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     expect(await stopped(toApi)).toEqual({ code: 0, isPrompt: true });
 
+    rig.engineServer.setFault('events', { kind: 'hang' });
+    const starting = start([], rig.variables);
+    while (rig.engineServer.calls.events < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await stopped(starting)).toEqual({ code: 0, isPrompt: true });
+    rig.engineServer.setFault('events', null);
+
     rig.engineServer.setFault('list', { kind: 'hang' });
     const lists = rig.engineServer.calls.list;
     const toEngine = start([], rig.variables);
@@ -168,8 +174,8 @@ test('importing the agent does nothing', async () => {
     );
     children.push(child);
     let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
-    child.stderr.on('data', (chunk) => (output += chunk));
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
     expect([(await once(child, 'close'))[0], output]).toEqual([0, '']);
   } finally {
     await rm(dir, { recursive: true, force: true });

@@ -55,7 +55,7 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
       const end = new AbortController();
       const ended = runAgent(read({ ...variables, ...overrides }), log, end.signal, timing).then(
         () => null,
-        (error: StopError) => error,
+        (error: unknown) => error as StopError,
       );
       const handle = {
         ended,

@@ -35,10 +35,10 @@ export class ScriptedMuster {
   readonly heard: Heard[] = [];
   cadence: Cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
   readonly hostId = randomUUID();
-  #queued = new Map<string, Reaction[]>();
-  #always = new Map<string, Reaction>();
+  readonly #queued = new Map<string, Reaction[]>();
+  readonly #always = new Map<string, Reaction>();
   #issued = 0;
-  #waiting = new Set<() => void>();
+  readonly #waiting = new Set<() => void>();
   readonly #server = createServer((request, response) => void this.#receive(request, response));
 
   async listen(port = 0): Promise<string> {

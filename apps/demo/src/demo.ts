@@ -21,7 +21,7 @@ export interface DemoOptions {
   programs: Programs;
   durationMs: number;
   /** Takes what a person is to read. */
-  write(text: string): void;
+  write: (text: string) => void;
 }
 
 const API_READY_MS_MAX = 120_000;
@@ -78,7 +78,13 @@ async function perform(stage: Stage, signal: AbortSignal): Promise<void> {
   if (hasLocalEngine) startAgent('this machine', localEngine());
   for (const [index, { name, flavour, info, roles }] of FLEET.entries()) {
     const listen = { socketPath: join(dir, 'engines', `${name}.sock`) };
-    const replay = await startReplayedEngine({ flavour, listen, roles, info: { ...info, Name: name }, seed: index + 1 });
+    const replay = await startReplayedEngine({
+      flavour,
+      listen,
+      roles,
+      info: { ...info, Name: name },
+      seed: index + 1,
+    });
     stage.engines.push(replay);
     startAgent(name, { DOCKER_HOST: replay.server.dockerHost });
   }
@@ -92,7 +98,7 @@ async function perform(stage: Stage, signal: AbortSignal): Promise<void> {
 
 /** Where the API says that it listens. */
 async function addressOf(api: Child, signal: AbortSignal): Promise<string> {
-  for (const since = performance.now(); performance.now() - since < API_READY_MS_MAX; ) {
+  for (const since = performance.now(); performance.now() - since < API_READY_MS_MAX;) {
     const line = /Muster is listening on (\S+)/.exec(api.stdout());
     if (line) return line[1]!;
     await sleep(50, undefined, { signal });

@@ -15,7 +15,12 @@ const compose = (project: string, service: string): Record<string, string> => ({
   team: project,
 });
 
-const role = (project: string, service: string, image: string, rest: Omit<Role, 'name' | 'image' | 'labels'>): Role => ({
+const role = (
+  project: string,
+  service: string,
+  image: string,
+  rest: Omit<Role, 'name' | 'image' | 'labels'>,
+): Role => ({
   name: `${project}-${service}-1`,
   image,
   labels: compose(project, service),
@@ -55,7 +60,10 @@ export const FLEET: readonly DemoHost[] = [
         ...{ temper: 'flapping', hasHealthCheck: true },
         ports: [{ ip: '10.0.0.5', privatePort: 8443, publicPort: 8443 }],
       }),
-      role('payments', 'worker', 'registry.example.com/payments/worker:41', { temper: 'crashing', command: 'worker --queue charges' }),
+      role('payments', 'worker', 'registry.example.com/payments/worker:41', {
+        temper: 'crashing',
+        command: 'worker --queue charges',
+      }),
       role('payments', 'ledger', 'docker.io/library/postgres:18', { temper: 'steady', ports: [{ privatePort: 5432 }] }),
       role('payments', 'fraud', 'registry.example.com/payments/fraud:7', { temper: 'crashing', hasHealthCheck: true }),
     ],
@@ -65,7 +73,10 @@ export const FLEET: readonly DemoHost[] = [
     flavour: 'podman-4.3',
     info: { DockerRootDir: '/var/lib/containers/demo-batch-01' },
     roles: [
-      role('reports', 'nightly', 'registry.example.com/reports/nightly:3', { temper: 'batch', command: 'report --all' }),
+      role('reports', 'nightly', 'registry.example.com/reports/nightly:3', {
+        temper: 'batch',
+        command: 'report --all',
+      }),
       role('reports', 'invoices', 'registry.example.com/reports/invoices:3', { temper: 'batch' }),
       role('media', 'thumbnailer', 'registry.example.com/media/thumbnailer:0.9', { temper: 'crashing' }),
       role('media', 'store', 'quay.io/example/object-store:5', {

@@ -27,9 +27,11 @@ export function createOperator(url: string, key: string): Operator {
       return EnrollmentTokenCreated.parse(await call(Paths.enrollmentTokens, { method: 'POST', body })).token;
     },
     async waitForHosts(count, timeoutMs, signal) {
-      for (const since = performance.now(); performance.now() - since < timeoutMs; await sleep(250, undefined, { signal })) {
+      const until = performance.now() + timeoutMs;
+      while (performance.now() < until) {
         const { items } = HostPage.parse(await call(Paths.hosts));
         if (items.filter(({ freshness }) => freshness === 'online').length >= count) return true;
+        await sleep(250, undefined, { signal });
       }
       return false;
     },

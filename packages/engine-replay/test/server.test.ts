@@ -25,7 +25,8 @@ async function actionsDuring(base: string, filters: object, act: () => void, cou
   const actions: string[] = [];
   const decoder = new TextDecoder();
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    for (const line of decoder.decode(chunk).split('\n').filter(Boolean)) actions.push(JSON.parse(line).Action);
+    for (const line of decoder.decode(chunk).split('\n').filter(Boolean))
+      actions.push((JSON.parse(line) as { Action: string }).Action);
     if (actions.length >= count) break;
   }
   stop.abort();

@@ -21,10 +21,17 @@ if (unavailable !== null) {
   let agent: Program | undefined;
   let agentEnv: Record<string, string>;
 
+  /** What ends what was started, the last first. */
+  const closers: (() => Promise<unknown>)[] = [];
+
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'muster-integration-'));
+    closers.unshift(() => rm(dir, { recursive: true, force: true }));
     muster = new Muster(dir);
-    [engine] = await Promise.all([startDockerEngine(), muster.start()]);
+    closers.unshift(() => muster.stop());
+    await muster.start();
+    engine = await startDockerEngine();
+    closers.unshift(() => engine.close());
     agentEnv = {
       ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() },
       ...{ MUSTER_STATE_DIR: join(dir, 'agent'), DOCKER_HOST: engine.dockerHost },
@@ -34,9 +41,7 @@ if (unavailable !== null) {
 
   afterAll(async () => {
     const agentCode = await agent?.stop();
-    await engine?.close();
-    await muster?.stop();
-    await rm(dir, { recursive: true, force: true });
+    for (const close of closers) await close();
     expect([agentCode, agent?.stderr() ?? '']).toEqual([0, expect.not.stringContaining('defect')]);
   }, 120_000);
 

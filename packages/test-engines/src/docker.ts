@@ -55,9 +55,10 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   async function start(): Promise<void> {
     daemon = launch(dir, socketPath);
     const exited = exitOf(daemon);
-    for (const since = performance.now(); performance.now() - since < READY_MS_MAX; await sleep(100)) {
+    const until = performance.now() + READY_MS_MAX;
+    while (performance.now() < until) {
       if (await client.isAnswering()) return;
-      if ((await Promise.race([exited, sleep(0, 'running')])) !== 'running') break;
+      if ((await Promise.race([exited, sleep(100, 'running')])) !== 'running') break;
     }
     throw new Error(`dockerd does not start:\n${(await readFile(join(dir, 'docker.log'), 'utf8')).slice(-2_000)}`);
   }

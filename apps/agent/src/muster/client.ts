@@ -9,7 +9,7 @@ import {
   type Heartbeat,
 } from '@muster/contracts';
 import { Agent } from 'undici';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { parseRetryAfter } from '../backoff.js';
 import type { EncodedSnapshot } from '../encode-snapshot.js';
 

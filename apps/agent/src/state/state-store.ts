@@ -69,8 +69,8 @@ export function createStateStore(dir: string): StateStore {
     },
     async save(state) {
       const text = `${JSON.stringify({ version: 1, ...state } satisfies z.input<typeof StateFile>, null, 2)}\n`;
-      await writeAtomically(path, text).catch((error: Error) => {
-        throw new StopError(`cannot write ${path}: ${error.message}`, ExitCodes.failed);
+      await writeAtomically(path, text).catch((error: unknown) => {
+        throw new StopError(`cannot write ${path}: ${(error as Error).message}`, ExitCodes.failed);
       });
     },
   };
