@@ -1,4 +1,13 @@
-import type { ContainerQuery, ContainerSortKey, ContainerView, Health, Labels, Page, Port } from '@muster/contracts';
+import {
+  canonicalContainer,
+  type ContainerQuery,
+  type ContainerSortKey,
+  type ContainerView,
+  type Health,
+  type Labels,
+  type Page,
+  type Port,
+} from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import { containersFreshness, type FreshnessContext, type HostSigns } from '../domain/freshness.js';
@@ -144,11 +153,12 @@ function filters({ hostId, state, health, image, label, q, presence }: Container
 }
 
 function toView(row: ContainerViewRow, context: FreshnessContext): ContainerView {
-  const { dockerId, name, image, imageId, command, state, status, ports, labels, hostId, hostName } = row;
+  const startedAt = row.startedAt?.toISOString() ?? null;
   return {
-    ...{ dockerId, name, image, imageId, command, state, status, ports, labels },
-    startedAt: row.startedAt?.toISOString() ?? null,
-    ...{ hostId, hostName },
+    // jsonb keeps keys in an order of its own.
+    ...canonicalContainer({ ...row, startedAt }),
+    hostId: row.hostId,
+    hostName: row.hostName,
     hostFreshness: containersFreshness(row, context),
     asOf: row.confirmedAt?.toISOString() ?? null,
     health: row.health,

@@ -69,7 +69,7 @@ export function createContainerService(
 
   return {
     async syncContainers(hostId, containers, metadata = {}) {
-      const { order = null, complete = true, digest = null } = metadata;
+      const { order = null, complete = true } = metadata;
       const rows = containers.map(toContainerRow);
       const times = timesOf(metadata);
       for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
@@ -82,11 +82,14 @@ export function createContainerService(
         }
         const diff = diffSnapshot(host.containers, rows, { complete });
         const written = await writeSnapshot(db, {
-          ...{ hostId, revision: host.revision, diff, complete, digest, order, times },
+          ...{ hostId, revision: host.revision, diff, complete, digest: metadata.digest ?? null, order, times },
           eventsObservedAt: metadata.observedAt ?? times.receivedAt,
         });
         if (written !== null) {
-          return { hostId, applied: true, received: rows.length, unchanged: diff.unchanged, ...written, cadence };
+          const { created, updated, removed, revision, digest } = written;
+          const { unchanged } = diff;
+          const counts = { received: rows.length, created, updated, unchanged, removed };
+          return { hostId, applied: true, ...counts, revision, digest, cadence };
         }
         await backOff(attempt);
       }
