@@ -38,11 +38,14 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
   const engines: { close(): Promise<void> }[] = [];
   const kill = (): void => supervisor.kill();
   process.once('exit', kill);
+  const end = new AbortController();
   try {
-    await Promise.race([perform({ ...options, dir, supervisor, engines }, signal), supervisor.failed]);
+    const show = perform({ ...options, dir, supervisor, engines }, AbortSignal.any([signal, end.signal]));
+    await Promise.race([show, supervisor.failed]);
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
+    end.abort();
     await supervisor.stop();
     await Promise.all(engines.map((engine) => engine.close()));
     process.off('exit', kill);

@@ -1,0 +1,51 @@
+/**
+ * Runs the agent from its source, again after each edit in any package, against the API that `pnpm dev` runs beside
+ * it: waits for it, and enrols this machine with the admin key that everybody knows. For development alone.
+ */
+import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { EnrollmentTokenCreated, Paths, TOKEN_RANDOM_BYTES, formatToken } from '@muster/contracts';
+
+const inRepository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+
+const { PORT = '3000', MUSTER_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)) } = process.env;
+const apiUrl = `http://127.0.0.1:${PORT}`;
+
+/** Resolves when the API answers; it builds its database first, and may be started after us. */
+async function untilReady(): Promise<void> {
+  for (;;) {
+    const response = await fetch(apiUrl + Paths.ready).catch(() => null);
+    if (response?.ok) return;
+    await sleep(500);
+  }
+}
+
+/** A token for this machine. One that is enrolled already does not use it, unless its host's database is a new one. */
+async function enrollmentToken(): Promise<string> {
+  const response = await fetch(apiUrl + Paths.enrollmentTokens, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${MUSTER_ADMIN_KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'pnpm dev' }),
+  });
+  if (!response.ok) throw new Error(`the API gives no enrollment token: ${await response.text()}`);
+  return EnrollmentTokenCreated.parse(await response.json()).token;
+}
+
+await untilReady();
+const child = spawn(
+  process.execPath,
+  ['--watch', '--watch-preserve-output', '--conditions=source', '--import', 'tsx', 'src/main.ts'],
+  {
+    cwd: inRepository('apps/agent'),
+    stdio: 'inherit',
+    env: {
+      MUSTER_ENROLL_TOKEN: await enrollmentToken(),
+      MUSTER_STATE_DIR: inRepository('.muster/dev-agent'),
+      ...process.env,
+      MUSTER_URL: apiUrl,
+    },
+  },
+);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+child.on('exit', (code) => process.exit(code ?? 0));
