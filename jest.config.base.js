@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
  */
 export default {
   testEnvironment: 'node',
+  // Room for real databases and engines to start on a busy machine; no test measures time by it.
+  testTimeout: 60_000,
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
