@@ -8,7 +8,7 @@ export interface BackoffLimits {
 export const SERVER_BACKOFF: BackoffLimits = { baseMs: 1_000, capMs: 60_000 };
 
 /** Waits between tries at the engine: beside us, so it is asked again sooner. */
-export const ENGINE_BACKOFF: BackoffLimits = { baseMs: 500, capMs: 15_000 };
+export const ENGINE_BACKOFF: BackoffLimits = { baseMs: 500, capMs: 5_000 };
 
 /** No server is believed that asks for a longer wait than this: a day. */
 const RETRY_AFTER_MS_MAX = 86_400_000;

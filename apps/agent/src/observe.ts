@@ -10,7 +10,8 @@ import type { Inventory } from './engine/inventory.js';
  */
 export type Observation =
   | { kind: 'seen'; snapshot: EncodedSnapshot; containers: number; observedAt: Date; facts: MachineFacts }
-  | { kind: 'failed'; error: string };
+  /** `isEngineWell`: the engine did answer, with more than the API takes; asking it again soon changes nothing. */
+  | { kind: 'failed'; error: string; isEngineWell: boolean };
 
 /** Looks at the engine and the machine. */
 export interface Observer {
@@ -51,11 +52,11 @@ export function createObserver({ inventory, ping, readFacts, wallNow }: Observer
       try {
         const seen = await read(signal);
         const encoded = await encodeSnapshot(seen.containers);
-        if (!encoded.success) return { kind: 'failed', error: encoded.reason };
+        if (!encoded.success) return { kind: 'failed', error: encoded.reason, isEngineWell: true };
         const { snapshot } = encoded;
         return { kind: 'seen', snapshot, containers: seen.containers.length, observedAt, facts: seen.facts };
       } catch (error) {
-        return { kind: 'failed', error: engineErrorText(error) };
+        return { kind: 'failed', error: engineErrorText(error), isEngineWell: false };
       }
     },
     async check(signal) {

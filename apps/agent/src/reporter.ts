@@ -68,7 +68,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   async function sendSnapshot(signal: AbortSignal): Promise<void> {
     pace = snapshotBegun(pace);
     const seen = await observer.observe(signal);
-    if (seen.kind === 'failed') return void noteEngineFailure(seen.error);
+    if (seen.kind === 'failed') return void noteEngineFailure(seen.error, seen.isEngineWell);
     noteEngineReadable(seen.containers);
     const order = stream.next(seen.observedAt);
     const answer = await session.call(
@@ -105,7 +105,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (engineError === null) {
       // Without this a frozen engine, whose event stream is only silent, would be vouched for until the next list.
       const error = await observer.check(signal);
-      if (error !== null) noteEngineFailure(error);
+      if (error !== null) noteEngineFailure(error, false);
     }
     if (!session.isEnrolled() && observer.facts() === null) {
       pace = heartbeatSkipped(pace, now(), random());
@@ -138,16 +138,18 @@ export function createReporter(options: ReporterOptions): Reporter {
     };
   }
 
-  function noteEngineFailure(error: string): void {
+  function noteEngineFailure(error: string, isEngineWell: boolean): void {
     const isNews = error !== engineError;
     engineFailures++;
-    const delayMs = fullJitterMs(engineFailures, random(), ENGINE_BACKOFF);
+    const delayMs = isEngineWell
+      ? pace.cadence.snapshotSeconds * 1_000
+      : fullJitterMs(engineFailures, random(), ENGINE_BACKOFF);
     if (isNews) log.error({ engineError: error }, 'cannot list the containers: reporting that instead of a snapshot');
     else log.debug({ engineError: error, retryInMs: Math.round(delayMs) }, 'still cannot list the containers');
     engineError = error;
     digest = null;
     pace = engineFailed(pace, now(), delayMs, isNews);
-    options.onEngineFailure();
+    if (!isEngineWell) options.onEngineFailure();
   }
 
   function noteEngineReadable(containers: number): void {

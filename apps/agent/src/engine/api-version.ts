@@ -1,5 +1,5 @@
 /** The newest API version whose replies this agent was written for; a newer engine speaks it too. */
-export const ENGINE_API_VERSION_MAX = '1.52';
+const ENGINE_API_VERSION_MAX = '1.52';
 
 /** The version to speak with an engine that offers `offered` at most: the lower of the two; `offered` if it is unreadable. */
 export function negotiateApiVersion(offered: string): string {

@@ -130,7 +130,7 @@ export function createMusterClient(options: {
 }
 
 /** What an answer means, by its status alone where its body is not Muster's. */
-export function toAnswer<S extends z.ZodType>(
+function toAnswer<S extends z.ZodType>(
   schema: S,
   status: number,
   text: string,

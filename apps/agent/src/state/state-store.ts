@@ -16,7 +16,7 @@ export interface AgentState {
 }
 
 /** What an agent knows that ran never before. */
-export const EMPTY_STATE: AgentState = { identity: null, enrollment: null, retiredEnrollToken: null };
+const EMPTY_STATE: AgentState = { identity: null, enrollment: null, retiredEnrollToken: null };
 
 /** A host's own token, and the API that it is for: it is sent nowhere else. */
 export interface Enrollment {
