@@ -14,7 +14,9 @@ if (positionals.length !== 1 || !/^[a-z][a-z0-9_]*$/.test(name)) {
   console.error('Usage: pnpm db:migration NAME [--empty]\nNAME is in lower case with underscores: add_host_labels.');
   process.exitCode = 2;
 } else {
-  const sql = empty ? '-- What this does, and why it is safe on a large database.\n' : await diffMigrationsToSchema(files);
+  const sql = empty
+    ? '-- What this does, and why it is safe on a large database.\n'
+    : await diffMigrationsToSchema(files);
   if (sql === '') {
     console.error('The schema has not changed since the last migration.');
     process.exitCode = 1;

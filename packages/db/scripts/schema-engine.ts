@@ -13,6 +13,7 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
   type SqlQuery,
 } from '@prisma/driver-adapter-utils';
+import type * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
 import pg from 'pg';
 
 /** As much of it as is needed here: TypeScript has its types in the library of the browser only. */
@@ -20,7 +21,7 @@ declare const WebAssembly: {
   instantiate(binary: Uint8Array, imports: object): Promise<{ instance: { exports: Record<string, unknown> } }>;
 };
 
-type EngineModule = typeof import('@prisma/schema-engine-wasm/schema_engine_bg');
+type EngineModule = typeof engineModule;
 
 /**
  * The package's own entry imports the .wasm as a module, which only bundlers can; this does the same by hand. Once
@@ -29,7 +30,7 @@ type EngineModule = typeof import('@prisma/schema-engine-wasm/schema_engine_bg')
 async function loadEngine(): Promise<EngineModule> {
   const require = createRequire(import.meta.url);
   const entry = require.resolve('@prisma/schema-engine-wasm/schema_engine_bg');
-  const engine = (await import('@prisma/schema-engine-wasm/schema_engine_bg')) as EngineModule;
+  const engine = await import('@prisma/schema-engine-wasm/schema_engine_bg');
   const binary = await readFile(`${dirname(entry)}/schema_engine_bg.wasm`);
   const { instance } = await WebAssembly.instantiate(binary, {
     './schema_engine_bg.js': engine,
@@ -66,7 +67,7 @@ function catalogReader(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
     return withMethod(adapter, 'queryRaw', async (request: SqlQuery) => {
       const result = await adapter.queryRaw(request);
       const columnTypes = result.columnTypes.map((type) =>
-        type === ColumnTypeEnum.CharacterArray ? ColumnTypeEnum.Character : type,
+        Object.is(type, ColumnTypeEnum.CharacterArray) ? ColumnTypeEnum.Character : type,
       );
       return { ...result, columnTypes };
     });

@@ -104,7 +104,7 @@ async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> 
   const exists = await client.query<{ history: string | null }>(
     `SELECT to_regclass(format('%I._prisma_migrations', current_schema()))::text AS history`,
   );
-  if (exists.rows[0]?.history == null) return null;
+  if ((exists.rows[0]?.history ?? null) === null) return null;
   const { rows } = await client.query<HistoryRow>(
     `SELECT migration_name, checksum, finished_at FROM "_prisma_migrations"
      WHERE rolled_back_at IS NULL ORDER BY started_at, migration_name`,

@@ -33,7 +33,10 @@ export async function openInMemory(template: Blob | null): Promise<EmbeddedDatab
  *
  * @throws DatabaseLockedError
  */
-export async function openDataDirectory(dataDir: string, findTemplate: () => Promise<Blob | null>): Promise<EmbeddedDatabase> {
+export async function openDataDirectory(
+  dataDir: string,
+  findTemplate: () => Promise<Blob | null>,
+): Promise<EmbeddedDatabase> {
   const directory = resolve(dataDir);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const lock = await lockDirectory(directory);

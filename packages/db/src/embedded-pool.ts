@@ -3,7 +3,6 @@
  * stream instead of a socket. So the embedded database runs behind the same driver, the same adapter and the same
  * error codes as a server does.
  */
-import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
 import type { PGlite } from '@electric-sql/pglite';
@@ -114,7 +113,7 @@ export function createEmbeddedPool(pglite: PGlite): pg.Pool {
     stream: () => {
       const stream = new PgliteStream(pglite, predecessor);
       predecessor = stream.vacated;
-      return stream as unknown as Socket;
+      return stream;
     },
   });
 }

@@ -11,7 +11,9 @@ export class DatabaseLockedError extends DatabaseOpenError {
   readonly code = 'database-locked';
 
   constructor(readonly directory: string) {
-    super(`The data directory ${directory} is in use by another Muster process: stop that one, or use another directory.`);
+    super(
+      `The data directory ${directory} is in use by another Muster process: stop that one, or use another directory.`,
+    );
   }
 }
 

@@ -32,9 +32,8 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     query_timeout: options.queryTimeoutMs,
     keepAlive: true,
     // Set by a statement and not at the start of the connection, where poolers such as PgBouncer refuse them.
-    onConnect: async (client) => {
-      await client.query(`SET TIME ZONE 'UTC'; SET statement_timeout = ${options.statementTimeoutMs}`);
-    },
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, its type does not say so
+    onConnect: (client) => client.query(`SET TIME ZONE 'UTC'; SET statement_timeout = ${options.statementTimeoutMs}`),
   });
   // A connection whose COMMIT or ROLLBACK got no answer comes back as if nothing were wrong with it, in the middle of
   // its transaction: the next user would be answered from there, or wait behind it.
@@ -117,5 +116,7 @@ function reasonOf(error: unknown, url: string): string {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   const message = first instanceof Error ? first.message : String(first);
   const { password } = new URL(url);
-  return password === '' ? message : message.replaceAll(password, '***').replaceAll(decodeURIComponent(password), '***');
+  return password === ''
+    ? message
+    : message.replaceAll(password, '***').replaceAll(decodeURIComponent(password), '***');
 }

@@ -64,7 +64,9 @@ async function writeTemplate(directory: string, name: string, tar: Buffer): Prom
   const unfinished = join(directory, `${name}.${randomUUID()}`);
   await writeFile(unfinished, await promisify(gzip)(tar));
   await rename(unfinished, join(directory, name));
-  const outdated = (await readdir(directory)).filter((file) => file.startsWith(PREFIX) && file.endsWith('.gz') && file !== name);
+  const outdated = (await readdir(directory)).filter(
+    (file) => file.startsWith(PREFIX) && file.endsWith('.gz') && file !== name,
+  );
   await Promise.all(outdated.map((file) => rm(join(directory, file), { force: true })));
 }
 

@@ -103,9 +103,13 @@ class Contender {
         return null;
       }
       await this.#remove(request);
-      held = (await this.#isAlone(inode)) && (await this.#inode(this.#lockFile)) === inode;
-      if (!held) await this.#removeIfOurs(inode);
-      return held ? this.#hold(server, inode) : null;
+      const rivals = await this.#findRivals(inode);
+      held = rivals.length === 0 && (await this.#inode(this.#lockFile)) === inode;
+      if (held) return this.#hold(server, inode);
+      await this.#removeIfOurs(inode);
+      // Whoever moved them away may be dead: the name is free for one of them now.
+      for (const rival of rivals) await this.#settle(rival);
+      return null;
     } finally {
       if (!held) {
         await this.#remove(request);
@@ -154,18 +158,18 @@ class Contender {
     return true;
   }
 
-  /** Whether no other living socket has a claim on the lock. Removes on the way what dead processes left. */
-  async #isAlone(inode: bigint | null): Promise<boolean> {
-    let alone = true;
+  /** The living sockets besides ours that were moved away. Removes what dead processes left. */
+  async #findRivals(inode: bigint | null): Promise<string[]> {
+    const rivals: string[] = [];
     for (const file of await readdir(this.#root)) {
       if (!file.startsWith(`${this.#name}-`)) continue;
       if (file.endsWith('.old') && (await this.#inode(file)) !== inode) {
-        if (await this.#settle(file)) alone = false;
+        if (await this.#settle(file)) rivals.push(file);
       } else if (file.endsWith('.new')) {
         await this.#removeIfAbandoned(file);
       }
     }
-    return alone;
+    return rivals;
   }
 
   async #removeIfAbandoned(request: string): Promise<void> {

@@ -1,13 +1,24 @@
-/** A process that contends for the directory that it is given, says how it went, and holds on until it is ended. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { acquireDirectoryLock, DirectoryLockedError } from '@muster/directory-lock';
+/**
+ * A process of the tests: takes the lock of a directory when told to, says how that went, and holds it until its input
+ * ends. Argument: the directory. Input: a line is "go". Output: `ready`, then `held`, `refused` or an error's name.
+ */
+import { createInterface } from 'node:readline';
 
-const [directory, heldMs] = process.argv.slice(2);
-try {
-  const lock = await acquireDirectoryLock(directory!);
-  process.stdout.write('held\n');
-  await sleep(heldMs === undefined ? 60_000 : Number(heldMs));
-  await lock.release();
-} catch (error) {
-  process.stdout.write(error instanceof DirectoryLockedError ? 'refused\n' : `${String(error)}\n`);
+import { acquireDirectoryLock, DirectoryLockedError } from '../src/index.js';
+
+const directory = process.argv[2] ?? '';
+const input = createInterface({ input: process.stdin });
+const say = (word: string): boolean => process.stdout.write(`${word}\n`);
+
+say('ready');
+for await (const line of input) {
+  if (line !== 'go') continue;
+  try {
+    await acquireDirectoryLock(directory);
+    say('held');
+  } catch (error) {
+    say(error instanceof DirectoryLockedError ? 'refused' : String(error));
+  }
 }
+// Ends without releasing: what a process leaves behind that was not asked to clean up.
+process.exit();

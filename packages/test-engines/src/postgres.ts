@@ -60,9 +60,9 @@ export interface PostgresClusterOptions {
 }
 
 /** Starts a server of the newest PostgreSQL that is installed. Rejects where one is installed and does not start. */
-export async function startPostgresCluster({
-  durable = false,
-}: PostgresClusterOptions = {}): Promise<PostgresCluster | PostgresMissing> {
+export async function startPostgresCluster({ durable = false }: PostgresClusterOptions = {}): Promise<
+  PostgresCluster | PostgresMissing
+> {
   const installation = await findInstallation();
   if (installation === null) {
     return {
@@ -214,7 +214,10 @@ class Server {
   async signalAll(signal: NodeJS.Signals): Promise<void> {
     if (this.#pid === undefined) throw new Error('PostgreSQL is not running.');
     const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=']);
-    const processes = stdout.trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+    const processes = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number));
     const children = processes.filter(([, parent]) => parent === this.#pid).map(([pid]) => pid);
     for (const pid of [this.#pid, ...children]) signalIfAlive(pid, signal);
     if (signal !== 'SIGKILL') return;
@@ -249,7 +252,10 @@ function signalIfAlive(pid: number | undefined, signal: NodeJS.Signals): void {
 /** Whether any of these processes is more than a zombie, which the shell collects only later. */
 async function anyRuns(pids: readonly (number | undefined)[]): Promise<boolean> {
   const { stdout } = await run('ps', ['-A', '-o', 'pid=,stat=']);
-  const rows = stdout.trim().split('\n').map((line) => line.trim().split(/\s+/));
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
   return rows.some(([pid, state]) => pids.includes(Number(pid)) && !state?.startsWith('Z'));
 }
 

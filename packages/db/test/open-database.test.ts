@@ -1,0 +1,167 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  DatabaseLockedError,
+  DatabaseUnreachableError,
+  DatabaseUnsuitableError,
+  isUniqueViolation,
+  openDatabase,
+  type Database,
+  type DatabaseTarget,
+} from '@muster/db';
+import { createEmptyServerDatabase, createTestDatabase, testEngines } from '@muster/db/testing';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const cleanUps: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+async function open(target: DatabaseTarget): Promise<Database> {
+  const database = await openDatabase(target);
+  cleanUps.push(() => database.close());
+  return database;
+}
+
+async function directory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'muster-db-'));
+  cleanUps.push(() => rm(path, { recursive: true, force: true }));
+  return join(path, 'data');
+}
+
+async function emptyServerDatabase(): Promise<string> {
+  const { url, drop } = await createEmptyServerDatabase();
+  cleanUps.push(drop);
+  return url;
+}
+
+const organization = (id: string) => ({ id, name: id, slug: id });
+
+describe.each(testEngines())('a database on %s', (engine) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await createTestDatabase(engine);
+  });
+  afterAll(() => database.close());
+
+  test('gives back what it was given, of every type that the schema uses', async () => {
+    const at = new Date('2026-03-01T12:00:00.123Z');
+    const [row] = await database.prisma.$queryRaw<object[]>`
+      SELECT ${at}::timestamptz(3) AS at, ${2n ** 53n + 1n}::bigint AS big, ${'{"__proto__": [1, null]}'}::jsonb AS json,
+        ${'zażółć 🐳'}::text AS text, ${['a', 'b"', 'c,']}::text[] AS texts, ${new Uint8Array([0, 255])}::bytea AS bytes,
+        ${null}::int AS nothing, TRUE AS truth`;
+    expect(row).toEqual({
+      ...{ at, big: 2n ** 53n + 1n, text: 'zażółć 🐳', texts: ['a', 'b"', 'c,'], nothing: null, truth: true },
+      ...{ json: JSON.parse('{"__proto__": [1, null]}') as object, bytes: new Uint8Array([0, 255]) },
+    });
+  });
+
+  test('tells a row that exists already, in the client and in raw SQL', async () => {
+    const { prisma } = database;
+    await prisma.organization.create({ data: organization('twice') });
+    const again = prisma.organization.create({ data: organization('twice') });
+    const raw = prisma.$executeRaw`INSERT INTO organizations (id, name, slug) VALUES ('twice', 'x', 'x')`;
+    for (const attempt of [again, raw]) {
+      expect(isUniqueViolation(await attempt.catch((error: unknown) => error))).toBe(true);
+    }
+  });
+
+  test('rolls a failed transaction back, and is clean for the next', async () => {
+    const { prisma } = database;
+    const failing = prisma.$transaction(async (tx) => {
+      await tx.organization.create({ data: organization('undone') });
+      throw new Error('changed my mind');
+    });
+    await expect(failing).rejects.toThrow('changed my mind');
+    const batch = prisma.$transaction([
+      prisma.organization.create({ data: organization('undone') }),
+      prisma.organization.create({ data: organization('undone') }),
+    ]);
+    await expect(batch).rejects.toThrow();
+    expect(await prisma.organization.count({ where: { id: 'undone' } })).toBe(0);
+  });
+
+  test('answers 50 queries at once', async () => {
+    const numbers = Array.from({ length: 50 }, (_, i) => i);
+    const rows = await Promise.all(
+      numbers.map((n) => database.prisma.$queryRaw<{ n: number }[]>`SELECT ${n}::int AS n`),
+    );
+    expect(rows.map(([row]) => row?.n)).toEqual(numbers);
+  });
+
+  test('holds the truths that are written into it', async () => {
+    await expect(
+      database.prisma.$executeRaw`INSERT INTO service_liveness (id, "aliveAt") VALUES (2, now())`,
+    ).rejects.toThrow('service_liveness_id_check');
+  });
+});
+
+describe('an embedded database in a directory', () => {
+  test('is made for its owner alone, and keeps what it was told', async () => {
+    const dataDir = await directory();
+    const first = await openDatabase({ dataDir });
+    expect(first.appliedMigrations.length).toBeGreaterThanOrEqual(0);
+    await first.prisma.organization.create({ data: organization('kept') });
+    await first.close();
+    await first.close();
+    expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
+    const second = await open({ dataDir });
+    expect(second.appliedMigrations).toEqual([]);
+    expect(await second.prisma.organization.count()).toBe(1);
+  });
+
+  test('is open once', async () => {
+    const dataDir = await directory();
+    await open({ dataDir });
+    await expect(openDatabase({ dataDir })).rejects.toThrow(DatabaseLockedError);
+  });
+
+  test('whose first start was cut off is begun anew', async () => {
+    const dataDir = await directory();
+    await (await openDatabase({ dataDir })).close();
+    // As a kill in the middle leaves it: the marker is there, the files are not whole.
+    await writeFile(join(dataDir, 'postgres.unfinished'), '');
+    await rm(join(dataDir, 'postgres', 'global'), { recursive: true });
+    const database = await open({ dataDir });
+    expect(await database.prisma.organization.count()).toBe(0);
+  });
+});
+
+// Only where there is a server: CI requires one, a machine without one is told what it skips.
+describe.each(testEngines().filter((engine) => engine === 'postgresql'))('a server (%s)', () => {
+  test('is migrated by one of three processes that start at once', async () => {
+    const url = await emptyServerDatabase();
+    const databases = await Promise.all([open({ url }), open({ url }), open({ url })]);
+    const applied = databases.flatMap(({ appliedMigrations }) => appliedMigrations);
+    expect(applied.length).toBeGreaterThan(0);
+    expect(new Set(applied).size).toBe(applied.length);
+    await Promise.all(databases.map(({ prisma }) => prisma.organization.count()));
+  });
+
+  test('that holds the tables of another application is left alone', async () => {
+    const url = await emptyServerDatabase();
+    const database = await openDatabase({ url });
+    await database.prisma.$executeRaw`DROP TABLE _prisma_migrations`;
+    await database.close();
+    await expect(openDatabase({ url })).rejects.toThrow(DatabaseUnsuitableError);
+  });
+
+  test('that refuses the password is told without it', async () => {
+    const url = new URL(await emptyServerDatabase());
+    url.username = 'nobody_here';
+    url.password = 'hunter2';
+    const error: unknown = await openDatabase({ url: url.href }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(DatabaseUnreachableError);
+    expect((error as Error).message).not.toContain('hunter2');
+  });
+});
+
+test.each(['postgresql://muster:hunter2@127.0.0.1:1/muster', 'mysql://muster:hunter2@127.0.0.1/muster'])(
+  'a database that cannot be reached is told in one line without its password: %s',
+  async (url) => {
+    const error: unknown = await openDatabase({ url }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(DatabaseUnreachableError);
+    expect((error as Error).message).not.toMatch(/hunter2|\n/);
+  },
+);

@@ -1,0 +1,70 @@
+import { describe, expect, test } from '@jest/globals';
+import { isUnavailable, openDatabase } from '@muster/db';
+import { testEngines } from '@muster/db/testing';
+import { startPostgresCluster, type PostgresCluster } from '@muster/test-engines';
+
+// A server of its own, which it stops and kills: only where one can be had, which CI requires.
+describe.each(testEngines().filter((engine) => engine === 'postgresql'))('a server in trouble (%s)', () => {
+  const server = async (): Promise<PostgresCluster> => {
+    const cluster = await startPostgresCluster();
+    if (!cluster.available) throw new Error(cluster.reason);
+    return cluster;
+  };
+
+  const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
+
+  test('that is frozen fails every call in bounded time, and serves again once it goes on', async () => {
+    const cluster = await server();
+    const database = await openDatabase({ url: cluster.url }, { connectTimeoutMs: 300, queryTimeoutMs: 600 });
+    try {
+      await database.ping();
+      await cluster.freeze();
+      const { prisma } = database;
+      const attempts = [
+        database.ping(),
+        prisma.organization.count(),
+        prisma.$queryRaw`SELECT 1`,
+        prisma.$transaction(async (tx) => tx.organization.count()),
+        prisma.$transaction([prisma.organization.count()]),
+      ];
+      for (const error of await Promise.all(attempts.map(failure))) expect(isUnavailable(error)).toBe(true);
+      await cluster.thaw();
+      expect(await prisma.organization.count()).toBe(0);
+      const transaction = prisma.$transaction(async (tx) => tx.organization.count());
+      expect(await transaction).toBe(0);
+    } finally {
+      await cluster.thaw();
+      await database.close();
+      await cluster.stop();
+    }
+  });
+
+  test('that was killed is unavailable, and serves again after its start, by the same pool', async () => {
+    const cluster = await server();
+    const database = await openDatabase({ url: cluster.url });
+    try {
+      await database.prisma.organization.create({ data: { id: 'a', name: 'a', slug: 'a' } });
+      await cluster.crash();
+      expect(isUnavailable(await failure(database.ping()))).toBe(true);
+      expect(isUnavailable(await failure(database.prisma.organization.count()))).toBe(true);
+      await cluster.restart();
+      expect(await database.prisma.organization.count()).toBe(1);
+    } finally {
+      await database.close();
+      await cluster.stop();
+    }
+  });
+
+  test('what is wrong with a query is not the database being away', async () => {
+    const cluster = await server();
+    const database = await openDatabase({ url: cluster.url });
+    try {
+      for (const sql of ['SELECT 1 / 0', 'SELEC 1', 'SELECT * FROM nowhere']) {
+        expect(isUnavailable(await failure(database.prisma.$queryRawUnsafe(sql)))).toBe(false);
+      }
+    } finally {
+      await database.close();
+      await cluster.stop();
+    }
+  });
+});
