@@ -47,7 +47,7 @@ async function loadEngine(): Promise<EngineModule> {
 let loadedEngine: Promise<EngineModule> | undefined;
 
 /** The catalogs' one-letter type, and one that adapter-pg knows and that the engine never asks for. */
-const CHAR = pg.types.builtins.CHAR;
+const CHAR: number = pg.types.builtins.CHAR;
 const CHAR_ARRAY = 1002;
 
 /**
@@ -67,7 +67,7 @@ function catalogReader(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
     return withMethod(adapter, 'queryRaw', async (request: SqlQuery) => {
       const result = await adapter.queryRaw(request);
       const columnTypes = result.columnTypes.map((type) =>
-        Object.is(type, ColumnTypeEnum.CharacterArray) ? ColumnTypeEnum.Character : type,
+        type === ColumnTypeEnum.CharacterArray ? ColumnTypeEnum.Character : type,
       );
       return { ...result, columnTypes };
     });

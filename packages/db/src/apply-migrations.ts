@@ -101,10 +101,12 @@ async function execute(client: pg.ClientBase, migration: Migration): Promise<voi
 
 /** Null where the table does not exist. What was resolved as rolled back counts as never begun. */
 async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> {
-  const exists = await client.query<{ history: string | null }>(
-    `SELECT to_regclass(format('%I._prisma_migrations', current_schema()))::text AS history`,
+  // Not to_regclass(): it asks a cache, which within a transaction may not have heard of a table that was committed
+  // while this process waited for the lock.
+  const table = await client.query(
+    `SELECT FROM pg_class WHERE relname = '_prisma_migrations' AND relnamespace = current_schema()::regnamespace`,
   );
-  if ((exists.rows[0]?.history ?? null) === null) return null;
+  if (table.rowCount === 0) return null;
   const { rows } = await client.query<HistoryRow>(
     `SELECT migration_name, checksum, finished_at FROM "_prisma_migrations"
      WHERE rolled_back_at IS NULL ORDER BY started_at, migration_name`,

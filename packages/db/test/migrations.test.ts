@@ -1,130 +1,186 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+/** The applier, on databases that are in every state in which it may find them. */
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Database } from '../src/database.js';
 import {
   DatabaseTooNewError,
+  DatabaseUnsuitableError,
   MigrationFailedError,
   MigrationHistoryError,
-  openDatabase,
-  type DatabaseTarget,
-} from '@muster/db';
-import { createEmptyServerDatabase, testEngines } from '@muster/db/testing';
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+} from '../src/errors.js';
+import { loadMigrations } from '../src/migrations.js';
+import { migrationsDirectory } from '../src/package-paths.js';
+import { testEngines } from '../src/testing.js';
+import { emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
 
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
-
-const cleanUps: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
-
-async function directory(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'muster-migrations-'));
-  cleanUps.push(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
-/** This version's migrations, in a folder where a test can add to them. */
-async function copyOfMigrations(): Promise<string> {
-  const copy = join(await directory(), 'migrations');
-  await cp(join(PACKAGE, 'prisma', 'migrations'), copy, { recursive: true });
-  return copy;
-}
-
-async function addMigration(migrations: string, name: string, sql: string): Promise<void> {
-  await mkdir(join(migrations, name), { recursive: true });
-  await writeFile(join(migrations, name, 'migration.sql'), sql);
-}
+const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int PRIMARY KEY);' };
+const SECOND = { '20260102000000_second': 'CREATE TABLE second (id int PRIMARY KEY); INSERT INTO first VALUES (1);' };
+const BROKEN = {
+  '20260103000000_broken': 'CREATE TABLE third (id int); INSERT INTO first VALUES (2); SELECT nonsense();',
+};
+const BROKEN_FIXED = { '20260103000000_broken': 'CREATE TABLE third (id int);' };
 
 describe.each(testEngines())('migrations on %s', (engine) => {
-  async function emptyTarget(): Promise<DatabaseTarget> {
-    if (engine === 'pglite') return { dataDir: join(await directory(), 'data') };
-    const { url, drop } = await createEmptyServerDatabase();
-    cleanUps.push(drop);
-    return { url };
-  }
+  let target: EmptyDatabase;
+  let folder: { path: string; remove: () => Promise<void> };
 
-  const columnsOfHosts = async (target: DatabaseTarget, migrationsDirectory?: string): Promise<string[]> => {
-    const database = await openDatabase(target, migrationsDirectory === undefined ? {} : { migrationsDirectory });
-    const rows = await database.prisma.$queryRaw<{ name: string }[]>`
-      SELECT column_name::text AS name FROM information_schema.columns WHERE table_name = 'hosts'`;
-    await database.close();
+  beforeEach(async () => {
+    folder = await temporaryDirectory();
+    target = await emptyDatabase(engine);
+  });
+  afterEach(async () => {
+    await target.remove();
+    await folder.remove();
+  });
+
+  const openWith = async (migrations: Record<string, string>): Promise<Database> => {
+    await writeMigrations(folder.path, migrations);
+    return target.open({ migrationsDirectory: folder.path });
+  };
+
+  const tablesOf = async ({ prisma }: Database): Promise<string[]> => {
+    const rows = await prisma.$queryRaw<{ name: string }[]>`
+      SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1`;
     return rows.map(({ name }) => name);
   };
 
-  test('that came with a new version are applied to a database of the one before', async () => {
-    const target = await emptyTarget();
-    const before = await columnsOfHosts(target);
-    const newer = await copyOfMigrations();
-    await addMigration(newer, '99990101000000_rack', 'ALTER TABLE hosts ADD COLUMN rack TEXT;');
-    expect((await columnsOfHosts(target, newer)).sort()).toEqual([...before, 'rack'].sort());
+  test("this version's own are applied once, and recorded as Prisma records them", async () => {
+    const own = await loadMigrations();
+    const first = await target.open();
+    expect(first.appliedMigrations).toEqual(engine === 'pglite' ? expect.any(Array) : own.map(({ name }) => name));
+    const rows = await first.prisma.$queryRaw`
+      SELECT migration_name, checksum, applied_steps_count, logs, rolled_back_at, finished_at IS NOT NULL AS finished
+      FROM _prisma_migrations ORDER BY started_at`;
+    expect(rows).toEqual(
+      await Promise.all(
+        own.map(async ({ name }) => ({
+          migration_name: name,
+          checksum: createHash('sha256')
+            .update(await readFile(join(migrationsDirectory, name, 'migration.sql')))
+            .digest('hex'),
+          applied_steps_count: 1,
+          logs: null,
+          rolled_back_at: null,
+          finished: true,
+        })),
+      ),
+    );
+    await first.close();
+
+    const second = await target.open();
+    expect(second.appliedMigrations).toEqual([]);
+    await second.close();
   });
 
-  test('one that fails stops the start by name, and leaves the database as it was', async () => {
-    const target = await emptyTarget();
-    const before = await columnsOfHosts(target);
-    const broken = await copyOfMigrations();
-    await addMigration(broken, '99990101000000_broken', 'ALTER TABLE hosts ADD COLUMN rack TEXT; SELECT 1 / 0;');
-    const error: unknown = await openDatabase(target, { migrationsDirectory: broken }).catch((e: unknown) => e);
+  test('a later version adds what is new, in order', async () => {
+    await (await openWith(FIRST)).close();
+    const later = await openWith({ ...BROKEN_FIXED, ...SECOND });
+    expect(later.appliedMigrations).toEqual(['20260102000000_second', '20260103000000_broken']);
+    expect(await tablesOf(later)).toEqual(['_prisma_migrations', 'first', 'second', 'third']);
+    await later.close();
+  });
+
+  test('a failing one stops the start, names itself, and leaves no trace in a new database', async () => {
+    const error = await failure(
+      openWith({ '20260101000000_first': 'CREATE TABLE first (id int); SELECT nonsense();' }),
+    );
     expect(error).toBeInstanceOf(MigrationFailedError);
-    expect((error as Error).message).toMatch(/99990101000000_broken failed and was rolled back.*division by zero/);
-    expect(await columnsOfHosts(target)).toEqual(before);
+    expect(error.message).toBe(
+      'The migration 20260101000000_first failed and was rolled back, the database is unchanged: ' +
+        'function nonsense() does not exist.',
+    );
+    const repaired = await openWith(FIRST);
+    expect(repaired.appliedMigrations).toEqual(['20260101000000_first']);
+    expect(await tablesOf(repaired)).toEqual(['_prisma_migrations', 'first']);
+    await repaired.close();
   });
 
-  test('a database that is newer than the code is refused', async () => {
-    const target = await emptyTarget();
-    const newer = await copyOfMigrations();
-    await addMigration(newer, '99990101000000_rack', 'ALTER TABLE hosts ADD COLUMN rack TEXT;');
-    await columnsOfHosts(target, newer);
-    const error: unknown = await openDatabase(target).catch((e: unknown) => e);
+  test('a failing one leaves an older database as it was, with what succeeded before it', async () => {
+    await (await openWith(FIRST)).close();
+    await expect(openWith({ ...SECOND, ...BROKEN })).rejects.toThrow('20260103000000_broken failed');
+
+    const repaired = await openWith(BROKEN_FIXED);
+    expect(repaired.appliedMigrations).toEqual(['20260103000000_broken']);
+    expect(await repaired.prisma.$queryRaw`SELECT id FROM first`).toEqual([{ id: 1 }]);
+    await repaired.close();
+  });
+
+  test('a database that was written by a newer version is refused, and is not touched', async () => {
+    await (await openWith({ ...FIRST, ...SECOND })).close();
+    await folder.remove();
+    const error = await failure(openWith({ ...FIRST, ...BROKEN }));
     expect(error).toBeInstanceOf(DatabaseTooNewError);
-    expect((error as Error).message).toContain('99990101000000_rack');
+    expect(error.message).toContain('20260102000000_second');
   });
 
-  test('one whose file was changed after it was applied is refused', async () => {
-    const target = await emptyTarget();
-    await columnsOfHosts(target);
-    const changed = await copyOfMigrations();
-    const [first] = (await readdir(changed)).filter((name) => name.endsWith('_init'));
-    const file = join(changed, first!, 'migration.sql');
-    await writeFile(file, `${await readFile(file, 'utf8')}\n-- changed`);
-    await expect(openDatabase(target, { migrationsDirectory: changed })).rejects.toThrow(MigrationHistoryError);
+  test('one that was changed after it had been applied is refused', async () => {
+    await (await openWith(FIRST)).close();
+    const error = await failure(openWith({ '20260101000000_first': 'CREATE TABLE first (id bigint PRIMARY KEY);' }));
+    expect(error).toBeInstanceOf(MigrationHistoryError);
+    expect(error.message).toContain('20260101000000_first');
+  });
+
+  test("one that Prisma's own tool began and did not finish is refused until it is resolved", async () => {
+    const database = await openWith(FIRST);
+    await database.prisma.$executeRaw`UPDATE _prisma_migrations SET finished_at = NULL`;
+    await database.close();
+    await expect(openWith(FIRST)).rejects.toThrow(MigrationHistoryError);
+  });
+
+  test('one that was resolved as rolled back is applied again', async () => {
+    const database = await openWith(FIRST);
+    await database.prisma.$executeRaw`UPDATE _prisma_migrations SET finished_at = NULL, rolled_back_at = now()`;
+    await database.prisma.$executeRaw`DROP TABLE first`;
+    await database.close();
+    const again = await openWith(FIRST);
+    expect(again.appliedMigrations).toEqual(['20260101000000_first']);
+    await again.close();
+  });
+
+  test("a database that is full of another application's tables is refused", async () => {
+    const database = await openWith(FIRST);
+    await database.prisma.$executeRaw`DROP TABLE _prisma_migrations`;
+    await database.close();
+    const error = await failure(openWith(FIRST));
+    expect(error).toBeInstanceOf(DatabaseUnsuitableError);
+    expect(error.message).toContain('such as first');
   });
 });
 
-describe('the scripts', () => {
-  const script = (name: string, args: string[]) =>
-    new Promise<{ code: number | string; output: string }>((resolve) => {
-      const command = ['--conditions=source', '--import', 'tsx', `scripts/${name}.ts`, ...args];
-      execFile(process.execPath, command, { cwd: PACKAGE }, (error, stdout, stderr) => {
-        resolve({ code: error?.code ?? 0, output: stdout + stderr });
-      });
+describe.each(testEngines().filter((engine) => engine === 'postgresql'))('replicas on %s', (engine) => {
+  test('that start at once on an empty database apply each migration once, and all of them start', async () => {
+    const target = await emptyDatabase(engine);
+    const folder = await temporaryDirectory();
+    // Long enough for all of them to find it missing.
+    await writeMigrations(folder.path, {
+      '20260101000000_slow': 'SELECT pg_sleep(0.3); CREATE TABLE first (id int PRIMARY KEY);',
+      '20260102000000_more': 'CREATE TABLE second (id int PRIMARY KEY);',
     });
-
-  test('schema and migrations agree', async () => {
-    expect(await script('check-drift', [])).toMatchObject({ code: 0 });
+    const replicas = await Promise.all(
+      Array.from({ length: 6 }, () => target.open({ migrationsDirectory: folder.path })),
+    );
+    expect(replicas.flatMap(({ appliedMigrations }) => appliedMigrations).sort()).toEqual([
+      '20260101000000_slow',
+      '20260102000000_more',
+    ]);
+    expect(await replicas[0]!.prisma.$queryRaw`SELECT count(*)::int AS n FROM _prisma_migrations`).toEqual([{ n: 2 }]);
+    await Promise.all(replicas.map((replica) => replica.close()));
+    await target.remove();
+    await folder.remove();
   });
 
-  test('a changed schema is drift until its migration is written', async () => {
-    const migrations = await copyOfMigrations();
-    const schema = join(await directory(), 'schema.prisma');
-    const original = await readFile(join(PACKAGE, 'prisma', 'schema.prisma'), 'utf8');
-    await writeFile(schema, original.replace('agentVersion     String', 'agentVersion     String\n  rack String?'));
-    const files = ['--schema', schema, '--migrations', migrations];
-
-    const drifted = await script('check-drift', files);
-    expect(drifted).toMatchObject({ code: 1 });
-    expect(drifted.output).toContain('ADD COLUMN');
-    expect(await script('migration', ['add_rack', ...files])).toMatchObject({ code: 0 });
-    const [written] = (await readdir(migrations)).filter((name) => name.endsWith('_add_rack'));
-    expect(await readFile(join(migrations, written!, 'migration.sql'), 'utf8')).toContain('ADD COLUMN');
-    expect(await script('check-drift', files)).toMatchObject({ code: 0 });
-    expect(await script('migration', ['add_rack', ...files])).toMatchObject({ code: 1 });
-  });
-
-  test('a migration without a proper name is refused', async () => {
-    expect(await script('migration', ['../evil'])).toMatchObject({ code: 2 });
+  test('wait for a migration that takes longer than a query may', async () => {
+    const target = await emptyDatabase(engine);
+    const folder = await temporaryDirectory();
+    await writeMigrations(folder.path, { '20260101000000_slow': 'SELECT pg_sleep(1); CREATE TABLE first (id int);' });
+    const impatient = { migrationsDirectory: folder.path, statementTimeoutMs: 200, queryTimeoutMs: 300 };
+    const replicas = await Promise.all([target.open(impatient), target.open(impatient)]);
+    expect(replicas.flatMap(({ appliedMigrations }) => appliedMigrations)).toEqual(['20260101000000_slow']);
+    await Promise.all(replicas.map((replica) => replica.close()));
+    await target.remove();
+    await folder.remove();
   });
 });

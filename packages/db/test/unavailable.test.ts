@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { isUnavailable, openDatabase } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
-import { startPostgresCluster, type PostgresCluster } from '@muster/test-engines';
+import { startPostgresCluster, type PostgresCluster, type PostgresClusterOptions } from '@muster/test-engines';
 
 // A server of its own, which it stops and kills: only where one can be had, which CI requires.
 describe.each(testEngines().filter((engine) => engine === 'postgresql'))('a server in trouble (%s)', () => {
-  const server = async (): Promise<PostgresCluster> => {
-    const cluster = await startPostgresCluster();
+  const server = async (options: PostgresClusterOptions = {}): Promise<PostgresCluster> => {
+    const cluster = await startPostgresCluster(options);
     if (!cluster.available) throw new Error(cluster.reason);
     return cluster;
   };
@@ -40,7 +40,7 @@ describe.each(testEngines().filter((engine) => engine === 'postgresql'))('a serv
   });
 
   test('that was killed is unavailable, and serves again after its start, by the same pool', async () => {
-    const cluster = await server();
+    const cluster = await server({ durable: true });
     const database = await openDatabase({ url: cluster.url });
     try {
       await database.prisma.organization.create({ data: { id: 'a', name: 'a', slug: 'a' } });

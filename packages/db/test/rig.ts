@@ -1,0 +1,90 @@
+/** What several of these suites need: directories, migration folders and rows. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Database, DatabaseEngine } from '../src/database.js';
+import { openDatabase, type DatabaseOptions } from '../src/open-database.js';
+import { createEmptyServerDatabase } from '../src/testing.js';
+
+/** A directory which `remove` removes. */
+export async function temporaryDirectory(): Promise<{ path: string; remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'muster-db-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Writes a folder of migrations: the name of each, and its SQL. */
+export async function writeMigrations(directory: string, migrations: Record<string, string>): Promise<void> {
+  for (const [name, sql] of Object.entries(migrations)) {
+    await mkdir(join(directory, name), { recursive: true });
+    await writeFile(join(directory, name, 'migration.sql'), sql);
+  }
+}
+
+/** A database without migrations, to be opened more than once. */
+export interface EmptyDatabase {
+  open(options?: DatabaseOptions): Promise<Database>;
+  remove(): Promise<void>;
+}
+
+export async function emptyDatabase(engine: DatabaseEngine): Promise<EmptyDatabase> {
+  if (engine === 'postgresql') {
+    const { url, drop } = await createEmptyServerDatabase();
+    return { open: (options) => openDatabase({ url }, options), remove: drop };
+  }
+  const { path, remove } = await temporaryDirectory();
+  return { open: (options) => openDatabase({ dataDir: join(path, 'data') }, options), remove };
+}
+
+/** The error of a promise that must fail. */
+export async function failure(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('It did not fail.');
+}
+
+/** An organization with one host, whose id it returns. */
+export async function createHost({ prisma }: Database, engineId = 'engine-1'): Promise<string> {
+  await prisma.organization.upsert({
+    where: { id: 'org' },
+    create: { id: 'org', name: 'Org', slug: 'org' },
+    update: {},
+  });
+  const host = await prisma.host.create({
+    data: {
+      organizationId: 'org',
+      name: 'host',
+      engineId,
+      engineName: 'Docker Engine',
+      engineVersion: '28.5.2',
+      engineApiVersion: '1.51',
+      os: 'linux',
+      arch: 'amd64',
+      agentVersion: '0.1.0',
+      enrolledAt: new Date(),
+    },
+  });
+  return host.id;
+}
+
+/** The values of a container's row. */
+export function container(hostId: string, dockerId: string) {
+  const now = new Date();
+  return {
+    hostId,
+    dockerId,
+    name: dockerId,
+    image: 'busybox',
+    command: '',
+    state: 'running',
+    status: 'Up 5 minutes',
+    ports: [],
+    labels: {},
+    digest: 'd',
+    firstSeenAt: now,
+    changedAt: now,
+  };
+}

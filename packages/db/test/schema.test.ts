@@ -1,0 +1,140 @@
+/** What the database itself guarantees, below any code. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
+import { isUniqueViolation } from '../src/classify-error.js';
+import { createTestDatabase, testEngines, type TestDatabase } from '../src/testing.js';
+import { container, createHost, failure } from './rig.js';
+
+const HASH = new Uint8Array(32);
+
+describe.each(testEngines())('the schema on %s', (engine) => {
+  let db: TestDatabase;
+  let hostId: string;
+
+  beforeAll(async () => {
+    db = await createTestDatabase(engine);
+    hostId = await createHost(db, 'engine-0');
+  });
+  afterAll(() => db.close());
+
+  test('an engine is one host, until that is deleted', async () => {
+    const first = await createHost(db, 'engine-unique');
+    expect(isUniqueViolation(await failure(createHost(db, 'engine-unique')))).toBe(true);
+    await db.prisma.host.update({ where: { id: first }, data: { deletedAt: new Date() } });
+    const second = await createHost(db, 'engine-unique');
+    expect(second).not.toBe(first);
+    await expect(db.prisma.host.update({ where: { id: first }, data: { deletedAt: null } })).rejects.toThrow();
+  });
+
+  test.each([
+    ['a token is used up', `UPDATE enrollment_tokens SET uses = uses + 1`, 'enrollment_tokens_uses_check'],
+    ['a token has a use', `UPDATE enrollment_tokens SET "maxUses" = 0, uses = 0`, 'enrollment_tokens_maxUses_check'],
+    ['a hash is a SHA-256', `UPDATE enrollment_tokens SET hash = '\\x00'`, 'enrollment_tokens_hash_check'],
+    ['labels are an object', `UPDATE containers SET labels = '[]'`, 'containers_labels_check'],
+    ['ports are an array', `UPDATE containers SET ports = '{}'`, 'containers_ports_check'],
+    ['a count is not negative', `UPDATE hosts SET "containerCount" = -1`, 'hosts_containerCount_check'],
+    ['a stream has a sequence', `UPDATE hosts SET stream = gen_random_uuid()`, 'hosts_stream_check'],
+    ['superseded streams are an array', `UPDATE hosts SET "supersededStreams" = '{}'`, 'hosts_supersededStreams_check'],
+    ['liveness is one row', `INSERT INTO service_liveness VALUES (2, now())`, 'service_liveness_id_check'],
+    [
+      'an outage ends after it began',
+      `INSERT INTO service_outages VALUES (now(), now() - interval '1 second')`,
+      'service_outages_endedAt_check',
+    ],
+  ])('%s', async (_truth, sql, constraint) => {
+    await db.prisma.enrollmentToken.upsert({
+      where: { hash: HASH },
+      create: {
+        organizationId: 'org',
+        hash: HASH,
+        name: 'used up',
+        maxUses: 1,
+        uses: 1,
+        createdAt: new Date(),
+        expiresAt: new Date(),
+        createdBy: 'system',
+      },
+      update: {},
+    });
+    await db.prisma.container.upsert({
+      where: { hostId_dockerId: { hostId, dockerId: 'checked' } },
+      create: container(hostId, 'checked'),
+      update: {},
+    });
+    expect((await failure(db.prisma.$executeRawUnsafe(sql))).message).toContain(constraint);
+  });
+
+  test('the widest name that the contract allows fits every index', async () => {
+    const name = '\u{1F4E6}'.repeat(1024);
+    await db.prisma.container.create({ data: { ...container(hostId, 'wide'), name } });
+    expect(await db.prisma.container.findFirst({ where: { dockerId: 'wide' }, select: { name: true } })).toEqual({
+      name,
+    });
+  });
+
+  test('a time is read as it was written, whatever the time zone of the server', async () => {
+    const at = new Date('2026-03-29T01:30:00.123Z');
+    await db.prisma.serviceOutage.create({ data: { startedAt: at, endedAt: at } });
+    expect(await db.prisma.serviceOutage.findFirst()).toEqual({ startedAt: at, endedAt: at });
+    expect(
+      await db.prisma.$queryRaw`SELECT extract(epoch FROM "startedAt")::float8 AS epoch FROM service_outages`,
+    ).toEqual([{ epoch: at.getTime() / 1000 }]);
+  });
+
+  test('deleting a host takes its containers and its history along', async () => {
+    const id = await createHost(db, 'engine-gone');
+    await db.prisma.container.create({ data: container(id, 'c') });
+    await db.prisma.$executeRaw`
+      INSERT INTO container_events (tx, "hostId", "dockerId", name, kind, "observedAt", "recordedAt")
+      VALUES (1, ${id}::uuid, 'c', 'c', 'created', now(), now())`;
+    await db.prisma.host.delete({ where: { id } });
+    expect(await db.prisma.container.count({ where: { hostId: id } })).toBe(0);
+    expect(await db.prisma.containerEvent.count({ where: { hostId: id } })).toBe(0);
+  });
+
+  test('a report that changes only status texts stays on its page and rewrites no index', async () => {
+    const id = await createHost(db, 'engine-hot');
+    await db.prisma.container.createMany({
+      data: Array.from({ length: 50 }, (_, i) => ({ ...container(id, `hot-${i}`), labels: { app: `a${i}` } })),
+    });
+    const updates = async (): Promise<{ total: number; hot: number }> => {
+      await db.prisma.$executeRaw`SELECT pg_stat_force_next_flush()`;
+      const [row] = await db.prisma.$queryRaw<[{ total: number; hot: number }]>`
+        SELECT n_tup_upd::int AS total, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relname = 'containers'`;
+      return row;
+    };
+    const before = await updates();
+    for (let minute = 1; minute <= 20; minute += 1) {
+      await db.prisma.$executeRaw`
+        UPDATE containers SET status = ${`Up ${minute} minutes`}, digest = ${`${minute}`} WHERE "hostId" = ${id}::uuid`;
+    }
+    // Statistics arrive up to a second late from the connections of a pool.
+    let after = await updates();
+    for (let tries = 0; after.total - before.total < 1000 && tries < 40; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      after = await updates();
+    }
+    expect(after.total - before.total).toBe(1000);
+    // Not all: a page fills up now and then until it is cleaned.
+    expect(after.hot - before.hot).toBeGreaterThan(900);
+  });
+});
+
+describe.each(testEngines().filter((engine) => engine === 'postgresql'))('locks on %s', (engine) => {
+  test("inserting a host's rows does not wait for whoever updates that host, nor he for it", async () => {
+    const db = await createTestDatabase(engine);
+    const hostId = await createHost(db);
+    await db.prisma.$transaction(async (updating) => {
+      await updating.$executeRaw`SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE`;
+      await updating.$executeRaw`UPDATE hosts SET revision = revision + 1, "lastSeenAt" = now() WHERE id = ${hostId}::uuid`;
+      // Another connection: with a lock in its way it would fail by the statement timeout.
+      await db.prisma.container.create({ data: container(hostId, 'a') });
+      await db.prisma.$transaction(async (inserting) => {
+        await inserting.container.create({ data: container(hostId, 'b') });
+        await updating.$executeRaw`UPDATE hosts SET revision = revision + 1 WHERE id = ${hostId}::uuid`;
+      });
+    });
+    expect(await db.prisma.container.count()).toBe(2);
+    await db.close();
+  });
+});
