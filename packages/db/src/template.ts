@@ -84,7 +84,11 @@ export async function findTemplate(migrations: readonly Migration[]): Promise<Bl
   return null;
 }
 
-/** The build's part: makes the dump in `dist`. */
+/**
+ * The build's part: makes the dump in `dist`.
+ *
+ * @public called by scripts/build-template.js, which imports it from dist.
+ */
 export async function buildTemplate(migrations: readonly Migration[]): Promise<void> {
   await writeTemplate(buildDirectory, await templateName(migrations), await makeTemplate(migrations));
 }

@@ -1,10 +1,10 @@
 import type { Cadence, Freshness } from '@muster/contracts';
 
 /** A host counts as online until this many heartbeats are missed. */
-export const HEARTBEATS_MISSED_MAX = 3;
+const HEARTBEATS_MISSED_MAX = 3;
 
 /** Milliseconds of silence after which a stale host is offline. */
-export const OFFLINE_AFTER_MS = 5 * 60_000;
+const OFFLINE_AFTER_MS = 5 * 60_000;
 
 /** A stretch in which Muster itself was down and could hear nobody. */
 export interface Outage {

@@ -4,7 +4,7 @@ import { hashToken, issueToken } from '../domain/tokens.js';
 import { HostDeletedError, TokenInvalidError } from '../errors.js';
 
 /** Milliseconds that a rotated token may stay unused before it dies: 24 hours. */
-export const UNUSED_TOKEN_LIFE_MS = 24 * 3_600_000;
+const UNUSED_TOKEN_LIFE_MS = 24 * 3_600_000;
 
 /** `lastUsedAt` is written once in so many milliseconds, not at every call. */
 const LAST_USED_GRAIN_MS = 3_600_000;

@@ -1,11 +1,11 @@
 import { Prisma, type Database } from '@muster/db';
 
 /** Milliseconds that a removed container is kept, and how many of a host at most. */
-export const REMOVED_KEPT_MS = 7 * 86_400_000;
-export const REMOVED_KEPT_MAX = 10_000;
+const REMOVED_KEPT_MS = 7 * 86_400_000;
+const REMOVED_KEPT_MAX = 10_000;
 
 /** Milliseconds that a deleted host's token hashes are kept, so that its agent can be told to stop. */
-export const DELETED_HOST_KEPT_MS = 30 * 86_400_000;
+const DELETED_HOST_KEPT_MS = 30 * 86_400_000;
 
 /** Rows deleted by one statement: few enough that no sync waits long for the host's lock. */
 const BATCH_ROWS = 1_000;
