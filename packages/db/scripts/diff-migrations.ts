@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 
-import { PGlite } from '@electric-sql/pglite';
-
 import { applyMigrations } from '../src/apply-migrations.js';
+import { openInMemory } from '../src/embedded-database.js';
 import { createEmbeddedPool } from '../src/embedded-pool.js';
 import { loadMigrations } from '../src/migrations.js';
 import { migrationsDirectory, schemaFile } from '../src/package-paths.js';
+import { findTemplate } from '../src/template.js';
 import { diffDatabaseToSchema } from './schema-engine.js';
 
 /** Which files a script is about: this package's, or those of a test. */
@@ -30,19 +30,20 @@ export function parseSchemaArguments(): { files: SchemaFiles; positionals: strin
 }
 
 /** The SQL that is missing between all migrations, applied to an empty database, and the schema. */
-export async function diffMigrationsToSchema({ schema, migrations }: SchemaFiles): Promise<string> {
-  const pglite = await PGlite.create();
-  const pool = createEmbeddedPool(pglite);
+export async function diffMigrationsToSchema({ schema, migrations: directory }: SchemaFiles): Promise<string> {
+  const migrations = await loadMigrations(directory);
+  const embedded = await openInMemory(await findTemplate(migrations));
+  const pool = createEmbeddedPool(embedded.pglite);
   try {
     const client = await pool.connect();
     try {
-      await applyMigrations(client, await loadMigrations(migrations));
+      await applyMigrations(client, migrations);
     } finally {
       client.release();
     }
     return await diffDatabaseToSchema(pool, await readFile(schema, 'utf8'));
   } finally {
     await pool.end();
-    await pglite.close();
+    await embedded.close();
   }
 }

@@ -8,6 +8,8 @@ import { Duplex } from 'node:stream';
 import type { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 
+import { discardUnfinishedTransactions } from './discard-unfinished.js';
+
 /** The first byte of the message with which a client says goodbye. */
 const TERMINATE = 0x58;
 
@@ -104,7 +106,7 @@ class PgliteStream extends Duplex {
 /** A pool on an open PGlite. Ending the pool leaves PGlite open. */
 export function createEmbeddedPool(pglite: PGlite): pg.Pool {
   let predecessor = Promise.resolve();
-  return new pg.Pool({
+  const pool = new pg.Pool({
     max: 1,
     idleTimeoutMillis: 0,
     connectionTimeoutMillis: CONNECTION_WAIT_TIMEOUT_MS,
@@ -116,4 +118,6 @@ export function createEmbeddedPool(pglite: PGlite): pg.Pool {
       return stream;
     },
   });
+  discardUnfinishedTransactions(pool);
+  return pool;
 }

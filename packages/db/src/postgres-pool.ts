@@ -1,6 +1,7 @@
 /** Connections to a PostgreSQL server, none of which may make a request wait for good. */
 import pg from 'pg';
 
+import { discardUnfinishedTransactions } from './discard-unfinished.js';
 import { DatabaseUnreachableError } from './errors.js';
 
 /** How long the steps of a query may take. A frozen server answers none of them by itself. */
@@ -35,11 +36,7 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, its type does not say so
     onConnect: (client) => client.query(`SET TIME ZONE 'UTC'; SET statement_timeout = ${options.statementTimeoutMs}`),
   });
-  // A connection whose COMMIT or ROLLBACK got no answer comes back as if nothing were wrong with it, in the middle of
-  // its transaction: the next user would be answered from there, or wait behind it.
-  pool.on('release', (_error, client) => {
-    if (client.getTransactionStatus() !== 'I') void client.end().catch(() => undefined);
-  });
+  discardUnfinishedTransactions(pool);
   return pool;
 }
 

@@ -1,7 +1,6 @@
 /**
  * The prepared dump: an embedded database's files with all migrations applied. Unpacking it takes a second, making it
- * six. The build leaves one in dist; where there is none of these very migrations, development and tests keep one in
- * node_modules/.cache.
+ * six. The build leaves one in dist; tests without a build keep their own in node_modules/.cache.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -64,15 +63,21 @@ async function writeTemplate(directory: string, name: string, tar: Buffer): Prom
   const unfinished = join(directory, `${name}.${randomUUID()}`);
   await writeFile(unfinished, await promisify(gzip)(tar));
   await rename(unfinished, join(directory, name));
-  const outdated = (await readdir(directory)).filter(
-    (file) => file.startsWith(PREFIX) && file.endsWith('.gz') && file !== name,
-  );
-  await Promise.all(outdated.map((file) => rm(join(directory, file), { force: true })));
 }
 
-/** Null where there is no dump of exactly these migrations. */
+/**
+ * The dump of these migrations, or else of as many of the first of them as there is one of: the rest is then applied
+ * as to any older database. Null where there is none at all.
+ */
 export async function findTemplate(migrations: readonly Migration[]): Promise<Blob | null> {
-  const name = await templateName(migrations);
+  for (let count = migrations.length; count >= 0; count -= 1) {
+    const dump = await readTemplate(await templateName(migrations.slice(0, count)));
+    if (dump !== null) return dump;
+  }
+  return null;
+}
+
+async function readTemplate(name: string): Promise<Blob | null> {
   for (const directory of [buildDirectory, cacheDirectory]) {
     try {
       // Node's own gunzip takes a tenth of a second, PGlite's most of one.
@@ -90,14 +95,18 @@ export async function findTemplate(migrations: readonly Migration[]): Promise<Bl
  * @public called by scripts/build-template.js, which imports it from dist.
  */
 export async function buildTemplate(migrations: readonly Migration[]): Promise<void> {
-  await writeTemplate(buildDirectory, await templateName(migrations), await makeTemplate(migrations));
+  const name = await templateName(migrations);
+  await writeTemplate(buildDirectory, name, await makeTemplate(migrations));
+  const outdated = (await readdir(buildDirectory)).filter((file) => file.startsWith(PREFIX) && file !== name);
+  await Promise.all(outdated.map((file) => rm(join(buildDirectory, file), { force: true })));
 }
 
 /** The dump, made and kept in the cache if there is none. Two processes at once both make it; either's is good. */
 export async function cachedTemplate(migrations: readonly Migration[]): Promise<Blob> {
-  const found = await findTemplate(migrations);
+  const name = await templateName(migrations);
+  const found = await readTemplate(name);
   if (found !== null) return found;
   const tar = await makeTemplate(migrations);
-  await writeTemplate(cacheDirectory, await templateName(migrations), tar);
+  await writeTemplate(cacheDirectory, name, tar);
   return new Blob([new Uint8Array(tar)]);
 }

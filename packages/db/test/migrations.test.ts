@@ -1,5 +1,5 @@
 /** The applier, on databases that are in every state in which it may find them. */
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import {
 } from '../src/errors.js';
 import { loadMigrations } from '../src/migrations.js';
 import { migrationsDirectory } from '../src/package-paths.js';
+import { cachedTemplate } from '../src/template.js';
 import { testEngines } from '../src/testing.js';
 import { emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
 
@@ -27,6 +28,8 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   let target: EmptyDatabase;
   let folder: { path: string; remove: () => Promise<void> };
 
+  // Without it each of these databases would begin with six seconds of initdb.
+  beforeAll(() => cachedTemplate([]));
   beforeEach(async () => {
     folder = await temporaryDirectory();
     target = await emptyDatabase(engine);
@@ -50,7 +53,8 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   test("this version's own are applied once, and recorded as Prisma records them", async () => {
     const own = await loadMigrations();
     const first = await target.open();
-    expect(first.appliedMigrations).toEqual(engine === 'pglite' ? expect.any(Array) : own.map(({ name }) => name));
+    // An embedded one may begin as a dump that has them already.
+    if (engine === 'postgresql') expect(first.appliedMigrations).toEqual(own.map(({ name }) => name));
     const rows = await first.prisma.$queryRaw`
       SELECT migration_name, checksum, applied_steps_count, logs, rolled_back_at, finished_at IS NOT NULL AS finished
       FROM _prisma_migrations ORDER BY started_at`;

@@ -22,11 +22,19 @@ const MAJOR_VERSION_MIN = 15;
 const START_TIMEOUT_MS = 60_000;
 const START_ATTEMPTS_MAX = 5;
 
-/** Each line of its input starts the server; the end of its input ends the server and removes its files. */
+/**
+ * Each line of its input starts the server; the end of its input ends the server, a frozen one too, and removes its
+ * files.
+ */
 const WATCHDOG = `
 directory=$1; shift; pid=
 while read -r _; do "$@" & pid=$!; echo "pid $pid"; done
-if [ -n "$pid" ]; then kill -INT "$pid" 2>/dev/null; kill -CONT "$pid" 2>/dev/null; wait "$pid"; fi
+if [ -n "$pid" ]; then
+  kill -INT "$pid" 2>/dev/null
+  ps -A -o pid=,ppid= | while read -r child parent; do [ "$parent" = "$pid" ] && kill -CONT "$child"; done
+  kill -CONT "$pid" 2>/dev/null
+  wait "$pid"
+fi
 rm -rf "$directory"
 `;
 
@@ -229,7 +237,6 @@ class Server {
 
   /** Ends the server and the shell, whose last act is to remove the files. */
   async stop(): Promise<void> {
-    if (this.#pid !== undefined) await this.signalAll('SIGCONT');
     this.#watchdog.stdin?.end();
     await this.#exited;
   }

@@ -1,0 +1,71 @@
+/** What becomes of a connection that somebody leaves in the middle of something. */
+import { PGlite } from '@electric-sql/pglite';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type pg from 'pg';
+
+import { createEmbeddedPool } from '../src/embedded-pool.js';
+import { createPostgresPool } from '../src/postgres-pool.js';
+import { cachedTemplate } from '../src/template.js';
+import { createEmptyServerDatabase, testEngines } from '../src/testing.js';
+import { failure } from './rig.js';
+
+describe.each(testEngines())('a pool on %s', (engine) => {
+  let pool: pg.Pool;
+  let close: () => Promise<void>;
+
+  beforeAll(async () => {
+    if (engine === 'pglite') {
+      const pglite = await PGlite.create({ loadDataDir: await cachedTemplate([]) });
+      pool = createEmbeddedPool(pglite);
+      close = () => pglite.close();
+    } else {
+      const { url, drop } = await createEmptyServerDatabase();
+      pool = createPostgresPool(url, {
+        poolMax: 1,
+        connectTimeoutMs: 2_000,
+        statementTimeoutMs: 2_500,
+        queryTimeoutMs: 3_000,
+        applicationName: 'test',
+      });
+      close = drop;
+    }
+  });
+  afterAll(async () => {
+    await pool.end();
+    await close();
+  });
+
+  test.each([
+    ['broken', true],
+    ['as if nothing were', false],
+  ])(
+    'a transaction whose connection is given back %s is rolled back, and nobody else sees it',
+    async (_how, broken) => {
+      const client = await pool.connect();
+      await client.query('BEGIN');
+      await client.query('CREATE TABLE abandoned (id int)');
+      client.release(broken);
+      expect(await failure(pool.query('SELECT * FROM abandoned'))).toMatchObject({ code: '42P01' });
+      expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    },
+  );
+
+  test('an error ends its statement, not the connection', async () => {
+    const client = await pool.connect();
+    expect(await failure(client.query('SELECT 1/0'))).toMatchObject({ code: '22012' });
+    expect(await failure(client.query('SELECT $1::int', ['x']))).toMatchObject({ code: '22P02' });
+    expect((await client.query('SELECT $1::int AS n', [2])).rows).toEqual([{ n: 2 }]);
+    client.release();
+  });
+
+  test('five megabytes pass in both directions unchanged', async () => {
+    const text = 'zażółć \u{1F433}'.repeat(400_000);
+    const { rows } = await pool.query<{ text: string; length: number }>(
+      'SELECT $1::text AS text, length($1) AS length',
+      [text],
+    );
+    expect(rows[0]?.text === text).toBe(true);
+    // In code points, of which the whale is one and two UTF-16 units.
+    expect(rows[0]?.length).toBe(text.length - 400_000);
+  });
+});

@@ -1,0 +1,77 @@
+/** The embedded database among processes: one at a time, and none of them able to lose what it acknowledged by dying. */
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import { openDatabase } from '../src/open-database.js';
+import { DatabaseLockedError } from '../src/errors.js';
+import { loadMigrations } from '../src/migrations.js';
+import { cachedTemplate } from '../src/template.js';
+import { failure, temporaryDirectory } from './rig.js';
+
+const WRITER = fileURLToPath(new URL('./writer.ts', import.meta.url));
+
+let folder: { path: string; remove: () => Promise<void> };
+let dataDir: string;
+const writers: ChildProcess[] = [];
+
+beforeEach(async () => {
+  await cachedTemplate(await loadMigrations());
+  folder = await temporaryDirectory();
+  dataDir = join(folder.path, 'data');
+});
+afterEach(async () => {
+  await Promise.all(writers.splice(0).map(kill));
+  await folder.remove();
+});
+
+async function kill(writer: ChildProcess): Promise<void> {
+  if (writer.exitCode !== null || writer.signalCode !== null) return;
+  const exited = once(writer, 'exit');
+  writer.kill('SIGKILL');
+  await exited;
+}
+
+function startWriter(): { process: ChildProcess; lines: AsyncIterator<string> } {
+  const writer = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', WRITER, dataDir], {
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  writers.push(writer);
+  return { process: writer, lines: createInterface({ input: writer.stdout })[Symbol.asyncIterator]() };
+}
+
+test('what was acknowledged before kill -9 is there after it, and the directory is free at once', async () => {
+  const writer = startWriter();
+  let acknowledged = -1;
+  while (acknowledged < 200) acknowledged = Number((await writer.lines.next()).value);
+  const error = await failure(openDatabase({ dataDir }));
+  expect(error).toBeInstanceOf(DatabaseLockedError);
+  expect(error.message).toContain(dataDir);
+  await kill(writer.process);
+  for (let line = await writer.lines.next(); line.done !== true; line = await writer.lines.next()) {
+    acknowledged = Number(line.value);
+  }
+
+  const database = await openDatabase({ dataDir });
+  const count = await database.prisma.organization.count();
+  // One more may be committed than the writer came to say.
+  expect([acknowledged + 1, acknowledged + 2]).toContain(count);
+  expect((await startWriter().lines.next()).value).toBe('DatabaseLockedError');
+  await database.close();
+});
+
+test('a first start that is killed at any moment is made good by the next', async () => {
+  for (const afterMs of [600, 1200, 1800]) {
+    await folder.remove();
+    const writer = startWriter();
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    await kill(writer.process);
+    const database = await openDatabase({ dataDir });
+    await database.prisma.organization.count();
+    await database.close();
+  }
+});

@@ -1,0 +1,64 @@
+/** The server for tests, itself tested: it is there when it is wanted, and gone when nobody wants it. */
+import { describe, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { startPostgresCluster, type PostgresCluster } from '../src/postgres.js';
+
+/** Whether somebody listens on the server's port. */
+function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(Number(new URL(url).port), '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+async function becomesFree(url: string): Promise<void> {
+  for (let tries = 0; (await answers(url)) && tries < 200; tries += 1) await sleep(50);
+  expect(await answers(url)).toBe(false);
+}
+
+const cluster = await startPostgresCluster();
+const whereInstalled = cluster.available || process.env['MUSTER_TEST_REQUIRE_ALL'] === '1' ? describe : describe.skip;
+
+whereInstalled('a PostgreSQL of the tests', () => {
+  test('answers, survives a crash on the same port, and is gone once it is stopped', async () => {
+    const server = cluster as PostgresCluster;
+    expect(Number.parseInt(server.version, 10)).toBeGreaterThanOrEqual(15);
+    expect(await answers(server.url)).toBe(true);
+    await server.crash();
+    expect(await answers(server.url)).toBe(false);
+    await server.restart();
+    expect(await answers(server.url)).toBe(true);
+    await server.stop();
+    expect(await answers(server.url)).toBe(false);
+    await server.stop();
+  });
+
+  test('is stopped while it is frozen, too', async () => {
+    const server = (await startPostgresCluster()) as PostgresCluster;
+    await server.freeze();
+    await server.stop();
+    expect(await answers(server.url)).toBe(false);
+  });
+
+  test('is gone soon after the process that started and froze it was killed', async () => {
+    const starter = spawn(
+      process.execPath,
+      ['--import', 'tsx', fileURLToPath(new URL('./start-and-wait.ts', import.meta.url))],
+      { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const [url] = (await once(createInterface({ input: starter.stdout }), 'line')) as [string];
+    expect(await answers(url)).toBe(true);
+    starter.kill('SIGKILL');
+    await becomesFree(url);
+  });
+});
