@@ -1,4 +1,5 @@
 import { openDatabase, type Database } from '@muster/db';
+import type { RequestListener } from 'node:http';
 import { resolve } from 'node:path';
 import { destination, pino } from 'pino';
 import { createApp } from './app.js';
@@ -30,7 +31,12 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   await liveness.beat();
   const cadence = { heartbeatSeconds: env.MUSTER_HEARTBEAT_SECONDS, snapshotSeconds: env.MUSTER_SNAPSHOT_SECONDS };
   const app = createApp({ db, logger, cadence, isDraining: () => draining });
-  const server = await serve(app, { host: env.HOST, port: env.PORT });
+  // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
+  // is handed over, so that whoever finds the API ready finds the key too.
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  const handle: RequestListener = (req, res) => void opened.then(() => app(req, res));
+  const server = await serve(handle, { host: env.HOST, port: env.PORT });
   const stopBackground = startBackground({ liveness, retention: createRetentionService(db) }, logger);
 
   let place: KeyPlace | null = null;
@@ -39,6 +45,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: env.MUSTER_PUBLIC_URL ?? server.url, database, place })}\n`);
+  open();
   logger.info({ url: server.url }, 'listening');
 
   const leave = async (signal: NodeJS.Signals) => {

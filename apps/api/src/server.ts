@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem } from '@muster/contracts';
 
@@ -23,14 +23,14 @@ export interface HttpServer {
   drain(graceMs: number): Promise<void>;
 }
 
-/** Parts of a node request handler that is a function of request and response. */
-type Handler = Parameters<typeof createServer>[1];
-
 /**
  * Serves `handler` on `host` and `port` (0: any free one).
  * @throws the system's error, EADDRINUSE among them, if it cannot listen.
  */
-export async function serve(handler: Handler, { host, port }: { host: string; port: number }): Promise<HttpServer> {
+export async function serve(
+  handler: RequestListener,
+  { host, port }: { host: string; port: number },
+): Promise<HttpServer> {
   const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS };
   const intervals = { connectionsCheckingInterval: CONNECTIONS_CHECK_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS };
   const server = createServer({ ...timeouts, ...intervals }, handler);
