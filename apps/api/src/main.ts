@@ -35,7 +35,11 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   // is handed over, so that whoever finds the API ready finds the key too.
   let open: () => void = () => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
-  const handle: RequestListener = (req, res) => void opened.then(() => app(req, res));
+  const handle: RequestListener = (req, res) => {
+    void opened.then(() => {
+      app(req, res);
+    });
+  };
   const server = await serve(handle, { host: env.HOST, port: env.PORT });
   const stopBackground = startBackground({ liveness, retention: createRetentionService(db) }, logger);
 
