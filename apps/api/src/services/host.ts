@@ -3,6 +3,7 @@ import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import { hostFreshness, type FreshnessContext } from '../domain/freshness.js';
 import { NotFoundError } from '../errors.js';
+import { forgetHost } from '../sql/forget-host.js';
 import type { OperatorIdentity } from './api-key.js';
 import { recordAudit } from './audit.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
@@ -25,13 +26,18 @@ export interface HostService {
   delete(operator: OperatorIdentity, hostId: string): Promise<void>;
 }
 
+/** Batches of rows that an operator who deletes a host waits for. */
+const FORGET_BATCHES_MAX = 4;
+
 type HostRow = Prisma.HostGetPayload<object>;
 
 export function createHostService(
-  { prisma }: Database,
+  db: Database,
   freshnessContext: ReadFreshnessContext,
   { now = () => new Date() }: { now?: () => Date } = {},
 ): HostService {
+  const { prisma } = db;
+
   const find = async ({ organizationId }: OperatorIdentity, id: string): Promise<HostRow> => {
     const host = await prisma.host.findFirst({ where: { id, organizationId, deletedAt: null } });
     if (host === null) throw new NotFoundError('host');
@@ -90,14 +96,14 @@ export function createHostService(
         });
         if (count === 0) throw new NotFoundError('host');
         await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
-        await tx.container.deleteMany({ where: { hostId } });
-        await tx.containerEvent.deleteMany({ where: { hostId } });
         await recordAudit(tx, {
           ...{ organizationId, at, target: `host:${hostId}` },
           actor: `api_key:${apiKeyId}`,
           action: 'host.deleted',
         });
       });
+      // A long history is more than one statement may take; what is left, retention takes.
+      await forgetHost(db, hostId, FORGET_BATCHES_MAX);
     },
   };
 }

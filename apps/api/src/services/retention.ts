@@ -1,4 +1,5 @@
 import { Prisma, type Database } from '@muster/db';
+import { forgetHost } from '../sql/forget-host.js';
 
 /** Milliseconds that a removed container is kept, and how many of a host at most. */
 const REMOVED_KEPT_MS = 7 * 86_400_000;
@@ -6,6 +7,9 @@ const REMOVED_KEPT_MAX = 10_000;
 
 /** Milliseconds that a deleted host's token hashes are kept, so that its agent can be told to stop. */
 const DELETED_HOST_KEPT_MS = 30 * 86_400_000;
+
+/** Batches of a deleted host's rows between two looks at whether any are left. */
+const FORGET_BATCHES = 100;
 
 /** Rows deleted by one statement: few enough that no sync waits long for the host's lock. */
 const BATCH_ROWS = 1_000;
@@ -16,9 +20,11 @@ export interface RetentionService {
 }
 
 export function createRetentionService(
-  { prisma }: Database,
+  db: Database,
   { now = () => new Date(), removedKeptMax = REMOVED_KEPT_MAX }: { now?: () => Date; removedKeptMax?: number } = {},
 ): RetentionService {
+  const { prisma } = db;
+
   /** Hosts that hold a removed container older than `before`, or more removed ones than may be kept. */
   const hostsToPrune = (before: Date) =>
     prisma.$queryRaw<{ hostId: string }[]>(Prisma.sql`
@@ -57,6 +63,10 @@ export function createRetentionService(
           containers += deleted;
           if (deleted < BATCH_ROWS) break;
         }
+      }
+      const deleted = { where: { deletedAt: { not: null } }, select: { id: true } };
+      for (const { id } of await prisma.host.findMany(deleted)) {
+        while (!(await forgetHost(db, id, FORGET_BATCHES))) continue;
       }
       const { count: hosts } = await prisma.host.deleteMany({
         where: { deletedAt: { lt: new Date(at - DELETED_HOST_KEPT_MS) } },
