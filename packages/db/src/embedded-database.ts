@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { acquireDirectoryLock, DirectoryLockedError, type DirectoryLock } from '@muster/directory-lock';
 
-import { DatabaseLockedError } from './errors.js';
+import { DatabaseLockedError, DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
 
 /** Inside the data directory: PostgreSQL's own files. */
 const POSTGRES_DIRECTORY = 'postgres';
@@ -31,14 +31,13 @@ export async function openInMemory(template: Blob | null): Promise<EmbeddedDatab
  * Opens the database of a directory, which is made if need be. One process at a time may have it open: two would
  * destroy each other's data without an error.
  *
- * @throws DatabaseLockedError
+ * @throws DatabaseLockedError | DatabaseUnreachableError | DatabaseUnsuitableError
  */
 export async function openDataDirectory(
   dataDir: string,
   findTemplate: () => Promise<Blob | null>,
 ): Promise<EmbeddedDatabase> {
   const directory = resolve(dataDir);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
   const lock = await lockDirectory(directory);
   try {
     const postgres = join(directory, POSTGRES_DIRECTORY);
@@ -46,8 +45,10 @@ export async function openDataDirectory(
     if (await exists(marker)) await rm(postgres, { recursive: true, force: true });
     const isNew = !(await exists(postgres));
     if (isNew) await createDurably(marker);
+    // Without that file PGlite would take them for nothing, and make a new database on top of them.
+    else if (!(await exists(join(postgres, 'PG_VERSION')))) throw unusable(postgres, 'PG_VERSION is missing');
     const template = isNew ? await findTemplate() : null;
-    const pglite = await PGlite.create({ dataDir: postgres, ...(template === null ? {} : { loadDataDir: template }) });
+    const pglite = await createPglite(postgres, template);
     return {
       pglite,
       complete: () => (isNew ? removeDurably(marker) : Promise.resolve()),
@@ -67,11 +68,31 @@ export async function openDataDirectory(
 
 async function lockDirectory(directory: string): Promise<DirectoryLock> {
   try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
     return await acquireDirectoryLock(directory);
   } catch (error) {
     if (error instanceof DirectoryLockedError) throw new DatabaseLockedError(directory);
-    throw error;
+    throw new DatabaseUnreachableError(`in ${directory}`, messageOf(error), { cause: error });
   }
+}
+
+async function createPglite(directory: string, template: Blob | null): Promise<PGlite> {
+  try {
+    return await PGlite.create({ dataDir: directory, ...(template === null ? {} : { loadDataDir: template }) });
+  } catch (error) {
+    throw unusable(directory, messageOf(error), { cause: error });
+  }
+}
+
+function unusable(directory: string, reason: string, options?: ErrorOptions): DatabaseUnsuitableError {
+  return new DatabaseUnsuitableError(
+    `The database files in ${directory} cannot be opened, they are damaged or of another version: ${reason}`,
+    options,
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function exists(path: string): Promise<boolean> {

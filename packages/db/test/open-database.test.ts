@@ -128,6 +128,34 @@ describe('an embedded database in a directory', () => {
   });
 });
 
+test.each([
+  ['damaged', 'PG_VERSION', ''],
+  ['of another version', 'PG_VERSION', '9.6\n'],
+  ['without their version', 'PG_VERSION', null],
+  ['without their control file', 'global/pg_control', null],
+])(
+  'an embedded database whose files are %s is refused in words that name it, and left alone',
+  async (_how, file, text) => {
+    const dataDir = await directory();
+    await (await openDatabase({ dataDir })).close();
+    const path = join(dataDir, 'postgres', file);
+    await (text === null ? rm(path) : writeFile(path, text));
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const error: unknown = await openDatabase({ dataDir }).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(DatabaseUnsuitableError);
+      expect((error as Error).message).toContain(dataDir);
+    }
+  },
+);
+
+test('a data directory that cannot be made is told in words that name it', async () => {
+  const file = await directory();
+  await writeFile(file, '');
+  const error: unknown = await openDatabase({ dataDir: join(file, 'below') }).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(DatabaseUnreachableError);
+  expect((error as Error).message).toContain(file);
+});
+
 // Only where there is a server: CI requires one, a machine without one is told what it skips.
 describe.each(testEngines().filter((engine) => engine === 'postgresql'))('a server (%s)', () => {
   test('is migrated by one of three processes that start at once', async () => {
