@@ -32,7 +32,7 @@ const IS_KIND = {
   string: (value: unknown) => typeof value === 'string' && !value.includes('\0') && value.isWellFormed(),
   integer: (value: unknown) => Number.isSafeInteger(value),
   uuid: (value: unknown) => typeof value === 'string' && UUID.test(value),
-  instant: (value: unknown) => typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && isInstant(value),
+  instant: (value: unknown) => typeof value === 'string' && /^(?!0000)\d{4}-\d\d-\d\dT/.test(value) && isInstant(value),
 } as const;
 
 function isInstant(value: string): boolean {

@@ -46,7 +46,8 @@ interface ContainerJson {
 /**
  * Reads what a sync compares a snapshot with, in one statement and without a lock. The database compares the row
  * digests, so that of an unchanged container only its id crosses the wire. Rows come as one JSON value, which costs
- * a third of decoding them column by column. Null: there is no such host, or it was deleted.
+ * a third of decoding them column by column; json and not jsonb, whose aggregate is quadratic in the keys of a row.
+ * Null: there is no such host, or it was deleted.
  */
 export async function readHostState(
   { prisma }: Database,
@@ -60,18 +61,18 @@ export async function readHostState(
       SELECT * FROM unnest(${dockerIds}::text[], ${digests}::text[]) AS incoming ("dockerId", digest)
     ), stored AS (
       SELECT CASE
-          WHEN c.digest = incoming.digest THEN jsonb_build_object('dockerId', c."dockerId")
-          ELSE to_jsonb(c)
+          WHEN c.digest = incoming.digest THEN json_build_object('dockerId', c."dockerId")
+          ELSE to_json(c)
         END AS container
       FROM containers AS c LEFT JOIN incoming ON incoming."dockerId" = c."dockerId"
       WHERE c."hostId" = ${hostId}::uuid AND c."removedAt" IS NULL
       UNION ALL
-      SELECT to_jsonb(c)
+      SELECT to_json(c)
       FROM incoming JOIN containers AS c ON c."hostId" = ${hostId}::uuid AND c."dockerId" = incoming."dockerId"
       WHERE c."removedAt" IS NOT NULL
     )
     SELECT revision, digest, stream::text AS stream, sequence, "observedAt", "streamHeardAt", "supersededStreams",
-      COALESCE((SELECT jsonb_agg(container) FROM stored), '[]') AS containers
+      COALESCE((SELECT json_agg(container) FROM stored), '[]') AS containers
     FROM hosts
     WHERE id = ${hostId}::uuid AND "deletedAt" IS NULL`);
   if (!host) return null;
