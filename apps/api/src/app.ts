@@ -18,6 +18,7 @@ import { createEnrollmentService } from './services/enrollment.js';
 import { createEventReader } from './services/event-reader.js';
 import { createFreshnessContext } from './services/freshness-context.js';
 import { createHeartbeatService } from './services/heartbeat.js';
+import { createHostReports } from './services/host-reports.js';
 import { createHostService } from './services/host.js';
 import { createLivenessService } from './services/liveness.js';
 
@@ -41,15 +42,16 @@ export function createApp({
   isDraining = () => false,
 }: AppParts): Express {
   const options = { now, cadence };
+  const reports = createHostReports(db);
   const freshnessContext = createFreshnessContext(createLivenessService(db, options), options);
 
   const routers = [
     createHealthRouter(db, isDraining),
     createAgentRouter({
       agentTokens: createAgentTokenService(db, options),
-      containers: createContainerService(db, options),
+      containers: createContainerService(db, { ...options, reports }),
       enrollment: createEnrollmentService(db, options),
-      heartbeats: createHeartbeatService(db, options),
+      heartbeats: createHeartbeatService(db, { ...options, reports }),
       cadence,
     }),
     createOperatorRouter({

@@ -69,6 +69,36 @@ describe('each change is recorded once', () => {
       exited,
       [['exited', 'running', 'exited', 137]],
     ],
+    [
+      'a health check that fails while nobody looks at a pause',
+      { ...running, state: 'paused', status: 'Up 5 minutes (Paused)' },
+      { ...running, status: 'Up 6 minutes (unhealthy)' },
+      [
+        ['unpaused', 'paused', 'running'],
+        ['health_changed', null, 'unhealthy'],
+      ],
+    ],
+    [
+      'a first verdict between two looks at a restart',
+      { ...exited, state: 'restarting', status: 'Restarting (1) 1 second ago' },
+      { ...running, ...again, status: 'Up 1 minute (healthy)' },
+      [
+        ['restarted', 'restarting', 'running'],
+        ['health_changed', null, 'healthy'],
+      ],
+    ],
+    [
+      'a start, which every health check begins with',
+      exited,
+      { ...running, ...again, status: 'Up 1 second (health: starting)' },
+      [['started', 'exited', 'running']],
+    ],
+    [
+      'a removal that fails, which is no second exit',
+      exited,
+      { ...exited, state: 'dead', status: 'Dead' },
+      [['updated', { state: 'exited' }, { state: 'dead' }]],
+    ],
     ['a new name', { ...running, name: 'web' }, { ...running, name: 'web_old' }, [['renamed', 'web', 'web_old']]],
     [
       'a new image',
@@ -81,6 +111,18 @@ describe('each change is recorded once', () => {
       { ...running, labels: { a: '1' } },
       { ...running, labels: { a: '2' } },
       [['updated', { labels: { a: '1' } }, { labels: { a: '2' } }]],
+    ],
+    [
+      'labels that come and go beside others that stay',
+      { ...running, labels: { stays: '0', goes: '1', __proto__: 'x' } as Record<string, string> },
+      { ...running, labels: { stays: '0', comes: '2' } as Record<string, string> },
+      [['updated', { labels: { goes: '1' } }, { labels: { comes: '2' } }]],
+    ],
+    [
+      'one port of several',
+      { ...running, ports: [...container('a').ports, { privatePort: 81, type: 'tcp' as const }] },
+      { ...running, ports: [...container('a').ports, { privatePort: 82, type: 'udp' as const }] },
+      [['updated', { ports: [{ privatePort: 81, type: 'tcp' }] }, { ports: [{ privatePort: 82, type: 'udp' }] }]],
     ],
     ['new ports', { ...running, ports: [] }, running, [['updated', { ports: [] }, { ports: container('a').ports }]]],
     [
@@ -113,6 +155,23 @@ describe('each change is recorded once', () => {
       ['reappeared', null, 'running'],
     ]);
   });
+});
+
+test('an event stays small however much has changed', () => {
+  const many = (value: string) =>
+    Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`key-${index}-${'k'.repeat(2_000)}`, value]));
+  const ports = Array.from({ length: 5_000 }, (_, index) => ({ privatePort: index + 1, type: 'tcp' as const }));
+  const [event] = diffSnapshot(
+    [stored({ labels: many('a'.repeat(5_000)), ports: [], command: 'a' })],
+    [row({ labels: many('b'.repeat(5_000)), ports, command: 'b'.repeat(100_000) })],
+    { complete: true },
+  ).events;
+  expect(event?.kind).toBe('updated');
+  const { command, omittedLabels, omittedPorts } = event!.to as Record<string, unknown>;
+  expect(command).toBe(`${'b'.repeat(1_024)}…`);
+  expect(omittedLabels).toBe(1_000 - 64);
+  expect(omittedPorts).toBe(5_000 - 64);
+  expect(JSON.stringify(event).length).toBeLessThan(400_000);
 });
 
 test('an incomplete snapshot removes nothing', () => {

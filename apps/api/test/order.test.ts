@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Prisma, type Database } from '@muster/db';
+import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
 import { judgeOrder, type HostOrder, type SnapshotOrder } from '../src/domain/order.js';
@@ -9,8 +9,10 @@ const STREAMS = ['a', 'b', 'c'].map((digit) => `00000000-0000-4000-8000-00000000
 const START = Date.UTC(2026, 2, 1, 12);
 
 const stream = fc.constantFrom(...STREAMS);
-/** Instants around each other and around the minute that the rules turn on. */
-const instant = fc.constantFrom(-1, 0, 1, 59_999, 60_000, 60_001, 120_000).map((ms) => new Date(START + ms));
+/** Instants around each other and around the minute that the rules turn on, on both sides: clocks are set back. */
+const instant = fc
+  .constantFrom(-60_001, -60_000, -59_999, -1, 0, 1, 59_999, 60_000, 60_001, 120_000)
+  .map((ms) => new Date(START + ms));
 const hostOrder: fc.Arbitrary<HostOrder> = fc
   .record({
     stream: fc.option(stream),
@@ -29,6 +31,21 @@ const order: fc.Arbitrary<SnapshotOrder | null> = fc.option(
   fc.record({ stream, sequence: fc.integer({ min: 0, max: 3 }) }),
 );
 
+const ORDER = {
+  stream: '$6::uuid',
+  sequence: '$7::bigint',
+  observedAt: '$8::timestamptz',
+  receivedAt: '$9::timestamptz',
+};
+const JUDGE = {
+  name: 'judge',
+  text: `
+    SELECT ${orderTest(ORDER)} AS current, ${suspectClone(ORDER)} AS clone
+    FROM (SELECT $1::uuid AS stream, $2::bigint AS sequence, $3::timestamptz AS "observedAt",
+      $4::timestamptz AS "streamHeardAt", NULL::timestamptz AS "cloneSuspectedAt",
+      $5::jsonb AS "supersededStreams") AS hosts`,
+};
+
 describe.each(testEngines())('the order on %s', (engine) => {
   let db: Database;
   beforeAll(async () => {
@@ -42,13 +59,10 @@ describe.each(testEngines())('the order on %s', (engine) => {
         const observedAt = observed < receivedAt ? observed : receivedAt;
         const times = { observedAt, receivedAt };
         const verdict = judgeOrder(host, snapshot, times);
-        const clone = snapshot === null ? Prisma.sql`NULL::timestamptz` : suspectClone(snapshot.stream, receivedAt);
-        const [row] = await db.prisma.$queryRaw<{ current: boolean; clone: Date | null }[]>(Prisma.sql`
-          SELECT ${orderTest(snapshot, times)} AS current, ${clone} AS clone
-          FROM (SELECT ${host.stream}::uuid AS stream, ${host.sequence}::bigint AS sequence,
-            ${host.observedAt}::timestamptz AS "observedAt", ${host.streamHeardAt}::timestamptz AS "streamHeardAt",
-            NULL::timestamptz AS "cloneSuspectedAt",
-            ${JSON.stringify(host.supersededStreams)}::jsonb AS "supersededStreams") AS hosts`);
+        const [row] = await db.query<{ current: boolean; clone: Date | null }>(JUDGE, [
+          ...[host.stream, host.sequence, host.observedAt, host.streamHeardAt, JSON.stringify(host.supersededStreams)],
+          ...[snapshot?.stream ?? null, snapshot?.sequence ?? null, observedAt, receivedAt],
+        ]);
         expect(row!.current).toBe(verdict.current);
         if (!verdict.current) expect(row!.clone !== null).toBe(verdict.cloneSuspected);
       }),

@@ -3,6 +3,15 @@ import type { PrismaClient } from './generated/prisma/client.js';
 
 export type DatabaseEngine = 'postgresql' | 'pglite';
 
+/**
+ * A statement of constant text, which a connection parses and plans once under its name. Names are unique in a
+ * program; values go by `$1`, `$2` and so on.
+ */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
 /** An open database with all migrations applied. */
 export interface Database {
   readonly prisma: PrismaClient;
@@ -11,6 +20,16 @@ export interface Database {
   readonly location: string;
   /** The migrations that opening it applied. */
   readonly appliedMigrations: readonly string[];
+  /**
+   * Runs a statement past Prisma, for the few that a whole fleet runs all day: it costs half of `$queryRaw`. Rows are
+   * as node-postgres gives them: an int8 is a string, json is parsed, a timestamp is a Date.
+   */
+  query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
+  /**
+   * As `query`, for a statement that may take longer than others because it carries more: it gets `timeoutMs` in
+   * place of the server's usual limit. Costs three more round trips.
+   */
+  queryPatiently<Row extends object>(statement: Statement, values: readonly unknown[], timeoutMs: number): Promise<Row[]>;
   /** Rejects, in bounded time, where the database does not answer. */
   ping(): Promise<void>;
   /** Closes it within a few seconds, whatever state its server is in. Calling it again does nothing. */

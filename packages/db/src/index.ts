@@ -1,6 +1,6 @@
 /** Muster's database: the Prisma client over PostgreSQL or the embedded PGlite, its migrations, its errors. */
 export { isSerializationFailure, isUnavailable, isUniqueViolation } from './classify-error.js';
-export type { Database, DatabaseEngine } from './database.js';
+export type { Database, DatabaseEngine, Statement } from './database.js';
 export {
   DatabaseLockedError,
   DatabaseOpenError,

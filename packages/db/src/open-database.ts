@@ -5,6 +5,7 @@ import type pg from 'pg';
 import { applyMigrations } from './apply-migrations.js';
 import type { Database, DatabaseEngine } from './database.js';
 import { openDataDirectory, openInMemory, type EmbeddedDatabase } from './embedded-database.js';
+import { createQueries } from './queries.js';
 import { createEmbeddedPool } from './embedded-pool.js';
 import { DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
 import { PrismaClient } from './generated/prisma/client.js';
@@ -177,6 +178,7 @@ function database({ engine, location, pool, appliedMigrations, transactionWaitMs
     engine,
     location,
     appliedMigrations,
+    ...createQueries(pool, engine),
     ping: async () => {
       await pool.query('SELECT 1');
     },

@@ -1,4 +1,4 @@
-import type { EventKind, EventValue } from '@muster/contracts';
+import type { EventKind, EventValue, Labels, Port } from '@muster/contracts';
 import type { ContainerRow } from './container-row.js';
 
 /** What happened to a container, before it has a host, a time and a place in the history. */
@@ -14,8 +14,9 @@ export interface EventDraft {
 /** States in which the container's process has ended, for now or for good. */
 const ENDED = new Set(['exited', 'dead', 'restarting']);
 
-/** Fields whose change is an `updated` event; a published port that comes and goes with the process is none. */
-const CONFIGURED = ['imageId', 'command', 'labels'] as const;
+/** Units of a text, and labels or ports, that one event tells at most: a history is for reading, the row has all. */
+const EVENT_TEXT_LENGTH_MAX = 1_024;
+const EVENT_ITEMS_MAX = 64;
 
 const sameJson = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -34,12 +35,24 @@ function processEvent(from: ContainerRow, to: ContainerRow): EventKind | null {
     if (from.state === 'paused') return startedAnew ? 'restarted' : 'unpaused';
     return from.state === 'restarting' ? 'restarted' : 'started';
   }
+  // What had ended and cannot be cleared away is dead; its process did not end a second time.
+  if (to.state === 'dead' && ENDED.has(from.state) && !startedAnew) return null;
   return ENDED.has(to.state) ? 'exited' : null;
 }
 
 /**
+ * Whether the health check's word is news. Only a running container has one: with its process the word ends, as
+ * `exited` and `paused` say well enough. A process that has just begun is `starting` in any case, so that its first
+ * verdict is the first news.
+ */
+function isHealthNews(from: ContainerRow, to: ContainerRow): boolean {
+  if (to.state !== 'running' || from.health === to.health) return false;
+  return from.state === 'running' || to.health === 'healthy' || to.health === 'unhealthy';
+}
+
+/**
  * Every change between two rows of one container that was present both times, each once. A change of the status
- * text's age alone is none.
+ * text's age alone is none. An `updated` event holds the differing labels and ports alone, and cuts what is long.
  */
 export function containerChanges(from: ContainerRow, to: ContainerRow): EventDraft[] {
   const events: EventDraft[] = [];
@@ -53,20 +66,76 @@ export function containerChanges(from: ContainerRow, to: ContainerRow): EventDra
 
   const process = processEvent(from, to);
   if (process) record(process, from.state, to.state);
+  if (isHealthNews(from, to)) record('health_changed', from.health, to.health);
 
-  // A health check's word ends with its process: `exited` and `started` say all there is to say.
-  const ran = from.state === 'running' && to.state === 'running';
-  if (ran && from.health !== to.health) record('health_changed', from.health, to.health);
-
-  const differing: (keyof ContainerRow)[] = CONFIGURED.filter((field) => !sameJson(from[field], to[field]));
-  if (process === null) {
-    if (from.state !== to.state) differing.push('state');
-    if (from.startedAt !== to.startedAt) differing.push('startedAt');
-    if (!sameJson(from.ports, to.ports)) differing.push('ports');
-  }
-  if (differing.length > 0) {
-    const pick = (row: ContainerRow) => Object.fromEntries(differing.map((field) => [field, row[field]]));
-    record('updated', pick(from), pick(to));
-  }
+  const updated = updatedFields(from, to, { besidesProcessEvent: process !== null });
+  if (updated) record('updated', updated.from, updated.to);
   return events;
 }
+
+interface Updated {
+  from: Record<string, unknown>;
+  to: Record<string, unknown>;
+}
+
+/**
+ * What differs and has no kind of its own; null: nothing. A published port, a start and a state that come and go
+ * with the process are told by the event of the process.
+ */
+function updatedFields(
+  from: ContainerRow,
+  to: ContainerRow,
+  { besidesProcessEvent }: { besidesProcessEvent: boolean },
+): Updated | null {
+  const updated: Updated = { from: {}, to: {} };
+  const add = (fields: { from: Record<string, unknown>; to: Record<string, unknown> }) => {
+    Object.assign(updated.from, fields.from);
+    Object.assign(updated.to, fields.to);
+  };
+  const text = (value: string | null) => (value === null ? null : cut(value));
+
+  for (const field of ['imageId', 'command'] as const) {
+    if (from[field] !== to[field]) add({ from: { [field]: text(from[field]) }, to: { [field]: text(to[field]) } });
+  }
+  if (!sameJson(from.labels, to.labels)) add(differingLabels(from.labels, to.labels));
+  if (!besidesProcessEvent) {
+    for (const field of ['state', 'startedAt'] as const) {
+      if (from[field] !== to[field]) add({ from: { [field]: from[field] }, to: { [field]: to[field] } });
+    }
+    if (!sameJson(from.ports, to.ports)) add(differingPorts(from.ports, to.ports));
+  }
+  return Object.keys(updated.to).length > 0 ? updated : null;
+}
+
+/** The labels that one side lacks or has otherwise; how many more there are stands under `omittedLabels`. */
+function differingLabels(from: Labels, to: Labels): Updated {
+  const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter((key) => from[key] !== to[key]);
+  const told = keys.slice(0, EVENT_ITEMS_MAX);
+  const pick = (labels: Labels) =>
+    Object.fromEntries(told.flatMap((key) => (labels[key] === undefined ? [] : [[cut(key), cut(labels[key])]])));
+  return {
+    from: { labels: pick(from) },
+    to: { labels: pick(to), ...omitted('omittedLabels', keys.length) },
+  };
+}
+
+/** The ports that only one side has; how many more there are stands under `omittedPorts`. */
+function differingPorts(from: readonly Port[], to: readonly Port[]): Updated {
+  const without = (ports: readonly Port[], others: readonly Port[]) => {
+    const known = new Set(others.map((port) => JSON.stringify(port)));
+    return ports.filter((port) => !known.has(JSON.stringify(port)));
+  };
+  const [gone, come] = [without(from, to), without(to, from)];
+  return {
+    from: { ports: gone.slice(0, EVENT_ITEMS_MAX) },
+    to: {
+      ports: come.slice(0, EVENT_ITEMS_MAX),
+      ...omitted('omittedPorts', Math.max(gone.length, come.length)),
+    },
+  };
+}
+
+const omitted = (name: string, count: number) => (count > EVENT_ITEMS_MAX ? { [name]: count - EVENT_ITEMS_MAX } : {});
+
+const cut = (text: string) =>
+  text.length > EVENT_TEXT_LENGTH_MAX ? `${text.slice(0, EVENT_TEXT_LENGTH_MAX).toWellFormed()}…` : text;

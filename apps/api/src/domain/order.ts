@@ -58,8 +58,9 @@ export function judgeOrder(
     const cloneSuspected = receivedAt.getTime() - superseded.at.getTime() > STREAM_ALIVE_MS;
     return { current: false, reason: 'stream_superseded', cloneSuspected };
   }
+  // Heard in the future is not alive either: our clock was set back since, and says nothing about then.
   const currentIsAlive =
-    host.streamHeardAt !== null && receivedAt.getTime() - host.streamHeardAt.getTime() < STREAM_ALIVE_MS;
+    host.streamHeardAt !== null && Math.abs(receivedAt.getTime() - host.streamHeardAt.getTime()) < STREAM_ALIVE_MS;
   return currentIsAlive && host.observedAt !== null && observedAt < host.observedAt
     ? { current: false, reason: 'observed_earlier', cloneSuspected: false }
     : { current: true };

@@ -4,10 +4,10 @@ import { toContainerRow, type ContainerRow } from '../domain/container-row.js';
 import { diffSnapshot } from '../domain/diff-snapshot.js';
 import { clampToReceipt, judgeOrder, type OrderVerdict, type SnapshotOrder } from '../domain/order.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
-import { confirmUnchanged } from '../sql/confirm-unchanged.js';
 import { readHostState, type HostState } from '../sql/read-host-state.js';
 import { touchStale } from '../sql/touch-host.js';
 import { writeSnapshot } from '../sql/write-snapshot.js';
+import { createHostReports, type HostReports } from './host-reports.js';
 
 /** What is known of a snapshot beside its containers. */
 export interface SnapshotMetadata {
@@ -47,6 +47,8 @@ export interface ContainerService {
 export interface ContainerServiceOptions {
   cadence?: Cadence;
   now?: () => Date;
+  /** Shared with the heartbeat service, so that heartbeats and unchanged snapshots share statements. */
+  reports?: HostReports;
   /** 0 to 1, as Math.random: spreads retries. */
   random?: () => number;
 }
@@ -55,10 +57,10 @@ export interface ContainerServiceOptions {
 const ATTEMPTS_MAX = 30;
 const RETRY_DELAY_MS_MAX = 60;
 
-export function createContainerService(
-  db: Database,
-  { cadence = CADENCE_DEFAULT, now = () => new Date(), random = Math.random }: ContainerServiceOptions = {},
-): ContainerService {
+export function createContainerService(db: Database, options: ContainerServiceOptions = {}): ContainerService {
+  const { cadence = CADENCE_DEFAULT, now = () => new Date(), random = Math.random } = options;
+  const { reports = createHostReports(db) } = options;
+
   const timesOf = ({ observedAt = null }: SnapshotMetadata) => {
     const receivedAt = now();
     return { observedAt: clampToReceipt(observedAt, receivedAt), receivedAt };
@@ -99,9 +101,10 @@ export function createContainerService(
     async confirmContainers(hostId, digest, metadata) {
       const { order = null, complete = true } = metadata;
       if (!complete) return null;
-      const confirmed = await confirmUnchanged(db, hostId, digest, order, timesOf(metadata));
-      if (confirmed === null) return null;
-      const { revision, containerCount } = confirmed;
+      const outcome = await reports.report({ kind: 'snapshot', hostId, digest, order, ...timesOf(metadata) });
+      // A host that is gone is the full sync's to tell.
+      if (outcome.kind !== 'taken') return null;
+      const { revision, containerCount } = outcome;
       return {
         ...{ hostId, applied: true, received: containerCount, created: 0, updated: 0, unchanged: containerCount },
         ...{ removed: 0, revision, digest, cadence },

@@ -1,7 +1,7 @@
 import { CADENCE_DEFAULT, type Cadence, type Heartbeat, type HeartbeatResponse } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { HostDeletedError } from '../errors.js';
-import { touchHeartbeat } from '../sql/touch-host.js';
+import { createHostReports, type HostReports } from './host-reports.js';
 
 export interface HeartbeatService {
   /**
@@ -12,15 +12,31 @@ export interface HeartbeatService {
   beat(hostId: string, heartbeat: Heartbeat, stream: string | null): Promise<HeartbeatResponse>;
 }
 
+export interface HeartbeatServiceOptions {
+  cadence?: Cadence;
+  now?: () => Date;
+  /** Shared with the container service, so that heartbeats and unchanged snapshots share statements. */
+  reports?: HostReports;
+}
+
 export function createHeartbeatService(
   db: Database,
-  { now = () => new Date(), cadence = CADENCE_DEFAULT }: { now?: () => Date; cadence?: Cadence } = {},
+  { now = () => new Date(), cadence = CADENCE_DEFAULT, reports = createHostReports(db) }: HeartbeatServiceOptions = {},
 ): HeartbeatService {
   return {
-    async beat(hostId, heartbeat, stream) {
-      const matched = await touchHeartbeat(db, hostId, heartbeat, stream, now());
-      if (matched === null) throw new HostDeletedError();
-      return { snapshotRequired: !matched, cadence };
+    async beat(hostId, { digest, engineError = null, engine, os = null, agentVersion = null }, stream) {
+      const facts = {
+        engineName: engine?.name ?? null,
+        engineVersion: engine?.version ?? null,
+        engineApiVersion: engine?.apiVersion ?? null,
+        os,
+        agentVersion,
+      };
+      const outcome = await reports.report({
+        ...{ kind: 'heartbeat', hostId, receivedAt: now(), digest, stream, engineError, facts },
+      });
+      if (outcome.kind !== 'taken') throw new HostDeletedError();
+      return { snapshotRequired: !outcome.matched, cadence };
     },
   };
 }

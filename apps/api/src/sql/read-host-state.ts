@@ -1,5 +1,5 @@
 import { canonicalContainer, type Health, type Labels, type Port } from '@muster/contracts';
-import { Prisma, type Database } from '@muster/db';
+import type { Database, Statement } from '@muster/db';
 import type { ContainerRow } from '../domain/container-row.js';
 import type { StoredContainer } from '../domain/diff-snapshot.js';
 import type { HostOrder } from '../domain/order.js';
@@ -13,18 +13,17 @@ export interface HostState {
   containers: StoredContainer[];
 }
 
-interface HostStateRow {
+interface HostJson {
   revision: number;
   digest: string | null;
   stream: string | null;
-  sequence: bigint | null;
-  observedAt: Date | null;
-  streamHeardAt: Date | null;
+  sequence: number | null;
+  observedAt: string | null;
+  streamHeardAt: string | null;
   supersededStreams: { stream: string; at: string }[];
-  containers: StoredContainerJson[];
+  /** `dockerId`s of present rows whose digest is the incoming one. */
+  equal: string[];
 }
-
-type StoredContainerJson = { dockerId: string; digest?: never } | ContainerJson;
 
 interface ContainerJson {
   dockerId: string;
@@ -44,58 +43,72 @@ interface ContainerJson {
 }
 
 /**
- * Reads what a sync compares a snapshot with, in one statement and without a lock. The database compares the row
- * digests, so that of an unchanged container only its id crosses the wire. Rows come as one JSON value, which costs
- * a third of decoding them column by column; json and not jsonb, whose aggregate is quadratic in the keys of a row.
+ * The host comes as the first row and its containers as one row each, so that a long list is decoded piece by piece
+ * as it arrives. The database compares the digests: of an unchanged container only its id crosses the wire. json and
+ * not jsonb, whose building is quadratic in the keys of an object.
+ */
+const READ_HOST_STATE: Statement = {
+  name: 'read_host_state',
+  text: `
+    WITH incoming AS (
+      SELECT * FROM unnest($2::text[], $3::text[]) AS incoming ("dockerId", digest)
+    ), present AS MATERIALIZED (
+      SELECT c AS container, c."dockerId", c.digest = incoming.digest AS equal
+      FROM containers AS c LEFT JOIN incoming ON incoming."dockerId" = c."dockerId"
+      WHERE c."hostId" = $1::uuid AND c."removedAt" IS NULL
+    )
+    SELECT json_build_object(
+        'revision', revision, 'digest', digest, 'stream', stream, 'sequence', sequence, 'observedAt', "observedAt",
+        'streamHeardAt', "streamHeardAt", 'supersededStreams', "supersededStreams",
+        'equal', COALESCE((SELECT json_agg("dockerId") FROM present WHERE equal), '[]')) AS host,
+      NULL::json AS container
+    FROM hosts WHERE id = $1::uuid AND "deletedAt" IS NULL
+    UNION ALL
+    SELECT NULL, to_json(container) FROM present WHERE equal IS NOT TRUE
+    UNION ALL
+    SELECT NULL, to_json(c)
+    FROM incoming JOIN containers AS c ON c."hostId" = $1::uuid AND c."dockerId" = incoming."dockerId"
+    WHERE c."removedAt" IS NOT NULL`,
+};
+
+/**
+ * Reads what a sync compares a snapshot with, in one statement and without a lock.
  * Null: there is no such host, or it was deleted.
  */
 export async function readHostState(
-  { prisma }: Database,
+  db: Database,
   hostId: string,
   incoming: readonly ContainerRow[],
 ): Promise<HostState | null> {
   const dockerIds = incoming.map(({ dockerId }) => dockerId);
   const digests = incoming.map(({ digest }) => digest);
-  const [host] = await prisma.$queryRaw<HostStateRow[]>(Prisma.sql`
-    WITH incoming AS (
-      SELECT * FROM unnest(${dockerIds}::text[], ${digests}::text[]) AS incoming ("dockerId", digest)
-    ), stored AS (
-      SELECT CASE
-          WHEN c.digest = incoming.digest THEN json_build_object('dockerId', c."dockerId")
-          ELSE to_json(c)
-        END AS container
-      FROM containers AS c LEFT JOIN incoming ON incoming."dockerId" = c."dockerId"
-      WHERE c."hostId" = ${hostId}::uuid AND c."removedAt" IS NULL
-      UNION ALL
-      SELECT to_json(c)
-      FROM incoming JOIN containers AS c ON c."hostId" = ${hostId}::uuid AND c."dockerId" = incoming."dockerId"
-      WHERE c."removedAt" IS NOT NULL
-    )
-    SELECT revision, digest, stream::text AS stream, sequence, "observedAt", "streamHeardAt", "supersededStreams",
-      COALESCE((SELECT json_agg(container) FROM stored), '[]') AS containers
-    FROM hosts
-    WHERE id = ${hostId}::uuid AND "deletedAt" IS NULL`);
+  const rows = await db.query<{ host: HostJson | null; container: ContainerJson | null }>(READ_HOST_STATE, [
+    ...[hostId, dockerIds, digests],
+  ]);
+  const host = rows.find((row) => row.host !== null)?.host;
   if (!host) return null;
-  const { revision, digest, stream, sequence, observedAt, streamHeardAt, supersededStreams, containers } = host;
+  const { revision, digest, stream, sequence, observedAt, streamHeardAt, supersededStreams, equal } = host;
   return {
     revision,
     digest,
     order: {
-      stream,
-      sequence: sequence === null ? null : Number(sequence),
-      observedAt,
-      streamHeardAt,
+      ...{ stream, sequence },
+      observedAt: toDate(observedAt),
+      streamHeardAt: toDate(streamHeardAt),
       supersededStreams: supersededStreams.map(({ stream, at }) => ({ stream, at: new Date(at) })),
     },
-    containers: containers.map(toStoredContainer),
+    containers: [
+      ...equal.map((dockerId) => ({ dockerId, equal: true }) as const),
+      ...rows.flatMap(({ container }) => (container === null ? [] : [toStoredContainer(container)])),
+    ],
   };
 }
 
-function toStoredContainer(json: StoredContainerJson): StoredContainer {
-  if (json.digest === undefined) return { dockerId: json.dockerId, equal: true };
-  const { removedAt, health, exitCode, digest, ...fields } = json;
-  const startedAt = fields.startedAt === null ? null : new Date(fields.startedAt).toISOString();
+const toDate = (instant: string | null): Date | null => (instant === null ? null : new Date(instant));
+
+function toStoredContainer({ removedAt, health, exitCode, digest, ...fields }: ContainerJson): StoredContainer {
+  const startedAt = toDate(fields.startedAt)?.toISOString() ?? null;
   // jsonb keeps keys in an order of its own.
   const row: ContainerRow = { ...canonicalContainer({ ...fields, startedAt }), health, exitCode, digest };
-  return { dockerId: json.dockerId, equal: false, removed: removedAt !== null, row };
+  return { dockerId: row.dockerId, equal: false, removed: removedAt !== null, row };
 }

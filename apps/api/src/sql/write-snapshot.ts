@@ -1,7 +1,7 @@
-import { Prisma, type Database } from '@muster/db';
+import type { Database, Statement } from '@muster/db';
 import type { SnapshotDiff } from '../domain/diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from '../domain/order.js';
-import { orderTest, takeOrder } from './host-order.js';
+import { assignments, orderTest, takeOrder } from './host-order.js';
 
 export interface SnapshotWrite {
   hostId: string;
@@ -26,6 +26,74 @@ export interface SnapshotWritten {
   removed: number;
 }
 
+const ORDER = {
+  stream: '$8::uuid',
+  sequence: '$9::bigint',
+  observedAt: '$10::timestamptz',
+  receivedAt: '$6::timestamptz',
+};
+
+const GUARD = assignments({
+  revision: 'revision + $3::int',
+  digest: '$5',
+  lastSeenAt: ORDER.receivedAt,
+  confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
+  engineError: 'NULL',
+  containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
+  ...takeOrder(ORDER),
+});
+
+const WRITE_SNAPSHOT: Statement = {
+  name: 'write_snapshot',
+  text: `
+    WITH guard AS (
+      UPDATE hosts SET
+      ${GUARD}
+      WHERE id = $1::uuid AND revision = $2::int AND "deletedAt" IS NULL AND ${orderTest(ORDER)}
+      RETURNING id, revision, digest
+    ), written AS (
+      INSERT INTO containers AS stored (
+        "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
+        health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt")
+      SELECT guard.id, r."dockerId", r.name, r.image, r."imageId", r.command, r.state, r.status, r.ports, r.labels,
+        r."startedAt", r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL
+      FROM guard, json_to_recordset($11::json) AS r(
+        "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
+        labels jsonb, "startedAt" timestamptz, health text, "exitCode" int, digest text)
+      ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
+        name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
+        state = excluded.state, status = excluded.status, ports = excluded.ports, labels = excluded.labels,
+        "startedAt" = excluded."startedAt", health = excluded.health, "exitCode" = excluded."exitCode",
+        digest = excluded.digest, "removedAt" = NULL,
+        "changedAt" = CASE WHEN stored."dockerId" = ANY ($12::text[]) THEN stored."changedAt" ELSE excluded."changedAt" END
+      RETURNING (xmax = 0) AS inserted
+    ), gone AS (
+      UPDATE containers SET
+        state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
+        "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
+      FROM guard
+      WHERE "hostId" = guard.id AND "dockerId" = ANY ($13::text[]) AND "removedAt" IS NULL
+      RETURNING 1
+    ), recorded AS (
+      INSERT INTO container_events (
+        tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt")
+      SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
+        e."exitCode", $14::timestamptz, ${ORDER.receivedAt}
+      FROM guard, json_to_recordset($15::json) AS e(
+        "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" int)
+    )
+    SELECT guard.revision, guard.digest,
+      (SELECT count(*) FILTER (WHERE inserted) FROM written)::int AS created,
+      (SELECT count(*) FILTER (WHERE NOT inserted) FROM written)::int AS updated,
+      (SELECT count(*) FROM gone)::int AS removed
+    FROM guard`,
+};
+
+/** Bytes of rows that a statement writes within the usual limit, and how long each further MiB may take. */
+const USUAL_BYTES_MAX = 1024 * 1024;
+const PATIENCE_MS_MIN = 5_000;
+const PATIENCE_MS_PER_MIB = 1_500;
+
 /**
  * Writes a diff, all of it in one statement. Its guard locks the host's row and passes only if the revision is still
  * the one that was compared with and the order still allows it; everything else is written FROM the guard, so that
@@ -35,71 +103,31 @@ export interface SnapshotWritten {
  *
  * Null: the guard failed. Read again, compare again.
  */
-export async function writeSnapshot({ prisma }: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
+export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
   const { hostId, revision, diff, complete, digest, order, times, eventsObservedAt } = write;
-  const { receivedAt } = times;
   const rowsChange = diff.writes.length > 0 || diff.removals.length > 0;
-  const [written] = await prisma.$queryRaw<SnapshotWritten[]>(Prisma.sql`
-    WITH guard AS (
-      UPDATE hosts SET
-        revision = revision + ${rowsChange ? 1 : 0}::int,
-        digest = ${complete ? digest : null},
-        "lastSeenAt" = ${receivedAt}::timestamptz,
-        "confirmedAt" = ${complete ? Prisma.sql`${receivedAt}::timestamptz` : Prisma.sql`"confirmedAt"`},
-        "engineError" = NULL,
-        "containerCount" = ${presentCount(diff, complete)},
-        ${takeOrder(order, times)}
-      WHERE id = ${hostId}::uuid AND revision = ${revision}::int AND "deletedAt" IS NULL
-        AND ${orderTest(order, times)}
-      RETURNING id, revision, digest
-    ), written AS (
-      INSERT INTO containers AS stored (
-        "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-        health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt")
-      SELECT guard.id, r."dockerId", r.name, r.image, r."imageId", r.command, r.state, r.status, r.ports, r.labels,
-        r."startedAt", r.health, r."exitCode", r.digest, ${receivedAt}::timestamptz, ${receivedAt}::timestamptz, NULL
-      FROM guard, jsonb_to_recordset(${JSON.stringify(diff.writes)}::jsonb) AS r(
-        "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
-        labels jsonb, "startedAt" timestamptz, health text, "exitCode" int, digest text)
-      ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
-        name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
-        state = excluded.state, status = excluded.status, ports = excluded.ports, labels = excluded.labels,
-        "startedAt" = excluded."startedAt", health = excluded.health, "exitCode" = excluded."exitCode",
-        digest = excluded.digest, "removedAt" = NULL,
-        "changedAt" = CASE
-          WHEN stored."dockerId" = ANY (${agedOnly(diff)}::text[]) THEN stored."changedAt"
-          ELSE excluded."changedAt"
-        END
-      RETURNING (xmax = 0) AS inserted
-    ), gone AS (
-      UPDATE containers SET
-        state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
-        "changedAt" = ${receivedAt}::timestamptz, "removedAt" = ${receivedAt}::timestamptz
-      FROM guard
-      WHERE "hostId" = guard.id AND "dockerId" = ANY (${diff.removals}::text[]) AND "removedAt" IS NULL
-      RETURNING 1
-    ), recorded AS (
-      INSERT INTO container_events (
-        tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt")
-      SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
-        e."exitCode", ${eventsObservedAt}::timestamptz, ${receivedAt}::timestamptz
-      FROM guard, jsonb_to_recordset(${JSON.stringify(diff.events)}::jsonb) AS e(
-        "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" int)
-    )
-    SELECT guard.revision, guard.digest,
-      (SELECT count(*) FILTER (WHERE inserted) FROM written)::int AS created,
-      (SELECT count(*) FILTER (WHERE NOT inserted) FROM written)::int AS updated,
-      (SELECT count(*) FROM gone)::int AS removed
-    FROM guard`);
+  const writes = JSON.stringify(diff.writes);
+  const values = [
+    ...[hostId, revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
+    ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
+    ...[writes, agedOnly(diff), diff.removals, eventsObservedAt, JSON.stringify(diff.events)],
+  ];
+  const [written] =
+    writes.length <= USUAL_BYTES_MAX
+      ? await db.query<SnapshotWritten>(WRITE_SNAPSHOT, values)
+      : await db.queryPatiently<SnapshotWritten>(WRITE_SNAPSHOT, values, patienceMs(writes.length));
   return written ?? null;
 }
 
-/** The host's `containerCount` after the write. */
-function presentCount({ writes, removals, events, unchanged }: SnapshotDiff, complete: boolean): Prisma.Sql {
-  if (complete) return Prisma.sql`${writes.length + unchanged}::int`;
+/** The host's present containers after a complete snapshot; after another one, how many more there are than before. */
+function presentCount({ writes, removals, events, unchanged }: SnapshotDiff, complete: boolean): number {
+  if (complete) return writes.length + unchanged;
   const appeared = events.filter(({ kind }) => kind === 'created' || kind === 'reappeared').length;
-  return Prisma.sql`"containerCount" + ${appeared - removals.length}::int`;
+  return appeared - removals.length;
 }
+
+const patienceMs = (bytes: number): number =>
+  PATIENCE_MS_MIN + Math.ceil((bytes / (1024 * 1024)) * PATIENCE_MS_PER_MIB);
 
 /** The ids of rows in which nothing but the status text's age changed. */
 const agedOnly = ({ writes }: SnapshotDiff): string[] =>
