@@ -20,7 +20,7 @@ const exited = { ...running, state: 'exited', status: 'Exited (137) 1 second ago
 const again = { startedAt: '2026-03-01T11:30:00Z' };
 
 describe('each change is recorded once', () => {
-  test.each([
+  test.each<[what: string, from: Partial<ContainerInput>, to: Partial<ContainerInput>, events: unknown[]]>([
     [
       'a start',
       { ...running, state: 'created', status: 'Created', startedAt: null },
@@ -115,13 +115,13 @@ describe('each change is recorded once', () => {
     [
       'labels that come and go beside others that stay',
       { ...running, labels: { stays: '0', goes: '1', __proto__: 'x' } as Record<string, string> },
-      { ...running, labels: { stays: '0', comes: '2' } as Record<string, string> },
-      [['updated', { labels: { goes: '1' } }, { labels: { comes: '2' } }]],
+      { ...running, labels: { stays: '0', comes: '2', constructor: 'y' } as Record<string, string> },
+      [['updated', { labels: { goes: '1' } }, { labels: { comes: '2', constructor: 'y' } }]],
     ],
     [
       'one port of several',
-      { ...running, ports: [...container('a').ports, { privatePort: 81, type: 'tcp' as const }] },
-      { ...running, ports: [...container('a').ports, { privatePort: 82, type: 'udp' as const }] },
+      { ...running, ports: [...(container('a').ports ?? []), { privatePort: 81, type: 'tcp' as const }] },
+      { ...running, ports: [...(container('a').ports ?? []), { privatePort: 82, type: 'udp' as const }] },
       [['updated', { ports: [{ privatePort: 81, type: 'tcp' }] }, { ports: [{ privatePort: 82, type: 'udp' }] }]],
     ],
     ['new ports', { ...running, ports: [] }, running, [['updated', { ports: [] }, { ports: container('a').ports }]]],

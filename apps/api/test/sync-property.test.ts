@@ -2,27 +2,34 @@ import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
-import { container, order, useApi } from './harness.js';
+import { createApp } from '../src/app.js';
+import { container, order, TestApi, TestHost, TestOrganization, useApi } from './harness.js';
 
 /** A small world, so that containers come, change, go and come back. */
+const changes = fc.record({
+  name: fc.constantFrom('web', 'db', 'naïve 🐳', "Robert'); DROP TABLE hosts;--"),
+  state: fc.constantFrom('created', 'running', 'paused', 'exited', 'hibernating'),
+  status: fc.constantFrom('', 'Up 5 minutes', 'Up 6 minutes (healthy)', 'Exited (1) 2 hours ago'),
+  labels: fc.dictionary(fc.constantFrom('k', '__proto__', ''), fc.constantFrom('', 'v')),
+  startedAt: fc.constantFrom(null, '2026-03-01T11:00:00.000Z', '2026-03-01T11:30:00.000Z'),
+});
 const snapshotOf = fc.uniqueArray(
-  fc.record({
-    dockerId: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
-    name: fc.constantFrom('web', 'db', 'naïve 🐳', "Robert'); DROP TABLE hosts;--"),
-    state: fc.constantFrom('created', 'running', 'paused', 'exited', 'hibernating'),
-    status: fc.constantFrom('', 'Up 5 minutes', 'Up 6 minutes (healthy)', 'Exited (1) 2 hours ago'),
-    labels: fc.dictionary(fc.constantFrom('k', '__proto__', ''), fc.constantFrom('', 'v')),
-    startedAt: fc.constantFrom(null, '2026-03-01T11:00:00.000Z', '2026-03-01T11:30:00.000Z'),
-  }),
+  changes.chain((changed) => fc.constantFrom('a', 'b', 'c', 'd', 'e').map((dockerId) => ({ dockerId, ...changed }))),
   { selector: ({ dockerId }) => dockerId, maxLength: 5 },
 );
 
 const step = fc.record({
-  snapshot: snapshotOf,
+  // Whole, or the one before with some of its containers changed: what is compared as text.
+  snapshot: fc.oneof(snapshotOf, fc.array(fc.option(changes), { minLength: 5, maxLength: 5 })),
+  // Which of two processes takes it: what one remembers, the other may have changed since.
+  replica: fc.constantFrom(0, 1),
   complete: fc.boolean(),
   sequence: fc.option(fc.integer({ min: 0, max: 12 })),
   gapMs: fc.constantFrom(0, 1000, 61_000),
 });
+
+const isWhole = <T extends { dockerId: string }>(snapshot: readonly (T | object | null)[]): snapshot is T[] =>
+  snapshot.every((row) => row !== null && 'dockerId' in row);
 
 type Row = ReturnType<typeof container> & { removed: boolean };
 
@@ -63,20 +70,27 @@ describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
   const context = useApi(engine);
 
   test('leaves rows that equal a plain model, and summaries that tell the difference of the tables', async () => {
+    const { db, clock } = context.api;
     const organization = await context.api.organization();
+    const replica = new TestApi(db, createApp({ db, now: clock }), clock);
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 8 }), async (steps) => {
         const host = await organization.enroll();
         const model = new Model();
+        const elsewhere = new TestOrganization(replica, organization.id, organization.adminKey);
+        const reporters = [host, new TestHost(elsewhere, host.id, host.token)];
         const stream = randomUUID();
-        for (const { snapshot, complete, sequence, gapMs } of steps) {
-          context.api.clock.advance(gapMs);
-          const sent = snapshot.map(({ dockerId, ...changes }) => container(dockerId, changes));
+        let sent: ReturnType<typeof container>[] = [];
+        for (const { snapshot, complete, sequence, gapMs, replica } of steps) {
+          clock.advance(gapMs);
+          sent = isWhole(snapshot)
+            ? snapshot.map(({ dockerId, ...changed }) => container(dockerId, changed))
+            : sent.map((before, index) => ({ ...before, ...snapshot[index] }));
           const headers = {
             'Snapshot-Complete': String(complete),
             ...(sequence === null ? {} : order(stream, sequence)),
           };
-          const summary = await host.sync(sent, headers);
+          const summary = await reporters[replica]!.sync(sent, headers);
           expect(summary).toMatchObject({ ...model.apply(sent, complete, sequence), received: sent.length });
 
           const rows = await context.api.db.prisma.container.findMany({ where: { hostId: host.id } });
@@ -93,7 +107,7 @@ describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
           expect(await host.host()).toMatchObject({ containerCount: present });
         }
       }),
-      { numRuns: 60, endOnFailure: false },
+      { numRuns: 100, endOnFailure: false },
     );
   });
 });

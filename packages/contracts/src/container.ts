@@ -8,7 +8,7 @@ import {
   STATE_LENGTH_MAX,
   STATUS_LENGTH_MAX,
 } from './limits.js';
-import { storable, text } from './text.js';
+import { storable, text, toStorable } from './text.js';
 
 const PortNumber = z.int().min(1).max(65_535);
 
@@ -60,8 +60,6 @@ export const ContainerState = text(1, STATE_LENGTH_MAX).refine((value) => value 
 /** The states that Docker's own documentation names. */
 export const DOCKER_STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const;
 
-const labelText = storable(z.string());
-
 /**
  * Labels, any key to any text. Built by hand because a record schema drops the key `__proto__`, which is a label
  * like any other: the object below has no prototype for it to reach.
@@ -72,16 +70,16 @@ export const Labels = z
   })
   .transform((value, context) => {
     const labels = Object.create(null) as Record<string, string>;
-    for (const [rawKey, rawValue] of Object.entries<unknown>(value)) {
-      const key = labelText.safeParse(rawKey);
-      const parsed = typeof rawValue === 'string' ? labelText.safeParse(rawValue) : undefined;
-      if (key.success && parsed?.success) {
-        labels[key.data] = parsed.data;
-      } else {
-        const message = parsed === undefined ? 'must be a string' : 'must not contain a NUL character';
-        context.issues.push({ code: 'custom', message, path: [rawKey], input: rawValue });
+    for (const rawKey of Object.keys(value)) {
+      const rawText: unknown = value[rawKey];
+      const key = toStorable(rawKey);
+      const text = toStorable(rawText);
+      if ('message' in key || 'message' in text) {
+        const message = 'message' in text ? text.message : (key as { message: string }).message;
+        context.issues.push({ code: 'custom', message, path: [rawKey], input: rawText });
         return z.NEVER;
       }
+      labels[key.text] = text.text;
     }
     return labels;
   });

@@ -5,10 +5,54 @@ import { PROBLEM_ERRORS_MAX, SNAPSHOT_CONTAINERS_MAX } from './limits.js';
 
 /**
  * The whole state of one host: the body of `POST /api/agent/containers`. The schema is what documents and clients
- * use; a server takes `parseSnapshot`, which holds the same rules and cannot be made to work for a hopeless body.
+ * use; a server takes `parseSnapshot` or a reader, which hold the same rules and cannot be made to work for a hopeless body.
  */
 export const Snapshot = z.array(Container).max(SNAPSHOT_CONTAINERS_MAX);
 export type Snapshot = z.output<typeof Snapshot>;
+
+/** Reads a snapshot item by item, for who has many and other things to do in between. */
+export interface SnapshotReader {
+  /** Looks at the whole that the items are of; what it gives is why no item needs to be looked at, or null. */
+  begin(value: unknown): Parsed<never> | null;
+  /** Takes the next item; false: there are `PROBLEM_ERRORS_MAX` errors already, and no further item matters. */
+  add(item: unknown): boolean;
+  /** All that was added, or what was wrong with it. */
+  result(): Parsed<Snapshot>;
+}
+
+export function createSnapshotReader(): SnapshotReader {
+  const containers: Container[] = [];
+  const errors: FieldError[] = [];
+  const indexById = new Map<string, number>();
+  let index = -1;
+  return {
+    begin(value) {
+      if (!Array.isArray(value)) return refused('', 'must be a JSON array of containers');
+      if (value.length <= SNAPSHOT_CONTAINERS_MAX) return null;
+      return refused('', `must hold at most ${SNAPSHOT_CONTAINERS_MAX} containers, this one has ${value.length}`);
+    },
+    add(item) {
+      index += 1;
+      const parsed = Container.safeParse(item);
+      if (!parsed.success) {
+        errors.push(...fieldErrors(parsed.error, [index]));
+      } else {
+        const { dockerId } = parsed.data;
+        const earlier = indexById.get(dockerId);
+        if (earlier !== undefined) {
+          errors.push({ path: `/${index}/dockerId`, message: `is the same as /${earlier}/dockerId` });
+        }
+        indexById.set(dockerId, index);
+        containers.push(parsed.data);
+      }
+      return errors.length < PROBLEM_ERRORS_MAX;
+    },
+    result: () =>
+      errors.length > 0
+        ? { success: false, errors: errors.slice(0, PROBLEM_ERRORS_MAX) }
+        : { success: true, data: containers },
+  };
+}
 
 /**
  * Reads a snapshot: an array of at most `SNAPSHOT_CONTAINERS_MAX` containers, no two with one `dockerId`.
@@ -16,31 +60,11 @@ export type Snapshot = z.output<typeof Snapshot>;
  * no more than the first few.
  */
 export function parseSnapshot(value: unknown): Parsed<Snapshot> {
-  if (!Array.isArray(value)) return refused('', 'must be a JSON array of containers');
-  if (value.length > SNAPSHOT_CONTAINERS_MAX) {
-    return refused('', `must hold at most ${SNAPSHOT_CONTAINERS_MAX} containers, this one has ${value.length}`);
-  }
-  const containers: Container[] = [];
-  const errors: FieldError[] = [];
-  const indexById = new Map<string, number>();
-  for (const [index, item] of value.entries()) {
-    const parsed = Container.safeParse(item);
-    if (!parsed.success) {
-      errors.push(...fieldErrors(parsed.error, [index]));
-    } else {
-      const { dockerId } = parsed.data;
-      const earlier = indexById.get(dockerId);
-      if (earlier !== undefined) {
-        errors.push({ path: `/${index}/dockerId`, message: `is the same as /${earlier}/dockerId` });
-      }
-      indexById.set(dockerId, index);
-      containers.push(parsed.data);
-    }
-    if (errors.length >= PROBLEM_ERRORS_MAX) break;
-  }
-  return errors.length > 0
-    ? { success: false, errors: errors.slice(0, PROBLEM_ERRORS_MAX) }
-    : { success: true, data: containers };
+  const reader = createSnapshotReader();
+  const refused = reader.begin(value);
+  if (refused !== null) return refused;
+  for (const item of value as unknown[]) if (!reader.add(item)) break;
+  return reader.result();
 }
 
 const refused = (path: string, message: string): Parsed<never> => ({ success: false, errors: [{ path, message }] });

@@ -18,8 +18,6 @@ const ENDED = new Set(['exited', 'dead', 'restarting']);
 const EVENT_TEXT_LENGTH_MAX = 1_024;
 const EVENT_ITEMS_MAX = 64;
 
-const sameJson = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
-
 /**
  * The event of the process itself between two looks at one container, if there was one.
  * A new `startedAt` with the state as it was means that it stopped and started in between.
@@ -97,22 +95,28 @@ function updatedFields(
   for (const field of ['imageId', 'command'] as const) {
     if (from[field] !== to[field]) add({ from: { [field]: text(from[field]) }, to: { [field]: text(to[field]) } });
   }
-  if (!sameJson(from.labels, to.labels)) add(differingLabels(from.labels, to.labels));
+  const labels = differingLabels(from.labels, to.labels);
+  if (labels) add(labels);
   if (!besidesProcessEvent) {
     for (const field of ['state', 'startedAt'] as const) {
       if (from[field] !== to[field]) add({ from: { [field]: from[field] }, to: { [field]: to[field] } });
     }
-    if (!sameJson(from.ports, to.ports)) add(differingPorts(from.ports, to.ports));
+    const ports = differingPorts(from.ports, to.ports);
+    if (ports) add(ports);
   }
   return Object.keys(updated.to).length > 0 ? updated : null;
 }
 
 /** The labels that one side lacks or has otherwise; how many more there are stands under `omittedLabels`. */
-function differingLabels(from: Labels, to: Labels): Updated {
-  const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter((key) => from[key] !== to[key]);
+function differingLabels(from: Labels, to: Labels): Updated | null {
+  // Asked by `hasOwn`: a label may be called `constructor`.
+  const gone = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
+  const come = Object.keys(to).filter((key) => !Object.hasOwn(from, key) || from[key] !== to[key]);
+  const keys = [...gone, ...come];
+  if (keys.length === 0) return null;
   const told = keys.slice(0, EVENT_ITEMS_MAX);
   const pick = (labels: Labels) =>
-    Object.fromEntries(told.flatMap((key) => (labels[key] === undefined ? [] : [[cut(key), cut(labels[key])]])));
+    Object.fromEntries(told.flatMap((key) => (Object.hasOwn(labels, key) ? [[cut(key), cut(labels[key]!)]] : [])));
   return {
     from: { labels: pick(from) },
     to: { labels: pick(to), ...omitted('omittedLabels', keys.length) },
@@ -120,12 +124,14 @@ function differingLabels(from: Labels, to: Labels): Updated {
 }
 
 /** The ports that only one side has; how many more there are stands under `omittedPorts`. */
-function differingPorts(from: readonly Port[], to: readonly Port[]): Updated {
+function differingPorts(from: readonly Port[], to: readonly Port[]): Updated | null {
+  const keyOf = ({ ip, privatePort, publicPort, type }: Port) => JSON.stringify([ip, privatePort, publicPort, type]);
   const without = (ports: readonly Port[], others: readonly Port[]) => {
-    const known = new Set(others.map((port) => JSON.stringify(port)));
-    return ports.filter((port) => !known.has(JSON.stringify(port)));
+    const known = new Set(others.map(keyOf));
+    return ports.filter((port) => !known.has(keyOf(port)));
   };
   const [gone, come] = [without(from, to), without(to, from)];
+  if (gone.length + come.length === 0) return null;
   return {
     from: { ports: gone.slice(0, EVENT_ITEMS_MAX) },
     to: {

@@ -1,16 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import type { Request } from 'express';
-import { parseWith, type FieldError, type Parsed } from '@muster/contracts';
+import { parseWith } from '@muster/contracts';
 import type { z } from 'zod';
-import { BodyTooLargeError, InvalidRequestError, UnsupportedMediaTypeError } from '../errors.js';
-
-/** A body as it came over the wire. */
-export interface RawBody {
-  bytes: Buffer;
-  encoding: 'identity' | 'gzip';
-}
+import { valid } from '../domain/valid.js';
+import { BodyTooLargeError, UnsupportedMediaTypeError } from '../errors.js';
+import { parseJsonBytes, plainBytes, type RawBody } from '../services/body-bytes.js';
 
 /** The client went away in the middle of its request: there is nobody to answer. */
 export class RequestAbortedError extends Error {
@@ -19,9 +13,6 @@ export class RequestAbortedError extends Error {
     this.name = 'RequestAbortedError';
   }
 }
-
-const decompress = promisify(gunzip);
-const NOT_VALID = 'The request is not valid.';
 
 /**
  * Reads a JSON body's bytes as they are, for whoever has a use for them before they are parsed.
@@ -47,42 +38,17 @@ export async function readJsonBytes(req: Request, bytesMax: number): Promise<Raw
 }
 
 /**
- * Reads the JSON value that a body holds.
- * @throws BodyTooLargeError if it decompresses to more than `bytesMax`, of which no more is ever held.
- * @throws InvalidRequestError if it is not gzip, not UTF-8 or not JSON.
- */
-export async function parseJson({ bytes, encoding }: RawBody, bytesMax: number): Promise<unknown> {
-  const plain = encoding === 'gzip' ? await gunzipWithin(bytes, bytesMax) : bytes;
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(plain)) as unknown;
-  } catch (error) {
-    const why = error instanceof SyntaxError ? 'is not valid JSON' : 'is not valid UTF-8';
-    throw new InvalidRequestError(NOT_VALID, [{ path: '', message: `the body ${why}` }]);
-  }
-}
-
-/**
  * Reads and checks a body against its schema.
- * @throws what `readJsonBytes` and `parseJson` do, and InvalidRequestError naming the fields.
+ * @throws what `readJsonBytes`, `plainBytes` and `parseJsonBytes` do, and InvalidRequestError naming the fields.
  */
 export async function readBody<S extends z.ZodType>(req: Request, schema: S, bytesMax: number): Promise<z.output<S>> {
   const body = await readJsonBytes(req, bytesMax);
-  return valid(parseWith(schema, await parseJson(body, bytesMax)));
+  return valid(parseWith(schema, parseJsonBytes(await plainBytes(body, bytesMax))));
 }
 
 /** Checks query parameters, headers or path parameters. @throws InvalidRequestError naming them. */
 export const readFields = <S extends z.ZodType>(schema: S, fields: unknown): z.output<S> =>
   valid(parseWith(schema, fields));
-
-/** What was parsed. @throws InvalidRequestError with what was wrong instead. */
-export function valid<T>(parsed: Parsed<T>): T {
-  if (!parsed.success) throw new InvalidRequestError(NOT_VALID, withoutInput(parsed.errors));
-  return parsed.data;
-}
-
-/** Messages are shown as they are, so none may carry a long piece of what was sent. */
-const withoutInput = (errors: readonly FieldError[]): FieldError[] =>
-  errors.map(({ path, message }) => ({ path, message: message.slice(0, 300) }));
 
 function contentEncoding(req: Request): RawBody['encoding'] {
   const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
@@ -107,13 +73,4 @@ function readBytes(req: IncomingMessage, bytesMax: number): Promise<Buffer> {
     req.on('error', () => reject(new RequestAbortedError()));
     req.on('close', () => reject(new RequestAbortedError()));
   });
-}
-
-async function gunzipWithin(bytes: Buffer, bytesMax: number): Promise<Buffer> {
-  try {
-    return await decompress(bytes, { maxOutputLength: bytesMax });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw new BodyTooLargeError(bytesMax);
-    throw new InvalidRequestError(NOT_VALID, [{ path: '', message: 'the body is not valid gzip' }]);
-  }
 }

@@ -4,7 +4,6 @@ import {
   EnrollRequest,
   Heartbeat,
   HeartbeatHeaders,
-  parseSnapshot,
   Paths,
   SNAPSHOT_BODY_BYTES_MAX,
   SnapshotHeaders,
@@ -13,8 +12,9 @@ import {
 } from '@muster/contracts';
 import { Router } from 'express';
 import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../middleware/auth.js';
-import { parseJson, readBody, readFields, readJsonBytes, valid, type RawBody } from '../middleware/body.js';
+import { readBody, readFields, readJsonBytes } from '../middleware/body.js';
 import type { AgentTokenService } from '../services/agent-token.js';
+import type { RawBody } from '../services/body-bytes.js';
 import type { ContainerService } from '../services/container.js';
 import type { EnrollmentService } from '../services/enrollment.js';
 import type { HeartbeatService } from '../services/heartbeat.js';
@@ -43,18 +43,9 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     const { hostId } = agentOf(res);
     const headers = readFields(SnapshotHeaders, req.headers);
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
-    const metadata = {
-      ...headers,
-      observedAt: headers.observedAt === null ? null : new Date(headers.observedAt),
-      digest: snapshotDigest(body),
-    };
-    const unchanged = await containers.confirmContainers(hostId, metadata.digest, metadata);
-    if (unchanged !== null) {
-      res.json(unchanged);
-      return;
-    }
-    const snapshot = valid(parseSnapshot(await parseJson(body, SNAPSHOT_BODY_BYTES_MAX)));
-    res.json(await containers.syncContainers(hostId, snapshot, metadata));
+    const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
+    const metadata = { ...headers, observedAt, digest: snapshotDigest(body) };
+    res.json(await containers.syncBody(hostId, body, metadata));
   });
 
   router.post(Paths.agentHeartbeat, agentAuth, async (req, res) => {

@@ -1,13 +1,31 @@
-import { CADENCE_DEFAULT, type Cadence, type Container, type StaleReason, type SyncSummary } from '@muster/contracts';
+import {
+  CADENCE_DEFAULT,
+  SNAPSHOT_BODY_BYTES_MAX,
+  type Cadence,
+  type Container,
+  type StaleReason,
+  type SyncSummary,
+} from '@muster/contracts';
 import type { Database } from '@muster/db';
-import { toContainerRow, type ContainerRow } from '../domain/container-row.js';
-import { diffSnapshot } from '../domain/diff-snapshot.js';
-import { clampToReceipt, judgeOrder, type OrderVerdict, type SnapshotOrder } from '../domain/order.js';
+import type { ContainerRow } from '../domain/container-row.js';
+import { diffSnapshot, type SnapshotDiff, type StoredContainer } from '../domain/diff-snapshot.js';
+import {
+  clampToReceipt,
+  judgeOrder,
+  type OrderVerdict,
+  type SnapshotOrder,
+  type SnapshotTimes,
+} from '../domain/order.js';
+import { cutSnapshot, decodeElement, differingElements, elementCount } from '../domain/snapshot-text.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
 import { readHostState, type HostState } from '../sql/read-host-state.js';
 import { touchStale } from '../sql/touch-host.js';
 import { writeSnapshot } from '../sql/write-snapshot.js';
+import { plainBytes, type RawBody } from './body-bytes.js';
 import { createHostReports, type HostReports } from './host-reports.js';
+import { createSnapshotMemory } from './snapshot-memory.js';
+import { sourceOfBody, sourceOfContainers, type SnapshotSource } from './snapshot-source.js';
+import { createTurnTaking } from './turn-taking.js';
 
 /** What is known of a snapshot beside its containers. */
 export interface SnapshotMetadata {
@@ -37,11 +55,11 @@ export interface ContainerService {
   syncContainers(hostId: string, containers: readonly Container[], metadata?: SnapshotMetadata): Promise<SyncSummary>;
 
   /**
-   * Takes a snapshot by the digest of its body alone, without its being parsed: resolves with its summary where it
-   * is complete and equals the last one applied, else with null, and then nothing was written and `syncContainers`
-   * is to be asked.
+   * As `syncContainers`, from a request's body, of which no more is read than is needed to know what it changes.
+   * @throws InvalidRequestError naming what is wrong with the body; nothing was written.
+   * @throws BodyTooLargeError if it decompresses to more than a snapshot may have.
    */
-  confirmContainers(hostId: string, digest: string, metadata: SnapshotMetadata): Promise<SyncSummary | null>;
+  syncBody(hostId: string, body: RawBody, metadata?: SnapshotMetadata): Promise<SyncSummary>;
 }
 
 export interface ContainerServiceOptions {
@@ -49,68 +67,134 @@ export interface ContainerServiceOptions {
   now?: () => Date;
   /** Shared with the heartbeat service, so that heartbeats and unchanged snapshots share statements. */
   reports?: HostReports;
+  /** Bytes of hosts' last snapshots that are kept in memory, to compare the next ones with. */
+  memoryBytesMax?: number;
   /** 0 to 1, as Math.random: spreads retries. */
   random?: () => number;
 }
+
+/** Room for the last snapshots of 10,000 hosts with 50 containers, compressed as the agent sends them. */
+export const SNAPSHOT_MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 /** Tries to be first among concurrent snapshots of one host: each round has a winner, so few are ever needed. */
 const ATTEMPTS_MAX = 30;
 const RETRY_DELAY_MS_MAX = 60;
 
+/** A snapshot on its way through. */
+interface Sync {
+  hostId: string;
+  source: SnapshotSource;
+  order: SnapshotOrder | null;
+  times: SnapshotTimes;
+  /** By the host's clock, for the history. */
+  eventsObservedAt: Date;
+  complete: boolean;
+  digest: string | null;
+}
+
+/**
+ * There are three ways in, the cheapest first: by digest (nothing changed: liveness alone is written), by text (the
+ * host's last snapshot is remembered: only what differs from it is read and written) and by rows (compared with the
+ * database's). Each ends in a statement that asks under the host's lock whether what it assumes still holds; where
+ * it does not, the next way is taken.
+ */
 export function createContainerService(db: Database, options: ContainerServiceOptions = {}): ContainerService {
   const { cadence = CADENCE_DEFAULT, now = () => new Date(), random = Math.random } = options;
   const { reports = createHostReports(db) } = options;
-
-  const timesOf = ({ observedAt = null }: SnapshotMetadata) => {
-    const receivedAt = now();
-    return { observedAt: clampToReceipt(observedAt, receivedAt), receivedAt };
-  };
+  const memory = createSnapshotMemory(options.memoryBytesMax ?? SNAPSHOT_MEMORY_BYTES_DEFAULT);
 
   const backOff = (attempt: number) =>
     new Promise((resolve) => setTimeout(resolve, random() * Math.min(RETRY_DELAY_MS_MAX, 2 ** attempt)));
 
-  return {
-    async syncContainers(hostId, containers, metadata = {}) {
-      const { order = null, complete = true } = metadata;
-      const rows = containers.map(toContainerRow);
-      const times = timesOf(metadata);
-      for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-        const host = await readHostState(db, hostId, rows);
-        if (host === null) throw new HostDeletedError();
-        const verdict = judgeOrder(host.order, order, times);
-        if (!verdict.current) {
-          if (order) await touchStale(db, hostId, order.stream, times.receivedAt);
-          return staleSummary(hostId, rows, host, verdict, cadence);
-        }
-        const diff = diffSnapshot(host.containers, rows, { complete });
-        const written = await writeSnapshot(db, {
-          ...{ hostId, revision: host.revision, diff, complete, digest: metadata.digest ?? null, order, times },
-          eventsObservedAt: metadata.observedAt ?? times.receivedAt,
-        });
-        if (written !== null) {
-          const { created, updated, removed, revision, digest } = written;
-          const { unchanged } = diff;
-          const counts = { received: rows.length, created, updated, unchanged, removed };
-          return { hostId, applied: true, ...counts, revision, digest, cadence };
-        }
-        await backOff(attempt);
-      }
-      throw new UnavailableError('Other snapshots of this host keep coming first. Try again.');
-    },
+  async function syncByDigest(sync: Sync): Promise<SyncSummary | null> {
+    const { hostId, source, order, times, complete, digest } = sync;
+    if (!complete || digest === null) return null;
+    // Where we know of another digest, asking would be for nothing.
+    const remembered = memory.recall(hostId);
+    if (remembered !== undefined && remembered.digest !== digest) return null;
+    const outcome = await reports.report({ kind: 'snapshot', hostId, digest, order, ...times });
+    // A host that is gone is for the sync by rows to tell.
+    if (outcome.kind !== 'taken') return null;
+    const { revision, containerCount } = outcome;
+    if (remembered === undefined) memory.remember(hostId, { revision, digest, body: source.body() });
+    const counts = { received: containerCount, created: 0, updated: 0, unchanged: containerCount, removed: 0 };
+    return { hostId, applied: true, ...counts, revision, digest, cadence };
+  }
 
-    async confirmContainers(hostId, digest, metadata) {
-      const { order = null, complete = true } = metadata;
-      if (!complete) return null;
-      const outcome = await reports.report({ kind: 'snapshot', hostId, digest, order, ...timesOf(metadata) });
-      // A host that is gone is the full sync's to tell.
-      if (outcome.kind !== 'taken') return null;
-      const { revision, containerCount } = outcome;
-      return {
-        ...{ hostId, applied: true, received: containerCount, created: 0, updated: 0, unchanged: containerCount },
-        ...{ removed: 0, revision, digest, cadence },
-      };
-    },
+  async function syncByText(sync: Sync): Promise<SyncSummary | null> {
+    const remembered = memory.recall(sync.hostId);
+    if (remembered === undefined || !sync.complete) return null;
+    const diff = await diffTexts(remembered.body, sync.source);
+    return diff && write(sync, remembered.revision, diff);
+  }
+
+  async function syncByRows(sync: Sync): Promise<SyncSummary> {
+    const { hostId, order, times, complete } = sync;
+    const rows = await sync.source.rows();
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+      const host = await readHostState(db, hostId, rows);
+      if (host === null) throw new HostDeletedError();
+      const verdict = judgeOrder(host.order, order, times);
+      if (!verdict.current) {
+        if (order) await touchStale(db, hostId, order.stream, times.receivedAt);
+        return staleSummary(hostId, rows, host, verdict, cadence);
+      }
+      const summary = await write(sync, host.revision, diffSnapshot(host.containers, rows, { complete }));
+      if (summary !== null) return summary;
+      await backOff(attempt);
+    }
+    throw new UnavailableError('Other snapshots of this host keep coming first. Try again.');
+  }
+
+  /** Null: somebody else changed the host since `revision`, or the order does not allow it. */
+  async function write(sync: Sync, revision: number, diff: SnapshotDiff): Promise<SyncSummary | null> {
+    const { hostId, complete, digest, source, ...rest } = sync;
+    const written = await writeSnapshot(db, { hostId, revision, diff, complete, digest, ...rest });
+    if (written === null || !complete) memory.forget(hostId);
+    else memory.remember(hostId, { revision: written.revision, digest, body: source.body() });
+    if (written === null) return null;
+    const { created, updated, removed } = written;
+    const received = diff.writes.length + diff.unchanged;
+    const counts = { received, created, updated, unchanged: diff.unchanged, removed };
+    return { hostId, applied: true, ...counts, revision: written.revision, digest: written.digest, cadence };
+  }
+
+  async function take(hostId: string, source: SnapshotSource, metadata: SnapshotMetadata): Promise<SyncSummary> {
+    const { order = null, observedAt = null, complete = true, digest = null } = metadata;
+    const receivedAt = now();
+    const times = { observedAt: clampToReceipt(observedAt, receivedAt), receivedAt };
+    const sync: Sync = { hostId, source, order, times, eventsObservedAt: observedAt ?? receivedAt, complete, digest };
+    return (await syncByDigest(sync)) ?? (await syncByText(sync)) ?? (await syncByRows(sync));
+  }
+
+  return {
+    syncContainers: (hostId, containers, metadata = {}) => take(hostId, sourceOfContainers(containers), metadata),
+    syncBody: (hostId, body, metadata = {}) => take(hostId, sourceOfBody(body), metadata),
   };
+}
+
+/**
+ * What a snapshot changes, by comparing its text with that of the one before, of which the rows are known to be. It
+ * knows of changes only: null where containers came, went or moved, or where one is not valid.
+ */
+async function diffTexts(before: RawBody, source: SnapshotSource): Promise<SnapshotDiff | null> {
+  const [old, text] = [cutSnapshot(await plainBytes(before, SNAPSHOT_BODY_BYTES_MAX)), await source.text()];
+  if (old === null || text === null || elementCount(old) !== elementCount(text)) return null;
+  const turns = createTurnTaking();
+  const stored: StoredContainer[] = [];
+  const rows: ContainerRow[] = [];
+  const differing = differingElements(old, text);
+  for (const index of differing) {
+    const [was, is] = [decodeElement(old, index), source.row(text, index)];
+    if (was === null || is === null || was.dockerId !== is.dockerId) return null;
+    const { dockerId } = was;
+    const equal = was.digest === is.digest;
+    stored.push(equal ? { dockerId, equal } : { dockerId, equal, removed: false, row: was });
+    rows.push(is);
+    if (turns.due()) await turns.yieldTurn();
+  }
+  const diff = diffSnapshot(stored, rows, { complete: true });
+  return { ...diff, unchanged: diff.unchanged + elementCount(text) - differing.length };
 }
 
 function staleSummary(

@@ -1,4 +1,4 @@
-import { canonicalContainer, type Health, type Labels, type Port } from '@muster/contracts';
+import type { Health, Labels, Port } from '@muster/contracts';
 import type { Database, Statement } from '@muster/db';
 import type { ContainerRow } from '../domain/container-row.js';
 import type { StoredContainer } from '../domain/diff-snapshot.js';
@@ -108,7 +108,6 @@ const toDate = (instant: string | null): Date | null => (instant === null ? null
 
 function toStoredContainer({ removedAt, health, exitCode, digest, ...fields }: ContainerJson): StoredContainer {
   const startedAt = toDate(fields.startedAt)?.toISOString() ?? null;
-  // jsonb keeps keys in an order of its own.
-  const row: ContainerRow = { ...canonicalContainer({ ...fields, startedAt }), health, exitCode, digest };
+  const row: ContainerRow = { ...fields, startedAt, health, exitCode, digest };
   return { dockerId: row.dockerId, equal: false, removed: removedAt !== null, row };
 }

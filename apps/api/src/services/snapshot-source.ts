@@ -1,0 +1,105 @@
+import {
+  createSnapshotReader,
+  SNAPSHOT_BODY_BYTES_MAX,
+  type Container,
+  type Parsed,
+  type Snapshot,
+  type SnapshotReader,
+} from '@muster/contracts';
+import { toContainerRow, type ContainerRow } from '../domain/container-row.js';
+import { cutSnapshot, decodeElement, elementCount, type SnapshotText } from '../domain/snapshot-text.js';
+import { invalid, valid } from '../domain/valid.js';
+import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
+import { createTurnTaking, type TurnTaking } from './turn-taking.js';
+
+/** A snapshot on its way in, read no further than somebody asks. */
+export interface SnapshotSource {
+  /** What to keep of it, to compare the next one with. */
+  body(): RawBody;
+  /** Its text, cut into containers; null: it cannot be cut. */
+  text(): Promise<SnapshotText | null>;
+  /** One container of that text; null: it is not valid. */
+  row(text: SnapshotText, index: number): ContainerRow | null;
+  /** All its containers. @throws InvalidRequestError naming what is wrong with them. */
+  rows(): Promise<ContainerRow[]>;
+}
+
+/** A snapshot from the wire, of which nothing is known yet. */
+export function sourceOfBody(body: RawBody): SnapshotSource {
+  let plain: Promise<Buffer> | undefined;
+  const bytes = () => (plain ??= plainBytes(body, SNAPSHOT_BODY_BYTES_MAX));
+  return {
+    body: () => body,
+    text: async () => cutSnapshot(await bytes()),
+    row: decodeElement,
+    rows: async () => {
+      const turns = createTurnTaking();
+      return toRows(valid(await readSnapshot(await bytes(), turns)), turns);
+    },
+  };
+}
+
+/** A snapshot whose containers were checked already, of unique dockerIds. */
+export function sourceOfContainers(containers: readonly Container[]): SnapshotSource {
+  let written: Buffer | undefined;
+  const bytes = () => (written ??= Buffer.from(JSON.stringify(containers)));
+  return {
+    body: () => ({ bytes: bytes(), encoding: 'identity' }),
+    text: async () => cutSnapshot(bytes()),
+    row: (_text, index) => toContainerRow(containers[index]!),
+    rows: () => toRows(containers, createTurnTaking()),
+  };
+}
+
+async function toRows(containers: readonly Container[], turns: TurnTaking): Promise<ContainerRow[]> {
+  const rows: ContainerRow[] = [];
+  for (const container of containers) {
+    rows.push(toContainerRow(container));
+    if (turns.due()) await turns.yieldTurn();
+  }
+  return rows;
+}
+
+/** Bytes of JSON that are parsed in one go. */
+const PARSE_BYTES_MAX = 256 * 1024;
+
+/** Parses and checks a snapshot as `parseSnapshot` does, a long one piece by piece. */
+async function readSnapshot(bytes: Buffer, turns: TurnTaking): Promise<Parsed<Snapshot>> {
+  const text = bytes.length > PARSE_BYTES_MAX ? cutSnapshot(bytes) : null;
+  const reader = createSnapshotReader();
+  const whole = text === null ? parseJsonBytes(bytes) : new Array<unknown>(elementCount(text));
+  // What has too many elements is refused for that alone, before any is parsed.
+  const refused = reader.begin(whole);
+  if (refused !== null) return refused;
+  for (const items of text === null ? [whole as unknown[]] : parsePieces(text)) {
+    if (!(await addAll(reader, items, turns))) break;
+  }
+  return reader.result();
+}
+
+async function addAll(reader: SnapshotReader, items: readonly unknown[], turns: TurnTaking): Promise<boolean> {
+  for (const item of items) {
+    if (!reader.add(item)) return false;
+    if (turns.due()) await turns.yieldTurn();
+  }
+  return true;
+}
+
+/**
+ * The elements of a text, parsed in runs of about `PARSE_BYTES_MAX`. The cut knows of strings and brackets only, so
+ * each run is counted: one that is JSON but of another number of elements was none in the whole (`[1,,2]`).
+ * @throws InvalidRequestError if it is not UTF-8 or not JSON.
+ */
+function* parsePieces({ bytes, bounds }: SnapshotText): Generator<unknown[]> {
+  for (let first = 0; first < bounds.length;) {
+    let next = first + 2;
+    while (next < bounds.length && bounds[next + 1]! - bounds[first]! <= PARSE_BYTES_MAX) next += 2;
+    const run = Buffer.concat([BRACKETS[0], bytes.subarray(bounds[first], bounds[next - 1]), BRACKETS[1]]);
+    const items = parseJsonBytes(run) as unknown[];
+    if (items.length !== (next - first) / 2) throw invalid([{ path: '', message: 'the body is not valid JSON' }]);
+    yield items;
+    first = next;
+  }
+}
+
+const BRACKETS = [Buffer.from('['), Buffer.from(']')] as const;

@@ -1,0 +1,106 @@
+import { describe, expect, test } from '@jest/globals';
+import { parseSnapshot } from '@muster/contracts';
+import fc from 'fast-check';
+import { toContainerRow } from '../src/domain/container-row.js';
+import {
+  cutSnapshot,
+  decodeElement,
+  differingElements,
+  elementBytes,
+  elementCount,
+} from '../src/domain/snapshot-text.js';
+import { InvalidRequestError } from '../src/errors.js';
+import { sourceOfBody } from '../src/services/snapshot-source.js';
+import { container } from './harness.js';
+
+const bytesOf = (text: string) => Buffer.from(text);
+const indented = fc.constantFrom(0, 1, 2);
+
+describe('cutting the text of an array', () => {
+  test('gives the texts of its elements, whatever they hold', () => {
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue()), indented, (values, indent) => {
+        const text = cutSnapshot(bytesOf(` ${JSON.stringify(values, null, indent)}\n`));
+        const cut = Array.from({ length: elementCount(text!) }, (_, index) => elementBytes(text!, index).toString());
+        expect(cut.map((element): unknown => JSON.parse(element))).toEqual(JSON.parse(JSON.stringify(values)));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test.each(['', ' ', '[', ']', '{}', '[}', '[]]', '[[]', '["]', '"[]"', '[{"a":"]"]', '[1] 2', 'null'])(
+    'is null for %j, which is none',
+    (text) => expect(cutSnapshot(bytesOf(text))).toBeNull(),
+  );
+
+  test('shows where two texts differ', () => {
+    const [a, b] = ['[1, 22, "3"]', '[1, 23, "3"]'].map((text) => cutSnapshot(bytesOf(text))!);
+    expect(differingElements(a!, b!)).toEqual([1]);
+    expect(differingElements(a!, a!)).toEqual([]);
+  });
+
+  test.each(['{"dockerId":"a"}', '{', '', '"\uD800"', '[]'])('decodes no container from %j', (element) => {
+    expect(decodeElement({ bytes: bytesOf(element), bounds: [0, Buffer.byteLength(element)] }, 0)).toBeNull();
+  });
+
+  test('decodes no container from bytes that are not UTF-8', () => {
+    const bytes = Buffer.concat([
+      bytesOf('{"dockerId":"a","name":"'),
+      Buffer.from([0xff]),
+      bytesOf('","image":"i","state":"running"}'),
+    ]);
+    expect(decodeElement({ bytes, bounds: [0, bytes.length] }, 0)).toBeNull();
+  });
+});
+
+describe('a body of megabytes, read piece by piece', () => {
+  const long = Array.from({ length: 3_000 }, (_, index) => container(`c${index}`));
+  const rowsOf = (text: string | Buffer) =>
+    sourceOfBody({ bytes: Buffer.isBuffer(text) ? text : bytesOf(text), encoding: 'identity' }).rows();
+  const refusal = (text: string | Buffer) =>
+    rowsOf(text).then(
+      () => null,
+      (error: unknown) => (error as InvalidRequestError).errors,
+    );
+
+  test('gives the rows that it gives as a whole', async () => {
+    const parsed = parseSnapshot(JSON.parse(JSON.stringify(long)));
+    expect(parsed.success && parsed.data.map(toContainerRow)).toEqual(await rowsOf(JSON.stringify(long)));
+  });
+
+  test('names the same fields as it does as a whole', async () => {
+    const wrong = long.map((row, index) => (index % 200 === 7 ? { ...row, state: 7 } : row));
+    const parsed = parseSnapshot(JSON.parse(JSON.stringify(wrong)));
+    expect(await refusal(JSON.stringify(wrong))).toEqual(parsed.success ? null : parsed.errors);
+    const twice = [...long, long[0]!];
+    expect(await refusal(JSON.stringify(twice))).toEqual([
+      { path: '/3000/dockerId', message: 'is the same as /0/dockerId' },
+    ]);
+  });
+
+  test('refuses more containers than a snapshot may have without parsing them', async () => {
+    const text = `[${Array.from({ length: 5_001 }, () => '{ no json, but long enough to be cut into pieces ......... }').join(',')}]`;
+    expect(await refusal(text)).toEqual([
+      { path: '', message: 'must hold at most 5000 containers, this one has 5001' },
+    ]);
+  });
+
+  test('refuses what is no JSON, wherever it is broken', async () => {
+    const text = JSON.stringify(long);
+    const middle = text.indexOf('},{', text.length / 2) + 1;
+    const broken = [
+      `${text.slice(0, -1)},]`,
+      `[,${text.slice(1)}`,
+      `${text.slice(0, middle)},${text.slice(middle)}`,
+      `${text.slice(0, middle)};${text.slice(middle + 1)}`,
+      `${text}]`,
+      text.slice(0, -1),
+      text.replace('"name-of-c2000"', 'name-of-c2000'),
+    ];
+    for (const body of broken)
+      expect(await refusal(body)).toEqual([{ path: '', message: 'the body is not valid JSON' }]);
+    const bytes = bytesOf(text);
+    bytes[text.indexOf('name-of-c2000')] = 0xff;
+    expect(await refusal(bytes)).toEqual([{ path: '', message: 'the body is not valid UTF-8' }]);
+  });
+});
