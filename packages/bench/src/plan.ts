@@ -21,6 +21,18 @@ export interface Plan {
     /** Milliseconds that a contender's turn in a round should last. */
     turnMs: number;
   };
+  http: {
+    /** Hosts of each contender, and containers of each host. */
+    hosts: number;
+    containers: number;
+    connections: readonly number[];
+    turnMs: number;
+    /** Milliseconds in which nobody asks for anything, to see what the log grows by itself. */
+    idleMs: number;
+    /** Containers of the snapshot that is to stall the event loop, and how often it is sent. */
+    stallContainers: number;
+    stallRequests: number;
+  };
 }
 
 const CHANGES: readonly Change[] = [
@@ -39,6 +51,10 @@ const FULL: Plan = {
   seed: SEED,
   rounds: 5,
   service: { sizes: [10, 50, 200, 1_000, 5_000], changes: CHANGES, concurrencies: [1, 4], hosts: 32, turnMs: 300 },
+  http: {
+    ...{ hosts: 256, containers: 50, connections: [8, 64], turnMs: 3_000, idleMs: 6_000 },
+    ...{ stallContainers: 5_000, stallRequests: 10 },
+  },
 };
 
 /** Small and short, to see that all of it works: its figures say little. */
@@ -52,6 +68,10 @@ const QUICK: Plan = {
     concurrencies: [1],
     hosts: 8,
     turnMs: 120,
+  },
+  http: {
+    ...{ hosts: 64, containers: 50, connections: [8, 64], turnMs: 600, idleMs: 500 },
+    ...{ stallContainers: 5_000, stallRequests: 3 },
   },
 };
 
@@ -70,5 +90,6 @@ export function planOf({
     ...plan,
     rounds: rounds ?? plan.rounds,
     service: { ...plan.service, hosts: hosts ?? plan.service.hosts },
+    http: { ...plan.http, hosts: hosts ?? plan.http.hosts },
   };
 }

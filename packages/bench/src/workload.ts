@@ -85,10 +85,14 @@ interface Base {
   startedMs: number | null;
 }
 
-/** A host of the workload. Equal shapes give equal containers. */
-export function simulateHost(shape: HostShape): SimulatedHost {
+/**
+ * A host of the workload. Equal shapes give equal containers. `remember`: keeps what a container is made from, which is
+ * faster the second time, and too much of it for hosts by the thousand.
+ */
+export function simulateHost(shape: HostShape, { remember = true } = {}): SimulatedHost {
   const bases: Base[] = [];
-  const base = (place: number): Base => (bases[place] ??= createBase(shape, place));
+  const base = (place: number): Base =>
+    remember ? (bases[place] ??= createBase(shape, place)) : createBase(shape, place);
   const container = (place: number, { ages, restarts }: HostProgress): Container => {
     const { container, minutes, before, after, startedMs } = base(place);
     if (startedMs === null) return container;

@@ -48,9 +48,8 @@ export function pairedRatio(ours: readonly (number | null)[], theirs: readonly (
   return ratios.length === 0 ? null : spread(ratios);
 }
 
-export const latency = (values: readonly number[]): Latency => ({
-  p50: percentile(values, 0.5),
-  p95: percentile(values, 0.95),
-  p99: percentile(values, 0.99),
-  max: percentile(values, 1),
-});
+export const latency = (values: readonly number[]): Latency => {
+  const sorted = ascending(values);
+  const at = (fraction: number) => sorted[Math.max(1, Math.ceil(fraction * sorted.length)) - 1] ?? NaN;
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
+};
