@@ -32,6 +32,7 @@ const mayImport = {
   },
   'packages/engine-replay': { workspaces: [], npm: ['zod'] },
   'packages/test-engines': { workspaces: [] },
+  'packages/bench': { workspaces: ['packages/contracts', 'packages/db', 'packages/test-engines', 'apps/api'] },
   'apps/api': { workspaces: ['packages/contracts', 'packages/db'] },
   'apps/agent': { workspaces: ['packages/contracts', 'packages/directory-lock'] },
   'apps/demo': { workspaces: ['packages/contracts', 'packages/engine-replay'] },
@@ -105,9 +106,11 @@ module.exports = {
     },
     {
       name: 'no-package-imports-an-app',
-      comment: 'Packages serve apps. Only the tests that need whole programs know them.',
+      comment:
+        'Packages serve apps. Only the tests that need whole programs know them, and the benchmark, which measures ' +
+        'the container service by itself beside other ways to do its work.',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '^packages/integration-tests/' },
+      from: { path: '^packages/', pathNot: '^packages/(integration-tests|bench)/' },
       to: { path: '^apps/' },
     },
     {

@@ -65,12 +65,15 @@ export interface PostgresMissing {
 export interface PostgresClusterOptions {
   /** Keeps fsync on, for tests that pull the plug. */
   readonly durable?: boolean;
+  /** Settings by their name in postgresql.conf, over those of a test; a benchmark's `shared_buffers`, for instance. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** Starts a server of the newest PostgreSQL that is installed. Rejects where one is installed and does not start. */
-export async function startPostgresCluster({ durable = false }: PostgresClusterOptions = {}): Promise<
-  PostgresCluster | PostgresMissing
-> {
+export async function startPostgresCluster({
+  durable = false,
+  settings: given = {},
+}: PostgresClusterOptions = {}): Promise<PostgresCluster | PostgresMissing> {
   const installation = await findInstallation();
   if (installation === null) {
     return {
@@ -92,7 +95,10 @@ export async function startPostgresCluster({ durable = false }: PostgresClusterO
       const server = new Server(directory, data, owner, [
         join(installation.bin, 'postgres'),
         ...['-D', data],
-        ...settings(port, durable).flatMap((setting) => ['-c', setting]),
+        ...[...settings(port, durable), ...Object.entries(given).map((pair) => pair.join('='))].flatMap((setting) => [
+          '-c',
+          setting,
+        ]),
       ]);
       try {
         await server.start();

@@ -1,0 +1,164 @@
+/** The database server of a benchmark, its databases, and the hosts in them. */
+import { createHash } from 'node:crypto';
+import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
+import { openDatabase } from '@muster/db';
+import { startPostgresCluster } from '@muster/test-engines';
+import pg from 'pg';
+import { familyCpuMs, parentOf } from './measure/cpu.js';
+import { seededBytes, seededRandom } from './random.js';
+
+/**
+ * As in production (fsync and synchronous_commit are on), with memory for the tables and without a checkpoint in the
+ * middle of a measurement, whose cost would fall on whoever runs then. JIT is off, as it is for most that serve short
+ * queries.
+ */
+export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  shared_buffers: '1GB',
+  effective_cache_size: '4GB',
+  work_mem: '16MB',
+  maintenance_work_mem: '256MB',
+  max_wal_size: '16GB',
+  checkpoint_timeout: '1h',
+  max_connections: '200',
+  jit: 'off',
+  random_page_cost: '1.1',
+};
+
+/** A host in the database, and what its agent needs to speak for it. */
+export interface SeededHost {
+  id: string;
+  token: string;
+  /** Of its agent's run. */
+  stream: string;
+}
+
+export interface BenchDatabase {
+  readonly url: string;
+  readonly pool: pg.Pool;
+  /** Adds hosts without containers, and a token for each. Equal arguments add equal hosts. */
+  addHosts(fleet: string, count: number): Promise<SeededHost[]>;
+  /** Removes all hosts, and with them their containers and history. */
+  removeHosts(): Promise<void>;
+  /** Leaves nothing to be done in the background that a measurement would pay for: statistics, dead rows, dirty pages. */
+  settle(): Promise<void>;
+  /** Bytes of write-ahead log since the server began. */
+  walBytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface BenchCluster {
+  readonly version: string;
+  /** CPU time of all of the server's processes, in ms. */
+  cpuMs(): number;
+  /** Makes an empty database with all migrations applied. */
+  createDatabase(name: string): Promise<BenchDatabase>;
+  stop(): Promise<void>;
+}
+
+/** There is no PostgreSQL on this machine. */
+export class PostgresMissingError extends Error {}
+
+/** The organization that the API makes for its first key: hosts must be in it to be seen. */
+const ORGANIZATION = 'default';
+
+/** Starts a server of its own, which is gone when `stop` is called or this process ends. @throws PostgresMissingError */
+export async function startCluster(): Promise<BenchCluster> {
+  const cluster = await startPostgresCluster({ durable: true, settings: SERVER_SETTINGS });
+  if (!cluster.available) throw new PostgresMissingError(cluster.reason);
+  const postmaster = await postmasterOf(cluster.url);
+  const databases = new Set<BenchDatabase>();
+  return {
+    version: cluster.version,
+    cpuMs: () => familyCpuMs(postmaster),
+    async createDatabase(name) {
+      const database = await createDatabase(cluster.url, name);
+      databases.add(database);
+      return database;
+    },
+    async stop() {
+      await Promise.allSettled([...databases].map((database) => database.close()));
+      await cluster.stop();
+    },
+  };
+}
+
+/** The server's first process: the parent of the one that serves us. */
+async function postmasterOf(url: string): Promise<number> {
+  return onServer(url, async (client) => {
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    return parentOf(rows[0]!.pid);
+  });
+}
+
+async function onServer<T>(url: string, action: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await action(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function createDatabase(serverUrl: string, name: string): Promise<BenchDatabase> {
+  await onServer(serverUrl, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE template0`));
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  await (await openDatabase({ url: url.href })).close();
+
+  const pool = new pg.Pool({ connectionString: url.href, max: 4 });
+  await pool.query(`INSERT INTO organizations (id, name, slug) VALUES ($1, 'Default', 'default')`, [ORGANIZATION]);
+  let closed: Promise<void> | undefined;
+  return {
+    url: url.href,
+    pool,
+    addHosts: (fleet, count) => addHosts(pool, fleet, count),
+    async removeHosts() {
+      await pool.query('TRUNCATE hosts, containers, container_events, agent_tokens CASCADE');
+    },
+    async settle() {
+      await pool.query('VACUUM (ANALYZE)');
+      await pool.query('CHECKPOINT');
+    },
+    async walBytes() {
+      const { rows } = await pool.query<{ bytes: string }>(
+        `SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS bytes`,
+      );
+      return Number(rows[0]!.bytes);
+    },
+    close: () => (closed ??= pool.end()),
+  };
+}
+
+async function addHosts(pool: pg.Pool, fleet: string, count: number): Promise<SeededHost[]> {
+  const hosts = Array.from({ length: count }, (_, index) => {
+    const key = `${fleet}-${index}`;
+    const random = seededRandom(createHash('sha256').update(key).digest().readUInt32LE());
+    const token = formatToken('agent', seededBytes(random, TOKEN_RANDOM_BYTES));
+    return { id: uuidOf(`host ${key}`), token, stream: uuidOf(`stream ${key}`), tokenId: uuidOf(`token ${key}`), key };
+  });
+  await pool.query(
+    `INSERT INTO hosts (id, "organizationId", name, "engineId", "engineName", "engineVersion", "engineApiVersion", os,
+       arch, "agentVersion", "enrolledAt")
+     SELECT id, $1, key, key, 'docker', '28.5.2', '1.51', 'Debian GNU/Linux 12', 'x86_64', '0.1.0', now()
+     FROM unnest($2::uuid[], $3::text[]) AS h (id, key)`,
+    [ORGANIZATION, hosts.map(({ id }) => id), hosts.map(({ key }) => key)],
+  );
+  // In use already: the first use of a token costs writes that belong to enrolment.
+  await pool.query(
+    `INSERT INTO agent_tokens (id, hash, "hostId", "createdAt", "firstUsedAt", "lastUsedAt")
+     SELECT id, sha256(token::bytea), host, now(), now(), now()
+     FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS t (id, token, host)`,
+    [hosts.map(({ tokenId }) => tokenId), hosts.map(({ token }) => token), hosts.map(({ id }) => id)],
+  );
+  return hosts.map(({ id, token, stream }) => ({ id, token, stream }));
+}
+
+/** A UUID (version 8: of our own making) that is the same for the same name. */
+function uuidOf(name: string): string {
+  const hex = createHash('sha256').update(name).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

@@ -1,0 +1,40 @@
+import type { Container } from '@muster/contracts';
+
+/** A snapshot as it reaches a contender. */
+export interface Delivery {
+  hostId: string;
+  containers: Container[];
+  /** The same as the bytes that an agent would send. */
+  body: Buffer;
+  /** Whether it differs from the host's last one, which its sender knows. */
+  changed: boolean;
+  stream: string;
+  sequence: number;
+  observedAt: Date;
+}
+
+/** One way to make the database equal to snapshots. */
+export interface Contender {
+  readonly id: ContenderId;
+  /**
+   * Makes a host's rows equal to the snapshot: what it names is there, what it does not name is marked exited and
+   * removed, and the host is marked as seen.
+   */
+  deliver(delivery: Delivery): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const CONTENDER_IDS = ['upserts', 'rows', 'statement', 'statement-history', 'muster'] as const;
+export type ContenderId = (typeof CONTENDER_IDS)[number];
+
+/** What to call a contender, everywhere. */
+export const CONTENDER_NAMES: Readonly<Record<ContenderId, string>> = {
+  upserts: 'the obvious way: prisma.$transaction of upserts',
+  rows: 'row by row: prepared statements on raw pg',
+  statement: 'one hand-written statement on raw pg (no history)',
+  'statement-history': 'one hand-written statement on raw pg, with history',
+  muster: 'Muster: syncContainers',
+};
+
+/** Connections of each contender's own pool; the API's default. */
+export const POOL_MAX = 10;

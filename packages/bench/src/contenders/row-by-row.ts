@@ -1,0 +1,58 @@
+import pg from 'pg';
+import { POOL_MAX, type Contender, type Delivery } from './contender.js';
+
+const UPSERT = {
+  name: 'upsert-container',
+  text: `
+    INSERT INTO containers (
+      "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
+      digest, "firstSeenAt", "changedAt", "removedAt")
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '', now(), now(), NULL)
+    ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
+      name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
+      state = excluded.state, status = excluded.status, ports = excluded.ports, labels = excluded.labels,
+      "startedAt" = excluded."startedAt", "changedAt" = now(), "removedAt" = NULL`,
+};
+
+const MARK_ABSENT = {
+  name: 'mark-absent',
+  text: `
+    UPDATE containers SET state = 'exited', status = '', "removedAt" = now()
+    WHERE "hostId" = $1 AND "dockerId" <> ALL ($2::text[]) AND "removedAt" IS NULL`,
+};
+
+const TOUCH_HOST = { name: 'touch-host', text: `UPDATE hosts SET "lastSeenAt" = now() WHERE id = $1` };
+
+/** One prepared statement a row, in a transaction, on a connection of the pool. */
+export async function deliverRowByRow(
+  pool: pg.Pool,
+  { hostId, containers }: Pick<Delivery, 'hostId' | 'containers'>,
+): Promise<void> {
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    await client.query('BEGIN');
+    for (const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt } of containers) {
+      await client.query({
+        ...UPSERT,
+        values: [
+          ...[hostId, dockerId, name, image, imageId, command, state, status],
+          ...[JSON.stringify(ports), JSON.stringify(labels), startedAt],
+        ],
+      });
+    }
+    await client.query({ ...MARK_ABSENT, values: [hostId, containers.map(({ dockerId }) => dockerId)] });
+    await client.query({ ...TOUCH_HOST, values: [hostId] });
+    await client.query('COMMIT');
+    broken = false;
+  } finally {
+    // One that failed in the middle is closed, and its transaction with it.
+    client.release(broken);
+  }
+}
+
+/** The careful form of the obvious way: no ORM, and statements that the server has to plan once only. */
+export function createRowByRow(url: string): Contender {
+  const pool = new pg.Pool({ connectionString: url, max: POOL_MAX });
+  return { id: 'rows', deliver: (delivery) => deliverRowByRow(pool, delivery), close: () => pool.end() };
+}

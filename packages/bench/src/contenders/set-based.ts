@@ -1,0 +1,69 @@
+import pg from 'pg';
+import { POOL_MAX, type Contender } from './contender.js';
+
+/** $1: the host; $2: its containers as JSON. Rows that are as they should be are locked, and not written. */
+const STATEMENT = `
+  WITH incoming AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset($2::jsonb) AS r(
+      "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
+      labels jsonb, "startedAt" timestamptz)
+  ), written AS (
+    INSERT INTO containers AS stored (
+      "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
+      digest, "firstSeenAt", "changedAt", "removedAt")
+    SELECT $1::uuid, "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
+      '', now(), now(), NULL
+    FROM incoming
+    ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
+      name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
+      state = excluded.state, status = excluded.status, ports = excluded.ports, labels = excluded.labels,
+      "startedAt" = excluded."startedAt", "changedAt" = now(), "removedAt" = NULL
+    WHERE (stored.name, stored.image, stored."imageId", stored.command, stored.state, stored.status, stored.ports,
+        stored.labels, stored."startedAt", stored."removedAt")
+      IS DISTINCT FROM (excluded.name, excluded.image, excluded."imageId", excluded.command, excluded.state,
+        excluded.status, excluded.ports, excluded.labels, excluded."startedAt", excluded."removedAt")
+    RETURNING "dockerId", name, state, "startedAt"
+  ), gone AS (
+    UPDATE containers SET state = 'exited', status = '', "removedAt" = now()
+    WHERE "hostId" = $1::uuid AND "removedAt" IS NULL
+      AND NOT EXISTS (SELECT 1 FROM incoming WHERE incoming."dockerId" = containers."dockerId")
+    RETURNING "dockerId", name
+  )`;
+
+const TOUCH_HOST = `UPDATE hosts SET "lastSeenAt" = now(), "confirmedAt" = now() WHERE id = $1::uuid`;
+
+/**
+ * A row of history for each container that changed in more than its status text's age, as Muster has it. What a CTE
+ * reads of `containers` is what was there before the statement.
+ */
+const HISTORY = `, recorded AS (
+    INSERT INTO container_events (tx, "hostId", "dockerId", name, kind, "from", "to", "observedAt", "recordedAt")
+    SELECT pg_current_xact_id()::text::bigint, $1::uuid, written."dockerId", written.name,
+      CASE WHEN before."dockerId" IS NULL THEN 'created' ELSE 'restarted' END,
+      to_jsonb(before.state), to_jsonb(written.state), now(), now()
+    FROM written LEFT JOIN containers AS before
+      ON before."hostId" = $1::uuid AND before."dockerId" = written."dockerId"
+    WHERE (before.state, before."startedAt") IS DISTINCT FROM (written.state, written."startedAt")
+    UNION ALL
+    SELECT pg_current_xact_id()::text::bigint, $1::uuid, "dockerId", name, 'removed', NULL, NULL, now(), now()
+    FROM gone
+  )`;
+
+/**
+ * The reference for the limit: one statement that compares and writes, prepared, on raw `pg`. With `history` it also
+ * writes what Muster writes beside the rows; neither of the two knows anything of order, revisions or health.
+ */
+export function createSetBased(url: string, { history }: { history: boolean }): Contender {
+  const pool = new pg.Pool({ connectionString: url, max: POOL_MAX });
+  const query = {
+    name: history ? 'sync-with-history' : 'sync',
+    text: `${STATEMENT}${history ? HISTORY : ''}\n  ${TOUCH_HOST}`,
+  };
+  return {
+    id: history ? 'statement-history' : 'statement',
+    async deliver({ hostId, containers }) {
+      await pool.query({ ...query, values: [hostId, JSON.stringify(containers)] });
+    },
+    close: () => pool.end(),
+  };
+}

@@ -1,0 +1,40 @@
+import { fileURLToPath } from 'node:url';
+import { ask, ProgramError, startProgram, stopProgram } from '../program.js';
+import type { HostProgress } from '../workload.js';
+import type { FleetShape } from './fleet.js';
+import type { GeneratorAnswer, GeneratorRequest, LoadRequest, LoadResult } from './generator.js';
+
+/** The load generator, as seen by whoever started it. */
+export interface LoadGenerator {
+  /** Makes hosts under a name, none of which has said anything yet. */
+  fleet(name: string, shape: FleetShape): Promise<void>;
+  /** @throws ProgramError if an answer was not the one to be expected: what fails may be fast. */
+  load(request: LoadRequest): Promise<LoadResult>;
+  /** How far each host of a fleet has come: what a database must then hold. */
+  progress(fleet: string): Promise<HostProgress[]>;
+  stop(): Promise<void>;
+}
+
+export function startGenerator(): LoadGenerator {
+  const child = startProgram(fileURLToPath(new URL('generator.js', import.meta.url)), {});
+  child.stderr?.pipe(process.stderr);
+  const request = async <T>(message: GeneratorRequest): Promise<T> => {
+    const answer = await ask<GeneratorAnswer>(child, message);
+    if ('error' in answer) throw new ProgramError(`the load generator failed: ${answer.error}`);
+    return answer.result as T;
+  };
+  return {
+    fleet: (fleet, shape) => request({ ask: 'fleet', fleet, shape }),
+    async load(load) {
+      const result = await request<LoadResult>({ ask: 'load', ...load });
+      if (result.failed > 0) {
+        throw new ProgramError(
+          `${load.fleet}: ${result.failed} of ${result.requests} requests (${load.traffic.kind}) failed: ${result.firstFailure}`,
+        );
+      }
+      return result;
+    },
+    progress: (fleet) => request({ ask: 'progress', fleet }),
+    stop: () => stopProgram(child),
+  };
+}

@@ -1,0 +1,83 @@
+/**
+ * A keep-alive HTTP/1.1 connection with one request under way at a time, written on a socket: the load generator shares
+ * the machine with the server, and every ready-made client costs several times as much. It knows what the measured
+ * servers do (Content-Length, no chunks, no close) and refuses anything else.
+ */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { WireRequest } from './request.js';
+
+export interface Answer {
+  status: number;
+  body: Buffer;
+}
+
+export interface Connection {
+  /** @throws if the connection breaks, or the answer is none that this client understands. */
+  send(request: WireRequest): Promise<Answer>;
+  close(): void;
+}
+
+const EMPTY = Buffer.alloc(0);
+const HEAD_END = '\r\n\r\n';
+
+/** Opens a connection to a port of the loopback interface. */
+export async function openConnection(port: number): Promise<Connection> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  await once(socket, 'connect');
+  return onSocket(socket);
+}
+
+function onSocket(socket: Socket): Connection {
+  let received: Buffer = EMPTY;
+  let waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | null = null;
+
+  const fail = (error: Error) => {
+    waiting?.reject(error);
+    waiting = null;
+    socket.destroy();
+  };
+  socket.on('error', fail);
+  socket.on('close', () => fail(new Error('the server closed the connection')));
+  socket.on('data', (chunk: Buffer) => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    try {
+      const answer = readAnswer(received);
+      if (answer === null) return;
+      received = EMPTY;
+      waiting?.resolve(answer);
+      waiting = null;
+    } catch (error) {
+      fail(error as Error);
+    }
+  });
+
+  return {
+    send: ({ head, body }) =>
+      new Promise((resolve, reject) => {
+        if (socket.destroyed) {
+          reject(new Error('the connection is closed'));
+          return;
+        }
+        waiting = { resolve, reject };
+        socket.cork();
+        socket.write(head, 'latin1');
+        if (body !== null) socket.write(body);
+        socket.uncork();
+      }),
+    close: () => socket.destroy(),
+  };
+}
+
+/** The answer that these bytes are; null while there are too few of them. */
+function readAnswer(bytes: Buffer): Answer | null {
+  const headEnd = bytes.indexOf(HEAD_END);
+  if (headEnd === -1) return null;
+  const head = bytes.toString('latin1', 0, headEnd);
+  const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+  if (length === undefined) throw new Error(`an answer without a length:\n${head}`);
+  const bodyStart = headEnd + HEAD_END.length;
+  const bodyEnd = bodyStart + Number(length);
+  if (bytes.length < bodyEnd) return null;
+  return { status: Number(head.slice(9, 12)), body: bytes.subarray(bodyStart, bodyEnd) };
+}

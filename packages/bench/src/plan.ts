@@ -1,0 +1,95 @@
+import type { ChangeKind } from './workload.js';
+
+/** One case of a change: how much of a snapshot differs from the one before, and in what. */
+export interface Change {
+  kind: ChangeKind;
+  percent: number;
+}
+
+/** How much work a run is: all that depends on how long one is willing to wait. */
+export interface Plan {
+  quick: boolean;
+  seed: number;
+  /** Rounds that count; one more warms up. */
+  rounds: number;
+  service: {
+    sizes: readonly number[];
+    changes: readonly Change[];
+    concurrencies: readonly number[];
+    /** Hosts of each contender, of small snapshots; fewer of large ones. */
+    hosts: number;
+    /** Milliseconds that a contender's turn in a round should last. */
+    turnMs: number;
+  };
+  http: {
+    /** Hosts of each contender, and containers of each host. */
+    hosts: number;
+    containers: number;
+    connections: readonly number[];
+    turnMs: number;
+    /** Milliseconds in which nobody asks for anything, to see what the log grows by itself. */
+    idleMs: number;
+    /** Containers of the snapshot that is to stall the event loop, and how often it is sent. */
+    stallContainers: number;
+    stallRequests: number;
+  };
+}
+
+const CHANGES: readonly Change[] = [
+  { kind: 'none', percent: 0 },
+  { kind: 'restarted', percent: 2 },
+  { kind: 'aged', percent: 2 },
+  { kind: 'restarted', percent: 100 },
+  { kind: 'aged', percent: 100 },
+];
+
+const SEED = 20_260_101;
+
+/** The whole benchmark: about 25 minutes on two cores. */
+const FULL: Plan = {
+  quick: false,
+  seed: SEED,
+  rounds: 5,
+  service: { sizes: [10, 50, 200, 1_000, 5_000], changes: CHANGES, concurrencies: [1, 4], hosts: 32, turnMs: 300 },
+  http: {
+    ...{ hosts: 256, containers: 50, connections: [8, 64], turnMs: 3_000, idleMs: 6_000 },
+    ...{ stallContainers: 5_000, stallRequests: 10 },
+  },
+};
+
+/** Small and short, to see that all of it works: its figures say little. */
+const QUICK: Plan = {
+  quick: true,
+  seed: SEED,
+  rounds: 2,
+  service: {
+    sizes: [50],
+    changes: CHANGES.filter(({ kind }) => kind !== 'aged'),
+    concurrencies: [1],
+    hosts: 8,
+    turnMs: 120,
+  },
+  http: {
+    ...{ hosts: 64, containers: 50, connections: [8, 64], turnMs: 600, idleMs: 500 },
+    ...{ stallContainers: 5_000, stallRequests: 3 },
+  },
+};
+
+/** The plan that the command line asks for. */
+export function planOf({
+  quick,
+  rounds,
+  hosts,
+}: {
+  quick: boolean;
+  rounds: number | null;
+  hosts: number | null;
+}): Plan {
+  const plan = quick ? QUICK : FULL;
+  return {
+    ...plan,
+    rounds: rounds ?? plan.rounds,
+    service: { ...plan.service, hosts: hosts ?? plan.service.hosts },
+    http: { ...plan.http, hosts: hosts ?? plan.http.hosts },
+  };
+}
