@@ -144,6 +144,48 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
   });
 
   describe('heartbeats', () => {
+    test('of a run that was superseded tell nothing of the machine, those of a run not heard before do', async () => {
+      const host = await (await context.api.organization()).enroll();
+      const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()];
+      await host.sync([container('a')], order(first, 1));
+      await host.sync([container('a')], order(second, 1));
+      const engine = { name: 'Podman', version: '5.0.0', apiVersion: '1.41' };
+      const down = { digest: null, engineError: 'cannot connect', engine, os: 'Fedora', agentVersion: '9' };
+
+      await host.beat(down, { 'Snapshot-Stream': first }).expect(200);
+      expect(await host.host()).toMatchObject({ engineError: null, engineName: 'Docker', agentVersion: '0.1.0' });
+      await host.beat(down, { 'Snapshot-Stream': third }).expect(200);
+      expect(await host.host()).toMatchObject({ engineError: 'cannot connect', engineName: 'Podman', os: 'Fedora' });
+      await host.beat({ digest: null }, { 'Snapshot-Stream': first }).expect(200);
+      expect(await host.host()).toMatchObject({ engineError: 'cannot connect' });
+    });
+
+    test('and unchanged snapshots of many hosts at once reach each its own', async () => {
+      const organization = await context.api.organization();
+      const hosts = await Promise.all(Array.from({ length: 20 }, () => organization.enroll()));
+      const digests = await Promise.all(
+        hosts.map(async (host, index) => (await host.sync([container(`c${index}`)])).digest),
+      );
+      context.api.clock.advance(5_000);
+      const answers = await Promise.all(
+        hosts.map((host, index) =>
+          index % 3 === 0
+            ? host.sync([container(`c${index}`)]).then(({ unchanged }) => unchanged === 1)
+            : // Every third knows the wrong digest: it is seen, and confirms nothing.
+              host.beat({ digest: digests[index % 3 === 1 ? index : 0] }).then(({ body }) => body as object),
+        ),
+      );
+      const now = context.api.clock();
+      for (const [index, host] of hosts.entries()) {
+        expect(answers[index]).toEqual(
+          index % 3 === 0 ? true : expect.objectContaining({ snapshotRequired: index % 3 === 2 }),
+        );
+        const { lastSeenAt, confirmedAt } = await host.host();
+        expect(lastSeenAt).toEqual(now);
+        expect(confirmedAt).toEqual(index % 3 === 2 ? new Date(now.getTime() - 5_000) : now);
+      }
+    });
+
     const alive = async () => (await context.api.organization()).enroll();
 
     test('one with the digest of the last snapshot confirms it', async () => {

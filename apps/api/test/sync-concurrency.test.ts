@@ -54,6 +54,39 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     }
   });
 
+  // The embedded database has one connection, which a transaction that holds a lock keeps to itself.
+  if (engine === 'postgresql') {
+    test('a host whose row is locked keeps no other host waiting (5)', async () => {
+      const organization = await context.api.organization();
+      const hosts = await Promise.all(Array.from({ length: 10 }, () => organization.enroll()));
+      const [locked, ...others] = hosts;
+      const { prisma } = context.api.db;
+      let release: () => void = () => undefined;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      let isHeld: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (isHeld = resolve));
+      const holder = prisma.$transaction(async (tx) => {
+        await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${locked!.id}::uuid FOR UPDATE`;
+        isHeld();
+        await released;
+      });
+      await held;
+
+      let isAnswered = false;
+      const waiting = locked!
+        .beat({ digest: null })
+        .expect(200)
+        .then(() => (isAnswered = true));
+      for (let round = 0; round < 3; round++) {
+        await Promise.all(others.map((host) => host.beat({ digest: null }).expect(200)));
+      }
+      expect(isAnswered).toBe(false);
+      release();
+      await holder;
+      expect(await waiting).toBe(true);
+    });
+  }
+
   test('of runs that race, the highest sequence wins whatever the order of arrival', async () => {
     const host = await (await context.api.organization()).enroll();
     const stream = randomUUID();

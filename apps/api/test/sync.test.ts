@@ -247,6 +247,15 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.sync([container('b')], order(randomUUID(), 1, clock()))).toMatchObject({ applied: true });
     });
 
+    test('a server clock that was set back does not keep a restarted agent waiting', async () => {
+      const host = await enroll();
+      const { clock } = context.api;
+      await host.sync([container('a')], order(randomUUID(), 1, clock()));
+      clock.advance(-3_600_000);
+      expect(await host.sync([container('b')], order(randomUUID(), 1, clock()))).toMatchObject({ applied: true });
+      clock.advance(3_600_000);
+    });
+
     test('a superseded stream that still talks after a minute is a clone', async () => {
       const host = await enroll();
       const { clock } = context.api;
