@@ -176,7 +176,7 @@ test('an event stays small however much has changed', () => {
 
 test('an incomplete snapshot removes nothing', () => {
   const diff = diffSnapshot([stored()], [], { complete: false });
-  expect(diff).toEqual({ writes: [], removals: [], events: [], unchanged: 0 });
+  expect(diff).toEqual({ writes: [], patches: [], removals: [], events: [], unchanged: 0 });
 });
 
 test('an equal row is not written, and a row that only aged is not marked as changed', () => {
@@ -185,7 +185,9 @@ test('an equal row is not written, and a row that only aged is not marked as cha
     unchanged: 1,
   });
   const aged = diffSnapshot([stored()], [row({ status: 'Up 6 minutes (healthy)' })], { complete: true });
-  expect(aged.writes).toMatchObject([{ dockerId: 'a', changed: false }]);
+  expect(aged).toMatchObject({ writes: [], patches: [{ dockerId: 'a', changed: false, ports: null }] });
+  const renamed = diffSnapshot([stored()], [row({ name: 'new' })], { complete: true });
+  expect(renamed).toMatchObject({ writes: [{ dockerId: 'a', name: 'new' }], patches: [] });
 });
 
 test('containers that differ only in the order of ports and labels have one digest', () => {

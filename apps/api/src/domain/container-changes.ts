@@ -1,5 +1,5 @@
-import type { EventKind, EventValue, Labels, Port } from '@muster/contracts';
-import type { ContainerRow } from './container-row.js';
+import { comparePorts, type EventKind, type EventValue, type Labels, type Port } from '@muster/contracts';
+import type { ContainerFacts } from './container-row.js';
 
 /** What happened to a container, before it has a host, a time and a place in the history. */
 export interface EventDraft {
@@ -22,7 +22,7 @@ const EVENT_ITEMS_MAX = 64;
  * The event of the process itself between two looks at one container, if there was one.
  * A new `startedAt` with the state as it was means that it stopped and started in between.
  */
-function processEvent(from: ContainerRow, to: ContainerRow): EventKind | null {
+function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | null {
   const startedAnew = to.startedAt !== null && from.startedAt !== null && to.startedAt !== from.startedAt;
   if (from.state === to.state) {
     if (startedAnew) return 'restarted';
@@ -43,7 +43,7 @@ function processEvent(from: ContainerRow, to: ContainerRow): EventKind | null {
  * `exited` and `paused` say well enough. A process that has just begun is `starting` in any case, so that its first
  * verdict is the first news.
  */
-function isHealthNews(from: ContainerRow, to: ContainerRow): boolean {
+function isHealthNews(from: ContainerFacts, to: ContainerFacts): boolean {
   if (to.state !== 'running' || from.health === to.health) return false;
   return from.state === 'running' || to.health === 'healthy' || to.health === 'unhealthy';
 }
@@ -52,7 +52,7 @@ function isHealthNews(from: ContainerRow, to: ContainerRow): boolean {
  * Every change between two rows of one container that was present both times, each once. A change of the status
  * text's age alone is none. An `updated` event holds the differing labels and ports alone, and cuts what is long.
  */
-export function containerChanges(from: ContainerRow, to: ContainerRow): EventDraft[] {
+export function containerChanges(from: ContainerFacts, to: ContainerFacts): EventDraft[] {
   const events: EventDraft[] = [];
   const record = (kind: EventKind, before: EventValue, after: EventValue) => {
     const exitCode = kind === 'exited' || kind === 'restarted' ? to.exitCode : null;
@@ -81,8 +81,8 @@ interface Updated {
  * with the process are told by the event of the process.
  */
 function updatedFields(
-  from: ContainerRow,
-  to: ContainerRow,
+  from: ContainerFacts,
+  to: ContainerFacts,
   { besidesProcessEvent }: { besidesProcessEvent: boolean },
 ): Updated | null {
   const updated: Updated = { from: {}, to: {} };
@@ -95,25 +95,38 @@ function updatedFields(
   for (const field of ['imageId', 'command'] as const) {
     if (from[field] !== to[field]) add({ from: { [field]: text(from[field]) }, to: { [field]: text(to[field]) } });
   }
-  const labels = differingLabels(from.labels, to.labels);
-  if (labels) add(labels);
+  if (!sameLabels(from.labels, to.labels)) add(differingLabels(from.labels, to.labels));
   if (!besidesProcessEvent) {
     for (const field of ['state', 'startedAt'] as const) {
       if (from[field] !== to[field]) add({ from: { [field]: from[field] }, to: { [field]: to[field] } });
     }
-    const ports = differingPorts(from.ports, to.ports);
-    if (ports) add(ports);
+    if (!samePorts(from.ports, to.ports)) add(differingPorts(from.ports, to.ports));
   }
   return Object.keys(updated.to).length > 0 ? updated : null;
 }
 
+/** Asked by `hasOwn`: a label may be called `constructor`. */
+const labelDiffers = (a: Labels, b: Labels) => (key: string) => !Object.hasOwn(b, key) || a[key] !== b[key];
+
+export function sameLabels(a: Labels, b: Labels): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && !keys.some(labelDiffers(a, b));
+}
+
+const portKey = ({ ip, privatePort, publicPort = 0, type }: Port) =>
+  JSON.stringify([ip ?? null, privatePort, publicPort, type]);
+
+/** In whatever order they stand. */
+export function samePorts(a: readonly Port[], b: readonly Port[]): boolean {
+  if (a.length !== b.length) return false;
+  const inOrder = a.every((port, index) => comparePorts(port, b[index]!) === 0);
+  return inOrder || a.map(portKey).sort().join() === b.map(portKey).sort().join();
+}
+
 /** The labels that one side lacks or has otherwise; how many more there are stands under `omittedLabels`. */
-function differingLabels(from: Labels, to: Labels): Updated | null {
-  // Asked by `hasOwn`: a label may be called `constructor`.
+function differingLabels(from: Labels, to: Labels): Updated {
   const gone = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
-  const come = Object.keys(to).filter((key) => !Object.hasOwn(from, key) || from[key] !== to[key]);
-  const keys = [...gone, ...come];
-  if (keys.length === 0) return null;
+  const keys = [...gone, ...Object.keys(to).filter(labelDiffers(to, from))];
   const told = keys.slice(0, EVENT_ITEMS_MAX);
   const pick = (labels: Labels) =>
     Object.fromEntries(told.flatMap((key) => (Object.hasOwn(labels, key) ? [[cut(key), cut(labels[key]!)]] : [])));
@@ -124,14 +137,12 @@ function differingLabels(from: Labels, to: Labels): Updated | null {
 }
 
 /** The ports that only one side has; how many more there are stands under `omittedPorts`. */
-function differingPorts(from: readonly Port[], to: readonly Port[]): Updated | null {
-  const keyOf = ({ ip, privatePort, publicPort, type }: Port) => JSON.stringify([ip, privatePort, publicPort, type]);
+function differingPorts(from: readonly Port[], to: readonly Port[]): Updated {
   const without = (ports: readonly Port[], others: readonly Port[]) => {
-    const known = new Set(others.map(keyOf));
-    return ports.filter((port) => !known.has(keyOf(port)));
+    const known = new Set(others.map(portKey));
+    return ports.filter((port) => !known.has(portKey(port)));
   };
   const [gone, come] = [without(from, to), without(to, from)];
-  if (gone.length + come.length === 0) return null;
   return {
     from: { ports: gone.slice(0, EVENT_ITEMS_MAX) },
     to: {

@@ -1,18 +1,26 @@
 import { hash } from 'node:crypto';
 import { comparePorts, parseStatus, type Container, type Health, type Labels, type Port } from '@muster/contracts';
 
-/** A container as its row holds it: the ten fields, and what is derived from them. */
-export interface ContainerRow extends Container {
+/** A container with what its status text says. */
+export interface ContainerFacts extends Container {
   health: Health | null;
   exitCode: number | null;
+}
+
+/** A container as its row holds it: the ten fields, and what is derived from them. */
+export interface ContainerRow extends ContainerFacts {
   /** SHA-256 of the ten fields, base64: equal digests are equal containers, in whatever order their labels stand. */
   digest: string;
 }
 
-/** Makes the row of a container that a host sent. */
-export const toContainerRow = (container: Container): ContainerRow => ({
+export const toContainerFacts = (container: Container): ContainerFacts => ({
   ...container,
   ...parseStatus(container.status),
+});
+
+/** Makes the row of a container that a host sent. */
+export const toContainerRow = (container: Container): ContainerRow => ({
+  ...toContainerFacts(container),
   digest: digestOf(container),
 });
 

@@ -1,21 +1,30 @@
-import { containerChanges, type EventDraft } from './container-changes.js';
-import type { ContainerRow } from './container-row.js';
+import type { Container, Port } from '@muster/contracts';
+import { containerChanges, sameLabels, samePorts, type EventDraft } from './container-changes.js';
+import type { ContainerFacts, ContainerRow } from './container-row.js';
 
 /**
  * A row as the database has it. Of one whose digest equals the snapshot's, only `dockerId` is read: there is nothing
  * to learn from the rest. `removed` rows are there because the snapshot names them again.
  */
 export type StoredContainer =
-  { dockerId: string; equal: true } | { dockerId: string; equal: false; removed: boolean; row: ContainerRow };
+  { dockerId: string; equal: true } | { dockerId: string; equal: false; removed: boolean; row: ContainerFacts };
 
-/** A row to write; `changed` when more than its status text's age differs, which is what `changedAt` tells. */
-export interface ContainerWrite extends ContainerRow {
+/** The fields in which a container that lives on changes; the others stay from its creation on, as a rule. */
+export type ContainerPatch = Pick<
+  ContainerRow,
+  'dockerId' | 'state' | 'status' | 'startedAt' | 'health' | 'exitCode' | 'digest'
+> & {
+  /** Null: as they were. */
+  ports: Port[] | null;
+  /** Whether more than the status text's age differs, which is what `changedAt` tells. */
   changed: boolean;
-}
+};
 
 /** What makes the stored rows equal a snapshot, and what to tell of it. */
 export interface SnapshotDiff {
-  writes: ContainerWrite[];
+  /** Rows to write as a whole: new ones, removed ones that are back, and those that changed beyond a patch. */
+  writes: ContainerRow[];
+  patches: ContainerPatch[];
   /** `dockerId`s of present rows that the snapshot no longer has. */
   removals: string[];
   events: EventDraft[];
@@ -32,23 +41,24 @@ export function diffSnapshot(
   incoming: readonly ContainerRow[],
   { complete }: { complete: boolean },
 ): SnapshotDiff {
-  const diff: SnapshotDiff = { writes: [], removals: [], events: [], unchanged: 0 };
+  const diff: SnapshotDiff = { writes: [], patches: [], removals: [], events: [], unchanged: 0 };
   const storedById = new Map(stored.map((container) => [container.dockerId, container]));
 
   for (const row of incoming) {
     const before = storedById.get(row.dockerId);
     storedById.delete(row.dockerId);
     if (before === undefined) {
-      diff.writes.push({ ...row, changed: true });
+      diff.writes.push(row);
       diff.events.push(draft('created', row, null, row.state));
     } else if (before.equal) {
       diff.unchanged += 1;
     } else if (before.removed) {
-      diff.writes.push({ ...row, changed: true });
+      diff.writes.push(row);
       diff.events.push(draft('reappeared', row, null, row.state));
     } else {
       const changes = containerChanges(before.row, row);
-      diff.writes.push({ ...row, changed: changes.length > 0 });
+      if (sameConfiguration(before.row, row)) diff.patches.push(toPatch(before.row, row, changes.length > 0));
+      else diff.writes.push(row);
       diff.events.push(...changes);
     }
   }
@@ -65,7 +75,28 @@ export function diffSnapshot(
 
 const draft = (
   kind: 'created' | 'reappeared' | 'removed',
-  { dockerId, name, exitCode }: ContainerRow,
+  { dockerId, name, exitCode }: ContainerFacts,
   from: string | null,
   to: string | null,
 ): EventDraft => ({ dockerId, name, kind, from, to, exitCode });
+
+const sameConfiguration = (a: Container, b: Container): boolean =>
+  a.name === b.name &&
+  a.image === b.image &&
+  a.imageId === b.imageId &&
+  a.command === b.command &&
+  sameLabels(a.labels, b.labels);
+
+function toPatch(from: ContainerFacts, to: ContainerRow, changed: boolean): ContainerPatch {
+  const { dockerId, state, status, startedAt, health, exitCode, digest } = to;
+  const ports = samePorts(from.ports, to.ports) ? null : to.ports;
+  return { dockerId, state, status, startedAt, health, exitCode, digest, ports, changed };
+}
+
+/** Whether two rows of one container are equal in all ten fields. Cheaper than their digests, and the same. */
+export const sameContainer = (a: Container, b: Container): boolean =>
+  a.status === b.status &&
+  a.state === b.state &&
+  a.startedAt === b.startedAt &&
+  sameConfiguration(a, b) &&
+  samePorts(a.ports, b.ports);

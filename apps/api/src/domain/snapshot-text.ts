@@ -1,5 +1,4 @@
 import { Container } from '@muster/contracts';
-import { toContainerRow, type ContainerRow } from './container-row.js';
 
 /**
  * The JSON text of a snapshot, cut into its containers without being parsed: what is equal to the last snapshot's
@@ -86,14 +85,14 @@ export const elementBytes = ({ bytes, bounds }: SnapshotText, index: number): Bu
   bytes.subarray(bounds[2 * index], bounds[2 * index + 1]);
 
 /** Reads one container; null: it is none, and the whole snapshot is to be read to say what is wrong with it. */
-export function decodeElement(text: SnapshotText, index: number): ContainerRow | null {
+export function decodeElement(text: SnapshotText, index: number): Container | null {
   const bytes = elementBytes(text, index);
   const json = bytes.toString();
   // Bytes that are not UTF-8 become U+FFFD in `toString`; where one is seen, the strict reading decides.
   if (json.includes('\uFFFD')) return null;
   try {
     const parsed = Container.safeParse(JSON.parse(json));
-    return parsed.success ? toContainerRow(parsed.data) : null;
+    return parsed.success ? parsed.data : null;
   } catch {
     return null;
   }

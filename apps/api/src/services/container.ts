@@ -7,8 +7,8 @@ import {
   type SyncSummary,
 } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import type { ContainerRow } from '../domain/container-row.js';
-import { diffSnapshot, type SnapshotDiff, type StoredContainer } from '../domain/diff-snapshot.js';
+import { toContainerFacts, type ContainerRow } from '../domain/container-row.js';
+import { diffSnapshot, sameContainer, type SnapshotDiff, type StoredContainer } from '../domain/diff-snapshot.js';
 import {
   clampToReceipt,
   judgeOrder,
@@ -154,7 +154,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     else memory.remember(hostId, { revision: written.revision, digest, body: source.body() });
     if (written === null) return null;
     const { created, updated, removed } = written;
-    const received = diff.writes.length + diff.unchanged;
+    const received = diff.writes.length + diff.patches.length + diff.unchanged;
     const counts = { received, created, updated, unchanged: diff.unchanged, removed };
     return { hostId, applied: true, ...counts, revision: written.revision, digest: written.digest, cadence };
   }
@@ -188,8 +188,8 @@ async function diffTexts(before: RawBody, source: SnapshotSource): Promise<Snaps
     const [was, is] = [decodeElement(old, index), source.row(text, index)];
     if (was === null || is === null || was.dockerId !== is.dockerId) return null;
     const { dockerId } = was;
-    const equal = was.digest === is.digest;
-    stored.push(equal ? { dockerId, equal } : { dockerId, equal, removed: false, row: was });
+    const equal = sameContainer(was, is);
+    stored.push(equal ? { dockerId, equal } : { dockerId, equal, removed: false, row: toContainerFacts(was) });
     rows.push(is);
     if (turns.due()) await turns.yieldTurn();
   }

@@ -31,7 +31,10 @@ export function sourceOfBody(body: RawBody): SnapshotSource {
   return {
     body: () => body,
     text: async () => cutSnapshot(await bytes()),
-    row: decodeElement,
+    row: (text, index) => {
+      const container = decodeElement(text, index);
+      return container && toContainerRow(container);
+    },
     rows: async () => {
       const turns = createTurnTaking();
       return toRows(valid(await readSnapshot(await bytes(), turns)), turns);

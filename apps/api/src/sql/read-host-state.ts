@@ -1,6 +1,6 @@
 import type { Health, Labels, Port } from '@muster/contracts';
 import type { Database, Statement } from '@muster/db';
-import type { ContainerRow } from '../domain/container-row.js';
+import type { ContainerFacts, ContainerRow } from '../domain/container-row.js';
 import type { StoredContainer } from '../domain/diff-snapshot.js';
 import type { HostOrder } from '../domain/order.js';
 
@@ -38,7 +38,6 @@ interface ContainerJson {
   startedAt: string | null;
   health: Health | null;
   exitCode: number | null;
-  digest: string;
   removedAt: string | null;
 }
 
@@ -106,8 +105,8 @@ export async function readHostState(
 
 const toDate = (instant: string | null): Date | null => (instant === null ? null : new Date(instant));
 
-function toStoredContainer({ removedAt, health, exitCode, digest, ...fields }: ContainerJson): StoredContainer {
+function toStoredContainer({ removedAt, ...fields }: ContainerJson): StoredContainer {
   const startedAt = toDate(fields.startedAt)?.toISOString() ?? null;
-  const row: ContainerRow = { ...fields, startedAt, health, exitCode, digest };
+  const row: ContainerFacts = { ...fields, startedAt };
   return { dockerId: row.dockerId, equal: false, removed: removedAt !== null, row };
 }

@@ -64,9 +64,18 @@ const WRITE_SNAPSHOT: Statement = {
         name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
         state = excluded.state, status = excluded.status, ports = excluded.ports, labels = excluded.labels,
         "startedAt" = excluded."startedAt", health = excluded.health, "exitCode" = excluded."exitCode",
-        digest = excluded.digest, "removedAt" = NULL,
-        "changedAt" = CASE WHEN stored."dockerId" = ANY ($12::text[]) THEN stored."changedAt" ELSE excluded."changedAt" END
+        digest = excluded.digest, "changedAt" = excluded."changedAt", "removedAt" = NULL
       RETURNING (xmax = 0) AS inserted
+    ), patched AS (
+      UPDATE containers AS stored SET
+        state = p.state, status = p.status, "startedAt" = p."startedAt", health = p.health, "exitCode" = p."exitCode",
+        ports = COALESCE(p.ports, stored.ports), digest = p.digest,
+        "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END
+      FROM guard, json_to_recordset($12::json) AS p(
+        "dockerId" text, state text, status text, "startedAt" timestamptz, health text, "exitCode" int, ports jsonb,
+        digest text, changed boolean)
+      WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
+      RETURNING 1
     ), gone AS (
       UPDATE containers SET
         state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
@@ -84,7 +93,7 @@ const WRITE_SNAPSHOT: Statement = {
     )
     SELECT guard.revision, guard.digest,
       (SELECT count(*) FILTER (WHERE inserted) FROM written)::int AS created,
-      (SELECT count(*) FILTER (WHERE NOT inserted) FROM written)::int AS updated,
+      ((SELECT count(*) FILTER (WHERE NOT inserted) FROM written) + (SELECT count(*) FROM patched))::int AS updated,
       (SELECT count(*) FROM gone)::int AS removed
     FROM guard`,
 };
@@ -105,12 +114,12 @@ const PATIENCE_MS_PER_MIB = 1_500;
  */
 export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
   const { hostId, revision, diff, complete, digest, order, times, eventsObservedAt } = write;
-  const rowsChange = diff.writes.length > 0 || diff.removals.length > 0;
+  const rowsChange = diff.writes.length + diff.patches.length + diff.removals.length > 0;
   const writes = JSON.stringify(diff.writes);
   const values = [
     ...[hostId, revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
     ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
-    ...[writes, agedOnly(diff), diff.removals, eventsObservedAt, JSON.stringify(diff.events)],
+    ...[writes, JSON.stringify(diff.patches), diff.removals, eventsObservedAt, JSON.stringify(diff.events)],
   ];
   const [written] =
     writes.length <= USUAL_BYTES_MAX
@@ -120,15 +129,11 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
 }
 
 /** The host's present containers after a complete snapshot; after another one, how many more there are than before. */
-function presentCount({ writes, removals, events, unchanged }: SnapshotDiff, complete: boolean): number {
-  if (complete) return writes.length + unchanged;
+function presentCount({ writes, patches, removals, events, unchanged }: SnapshotDiff, complete: boolean): number {
+  if (complete) return writes.length + patches.length + unchanged;
   const appeared = events.filter(({ kind }) => kind === 'created' || kind === 'reappeared').length;
   return appeared - removals.length;
 }
 
 const patienceMs = (bytes: number): number =>
   PATIENCE_MS_MIN + Math.ceil((bytes / (1024 * 1024)) * PATIENCE_MS_PER_MIB);
-
-/** The ids of rows in which nothing but the status text's age changed. */
-const agedOnly = ({ writes }: SnapshotDiff): string[] =>
-  writes.filter(({ changed }) => !changed).map(({ dockerId }) => dockerId);
