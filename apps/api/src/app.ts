@@ -12,7 +12,7 @@ import { createOperatorRouter } from './routes/operator.js';
 import { createAgentTokenService } from './services/agent-token.js';
 import { createApiKeyService } from './services/api-key.js';
 import { createContainerReader } from './services/container-reader.js';
-import { createContainerService } from './services/container.js';
+import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
 import { createEnrollmentTokenService } from './services/enrollment-token.js';
 import { createEnrollmentService } from './services/enrollment.js';
 import { createEventReader } from './services/event-reader.js';
@@ -28,6 +28,8 @@ export interface AppParts {
   logger?: Logger;
   /** The pace asked of agents. */
   cadence?: Cadence;
+  /** Bytes of hosts' last snapshots to remember; see `ContainerServiceOptions`. */
+  snapshotMemoryBytesMax?: number;
   now?: () => Date;
   /** True once the process takes its leave: `/readyz` answers 503 and connections are closed after their answer. */
   isDraining?: () => boolean;
@@ -38,6 +40,7 @@ export function createApp({
   db,
   logger = pino({ level: 'silent' }),
   cadence = CADENCE_DEFAULT,
+  snapshotMemoryBytesMax = SNAPSHOT_MEMORY_BYTES_DEFAULT,
   now = () => new Date(),
   isDraining = () => false,
 }: AppParts): Express {
@@ -49,7 +52,7 @@ export function createApp({
     createHealthRouter(db, isDraining),
     createAgentRouter({
       agentTokens: createAgentTokenService(db, options),
-      containers: createContainerService(db, { ...options, reports }),
+      containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
       enrollment: createEnrollmentService(db, options),
       heartbeats: createHeartbeatService(db, { ...options, reports }),
       cadence,

@@ -30,7 +30,8 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const liveness = createLivenessService(db);
   await liveness.beat();
   const cadence = { heartbeatSeconds: env.MUSTER_HEARTBEAT_SECONDS, snapshotSeconds: env.MUSTER_SNAPSHOT_SECONDS };
-  const app = createApp({ db, logger, cadence, isDraining: () => draining });
+  const snapshotMemoryBytesMax = env.MUSTER_SNAPSHOT_MEMORY_MIB * 1024 * 1024;
+  const app = createApp({ db, logger, cadence, snapshotMemoryBytesMax, isDraining: () => draining });
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
   // is handed over, so that whoever finds the API ready finds the key too.
   let open: () => void = () => undefined;
