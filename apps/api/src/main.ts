@@ -27,9 +27,9 @@ async function main(env: Env): Promise<void> {
 async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const logger = pino({ level: env.LOG_LEVEL }, destination(2));
   let draining = false;
-  const liveness = createLivenessService(db);
-  await liveness.beat();
   const cadence = { heartbeatSeconds: env.MUSTER_HEARTBEAT_SECONDS, snapshotSeconds: env.MUSTER_SNAPSHOT_SECONDS };
+  const liveness = createLivenessService(db, { cadence });
+  await liveness.beat();
   const app = createApp({ db, logger, cadence, isDraining: () => draining });
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
   // is handed over, so that whoever finds the API ready finds the key too.
