@@ -34,6 +34,9 @@ export interface AgentTokenService {
    * @throws UnavailableError if nobody waits any more; nothing was written.
    */
   rotate(agent: AgentIdentity, isWanted?: () => boolean): Promise<{ agentToken: string }>;
+
+  /** Notes that a host's agent called, where the call itself leaves no trace of it. */
+  noteCall(agent: AgentIdentity): Promise<void>;
 }
 
 interface TokenRow {
@@ -132,6 +135,8 @@ export function createAgentTokenService(
       });
       return { agentToken: token };
     },
+
+    noteCall: ({ hostId }) => noteAgentCall(prisma, hostId, now()),
   };
 }
 

@@ -72,21 +72,21 @@ export function createEnrollmentService(
           await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
         }
 
-        const hostId = host
-          ? await welcomeBack(tx, host.id, request, at)
-          : await createHost(tx, token.organizationId, request, at);
+        const tokensRevoked = host ? await welcomeBack(tx, host.id, request, at) : 0;
+        const hostId = host?.id ?? (await createHost(tx, token.organizationId, request, at));
         const { token: agentToken, hash } = issueToken('agent');
         await tx.agentToken.create({ data: { hash, hostId, enrollmentTokenId: token.id, createdAt: at } });
-        if (!repeated) {
-          await recordAudit(tx, {
-            organizationId: token.organizationId,
-            at,
-            actor: `enrollment_token:${token.id}`,
-            action: host ? 'host.reenrolled' : 'host.enrolled',
-            target: `host:${hostId}`,
-            details: { name: request.name, engineId: request.engineId },
-          });
-        }
+        await recordAudit(tx, {
+          organizationId: token.organizationId,
+          at,
+          actor: `enrollment_token:${token.id}`,
+          action: host ? 'host.reenrolled' : 'host.enrolled',
+          target: `host:${hostId}`,
+          details: {
+            ...{ name: request.name, engineId: request.engineId },
+            ...(host ? { repeated, tokensRevoked } : {}),
+          },
+        });
         return { hostId, agentToken, cadence, created: host === undefined };
       },
       // A burst of machines with one token waits for its turn rather than fail.
@@ -135,12 +135,15 @@ async function createHost(tx: Prisma.TransactionClient, organizationId: string, 
   return (await tx.host.create({ data, select: { id: true } })).id;
 }
 
-/** Takes a known host's earlier tokens away; a new run of its agent may report at once, whatever its clock says. */
+/**
+ * Takes a known host's earlier tokens away, and says how many; a new run of its agent may report at once, whatever
+ * its clock says.
+ */
 async function welcomeBack(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
-  await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
+  const revoked = await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
   await tx.host.update({
     where: { id: hostId },
     data: { ...factsOf(request), lastSeenAt: at, streamHeardAt: null, engineError: null, cloneSuspectedAt: null },
   });
-  return hostId;
+  return revoked.count;
 }
