@@ -40,7 +40,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
       app(req, res);
     });
   };
-  const server = await serve(handle, { host: env.HOST, port: env.PORT });
+  const server = await serve(handle, { host: env.HOST, port: env.PORT, logger });
   const stopBackground = startBackground({ liveness, retention: createRetentionService(db) }, logger);
 
   let place: KeyPlace | null = null;

@@ -54,6 +54,14 @@ export function sendMethodNotAllowed(res: Response, allowed: readonly string[]):
   send(res, { type: ProblemTypes.methodNotAllowed, title, status: 405, detail: `This path takes ${methods}.` });
 }
 
+/** The request wants something of us before its body that we do not know. */
+export function sendExpectationFailed(res: Response): void {
+  const detail = 'Of what Expect can ask for, 100-continue is known here.';
+  // Its body may never come: the client waits for a word that we do not have.
+  res.set('Connection', 'close');
+  send(res, { type: ProblemTypes.invalidRequest, title: 'Expectation failed', status: 417, detail });
+}
+
 /**
  * Turns whatever was thrown into a problem document. What a domain error says is public; of anything else, only the
  * request's id leaves the server, and the log has the rest under it.
