@@ -1,5 +1,5 @@
 import { tokenKind } from '@muster/contracts';
-import { Prisma, type Database } from '@muster/db';
+import { Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
 import { HostDeletedError, TokenInvalidError, UnavailableError } from '../errors.js';
 import { noteAgentCall } from '../sql/note-agent-call.js';
@@ -52,9 +52,11 @@ interface TokenRow {
 const invalid = () => new TokenInvalidError('The agent token is not valid, or no longer.');
 
 export function createAgentTokenService(
-  { prisma }: Database,
+  db: Database,
   { now = () => new Date() }: { now?: () => Date } = {},
 ): AgentTokenService {
+  const { prisma } = db;
+
   /** The token's row, if it is good at this instant. */
   async function findLive(token: string): Promise<TokenRow> {
     const at = now();
@@ -116,7 +118,7 @@ export function createAgentTokenService(
       // Read before the lock is waited for: of two calls at once, neither may replace what the other one answered.
       const last = await prisma.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
       const replaceable = last._max.createdAt ?? at;
-      await prisma.$transaction(async (tx) => {
+      await transact(db, async (tx) => {
         // Its update is also the lock on the host that comes first wherever tokens are written.
         await noteAgentCall(tx, hostId, at);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId }, select: { revokedAt: true } });

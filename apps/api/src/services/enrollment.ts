@@ -1,5 +1,5 @@
 import { CADENCE_DEFAULT, tokenKind, type Cadence, type EnrollRequest, type EnrollResponse } from '@muster/contracts';
-import { isUniqueViolation, Prisma, type Database } from '@muster/db';
+import { isUniqueViolation, Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
 import { EngineIdInUseError, TokenInvalidError } from '../errors.js';
 import { recordAudit } from './audit.js';
@@ -43,7 +43,7 @@ interface LockedToken {
 const invalid = () => new TokenInvalidError('The enrollment token is not valid, or no longer, or used up.');
 
 export function createEnrollmentService(
-  { prisma }: Database,
+  db: Database,
   { now = () => new Date(), cadence = CADENCE_DEFAULT }: { now?: () => Date; cadence?: Cadence } = {},
 ): EnrollmentService {
   const isLive = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
@@ -51,7 +51,8 @@ export function createEnrollmentService(
 
   async function enrollOnce(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment> {
     const at = now();
-    return prisma.$transaction(
+    return transact(
+      db,
       async (tx) => {
         // One token's enrolments go one by one, so that its uses are counted exactly.
         const [token] = await tx.$queryRaw<LockedToken[]>(Prisma.sql`
@@ -97,7 +98,7 @@ export function createEnrollmentService(
   return {
     async authenticate(token) {
       if (tokenKind(token) !== 'enroll') throw invalid();
-      const row = await prisma.enrollmentToken.findUnique({ where: { hash: hashToken(token) } });
+      const row = await db.prisma.enrollmentToken.findUnique({ where: { hash: hashToken(token) } });
       if (row === null || !isLive(row, now())) throw invalid();
       return { enrollmentTokenId: row.id };
     },
