@@ -1,8 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { Socket } from 'node:net';
 import { pino, type Logger } from 'pino';
-import { createBrokenRequests } from './broken-request.js';
-import { trackConnections, type Connections } from './connections.js';
+import { createBrokenRequests } from './server/broken-request.js';
+import { trackConnections, type Connections } from './server/connections.js';
 
 /** Milliseconds in which a request must have arrived whole, and its headers; checked every second. */
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -50,8 +49,8 @@ export async function serve(
   const broken = createBrokenRequests(connections, logger);
   server.on('request', handler);
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
-  server.on('clientError', (error, socket) => broken.refuse(error, socket as Socket));
-  server.on('connect', (_req, socket) => broken.refuseConnect(socket as Socket));
+  server.on('clientError', (error, socket) => broken.refuse(error, socket));
+  server.on('connect', (_req, socket) => broken.refuseConnect(socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

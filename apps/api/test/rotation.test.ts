@@ -89,10 +89,7 @@ class Holder {
   /** A call that its holder gave up on, and that is yet to be done. */
   async send(kind: 'use' | 'rotate'): Promise<void> {
     const { tokens, read, goOn } = slowReplica(this.parts);
-    const done =
-      kind === 'use'
-        ? outcome(tokens.authenticate(this.held))
-        : outcome(tokens.rotate(await this.use()));
+    const done = kind === 'use' ? outcome(tokens.authenticate(this.held)) : outcome(tokens.rotate(await this.use()));
     await Promise.race([read, done]);
     this.#underWay.push({ goOn, done });
   }
@@ -108,7 +105,7 @@ class Holder {
   }
 }
 
-const steps: Readonly<Record<string, (holder: Holder) => Promise<unknown> | void>> = {
+const steps: Readonly<Record<string, (holder: Holder) => unknown>> = {
   use: (holder) => holder.use(),
   rotate: (holder) => holder.rotate({ lost: false }),
   'rotate again': (holder) => holder.rotateAgain({ lost: false }),

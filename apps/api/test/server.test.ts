@@ -54,7 +54,7 @@ class Client {
 /** The answers in what a connection received, each with its status, headers and body. */
 function answersIn(received: string) {
   const answers: { status: number; headers: Record<string, string>; body: string }[] = [];
-  for (let rest = received; rest !== ''; ) {
+  for (let rest = received; rest !== '';) {
     const end = rest.indexOf('\r\n\r\n');
     const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n');
     const headers = Object.fromEntries(
@@ -93,7 +93,9 @@ describe('draining', () => {
       if (req.method === 'GET') res.end('ok');
       else req.resume().on('end', () => res.end('ok'));
     });
-    const [, kept, halfHead, halfBody, secondHalf] = await Promise.all([1, 2, 3, 4, 5].map(() => Client.connect(server)));
+    const [, kept, halfHead, halfBody, secondHalf] = await Promise.all(
+      [1, 2, 3, 4, 5].map(() => Client.connect(server)),
+    );
     kept!.send(...GET);
     await kept!.has('ok');
     halfHead!.send('GET / HTTP/1.1', 'Host: x');

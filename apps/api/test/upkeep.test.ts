@@ -138,23 +138,26 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     [3, 1500],
     [10, 5000],
     [3600, 5000],
-  ])('at a heartbeat every %d s, a pause that could cost a host its grace is an outage', async (seconds, intervalMs) => {
-    const { db } = context.api;
-    await db.prisma.serviceOutage.deleteMany();
-    await db.prisma.serviceLiveness.deleteMany();
-    const clock = testClock();
-    const cadence = { heartbeatSeconds: seconds, snapshotSeconds: 60 };
-    const liveness = createLivenessService(db, { now: clock, cadence });
-    expect(liveness.intervalMs).toBe(intervalMs);
-    await liveness.beat();
-    clock.advance(2 * intervalMs);
-    await liveness.beat();
-    expect(await liveness.outages()).toEqual([]);
-    const startedAt = clock();
-    clock.advance(2 * intervalMs + 1);
-    await liveness.beat();
-    expect(await liveness.outages()).toEqual([{ startedAt, endedAt: clock() }]);
-  });
+  ])(
+    'at a heartbeat every %d s, a pause that could cost a host its grace is an outage',
+    async (seconds, intervalMs) => {
+      const { db } = context.api;
+      await db.prisma.serviceOutage.deleteMany();
+      await db.prisma.serviceLiveness.deleteMany();
+      const clock = testClock();
+      const cadence = { heartbeatSeconds: seconds, snapshotSeconds: 60 };
+      const liveness = createLivenessService(db, { now: clock, cadence });
+      expect(liveness.intervalMs).toBe(intervalMs);
+      await liveness.beat();
+      clock.advance(2 * intervalMs);
+      await liveness.beat();
+      expect(await liveness.outages()).toEqual([]);
+      const startedAt = clock();
+      clock.advance(2 * intervalMs + 1);
+      await liveness.beat();
+      expect(await liveness.outages()).toEqual([{ startedAt, endedAt: clock() }]);
+    },
+  );
 });
 
 describe.each(testEngines())('the first admin key on %s', (engine) => {

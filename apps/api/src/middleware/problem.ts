@@ -95,7 +95,8 @@ export const handleErrors =
 
 function toDomainError(thrown: unknown): DomainError | null {
   if (thrown instanceof DomainError) return thrown;
-  if (isSerializationFailure(thrown)) return new UnavailableError('Other changes kept coming first.', { cause: thrown });
+  if (isSerializationFailure(thrown))
+    return new UnavailableError('Other changes kept coming first.', { cause: thrown });
   if (isTimeout(thrown)) return new UnavailableError('The database did not answer in time.', { cause: thrown });
   if (isUnavailable(thrown)) return new UnavailableError('The database cannot be reached.', { cause: thrown });
   // Express itself throws this for a path that is not well-formed percent-encoding.

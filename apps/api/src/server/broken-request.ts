@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem } from '@muster/contracts';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { answerOf, type Connections } from './connections.js';
 
@@ -41,10 +41,10 @@ const NO_PROXY: ProblemFacts = { ...MALFORMED, detail: 'This server is no proxy.
 
 export interface BrokenRequests {
   /** Answers what is too broken, too large or too slow to become a request, and closes the connection. */
-  refuse(error: NodeJS.ErrnoException, socket: Socket): void;
+  refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
 
   /** Answers a CONNECT, which Node would meet with silence, and closes the connection. */
-  refuseConnect(socket: Socket): void;
+  refuseConnect(socket: Duplex): void;
 }
 
 /**
@@ -52,9 +52,9 @@ export interface BrokenRequests {
  * connection is answered first, and nothing is answered twice.
  */
 export function createBrokenRequests(connections: Connections, logger: Logger): BrokenRequests {
-  const refused = new WeakSet<Socket>();
+  const refused = new WeakSet<Duplex>();
 
-  async function refuseInTurn(socket: Socket, problem: ProblemFacts, code: string): Promise<void> {
+  async function refuseInTurn(socket: Duplex, problem: ProblemFacts, code: string): Promise<void> {
     const exchanges = connections.exchanges(socket);
     // A request that has not come whole is the one that broke; where there is none, it never became one.
     const broken = exchanges.find(({ req }) => !req.complete);
@@ -72,7 +72,7 @@ export function createBrokenRequests(connections: Connections, logger: Logger): 
     socket.once('close', () => clearTimeout(close));
   }
 
-  const refuseOnce = (socket: Socket, problem: ProblemFacts, code: string) => {
+  const refuseOnce = (socket: Duplex, problem: ProblemFacts, code: string) => {
     // The rest of what is broken is broken, too.
     if (refused.has(socket)) return;
     refused.add(socket);

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /** A request on a connection, until it has come whole and its answer is out. */
 export interface Exchange {
@@ -12,7 +13,7 @@ export interface Exchange {
 
 export interface Connections {
   /** What is under way on a connection, in the order in which it is answered. */
-  exchanges(socket: Socket): Exchange[];
+  exchanges(socket: Duplex): Exchange[];
 
   /**
    * Closes every connection from which bytes are due, the rest of a request or the first of one, and none came since
@@ -22,6 +23,7 @@ export interface Connections {
 }
 
 interface Connection {
+  socket: Socket;
   exchanges: Exchange[];
   /** How much had come when it was last looked at, and when that was first so. */
   bytesRead: number;
@@ -33,10 +35,10 @@ interface Connection {
  * never sent one, or stopped in the middle of one: a browser's spare connection would hold up a shutdown.
  */
 export function trackConnections(server: Server): Connections {
-  const connections = new Map<Socket, Connection>();
+  const connections = new Map<Duplex, Connection>();
 
   server.on('connection', (socket: Socket) => {
-    connections.set(socket, { exchanges: [], bytesRead: -1, sinceMs: 0 });
+    connections.set(socket, { socket, exchanges: [], bytesRead: -1, sinceMs: 0 });
     socket.once('close', () => {
       // Of answers that wait for their turn, Node does not say that their connection is gone.
       for (const exchange of connections.get(socket)?.exchanges ?? []) markAnswered(exchange);
@@ -53,14 +55,15 @@ export function trackConnections(server: Server): Connections {
     connection.exchanges.push(exchange);
   });
 
-  const exchanges = (socket: Socket) => (connections.get(socket)?.exchanges ?? []).filter(isUnderWay);
+  const exchanges = (socket: Duplex) => (connections.get(socket)?.exchanges ?? []).filter(isUnderWay);
 
   return {
     exchanges,
 
     closeSilent(silentMs) {
       const now = performance.now();
-      for (const [socket, connection] of connections) {
+      for (const connection of connections.values()) {
+        const { socket } = connection;
         const owesAnswer = exchanges(socket).some(({ req, isAnswered }) => req.complete && !isAnswered);
         if (owesAnswer || socket.bytesRead !== connection.bytesRead) {
           connection.bytesRead = socket.bytesRead;
