@@ -3,8 +3,11 @@ import type { Database } from '@muster/db';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { pino, type Logger } from 'pino';
+import { noteRefusedCalls } from './middleware/auth.js';
+import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { methodNotAllowed } from './middleware/method-not-allowed.js';
 import { handleErrors, notFound } from './middleware/problem.js';
+import { requireProtocol } from './middleware/protocol.js';
 import { requestLog } from './middleware/request-log.js';
 import { createAgentRouter } from './routes/agent.js';
 import { createHealthRouter } from './routes/health.js';
@@ -48,10 +51,12 @@ export function createApp({
   const reports = createHostReports(db);
   const freshnessContext = createFreshnessContext(createLivenessService(db, options), options);
 
+  const agentTokens = createAgentTokenService(db, options);
+
   const routers = [
     createHealthRouter(db, isDraining),
     createAgentRouter({
-      agentTokens: createAgentTokenService(db, options),
+      agentTokens,
       containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
       enrollment: createEnrollmentService(db, options),
       heartbeats: createHeartbeatService(db, { ...options, reports }),
@@ -69,13 +74,13 @@ export function createApp({
   const app = express();
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
-  app.use(requestLog(logger), helmet());
+  app.use(requestLog(logger), helmet(), closeWhenDraining(isDraining));
   app.use((_req, res, next) => {
     // Whatever is not said to be kept is not kept.
     res.set('Cache-Control', 'no-store');
-    if (isDraining()) res.set('Connection', 'close');
     next();
   });
-  app.use(...routers, methodNotAllowed(routers), notFound, handleErrors(logger));
+  app.use(requireProtocol);
+  app.use(...routers, methodNotAllowed(routers), notFound, noteRefusedCalls(agentTokens), handleErrors(logger));
   return app;
 }

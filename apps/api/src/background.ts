@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { LIVENESS_INTERVAL_MS, type LivenessService } from './services/liveness.js';
+import type { LivenessService } from './services/liveness.js';
 import type { RetentionService } from './services/retention.js';
 
 const RETENTION_INTERVAL_MS = 10 * 60_000;
@@ -13,7 +13,7 @@ export function startBackground(
   logger: Logger,
 ): () => Promise<void> {
   const stops = [
-    every(LIVENESS_INTERVAL_MS, () => liveness.beat(), 'sign of life', logger),
+    every(liveness.intervalMs, () => liveness.beat(), 'sign of life', logger),
     every(
       RETENTION_INTERVAL_MS,
       async () => {

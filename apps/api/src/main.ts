@@ -27,9 +27,9 @@ async function main(env: Env): Promise<void> {
 async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const logger = pino({ level: env.LOG_LEVEL }, destination(2));
   let draining = false;
-  const liveness = createLivenessService(db);
-  await liveness.beat();
   const cadence = { heartbeatSeconds: env.MUSTER_HEARTBEAT_SECONDS, snapshotSeconds: env.MUSTER_SNAPSHOT_SECONDS };
+  const liveness = createLivenessService(db, { cadence });
+  await liveness.beat();
   const snapshotMemoryBytesMax = env.MUSTER_SNAPSHOT_MEMORY_MIB * 1024 * 1024;
   const app = createApp({ db, logger, cadence, snapshotMemoryBytesMax, isDraining: () => draining });
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
@@ -41,7 +41,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
       app(req, res);
     });
   };
-  const server = await serve(handle, { host: env.HOST, port: env.PORT });
+  const server = await serve(handle, { host: env.HOST, port: env.PORT, logger });
   const stopBackground = startBackground({ liveness, retention: createRetentionService(db) }, logger);
 
   let place: KeyPlace | null = null;

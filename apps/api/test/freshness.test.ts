@@ -8,7 +8,8 @@ const context = (seconds: number, outages: readonly Outage[] = []) => ({
   ...{ now: at(seconds), cadence: CADENCE_DEFAULT, outages },
 });
 const outage = (from: number, to: number): Outage => ({ startedAt: at(from), endedAt: at(to) });
-const heard = { lastSeenAt: at(0), confirmedAt: at(0), engineError: null };
+const heard = { lastSeenAt: at(0), confirmedAt: at(0), observedAt: at(0), engineError: null };
+const silent = { ...heard, confirmedAt: null, observedAt: null };
 
 describe('a host', () => {
   test.each([
@@ -23,9 +24,25 @@ describe('a host', () => {
   });
 
   test('without a snapshot is never, unless its engine is down', () => {
-    expect(hostFreshness({ ...heard, confirmedAt: null }, context(0))).toBe('never');
-    expect(hostFreshness({ ...heard, confirmedAt: null }, context(900))).toBe('never');
-    expect(hostFreshness({ ...heard, confirmedAt: null, engineError: 'no socket' }, context(0))).toBe('engine_down');
+    expect(hostFreshness(silent, context(0))).toBe('never');
+    expect(hostFreshness(silent, context(900))).toBe('never');
+    expect(hostFreshness({ ...silent, engineError: 'no socket' }, context(0))).toBe('engine_down');
+  });
+
+  test('that sent incomplete snapshots only has reported, and confirmed none of its containers', () => {
+    const incomplete = { ...heard, confirmedAt: null };
+    const expected = [
+      [0, 'online', 'stale'],
+      [40, 'stale', 'stale'],
+      [400, 'offline', 'offline'],
+    ] as const;
+    for (const [seconds, host, containers] of expected) {
+      expect(hostFreshness(incomplete, context(seconds))).toBe(host);
+      expect(containersFreshness(incomplete, context(seconds))).toBe(containers);
+    }
+    const down = { ...incomplete, engineError: 'no socket' };
+    expect(hostFreshness(down, context(0))).toBe('engine_down');
+    expect(containersFreshness(down, context(0))).toBe('engine_down');
   });
 
   test('whose agent cannot list is engine_down while the agent lives, and then as silent as it is', () => {

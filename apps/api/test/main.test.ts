@@ -104,6 +104,25 @@ describe('a start', () => {
   });
 });
 
+describe('a process that stood still', () => {
+  test('says of no host that it was silent meanwhile, from its first answer on', async () => {
+    const { token } = issueToken('key');
+    const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_HEARTBEAT_SECONDS: '1' };
+    const api = start(env);
+    const url = await api.url();
+    const agentToken = await enrol(url, token);
+    expect((await call(url + Paths.agentContainers, agentToken, 'POST', [])).status).toBe(200);
+    api.child.kill('SIGSTOP');
+    const asked = call(url + Paths.hosts, token);
+    // Longer than the grace of three heartbeats, in which nobody could be heard.
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    api.child.kill('SIGCONT');
+    for (const answer of [await asked, await call(url + Paths.hosts, token)]) {
+      expect(await answer.json()).toMatchObject({ items: [{ freshness: 'online' }] });
+    }
+  });
+});
+
 describe('an end', () => {
   test('by SIGTERM is drained: not ready at once, still answering in its grace, and then gone with code 0', async () => {
     const { token } = issueToken('key');

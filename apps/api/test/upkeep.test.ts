@@ -91,18 +91,73 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     expect(await replicas[1]!.outages()).toEqual([outage]);
   });
 
-  test('hosts that were online before an outage are online after it', async () => {
+  test('hosts that were online before an outage are online after it, before and after a sign of life', async () => {
     const { clock, db } = context.api;
     const organization = await context.api.organization();
     const liveness = createLivenessService(db, { now: clock });
     const host = await organization.enroll();
+    const freshness = async () =>
+      ((await organization.get(`/api/hosts/${host.id}`).expect(200)).body as { freshness: string }).freshness;
     await host.sync([container('a')]);
     await liveness.beat();
+    expect(await freshness()).toBe('online');
     clock.advance(3_600_000);
+    expect(await freshness()).toBe('online');
     await liveness.beat();
-    const { body } = await organization.get(`/api/hosts/${host.id}`).expect(200);
-    expect(body).toMatchObject({ freshness: 'online' });
+    expect(await freshness()).toBe('online');
+    for (let beats = 0; beats < 6; beats++) {
+      clock.advance(5000);
+      await liveness.beat();
+    }
+    expect(await freshness()).toBe('online');
+    clock.advance(1000);
+    expect(await freshness()).toBe('stale');
   });
+
+  test('an outage is not over for a replica that read it while it lasted, nor missed by one that read just before', async () => {
+    const { db } = context.api;
+    await db.prisma.serviceOutage.deleteMany();
+    await db.prisma.serviceLiveness.deleteMany();
+    const clock = testClock();
+    const [one, two] = [createLivenessService(db, { now: clock }), createLivenessService(db, { now: clock })];
+    await one.beat();
+    const startedAt = clock();
+    clock.advance(9000);
+    expect(await two.outages()).toEqual([]);
+    clock.advance(2000);
+    expect(await two.outages()).toEqual([{ startedAt, endedAt: clock() }]);
+    clock.advance(2000);
+    const endedAt = clock();
+    await one.beat();
+    clock.advance(1000);
+    expect(await two.outages()).toEqual([{ startedAt, endedAt }]);
+  });
+
+  test.each([
+    [1, 500],
+    [3, 1500],
+    [10, 5000],
+    [3600, 5000],
+  ])(
+    'at a heartbeat every %d s, a pause that could cost a host its grace is an outage',
+    async (seconds, intervalMs) => {
+      const { db } = context.api;
+      await db.prisma.serviceOutage.deleteMany();
+      await db.prisma.serviceLiveness.deleteMany();
+      const clock = testClock();
+      const cadence = { heartbeatSeconds: seconds, snapshotSeconds: 60 };
+      const liveness = createLivenessService(db, { now: clock, cadence });
+      expect(liveness.intervalMs).toBe(intervalMs);
+      await liveness.beat();
+      clock.advance(2 * intervalMs);
+      await liveness.beat();
+      expect(await liveness.outages()).toEqual([]);
+      const startedAt = clock();
+      clock.advance(2 * intervalMs + 1);
+      await liveness.beat();
+      expect(await liveness.outages()).toEqual([{ startedAt, endedAt: clock() }]);
+    },
+  );
 });
 
 describe.each(testEngines())('the first admin key on %s', (engine) => {

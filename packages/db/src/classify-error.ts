@@ -3,8 +3,11 @@
  * raw query's P2010 around PostgreSQL's own code, or the driver's plain error, which carries a message only.
  */
 
-/** Prisma: cannot reach, timed out, server closed the connection, no connection free, transaction not started. */
-const UNAVAILABLE_PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037']);
+/** Prisma: cannot reach, server closed the connection, too many connections. */
+const UNAVAILABLE_PRISMA_CODES = new Set(['P1001', 'P1017', 'P2037']);
+
+/** Prisma: timed out (twice), no connection free in time, transaction not started or not done in time. */
+const TIMEOUT_PRISMA_CODES = new Set(['P1002', 'P1008', 'P2024', 'P2028']);
 
 const UNAVAILABLE_SOCKET_CODES = new Set([
   'ECONNREFUSED',
@@ -22,29 +25,32 @@ const UNAVAILABLE_SOCKET_CODES = new Set([
 
 /**
  * PostgreSQL: connection exceptions (class 08), operator intervention (57P0x: shutting down, crashed, starting up),
- * statement timeout (57014), too many connections (53300), insufficient resources otherwise (53).
+ * too many connections (53300), insufficient resources otherwise (53).
  */
-const UNAVAILABLE_SQLSTATE = /^(08...|57P0.|57014|53...)$/;
+const UNAVAILABLE_SQLSTATE = /^(08...|57P0.|53...)$/;
+
+/** PostgreSQL: a statement that ran, or waited for a lock, for longer than it may. */
+const TIMEOUT_SQLSTATE = new Set(['57014', '55P03']);
 
 /** node-postgres gives these no code; pg 8.23.1, pg-pool 3.14.0. */
 const UNAVAILABLE_MESSAGES = [
-  'Query read timeout',
-  'timeout exceeded when trying to connect',
   'Connection terminated',
-  'timeout expired',
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
   'Cannot use a pool after calling end on the pool',
 ];
 
+const TIMEOUT_MESSAGES = ['Query read timeout', 'timeout exceeded when trying to connect', 'timeout expired'];
+
 /** Prisma's driver adapters name some failures instead of numbering them. */
 const UNAVAILABLE_KINDS = new Set([
   'DatabaseNotReachable',
   'ConnectionClosed',
-  'SocketTimeout',
   'TooManyConnections',
   'TlsConnectionError',
 ]);
+
+const TIMEOUT_KINDS = new Set(['SocketTimeout']);
 
 const SERIALIZATION_SQLSTATE = new Set(['40001', '40P01']);
 
@@ -76,13 +82,27 @@ function* codes(error: unknown): Generator<string> {
  * Trying again later is sensible; whether what failed was done is unknown.
  */
 export function isUnavailable(error: unknown): boolean {
+  if (isTimeout(error)) return true;
   for (const code of codes(error)) {
     if (UNAVAILABLE_PRISMA_CODES.has(code) || UNAVAILABLE_SOCKET_CODES.has(code)) return true;
     if (UNAVAILABLE_SQLSTATE.test(code)) return true;
   }
+  return says(error, UNAVAILABLE_KINDS, UNAVAILABLE_MESSAGES);
+}
+
+/**
+ * The database did not answer in time, which is one way of being unavailable: it may be there, and busy, or the
+ * query waited for another one's lock.
+ */
+export function isTimeout(error: unknown): boolean {
+  for (const code of codes(error)) if (TIMEOUT_PRISMA_CODES.has(code) || TIMEOUT_SQLSTATE.has(code)) return true;
+  return says(error, TIMEOUT_KINDS, TIMEOUT_MESSAGES);
+}
+
+function says(error: unknown, kinds: ReadonlySet<string>, messages: readonly string[]): boolean {
   for (const { kind, message } of layers(error)) {
-    if (typeof kind === 'string' && UNAVAILABLE_KINDS.has(kind)) return true;
-    if (typeof message === 'string' && UNAVAILABLE_MESSAGES.some((known) => message.includes(known))) return true;
+    if (typeof kind === 'string' && kinds.has(kind)) return true;
+    if (typeof message === 'string' && messages.some((known) => message.includes(known))) return true;
   }
   return false;
 }

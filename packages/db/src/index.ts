@@ -1,5 +1,5 @@
 /** Muster's database: the Prisma client over PostgreSQL or the embedded PGlite, its migrations, its errors. */
-export { isSerializationFailure, isUnavailable, isUniqueViolation } from './classify-error.js';
+export { isSerializationFailure, isTimeout, isUnavailable, isUniqueViolation } from './classify-error.js';
 export type { Database, DatabaseEngine, Statement } from './database.js';
 export {
   DatabaseLockedError,
@@ -12,3 +12,4 @@ export {
 } from './errors.js';
 export * from './generated/prisma/client.js';
 export { openDatabase, type DatabaseOptions, type DatabaseTarget } from './open-database.js';
+export { transact } from './transact.js';

@@ -22,6 +22,10 @@ const MAJOR_VERSION_MIN = 15;
 const START_TIMEOUT_MS = 60_000;
 const START_ATTEMPTS_MAX = 5;
 
+/** How often a server that starts is asked whether it lives, and how long one that died is listened to. */
+const LIFE_CHECK_INTERVAL_MS = 300;
+const LAST_WORDS_MS = 100;
+
 /**
  * Each line of its input starts the server; the end of its input ends the server, a frozen one too, and removes its
  * files.
@@ -139,6 +143,8 @@ function settings(port: number, durable: boolean): string[] {
     // Far from UTC, and by a fraction of an hour: code that relies on the server's time zone fails here.
     'timezone=Asia/Kathmandu',
     'lc_messages=C',
+    // Which process says what: the start is read from the first one's words.
+    'log_line_prefix=%m [%p] ',
     ...(durable ? [] : ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off']),
   ];
 }
@@ -201,7 +207,8 @@ class Server {
     });
     this.#exited = once(this.#watchdog, 'exit');
     const remember = (text: Buffer): void => {
-      this.#log = (this.#log + text.toString()).slice(-10_000);
+      // What it says later is nobody's concern.
+      if (this.#pid === undefined) this.#log += text.toString();
     };
     this.#watchdog.stdout?.on('data', remember);
     this.#watchdog.stderr?.on('data', remember);
@@ -214,14 +221,24 @@ class Server {
     this.#log = '';
     this.#watchdog.stdin?.write('start\n');
     const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!this.#log.includes('ready to accept connections')) {
-      const failed = /FATAL|PANIC|not found/.test(this.#log.replaceAll('the database system is starting up', ''));
-      if (failed || this.#watchdog.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`PostgreSQL did not start:\n${this.#log}`);
+    let lookAt = Date.now() + LIFE_CHECK_INTERVAL_MS;
+    for (;;) {
+      // What the server tells others while it starts or recovers is FATAL to them, not to it: that it failed shows by
+      // its process, and that it is ready by that process's own word.
+      const pid = Number(/^pid (\d+)$/m.exec(this.#log)?.[1]);
+      if (new RegExp(`\\[${pid}\\] LOG: .*ready to accept connections`).test(this.#log)) {
+        this.#pid = pid;
+        return;
       }
-      await delay(20);
+      let failed = this.#watchdog.exitCode !== null || Date.now() > deadline;
+      if (!failed && !Number.isNaN(pid) && Date.now() > lookAt) {
+        failed = !(await anyRuns([pid]));
+        lookAt = Date.now() + LIFE_CHECK_INTERVAL_MS;
+      }
+      // After a failure, its last words may still be on their way.
+      await delay(failed ? LAST_WORDS_MS : 20);
+      if (failed) throw new Error(`PostgreSQL did not start:\n${this.#log}`);
     }
-    this.#pid = Number(/^pid (\d+)$/m.exec(this.#log)?.[1]);
   }
 
   /** Sends a signal to the server's processes, its first one first, so that it starts no others meanwhile. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createConnection } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,21 @@ function answers(url: string): Promise<boolean> {
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** PostgreSQL's startup message, protocol 3.0, as user postgres. */
+const HELLO = Buffer.from('\0\0\0\x17\0\x03\0\0user\0postgres\0\0', 'latin1');
+
+/** Logs in once, and says whether the server turned the caller away because it was not ready. */
+function isTurnedAway(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(Number(new URL(url).port), '127.0.0.1', () => socket.write(HELLO));
+    socket.once('data', (answer: Buffer) => {
+      socket.destroy();
+      resolve(answer.includes('57P03'));
     });
     socket.once('error', () => resolve(false));
   });
@@ -41,6 +56,44 @@ whereInstalled('a PostgreSQL of the tests', () => {
     await server.stop();
     expect(await answers(server.url)).toBe(false);
     await server.stop();
+  });
+
+  test('starts again after a crash though it has to turn clients away meanwhile', async () => {
+    const server = (await startPostgresCluster({ durable: true })) as PostgresCluster;
+    try {
+      let turnedAway = 0;
+      for (let round = 0; round < 3 || (turnedAway === 0 && round < 10); round += 1) {
+        await server.crash();
+        let started = false;
+        const restart = server.restart().finally(() => (started = true));
+        const client = async () => {
+          while (!started) if (await isTurnedAway(server.url)) turnedAway += 1;
+        };
+        await Promise.all([restart, client(), client()]);
+      }
+      expect(turnedAway).toBeGreaterThan(0);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test('that cannot start says why, at once', async () => {
+    const server = (await startPostgresCluster()) as PostgresCluster;
+    try {
+      await server.crash();
+      // Its port is somebody else's by now.
+      const port = Number(new URL(server.url).port);
+      const squatter = createServer().listen(port, '127.0.0.1');
+      await once(squatter, 'listening');
+      const startedAt = performance.now();
+      await expect(server.restart()).rejects.toThrow('could not bind');
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
+      squatter.close();
+      await server.restart();
+      expect(await answers(server.url)).toBe(true);
+    } finally {
+      await server.stop();
+    }
   });
 
   test('is stopped while it is frozen, too', async () => {

@@ -20,9 +20,10 @@ export interface FreshnessContext {
   outages: readonly Outage[];
 }
 
-/** What a host's freshness follows from. */
+/** What the freshness of a host's containers follows from. */
 export interface HostSigns {
   lastSeenAt: Date | null;
+  /** Null until a complete snapshot was applied, though incomplete ones may have been. */
   confirmedAt: Date | null;
   engineError: string | null;
 }
@@ -50,20 +51,30 @@ function bySilence(heardAt: Date, context: FreshnessContext): 'online' | 'stale'
 }
 
 /** Whether a host's agent lives, and whether it can list its containers. */
-export function hostFreshness(
-  { lastSeenAt, confirmedAt, engineError }: HostSigns,
+function agentFreshness(
+  { lastSeenAt, engineError }: HostSigns,
   context: FreshnessContext,
-): Freshness {
+): Exclude<Freshness, 'never'> {
   const agent = lastSeenAt === null ? 'offline' : bySilence(lastSeenAt, context);
-  if (agent === 'online' && engineError !== null) return 'engine_down';
-  return confirmedAt === null ? 'never' : agent;
+  return agent === 'online' && engineError !== null ? 'engine_down' : agent;
 }
 
 /**
- * How current a host's containers are: judged by the last time that it confirmed them. An agent that beats while its
- * engine is dead makes nothing current.
+ * How current a host is: `never` before its first snapshot, complete or not, was applied; `observedAt` is when the
+ * last one was observed.
+ */
+export function hostFreshness(host: HostSigns & { observedAt: Date | null }, context: FreshnessContext): Freshness {
+  const agent = agentFreshness(host, context);
+  return agent !== 'engine_down' && host.confirmedAt === null && host.observedAt === null ? 'never' : agent;
+}
+
+/**
+ * How current the containers of a host are, which has any: judged by the last time that it confirmed them. An agent
+ * that beats while its engine is dead makes nothing current, nor does one that only ever sent incomplete snapshots.
  */
 export function containersFreshness(host: HostSigns, context: FreshnessContext): Freshness {
-  const freshness = hostFreshness(host, context);
-  return host.confirmedAt === null || freshness === 'engine_down' ? freshness : bySilence(host.confirmedAt, context);
+  const agent = agentFreshness(host, context);
+  if (agent === 'engine_down') return agent;
+  if (host.confirmedAt === null) return agent === 'online' ? 'stale' : agent;
+  return bySilence(host.confirmedAt, context);
 }

@@ -1,9 +1,10 @@
-import type { RequestHandler, Response } from 'express';
-import { ForbiddenError } from '../errors.js';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import { DomainError, ForbiddenError } from '../errors.js';
 import type { AgentIdentity, AgentTokenService } from '../services/agent-token.js';
 import type { ApiKeyService, OperatorIdentity } from '../services/api-key.js';
 import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollment.js';
 import { bearerToken } from './bearer.js';
+import { RequestAbortedError } from './body.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- Express's own way of typing what a middleware leaves
@@ -47,6 +48,24 @@ export const requireOperatorAuth =
     res.locals.operator = operator;
     next();
   };
+
+/**
+ * Notes that an agent called, though its call was refused or broke off: one that sends what we cannot take is not silent. A call
+ * that was taken notes itself, and one that failed for want of the database has nowhere to be noted.
+ */
+export const noteRefusedCalls =
+  (tokens: AgentTokenService): ErrorRequestHandler =>
+  async (thrown: unknown, _req, res, next) => {
+    const { agent } = res.locals;
+    const refused = thrown instanceof DomainError ? !UNNOTED.has(thrown.code) : thrown instanceof RequestAbortedError;
+    if (agent !== undefined && refused) {
+      // What the caller is told is why it was refused, whether or not that could be noted.
+      await tokens.noteCall(agent).catch(() => undefined);
+    }
+    next(thrown);
+  };
+
+const UNNOTED: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted']);
 
 export const agentOf = (res: Response): AgentIdentity => present(res.locals.agent);
 export const enrollmentOf = (res: Response): EnrollmentIdentity => present(res.locals.enrollment);

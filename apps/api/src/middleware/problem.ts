@@ -1,4 +1,4 @@
-import { isUnavailable } from '@muster/db';
+import { isSerializationFailure, isTimeout, isUnavailable } from '@muster/db';
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem, type ProblemType } from '@muster/contracts';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
@@ -54,6 +54,14 @@ export function sendMethodNotAllowed(res: Response, allowed: readonly string[]):
   send(res, { type: ProblemTypes.methodNotAllowed, title, status: 405, detail: `This path takes ${methods}.` });
 }
 
+/** The request wants something of us before its body that we do not know. */
+export function sendExpectationFailed(res: Response): void {
+  const detail = 'Of what Expect can ask for, 100-continue is known here.';
+  // Its body may never come: the client waits for a word that we do not have.
+  res.set('Connection', 'close');
+  send(res, { type: ProblemTypes.invalidRequest, title: 'Expectation failed', status: 417, detail });
+}
+
 /**
  * Turns whatever was thrown into a problem document. What a domain error says is public; of anything else, only the
  * request's id leaves the server, and the log has the rest under it.
@@ -87,6 +95,9 @@ export const handleErrors =
 
 function toDomainError(thrown: unknown): DomainError | null {
   if (thrown instanceof DomainError) return thrown;
+  if (isSerializationFailure(thrown))
+    return new UnavailableError('Other changes kept coming first.', { cause: thrown });
+  if (isTimeout(thrown)) return new UnavailableError('The database did not answer in time.', { cause: thrown });
   if (isUnavailable(thrown)) return new UnavailableError('The database cannot be reached.', { cause: thrown });
   // Express itself throws this for a path that is not well-formed percent-encoding.
   if (thrown instanceof URIError) {

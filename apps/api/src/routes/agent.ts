@@ -55,7 +55,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
   });
 
   router.post(Paths.agentToken, agentAuth, async (_req, res) => {
-    const { agentToken } = await agentTokens.rotate(agentOf(res));
+    const { agentToken } = await agentTokens.rotate(agentOf(res), () => !res.closed);
     res.status(201).json({ agentToken, cadence } satisfies TokenRotation);
   });
 

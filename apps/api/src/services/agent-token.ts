@@ -1,7 +1,8 @@
 import { tokenKind } from '@muster/contracts';
-import { Prisma, type Database } from '@muster/db';
+import { Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
-import { HostDeletedError, TokenInvalidError } from '../errors.js';
+import { HostDeletedError, TokenInvalidError, UnavailableError } from '../errors.js';
+import { noteAgentCall } from '../sql/note-agent-call.js';
 
 /** Milliseconds that a rotated token may stay unused before it dies: 24 hours. */
 const UNUSED_TOKEN_LIFE_MS = 24 * 3_600_000;
@@ -17,18 +18,25 @@ export interface AgentIdentity {
 
 export interface AgentTokenService {
   /**
-   * Finds the host of an agent token. The first use of a token revokes the host's earlier ones: its holder has it.
+   * Finds the host of an agent token. The first use of a token revokes those issued before it, for its holder has
+   * this one; never one issued after it, which its holder may have got meanwhile.
    * @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked.
    * @throws HostDeletedError for one whose host was deleted.
    */
   authenticate(token: string): Promise<AgentIdentity>;
 
   /**
-   * Issues a host's next token. The presented one lives on until the new one is first used, so that a lost answer
-   * locks nobody out; rotating again replaces the one that was not used.
+   * Issues a host's next token, and notes that its agent called. The presented token lives on until the new one is
+   * first used, so that a lost answer locks nobody out; rotating again replaces the one that was not used.
+   * `isWanted` is asked just before the token is issued: one that nobody waits for any more is not, for it would
+   * replace the one that its caller got by asking again.
    * @throws TokenInvalidError if the presented token was revoked meanwhile.
+   * @throws UnavailableError if nobody waits any more; nothing was written.
    */
-  rotate(agent: AgentIdentity): Promise<{ agentToken: string }>;
+  rotate(agent: AgentIdentity, isWanted?: () => boolean): Promise<{ agentToken: string }>;
+
+  /** Notes that a host's agent called, where the call itself leaves no trace of it. */
+  noteCall(agent: AgentIdentity): Promise<void>;
 }
 
 interface TokenRow {
@@ -49,19 +57,41 @@ export function createAgentTokenService(
 ): AgentTokenService {
   const { prisma } = db;
 
-  /** Marks the first use and revokes the host's other tokens. False if the token was revoked before that. */
-  async function takeIntoUse({ id, hostId }: TokenRow, at: Date): Promise<boolean> {
+  /** The token's row, if it is good at this instant. */
+  async function findLive(token: string): Promise<TokenRow> {
+    const at = now();
+    const [row] = await prisma.$queryRaw<TokenRow[]>(Prisma.sql`
+      SELECT t.id, t."hostId", t."firstUsedAt", t."lastUsedAt", t."expiresAt", t."revokedAt",
+        h."deletedAt" AS "hostDeletedAt"
+      FROM agent_tokens AS t JOIN hosts AS h ON h.id = t."hostId"
+      WHERE t.hash = ${hashToken(token)}`);
+    if (row === undefined) throw invalid();
+    if (row.hostDeletedAt !== null) throw new HostDeletedError();
+    if (row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= at)) throw invalid();
+    return row;
+  }
+
+  /**
+   * Marks the first use of a token and revokes those issued before it. False if that was not this call's to do: the
+   * token was revoked, used or too old since it was read.
+   */
+  async function takeIntoUse({ id, hostId }: TokenRow): Promise<boolean> {
+    const at = now();
     // The lock on the host comes first here and in `rotate`, so that the two cannot wait for each other.
     const used = await prisma.$executeRaw(Prisma.sql`
       WITH host AS (
         SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE
       ), used AS (
         UPDATE agent_tokens SET "firstUsedAt" = ${at}, "lastUsedAt" = ${at}, "expiresAt" = NULL
-        FROM host WHERE agent_tokens.id = ${id}::uuid AND "revokedAt" IS NULL
-        RETURNING agent_tokens.id, "hostId"
-      ), others AS (
+        FROM host
+        WHERE agent_tokens.id = ${id}::uuid AND "revokedAt" IS NULL AND "firstUsedAt" IS NULL
+          AND COALESCE("expiresAt" > ${at}, TRUE)
+        RETURNING agent_tokens.id, "hostId", "createdAt"
+      ), earlier AS (
         UPDATE agent_tokens SET "revokedAt" = ${at}
-        FROM used WHERE agent_tokens."hostId" = used."hostId" AND agent_tokens.id <> used.id AND "revokedAt" IS NULL
+        FROM used
+        WHERE agent_tokens."hostId" = used."hostId" AND agent_tokens."createdAt" < used."createdAt"
+          AND "revokedAt" IS NULL
       )
       SELECT 1 FROM used`);
     return used > 0;
@@ -70,38 +100,53 @@ export function createAgentTokenService(
   return {
     async authenticate(token) {
       if (tokenKind(token) !== 'agent') throw invalid();
+      let row = await findLive(token);
+      if (row.firstUsedAt === null && !(await takeIntoUse(row))) {
+        // Another call was the first with this token, and both are good; or it was revoked, which reading it tells.
+        row = await findLive(token);
+      }
       const at = now();
-      const [row] = await prisma.$queryRaw<TokenRow[]>(Prisma.sql`
-        SELECT t.id, t."hostId", t."firstUsedAt", t."lastUsedAt", t."expiresAt", t."revokedAt",
-          h."deletedAt" AS "hostDeletedAt"
-        FROM agent_tokens AS t JOIN hosts AS h ON h.id = t."hostId"
-        WHERE t.hash = ${hashToken(token)}`);
-      if (row === undefined) throw invalid();
-      if (row.hostDeletedAt !== null) throw new HostDeletedError();
-      if (row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= at)) throw invalid();
-      if (row.firstUsedAt === null) {
-        if (!(await takeIntoUse(row, at))) throw invalid();
-      } else if (row.lastUsedAt === null || at.getTime() - row.lastUsedAt.getTime() > LAST_USED_GRAIN_MS) {
+      if (row.lastUsedAt !== null && at.getTime() - row.lastUsedAt.getTime() > LAST_USED_GRAIN_MS) {
         await prisma.agentToken.updateMany({ where: { id: row.id }, data: { lastUsedAt: at } });
       }
       return { hostId: row.hostId, tokenId: row.id };
     },
 
-    async rotate({ hostId, tokenId }) {
+    async rotate({ hostId, tokenId }, isWanted = () => true) {
       const at = now();
       const { token, hash } = issueToken('agent');
-      await prisma.$transaction(async (tx) => {
-        await tx.$queryRaw(Prisma.sql`SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE`);
+      // Read before the lock is waited for: of two calls at once, neither may replace what the other one answered.
+      const last = await prisma.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
+      const replaceable = last._max.createdAt ?? at;
+      await transact(db, async (tx) => {
+        // Its update is also the lock on the host that comes first wherever tokens are written.
+        await noteAgentCall(tx, hostId, at);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId }, select: { revokedAt: true } });
         if (presented === null || presented.revokedAt !== null) throw invalid();
+        if (!isWanted()) throw new UnavailableError('Nobody waits for this answer any more.');
         await tx.agentToken.updateMany({
-          where: { hostId, firstUsedAt: null, revokedAt: null },
+          where: { hostId, firstUsedAt: null, revokedAt: null, createdAt: { lte: replaceable } },
           data: { revokedAt: at },
         });
-        const expiresAt = new Date(at.getTime() + UNUSED_TOKEN_LIFE_MS);
-        await tx.agentToken.create({ data: { hash, hostId, createdAt: at, expiresAt } });
+        await tx.agentToken.create({
+          data: {
+            ...{ hash, hostId, createdAt: await nextIssue(tx, hostId, at) },
+            expiresAt: new Date(at.getTime() + UNUSED_TOKEN_LIFE_MS),
+          },
+        });
       });
       return { agentToken: token };
     },
+
+    noteCall: ({ hostId }) => noteAgentCall(prisma, hostId, now()),
   };
+}
+
+/**
+ * The instant at which a host's next token counts as issued, under the lock on the host: now, or a millisecond after
+ * its last one where a replica's clock was ahead. So "issued before" is never a matter of clocks.
+ */
+async function nextIssue(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<Date> {
+  const { _max: last } = await tx.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
+  return new Date(Math.max(at.getTime(), (last.createdAt?.getTime() ?? 0) + 1));
 }

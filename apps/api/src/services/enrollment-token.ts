@@ -5,7 +5,7 @@ import type {
   EnrollmentTokenRequest,
   Page,
 } from '@muster/contracts';
-import type { Database, Prisma } from '@muster/db';
+import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import { issueToken } from '../domain/tokens.js';
 import { NotFoundError } from '../errors.js';
@@ -27,7 +27,7 @@ export interface EnrollmentTokenService {
 }
 
 export function createEnrollmentTokenService(
-  { prisma }: Database,
+  db: Database,
   { now = () => new Date() }: { now?: () => Date } = {},
 ): EnrollmentTokenService {
   return {
@@ -36,7 +36,7 @@ export function createEnrollmentTokenService(
       const { token, hash } = issueToken('enroll');
       const expiresAt = new Date(at.getTime() + expiresInSeconds * 1000);
       const actor = `api_key:${apiKeyId}` as const;
-      const row = await prisma.$transaction(async (tx) => {
+      const row = await transact(db, async (tx) => {
         const created = await tx.enrollmentToken.create({
           data: { organizationId, hash, name, maxUses, createdAt: at, expiresAt, createdBy: actor },
         });
@@ -50,7 +50,7 @@ export function createEnrollmentTokenService(
 
     async list({ organizationId }, { cursor, limit }) {
       const after = cursor === undefined ? undefined : decodeCursor(cursor, ['uuid'])[0];
-      const rows = await prisma.enrollmentToken.findMany({
+      const rows = await db.prisma.enrollmentToken.findMany({
         where: { organizationId, ...(after === undefined ? {} : { id: { lt: after } }) },
         orderBy: { id: 'desc' },
         take: limit + 1,
@@ -61,7 +61,7 @@ export function createEnrollmentTokenService(
 
     async revoke({ organizationId, apiKeyId }, id) {
       const at = now();
-      await prisma.$transaction(async (tx) => {
+      await transact(db, async (tx) => {
         const existing = await tx.enrollmentToken.findFirst({ where: { id, organizationId } });
         if (existing === null) throw new NotFoundError('enrollment token');
         const { count } = await tx.enrollmentToken.updateMany({

@@ -1,5 +1,5 @@
 import { CADENCE_DEFAULT, tokenKind, type Cadence, type EnrollRequest, type EnrollResponse } from '@muster/contracts';
-import { isUniqueViolation, Prisma, type Database } from '@muster/db';
+import { isUniqueViolation, Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
 import { EngineIdInUseError, TokenInvalidError } from '../errors.js';
 import { recordAudit } from './audit.js';
@@ -43,7 +43,7 @@ interface LockedToken {
 const invalid = () => new TokenInvalidError('The enrollment token is not valid, or no longer, or used up.');
 
 export function createEnrollmentService(
-  { prisma }: Database,
+  db: Database,
   { now = () => new Date(), cadence = CADENCE_DEFAULT }: { now?: () => Date; cadence?: Cadence } = {},
 ): EnrollmentService {
   const isLive = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
@@ -51,7 +51,8 @@ export function createEnrollmentService(
 
   async function enrollOnce(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment> {
     const at = now();
-    return prisma.$transaction(
+    return transact(
+      db,
       async (tx) => {
         // One token's enrolments go one by one, so that its uses are counted exactly.
         const [token] = await tx.$queryRaw<LockedToken[]>(Prisma.sql`
@@ -72,21 +73,21 @@ export function createEnrollmentService(
           await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
         }
 
-        const hostId = host
-          ? await welcomeBack(tx, host.id, request, at)
-          : await createHost(tx, token.organizationId, request, at);
+        const tokensRevoked = host ? await welcomeBack(tx, host.id, request, at) : 0;
+        const hostId = host?.id ?? (await createHost(tx, token.organizationId, request, at));
         const { token: agentToken, hash } = issueToken('agent');
         await tx.agentToken.create({ data: { hash, hostId, enrollmentTokenId: token.id, createdAt: at } });
-        if (!repeated) {
-          await recordAudit(tx, {
-            organizationId: token.organizationId,
-            at,
-            actor: `enrollment_token:${token.id}`,
-            action: host ? 'host.reenrolled' : 'host.enrolled',
-            target: `host:${hostId}`,
-            details: { name: request.name, engineId: request.engineId },
-          });
-        }
+        await recordAudit(tx, {
+          organizationId: token.organizationId,
+          at,
+          actor: `enrollment_token:${token.id}`,
+          action: host ? 'host.reenrolled' : 'host.enrolled',
+          target: `host:${hostId}`,
+          details: {
+            ...{ name: request.name, engineId: request.engineId },
+            ...(host ? { repeated, tokensRevoked } : {}),
+          },
+        });
         return { hostId, agentToken, cadence, created: host === undefined };
       },
       // A burst of machines with one token waits for its turn rather than fail.
@@ -97,7 +98,7 @@ export function createEnrollmentService(
   return {
     async authenticate(token) {
       if (tokenKind(token) !== 'enroll') throw invalid();
-      const row = await prisma.enrollmentToken.findUnique({ where: { hash: hashToken(token) } });
+      const row = await db.prisma.enrollmentToken.findUnique({ where: { hash: hashToken(token) } });
       if (row === null || !isLive(row, now())) throw invalid();
       return { enrollmentTokenId: row.id };
     },
@@ -135,12 +136,15 @@ async function createHost(tx: Prisma.TransactionClient, organizationId: string, 
   return (await tx.host.create({ data, select: { id: true } })).id;
 }
 
-/** Takes a known host's earlier tokens away; a new run of its agent may report at once, whatever its clock says. */
+/**
+ * Takes a known host's earlier tokens away, and says how many; a new run of its agent may report at once, whatever
+ * its clock says.
+ */
 async function welcomeBack(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
-  await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
+  const revoked = await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
   await tx.host.update({
     where: { id: hostId },
     data: { ...factsOf(request), lastSeenAt: at, streamHeardAt: null, engineError: null, cloneSuspectedAt: null },
   });
-  return hostId;
+  return revoked.count;
 }

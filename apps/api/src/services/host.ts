@@ -1,5 +1,5 @@
 import type { Host, HostPatch, HostQuery, Page } from '@muster/contracts';
-import { Prisma, type Database } from '@muster/db';
+import { Prisma, transact, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import { hostFreshness, type FreshnessContext } from '../domain/freshness.js';
 import { NotFoundError } from '../errors.js';
@@ -68,7 +68,7 @@ export function createHostService(
     async rename(operator, hostId, { name }) {
       const { organizationId, apiKeyId } = operator;
       const at = now();
-      await prisma.$transaction(async (tx) => {
+      await transact(db, async (tx) => {
         const [host] = await tx.$queryRaw<{ name: string }[]>(Prisma.sql`
           SELECT name FROM hosts
           WHERE id = ${hostId}::uuid AND "organizationId" = ${organizationId} AND "deletedAt" IS NULL
@@ -88,7 +88,7 @@ export function createHostService(
 
     async delete({ organizationId, apiKeyId }, hostId) {
       const at = now();
-      await prisma.$transaction(async (tx) => {
+      await transact(db, async (tx) => {
         // The host's row first: a sync in flight has committed by then, or finds its host deleted.
         const { count } = await tx.host.updateMany({
           where: { id: hostId, organizationId, deletedAt: null },

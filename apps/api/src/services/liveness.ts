@@ -1,39 +1,77 @@
+import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import type { Outage } from '../domain/freshness.js';
 
-/** Milliseconds between two signs of life of an API process, and the silence after which there was an outage. */
-export const LIVENESS_INTERVAL_MS = 5_000;
-const OUTAGE_AFTER_MS = 3 * LIVENESS_INTERVAL_MS;
+/** Milliseconds between two signs of life of an API process, at most. */
+const BEAT_INTERVAL_MS_MAX = 5_000;
 
-/** Outages that are remembered: more than a host's grace can span. */
-const OUTAGES_KEPT = 32;
+/** Outages that are remembered: those of five minutes, the shortest in a row, after which a host is offline anyway. */
+const OUTAGES_KEPT = 300;
 
 export interface LivenessService {
+  /** Milliseconds between two signs of life of one process. */
+  readonly intervalMs: number;
+
   /**
    * Leaves a sign that Muster is up, and records an outage if the last sign, of any replica, is too old. To be called
-   * before the first request is answered and every `LIVENESS_INTERVAL_MS` from then on.
+   * before the first request is answered and every `intervalMs` from then on.
    */
   beat(): Promise<void>;
 
-  /** Muster's own outages, oldest first: what a host's silence is not counted in. At most a few seconds old. */
+  /**
+   * Muster's own outages, oldest first: what a host's silence is not counted in. One that no beat has ended yet is
+   * among them, up to now, so that nobody has to wait for a beat. At most `intervalMs` old.
+   */
   outages(): Promise<readonly Outage[]>;
+}
+
+/** What the database had of Muster's own life when it was read. */
+interface Reading {
+  /** Null: no process ever left a sign. */
+  aliveAt: Date | null;
+  outages: readonly Outage[];
 }
 
 export function createLivenessService(
   { prisma }: Database,
-  { now = () => new Date() }: { now?: () => Date } = {},
+  { now = () => new Date(), cadence = CADENCE_DEFAULT }: { now?: () => Date; cadence?: Cadence } = {},
 ): LivenessService {
-  let known: { readAt: number; outages: Promise<readonly Outage[]> } | null = null;
+  // A silence of Muster's that is not counted as an outage is counted as its hosts'. A heartbeat is what it may cost:
+  // two more are missed before a host is stale.
+  const intervalMs = Math.min(BEAT_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
+  const outageAfterMs = 2 * intervalMs;
+  let known: { readAt: number; reading: Promise<Reading> } | null = null;
 
-  const read = async (): Promise<readonly Outage[]> => {
+  async function read(): Promise<Reading> {
+    // The sign first: an outage that a beat ends in between is then in both, which changes nothing.
+    const alive = await prisma.serviceLiveness.findUnique({ where: { id: 1 } });
     const rows = await prisma.serviceOutage.findMany({ orderBy: { startedAt: 'desc' }, take: OUTAGES_KEPT });
-    return rows.reverse();
-  };
+    return { aliveAt: alive?.aliveAt ?? null, outages: rows.reverse() };
+  }
+
+  function readAnew(): Promise<Reading> {
+    const current = { readAt: now().getTime(), reading: read() };
+    known = current;
+    current.reading.catch(() => {
+      if (known === current) known = null;
+    });
+    return current.reading;
+  }
+
+  /** The outage that has lasted from the last sign of life until now, if that is one. */
+  function openOutage({ aliveAt }: Reading): Outage | null {
+    const at = now();
+    return aliveAt !== null && at.getTime() - aliveAt.getTime() > outageAfterMs
+      ? { startedAt: aliveAt, endedAt: at }
+      : null;
+  }
 
   return {
+    intervalMs,
+
     async beat() {
       const at = now();
-      const silentSince = new Date(at.getTime() - OUTAGE_AFTER_MS);
+      const silentSince = new Date(at.getTime() - outageAfterMs);
       // The row is locked by the first CTE, so that of replicas that come up together one records the outage.
       const recorded = await prisma.$executeRaw`
         WITH last AS (
@@ -46,23 +84,18 @@ export function createLivenessService(
         SELECT "aliveAt", ${at}::timestamptz FROM last WHERE "aliveAt" < ${silentSince}::timestamptz
         ON CONFLICT DO NOTHING`;
       if (recorded === 0) return;
-      known = null;
       await prisma.$executeRaw`
         DELETE FROM service_outages WHERE "startedAt" < (
           SELECT "startedAt" FROM service_outages ORDER BY "startedAt" DESC OFFSET ${OUTAGES_KEPT - 1} LIMIT 1)`;
     },
 
-    outages() {
-      const at = now().getTime();
-      if (known === null || Math.abs(at - known.readAt) > LIVENESS_INTERVAL_MS) {
-        const outages = read();
-        const reading = { readAt: at, outages };
-        known = reading;
-        outages.catch(() => {
-          if (known === reading) known = null;
-        });
-      }
-      return known.outages;
+    async outages() {
+      const isFresh = known !== null && Math.abs(now().getTime() - known.readAt) <= intervalMs;
+      let reading = await (known !== null && isFresh ? known.reading : readAnew());
+      // What looks like an outage to what was read a while ago may be a beat that came since.
+      if (isFresh && openOutage(reading) !== null) reading = await readAnew();
+      const open = openOutage(reading);
+      return open === null ? reading.outages : [...reading.outages, open];
     },
   };
 }

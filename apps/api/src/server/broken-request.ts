@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem } from '@muster/contracts';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import { answerOf, type Connections } from './connections.js';
+
+/** Milliseconds that a client which is still sending has to read why it was refused. */
+const LINGER_MS = 1_000;
+
+type ProblemFacts = Pick<Problem, 'type' | 'title' | 'status' | 'detail'>;
+
+const BROKEN: Readonly<Record<string, ProblemFacts>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    type: ProblemTypes.requestTimeout,
+    title: 'Request timeout',
+    status: 408,
+    detail: 'The request did not arrive in time.',
+  },
+  HPE_HEADER_OVERFLOW: {
+    type: ProblemTypes.invalidRequest,
+    title: 'Request header fields too large',
+    status: 431,
+    detail: 'The headers are too large.',
+  },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    type: ProblemTypes.bodyTooLarge,
+    title: 'Body too large',
+    status: 413,
+    detail: 'The chunk extensions are too large.',
+  },
+};
+
+const MALFORMED: ProblemFacts = {
+  type: ProblemTypes.invalidRequest,
+  title: 'Bad request',
+  status: 400,
+  detail: 'This is not well-formed HTTP.',
+};
+
+const NO_PROXY: ProblemFacts = { ...MALFORMED, detail: 'This server is no proxy.' };
+
+export interface BrokenRequests {
+  /** Answers what is too broken, too large or too slow to become a request, and closes the connection. */
+  refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
+
+  /** Answers a CONNECT, which Node would meet with silence, and closes the connection. */
+  refuseConnect(socket: Duplex): void;
+}
+
+/**
+ * Answers for which Node has no request to hand on. Each comes in its turn: what the client sent before on the same
+ * connection is answered first, and nothing is answered twice.
+ */
+export function createBrokenRequests(connections: Connections, logger: Logger): BrokenRequests {
+  const refused = new WeakSet<Duplex>();
+
+  async function refuseInTurn(socket: Duplex, problem: ProblemFacts, code: string): Promise<void> {
+    const exchanges = connections.exchanges(socket);
+    // A request that has not come whole is the one that broke; where there is none, it never became one.
+    const broken = exchanges.find(({ req }) => !req.complete);
+    await Promise.all(exchanges.filter((exchange) => exchange !== broken).map(answerOf));
+    if (!socket.writable) return;
+    if (broken?.res.headersSent) {
+      // It has an answer, or the beginning of one, which a second one would make unreadable.
+      socket.end();
+    } else {
+      const requestId = randomUUID();
+      logger.info({ requestId, code, statusCode: problem.status }, 'broken request refused');
+      socket.end(rawAnswer(problem, requestId));
+    }
+    const close = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(close));
+  }
+
+  const refuseOnce = (socket: Duplex, problem: ProblemFacts, code: string) => {
+    // The rest of what is broken is broken, too.
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    void refuseInTurn(socket, problem, code);
+  };
+
+  return {
+    refuse(error, socket) {
+      const code = error.code ?? '';
+      if (code === 'ECONNRESET' || !socket.writable) socket.destroy();
+      else refuseOnce(socket, BROKEN[code] ?? MALFORMED, code);
+    },
+
+    refuseConnect(socket) {
+      // Node has let go of it, and with it of its errors.
+      socket.on('error', () => socket.destroy());
+      socket.resume();
+      refuseOnce(socket, NO_PROXY, 'CONNECT');
+    },
+  };
+}
+
+function rawAnswer({ type, title, status, detail }: ProblemFacts, requestId: string): string {
+  const body = JSON.stringify({ type, title, status, detail, requestId } satisfies Problem);
+  const head = [
+    `HTTP/1.1 ${status} ${title}`,
+    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    `X-Request-Id: ${requestId}`,
+    'Connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { createTestDatabase, testEngines } from '@muster/db/testing';
+import supertest from 'supertest';
+import { createApp } from '../src/app.js';
+import { issueToken } from '../src/domain/tokens.js';
+import { createRetentionService } from '../src/services/retention.js';
+import { container, TestApi, testClock, useApi } from './harness.js';
+
+const bearer = { type: 'bearer' } as const;
+
+describe.each(testEngines())('a database that is away on %s', (engine) => {
+  test('is said to be out of reach, and when to come again', async () => {
+    const db = await createTestDatabase(engine);
+    await db.close();
+    const { token } = issueToken('key');
+    const answer = await supertest(createApp({ db })).get(Paths.hosts).auth(token, bearer).expect(503);
+    expect(answer.body).toMatchObject({ type: '/problems/unavailable', detail: 'The database cannot be reached.' });
+    expect(answer.headers['retry-after']).toBe('2');
+  });
+});
+
+describe.each(testEngines())('a host with a history on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('longer than one deletion takes at once is forgotten to its last row', async () => {
+    const { db, clock, http } = context.api;
+    const organization = await context.api.organization();
+    const [host, other] = [await organization.enroll(), await organization.enroll()];
+    for (const each of [host, other]) await each.sync([container('a')]);
+    await db.prisma.$executeRaw`
+      INSERT INTO container_events (tx, "hostId", "dockerId", name, kind, "observedAt", "recordedAt")
+      SELECT pg_current_xact_id()::text::bigint, ${host.id}::uuid, 'a', 'a', 'updated', ${clock()}, ${clock()}
+      FROM generate_series(1, 23000)`;
+    const history = ({ id }: { id: string }) => db.prisma.containerEvent.count({ where: { hostId: id } });
+    await http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).expect(204);
+    // What an operator waits for is bounded; nobody sees the rest.
+    expect(await history(host)).toBe(3001);
+    expect((await organization.get('/api/events').expect(200)).body).toMatchObject({ items: [{ hostId: other.id }] });
+    await createRetentionService(db, { now: clock }).prune();
+    expect([await history(host), await history(other)]).toEqual([0, 1]);
+    expect(await host.present()).toEqual({});
+    expect(Object.keys(await other.present())).toEqual(['a']);
+  });
+});
+
+// The embedded database has one connection: nobody waits for another's lock, and no statement is timed.
+describe.each(testEngines().filter((engine) => engine === 'postgresql'))(
+  'calls that wait for locks on %s',
+  (engine) => {
+    let db: Database;
+    let api: TestApi;
+    beforeAll(async () => {
+      db = await createTestDatabase(engine, { statementTimeoutMs: 2000 });
+      const clock = testClock();
+      api = new TestApi(db, createApp({ db, now: clock }), clock);
+    });
+    afterAll(() => db.close());
+
+    /** Waits until somebody waits for a lock. */
+    async function someoneWaits(): Promise<void> {
+      for (;;) {
+        const waiting = await db.prisma.$queryRaw<unknown[]>`
+        SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+        if (waiting.length > 0) return;
+      }
+    }
+
+    test('for too long are told that the database did not answer in time', async () => {
+      const organization = await api.organization();
+      const host = await organization.enroll();
+      const rename = api.http.patch(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).send({ name: 'new' });
+      const answer = await db.prisma.$transaction(async (tx) => {
+        await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE`;
+        return rename;
+      });
+      expect(answer.status).toBe(503);
+      expect(answer.body).toMatchObject({ detail: 'The database did not answer in time.' });
+    });
+
+    test('and are the victim of a deadlock are done again, and succeed', async () => {
+      const organization = await api.organization();
+      const host = await organization.enroll();
+      const deletion = api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer);
+      let answer: Promise<{ status: number }> | undefined;
+      await db.prisma.$transaction(async (tx) => {
+        // Whoever looks for deadlocks first is the victim.
+        await tx.$executeRawUnsafe(`SET LOCAL deadlock_timeout = '10s'`);
+        await tx.$queryRaw`SELECT id FROM agent_tokens WHERE "hostId" = ${host.id}::uuid FOR UPDATE`;
+        // The deletion takes the host's row, and waits for the token's.
+        answer = deletion.then(({ status }) => ({ status }));
+        await someoneWaits();
+        const free = db.prisma.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE SKIP LOCKED`;
+        expect(await free).toEqual([]);
+        await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE`;
+      });
+      expect(await answer).toEqual({ status: 204 });
+      await host.post([]).expect(410);
+      const audit = await db.prisma.auditEntry.findMany({
+        where: { target: `host:${host.id}`, action: 'host.deleted' },
+      });
+      expect(audit).toHaveLength(1);
+    });
+  },
+);

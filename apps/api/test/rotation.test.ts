@@ -1,0 +1,242 @@
+import { describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { testEngines } from '@muster/db/testing';
+import fc from 'fast-check';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAgentTokenService, type AgentIdentity } from '../src/services/agent-token.js';
+import { useApi, type TestApi, type TestClock } from './harness.js';
+
+const HOUR_MS = 3_600_000;
+
+/** A replica whose connection is so slow that nothing follows its first answer until `goOn` is called. */
+function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
+  let goOn: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (goOn = resolve));
+  let hasRead: () => void = () => undefined;
+  const read = new Promise<void>((resolve) => (hasRead = resolve));
+  let first = true;
+  const prisma = db.prisma.$extends({
+    query: {
+      async $allOperations({ args, query }) {
+        const isFirst = first;
+        first = false;
+        const answer: unknown = await query(args);
+        if (!isFirst) return answer;
+        hasRead();
+        await gate;
+        return answer;
+      },
+    },
+  });
+  // An extended client does all that a client does; Prisma gives it another type.
+  const slow: Database = { ...db, prisma: prisma as unknown as Database['prisma'] };
+  return { tokens: createAgentTokenService(slow, { now: clock }), read, goOn };
+}
+
+const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const).catch(() => 'refused' as const);
+
+/**
+ * One agent and the calls of it that are still on their way. It keeps its old token until the next one has worked,
+ * and goes back to it only where the next one may have died unused.
+ */
+class Holder {
+  readonly #tokens;
+  readonly #underWay: { goOn: () => void; done: Promise<unknown> }[] = [];
+  #spare: string | null = null;
+  #answeredAt = 0;
+
+  constructor(
+    readonly parts: { db: Database; clock: TestClock },
+    private held: string,
+  ) {
+    this.#tokens = createAgentTokenService(parts.db, { now: parts.clock });
+  }
+
+  async use(): Promise<AgentIdentity> {
+    const mayHaveDied = this.parts.clock().getTime() - this.#answeredAt >= 24 * HOUR_MS;
+    if (this.#spare !== null && mayHaveDied && (await outcome(this.#tokens.authenticate(this.held))) === 'refused') {
+      this.held = this.#spare;
+    }
+    this.#spare = null;
+    return this.#tokens.authenticate(this.held);
+  }
+
+  async rotate({ lost }: { lost: boolean }): Promise<void> {
+    const answer = await this.#tokens.rotate(await this.use());
+    this.#take(this.held, answer, lost);
+  }
+
+  /** With the old token, before the next one was used: as an agent does that was stopped before it kept that one. */
+  async rotateAgain({ lost }: { lost: boolean }): Promise<void> {
+    if (this.#spare === null) return this.rotate({ lost });
+    const by = this.#spare;
+    const identity = await this.#tokens.authenticate(by).catch(() => null);
+    // A call on its way has taken the next one into use: that is the one to go on with.
+    if (identity === null) return this.rotate({ lost });
+    this.held = by;
+    this.#take(by, await this.#tokens.rotate(identity), lost);
+  }
+
+  #take(by: string, { agentToken }: { agentToken: string }, lost: boolean): void {
+    this.#spare = lost ? null : by;
+    this.held = lost ? by : agentToken;
+    this.#answeredAt = this.parts.clock().getTime();
+  }
+
+  /** A call that its holder gave up on, and that is yet to be done. */
+  async send(kind: 'use' | 'rotate'): Promise<void> {
+    const { tokens, read, goOn } = slowReplica(this.parts);
+    const done = kind === 'use' ? outcome(tokens.authenticate(this.held)) : outcome(tokens.rotate(await this.use()));
+    await Promise.race([read, done]);
+    this.#underWay.push({ goOn, done });
+  }
+
+  async deliver(): Promise<void> {
+    const call = this.#underWay.shift();
+    call?.goOn();
+    await call?.done;
+  }
+
+  async deliverAll(): Promise<void> {
+    while (this.#underWay.length > 0) await this.deliver();
+  }
+}
+
+const steps: Readonly<Record<string, (holder: Holder) => unknown>> = {
+  use: (holder) => holder.use(),
+  rotate: (holder) => holder.rotate({ lost: false }),
+  'rotate again': (holder) => holder.rotateAgain({ lost: false }),
+  'rotate, answer lost': (holder) => holder.rotate({ lost: true }),
+  'rotate again, answer lost': (holder) => holder.rotateAgain({ lost: true }),
+  'send a use': (holder) => holder.send('use'),
+  'send a rotation': (holder) => holder.send('rotate'),
+  deliver: (holder) => holder.deliver(),
+  'an hour goes by': ({ parts }) => parts.clock.advance(HOUR_MS),
+  'a day goes by': ({ parts }) => parts.clock.advance(24 * HOUR_MS),
+};
+
+describe.each(testEngines())('the life of agent tokens on %s', (engine) => {
+  const context = useApi(engine);
+  const services = ({ db, clock }: TestApi) => createAgentTokenService(db, { now: clock });
+  const enrolled = async () => (await context.api.organization()).enroll();
+
+  test('whatever is rotated, used, lost or late, the last token that its holder got is good', async () => {
+    const sequence = fc.array(fc.constantFrom(...Object.keys(steps)), { minLength: 3, maxLength: 14 });
+    await fc.assert(
+      fc.asyncProperty(sequence, async (names) => {
+        const holder = new Holder(context.api, (await enrolled()).token);
+        for (const name of names) await steps[name]!(holder);
+        await holder.deliverAll();
+        await holder.use();
+      }),
+      { numRuns: 100 },
+    );
+  }, 120_000);
+
+  test('a late first use of a token leaves the next one alone, and both calls are let in', async () => {
+    const { token } = await enrolled();
+    const tokens = services(context.api);
+    const late = slowReplica(context.api);
+    const lateCall = outcome(late.tokens.authenticate(token));
+    await late.read;
+    const { agentToken } = await tokens.rotate(await tokens.authenticate(token));
+    late.goOn();
+    expect(await lateCall).toBe('admitted');
+    expect(await outcome(tokens.authenticate(agentToken))).toBe('admitted');
+  });
+
+  test('a first use that comes after the token was revoked is refused', async () => {
+    const { token } = await enrolled();
+    const tokens = services(context.api);
+    const first = await tokens.authenticate(token);
+    const { agentToken: replaced } = await tokens.rotate(first);
+    const late = slowReplica(context.api);
+    const lateCall = outcome(late.tokens.authenticate(replaced));
+    await late.read;
+    const { agentToken: kept } = await tokens.rotate(first);
+    late.goOn();
+    expect(await lateCall).toBe('refused');
+    expect(await outcome(tokens.authenticate(kept))).toBe('admitted');
+  });
+
+  test('two first uses of one token at once are both let in', async () => {
+    const { token } = await enrolled();
+    const tokens = services(context.api);
+    const calls = Array.from({ length: 8 }, () => outcome(tokens.authenticate(token)));
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['admitted']));
+  });
+
+  test('of rotations at once each answer is good until one of them is used', async () => {
+    const { token } = await enrolled();
+    const tokens = services(context.api);
+    const agent = await tokens.authenticate(token);
+    const late = slowReplica(context.api);
+    const lateAnswer = late.tokens.rotate(agent);
+    await late.read;
+    const early = await tokens.rotate(agent);
+    late.goOn();
+    await lateAnswer;
+    expect(await outcome(tokens.authenticate(early.agentToken))).toBe('admitted');
+  });
+
+  test('a rotation that its caller no longer waits for issues nothing', async () => {
+    const { token } = await enrolled();
+    const tokens = services(context.api);
+    const agent = await tokens.authenticate(token);
+    const { agentToken } = await tokens.rotate(agent);
+    await expect(tokens.rotate(agent, () => false)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await outcome(tokens.authenticate(agentToken))).toBe('admitted');
+  });
+
+  test('order of issue does not hang on clocks that agree', async () => {
+    const { db, clock } = context.api;
+    const { token } = await enrolled();
+    const behind = createAgentTokenService(db, { now: () => new Date(clock().getTime() - 5000) });
+    const tokens = services(context.api);
+    const agent = await tokens.authenticate(token);
+    const { agentToken } = await behind.rotate(agent);
+    await tokens.authenticate(agentToken);
+    expect(await outcome(tokens.authenticate(token))).toBe('refused');
+  });
+});
+
+describe.each(testEngines().filter((engine) => engine === 'postgresql'))('a rotation by HTTP on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('whose caller hung up while it waited issues nothing', async () => {
+    const { db, app } = context.api;
+    const host = await (await context.api.organization()).enroll();
+    await host.sync([]);
+    const server = createServer(app).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await db.prisma.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE`;
+      const headers = { authorization: `Bearer ${host.token}` };
+      const call = request({ host: '127.0.0.1', port, path: Paths.agentToken, method: 'POST', headers });
+      const [connection] = (await Promise.all([once(server, 'connection'), once(call.end(), 'socket')]))[0] as [
+        NodeJS.EventEmitter,
+      ];
+      call.on('error', () => undefined);
+      await waitsForLock(db);
+      const closed = once(connection, 'close');
+      call.destroy();
+      await closed;
+    });
+    await new Promise((resolve) => server.close(resolve));
+    // Behind the rotation on the host's lock.
+    await host.sync([]);
+    expect(await db.prisma.agentToken.count({ where: { hostId: host.id } })).toBe(1);
+  });
+
+  async function waitsForLock(db: Database): Promise<void> {
+    for (;;) {
+      const waiting = await db.prisma.$queryRaw<unknown[]>`
+        SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+      if (waiting.length > 0) return;
+    }
+  }
+});

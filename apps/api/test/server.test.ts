@@ -1,0 +1,227 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Paths, type Problem } from '@muster/contracts';
+import express from 'express';
+import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { closeWhenDraining } from '../src/middleware/close-when-draining.js';
+import { serve, type HttpServer } from '../src/server.js';
+import { useApi } from './harness.js';
+
+const servers: HttpServer[] = [];
+const clients: Client[] = [];
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.socket.destroy();
+  await Promise.all(servers.splice(0).map((server) => server.drain(0)));
+});
+
+async function start(handler: RequestListener): Promise<HttpServer> {
+  const server = await serve(handler, { host: '127.0.0.1', port: 0 });
+  servers.push(server);
+  return server;
+}
+
+/** Speaks to the server byte by byte, as no HTTP library would. */
+class Client {
+  received = '';
+  /** Resolves when the server has closed the connection, with all that came. */
+  readonly ended: Promise<string>;
+
+  constructor(readonly socket: Socket) {
+    socket.on('data', (chunk: Buffer) => (this.received += chunk.toString()));
+    socket.on('error', () => undefined);
+    this.ended = once(socket, 'close').then(() => this.received);
+  }
+
+  static async connect({ url }: HttpServer): Promise<Client> {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    const client = new Client(socket);
+    clients.push(client);
+    return client;
+  }
+
+  send(...lines: string[]): this {
+    this.socket.write(lines.join('\r\n'));
+    return this;
+  }
+
+  async has(text: string): Promise<void> {
+    while (!this.received.includes(text)) await once(this.socket, 'data');
+  }
+}
+
+/** The answers in what a connection received, each with its status, headers and body. */
+function answersIn(received: string) {
+  const answers: { status: number; headers: Record<string, string>; body: string }[] = [];
+  for (let rest = received; rest !== '';) {
+    const end = rest.indexOf('\r\n\r\n');
+    const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n');
+    const headers = Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
+    );
+    const length = Number(headers['content-length'] ?? 0);
+    answers.push({ status: Number(statusLine.split(' ')[1]), headers, body: rest.slice(end + 4, end + 4 + length) });
+    rest = rest.slice(end + 4 + length);
+  }
+  return answers;
+}
+
+/** That the only answer is a problem document of this status, after which the connection was closed. */
+function expectProblem(received: string, status: number): void {
+  const answers = answersIn(received);
+  expect(answers.map((answer) => answer.status)).toEqual([status]);
+  const { headers, body } = answers[0]!;
+  expect(headers).toMatchObject({ 'content-type': 'application/problem+json', connection: 'close' });
+  const problem = JSON.parse(body) as Problem;
+  expect(problem).toMatchObject({ status, requestId: headers['x-request-id'] });
+  expect(problem.requestId).toMatch(/^[\da-f-]{36}$/);
+}
+
+const GET = ['GET / HTTP/1.1', 'Host: x', '', ''];
+
+/** Something that tests wait for, or let others wait for. */
+function latch() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { open, opened };
+}
+
+describe('draining', () => {
+  test('does not wait for who says nothing, whatever it said before', async () => {
+    const server = await start((req, res) => {
+      if (req.method === 'GET') res.end('ok');
+      else req.resume().on('end', () => res.end('ok'));
+    });
+    const [, kept, halfHead, halfBody, secondHalf] = await Promise.all(
+      [1, 2, 3, 4, 5].map(() => Client.connect(server)),
+    );
+    kept!.send(...GET);
+    await kept!.has('ok');
+    halfHead!.send('GET / HTTP/1.1', 'Host: x');
+    halfBody!.send('POST / HTTP/1.1', 'Host: x', 'Content-Length: 10', '', 'half');
+    secondHalf!.send(...GET);
+    await secondHalf!.has('ok');
+    secondHalf!.send('GET / HT');
+    const startedAt = performance.now();
+    await server.drain(0);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+  });
+
+  test('waits for answers that take longer than silence is borne, and for requests that still come', async () => {
+    const { open, opened } = latch();
+    const server = await start((req, res) => {
+      if (req.method === 'GET') void opened.then(() => res.end('late'));
+      else req.resume().on('end', () => res.end('whole'));
+    });
+    const [slowAnswer, slowRequest] = [await Client.connect(server), await Client.connect(server)];
+    slowAnswer.send(...GET);
+    slowRequest.send('POST / HTTP/1.1', 'Host: x', 'Connection: close', 'Content-Length: 4', '', '');
+    const drained = server.drain(0);
+    for (const byte of 'four') {
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      slowRequest.send(byte);
+    }
+    await slowRequest.has('whole');
+    open();
+    await slowAnswer.has('late');
+    await drained;
+  });
+
+  test('closes the connection of a request that was in flight when it began', async () => {
+    let draining = false;
+    const { open, opened } = latch();
+    const arrived = latch();
+    const app = express();
+    app.use(closeWhenDraining(() => draining));
+    app.get('/', async (_req, res) => {
+      arrived.open();
+      await opened;
+      res.json('done');
+    });
+    const server = await start(app);
+    const client = (await Client.connect(server)).send(...GET);
+    await arrived.opened;
+    draining = true;
+    open();
+    const [answer] = answersIn(await client.ended);
+    expect(answer).toMatchObject({ status: 200, headers: { connection: 'close' }, body: '"done"' });
+  });
+});
+
+describe('what is no request is answered with a problem document', () => {
+  const context = useApi('pglite');
+  const app = () => start(context.api.app);
+  const talk = async (...lines: string[]) => (await Client.connect(await app())).send(...lines).ended;
+
+  test.each([
+    ['junk', ['junk', '', ''], 400],
+    ['another version', ['GET / HTTP/9.9', 'Host: x', '', ''], 400],
+    ['a header without a name', ['GET / HTTP/1.1', 'Host: x', ': y', '', ''], 400],
+    ['two lengths', ['POST / HTTP/1.1', 'Host: x', 'Content-Length: 1', 'Content-Length: 2', '', ''], 400],
+    ['headers without end', ['GET / HTTP/1.1', 'Host: x', `X: ${'x'.repeat(20_000)}`, '', ''], 431],
+    ['a thousand headers', ['GET / HTTP/1.1', 'Host: x', ...Array<string>(2000).fill('X: 12345678'), '', ''], 431],
+    ['a CONNECT', ['CONNECT example.com:443 HTTP/1.1', 'Host: example.com', '', ''], 400],
+    ['the greeting of HTTP/2', ['PRI * HTTP/2.0', '', 'SM', '', ''], 400],
+    ['an expectation', ['GET / HTTP/1.1', 'Host: x', 'Expect: something-odd', '', ''], 417],
+  ])('%s', async (_what, lines, status) => {
+    expectProblem(await talk(...lines), status);
+  });
+
+  test.each([
+    ['no Host', ['GET /healthz HTTP/1.1', 'Connection: close', '', '']],
+    ['two Hosts', ['GET /healthz HTTP/1.1', 'Host: a', 'Host: b', 'Connection: close', '', '']],
+  ])('%s', async (_what, lines) => {
+    const received = await talk(...lines);
+    expectProblem(received, 400);
+    expect(received).toContain('send one Host header');
+  });
+
+  test('HTTP/1.0 needs no Host, and 100-continue is an expectation that is met', async () => {
+    const [old] = answersIn(await talk('GET /healthz HTTP/1.0', '', ''));
+    expect(old).toMatchObject({ status: 200 });
+    const upload = ['Host: x', 'Expect: 100-continue', 'Content-Length: 2', 'Connection: close', '', '{}'];
+    const answers = answersIn(await talk(`POST ${Paths.agentContainers} HTTP/1.1`, ...upload));
+    expect(answers.map(({ status }) => status)).toEqual([100, 401]);
+  });
+
+  test('a body that breaks off its own encoding', async () => {
+    const host = await (await context.api.organization()).enroll();
+    const head = ['Host: x', `Authorization: Bearer ${host.token}`, 'Content-Type: application/json'];
+    const chunked = [`POST ${Paths.agentContainers} HTTP/1.1`, ...head, 'Transfer-Encoding: chunked', '', 'zz', ''];
+    expectProblem(await talk(...chunked), 400);
+  });
+
+  test('junk behind a good request leaves its answer whole, and is answered after it', async () => {
+    const { open, opened } = latch();
+    const arrived = latch();
+    const server = await start((_req, res) => {
+      arrived.open();
+      void opened.then(() => res.setHeader('Content-Length', 4).end('good'));
+    });
+    const client = (await Client.connect(server)).send(...GET, 'junk', '', '');
+    await arrived.opened;
+    client.send('more junk', '', '');
+    open();
+    const [good, ...rest] = answersIn(await client.ended);
+    expect(good).toMatchObject({ status: 200, body: 'good' });
+    expect(rest).toMatchObject([{ status: 400, headers: { 'content-type': 'application/problem+json' } }]);
+  });
+
+  test('what arrives too slowly, but never a second answer to what has one', async () => {
+    const server = await start((req, res) => {
+      if (req.url === '/early') res.setHeader('Content-Length', 5).end('early');
+      else req.resume();
+    });
+    const client = async (...lines: string[]) => (await Client.connect(server)).send(...lines);
+    const post = (path: string) => [`POST ${path} HTTP/1.1`, 'Host: x', 'Content-Length: 10', '', 'half'];
+    const [slowHead, slowBody, early] = await Promise.all([
+      client('GET / HTTP/1.1', 'Host: x', ''),
+      client(...post('/')),
+      client(...post('/early')),
+    ]);
+    expectProblem(await slowHead.ended, 408);
+    expectProblem(await slowBody.ended, 408);
+    expect(answersIn(await early.ended)).toMatchObject([{ status: 200, body: 'early' }]);
+  }, 30_000);
+});

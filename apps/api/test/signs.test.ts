@@ -1,0 +1,77 @@
+import { describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { container, useApi, type TestHost } from './harness.js';
+
+describe.each(testEngines())('what an agent is known by on %s', (engine) => {
+  const context = useApi(engine);
+  const enrolled = async () => (await context.api.organization()).enroll();
+  const post = (host: TestHost, path: string) => context.api.http.post(path).auth(host.token, { type: 'bearer' });
+
+  test('a host that sent nothing but incomplete snapshots has reported, and its containers are not confirmed', async () => {
+    const host = await enrolled();
+    const { organization } = host;
+    const shown = async () => (await organization.get(`/api/hosts/${host.id}`).expect(200)).body as object;
+    expect(await shown()).toMatchObject({ freshness: 'never' });
+    await host.sync([container('a')], { 'Snapshot-Complete': 'false' });
+    expect(await shown()).toMatchObject({ freshness: 'online', confirmedAt: null });
+    const { body } = await organization.get('/api/containers').expect(200);
+    expect(body).toMatchObject({ items: [{ dockerId: 'a', asOf: null, hostFreshness: 'stale' }] });
+    await host.sync([container('a')]);
+    const now = context.api.clock().toISOString();
+    expect((await organization.get('/api/containers').expect(200)).body).toMatchObject({
+      items: [{ dockerId: 'a', asOf: now, hostFreshness: 'online' }],
+    });
+  });
+
+  const calls: Readonly<Record<string, { status: number; send: (host: TestHost) => Promise<{ status: number }> }>> = {
+    'a rotation': { status: 201, send: (host) => post(host, Paths.agentToken) },
+    'a snapshot with a bad field': { status: 400, send: (host) => host.post([{}]) },
+    'a snapshot that is no JSON': { status: 400, send: (host) => host.post('[') },
+    'a snapshot with a bad header': { status: 400, send: (host) => host.post([], { 'Snapshot-Sequence': 'x' }) },
+    'a snapshot of another type': { status: 415, send: (host) => host.post('[]', { 'Content-Type': 'text/plain' }) },
+    'a bad heartbeat': { status: 400, send: (host) => host.beat({}) },
+  };
+
+  test.each(Object.keys(calls))('%s is a call of the agent', async (name) => {
+    const { status, send } = calls[name]!;
+    const host = await enrolled();
+    const { confirmedAt } = await host.sync([]).then(() => host.host());
+    context.api.clock.advance(20_000);
+    expect((await send(host)).status).toBe(status);
+    expect(await host.host()).toMatchObject({ lastSeenAt: context.api.clock(), confirmedAt });
+  });
+
+  test('a call without a good token is nobody’s', async () => {
+    const host = await enrolled();
+    const { lastSeenAt } = await host.host();
+    context.api.clock.advance(20_000);
+    await context.api.http.post(Paths.agentToken).auth(`${host.token}x`, { type: 'bearer' }).expect(401);
+    expect(await host.host()).toMatchObject({ lastSeenAt });
+  });
+
+  test('a repeated enrolment is audited like any other that takes tokens away', async () => {
+    const organization = await context.api.organization();
+    const { token, id } = await organization.enrollmentToken();
+    const request = { ...{ name: 'web-1', engineId: `engine-${id}`, os: 'linux', arch: 'x86_64', agentVersion: '1' } };
+    const enrol = () =>
+      context.api.http
+        .post(Paths.agentEnroll)
+        .auth(token, { type: 'bearer' })
+        .send({ ...request, engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' } });
+    const { hostId } = (await enrol().expect(201)).body as { hostId: string };
+    await enrol().expect(200);
+    const audit = await context.api.db.prisma.auditEntry.findMany({
+      where: { target: `host:${hostId}` },
+      orderBy: { id: 'asc' },
+    });
+    const facts = { name: 'web-1', engineId: request.engineId };
+    expect(audit).toMatchObject([
+      { action: 'host.enrolled', actor: `enrollment_token:${id}`, details: facts },
+      {
+        ...{ action: 'host.reenrolled', actor: `enrollment_token:${id}` },
+        details: { ...facts, repeated: true, tokensRevoked: 1 },
+      },
+    ]);
+  });
+});
