@@ -12,6 +12,7 @@ import { requestLog } from './middleware/request-log.js';
 import { createAgentRouter } from './routes/agent.js';
 import { createHealthRouter } from './routes/health.js';
 import { createOperatorRouter } from './routes/operator.js';
+import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
 import { createApiKeyService } from './services/api-key.js';
 import { createContainerReader } from './services/container-reader.js';
@@ -51,14 +52,15 @@ export function createApp({
   const reports = createHostReports(db);
   const freshnessContext = createFreshnessContext(createLivenessService(db, options), options);
 
-  const agentTokens = createAgentTokenService(db, options);
+  const tokenCache = createAgentTokenCache(options);
+  const agentTokens = createAgentTokenService(db, { ...options, cache: tokenCache });
 
   const routers = [
     createHealthRouter(db, isDraining),
     createAgentRouter({
       agentTokens,
       containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
-      enrollment: createEnrollmentService(db, options),
+      enrollment: createEnrollmentService(db, { ...options, tokenCache }),
       heartbeats: createHeartbeatService(db, { ...options, reports }),
       cadence,
     }),
@@ -67,7 +69,7 @@ export function createApp({
       containers: createContainerReader(db, freshnessContext),
       enrollmentTokens: createEnrollmentTokenService(db, options),
       events: createEventReader(db),
-      hosts: createHostService(db, freshnessContext, options),
+      hosts: createHostService(db, freshnessContext, { ...options, tokenCache }),
     }),
   ];
 

@@ -18,21 +18,24 @@ function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
   let hasRead: () => void = () => undefined;
   const read = new Promise<void>((resolve) => (hasRead = resolve));
   let first = true;
+  async function slowly<T>(run: () => Promise<T>): Promise<T> {
+    const isFirst = first;
+    first = false;
+    const answer = await run();
+    if (!isFirst) return answer;
+    hasRead();
+    await gate;
+    return answer;
+  }
   const prisma = db.prisma.$extends({
-    query: {
-      async $allOperations({ args, query }) {
-        const isFirst = first;
-        first = false;
-        const answer: unknown = await query(args);
-        if (!isFirst) return answer;
-        hasRead();
-        await gate;
-        return answer;
-      },
-    },
+    query: { $allOperations: ({ args, query }) => slowly(() => query(args)) },
   });
-  // An extended client does all that a client does; Prisma gives it another type.
-  const slow: Database = { ...db, prisma: prisma as unknown as Database['prisma'] };
+  const slow: Database = {
+    ...db,
+    query: (statement, values) => slowly(() => db.query(statement, values)),
+    // An extended client does all that a client does; Prisma gives it another type.
+    prisma: prisma as unknown as Database['prisma'],
+  };
   return { tokens: createAgentTokenService(slow, { now: clock }), read, goOn };
 }
 
@@ -73,11 +76,14 @@ class Holder {
   async rotateAgain({ lost }: { lost: boolean }): Promise<void> {
     if (this.#spare === null) return this.rotate({ lost });
     const by = this.#spare;
-    const identity = await this.#tokens.authenticate(by).catch(() => null);
+    const answer = await this.#tokens
+      .authenticate(by)
+      .then((identity) => this.#tokens.rotate(identity))
+      .catch(() => null);
     // A call on its way has taken the next one into use: that is the one to go on with.
-    if (identity === null) return this.rotate({ lost });
+    if (answer === null) return this.rotate({ lost });
     this.held = by;
-    this.#take(by, await this.#tokens.rotate(identity), lost);
+    this.#take(by, answer, lost);
   }
 
   #take(by: string, { agentToken }: { agentToken: string }, lost: boolean): void {

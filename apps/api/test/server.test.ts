@@ -30,7 +30,8 @@ class Client {
   constructor(readonly socket: Socket) {
     socket.on('data', (chunk: Buffer) => (this.received += chunk.toString()));
     socket.on('error', () => undefined);
-    this.ended = once(socket, 'close').then(() => this.received);
+    // Not by `once`, which would reject where the server resets the connection: that closes it too.
+    this.ended = new Promise((resolve) => void socket.on('close', () => resolve(this.received)));
   }
 
   static async connect({ url }: HttpServer): Promise<Client> {

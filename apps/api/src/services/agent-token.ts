@@ -2,7 +2,10 @@ import { tokenKind } from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
 import { HostDeletedError, TokenInvalidError, UnavailableError } from '../errors.js';
+import { findAgentTokens, type AgentTokenRow } from '../sql/find-agent-tokens.js';
 import { noteAgentCall } from '../sql/note-agent-call.js';
+import { createAgentTokenCache, type AgentTokenCache } from './agent-token-cache.js';
+import { createGroupCommit } from './group-commit.js';
 
 /** Milliseconds that a rotated token may stay unused before it dies: 24 hours. */
 const UNUSED_TOKEN_LIFE_MS = 24 * 3_600_000;
@@ -19,7 +22,8 @@ export interface AgentIdentity {
 export interface AgentTokenService {
   /**
    * Finds the host of an agent token. The first use of a token revokes those issued before it, for its holder has
-   * this one; never one issued after it, which its holder may have got meanwhile.
+   * this one; never one issued after it, which its holder may have got meanwhile. What was found good counts as good
+   * for 5 seconds, in this process only as long as nobody revokes it here.
    * @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked.
    * @throws HostDeletedError for one whose host was deleted.
    */
@@ -39,33 +43,35 @@ export interface AgentTokenService {
   noteCall(agent: AgentIdentity): Promise<void>;
 }
 
-interface TokenRow {
-  id: string;
-  hostId: string;
-  firstUsedAt: Date | null;
-  lastUsedAt: Date | null;
-  expiresAt: Date | null;
-  revokedAt: Date | null;
-  hostDeletedAt: Date | null;
-}
-
 const invalid = () => new TokenInvalidError('The agent token is not valid, or no longer.');
+
+/** Tokens looked up by one statement. */
+const LOOK_UPS_MAX = 500;
 
 export function createAgentTokenService(
   db: Database,
-  { now = () => new Date() }: { now?: () => Date } = {},
+  {
+    now = () => new Date(),
+    cache = createAgentTokenCache({ now }),
+  }: { now?: () => Date; cache?: AgentTokenCache } = {},
 ): AgentTokenService {
   const { prisma } = db;
 
+  // A fleet asks for a thousand different tokens a second, none of them twice in a cache's life: they go together.
+  const lookUps = createGroupCommit<{ key: string; hash: Buffer }, AgentTokenRow | null>(
+    (wanted) =>
+      findAgentTokens(
+        db,
+        wanted.map(({ hash }) => hash),
+      ),
+    { keyOf: ({ key }) => key, sizeMax: LOOK_UPS_MAX },
+  );
+
   /** The token's row, if it is good at this instant. */
-  async function findLive(token: string): Promise<TokenRow> {
+  async function findLive(key: string, hash: Buffer): Promise<AgentTokenRow> {
     const at = now();
-    const [row] = await prisma.$queryRaw<TokenRow[]>(Prisma.sql`
-      SELECT t.id, t."hostId", t."firstUsedAt", t."lastUsedAt", t."expiresAt", t."revokedAt",
-        h."deletedAt" AS "hostDeletedAt"
-      FROM agent_tokens AS t JOIN hosts AS h ON h.id = t."hostId"
-      WHERE t.hash = ${hashToken(token)}`);
-    if (row === undefined) throw invalid();
+    const row = await lookUps.add({ key, hash });
+    if (row === null) throw invalid();
     if (row.hostDeletedAt !== null) throw new HostDeletedError();
     if (row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= at)) throw invalid();
     return row;
@@ -75,7 +81,7 @@ export function createAgentTokenService(
    * Marks the first use of a token and revokes those issued before it. False if that was not this call's to do: the
    * token was revoked, used or too old since it was read.
    */
-  async function takeIntoUse({ id, hostId }: TokenRow): Promise<boolean> {
+  async function takeIntoUse({ id, hostId }: AgentTokenRow): Promise<boolean> {
     const at = now();
     // The lock on the host comes first here and in `rotate`, so that the two cannot wait for each other.
     const used = await prisma.$executeRaw(Prisma.sql`
@@ -100,16 +106,28 @@ export function createAgentTokenService(
   return {
     async authenticate(token) {
       if (tokenKind(token) !== 'agent') throw invalid();
-      let row = await findLive(token);
-      if (row.firstUsedAt === null && !(await takeIntoUse(row))) {
+      const hash = Buffer.from(hashToken(token));
+      const key = hash.toString('base64');
+      const known = cache.get(key);
+      if (known !== undefined) return known;
+
+      let readAt = now();
+      let row = await findLive(key, hash);
+      if (row.firstUsedAt === null) {
+        const isFirst = await takeIntoUse(row);
+        // It revoked the tokens before it.
+        cache.forgetHost(row.hostId);
+        readAt = now();
         // Another call was the first with this token, and both are good; or it was revoked, which reading it tells.
-        row = await findLive(token);
+        if (!isFirst) row = await findLive(key, hash);
       }
       const at = now();
       if (row.lastUsedAt !== null && at.getTime() - row.lastUsedAt.getTime() > LAST_USED_GRAIN_MS) {
         await prisma.agentToken.updateMany({ where: { id: row.id }, data: { lastUsedAt: at } });
       }
-      return { hostId: row.hostId, tokenId: row.id };
+      const identity = { hostId: row.hostId, tokenId: row.id };
+      cache.set(key, identity, readAt.getTime());
+      return identity;
     },
 
     async rotate({ hostId, tokenId }, isWanted = () => true) {

@@ -2,6 +2,7 @@ import { CADENCE_DEFAULT, tokenKind, type Cadence, type EnrollRequest, type Enro
 import { isUniqueViolation, Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
 import { EngineIdInUseError, TokenInvalidError } from '../errors.js';
+import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAudit } from './audit.js';
 
 /** A host seen within so many milliseconds is alive: a token for many hosts may not take it over. */
@@ -42,9 +43,16 @@ interface LockedToken {
 
 const invalid = () => new TokenInvalidError('The enrollment token is not valid, or no longer, or used up.');
 
+export interface EnrollmentServiceOptions {
+  now?: () => Date;
+  cadence?: Cadence;
+  /** That of this process's agent tokens, which an enrolment revokes. */
+  tokenCache?: AgentTokenCache;
+}
+
 export function createEnrollmentService(
   db: Database,
-  { now = () => new Date(), cadence = CADENCE_DEFAULT }: { now?: () => Date; cadence?: Cadence } = {},
+  { now = () => new Date(), cadence = CADENCE_DEFAULT, tokenCache }: EnrollmentServiceOptions = {},
 ): EnrollmentService {
   const isLive = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
     token.revokedAt === null && token.expiresAt > at;
@@ -104,13 +112,13 @@ export function createEnrollmentService(
     },
 
     async enroll({ enrollmentTokenId }, request) {
-      try {
-        return await enrollOnce(enrollmentTokenId, request);
-      } catch (error) {
+      const enrollment = await enrollOnce(enrollmentTokenId, request).catch((error: unknown) => {
         // Another token enrolled the same machine in between: it is a known host now.
         if (isUniqueViolation(error)) return enrollOnce(enrollmentTokenId, request);
         throw error;
-      }
+      });
+      tokenCache?.forgetHost(enrollment.hostId);
+      return enrollment;
     },
   };
 }

@@ -4,6 +4,7 @@ import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import { hostFreshness, type FreshnessContext } from '../domain/freshness.js';
 import { NotFoundError } from '../errors.js';
 import { forgetHost } from '../sql/forget-host.js';
+import type { AgentTokenCache } from './agent-token-cache.js';
 import type { OperatorIdentity } from './api-key.js';
 import { recordAudit } from './audit.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
@@ -34,7 +35,7 @@ type HostRow = Prisma.HostGetPayload<object>;
 export function createHostService(
   db: Database,
   freshnessContext: ReadFreshnessContext,
-  { now = () => new Date() }: { now?: () => Date } = {},
+  { now = () => new Date(), tokenCache }: { now?: () => Date; tokenCache?: AgentTokenCache } = {},
 ): HostService {
   const { prisma } = db;
 
@@ -102,6 +103,7 @@ export function createHostService(
           action: 'host.deleted',
         });
       });
+      tokenCache?.forgetHost(hostId);
       // A long history is more than one statement may take; what is left, retention takes.
       await forgetHost(db, hostId, FORGET_BATCHES_MAX);
     },
