@@ -1,5 +1,6 @@
 import { openDatabase, type Prisma } from '@muster/db';
-import { POOL_MAX, type Contender } from './contender.js';
+import { POOL_MAX } from '../pool.js';
+import type { Contender } from './contender.js';
 
 /** Five thousand upserts take longer than anything that Muster does may. */
 const TIMEOUT_MS = 120_000;

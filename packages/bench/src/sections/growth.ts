@@ -90,7 +90,7 @@ async function openLane({ cluster, plan, progress }: Bench, generator: LoadGener
   const first = await generator.load({ ...everyHostOnce(name), port: server.port });
   await generator.load({ ...everyHostOnce(name), traffic: REMOVAL, port: server.port });
   await database.settle();
-  const everyHostOncePerSecond = (1_000 * first.requests) / first.ms;
+  const firstSnapshotsPerSecond = (1_000 * first.requests) / first.ms;
   progress(`growth: ${size} hosts are there (${Math.round(first.ms / 1_000)} s)`);
   return { name, database, server, key, hosts, firstSnapshotsPerSecond, turns: [] };
 }
