@@ -15,16 +15,21 @@ export interface TitledTable extends Table {
   title: string;
 }
 
-export const targetTable = (sections: Sections): Table => ({
+export const targetTable = (sections: Sections, judgements = judge(sections)): Table => ({
   columns: ['what', 'target', 'figure', '', 'rounds and others'],
-  rows: judge(sections).map(({ target, figure, reached }) => [
+  rows: judgements.map(({ target, figure, reached }) => [
     target.text,
     formatBound(target),
     figure === null ? '–' : formatFigure(target, figure.value),
-    reached === null ? 'not measured' : reached ? 'pass' : 'shortfall',
+    verdict(reached, sections[target.section]?.quick ?? false),
     figure?.detail ?? '',
   ]),
 });
+
+function verdict(reached: boolean | null, quick: boolean): string {
+  if (reached === null) return 'not measured';
+  return `${reached ? 'pass' : 'shortfall'}${quick ? ' (quick)' : ''}`;
+}
 
 const changeName = ({ kind, percent }: ServiceCell) => (kind === 'none' ? 'unchanged' : `${percent} % ${kind}`);
 
