@@ -26,9 +26,9 @@ const SERVER_SECTIONS: { [Id in Exclude<SectionId, 'embedded'>]: (bench: Bench) 
 
 export interface RunParts {
   /** Takes the tables. */
-  write(text: string): void;
+  write: (text: string) => void;
   /** Takes lines about what is going on. */
-  progress(line: string): void;
+  progress: (line: string) => void;
   /** Ends the run early, with nothing left behind and nothing written. */
   signal: AbortSignal;
 }

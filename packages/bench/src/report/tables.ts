@@ -33,7 +33,7 @@ function verdict(reached: boolean | null, quick: boolean): string {
 
 const changeName = ({ kind, percent }: ServiceCell) => (kind === 'none' ? 'unchanged' : `${percent} % ${kind}`);
 
-export function serviceTables({ cells }: ServiceResult): TitledTable[] {
+function serviceTables({ cells }: ServiceResult): TitledTable[] {
   return [...new Set(cells.map(({ concurrency }) => concurrency))].map((concurrency) => ({
     title: concurrency === 1 ? 'One at a time' : `${concurrency} at a time, of different hosts`,
     columns: ['containers', 'change', 'contender', 'snapshots/s', 'Muster / it', 'CPU ms Node', 'CPU ms PostgreSQL'],
@@ -56,7 +56,7 @@ export function serviceTables({ cells }: ServiceResult): TitledTable[] {
   }));
 }
 
-export function httpTables({ cells, stall, idleWalBytesPerSecond }: HttpResult): TitledTable[] {
+function httpTables({ cells, stall, idleWalBytesPerSecond }: HttpResult): TitledTable[] {
   const rates: TitledTable = {
     title: `By case (write-ahead log: less ${formatBytes(idleWalBytesPerSecond)} a second that an idle server writes)`,
     columns: [
@@ -94,7 +94,7 @@ export function httpTables({ cells, stall, idleWalBytesPerSecond }: HttpResult):
   ];
 }
 
-export function growthTables({ sizes }: GrowthResult): TitledTable[] {
+function growthTables({ sizes }: GrowthResult): TitledTable[] {
   const reads = sizes.at(-1)?.reads ?? [];
   return [
     {
@@ -138,7 +138,7 @@ export function growthTables({ sizes }: GrowthResult): TitledTable[] {
   ];
 }
 
-export function tableGrowthTables({ before, after, ...counts }: TableGrowthResult): TitledTable[] {
+function tableGrowthTables({ before, after, ...counts }: TableGrowthResult): TitledTable[] {
   const row = (name: string, first: number, last: number) => [
     ...[name, formatBytes(first), formatBytes(last), formatRatio(last / first)],
   ];
@@ -157,7 +157,7 @@ export function tableGrowthTables({ before, after, ...counts }: TableGrowthResul
   ];
 }
 
-export function embeddedTables({ cold, warm, heartbeat, changed, rssBytes, ...counts }: EmbeddedResult): TitledTable[] {
+function embeddedTables({ cold, warm, heartbeat, changed, rssBytes, ...counts }: EmbeddedResult): TitledTable[] {
   return [
     {
       title: `${formatNumber(counts.hosts)} hosts of ${formatNumber(counts.containers)} containers, ${counts.connections} connections`,
