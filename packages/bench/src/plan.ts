@@ -62,14 +62,14 @@ const FULL: Plan = {
   quick: false,
   seed: SEED,
   rounds: 5,
-  service: { sizes: [10, 50, 200, 1_000, 5_000], changes: CHANGES, concurrencies: [1, 4], hosts: 32, turnMs: 300 },
+  service: { sizes: [10, 50, 200, 1_000, 5_000], changes: CHANGES, concurrencies: [1, 4], hosts: 32, turnMs: 250 },
   http: {
-    ...{ hosts: 256, containers: 50, connections: [8, 64], turnMs: 3_000, idleMs: 6_000 },
+    ...{ hosts: 256, containers: 50, connections: [8, 64], turnMs: 2_500, idleMs: 6_000 },
     ...{ stallContainers: 5_000, stallRequests: 10 },
   },
   growth: {
     ...{ sizes: [100, 1_000, 10_000], containers: 50, connections: 32, turnMs: 3_000 },
-    ...{ readRequests: 40, readMs: 1_500 },
+    ...{ readRequests: 40, readMs: 1_200 },
   },
   tableGrowth: { hosts: 100, containers: 50, connections: 64, snapshotsPerHost: 1_000 },
   embedded: { hosts: 16, containers: 50, connections: 8, turnMs: 2_000, warmStarts: 3 },

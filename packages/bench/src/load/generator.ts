@@ -74,7 +74,7 @@ function fleetOf(name: string): FleetHost[] {
 }
 
 async function load({ fleet, port, connections, traffic, extent }: LoadRequest): Promise<LoadResult> {
-  const hosts = fleetOf(fleet);
+  const hosts = speakersOf(fleetOf(fleet), traffic);
   const count = Math.min(connections, hosts.length);
   const open = await Promise.all(Array.from({ length: count }, () => openConnection(port)));
   const latencies: number[] = [];
@@ -126,6 +126,10 @@ async function load({ fleet, port, connections, traffic, extent }: LoadRequest):
     ...{ ms: performance.now() - startedAt, latencyMs: latency(latencies), cpuMs: ownCpuMs() - cpuBefore },
   };
 }
+
+/** The hosts that have something to say. */
+const speakersOf = (fleet: readonly FleetHost[], traffic: Traffic): readonly FleetHost[] =>
+  traffic.kind === 'removal' ? fleet.filter((_, index) => index % traffic.every === 0) : fleet;
 
 /** Why an answer is not the one that was to be expected; else null. */
 function take(host: FleetHost, { status, body }: Answer): string | null {

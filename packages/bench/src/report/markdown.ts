@@ -18,6 +18,8 @@ const TEXTS: Readonly<Record<SectionId, string>> = {
 the same containers. \`restarted\`: the container's start and status changed, which is an event of the history too;
 \`aged\`: only the age in its status text changed, which is none. The hand-written statement without history is the
 reference for the limit, the one with history does what Muster does; neither knows order, revisions, digests or health.
+The obvious way is given more than
+Prisma's own 5 s for a transaction, without which it fails with thousands of containers.
 An unchanged snapshot reaches Muster as in its route: by its digest first. Muster's figure includes the digest of the body.`,
   http: `Each server is a process of its own with a pool of ten connections; the load comes from another process, which costs
 all of them the same. The bare route reads the body, updates one row by a prepared statement and answers as many bytes;
