@@ -6,7 +6,7 @@ export interface Bench {
   readonly cluster: BenchCluster;
   readonly plan: Plan;
   /** A line about what is going on, for whoever waits. */
-  progress(line: string): void;
+  readonly progress: (line: string) => void;
   /** Aborted when the benchmark is to end early. */
   readonly signal: AbortSignal;
 }

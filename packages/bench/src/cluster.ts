@@ -5,6 +5,7 @@ import { openDatabase } from '@muster/db';
 import { startPostgresCluster } from '@muster/test-engines';
 import pg from 'pg';
 import { familyCpuMs, parentOf } from './measure/cpu.js';
+import { createPool } from './pool.js';
 import { seededBytes, seededRandom } from './random.js';
 
 /**
@@ -109,7 +110,7 @@ async function createDatabase(serverUrl: string, name: string): Promise<BenchDat
   url.pathname = `/${name}`;
   await (await openDatabase({ url: url.href })).close();
 
-  const pool = new pg.Pool({ connectionString: url.href, max: 4 });
+  const pool = createPool(url.href, 4);
   await pool.query(`INSERT INTO organizations (id, name, slug) VALUES ($1, 'Default', 'default')`, [ORGANIZATION]);
   let closed: Promise<void> | undefined;
   return {

@@ -1,29 +1,46 @@
-import { startCluster } from './cluster.js';
-import { planOf } from './plan.js';
-import { runService } from './sections/service.js';
+import { HELP, parseCli } from './cli.js';
+import { PostgresMissingError } from './cluster.js';
+import { ProgramError } from './program.js';
+import { ResultsError } from './results.js';
+import { runBench } from './run.js';
+import { VerificationError } from './verify.js';
 
-const cluster = await startCluster();
-try {
-  const plan = planOf({ quick: true, rounds: null, hosts: null });
-  const result = await runService({
-    cluster,
-    plan,
-    progress: (line) => console.error(line),
-    signal: new AbortController().signal,
-  });
-  for (const cell of result.cells) {
-    console.log(cell.containers, cell.percent, cell.kind, cell.concurrency);
-    for (const f of cell.figures)
-      console.log(
-        '  ',
-        f.contender.padEnd(20),
-        f.snapshotsPerSecond.median.toFixed(1),
-        f.nodeCpuMs.toFixed(2),
-        f.postgresCpuMs.toFixed(2),
-        f.snapshots,
-        cell.ratios[f.contender]?.median.toFixed(2),
-      );
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const request = parseCli(process.argv.slice(2));
+  if (request.kind === 'help') {
+    process.stdout.write(HELP);
+    return 0;
   }
-} finally {
-  await cluster.stop();
+  if (request.kind === 'error') {
+    process.stderr.write(`muster-bench: ${request.message} (see --help)\n`);
+    return 2;
+  }
+  if (process.platform !== 'linux') {
+    process.stderr.write('muster-bench: runs on Linux alone, whose /proc tells what each process costs\n');
+    return 2;
+  }
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      // Whoever signals twice does not want to wait; servers end when this process is gone.
+      if (stop.signal.aborted) process.exit(130);
+      process.stderr.write('muster-bench: ending\n');
+      stop.abort();
+    });
+  }
+  const startedAt = Date.now();
+  const progress = (line: string) =>
+    void process.stderr.write(`${String(Math.round((Date.now() - startedAt) / 1_000)).padStart(5)} s  ${line}\n`);
+  try {
+    await runBench(request, { write: (text) => void process.stdout.write(text), progress, signal: stop.signal });
+    return 0;
+  } catch (error) {
+    if (stop.signal.aborted) return 130;
+    const known = [VerificationError, ProgramError, ResultsError, PostgresMissingError];
+    if (!known.some((kind) => error instanceof kind)) throw error;
+    process.stderr.write(`muster-bench: ${(error as Error).message}\n`);
+    return 1;
+  }
 }

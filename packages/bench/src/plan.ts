@@ -33,6 +33,18 @@ export interface Plan {
     stallContainers: number;
     stallRequests: number;
   };
+  growth: {
+    /** Hosts of each fleet, smallest first, and containers of each host. */
+    sizes: readonly number[];
+    containers: number;
+    connections: number;
+    turnMs: number;
+    /** Of each read: at most so many requests and so many milliseconds. */
+    readRequests: number;
+    readMs: number;
+  };
+  tableGrowth: { hosts: number; containers: number; connections: number; snapshotsPerHost: number };
+  embedded: { hosts: number; containers: number; connections: number; turnMs: number; warmStarts: number };
 }
 
 const CHANGES: readonly Change[] = [
@@ -50,11 +62,17 @@ const FULL: Plan = {
   quick: false,
   seed: SEED,
   rounds: 5,
-  service: { sizes: [10, 50, 200, 1_000, 5_000], changes: CHANGES, concurrencies: [1, 4], hosts: 32, turnMs: 300 },
+  service: { sizes: [10, 50, 200, 1_000, 5_000], changes: CHANGES, concurrencies: [1, 4], hosts: 32, turnMs: 250 },
   http: {
-    ...{ hosts: 256, containers: 50, connections: [8, 64], turnMs: 3_000, idleMs: 6_000 },
+    ...{ hosts: 256, containers: 50, connections: [8, 64], turnMs: 2_500, idleMs: 6_000 },
     ...{ stallContainers: 5_000, stallRequests: 10 },
   },
+  growth: {
+    ...{ sizes: [100, 1_000, 10_000], containers: 50, connections: 32, turnMs: 3_000 },
+    ...{ readRequests: 40, readMs: 1_200 },
+  },
+  tableGrowth: { hosts: 100, containers: 50, connections: 64, snapshotsPerHost: 1_000 },
+  embedded: { hosts: 16, containers: 50, connections: 8, turnMs: 2_000, warmStarts: 3 },
 };
 
 /** Small and short, to see that all of it works: its figures say little. */
@@ -73,6 +91,12 @@ const QUICK: Plan = {
     ...{ hosts: 64, containers: 50, connections: [8, 64], turnMs: 600, idleMs: 500 },
     ...{ stallContainers: 5_000, stallRequests: 3 },
   },
+  growth: {
+    ...{ sizes: [20, 200], containers: 50, connections: 16, turnMs: 500 },
+    ...{ readRequests: 5, readMs: 100 },
+  },
+  tableGrowth: { hosts: 20, containers: 50, connections: 16, snapshotsPerHost: 50 },
+  embedded: { hosts: 4, containers: 50, connections: 4, turnMs: 400, warmStarts: 1 },
 };
 
 /** The plan that the command line asks for. */

@@ -49,7 +49,7 @@ export async function verifyHost(
   }
   for (const dockerId of host.absentIds(progress)) {
     const row = take(dockerId);
-    if (row?.removedAt == null || row.state !== 'exited' || row.status !== '') {
+    if (row === undefined || row.removedAt === null || row.state !== 'exited' || row.status !== '') {
       differs(dockerId, 'marked exited and removed', row);
     }
   }

@@ -35,6 +35,3 @@ export const CONTENDER_NAMES: Readonly<Record<ContenderId, string>> = {
   'statement-history': 'one hand-written statement on raw pg, with history',
   muster: 'Muster: syncContainers',
 };
-
-/** Connections of each contender's own pool; the API's default. */
-export const POOL_MAX = 10;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createContainerService } from '@muster/api/container-service';
 import { openDatabase } from '@muster/db';
-import { POOL_MAX, type Contender } from './contender.js';
+import { POOL_MAX } from '../pool.js';
+import type { Contender } from './contender.js';
 
 /** Muster's own service, given what its route gives it. */
 export async function createMuster(url: string): Promise<Contender> {

@@ -1,8 +1,9 @@
 import { openDatabase, type Prisma } from '@muster/db';
-import { POOL_MAX, type Contender } from './contender.js';
+import { POOL_MAX } from '../pool.js';
+import type { Contender } from './contender.js';
 
-/** Five thousand upserts take longer than anything that Muster does may. */
-const TIMEOUT_MS = 120_000;
+/** Five thousand upserts take longer than Prisma's own limit of 5 s for a transaction, by which they would fail. */
+const TIMEOUT_MS = 300_000;
 
 /** What anyone would write first: an upsert for each container and one statement for those that are gone. */
 export async function createPrismaUpserts(url: string): Promise<Contender> {
@@ -16,21 +17,24 @@ export async function createPrismaUpserts(url: string): Promise<Contender> {
     async deliver({ hostId, containers }) {
       const at = new Date();
       const dockerIds = containers.map(({ dockerId }) => dockerId);
-      await prisma.$transaction([
-        ...containers.map(({ dockerId, ...fields }) => {
-          const data = { ...fields, ports: fields.ports as unknown as Prisma.InputJsonValue, removedAt: null };
-          return prisma.container.upsert({
-            where: { hostId_dockerId: { hostId, dockerId } },
-            create: { hostId, dockerId, ...data, digest: '', firstSeenAt: at, changedAt: at },
-            update: { ...data, changedAt: at },
-          });
-        }),
-        prisma.container.updateMany({
-          where: { hostId, dockerId: { notIn: dockerIds }, removedAt: null },
-          data: { state: 'exited', status: '', removedAt: at },
-        }),
-        prisma.host.update({ where: { id: hostId }, data: { lastSeenAt: at } }),
-      ]);
+      await prisma.$transaction(
+        [
+          ...containers.map(({ dockerId, ...fields }) => {
+            const data = { ...fields, ports: fields.ports as unknown as Prisma.InputJsonValue, removedAt: null };
+            return prisma.container.upsert({
+              where: { hostId_dockerId: { hostId, dockerId } },
+              create: { hostId, dockerId, ...data, digest: '', firstSeenAt: at, changedAt: at },
+              update: { ...data, changedAt: at },
+            });
+          }),
+          prisma.container.updateMany({
+            where: { hostId, dockerId: { notIn: dockerIds }, removedAt: null },
+            data: { state: 'exited', status: '', removedAt: at },
+          }),
+          prisma.host.update({ where: { id: hostId }, data: { lastSeenAt: at } }),
+        ],
+        { timeout: TIMEOUT_MS },
+      );
     },
     close: () => db.close(),
   };

@@ -1,5 +1,6 @@
-import pg from 'pg';
-import { POOL_MAX, type Contender, type Delivery } from './contender.js';
+import type pg from 'pg';
+import { createPool } from '../pool.js';
+import type { Contender, Delivery } from './contender.js';
 
 const UPSERT = {
   name: 'upsert-container',
@@ -53,6 +54,6 @@ export async function deliverRowByRow(
 
 /** The careful form of the obvious way: no ORM, and statements that the server has to plan once only. */
 export function createRowByRow(url: string): Contender {
-  const pool = new pg.Pool({ connectionString: url, max: POOL_MAX });
+  const pool = createPool(url);
   return { id: 'rows', deliver: (delivery) => deliverRowByRow(pool, delivery), close: () => pool.end() };
 }

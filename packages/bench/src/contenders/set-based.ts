@@ -1,5 +1,5 @@
-import pg from 'pg';
-import { POOL_MAX, type Contender } from './contender.js';
+import { createPool } from '../pool.js';
+import type { Contender } from './contender.js';
 
 /** $1: the host; $2: its containers as JSON. Rows that are as they should be are locked, and not written. */
 const STATEMENT = `
@@ -54,7 +54,7 @@ const HISTORY = `, recorded AS (
  * writes what Muster writes beside the rows; neither of the two knows anything of order, revisions or health.
  */
 export function createSetBased(url: string, { history }: { history: boolean }): Contender {
-  const pool = new pg.Pool({ connectionString: url, max: POOL_MAX });
+  const pool = createPool(url);
   const query = {
     name: history ? 'sync-with-history' : 'sync',
     text: `${STATEMENT}${history ? HISTORY : ''}\n  ${TOUCH_HOST}`,

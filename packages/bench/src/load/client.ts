@@ -8,16 +8,19 @@ import type { GeneratorAnswer, GeneratorRequest, LoadRequest, LoadResult } from 
 export interface LoadGenerator {
   /** Makes hosts under a name, none of which has said anything yet. */
   fleet(name: string, shape: FleetShape): Promise<void>;
-  /** @throws ProgramError if an answer was not the one to be expected: what fails may be fast. */
+  /** @throws ProgramError if an answer was neither the one to be expected nor a 503: what fails may be fast. */
   load(request: LoadRequest): Promise<LoadResult>;
   /** How far each host of a fleet has come: what a database must then hold. */
   progress(fleet: string): Promise<HostProgress[]>;
   stop(): Promise<void>;
 }
 
-export function startGenerator(): LoadGenerator {
+/** Starts a generator. When `signal` is aborted it ends at once, and what it was asked for is rejected. */
+export function startGenerator(signal: AbortSignal): LoadGenerator {
   const child = startProgram(fileURLToPath(new URL('generator.js', import.meta.url)), {});
   child.stderr?.pipe(process.stderr);
+  const end = () => child.kill('SIGKILL');
+  signal.addEventListener('abort', end, { once: true });
   const request = async <T>(message: GeneratorRequest): Promise<T> => {
     const answer = await ask<GeneratorAnswer>(child, message);
     if ('error' in answer) throw new ProgramError(`the load generator failed: ${answer.error}`);
@@ -35,6 +38,9 @@ export function startGenerator(): LoadGenerator {
       return result;
     },
     progress: (fleet) => request({ ask: 'progress', fleet }),
-    stop: () => stopProgram(child),
+    async stop() {
+      signal.removeEventListener('abort', end);
+      await stopProgram(child);
+    },
   };
 }

@@ -26,7 +26,7 @@ export type Traffic =
   /** The last snapshot again, or a host's first one. */
   | { kind: 'unchanged' }
   | { kind: 'changed'; change: ChangeKind; percent: number }
-  /** A snapshot without the first so many containers, of each host whose number is a multiple of `every`. */
+  /** A snapshot without the first so many containers, of those hosts alone whose number is a multiple of `every`. */
   | { kind: 'removal'; absent: number; every: number }
   /** As a fleet does: half heartbeats, four tenths unchanged snapshots, one tenth with 2 % changed. */
   | { kind: 'mix' };
@@ -51,7 +51,7 @@ export function createFleet({ hosts, seed, containers, mix }: FleetShape): Fleet
 
 function createFleetHost({ id, token, stream }: SeededHost, simulated: SimulatedHost): FleetHost {
   const sender = { hostId: id, token, stream };
-  const { index, containers } = simulated.shape;
+  const { containers } = simulated.shape;
   let progress = NO_PROGRESS;
   let sequence = 0;
   let digest: string | null = null;
@@ -88,10 +88,8 @@ function createFleetHost({ id, token, stream }: SeededHost, simulated: Simulated
         case 'changed':
           return change(traffic.change, traffic.percent);
         case 'removal':
-          if (index % traffic.every === 0) {
-            progress = { ...progress, absent: traffic.absent };
-            snapshot = null;
-          }
+          progress = { ...progress, absent: traffic.absent };
+          snapshot = null;
           return send();
         case 'mix':
           if (random < 0.5) return heartbeatRequest(sender, digest);

@@ -22,7 +22,10 @@ export interface LoadRequest {
 }
 
 export interface LoadResult {
+  /** Requests that were answered with 200. */
   requests: number;
+  /** Requests that the server was too busy for (503). They count as none. */
+  unavailable: number;
   /** Answers other than the one that was to be expected, and the first of them. */
   failed: number;
   firstFailure: string | null;
@@ -38,6 +41,8 @@ export type GeneratorRequest =
   | ({ ask: 'load' } & LoadRequest)
   | { ask: 'progress'; fleet: string };
 export type GeneratorAnswer = { error: string } | { result: LoadResult | HostProgress[] | null };
+
+const UNAVAILABLE = 503;
 
 const fleets = new Map<string, FleetHost[]>();
 
@@ -69,12 +74,13 @@ function fleetOf(name: string): FleetHost[] {
 }
 
 async function load({ fleet, port, connections, traffic, extent }: LoadRequest): Promise<LoadResult> {
-  const hosts = fleetOf(fleet);
+  const hosts = speakersOf(fleetOf(fleet), traffic);
   const count = Math.min(connections, hosts.length);
   const open = await Promise.all(Array.from({ length: count }, () => openConnection(port)));
   const latencies: number[] = [];
   const failures: string[] = [];
   let failed = 0;
+  let unavailable = 0;
 
   const cpuBefore = ownCpuMs();
   const startedAt = performance.now();
@@ -89,6 +95,10 @@ async function load({ fleet, port, connections, traffic, extent }: LoadRequest):
         const request = host.next(traffic, random());
         const sentAt = performance.now();
         const answer = await connection.send(request);
+        if (answer.status === UNAVAILABLE) {
+          unavailable += 1;
+          continue;
+        }
         latencies.push(performance.now() - sentAt);
         const failure = take(host, answer);
         if (failure !== null) {
@@ -112,10 +122,14 @@ async function load({ fleet, port, connections, traffic, extent }: LoadRequest):
     for (const connection of open) connection.close();
   }
   return {
-    ...{ requests: latencies.length, failed, firstFailure: failures[0] ?? null },
+    ...{ requests: latencies.length, unavailable, failed, firstFailure: failures[0] ?? null },
     ...{ ms: performance.now() - startedAt, latencyMs: latency(latencies), cpuMs: ownCpuMs() - cpuBefore },
   };
 }
+
+/** The hosts that have something to say. */
+const speakersOf = (fleet: readonly FleetHost[], traffic: Traffic): readonly FleetHost[] =>
+  traffic.kind === 'removal' ? fleet.filter((_, index) => index % traffic.every === 0) : fleet;
 
 /** Why an answer is not the one that was to be expected; else null. */
 function take(host: FleetHost, { status, body }: Answer): string | null {

@@ -7,6 +7,8 @@ import { median, spread, type Latency, type Spread } from './stats.js';
 /** What a server did in one turn under load, for each request where it says so. */
 export interface LoadTurn {
   requests: number;
+  /** Requests beside these that the server was too busy for (503). */
+  unavailable: number;
   perSecond: number;
   latencyMs: Latency;
   /** CPU microseconds a request: of the server's process, and of PostgreSQL's. */
@@ -29,6 +31,7 @@ export interface LoadFigures {
   eventLoopMs: { p99: number; max: number };
   rssBytes: number;
   requests: number;
+  unavailable: number;
 }
 
 export interface TurnParts {
@@ -46,12 +49,12 @@ export async function measureTurn(parts: TurnParts, load: Omit<LoadRequest, 'por
   const walBefore = await database.walBytes();
   const before = await server.read();
   const postgresBefore = cluster.cpuMs();
-  const { requests, ms, latencyMs } = await generator.load({ ...load, port: server.port });
+  const { requests, unavailable, ms, latencyMs } = await generator.load({ ...load, port: server.port });
   const postgresMs = cluster.cpuMs() - postgresBefore;
   const after = await server.read();
   const walBytes = (await database.walBytes()) - walBefore - (idleWalBytesPerSecond * ms) / 1_000;
   return {
-    ...{ requests, perSecond: (1_000 * requests) / ms, latencyMs },
+    ...{ requests, unavailable, perSecond: (1_000 * requests) / ms, latencyMs },
     serverCpuUs: (1_000 * (after.cpuMs - before.cpuMs)) / requests,
     postgresCpuUs: (1_000 * postgresMs) / requests,
     walBytes: Math.max(0, walBytes) / requests,
@@ -77,5 +80,6 @@ export function summarizeTurns(turns: readonly LoadTurn[]): LoadFigures {
     eventLoopMs: { p99: middle(({ eventLoopMs }) => eventLoopMs.p99), max: most(({ eventLoopMs }) => eventLoopMs.max) },
     rssBytes: most(({ rssBytes }) => rssBytes),
     requests: turns.reduce((sum, { requests }) => sum + requests, 0),
+    unavailable: turns.reduce((sum, { unavailable }) => sum + unavailable, 0),
   };
 }

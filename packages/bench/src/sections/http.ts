@@ -65,7 +65,7 @@ interface Lane {
 export async function runHttp(bench: Bench): Promise<HttpResult> {
   const { hosts, containers, connections } = bench.plan.http;
   const database = await bench.cluster.createDatabase('bench_http');
-  const generator = startGenerator();
+  const generator = startGenerator(bench.signal);
   const lanes: Lane[] = [];
   try {
     for (const id of ['bare', 'rows', 'muster'] as const) {
@@ -73,7 +73,7 @@ export async function runHttp(bench: Bench): Promise<HttpResult> {
       const lane = { server, hosts: await database.addHosts(id, hosts) };
       lanes.push(lane);
       await generator.fleet(id, { hosts: lane.hosts, seed: bench.plan.seed, containers, mix: 'running' });
-      await generator.load({ ...firstSnapshots(id), port: server.port });
+      await generator.load({ ...everyHostOnce(id), port: server.port });
     }
     await database.settle();
     const idleWalBytesPerSecond = await idleWal(bench, database);
@@ -104,7 +104,11 @@ export const serverEnv = (url: string, adminKey = newAdminKey()): Record<string,
 
 export const newAdminKey = (): string => formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
 
-export const firstSnapshots = (fleet: string) => ({
+/**
+ * Each host's snapshot, as it is, once: its first one, or the last again before rows are checked, for a server may have
+ * been too busy for it.
+ */
+export const everyHostOnce = (fleet: string) => ({
   ...{ fleet, connections: 8, traffic: { kind: 'unchanged' } as const },
   extent: { perHost: 1 },
 });
@@ -158,6 +162,7 @@ async function verifyLanes(
   const { seed } = plan;
   const { containers } = plan.http;
   for (const { server, hosts } of lanes) {
+    await generator.load({ ...everyHostOnce(server.id), port: server.port });
     if (server.id === 'bare') {
       const ids = hosts.map(({ id }) => id);
       const { rowCount } = await pool.query('SELECT FROM hosts WHERE id = ANY ($1) AND "lastSeenAt" IS NULL', [ids]);
@@ -182,7 +187,7 @@ async function measureStalls(
   const shape = { seed: plan.seed, containers, mix: 'running' as const };
   const hosts = await database.addHosts('stall', 1);
   await generator.fleet('stall', { hosts, ...shape });
-  await generator.load({ ...firstSnapshots('stall'), port: server.port });
+  await generator.load({ ...everyHostOnce('stall'), port: server.port });
   const stallsMs: number[] = [];
   const requestMs: number[] = [];
   for (let i = 0; i <= plan.http.stallRequests; i++) {

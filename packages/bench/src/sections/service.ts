@@ -145,7 +145,7 @@ async function runCell(
   for (let round = 0; round <= bench.plan.rounds; round++) {
     for (const lane of lanes) {
       bench.signal.throwIfAborted();
-      if (round > roundsOf(lane.contender.id, containers, concurrency, bench.plan.rounds)) continue;
+      if (round > roundsOf(lane.contender.id, containers, change, concurrency, bench.plan.rounds)) continue;
       const turn = await takeTurn(bench, lane, change, concurrency);
       // The first round warms up: caches, prepared statements, the compiler.
       if (round > 0) turns.get(lane.contender.id)!.push(turn);
@@ -161,11 +161,14 @@ async function runCell(
   return { ...change, containers, concurrency, figures, ratios };
 }
 
-/** How many rounds a contender takes part in: the obvious way needs seconds for one large snapshot. */
-function roundsOf(id: ContenderId, containers: number, concurrency: number, rounds: number): number {
+/**
+ * How many rounds a contender takes part in after the first, -1 for not even that. The obvious way needs seconds for one
+ * large snapshot, whatever changed in it.
+ */
+function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurrency: number, rounds: number): number {
   if (id !== 'upserts' || containers <= 50) return rounds;
   if (containers <= 200) return Math.min(rounds, 3);
-  if (concurrency > 1) return -1;
+  if (concurrency > 1 || kind !== 'restarted') return -1;
   return Math.min(rounds, containers <= 1_000 ? 2 : 1);
 }
 

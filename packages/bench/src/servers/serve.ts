@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import express, { type Express } from 'express';
-import pg from 'pg';
-import { POOL_MAX } from '../contenders/contender.js';
+import type pg from 'pg';
 import { HOST_HEADER } from '../load/request.js';
+import { createPool } from '../pool.js';
 
 /** As many bytes as Muster takes. */
 const BODY_LIMIT = '10mb';
@@ -22,7 +22,7 @@ export const answerOf = (hostId: string, received: number) => ({
  * standard output; ends on SIGINT.
  */
 export function serve(wire: (app: Express, pool: pg.Pool) => void): void {
-  const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: POOL_MAX });
+  const pool = createPool(process.env['DATABASE_URL'] ?? '');
   const app = express();
   app.use(express.raw({ limit: BODY_LIMIT, type: () => true }));
   app.get('/readyz', (_req, res) => {

@@ -1,0 +1,24 @@
+import type { Spread } from '../measure/stats.js';
+
+/** A number to three figures, with thousands apart: 0.00123, 1.23, 12.3, 123, 1,230. */
+export function formatNumber(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  if (value === 0) return '0';
+  const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  const rounded = Number(value.toPrecision(3));
+  return rounded.toLocaleString('en-US', { maximumFractionDigits: Math.min(decimals, 6) });
+}
+
+export const formatRatio = (value: number): string => `${formatNumber(value)}x`;
+
+/** The median, and between what the rounds lay. */
+export const formatSpread = ({ median, min, max }: Spread, suffix = ''): string =>
+  `${formatNumber(median)}${suffix} (${formatNumber(min)}–${formatNumber(max)})`;
+
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  return `${formatNumber(bytes / 1_000 ** power)} ${units[power]}`;
+}
+
+export const formatMs = (ms: number): string => `${formatNumber(ms)} ms`;

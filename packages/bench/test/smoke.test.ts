@@ -1,0 +1,85 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startCluster, PostgresMissingError, type BenchCluster, type BenchDatabase } from '../src/cluster.js';
+import { runBench } from '../src/run.js';
+import { verifyHost, VerificationError } from '../src/verify.js';
+import { createSetBased } from '../src/contenders/set-based.js';
+import { NO_PROGRESS, simulateHost } from '../src/workload.js';
+
+/** Null where there is no PostgreSQL, which is said; a failure where all is required. */
+async function clusterOrNull(): Promise<BenchCluster | null> {
+  try {
+    return await startCluster();
+  } catch (error) {
+    if (!(error instanceof PostgresMissingError) || process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw error;
+    console.warn(`The benchmark's smoke test is skipped: ${error.message}.`);
+    return null;
+  }
+}
+
+const cluster = process.platform === 'linux' ? await clusterOrNull() : null;
+const onPostgres = cluster === null ? describe.skip : describe;
+afterAll(() => cluster?.stop());
+
+onPostgres('a benchmark on a real database', () => {
+  let out: string;
+  let database: BenchDatabase;
+  beforeAll(async () => {
+    out = await mkdtemp(join(tmpdir(), 'muster-bench-test-'));
+    database = await cluster!.createDatabase('bench_test');
+  });
+  afterAll(() => rm(out, { recursive: true, force: true }));
+
+  test('a quick run of one section measures every contender, and writes document, plot and results', async () => {
+    const lines: string[] = [];
+    const request = { sections: ['service'] as const, quick: true, rounds: 1, hosts: 4, out };
+    const { service } = await runBench(request, {
+      write: (text) => void lines.push(text),
+      progress: () => undefined,
+      signal: new AbortController().signal,
+    });
+    for (const { figures, ratios } of service!.result.cells) {
+      expect(figures.map(({ contender }) => contender).sort()).toEqual([
+        ...['muster', 'rows', 'statement', 'statement-history', 'upserts'],
+      ]);
+      for (const { snapshots, snapshotsPerSecond, nodeCpuMs, postgresCpuMs } of figures) {
+        expect(snapshots).toBeGreaterThan(0);
+        expect(Math.min(snapshotsPerSecond.min, nodeCpuMs, postgresCpuMs)).toBeGreaterThan(0);
+      }
+      expect(ratios.upserts!.median).toBeGreaterThan(1);
+    }
+    expect(lines.join('')).toContain('Targets');
+    expect(await readFile(join(out, 'benchmarks.md'), 'utf8')).toContain('![');
+    expect(await readFile(join(out, 'benchmarks', 'service.svg'), 'utf8')).toContain('</svg>');
+    const kept = JSON.parse(await readFile(join(out, 'benchmarks', 'results.json'), 'utf8')) as { sections: object };
+    expect(kept.sections).toEqual({ service });
+  });
+
+  test('a contender that leaves a row as it was, or removes none, is found out', async () => {
+    const [host] = await database.addHosts('verify', 1);
+    const simulated = simulateHost({ seed: 1, index: 0, containers: 5, mix: 'running' });
+    const contender = createSetBased(database.url, { history: true });
+    const deliver = (progress: typeof NO_PROGRESS) => {
+      const containers = simulated.snapshot(progress);
+      const order = { stream: host!.stream, sequence: 1, observedAt: new Date() };
+      return contender.deliver({ hostId: host!.id, containers, body: Buffer.alloc(0), changed: true, ...order });
+    };
+    const verify = (progress: typeof NO_PROGRESS) => verifyHost(database.pool, 'one', host!.id, simulated, progress);
+    try {
+      await deliver(NO_PROGRESS);
+      await verify(NO_PROGRESS);
+      await expect(verify({ ...NO_PROGRESS, ages: 1 })).rejects.toThrow(VerificationError);
+      await expect(verify({ ...NO_PROGRESS, restarts: 5 })).rejects.toThrow(VerificationError);
+      await expect(verify({ ...NO_PROGRESS, absent: 1 })).rejects.toThrow(VerificationError);
+      await expect(verify({ ...NO_PROGRESS, added: 1 })).rejects.toThrow(VerificationError);
+      const progress = { ages: 3, restarts: 2, absent: 1, added: 2 };
+      await deliver(progress);
+      await verify(progress);
+      await expect(verify(NO_PROGRESS)).rejects.toThrow(VerificationError);
+    } finally {
+      await contender.close();
+    }
+  });
+});
