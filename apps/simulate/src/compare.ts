@@ -6,7 +6,7 @@ import {
   type Freshness,
   type Host,
 } from '@muster/contracts';
-import type { Told } from './protocol/host-agent.js';
+import type { Told } from './told.js';
 
 /*
  * What the API says against what it was told. All of it is pure, and each difference is a sentence.
@@ -64,11 +64,7 @@ export function compareRemoved(told: Told, views: readonly ContainerView[]): str
 }
 
 /** A host as the list has it. `readMs`: when the list was read, from and until, by the clock of `told.heard`. */
-export function compareHost(
-  told: Told,
-  host: Host | undefined,
-  readMs: { fromMs: number; untilMs: number },
-): string[] {
+export function compareHost(told: Told, host: Host | undefined, readMs: { fromMs: number; untilMs: number }): string[] {
   if (host === undefined) return [`${told.name} is not among the hosts`];
   const differences: string[] = [];
   const count = told.texts?.length ?? 0;

@@ -12,8 +12,9 @@ import { inParallel } from './parallel.js';
 import { showProgress, type Progress, type ProgressOutput } from './progress.js';
 import { createAgentCalls } from './protocol/agent-calls.js';
 import { createClient, type Client } from './protocol/client.js';
-import { createHostAgent, type Told } from './protocol/host-agent.js';
-import { summarize, type Summary } from './summary.js';
+import { createHostAgent } from './protocol/host-agent.js';
+import { summarize, type Run, type Summary } from './summary.js';
+import type { Told } from './told.js';
 import { verify } from './verify.js';
 
 const DELETE_WIDTH = 8;
@@ -32,11 +33,14 @@ export async function simulate(options: SimulateOptions, output: ProgressOutput,
   try {
     const lifeSeconds = Math.ceil(options.durationMs / 1_000) + TOKEN_SPARE_SECONDS;
     const enrollment = await operator.createEnrollmentToken(`sim-${options.seed}`, options.hosts, lifeSeconds);
+    let run;
     try {
-      return await perform({ options, output, stop, metrics, client, operator, enrollment });
+      run = await perform({ options, output, stop, metrics, client, operator, enrollment });
     } finally {
       await operator.revokeEnrollmentToken(enrollment.id);
     }
+    // Last of all, so that what went wrong in clearing away counts too.
+    return summarize({ options, metrics, ...run });
   } finally {
     await client.close();
   }
@@ -52,7 +56,7 @@ interface Stage {
   enrollment: EnrollmentTokenCreated;
 }
 
-async function perform(stage: Stage): Promise<Summary> {
+async function perform(stage: Stage): Promise<Omit<Run, 'options' | 'metrics'>> {
   const { options, output, stop, metrics, operator } = stage;
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
@@ -66,8 +70,7 @@ async function perform(stage: Stage): Promise<Summary> {
     ...{ metrics, enrolled, hosts: options.hosts },
     cadence: () => agents.find((agent) => agent.isEnrolled())?.cadence() ?? null,
   });
-  let told: Told[] = [];
-  const toldBy = (): Told[] => agents.flatMap((agent) => agent.told() ?? []);
+  const toldByAll = (): Told[] => agents.flatMap((agent) => agent.told() ?? []);
   try {
     const fleet = createFleet(members, now);
     const over = new AbortController();
@@ -77,7 +80,7 @@ async function perform(stage: Stage): Promise<Summary> {
     const seconds = now() / 1_000;
     progress.phase('sending the last snapshots');
     const unfinished = await fleet.finish();
-    told = toldBy();
+    const told = toldByAll();
     progress.phase('comparing');
     const verification = await verify(operator, told, { engineIdPrefix, now });
     verification.differences.unshift(
@@ -85,19 +88,23 @@ async function perform(stage: Stage): Promise<Summary> {
       ...agents.flatMap(({ name, oddities }) => oddities.map((what) => `${name}: ${what}`)),
     );
     const { user, system } = process.cpuUsage(cpuBefore);
-    return summarize({
-      ...{ options, seconds, metrics, verification },
+    return {
+      ...{ seconds, verification },
       hosts: { enrolled: told.length, gone: told.filter(({ isLive }) => !isLive).length },
       simulator: { cpuSeconds: (user + system) / 1e6, rssMiB: process.resourceUsage().maxRSS / 1_024 },
-    });
+    };
   } finally {
-    if (!options.keep) await clearAway(operator, toldBy(), progress);
+    if (!options.keep) await clearAway(operator, toldByAll(), progress);
     progress.stop();
   }
 }
 
 /** The fleet's hosts, which begin one after the other over the ramp. */
-function createMembers({ options, client, metrics, enrollment }: Stage, engineIdPrefix: string, now: () => number): Member[] {
+function createMembers(
+  { options, client, metrics, enrollment }: Stage,
+  engineIdPrefix: string,
+  now: () => number,
+): Member[] {
   const { seed, hosts, churn, faults, rampMs } = options;
   const calls = createAgentCalls(client);
   const roles = createRoles(options.containers);

@@ -32,15 +32,15 @@ export interface CallSummary {
 
 const DIFFERENCES_SHOWN = 20;
 
-/** Draws the sum of a run. */
-export function summarize(run: {
+/** What a summary is drawn from. */
+export interface Run extends Pick<Summary, 'seconds' | 'hosts' | 'simulator'> {
   options: SimulateOptions;
-  seconds: number;
-  hosts: { enrolled: number; gone: number };
   metrics: Metrics;
   verification: Verification;
-  simulator: { cpuSeconds: number; rssMiB: number };
-}): Summary {
+}
+
+/** Draws the sum of a run. */
+export function summarize(run: Run): Summary {
   const { options, seconds, hosts, metrics, verification, simulator } = run;
   const { differences, ...compared } = verification;
   const { key: _secret, ...shown } = options;

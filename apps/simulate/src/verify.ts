@@ -2,7 +2,7 @@ import { compareContainers, compareHost, compareRemoved } from './compare.js';
 import type { ContainerView } from '@muster/contracts';
 import { HOSTS_PER_QUERY, type Operator } from './operator.js';
 import { inParallel } from './parallel.js';
-import type { Told } from './protocol/host-agent.js';
+import type { Told } from './told.js';
 
 /** What was compared, and what differs, each difference in words. */
 export interface Verification {

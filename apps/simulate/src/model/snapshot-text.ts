@@ -1,18 +1,26 @@
-import type { Container } from '@muster/contracts';
 import type { SimContainer } from './container-life.js';
 import { statusText } from './status-age.js';
 
 /** When the simulation's beginning was, as milliseconds since 1970: what its times become instants by. */
 export type EpochMs = number;
 
-/** The container as the contract has it, in canonical order. */
-function toContainer(container: SimContainer, status: string, epochMs: EpochMs): Container {
-  const { dockerId, role, release, state, startedAtMs } = container;
-  return {
-    ...{ dockerId, name: role.name, ...role.image(release), command: role.command, state, status },
-    ...{ ports: [...role.ports], labels: role.labels, startedAt: new Date(epochMs + startedAtMs).toISOString() },
-  };
-}
+/**
+ * The canonical JSON of a container: `JSON.stringify(canonicalContainer(…))` of it, at a fraction of the cost. None of
+ * the texts that are set in here has a character that JSON would escape.
+ */
+const containerText = (
+  { dockerId, role, release, state, startedAtMs }: SimContainer,
+  status: string,
+  epochMs: EpochMs,
+) =>
+  [
+    `{"dockerId":"${dockerId}"`,
+    role.fieldsBeforeState(release),
+    `"state":"${state}"`,
+    `"status":"${status}"`,
+    role.fieldsAfterStatus,
+    `"startedAt":"${new Date(epochMs + startedAtMs).toISOString()}"}`,
+  ].join(',');
 
 /**
  * The canonical JSON of each container at `nowMs`. What was written before is taken where it still holds: only what
@@ -28,7 +36,7 @@ export function containerTexts(
   const texts = containers.map((container, index) => {
     if (container.written === null || container.written.agesAtMs <= nowMs) {
       const { text, agesAtMs } = statusText(container, nowMs);
-      container.written = { json: JSON.stringify(toContainer(container, text, epochMs)), agesAtMs };
+      container.written = { json: containerText(container, text, epochMs), agesAtMs };
     }
     const { json } = container.written;
     isSame &&= json === previous[index];

@@ -55,7 +55,8 @@ const HOUR = 60 * MINUTE;
 export function ageText(ageMs: number): AgingText {
   const seconds = Math.floor(ageMs / SECOND);
   if (seconds < 1) return { text: 'Less than a second', agesAtMs: SECOND };
-  if (seconds < 60) return { text: seconds === 1 ? '1 second' : `${seconds} seconds`, agesAtMs: (seconds + 1) * SECOND };
+  if (seconds < 60)
+    return { text: seconds === 1 ? '1 second' : `${seconds} seconds`, agesAtMs: (seconds + 1) * SECOND };
   const minutes = Math.floor(ageMs / MINUTE);
   if (minutes < 60) {
     return { text: minutes === 1 ? 'About a minute' : `${minutes} minutes`, agesAtMs: (minutes + 1) * MINUTE };

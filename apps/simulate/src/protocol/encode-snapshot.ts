@@ -10,14 +10,14 @@ export interface EncodedSnapshot {
 const GZIP_BYTES_MIN = 4_096;
 
 /**
- * Level 3 takes a third of what the default takes for 3 % more bytes, in a process that compresses for thousands of
+ * Level 3 costs less than two thirds of the default for 5 % more bytes, in a process that compresses for thousands of
  * hosts; and for so little, a thread of its own would cost more than the work.
  */
-const GZIP_LEVEL = 3;
+const GZIP_OPTIONS = { level: 3 };
 
 /** The snapshot's bytes, compressed where that pays. */
 export function encodeSnapshot(text: string): EncodedSnapshot {
   const bytes = Buffer.from(text);
   if (bytes.length < GZIP_BYTES_MIN) return { body: bytes, encoding: null };
-  return { body: gzipSync(bytes, { level: GZIP_LEVEL }), encoding: 'gzip' };
+  return { body: gzipSync(bytes, GZIP_OPTIONS), encoding: 'gzip' };
 }

@@ -2,9 +2,9 @@ import { ProblemTypes, type Cadence, type SyncSummary } from '@muster/contracts'
 import { tally, type Metrics } from '../metrics.js';
 import type { HostEvent, HostLife, Removal } from '../model/host-life.js';
 import type { Random } from '../model/random.js';
-import { containerTexts, snapshotText } from '../model/snapshot-text.js';
+import type { Told } from '../told.js';
 import { enrollRequest, type AgentCalls, type Answer, type SnapshotOrder } from './agent-calls.js';
-import { encodeSnapshot, type EncodedSnapshot } from './encode-snapshot.js';
+import type { EncodedSnapshot } from './encode-snapshot.js';
 import type { Loss } from './client.js';
 import { chooseMishap, type SendMishap } from './mishaps.js';
 import {
@@ -18,21 +18,7 @@ import {
   snapshotBegun,
   startPace,
 } from './pace.js';
-
-/** What the API was told of a host, as far as it has said that it took it. */
-export interface Told {
-  name: string;
-  hostId: string;
-  /** False: the host went away for good after this. */
-  isLive: boolean;
-  /** The containers of its last snapshot, in canonical JSON; null: none was ever taken. */
-  texts: readonly string[] | null;
-  /** Containers that a snapshot had, and the last one has no more. */
-  removed: readonly string[];
-  /** When the API heard it last: not before, and not after. */
-  heard: { fromMs: number; untilMs: number };
-  cadence: Cadence;
-}
+import { createReports } from './reports.js';
 
 /** The agent of one simulated host. */
 export interface HostAgent {
@@ -81,23 +67,19 @@ const STRAGGLER_MS = 5_000;
 
 /** An agent that begins at `startAtMs`, by enrolling. */
 export function createHostAgent(options: HostAgentOptions): HostAgent {
-  const { name, calls, metrics, random, faults, uuid, epochMs, now } = options;
+  const { name, calls, metrics, random, faults, now } = options;
+  const reports = createReports(options);
   const oddities: string[] = [];
   const removed: string[] = [];
   let token: string | null = null;
   let hostId: string | null = null;
   let life: HostLife | null = null;
   let pace = startPace(options.startAtMs);
-  let stream = uuid();
-  let sequence = 0;
-  let observedAtMs = 0;
   let digest: string | null = null;
   let failures = 0;
   let isBusy = false;
   let wantsRotation = false;
   let state: 'live' | 'leaving' | 'gone' | 'refused' = 'live';
-  let texts: readonly string[] = [];
-  let encoded: EncodedSnapshot | null = null;
   /** The life's time of the last snapshot that was taken; null: none. */
   let takenAtMs: number | null = null;
   let late: { snapshot: EncodedSnapshot; order: SnapshotOrder } | null = null;
@@ -123,8 +105,7 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
     switch (event.kind) {
       case 'agent-restarted':
         tally(metrics.mishaps, 'agent restarted');
-        stream = uuid();
-        sequence = 0;
+        reports.restart();
         digest = null;
         // What an agent that is gone had under way goes with it.
         late = null;
@@ -148,8 +129,8 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
   async function enroll(): Promise<void> {
     const lose = chance(0.01) ? loss() : null;
     const answer = await calls.enroll(options.enrollToken, enrollRequest(name, options.engineId), lose);
-    if (answer.kind === 'refused') return refuse(`it may not enrol: ${answer.reason}`);
-    if (answer.kind === 'retry') return retryLater(answer, 'snapshot');
+    if (answer.kind === 'refused') return void refuse(`it may not enrol: ${answer.reason}`);
+    if (answer.kind === 'retry') return void retryLater(answer, 'snapshot');
     failures = 0;
     ({ agentToken: token, hostId } = answer.data);
     life ??= options.createLife(answer.data.cadence);
@@ -160,33 +141,20 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
   async function rotate(agentToken: string): Promise<void> {
     const answer = await calls.rotate(agentToken, chance(0.1) ? loss() : null);
     wantsRotation = false;
-    if (answer.kind !== 'ok') return answer.kind === 'refused' ? meetRefusal(answer) : undefined;
+    if (answer.kind !== 'ok') return answer.kind === 'refused' ? void meetRefusal(answer) : undefined;
     tally(metrics.mishaps, 'token rotated');
     token = answer.data.agentToken;
   }
 
-  function encode(nowMs: number): EncodedSnapshot {
-    const next = containerTexts(life!.containers, texts, nowMs, epochMs);
-    if (encoded === null || next !== texts) encoded = encodeSnapshot(snapshotText(next));
-    texts = next;
-    return encoded;
-  }
-
-  /** The order of the next snapshot; no two of a host are observed at one moment, so that none can pass another. */
-  function nextOrder(nowMs: number): SnapshotOrder {
-    observedAtMs = Math.max(observedAtMs + 1, Math.floor(epochMs + nowMs));
-    return { stream, sequence: ++sequence, observedAt: new Date(observedAtMs).toISOString() };
-  }
-
   async function sendSnapshot(agentToken: string, nowMs: number, mishap: SendMishap | null): Promise<void> {
     pace = snapshotBegun(pace);
-    const snapshot = encode(nowMs);
-    const order = nextOrder(nowMs);
+    const snapshot = reports.snapshot(life!.containers, nowMs);
+    const order = reports.nextOrder(nowMs);
     if (mishap === 'sent late' && late === null) {
       // The network keeps it, and the agent, after waiting in vain, sends the next.
       tally(metrics.mishaps, mishap);
       late = { snapshot, order };
-      return retryLater({ retryAfterMs: null }, 'snapshot');
+      return void retryLater({ retryAfterMs: null }, 'snapshot');
     }
     const sentAtMs = now();
     let answer: Answer<SyncSummary>;
@@ -203,24 +171,25 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
       answer = await calls.snapshot(agentToken, snapshot, order, mishap === 'answer lost' ? loss() : null);
     }
     heard.untilMs = Math.max(heard.untilMs, now() + (answer.kind === 'retry' ? STRAGGLER_MS : 0));
-    if (answer.kind === 'retry') return retryLater(answer, 'snapshot');
-    if (answer.kind === 'refused') return meetRefusal(answer);
+    if (answer.kind === 'retry') return void retryLater(answer, 'snapshot');
+    if (answer.kind === 'refused') return void meetRefusal(answer);
     failures = 0;
     heard.fromMs = sentAtMs;
-    await noteSummary(answer.data, nowMs);
+    await noteSummary(answer.data, snapshot, nowMs);
   }
 
-  async function noteSummary(summary: SyncSummary, observedMs: number): Promise<void> {
+  async function noteSummary(summary: SyncSummary, sent: EncodedSnapshot, observedMs: number): Promise<void> {
     pace = snapshotAnswered(pace, now(), summary.cadence, random());
     digest = summary.applied ? summary.digest : null;
-    if (!summary.applied) return odd(`its newest snapshot was called stale: ${summary.reason}`);
-    if (summary.received !== texts.length) odd(`${texts.length} containers sent, ${summary.received} received`);
+    if (!summary.applied) return void odd(`its newest snapshot was called stale: ${summary.reason}`);
+    const count = reports.texts().length;
+    if (summary.received !== count) odd(`${count} containers sent, ${summary.received} received`);
     if (summary.hostId !== hostId) odd(`it was answered as host ${summary.hostId}`);
     takenAtMs = observedMs;
     if (state === 'leaving') {
       tally(metrics.mishaps, 'host gone');
       state = 'gone';
-    } else if (late !== null && late.snapshot !== encoded) {
+    } else if (late !== null && late.snapshot !== sent) {
       await releaseLate();
     }
   }
@@ -244,10 +213,10 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
   async function sendHeartbeat(agentToken: string): Promise<void> {
     const sentAtMs = now();
     // A change that no snapshot has told yet is not "as in the last snapshot".
-    const answer = await calls.heartbeat(agentToken, pace.changeAt === null ? digest : null, stream);
+    const answer = await calls.heartbeat(agentToken, pace.changeAt === null ? digest : null, reports.stream());
     heard.untilMs = Math.max(heard.untilMs, now());
-    if (answer.kind === 'retry') return retryLater(answer, 'heartbeat');
-    if (answer.kind === 'refused') return meetRefusal(answer);
+    if (answer.kind === 'retry') return void retryLater(answer, 'heartbeat');
+    if (answer.kind === 'refused') return void meetRefusal(answer);
     failures = 0;
     heard.fromMs = sentAtMs;
     pace = heartbeatAnswered(pace, now(), answer.data, random());
@@ -272,7 +241,8 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
     odd(why);
   }
 
-  const odd = (what: string): void => void oddities.push(what);
+  // A host that is tried again and again says each thing once.
+  const odd = (what: string): void => void (oddities.includes(what) || oddities.push(what));
   const chance = (share: number): boolean => random() < Math.min(0.3, share * faults);
   const loss = (): Loss => (random() < 0.5 ? 'when-sent' : 'when-answered');
 
@@ -320,7 +290,14 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
       hostId === null
         ? null
         : {
-            ...{ name, hostId, isLive: state !== 'gone', texts: takenAtMs === null ? null : texts, removed, heard },
+            ...{
+              name,
+              hostId,
+              isLive: state !== 'gone',
+              texts: takenAtMs === null ? null : reports.texts(),
+              removed,
+              heard,
+            },
             cadence: pace.cadence,
           },
   };

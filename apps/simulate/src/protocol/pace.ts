@@ -66,9 +66,7 @@ export const heartbeatAnswered = (
 ): Pace => ({
   ...pace,
   cadence,
-  snapshotAt: snapshotRequired
-    ? nowMs
-    : Math.min(pace.snapshotAt, nowMs + interval(cadence.snapshotSeconds, random)),
+  snapshotAt: snapshotRequired ? nowMs : Math.min(pace.snapshotAt, nowMs + interval(cadence.snapshotSeconds, random)),
   heartbeatAt: nowMs + interval(cadence.heartbeatSeconds, random),
 });
 
