@@ -7,14 +7,13 @@ import { createMetrics, type Metrics } from './metrics.js';
 import { createHostLife } from './model/host-life.js';
 import { seededRandom } from './model/random.js';
 import { createRoles } from './model/roles.js';
-import { createOperator, type Operator } from './operator.js';
+import { ApiError, createOperator, type Operator } from './operator.js';
 import { inParallel } from './parallel.js';
 import { showProgress, type Progress, type ProgressOutput } from './progress.js';
 import { createAgentCalls } from './protocol/agent-calls.js';
 import { createClient, type Client } from './protocol/client.js';
 import { createHostAgent } from './protocol/host-agent.js';
 import { summarize, type Run, type Summary } from './summary.js';
-import type { Told } from './told.js';
 import { verify } from './verify.js';
 
 const DELETE_WIDTH = 8;
@@ -70,17 +69,16 @@ async function perform(stage: Stage): Promise<Omit<Run, 'options' | 'metrics'>> 
     ...{ metrics, enrolled, hosts: options.hosts },
     cadence: () => agents.find((agent) => agent.isEnrolled())?.cadence() ?? null,
   });
-  const toldByAll = (): Told[] => agents.flatMap((agent) => agent.told() ?? []);
+  const over = new AbortController();
   try {
     const fleet = createFleet(members, now);
-    const over = new AbortController();
     const time = sleep(options.durationMs, undefined, { signal: AbortSignal.any([stop, over.signal]) });
     const end = time.catch(() => undefined).then(() => over.abort());
     await Promise.all([fleet.run(over.signal), end]);
     const seconds = now() / 1_000;
     progress.phase('sending the last snapshots');
     const unfinished = await fleet.finish();
-    const told = toldByAll();
+    const told = agents.flatMap((agent) => agent.told() ?? []);
     progress.phase('comparing');
     const verification = await verify(operator, told, { engineIdPrefix, now });
     verification.differences.unshift(
@@ -94,7 +92,8 @@ async function perform(stage: Stage): Promise<Omit<Run, 'options' | 'metrics'>> 
       simulator: { cpuSeconds: (user + system) / 1e6, rssMiB: process.resourceUsage().maxRSS / 1_024 },
     };
   } finally {
-    if (!options.keep) await clearAway(operator, toldByAll(), progress);
+    over.abort();
+    if (!options.keep) await clearAway(operator, engineIdPrefix, progress);
     progress.stop();
   }
 }
@@ -127,7 +126,17 @@ function createMembers(
   });
 }
 
-async function clearAway(operator: Operator, told: readonly Told[], progress: Progress): Promise<void> {
+/**
+ * Deletes the run's hosts: those that the API has, an enrolment whose answer never came included. What cannot be
+ * deleted is said, and is no reason to lose the summary.
+ */
+async function clearAway(operator: Operator, engineIdPrefix: string, progress: Progress): Promise<void> {
   progress.phase('deleting the hosts');
-  await inParallel(told, DELETE_WIDTH, ({ hostId }) => operator.deleteHost(hostId));
+  try {
+    const ours = (await operator.hosts()).filter(({ engineId }) => engineId.startsWith(engineIdPrefix));
+    await inParallel(ours, DELETE_WIDTH, ({ id }) => operator.deleteHost(id));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    progress.phase(`some hosts could not be deleted (${error.message})`);
+  }
 }

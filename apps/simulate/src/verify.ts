@@ -1,6 +1,6 @@
 import { compareContainers, compareHost, compareRemoved } from './compare.js';
 import type { ContainerView } from '@muster/contracts';
-import { HOSTS_PER_QUERY, type Operator } from './operator.js';
+import { ApiError, HOSTS_PER_QUERY, type Operator } from './operator.js';
 import { inParallel } from './parallel.js';
 import type { Told } from './told.js';
 
@@ -31,26 +31,15 @@ export async function verify(
   { engineIdPrefix, now }: { engineIdPrefix: string; now: () => number },
 ): Promise<Verification> {
   const result: Verification = { hosts: fleet.length, containers: 0, removed: 0, differences: [] };
-  await verifyHosts();
-
-  const groups = Array.from({ length: Math.ceil(fleet.length / HOSTS_PER_QUERY) }, (_, group) =>
-    fleet.slice(group * HOSTS_PER_QUERY, (group + 1) * HOSTS_PER_QUERY),
-  );
-  await inParallel(groups, QUERIES_WIDTH, async (group) => {
-    const ids = group.map(({ hostId }) => hostId);
-    const byHost = groupByHost(await operator.containers(ids, 'present'));
-    for (const told of group) {
-      const views = byHost.get(told.hostId) ?? [];
-      result.containers += views.length;
-      result.differences.push(...compareContainers(told, views));
-    }
-  });
-
-  const sample = fleet.filter(({ removed }) => removed.length > 0).slice(0, REMOVED_HOSTS_MAX);
-  await inParallel(sample, QUERIES_WIDTH, async (told) => {
-    result.removed += told.removed.length;
-    result.differences.push(...compareRemoved(told, await operator.containers([told.hostId], 'removed')));
-  });
+  try {
+    await verifyHosts();
+    await verifyContainers();
+    await verifyRemoved();
+  } catch (error) {
+    // What was found until then, and what the run measured, is still worth telling.
+    if (!(error instanceof ApiError)) throw error;
+    result.differences.push(`the comparison could not be finished: ${error.message}`);
+  }
   return result;
 
   async function verifyHosts(): Promise<void> {
@@ -62,8 +51,32 @@ export async function verify(
       byId.delete(told.hostId);
     }
     for (const { name, engineId } of byId.values()) {
-      if (engineId.startsWith(engineIdPrefix)) result.differences.push(`${name} is among the hosts a second time`);
+      if (!engineId.startsWith(engineIdPrefix)) continue;
+      result.differences.push(`${name} is among the hosts, though its enrolment was never answered`);
     }
+  }
+
+  async function verifyContainers(): Promise<void> {
+    const groups = Array.from({ length: Math.ceil(fleet.length / HOSTS_PER_QUERY) }, (_, group) =>
+      fleet.slice(group * HOSTS_PER_QUERY, (group + 1) * HOSTS_PER_QUERY),
+    );
+    await inParallel(groups, QUERIES_WIDTH, async (group) => {
+      const ids = group.map(({ hostId }) => hostId);
+      const byHost = groupByHost(await operator.containers(ids, 'present'));
+      for (const told of group) {
+        const views = byHost.get(told.hostId) ?? [];
+        result.containers += views.length;
+        result.differences.push(...compareContainers(told, views));
+      }
+    });
+  }
+
+  async function verifyRemoved(): Promise<void> {
+    const sample = fleet.filter(({ removed }) => removed.length > 0).slice(0, REMOVED_HOSTS_MAX);
+    await inParallel(sample, QUERIES_WIDTH, async (told) => {
+      result.removed += told.removed.length;
+      result.differences.push(...compareRemoved(told, await operator.containers([told.hostId], 'removed')));
+    });
   }
 }
 
