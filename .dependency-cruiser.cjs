@@ -36,6 +36,7 @@ const mayImport = {
   'apps/api': { workspaces: ['packages/contracts', 'packages/db'] },
   'apps/agent': { workspaces: ['packages/contracts', 'packages/directory-lock'] },
   'apps/demo': { workspaces: ['packages/contracts', 'packages/engine-replay'] },
+  'apps/simulate': { workspaces: ['packages/contracts'] },
 };
 
 /** The layers of the API, from the top. A file may import its own layer and those below. */

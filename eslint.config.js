@@ -109,7 +109,7 @@ export default defineConfig(
   },
   {
     // The pure core: the same arguments give the same answer, so that a unit test can hold it.
-    files: ['packages/contracts/src/**/*.ts', 'apps/api/src/domain/**/*.ts'],
+    files: ['packages/contracts/src/**/*.ts', 'apps/api/src/domain/**/*.ts', 'apps/simulate/src/model/**/*.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

@@ -15,18 +15,23 @@ import { eventually, startProgram, type Program } from './program.js';
 
 /** The API as a process, on a database in `dir` that outlives it, and what an operator asks of it. */
 export class Muster {
-  readonly #key = formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
+  /** An admin's. */
+  readonly key = formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
   #program: Program | null = null;
   #port = '0';
   url = '';
 
-  constructor(private readonly dir: string) {}
+  constructor(
+    private readonly dir: string,
+    private readonly snapshotSeconds = 10,
+  ) {}
 
   /** Starts it, on the port that it had where it ran before. */
   async start(): Promise<void> {
     const program = startProgram('api', [], {
-      ...{ HOST: '127.0.0.1', PORT: this.#port, MUSTER_DATA_DIR: join(this.dir, 'data'), MUSTER_ADMIN_KEY: this.#key },
-      ...{ MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_SNAPSHOT_SECONDS: '10', MUSTER_DRAIN_SECONDS: '0', LOG_LEVEL: 'warn' },
+      ...{ HOST: '127.0.0.1', PORT: this.#port, MUSTER_DATA_DIR: join(this.dir, 'data'), MUSTER_ADMIN_KEY: this.key },
+      ...{ MUSTER_SNAPSHOT_SECONDS: String(this.snapshotSeconds) },
+      ...{ MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_DRAIN_SECONDS: '0', LOG_LEVEL: 'warn' },
     });
     this.#program = program;
     this.url = await eventually(() => {
@@ -87,7 +92,7 @@ export class Muster {
   }
 
   async #call(path: string, init: RequestInit = {}): Promise<string> {
-    const headers = { authorization: `Bearer ${this.#key}`, 'content-type': 'application/json' };
+    const headers = { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' };
     const response = await fetch(this.url + path, { ...init, headers, signal: AbortSignal.timeout(10_000) });
     const text = await response.text();
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);

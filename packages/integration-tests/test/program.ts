@@ -11,7 +11,7 @@ export interface Program {
 
 /** Starts `apps/APP/dist/main.js` with this environment and no other. */
 export function startProgram(
-  app: 'api' | 'agent' | 'demo',
+  app: 'api' | 'agent' | 'demo' | 'simulate',
   args: readonly string[],
   env: Record<string, string>,
 ): Program {

@@ -1,0 +1,142 @@
+import { describe, expect, test } from '@jest/globals';
+import { Container, canonicalSnapshot, parseSnapshot } from '@muster/contracts';
+import fc from 'fast-check';
+import { createHostLife, type HostLifeOptions } from '../src/model/host-life.js';
+import { createRoles } from '../src/model/roles.js';
+import { containerTexts, snapshotText } from '../src/model/snapshot-text.js';
+
+const roles = createRoles(50);
+const options: HostLifeOptions = { seed: 1, host: 7, roles, churn: 0.1, intervalMs: 60_000, faults: 5 };
+const EPOCH_MS = Date.parse('2026-11-01T12:00:00Z');
+const HOUR = 3_600_000;
+
+/** All that is to be seen of a life at these moments: what happened until each, and the snapshot then. */
+function history(of: Partial<HostLifeOptions>, momentsMs: readonly number[]): unknown[] {
+  const life = createHostLife({ ...options, ...of });
+  let texts: readonly string[] = [];
+  return momentsMs.map((atMs) => {
+    const happened = life.advance(atMs);
+    texts = containerTexts(life.containers, texts, atMs, EPOCH_MS);
+    return { happened, snapshot: snapshotText(texts), nextAtMs: life.nextAtMs() };
+  });
+}
+
+const everyMinute = Array.from({ length: 60 }, (_, minute) => minute * 60_000);
+
+test('one seed gives a host the same states in each run', () => {
+  expect(history({}, everyMinute)).toEqual(history({}, everyMinute));
+});
+
+test.each<[string, Partial<HostLifeOptions>]>([
+  ['seed', { seed: 2 }],
+  ['host', { host: 8 }],
+])('another %s gives other containers and other changes', (_, other) => {
+  const [ours, theirs] = [history({}, everyMinute), history(other, everyMinute)];
+  expect(theirs.map((each) => (each as { nextAtMs: number }).nextAtMs)).not.toEqual(
+    ours.map((each) => (each as { nextAtMs: number }).nextAtMs),
+  );
+  expect(theirs[0]).not.toEqual(ours[0]);
+});
+
+test('in how many steps a life advances makes no difference to it', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 2 * HOUR }), { maxLength: 30 }), (moments) => {
+      const inSteps = history({}, [...moments.sort((a, b) => a - b), 2 * HOUR]).at(-1) as { snapshot: string };
+      const atOnce = history({}, [2 * HOUR]).at(-1) as { snapshot: string };
+      expect(inSteps.snapshot).toBe(atOnce.snapshot);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('faults of the agent and the network leave the containers’ lives alone', () => {
+  const calm = createHostLife({ ...options, faults: 0 });
+  const troubled = createHostLife({ ...options, faults: 5, host: 7 });
+  expect(calm.advance(HOUR / 4).events).toEqual([]);
+  const { events } = troubled.advance(HOUR / 4);
+  expect(events.length).toBeGreaterThan(0);
+  expect(events).not.toContainEqual({ kind: 'gone' });
+  expect(containerTexts(troubled.containers, [], HOUR / 4, EPOCH_MS)).toEqual(
+    containerTexts(calm.containers, [], HOUR / 4, EPOCH_MS),
+  );
+});
+
+describe('the share of containers that change', () => {
+  test.each([0.02, 0.2])('is about %d in an interval', (churn) => {
+    let changes = 0;
+    for (let host = 0; host < 40; host++) {
+      const life = createHostLife({ ...options, host, churn, faults: 0, roles: createRoles(20) });
+      for (let atMs = 0; atMs < 100 * 60_000;) {
+        atMs = life.nextAtMs();
+        const isByItself = life.containers.some(({ dueAtMs }) => dueAtMs === atMs);
+        if (life.advance(atMs).changedAtMs !== null && !isByItself) changes += 1;
+      }
+    }
+    const share = changes / (40 * 20 * 100);
+    expect(share).toBeGreaterThan(churn * 0.9);
+    expect(share).toBeLessThan(churn * 1.1);
+  });
+
+  test('is none where none is asked for', () => {
+    const life = createHostLife({ ...options, churn: 0, faults: 0, roles: createRoles(3), host: 1 });
+    expect(life.advance(1_000 * HOUR).changedAtMs).toBeNull();
+  });
+});
+
+test('every state that a life comes by is a snapshot that the contract takes, in its one canonical text', () => {
+  const states = new Set<string>();
+  const healths = new Set<string>();
+  for (let host = 0; host < 30; host++) {
+    for (const each of history({ host }, [0, HOUR, 3 * HOUR])) {
+      const { snapshot } = each as { snapshot: string };
+      const parsed = parseSnapshot(JSON.parse(snapshot));
+      if (!parsed.success) throw new Error(JSON.stringify(parsed.errors));
+      expect(JSON.stringify(canonicalSnapshot(parsed.data))).toBe(snapshot);
+      expect(parsed.data).toHaveLength(50);
+      for (const { state, status } of parsed.data) {
+        states.add(state);
+        healths.add(/\((healthy|unhealthy|health: starting)\)/.exec(status)?.[1] ?? 'none');
+      }
+    }
+  }
+  expect([...states].sort()).toEqual(['exited', 'paused', 'restarting', 'running']);
+  expect([...healths].sort()).toEqual(['health: starting', 'healthy', 'none', 'unhealthy']);
+});
+
+test('a redeployed container is a new one of the same name, and the removed one is told', () => {
+  const life = createHostLife({ ...options, churn: 1, faults: 0 });
+  const before = new Map(life.containers.map((container) => [container.role.name, container.dockerId]));
+  const { removals } = life.advance(HOUR / 4);
+  const after = new Map(life.containers.map((container) => [container.role.name, container.dockerId]));
+  expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+  const replaced = [...before].filter(([name, dockerId]) => after.get(name) !== dockerId);
+  expect(replaced.length).toBeGreaterThan(0);
+  const removed = removals.map(({ dockerId }) => dockerId);
+  expect(removed).toEqual(expect.arrayContaining(replaced.map(([, dockerId]) => dockerId)));
+});
+
+test('nothing happens on a host that is gone', () => {
+  const life = createHostLife({ ...options, faults: 100 });
+  const { events } = life.advance(1_000 * HOUR);
+  expect(events.at(-1)).toEqual({ kind: 'gone' });
+  expect(events.filter(({ kind }) => kind === 'gone')).toHaveLength(1);
+  expect(life.nextAtMs()).toBe(Number.POSITIVE_INFINITY);
+});
+
+describe('snapshot texts', () => {
+  test('are the very same as long as nothing changed and nothing aged', () => {
+    const life = createHostLife({ ...options, churn: 0, faults: 0 });
+    const texts = containerTexts(life.containers, [], 0, EPOCH_MS);
+    expect(containerTexts(life.containers, texts, 0, EPOCH_MS)).toBe(texts);
+  });
+
+  test('age without any change, in their status alone', () => {
+    const life = createHostLife({ ...options, churn: 0, faults: 0, host: 3 });
+    const [before, after] = [0, HOUR].map((atMs) =>
+      containerTexts(life.containers, [], atMs, EPOCH_MS).map((text) => Container.parse(JSON.parse(text))),
+    );
+    expect(after).not.toEqual(before);
+    const ageless = (containers: Container[]) => containers.map(({ status: _, ...rest }) => rest);
+    expect(ageless(after!)).toEqual(ageless(before!));
+  });
+});

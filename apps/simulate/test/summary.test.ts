@@ -1,0 +1,62 @@
+import { expect, test } from '@jest/globals';
+import type { SimulateOptions } from '../src/cli.js';
+import { createMetrics, tally } from '../src/metrics.js';
+import { progressLine } from '../src/progress.js';
+import { summarize, summaryText, type Run } from '../src/summary.js';
+
+const options: SimulateOptions = {
+  ...{ url: 'http://h', key: 'muster_key_secret', hosts: 2, containers: 3, churn: 0, seed: 1, rampMs: 0 },
+  ...{ durationMs: 10_000, sockets: 1, faults: 0, allow5xx: false, keep: false, json: false },
+};
+
+function run(change: { statuses?: number[]; differences?: string[]; allow5xx?: boolean }): Run {
+  const metrics = createMetrics();
+  for (const status of change.statuses ?? [200]) tally(metrics.statuses, status);
+  metrics.calls.snapshot.answered = 50;
+  metrics.calls.snapshot.ms.record(20);
+  return {
+    options: { ...options, allow5xx: change.allow5xx ?? false },
+    ...{ metrics, seconds: 10, hosts: { enrolled: 2, gone: 0 }, simulator: { cpuSeconds: 1, rssMiB: 100 } },
+    verification: { hosts: 2, containers: 6, removed: 0, differences: change.differences ?? [] },
+  };
+}
+
+test.each([
+  [{}, true],
+  [{ statuses: [200, 429] }, true],
+  [{ statuses: [200, 503] }, false],
+  [{ statuses: [200, 503], allow5xx: true }, true],
+  [{ differences: ['one'] }, false],
+  [{ differences: ['one'], allow5xx: true }, false],
+])('a run of %j has passed: %j', (change, passed) => {
+  const summary = summarize(run(change));
+  expect(summary.passed).toBe(passed);
+  expect(summaryText(summary)).toContain(passed ? 'Passed.' : 'FAILED.');
+});
+
+test('a summary counts all differences, tells the first twenty, and never the key', () => {
+  const differences = Array.from({ length: 30 }, (_, i) => `difference ${i}.`);
+  const summary = summarize(run({ differences }));
+  expect(summary.differences).toEqual({ count: 30, first: differences.slice(0, 20) });
+  expect(summary.calls).toEqual({ snapshot: expect.objectContaining({ answered: 50, perSecond: 5 }) });
+  const text = summaryText(summary);
+  expect(text).toContain('30 differences');
+  expect(text).toContain('difference 19.');
+  expect(text).not.toContain('difference 20.');
+  expect(JSON.stringify(summary) + text).not.toContain(options.key);
+});
+
+test('a line of progress tells hosts, rates, latency, errors by kind, retries and cadence', () => {
+  const metrics = createMetrics();
+  metrics.recentMs.record(20);
+  for (const status of [200, 200, 429]) tally(metrics.statuses, status);
+  tally(metrics.failures, 'ECONNREFUSED');
+  metrics.retries = 2;
+  const line = progressLine({
+    ...{ phase: 'running', enrolled: 4, hosts: 5, cadence: { heartbeatSeconds: 10, snapshotSeconds: 60 }, metrics },
+    ...{ snapshotsPerSecond: 12.4, heartbeatsPerSecond: 99.6 },
+  });
+  expect(line).toBe(
+    'running · 4/5 hosts · 12 snapshots/s · 100 heartbeats/s · p50 20 p99 20 ms · errors 429: 1, ECONNREFUSED: 1 · retries 2 · cadence 10/60 s',
+  );
+});

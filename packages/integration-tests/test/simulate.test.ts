@@ -1,0 +1,110 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { ContainerView, Paths, page } from '@muster/contracts';
+import { z } from 'zod';
+import { Muster } from './muster.js';
+import { eventually, startProgram, type Program } from './program.js';
+
+/** What of the summary these tests look at. */
+const Summary = z.object({
+  hosts: z.object({ enrolled: z.int(), gone: z.int() }),
+  mishaps: z.record(z.string(), z.int()),
+  compared: z.object({ hosts: z.int(), containers: z.int(), removed: z.int() }),
+  differences: z.object({ count: z.int(), first: z.array(z.string()) }),
+  passed: z.boolean(),
+});
+
+let dir: string;
+let muster: Muster;
+let simulator: Program | null = null;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'muster-simulate-test-'));
+  muster = new Muster(dir, 2);
+  await muster.start();
+});
+afterEach(async () => {
+  await simulator?.stop('SIGKILL');
+  await muster.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+function simulate(url: string, flags: string): Program {
+  // A machine that is busy may have the API answer 503, which is not what is looked at here.
+  const args = `--json --allow-5xx ${flags}`.split(' ');
+  return (simulator = startProgram('simulate', args, { MUSTER_URL: url, MUSTER_KEY: muster.key }));
+}
+
+test('after all that can go wrong between a fleet and the API, each container is as its host last said', async () => {
+  const run = simulate(muster.url, '--hosts 20 --containers 10 --churn 0.3 --faults 20 --ramp 1s --duration 12s');
+  const code = await run.ended;
+  const summary = Summary.parse(JSON.parse(run.stdout()));
+  expect(summary.differences).toEqual({ count: 0, first: [] });
+  expect({ code, passed: summary.passed }).toEqual({ code: 0, passed: true });
+  expect(summary.compared).toMatchObject({ hosts: 20, containers: 200 });
+  expect(summary.compared.removed).toBeGreaterThan(0);
+  for (const mishap of [
+    'answer lost',
+    'sent twice',
+    'sent late',
+    'agent restarted',
+    'network failed',
+    'token rotated',
+  ]) {
+    expect(summary.mishaps[mishap]).toBeGreaterThan(0);
+  }
+  // The progress of a run that is not watched on a terminal comes in lines.
+  expect(run.stderr()).toMatch(/^running · \d+\/20 hosts · \d+ snapshots\/s · .* · cadence 1\/2 s$/m);
+  expect(await muster.hosts()).toEqual([]);
+});
+
+test('one container that is missing from what the API says is found, though the run was ended early', async () => {
+  const liar = await startLiar(muster.url);
+  try {
+    const run = simulate(liar.url, '--hosts 3 --containers 4 --churn 0 --faults 0 --ramp 0s --duration 5m --keep');
+    await eventually(async () => {
+      const counts = (await muster.hosts()).map(({ containerCount }) => containerCount);
+      expect(counts).toEqual([4, 4, 4]);
+    });
+    expect(await run.stop('SIGINT')).toBe(1);
+    const summary = Summary.parse(JSON.parse(run.stdout()));
+    expect(summary.differences).toEqual({ count: 1, first: [expect.stringMatching(/ was sent, and is not present$/)] });
+    expect(summary.differences.first[0]).toContain(liar.withheld());
+    expect(summary.passed).toBe(false);
+    expect(run.stderr()).toContain('FAILED.');
+    expect((await muster.hosts()).map(({ name }) => name).sort()).toEqual(['sim-1-1', 'sim-1-2', 'sim-1-3']);
+  } finally {
+    liar.close();
+  }
+});
+
+/** A proxy of the API that keeps one container of each page to itself. */
+async function startLiar(url: string): Promise<{ url: string; withheld: () => string; close: () => Server }> {
+  let withheld = '';
+  const server = createServer((req, res) => {
+    void (async () => {
+      const body = await new Response(req).arrayBuffer();
+      const headers = Object.entries(req.headers).filter(
+        (header): header is [string, string] =>
+          typeof header[1] === 'string' && !['host', 'connection', 'content-length'].includes(header[0]),
+      );
+      const init = { method: req.method!, headers, ...(body.byteLength > 0 ? { body } : {}) };
+      const answer = await fetch(url + req.url!, init);
+      let text = await answer.text();
+      if (req.method === 'GET' && req.url!.startsWith(Paths.containers)) {
+        const { items, nextCursor } = page(ContainerView).parse(JSON.parse(text));
+        withheld = items[0]!.name;
+        text = JSON.stringify({ items: items.slice(1), nextCursor });
+      }
+      res.writeHead(answer.status, { 'content-type': 'application/json' }).end(text);
+    })();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, withheld: () => withheld, close: () => server.close() };
+}
