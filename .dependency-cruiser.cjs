@@ -164,7 +164,7 @@ module.exports = {
       comment: 'Services and what is below them know nothing of Express or of HTTP.',
       severity: 'error',
       from: { path: '^apps/api/src/(services|sql|domain|errors)(\\.ts$|/)' },
-      to: { path: [npm('express', 'express-serve-static-core', 'helmet', 'pino-http'), '^(node:)?https?$'] },
+      to: { path: [npm('express', 'express-serve-static-core', 'helmet'), '^(node:)?https?$'] },
     },
     {
       name: 'api-domain-is-pure',

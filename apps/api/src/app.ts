@@ -55,8 +55,8 @@ export function createApp({
   const tokenCache = createAgentTokenCache(options);
   const agentTokens = createAgentTokenService(db, { ...options, cache: tokenCache });
 
+  // Routes are tried one after the other: what a whole fleet calls comes first.
   const routers = [
-    createHealthRouter(db, isDraining),
     createAgentRouter({
       agentTokens,
       containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
@@ -64,6 +64,7 @@ export function createApp({
       heartbeats: createHeartbeatService(db, { ...options, reports }),
       cadence,
     }),
+    createHealthRouter(db, isDraining),
     createOperatorRouter({
       apiKeys: createApiKeyService(db, options),
       containers: createContainerReader(db, freshnessContext),

@@ -40,7 +40,9 @@ describe('cutting the text of an array', () => {
   });
 
   test.each(['{"dockerId":"a"}', '{', '', '"\uD800"', '[]'])('decodes no container from %j', (element) => {
-    expect(decodeElement({ bytes: bytesOf(element), bounds: [0, Buffer.byteLength(element)] }, 0)).toBeNull();
+    expect(
+      decodeElement({ bytes: bytesOf(element), bounds: Uint32Array.of(0, Buffer.byteLength(element)) }, 0),
+    ).toBeNull();
   });
 
   test('decodes no container from bytes that are not UTF-8', () => {
@@ -49,7 +51,7 @@ describe('cutting the text of an array', () => {
       Buffer.from([0xff]),
       bytesOf('","image":"i","state":"running"}'),
     ]);
-    expect(decodeElement({ bytes, bounds: [0, bytes.length] }, 0)).toBeNull();
+    expect(decodeElement({ bytes, bounds: Uint32Array.of(0, bytes.length) }, 0)).toBeNull();
   });
 });
 

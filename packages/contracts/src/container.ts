@@ -44,8 +44,10 @@ export const Ports = z
     return context.issues.length > 0 ? z.NEVER : ports;
   });
 
+export const DockerIdPattern = new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}$`);
+
 /** An engine's name for one container: unique on its host, and only there. */
-export const DockerId = z.string().regex(new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}$`), {
+export const DockerId = z.string().regex(DockerIdPattern, {
   error: `must be 1 to ${DOCKER_ID_LENGTH_MAX} of the characters A-Z a-z 0-9 _ . -`,
 });
 

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** The form of what `Date#toISOString` writes for the years 0 to 9999. */
+export const MillisecondInstantPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 /**
  * An RFC 3339 instant with any offset, made canonical: UTC, to the millisecond, as `Date#toISOString` writes it.
  * Engines give nanoseconds; a millisecond tells two starts of a container apart and survives every driver.

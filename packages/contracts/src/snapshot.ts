@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Container } from './container.js';
 import { fieldErrors, type FieldError, type Parsed } from './field-errors.js';
 import { PROBLEM_ERRORS_MAX, SNAPSHOT_CONTAINERS_MAX } from './limits.js';
+import { isPlainContainer } from './plain-container.js';
 
 /**
  * The whole state of one host: the body of `POST /api/agent/containers`. The schema is what documents and clients
@@ -9,6 +10,10 @@ import { PROBLEM_ERRORS_MAX, SNAPSHOT_CONTAINERS_MAX } from './limits.js';
  */
 export const Snapshot = z.array(Container).max(SNAPSHOT_CONTAINERS_MAX);
 export type Snapshot = z.output<typeof Snapshot>;
+
+/** Parses one container. As `Container.safeParse`, and several times cheaper for what is in its final form already. */
+export const parseContainer = (value: unknown): z.ZodSafeParseResult<Container> =>
+  isPlainContainer(value) ? { success: true, data: value } : Container.safeParse(value);
 
 /** Reads a snapshot item by item, for who has many and other things to do in between. */
 export interface SnapshotReader {
@@ -33,7 +38,7 @@ export function createSnapshotReader(): SnapshotReader {
     },
     add(item) {
       index += 1;
-      const parsed = Container.safeParse(item);
+      const parsed = parseContainer(item);
       if (!parsed.success) {
         errors.push(...fieldErrors(parsed.error, [index]));
       } else {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { comparePorts, parseStatus, type Container, type Health, type Labels, type Port } from '@muster/contracts';
+import { comparePorts, parseStatus, type Container, type Health } from '@muster/contracts';
 
 /** A container with what its status text says. */
 export interface ContainerFacts extends Container {
@@ -13,34 +13,33 @@ export interface ContainerRow extends ContainerFacts {
   digest: string;
 }
 
-export const toContainerFacts = (container: Container): ContainerFacts => ({
-  ...container,
-  ...parseStatus(container.status),
-});
+export function toContainerFacts(container: Container): ContainerFacts {
+  const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt } = container;
+  const { health, exitCode } = parseStatus(status);
+  // Written out: a spread of each of 5,000 containers takes three times as long.
+  return { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, health, exitCode };
+}
 
 /** Makes the row of a container that a host sent. */
-export const toContainerRow = (container: Container): ContainerRow => ({
-  ...toContainerFacts(container),
-  digest: digestOf(container),
-});
+export function toContainerRow(container: Container): ContainerRow {
+  const row = toContainerFacts(container) as ContainerRow;
+  row.digest = digestOf(container);
+  return row;
+}
 
-/** Of arrays only, labels and ports sorted: several times cheaper to write than objects in canonical order. */
+/**
+ * Of the fields one after the other, each text behind its length, so that no two containers make the same string.
+ * Cheaper than JSON in canonical order, whose objects would be made for this alone.
+ */
 function digestOf(container: Container): string {
-  const { dockerId, name, image, imageId, command, state, status, startedAt } = container;
-  const fields = [dockerId, name, image, imageId, command, state, status, startedAt];
-  return hash(
-    'sha256',
-    JSON.stringify([fields, portsInOrder(container.ports), labelsInOrder(container.labels)]),
-    'base64',
-  );
+  const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt } = container;
+  let text = measured(dockerId) + measured(name) + measured(image) + measured(imageId) + measured(command);
+  text += measured(state) + measured(status) + measured(startedAt);
+  for (const { ip, privatePort, publicPort, type } of ports.length > 1 ? ports.toSorted(comparePorts) : ports) {
+    text += `${measured(ip ?? null)}${privatePort}>${publicPort ?? ''}/${type};`;
+  }
+  for (const key of Object.keys(labels).sort()) text += measured(key) + measured(labels[key]!);
+  return hash('sha256', text, 'base64');
 }
 
-const portsInOrder = (ports: readonly Port[]) =>
-  (ports.length > 1 ? ports.toSorted(comparePorts) : ports).map(({ ip = null, privatePort, publicPort = 0, type }) => [
-    ...[ip, privatePort, publicPort, type],
-  ]);
-
-function labelsInOrder(labels: Labels): string[] {
-  const keys = Object.keys(labels).sort();
-  return [...keys, ...keys.map((key) => labels[key]!)];
-}
+const measured = (text: string | null): string => (text === null ? '-' : `${text.length}:${text}`);

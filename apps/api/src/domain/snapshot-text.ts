@@ -1,4 +1,4 @@
-import { Container } from '@muster/contracts';
+import { parseContainer, type Container } from '@muster/contracts';
 
 /**
  * The JSON text of a snapshot, cut into its containers without being parsed: what is equal to the last snapshot's
@@ -7,7 +7,7 @@ import { Container } from '@muster/contracts';
 export interface SnapshotText {
   bytes: Buffer;
   /** Where each container's text begins and ends in `bytes`, one after the other. */
-  bounds: readonly number[];
+  bounds: Uint32Array;
 }
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
@@ -47,7 +47,7 @@ export function cutSnapshot(bytes: Buffer): SnapshotText | null {
   }
   if (depth !== 0) return null;
   if (bounds.length > 0 || !isBlank(bytes, elementStart, last)) bounds.push(elementStart, last);
-  return { bytes, bounds };
+  return { bytes, bounds: Uint32Array.from(bounds) };
 }
 
 /** The place of the quote that ends the string which begins at `start`; -1: none before `limit`. */
@@ -91,7 +91,7 @@ export function decodeElement(text: SnapshotText, index: number): Container | nu
   // Bytes that are not UTF-8 become U+FFFD in `toString`; where one is seen, the strict reading decides.
   if (json.includes('\uFFFD')) return null;
   try {
-    const parsed = Container.safeParse(JSON.parse(json));
+    const parsed = parseContainer(JSON.parse(json));
     return parsed.success ? parsed.data : null;
   } catch {
     return null;

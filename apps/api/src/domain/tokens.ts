@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { formatToken, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
 
 /** A new token: what its holder gets, once, and what is stored. */
@@ -8,8 +8,7 @@ export interface IssuedToken {
 }
 
 /** SHA-256 of a token. A token has 256 random bits: a slow, salted hash would add nothing but cost. */
-export const hashToken = (token: string): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(createHash('sha256').update(token).digest());
+export const hashToken = (token: string): Uint8Array<ArrayBuffer> => new Uint8Array(hash('sha256', token, 'buffer'));
 
 /** Makes a token of 256 random bits. */
 export function issueToken(kind: TokenKind): IssuedToken {

@@ -69,8 +69,12 @@ function readBytes(req: IncomingMessage, bytesMax: number): Promise<Buffer> {
         reject(new BodyTooLargeError(bytesMax));
       }
     });
-    req.on('end', () => resolve(Buffer.concat(chunks)));
-    req.on('error', () => reject(new RequestAbortedError()));
-    req.on('close', () => reject(new RequestAbortedError()));
+    req.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    // A request closes in any case; only one that has not ended was broken off.
+    const abort = () => {
+      if (!req.readableEnded) reject(new RequestAbortedError());
+    };
+    req.on('error', abort);
+    req.on('close', abort);
   });
 }

@@ -23,7 +23,7 @@ const BY_CODE: Readonly<Record<ErrorCode, { type: ProblemType; status: number; t
 const RETRY_AFTER_SECONDS = 2;
 
 /** The id that the request's log lines and its answer's X-Request-Id carry. */
-const requestIdOf = (res: Response): string => String(res.getHeader('X-Request-Id'));
+const requestIdOf = ({ locals }: Response): string => locals.requestId;
 
 type ProblemFacts = Omit<Problem, 'requestId'>;
 
@@ -75,13 +75,13 @@ export const handleErrors =
     }
     const error = toDomainError(thrown);
     if (error === null) {
-      logger.error({ err: thrown, requestId: req.id }, 'request failed');
+      logger.error({ err: thrown, requestId: requestIdOf(res) }, 'request failed');
       const detail = 'Something went wrong here. The log knows more under the request id.';
       send(res, { type: ProblemTypes.internal, title: 'Internal error', status: 500, detail });
       return;
     }
     if (error.code === 'unavailable') {
-      logger.warn({ err: error.cause ?? error, requestId: req.id }, 'request turned away');
+      logger.warn({ err: error.cause ?? error, requestId: requestIdOf(res) }, 'request turned away');
       res.set('Retry-After', String(RETRY_AFTER_SECONDS));
     }
     if (error.code === 'token_invalid') {

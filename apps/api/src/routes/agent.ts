@@ -13,6 +13,7 @@ import {
 import { Router } from 'express';
 import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../middleware/auth.js';
 import { readBody, readFields, readJsonBytes } from '../middleware/body.js';
+import { sendJson } from '../middleware/send-json.js';
 import type { AgentTokenService } from '../services/agent-token.js';
 import type { RawBody } from '../services/body-bytes.js';
 import type { ContainerService } from '../services/container.js';
@@ -45,13 +46,13 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
     const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
     const metadata = { ...headers, observedAt, digest: snapshotDigest(body) };
-    res.json(await containers.syncBody(hostId, body, metadata));
+    sendJson(res, await containers.syncBody(hostId, body, metadata));
   });
 
   router.post(Paths.agentHeartbeat, agentAuth, async (req, res) => {
     const { stream } = readFields(HeartbeatHeaders, req.headers);
     const heartbeat = await readBody(req, Heartbeat, BODY_BYTES_MAX);
-    res.json(await heartbeats.beat(agentOf(res).hostId, heartbeat, stream));
+    sendJson(res, await heartbeats.beat(agentOf(res).hostId, heartbeat, stream));
   });
 
   router.post(Paths.agentToken, agentAuth, async (_req, res) => {

@@ -30,13 +30,15 @@ export async function plainBytes({ bytes, encoding }: RawBody, bytesMax: number)
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * Reads JSON in UTF-8.
  * @throws InvalidRequestError if it is not UTF-8 or not JSON.
  */
 export function parseJsonBytes(bytes: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    return JSON.parse(utf8.decode(bytes)) as unknown;
   } catch (error) {
     const why = error instanceof SyntaxError ? 'is not valid JSON' : 'is not valid UTF-8';
     throw invalid([{ path: '', message: `the body ${why}` }]);

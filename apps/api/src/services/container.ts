@@ -23,7 +23,7 @@ import { touchStale } from '../sql/touch-host.js';
 import { writeSnapshot } from '../sql/write-snapshot.js';
 import { plainBytes, type RawBody } from './body-bytes.js';
 import { createHostReports, type HostReports } from './host-reports.js';
-import { createSnapshotMemory } from './snapshot-memory.js';
+import { createSnapshotMemory, type RememberedSnapshot } from './snapshot-memory.js';
 import { sourceOfBody, sourceOfContainers, type SnapshotSource } from './snapshot-source.js';
 import { createTurnTaking } from './turn-taking.js';
 
@@ -116,7 +116,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     // A host that is gone is for the sync by rows to tell.
     if (outcome.kind !== 'taken') return null;
     const { revision, containerCount } = outcome;
-    if (remembered === undefined) memory.remember(hostId, { revision, digest, body: source.body() });
+    if (remembered === undefined) memory.remember(hostId, { revision, digest, ...source.keepsake() });
     const counts = { received: containerCount, created: 0, updated: 0, unchanged: containerCount, removed: 0 };
     return { hostId, applied: true, ...counts, revision, digest, cadence };
   }
@@ -124,7 +124,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   async function syncByText(sync: Sync): Promise<SyncSummary | null> {
     const remembered = memory.recall(sync.hostId);
     if (remembered === undefined || !sync.complete) return null;
-    const diff = await diffTexts(remembered.body, sync.source);
+    const diff = await diffTexts(remembered, sync.source);
     return diff && write(sync, remembered.revision, diff);
   }
 
@@ -151,7 +151,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     const { hostId, complete, digest, source, ...rest } = sync;
     const written = await writeSnapshot(db, { hostId, revision, diff, complete, digest, ...rest });
     if (written === null || !complete) memory.forget(hostId);
-    else memory.remember(hostId, { revision: written.revision, digest, body: source.body() });
+    else memory.remember(hostId, { revision: written.revision, digest, ...source.keepsake() });
     if (written === null) return null;
     const { created, updated, removed } = written;
     const received = diff.writes.length + diff.patches.length + diff.unchanged;
@@ -177,8 +177,10 @@ export function createContainerService(db: Database, options: ContainerServiceOp
  * What a snapshot changes, by comparing its text with that of the one before, of which the rows are known to be. It
  * knows of changes only: null where containers came, went or moved, or where one is not valid.
  */
-async function diffTexts(before: RawBody, source: SnapshotSource): Promise<SnapshotDiff | null> {
-  const [old, text] = [cutSnapshot(await plainBytes(before, SNAPSHOT_BODY_BYTES_MAX)), await source.text()];
+async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotSource): Promise<SnapshotDiff | null> {
+  const bytes = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
+  const old = bounds === null ? cutSnapshot(bytes) : { bytes, bounds };
+  const text = await source.text();
   if (old === null || text === null || elementCount(old) !== elementCount(text)) return null;
   const turns = createTurnTaking();
   const stored: StoredContainer[] = [];

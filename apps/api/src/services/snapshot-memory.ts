@@ -7,6 +7,8 @@ export interface RememberedSnapshot {
   digest: string | null;
   /** As it came, compressed if it did. */
   body: RawBody;
+  /** Where its containers lie in the plain text, if anybody has looked. */
+  bounds: Uint32Array | null;
 }
 
 /** Remembers the hosts that were heard last, within a budget of bytes. */
@@ -23,7 +25,7 @@ export function createSnapshotMemory(bytesMax: number): SnapshotMemory {
   // A Map gives its entries in the order of their setting: the first is the one not used for the longest time.
   const snapshots = new Map<string, RememberedSnapshot>();
   let bytes = 0;
-  const cost = ({ body }: RememberedSnapshot) => body.bytes.length + ENTRY_BYTES;
+  const cost = ({ body, bounds }: RememberedSnapshot) => body.bytes.length + (bounds?.byteLength ?? 0) + ENTRY_BYTES;
 
   function forget(hostId: string): void {
     const snapshot = snapshots.get(hostId);

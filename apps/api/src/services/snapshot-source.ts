@@ -10,12 +10,13 @@ import { toContainerRow, type ContainerRow } from '../domain/container-row.js';
 import { cutSnapshot, decodeElement, elementCount, type SnapshotText } from '../domain/snapshot-text.js';
 import { invalid, valid } from '../domain/valid.js';
 import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
+import type { RememberedSnapshot } from './snapshot-memory.js';
 import { createTurnTaking, type TurnTaking } from './turn-taking.js';
 
 /** A snapshot on its way in, read no further than somebody asks. */
 export interface SnapshotSource {
   /** What to keep of it, to compare the next one with. */
-  body(): RawBody;
+  keepsake(): Pick<RememberedSnapshot, 'body' | 'bounds'>;
   /** Its text, cut into containers; null: it cannot be cut. */
   text(): Promise<SnapshotText | null>;
   /** One container of that text; null: it is not valid. */
@@ -27,10 +28,11 @@ export interface SnapshotSource {
 /** A snapshot from the wire, of which nothing is known yet. */
 export function sourceOfBody(body: RawBody): SnapshotSource {
   let plain: Promise<Buffer> | undefined;
+  let text: SnapshotText | null = null;
   const bytes = () => (plain ??= plainBytes(body, SNAPSHOT_BODY_BYTES_MAX));
   return {
-    body: () => body,
-    text: async () => cutSnapshot(await bytes()),
+    keepsake: () => ({ body, bounds: text?.bounds ?? null }),
+    text: async () => (text = cutSnapshot(await bytes())),
     row: (text, index) => {
       const container = decodeElement(text, index);
       return container && toContainerRow(container);
@@ -45,10 +47,11 @@ export function sourceOfBody(body: RawBody): SnapshotSource {
 /** A snapshot whose containers were checked already, of unique dockerIds. */
 export function sourceOfContainers(containers: readonly Container[]): SnapshotSource {
   let written: Buffer | undefined;
+  let text: SnapshotText | null = null;
   const bytes = () => (written ??= Buffer.from(JSON.stringify(containers)));
   return {
-    body: () => ({ bytes: bytes(), encoding: 'identity' }),
-    text: async () => cutSnapshot(bytes()),
+    keepsake: () => ({ body: { bytes: bytes(), encoding: 'identity' }, bounds: text?.bounds ?? null }),
+    text: async () => (text = cutSnapshot(bytes())),
     row: (_text, index) => toContainerRow(containers[index]!),
     rows: () => toRows(containers, createTurnTaking()),
   };

@@ -1,0 +1,77 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Container, parseContainer } from '../src/index.js';
+import { isPlainContainer } from '../src/plain-container.js';
+import { anySnapshot, ownProperties, validSnapshot } from './arbitraries.js';
+
+const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+const plain = {
+  dockerId: 'a',
+  name: 'web',
+  image: 'nginx',
+  imageId: null,
+  command: '',
+  state: 'running',
+  status: 'Up 5 minutes',
+  ports: [{ privatePort: 80, type: 'tcp' }],
+  labels: ownProperties([['__proto__', 'x']]),
+  startedAt: '2026-03-01T12:00:00.000Z',
+};
+
+describe('a container in its final form', () => {
+  test('is recognised only where the schema gives it back as it is', () => {
+    fc.assert(
+      fc.property(anySnapshot, (snapshot) => {
+        for (const item of overTheWire(snapshot) as unknown[]) {
+          if (!isPlainContainer(item)) continue;
+          expect(Container.safeParse(item)).toEqual({ success: true, data: item });
+        }
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('is whatever the schema gave', () => {
+    fc.assert(
+      fc.property(validSnapshot, (snapshot) => {
+        for (const item of snapshot) expect(isPlainContainer(overTheWire(Container.parse(item)))).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test.each<[what: string, changes: object]>([
+    ['a field too many', { more: 1 }],
+    ['a field too few', { startedAt: undefined }],
+    ['an empty name', { name: '' }],
+    ['a name that is too long', { name: 'n'.repeat(1_025) }],
+    ['a NUL', { command: '\0' }],
+    ['a lone surrogate', { status: '\uD800' }],
+    ['an upper-case state', { state: 'Running' }],
+    ['a state that is too long', { state: 's'.repeat(33) }],
+    ['a status that is too long', { status: 's'.repeat(256) }],
+    ['a bad id', { dockerId: 'a b' }],
+    ['a label that is no text', { labels: { a: 1 } }],
+    ['labels in a list', { labels: [] }],
+    ['a NUL in a label key', { labels: { '\0': '' } }],
+    ['a port of another type', { ports: [{ privatePort: 80, type: 'TCP' }] }],
+    ['a port with a field too many', { ports: [{ privatePort: 80, type: 'tcp', name: 'http' }] }],
+    ['port 0', { ports: [{ privatePort: 0, type: 'tcp' }] }],
+    ['half a port', { ports: [{ privatePort: 80, publicPort: 80.5, type: 'tcp' }] }],
+    ['an address that is too long', { ports: [{ ip: '1'.repeat(65), privatePort: 80, type: 'tcp' }] }],
+    ['an instant in another form', { startedAt: '2026-03-01T12:00:00Z' }],
+    ['an instant with an offset', { startedAt: '2026-03-01T12:00:00.000+01:00' }],
+    ['a day that does not exist', { startedAt: '2026-02-31T12:00:00.000Z' }],
+    ['the year 0', { startedAt: '0000-03-01T12:00:00.000Z' }],
+    ['an image id that is no text', { imageId: 7 }],
+  ])('is not one with %s', (_what, changes) => {
+    expect(isPlainContainer(plain)).toBe(true);
+    expect(isPlainContainer(overTheWire({ ...plain, ...changes }))).toBe(false);
+  });
+
+  test.each([null, undefined, 7, 'a', [], {}])('is not %j, which the schema refuses', (value) => {
+    expect(isPlainContainer(value)).toBe(false);
+    expect(parseContainer(value).success).toBe(false);
+  });
+});
