@@ -3,6 +3,7 @@ import type { Database } from '@muster/db';
 import { toContainerRow, type ContainerRow } from '../domain/container-row.js';
 import { diffSnapshot } from '../domain/diff-snapshot.js';
 import { clampToReceipt, judgeOrder, type OrderVerdict, type SnapshotOrder } from '../domain/order.js';
+import { stateCounts } from '../domain/state-counts.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
 import { confirmUnchanged } from '../sql/confirm-unchanged.js';
 import { readHostState, type HostState } from '../sql/read-host-state.js';
@@ -82,6 +83,7 @@ export function createContainerService(
         }
         const diff = diffSnapshot(host.containers, rows, { complete });
         const written = await writeSnapshot(db, {
+          stateCounts: stateCounts(host.containers, rows, { complete }),
           ...{ hostId, revision: host.revision, diff, complete, digest: metadata.digest ?? null, order, times },
           eventsObservedAt: metadata.observedAt ?? times.receivedAt,
         });

@@ -1,6 +1,7 @@
 import { Prisma, type Database } from '@muster/db';
 import type { SnapshotDiff } from '../domain/diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from '../domain/order.js';
+import type { StateCounts } from '../domain/state-counts.js';
 import { orderTest, takeOrder } from './host-order.js';
 
 export interface SnapshotWrite {
@@ -8,6 +9,8 @@ export interface SnapshotWrite {
   /** The host's revision that `diff` was made against. */
   revision: number;
   diff: SnapshotDiff;
+  /** Of the rows that are present after the write. */
+  stateCounts: StateCounts;
   complete: boolean;
   /** Of the body; null for one that must not be remembered. */
   digest: string | null;
@@ -48,16 +51,18 @@ export async function writeSnapshot({ prisma }: Database, write: SnapshotWrite):
         "confirmedAt" = ${complete ? Prisma.sql`${receivedAt}::timestamptz` : Prisma.sql`"confirmedAt"`},
         "engineError" = NULL,
         "containerCount" = ${presentCount(diff, complete)},
+        "stateCounts" = ${JSON.stringify(write.stateCounts)}::jsonb,
         ${takeOrder(order, times)}
       WHERE id = ${hostId}::uuid AND revision = ${revision}::int AND "deletedAt" IS NULL
         AND ${orderTest(order, times)}
-      RETURNING id, revision, digest
+      RETURNING id, "organizationId", revision, digest
     ), written AS (
       INSERT INTO containers AS stored (
         "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-        health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt")
+        health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
       SELECT guard.id, r."dockerId", r.name, r.image, r."imageId", r.command, r.state, r.status, r.ports, r.labels,
-        r."startedAt", r.health, r."exitCode", r.digest, ${receivedAt}::timestamptz, ${receivedAt}::timestamptz, NULL
+        r."startedAt", r.health, r."exitCode", r.digest, ${receivedAt}::timestamptz, ${receivedAt}::timestamptz, NULL,
+        guard."organizationId"
       FROM guard, jsonb_to_recordset(${JSON.stringify(diff.writes)}::jsonb) AS r(
         "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
         labels jsonb, "startedAt" timestamptz, health text, "exitCode" int, digest text)
@@ -80,9 +85,10 @@ export async function writeSnapshot({ prisma }: Database, write: SnapshotWrite):
       RETURNING 1
     ), recorded AS (
       INSERT INTO container_events (
-        tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt")
+        tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt",
+        "organizationId")
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
-        e."exitCode", ${eventsObservedAt}::timestamptz, ${receivedAt}::timestamptz
+        e."exitCode", ${eventsObservedAt}::timestamptz, ${receivedAt}::timestamptz, guard."organizationId"
       FROM guard, jsonb_to_recordset(${JSON.stringify(diff.events)}::jsonb) AS e(
         "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" int)
     )
