@@ -1,0 +1,112 @@
+import type { Health, Labels, Port } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import type { HostSigns } from '../domain/freshness.js';
+import type { CandidateSource } from './container-filters.js';
+import type { ContainerWalk } from './container-walk.js';
+
+export interface ContainerViewRow extends HostSigns {
+  hostId: string;
+  hostName: string;
+  dockerId: string;
+  name: string;
+  image: string;
+  imageId: string | null;
+  command: string;
+  state: string;
+  status: string;
+  ports: Port[];
+  labels: Labels;
+  startedAt: Date | null;
+  health: Health | null;
+  exitCode: number | null;
+  firstSeenAt: Date;
+  changedAt: Date;
+  removedAt: Date | null;
+}
+
+/** A row with its place in the order of the list. */
+export interface ListedRow extends ContainerViewRow {
+  place: string[];
+}
+
+export interface Listed {
+  /** At most as many as were asked for. */
+  rows: ListedRow[];
+  /** Where the walk ended that was not allowed to go on; null: there is nothing beyond `rows`, or they are enough. */
+  stoppedAt: string[] | null;
+}
+
+/** The columns of a container view; `c` is its row, `h` its host's. */
+export const CONTAINER_VIEW = Prisma.sql`
+  c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError",
+  c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status, c.ports, c.labels, c."startedAt",
+  c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
+
+/** A subquery in the list of conditions, and not a join: it is asked last, and the order of the walk stays. */
+const HOST_IS_THERE = Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = c."hostId")`;
+
+/**
+ * Walks an index in the order of the list, at most `rowsMax` rows of it, and takes those that hold until there are
+ * `limit` of them. A common table expression is read no further than somebody asks, so a page that is found soon costs
+ * little; and as it is MATERIALIZED, the planner cannot come to think that sorting everything were better.
+ */
+export async function walkContainers(
+  { prisma }: Database,
+  walk: ContainerWalk,
+  conditions: readonly Prisma.Sql[],
+  { rowsMax, limit }: { rowsMax: number; limit: number },
+): Promise<Listed> {
+  const rows = await prisma.$queryRaw<(ListedRow & { stoppedAt: string[] | null })[]>(Prisma.sql`
+    WITH walked AS MATERIALIZED (
+      ${walk.rows(rowsMax)}
+    ), page AS MATERIALIZED (
+      SELECT * FROM walked AS c
+      WHERE ${Prisma.join([...conditions, HOST_IS_THERE], ' AND ')}
+      LIMIT ${limit}::int
+    )
+    SELECT ${CONTAINER_VIEW}, ${walk.place} AS place, ended."stoppedAt"
+    FROM (
+      SELECT CASE WHEN (SELECT count(*) FROM page) < ${limit}::int THEN (
+        SELECT ${walk.place} FROM walked AS c OFFSET ${rowsMax - 1}::int LIMIT 1
+      ) END AS "stoppedAt"
+    ) AS ended
+    LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
+    ORDER BY ${walk.order}`);
+  const listed = rows.filter(({ hostId }) => hostId !== null);
+  return { rows: listed, stoppedAt: rows[0]?.stoppedAt ?? null };
+}
+
+/**
+ * The first `limit` of a source's rows that hold, sorted. Null: the source has too many rows.
+ *
+ * The planner is kept from reading the whole table, which it would take for cheap where it believes that a few rows
+ * are found anywhere in it; they may all lie at its end.
+ */
+export async function gatherContainers(
+  { prisma }: Database,
+  { rows, rowsMax }: CandidateSource,
+  walk: ContainerWalk,
+  conditions: readonly Prisma.Sql[],
+  limit: number,
+): Promise<Listed | null> {
+  const [, found] = await prisma.$transaction([
+    prisma.$executeRaw`SET LOCAL enable_seqscan = off`,
+    prisma.$queryRaw<(ListedRow & { candidates: bigint })[]>(Prisma.sql`
+      WITH candidates AS MATERIALIZED (
+        ${rows}
+      ), counted AS MATERIALIZED (
+        SELECT count(*) AS candidates FROM candidates
+      ), page AS MATERIALIZED (
+        SELECT * FROM candidates AS c
+        WHERE (SELECT candidates FROM counted) <= ${rowsMax}::int
+          AND ${Prisma.join([...conditions, walk.holds, HOST_IS_THERE], ' AND ')}
+        ORDER BY ${walk.order}
+        LIMIT ${limit}::int
+      )
+      SELECT ${CONTAINER_VIEW}, ${walk.place} AS place, counted.candidates
+      FROM counted LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
+      ORDER BY ${walk.order}`),
+  ]);
+  if ((found[0]?.candidates ?? 0n) > rowsMax) return null;
+  return { rows: found.filter(({ hostId }) => hostId !== null), stoppedAt: null };
+}
