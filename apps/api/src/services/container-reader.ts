@@ -4,15 +4,16 @@ import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import { containersFreshness, type FreshnessContext } from '../domain/freshness.js';
 import { healthKey } from '../domain/state-counts.js';
 import { InvalidRequestError, NotFoundError } from '../errors.js';
-import { containerFilters, ofHosts, type CandidateSource } from '../sql/container-filters.js';
-import { containerWalk, placeKinds } from '../sql/container-walk.js';
+import { containerFilters, inHalf, ofHosts, type CandidateSource } from '../sql/container-filters.js';
+import { mergeListed } from '../domain/merge-listed.js';
+import { containerOrder, containerWalk, placeKinds } from '../sql/container-walk.js';
 import { hostsThatHave } from '../sql/hosts-that-have.js';
 import {
   CONTAINER_VIEW,
   gatherContainers,
   walkContainers,
   type ContainerViewRow,
-  type Listed,
+  type ListedContainers,
 } from '../sql/list-containers.js';
 import type { OperatorIdentity } from './api-key.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
@@ -57,22 +58,28 @@ export function createContainerReader(
    * index of what is asked for; which of the two it is, a short walk tells better than any estimate. What is neither,
    * or lies together far along the order, ends as a page that is not full, with the place to go on from.
    */
-  async function find(organizationId: string, query: ContainerQuery): Promise<Listed> {
+  async function find(organizationId: string, query: ContainerQuery): Promise<ListedContainers> {
     const limit = query.limit + 1;
     const { presences, conditions, sources } = containerFilters(organizationId, query, { scatteredRowsMax });
     const place = cursorPlace(query);
     if (presences.length === 0) return { rows: [], stoppedAt: null };
-    const walk = containerWalk(organizationId, presences, query, place);
+    const order = containerOrder(query.sort, place);
+    const scope = Prisma.sql`c."organizationId" = ${organizationId} AND (${Prisma.join(presences.map(inHalf), ' OR ')})`;
 
-    const gather = async (source: CandidateSource) => gatherContainers(db, source, walk, conditions, limit);
+    const gather = (source: CandidateSource) => gatherContainers(db, source, order, [scope, ...conditions], limit);
+    const walk = async (rowsMax: number) => {
+      const halves = presences.map((half) =>
+        walkContainers(db, containerWalk(organizationId, half, query, place), order, conditions, { rowsMax, limit }),
+      );
+      return mergeListed(await Promise.all(halves), { limit, descending: query.sort.descending });
+    };
+
     if (query.hostId) {
       const gathered = await gather(ofHosts(query.hostId, presences, hostRowsMax));
       if (gathered) return gathered;
     }
-    const hopeful = await walkContainers(db, walk, conditions, {
-      rowsMax: conditions.length === 0 ? limit : Math.max(hopefulRowsMax, limit),
-      limit,
-    });
+    const grouped = query.sort.key === 'state' || query.sort.key === 'changedAt';
+    const hopeful = await walk(conditions.length === 0 && !grouped ? limit : Math.max(hopefulRowsMax, limit));
     if (hopeful.stoppedAt === null) return hopeful;
 
     const words = query.health?.map(healthKey) ?? query.state;
@@ -85,7 +92,7 @@ export function createContainerReader(
       const gathered = await gather(source);
       if (gathered) return gathered;
     }
-    return walkContainers(db, walk, conditions, { rowsMax: Math.max(patientRowsMax, limit), limit });
+    return walk(Math.max(patientRowsMax, limit));
   }
 
   return {

@@ -10,15 +10,15 @@ export async function hostsThatHave(
   words: string[],
   rowsMax: number,
 ): Promise<string[] | null> {
-  const [found] = await prisma.$queryRaw<{ hostIds: string[]; containers: bigint }[]>(Prisma.sql`
-    WITH having AS MATERIALIZED (
+  const [hosts] = await prisma.$queryRaw<{ hostIds: string[]; containers: bigint }[]>(Prisma.sql`
+    WITH found AS MATERIALIZED (
       SELECT id, "containerCount" FROM hosts
       WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NULL AND "stateCounts" ?| ${words}::text[]
     ), total AS MATERIALIZED (
-      SELECT COALESCE(sum("containerCount"), 0) AS containers FROM having
+      SELECT COALESCE(sum("containerCount"), 0) AS containers FROM found
     )
     SELECT total.containers,
-      CASE WHEN total.containers <= ${rowsMax}::int THEN ARRAY(SELECT id::text FROM having) ELSE '{}' END AS "hostIds"
+      CASE WHEN total.containers <= ${rowsMax}::int THEN ARRAY(SELECT id::text FROM found) ELSE '{}' END AS "hostIds"
     FROM total`);
-  return found === undefined || found.containers > rowsMax ? null : found.hostIds;
+  return hosts === undefined || hosts.containers > rowsMax ? null : hosts.hostIds;
 }

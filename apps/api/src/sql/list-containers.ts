@@ -1,8 +1,9 @@
 import type { Health, Labels, Port } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { HostSigns } from '../domain/freshness.js';
+import type { Listed } from '../domain/merge-listed.js';
 import type { CandidateSource } from './container-filters.js';
-import type { ContainerWalk } from './container-walk.js';
+import type { ContainerOrder, ContainerWalk } from './container-walk.js';
 
 export interface ContainerViewRow extends HostSigns {
   hostId: string;
@@ -29,12 +30,7 @@ export interface ListedRow extends ContainerViewRow {
   place: string[];
 }
 
-export interface Listed {
-  /** At most as many as were asked for. */
-  rows: ListedRow[];
-  /** Where the walk ended that was not allowed to go on; null: there is nothing beyond `rows`, or they are enough. */
-  stoppedAt: string[] | null;
-}
+export type ListedContainers = Listed<ListedRow>;
 
 /** The columns of a container view; `c` is its row, `h` its host's. */
 export const CONTAINER_VIEW = Prisma.sql`
@@ -53,31 +49,30 @@ const HOST_IS_THERE = Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h W
 export async function walkContainers(
   { prisma }: Database,
   walk: ContainerWalk,
+  order: ContainerOrder,
   conditions: readonly Prisma.Sql[],
   { rowsMax, limit }: { rowsMax: number; limit: number },
-): Promise<Listed> {
+): Promise<ListedContainers> {
   const rows = await prisma.$queryRaw<(ListedRow & { stoppedAt: string[] | null })[]>(Prisma.sql`
-    WITH walked AS MATERIALIZED (
-      ${walk.rows(rowsMax)}
-    ), page AS MATERIALIZED (
+    WITH ${walk.tables(rowsMax)}, page AS MATERIALIZED (
       SELECT * FROM walked AS c
       WHERE ${Prisma.join([...conditions, HOST_IS_THERE], ' AND ')}
       LIMIT ${limit}::int
     )
-    SELECT ${CONTAINER_VIEW}, ${walk.place} AS place, ended."stoppedAt"
+    SELECT ${CONTAINER_VIEW}, ${order.place} AS place, ended."stoppedAt"
     FROM (
       SELECT CASE WHEN (SELECT count(*) FROM page) < ${limit}::int THEN (
-        SELECT ${walk.place} FROM walked AS c OFFSET ${rowsMax - 1}::int LIMIT 1
+        ${walk.stoppedAt(rowsMax)}
       ) END AS "stoppedAt"
     ) AS ended
     LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
-    ORDER BY ${walk.order}`);
+    ORDER BY ${order.by}`);
   const listed = rows.filter(({ hostId }) => hostId !== null);
   return { rows: listed, stoppedAt: rows[0]?.stoppedAt ?? null };
 }
 
 /**
- * The first `limit` of a source's rows that hold, sorted. Null: the source has too many rows.
+ * The first `limit` of a source's rows that hold (and `conditions` must say of which organization), sorted. Null: the source has too many rows.
  *
  * The planner is kept from reading the whole table, which it would take for cheap where it believes that a few rows
  * are found anywhere in it; they may all lie at its end.
@@ -85,10 +80,10 @@ export async function walkContainers(
 export async function gatherContainers(
   { prisma }: Database,
   { rows, rowsMax }: CandidateSource,
-  walk: ContainerWalk,
+  order: ContainerOrder,
   conditions: readonly Prisma.Sql[],
   limit: number,
-): Promise<Listed | null> {
+): Promise<ListedContainers | null> {
   const [, found] = await prisma.$transaction([
     prisma.$executeRaw`SET LOCAL enable_seqscan = off`,
     prisma.$queryRaw<(ListedRow & { candidates: bigint })[]>(Prisma.sql`
@@ -99,13 +94,13 @@ export async function gatherContainers(
       ), page AS MATERIALIZED (
         SELECT * FROM candidates AS c
         WHERE (SELECT candidates FROM counted) <= ${rowsMax}::int
-          AND ${Prisma.join([...conditions, walk.holds, HOST_IS_THERE], ' AND ')}
-        ORDER BY ${walk.order}
+          AND ${Prisma.join([...conditions, order.beyond, HOST_IS_THERE], ' AND ')}
+        ORDER BY ${order.by}
         LIMIT ${limit}::int
       )
-      SELECT ${CONTAINER_VIEW}, ${walk.place} AS place, counted.candidates
+      SELECT ${CONTAINER_VIEW}, ${order.place} AS place, counted.candidates
       FROM counted LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
-      ORDER BY ${walk.order}`),
+      ORDER BY ${order.by}`),
   ]);
   if ((found[0]?.candidates ?? 0n) > rowsMax) return null;
   return { rows: found.filter(({ hostId }) => hostId !== null), stoppedAt: null };

@@ -83,6 +83,11 @@ export async function writeSnapshot({ prisma }: Database, write: SnapshotWrite):
       FROM guard
       WHERE "hostId" = guard.id AND "dockerId" = ANY (${diff.removals}::text[]) AND "removedAt" IS NULL
       RETURNING 1
+    ), changed AS (
+      INSERT INTO container_changes ("organizationId", "changedAt", "hostId")
+      SELECT guard."organizationId", ${receivedAt}::timestamptz, guard.id
+      FROM guard WHERE ${diff.writes.some(({ changed }) => changed)}::boolean
+      ON CONFLICT DO NOTHING
     ), recorded AS (
       INSERT INTO container_events (
         tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt",

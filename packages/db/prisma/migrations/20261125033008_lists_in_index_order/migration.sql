@@ -27,6 +27,17 @@ UPDATE "containers" SET "organizationId" = "hosts"."organizationId"
     FROM "hosts" WHERE "hosts"."id" = "containers"."hostId";
 ALTER TABLE "containers" ALTER COLUMN "organizationId" SET NOT NULL;
 
+-- CreateTable
+CREATE TABLE "container_changes" (
+    "organizationId" TEXT NOT NULL,
+    "changedAt" TIMESTAMPTZ(3) NOT NULL,
+    "hostId" UUID NOT NULL,
+
+    CONSTRAINT "container_changes_pkey" PRIMARY KEY ("organizationId","changedAt","hostId")
+);
+INSERT INTO "container_changes"
+    SELECT DISTINCT "organizationId", "changedAt", "hostId" FROM "containers" WHERE "removedAt" IS NULL;
+
 -- AlterTable
 ALTER TABLE "hosts" ADD COLUMN     "stateCounts" JSONB NOT NULL DEFAULT '{}';
 UPDATE "hosts" SET "stateCounts" = counted."counts"
@@ -68,6 +79,11 @@ CREATE INDEX "containers_present_first_seen_idx"
     ON "containers" ("organizationId", "firstSeenAt", "hostId") WHERE "removedAt" IS NULL;
 CREATE INDEX "containers_removed_first_seen_idx"
     ON "containers" ("organizationId", "firstSeenAt", "hostId") WHERE "removedAt" IS NOT NULL;
+-- A removed container is `exited`, and was changed when it was removed: so these have the orders of state and changedAt.
+CREATE INDEX "containers_removed_host_idx"
+    ON "containers" ("organizationId", "hostId", "dockerId") WHERE "removedAt" IS NOT NULL;
+CREATE INDEX "containers_removed_at_idx"
+    ON "containers" ("organizationId", "removedAt", "hostId") WHERE "removedAt" IS NOT NULL;
 
 -- The beginning of an engine's id, which people copy from a terminal.
 CREATE INDEX "containers_docker_id_idx" ON "containers" ("organizationId", (left("dockerId", 12) COLLATE "C"));
