@@ -15,9 +15,7 @@ export function mergeListed<Row extends { place: readonly string[] }>(
 ): Listed<Row> {
   if (walks.length === 1) return walks[0]!;
   const compare = (a: readonly string[], b: readonly string[]) => (descending ? -1 : 1) * comparePlaces(a, b);
-  const [stoppedAt = null] = walks
-    .flatMap((walk) => (walk.stoppedAt === null ? [] : [walk.stoppedAt]))
-    .sort(compare);
+  const [stoppedAt = null] = walks.flatMap((walk) => (walk.stoppedAt === null ? [] : [walk.stoppedAt])).sort(compare);
   const rows = walks
     .flatMap((walk) => walk.rows)
     .sort((a, b) => compare(a.place, b.place))

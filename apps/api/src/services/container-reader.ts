@@ -6,7 +6,7 @@ import { healthKey } from '../domain/state-counts.js';
 import { InvalidRequestError, NotFoundError } from '../errors.js';
 import { containerFilters, inHalf, ofHosts, type CandidateSource } from '../sql/container-filters.js';
 import { mergeListed } from '../domain/merge-listed.js';
-import { containerOrder, containerWalk, placeKinds } from '../sql/container-walk.js';
+import { containerOrder, containerWalk, imagesToWalk, placeKinds } from '../sql/container-walk.js';
 import { hostsThatHave } from '../sql/hosts-that-have.js';
 import {
   CONTAINER_VIEW,
@@ -19,7 +19,10 @@ import type { OperatorIdentity } from './api-key.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
 
 export interface ContainerReader {
-  /** The organization's containers, filtered and in order; a page's cursor holds for the order it was given in. */
+  /**
+   * The organization's containers, filtered and in order; a page's cursor holds for the order it was given in. A page
+   * may hold fewer than `limit`, even none, although there is more: only without a cursor is it the last.
+   */
   list(operator: OperatorIdentity, query: ContainerQuery): Promise<Page<ContainerView>>;
 
   /** One container, present or removed. @throws NotFoundError if the organization has no such container. */
@@ -45,10 +48,10 @@ export function createContainerReader(
   db: Database,
   freshnessContext: ReadFreshnessContext,
   {
-    hopefulRowsMax = 2_000,
-    hostRowsMax = 15_000,
-    scatteredRowsMax = 4_000,
-    patientRowsMax = 12_000,
+    hopefulRowsMax = 1_500,
+    hostRowsMax = 10_000,
+    scatteredRowsMax = 2_500,
+    patientRowsMax = 8_000,
   }: ContainerReaderOptions = {},
 ): ContainerReader {
   const { prisma } = db;
@@ -68,10 +71,11 @@ export function createContainerReader(
 
     const gather = (source: CandidateSource) => gatherContainers(db, source, order, [scope, ...conditions], limit);
     const walk = async (rowsMax: number) => {
-      const halves = presences.map((half) =>
-        walkContainers(db, containerWalk(organizationId, half, query, place), order, conditions, { rowsMax, limit }),
+      const walks = presences.flatMap((half) =>
+        imagesToWalk(query).map((image) => containerWalk(organizationId, half, query.sort, place, image)),
       );
-      return mergeListed(await Promise.all(halves), { limit, descending: query.sort.descending });
+      const listed = walks.map((one) => walkContainers(db, one, order, conditions, { rowsMax, limit }));
+      return mergeListed(await Promise.all(listed), { limit, descending: query.sort.descending });
     };
 
     if (query.hostId) {
@@ -79,7 +83,10 @@ export function createContainerReader(
       if (gathered) return gathered;
     }
     const grouped = query.sort.key === 'state' || query.sort.key === 'changedAt';
-    const hopeful = await walk(conditions.length === 0 && !grouped ? limit : Math.max(hopefulRowsMax, limit));
+    let hopefulRows = conditions.length === 0 ? limit : Math.max(hopefulRowsMax, limit);
+    // Of a group, one row may be all there is, and a whole host is read for it.
+    if (grouped) hopefulRows = Math.max(hopefulRows, patientRowsMax / 2);
+    const hopeful = await walk(hopefulRows);
     if (hopeful.stoppedAt === null) return hopeful;
 
     const words = query.health?.map(healthKey) ?? query.state;

@@ -6,7 +6,7 @@ export type Presence = 'present' | 'removed';
 
 /** What a query asks of a row, apart from its place in the order. `c` is the row in all of this SQL. */
 export interface ContainerFilters {
-  /** The halves in which anything can be found. */
+  /** The halves in which anything can be found; where there is none, the rest is empty too. */
   presences: Presence[];
   /** One condition for each filter, exact. */
   conditions: Prisma.Sql[];
@@ -49,6 +49,8 @@ export function containerFilters(
     (presence) => (query.presence === 'all' || query.presence === presence) && (presence === 'present' || removedCan),
   );
 
+  if (presences.length === 0) return { presences, conditions: [], sources: [] };
+
   const conditions: Prisma.Sql[] = [];
   const sources: CandidateSource[] = [];
   if (hostId) {
@@ -73,8 +75,11 @@ export function containerFilters(
 /** What hosts have: all of it, for a host's rows lie together. */
 export function ofHosts(hostIds: string[], presences: Presence[], rowsMax: number): CandidateSource {
   return {
-    rows: ofEach(presences, (half) => Prisma.sql`
-      SELECT c.* FROM containers AS c WHERE c."hostId" = ANY (${hostIds}::uuid[]) AND ${half} LIMIT ${rowsMax + 1}::int`),
+    rows: ofEach(
+      presences,
+      (half) => Prisma.sql`
+      SELECT c.* FROM containers AS c WHERE c."hostId" = ANY (${hostIds}::uuid[]) AND ${half} LIMIT ${rowsMax + 1}::int`,
+    ),
     rowsMax,
   };
 }
@@ -82,10 +87,13 @@ export function ofHosts(hostIds: string[], presences: Presence[], rowsMax: numbe
 function ofImages(organizationId: string, images: string[], presences: Presence[], rowsMax: number): CandidateSource {
   const beginnings = images.map(imageBeginning);
   return {
-    rows: ofEach(presences, (half) => Prisma.sql`
+    rows: ofEach(
+      presences,
+      (half) => Prisma.sql`
       SELECT c.* FROM containers AS c
       WHERE c."organizationId" = ${organizationId} AND ${IMAGE} = ANY (${beginnings}::text[]) AND ${half}
-      LIMIT ${rowsMax + 1}::int`),
+      LIMIT ${rowsMax + 1}::int`,
+    ),
     rowsMax,
   };
 }
@@ -136,8 +144,7 @@ function ofLabelsAndText(
   ];
   if (q !== undefined && ID_PREFIX.test(q)) branches.push(Prisma.sql`${ofOrganization} AND ${idBegins(q)}`);
   const found = branches.map(
-    (condition) =>
-      Prisma.sql`(SELECT c.ctid FROM containers AS c WHERE ${condition} LIMIT ${rowsMax + 1}::int)`,
+    (condition) => Prisma.sql`(SELECT c.ctid FROM containers AS c WHERE ${condition} LIMIT ${rowsMax + 1}::int)`,
   );
   return {
     rows: Prisma.sql`

@@ -43,6 +43,9 @@ const SORT_COLUMNS: Readonly<Record<ContainerSortKey, readonly SortColumn[]>> = 
 /** Comes after every character that an engine's id may have. */
 const AFTER_EVERY_ID = '~';
 
+/** What stands for `dockerId` in the place where a group ends. */
+const groupEnd = (descending: boolean) => (descending ? '' : AFTER_EVERY_ID);
+
 /** The kinds of the values that a place in this order has. */
 export const placeKinds = (key: ContainerSortKey) =>
   [...SORT_COLUMNS[key].map(({ kind }) => kind), 'uuid', 'string'] as const;
@@ -59,17 +62,35 @@ export function containerOrder({ key, descending }: ContainerQuery['sort'], afte
   return {
     descending,
     by: orderBy(expressions, descending),
-    beyond: after === null ? Prisma.sql`TRUE` : isBeyond(expressions, after.map((value, i) => typed(value, columns[i]!.kind)), descending),
+    beyond:
+      after === null
+        ? Prisma.sql`TRUE`
+        : isBeyond(
+            expressions,
+            after.map((value, i) => typed(value, columns[i]!.kind)),
+            descending,
+          ),
     place: Prisma.sql`ARRAY[${Prisma.join(places)}]::text[]`,
   } satisfies ContainerOrder;
 }
 
-/** A walk along one half in the order of a query. */
+/** The images, as beginnings, that are to be walked one by one for a query: their index has the order of names too. */
+export function imagesToWalk({ sort, image }: Pick<ContainerQuery, 'sort' | 'image'>): readonly (string | null)[] {
+  const images = [...new Set(image?.map(imageBeginning))];
+  const inOrder = sort.key === 'name' || sort.key === 'image';
+  return inOrder && images.length > 0 && images.length <= IMAGES_WALKED_MAX ? images : [null];
+}
+
+/** Each is a statement of its own. */
+const IMAGES_WALKED_MAX = 4;
+
+/** A walk along one half in an order, or along what one image, given by its beginning, has of it. */
 export function containerWalk(
   organizationId: string,
   half: Presence,
-  { sort, image }: Pick<ContainerQuery, 'sort' | 'image'>,
+  sort: ContainerQuery['sort'],
   after: readonly string[] | null,
+  image: string | null,
 ): ContainerWalk {
   const order = containerOrder(sort, after);
   if (half === 'present' && sort.key === 'state') return statesWalk(organizationId, order, after);
@@ -78,15 +99,20 @@ export function containerWalk(
   if (sort.key === 'changedAt') {
     // For a removed container that is when it was removed.
     const columns = [Prisma.sql`c."removedAt"`, Prisma.sql`c."hostId"`, Prisma.sql`c."dockerId"`];
-    const beyond = after && isBeyond(columns, [typed(after[0]!, 'instant'), typed(after[1]!, 'uuid'), typed(after[2]!, 'string')], sort.descending);
-    return indexWalk(organizationId, half, { ...order, by: orderBy(columns, sort.descending), beyond: beyond ?? order.beyond });
+    const beyond =
+      after &&
+      isBeyond(
+        columns,
+        [typed(after[0]!, 'instant'), typed(after[1]!, 'uuid'), typed(after[2]!, 'string')],
+        sort.descending,
+      );
+    return indexWalk(organizationId, half, {
+      ...order,
+      by: orderBy(columns, sort.descending),
+      beyond: beyond ?? order.beyond,
+    });
   }
-  // Of one image, the index of images has the order of names too.
-  const sameImage =
-    image?.length === 1 && (sort.key === 'name' || sort.key === 'image')
-      ? Prisma.sql`${IMAGE} = ${imageBeginning(image[0]!)}`
-      : Prisma.sql`TRUE`;
-  return indexWalk(organizationId, half, order, sameImage);
+  return indexWalk(organizationId, half, order, image === null ? undefined : Prisma.sql`${IMAGE} = ${image}`);
 }
 
 /** Along an index that has this order but for `dockerId`, by which the planner sorts the few rows that are equal. */
@@ -121,35 +147,43 @@ function removedHostsWalk(organizationId: string, order: ContainerOrder, after: 
 /** Along the states and, within each, the hosts that have any container in it: no index of containers has a state. */
 function statesWalk(organizationId: string, order: ContainerOrder, after: readonly string[] | null): ContainerWalk {
   const key = [Prisma.sql`(words.state COLLATE "C")`, Prisma.sql`h.id`];
-  return groupsWalk(order, Prisma.sql`
+  return groupsWalk(
+    order,
+    Prisma.sql`
     SELECT h.id AS "hostId", words.state, h."containerCount"
     FROM hosts AS h CROSS JOIN LATERAL jsonb_object_keys(h."stateCounts") AS words (state)
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND words.state NOT LIKE 'health:%'
       AND ${fromGroup(key, 'string', after, order.descending)}
-    ORDER BY ${orderBy(key, order.descending)}`, {
-    member: Prisma.sql`c.state = g.state`,
-    place: Prisma.sql`ARRAY[g.state, g."hostId"::text, ${order.descending ? '' : AFTER_EVERY_ID}]::text[]`,
-  });
+    ORDER BY ${orderBy(key, order.descending)} LIMIT ${GROUPS_MAX}::int`,
+    {
+      member: Prisma.sql`c.state = g.state`,
+      place: Prisma.sql`ARRAY[g.state, g."hostId"::text, ${groupEnd(order.descending)}]::text[]`,
+    },
+  );
 }
 
 /** Along the instants at which hosts had containers change: no index of containers has that instant. */
 function changesWalk(organizationId: string, order: ContainerOrder, after: readonly string[] | null): ContainerWalk {
   const key = [Prisma.sql`changes."changedAt"`, Prisma.sql`changes."hostId"`];
-  return groupsWalk(order, Prisma.sql`
+  return groupsWalk(
+    order,
+    Prisma.sql`
     SELECT changes."hostId", changes."changedAt", h."containerCount"
     FROM (
       SELECT * FROM container_changes AS changes
       WHERE changes."organizationId" = ${organizationId} AND ${fromGroup(key, 'instant', after, order.descending)}
-      ORDER BY ${orderBy(key, order.descending)} LIMIT ${CHANGES_MAX}::int
+      ORDER BY ${orderBy(key, order.descending)} LIMIT ${GROUPS_MAX}::int
     ) AS changes JOIN hosts AS h ON h.id = changes."hostId"
-    ORDER BY ${orderBy(key, order.descending)}`, {
-    member: Prisma.sql`c."changedAt" = g."changedAt"`,
-    place: Prisma.sql`ARRAY[${instantText(Prisma.sql`g."changedAt"`)}, g."hostId"::text, ${order.descending ? '' : AFTER_EVERY_ID}]::text[]`,
-  });
+    ORDER BY ${orderBy(key, order.descending)}`,
+    {
+      member: Prisma.sql`c."changedAt" = g."changedAt"`,
+      place: Prisma.sql`ARRAY[${instantText(Prisma.sql`g."changedAt"`)}, g."hostId"::text, ${groupEnd(order.descending)}]::text[]`,
+    },
+  );
 }
 
-/** More than are ever read at once. */
-const CHANGES_MAX = 5_000;
+/** More than a page has rows, and no more than may be read for one. */
+const GROUPS_MAX = 400;
 
 /**
  * Along groups, each of some present containers of one host, all of whose rows are read to find them. `groups` selects
@@ -176,11 +210,11 @@ function groupsWalk(
     stoppedAt: () => Prisma.sql`
       SELECT ${place} FROM taken AS g
       WHERE number = (SELECT count(*) FROM taken)
-        AND (number < (SELECT count(*) FROM numbered) OR number = ${CHANGES_MAX}::int)`,
+        AND (number < (SELECT count(*) FROM numbered) OR number = ${GROUPS_MAX}::int)`,
   };
 }
 
-/** Whether a group is the one in which the place lies, or a later one. */
+/** Whether a group is the one in which the place lies, unless that is where it ends, or a later one. */
 function fromGroup(
   key: readonly Prisma.Sql[],
   kind: 'string' | 'instant',
@@ -188,8 +222,9 @@ function fromGroup(
   descending: boolean,
 ): Prisma.Sql {
   if (after === null) return Prisma.sql`TRUE`;
-  const { orSame } = directionOf(descending);
-  return Prisma.sql`(${Prisma.join([...key])}) ${orSame} (${typed(after[0]!, kind)}, ${typed(after[1]!, 'uuid')})`;
+  const { comparison, orSame } = directionOf(descending);
+  const ended = after[2] === groupEnd(descending);
+  return Prisma.sql`(${Prisma.join([...key])}) ${ended ? comparison : orSame} (${typed(after[0]!, kind)}, ${typed(after[1]!, 'uuid')})`;
 }
 
 const directionOf = (descending: boolean) =>
