@@ -44,6 +44,9 @@ export interface ContainerReaderOptions {
   patientRowsMax?: number;
 }
 
+/** Containers that a host is reckoned to have, to read as many hosts as a page may need. */
+const GROUP_ROWS = 60;
+
 export function createContainerReader(
   db: Database,
   freshnessContext: ReadFreshnessContext,
@@ -51,7 +54,7 @@ export function createContainerReader(
     hopefulRowsMax = 1_500,
     hostRowsMax = 10_000,
     scatteredRowsMax = 2_500,
-    patientRowsMax = 8_000,
+    patientRowsMax = 6_000,
   }: ContainerReaderOptions = {},
 ): ContainerReader {
   const { prisma } = db;
@@ -85,7 +88,7 @@ export function createContainerReader(
     const grouped = query.sort.key === 'state' || query.sort.key === 'changedAt';
     let hopefulRows = conditions.length === 0 ? limit : Math.max(hopefulRowsMax, limit);
     // Of a group, one row may be all there is, and a whole host is read for it.
-    if (grouped) hopefulRows = Math.max(hopefulRows, patientRowsMax / 2);
+    if (grouped) hopefulRows = Math.max(hopefulRows, patientRowsMax / 2, limit * GROUP_ROWS);
     const hopeful = await walk(hopefulRows);
     if (hopeful.stoppedAt === null) return hopeful;
 

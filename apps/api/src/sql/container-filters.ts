@@ -14,10 +14,19 @@ export interface ContainerFilters {
   sources: CandidateSource[];
 }
 
-/** A statement that selects at most `rowsMax` and one more rows: whoever gets that many knows that it was too many. */
+/** A way to find rows by an index. */
 export interface CandidateSource {
-  rows: Prisma.Sql;
+  /**
+   * Selects at most `rowsMax` and one more rows: whoever gets that many knows that it was too many. Of `indexed`, it
+   * is given those that are to be used.
+   */
+  rows: (indexed: readonly Prisma.Sql[]) => Prisma.Sql;
   rowsMax: number;
+  /**
+   * Conditions whose indexes name all their rows before the first is read, and are therefore to be estimated first.
+   * Where there are any, the source is of no use without one of them.
+   */
+  indexed: readonly Prisma.Sql[];
 }
 
 /** A search term in which pg_trgm finds a trigram in every locale; without one it would read its whole index. */
@@ -66,7 +75,6 @@ export function containerFilters(
   conditions.push(...labels.map(({ exact }) => exact));
   if (q !== undefined) conditions.push(contains(q));
   const indexed = labels.map((condition) => condition.indexed);
-  if (indexed.length > 0) indexed.push(Prisma.sql`container_label_count(c.labels) <= 64`);
   if (q !== undefined && HAS_TRIGRAM.test(q)) indexed.push(searchTextContains(q));
   if (indexed.length > 0) sources.push(ofLabelsAndText(organizationId, indexed, q, scatteredRowsMax));
   return { presences, conditions, sources };
@@ -75,26 +83,30 @@ export function containerFilters(
 /** What hosts have: all of it, for a host's rows lie together. */
 export function ofHosts(hostIds: string[], presences: Presence[], rowsMax: number): CandidateSource {
   return {
-    rows: ofEach(
-      presences,
-      (half) => Prisma.sql`
+    rows: () =>
+      ofEach(
+        presences,
+        (half) => Prisma.sql`
       SELECT c.* FROM containers AS c WHERE c."hostId" = ANY (${hostIds}::uuid[]) AND ${half} LIMIT ${rowsMax + 1}::int`,
-    ),
+      ),
     rowsMax,
+    indexed: [],
   };
 }
 
 function ofImages(organizationId: string, images: string[], presences: Presence[], rowsMax: number): CandidateSource {
   const beginnings = images.map(imageBeginning);
   return {
-    rows: ofEach(
-      presences,
-      (half) => Prisma.sql`
+    rows: () =>
+      ofEach(
+        presences,
+        (half) => Prisma.sql`
       SELECT c.* FROM containers AS c
       WHERE c."organizationId" = ${organizationId} AND ${IMAGE} = ANY (${beginnings}::text[]) AND ${half}
       LIMIT ${rowsMax + 1}::int`,
-    ),
+      ),
     rowsMax,
+    indexed: [],
   };
 }
 
@@ -107,12 +119,18 @@ const ofEach = (presences: Presence[], select: (half: Prisma.Sql) => Prisma.Sql)
 /** As much of an image as its index has: characters as PostgreSQL counts them. */
 export const imageBeginning = (image: string): string => Array.from(image).slice(0, 200).join('');
 
+/** As the indexes of labels have it. */
+const LABELS_ARE_INDEXED = Prisma.sql`container_label_count(c.labels) <= 64`;
+
 function labelCondition(key: string, value: string | null) {
   if (value === null) {
-    return { exact: Prisma.sql`c.labels ? ${key}`, indexed: Prisma.sql`container_label_keys(c.labels) ? ${key}` };
+    return {
+      exact: Prisma.sql`c.labels ? ${key}`,
+      indexed: Prisma.sql`container_label_keys(c.labels) ? ${key} AND ${LABELS_ARE_INDEXED}`,
+    };
   }
   const exact = Prisma.sql`c.labels @> jsonb_build_object(${key}::text, ${value}::text)`;
-  return { exact, indexed: exact };
+  return { exact, indexed: Prisma.sql`${exact} AND ${LABELS_ARE_INDEXED}` };
 }
 
 const pattern = (q: string) => q.replace(/[\\%_]/g, '\\$&');
@@ -136,20 +154,20 @@ function ofLabelsAndText(
   rowsMax: number,
 ): CandidateSource {
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;
-  const branches = [
-    // Without the organization, which would tempt the planner to read all of it instead.
-    Prisma.join(indexed, ' AND '),
-    Prisma.sql`${ofOrganization} AND (container_label_count(c.labels) > 64
-      OR length(container_search_text(c.name, c.image, c.command)) > 1000)`,
-  ];
-  if (q !== undefined && ID_PREFIX.test(q)) branches.push(Prisma.sql`${ofOrganization} AND ${idBegins(q)}`);
-  const found = branches.map(
-    (condition) => Prisma.sql`(SELECT c.ctid FROM containers AS c WHERE ${condition} LIMIT ${rowsMax + 1}::int)`,
-  );
+  const beyondIndexes = Prisma.sql`${ofOrganization} AND (container_label_count(c.labels) > 64
+    OR length(container_search_text(c.name, c.image, c.command)) > 1000)`;
+  const byId = q !== undefined && ID_PREFIX.test(q) ? [Prisma.sql`${ofOrganization} AND ${idBegins(q)}`] : [];
   return {
-    rows: Prisma.sql`
-      SELECT c.* FROM containers AS c WHERE c.ctid = ANY (ARRAY(${Prisma.join(found, ' UNION ALL ')}))`,
+    rows: (used) => {
+      // Without the organization, which would tempt the planner to read all of it instead.
+      const branches = [Prisma.join([...used], ' AND '), beyondIndexes, ...byId].map(
+        (condition) => Prisma.sql`(SELECT c.ctid FROM containers AS c WHERE ${condition} LIMIT ${rowsMax + 1}::int)`,
+      );
+      return Prisma.sql`
+        SELECT c.* FROM containers AS c WHERE c.ctid = ANY (ARRAY(${Prisma.join(branches, ' UNION ALL ')}))`;
+    },
     rowsMax,
+    indexed,
   };
 }
 

@@ -15,8 +15,12 @@ export interface ContainerOrder {
 
 /** A way to read one half of an organization's containers in this order. */
 export interface ContainerWalk {
-  /** Common table expressions, the last of them `walked`: rows in order, at most about `rowsMax` of them read. */
-  tables: (rowsMax: number) => Prisma.Sql;
+  /**
+   * Common table expressions, the last of them `walked`: of each row in order where it lies (`at`), its host, and
+   * whether it `holds`; at most about `rowsMax` rows are read. No more of them than that, for wide rows by the
+   * thousand would be written to disk.
+   */
+  tables: (rowsMax: number, holds: Prisma.Sql) => Prisma.Sql;
   /** Selects the place where `walked` ended for having read so many; nothing if it has all there is. */
   stoppedAt: (rowsMax: number) => Prisma.Sql;
 }
@@ -123,11 +127,12 @@ function indexWalk(
   condition = Prisma.sql`TRUE`,
 ): ContainerWalk {
   return {
-    tables: (rowsMax) => Prisma.sql`walked AS MATERIALIZED (
-      SELECT c.* FROM containers AS c
+    tables: (rowsMax, holds) => Prisma.sql`walked AS MATERIALIZED (
+      SELECT c.ctid AS at, c."hostId", ${holds} AS holds FROM containers AS c
       WHERE c."organizationId" = ${organizationId} AND ${inHalf(half)} AND ${beyond} AND ${condition}
       ORDER BY ${by} LIMIT ${rowsMax}::int)`,
-    stoppedAt: (rowsMax) => Prisma.sql`SELECT ${place} FROM walked AS c OFFSET ${rowsMax - 1}::int LIMIT 1`,
+    stoppedAt: (rowsMax) => Prisma.sql`
+      SELECT ${place} FROM containers AS c WHERE c.ctid = (SELECT at FROM walked OFFSET ${rowsMax - 1}::int LIMIT 1)`,
   };
 }
 
@@ -168,13 +173,12 @@ function changesWalk(organizationId: string, order: ContainerOrder, after: reado
   return groupsWalk(
     order,
     Prisma.sql`
-    SELECT changes."hostId", changes."changedAt", h."containerCount"
-    FROM (
-      SELECT * FROM container_changes AS changes
-      WHERE changes."organizationId" = ${organizationId} AND ${fromGroup(key, 'instant', after, order.descending)}
-      ORDER BY ${orderBy(key, order.descending)} LIMIT ${GROUPS_MAX}::int
-    ) AS changes JOIN hosts AS h ON h.id = changes."hostId"
-    ORDER BY ${orderBy(key, order.descending)}`,
+    SELECT changes."hostId", changes."changedAt",
+      -- Not a join, for which the planner would read every host. A host that is gone has no containers.
+      COALESCE((SELECT h."containerCount" FROM hosts AS h WHERE h.id = changes."hostId"), 0) AS "containerCount"
+    FROM container_changes AS changes
+    WHERE changes."organizationId" = ${organizationId} AND ${fromGroup(key, 'instant', after, order.descending)}
+    ORDER BY ${orderBy(key, order.descending)} LIMIT ${GROUPS_MAX}::int`,
     {
       member: Prisma.sql`c."changedAt" = g."changedAt"`,
       place: Prisma.sql`ARRAY[${instantText(Prisma.sql`g."changedAt"`)}, g."hostId"::text, ${groupEnd(order.descending)}]::text[]`,
@@ -195,14 +199,14 @@ function groupsWalk(
   { member, place }: { member: Prisma.Sql; place: Prisma.Sql },
 ): ContainerWalk {
   return {
-    tables: (rowsMax) => Prisma.sql`numbered AS MATERIALIZED (
+    tables: (rowsMax, holds) => Prisma.sql`numbered AS MATERIALIZED (
       SELECT *, row_number() OVER () AS number, sum("containerCount" + 1) OVER (ROWS UNBOUNDED PRECEDING) AS cost
       FROM (${groups}) AS ordered
     ), taken AS MATERIALIZED (
       SELECT * FROM numbered WHERE number = 1 OR cost <= ${rowsMax}::int
     ), walked AS MATERIALIZED (
-      SELECT c.* FROM taken AS g CROSS JOIN LATERAL (
-        SELECT c.* FROM containers AS c
+      SELECT c.at, c."hostId", ${holds} AS holds FROM taken AS g CROSS JOIN LATERAL (
+        SELECT c.ctid AS at, c.* FROM containers AS c
         WHERE c."hostId" = g."hostId" AND c."removedAt" IS NULL AND ${member} AND ${beyond} OFFSET 0
       ) AS c
       ORDER BY ${by}

@@ -53,11 +53,11 @@ export async function walkContainers(
   conditions: readonly Prisma.Sql[],
   { rowsMax, limit }: { rowsMax: number; limit: number },
 ): Promise<ListedContainers> {
+  const holds = conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
   const rows = await prisma.$queryRaw<(ListedRow & { stoppedAt: string[] | null })[]>(Prisma.sql`
-    WITH ${walk.tables(rowsMax)}, page AS MATERIALIZED (
-      SELECT * FROM walked AS c
-      WHERE ${Prisma.join([...conditions, HOST_IS_THERE], ' AND ')}
-      LIMIT ${limit}::int
+    WITH ${walk.tables(rowsMax, holds)}, page AS MATERIALIZED (
+      SELECT * FROM containers AS c WHERE c.ctid = ANY (ARRAY(
+        SELECT at FROM walked AS c WHERE c.holds AND ${HOST_IS_THERE} LIMIT ${limit}::int))
     )
     SELECT ${CONTAINER_VIEW}, ${order.place} AS place, ended."stoppedAt"
     FROM (
@@ -71,6 +71,33 @@ export async function walkContainers(
   return { rows: listed, stoppedAt: rows[0]?.stoppedAt ?? null };
 }
 
+/** An index that names more rows than this many times what may be read is not asked: naming them takes the time. */
+const NAMED_FACTOR = 20;
+
+/** An estimate of a text search is easily wrong by this. */
+const ESTIMATE_FACTOR = 6;
+
+/**
+ * Those of a source's conditions whose indexes are worth asking; null where even together they seem to have too many
+ * rows. The planner's estimate is believed in nothing else: a wrong one costs time or ends a page early, and never
+ * changes what is found.
+ */
+async function worthAsking({ prisma }: Database, source: CandidateSource): Promise<readonly Prisma.Sql[] | null> {
+  const { indexed, rowsMax } = source;
+  if (indexed.length === 0) return indexed;
+  const estimate = async (conditions: readonly Prisma.Sql[]) => {
+    const [explained] = await prisma.$queryRaw<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }[]>(
+      Prisma.sql`EXPLAIN (FORMAT JSON) SELECT FROM containers AS c WHERE ${Prisma.join([...conditions], ' AND ')}`,
+    );
+    return explained?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? 0;
+  };
+  const used: Prisma.Sql[] = [];
+  for (const condition of indexed) {
+    if ((await estimate([condition])) <= NAMED_FACTOR * rowsMax) used.push(condition);
+  }
+  return used.length > 0 && (await estimate(used)) <= ESTIMATE_FACTOR * rowsMax ? used : null;
+}
+
 /**
  * The first `limit` of a source's rows that hold (and `conditions` must say of which organization), sorted. Null: the source has too many rows.
  *
@@ -78,17 +105,21 @@ export async function walkContainers(
  * are found anywhere in it; they may all lie at its end.
  */
 export async function gatherContainers(
-  { prisma }: Database,
-  { rows, rowsMax }: CandidateSource,
+  db: Database,
+  source: CandidateSource,
   order: ContainerOrder,
   conditions: readonly Prisma.Sql[],
   limit: number,
 ): Promise<ListedContainers | null> {
+  const used = await worthAsking(db, source);
+  if (used === null) return null;
+  const { prisma } = db;
+  const { rowsMax } = source;
   const [, found] = await prisma.$transaction([
     prisma.$executeRaw`SET LOCAL enable_seqscan = off`,
     prisma.$queryRaw<(ListedRow & { candidates: bigint })[]>(Prisma.sql`
       WITH candidates AS MATERIALIZED (
-        ${rows}
+        ${source.rows(used)}
       ), counted AS MATERIALIZED (
         SELECT count(*) AS candidates FROM candidates
       ), page AS MATERIALIZED (

@@ -26,6 +26,9 @@ ALTER TABLE "containers" ADD COLUMN     "organizationId" TEXT;
 UPDATE "containers" SET "organizationId" = "hosts"."organizationId"
     FROM "hosts" WHERE "hosts"."id" = "containers"."hostId";
 ALTER TABLE "containers" ALTER COLUMN "organizationId" SET NOT NULL;
+-- The update left every row in the table twice; this takes the old ones out, and lays each host's rows side by side.
+CLUSTER "containers" USING "containers_pkey";
+ALTER TABLE "containers" SET WITHOUT CLUSTER;
 
 -- CreateTable
 CREATE TABLE "container_changes" (
