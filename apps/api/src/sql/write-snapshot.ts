@@ -67,8 +67,10 @@ export async function writeSnapshot({ prisma }: Database, write: SnapshotWrite):
         "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
         labels jsonb, "startedAt" timestamptz, health text, "exitCode" int, digest text)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
-        name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
-        state = excluded.state, status = excluded.status, ports = excluded.ports, labels = excluded.labels,
+        name = excluded.name, image = excluded.image, "imageId" = excluded."imageId",
+        command = ${keepEqual('command')},
+        state = excluded.state, status = excluded.status, ports = excluded.ports,
+        labels = ${keepEqual('labels')},
         "startedAt" = excluded."startedAt", health = excluded.health, "exitCode" = excluded."exitCode",
         digest = excluded.digest, "removedAt" = NULL,
         "changedAt" = CASE
@@ -103,6 +105,15 @@ export async function writeSnapshot({ prisma }: Database, write: SnapshotWrite):
       (SELECT count(*) FROM gone)::int AS removed
     FROM guard`);
   return written ?? null;
+}
+
+/**
+ * The stored value where the new one is equal: one that was compressed or moved out of the row for its size differs
+ * byte for byte from the same value as it comes in, and would then be written to every index that names the column.
+ */
+function keepEqual(column: 'command' | 'labels'): Prisma.Sql {
+  const name = Prisma.raw(column);
+  return Prisma.sql`CASE WHEN stored.${name} = excluded.${name} THEN stored.${name} ELSE excluded.${name} END`;
 }
 
 /** The host's `containerCount` after the write. */
