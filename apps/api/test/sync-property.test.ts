@@ -62,6 +62,17 @@ class Model {
     }
     return { applied: true, ...counts };
   }
+
+  /** By state, and by health where the status text tells one. */
+  stateCounts() {
+    const counts: Record<string, number> = {};
+    for (const { removed, state, status } of this.rows.values()) {
+      if (removed) continue;
+      counts[state] = (counts[state] ?? 0) + 1;
+      if (status?.endsWith('(healthy)')) counts['health:healthy'] = (counts['health:healthy'] ?? 0) + 1;
+    }
+    return counts;
+  }
 }
 
 const normal = (row: Row) => ({ ...row, labels: Object.entries(row.labels ?? {}).sort() });
@@ -104,7 +115,9 @@ describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
           const byId = (a: { dockerId: string }, b: { dockerId: string }) => (a.dockerId < b.dockerId ? -1 : 1);
           expect(stored.sort(byId)).toEqual([...model.rows.values()].map(normal).sort(byId));
           const present = [...model.rows.values()].filter(({ removed }) => !removed).length;
-          expect(await host.host()).toMatchObject({ containerCount: present });
+          const { containerCount, stateCounts } = await host.host();
+          expect(containerCount).toBe(present);
+          expect(stateCounts).toEqual(model.stateCounts());
         }
       }),
       { numRuns: 100, endOnFailure: false },

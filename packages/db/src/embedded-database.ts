@@ -3,6 +3,7 @@ import { access, mkdir, open, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { PGlite } from '@electric-sql/pglite';
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { acquireDirectoryLock, DirectoryLockedError, type DirectoryLock } from '@muster/directory-lock';
 
 import { DatabaseLockedError, DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
@@ -12,6 +13,9 @@ const POSTGRES_DIRECTORY = 'postgres';
 
 /** Lies beside them until they are complete. Where it still lies at a start, nobody was ever told of any data. */
 const UNFINISHED_MARKER = 'postgres.unfinished';
+
+/** What the migrations' `CREATE EXTENSION` takes its files from. Every PGlite that opens a database of ours has them. */
+export const EMBEDDED_EXTENSIONS = { pg_trgm };
 
 /** An open PGlite, to be closed with `close` alone. */
 export interface EmbeddedDatabase {
@@ -23,7 +27,10 @@ export interface EmbeddedDatabase {
 
 /** A database that is gone when it is closed. */
 export async function openInMemory(template: Blob | null): Promise<EmbeddedDatabase> {
-  const pglite = await PGlite.create(template === null ? {} : { loadDataDir: template });
+  const pglite = await PGlite.create({
+    extensions: EMBEDDED_EXTENSIONS,
+    ...(template === null ? {} : { loadDataDir: template }),
+  });
   return { pglite, complete: () => Promise.resolve(), close: () => pglite.close() };
 }
 
@@ -78,7 +85,11 @@ async function lockDirectory(directory: string): Promise<DirectoryLock> {
 
 async function createPglite(directory: string, template: Blob | null): Promise<PGlite> {
   try {
-    return await PGlite.create({ dataDir: directory, ...(template === null ? {} : { loadDataDir: template }) });
+    return await PGlite.create({
+      dataDir: directory,
+      extensions: EMBEDDED_EXTENSIONS,
+      ...(template === null ? {} : { loadDataDir: template }),
+    });
   } catch (error) {
     throw unusable(directory, messageOf(error), { cause: error });
   }

@@ -34,7 +34,9 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     keepAlive: true,
     // Set by a statement and not at the start of the connection, where poolers such as PgBouncer refuse them.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, its type does not say so
-    onConnect: (client) => client.query(`SET TIME ZONE 'UTC'; SET statement_timeout = ${options.statementTimeoutMs}`),
+    onConnect: (client) =>
+      // Compiling a statement takes longer than any of ours may run.
+      client.query(`SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}`),
   });
   discardUnfinishedTransactions(pool);
   return pool;

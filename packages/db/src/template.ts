@@ -12,6 +12,7 @@ import { gunzip, gzip } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 
 import { applyMigrations } from './apply-migrations.js';
+import { EMBEDDED_EXTENSIONS } from './embedded-database.js';
 import { createEmbeddedPool } from './embedded-pool.js';
 import type { Migration } from './migrations.js';
 import { buildDirectory, cacheDirectory } from './package-paths.js';
@@ -37,7 +38,7 @@ async function templateName(migrations: readonly Migration[]): Promise<string> {
 }
 
 async function makeTemplate(migrations: readonly Migration[]): Promise<Buffer> {
-  const pglite = await PGlite.create();
+  const pglite = await PGlite.create({ extensions: EMBEDDED_EXTENSIONS });
   try {
     const pool = createEmbeddedPool(pglite);
     try {

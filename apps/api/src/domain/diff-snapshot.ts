@@ -1,6 +1,7 @@
 import type { Container, Port } from '@muster/contracts';
 import { containerChanges, sameLabels, samePorts, type EventDraft } from './container-changes.js';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
+import { StateTally, type StateChanges } from './state-counts.js';
 
 /**
  * A row as the database has it. Of one whose digest equals the snapshot's, only `dockerId` is read: there is nothing
@@ -30,6 +31,8 @@ export interface SnapshotDiff {
   events: EventDraft[];
   /** How many rows are left alone. */
   unchanged: number;
+  /** How the counts of the host's present containers change by all this. */
+  stateChanges: StateChanges;
 }
 
 /**
@@ -41,21 +44,26 @@ export function diffSnapshot(
   incoming: readonly ContainerRow[],
   { complete }: { complete: boolean },
 ): SnapshotDiff {
-  const diff: SnapshotDiff = { writes: [], patches: [], removals: [], events: [], unchanged: 0 };
+  const diff: SnapshotDiff = { writes: [], patches: [], removals: [], events: [], unchanged: 0, stateChanges: {} };
+  const tally = new StateTally();
   const storedById = new Map(stored.map((container) => [container.dockerId, container]));
 
   for (const row of incoming) {
     const before = storedById.get(row.dockerId);
     storedById.delete(row.dockerId);
     if (before === undefined) {
+      tally.came(row);
       diff.writes.push(row);
       diff.events.push(draft('created', row, null, row.state));
     } else if (before.equal) {
       diff.unchanged += 1;
     } else if (before.removed) {
+      tally.came(row);
       diff.writes.push(row);
       diff.events.push(draft('reappeared', row, null, row.state));
     } else {
+      tally.went(before.row);
+      tally.came(row);
       const changes = containerChanges(before.row, row);
       if (sameConfiguration(before.row, row)) diff.patches.push(toPatch(before.row, row, changes.length > 0));
       else diff.writes.push(row);
@@ -66,11 +74,12 @@ export function diffSnapshot(
   if (complete) {
     for (const absent of storedById.values()) {
       if (absent.equal || absent.removed) continue;
+      tally.went(absent.row);
       diff.removals.push(absent.dockerId);
       diff.events.push(draft('removed', absent.row, absent.row.state, null));
     }
   }
-  return diff;
+  return { ...diff, stateChanges: tally.changes };
 }
 
 const draft = (

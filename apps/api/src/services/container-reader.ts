@@ -1,98 +1,125 @@
-import {
-  canonicalContainer,
-  type ContainerQuery,
-  type ContainerSortKey,
-  type ContainerView,
-  type Health,
-  type Labels,
-  type Page,
-  type Port,
-} from '@muster/contracts';
+import { canonicalContainer, type ContainerQuery, type ContainerView, type Page } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
-import { containersFreshness, type FreshnessContext, type HostSigns } from '../domain/freshness.js';
+import { containersFreshness, type FreshnessContext } from '../domain/freshness.js';
+import { healthKey } from '../domain/state-counts.js';
 import { InvalidRequestError, NotFoundError } from '../errors.js';
+import { containerFilters, inHalf, ofHosts, type CandidateSource } from '../sql/container-filters.js';
+import { mergeListed } from '../domain/merge-listed.js';
+import { containerOrder, containerWalk, imagesToWalk, placeKinds } from '../sql/container-walk.js';
+import { hostsThatHave } from '../sql/hosts-that-have.js';
+import {
+  CONTAINER_VIEW,
+  gatherContainers,
+  walkContainers,
+  type ContainerViewRow,
+  type ListedContainers,
+} from '../sql/list-containers.js';
 import type { OperatorIdentity } from './api-key.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
 
 export interface ContainerReader {
-  /** The organization's containers, filtered and in order; a page's cursor holds for the order it was given in. */
+  /**
+   * The organization's containers, filtered and in order; a page's cursor holds for the order it was given in. A page
+   * may hold fewer than `limit`, even none, although there is more: only without a cursor is it the last.
+   */
   list(operator: OperatorIdentity, query: ContainerQuery): Promise<Page<ContainerView>>;
 
   /** One container, present or removed. @throws NotFoundError if the organization has no such container. */
   get(operator: OperatorIdentity, hostId: string, dockerId: string): Promise<ContainerView>;
 }
 
-interface ContainerViewRow extends HostSigns {
-  hostId: string;
-  hostName: string;
-  dockerId: string;
-  name: string;
-  image: string;
-  imageId: string | null;
-  command: string;
-  state: string;
-  status: string;
-  ports: Port[];
-  labels: Labels;
-  startedAt: Date | null;
-  health: Health | null;
-  exitCode: number | null;
-  firstSeenAt: Date;
-  changedAt: Date;
-  removedAt: Date | null;
+/**
+ * What one page may cost: rows read, in milliseconds about a thousandth of them on the machine that this was measured
+ * on. Tests make them small, so that small fleets show every way.
+ */
+export interface ContainerReaderOptions {
+  /** Of a walk in the hope that what is asked for is common. */
+  hopefulRowsMax?: number;
+  /** Of hosts of which all is read. */
+  hostRowsMax?: number;
+  /** That an index of labels, text or images names. */
+  scatteredRowsMax?: number;
+  /** Of a walk as the last resort. */
+  patientRowsMax?: number;
 }
 
-/**
- * What each sort key orders by, none of it ever null. Texts are cut to what an index entry can hold, and ordered by
- * code point, so that every database has the same order.
- */
-const SORT_COLUMNS: Readonly<Record<ContainerSortKey, { column: Prisma.Sql; kind: 'string' | 'instant' }>> = {
-  name: { column: Prisma.sql`(left(c.name, 200) COLLATE "C")`, kind: 'string' },
-  image: { column: Prisma.sql`(left(c.image, 200) COLLATE "C")`, kind: 'string' },
-  state: { column: Prisma.sql`(c.state COLLATE "C")`, kind: 'string' },
-  firstSeenAt: { column: Prisma.sql`c."firstSeenAt"`, kind: 'instant' },
-  changedAt: { column: Prisma.sql`c."changedAt"`, kind: 'instant' },
-};
+/** Containers that a host is reckoned to have, to read as many hosts as a page may need. */
+const GROUP_ROWS = 60;
 
-const SELECTED = Prisma.sql`
-  c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError",
-  c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status, c.ports, c.labels, c."startedAt",
-  c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
+export function createContainerReader(
+  db: Database,
+  freshnessContext: ReadFreshnessContext,
+  {
+    hopefulRowsMax = 1_500,
+    hostRowsMax = 10_000,
+    scatteredRowsMax = 2_500,
+    patientRowsMax = 6_000,
+  }: ContainerReaderOptions = {},
+): ContainerReader {
+  const { prisma } = db;
 
-export function createContainerReader({ prisma }: Database, freshnessContext: ReadFreshnessContext): ContainerReader {
+  /**
+   * Finds a page and one row more. What is common is found by walking the index of the order, what is rare by an
+   * index of what is asked for; which of the two it is, a short walk tells better than any estimate. What is neither,
+   * or lies together far along the order, ends as a page that is not full, with the place to go on from.
+   */
+  async function find(organizationId: string, query: ContainerQuery): Promise<ListedContainers> {
+    const limit = query.limit + 1;
+    const { presences, conditions, sources } = containerFilters(organizationId, query, { scatteredRowsMax });
+    const place = cursorPlace(query);
+    if (presences.length === 0) return { rows: [], stoppedAt: null };
+    const order = containerOrder(query.sort, place);
+    const scope = Prisma.sql`c."organizationId" = ${organizationId} AND (${Prisma.join(presences.map(inHalf), ' OR ')})`;
+
+    const gather = (source: CandidateSource) => gatherContainers(db, source, order, [scope, ...conditions], limit);
+    const walk = async (rowsMax: number) => {
+      const walks = presences.flatMap((half) =>
+        imagesToWalk(query).map((image) => containerWalk(organizationId, half, query.sort, place, image)),
+      );
+      const listed = walks.map((one) => walkContainers(db, one, order, conditions, { rowsMax, limit }));
+      return mergeListed(await Promise.all(listed), { limit, descending: query.sort.descending });
+    };
+
+    if (query.hostId) {
+      const gathered = await gather(ofHosts(query.hostId, presences, hostRowsMax));
+      if (gathered) return gathered;
+    }
+    const grouped = query.sort.key === 'state' || query.sort.key === 'changedAt';
+    let hopefulRows = conditions.length === 0 ? limit : Math.max(hopefulRowsMax, limit);
+    // Of a group, one row may be all there is, and a whole host is read for it.
+    if (grouped) hopefulRows = Math.max(hopefulRows, patientRowsMax / 2, limit * GROUP_ROWS);
+    const hopeful = await walk(hopefulRows);
+    if (hopeful.stoppedAt === null) return hopeful;
+
+    const words = query.health?.map(healthKey) ?? query.state;
+    if (words && !presences.includes('removed')) {
+      const hostIds = await hostsThatHave(db, organizationId, words, hostRowsMax);
+      const gathered = hostIds && (await gather(ofHosts(hostIds, presences, hostRowsMax)));
+      if (gathered) return gathered;
+    }
+    for (const source of sources) {
+      const gathered = await gather(source);
+      if (gathered) return gathered;
+    }
+    return walk(Math.max(patientRowsMax, limit));
+  }
+
   return {
     async list({ organizationId }, query) {
-      const { column, kind } = SORT_COLUMNS[query.sort.key];
-      const direction = query.sort.descending ? Prisma.sql`DESC` : Prisma.sql`ASC`;
-      const conditions = [
-        Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`,
-        ...filters(query),
-      ];
-      if (query.cursor !== undefined) conditions.push(after(query.cursor, query.sort, column, kind));
-      const [rows, context] = await Promise.all([
-        prisma.$queryRaw<(ContainerViewRow & { sortValue: string | Date })[]>(Prisma.sql`
-          SELECT ${SELECTED}, ${column} AS "sortValue"
-          FROM containers AS c JOIN hosts AS h ON h.id = c."hostId"
-          WHERE ${Prisma.join(conditions, ' AND ')}
-          ORDER BY ${column} ${direction}, c."hostId" ${direction}, c."dockerId" ${direction}
-          LIMIT ${query.limit + 1}::int`),
-        freshnessContext(),
-      ]);
-      const items = rows.slice(0, query.limit);
-      const last = rows.length > query.limit ? items.at(-1) : undefined;
+      const [listed, context] = await Promise.all([find(organizationId, query), freshnessContext()]);
+      const items = listed.rows.slice(0, query.limit);
+      const place = listed.rows.length > query.limit ? items.at(-1)?.place : listed.stoppedAt;
       return {
         items: items.map((row) => toView(row, context)),
-        nextCursor: last
-          ? encodeCursor([sortName(query.sort), textOf(last.sortValue), last.hostId, last.dockerId])
-          : null,
+        nextCursor: place ? encodeCursor([sortName(query.sort), ...place]) : null,
       };
     },
 
     async get({ organizationId }, hostId, dockerId) {
       const [[row], context] = await Promise.all([
         prisma.$queryRaw<ContainerViewRow[]>(Prisma.sql`
-          SELECT ${SELECTED}
+          SELECT ${CONTAINER_VIEW}
           FROM containers AS c JOIN hosts AS h ON h.id = c."hostId"
           WHERE c."hostId" = ${hostId}::uuid AND c."dockerId" = ${dockerId}
             AND h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`),
@@ -106,50 +133,14 @@ export function createContainerReader({ prisma }: Database, freshnessContext: Re
 
 const sortName = ({ key, descending }: ContainerQuery['sort']) => (descending ? `-${key}` : key);
 
-const textOf = (value: string | Date) => (value instanceof Date ? value.toISOString() : value);
-
-/** The condition that a row comes after the one that a cursor names, in this order. */
-function after(
-  cursor: string,
-  sort: ContainerQuery['sort'],
-  column: Prisma.Sql,
-  kind: 'string' | 'instant',
-): Prisma.Sql {
-  const [order, value, hostId, dockerId] = decodeCursor(cursor, ['string', kind, 'uuid', 'string']);
-  if (order !== sortName(sort)) {
-    throw new InvalidRequestError('The request is not valid.', [
-      { path: '/cursor', message: `was given for sort=${order.slice(0, 32)}; send it with the same sort` },
-    ]);
-  }
-  const comparison = sort.descending ? Prisma.sql`<` : Prisma.sql`>`;
-  const sortValue = kind === 'instant' ? Prisma.sql`${value}::timestamptz` : Prisma.sql`${value}::text`;
-  return Prisma.sql`(${column}, c."hostId", c."dockerId") ${comparison} (${sortValue}, ${hostId}::uuid, ${dockerId})`;
-}
-
-/** One condition for each filter that the query has. */
-function filters({ hostId, state, health, image, label, q, presence }: ContainerQuery): Prisma.Sql[] {
-  const conditions: Prisma.Sql[] = [];
-  if (presence !== 'all') {
-    conditions.push(presence === 'present' ? Prisma.sql`c."removedAt" IS NULL` : Prisma.sql`c."removedAt" IS NOT NULL`);
-  }
-  if (hostId) conditions.push(Prisma.sql`c."hostId" = ANY (${hostId}::uuid[])`);
-  if (state) conditions.push(Prisma.sql`c.state = ANY (${state}::text[])`);
-  if (health) conditions.push(Prisma.sql`c.health = ANY (${health}::text[])`);
-  if (image) conditions.push(Prisma.sql`c.image = ANY (${image}::text[])`);
-  for (const { key, value } of label ?? []) {
-    conditions.push(
-      value === null
-        ? Prisma.sql`c.labels ? ${key}`
-        : Prisma.sql`c.labels @> jsonb_build_object(${key}::text, ${value}::text)`,
-    );
-  }
-  if (q !== undefined) {
-    const literal = q.replace(/[\\%_]/g, '\\$&');
-    conditions.push(Prisma.sql`(
-      c.name ILIKE ${`%${literal}%`} OR c.image ILIKE ${`%${literal}%`} OR c.command ILIKE ${`%${literal}%`}
-      OR c."dockerId" LIKE ${`${literal}%`})`);
-  }
-  return conditions;
+/** The place that a cursor names in the order of this query. */
+function cursorPlace({ cursor, sort }: ContainerQuery): string[] | null {
+  if (cursor === undefined) return null;
+  const [order, ...place] = decodeCursor(cursor, ['string', ...placeKinds(sort.key)]).map(String);
+  if (order === sortName(sort)) return place;
+  throw new InvalidRequestError('The request is not valid.', [
+    { path: '/cursor', message: `was given for sort=${order?.slice(0, 32)}; send it with the same sort` },
+  ]);
 }
 
 function toView(row: ContainerViewRow, context: FreshnessContext): ContainerView {

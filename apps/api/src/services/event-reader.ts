@@ -4,7 +4,10 @@ import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import type { OperatorIdentity } from './api-key.js';
 
 export interface EventReader {
-  /** The organization's history, the newest first. */
+  /**
+   * The organization's history, the newest first. A page may hold fewer than `limit` although there is more: only
+   * without a cursor is it the last.
+   */
   list(operator: OperatorIdentity, query: EventQuery): Promise<Page<ContainerEvent>>;
 }
 
@@ -23,39 +26,109 @@ interface EventRow {
   recordedAt: Date;
 }
 
-export function createEventReader({ prisma }: Database): EventReader {
+/** Events looked at for one page: what it costs where hardly any of them is asked for. */
+const EVENTS_READ_MAX = 10_000;
+
+/**
+ * Bytes of `from` and `to` on one page, after which it ends, however few events that is: 256 KiB as they are stored,
+ * which is compressed, and a few times that in the answer.
+ */
+const PAGE_BYTES_MAX = 256 * 1024;
+
+/**
+ * Minutes by which an event may stand behind another that was recorded later: the time that a write may take, and the
+ * difference of two servers' clocks.
+ */
+const DISORDER_MINUTES_MAX = 10;
+
+export interface EventReaderOptions {
+  eventsReadMax?: number;
+  pageBytesMax?: number;
+}
+
+export function createEventReader(
+  { prisma }: Database,
+  { eventsReadMax = EVENTS_READ_MAX, pageBytesMax = PAGE_BYTES_MAX }: EventReaderOptions = {},
+): EventReader {
+  /** The events of one host, of one name or of the whole organization, as an index has them: the newest first. */
+  const walk = (organizationId: string, { hostId, name, cursor }: EventQuery): Prisma.Sql => {
+    const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
+    // `=` and not ANY: only so the index of the host's history has the order.
+    if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
+    else if (name?.length === 1) {
+      const beginning = Array.from(name[0]!).slice(0, 200).join('');
+      conditions.push(Prisma.sql`(left(e.name, 200) COLLATE "C") = ${beginning}`);
+    }
+    if (cursor !== undefined) {
+      const [tx, id] = decodeCursor(cursor, ['integer', 'integer']);
+      conditions.push(Prisma.sql`(e.tx, e.id) < (${tx}::bigint, ${id}::bigint)`);
+    }
+    return Prisma.sql`
+      SELECT * FROM container_events AS e WHERE ${Prisma.join(conditions, ' AND ')}
+      ORDER BY e.tx DESC, e.id DESC LIMIT ${eventsReadMax}::int`;
+  };
+
   return {
-    async list({ organizationId }, { hostId, dockerId, name, kind, since, cursor, limit }) {
-      const conditions = [Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`];
+    async list({ organizationId }, query) {
+      const { hostId, dockerId, name, kind, since, limit } = query;
+      const conditions = [Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = e."hostId")`];
       if (hostId) conditions.push(Prisma.sql`e."hostId" = ANY (${hostId}::uuid[])`);
       if (dockerId) conditions.push(Prisma.sql`e."dockerId" = ANY (${dockerId}::text[])`);
       if (name) conditions.push(Prisma.sql`e.name = ANY (${name}::text[])`);
       if (kind) conditions.push(Prisma.sql`e.kind = ANY (${kind}::text[])`);
-      if (since !== undefined) conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
-      if (cursor !== undefined) {
-        const [tx, id] = decodeCursor(cursor, ['integer', 'integer']);
-        conditions.push(Prisma.sql`(e.tx, e.id) < (${tx}::bigint, ${id}::bigint)`);
+      let reaches = Prisma.sql`TRUE`;
+      if (since !== undefined) {
+        conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
+        reaches = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
       }
-      const rows = await prisma.$queryRaw<EventRow[]>(Prisma.sql`
+      // MATERIALIZED and yet read no further than the page needs: the planner cannot sort what it may walk.
+      const rows = await prisma.$queryRaw<(EventRow & EventWalk)[]>(Prisma.sql`
+        WITH walked AS MATERIALIZED (
+          ${walk(organizationId, query)}
+        ), sized AS (
+          SELECT e.*, sum(COALESCE(pg_column_size(e."from"), 0) + COALESCE(pg_column_size(e."to"), 0))
+            OVER (ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER () AS number
+          FROM (SELECT * FROM walked AS e WHERE ${Prisma.join(conditions, ' AND ')} LIMIT ${limit + 1}::int) AS e
+        ), page AS MATERIALIZED (
+          SELECT * FROM sized WHERE number = 1 OR bytes <= ${pageBytesMax}::int
+        )
         SELECT e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName", e."dockerId", e.name, e.kind,
-          e."from", e."to", e."exitCode", e."observedAt", e."recordedAt"
-        FROM container_events AS e JOIN hosts AS h ON h.id = e."hostId"
-        WHERE ${Prisma.join(conditions, ' AND ')}
-        ORDER BY e.tx DESC, e.id DESC
-        LIMIT ${limit + 1}::int`);
-      const items = rows.slice(0, limit);
-      const last = rows.length > limit ? items.at(-1) : undefined;
-      return {
-        items: items.map(toView),
-        nextCursor: last ? encodeCursor([Number(last.tx), Number(last.id)]) : null,
-      };
+          e."from", e."to", e."exitCode", e."observedAt", e."recordedAt", ended.*
+        FROM (SELECT
+          (SELECT count(*) FROM sized) > (SELECT count(*) FROM page) AS "cut",
+          CASE WHEN (SELECT count(*) FROM sized) <= ${limit}::int THEN (
+            SELECT CASE WHEN ${reaches} THEN ARRAY[e.tx, e.id] END
+            FROM walked AS e OFFSET ${eventsReadMax - 1}::int LIMIT 1) END AS "stoppedAt"
+        ) AS ended
+        LEFT JOIN (page AS e JOIN hosts AS h ON h.id = e."hostId") ON TRUE
+        ORDER BY e.tx DESC, e.id DESC`);
+      return toPage(rows, limit);
     },
   };
 }
 
-const toView = ({ tx, id, observedAt, recordedAt, ...event }: EventRow): ContainerEvent => ({
-  id: `${tx}-${id}`,
-  ...event,
-  observedAt: observedAt.toISOString(),
-  recordedAt: recordedAt.toISOString(),
+/** What each row of the answer tells of the whole. */
+interface EventWalk {
+  /** Whether the page ended by its bytes. */
+  cut: boolean;
+  /** Where the walk ended that read all it may; null: the page is full, or there is no more. */
+  stoppedAt: [tx: bigint, id: bigint] | null;
+}
+
+function toPage(rows: readonly (EventRow & EventWalk)[], limit: number): Page<ContainerEvent> {
+  // Without an event there is still one row, for what it tells of the walk.
+  const events = rows.filter(({ hostId }) => hostId !== null);
+  const items = events.slice(0, limit);
+  const [first] = rows;
+  const last = items.at(-1);
+  let end: readonly bigint[] | null = first?.stoppedAt ?? null;
+  if (last && (first?.cut === true || events.length > limit)) end = [last.tx, last.id];
+  return { items: items.map(toView), nextCursor: end ? encodeCursor(end.map(Number)) : null };
+}
+
+const toView = ({ tx, id, hostId, hostName, dockerId, name, kind, from, to, ...event }: EventRow): ContainerEvent => ({
+  ...{ id: `${tx}-${id}`, hostId, hostName, dockerId, name, kind, from, to },
+  exitCode: event.exitCode,
+  observedAt: event.observedAt.toISOString(),
+  recordedAt: event.recordedAt.toISOString(),
 });

@@ -1,5 +1,6 @@
 import { Prisma, type Database } from '@muster/db';
 import { forgetHost } from '../sql/forget-host.js';
+import { forgetSupersededChanges } from '../sql/forget-superseded-changes.js';
 
 /** Milliseconds that a removed container is kept, and how many of a host at most. */
 const REMOVED_KEPT_MS = 7 * 86_400_000;
@@ -7,6 +8,9 @@ const REMOVED_KEPT_MAX = 10_000;
 
 /** Milliseconds that a deleted host's token hashes are kept, so that its agent can be told to stop. */
 const DELETED_HOST_KEPT_MS = 30 * 86_400_000;
+
+/** Milliseconds that a superseded row of `container_changes` is kept: longer than any write takes. */
+const CHANGES_KEPT_MS = 3_600_000;
 
 /** Batches of a deleted host's rows between two looks at whether any are left. */
 const FORGET_BATCHES = 100;
@@ -64,6 +68,7 @@ export function createRetentionService(
           if (deleted < BATCH_ROWS) break;
         }
       }
+      await forgetSupersededChanges(db, new Date(at - CHANGES_KEPT_MS));
       const deleted = { where: { deletedAt: { not: null } }, select: { id: true } };
       for (const { id } of await prisma.host.findMany(deleted)) {
         while (!(await forgetHost(db, id, FORGET_BATCHES))) continue;

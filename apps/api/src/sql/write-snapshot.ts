@@ -26,6 +26,13 @@ export interface SnapshotWritten {
   removed: number;
 }
 
+/**
+ * The stored value where the new one is equal: one that was compressed or moved out of the row for its size differs
+ * byte for byte from the same value as it comes in, and would then be written to every index that names the column.
+ */
+const keepEqual = (column: 'command' | 'labels') =>
+  `CASE WHEN stored.${column} = excluded.${column} THEN stored.${column} ELSE excluded.${column} END`;
+
 const ORDER = {
   stream: '$8::uuid',
   sequence: '$9::bigint',
@@ -40,6 +47,17 @@ const GUARD = assignments({
   confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
   engineError: 'NULL',
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
+  stateCounts: `CASE WHEN $16::text = '{}' THEN "stateCounts" ELSE (
+        SELECT COALESCE(jsonb_object_agg(word, containers), '{}')
+        FROM (
+          SELECT word, sum(containers::int) AS containers
+          FROM (
+            SELECT * FROM jsonb_each_text("stateCounts") UNION ALL SELECT * FROM jsonb_each_text($16::jsonb)
+          ) AS counts (word, containers)
+          GROUP BY word
+        ) AS summed
+        WHERE containers <> 0
+      ) END`,
   ...takeOrder(ORDER),
 });
 
@@ -50,19 +68,22 @@ const WRITE_SNAPSHOT: Statement = {
       UPDATE hosts SET
       ${GUARD}
       WHERE id = $1::uuid AND revision = $2::int AND "deletedAt" IS NULL AND ${orderTest(ORDER)}
-      RETURNING id, revision, digest
+      RETURNING id, "organizationId", revision, digest
     ), written AS (
       INSERT INTO containers AS stored (
         "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-        health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt")
+        health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
       SELECT guard.id, r."dockerId", r.name, r.image, r."imageId", r.command, r.state, r.status, r.ports, r.labels,
-        r."startedAt", r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL
+        r."startedAt", r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL,
+        guard."organizationId"
       FROM guard, json_to_recordset($11::json) AS r(
         "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
         labels jsonb, "startedAt" timestamptz, health text, "exitCode" int, digest text)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
-        name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
-        state = excluded.state, status = excluded.status, ports = excluded.ports, labels = excluded.labels,
+        name = excluded.name, image = excluded.image, "imageId" = excluded."imageId",
+        command = ${keepEqual('command')},
+        state = excluded.state, status = excluded.status, ports = excluded.ports,
+        labels = ${keepEqual('labels')},
         "startedAt" = excluded."startedAt", health = excluded.health, "exitCode" = excluded."exitCode",
         digest = excluded.digest, "changedAt" = excluded."changedAt", "removedAt" = NULL
       RETURNING (xmax = 0) AS inserted
@@ -83,11 +104,15 @@ const WRITE_SNAPSHOT: Statement = {
       FROM guard
       WHERE "hostId" = guard.id AND "dockerId" = ANY ($13::text[]) AND "removedAt" IS NULL
       RETURNING 1
+    ), noted AS (
+      INSERT INTO container_changes ("organizationId", "changedAt", "hostId")
+      SELECT guard."organizationId", ${ORDER.receivedAt}, guard.id FROM guard WHERE $17::boolean
+      ON CONFLICT DO NOTHING
     ), recorded AS (
       INSERT INTO container_events (
-        tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt")
+        tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt", "organizationId")
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
-        e."exitCode", $14::timestamptz, ${ORDER.receivedAt}
+        e."exitCode", $14::timestamptz, ${ORDER.receivedAt}, guard."organizationId"
       FROM guard, json_to_recordset($15::json) AS e(
         "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" int)
     )
@@ -120,6 +145,7 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     ...[hostId, revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
     ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
     ...[writes, JSON.stringify(diff.patches), diff.removals, eventsObservedAt, JSON.stringify(diff.events)],
+    ...[JSON.stringify(diff.stateChanges), diff.writes.length > 0 || diff.patches.some(({ changed }) => changed)],
   ];
   const [written] =
     writes.length <= USUAL_BYTES_MAX

@@ -1,0 +1,31 @@
+import type { ContainerFacts } from './container-row.js';
+
+/** How many more containers there are of a state, and of a health under `health:` before its word. None is 0. */
+export type StateChanges = Readonly<Record<string, number>>;
+
+/** How `hosts.stateCounts` names a health. No state has such a name in practice, and lists compare row by row anyway. */
+export const healthKey = (health: string): string => `health:${health}`;
+
+type Counted = Pick<ContainerFacts, 'state' | 'health'>;
+
+/** Adds up what came, went and changed among a host's present containers. */
+export class StateTally {
+  readonly #changes = new Map<string, number>();
+
+  came(container: Counted): void {
+    this.#add(container, 1);
+  }
+
+  went(container: Counted): void {
+    this.#add(container, -1);
+  }
+
+  get changes(): StateChanges {
+    return Object.fromEntries([...this.#changes].filter(([, count]) => count !== 0));
+  }
+
+  #add({ state, health }: Counted, count: number): void {
+    this.#changes.set(state, (this.#changes.get(state) ?? 0) + count);
+    if (health !== null) this.#changes.set(healthKey(health), (this.#changes.get(healthKey(health)) ?? 0) + count);
+  }
+}

@@ -1,0 +1,181 @@
+import type { ContainerQuery } from '@muster/contracts';
+import { Prisma } from '@muster/db';
+
+/** The two halves of the table: every index that a list walks is of one of them. */
+export type Presence = 'present' | 'removed';
+
+/** What a query asks of a row, apart from its place in the order. `c` is the row in all of this SQL. */
+export interface ContainerFilters {
+  /** The halves in which anything can be found; where there is none, the rest is empty too. */
+  presences: Presence[];
+  /** One condition for each filter, exact. */
+  conditions: Prisma.Sql[];
+  /** Ways to find by an index a superset of the rows that hold. */
+  sources: CandidateSource[];
+}
+
+/** A way to find rows by an index. */
+export interface CandidateSource {
+  /**
+   * Selects at most `rowsMax` and one more rows: whoever gets that many knows that it was too many. Of `indexed`, it
+   * is given those that are to be used.
+   */
+  rows: (indexed: readonly Prisma.Sql[]) => Prisma.Sql;
+  rowsMax: number;
+  /**
+   * Conditions whose indexes name all their rows before the first is read, and are therefore to be estimated first.
+   * Where there are any, the source is of no use without one of them.
+   */
+  indexed: readonly Prisma.Sql[];
+}
+
+/** A search term in which pg_trgm finds a trigram in every locale; without one it would read its whole index. */
+const HAS_TRIGRAM = /[A-Za-z0-9]{3}/;
+const ID_PREFIX = /^[A-Za-z0-9_.-]{1,128}$/;
+
+/** Characters of an engine's id that the index has. */
+const ID_INDEXED = 12;
+
+const conditionOf = {
+  present: Prisma.sql`c."removedAt" IS NULL`,
+  removed: Prisma.sql`c."removedAt" IS NOT NULL`,
+} as const;
+
+/** The condition that a row is in this half: as the indexes have it. */
+export const inHalf = (presence: Presence): Prisma.Sql => conditionOf[presence];
+
+export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
+
+export function containerFilters(
+  organizationId: string,
+  query: ContainerQuery,
+  { scatteredRowsMax }: { scatteredRowsMax: number },
+): ContainerFilters {
+  const { hostId, state, health, image, label = [], q } = query;
+  // A removed container is `exited` and has no health, whatever it was before.
+  const removedCan = health === undefined && (state === undefined || state.includes('exited'));
+  const presences = (['present', 'removed'] as const).filter(
+    (presence) => (query.presence === 'all' || query.presence === presence) && (presence === 'present' || removedCan),
+  );
+
+  if (presences.length === 0) return { presences, conditions: [], sources: [] };
+
+  const conditions: Prisma.Sql[] = [];
+  const sources: CandidateSource[] = [];
+  if (hostId) {
+    conditions.push(Prisma.sql`c."hostId" = ANY (${hostId}::uuid[])`);
+  }
+  if (state) conditions.push(Prisma.sql`c.state = ANY (${state}::text[])`);
+  if (health) conditions.push(Prisma.sql`c.health = ANY (${health}::text[])`);
+  if (image) {
+    conditions.push(Prisma.sql`c.image = ANY (${image}::text[])`);
+    sources.push(ofImages(organizationId, image, presences, scatteredRowsMax));
+  }
+  const labels = label.map(({ key, value }) => labelCondition(key, value));
+  conditions.push(...labels.map(({ exact }) => exact));
+  if (q !== undefined) conditions.push(contains(q));
+  const indexed = labels.map((condition) => condition.indexed);
+  if (q !== undefined && HAS_TRIGRAM.test(q)) indexed.push(searchTextContains(q));
+  if (indexed.length > 0) sources.push(ofLabelsAndText(organizationId, indexed, q, scatteredRowsMax));
+  return { presences, conditions, sources };
+}
+
+/** What hosts have: all of it, for a host's rows lie together. */
+export function ofHosts(hostIds: string[], presences: Presence[], rowsMax: number): CandidateSource {
+  return {
+    rows: () =>
+      ofEach(
+        presences,
+        (half) => Prisma.sql`
+      SELECT c.* FROM containers AS c WHERE c."hostId" = ANY (${hostIds}::uuid[]) AND ${half} LIMIT ${rowsMax + 1}::int`,
+      ),
+    rowsMax,
+    indexed: [],
+  };
+}
+
+function ofImages(organizationId: string, images: string[], presences: Presence[], rowsMax: number): CandidateSource {
+  const beginnings = images.map(imageBeginning);
+  return {
+    rows: () =>
+      ofEach(
+        presences,
+        (half) => Prisma.sql`
+      SELECT c.* FROM containers AS c
+      WHERE c."organizationId" = ${organizationId} AND ${IMAGE} = ANY (${beginnings}::text[]) AND ${half}
+      LIMIT ${rowsMax + 1}::int`,
+      ),
+    rowsMax,
+    indexed: [],
+  };
+}
+
+const ofEach = (presences: Presence[], select: (half: Prisma.Sql) => Prisma.Sql) =>
+  Prisma.join(
+    presences.map((presence) => Prisma.sql`(${select(inHalf(presence))})`),
+    ' UNION ALL ',
+  );
+
+/** As much of an image as its index has: characters as PostgreSQL counts them. */
+export const imageBeginning = (image: string): string => Array.from(image).slice(0, 200).join('');
+
+/** As the indexes of labels have it. */
+const LABELS_ARE_INDEXED = Prisma.sql`container_label_count(c.labels) <= 64`;
+
+function labelCondition(key: string, value: string | null) {
+  if (value === null) {
+    return {
+      exact: Prisma.sql`c.labels ? ${key}`,
+      indexed: Prisma.sql`container_label_keys(c.labels) ? ${key} AND ${LABELS_ARE_INDEXED}`,
+    };
+  }
+  const exact = Prisma.sql`c.labels @> jsonb_build_object(${key}::text, ${value}::text)`;
+  return { exact, indexed: Prisma.sql`${exact} AND ${LABELS_ARE_INDEXED}` };
+}
+
+const pattern = (q: string) => q.replace(/[\\%_]/g, '\\$&');
+
+/** What search means: a part of the name, image or command in whatever case, or the beginning of the engine's id. */
+const contains = (q: string) => Prisma.sql`(
+  c.name ILIKE ${`%${pattern(q)}%`} OR c.image ILIKE ${`%${pattern(q)}%`} OR c.command ILIKE ${`%${pattern(q)}%`}
+  OR c."dockerId" LIKE ${`${pattern(q)}%`})`;
+
+const searchTextContains = (q: string) =>
+  Prisma.sql`left(container_search_text(c.name, c.image, c.command), 1000) ILIKE ${`%${pattern(q)}%`}`;
+
+/**
+ * By the indexes of labels and text, with the rows that are too long for them and those whose id begins so. A row may
+ * be found more than once: rows are told apart by where they lie, which holds for as long as the statement does.
+ */
+function ofLabelsAndText(
+  organizationId: string,
+  indexed: Prisma.Sql[],
+  q: string | undefined,
+  rowsMax: number,
+): CandidateSource {
+  const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;
+  const beyondIndexes = Prisma.sql`${ofOrganization} AND (container_label_count(c.labels) > 64
+    OR length(container_search_text(c.name, c.image, c.command)) > 1000)`;
+  const byId = q !== undefined && ID_PREFIX.test(q) ? [Prisma.sql`${ofOrganization} AND ${idBegins(q)}`] : [];
+  return {
+    rows: (used) => {
+      // Without the organization, which would tempt the planner to read all of it instead.
+      const branches = [Prisma.join([...used], ' AND '), beyondIndexes, ...byId].map(
+        (condition) => Prisma.sql`(SELECT c.ctid FROM containers AS c WHERE ${condition} LIMIT ${rowsMax + 1}::int)`,
+      );
+      return Prisma.sql`
+        SELECT c.* FROM containers AS c WHERE c.ctid = ANY (ARRAY(${Prisma.join(branches, ' UNION ALL ')}))`;
+    },
+    rowsMax,
+    indexed,
+  };
+}
+
+function idBegins(q: string): Prisma.Sql {
+  const indexed = Prisma.sql`(left(c."dockerId", 12) COLLATE "C")`;
+  const beginning = q.slice(0, ID_INDEXED);
+  // `~` comes after every character that an id may have.
+  return beginning.length === ID_INDEXED
+    ? Prisma.sql`${indexed} = ${beginning}`
+    : Prisma.sql`${indexed} >= ${beginning} AND ${indexed} < ${`${beginning}~`}`;
+}

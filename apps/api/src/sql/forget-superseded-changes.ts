@@ -1,0 +1,36 @@
+import { Prisma, type Database } from '@muster/db';
+
+/** Rows looked at by one statement: the containers of as many hosts at most are read for it. */
+const BATCH_ROWS = 500;
+
+type Place = { organizationId: string; changedAt: Date; hostId: string };
+
+/**
+ * Deletes from `container_changes` what no present container bears any more, because it changed again or is gone.
+ * `before` lies well before the oldest write under way: nobody writes a row of that age again.
+ */
+export async function forgetSupersededChanges({ prisma }: Database, before: Date): Promise<void> {
+  let after: Place | undefined;
+  do {
+    const beyond: Prisma.Sql = after
+      ? Prisma.sql`AND ("organizationId", "changedAt", "hostId")
+          > (${after.organizationId}, ${after.changedAt}::timestamptz, ${after.hostId}::uuid)`
+      : Prisma.empty;
+    [after] = await prisma.$queryRaw<Place[]>(Prisma.sql`
+      WITH batch AS MATERIALIZED (
+        SELECT * FROM container_changes WHERE "changedAt" < ${before}::timestamptz ${beyond}
+        ORDER BY "organizationId", "changedAt", "hostId" LIMIT ${BATCH_ROWS}::int
+      ), borne AS MATERIALIZED (
+        SELECT DISTINCT c."hostId", c."changedAt"
+        FROM (SELECT DISTINCT "hostId" FROM batch) AS hosts CROSS JOIN LATERAL (
+          SELECT * FROM containers WHERE "hostId" = hosts."hostId" AND "removedAt" IS NULL OFFSET 0) AS c
+      ), forgotten AS (
+        DELETE FROM container_changes AS changes USING batch
+        WHERE changes."organizationId" = batch."organizationId" AND changes."changedAt" = batch."changedAt"
+          AND changes."hostId" = batch."hostId" AND NOT EXISTS (
+            SELECT FROM borne WHERE borne."hostId" = batch."hostId" AND borne."changedAt" = batch."changedAt")
+      )
+      SELECT "organizationId", "changedAt", "hostId"::text AS "hostId" FROM batch
+      ORDER BY "organizationId", "changedAt", "hostId" OFFSET ${BATCH_ROWS - 1}::int`);
+  } while (after);
+}

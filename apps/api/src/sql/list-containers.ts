@@ -1,0 +1,138 @@
+import type { Health, Labels, Port } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import type { HostSigns } from '../domain/freshness.js';
+import type { Listed } from '../domain/merge-listed.js';
+import type { CandidateSource } from './container-filters.js';
+import type { ContainerOrder, ContainerWalk } from './container-walk.js';
+
+export interface ContainerViewRow extends HostSigns {
+  hostId: string;
+  hostName: string;
+  dockerId: string;
+  name: string;
+  image: string;
+  imageId: string | null;
+  command: string;
+  state: string;
+  status: string;
+  ports: Port[];
+  labels: Labels;
+  startedAt: Date | null;
+  health: Health | null;
+  exitCode: number | null;
+  firstSeenAt: Date;
+  changedAt: Date;
+  removedAt: Date | null;
+}
+
+/** A row with its place in the order of the list. */
+export interface ListedRow extends ContainerViewRow {
+  place: string[];
+}
+
+export type ListedContainers = Listed<ListedRow>;
+
+/** The columns of a container view; `c` is its row, `h` its host's. */
+export const CONTAINER_VIEW = Prisma.sql`
+  c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError",
+  c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status, c.ports, c.labels, c."startedAt",
+  c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
+
+/** A subquery in the list of conditions, and not a join: it is asked last, and the order of the walk stays. */
+const HOST_IS_THERE = Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = c."hostId")`;
+
+/**
+ * Walks an index in the order of the list, at most `rowsMax` rows of it, and takes those that hold until there are
+ * `limit` of them. A common table expression is read no further than somebody asks, so a page that is found soon costs
+ * little; and as it is MATERIALIZED, the planner cannot come to think that sorting everything were better.
+ */
+export async function walkContainers(
+  { prisma }: Database,
+  walk: ContainerWalk,
+  order: ContainerOrder,
+  conditions: readonly Prisma.Sql[],
+  { rowsMax, limit }: { rowsMax: number; limit: number },
+): Promise<ListedContainers> {
+  const holds = conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
+  const rows = await prisma.$queryRaw<(ListedRow & { stoppedAt: string[] | null })[]>(Prisma.sql`
+    WITH ${walk.tables(rowsMax, holds)}, page AS MATERIALIZED (
+      SELECT * FROM containers AS c WHERE c.ctid = ANY (ARRAY(
+        SELECT at FROM walked AS c WHERE c.holds AND ${HOST_IS_THERE} LIMIT ${limit}::int))
+    )
+    SELECT ${CONTAINER_VIEW}, ${order.place} AS place, ended."stoppedAt"
+    FROM (
+      SELECT CASE WHEN (SELECT count(*) FROM page) < ${limit}::int THEN (
+        ${walk.stoppedAt(rowsMax)}
+      ) END AS "stoppedAt"
+    ) AS ended
+    LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
+    ORDER BY ${order.by}`);
+  const listed = rows.filter(({ hostId }) => hostId !== null);
+  return { rows: listed, stoppedAt: rows[0]?.stoppedAt ?? null };
+}
+
+/** An index that names more rows than this many times what may be read is not asked: naming them takes the time. */
+const NAMED_FACTOR = 20;
+
+/** An estimate of a text search is easily wrong by this. */
+const ESTIMATE_FACTOR = 6;
+
+/**
+ * Those of a source's conditions whose indexes are worth asking; null where even together they seem to have too many
+ * rows. The planner's estimate is believed in nothing else: a wrong one costs time or ends a page early, and never
+ * changes what is found.
+ */
+async function worthAsking({ prisma }: Database, source: CandidateSource): Promise<readonly Prisma.Sql[] | null> {
+  const { indexed, rowsMax } = source;
+  if (indexed.length === 0) return indexed;
+  const estimate = async (conditions: readonly Prisma.Sql[]) => {
+    const [explained] = await prisma.$queryRaw<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }[]>(
+      Prisma.sql`EXPLAIN (FORMAT JSON) SELECT FROM containers AS c WHERE ${Prisma.join([...conditions], ' AND ')}`,
+    );
+    return explained?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? 0;
+  };
+  const used: Prisma.Sql[] = [];
+  for (const condition of indexed) {
+    if ((await estimate([condition])) <= NAMED_FACTOR * rowsMax) used.push(condition);
+  }
+  return used.length > 0 && (await estimate(used)) <= ESTIMATE_FACTOR * rowsMax ? used : null;
+}
+
+/**
+ * The first `limit` of a source's rows that hold (and `conditions` must say of which organization), sorted. Null: the source has too many rows.
+ *
+ * The planner is kept from reading the whole table, which it would take for cheap where it believes that a few rows
+ * are found anywhere in it; they may all lie at its end.
+ */
+export async function gatherContainers(
+  db: Database,
+  source: CandidateSource,
+  order: ContainerOrder,
+  conditions: readonly Prisma.Sql[],
+  limit: number,
+): Promise<ListedContainers | null> {
+  const used = await worthAsking(db, source);
+  if (used === null) return null;
+  const { prisma } = db;
+  const { rowsMax } = source;
+  const [, found] = await prisma.$transaction([
+    prisma.$executeRaw`SET LOCAL enable_seqscan = off`,
+    prisma.$queryRaw<(ListedRow & { candidates: bigint })[]>(Prisma.sql`
+      WITH candidates AS MATERIALIZED (
+        ${source.rows(used)}
+      ), counted AS MATERIALIZED (
+        SELECT count(*) AS candidates FROM candidates
+      ), page AS MATERIALIZED (
+        SELECT * FROM candidates AS c
+        WHERE (SELECT candidates FROM counted) <= ${rowsMax}::int
+          AND ${Prisma.join([...conditions, order.beyond, HOST_IS_THERE], ' AND ')}
+        ORDER BY ${order.by}
+        LIMIT ${limit}::int
+      )
+      SELECT ${CONTAINER_VIEW}, ${order.place} AS place, counted.candidates
+      FROM counted LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
+      ORDER BY ${order.by}`),
+  ]);
+  if ((found[0]?.candidates ?? 0n) > rowsMax) return null;
+  return { rows: found.filter(({ hostId }) => hostId !== null), stoppedAt: null };
+}

@@ -1,0 +1,89 @@
+import { describe, expect, test } from '@jest/globals';
+import type { EventQuery } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { createEventReader, type EventReaderOptions } from '../src/services/event-reader.js';
+import { createRetentionService } from '../src/services/retention.js';
+import { container, useApi, type TestOrganization } from './harness.js';
+
+describe.each(testEngines())('lists of events on %s', (engine) => {
+  const context = useApi(engine);
+
+  const pagesOf = async (organization: TestOrganization, query: Partial<EventQuery>, options: EventReaderOptions) => {
+    const reader = createEventReader(context.api.db, options);
+    const pages: string[][] = [];
+    let cursor: string | undefined;
+    do {
+      const operator = { organizationId: organization.id, apiKeyId: '', role: 'viewer' } as const;
+      const page = await reader.list(operator, { limit: 50, ...query, cursor });
+      pages.push(page.items.map(({ kind, dockerId }) => `${kind} ${dockerId}`));
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined && pages.length < 50);
+    return pages;
+  };
+
+  const threeCreated = async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    for (let count = 1; count <= 3; count++) {
+      await host.sync(['a', 'b', 'c'].slice(0, count).map((id) => container(id, { name: id === 'a' ? 'web' : 'db' })));
+      context.api.clock.advance(60_000);
+    }
+    return { organization, host };
+  };
+
+  test('a page ends before its events hold too many bytes, with at least one event', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    await host.sync([container('a', { command: '0' })]);
+    for (const command of ['1', '2', '3', '4']) await host.sync([container('a', { command: command.repeat(100) })]);
+    expect(await pagesOf(organization, { kind: ['updated'] }, { pageBytesMax: 1 })).toEqual([
+      ['updated a'],
+      ['updated a'],
+      ['updated a'],
+      ['updated a'],
+    ]);
+    expect(await pagesOf(organization, { kind: ['updated'] }, {})).toHaveLength(1);
+  });
+
+  test('a search that reads all it may goes on from there, and neither skips nor repeats', async () => {
+    const { organization, host } = await threeCreated();
+    for (const query of [{}, { hostId: [host.id] }]) {
+      const pages = await pagesOf(organization, { ...query, dockerId: ['a'] }, { eventsReadMax: 1 });
+      expect(pages.flat()).toEqual(['created a']);
+      expect(pages.length).toBeGreaterThan(2);
+      expect(await pagesOf(organization, query, { eventsReadMax: 2 })).toEqual([
+        ['created c', 'created b'],
+        ['created a'],
+      ]);
+    }
+    expect(await pagesOf(organization, { name: ['web'] }, { eventsReadMax: 1 })).toEqual([['created a'], []]);
+  });
+
+  test('a search ends where all that follows is older than `since`', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    for (const ids of [['a'], ['a', 'b'], ['a', 'b', 'c']]) {
+      await host.sync(ids.map((id) => container(id)));
+      context.api.clock.advance(3_600_000);
+    }
+    const since = new Date(context.api.clock().getTime() - 3_600_000).toISOString();
+    expect(await pagesOf(organization, { since }, { eventsReadMax: 2 })).toEqual([['created c']]);
+  });
+
+  test('retention keeps of `container_changes` what present containers bear, and the order of changedAt with it', async () => {
+    const { organization, host } = await threeCreated();
+    await host.sync([container('a', { name: 'web', command: 'other' }), container('b', { name: 'db' })]);
+    context.api.clock.advance(7_200_000);
+    const present = await context.api.db.prisma.container.findMany({ where: { hostId: host.id, removedAt: null } });
+    await createRetentionService(context.api.db, { now: context.api.clock }).prune();
+    const kept = await context.api.db.prisma.containerChange.findMany({
+      where: { organizationId: organization.id },
+      orderBy: { changedAt: 'asc' },
+    });
+    expect(kept.map(({ changedAt }) => changedAt)).toEqual(
+      present.map(({ changedAt }) => changedAt).sort((a, b) => a.getTime() - b.getTime()),
+    );
+    const { body } = await organization.get('/api/containers?sort=changedAt').expect(200);
+    expect((body as { items: { dockerId: string }[] }).items.map(({ dockerId }) => dockerId)).toEqual(['b', 'a']);
+  });
+});

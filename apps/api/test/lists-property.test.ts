@@ -1,0 +1,157 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ContainerQuery, ContainerView } from '@muster/contracts';
+import type { Container } from '@muster/db';
+import { testEngines } from '@muster/db/testing';
+import fc from 'fast-check';
+import { createContainerReader, type ContainerReaderOptions } from '../src/services/container-reader.js';
+import { container, useApi, type TestHost } from './harness.js';
+
+const NAMES = ['web', 'WEB-1', 'db_1', 'naïve 🐳', 'a\nb', 'x'.repeat(250), `${'x'.repeat(250)}y`];
+const IMAGES = ['nginx:1.29', 'postgres:16', `r/${'i'.repeat(300)}`, `r/${'i'.repeat(300)}2`];
+const KEYS = ['tier', '__proto__', 'a"b', 'a=b', '', "it's"];
+const VALUES = ['', 'front', 'back=x', '"'];
+
+/** Beyond what the index of labels has, and of text. */
+const MANY_LABELS = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`many-${i}`, 'yes']));
+const LONG_COMMAND = `sh -c ${'-'.repeat(1_100)} needle`;
+
+const containerIn = fc.record({
+  dockerId: fc.constantFrom('a1b2c3d4e5f60', 'a1b2c3d4e5f61', 'b', 'web', 'E.x_-'),
+  name: fc.constantFrom(...NAMES),
+  image: fc.constantFrom(...IMAGES),
+  command: fc.constantFrom('', 'nginx -g', 'do 100% work', LONG_COMMAND),
+  state: fc.constantFrom('created', 'running', 'exited', 'hibernating'),
+  status: fc.constantFrom('', 'Up 6 minutes (healthy)', 'Up 1 second (unhealthy)', 'Exited (1) 2 hours ago'),
+  labels: fc.oneof(
+    fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom(...VALUES), { noNullPrototype: true }),
+    fc.constant(MANY_LABELS),
+  ),
+});
+const snapshotOf = fc.uniqueArray(containerIn, { selector: ({ dockerId }) => dockerId, maxLength: 5 });
+
+/** For each of three hosts two snapshots, the second of which removes, changes and brings back. */
+const fleetOf = fc.array(fc.tuple(snapshotOf, snapshotOf), { minLength: 3, maxLength: 3 });
+
+const label = fc.record({
+  key: fc.constantFrom(...KEYS, 'many-3', 'absent'),
+  value: fc.option(fc.constantFrom(...VALUES, 'yes')),
+});
+const some = <T>(values: T[]) => fc.subarray(values, { minLength: 1, maxLength: 2 });
+
+type Asked = Omit<ContainerQuery, 'hostId'> & { hosts: number[] | undefined };
+
+const queryOf: fc.Arbitrary<Asked> = fc.record({
+  hosts: fc.option(some([0, 1, 2]), { nil: undefined, freq: 4 }),
+  state: fc.option(some(['created', 'running', 'exited', 'none']), { nil: undefined, freq: 3 }),
+  health: fc.option(some<'healthy' | 'unhealthy' | 'starting'>(['healthy', 'unhealthy', 'starting']), {
+    nil: undefined,
+    freq: 4,
+  }),
+  image: fc.option(some(IMAGES), { nil: undefined, freq: 3 }),
+  label: fc.option(fc.array(label, { minLength: 1, maxLength: 2 }), { nil: undefined, freq: 2 }),
+  q: fc.option(
+    fc.constantFrom('w', 'WEB', 'ï', '100%', 'needle', 'nginx', 'xxx', 'b_1', 'a1b2c3', 'a1b2c3d4e5f61', '\n'),
+    {
+      nil: undefined,
+      freq: 2,
+    },
+  ),
+  presence: fc.constantFrom('present', 'removed', 'all'),
+  sort: fc.record({
+    key: fc.constantFrom('name', 'image', 'state', 'firstSeenAt', 'changedAt'),
+    descending: fc.boolean(),
+  }),
+  limit: fc.integer({ min: 1, max: 6 }),
+});
+
+/** So small that each way of finding a page is gone, and given up. */
+const BUDGETS: Record<string, ContainerReaderOptions> = {
+  'as it is shipped': {},
+  'by walking alone': { hopefulRowsMax: 1, hostRowsMax: 0, scatteredRowsMax: 0, patientRowsMax: 1 },
+  'by what an index names': { hopefulRowsMax: 1, hostRowsMax: 1_000, scatteredRowsMax: 1_000, patientRowsMax: 1 },
+  'by whatever suffices': { hopefulRowsMax: 2, hostRowsMax: 6, scatteredRowsMax: 3, patientRowsMax: 4 },
+};
+
+/** The filters as one would explain them. */
+function holds(row: Container, query: ContainerQuery): boolean {
+  const labels = new Map(Object.entries(row.labels as Record<string, string>));
+  const has = (text: string) => text.toLowerCase().includes(query.q!.toLowerCase());
+  return (
+    (query.presence === 'all' || (query.presence === 'present') === (row.removedAt === null)) &&
+    (query.hostId?.includes(row.hostId) ?? true) &&
+    (query.state?.includes(row.state) ?? true) &&
+    (query.health?.some((health) => health === row.health) ?? true) &&
+    (query.image?.includes(row.image) ?? true) &&
+    (query.label ?? []).every(({ key, value }) => labels.has(key) && (value === null || labels.get(key) === value)) &&
+    (query.q === undefined || [row.name, row.image, row.command].some(has) || row.dockerId.startsWith(query.q))
+  );
+}
+
+function compareRows(a: Container, b: Container, { key, descending }: ContainerQuery['sort']): number {
+  const cut = (text: string) => Array.from(text).slice(0, 200).join('');
+  const place = (row: Container): string[] => {
+    const own = {
+      name: [cut(row.name)],
+      image: [cut(row.image), cut(row.name)],
+      state: [row.state],
+      firstSeenAt: [row.firstSeenAt.toISOString()],
+      changedAt: [row.changedAt.toISOString()],
+    };
+    return [...own[key], row.hostId, row.dockerId];
+  };
+  const [left, right] = [place(a), place(b)];
+  const differing = left.findIndex((text, index) => text !== right[index]);
+  if (differing === -1) return 0;
+  return (descending ? -1 : 1) * Buffer.compare(Buffer.from(left[differing]!), Buffer.from(right[differing]!));
+}
+
+describe.each(testEngines())('lists of containers on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('tell what the filters say, once each and in order, page by page, whichever way they are found', async () => {
+    await fc.assert(
+      fc.asyncProperty(fleetOf, fc.array(queryOf, { minLength: 6, maxLength: 6 }), async (fleet, queries) => {
+        const organization = await context.api.organization();
+        const hosts: TestHost[] = [];
+        for (const _ of fleet) hosts.push(await organization.enroll());
+        for (const round of [0, 1] as const) {
+          for (const [index, host] of hosts.entries()) {
+            await host.sync(fleet[index]![round].map(({ dockerId, ...fields }) => container(dockerId, fields)));
+            if (index !== 1) context.api.clock.advance(1_000);
+          }
+        }
+        const rows = await context.api.db.prisma.container.findMany({ where: { organizationId: organization.id } });
+        for (const { hosts: indexes, ...asked } of queries) {
+          const query: ContainerQuery = { ...asked, hostId: indexes?.map((index) => hosts[index]!.id) };
+          const expected = rows.filter((row) => holds(row, query)).sort((a, b) => compareRows(a, b, query.sort));
+          for (const [way, budget] of Object.entries(BUDGETS)) {
+            const found = await readAll(organization.id, query, budget);
+            expect({ way, query, found }).toEqual({
+              ...{ way, query },
+              found: expected.map(({ hostId, dockerId }) => `${hostId} ${dockerId}`),
+            });
+          }
+        }
+      }),
+      { numRuns: 10, endOnFailure: true },
+    );
+  }, 120_000);
+
+  async function readAll(organizationId: string, query: ContainerQuery, budget: ContainerReaderOptions) {
+    const now = context.api.clock();
+    const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
+    const reader = createContainerReader(context.api.db, () => Promise.resolve({ now, cadence, outages: [] }), budget);
+    const found: ContainerView[] = [];
+    let cursor: string | undefined;
+    let pages = 0;
+    do {
+      const page = await reader.list({ organizationId, apiKeyId: '', role: 'viewer' }, { ...query, cursor });
+      expect(page.items.length).toBeLessThanOrEqual(query.limit);
+      found.push(...page.items);
+      cursor = page.nextCursor ?? undefined;
+      pages += 1;
+      expect(pages).toBeLessThan(50);
+    } while (cursor !== undefined);
+    return found.map(({ hostId, dockerId }) => `${hostId} ${dockerId}`);
+  }
+});

@@ -1,0 +1,117 @@
+-- Rewrites both large tables once and builds their indexes: about a minute and a half for half a million containers,
+-- during which syncs wait. Needs the extension pg_trgm, which comes with PostgreSQL and which whoever owns the database
+-- may create.
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+
+-- DropIndex
+DROP INDEX "containers_health_idx";
+
+-- DropIndex
+DROP INDEX "containers_labels_idx";
+
+-- DropIndex
+DROP INDEX "containers_state_idx";
+
+-- Of the first migration; the one that takes its place begins with the organization.
+DROP INDEX "containers_name_idx";
+
+-- AlterTable
+ALTER TABLE "container_events" ADD COLUMN     "organizationId" TEXT;
+UPDATE "container_events" SET "organizationId" = "hosts"."organizationId"
+    FROM "hosts" WHERE "hosts"."id" = "container_events"."hostId";
+ALTER TABLE "container_events" ALTER COLUMN "organizationId" SET NOT NULL;
+
+-- AlterTable
+ALTER TABLE "containers" ADD COLUMN     "organizationId" TEXT;
+UPDATE "containers" SET "organizationId" = "hosts"."organizationId"
+    FROM "hosts" WHERE "hosts"."id" = "containers"."hostId";
+ALTER TABLE "containers" ALTER COLUMN "organizationId" SET NOT NULL;
+-- The update left every row in the table twice; this takes the old ones out, and lays each host's rows side by side.
+CLUSTER "containers" USING "containers_pkey";
+ALTER TABLE "containers" SET WITHOUT CLUSTER;
+
+-- CreateTable
+CREATE TABLE "container_changes" (
+    "organizationId" TEXT NOT NULL,
+    "changedAt" TIMESTAMPTZ(3) NOT NULL,
+    "hostId" UUID NOT NULL,
+
+    CONSTRAINT "container_changes_pkey" PRIMARY KEY ("organizationId","changedAt","hostId")
+);
+INSERT INTO "container_changes"
+    SELECT DISTINCT "organizationId", "changedAt", "hostId" FROM "containers" WHERE "removedAt" IS NULL;
+
+-- AlterTable
+ALTER TABLE "hosts" ADD COLUMN     "stateCounts" JSONB NOT NULL DEFAULT '{}';
+UPDATE "hosts" SET "stateCounts" = counted."counts"
+    FROM (
+        SELECT "hostId", jsonb_object_agg("word", "containers") AS "counts"
+        FROM (
+            SELECT "hostId", "word", count(*) AS "containers"
+            FROM "containers", LATERAL (VALUES ("state"), ('health:' || "health")) AS words ("word")
+            WHERE "removedAt" IS NULL AND "word" IS NOT NULL
+            GROUP BY "hostId", "word"
+        ) AS words
+        GROUP BY "hostId"
+    ) AS counted
+    WHERE counted."hostId" = "hosts"."id";
+
+-- CreateIndex
+CREATE INDEX "container_events_organizationId_tx_id_idx" ON "container_events"("organizationId", "tx", "id");
+
+-- What follows is written by hand: Prisma has no words for it.
+
+-- The history of a name, across the containers that bore it.
+CREATE INDEX "container_events_name_idx"
+    ON "container_events" ("organizationId", (left("name", 200) COLLATE "C"), "tx", "id");
+
+-- What lists walk (ADR 6): one index an order, for the present and for the removed containers. They end with the host:
+-- the few rows that are then still equal are sorted by "dockerId" when read. Texts are cut to what an index entry can
+-- hold, and ordered by code point, so that every server has the same order whatever its locale.
+CREATE INDEX "containers_present_name_idx"
+    ON "containers" ("organizationId", (left("name", 200) COLLATE "C"), "hostId") WHERE "removedAt" IS NULL;
+CREATE INDEX "containers_removed_name_idx"
+    ON "containers" ("organizationId", (left("name", 200) COLLATE "C"), "hostId") WHERE "removedAt" IS NOT NULL;
+CREATE INDEX "containers_present_image_idx"
+    ON "containers" ("organizationId", (left("image", 200) COLLATE "C"), (left("name", 200) COLLATE "C"), "hostId")
+    WHERE "removedAt" IS NULL;
+CREATE INDEX "containers_removed_image_idx"
+    ON "containers" ("organizationId", (left("image", 200) COLLATE "C"), (left("name", 200) COLLATE "C"), "hostId")
+    WHERE "removedAt" IS NOT NULL;
+CREATE INDEX "containers_present_first_seen_idx"
+    ON "containers" ("organizationId", "firstSeenAt", "hostId") WHERE "removedAt" IS NULL;
+CREATE INDEX "containers_removed_first_seen_idx"
+    ON "containers" ("organizationId", "firstSeenAt", "hostId") WHERE "removedAt" IS NOT NULL;
+-- A removed container is `exited`, and was changed when it was removed: so these have the orders of state and changedAt.
+CREATE INDEX "containers_removed_host_idx"
+    ON "containers" ("organizationId", "hostId", "dockerId") WHERE "removedAt" IS NOT NULL;
+CREATE INDEX "containers_removed_at_idx"
+    ON "containers" ("organizationId", "removedAt", "hostId") WHERE "removedAt" IS NOT NULL;
+
+-- The beginning of an engine's id, which people copy from a terminal.
+CREATE INDEX "containers_docker_id_idx" ON "containers" ("organizationId", (left("dockerId", 12) COLLATE "C"));
+
+-- What labels and search look in. Both are bounded a container, so that no snapshot costs more to index than the time
+-- that a statement has; what is beyond the bound is found by "containers_unindexed_idx", and compared row by row.
+CREATE FUNCTION "container_label_keys"("labels" JSONB) RETURNS JSONB LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+    RETURN jsonb_path_query_array("labels", '$.keyvalue().key');
+CREATE FUNCTION "container_label_count"("labels" JSONB) RETURNS INTEGER LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+    RETURN jsonb_array_length("container_label_keys"("labels"));
+CREATE FUNCTION "container_search_text"("name" TEXT, "image" TEXT, "command" TEXT) RETURNS TEXT
+    LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+    RETURN "name" || E'\n' || "image" || E'\n' || "command";
+
+-- New entries are collected and sorted in by the megabyte (fastupdate): entry by entry, a first snapshot would write ten
+-- times as much. Whoever fills the megabyte sorts it in, so it is small enough that this is no more than a hiccup.
+CREATE INDEX "containers_label_keys_idx" ON "containers"
+    USING GIN ("container_label_keys"("labels")) WITH (gin_pending_list_limit = 1024)
+    WHERE "container_label_count"("labels") <= 64;
+CREATE INDEX "containers_labels_idx" ON "containers"
+    USING GIN ("labels" jsonb_path_ops) WITH (gin_pending_list_limit = 1024)
+    WHERE "container_label_count"("labels") <= 64;
+CREATE INDEX "containers_search_idx" ON "containers"
+    USING GIN (left("container_search_text"("name", "image", "command"), 1000) gin_trgm_ops)
+    WITH (gin_pending_list_limit = 2048);
+CREATE INDEX "containers_unindexed_idx" ON "containers" ("organizationId")
+    WHERE "container_label_count"("labels") > 64
+        OR length("container_search_text"("name", "image", "command")) > 1000;
