@@ -40,7 +40,7 @@ export interface ContainerReaderOptions {
   hostRowsMax?: number;
   /** That an index of labels, text or images names. */
   scatteredRowsMax?: number;
-  /** Of a walk as the last resort. */
+  /** Of a walk as the last resort, which goes on from where the first one ended. */
   patientRowsMax?: number;
 }
 
@@ -54,7 +54,7 @@ export function createContainerReader(
     hopefulRowsMax = 1_500,
     hostRowsMax = 10_000,
     scatteredRowsMax = 2_500,
-    patientRowsMax = 6_000,
+    patientRowsMax = 8_000,
   }: ContainerReaderOptions = {},
 ): ContainerReader {
   const { prisma } = db;
@@ -69,16 +69,18 @@ export function createContainerReader(
     const { presences, conditions, sources } = containerFilters(organizationId, query, { scatteredRowsMax });
     const place = cursorPlace(query);
     if (presences.length === 0) return { rows: [], stoppedAt: null };
-    const order = containerOrder(query.sort, place);
+    const { descending } = query.sort;
     const scope = Prisma.sql`c."organizationId" = ${organizationId} AND (${Prisma.join(presences.map(inHalf), ' OR ')})`;
 
-    const gather = (source: CandidateSource) => gatherContainers(db, source, order, [scope, ...conditions], limit);
-    const walk = async (rowsMax: number) => {
+    const gather = (source: CandidateSource) =>
+      gatherContainers(db, source, containerOrder(query.sort, place), [scope, ...conditions], limit);
+    const walk = async (from: readonly string[] | null, asked: { rowsMax: number; limit: number }) => {
+      const order = containerOrder(query.sort, from);
       const walks = presences.flatMap((half) =>
-        imagesToWalk(query).map((image) => containerWalk(organizationId, half, query.sort, place, image)),
+        imagesToWalk(query).map((image) => containerWalk(organizationId, half, query.sort, from, image)),
       );
-      const listed = walks.map((one) => walkContainers(db, one, order, conditions, { rowsMax, limit }));
-      return mergeListed(await Promise.all(listed), { limit, descending: query.sort.descending });
+      const listed = walks.map((one) => walkContainers(db, one, order, conditions, asked));
+      return mergeListed(await Promise.all(listed), { limit: asked.limit, descending });
     };
 
     if (query.hostId) {
@@ -88,8 +90,8 @@ export function createContainerReader(
     const grouped = query.sort.key === 'state' || query.sort.key === 'changedAt';
     let hopefulRows = conditions.length === 0 ? limit : Math.max(hopefulRowsMax, limit);
     // Of a group, one row may be all there is, and a whole host is read for it.
-    if (grouped) hopefulRows = Math.max(hopefulRows, patientRowsMax / 2, limit * GROUP_ROWS);
-    const hopeful = await walk(hopefulRows);
+    if (grouped) hopefulRows = Math.max(hopefulRows, limit * GROUP_ROWS);
+    const hopeful = await walk(place, { rowsMax: hopefulRows, limit });
     if (hopeful.stoppedAt === null) return hopeful;
 
     const words = query.health?.map(healthKey) ?? query.state;
@@ -102,7 +104,8 @@ export function createContainerReader(
       const gathered = await gather(source);
       if (gathered) return gathered;
     }
-    return walk(Math.max(patientRowsMax, limit));
+    const more = await walk(hopeful.stoppedAt, { rowsMax: patientRowsMax, limit: limit - hopeful.rows.length });
+    return { rows: [...hopeful.rows, ...more.rows], stoppedAt: more.stoppedAt };
   }
 
   return {
