@@ -248,7 +248,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
           ({ kind, dockerId }) => `${kind} ${dockerId}`,
         );
 
-      expect(await find('')).toEqual(['started b', 'removed a', 'created b', 'created a']);
+      expect(await find('')).toEqual(['health_changed b', 'started b', 'removed a', 'created b', 'created a']);
       expect(await find('kind=removed&kind=started')).toEqual(['started b', 'removed a']);
       expect(await find('name=web&kind=created')).toEqual(['created b', 'created a']);
       expect(await find('dockerId=a')).toEqual(['removed a', 'created a']);
