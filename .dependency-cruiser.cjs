@@ -49,7 +49,7 @@ const apiLayers = [
   'services',
   'sql',
   'domain',
-  'errors',
+  '(errors|turn-taking)',
 ].map((layer) => `^apps/api/src/${layer}(\\.ts$|/)`);
 
 /** Source that only tests import, though it lies in src/ so that other packages can. */

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAgentTokenService, type AgentIdentity } from '../src/services/agent-token.js';
+import type { AgentIdentity } from '../src/services/agent-token-cache.js';
+import { createAgentTokenService } from '../src/services/agent-token.js';
 import { useApi, type TestApi, type TestClock } from './harness.js';
 
 const HOUR_MS = 3_600_000;

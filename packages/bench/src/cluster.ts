@@ -1,4 +1,5 @@
 /** The database server of a benchmark, its databases, and the hosts in them. */
+import { ORGANIZATION } from './organization.js';
 import { createHash } from 'node:crypto';
 import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import { openDatabase } from '@muster/db';
@@ -62,9 +63,6 @@ export interface BenchCluster {
 /** There is no PostgreSQL on this machine. */
 export class PostgresMissingError extends Error {}
 
-/** The organization that the API makes for its first key: hosts must be in it to be seen. */
-const ORGANIZATION = 'default';
-
 /** Starts a server of its own, which is gone when `stop` is called or this process ends. @throws PostgresMissingError */
 export async function startCluster(): Promise<BenchCluster> {
   const cluster = await startPostgresCluster({ durable: true, settings: SERVER_SETTINGS });
@@ -118,7 +116,7 @@ async function createDatabase(serverUrl: string, name: string): Promise<BenchDat
     pool,
     addHosts: (fleet, count) => addHosts(pool, fleet, count),
     async removeHosts() {
-      await pool.query('TRUNCATE hosts, containers, container_events, agent_tokens CASCADE');
+      await pool.query('TRUNCATE hosts, containers, container_changes, container_events, agent_tokens CASCADE');
     },
     async settle() {
       await pool.query('VACUUM (ANALYZE)');

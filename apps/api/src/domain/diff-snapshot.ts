@@ -1,7 +1,7 @@
 import type { Container, Port } from '@muster/contracts';
 import { containerChanges, sameLabels, samePorts, type EventDraft } from './container-changes.js';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
-import { StateTally, type StateChanges } from './state-counts.js';
+import { addStateChanges, StateTally, type StateChanges } from './state-counts.js';
 
 /**
  * A row as the database has it. Of one whose digest equals the snapshot's, only `dockerId` is read: there is nothing
@@ -44,7 +44,7 @@ export function diffSnapshot(
   incoming: readonly ContainerRow[],
   { complete }: { complete: boolean },
 ): SnapshotDiff {
-  const diff: SnapshotDiff = { writes: [], patches: [], removals: [], events: [], unchanged: 0, stateChanges: {} };
+  const diff = noChange(0);
   const tally = new StateTally();
   const storedById = new Map(stored.map((container) => [container.dockerId, container]));
 
@@ -81,6 +81,21 @@ export function diffSnapshot(
   }
   return { ...diff, stateChanges: tally.changes };
 }
+
+/** A diff of rows that are left alone. */
+export const noChange = (unchanged: number): SnapshotDiff => ({
+  ...{ writes: [], patches: [], removals: [], events: [], unchanged, stateChanges: {} },
+});
+
+/** Two diffs of different containers of one host, as one. */
+export const joinDiffs = (a: SnapshotDiff, b: SnapshotDiff): SnapshotDiff => ({
+  writes: [...a.writes, ...b.writes],
+  patches: [...a.patches, ...b.patches],
+  removals: [...a.removals, ...b.removals],
+  events: [...a.events, ...b.events],
+  unchanged: a.unchanged + b.unchanged,
+  stateChanges: addStateChanges(a.stateChanges, b.stateChanges),
+});
 
 const draft = (
   kind: 'created' | 'reappeared' | 'removed',

@@ -8,6 +8,15 @@ export const healthKey = (health: string): string => `health:${health}`;
 
 type Counted = Pick<ContainerFacts, 'state' | 'health'>;
 
+/** Asked by `hasOwn`: an engine's state may be called `constructor`. */
+const countIn = (changes: StateChanges, word: string): number => (Object.hasOwn(changes, word) ? changes[word]! : 0);
+
+export function addStateChanges(a: StateChanges, b: StateChanges): StateChanges {
+  const words = new Set([...Object.keys(a), ...Object.keys(b)]);
+  const sums = [...words].map((word) => [word, countIn(a, word) + countIn(b, word)] as const);
+  return Object.fromEntries(sums.filter(([, sum]) => sum !== 0));
+}
+
 /** Adds up what came, went and changed among a host's present containers. */
 export class StateTally {
   readonly #changes = new Map<string, number>();

@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { DomainError, ForbiddenError } from '../errors.js';
-import type { AgentIdentity, AgentTokenService } from '../services/agent-token.js';
+import type { AgentIdentity } from '../services/agent-token-cache.js';
+import type { AgentTokenService } from '../services/agent-token.js';
 import type { ApiKeyService, OperatorIdentity } from '../services/api-key.js';
 import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollment.js';
 import { bearerToken } from './bearer.js';

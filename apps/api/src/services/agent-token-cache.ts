@@ -1,4 +1,8 @@
-import type { AgentIdentity } from './agent-token.js';
+/** The host that a token speaks for; known from the token alone. */
+export interface AgentIdentity {
+  hostId: string;
+  tokenId: string;
+}
 
 /** Milliseconds for which a look-up holds: a token that another process revoked is dead here as soon. */
 const LIFE_MS = 5_000;

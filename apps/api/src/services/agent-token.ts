@@ -4,7 +4,7 @@ import { hashToken, issueToken } from '../domain/tokens.js';
 import { HostDeletedError, TokenInvalidError, UnavailableError } from '../errors.js';
 import { findAgentTokens, type AgentTokenRow } from '../sql/find-agent-tokens.js';
 import { noteAgentCall } from '../sql/note-agent-call.js';
-import { createAgentTokenCache, type AgentTokenCache } from './agent-token-cache.js';
+import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
 import { createGroupCommit } from './group-commit.js';
 
 /** Milliseconds that a rotated token may stay unused before it dies: 24 hours. */
@@ -12,12 +12,6 @@ const UNUSED_TOKEN_LIFE_MS = 24 * 3_600_000;
 
 /** `lastUsedAt` is written once in so many milliseconds, not at every call. */
 const LAST_USED_GRAIN_MS = 3_600_000;
-
-/** The host that a token speaks for; known from the token alone. */
-export interface AgentIdentity {
-  hostId: string;
-  tokenId: string;
-}
 
 export interface AgentTokenService {
   /**

@@ -8,7 +8,14 @@ import {
 } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { toContainerFacts, type ContainerRow } from '../domain/container-row.js';
-import { diffSnapshot, sameContainer, type SnapshotDiff, type StoredContainer } from '../domain/diff-snapshot.js';
+import {
+  diffSnapshot,
+  joinDiffs,
+  noChange,
+  sameContainer,
+  type SnapshotDiff,
+  type StoredContainer,
+} from '../domain/diff-snapshot.js';
 import {
   clampToReceipt,
   judgeOrder,
@@ -16,7 +23,13 @@ import {
   type SnapshotOrder,
   type SnapshotTimes,
 } from '../domain/order.js';
-import { cutSnapshot, decodeElement, differingElements, elementCount } from '../domain/snapshot-text.js';
+import {
+  cutSnapshot,
+  decodeElement,
+  differingElements,
+  elementCount,
+  type SnapshotText,
+} from '../domain/snapshot-text.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
 import { readHostState, type HostState } from '../sql/read-host-state.js';
 import { touchStale } from '../sql/touch-host.js';
@@ -25,7 +38,7 @@ import { plainBytes, type RawBody } from './body-bytes.js';
 import { createHostReports, type HostReports } from './host-reports.js';
 import { createSnapshotMemory, type RememberedSnapshot } from './snapshot-memory.js';
 import { sourceOfBody, sourceOfContainers, type SnapshotSource } from './snapshot-source.js';
-import { createTurnTaking } from './turn-taking.js';
+import { createTurnTaking } from '../turn-taking.js';
 
 /** What is known of a snapshot beside its containers. */
 export interface SnapshotMetadata {
@@ -173,30 +186,48 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   };
 }
 
+/** Containers that are compared in one go. */
+const PIECE_CONTAINERS = 200;
+
 /**
  * What a snapshot changes, by comparing its text with that of the one before, of which the rows are known to be. It
  * knows of changes only: null where containers came, went or moved, or where one is not valid.
  */
 async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotSource): Promise<SnapshotDiff | null> {
+  const turns = createTurnTaking();
   const bytes = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
   const old = bounds === null ? cutSnapshot(bytes) : { bytes, bounds };
   const text = await source.text();
   if (old === null || text === null || elementCount(old) !== elementCount(text)) return null;
-  const turns = createTurnTaking();
+  const differing = differingElements(old, text);
+  let diff = noChange(elementCount(text) - differing.length);
+  for (let start = 0; start < differing.length; start += PIECE_CONTAINERS) {
+    if (turns.due()) await turns.yieldTurn();
+    const piece = diffElements(old, text, differing.slice(start, start + PIECE_CONTAINERS), source);
+    if (piece === null) return null;
+    diff = joinDiffs(diff, piece);
+  }
+  return diff;
+}
+
+/** As `diffTexts`, of the containers at these places. */
+function diffElements(
+  old: SnapshotText,
+  text: SnapshotText,
+  indexes: readonly number[],
+  source: SnapshotSource,
+): SnapshotDiff | null {
   const stored: StoredContainer[] = [];
   const rows: ContainerRow[] = [];
-  const differing = differingElements(old, text);
-  for (const index of differing) {
+  for (const index of indexes) {
     const [was, is] = [decodeElement(old, index), source.row(text, index)];
     if (was === null || is === null || was.dockerId !== is.dockerId) return null;
     const { dockerId } = was;
     const equal = sameContainer(was, is);
     stored.push(equal ? { dockerId, equal } : { dockerId, equal, removed: false, row: toContainerFacts(was) });
     rows.push(is);
-    if (turns.due()) await turns.yieldTurn();
   }
-  const diff = diffSnapshot(stored, rows, { complete: true });
-  return { ...diff, unchanged: diff.unchanged + elementCount(text) - differing.length };
+  return diffSnapshot(stored, rows, { complete: true });
 }
 
 function staleSummary(

@@ -11,7 +11,7 @@ import { cutSnapshot, decodeElement, elementCount, type SnapshotText } from '../
 import { invalid, valid } from '../domain/valid.js';
 import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
 import type { RememberedSnapshot } from './snapshot-memory.js';
-import { createTurnTaking, type TurnTaking } from './turn-taking.js';
+import { createTurnTaking, type TurnTaking } from '../turn-taking.js';
 
 /** A snapshot on its way in, read no further than somebody asks. */
 export interface SnapshotSource {
@@ -32,7 +32,11 @@ export function sourceOfBody(body: RawBody): SnapshotSource {
   const bytes = () => (plain ??= plainBytes(body, SNAPSHOT_BODY_BYTES_MAX));
   return {
     keepsake: () => ({ body, bounds: text?.bounds ?? null }),
-    text: async () => (text = cutSnapshot(await bytes())),
+    async text() {
+      // The bytes have just been hashed: that and the cut of a long body are each as much as others can wait for.
+      if ((await bytes()).length > PARSE_BYTES_MAX) await createTurnTaking().yieldTurn();
+      return (text = cutSnapshot(await bytes()));
+    },
     row: (text, index) => {
       const container = decodeElement(text, index);
       return container && toContainerRow(container);

@@ -1,6 +1,7 @@
 import type { Database, Statement } from '@muster/db';
 import type { SnapshotDiff } from '../domain/diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from '../domain/order.js';
+import { createTurnTaking, stringifyInTurns } from '../turn-taking.js';
 import { assignments, orderTest, takeOrder } from './host-order.js';
 
 export interface SnapshotWrite {
@@ -140,17 +141,21 @@ const PATIENCE_MS_PER_MIB = 1_500;
 export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
   const { hostId, revision, diff, complete, digest, order, times, eventsObservedAt } = write;
   const rowsChange = diff.writes.length + diff.patches.length + diff.removals.length > 0;
-  const writes = JSON.stringify(diff.writes);
+  const turns = createTurnTaking();
+  const writes = await stringifyInTurns(diff.writes, turns);
+  const patches = await stringifyInTurns(diff.patches, turns);
+  const events = await stringifyInTurns(diff.events, turns);
   const values = [
     ...[hostId, revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
     ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
-    ...[writes, JSON.stringify(diff.patches), diff.removals, eventsObservedAt, JSON.stringify(diff.events)],
+    ...[writes, patches, diff.removals, eventsObservedAt, events],
     ...[JSON.stringify(diff.stateChanges), diff.writes.length > 0 || diff.patches.some(({ changed }) => changed)],
   ];
+  const bytes = writes.length + patches.length + events.length;
   const [written] =
-    writes.length <= USUAL_BYTES_MAX
+    bytes <= USUAL_BYTES_MAX
       ? await db.query<SnapshotWritten>(WRITE_SNAPSHOT, values)
-      : await db.queryPatiently<SnapshotWritten>(WRITE_SNAPSHOT, values, patienceMs(writes.length));
+      : await db.queryPatiently<SnapshotWritten>(WRITE_SNAPSHOT, values, patienceMs(bytes));
   return written ?? null;
 }
 

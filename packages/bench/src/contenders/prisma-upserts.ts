@@ -1,4 +1,5 @@
 import { openDatabase, type Prisma } from '@muster/db';
+import { ORGANIZATION } from '../organization.js';
 import { POOL_MAX } from '../pool.js';
 import type { Contender } from './contender.js';
 
@@ -23,7 +24,15 @@ export async function createPrismaUpserts(url: string): Promise<Contender> {
             const data = { ...fields, ports: fields.ports as unknown as Prisma.InputJsonValue, removedAt: null };
             return prisma.container.upsert({
               where: { hostId_dockerId: { hostId, dockerId } },
-              create: { hostId, dockerId, ...data, digest: '', firstSeenAt: at, changedAt: at },
+              create: {
+                hostId,
+                dockerId,
+                organizationId: ORGANIZATION,
+                ...data,
+                digest: '',
+                firstSeenAt: at,
+                changedAt: at,
+              },
               update: { ...data, changedAt: at },
             });
           }),

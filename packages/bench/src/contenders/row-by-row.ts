@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { ORGANIZATION } from '../organization.js';
 import { createPool } from '../pool.js';
 import type { Contender, Delivery } from './contender.js';
 
@@ -7,8 +8,8 @@ const UPSERT = {
   text: `
     INSERT INTO containers (
       "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-      digest, "firstSeenAt", "changedAt", "removedAt")
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '', now(), now(), NULL)
+      "organizationId", digest, "firstSeenAt", "changedAt", "removedAt")
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '${ORGANIZATION}', '', now(), now(), NULL)
     ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
       name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
       state = excluded.state, status = excluded.status, ports = excluded.ports, labels = excluded.labels,

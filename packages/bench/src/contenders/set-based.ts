@@ -1,3 +1,4 @@
+import { ORGANIZATION } from '../organization.js';
 import { createPool } from '../pool.js';
 import type { Contender } from './contender.js';
 
@@ -10,9 +11,9 @@ const STATEMENT = `
   ), written AS (
     INSERT INTO containers AS stored (
       "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-      digest, "firstSeenAt", "changedAt", "removedAt")
+      "organizationId", digest, "firstSeenAt", "changedAt", "removedAt")
     SELECT $1::uuid, "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-      '', now(), now(), NULL
+      '${ORGANIZATION}', '', now(), now(), NULL
     FROM incoming
     ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
       name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
@@ -37,15 +38,17 @@ const TOUCH_HOST = `UPDATE hosts SET "lastSeenAt" = now(), "confirmedAt" = now()
  * reads of `containers` is what was there before the statement.
  */
 const HISTORY = `, recorded AS (
-    INSERT INTO container_events (tx, "hostId", "dockerId", name, kind, "from", "to", "observedAt", "recordedAt")
-    SELECT pg_current_xact_id()::text::bigint, $1::uuid, written."dockerId", written.name,
+    INSERT INTO container_events (
+      tx, "hostId", "organizationId", "dockerId", name, kind, "from", "to", "observedAt", "recordedAt")
+    SELECT pg_current_xact_id()::text::bigint, $1::uuid, '${ORGANIZATION}', written."dockerId", written.name,
       CASE WHEN before."dockerId" IS NULL THEN 'created' ELSE 'restarted' END,
       to_jsonb(before.state), to_jsonb(written.state), now(), now()
     FROM written LEFT JOIN containers AS before
       ON before."hostId" = $1::uuid AND before."dockerId" = written."dockerId"
     WHERE (before.state, before."startedAt") IS DISTINCT FROM (written.state, written."startedAt")
     UNION ALL
-    SELECT pg_current_xact_id()::text::bigint, $1::uuid, "dockerId", name, 'removed', NULL, NULL, now(), now()
+    SELECT pg_current_xact_id()::text::bigint, $1::uuid, '${ORGANIZATION}', "dockerId", name, 'removed', NULL, NULL,
+      now(), now()
     FROM gone
   )`;
 

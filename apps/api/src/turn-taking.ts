@@ -12,6 +12,19 @@ export interface TurnTaking {
   yieldTurn(): Promise<void>;
 }
 
+/** `JSON.stringify` of a list, a long one in stretches. */
+export async function stringifyInTurns(items: readonly unknown[], turns: TurnTaking): Promise<string> {
+  const pieces: string[] = [];
+  for (let start = 0; start < items.length; start += PIECE_ITEMS) {
+    pieces.push(JSON.stringify(items.slice(start, start + PIECE_ITEMS)).slice(1, -1));
+    if (turns.due()) await turns.yieldTurn();
+  }
+  return `[${pieces.join(',')}]`;
+}
+
+/** Few enough to be written well within a stretch. */
+const PIECE_ITEMS = 200;
+
 export function createTurnTaking(): TurnTaking {
   let since = performance.now();
   return {
