@@ -252,7 +252,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       expect(await find('kind=removed&kind=started')).toEqual(['started b', 'removed a']);
       expect(await find('name=web&kind=created')).toEqual(['created b', 'created a']);
       expect(await find('dockerId=a')).toEqual(['removed a', 'created a']);
-      expect(await find(`since=${since}`)).toEqual(['started b', 'removed a', 'created b']);
+      expect(await find(`since=${since}`)).toEqual(['health_changed b', 'started b', 'removed a', 'created b']);
       expect(await find(`hostId=${randomUUID()}`)).toEqual([]);
       const { items } = await page<ContainerEvent>(organization, '/api/events?dockerId=b&kind=created');
       expect(items[0]).toMatchObject({

@@ -125,10 +125,9 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     // Where we know of another digest, asking would be for nothing.
     const remembered = memory.recall(hostId);
     if (remembered !== undefined && remembered.digest !== digest) return null;
-    const outcome = await reports.report({ kind: 'snapshot', hostId, digest, order, ...times });
-    // A host that is gone is for the sync by rows to tell.
-    if (outcome.kind !== 'taken') return null;
-    const { revision, containerCount } = outcome;
+    const reported = await reports.report({ kind: 'snapshot', hostId, digest, order, ...times });
+    if (reported === null) return null;
+    const { revision, containerCount } = reported;
     if (remembered === undefined) memory.remember(hostId, { revision, digest, ...source.keepsake() });
     const counts = { received: containerCount, created: 0, updated: 0, unchanged: containerCount, removed: 0 };
     return { hostId, applied: true, ...counts, revision, digest, cadence };

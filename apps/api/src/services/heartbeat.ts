@@ -32,11 +32,11 @@ export function createHeartbeatService(
         os,
         agentVersion,
       };
-      const outcome = await reports.report({
+      const reported = await reports.report({
         ...{ kind: 'heartbeat', hostId, receivedAt: now(), digest, stream, engineError, facts },
       });
-      if (outcome.kind !== 'taken') throw new HostDeletedError();
-      return { snapshotRequired: !outcome.matched, cadence };
+      if (reported === null) throw new HostDeletedError();
+      return { snapshotRequired: !reported.matched, cadence };
     },
   };
 }

@@ -13,6 +13,12 @@ export interface OrderExpressions {
 
 const ALIVE = `INTERVAL '${STREAM_ALIVE_MS} milliseconds'`;
 
+/**
+ * Whether the host was not deleted, in words that match no partial index: the planner would read the whole of one
+ * rather than look the id up, as long as it thinks the table small.
+ */
+export const IS_THERE = `(hosts."deletedAt" IS NOT NULL) IS FALSE`;
+
 /** Whether another stream took over from this one: null for a null stream. */
 export const isSuperseded = (stream: string): string =>
   `hosts."supersededStreams" @> jsonb_build_array(jsonb_build_object('stream', ${stream}::text))`;

@@ -3,6 +3,7 @@ import type { Database, Statement } from '@muster/db';
 import type { ContainerFacts, ContainerRow } from '../domain/container-row.js';
 import type { StoredContainer } from '../domain/diff-snapshot.js';
 import type { HostOrder } from '../domain/order.js';
+import { IS_THERE } from './host-order.js';
 
 /** A host as one statement saw it: all of it is of one moment. */
 export interface HostState {
@@ -61,7 +62,7 @@ const READ_HOST_STATE: Statement = {
         'streamHeardAt', "streamHeardAt", 'supersededStreams', "supersededStreams",
         'equal', COALESCE((SELECT json_agg("dockerId") FROM present WHERE equal), '[]')) AS host,
       NULL::json AS container
-    FROM hosts WHERE id = $1::uuid AND "deletedAt" IS NULL
+    FROM hosts WHERE id = $1::uuid AND ${IS_THERE}
     UNION ALL
     SELECT NULL, to_json(container) FROM present WHERE equal IS NOT TRUE
     UNION ALL

@@ -1,6 +1,6 @@
 import type { Database, Statement } from '@muster/db';
 import type { SnapshotOrder } from '../domain/order.js';
-import { assignments, isSuperseded, orderTest, suspectClone, takeOrder } from './host-order.js';
+import { assignments, IS_THERE, isSuperseded, orderTest, suspectClone, takeOrder } from './host-order.js';
 
 /** What an agent tells of its machine beside its containers; null: it did not say. */
 export interface HostFacts {
@@ -17,19 +17,8 @@ export type HostReport = { hostId: string; receivedAt: Date } & (
   | { kind: 'heartbeat'; digest: string | null; stream: string | null; engineError: string | null; facts: HostFacts }
 );
 
-/**
- * What became of a report. `taken`: it was written down, and `matched` tells whether its digest is the host's.
- * `mismatched`: a snapshot that is not the one which the rows equal, or that the order does not allow: nothing was
- * written, and a full sync finds out which. `gone`: the host was deleted. `locked`: another transaction holds the
- * host's row; nothing was written, and the report is to be made alone.
- */
-export type HostReportOutcome =
-  | { kind: 'taken'; matched: boolean; revision: number; digest: string | null; containerCount: number }
-  | { kind: 'mismatched' | 'gone' | 'locked' };
-
-interface OutcomeRow {
-  hostId: string;
-  kind: HostReportOutcome['kind'];
+/** A report that was written down; `matched`: its digest is the host's. */
+export interface HostReported {
   matched: boolean;
   revision: number;
   digest: string | null;
@@ -138,27 +127,14 @@ function reportStatement({ name, several }: { name: string; several: boolean }):
         AS entry (${Object.keys(COLUMNS)
           .map((column) => `"${column}"`)
           .join(', ')})
-    )${several ? locked : ''}, touched AS (
-      UPDATE hosts SET
+    )${several ? locked : ''}
+    UPDATE hosts SET
       ${SET}
-      FROM entry ${several ? 'JOIN locked ON locked.id = entry."hostId"' : ''}
-      WHERE hosts.id = entry."hostId" AND hosts."deletedAt" IS NULL
-        AND (NOT ${entry('isSnapshot')} OR (hosts.digest = ${entry('digest')} AND ${orderTest(ORDER)}))
-      RETURNING hosts.id, COALESCE(hosts.digest = ${entry('digest')}, FALSE) AS matched, hosts.revision, hosts.digest,
-        hosts."containerCount"
-    )
-    SELECT entry."hostId"::text AS "hostId", touched.matched, touched.revision, touched.digest, touched."containerCount",
-      CASE
-        WHEN touched.id IS NOT NULL THEN 'taken'
-        WHEN hosts.id IS NULL OR hosts."deletedAt" IS NOT NULL THEN 'gone'
-        ${several ? `WHEN locked.id IS NULL THEN 'locked'` : ''}
-        WHEN ${entry('isSnapshot')} THEN 'mismatched'
-        ELSE 'gone'
-      END AS kind
-    FROM entry
-      LEFT JOIN touched ON touched.id = entry."hostId"
-      ${several ? 'LEFT JOIN locked ON locked.id = entry."hostId"' : ''}
-      LEFT JOIN hosts ON touched.id IS NULL AND hosts.id = entry."hostId"`,
+    FROM entry ${several ? 'JOIN locked ON locked.id = entry."hostId"' : ''}
+    WHERE hosts.id = entry."hostId" AND ${IS_THERE}
+      AND (NOT ${entry('isSnapshot')} OR (hosts.digest = ${entry('digest')} AND ${orderTest(ORDER)}))
+    RETURNING hosts.id::text AS "hostId", COALESCE(hosts.digest = ${entry('digest')}, FALSE) AS matched,
+      hosts.revision, hosts.digest, hosts."containerCount"`,
   };
 }
 
@@ -166,21 +142,15 @@ const REPORT_ONE = reportStatement({ name: 'report_host', several: false });
 const REPORT_SEVERAL = reportStatement({ name: 'report_hosts', several: true });
 
 /**
- * Writes down reports, at most one of each host, and gives their outcomes in the order of the reports. A single one
- * waits for its host's row; of several, those whose rows are locked come back as `locked`.
+ * Writes down reports, at most one of each host, and gives what came of each in their order; null: nothing was
+ * written. That is so where the host is gone, where a snapshot is not the one that the host's rows equal or the order
+ * does not allow it, and, of several reports, where another transaction holds the host's row.
  */
-export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<HostReportOutcome[]> {
+export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReported | null)[]> {
   const columns = reports.map(toColumns);
   const values = (Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).map((name) => columns.map((row) => row[name]));
-  const rows = await db.query<OutcomeRow>(reports.length === 1 ? REPORT_ONE : REPORT_SEVERAL, values);
-  const byHost = new Map(rows.map((row) => [row.hostId, row]));
-  return reports.map(({ hostId }) => toOutcome(byHost.get(hostId)));
-}
-
-function toOutcome(row: OutcomeRow | undefined): HostReportOutcome {
-  // The statement answers each entry; one that it did not is of a host that is not there.
-  if (row === undefined) return { kind: 'gone' };
-  if (row.kind !== 'taken') return { kind: row.kind };
-  const { kind, matched, revision, digest, containerCount } = row;
-  return { kind, matched, revision, digest, containerCount };
+  const statement = reports.length === 1 ? REPORT_ONE : REPORT_SEVERAL;
+  const rows = await db.query<HostReported & { hostId: string }>(statement, values);
+  const byHost = new Map(rows.map(({ hostId, ...reported }) => [hostId, reported]));
+  return reports.map(({ hostId }) => byHost.get(hostId) ?? null);
 }

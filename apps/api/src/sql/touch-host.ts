@@ -1,5 +1,5 @@
 import type { Database, Statement } from '@muster/db';
-import { suspectClone } from './host-order.js';
+import { IS_THERE, suspectClone } from './host-order.js';
 
 const TOUCH_STALE: Statement = {
   name: 'touch_stale_host',
@@ -7,7 +7,7 @@ const TOUCH_STALE: Statement = {
     UPDATE hosts SET
       "lastSeenAt" = $2::timestamptz,
       "cloneSuspectedAt" = ${suspectClone({ stream: '$3::uuid', receivedAt: '$2::timestamptz' })}
-    WHERE id = $1::uuid AND "deletedAt" IS NULL`,
+    WHERE id = $1::uuid AND ${IS_THERE}`,
 };
 
 /**

@@ -2,7 +2,7 @@ import type { Database, Statement } from '@muster/db';
 import type { SnapshotDiff } from '../domain/diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from '../domain/order.js';
 import { createTurnTaking, stringifyInTurns } from '../turn-taking.js';
-import { assignments, orderTest, takeOrder } from './host-order.js';
+import { assignments, IS_THERE, orderTest, takeOrder } from './host-order.js';
 
 export interface SnapshotWrite {
   hostId: string;
@@ -68,7 +68,7 @@ const WRITE_SNAPSHOT: Statement = {
     WITH guard AS (
       UPDATE hosts SET
       ${GUARD}
-      WHERE id = $1::uuid AND revision = $2::int AND "deletedAt" IS NULL AND ${orderTest(ORDER)}
+      WHERE id = $1::uuid AND revision = $2::int AND ${IS_THERE} AND ${orderTest(ORDER)}
       RETURNING id, "organizationId", revision, digest
     ), written AS (
       INSERT INTO containers AS stored (

@@ -12,6 +12,10 @@ DROP INDEX "containers_labels_idx";
 -- DropIndex
 DROP INDEX "containers_state_idx";
 
+-- DropIndex
+-- Nobody reads the history of all organizations at once, and each event would pay for it.
+DROP INDEX "container_events_tx_id_idx";
+
 -- Of the first migration; the one that takes its place begins with the organization.
 DROP INDEX "containers_name_idx";
 
