@@ -113,7 +113,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
       fc.asyncProperty(fleetOf, fc.array(queryOf, { minLength: 6, maxLength: 6 }), async (fleet, queries) => {
         const organization = await context.api.organization();
         const hosts: TestHost[] = [];
-        for (const _ of fleet) hosts.push(await organization.enroll());
+        while (hosts.length < fleet.length) hosts.push(await organization.enroll());
         for (const round of [0, 1] as const) {
           for (const [index, host] of hosts.entries()) {
             await host.sync(fleet[index]![round].map(({ dockerId, ...fields }) => container(dockerId, fields)));

@@ -119,7 +119,10 @@ export const ContainerEvent = z.object({
 });
 export type ContainerEvent = z.output<typeof ContainerEvent>;
 
-/** One page of a list; `nextCursor` is null at the end. */
+/**
+ * One page of a list. Only a null `nextCursor` says that it is the last: a page may hold fewer items than were asked
+ * for, even none, where looking further would have taken too long.
+ */
 export const page = <S extends z.ZodType>(item: S) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 export interface Page<T> {

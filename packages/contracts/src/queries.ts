@@ -23,7 +23,7 @@ const Limit = z
 /** Pages of any list. */
 const Paging = { cursor: Cursor.optional(), limit: Limit };
 
-/** What containers can be ordered by; a `-` before it turns the order round. Ties go by host and `dockerId`. */
+/** What containers can be ordered by; a `-` before it turns the order round. Ties go by host and `dockerId`, of images by name first. */
 export const CONTAINER_SORT_KEYS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
 export type ContainerSortKey = (typeof CONTAINER_SORT_KEYS)[number];
 

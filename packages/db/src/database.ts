@@ -29,7 +29,11 @@ export interface Database {
    * As `query`, for a statement that may take longer than others because it carries more: it gets `timeoutMs` in
    * place of the server's usual limit. Costs three more round trips.
    */
-  queryPatiently<Row extends object>(statement: Statement, values: readonly unknown[], timeoutMs: number): Promise<Row[]>;
+  queryPatiently<Row extends object>(
+    statement: Statement,
+    values: readonly unknown[],
+    timeoutMs: number,
+  ): Promise<Row[]>;
   /** Rejects, in bounded time, where the database does not answer. */
   ping(): Promise<void>;
   /** Closes it within a few seconds, whatever state its server is in. Calling it again does nothing. */

@@ -75,6 +75,7 @@ export function container(hostId: string, dockerId: string) {
   const now = new Date();
   return {
     hostId,
+    organizationId: 'org',
     dockerId,
     name: dockerId,
     image: 'busybox',

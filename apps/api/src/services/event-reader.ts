@@ -82,7 +82,7 @@ export function createEventReader(
         reaches = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
       }
       // MATERIALIZED and yet read no further than the page needs: the planner cannot sort what it may walk.
-      const rows = await prisma.$queryRaw<(EventRow & EventWalk)[]>(Prisma.sql`
+      const rows = await prisma.$queryRaw<Found[]>(Prisma.sql`
         WITH walked AS MATERIALIZED (
           ${walk(organizationId, query)}
         ), sized AS (
@@ -115,9 +115,13 @@ interface EventWalk {
   stoppedAt: [tx: bigint, id: bigint] | null;
 }
 
-function toPage(rows: readonly (EventRow & EventWalk)[], limit: number): Page<ContainerEvent> {
-  // Without an event there is still one row, for what it tells of the walk.
-  const events = rows.filter(({ hostId }) => hostId !== null);
+/** A page without an event still has one row, for what it tells of the walk. */
+type Found = EventWalk & (EventRow | { [Column in keyof EventRow]: null });
+
+const isEvent = (row: Found): row is EventWalk & EventRow => row.hostId !== null;
+
+function toPage(rows: readonly Found[], limit: number): Page<ContainerEvent> {
+  const events = rows.filter(isEvent);
   const items = events.slice(0, limit);
   const [first] = rows;
   const last = items.at(-1);

@@ -32,6 +32,11 @@ export interface ListedRow extends ContainerViewRow {
 
 export type ListedContainers = Listed<ListedRow>;
 
+/** A page without a row still has one, of nulls, for what it tells beside them. */
+type Found<Beside> = Beside & (ListedRow | { [Column in keyof ListedRow]: null });
+
+const isListed = <Beside>(row: Found<Beside>): row is Beside & ListedRow => row.hostId !== null;
+
 /** The columns of a container view; `c` is its row, `h` its host's. */
 export const CONTAINER_VIEW = Prisma.sql`
   c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError",
@@ -54,7 +59,7 @@ export async function walkContainers(
   { rowsMax, limit }: { rowsMax: number; limit: number },
 ): Promise<ListedContainers> {
   const holds = conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
-  const rows = await prisma.$queryRaw<(ListedRow & { stoppedAt: string[] | null })[]>(Prisma.sql`
+  const rows = await prisma.$queryRaw<Found<{ stoppedAt: string[] | null }>[]>(Prisma.sql`
     WITH ${walk.tables(rowsMax, holds)}, page AS MATERIALIZED (
       SELECT * FROM containers AS c WHERE c.ctid = ANY (ARRAY(
         SELECT at FROM walked AS c WHERE c.holds AND ${HOST_IS_THERE} LIMIT ${limit}::int))
@@ -67,8 +72,7 @@ export async function walkContainers(
     ) AS ended
     LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
     ORDER BY ${order.by}`);
-  const listed = rows.filter(({ hostId }) => hostId !== null);
-  return { rows: listed, stoppedAt: rows[0]?.stoppedAt ?? null };
+  return { rows: rows.filter(isListed), stoppedAt: rows[0]?.stoppedAt ?? null };
 }
 
 /** An index that names more rows than this many times what may be read is not asked: naming them takes the time. */
@@ -99,7 +103,8 @@ async function worthAsking({ prisma }: Database, source: CandidateSource): Promi
 }
 
 /**
- * The first `limit` of a source's rows that hold (and `conditions` must say of which organization), sorted. Null: the source has too many rows.
+ * The first `limit` of a source's rows that hold (and `conditions` must say of which organization), sorted. Null: the
+ * source has too many rows.
  *
  * The planner is kept from reading the whole table, which it would take for cheap where it believes that a few rows
  * are found anywhere in it; they may all lie at its end.
@@ -117,7 +122,7 @@ export async function gatherContainers(
   const { rowsMax } = source;
   const [, found] = await prisma.$transaction([
     prisma.$executeRaw`SET LOCAL enable_seqscan = off`,
-    prisma.$queryRaw<(ListedRow & { candidates: bigint })[]>(Prisma.sql`
+    prisma.$queryRaw<Found<{ candidates: bigint }>[]>(Prisma.sql`
       WITH candidates AS MATERIALIZED (
         ${source.rows(used)}
       ), counted AS MATERIALIZED (
@@ -134,5 +139,5 @@ export async function gatherContainers(
       ORDER BY ${order.by}`),
   ]);
   if ((found[0]?.candidates ?? 0n) > rowsMax) return null;
-  return { rows: found.filter(({ hostId }) => hostId !== null), stoppedAt: null };
+  return { rows: found.filter(isListed), stoppedAt: null };
 }
