@@ -114,8 +114,8 @@ describe('each change is recorded once', () => {
     ],
     [
       'labels that come and go beside others that stay',
-      { ...running, labels: { stays: '0', goes: '1', __proto__: 'x' } as Record<string, string> },
-      { ...running, labels: { stays: '0', comes: '2', constructor: 'y' } as Record<string, string> },
+      { ...running, labels: { stays: '0', goes: '1', __proto__: 'x' } },
+      { ...running, labels: { stays: '0', comes: '2', constructor: 'y' } },
       [['updated', { labels: { goes: '1' } }, { labels: { comes: '2', constructor: 'y' } }]],
     ],
     [

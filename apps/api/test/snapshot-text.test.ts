@@ -9,7 +9,7 @@ import {
   elementBytes,
   elementCount,
 } from '../src/domain/snapshot-text.js';
-import { InvalidRequestError } from '../src/errors.js';
+import type { InvalidRequestError } from '../src/errors.js';
 import { sourceOfBody } from '../src/services/snapshot-source.js';
 import { container } from './harness.js';
 

@@ -29,12 +29,7 @@ export function isPlainContainer(value: unknown): value is Container {
   );
 }
 
-/** Counts keys without making a list of them. */
-function hasKeys(value: object, count: number): boolean {
-  let found = 0;
-  for (const _key in value) found++;
-  return found === count;
-}
+const hasKeys = (value: object, count: number): boolean => Object.keys(value).length === count;
 
 const isText = (value: unknown, min = 0, max = Number.POSITIVE_INFINITY): value is string =>
   typeof value === 'string' &&
@@ -48,7 +43,7 @@ const isPortNumber = (value: unknown) =>
 
 function isPlainPort(value: unknown): value is Port {
   if (typeof value !== 'object' || value === null) return false;
-  const { ip, privatePort, publicPort, type } = value as Port;
+  const { ip, privatePort, publicPort, type } = value as Partial<Record<keyof Port, unknown>>;
   const optional = Number(ip !== undefined) + Number(publicPort !== undefined);
   return (
     hasKeys(value, 2 + optional) &&
