@@ -30,8 +30,8 @@ describe.each(testEngines())('a host with a history on %s', (engine) => {
     const [host, other] = [await organization.enroll(), await organization.enroll()];
     for (const each of [host, other]) await each.sync([container('a')]);
     await db.prisma.$executeRaw`
-      INSERT INTO container_events (tx, "hostId", "dockerId", name, kind, "observedAt", "recordedAt")
-      SELECT pg_current_xact_id()::text::bigint, ${host.id}::uuid, 'a', 'a', 'updated', ${clock()}, ${clock()}
+      INSERT INTO container_events (tx, "hostId", "organizationId", "dockerId", name, kind, "observedAt", "recordedAt")
+      SELECT pg_current_xact_id()::text::bigint, ${host.id}::uuid, ${organization.id}, 'a', 'a', 'updated', ${clock()}, ${clock()}
       FROM generate_series(1, 23000)`;
     const history = ({ id }: { id: string }) => db.prisma.containerEvent.count({ where: { hostId: id } });
     await http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).expect(204);

@@ -260,8 +260,8 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
         ...{ observedAt: '2026-02-28T22:00:00.000Z', recordedAt: since },
       });
       const { items: paged, pages } = await all<ContainerEvent>(organization, '/api/events?limit=1');
-      expect(paged.map(({ kind }) => kind)).toEqual(['started', 'removed', 'created', 'created']);
-      expect(pages).toBe(4);
+      expect(paged.map(({ kind }) => kind)).toEqual(['health_changed', 'started', 'removed', 'created', 'created']);
+      expect(pages).toBe(5);
     });
   });
 

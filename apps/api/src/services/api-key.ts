@@ -51,7 +51,7 @@ export function createApiKeyService(
       await prisma.$transaction(async (tx) => {
         await tx.$executeRaw`
           INSERT INTO organizations (id, name, slug, "createdAt") VALUES (${organizationId}, ${organization}, ${slug}, ${at})
-          ON CONFLICT (id) DO NOTHING`;
+          ON CONFLICT DO NOTHING`;
         // Of processes that start at once, one goes first.
         await tx.$queryRaw`SELECT id FROM organizations WHERE id = ${organizationId} FOR NO KEY UPDATE`;
         const { token, hash } = adminKey === null ? issueToken('key') : { token: adminKey, hash: hashToken(adminKey) };
