@@ -5,6 +5,7 @@ import helmet from 'helmet';
 import { pino, type Logger } from 'pino';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
+import { limitAgents } from './middleware/limit-agents.js';
 import { methodNotAllowed } from './middleware/method-not-allowed.js';
 import { handleErrors, notFound } from './middleware/problem.js';
 import { requireProtocol } from './middleware/protocol.js';
@@ -34,7 +35,11 @@ export interface AppParts {
   cadence?: Cadence;
   /** Bytes of hosts' last snapshots to remember; see `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
+  /** Requests that one host's agent may make in a minute; 0: any number. */
+  agentRequestsPerMinute?: number;
   now?: () => Date;
+  /** Milliseconds of a clock that is never set: what limits are counted by. */
+  elapsedMs?: () => number;
   /** True once the process takes its leave: `/readyz` answers 503 and connections are closed after their answer. */
   isDraining?: () => boolean;
 }
@@ -45,7 +50,9 @@ export function createApp({
   logger = pino({ level: 'silent' }),
   cadence = CADENCE_DEFAULT,
   snapshotMemoryBytesMax = SNAPSHOT_MEMORY_BYTES_DEFAULT,
+  agentRequestsPerMinute = 0,
   now = () => new Date(),
+  elapsedMs = () => performance.now(),
   isDraining = () => false,
 }: AppParts): Express {
   const options = { now, cadence };
@@ -63,6 +70,7 @@ export function createApp({
       enrollment: createEnrollmentService(db, { ...options, tokenCache }),
       heartbeats: createHeartbeatService(db, { ...options, reports }),
       cadence,
+      agentLimit: limitAgents(agentRequestsPerMinute, elapsedMs),
     }),
     createHealthRouter(db, isDraining),
     createOperatorRouter({

@@ -35,6 +35,7 @@ export const EnvVariables = z.object({
   MUSTER_HEARTBEAT_SECONDS: integer(1, 3_600).default(10),
   MUSTER_SNAPSHOT_SECONDS: integer(1, 86_400).default(60),
   MUSTER_SNAPSHOT_MEMORY_MIB: integer(0, 65_536).default(64),
+  MUSTER_AGENT_REQUESTS_PER_MINUTE: integer(0, 1_000_000).default(600),
   MUSTER_DRAIN_SECONDS: integer(0, 300).default(5),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
 });

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'host_deleted'
   | 'body_too_large'
   | 'unsupported_media_type'
+  | 'rate_limited'
   | 'unavailable';
 
 export class DomainError extends Error {
@@ -81,6 +82,16 @@ export class BodyTooLargeError extends DomainError {
 export class UnsupportedMediaTypeError extends DomainError {
   constructor(message: string) {
     super('unsupported_media_type', message);
+  }
+}
+
+/** More requests than the caller may make; `retryAfterMs` from now, one may be made again. */
+export class RateLimitedError extends DomainError {
+  constructor(
+    message: string,
+    readonly retryAfterMs: number,
+  ) {
+    super('rate_limited', message);
   }
 }
 

@@ -65,7 +65,8 @@ export const noteRefusedCalls =
     next(thrown);
   };
 
-const UNNOTED: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted']);
+/** A call beyond the limit is not noted, for that would cost what the limit saves; those within it are, many a minute. */
+const UNNOTED: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);
 
 export const agentOf = (res: Response): AgentIdentity => present(res.locals.agent);
 export const enrollmentOf = (res: Response): EnrollmentIdentity => present(res.locals.enrollment);

@@ -2,7 +2,7 @@ import { isSerializationFailure, isTimeout, isUnavailable } from '@muster/db';
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem, type ProblemType } from '@muster/contracts';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
-import { DomainError, InvalidRequestError, UnavailableError, type ErrorCode } from '../errors.js';
+import { DomainError, InvalidRequestError, RateLimitedError, UnavailableError, type ErrorCode } from '../errors.js';
 import { RequestAbortedError } from './body.js';
 
 /** Each domain error's place in HTTP. */
@@ -16,6 +16,7 @@ const BY_CODE: Readonly<Record<ErrorCode, { type: ProblemType; status: number; t
   host_deleted: { type: ProblemTypes.hostDeleted, status: 410, title: 'Host deleted' },
   body_too_large: { type: ProblemTypes.bodyTooLarge, status: 413, title: 'Body too large' },
   unsupported_media_type: { type: ProblemTypes.unsupportedMediaType, status: 415, title: 'Unsupported media type' },
+  rate_limited: { type: ProblemTypes.rateLimited, status: 429, title: 'Too many requests' },
   unavailable: { type: ProblemTypes.unavailable, status: 503, title: 'Unavailable' },
 };
 
@@ -84,6 +85,7 @@ export const handleErrors =
       logger.warn({ err: error.cause ?? error, requestId: requestIdOf(res) }, 'request turned away');
       res.set('Retry-After', String(RETRY_AFTER_SECONDS));
     }
+    if (error instanceof RateLimitedError) res.set('Retry-After', seconds(error.retryAfterMs));
     if (error.code === 'token_invalid') {
       const presented = req.headers.authorization !== undefined;
       res.set('WWW-Authenticate', `Bearer realm="muster"${presented ? ', error="invalid_token"' : ''}`);
@@ -92,6 +94,9 @@ export const handleErrors =
     const errors = error instanceof InvalidRequestError && error.errors.length > 0 ? [...error.errors] : undefined;
     send(res, { ...BY_CODE[error.code], detail: error.message, ...(errors ? { errors } : {}) });
   };
+
+/** Whole seconds, as Retry-After has them, never too few. */
+const seconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
 
 function toDomainError(thrown: unknown): DomainError | null {
   if (thrown instanceof DomainError) return thrown;
