@@ -6,6 +6,7 @@ import { pino, type Logger } from 'pino';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { limitAgents } from './middleware/limit-agents.js';
+import { limitFailures } from './middleware/limit-failures.js';
 import { methodNotAllowed } from './middleware/method-not-allowed.js';
 import { handleErrors, notFound } from './middleware/problem.js';
 import { requireProtocol } from './middleware/protocol.js';
@@ -37,6 +38,10 @@ export interface AppParts {
   snapshotMemoryBytesMax?: number;
   /** Requests that one host's agent may make in a minute; 0: any number. */
   agentRequestsPerMinute?: number;
+  /** Requests without good credentials that one address may make in a minute before they are slowed; 0: any number. */
+  authFailuresPerMinute?: number;
+  /** Which proxies are believed about a caller's address, in Express's terms. */
+  trustProxy?: false | number | string[];
   now?: () => Date;
   /** Milliseconds of a clock that is never set: what limits are counted by. */
   elapsedMs?: () => number;
@@ -51,6 +56,8 @@ export function createApp({
   cadence = CADENCE_DEFAULT,
   snapshotMemoryBytesMax = SNAPSHOT_MEMORY_BYTES_DEFAULT,
   agentRequestsPerMinute = 0,
+  authFailuresPerMinute = 0,
+  trustProxy = false,
   now = () => new Date(),
   elapsedMs = () => performance.now(),
   isDraining = () => false,
@@ -85,6 +92,7 @@ export function createApp({
   const app = express();
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
+  app.set('trust proxy', trustProxy);
   app.use(requestLog(logger), helmet(), closeWhenDraining(isDraining));
   app.use((_req, res, next) => {
     // Whatever is not said to be kept is not kept.
@@ -92,6 +100,7 @@ export function createApp({
     next();
   });
   app.use(requireProtocol);
-  app.use(...routers, methodNotAllowed(routers), notFound, noteRefusedCalls(agentTokens), handleErrors(logger));
+  app.use(...routers, methodNotAllowed(routers), notFound);
+  app.use(noteRefusedCalls(agentTokens), limitFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));
   return app;
 }

@@ -31,7 +31,11 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const liveness = createLivenessService(db, { cadence });
   await liveness.beat();
   const snapshotMemoryBytesMax = env.MUSTER_SNAPSHOT_MEMORY_MIB * 1024 * 1024;
-  const limits = { agentRequestsPerMinute: env.MUSTER_AGENT_REQUESTS_PER_MINUTE };
+  const limits = {
+    agentRequestsPerMinute: env.MUSTER_AGENT_REQUESTS_PER_MINUTE,
+    authFailuresPerMinute: env.MUSTER_AUTH_FAILURES_PER_MINUTE,
+    trustProxy: env.MUSTER_TRUST_PROXY,
+  };
   const app = createApp({ db, logger, cadence, snapshotMemoryBytesMax, ...limits, isDraining: () => draining });
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
   // is handed over, so that whoever finds the API ready finds the key too.

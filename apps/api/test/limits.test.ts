@@ -3,7 +3,9 @@ import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { createApp } from '../src/app.js';
-import { container, TestApi, testClock } from './harness.js';
+import { addressGroup } from '../src/domain/address-group.js';
+import { issueToken } from '../src/domain/tokens.js';
+import { container, enrollRequest, TestApi, testClock } from './harness.js';
 
 describe.each(testEngines())("an agent's limit on %s", (engine) => {
   let db: Database;
@@ -65,4 +67,66 @@ describe.each(testEngines())("an agent's limit on %s", (engine) => {
     for (let i = 0; i < 30; i++) await host.beat(beat).expect(200);
     expect((await host.beat(beat)).headers['ratelimit']).toBeUndefined();
   });
+});
+
+describe.each(testEngines())('failed authentication on %s', (engine) => {
+  let db: Database;
+  beforeAll(async () => {
+    db = await createTestDatabase(engine);
+  });
+  afterAll(() => db.close());
+
+  const limited = (trustProxy: false | number = false) => {
+    const clock = testClock();
+    const elapsed = { ms: 0 };
+    const app = createApp({ db, now: clock, authFailuresPerMinute: 3, trustProxy, elapsedMs: () => elapsed.ms });
+    return { api: new TestApi(db, app, clock), elapsed };
+  };
+  const bearer = { type: 'bearer' } as const;
+
+  test('is slowed by address whatever the credentials are, while good tokens from there stay good', async () => {
+    const { api, elapsed } = limited();
+    const organization = await api.organization();
+    const host = await organization.enroll();
+    const { token } = await organization.enrollmentToken();
+    await api.http.post(Paths.agentHeartbeat).auth(issueToken('agent').token, bearer).expect(401);
+    await api.http.post(Paths.agentEnroll).auth(issueToken('enroll').token, bearer).expect(401);
+    await api.http.get(Paths.hosts).auth(issueToken('key').token, bearer).expect(401);
+    for (const path of [Paths.agentHeartbeat, Paths.agentEnroll]) {
+      const refused = await api.http.post(path).auth('nonsense', bearer).expect(429);
+      expect(refused.headers).toMatchObject({ 'retry-after': '20', 'content-type': 'application/problem+json' });
+    }
+    await api.http.get(Paths.hosts).expect(429);
+    await host.beat({ digest: null, engineError: 'x' }).expect(200);
+    await organization.get(Paths.hosts).expect(200);
+    await api.http.post(Paths.agentEnroll).auth(token, bearer).send(enrollRequest()).expect(201);
+    elapsed.ms += 20_000;
+    await api.http.get(Paths.hosts).expect(401);
+    await api.http.get(Paths.hosts).expect(429);
+  });
+
+  test('counts by the address that a trusted proxy tells, and by no other', async () => {
+    const from = (api: TestApi, address: string) => api.http.get(Paths.hosts).set('X-Forwarded-For', address);
+    const trusting = limited(1).api;
+    for (let i = 0; i < 3; i++) await from(trusting, '2001:db8:0:1::a').expect(401);
+    await from(trusting, '2001:db8:0:1:ffff::b').expect(429);
+    await from(trusting, '192.0.2.1, 2001:db8:0:1::c').expect(429);
+    await from(trusting, '2001:db8:0:2::a').expect(401);
+    const wary = limited().api;
+    for (let i = 0; i < 3; i++) await from(wary, `192.0.2.${i}`).expect(401);
+    await from(wary, '192.0.2.9').expect(429);
+  });
+});
+
+test.each([
+  ['192.0.2.1', '192.0.2.1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:DB8:0001:2::6', '2001:db8:1:2::/64'],
+  ['2001:db8::6', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['not an address', 'not an address'],
+])('of the address %s, %s is held to account', (address, group) => {
+  expect(addressGroup(address)).toBe(group);
 });

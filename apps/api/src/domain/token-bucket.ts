@@ -45,7 +45,7 @@ export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
 
   function turnGeneration(nowMs: number): void {
     // What was last used two generations ago is full by now; so is what was last used one long pause ago.
-    previous = nowMs - currentSince < 2 * fillMs ? current : new Map();
+    previous = nowMs - currentSince < 2 * fillMs ? current : new Map<string, number>();
     current = new Map();
     currentSince = nowMs;
   }
