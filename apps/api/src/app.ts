@@ -3,6 +3,7 @@ import type { Database } from '@muster/db';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { pino, type Logger } from 'pino';
+import { admit, ADMISSION_DEFAULT, type AdmissionOptions } from './middleware/admit.js';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { limitAgents } from './middleware/limit-agents.js';
@@ -42,6 +43,8 @@ export interface AppParts {
   authFailuresPerMinute?: number;
   /** Which proxies are believed about a caller's address, in Express's terms. */
   trustProxy?: false | number | string[];
+  /** What is worked on, and kept of bodies, at once; the rest is turned away. */
+  admission?: AdmissionOptions;
   now?: () => Date;
   /** Milliseconds of a clock that is never set: what limits are counted by. */
   elapsedMs?: () => number;
@@ -58,6 +61,7 @@ export function createApp({
   agentRequestsPerMinute = 0,
   authFailuresPerMinute = 0,
   trustProxy = false,
+  admission = ADMISSION_DEFAULT,
   now = () => new Date(),
   elapsedMs = () => performance.now(),
   isDraining = () => false,
@@ -99,7 +103,7 @@ export function createApp({
     res.set('Cache-Control', 'no-store');
     next();
   });
-  app.use(requireProtocol);
+  app.use(requireProtocol, admit(admission, { logger, elapsedMs }));
   app.use(...routers, methodNotAllowed(routers), notFound);
   app.use(noteRefusedCalls(agentTokens), limitFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));
   return app;

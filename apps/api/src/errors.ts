@@ -101,3 +101,10 @@ export class UnavailableError extends DomainError {
     super('unavailable', message, options);
   }
 }
+
+/** This process has more to do than it can; a later try, or another process, may be luckier. */
+export class OverloadedError extends UnavailableError {
+  constructor() {
+    super('There is more to do here than can be done now.');
+  }
+}

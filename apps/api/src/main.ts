@@ -35,6 +35,10 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
     agentRequestsPerMinute: env.MUSTER_AGENT_REQUESTS_PER_MINUTE,
     authFailuresPerMinute: env.MUSTER_AUTH_FAILURES_PER_MINUTE,
     trustProxy: env.MUSTER_TRUST_PROXY,
+    admission: {
+      requestsInWorkMax: env.MUSTER_REQUESTS_IN_WORK_MAX,
+      bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
+    },
   };
   const app = createApp({ db, logger, cadence, snapshotMemoryBytesMax, ...limits, isDraining: () => draining });
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key

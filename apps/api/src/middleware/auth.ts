@@ -4,7 +4,7 @@ import type { AgentIdentity, AgentTokenService } from '../services/agent-token.j
 import type { ApiKeyService, OperatorIdentity } from '../services/api-key.js';
 import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollment.js';
 import { bearerToken } from './bearer.js';
-import { RequestAbortedError } from './body.js';
+import { RequestAbortedError } from './request-aborted.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- Express's own way of typing what a middleware leaves
