@@ -1,17 +1,17 @@
 import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import express, { type Express } from 'express';
-import helmet from 'helmet';
 import { pino, type Logger } from 'pino';
 import { admit, ADMISSION_DEFAULT, type AdmissionOptions } from './middleware/admit.js';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { limitAgents } from './middleware/limit-agents.js';
 import { limitFailures } from './middleware/limit-failures.js';
-import { methodNotAllowed } from './middleware/method-not-allowed.js';
+import { methodNotAllowed, refuseOptions } from './middleware/method-not-allowed.js';
 import { handleErrors, notFound } from './middleware/problem.js';
 import { requireProtocol } from './middleware/protocol.js';
 import { requestLog } from './middleware/request-log.js';
+import { securityHeaders } from './middleware/security-headers.js';
 import { createAgentRouter } from './routes/agent.js';
 import { createHealthRouter } from './routes/health.js';
 import { createOperatorRouter } from './routes/operator.js';
@@ -45,6 +45,8 @@ export interface AppParts {
   trustProxy?: false | number | string[];
   /** What is worked on, and kept of bodies, at once; the rest is turned away. */
   admission?: AdmissionOptions;
+  /** Whether callers reach this by https, so that browsers may be told to use nothing else. */
+  https?: boolean;
   now?: () => Date;
   /** Milliseconds of a clock that is never set: what limits are counted by. */
   elapsedMs?: () => number;
@@ -62,6 +64,7 @@ export function createApp({
   authFailuresPerMinute = 0,
   trustProxy = false,
   admission = ADMISSION_DEFAULT,
+  https = false,
   now = () => new Date(),
   elapsedMs = () => performance.now(),
   isDraining = () => false,
@@ -97,13 +100,13 @@ export function createApp({
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
   app.set('trust proxy', trustProxy);
-  app.use(requestLog(logger), helmet(), closeWhenDraining(isDraining));
+  app.use(requestLog(logger), securityHeaders({ https }), closeWhenDraining(isDraining));
   app.use((_req, res, next) => {
     // Whatever is not said to be kept is not kept.
     res.set('Cache-Control', 'no-store');
     next();
   });
-  app.use(requireProtocol, admit(admission, { logger, elapsedMs }));
+  app.use(requireProtocol, refuseOptions(routers), admit(admission, { logger, elapsedMs }));
   app.use(...routers, methodNotAllowed(routers), notFound);
   app.use(noteRefusedCalls(agentTokens), limitFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));
   return app;

@@ -34,6 +34,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const limits = {
     agentRequestsPerMinute: env.MUSTER_AGENT_REQUESTS_PER_MINUTE,
     authFailuresPerMinute: env.MUSTER_AUTH_FAILURES_PER_MINUTE,
+    https: env.MUSTER_PUBLIC_URL?.startsWith('https:') ?? false,
     trustProxy: env.MUSTER_TRUST_PROXY,
     admission: {
       requestsInWorkMax: env.MUSTER_REQUESTS_IN_WORK_MAX,
