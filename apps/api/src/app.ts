@@ -18,6 +18,7 @@ import { createOperatorRouter } from './routes/operator.js';
 import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
 import { createApiKeyService } from './services/api-key.js';
+import { createAuditReader } from './services/audit-reader.js';
 import { createContainerReader } from './services/container-reader.js';
 import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
 import { createEnrollmentTokenService } from './services/enrollment-token.js';
@@ -89,6 +90,7 @@ export function createApp({
     createHealthRouter(db, isDraining),
     createOperatorRouter({
       apiKeys: createApiKeyService(db, options),
+      audit: createAuditReader(db),
       containers: createContainerReader(db, freshnessContext),
       enrollmentTokens: createEnrollmentTokenService(db, options),
       events: createEventReader(db),

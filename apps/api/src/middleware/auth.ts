@@ -49,6 +49,12 @@ export const requireOperatorAuth =
     next();
   };
 
+/** For what not even everybody who reads may read. Stands behind `requireOperatorAuth`. */
+export const requireAdmin: RequestHandler = (_req, res, next) => {
+  if (operatorOf(res).role !== 'admin') throw new ForbiddenError('Only an admin may read this.');
+  next();
+};
+
 /**
  * Notes that an agent called, though its call was refused or broke off: one that sends what we cannot take is not silent. A call
  * that was taken notes itself, and one that failed for want of the database has nowhere to be noted.
