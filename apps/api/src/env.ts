@@ -64,6 +64,7 @@ export const EnvVariables = z.object({
   MUSTER_TRUST_PROXY: trustProxy.default(false),
   MUSTER_REQUESTS_IN_WORK_MAX: integer(8, 100_000).default(256),
   MUSTER_BODY_MEMORY_MIB: integer(32, 65_536).default(64),
+  MUSTER_EVENT_RETENTION_DAYS: integer(0, 36_500).default(90),
   MUSTER_DRAIN_SECONDS: integer(0, 300).default(5),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
 });

@@ -52,7 +52,8 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
     });
   };
   const server = await serve(handle, { host: env.HOST, port: env.PORT, logger });
-  const stopBackground = startBackground({ liveness, retention: createRetentionService(db) }, logger);
+  const retention = createRetentionService(db, { eventDays: env.MUSTER_EVENT_RETENTION_DAYS });
+  const stopBackground = startBackground({ liveness, retention }, logger);
 
   let place: KeyPlace | null = null;
   await createApiKeyService(db).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {
