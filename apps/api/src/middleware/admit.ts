@@ -57,7 +57,7 @@ function kindOf(path: string): Kind | null {
 }
 
 /** A request's part of what there is. */
-export class Work {
+class Work {
   #isIn = false;
   #isOver = false;
   #bytesHeld = 0;
