@@ -1,20 +1,24 @@
 import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import express, { type Express } from 'express';
-import helmet from 'helmet';
 import { pino, type Logger } from 'pino';
+import { admit, ADMISSION_DEFAULT, type AdmissionOptions } from './middleware/admit.js';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
-import { methodNotAllowed } from './middleware/method-not-allowed.js';
+import { limitAgents } from './middleware/limit-agents.js';
+import { limitFailures } from './middleware/limit-failures.js';
+import { methodNotAllowed, refuseOptions } from './middleware/method-not-allowed.js';
 import { handleErrors, notFound } from './middleware/problem.js';
 import { requireProtocol } from './middleware/protocol.js';
 import { requestLog } from './middleware/request-log.js';
+import { securityHeaders } from './middleware/security-headers.js';
 import { createAgentRouter } from './routes/agent.js';
 import { createHealthRouter } from './routes/health.js';
 import { createOperatorRouter } from './routes/operator.js';
 import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
 import { createApiKeyService } from './services/api-key.js';
+import { createAuditReader } from './services/audit-reader.js';
 import { createContainerReader } from './services/container-reader.js';
 import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
 import { createEnrollmentTokenService } from './services/enrollment-token.js';
@@ -34,7 +38,19 @@ export interface AppParts {
   cadence?: Cadence;
   /** Bytes of hosts' last snapshots to remember; see `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
+  /** Requests that one host's agent may make in a minute; 0: any number. */
+  agentRequestsPerMinute?: number;
+  /** Requests without good credentials that one address may make in a minute before they are slowed; 0: any number. */
+  authFailuresPerMinute?: number;
+  /** Which proxies are believed about a caller's address, in Express's terms. */
+  trustProxy?: false | number | string[];
+  /** What is worked on, and kept of bodies, at once; the rest is turned away. */
+  admission?: AdmissionOptions;
+  /** Whether callers reach this by https, so that browsers may be told to use nothing else. */
+  https?: boolean;
   now?: () => Date;
+  /** Milliseconds of a clock that is never set: what limits are counted by. */
+  elapsedMs?: () => number;
   /** True once the process takes its leave: `/readyz` answers 503 and connections are closed after their answer. */
   isDraining?: () => boolean;
 }
@@ -45,7 +61,13 @@ export function createApp({
   logger = pino({ level: 'silent' }),
   cadence = CADENCE_DEFAULT,
   snapshotMemoryBytesMax = SNAPSHOT_MEMORY_BYTES_DEFAULT,
+  agentRequestsPerMinute = 0,
+  authFailuresPerMinute = 0,
+  trustProxy = false,
+  admission = ADMISSION_DEFAULT,
+  https = false,
   now = () => new Date(),
+  elapsedMs = () => performance.now(),
   isDraining = () => false,
 }: AppParts): Express {
   const options = { now, cadence };
@@ -63,10 +85,12 @@ export function createApp({
       enrollment: createEnrollmentService(db, { ...options, tokenCache }),
       heartbeats: createHeartbeatService(db, { ...options, reports }),
       cadence,
+      agentLimit: limitAgents(agentRequestsPerMinute, elapsedMs),
     }),
     createHealthRouter(db, isDraining),
     createOperatorRouter({
       apiKeys: createApiKeyService(db, options),
+      audit: createAuditReader(db),
       containers: createContainerReader(db, freshnessContext),
       enrollmentTokens: createEnrollmentTokenService(db, options),
       events: createEventReader(db),
@@ -77,13 +101,15 @@ export function createApp({
   const app = express();
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
-  app.use(requestLog(logger), helmet(), closeWhenDraining(isDraining));
+  app.set('trust proxy', trustProxy);
+  app.use(requestLog(logger), securityHeaders({ https }), closeWhenDraining(isDraining));
   app.use((_req, res, next) => {
     // Whatever is not said to be kept is not kept.
     res.set('Cache-Control', 'no-store');
     next();
   });
-  app.use(requireProtocol);
-  app.use(...routers, methodNotAllowed(routers), notFound, noteRefusedCalls(agentTokens), handleErrors(logger));
+  app.use(requireProtocol, refuseOptions(routers), admit(admission, { logger, elapsedMs }));
+  app.use(...routers, methodNotAllowed(routers), notFound);
+  app.use(noteRefusedCalls(agentTokens), limitFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));
   return app;
 }

@@ -16,9 +16,9 @@ export function startBackground(
     every(liveness.intervalMs, () => liveness.beat(), 'sign of life', logger),
     every(
       RETENTION_INTERVAL_MS,
-      async () => {
-        const pruned = await retention.prune();
-        if (pruned.containers + pruned.hosts > 0) logger.info(pruned, 'retention');
+      async (isStopped) => {
+        const pruned = await retention.prune(isStopped);
+        if (pruned.containers + pruned.hosts + pruned.events > 0) logger.info(pruned, 'retention');
       },
       'retention',
       logger,
@@ -30,13 +30,18 @@ export function startBackground(
 }
 
 /** Runs a task again and again, `intervalMs` after its last end, never twice at once. */
-function every(intervalMs: number, task: () => Promise<void>, name: string, logger: Logger): () => Promise<void> {
+function every(
+  intervalMs: number,
+  task: (isStopped: () => boolean) => Promise<void>,
+  name: string,
+  logger: Logger,
+): () => Promise<void> {
   let timer: NodeJS.Timeout;
   let running = Promise.resolve();
   let stopped = false;
   const run = async () => {
     try {
-      await task();
+      await task(() => stopped);
     } catch (error) {
       logger.warn({ err: error, task: name }, 'background task failed');
     }

@@ -1,4 +1,5 @@
 import { tokenKind } from '@muster/contracts';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** An environment that this process cannot start in; `problems` are lines for the person who set it. */
@@ -21,6 +22,29 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
+const PROXY_WORDS: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'uniquelocal']);
+
+const isProxy = (entry: string): boolean => {
+  if (PROXY_WORDS.has(entry)) return true;
+  const [address = '', bits, ...more] = entry.split('/');
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+};
+
+/** Not `true`: that would believe anybody, and so let anybody choose the address that is held against them. */
+const trustProxy = z
+  .string()
+  .transform((value) => value.split(',').map((entry) => entry.trim()))
+  .refine((entries) => (entries.length === 1 && /^(false|\d{1,2})$/.test(entries[0]!)) || entries.every(isProxy), {
+    error: 'must be false, the number of proxies in front, or a list of their addresses and subnets',
+  })
+  .transform((entries): false | number | string[] => {
+    const [first = 'false'] = entries;
+    if (first === 'false') return false;
+    return /^\d+$/.test(first) ? Number(first) : entries;
+  });
+
 /** Every variable that the API reads, by its name. `.env.example` says the same; a test holds them equal. */
 export const EnvVariables = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -35,6 +59,12 @@ export const EnvVariables = z.object({
   MUSTER_HEARTBEAT_SECONDS: integer(1, 3_600).default(10),
   MUSTER_SNAPSHOT_SECONDS: integer(1, 86_400).default(60),
   MUSTER_SNAPSHOT_MEMORY_MIB: integer(0, 65_536).default(64),
+  MUSTER_AGENT_REQUESTS_PER_MINUTE: integer(0, 1_000_000).default(600),
+  MUSTER_AUTH_FAILURES_PER_MINUTE: integer(0, 1_000_000).default(60),
+  MUSTER_TRUST_PROXY: trustProxy.default(false),
+  MUSTER_REQUESTS_IN_WORK_MAX: integer(8, 100_000).default(256),
+  MUSTER_BODY_MEMORY_MIB: integer(32, 65_536).default(64),
+  MUSTER_EVENT_RETENTION_DAYS: integer(0, 36_500).default(90),
   MUSTER_DRAIN_SECONDS: integer(0, 300).default(5),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
 });

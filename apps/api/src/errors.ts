@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'host_deleted'
   | 'body_too_large'
   | 'unsupported_media_type'
+  | 'rate_limited'
   | 'unavailable';
 
 export class DomainError extends Error {
@@ -84,9 +85,26 @@ export class UnsupportedMediaTypeError extends DomainError {
   }
 }
 
+/** More requests than the caller may make; `retryAfterMs` from now, one may be made again. */
+export class RateLimitedError extends DomainError {
+  constructor(
+    message: string,
+    readonly retryAfterMs: number,
+  ) {
+    super('rate_limited', message);
+  }
+}
+
 /** Too much at once, or a part is out of reach; the same request may be good in a moment. */
 export class UnavailableError extends DomainError {
   constructor(message: string, options?: ErrorOptions) {
     super('unavailable', message, options);
+  }
+}
+
+/** This process has more to do than it can; a later try, or another process, may be luckier. */
+export class OverloadedError extends UnavailableError {
+  constructor() {
+    super('There is more to do here than can be done now.');
   }
 }

@@ -31,7 +31,17 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const liveness = createLivenessService(db, { cadence });
   await liveness.beat();
   const snapshotMemoryBytesMax = env.MUSTER_SNAPSHOT_MEMORY_MIB * 1024 * 1024;
-  const app = createApp({ db, logger, cadence, snapshotMemoryBytesMax, isDraining: () => draining });
+  const limits = {
+    agentRequestsPerMinute: env.MUSTER_AGENT_REQUESTS_PER_MINUTE,
+    authFailuresPerMinute: env.MUSTER_AUTH_FAILURES_PER_MINUTE,
+    https: env.MUSTER_PUBLIC_URL?.startsWith('https:') ?? false,
+    trustProxy: env.MUSTER_TRUST_PROXY,
+    admission: {
+      requestsInWorkMax: env.MUSTER_REQUESTS_IN_WORK_MAX,
+      bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
+    },
+  };
+  const app = createApp({ db, logger, cadence, snapshotMemoryBytesMax, ...limits, isDraining: () => draining });
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
   // is handed over, so that whoever finds the API ready finds the key too.
   let open: () => void = () => undefined;
@@ -42,7 +52,8 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
     });
   };
   const server = await serve(handle, { host: env.HOST, port: env.PORT, logger });
-  const stopBackground = startBackground({ liveness, retention: createRetentionService(db) }, logger);
+  const retention = createRetentionService(db, { eventDays: env.MUSTER_EVENT_RETENTION_DAYS });
+  const stopBackground = startBackground({ liveness, retention }, logger);
 
   let place: KeyPlace | null = null;
   await createApiKeyService(db).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {

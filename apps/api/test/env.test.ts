@@ -25,12 +25,24 @@ describe('the environment', () => {
     ['MUSTER_ADMIN_KEY', 'muster_key_hunter2'],
     ['MUSTER_PUBLIC_URL', 'hunter2'],
     ['MUSTER_HEARTBEAT_SECONDS', '0'],
+    ['MUSTER_TRUST_PROXY', 'hunter2'],
+    ['MUSTER_TRUST_PROXY', 'true'],
+    ['MUSTER_TRUST_PROXY', '10.0.0.0/33'],
+    ['MUSTER_TRUST_PROXY', '10.0.0.1,1'],
     ['LOG_LEVEL', 'hunter2'],
   ])('names a bad %s, and never its value', (name, value) => {
     const [problem, ...others] = problems({ [name]: value });
     expect(others).toEqual([]);
     expect(problem).toMatch(new RegExp(`^${name} must be `));
     expect(problem).not.toContain('hunter2');
+  });
+
+  test.each([
+    ['false', false],
+    ['2', 2],
+    ['loopback, 10.0.0.0/8,fd00::/8', ['loopback', '10.0.0.0/8', 'fd00::/8']],
+  ])('reads MUSTER_TRUST_PROXY=%s as Express wants it', (value, expected) => {
+    expect(parseEnv({ MUSTER_TRUST_PROXY: value }).MUSTER_TRUST_PROXY).toEqual(expected);
   });
 
   test('is told about all at once', () => {

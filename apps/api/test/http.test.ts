@@ -135,11 +135,49 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     });
   });
 
-  test('security headers are set, and nothing tells what serves', async () => {
-    const { headers } = await context.api.http.get('/healthz').expect(200);
-    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
-    expect(headers['content-security-policy']).toContain("default-src 'self'");
-    expect(headers['x-powered-by']).toBeUndefined();
+  /** The OWASP REST Security Cheat Sheet's, but HSTS, which is for https. */
+  const SECURITY_HEADERS = {
+    'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+    'cross-origin-resource-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+  };
+
+  test('every answer has the security headers, good or bad, and none tells what serves or lets other origins in', async () => {
+    const organization = await context.api.organization();
+    const { headers: answer } = await organization.get(Paths.hosts).set('Origin', 'https://evil.example').expect(200);
+    const { headers: health } = await context.api.http.get('/healthz').expect(200);
+    const { headers: problem } = await context.api.http.get('/nothing').expect(404);
+    const { headers: refused } = await context.api.http.post(Paths.agentHeartbeat).expect(401);
+    for (const headers of [answer, health, problem, refused]) {
+      expect(headers).toMatchObject(SECURITY_HEADERS);
+      expect(headers['content-type']).toMatch(/^application\/(problem\+)?json/);
+      for (const name of ['x-powered-by', 'server', 'strict-transport-security']) expect(headers[name]).toBeUndefined();
+      expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([]);
+    }
+    // A read may be kept by whoever asked, to be asked for again by its ETag; nothing else is kept.
+    expect(answer['cache-control']).toBe('private, no-cache');
+    for (const headers of [health, problem, refused]) expect(headers['cache-control']).toBe('no-store');
+  });
+
+  test('behind https, browsers are told to use nothing else', async () => {
+    const answer = await supertest(createApp({ db: context.api.db, https: true })).get('/healthz');
+    expect(answer.headers['strict-transport-security']).toBe('max-age=63072000');
+  });
+
+  test.each([
+    [Paths.hosts, 405, 'GET, HEAD'],
+    [Paths.agentContainers, 405, 'POST'],
+    ['/nothing', 404, undefined],
+  ])('a preflight for %s gets %d and no leave', async (path, status, allow) => {
+    const answer = await context.api.http
+      .options(path)
+      .set({ Origin: 'https://evil.example', 'Access-Control-Request-Method': 'POST' })
+      .expect(status)
+      .expect('Content-Type', PROBLEM);
+    expect(answer.headers['allow']).toBe(allow);
+    expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control-'))).toEqual([]);
   });
 
   test('a malformed path is a 400, not a 500', async () => {

@@ -4,7 +4,7 @@ import { createLivenessService } from '../src/services/liveness.js';
 import { createRetentionService } from '../src/services/retention.js';
 import { createApiKeyService } from '../src/services/api-key.js';
 import { issueToken } from '../src/domain/tokens.js';
-import { container, testClock, useApi } from './harness.js';
+import { container, testClock, useApi, type TestHost } from './harness.js';
 
 const DAY_MS = 86_400_000;
 
@@ -68,6 +68,58 @@ describe.each(testEngines())('retention on %s', (engine) => {
     clock.advance(1);
     await retention.prune();
     await host.post([]).expect(401);
+  });
+});
+
+describe.each(testEngines())('retention of events on %s', (engine) => {
+  const context = useApi(engine);
+
+  /** Two hosts with a history that is old, and a younger one after it. */
+  async function histories() {
+    const { clock } = context.api;
+    const organization = await context.api.organization();
+    const hosts = [await organization.enroll(), await organization.enroll()] as const;
+    for (const host of hosts) await host.sync([1, 2, 3, 4, 5].map((i) => container(`old${i}`)));
+    clock.advance(1);
+    for (const host of hosts) await host.sync([container('old1'), container('young')]);
+    return hosts;
+  }
+  const kinds = async (host: TestHost) => (await host.history()).map(([kind]) => kind);
+  const AFTER = ['created', 'removed', 'removed', 'removed', 'removed'];
+
+  test('keeps a day as long as was said, of every host, in batches smaller than a history; and the audit log', async () => {
+    const { clock, db } = context.api;
+    const hosts = await histories();
+    const audited = await db.prisma.auditEntry.count();
+    const retention = createRetentionService(db, { now: clock, eventDays: 10, eventBatchRows: 2, pauseMs: 0 });
+    clock.advance(10 * DAY_MS - 1);
+    expect(await retention.prune()).toMatchObject({ events: 0 });
+    clock.advance(1);
+    expect(await retention.prune()).toMatchObject({ events: 10 });
+    for (const host of hosts) expect((await kinds(host)).sort()).toEqual(AFTER);
+    expect(await db.prisma.auditEntry.count()).toBe(audited);
+  });
+
+  test('by two processes at once deletes nothing else, and stops when it is told to', async () => {
+    const { clock, db } = context.api;
+    const [one, two] = await histories();
+    clock.advance(10 * DAY_MS);
+    const parts = { now: clock, eventDays: 10, eventBatchRows: 2, pauseMs: 0 };
+    let batches = 0;
+    const stopped = await createRetentionService(db, parts).prune(() => (batches += 1) > 1);
+    expect(stopped).toMatchObject({ events: 2 });
+    await Promise.all([1, 2, 3].map(() => createRetentionService(db, parts).prune()));
+    // One that stepped over what another held found less than a batch, and leaves the rest for the next time.
+    await createRetentionService(db, parts).prune();
+    for (const host of [one, two]) expect((await kinds(host)).sort()).toEqual(AFTER);
+  });
+
+  test('of 0 days deletes none', async () => {
+    const { clock, db } = context.api;
+    const [host] = await histories();
+    clock.advance(36_500 * DAY_MS);
+    expect(await createRetentionService(db, { now: clock, eventDays: 0 }).prune()).toMatchObject({ events: 0 });
+    expect(await kinds(host)).toHaveLength(10);
   });
 });
 

@@ -120,6 +120,20 @@ export const ContainerEvent = z.object({
 export type ContainerEvent = z.output<typeof ContainerEvent>;
 
 /**
+ * One thing that an operator or an enrolment did. `actor`: `api_key:<id>`, `enrollment_token:<id>` or `system`; `action`
+ * such as `host.deleted`; `target`: `host:<id>` or `enrollment_token:<id>`; `details` as they were then, never a secret.
+ */
+export const AuditEntry = z.object({
+  id: z.string(),
+  at: Timestamp,
+  actor: z.string(),
+  action: z.string(),
+  target: z.string(),
+  details: z.record(z.string(), z.unknown()),
+});
+export type AuditEntry = z.output<typeof AuditEntry>;
+
+/**
  * One page of a list. Only a null `nextCursor` says that it is the last: a page may hold fewer items than were asked
  * for, even none, where looking further would have taken too long.
  */

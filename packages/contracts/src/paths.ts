@@ -11,6 +11,7 @@ export const Paths = {
   hostContainer: '/api/hosts/:hostId/containers/:dockerId',
   containers: '/api/containers',
   events: '/api/events',
+  audit: '/api/audit',
   health: '/healthz',
   ready: '/readyz',
 } as const;

@@ -17,6 +17,7 @@ export const ProblemTypes = {
   hostDeleted: '/problems/host-deleted',
   bodyTooLarge: '/problems/body-too-large',
   unsupportedMediaType: '/problems/unsupported-media-type',
+  rateLimited: '/problems/rate-limited',
   internal: '/problems/internal-error',
   unavailable: '/problems/unavailable',
 } as const;

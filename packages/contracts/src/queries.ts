@@ -73,3 +73,7 @@ export const EventQuery = z.strictObject({
   ...Paging,
 });
 export type EventQuery = z.output<typeof EventQuery>;
+
+/** Query parameters of `GET /api/audit`. The newest come first. */
+export const AuditQuery = z.strictObject({ ...Paging });
+export type AuditQuery = z.output<typeof AuditQuery>;

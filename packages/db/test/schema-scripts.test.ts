@@ -60,7 +60,7 @@ describe('check-drift', () => {
     ],
     ['a type', 'containerCount Int ', 'containerCount BigInt ', 'SET DATA TYPE BIGINT'],
     ['the condition of an index', 'where: { deletedAt: null }', 'where: { deletedAt: { not: null } }', 'IS NOT NULL'],
-    ['an index', '  @@index([organizationId, tx, id])\n', '', 'DROP INDEX "container_events_tx_id_idx"'],
+    ['an index', '  @@index([organizationId, tx, id])\n', '', 'DROP INDEX "container_events_organizationId_tx_id_idx"'],
   ])('fails when the schema has other words about %s', async (_what, find, replacement, expected) => {
     await edit(find, replacement);
     const { code, output } = await run('check-drift.ts');

@@ -5,7 +5,7 @@ import type { AgentTokenService } from '../services/agent-token.js';
 import type { ApiKeyService, OperatorIdentity } from '../services/api-key.js';
 import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollment.js';
 import { bearerToken } from './bearer.js';
-import { RequestAbortedError } from './body.js';
+import { RequestAbortedError } from './request-aborted.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- Express's own way of typing what a middleware leaves
@@ -50,6 +50,12 @@ export const requireOperatorAuth =
     next();
   };
 
+/** For what not even everybody who reads may read. Stands behind `requireOperatorAuth`. */
+export const requireAdmin: RequestHandler = (_req, res, next) => {
+  if (operatorOf(res).role !== 'admin') throw new ForbiddenError('Only an admin may read this.');
+  next();
+};
+
 /**
  * Notes that an agent called, though its call was refused or broke off: one that sends what we cannot take is not silent. A call
  * that was taken notes itself, and one that failed for want of the database has nowhere to be noted.
@@ -66,7 +72,8 @@ export const noteRefusedCalls =
     next(thrown);
   };
 
-const UNNOTED: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted']);
+/** A call beyond the limit is not noted, for that would cost what the limit saves; those within it are, many a minute. */
+const UNNOTED: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);
 
 export const agentOf = (res: Response): AgentIdentity => present(res.locals.agent);
 export const enrollmentOf = (res: Response): EnrollmentIdentity => present(res.locals.enrollment);

@@ -4,21 +4,15 @@ import { parseWith } from '@muster/contracts';
 import type { z } from 'zod';
 import { valid } from '../domain/valid.js';
 import { BodyTooLargeError, UnsupportedMediaTypeError } from '../errors.js';
-import { parseJsonBytes, plainBytes, type RawBody } from '../services/body-bytes.js';
-
-/** The client went away in the middle of its request: there is nobody to answer. */
-export class RequestAbortedError extends Error {
-  constructor() {
-    super('the client closed the connection before its request was complete');
-    this.name = 'RequestAbortedError';
-  }
-}
+import { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from '../services/body-bytes.js';
+import { RequestAbortedError } from './request-aborted.js';
 
 /**
  * Reads a JSON body's bytes as they are, for whoever has a use for them before they are parsed.
  * @throws UnsupportedMediaTypeError for another content type, charset or encoding than JSON in UTF-8, plain or gzip.
  * @throws BodyTooLargeError above `bytesMax`; what follows of the request is read and dropped, because a client that
  * is still sending does not look for an answer.
+ * @throws OverloadedError where others' bodies leave no room for this one in time.
  */
 export async function readJsonBytes(req: Request, bytesMax: number): Promise<RawBody> {
   const encoding = contentEncoding(req);
@@ -34,7 +28,32 @@ export async function readJsonBytes(req: Request, bytesMax: number): Promise<Raw
     req.resume();
     throw new BodyTooLargeError(bytesMax);
   }
-  return { bytes: await readBytes(req, bytesMax), encoding };
+  return readWithin(req, encoding, bytesMax);
+}
+
+/** Bytes that a request costs beside its body's. */
+const REQUEST_BYTES = 2_048;
+
+/**
+ * Reads a body within what the process has for bodies. Its bytes are set aside before they are read; meanwhile others
+ * work, for a slow line is not ours to hurry.
+ */
+async function readWithin(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
+  const work = req.res?.locals.work;
+  const expected = REQUEST_BYTES + Number(req.headers['content-length'] ?? bytesMax);
+  work?.leave();
+  await work?.hold(expected);
+  const bytes = await readBytes(req, bytesMax);
+  work?.release(expected - REQUEST_BYTES - bytes.length);
+  if (encoding === 'identity') {
+    await work?.enter('first');
+    return { bytes, encoding };
+  }
+  const plainBytesMax = gzipPlainLength(bytes);
+  if (plainBytesMax > bytesMax) throw new BodyTooLargeError(bytesMax);
+  await work?.hold(plainBytesMax, 'first');
+  await work?.enter('first');
+  return { bytes, encoding, plainBytesMax };
 }
 
 /**
@@ -76,5 +95,7 @@ function readBytes(req: IncomingMessage, bytesMax: number): Promise<Buffer> {
     };
     req.on('error', abort);
     req.on('close', abort);
+    // Broken off while something else was awaited: then no event tells of it any more.
+    if (req.destroyed) abort();
   });
 }

@@ -1,5 +1,5 @@
 import type { RequestHandler, Router } from 'express';
-import { sendMethodNotAllowed } from './problem.js';
+import { notFound, sendMethodNotAllowed } from './problem.js';
 
 /**
  * Answers 405 with `Allow` where a path of these routers exists, but not for the request's method. It asks the
@@ -17,6 +17,18 @@ export const methodNotAllowed =
     if (allowed.size === 0) next();
     else sendMethodNotAllowed(res, [...allowed].sort());
   };
+
+/**
+ * Answers OPTIONS as any method that is not taken, in place of Express, which would answer it with a 200: a browser asks
+ * so whether another site may call, and gets no leave.
+ */
+export const refuseOptions = (routers: readonly Router[]): RequestHandler => {
+  const refuse = methodNotAllowed(routers);
+  return (req, res, next) => {
+    if (req.method !== 'OPTIONS') next();
+    else void refuse(req, res, () => notFound(req, res, next));
+  };
+};
 
 interface RouteLayer {
   route: { methods: Record<string, boolean> } | undefined;

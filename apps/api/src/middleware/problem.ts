@@ -2,8 +2,15 @@ import { isSerializationFailure, isTimeout, isUnavailable } from '@muster/db';
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem, type ProblemType } from '@muster/contracts';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
-import { DomainError, InvalidRequestError, UnavailableError, type ErrorCode } from '../errors.js';
-import { RequestAbortedError } from './body.js';
+import {
+  DomainError,
+  InvalidRequestError,
+  OverloadedError,
+  RateLimitedError,
+  UnavailableError,
+  type ErrorCode,
+} from '../errors.js';
+import { RequestAbortedError } from './request-aborted.js';
 
 /** Each domain error's place in HTTP. */
 const BY_CODE: Readonly<Record<ErrorCode, { type: ProblemType; status: number; title: string }>> = {
@@ -16,11 +23,13 @@ const BY_CODE: Readonly<Record<ErrorCode, { type: ProblemType; status: number; t
   host_deleted: { type: ProblemTypes.hostDeleted, status: 410, title: 'Host deleted' },
   body_too_large: { type: ProblemTypes.bodyTooLarge, status: 413, title: 'Body too large' },
   unsupported_media_type: { type: ProblemTypes.unsupportedMediaType, status: 415, title: 'Unsupported media type' },
+  rate_limited: { type: ProblemTypes.rateLimited, status: 429, title: 'Too many requests' },
   unavailable: { type: ProblemTypes.unavailable, status: 503, title: 'Unavailable' },
 };
 
 /** Seconds after which a request that was turned away may be good. */
 const RETRY_AFTER_SECONDS = 2;
+const RETRY_AFTER_SPREAD_SECONDS = 4;
 
 /** The id that the request's log lines and its answer's X-Request-Id carry. */
 const requestIdOf = ({ locals }: Response): string => locals.requestId;
@@ -80,9 +89,16 @@ export const handleErrors =
       send(res, { type: ProblemTypes.internal, title: 'Internal error', status: 500, detail });
       return;
     }
-    if (error.code === 'unavailable') {
+    if (error instanceof OverloadedError) {
+      res.locals.isUnremarkable = true;
+      res.set('Retry-After', spreadSeconds());
+    } else if (error.code === 'unavailable') {
       logger.warn({ err: error.cause ?? error, requestId: requestIdOf(res) }, 'request turned away');
       res.set('Retry-After', String(RETRY_AFTER_SECONDS));
+    }
+    if (error instanceof RateLimitedError) {
+      res.locals.isUnremarkable = true;
+      res.set('Retry-After', seconds(error.retryAfterMs));
     }
     if (error.code === 'token_invalid') {
       const presented = req.headers.authorization !== undefined;
@@ -92,6 +108,12 @@ export const handleErrors =
     const errors = error instanceof InvalidRequestError && error.errors.length > 0 ? [...error.errors] : undefined;
     send(res, { ...BY_CODE[error.code], detail: error.message, ...(errors ? { errors } : {}) });
   };
+
+/** Seconds after which those who were turned away together may come again, not together. */
+const spreadSeconds = () => String(RETRY_AFTER_SECONDS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_SECONDS));
+
+/** Whole seconds, as Retry-After has them, never too few. */
+const seconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
 
 function toDomainError(thrown: unknown): DomainError | null {
   if (thrown instanceof DomainError) return thrown;

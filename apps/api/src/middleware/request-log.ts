@@ -7,6 +7,8 @@ declare global {
   namespace Express {
     interface Locals {
       requestId: string;
+      /** One of many refusals that come when there is too much: told of together, not each by itself. */
+      isUnremarkable?: boolean;
     }
   }
 }
@@ -39,7 +41,8 @@ export const requestLog =
     next();
   };
 
-function levelOf({ statusCode }: Response): Level {
+function levelOf({ statusCode, locals }: Response): Level {
+  if (locals.isUnremarkable) return 'debug';
   if (statusCode >= 500) return 'error';
   return statusCode >= 400 ? 'info' : 'debug';
 }

@@ -10,7 +10,7 @@ import {
   type Cadence,
   type TokenRotation,
 } from '@muster/contracts';
-import { Router } from 'express';
+import { Router, type RequestHandler } from 'express';
 import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../middleware/auth.js';
 import { readBody, readFields, readJsonBytes } from '../middleware/body.js';
 import { sendJson } from '../middleware/send-json.js';
@@ -26,11 +26,13 @@ export interface AgentRouterParts {
   enrollment: EnrollmentService;
   heartbeats: HeartbeatService;
   cadence: Cadence;
+  /** Stands behind the authentication of an agent, before its body is read. */
+  agentLimit: RequestHandler;
 }
 
 /** What agents call. */
 export function createAgentRouter(parts: AgentRouterParts): Router {
-  const { agentTokens, containers, enrollment, heartbeats, cadence } = parts;
+  const { agentTokens, containers, enrollment, heartbeats, cadence, agentLimit } = parts;
   const router = Router();
   const agentAuth = requireAgentAuth(agentTokens);
 
@@ -40,7 +42,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     res.status(created ? 201 : 200).json(answer);
   });
 
-  router.post(Paths.agentContainers, agentAuth, async (req, res) => {
+  router.post(Paths.agentContainers, agentAuth, agentLimit, async (req, res) => {
     const { hostId } = agentOf(res);
     const headers = readFields(SnapshotHeaders, req.headers);
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
@@ -49,13 +51,13 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     sendJson(res, await containers.syncBody(hostId, body, metadata));
   });
 
-  router.post(Paths.agentHeartbeat, agentAuth, async (req, res) => {
+  router.post(Paths.agentHeartbeat, agentAuth, agentLimit, async (req, res) => {
     const { stream } = readFields(HeartbeatHeaders, req.headers);
     const heartbeat = await readBody(req, Heartbeat, BODY_BYTES_MAX);
     sendJson(res, await heartbeats.beat(agentOf(res).hostId, heartbeat, stream));
   });
 
-  router.post(Paths.agentToken, agentAuth, async (_req, res) => {
+  router.post(Paths.agentToken, agentAuth, agentLimit, async (_req, res) => {
     const { agentToken } = await agentTokens.rotate(agentOf(res), () => !res.closed);
     res.status(201).json({ agentToken, cadence } satisfies TokenRotation);
   });

@@ -1,4 +1,5 @@
 import {
+  AuditQuery,
   BODY_BYTES_MAX,
   ContainerQuery,
   DockerId,
@@ -12,9 +13,10 @@ import {
 import { Router, type RequestHandler } from 'express';
 import { z } from 'zod';
 import { NotFoundError } from '../errors.js';
-import { operatorOf, requireOperatorAuth } from '../middleware/auth.js';
+import { operatorOf, requireAdmin, requireOperatorAuth } from '../middleware/auth.js';
 import { readBody, readFields } from '../middleware/body.js';
 import type { ApiKeyService } from '../services/api-key.js';
+import type { AuditReader } from '../services/audit-reader.js';
 import type { ContainerReader } from '../services/container-reader.js';
 import type { EnrollmentTokenService } from '../services/enrollment-token.js';
 import type { EventReader } from '../services/event-reader.js';
@@ -22,6 +24,7 @@ import type { HostService } from '../services/host.js';
 
 export interface OperatorRouterParts {
   apiKeys: ApiKeyService;
+  audit: AuditReader;
   containers: ContainerReader;
   enrollmentTokens: EnrollmentTokenService;
   events: EventReader;
@@ -30,7 +33,7 @@ export interface OperatorRouterParts {
 
 /** What people and their programs call. Every answer is scoped to the organization of the key. */
 export function createOperatorRouter(parts: OperatorRouterParts): Router {
-  const { apiKeys, containers, enrollmentTokens, events, hosts } = parts;
+  const { apiKeys, audit, containers, enrollmentTokens, events, hosts } = parts;
   const router = Router();
   const auth = requireOperatorAuth(apiKeys);
 
@@ -72,6 +75,9 @@ export function createOperatorRouter(parts: OperatorRouterParts): Router {
   });
   router.get(Paths.events, auth, revalidated, async (req, res) => {
     res.json(await events.list(operatorOf(res), readFields(EventQuery, req.query)));
+  });
+  router.get(Paths.audit, auth, requireAdmin, revalidated, async (req, res) => {
+    res.json(await audit.list(operatorOf(res), readFields(AuditQuery, req.query)));
   });
   return router;
 }

@@ -1,13 +1,22 @@
 import { Prisma, type Database } from '@muster/db';
 import { forgetHost } from '../sql/forget-host.js';
 import { forgetSupersededChanges } from '../sql/forget-superseded-changes.js';
+import { hostsWithEventsBefore, pruneEvents } from '../sql/prune-events.js';
+
+const DAY_MS = 86_400_000;
 
 /** Milliseconds that a removed container is kept, and how many of a host at most. */
-const REMOVED_KEPT_MS = 7 * 86_400_000;
+const REMOVED_KEPT_MS = 7 * DAY_MS;
 const REMOVED_KEPT_MAX = 10_000;
 
 /** Milliseconds that a deleted host's token hashes are kept, so that its agent can be told to stop. */
-const DELETED_HOST_KEPT_MS = 30 * 86_400_000;
+const DELETED_HOST_KEPT_MS = 30 * DAY_MS;
+
+/** Days that a host's history is kept, unless told otherwise. */
+const EVENT_DAYS_DEFAULT = 90;
+
+/** Milliseconds between two batches of events, in which the database has only what is worth more to do. */
+const PAUSE_MS = 50;
 
 /** Milliseconds that a superseded row of `container_changes` is kept: longer than any write takes. */
 const CHANGES_KEPT_MS = 3_600_000;
@@ -19,14 +28,27 @@ const FORGET_BATCHES = 100;
 const BATCH_ROWS = 1_000;
 
 export interface RetentionService {
-  /** Deletes what has been kept for long enough. Resolves with how many rows of each kind went. */
-  prune(): Promise<{ containers: number; hosts: number }>;
+  /**
+   * Deletes what has been kept for long enough, in small statements; of the history a batch at a time with a pause
+   * after it, until `isStopped`. What remains then is for the next time. Audit entries are kept. Resolves with how many
+   * rows of each kind went.
+   */
+  prune(isStopped?: () => boolean): Promise<{ containers: number; hosts: number; events: number }>;
 }
 
-export function createRetentionService(
-  db: Database,
-  { now = () => new Date(), removedKeptMax = REMOVED_KEPT_MAX }: { now?: () => Date; removedKeptMax?: number } = {},
-): RetentionService {
+export interface RetentionOptions {
+  now?: () => Date;
+  removedKeptMax?: number;
+  /** Days that events are kept; 0: for good. */
+  eventDays?: number;
+  /** Events deleted by one statement. */
+  eventBatchRows?: number;
+  pauseMs?: number;
+}
+
+export function createRetentionService(db: Database, options: RetentionOptions = {}): RetentionService {
+  const { now = () => new Date(), removedKeptMax = REMOVED_KEPT_MAX } = options;
+  const { eventDays = EVENT_DAYS_DEFAULT, eventBatchRows = BATCH_ROWS, pauseMs = PAUSE_MS } = options;
   const { prisma } = db;
 
   /** Hosts that hold a removed container older than `before`, or more removed ones than may be kept. */
@@ -56,8 +78,21 @@ export function createRetentionService(
       WHERE containers."hostId" = guard.id AND containers."dockerId" = aged."dockerId"
         AND containers."removedAt" = aged."removedAt"`);
 
+  async function pruneHistory(before: Date, isStopped: () => boolean): Promise<number> {
+    let events = 0;
+    for await (const hostId of hostsWithEventsBefore(db, before)) {
+      for (let deleted = eventBatchRows; deleted === eventBatchRows;) {
+        if (isStopped()) return events;
+        deleted = await pruneEvents(db, hostId, before, eventBatchRows);
+        events += deleted;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+    return events;
+  }
+
   return {
-    async prune() {
+    async prune(isStopped = () => false) {
       const at = now().getTime();
       const before = new Date(at - REMOVED_KEPT_MS);
       let containers = 0;
@@ -76,7 +111,8 @@ export function createRetentionService(
       const { count: hosts } = await prisma.host.deleteMany({
         where: { deletedAt: { lt: new Date(at - DELETED_HOST_KEPT_MS) } },
       });
-      return { containers, hosts };
+      const events = eventDays === 0 ? 0 : await pruneHistory(new Date(at - eventDays * DAY_MS), isStopped);
+      return { containers, hosts, events };
     },
   };
 }

@@ -37,7 +37,8 @@ export async function runEmbedded({ plan, signal, progress }: Omit<Bench, 'clust
   const { hosts: count, containers, connections, turnMs, warmStarts } = plan.embedded;
   const directory = await mkdtemp(join(tmpdir(), 'muster-bench-'));
   const key = newAdminKey();
-  const env = { MUSTER_DATA_DIR: join(directory, 'data'), PORT: '0', MUSTER_ADMIN_KEY: key };
+  const limits = { MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' };
+  const env = { ...limits, MUSTER_DATA_DIR: join(directory, 'data'), PORT: '0', MUSTER_ADMIN_KEY: key };
   const generator = startGenerator(signal);
   let server = await startServer('muster', env);
   try {

@@ -99,6 +99,7 @@ export async function runHttp(bench: Bench): Promise<HttpResult> {
 export const serverEnv = (url: string, adminKey = newAdminKey()): Record<string, string> => ({
   DATABASE_URL: url,
   PORT: '0',
+  MUSTER_AGENT_REQUESTS_PER_MINUTE: '0',
   MUSTER_ADMIN_KEY: adminKey,
 });
 

@@ -1,0 +1,27 @@
+import type { AuditEntry, AuditQuery, Page } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { decodeCursor, encodeCursor } from '../domain/cursor.js';
+import type { OperatorIdentity } from './api-key.js';
+
+export interface AuditReader {
+  /** What was done in the organization, the newest first. */
+  list(operator: OperatorIdentity, query: AuditQuery): Promise<Page<AuditEntry>>;
+}
+
+export function createAuditReader({ prisma }: Database): AuditReader {
+  return {
+    async list({ organizationId }, { cursor, limit }) {
+      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['integer'])[0];
+      const rows = await prisma.auditEntry.findMany({
+        where: { organizationId, ...(after === undefined ? {} : { id: { lt: after } }) },
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+      });
+      const items = rows.slice(0, limit).map(({ id, at, actor, action, target, details }) => ({
+        ...{ id: String(id), at: at.toISOString(), actor, action, target },
+        details: details as Record<string, unknown>,
+      }));
+      return { items, nextCursor: rows.length > limit ? encodeCursor([Number(items.at(-1)!.id)]) : null };
+    },
+  };
+}

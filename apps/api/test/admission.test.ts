@@ -1,0 +1,163 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { createTestDatabase, testEngines } from '@muster/db/testing';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { createApp } from '../src/app.js';
+import { serve, type HttpServer } from '../src/server.js';
+import { TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
+
+const MIB = 1024 * 1024;
+
+/** The first two of some promises to be kept. */
+const firstTwo = <T>(promises: readonly Promise<T>[]): Promise<T[]> =>
+  new Promise((resolve) => {
+    const kept: T[] = [];
+    for (const promise of promises) {
+      void promise.then((value) => {
+        if (kept.push(value) === 2) resolve([...kept]);
+      });
+    }
+  });
+
+/** At once: four small calls, three snapshots, one operator; and 24 MiB of snapshots, 4 MiB of anything else. */
+const ADMISSION = { requestsInWorkMax: 8, bodyBytesInWorkMax: 32 * MIB };
+
+describe.each(testEngines())('admission on %s', (engine) => {
+  let db: Database;
+  let server: HttpServer;
+  let organization: TestOrganization;
+  const open: ClientRequest[] = [];
+
+  beforeAll(async () => {
+    db = await createTestDatabase(engine);
+  });
+  afterAll(() => db.close());
+  beforeEach(async () => {
+    const clock = testClock();
+    const app = createApp({ db, now: clock, admission: ADMISSION });
+    organization = await new TestApi(db, app, clock).organization();
+    server = await serve(app, { host: '127.0.0.1', port: 0 });
+  });
+  afterEach(async () => {
+    for (const req of open.splice(0)) req.destroy();
+    await server.drain(0);
+  });
+
+  /** A request on a connection of its own, its head sent. */
+  function start(method: string, path: string, token: string, headers: Record<string, string | number> = {}) {
+    const req = request(`${server.url}${path}`, {
+      ...{ method, agent: false },
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers },
+    });
+    req.on('error', () => undefined);
+    open.push(req);
+    return req;
+  }
+
+  async function answerTo(req: ClientRequest) {
+    // Not by `once` of node:events, which would reject where the test destroys the request: then no answer comes.
+    const res = await new Promise<IncomingMessage>((resolve) => void req.once('response', resolve));
+    res.resume();
+    return { status: res.statusCode ?? 0, headers: res.headers };
+  }
+
+  const get = (path: string) => answerTo(start('GET', path, organization.adminKey).end());
+  const snapshot = (host: TestHost, body: Buffer | string, headers: Record<string, string> = {}) =>
+    answerTo(start('POST', Paths.agentContainers, host.token, headers).end(body));
+  const beat = (host: TestHost) =>
+    answerTo(start('POST', Paths.agentHeartbeat, host.token).end('{"digest":null,"engineError":"x"}'));
+
+  /** Keeps operators' calls from being answered until `release` is called: nobody else can read their keys. */
+  async function keepOperatorsWaiting() {
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let isLocked: () => void = () => undefined;
+    const locked = new Promise<void>((resolve) => (isLocked = resolve));
+    const done = db.prisma.$transaction(async (tx) => {
+      await tx.$executeRaw`LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE`;
+      isLocked();
+      await released;
+    });
+    await locked;
+    return async () => {
+      release();
+      await done;
+    };
+  }
+
+  test('turns away at once what would be too much, with Retry-After, and answers what it took', async () => {
+    const host = await organization.enroll();
+    const unlock = await keepOperatorsWaiting();
+    const answers = Array.from({ length: 5 }, () => get(Paths.hosts));
+    // One is worked on and two wait.
+    for (const { status, headers } of await firstTwo(answers)) {
+      expect(status).toBe(503);
+      expect(headers['content-type']).toBe('application/problem+json');
+      expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(2);
+    }
+    expect((await get(Paths.health)).status).toBe(200);
+    // The embedded database has one connection, which is busy.
+    if (engine !== 'pglite') expect((await beat(host)).status).toBe(200);
+    await unlock();
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
+  });
+
+  test('gives back what clients took who went away, once what was begun for them is done', async () => {
+    const unlock = await keepOperatorsWaiting();
+    const requests = Array.from({ length: 5 }, () => start('GET', Paths.hosts, organization.adminKey).end());
+    const answered = requests.map(async (req) => {
+      await answerTo(req);
+      return req;
+    });
+    const refused = await firstTwo(answered);
+    for (const req of requests.filter((each) => !refused.includes(each))) req.destroy();
+    await unlock();
+    // The first that is answered came after those that went away; then there is room for three at once again.
+    while ((await get(Paths.hosts)).status !== 200) continue;
+    const answers = await Promise.all([get(Paths.hosts), get(Paths.hosts), get(Paths.hosts)]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
+  test('lets a slow line keep nobody else from working', async () => {
+    const [slow, quick] = [await organization.enroll(), await organization.enroll()];
+    const halves = Array.from({ length: 5 }, () => {
+      const req = start('POST', Paths.agentContainers, slow.token, { 'Content-Length': 2 });
+      req.write('[');
+      return req;
+    });
+    expect((await snapshot(quick, '[]')).status).toBe(200);
+    const statuses = await Promise.all(halves.map((req) => answerTo(req.end(']'))));
+    expect(statuses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+  });
+
+  test('keeps bodies within their memory, and small calls have their own', async () => {
+    const host = await organization.enroll();
+    const large = Array.from({ length: 4 }, () => {
+      const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 10 * MIB });
+      req.write('['.padEnd(MIB));
+      return req;
+    });
+    // Two have room and are not whole yet; two find none in time.
+    const answers = large.map(answerTo);
+    expect((await beat(host)).status).toBe(200);
+    expect((await firstTwo(answers)).map(({ status }) => status)).toEqual([503, 503]);
+    for (const req of large) req.end(']'.padStart(9 * MIB));
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([200, 200, 503, 503]);
+    expect((await snapshot(host, '[]')).status).toBe(200);
+  });
+
+  test('believes a gzip body about its size, and refuses it where it lied', async () => {
+    const host = await organization.enroll();
+    const gzip = { 'Content-Encoding': 'gzip' };
+    const bomb = gzipSync(`[${' '.repeat(9 * MIB)}]`);
+    expect((await snapshot(host, bomb, gzip)).status).toBe(200);
+    bomb.writeUInt32LE(100, bomb.length - 4);
+    expect((await snapshot(host, bomb, gzip)).status).toBe(400);
+    bomb.writeUInt32LE(0xffffffff, bomb.length - 4);
+    expect((await snapshot(host, bomb, gzip)).status).toBe(413);
+  });
+});

@@ -1,0 +1,65 @@
+import { describe, expect, test } from '@jest/globals';
+import { OverloadedError } from '../src/errors.js';
+import { createAllowance } from '../src/services/allowance.js';
+
+const LONG_MS = 60_000;
+
+/** How each of some turns went, in the order in which they came. */
+function journal() {
+  const entries: string[] = [];
+  const note = async (name: string, turn: Promise<void> | undefined): Promise<void> => {
+    if (turn === undefined) {
+      entries.push(`${name} at once`);
+      return;
+    }
+    await turn;
+    entries.push(name);
+  };
+  return { entries, note };
+}
+
+describe('an allowance', () => {
+  test('is given at once while it lasts, then by arrival, those first who were let in before', async () => {
+    const allowance = createAllowance({ capacity: 2, waitingMax: 10, waitMsMax: LONG_MS });
+    const { entries, note } = journal();
+    const turns = [
+      note('a', allowance.take(1)),
+      note('b', allowance.take(1)),
+      note('c', allowance.take(1)),
+      note('d', allowance.take(1)),
+      note('e', allowance.take(1, 'first')),
+    ];
+    for (let i = 0; i < 3; i++) allowance.give(1);
+    await Promise.all(turns);
+    expect(entries).toEqual(['a at once', 'b at once', 'e', 'c', 'd']);
+  });
+
+  test('keeps a place for who needs much: who needs little does not overtake', async () => {
+    const allowance = createAllowance({ capacity: 10, waitingMax: 10, waitMsMax: LONG_MS });
+    const { entries, note } = journal();
+    const turns = [note('half', allowance.take(5)), note('all', allowance.take(10)), note('one', allowance.take(1))];
+    expect(entries).toEqual(['half at once']);
+    allowance.give(5);
+    await turns[1];
+    expect(entries).toEqual(['half at once', 'all']);
+    allowance.give(10);
+    await turns[2];
+    expect(entries).toEqual(['half at once', 'all', 'one']);
+  });
+
+  test('turns away at once who finds too many waiting, and in time who waits too long; either takes nothing', async () => {
+    let refused = 0;
+    const options = { capacity: 2, waitingMax: 2, waitMsMax: 20, onRefusal: () => (refused += 1) };
+    const allowance = createAllowance(options);
+    expect(allowance.take(1)).toBeUndefined();
+    const tooMuch = allowance.take(2);
+    const enough = allowance.take(1);
+    await expect(allowance.take(1)).rejects.toThrow(OverloadedError);
+    await expect(tooMuch).rejects.toThrow(OverloadedError);
+    // It stood behind one that needed more than there was.
+    await expect(enough).resolves.toBeUndefined();
+    expect(refused).toBe(2);
+    allowance.give(2);
+    expect(allowance.take(2)).toBeUndefined();
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { createTokenBuckets } from '../src/domain/token-bucket.js';
+
+describe('a token bucket', () => {
+  test('gives its burst at once, then a token each time that one has dripped in', () => {
+    const buckets = createTokenBuckets({ perMinute: 600, burst: 60 });
+    const taken = Array.from({ length: 61 }, () => buckets.take('a', 0));
+    expect(taken.map(({ allowed }) => allowed)).toEqual([...Array<boolean>(60).fill(true), false]);
+    expect(taken[0]).toMatchObject({ remaining: 59, retryAfterMs: 0, fullInMs: 100 });
+    expect(taken[59]).toMatchObject({ remaining: 0, fullInMs: 6000 });
+    expect(taken[60]!.retryAfterMs).toBeCloseTo(100);
+    expect(buckets.take('a', 99).allowed).toBe(false);
+    expect(buckets.take('a', 100).allowed).toBe(true);
+    expect(buckets.take('a', 100).allowed).toBe(false);
+  });
+
+  test('of one key is never emptied by another', () => {
+    const buckets = createTokenBuckets({ perMinute: 60, burst: 1 });
+    for (let i = 0; i < 100; i++) buckets.take('noisy', i);
+    expect(buckets.take('quiet', 100)).toMatchObject({ allowed: true });
+  });
+
+  test('is full again after a pause, and no fuller', () => {
+    const buckets = createTokenBuckets({ perMinute: 60, burst: 3 });
+    const burstAt = (nowMs: number) => Array.from({ length: 5 }, () => buckets.take('a', nowMs).allowed);
+    expect(burstAt(0)).toEqual([true, true, true, false, false]);
+    expect(burstAt(3_600_000)).toEqual([true, true, true, false, false]);
+  });
+
+  test('lets through what its rate and its burst allow, in any order of pauses, and what it refuses costs nothing', () => {
+    const pauses = fc.array(fc.integer({ min: 0, max: 4000 }), { maxLength: 300 });
+    fc.assert(
+      fc.property(
+        pauses,
+        fc.integer({ min: 1, max: 600 }),
+        fc.integer({ min: 1, max: 20 }),
+        (gaps, perMinute, burst) => {
+          const buckets = createTokenBuckets({ perMinute, burst });
+          // The same by the book: tokens drip in, up to the burst.
+          let tokens = burst;
+          let nowMs = 0;
+          for (const gap of gaps) {
+            nowMs += gap;
+            tokens = Math.min(burst, tokens + (gap * perMinute) / 60_000);
+            const { allowed, retryAfterMs } = buckets.take('a', nowMs);
+            if (Math.abs(tokens - 1) > 1e-3) expect(allowed).toBe(tokens >= 1);
+            if (allowed) tokens -= 1;
+            else expect(retryAfterMs).toBeCloseTo(((1 - tokens) * 60_000) / perMinute, 0);
+          }
+        },
+      ),
+    );
+  });
+
+  test('costs no memory once it is full, and a flood of keys no more than was said', () => {
+    const buckets = createTokenBuckets({ perMinute: 600, burst: 60, keysMax: 100 });
+    for (let i = 0; i < 10_000; i++) buckets.take(`key ${i}`, 0);
+    expect(buckets.size).toBeLessThanOrEqual(200);
+    buckets.take('a', 12_000);
+    expect(buckets.size).toBe(1);
+  });
+});
