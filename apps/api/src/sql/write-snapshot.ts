@@ -48,12 +48,12 @@ const GUARD = assignments({
   confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
   engineError: 'NULL',
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
-  stateCounts: `CASE WHEN $16::text = '{}' THEN "stateCounts" ELSE (
+  stateCounts: `CASE WHEN $14::text = '{}' THEN "stateCounts" ELSE (
         SELECT COALESCE(jsonb_object_agg(word, containers), '{}')
         FROM (
           SELECT word, sum(containers::int) AS containers
           FROM (
-            SELECT * FROM jsonb_each_text("stateCounts") UNION ALL SELECT * FROM jsonb_each_text($16::jsonb)
+            SELECT * FROM jsonb_each_text("stateCounts") UNION ALL SELECT * FROM jsonb_each_text($14::jsonb)
           ) AS counts (word, containers)
           GROUP BY word
         ) AS summed
@@ -62,22 +62,14 @@ const GUARD = assignments({
   ...takeOrder(ORDER),
 });
 
-const WRITE_SNAPSHOT: Statement = {
-  name: 'write_snapshot',
-  text: `
-    WITH guard AS (
-      UPDATE hosts SET
-      ${GUARD}
-      WHERE id = $1::uuid AND revision = $2::int AND ${IS_THERE} AND ${orderTest(ORDER)}
-      RETURNING id, "organizationId", revision, digest
-    ), written AS (
+const WRITTEN = `), written AS (
       INSERT INTO containers AS stored (
         "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
         health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
       SELECT guard.id, r."dockerId", r.name, r.image, r."imageId", r.command, r.state, r.status, r.ports, r.labels,
         r."startedAt", r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL,
         guard."organizationId"
-      FROM guard, json_to_recordset($11::json) AS r(
+      FROM guard, json_to_recordset($16::json) AS r(
         "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
         labels jsonb, "startedAt" timestamptz, health text, "exitCode" int, digest text)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
@@ -88,41 +80,61 @@ const WRITE_SNAPSHOT: Statement = {
         "startedAt" = excluded."startedAt", health = excluded.health, "exitCode" = excluded."exitCode",
         digest = excluded.digest, "changedAt" = excluded."changedAt", "removedAt" = NULL
       RETURNING (xmax = 0) AS inserted
-    ), patched AS (
-      UPDATE containers AS stored SET
-        state = p.state, status = p.status, "startedAt" = p."startedAt", health = p.health, "exitCode" = p."exitCode",
-        ports = COALESCE(p.ports, stored.ports), digest = p.digest,
-        "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END
-      FROM guard, json_to_recordset($12::json) AS p(
-        "dockerId" text, state text, status text, "startedAt" timestamptz, health text, "exitCode" int, ports jsonb,
-        digest text, changed boolean)
-      WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
-      RETURNING 1
-    ), gone AS (
+    `;
+
+const GONE = `), gone AS (
       UPDATE containers SET
         state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
         "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
-      WHERE "hostId" = guard.id AND "dockerId" = ANY ($13::text[]) AND "removedAt" IS NULL
+      WHERE "hostId" = guard.id AND "dockerId" = ANY ($17::text[]) AND "removedAt" IS NULL
       RETURNING 1
-    ), noted AS (
+    `;
+
+/**
+ * `whole`: rows come, go or change beyond a patch. Most snapshots that change anything change a container or two that
+ * live on, and what a statement could have done but did not is a good part of its cost.
+ */
+const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Statement => ({
+  name,
+  text: `
+    WITH guard AS (
+      UPDATE hosts SET
+      ${GUARD}
+      WHERE id = $1::uuid AND revision = $2::int AND ${IS_THERE} AND ${orderTest(ORDER)}
+      RETURNING id, "organizationId", revision, digest
+    ${whole ? WRITTEN : ''}), patched AS (
+      UPDATE containers AS stored SET
+        state = p.state, status = p.status, "startedAt" = p."startedAt", health = p.health, "exitCode" = p."exitCode",
+        ports = COALESCE(p.ports, stored.ports), digest = p.digest,
+        "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END
+      FROM guard, json_to_recordset($11::json) AS p(
+        "dockerId" text, state text, status text, "startedAt" timestamptz, health text, "exitCode" int, ports jsonb,
+        digest text, changed boolean)
+      WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
+      RETURNING 1
+    ${whole ? GONE : ''}), noted AS (
       INSERT INTO container_changes ("organizationId", "changedAt", "hostId")
-      SELECT guard."organizationId", ${ORDER.receivedAt}, guard.id FROM guard WHERE $17::boolean
+      SELECT guard."organizationId", ${ORDER.receivedAt}, guard.id FROM guard WHERE $15::boolean
       ON CONFLICT DO NOTHING
     ), recorded AS (
       INSERT INTO container_events (
         tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt", "organizationId")
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
-        e."exitCode", $14::timestamptz, ${ORDER.receivedAt}, guard."organizationId"
-      FROM guard, json_to_recordset($15::json) AS e(
+        e."exitCode", $12::timestamptz, ${ORDER.receivedAt}, guard."organizationId"
+      FROM guard, json_to_recordset($13::json) AS e(
         "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" int)
     )
     SELECT guard.revision, guard.digest,
-      (SELECT count(*) FILTER (WHERE inserted) FROM written)::int AS created,
-      ((SELECT count(*) FILTER (WHERE NOT inserted) FROM written) + (SELECT count(*) FROM patched))::int AS updated,
-      (SELECT count(*) FROM gone)::int AS removed
+      ${whole ? '(SELECT count(*) FILTER (WHERE inserted) FROM written)::int' : '0'} AS created,
+      ((SELECT count(*) FROM patched)
+        ${whole ? '+ (SELECT count(*) FILTER (WHERE NOT inserted) FROM written)' : ''})::int AS updated,
+      ${whole ? '(SELECT count(*) FROM gone)::int' : '0'} AS removed
     FROM guard`,
-};
+});
+
+const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
+const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
 
 /** Bytes of rows that a statement writes within the usual limit, and how long each further MiB may take. */
 const USUAL_BYTES_MAX = 1024 * 1024;
@@ -145,17 +157,20 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   const writes = await stringifyInTurns(diff.writes, turns);
   const patches = await stringifyInTurns(diff.patches, turns);
   const events = await stringifyInTurns(diff.events, turns);
-  const values = [
+  const values: unknown[] = [
     ...[hostId, revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
     ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
-    ...[writes, patches, diff.removals, eventsObservedAt, events],
-    ...[JSON.stringify(diff.stateChanges), diff.writes.length > 0 || diff.patches.some(({ changed }) => changed)],
+    ...[patches, eventsObservedAt, events, JSON.stringify(diff.stateChanges)],
+    diff.writes.length > 0 || diff.patches.some(({ changed }) => changed),
   ];
+  const whole = diff.writes.length + diff.removals.length > 0;
+  const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
+  if (whole) values.push(writes, diff.removals);
   const bytes = writes.length + patches.length + events.length;
   const [written] =
     bytes <= USUAL_BYTES_MAX
-      ? await db.query<SnapshotWritten>(WRITE_SNAPSHOT, values)
-      : await db.queryPatiently<SnapshotWritten>(WRITE_SNAPSHOT, values, patienceMs(bytes));
+      ? await db.query<SnapshotWritten>(statement, values)
+      : await db.queryPatiently<SnapshotWritten>(statement, values, patienceMs(bytes));
   return written ?? null;
 }
 

@@ -4,20 +4,8 @@
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 
 -- DropIndex
-DROP INDEX "containers_health_idx";
-
--- DropIndex
-DROP INDEX "containers_labels_idx";
-
--- DropIndex
-DROP INDEX "containers_state_idx";
-
--- DropIndex
 -- Nobody reads the history of all organizations at once, and each event would pay for it.
 DROP INDEX "container_events_tx_id_idx";
-
--- Of the first migration; the one that takes its place begins with the organization.
-DROP INDEX "containers_name_idx";
 
 -- AlterTable
 ALTER TABLE "container_events" ADD COLUMN     "organizationId" TEXT;
@@ -25,14 +13,44 @@ UPDATE "container_events" SET "organizationId" = "hosts"."organizationId"
     FROM "hosts" WHERE "hosts"."id" = "container_events"."hostId";
 ALTER TABLE "container_events" ALTER COLUMN "organizationId" SET NOT NULL;
 
--- AlterTable
-ALTER TABLE "containers" ADD COLUMN     "organizationId" TEXT;
-UPDATE "containers" SET "organizationId" = "hosts"."organizationId"
-    FROM "hosts" WHERE "hosts"."id" = "containers"."hostId";
-ALTER TABLE "containers" ALTER COLUMN "organizationId" SET NOT NULL;
--- The update left every row in the table twice; this takes the old ones out, and lays each host's rows side by side.
-CLUSTER "containers" USING "containers_pkey";
-ALTER TABLE "containers" SET WITHOUT CLUSTER;
+-- Made anew, with each host's rows side by side and with what changes in a living container at the end of its row: the
+-- log of an update holds what lies between the first and the last column that it changes, and the labels did.
+CREATE TABLE "containers_in_order" (
+    "hostId" UUID NOT NULL,
+    "dockerId" TEXT NOT NULL,
+    "organizationId" TEXT NOT NULL,
+    "name" TEXT NOT NULL,
+    "image" TEXT NOT NULL,
+    "imageId" TEXT,
+    "command" TEXT NOT NULL,
+    "labels" JSONB NOT NULL,
+    "firstSeenAt" TIMESTAMPTZ(3) NOT NULL,
+    "ports" JSONB NOT NULL,
+    "state" TEXT NOT NULL,
+    "status" TEXT NOT NULL,
+    "startedAt" TIMESTAMPTZ(3),
+    "health" TEXT,
+    "exitCode" INTEGER,
+    "digest" TEXT NOT NULL,
+    "changedAt" TIMESTAMPTZ(3) NOT NULL,
+    "removedAt" TIMESTAMPTZ(3)
+) WITH (fillfactor = 85);
+INSERT INTO "containers_in_order"
+    SELECT "hostId", "dockerId", "hosts"."organizationId", "containers"."name", "image", "imageId", "command", "labels",
+        "firstSeenAt", "ports", "state", "status", "startedAt", "health", "exitCode", "containers"."digest", "changedAt",
+        "removedAt"
+    FROM "containers" JOIN "hosts" ON "hosts"."id" = "containers"."hostId"
+    ORDER BY "hostId", "dockerId";
+DROP TABLE "containers";
+ALTER TABLE "containers_in_order" RENAME TO "containers";
+ALTER TABLE "containers"
+    ADD CONSTRAINT "containers_pkey" PRIMARY KEY ("hostId", "dockerId"),
+    ADD CONSTRAINT "containers_hostId_fkey" FOREIGN KEY ("hostId") REFERENCES "hosts"("id")
+        ON DELETE CASCADE ON UPDATE CASCADE,
+    ADD CONSTRAINT "containers_ports_check" CHECK (jsonb_typeof("ports") = 'array'),
+    ADD CONSTRAINT "containers_labels_check" CHECK (jsonb_typeof("labels") = 'object');
+CREATE INDEX "containers_present_idx" ON "containers"("hostId") WHERE ("removedAt" IS NULL);
+CREATE INDEX "containers_removed_idx" ON "containers"("hostId", "removedAt") WHERE ("removedAt" IS NOT NULL);
 
 -- CreateTable
 CREATE TABLE "container_changes" (
