@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ContainerQuery, ContainerView } from '@muster/contracts';
+import { ContainerQuery, type ContainerView } from '@muster/contracts';
 import type { Container } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
@@ -67,7 +67,14 @@ const queryOf: fc.Arbitrary<Asked> = fc.record({
 /** So small that each way of finding a page is gone, and given up. */
 const BUDGETS: Record<string, ContainerReaderOptions> = {
   'as it is shipped': {},
-  'by walking alone': { hopefulRowsMax: 1, hostRowsMax: 0, scatteredRowsMax: 0, patientRowsMax: 1 },
+  'by walking alone': {
+    hopefulRowsMax: 1,
+    hostRowsMax: 0,
+    scatteredRowsMax: 0,
+    patientRowsMax: 1,
+    shortPageRowsMax: 1,
+    emptyPageRowsMax: 2,
+  },
   'by what an index names': { hopefulRowsMax: 1, hostRowsMax: 1_000, scatteredRowsMax: 1_000, patientRowsMax: 1 },
   'by whatever suffices': { hopefulRowsMax: 2, hostRowsMax: 6, scatteredRowsMax: 3, patientRowsMax: 4 },
 };
@@ -137,10 +144,30 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     );
   }, 120_000);
 
-  async function readAll(organizationId: string, query: ContainerQuery, budget: ContainerReaderOptions) {
+  test('show what there is on the first page, however far along the order it lies', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const names = Array.from({ length: 30 }, (_, index) => `c${String(index).padStart(2, '0')}`);
+    await host.sync(names.map((name) => container(name, { name, command: name === 'c29' ? 'needle' : 'hay' })));
+    const { items } = (await organization.get('/api/containers?q=needle').expect(200)).body as {
+      items: ContainerView[];
+    };
+    expect(items.map(({ name }) => name)).toEqual(['c29']);
+
+    const reader = readerWith({ hopefulRowsMax: 1, scatteredRowsMax: 0, patientRowsMax: 3, shortPageRowsMax: 0 });
+    const query = ContainerQuery.parse({ q: 'needle' });
+    const page = await reader.list({ organizationId: organization.id, apiKeyId: '', role: 'viewer' }, query);
+    expect(page.items.map(({ name }) => name)).toEqual(['c29']);
+  });
+
+  function readerWith(budget: ContainerReaderOptions) {
     const now = context.api.clock();
     const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
-    const reader = createContainerReader(context.api.db, () => Promise.resolve({ now, cadence, outages: [] }), budget);
+    return createContainerReader(context.api.db, () => Promise.resolve({ now, cadence, outages: [] }), budget);
+  }
+
+  async function readAll(organizationId: string, query: ContainerQuery, budget: ContainerReaderOptions) {
+    const reader = readerWith(budget);
     const found: ContainerView[] = [];
     let cursor: string | undefined;
     let pages = 0;

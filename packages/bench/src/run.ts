@@ -29,7 +29,7 @@ export interface RunParts {
   write: (text: string) => void;
   /** Takes lines about what is going on. */
   progress: (line: string) => void;
-  /** Ends the run early, with nothing left behind and nothing written. */
+  /** Ends the run early, with nothing left behind; the sections that were done are kept. */
   signal: AbortSignal;
 }
 
@@ -54,12 +54,13 @@ export async function runBench(request: BenchRequest, { write, progress, signal 
     const seconds = (performance.now() - startedAt) / 1_000;
     const record = { at, commit, machine, quick: plan.quick, rounds: plan.rounds, seconds, result };
     sections = { ...sections, [id]: record };
+    // After each, so that what was found is kept should a later one fail or be ended.
+    if (request.out !== null && resultsFile !== null) {
+      await writeDocument(request.out, resultsFile, { ...kept, ...sections });
+    }
   }
   write(renderTerminal(sections));
-  if (request.out !== null && resultsFile !== null) {
-    await writeDocument(request.out, resultsFile, { ...kept, ...sections });
-    write(`\nWritten to ${join(request.out, 'benchmarks.md')}\n`);
-  }
+  if (request.out !== null) write(`\nWritten to ${join(request.out, 'benchmarks.md')}\n`);
   return sections;
 }
 

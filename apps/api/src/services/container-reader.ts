@@ -40,8 +40,12 @@ export interface ContainerReaderOptions {
   hostRowsMax?: number;
   /** That an index of labels, text or images names. */
   scatteredRowsMax?: number;
-  /** Of a walk as the last resort, which goes on from where the first one ended. */
+  /** Of one of the walks that are the last resort, each of which goes on from where the one before ended. */
   patientRowsMax?: number;
+  /** Of all those walks together, for a page that has something to show, though less than was asked for. */
+  shortPageRowsMax?: number;
+  /** Of all those walks together, for a page that would show nothing: people take an empty page for "there is none". */
+  emptyPageRowsMax?: number;
 }
 
 /** Containers that a host is reckoned to have, to read as many hosts as a page may need. */
@@ -55,6 +59,8 @@ export function createContainerReader(
     hostRowsMax = 10_000,
     scatteredRowsMax = 2_500,
     patientRowsMax = 8_000,
+    shortPageRowsMax = 24_000,
+    emptyPageRowsMax = 1_000_000,
   }: ContainerReaderOptions = {},
 ): ContainerReader {
   const { prisma } = db;
@@ -104,8 +110,15 @@ export function createContainerReader(
       const gathered = await gather(source);
       if (gathered) return gathered;
     }
-    const more = await walk(hopeful.stoppedAt, { rowsMax: patientRowsMax, limit: limit - hopeful.rows.length });
-    return { rows: [...hopeful.rows, ...more.rows], stoppedAt: more.stoppedAt };
+    const { rows } = hopeful;
+    let stoppedAt: ListedContainers['stoppedAt'] = hopeful.stoppedAt;
+    for (let walked = 0; stoppedAt !== null && rows.length < limit; walked += patientRowsMax) {
+      if (walked >= (rows.length === 0 ? emptyPageRowsMax : shortPageRowsMax)) break;
+      const more = await walk(stoppedAt, { rowsMax: patientRowsMax, limit: limit - rows.length });
+      rows.push(...more.rows);
+      stoppedAt = more.stoppedAt;
+    }
+    return { rows, stoppedAt };
   }
 
   return {

@@ -33,16 +33,18 @@ const DEEP_PAGES = 3;
 /** How deep into a list a page is taken from: a tenth, half, nine tenths, and the last page. */
 const DEPTHS = [0.1, 0.5, 0.9, 0.9999];
 
-const SORT_COLUMNS: Readonly<Record<(typeof CONTAINER_SORT_KEYS)[number], string>> = {
-  name: '(left(name, 200) COLLATE "C")',
-  image: '(left(image, 200) COLLATE "C")',
-  state: '(state COLLATE "C")',
-  firstSeenAt: '"firstSeenAt"',
-  changedAt: '"changedAt"',
+const SORT_COLUMNS: Readonly<Record<(typeof CONTAINER_SORT_KEYS)[number], readonly string[]>> = {
+  name: ['(left(name, 200) COLLATE "C")'],
+  image: ['(left(image, 200) COLLATE "C")', '(left(name, 200) COLLATE "C")'],
+  state: ['(state COLLATE "C")'],
+  firstSeenAt: ['"firstSeenAt"'],
+  changedAt: ['"changedAt"'],
 };
 
 interface Position {
-  value: string | Date;
+  first: string | Date;
+  /** The value of a second column, where the order has one. */
+  second: string | null;
   hostId: string;
   dockerId: string;
 }
@@ -128,12 +130,14 @@ const containers = (name: string, queries: readonly string[]) => read(Paths.cont
 async function deepReads(pool: pg.Pool): Promise<Read[]> {
   const reads: Read[] = [];
   for (const key of CONTAINER_SORT_KEYS) {
+    const [first, second = 'NULL'] = SORT_COLUMNS[key];
+    const order = [...SORT_COLUMNS[key], '"hostId"', '"dockerId"'].join(', ');
     const { rows } = await pool.query<Position>(
       `WITH ordered AS (
-         SELECT ${SORT_COLUMNS[key]} AS value, "hostId", "dockerId",
-           row_number() OVER (ORDER BY ${SORT_COLUMNS[key]}, "hostId", "dockerId") AS place, count(*) OVER () AS total
+         SELECT ${first} AS first, ${second} AS second, "hostId", "dockerId",
+           row_number() OVER (ORDER BY ${order}) AS place, count(*) OVER () AS total
          FROM containers)
-       SELECT value, "hostId", "dockerId" FROM ordered
+       SELECT first, second, "hostId", "dockerId" FROM ordered
        WHERE place IN (SELECT GREATEST(1, floor(total * depth)) FROM unnest($1::float8[]) AS depth) ORDER BY place`,
       [DEPTHS],
     );
@@ -148,8 +152,10 @@ async function deepReads(pool: pg.Pool): Promise<Read[]> {
   return reads;
 }
 
-const cursorOf = (sort: string, { value, hostId, dockerId }: Position) =>
-  Buffer.from(JSON.stringify([sort, value, hostId, dockerId])).toString('base64url');
+const cursorOf = (sort: string, { first, second, hostId, dockerId }: Position) =>
+  Buffer.from(JSON.stringify([sort, first, ...(second === null ? [] : [second]), hostId, dockerId])).toString(
+    'base64url',
+  );
 
 /**
  * Asks, one request at a time, each read so often or so long; the first answer to each does not count. A route that
