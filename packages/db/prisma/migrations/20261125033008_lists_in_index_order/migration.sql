@@ -13,10 +13,6 @@ UPDATE "container_events" SET "organizationId" = "hosts"."organizationId"
     FROM "hosts" WHERE "hosts"."id" = "container_events"."hostId";
 ALTER TABLE "container_events" ALTER COLUMN "organizationId" SET NOT NULL;
 
--- DropForeignKey
--- Each event would ask once more for the host whose row the same statement has locked.
-ALTER TABLE "container_events" DROP CONSTRAINT "container_events_hostId_fkey";
-
 -- Made anew, with each host's rows side by side and with what changes in a living container at the end of its row: the
 -- log of an update holds what lies between the first and the last column that it changes, and the labels did.
 CREATE TABLE "containers_in_order" (
