@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
-import { createApp } from '../src/app.js';
 import { createAgentTokenCache } from '../src/services/agent-token-cache.js';
-import { TestApi, testClock, TestHost, TestOrganization, useApi } from './harness.js';
+import { testClock, useApi } from './harness.js';
 
 const identity = (hostId: string) => ({ hostId, tokenId: `token-of-${hostId}` });
 
@@ -48,12 +47,7 @@ describe.each(testEngines())('a token that one process revokes, on %s,', (engine
     const { db, clock } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    const replica = new TestApi(db, createApp({ db, now: clock }), clock);
-    const there = new TestHost(
-      new TestOrganization(replica, organization.id, organization.adminKey),
-      host.id,
-      host.token,
-    );
+    const there = host.through(context.api.replica());
     await host.beat({ digest: null }).expect(200);
     await there.beat({ digest: null }).expect(200);
 
@@ -64,15 +58,9 @@ describe.each(testEngines())('a token that one process revokes, on %s,', (engine
   });
 
   test('was deleted with its host, whose agent is told so at once everywhere', async () => {
-    const { db, clock } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    const replica = new TestApi(db, createApp({ db, now: clock }), clock);
-    const there = new TestHost(
-      new TestOrganization(replica, organization.id, organization.adminKey),
-      host.id,
-      host.token,
-    );
+    const there = host.through(context.api.replica());
     await there.beat({ digest: null }).expect(200);
     await context.api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, { type: 'bearer' }).expect(204);
     await host.beat({ digest: null }).expect(410);

@@ -35,6 +35,11 @@ export class TestApi {
     return supertest(this.app);
   }
 
+  /** Another process on the same database, which remembers nothing of what this one does. */
+  replica(): TestApi {
+    return new TestApi(this.db, createApp({ db: this.db, now: this.clock }), this.clock);
+  }
+
   /** A new organization with one key; tests of one file share a database and never each other's organization. */
   async organization(): Promise<TestOrganization> {
     const id = randomUUID();
@@ -99,6 +104,12 @@ export class TestHost {
     readonly id: string,
     readonly token: string,
   ) {}
+
+  /** The same host, whose calls reach another process. */
+  through(api: TestApi): TestHost {
+    const { id, adminKey } = this.organization;
+    return new TestHost(new TestOrganization(api, id, adminKey), this.id, this.token);
+  }
 
   /** The request, for a test that looks at more than the summary. */
   post(snapshot: unknown, headers: Record<string, string> = {}) {

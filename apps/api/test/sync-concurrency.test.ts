@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
-import { createApp } from '../src/app.js';
-import { container, order, TestApi, TestHost, TestOrganization, useApi } from './harness.js';
+import { container, order, useApi } from './harness.js';
 
 /** What two snapshots of one host that share some containers and not others may look like. */
 const versions = (round: number) =>
@@ -35,12 +34,9 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
   });
 
   test('two replicas that remember different snapshots of one host never mix them, in 100 rounds (5)', async () => {
-    const { db, clock } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    const replica = new TestApi(db, createApp({ db, now: clock }), clock);
-    const elsewhere = new TestOrganization(replica, organization.id, organization.adminKey);
-    const reporters = [host, new TestHost(elsewhere, host.id, host.token)];
+    const reporters = [host, host.through(context.api.replica())];
     for (let round = 0; round < 100; round++) {
       // The same containers, two changed on one side and three on the other: what is written differs, the rest does not.
       const sides = reporters.map((_, side) =>

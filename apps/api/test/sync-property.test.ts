@@ -2,8 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
-import { createApp } from '../src/app.js';
-import { container, order, TestApi, TestHost, TestOrganization, useApi } from './harness.js';
+import { container, order, useApi } from './harness.js';
 
 /** A small world, so that containers come, change, go and come back. */
 const changes = fc.record({
@@ -81,15 +80,14 @@ describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
   const context = useApi(engine);
 
   test('leaves rows that equal a plain model, and summaries that tell the difference of the tables', async () => {
-    const { db, clock } = context.api;
+    const { clock } = context.api;
     const organization = await context.api.organization();
-    const replica = new TestApi(db, createApp({ db, now: clock }), clock);
+    const other = context.api.replica();
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 8 }), async (steps) => {
         const host = await organization.enroll();
         const model = new Model();
-        const elsewhere = new TestOrganization(replica, organization.id, organization.adminKey);
-        const reporters = [host, new TestHost(elsewhere, host.id, host.token)];
+        const reporters = [host, host.through(other)];
         const stream = randomUUID();
         let sent: ReturnType<typeof container>[] = [];
         for (const { snapshot, complete, sequence, gapMs, replica } of steps) {

@@ -36,6 +36,7 @@ process.on('message', (request: ProbeRequest) => {
   delays = start();
   process.send?.(reading);
 });
+// Whoever measures has gone: so would a server that nobody would end.
 process.on('disconnect', () => process.exit());
 // Being asked is no reason to live on.
 process.channel?.unref();

@@ -21,7 +21,7 @@ export interface Database {
   /** The migrations that opening it applied. */
   readonly appliedMigrations: readonly string[];
   /**
-   * Runs a statement past Prisma, for the few that a whole fleet runs all day: it costs half of `$queryRaw`. Rows are
+   * Runs a statement past Prisma, for the few that a whole fleet runs all day: Prisma prepares none. Rows are
    * as node-postgres gives them: an int8 is a string, json is parsed, a timestamp is a Date.
    */
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
