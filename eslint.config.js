@@ -137,6 +137,12 @@ export default defineConfig(
             'CallExpression[callee.object.name=/^(test|it|describe)$/][callee.property.name=/^(only|skip|todo)$/]',
           message: 'A test that does not run says nothing.',
         },
+        {
+          // jest refuses an empty list, and a filter makes one where a machine has no PostgreSQL.
+          selector:
+            'CallExpression[callee.property.name="each"] > CallExpression[callee.property.name="filter"][callee.object.callee.name="testEngines"]',
+          message: 'What needs a server: const onServer = hasTestServer() ? describe : describe.skip.',
+        },
       ],
       // jest's asymmetric matchers (`expect.any`, `expect.objectContaining`) are of type any.
       '@typescript-eslint/no-unsafe-assignment': 'off',

@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import { createTestDatabase, testEngines } from '@muster/db/testing';
+import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { issueToken } from '../src/domain/tokens.js';
 import { createRetentionService } from '../src/services/retention.js';
 import { container, TestApi, testClock, useApi } from './harness.js';
+
+const onServer = hasTestServer() ? describe : describe.skip;
 
 const bearer = { type: 'bearer' } as const;
 
@@ -46,61 +48,58 @@ describe.each(testEngines())('a host with a history on %s', (engine) => {
 });
 
 // The embedded database has one connection: nobody waits for another's lock, and no statement is timed.
-describe.each(testEngines().filter((engine) => engine === 'postgresql'))(
-  'calls that wait for locks on %s',
-  (engine) => {
-    let db: Database;
-    let api: TestApi;
-    beforeAll(async () => {
-      db = await createTestDatabase(engine, { statementTimeoutMs: 2000 });
-      const clock = testClock();
-      api = new TestApi(db, createApp({ db, now: clock }), clock);
-    });
-    afterAll(() => db.close());
+onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engine) => {
+  let db: Database;
+  let api: TestApi;
+  beforeAll(async () => {
+    db = await createTestDatabase(engine, { statementTimeoutMs: 2000 });
+    const clock = testClock();
+    api = new TestApi(db, createApp({ db, now: clock }), clock);
+  });
+  afterAll(() => db.close());
 
-    /** Waits until somebody waits for a lock. */
-    async function someoneWaits(): Promise<void> {
-      for (;;) {
-        const waiting = await db.prisma.$queryRaw<unknown[]>`
+  /** Waits until somebody waits for a lock. */
+  async function someoneWaits(): Promise<void> {
+    for (;;) {
+      const waiting = await db.prisma.$queryRaw<unknown[]>`
         SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-        if (waiting.length > 0) return;
-      }
+      if (waiting.length > 0) return;
     }
+  }
 
-    test('for too long are told that the database did not answer in time', async () => {
-      const organization = await api.organization();
-      const host = await organization.enroll();
-      const rename = api.http.patch(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).send({ name: 'new' });
-      const answer = await db.prisma.$transaction(async (tx) => {
-        await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE`;
-        return rename;
-      });
-      expect(answer.status).toBe(503);
-      expect(answer.body).toMatchObject({ detail: 'The database did not answer in time.' });
+  test('for too long are told that the database did not answer in time', async () => {
+    const organization = await api.organization();
+    const host = await organization.enroll();
+    const rename = api.http.patch(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).send({ name: 'new' });
+    const answer = await db.prisma.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE`;
+      return rename;
     });
+    expect(answer.status).toBe(503);
+    expect(answer.body).toMatchObject({ detail: 'The database did not answer in time.' });
+  });
 
-    test('and are the victim of a deadlock are done again, and succeed', async () => {
-      const organization = await api.organization();
-      const host = await organization.enroll();
-      const deletion = api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer);
-      let answer: Promise<{ status: number }> | undefined;
-      await db.prisma.$transaction(async (tx) => {
-        // Whoever looks for deadlocks first is the victim.
-        await tx.$executeRawUnsafe(`SET LOCAL deadlock_timeout = '10s'`);
-        await tx.$queryRaw`SELECT id FROM agent_tokens WHERE "hostId" = ${host.id}::uuid FOR UPDATE`;
-        // The deletion takes the host's row, and waits for the token's.
-        answer = deletion.then(({ status }) => ({ status }));
-        await someoneWaits();
-        const free = db.prisma.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE SKIP LOCKED`;
-        expect(await free).toEqual([]);
-        await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE`;
-      });
-      expect(await answer).toEqual({ status: 204 });
-      await host.post([]).expect(410);
-      const audit = await db.prisma.auditEntry.findMany({
-        where: { target: `host:${host.id}`, action: 'host.deleted' },
-      });
-      expect(audit).toHaveLength(1);
+  test('and are the victim of a deadlock are done again, and succeed', async () => {
+    const organization = await api.organization();
+    const host = await organization.enroll();
+    const deletion = api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer);
+    let answer: Promise<{ status: number }> | undefined;
+    await db.prisma.$transaction(async (tx) => {
+      // Whoever looks for deadlocks first is the victim.
+      await tx.$executeRawUnsafe(`SET LOCAL deadlock_timeout = '10s'`);
+      await tx.$queryRaw`SELECT id FROM agent_tokens WHERE "hostId" = ${host.id}::uuid FOR UPDATE`;
+      // The deletion takes the host's row, and waits for the token's.
+      answer = deletion.then(({ status }) => ({ status }));
+      await someoneWaits();
+      const free = db.prisma.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE SKIP LOCKED`;
+      expect(await free).toEqual([]);
+      await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE`;
     });
-  },
-);
+    expect(await answer).toEqual({ status: 204 });
+    await host.post([]).expect(410);
+    const audit = await db.prisma.auditEntry.findMany({
+      where: { target: `host:${host.id}`, action: 'host.deleted' },
+    });
+    expect(audit).toHaveLength(1);
+  });
+});

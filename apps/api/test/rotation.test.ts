@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import { testEngines } from '@muster/db/testing';
+import { hasTestServer, testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
@@ -9,6 +9,8 @@ import type { AddressInfo } from 'node:net';
 import type { AgentIdentity } from '../src/services/agent-token-cache.js';
 import { createAgentTokenService } from '../src/services/agent-token.js';
 import { useApi, type TestApi, type TestClock } from './harness.js';
+
+const onServer = hasTestServer() ? describe : describe.skip;
 
 const HOUR_MS = 3_600_000;
 
@@ -210,7 +212,7 @@ describe.each(testEngines())('the life of agent tokens on %s', (engine) => {
   });
 });
 
-describe.each(testEngines().filter((engine) => engine === 'postgresql'))('a rotation by HTTP on %s', (engine) => {
+onServer.each(['postgresql'] as const)('a rotation by HTTP on %s', (engine) => {
   const context = useApi(engine);
 
   test('whose caller hung up while it waited issues nothing', async () => {

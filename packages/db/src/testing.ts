@@ -21,10 +21,14 @@ export interface TestDatabase extends Database {
   readonly url: string | null;
 }
 
-/** The engines at hand, for `describe.each`: PostgreSQL only where jest's global setup could start a server. */
-export function testEngines(): DatabaseEngine[] {
-  return process.env[SERVER_URL] === undefined ? ['pglite'] : ['pglite', 'postgresql'];
-}
+/**
+ * Whether jest's global setup could start a PostgreSQL server. For what the embedded database cannot show:
+ * `const onServer = hasTestServer() ? describe : describe.skip`, so that a run without one counts what it left out.
+ */
+export const hasTestServer = (): boolean => process.env[SERVER_URL] !== undefined;
+
+/** The engines at hand, for `describe.each`. */
+export const testEngines = (): DatabaseEngine[] => (hasTestServer() ? ['pglite', 'postgresql'] : ['pglite']);
 
 /** Opens a new, empty database with all migrations applied. */
 export function createTestDatabase(engine: DatabaseEngine, options: DatabaseOptions = {}): Promise<TestDatabase> {

@@ -14,8 +14,10 @@ import {
 import { loadMigrations } from '../src/migrations.js';
 import { migrationsDirectory } from '../src/package-paths.js';
 import { cachedTemplate } from '../src/template.js';
-import { testEngines } from '../src/testing.js';
+import { hasTestServer, testEngines } from '../src/testing.js';
 import { emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
+
+const onServer = hasTestServer() ? describe : describe.skip;
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int PRIMARY KEY);' };
 const SECOND = { '20260102000000_second': 'CREATE TABLE second (id int PRIMARY KEY); INSERT INTO first VALUES (1);' };
@@ -154,7 +156,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   });
 });
 
-describe.each(testEngines().filter((engine) => engine === 'postgresql'))('replicas on %s', (engine) => {
+onServer.each(['postgresql'] as const)('replicas on %s', (engine) => {
   test('that start at once on an empty database apply each migration once, and all of them start', async () => {
     const target = await emptyDatabase(engine);
     const folder = await temporaryDirectory();

@@ -8,10 +8,12 @@ import {
   type Database,
   type DatabaseTarget,
 } from '@muster/db';
-import { createEmptyServerDatabase, createTestDatabase, testEngines } from '@muster/db/testing';
+import { createEmptyServerDatabase, createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+const onServer = hasTestServer() ? describe : describe.skip;
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -157,7 +159,7 @@ test('a data directory that cannot be made is told in words that name it', async
 });
 
 // Only where there is a server: CI requires one, a machine without one is told what it skips.
-describe.each(testEngines().filter((engine) => engine === 'postgresql'))('a server (%s)', () => {
+onServer.each(['postgresql'] as const)('a server (%s)', () => {
   test('is migrated by one of three processes that start at once', async () => {
     const url = await emptyServerDatabase();
     const databases = await Promise.all([open({ url }), open({ url }), open({ url })]);

@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { isUniqueViolation } from '../src/classify-error.js';
-import { createTestDatabase, testEngines, type TestDatabase } from '../src/testing.js';
+import { createTestDatabase, hasTestServer, testEngines, type TestDatabase } from '../src/testing.js';
 import { container, createHost, failure } from './rig.js';
+
+const onServer = hasTestServer() ? describe : describe.skip;
 
 const HASH = new Uint8Array(32);
 
@@ -123,7 +125,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
   });
 });
 
-describe.each(testEngines().filter((engine) => engine === 'postgresql'))('locks on %s', (engine) => {
+onServer.each(['postgresql'] as const)('locks on %s', (engine) => {
   test("inserting a host's rows does not wait for whoever updates that host, nor he for it", async () => {
     const db = await createTestDatabase(engine);
     const hostId = await createHost(db);

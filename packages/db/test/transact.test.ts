@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { isSerializationFailure, isTimeout, isUnavailable, transact, type Database } from '@muster/db';
-import { createTestDatabase, testEngines } from '@muster/db/testing';
+import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
 import { createHost, failure } from './rig.js';
+
+const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a transaction on %s', (engine) => {
   const withDatabase = async (action: (database: Database) => Promise<void>): Promise<void> => {
@@ -49,7 +51,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
     }));
 });
 
-describe.each(testEngines().filter((engine) => engine === 'postgresql'))('transactions that meet on %s', (engine) => {
+onServer.each(['postgresql'] as const)('transactions that meet on %s', (engine) => {
   test('two that deadlock are both done', async () => {
     const database = await createTestDatabase(engine);
     try {
