@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
 import { admit, ADMISSION_DEFAULT, type AdmissionOptions } from './middleware/admit.js';
-import { noteRefusedCalls } from './middleware/auth.js';
+import { noteRefusedCalls, requireOperatorAuth } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { limitAgents } from './middleware/limit-agents.js';
 import { limitFailures } from './middleware/limit-failures.js';
@@ -13,8 +13,11 @@ import { requireProtocol } from './middleware/protocol.js';
 import { requestLog } from './middleware/request-log.js';
 import { securityHeaders } from './middleware/security-headers.js';
 import { createAgentRouter } from './routes/agent.js';
+import { createContainerRouter } from './routes/containers.js';
+import { createEnrollmentTokenRouter } from './routes/enrollment-tokens.js';
 import { createHealthRouter } from './routes/health.js';
-import { createOperatorRouter } from './routes/operator.js';
+import { createHistoryRouter } from './routes/history.js';
+import { createHostRouter } from './routes/hosts.js';
 import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
 import { createApiKeyService } from './services/api-key.js';
@@ -77,6 +80,8 @@ export function createApp({
   const tokenCache = createAgentTokenCache(options);
   const agentTokens = createAgentTokenService(db, { ...options, cache: tokenCache });
 
+  const auth = requireOperatorAuth(createApiKeyService(db, options));
+
   // Routes are tried one after the other: what a whole fleet calls comes first.
   const routers = [
     createAgentRouter({
@@ -88,14 +93,10 @@ export function createApp({
       agentLimit: limitAgents(agentRequestsPerMinute, elapsedMs),
     }),
     createHealthRouter(db, isDraining),
-    createOperatorRouter({
-      apiKeys: createApiKeyService(db, options),
-      audit: createAuditReader(db),
-      containers: createContainerReader(db, freshnessContext),
-      enrollmentTokens: createEnrollmentTokenService(db, options),
-      events: createEventReader(db),
-      hosts: createHostService(db, freshnessContext, { ...options, tokenCache }),
-    }),
+    createHostRouter({ auth, hosts: createHostService(db, freshnessContext, { ...options, tokenCache }) }),
+    createContainerRouter({ auth, containers: createContainerReader(db, freshnessContext) }),
+    createHistoryRouter({ auth, audit: createAuditReader(db), events: createEventReader(db) }),
+    createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
   ];
 
   const app = express();

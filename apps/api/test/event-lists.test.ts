@@ -13,7 +13,7 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
     const pages: string[][] = [];
     let cursor: string | undefined;
     do {
-      const operator = { organizationId: organization.id, apiKeyId: '', role: 'viewer' } as const;
+      const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
       const page = await reader.list(operator, { limit: 50, ...query, cursor });
       pages.push(page.items.map(({ kind, dockerId }) => `${kind} ${dockerId}`));
       cursor = page.nextCursor ?? undefined;

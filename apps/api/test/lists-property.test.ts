@@ -156,7 +156,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
 
     const reader = readerWith({ hopefulRowsMax: 1, scatteredRowsMax: 0, patientRowsMax: 3, shortPageRowsMax: 0 });
     const query = ContainerQuery.parse({ q: 'needle' });
-    const page = await reader.list({ organizationId: organization.id, apiKeyId: '', role: 'viewer' }, query);
+    const page = await reader.list({ organizationId: organization.id, actor: 'api_key:', role: 'viewer' }, query);
     expect(page.items.map(({ name }) => name)).toEqual(['c29']);
   });
 
@@ -172,7 +172,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     let cursor: string | undefined;
     let pages = 0;
     do {
-      const page = await reader.list({ organizationId, apiKeyId: '', role: 'viewer' }, { ...query, cursor });
+      const page = await reader.list({ organizationId, actor: 'api_key:', role: 'viewer' }, { ...query, cursor });
       expect(page.items.length).toBeLessThanOrEqual(query.limit);
       found.push(...page.items);
       cursor = page.nextCursor ?? undefined;

@@ -48,3 +48,7 @@ export const ENROLLMENT_TOKEN_SECONDS_MAX = 365 * 86_400;
 
 /** Hosts that one enrollment token can enrol at most. */
 export const ENROLLMENT_TOKEN_USES_MAX = 100_000;
+
+/** Characters of a password: NIST SP 800-63B asks for 8 at least, and for no rules of what they are. */
+export const PASSWORD_LENGTH_MIN = 12;
+export const PASSWORD_LENGTH_MAX = 128;

@@ -51,6 +51,9 @@ export const Host = z.object({
   agentVersion: z.string(),
   freshness: Freshness,
   containerCount: z.int(),
+  /** The present containers by state, and by health those that have a check; a word that none has is left out. */
+  containersByState: z.record(z.string(), z.int()),
+  containersByHealth: z.record(z.string(), z.int()),
   revision: z.int(),
   lastSeenAt: Timestamp.nullable(),
   confirmedAt: Timestamp.nullable(),
@@ -120,7 +123,7 @@ export const ContainerEvent = z.object({
 export type ContainerEvent = z.output<typeof ContainerEvent>;
 
 /**
- * One thing that an operator or an enrolment did. `actor`: `api_key:<id>`, `enrollment_token:<id>` or `system`; `action`
+ * One thing that an operator or an enrolment did. `actor`: `user:<id>`, `api_key:<id>`, `enrollment_token:<id>` or `system`; `action`
  * such as `host.deleted`; `target`: `host:<id>` or `enrollment_token:<id>`; `details` as they were then, never a secret.
  */
 export const AuditEntry = z.object({

@@ -77,3 +77,53 @@ export type EventQuery = z.output<typeof EventQuery>;
 /** Query parameters of `GET /api/audit`. The newest come first. */
 export const AuditQuery = z.strictObject({ ...Paging });
 export type AuditQuery = z.output<typeof AuditQuery>;
+
+/** Query parameters of `GET /api/images`. By reference; `q` looks in it. */
+export const ImageQuery = z.strictObject({ q: term.optional(), ...Paging });
+export type ImageQuery = z.output<typeof ImageQuery>;
+
+const PortNumber = z
+  .string()
+  .refine((value) => /^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65_535, {
+    error: 'must be a whole number from 1 to 65535',
+  })
+  .transform(Number);
+
+/** Query parameters of `GET /api/ports`. By port, then by host. */
+export const PortQuery = z.strictObject({
+  port: anyOf(PortNumber).optional(),
+  type: anyOf(z.enum(['tcp', 'udp', 'sctp'])).optional(),
+  hostId: anyOf(z.uuid()).optional(),
+  ...Paging,
+});
+export type PortQuery = z.output<typeof PortQuery>;
+
+/** Query parameters of `GET /api/projects`. By project, then by host. */
+export const ProjectQuery = z.strictObject({ hostId: anyOf(z.uuid()).optional(), q: term.optional(), ...Paging });
+export type ProjectQuery = z.output<typeof ProjectQuery>;
+
+/** Query parameters of the lists that have none but those of pages. */
+export const PageQuery = z.strictObject({ ...Paging });
+export type PageQuery = z.output<typeof PageQuery>;
+
+/** Query parameters of `GET /api/invitation-offer`. */
+export const InvitationOfferQuery = z.strictObject({ token: z.string().min(1).max(200) });
+export type InvitationOfferQuery = z.output<typeof InvitationOfferQuery>;
+
+const ExportFormat = { format: z.enum(['csv', 'ndjson']).default('csv') };
+
+/** Query parameters of `GET /api/export/containers`: the filters of the list, and all that they find. */
+export const ContainerExportQuery = ContainerQuery.omit({ cursor: true, limit: true, sort: true }).extend(ExportFormat);
+export type ContainerExportQuery = z.output<typeof ContainerExportQuery>;
+
+/** Query parameters of `GET /api/export/events`: the filters of the list, and all that they find. */
+export const EventExportQuery = EventQuery.omit({ cursor: true, limit: true }).extend(ExportFormat);
+export type EventExportQuery = z.output<typeof EventExportQuery>;
+
+/** Query parameters of `GET /api/stream`: which hosts and kinds of change to be told of; all of them by default. */
+export const StreamQuery = z.strictObject({
+  hostId: anyOf(z.uuid()).optional(),
+  kind: anyOf(EventKind).optional(),
+  name: anyOf(term).optional(),
+});
+export type StreamQuery = z.output<typeof StreamQuery>;

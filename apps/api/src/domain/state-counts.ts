@@ -6,6 +6,23 @@ export type StateChanges = Readonly<Record<string, number>>;
 /** How `hosts.stateCounts` names a health. No state has such a name in practice, and lists compare row by row anyway. */
 export const healthKey = (health: string): string => `health:${health}`;
 
+const HEALTH_PREFIX = healthKey('');
+
+/** Takes apart what `hosts.stateCounts` keeps together. */
+export function countsByWord(counts: StateChanges): {
+  containersByState: Record<string, number>;
+  containersByHealth: Record<string, number>;
+} {
+  const entries = Object.entries(counts);
+  const isHealth = ([word]: [string, number]) => word.startsWith(HEALTH_PREFIX);
+  return {
+    containersByState: Object.fromEntries(entries.filter((entry) => !isHealth(entry))),
+    containersByHealth: Object.fromEntries(
+      entries.filter(isHealth).map(([word, count]) => [word.slice(HEALTH_PREFIX.length), count]),
+    ),
+  };
+}
+
 type Counted = Pick<ContainerFacts, 'state' | 'health'>;
 
 /** Asked by `hasOwn`: an engine's state may be called `constructor`. */

@@ -2,7 +2,8 @@ import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { DomainError, ForbiddenError } from '../errors.js';
 import type { AgentIdentity } from '../services/agent-token-cache.js';
 import type { AgentTokenService } from '../services/agent-token.js';
-import type { ApiKeyService, OperatorIdentity } from '../services/api-key.js';
+import type { OperatorIdentity } from '../domain/operator-identity.js';
+import type { ApiKeyService } from '../services/api-key.js';
 import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollment.js';
 import { bearerToken } from './bearer.js';
 import { RequestAbortedError } from './request-aborted.js';
@@ -39,20 +40,20 @@ export const requireEnrollmentAuth =
     next();
   };
 
-/** Finds the operator of the API key, for `operatorOf`: a viewer reads, and only an admin does anything else. */
+/** Finds the operator of the API key, for `operatorOf`: a viewer reads, and only an admin or owner does anything else. */
 export const requireOperatorAuth =
   (apiKeys: ApiKeyService): RequestHandler =>
   async (req, res, next) => {
     const operator = await apiKeys.authenticate(bearerToken(req));
     const reads = req.method === 'GET' || req.method === 'HEAD';
-    if (!reads && operator.role !== 'admin') throw new ForbiddenError('This key may read only.');
+    if (!reads && operator.role === 'viewer') throw new ForbiddenError('This key may read only.');
     res.locals.operator = operator;
     next();
   };
 
 /** For what not even everybody who reads may read. Stands behind `requireOperatorAuth`. */
 export const requireAdmin: RequestHandler = (_req, res, next) => {
-  if (operatorOf(res).role !== 'admin') throw new ForbiddenError('Only an admin may read this.');
+  if (operatorOf(res).role === 'viewer') throw new ForbiddenError('Only an admin may read this.');
   next();
 };
 

@@ -1,19 +1,13 @@
-import { tokenKind, type Role } from '@muster/contracts';
+import { tokenKind } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
+import type { OperatorIdentity } from '../domain/operator-identity.js';
 import { TokenInvalidError } from '../errors.js';
 
 /** The organization that a fresh installation starts with. */
 const FIRST_ORGANIZATION = { id: 'default', name: 'Default', slug: 'default' };
 
 const LAST_USED_GRAIN_MS = 3_600_000;
-
-/** Who an API key speaks for. */
-export interface OperatorIdentity {
-  organizationId: string;
-  apiKeyId: string;
-  role: Role;
-}
 
 export interface ApiKeyService {
   /** @throws TokenInvalidError for a key that is malformed, unknown, expired or revoked. */
@@ -42,7 +36,7 @@ export function createApiKeyService(
       if (key.lastUsedAt === null || at.getTime() - key.lastUsedAt.getTime() > LAST_USED_GRAIN_MS) {
         await prisma.apiKey.updateMany({ where: { id: key.id }, data: { lastUsedAt: at } });
       }
-      return { organizationId: key.organizationId, apiKeyId: key.id, role: key.role };
+      return { organizationId: key.organizationId, actor: `api_key:${key.id}`, role: key.role };
     },
 
     async bootstrap(adminKey, handOver) {

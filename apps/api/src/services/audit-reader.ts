@@ -1,7 +1,7 @@
 import type { AuditEntry, AuditQuery, Page } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
-import type { OperatorIdentity } from './api-key.js';
+import type { OperatorIdentity } from '../domain/operator-identity.js';
 
 export interface AuditReader {
   /** What was done in the organization, the newest first. */

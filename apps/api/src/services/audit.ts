@@ -1,7 +1,8 @@
 import type { Prisma } from '@muster/db';
+import type { OperatorActor } from '../domain/operator-identity.js';
 
-/** Who did something: `api_key:<id>`, `enrollment_token:<id>` or `system`. */
-export type Actor = `api_key:${string}` | `enrollment_token:${string}` | 'system';
+/** Who did something: an operator, `enrollment_token:<id>` or `system`. */
+export type Actor = OperatorActor | `enrollment_token:${string}` | 'system';
 
 export interface AuditFact {
   organizationId: string;

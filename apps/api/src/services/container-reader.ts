@@ -15,7 +15,7 @@ import {
   type ContainerViewRow,
   type ListedContainers,
 } from '../sql/list-containers.js';
-import type { OperatorIdentity } from './api-key.js';
+import type { OperatorIdentity } from '../domain/operator-identity.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
 
 export interface ContainerReader {

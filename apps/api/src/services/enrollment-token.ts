@@ -9,7 +9,7 @@ import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import { issueToken } from '../domain/tokens.js';
 import { NotFoundError } from '../errors.js';
-import type { OperatorIdentity } from './api-key.js';
+import type { OperatorIdentity } from '../domain/operator-identity.js';
 import { recordAudit } from './audit.js';
 
 export interface EnrollmentTokenService {
@@ -31,11 +31,10 @@ export function createEnrollmentTokenService(
   { now = () => new Date() }: { now?: () => Date } = {},
 ): EnrollmentTokenService {
   return {
-    async create({ organizationId, apiKeyId }, { name, expiresInSeconds, maxUses }) {
+    async create({ organizationId, actor }, { name, expiresInSeconds, maxUses }) {
       const at = now();
       const { token, hash } = issueToken('enroll');
       const expiresAt = new Date(at.getTime() + expiresInSeconds * 1000);
-      const actor = `api_key:${apiKeyId}` as const;
       const row = await transact(db, async (tx) => {
         const created = await tx.enrollmentToken.create({
           data: { organizationId, hash, name, maxUses, createdAt: at, expiresAt, createdBy: actor },
@@ -59,7 +58,7 @@ export function createEnrollmentTokenService(
       return { items, nextCursor: rows.length > limit ? encodeCursor([items.at(-1)!.id]) : null };
     },
 
-    async revoke({ organizationId, apiKeyId }, id) {
+    async revoke({ organizationId, actor }, id) {
       const at = now();
       await transact(db, async (tx) => {
         const existing = await tx.enrollmentToken.findFirst({ where: { id, organizationId } });
@@ -72,7 +71,7 @@ export function createEnrollmentTokenService(
         const target = `enrollment_token:${id}`;
         await recordAudit(tx, {
           ...{ organizationId, at, target },
-          actor: `api_key:${apiKeyId}`,
+          actor,
           action: 'enrollment_token.revoked',
           details: { name: existing.name },
         });

@@ -1,7 +1,7 @@
 import type { ContainerEvent, EventKind, EventQuery, EventValue, Page } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
-import type { OperatorIdentity } from './api-key.js';
+import type { OperatorIdentity } from '../domain/operator-identity.js';
 
 export interface EventReader {
   /**

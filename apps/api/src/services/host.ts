@@ -2,10 +2,11 @@ import type { Host, HostPatch, HostQuery, Page } from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import { hostFreshness, type FreshnessContext } from '../domain/freshness.js';
+import { countsByWord, type StateChanges } from '../domain/state-counts.js';
 import { NotFoundError } from '../errors.js';
 import { forgetHost } from '../sql/forget-host.js';
 import type { AgentTokenCache } from './agent-token-cache.js';
-import type { OperatorIdentity } from './api-key.js';
+import type { OperatorIdentity } from '../domain/operator-identity.js';
 import { recordAudit } from './audit.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
 
@@ -67,7 +68,7 @@ export function createHostService(
     },
 
     async rename(operator, hostId, { name }) {
-      const { organizationId, apiKeyId } = operator;
+      const { organizationId, actor } = operator;
       const at = now();
       await transact(db, async (tx) => {
         const [host] = await tx.$queryRaw<{ name: string }[]>(Prisma.sql`
@@ -79,7 +80,7 @@ export function createHostService(
         await tx.host.update({ where: { id: hostId }, data: { name } });
         await recordAudit(tx, {
           ...{ organizationId, at, target: `host:${hostId}` },
-          actor: `api_key:${apiKeyId}`,
+          actor,
           action: 'host.renamed',
           details: { from: host.name, to: name },
         });
@@ -87,7 +88,7 @@ export function createHostService(
       return this.get(operator, hostId);
     },
 
-    async delete({ organizationId, apiKeyId }, hostId) {
+    async delete({ organizationId, actor }, hostId) {
       const at = now();
       await transact(db, async (tx) => {
         // The host's row first: a sync in flight has committed by then, or finds its host deleted.
@@ -99,7 +100,7 @@ export function createHostService(
         await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
         await recordAudit(tx, {
           ...{ organizationId, at, target: `host:${hostId}` },
-          actor: `api_key:${apiKeyId}`,
+          actor,
           action: 'host.deleted',
         });
       });
@@ -120,6 +121,7 @@ const toView = (row: HostRow, context: FreshnessContext): Host => ({
   agentVersion: row.agentVersion,
   freshness: hostFreshness(row, context),
   containerCount: row.containerCount,
+  ...countsByWord(row.stateCounts as StateChanges),
   revision: row.revision,
   lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
   confirmedAt: row.confirmedAt?.toISOString() ?? null,

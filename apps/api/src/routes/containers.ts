@@ -1,0 +1,28 @@
+import { ContainerQuery, DockerId, Paths } from '@muster/contracts';
+import { Router, type RequestHandler } from 'express';
+import { NotFoundError } from '../errors.js';
+import { operatorOf } from '../middleware/auth.js';
+import { readFields } from '../middleware/body.js';
+import type { ContainerReader } from '../services/container-reader.js';
+import { idFrom, revalidated } from './reads.js';
+
+export interface ContainerRouterParts {
+  /** Finds the operator, for `operatorOf`. */
+  auth: RequestHandler;
+  containers: ContainerReader;
+}
+
+/** The containers of the operator's organization. */
+export function createContainerRouter({ auth, containers }: ContainerRouterParts): Router {
+  const router = Router();
+
+  router.get(Paths.containers, auth, revalidated, async (req, res) => {
+    res.json(await containers.list(operatorOf(res), readFields(ContainerQuery, req.query)));
+  });
+  router.get(Paths.hostContainer, auth, revalidated, async (req, res) => {
+    const dockerId = DockerId.safeParse(req.params['dockerId']);
+    if (!dockerId.success) throw new NotFoundError('container');
+    res.json(await containers.get(operatorOf(res), idFrom('container', req.params['hostId']), dockerId.data));
+  });
+  return router;
+}

@@ -1,0 +1,31 @@
+import { BODY_BYTES_MAX, EnrollmentTokenQuery, EnrollmentTokenRequest, Paths } from '@muster/contracts';
+import { Router, type RequestHandler } from 'express';
+import { operatorOf } from '../middleware/auth.js';
+import { readBody, readFields } from '../middleware/body.js';
+import type { EnrollmentTokenService } from '../services/enrollment-token.js';
+import { idFrom, revalidated } from './reads.js';
+
+export interface EnrollmentTokenRouterParts {
+  /** Finds the operator, for `operatorOf`. */
+  auth: RequestHandler;
+  enrollmentTokens: EnrollmentTokenService;
+}
+
+/** What enrols hosts. Every answer is scoped to the operator's organization. */
+export function createEnrollmentTokenRouter({ auth, enrollmentTokens }: EnrollmentTokenRouterParts): Router {
+  const router = Router();
+
+  router.post(Paths.enrollmentTokens, auth, async (req, res) => {
+    const request = await readBody(req, EnrollmentTokenRequest, BODY_BYTES_MAX);
+    res.status(201).json(await enrollmentTokens.create(operatorOf(res), request));
+  });
+  router.get(Paths.enrollmentTokens, auth, revalidated, async (req, res) => {
+    const query = readFields(EnrollmentTokenQuery, req.query);
+    res.json(await enrollmentTokens.list(operatorOf(res), query));
+  });
+  router.delete(Paths.enrollmentToken, auth, async (req, res) => {
+    await enrollmentTokens.revoke(operatorOf(res), idFrom('enrollment token', req.params['enrollmentTokenId']));
+    res.status(204).end();
+  });
+  return router;
+}

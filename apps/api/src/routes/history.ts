@@ -1,0 +1,27 @@
+import { AuditQuery, EventQuery, Paths } from '@muster/contracts';
+import { Router, type RequestHandler } from 'express';
+import { operatorOf, requireAdmin } from '../middleware/auth.js';
+import { readFields } from '../middleware/body.js';
+import type { AuditReader } from '../services/audit-reader.js';
+import type { EventReader } from '../services/event-reader.js';
+import { revalidated } from './reads.js';
+
+export interface HistoryRouterParts {
+  /** Finds the operator, for `operatorOf`. */
+  auth: RequestHandler;
+  audit: AuditReader;
+  events: EventReader;
+}
+
+/** What happened in the operator's organization: to its containers, and by its operators. */
+export function createHistoryRouter({ auth, audit, events }: HistoryRouterParts): Router {
+  const router = Router();
+
+  router.get(Paths.events, auth, revalidated, async (req, res) => {
+    res.json(await events.list(operatorOf(res), readFields(EventQuery, req.query)));
+  });
+  router.get(Paths.audit, auth, requireAdmin, revalidated, async (req, res) => {
+    res.json(await audit.list(operatorOf(res), readFields(AuditQuery, req.query)));
+  });
+  return router;
+}
