@@ -2,6 +2,7 @@
 import { SECTION_IDS, type SectionId, type SectionRecord, type Sections } from '../results.js';
 import { formatBytes, formatMs, formatNumber } from './format.js';
 import type { Plot } from './plots.js';
+import { REMAINS } from './remains.js';
 import { markdownTable } from './table.js';
 import { tablesOf, targetTable } from './tables.js';
 
@@ -46,6 +47,8 @@ section the rows of every contender that keeps rows are compared with the last s
 than it was asked fails the run. The raw figures are in [benchmarks/results.json](benchmarks/results.json).`,
     '## Targets',
     markdownTable(targetTable(sections)),
+    '## What remains',
+    REMAINS,
     ...known.flatMap((id) => [
       `## ${TITLES[id]}`,
       TEXTS[id],
