@@ -8,18 +8,15 @@ export interface AuditFact {
   organizationId: string;
   at: Date;
   actor: Actor;
-  action:
-    | 'host.enrolled'
-    | 'host.reenrolled'
-    | 'host.renamed'
-    | 'host.deleted'
-    | 'enrollment_token.created'
-    | 'enrollment_token.revoked';
+  action: 'host.reenrolled' | 'host.renamed' | 'host.deleted' | 'enrollment_token.created' | 'enrollment_token.revoked';
   /** `host:<id>` or `enrollment_token:<id>`. */
   target: string;
   details?: Prisma.InputJsonObject;
 }
 
-/** Records what was done, in the transaction that does it: there is no deed without its entry, nor the reverse. */
+/**
+ * Records what was done, in the transaction that does it: there is no deed without its entry, nor the reverse.
+ * `host.enrolled` is recorded by the statement that enrols (sql/enroll-new-host.ts).
+ */
 export const recordAudit = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, fact: AuditFact) =>
   tx.auditEntry.create({ data: fact });

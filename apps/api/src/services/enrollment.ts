@@ -1,7 +1,8 @@
 import { CADENCE_DEFAULT, tokenKind, type Cadence, type EnrollRequest, type EnrollResponse } from '@muster/contracts';
-import { isUniqueViolation, Prisma, transact, type Database } from '@muster/db';
+import { Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
-import { EngineIdInUseError, TokenInvalidError } from '../errors.js';
+import { EngineIdInUseError, TokenInvalidError, UnavailableError } from '../errors.js';
+import { enrollNewHost } from '../sql/enroll-new-host.js';
 import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAudit } from './audit.js';
 
@@ -57,7 +58,8 @@ export function createEnrollmentService(
   const isLive = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
     token.revokedAt === null && token.expiresAt > at;
 
-  async function enrollOnce(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment> {
+  /** Null: the token is good, but the machine has no host. */
+  async function enrollKnownHost(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment | null> {
     const at = now();
     return transact(
       db,
@@ -74,33 +76,42 @@ export function createEnrollmentService(
           FOR NO KEY UPDATE`);
 
         const repeated = host !== undefined && (await isUnusedIssueOf(tx, token.id, host.id));
+        if (!repeated && token.uses >= token.maxUses) throw invalid();
+        if (host === undefined) return null;
         if (!repeated) {
-          if (token.uses >= token.maxUses) throw invalid();
-          const alive = host?.lastSeenAt && at.getTime() - host.lastSeenAt.getTime() < HOST_ALIVE_MS;
+          const alive = host.lastSeenAt && at.getTime() - host.lastSeenAt.getTime() < HOST_ALIVE_MS;
           if (alive && token.maxUses > 1) throw new EngineIdInUseError();
           await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
         }
 
-        const tokensRevoked = host ? await welcomeBack(tx, host.id, request, at) : 0;
-        const hostId = host?.id ?? (await createHost(tx, token.organizationId, request, at));
+        const tokensRevoked = await welcomeBack(tx, host.id, request, at);
         const { token: agentToken, hash } = issueToken('agent');
-        await tx.agentToken.create({ data: { hash, hostId, enrollmentTokenId: token.id, createdAt: at } });
+        await tx.agentToken.create({ data: { hash, hostId: host.id, enrollmentTokenId: token.id, createdAt: at } });
         await recordAudit(tx, {
           organizationId: token.organizationId,
           at,
           actor: `enrollment_token:${token.id}`,
-          action: host ? 'host.reenrolled' : 'host.enrolled',
-          target: `host:${hostId}`,
-          details: {
-            ...{ name: request.name, engineId: request.engineId },
-            ...(host ? { repeated, tokensRevoked } : {}),
-          },
+          action: 'host.reenrolled',
+          target: `host:${host.id}`,
+          details: { name: request.name, engineId: request.engineId, repeated, tokensRevoked },
         });
-        return { hostId, agentToken, cadence, created: host === undefined };
+        return { hostId: host.id, agentToken, cadence, created: false };
       },
       // A burst of machines with one token waits for its turn rather than fail.
       { maxWait: 10_000, timeout: 10_000 },
     );
+  }
+
+  async function enrollMachine(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment> {
+    // Once more where a host that was there is deleted in between.
+    for (let attempt = 1; attempt <= 2; attempt += 1) {
+      const { token: agentToken, hash } = issueToken('agent');
+      const hostId = await enrollNewHost(db, enrollmentTokenId, request, { agentTokenHash: hash, at: now() });
+      if (hostId !== null) return { hostId, agentToken, cadence, created: true };
+      const known = await enrollKnownHost(enrollmentTokenId, request);
+      if (known !== null) return known;
+    }
+    throw new UnavailableError('This machine is being enrolled and deleted at once. Try again.');
   }
 
   return {
@@ -112,11 +123,7 @@ export function createEnrollmentService(
     },
 
     async enroll({ enrollmentTokenId }, request) {
-      const enrollment = await enrollOnce(enrollmentTokenId, request).catch((error: unknown) => {
-        // Another token enrolled the same machine in between: it is a known host now.
-        if (isUniqueViolation(error)) return enrollOnce(enrollmentTokenId, request);
-        throw error;
-      });
+      const enrollment = await enrollMachine(enrollmentTokenId, request);
       tokenCache?.forgetHost(enrollment.hostId);
       return enrollment;
     },
@@ -137,12 +144,6 @@ const factsOf = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
   arch,
   agentVersion,
 });
-
-async function createHost(tx: Prisma.TransactionClient, organizationId: string, request: EnrollRequest, at: Date) {
-  const { name, engineId } = request;
-  const data = { organizationId, name, engineId, ...factsOf(request), enrolledAt: at, lastSeenAt: at };
-  return (await tx.host.create({ data, select: { id: true } })).id;
-}
 
 /**
  * Takes a known host's earlier tokens away, and says how many; a new run of its agent may report at once, whatever

@@ -1,0 +1,64 @@
+import type { EnrollRequest } from '@muster/contracts';
+import { isUniqueViolation, type Database, type Statement } from '@muster/db';
+import { v7 as newId } from 'uuid';
+
+/**
+ * Takes one use of the enrollment token, if it is good for one and its organization has no host of this engine, and
+ * makes the host, its token and the audit entry: all of it or nothing.
+ *
+ * In one statement, because a fleet is enrolled with one token and its row is locked: from here to the commit, instead
+ * of over a transaction's round trips.
+ */
+const ENROLL_NEW_HOST: Statement = {
+  name: 'enroll_new_host',
+  text: `
+    WITH used AS (
+      UPDATE enrollment_tokens AS t SET uses = uses + 1
+      WHERE id = $1::uuid AND uses < "maxUses" AND "revokedAt" IS NULL AND "expiresAt" > $2::timestamptz
+        AND NOT EXISTS (
+          SELECT FROM hosts AS h
+          WHERE h."organizationId" = t."organizationId" AND h."engineId" = $4::text AND h."deletedAt" IS NULL)
+      RETURNING id, "organizationId"
+    ), host AS (
+      INSERT INTO hosts (
+        id, "organizationId", "engineId", name, "engineName", "engineVersion", "engineApiVersion", os, arch,
+        "agentVersion", "enrolledAt", "lastSeenAt")
+      SELECT $3::uuid, "organizationId", $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text,
+        $11::text, $2::timestamptz, $2::timestamptz
+      FROM used
+      RETURNING id
+    ), token AS (
+      INSERT INTO agent_tokens (id, hash, "hostId", "enrollmentTokenId", "createdAt")
+      SELECT $12::uuid, $13::bytea, host.id, used.id, $2::timestamptz FROM used CROSS JOIN host
+    ), audit AS (
+      INSERT INTO audit_entries ("organizationId", at, actor, action, target, details)
+      SELECT used."organizationId", $2::timestamptz, 'enrollment_token:' || used.id, 'host.enrolled', 'host:' || host.id,
+        jsonb_build_object('name', $5::text, 'engineId', $4::text)
+      FROM used CROSS JOIN host
+    )
+    SELECT id FROM host`,
+};
+
+/**
+ * Enrols a machine that has no host yet, and gives its host's id. Null where the token is not good for one more, or
+ * the machine has a host: nothing was written.
+ */
+export async function enrollNewHost(
+  db: Database,
+  enrollmentTokenId: string,
+  { name, engineId, engine, os, arch, agentVersion }: EnrollRequest,
+  { agentTokenHash, at }: { agentTokenHash: Uint8Array; at: Date },
+): Promise<string | null> {
+  const facts = [engineId, name, engine.name, engine.version, engine.apiVersion, os, arch, agentVersion];
+  try {
+    const [host] = await db.query<{ id: string }>(ENROLL_NEW_HOST, [
+      ...[enrollmentTokenId, at, newId(), ...facts],
+      ...[newId(), agentTokenHash],
+    ]);
+    return host?.id ?? null;
+  } catch (error) {
+    // Somebody else enrolled the same machine meanwhile: it has a host now.
+    if (isUniqueViolation(error)) return null;
+    throw error;
+  }
+}
