@@ -25,6 +25,7 @@ const workspaces = ['apps', 'packages']
 /** What each workspace's source may import besides itself, Node and (where `npm` is absent) any package of npm. */
 const mayImport = {
   'packages/contracts': { workspaces: [], npm: ['zod'] },
+  'packages/client': { workspaces: ['packages/contracts'], npm: ['zod'] },
   'packages/directory-lock': { workspaces: [], npm: [] },
   'packages/db': {
     workspaces: ['packages/directory-lock'],
@@ -92,10 +93,10 @@ module.exports = {
           ]),
     ]),
     {
-      name: 'contracts-run-anywhere',
-      comment: 'The contracts are for browsers too: none of Node.',
+      name: 'contracts-and-client-run-anywhere',
+      comment: 'The contracts and the client are for browsers too: none of Node.',
       severity: 'error',
-      from: { path: '^packages/contracts/src/' },
+      from: { path: '^packages/(contracts|client)/src/' },
       to: { dependencyTypes: ['core'] },
     },
     {

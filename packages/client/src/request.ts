@@ -1,0 +1,80 @@
+import { Problem, PROBLEM_MEDIA_TYPE, Operations, type Operation, type OperationName } from '@muster/contracts';
+import type { QueryValue } from './operation-types.js';
+import { NetworkError, ProblemError, UnexpectedAnswerError } from './errors.js';
+
+/** Where the API is, and who asks. */
+export interface Connection {
+  /** The API's origin, and the path below which it lies, if any. */
+  url: string;
+  /** An API key; without one a browser's cookie counts. */
+  key?: string;
+  fetch: typeof globalThis.fetch;
+}
+
+/** An input of whatever call, as `Input` types it. */
+export interface AnyInput {
+  params?: Readonly<Record<string, string>>;
+  query?: Readonly<Record<string, QueryValue>>;
+  body?: unknown;
+}
+
+/** The URL of a call. @throws TypeError for a parameter of the path that is missing. */
+export function urlOf(connection: Connection, name: OperationName, { params = {}, query = {} }: AnyInput): string {
+  const path = Operations[name].path.replace(/:(\w+)/g, (_match, parameter: string) => {
+    const value = params[parameter];
+    if (value === undefined) throw new TypeError(`${name} needs the parameter ${parameter}`);
+    return encodeURIComponent(value);
+  });
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) {
+    if (value === undefined) continue;
+    for (const one of typeof value === 'object' ? value : [value]) search.append(key, String(one));
+  }
+  const parameters = search.toString();
+  return connection.url.replace(/\/+$/, '') + path + (parameters === '' ? '' : `?${parameters}`);
+}
+
+/**
+ * Makes a call and gives its answer, if that is a good one.
+ * @throws ProblemError if the API refuses, NetworkError if there is no answer, UnexpectedAnswerError if another program
+ * answers, and what `signal` was aborted for.
+ */
+export async function send(
+  connection: Connection,
+  name: OperationName,
+  input: AnyInput,
+  { signal, headers }: { signal?: AbortSignal | undefined; headers?: Record<string, string> } = {},
+): Promise<Response> {
+  const { method, answers }: Operation = Operations[name];
+  const url = urlOf(connection, name, input);
+  const init: RequestInit = { method, redirect: 'error', headers: { Accept: acceptOf(answers), ...headers } };
+  const sent = init.headers as Record<string, string>;
+  if (connection.key !== undefined) sent['Authorization'] = `Bearer ${connection.key}`;
+  if (input.body !== undefined) {
+    sent['Content-Type'] = 'application/json';
+    init.body = JSON.stringify(input.body);
+  }
+  if (signal !== undefined) init.signal = signal;
+
+  let response: Response;
+  try {
+    response = await connection.fetch(url, init);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new NetworkError(url, error);
+  }
+  if (Object.hasOwn(answers, response.status)) return response;
+  throw await refusal(response, url);
+}
+
+const acceptOf = (answers: Operation['answers']): string => {
+  const mediaTypes = Object.values(answers).filter((answer) => typeof answer === 'string');
+  return [...mediaTypes, 'application/json', PROBLEM_MEDIA_TYPE].join(', ');
+};
+
+async function refusal(response: Response, url: string): Promise<Error> {
+  const problem = Problem.safeParse(await response.json().catch(() => null));
+  if (!problem.success) return new UnexpectedAnswerError(response.status, url);
+  const seconds = Number(response.headers.get('Retry-After') ?? NaN);
+  return new ProblemError(problem.data, Number.isFinite(seconds) ? seconds : null);
+}

@@ -1,0 +1,152 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createClient, NetworkError, ProblemError, UnexpectedAnswerError, type ConnectionState } from '../src/index.js';
+import { serve } from './server.js';
+
+const servers: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+async function clientOf(handle: (req: IncomingMessage, res: ServerResponse) => void, key?: string) {
+  const server = await serve(handle);
+  servers.push(server);
+  return createClient({ url: server.url, ...(key === undefined ? {} : { key }) });
+}
+
+const json = (res: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}) =>
+  res.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body));
+
+describe('a call', () => {
+  test('goes to its path, with what it was given', async () => {
+    const seen: unknown[] = [];
+    const client = await clientOf((req, res) => {
+      seen.push([req.method, req.url, req.headers.authorization]);
+      json(res, 200, { items: [], nextCursor: null });
+    }, 'muster_key_x');
+    await client.call('listContainers', { query: { state: ['running', 'paused'], q: 'a&b', cursor: undefined } });
+    await client.call('getHost', { params: { hostId: 'a/b' } });
+    expect(seen).toEqual([
+      ['GET', '/api/containers?state=running&state=paused&q=a%26b', 'Bearer muster_key_x'],
+      ['GET', '/api/hosts/a%2Fb', 'Bearer muster_key_x'],
+    ]);
+  });
+
+  test('that is refused says why, and when to try again', async () => {
+    const problem = {
+      type: '/problems/rate-limited',
+      title: 'Slow down',
+      status: 429,
+      detail: 'Later.',
+      requestId: 'r',
+    };
+    const client = await clientOf((_req, res) => json(res, 429, problem, { 'Retry-After': '7' }));
+    const error = await client.call('getSummary').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ProblemError);
+    expect(error).toMatchObject({ status: 429, problem, retryAfterSeconds: 7 });
+  });
+
+  test("that another program answers is told from the API's own refusal", async () => {
+    const client = await clientOf((_req, res) => res.writeHead(502).end('<html>'));
+    await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedAnswerError);
+  });
+
+  test('without an answer, or with half of one, is a network error', async () => {
+    const client = await clientOf((_req, res) => res.destroy());
+    await expect(client.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
+    const half = await clientOf((_req, res) => {
+      res.writeHead(200, { 'Content-Length': '100' }).write('{', () => res.destroy());
+    });
+    await expect(half.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
+  });
+
+  test('that is aborted rejects with the reason', async () => {
+    const client = await clientOf(() => undefined);
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const call = client.call('getSummary', {}, { signal: controller.signal });
+    controller.abort(reason);
+    await expect(call).rejects.toBe(reason);
+  });
+
+  test('for all items asks page by page, and no further than they are wanted', async () => {
+    const asked: (string | null)[] = [];
+    const client = await clientOf((req, res) => {
+      const cursor = new URL(req.url!, 'http://x').searchParams.get('cursor');
+      asked.push(cursor);
+      const page = Number(cursor ?? 0);
+      json(res, 200, { items: [{ id: `${page}a` }, { id: `${page}b` }], nextCursor: String(page + 1) });
+    });
+    const ids: string[] = [];
+    for await (const { id } of client.items('listHosts')) {
+      ids.push(id);
+      if (ids.length === 3) break;
+    }
+    expect(ids).toEqual(['0a', '0b', '1a']);
+    expect(asked).toEqual([null, '1']);
+  });
+});
+
+describe('a stream', () => {
+  const event = (name: string, data: unknown, id?: string) =>
+    `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+
+  test('goes on after the last id where its connection is lost, and ends where it may not go on', async () => {
+    const lastIds: unknown[] = [];
+    const client = await clientOf((req, res) => {
+      lastIds.push(req.headers['last-event-id']);
+      res.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      if (lastIds.length === 1) {
+        res.write(event('container', { name: 'a' }, '5-1') + event('summary', {}), () => res.destroy());
+      } else {
+        res.write(event('news', {}) + event('container', { name: 'b' }, '6-1') + event('unauthorized', {}));
+      }
+    });
+    const states: ConnectionState['state'][] = [];
+    const messages: unknown[] = [];
+    const { signal } = new AbortController();
+    const onState = ({ state }: ConnectionState) => states.push(state);
+    for await (const message of client.stream({ signal, onState, random: () => 0 })) messages.push(message);
+    expect(messages).toEqual([
+      { event: 'container', id: '5-1', data: { name: 'a' } },
+      { event: 'summary', data: {} },
+      { event: 'container', id: '6-1', data: { name: 'b' } },
+      { event: 'unauthorized', data: {} },
+    ]);
+    expect(lastIds).toEqual([undefined, '5-1']);
+    expect(states).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open']);
+  });
+
+  test('that is refused for good throws, and one that is overloaded is asked again when it says', async () => {
+    const problem = (status: number) => ({ type: '/problems/x', title: 'x', status, detail: 'x', requestId: 'r' });
+    let asked = 0;
+    const client = await clientOf((_req, res) => {
+      asked += 1;
+      if (asked === 1) json(res, 503, problem(503), { 'Retry-After': '1' });
+      else json(res, 401, problem(401));
+    });
+    const waits: number[] = [];
+    const follow = async () => {
+      const { signal } = new AbortController();
+      const onState = (state: ConnectionState) => state.state === 'waiting' && waits.push(state.retryInMs);
+      await client.stream({ signal, onState }).next();
+    };
+    await expect(follow()).rejects.toMatchObject({ status: 401 });
+    expect(waits).toHaveLength(1);
+    expect(waits[0]).toBeGreaterThanOrEqual(1_000);
+  });
+
+  test('ends when its listener wants no more, and closes its connection', async () => {
+    let closed: () => void;
+    const isClosed = new Promise<void>((resolve) => (closed = resolve));
+    const client = await clientOf((req, res) => {
+      req.on('close', () => closed());
+      res.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(event('summary', {}));
+    });
+    const controller = new AbortController();
+    const stream = client.stream({ signal: controller.signal });
+    expect((await stream.next()).value).toEqual({ event: 'summary', data: {} });
+    await stream.return(undefined);
+    await isClosed;
+  });
+});

@@ -1,0 +1,31 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { EventStreamParser } from '../src/event-stream-parser.js';
+
+const parse = (...pieces: string[]) => {
+  const parser = new EventStreamParser();
+  return pieces.flatMap((piece) => parser.feed(piece));
+};
+
+describe('an event stream', () => {
+  test('is read as the standard says', () => {
+    expect(parse(': hello\n\nevent: container\nid: 7-1\ndata: {"a":1}\n\n')).toEqual([
+      { event: 'container', id: '7-1', data: '{"a":1}' },
+    ]);
+    expect(parse('data:one\ndata: two\r\n\r\n')).toEqual([{ event: 'message', data: 'one\ntwo' }]);
+    expect(parse('event: nothing\n\ndata\n\n')).toEqual([{ event: 'message', data: '' }]);
+    expect(parse('data: not yet complete\n')).toEqual([]);
+  });
+
+  test('says the same in whatever pieces it arrives', () => {
+    const text = 'event: a\r\nid: 1\r\ndata: x\r\n\r\n: ping\n\ndata: y\rdata: z\r\rdata: last\n\n';
+    const whole = parse(text);
+    expect(whole.map(({ data }) => data)).toEqual(['x', 'y\nz', 'last']);
+    fc.assert(
+      fc.property(fc.array(fc.nat(text.length), { maxLength: 20 }), (cuts) => {
+        const places = [0, ...cuts.sort((a, b) => a - b), text.length];
+        expect(parse(...places.slice(1).map((end, i) => text.slice(places[i], end)))).toEqual(whole);
+      }),
+    );
+  });
+});
