@@ -18,6 +18,7 @@ import { createEnrollmentTokenRouter } from './routes/enrollment-tokens.js';
 import { createHealthRouter } from './routes/health.js';
 import { createHistoryRouter } from './routes/history.js';
 import { createHostRouter } from './routes/hosts.js';
+import { createInventoryRouter } from './routes/inventory.js';
 import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
 import { createApiKeyService } from './services/api-key.js';
@@ -31,7 +32,11 @@ import { createFreshnessContext } from './services/freshness-context.js';
 import { createHeartbeatService } from './services/heartbeat.js';
 import { createHostReports } from './services/host-reports.js';
 import { createHostService } from './services/host.js';
+import { createImageReader } from './services/image-reader.js';
 import { createLivenessService } from './services/liveness.js';
+import { createPortReader } from './services/port-reader.js';
+import { createProjectReader } from './services/project-reader.js';
+import { createSummaryReader } from './services/summary-reader.js';
 
 export interface AppParts {
   db: Database;
@@ -95,6 +100,13 @@ export function createApp({
     createHealthRouter(db, isDraining),
     createHostRouter({ auth, hosts: createHostService(db, freshnessContext, { ...options, tokenCache }) }),
     createContainerRouter({ auth, containers: createContainerReader(db, freshnessContext) }),
+    createInventoryRouter({
+      auth,
+      summaries: createSummaryReader(db, freshnessContext),
+      images: createImageReader(db),
+      ports: createPortReader(db, freshnessContext),
+      projects: createProjectReader(db, freshnessContext),
+    }),
     createHistoryRouter({ auth, audit: createAuditReader(db), events: createEventReader(db) }),
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
   ];

@@ -12,6 +12,8 @@ interface Rule {
   access: Access;
   /** A good body, so that only who asks can be why it is refused. */
   body?: unknown;
+  /** False: a read without an id that answers no list. */
+  isList?: boolean;
 }
 
 /** Every route that there is. One that is missing here fails the first test below. */
@@ -33,6 +35,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   [`GET ${Paths.containers}`]: { access: 'viewer' },
   [`GET ${Paths.events}`]: { access: 'viewer' },
   [`GET ${Paths.audit}`]: { access: 'admin' },
+  [`GET ${Paths.summary}`]: { access: 'viewer', isList: false },
+  [`GET ${Paths.images}`]: { access: 'viewer' },
+  [`GET ${Paths.ports}`]: { access: 'viewer' },
+  [`GET ${Paths.projects}`]: { access: 'viewer' },
 };
 
 const routes = Object.entries(RULES).map(([name, rule]) => {

@@ -1,6 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { CADENCE_DEFAULT } from '@muster/contracts';
-import { containersFreshness, hostFreshness, type Outage } from '../src/domain/freshness.js';
+import { Prisma } from '@muster/db';
+import { testEngines } from '@muster/db/testing';
+import fc from 'fast-check';
+import { containersFreshness, freshnessCutoffs, hostFreshness, type Outage } from '../src/domain/freshness.js';
+import { freshnessOf } from '../src/sql/freshness.js';
+import { useApi } from './harness.js';
 
 const START = Date.UTC(2026, 2, 1, 12);
 const at = (seconds: number) => new Date(START + seconds * 1000);
@@ -87,5 +92,60 @@ describe("Muster's own downtime never ages a host", () => {
 
   test('and an outage from before it was heard counts for nothing', () => {
     expect(hostFreshness(heard, context(31, [outage(-600, -10)]))).toBe('stale');
+  });
+});
+
+describe('the instants that separate what is online, stale and offline', () => {
+  const seconds = fc.integer({ min: -3_000, max: 0 });
+
+  test('say of every sign what the rule says of it, whatever outages there were', () => {
+    const outages = fc
+      .uniqueArray(seconds, { maxLength: 8 })
+      .map((ends) => ends.sort((a, b) => a - b))
+      .map((ends) => ends.flatMap((end, i) => (i % 2 === 1 ? [outage(ends[i - 1]!, end)] : [])));
+    fc.assert(
+      fc.property(outages, fc.integer({ min: -4_000_000, max: 1_000 }), (history, heardMs) => {
+        const now = context(0, history);
+        const { onlineFrom, staleFrom } = freshnessCutoffs(now);
+        for (const heardAt of [new Date(START + heardMs), onlineFrom, staleFrom, new Date(+onlineFrom - 1)]) {
+          const host = { lastSeenAt: heardAt, confirmedAt: heardAt, observedAt: heardAt, engineError: null };
+          const expected = heardAt >= onlineFrom ? 'online' : heardAt >= staleFrom ? 'stale' : 'offline';
+          expect(hostFreshness(host, now)).toBe(expected);
+        }
+      }),
+    );
+  });
+});
+
+describe.each(testEngines())('a statement on %s', (engine) => {
+  const api = useApi(engine);
+
+  test('judges hosts and their containers as the rule does', async () => {
+    const { prisma } = api.api.db;
+    const organization = await api.api.organization();
+    const instants = [null, at(-3_600), at(-300), at(-299.999), at(-30.001), at(-30), at(0)];
+    const signs = instants.flatMap((lastSeenAt) =>
+      instants.flatMap((confirmedAt) =>
+        [null, at(-60)].flatMap((observedAt) =>
+          [null, 'no socket'].map((engineError) => ({ lastSeenAt, confirmedAt, observedAt, engineError })),
+        ),
+      ),
+    );
+    await prisma.host.createMany({
+      data: signs.map((sign, index) => ({
+        ...{ organizationId: organization.id, name: String(index), engineId: String(index), os: '', arch: '' },
+        ...{ engineName: '', engineVersion: '', engineApiVersion: '', agentVersion: '', enrolledAt: at(0), ...sign },
+      })),
+    });
+    const now = context(0, [outage(-2_000, -1_000)]);
+    const freshness = freshnessOf(freshnessCutoffs(now));
+    const judged = await prisma.$queryRaw<{ index: number; host: string; containers: string }[]>(Prisma.sql`
+      SELECT h.name::int AS index, ${freshness.host} AS host, ${freshness.containers} AS containers
+      FROM hosts AS h WHERE h."organizationId" = ${organization.id} ORDER BY 1`);
+    expect(judged).toEqual(
+      signs.map((sign, index) => ({
+        ...{ index, host: hostFreshness(sign, now), containers: containersFreshness(sign, now) },
+      })),
+    );
   });
 });

@@ -12,6 +12,8 @@ export const ImageInUse = z.object({
   hosts: Count,
   containers: Count,
   running: Count,
+  /** False where the image has so many containers that no more were counted: each number is then "at least". */
+  isExact: z.boolean(),
 });
 export type ImageInUse = z.output<typeof ImageInUse>;
 
@@ -19,7 +21,7 @@ export type ImageInUse = z.output<typeof ImageInUse>;
 export const PublishedPort = z.object({
   publicPort: z.int(),
   type: z.enum(['tcp', 'udp', 'sctp']),
-  /** The host's addresses that it listens on; empty: all of them. */
+  /** The host's address that it listens on; null: all of them. */
   ip: z.string().nullable(),
   privatePort: z.int(),
   hostId: z.uuid(),

@@ -89,7 +89,7 @@ const PortNumber = z
   })
   .transform(Number);
 
-/** Query parameters of `GET /api/ports`. By port, then by host. */
+/** Query parameters of `GET /api/ports`. By host, then by port. */
 export const PortQuery = z.strictObject({
   port: anyOf(PortNumber).optional(),
   type: anyOf(z.enum(['tcp', 'udp', 'sctp'])).optional(),

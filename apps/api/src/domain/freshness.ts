@@ -78,3 +78,34 @@ export function containersFreshness(host: HostSigns, context: FreshnessContext):
   if (host.confirmedAt === null) return agent === 'online' ? 'stale' : agent;
   return bySilence(host.confirmedAt, context);
 }
+
+/** Since when an agent must have been heard: from `onlineFrom` it counts as online, from `staleFrom` as stale, before that as offline. */
+export interface FreshnessCutoffs {
+  onlineFrom: Date;
+  staleFrom: Date;
+}
+
+/**
+ * What `bySilence` says, as two instants, so that a statement can judge ten thousand hosts without reading them. They
+ * exist because later signs never mean more silence, whatever outages lie between; and are found by halving, so that
+ * the rule stands in one place.
+ */
+export function freshnessCutoffs(context: FreshnessContext): FreshnessCutoffs {
+  const graceMs = context.cadence.heartbeatSeconds * 1000 * HEARTBEATS_MISSED_MAX;
+  const outagesMs = context.outages.reduce((sum, { startedAt, endedAt }) => sum + (+endedAt - +startedAt) + graceMs, 0);
+  const now = context.now.getTime();
+  const longAgo = now - OFFLINE_AFTER_MS - graceMs - outagesMs;
+  const firstAt = (holds: (heardAt: Date) => boolean): Date => {
+    let [no, yes] = [longAgo - 1, now];
+    while (yes - no > 1) {
+      const middle = Math.floor((no + yes) / 2);
+      if (holds(new Date(middle))) yes = middle;
+      else no = middle;
+    }
+    return new Date(yes);
+  };
+  return {
+    onlineFrom: firstAt((heardAt) => bySilence(heardAt, context) === 'online'),
+    staleFrom: firstAt((heardAt) => bySilence(heardAt, context) !== 'offline'),
+  };
+}

@@ -73,7 +73,7 @@ export function containerFilters(
   }
   const labels = label.map(({ key, value }) => labelCondition(key, value));
   conditions.push(...labels.map(({ exact }) => exact));
-  if (q !== undefined) conditions.push(contains(q));
+  if (q !== undefined) conditions.push(isFoundBy(q));
   const indexed = labels.map((condition) => condition.indexed);
   if (q !== undefined && HAS_TRIGRAM.test(q)) indexed.push(searchTextContains(q));
   if (indexed.length > 0) sources.push(ofLabelsAndText(organizationId, indexed, q, scatteredRowsMax));
@@ -135,13 +135,16 @@ function labelCondition(key: string, value: string | null) {
 
 const pattern = (q: string) => q.replace(/[\\%_]/g, '\\$&');
 
-/** What search means: a part of the name, image or command in whatever case, or the beginning of the engine's id. */
-const contains = (q: string) => Prisma.sql`(
-  c.name ILIKE ${`%${pattern(q)}%`} OR c.image ILIKE ${`%${pattern(q)}%`} OR c.command ILIKE ${`%${pattern(q)}%`}
+/** Whether a text has this in it, in whatever case. */
+export const contains = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} ILIKE ${`%${pattern(q)}%`}`;
+
+/** What search means: a part of the name, image or command, or the beginning of the engine's id. */
+const isFoundBy = (q: string) => Prisma.sql`(
+  ${contains(Prisma.sql`c.name`, q)} OR ${contains(Prisma.sql`c.image`, q)} OR ${contains(Prisma.sql`c.command`, q)}
   OR c."dockerId" LIKE ${`${pattern(q)}%`})`;
 
 const searchTextContains = (q: string) =>
-  Prisma.sql`left(container_search_text(c.name, c.image, c.command), 1000) ILIKE ${`%${pattern(q)}%`}`;
+  contains(Prisma.sql`left(container_search_text(c.name, c.image, c.command), 1000)`, q);
 
 /**
  * By the indexes of labels and text, with the rows that are too long for them and those whose id begins so. A row may

@@ -1,0 +1,37 @@
+import { ImageQuery, Paths, PortQuery, ProjectQuery } from '@muster/contracts';
+import { Router, type RequestHandler } from 'express';
+import { operatorOf } from '../middleware/auth.js';
+import { readFields } from '../middleware/body.js';
+import type { ImageReader } from '../services/image-reader.js';
+import type { PortReader } from '../services/port-reader.js';
+import type { ProjectReader } from '../services/project-reader.js';
+import type { SummaryReader } from '../services/summary-reader.js';
+import { revalidated } from './reads.js';
+
+export interface InventoryRouterParts {
+  /** Finds the operator, for `operatorOf`. */
+  auth: RequestHandler;
+  summaries: SummaryReader;
+  images: ImageReader;
+  ports: PortReader;
+  projects: ProjectReader;
+}
+
+/** What the fleet of the operator's organization comes to. */
+export function createInventoryRouter({ auth, summaries, images, ports, projects }: InventoryRouterParts): Router {
+  const router = Router();
+
+  router.get(Paths.summary, auth, revalidated, async (_req, res) => {
+    res.json(await summaries.read(operatorOf(res).organizationId));
+  });
+  router.get(Paths.images, auth, revalidated, async (req, res) => {
+    res.json(await images.list(operatorOf(res), readFields(ImageQuery, req.query)));
+  });
+  router.get(Paths.ports, auth, revalidated, async (req, res) => {
+    res.json(await ports.list(operatorOf(res), readFields(PortQuery, req.query)));
+  });
+  router.get(Paths.projects, auth, revalidated, async (req, res) => {
+    res.json(await projects.list(operatorOf(res), readFields(ProjectQuery, req.query)));
+  });
+  return router;
+}

@@ -1,0 +1,43 @@
+import type { Freshness } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import type { FreshnessCutoffs } from '../domain/freshness.js';
+import { freshnessOf } from './freshness.js';
+
+export interface FleetCounts {
+  /** A freshness that no host has is left out. */
+  hosts: Partial<Record<Freshness, number>>;
+  cloneSuspected: number;
+  /** As `hosts.stateCounts`, added up over the hosts whose containers are current, and over the others. */
+  current: Record<string, number>;
+  lastKnown: Record<string, number>;
+}
+
+/** Counts an organization's hosts, and by what each says of its own the containers, of which none is read. */
+export async function countFleet(
+  { prisma }: Database,
+  organizationId: string,
+  cutoffs: FreshnessCutoffs,
+  cloneSuspectedFrom: Date,
+): Promise<FleetCounts> {
+  const freshness = freshnessOf(cutoffs);
+  const [counted] = await prisma.$queryRaw<FleetCounts[]>(Prisma.sql`
+    WITH judged AS MATERIALIZED (
+      SELECT h."stateCounts" AS counts, ${freshness.host} AS freshness, ${freshness.containers} = 'online' AS current,
+        COALESCE(h."cloneSuspectedAt" >= ${cloneSuspectedFrom}::timestamptz, FALSE) AS cloned
+      FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
+    ), hosts AS (
+      SELECT freshness, count(*)::int AS hosts, count(*) FILTER (WHERE cloned)::int AS cloned
+      FROM judged GROUP BY freshness
+    ), words AS (
+      SELECT current, word, sum(containers::int)::int AS containers
+      FROM judged CROSS JOIN LATERAL jsonb_each_text(counts) AS words (word, containers)
+      GROUP BY current, word
+    )
+    SELECT
+      COALESCE((SELECT jsonb_object_agg(freshness, hosts) FROM hosts), '{}') AS hosts,
+      COALESCE((SELECT sum(cloned) FROM hosts), 0)::int AS "cloneSuspected",
+      COALESCE((SELECT jsonb_object_agg(word, containers) FROM words WHERE current), '{}') AS current,
+      COALESCE((SELECT jsonb_object_agg(word, containers) FROM words WHERE NOT current), '{}') AS "lastKnown"`);
+  if (counted === undefined) throw new Error('a statement without a FROM has one row');
+  return counted;
+}
