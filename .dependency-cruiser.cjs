@@ -36,6 +36,7 @@ const mayImport = {
   'packages/bench': { workspaces: ['packages/contracts', 'packages/db', 'packages/test-engines', 'apps/api'] },
   'apps/api': { workspaces: ['packages/contracts', 'packages/db'] },
   'apps/agent': { workspaces: ['packages/contracts', 'packages/directory-lock'] },
+  'apps/cli': { workspaces: ['packages/contracts', 'packages/db'] },
   'apps/demo': { workspaces: ['packages/contracts', 'packages/engine-replay'] },
   'apps/simulate': { workspaces: ['packages/contracts'] },
 };

@@ -82,7 +82,7 @@ export default defineConfig(
   },
   {
     // One place knows the names of environment variables: what a program reads is what its `env.ts` declares.
-    files: ['apps/{api,agent}/src/**/*.ts'],
+    files: ['apps/{api,agent,cli}/src/**/*.ts'],
     ignores: ['apps/*/src/main.ts', 'apps/*/src/env.ts'],
     rules: {
       'no-restricted-properties': [

@@ -1,18 +1,22 @@
-/** The embedded database's files: who may open them, and what becomes of a first start that was cut off. */
-import { access, mkdir, open, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+/** Opens the embedded database, and knows what becomes of a first start that was cut off. */
+import { rm, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { PGlite } from '@electric-sql/pglite';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
-import { acquireDirectoryLock, DirectoryLockedError, type DirectoryLock } from '@muster/directory-lock';
 
-import { DatabaseLockedError, DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
+import {
+  createDurably,
+  dataDirectoryPaths,
+  exists,
+  explained,
+  lockDataDirectory,
+  removeDurably,
+} from './data-directory.js';
+import { DataDirectoryError, DatabaseUnsuitableError } from './errors.js';
 
-/** Inside the data directory: PostgreSQL's own files. */
-const POSTGRES_DIRECTORY = 'postgres';
-
-/** Lies beside them until they are complete. Where it still lies at a start, nobody was ever told of any data. */
-const UNFINISHED_MARKER = 'postgres.unfinished';
+/** PostgreSQL takes room for its log by files of 16 MiB, and a start may need one before it can say anything. */
+const FREE_BYTES_MIN = 32 * 1024 * 1024;
 
 /** What the migrations' `CREATE EXTENSION` takes its files from. Every PGlite that opens a database of ours has them. */
 export const EMBEDDED_EXTENSIONS = { pg_trgm };
@@ -38,99 +42,82 @@ export async function openInMemory(template: Blob | null): Promise<EmbeddedDatab
  * Opens the database of a directory, which is made if need be. One process at a time may have it open: two would
  * destroy each other's data without an error.
  *
- * @throws DatabaseLockedError | DatabaseUnreachableError | DatabaseUnsuitableError
+ * @throws DatabaseLockedError | DataDirectoryError | DatabaseUnsuitableError
  */
 export async function openDataDirectory(
   dataDir: string,
   findTemplate: () => Promise<Blob | null>,
 ): Promise<EmbeddedDatabase> {
-  const directory = resolve(dataDir);
-  const lock = await lockDirectory(directory);
+  const { directory, postgres, unfinished, restoring } = dataDirectoryPaths(dataDir);
+  const lock = await lockDataDirectory(directory);
   try {
-    const postgres = join(directory, POSTGRES_DIRECTORY);
-    const marker = join(directory, UNFINISHED_MARKER);
-    if (await exists(marker)) await rm(postgres, { recursive: true, force: true });
-    const isNew = !(await exists(postgres));
-    if (isNew) await createDurably(marker);
-    // Without that file PGlite would take them for nothing, and make a new database on top of them.
-    else if (!(await exists(join(postgres, 'PG_VERSION')))) throw unusable(postgres, 'PG_VERSION is missing');
-    const template = isNew ? await findTemplate() : null;
-    const pglite = await createPglite(postgres, template);
-    return {
-      pglite,
-      complete: () => (isNew ? removeDurably(marker) : Promise.resolve()),
-      close: async () => {
-        try {
-          await pglite.close();
-        } finally {
-          await lock.release();
-        }
-      },
-    };
+    return await explained(directory, async () => {
+      // A new database in its place would look as if the backup had been empty.
+      if (await exists(restoring)) {
+        throw new DataDirectoryError(directory, `a restore was cut off in it: run that again, or remove ${restoring}`);
+      }
+      if (await exists(unfinished)) await rm(postgres, { recursive: true, force: true });
+      const isNew = !(await exists(postgres));
+      if (isNew) await createDurably(unfinished);
+      const pglite = isNew ? await createPglite(postgres, await findTemplate()) : await openPglite(postgres);
+      return {
+        pglite,
+        complete: () => (isNew ? removeDurably(unfinished) : Promise.resolve()),
+        close: async () => {
+          try {
+            await pglite.close();
+          } finally {
+            await lock.release();
+          }
+        },
+      };
+    });
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
-async function lockDirectory(directory: string): Promise<DirectoryLock> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    return await acquireDirectoryLock(directory);
-  } catch (error) {
-    if (error instanceof DirectoryLockedError) throw new DatabaseLockedError(directory);
-    throw new DatabaseUnreachableError(`in ${directory}`, messageOf(error), { cause: error });
-  }
+/**
+ * Opens the files that are there. Their directory's lock must be held.
+ *
+ * @throws DatabaseUnsuitableError | DataDirectoryError
+ */
+export async function openPglite(postgres: string): Promise<PGlite> {
+  // Without that file PGlite would take them for nothing, and make a new database on top of them.
+  if (!(await exists(join(postgres, 'PG_VERSION')))) throw unusable(postgres, 'PG_VERSION is missing');
+  return createPglite(postgres, null);
 }
 
-async function createPglite(directory: string, template: Blob | null): Promise<PGlite> {
+/**
+ * Makes a database's files, from a template where there is one. Their directory's lock must be held.
+ *
+ * @throws DatabaseUnsuitableError | DataDirectoryError
+ */
+export async function createPglite(postgres: string, template: Blob | null): Promise<PGlite> {
   try {
     return await PGlite.create({
-      dataDir: directory,
+      dataDir: postgres,
       extensions: EMBEDDED_EXTENSIONS,
       ...(template === null ? {} : { loadDataDir: template }),
     });
   } catch (error) {
-    throw unusable(directory, messageOf(error), { cause: error });
+    // What PGlite says of a full disk is "[object Object]" or "failed to initialize properly".
+    const { bavail, bsize } = await statfs(dirname(postgres));
+    if (bavail * bsize < FREE_BYTES_MIN) {
+      const free = Math.floor((bavail * bsize) / (1024 * 1024));
+      throw new DataDirectoryError(postgres, `its disk is full (${free} MiB are left, it takes 32 to start)`, {
+        cause: error,
+      });
+    }
+    throw unusable(postgres, error instanceof Error ? error.message : 'PGlite does not say why', { cause: error });
   }
 }
 
 function unusable(directory: string, reason: string, options?: ErrorOptions): DatabaseUnsuitableError {
   return new DatabaseUnsuitableError(
-    `The database files in ${directory} cannot be opened, they are damaged or of another version: ${reason}`,
+    `The database files in ${directory} cannot be opened, they are damaged or of another version: ${reason}. ` +
+      'What another version wrote, that version can back up ("muster backup") and this one restore.',
     options,
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
-}
-
-async function createDurably(path: string): Promise<void> {
-  await (await open(path, 'w', 0o600)).close();
-  await syncDirectory(dirname(path));
-}
-
-async function removeDurably(path: string): Promise<void> {
-  await rm(path);
-  await syncDirectory(dirname(path));
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -17,6 +17,20 @@ export class DatabaseLockedError extends DatabaseOpenError {
   }
 }
 
+/** The embedded database's directory cannot be made, locked or written to. Nothing in it was changed. */
+export class DataDirectoryError extends DatabaseOpenError {
+  override readonly name = 'DataDirectoryError';
+  readonly code = 'data-directory';
+
+  constructor(
+    readonly directory: string,
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`The data directory ${directory} cannot be used: ${reason}.`, options);
+  }
+}
+
 /** No server answers, or it does not let us in. */
 export class DatabaseUnreachableError extends DatabaseOpenError {
   override readonly name = 'DatabaseUnreachableError';
@@ -58,6 +72,12 @@ export class MigrationFailedError extends DatabaseOpenError {
   ) {
     super(`The migration ${migration} failed and was rolled back, the database is unchanged: ${reason}.`, options);
   }
+}
+
+/** A backup cannot be made, or cannot be restored. What was there before is as it was. */
+export class BackupError extends DatabaseOpenError {
+  override readonly name = 'BackupError';
+  readonly code = 'backup';
 }
 
 /** The database's record of its migrations contradicts the files: nothing was changed. */

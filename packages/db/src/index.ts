@@ -2,6 +2,7 @@
 export { isSerializationFailure, isTimeout, isUnavailable, isUniqueViolation } from './classify-error.js';
 export type { Database, DatabaseEngine, Statement } from './database.js';
 export {
+  DataDirectoryError,
   DatabaseLockedError,
   DatabaseOpenError,
   DatabaseTooNewError,

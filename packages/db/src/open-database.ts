@@ -8,6 +8,7 @@ import { openDataDirectory, openInMemory, type EmbeddedDatabase } from './embedd
 import { createQueries } from './queries.js';
 import { createEmbeddedPool } from './embedded-pool.js';
 import { DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
+import { freezeEventsOfTheFuture } from './freeze-events.js';
 import { PrismaClient } from './generated/prisma/client.js';
 import { isUnavailable } from './classify-error.js';
 import { loadMigrations, type Migration } from './migrations.js';
@@ -60,7 +61,12 @@ export async function openDatabase(target: DatabaseTarget, options: DatabaseOpti
 async function openServer(url: string, migrations: readonly Migration[], options: DatabaseOptions): Promise<Database> {
   requirePostgresUrl(url);
   const poolOptions = { ...SERVER_DEFAULTS, ...options };
-  const appliedMigrations = await migrateServer(url, migrations, poolOptions);
+  const appliedMigrations = await migrateServer(
+    url,
+    migrations,
+    poolOptions,
+    options.migrationsDirectory === undefined,
+  );
   const pool = createPostgresPool(url, poolOptions);
   const connections = new Set<pg.PoolClient>();
   pool.on('connect', (client) => connections.add(client));
@@ -80,6 +86,7 @@ async function migrateServer(
   url: string,
   migrations: readonly Migration[],
   options: PostgresPoolOptions,
+  isOurs: boolean,
 ): Promise<string[]> {
   const client = await connectForMigrations(url, options);
   try {
@@ -87,7 +94,10 @@ async function migrateServer(
     if (outdated !== null) {
       throw new DatabaseUnsuitableError(`Muster needs PostgreSQL 15 or newer, ${describeUrl(url)} is ${outdated}.`);
     }
-    return await applyMigrations(client, migrations);
+    const applied = await applyMigrations(client, migrations);
+    // A dump that was loaded into another cluster. Of an embedded database `restore` has seen to it.
+    if (isOurs) await freezeEventsOfTheFuture(client);
+    return applied;
   } catch (error) {
     if (isUnavailable(error)) {
       throw new DatabaseUnreachableError(describeUrl(url), (error as Error).message, { cause: error });

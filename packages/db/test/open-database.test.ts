@@ -3,6 +3,7 @@ import {
   DatabaseLockedError,
   DatabaseUnreachableError,
   DatabaseUnsuitableError,
+  DataDirectoryError,
   isUniqueViolation,
   openDatabase,
   type Database,
@@ -11,7 +12,7 @@ import {
 import { createEmptyServerDatabase, createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 const onServer = hasTestServer() ? describe : describe.skip;
 
@@ -150,12 +151,18 @@ test.each([
   },
 );
 
-test('a data directory that cannot be made is told in words that name it', async () => {
+test('a data directory that cannot be made is told in words of ours that name it', async () => {
   const file = await directory();
   await writeFile(file, '');
-  const error: unknown = await openDatabase({ dataDir: join(file, 'below') }).catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(DatabaseUnreachableError);
-  expect((error as Error).message).toContain(file);
+  for (const [dataDir, reason] of [
+    [join(file, 'below'), 'a part of its path is a file'],
+    [file, 'there is a file of that name'],
+    [join(file, '..', 'x'.repeat(300)), 'its path is too long'],
+  ] as const) {
+    const error: unknown = await openDatabase({ dataDir }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(DataDirectoryError);
+    expect((error as Error).message).toBe(`The data directory ${resolve(dataDir)} cannot be used: ${reason}.`);
+  }
 });
 
 // Only where there is a server: CI requires one, a machine without one is told what it skips.

@@ -13,7 +13,8 @@ export class DirectoryLockUnavailableError extends Error {
 
   constructor(
     readonly directory: string,
-    reason: string,
+    /** The part of the message that says why. */
+    readonly reason: string,
     options?: ErrorOptions,
   ) {
     super(`The directory ${directory} cannot be locked: ${reason}.`, options);

@@ -1,0 +1,95 @@
+/** The command line, run in this process on real databases. */
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { openDatabase } from '@muster/db';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runCli } from '../src/program.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'muster-cli-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** What a command line answers; paths in it are relative to the test's folder. */
+async function muster(args: string[], env: Record<string, string> = {}) {
+  const said = { out: '', err: '' };
+  const code = await runCli(args, {
+    env,
+    out: (text) => void (said.out += text),
+    err: (text) => void (said.err += text),
+  });
+  return { code, out: said.out.replaceAll(folder, '.'), err: said.err.replaceAll(folder, '.') };
+}
+
+const within = (name: string): string => join(folder, name);
+
+describe('a command line', () => {
+  test.each([[['--help']], [['help']], [['help', 'backup']], [['--', 'restore', '--help']]])(
+    '%j is answered with help, on standard output, and is no failure',
+    async (args) => {
+      const { code, out, err } = await muster(args);
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+      expect(out).toContain('Usage: muster');
+    },
+  );
+
+  test.each([
+    [[], 'Usage'],
+    [['backup'], "missing required argument 'file'"],
+    [['backup', 'a', 'b'], 'too many arguments'],
+    [['backup', 'a', '--frce'], "unknown option '--frce'"],
+    [['steal'], "unknown command 'steal'"],
+  ])('%j is wrong, and told so in words on standard error', async (args, words) => {
+    const { code, out, err } = await muster(args);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(words);
+  });
+});
+
+describe('backup and restore', () => {
+  test('move a database from one directory to another', async () => {
+    const database = await openDatabase({ dataDir: within('data') });
+    await database.prisma.organization.create({ data: { id: 'org', name: 'Org', slug: 'org' } });
+    await database.close();
+
+    const made = await muster(['backup', within('b'), '--data-dir', within('data')]);
+    expect(made).toEqual({
+      code: 0,
+      out: expect.stringMatching(/^\.\/b: 1 rows of \d+ tables in \d+ bytes\n$/),
+      err: '',
+    });
+    const restored = await muster(['restore', within('b')], { MUSTER_DATA_DIR: within('copy') });
+    expect(restored).toEqual({ code: 0, out: expect.stringMatching(/^\.\/copy: 1 rows as of 20/), err: '' });
+
+    const copy = await openDatabase({ dataDir: within('copy') });
+    expect(await copy.prisma.organization.findMany({ select: { name: true } })).toEqual([{ name: 'Org' }]);
+    // In use, it can be neither backed up nor restored over.
+    expect(await muster(['backup', within('c'), '-d', within('copy')])).toEqual({
+      ...{ code: 1, out: '' },
+      err:
+        'muster: The data directory ./copy is in use by another Muster process: stop that one, or use another ' +
+        'directory.\n',
+    });
+    expect((await muster(['restore', within('b'), '-d', within('copy')])).code).toBe(1);
+    await copy.close();
+  });
+
+  test('that cannot be done end with 1 and one line that says why, and leave nothing', async () => {
+    expect(await muster(['backup', within('b'), '-d', within('none')])).toEqual({
+      ...{ code: 1, out: '' },
+      err: 'muster: There is no database in ./none.\n',
+    });
+    await writeFile(within('b'), 'no backup');
+    const refused = await muster(['restore', within('b'), '-d', within('copy')]);
+    expect(refused).toEqual({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/^muster: The file \.\/b is no backup.*\n$/),
+    });
+    const missing = await muster(['restore', within('none'), '-d', within('copy')]);
+    expect(missing).toEqual({ code: 1, out: '', err: expect.stringMatching(/^muster: The backup \.\/none cannot be/) });
+    expect(await readdir(folder)).toEqual(['b']);
+  });
+});

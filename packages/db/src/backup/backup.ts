@@ -1,0 +1,119 @@
+/** Backs the embedded database up into one file, offline: its directory's lock is held meanwhile. */
+import { randomUUID } from 'node:crypto';
+import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+
+import { dataDirectoryPaths, exists, explained, lockDataDirectory, syncDirectory } from '../data-directory.js';
+import { openPglite } from '../embedded-database.js';
+import { createEmbeddedPool } from '../embedded-pool.js';
+import { BackupError } from '../errors.js';
+import { backupBytes, type BackupCounts } from './write-backup.js';
+
+export interface BackupOptions {
+  readonly dataDir: string;
+  /** Where the backup goes. */
+  readonly file: string;
+  /** Replace a file of that name. */
+  readonly force?: boolean;
+  readonly at?: Date;
+}
+
+export interface BackupSummary extends BackupCounts {
+  /** The absolute path. */
+  readonly file: string;
+  readonly bytes: number;
+}
+
+/**
+ * Writes everything that the embedded database holds into a file for its owner alone, which is there in full or not at
+ * all. It migrates nothing: a newer version of Muster can back up what an older one wrote, while PGlite can open it.
+ *
+ * @throws DatabaseLockedError while a process has the database open.
+ * @throws BackupError | DataDirectoryError | DatabaseUnsuitableError
+ */
+export async function backUp({ dataDir, file, force = false, at = new Date() }: BackupOptions): Promise<BackupSummary> {
+  const target = resolve(file);
+  const { directory, postgres, unfinished } = dataDirectoryPaths(dataDir);
+  if (!(await explained(directory, () => exists(postgres)))) {
+    throw new BackupError(`There is no database in ${directory}.`);
+  }
+  // Before the work, for the sake of whoever waits for it; what counts is the look that `publish` takes.
+  if (!force && (await exists(target))) throw alreadyThere(target);
+  const lock = await lockDataDirectory(directory);
+  try {
+    if (await exists(unfinished)) {
+      throw new BackupError(`The first start on ${directory} was cut off: there is nothing in it yet.`);
+    }
+    const counts: BackupCounts = { tables: 0, rows: 0 };
+    const bytes = await writeAtomically(target, force, async (handle) => {
+      await dump(postgres, handle, at, counts);
+    });
+    return { ...counts, file: target, bytes };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function dump(postgres: string, handle: FileHandle, at: Date, counts: BackupCounts): Promise<void> {
+  const pglite = await openPglite(postgres);
+  try {
+    const pool = createEmbeddedPool(pglite);
+    const client = await pool.connect();
+    try {
+      await pipeline(backupBytes(client, at, counts), createGzip(), async (chunks: AsyncIterable<Buffer>) => {
+        for await (const chunk of chunks) await handle.writeFile(chunk);
+      });
+    } finally {
+      client.release();
+      await pool.end();
+    }
+  } finally {
+    await pglite.close();
+  }
+}
+
+/** Resolves with the file's size in bytes. Until everything is written the file has another name, after a failure none. */
+async function writeAtomically(
+  file: string,
+  force: boolean,
+  write: (handle: FileHandle) => Promise<void>,
+): Promise<number> {
+  const unfinished = join(dirname(file), `.${basename(file)}.${randomUUID()}`);
+  try {
+    const handle = await open(unfinished, 'wx', 0o600);
+    let bytes: number;
+    try {
+      await write(handle);
+      await handle.sync();
+      bytes = (await handle.stat()).size;
+    } finally {
+      await handle.close();
+    }
+    await publish(unfinished, file, force);
+    return bytes;
+  } catch (error) {
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall !== undefined) {
+      throw new BackupError(`The backup ${file} cannot be written: ${message}`, { cause: error });
+    }
+    throw error;
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
+
+/** Gives the file its name. Without `force` by a link, which fails where there is one, whoever put it there meanwhile. */
+async function publish(unfinished: string, file: string, force: boolean): Promise<void> {
+  try {
+    await (force ? rename(unfinished, file) : link(unfinished, file));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(file);
+    throw error;
+  }
+  await syncDirectory(dirname(file));
+}
+
+const alreadyThere = (file: string): BackupError =>
+  new BackupError(`There is a file ${file} already: choose another name, or have it replaced with --force.`);

@@ -1,0 +1,63 @@
+/** What a database holds, as its catalog tells it: a backup knows no table by name. */
+import type pg from 'pg';
+
+import type { SequenceState } from './format.js';
+
+export interface Column {
+  readonly name: string;
+  /** As a cast writes it, such as `timestamp(3) with time zone`. */
+  readonly type: string;
+}
+
+export interface Table {
+  readonly name: string;
+  /** Without those that the database works out by itself. */
+  readonly columns: readonly Column[];
+}
+
+const TABLES = `
+SELECT c.relname AS name,
+  (SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
+   FROM pg_attribute a
+   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns,
+  ARRAY(SELECT DISTINCT r.relname::text FROM pg_constraint f JOIN pg_class r ON r.oid = f.confrelid
+        WHERE f.conrelid = c.oid AND f.contype = 'f') AS "refersTo"
+FROM pg_class c
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+  AND c.relname <> '_prisma_migrations'
+ORDER BY c.relname`;
+
+/** The schema's tables but for the record of migrations, each after those that it refers to. */
+export async function readTables(client: pg.ClientBase): Promise<Table[]> {
+  const { rows } = await client.query<Table & { refersTo: string[] }>(TABLES);
+  const waiting = new Map(rows.map((row) => [row.name, row]));
+  const ordered: Table[] = [];
+  while (waiting.size > 0) {
+    const ready = [...waiting.values()].filter(({ refersTo }) => !refersTo.some((name) => waiting.has(name)));
+    if (ready.length === 0) throw new Error(`These tables refer to each other: ${[...waiting.keys()].join(', ')}`);
+    for (const { name, columns } of ready) {
+      waiting.delete(name);
+      ordered.push({ name, columns });
+    }
+  }
+  return ordered;
+}
+
+/** The state of each of the schema's sequences. */
+export async function readSequences(client: pg.ClientBase): Promise<SequenceState[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class
+     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S' ORDER BY relname`,
+  );
+  const states: SequenceState[] = [];
+  for (const { name } of rows) {
+    const { rows: found } = await client.query<Omit<SequenceState, 'name'>>(
+      `SELECT last_value::text AS "lastValue", is_called AS "isCalled" FROM ${identifier(name)}`,
+    );
+    states.push({ name, ...found[0]! });
+  }
+  return states;
+}
+
+/** A name as SQL writes it. */
+export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;

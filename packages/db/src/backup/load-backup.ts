@@ -1,0 +1,78 @@
+/** From the lines of a backup to the rows of a database that has its migrations. */
+import type pg from 'pg';
+
+import { BackupError } from '../errors.js';
+import { identifier, readTables, type Table } from './catalog.js';
+import type { SequenceState, TableStart } from './format.js';
+import type { readBackup } from './read-backup.js';
+import type { BackupCounts } from './write-backup.js';
+
+/** Characters of JSON that one statement inserts, about. */
+const BATCH_CHARACTERS = 1024 * 1024;
+
+/** Fills the tables, whose rows of before go. */
+export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof readBackup>): Promise<BackupCounts> {
+  const tables = new Map((await readTables(client)).map((table) => [table.name, table]));
+  const counts: BackupCounts = { tables: 0, rows: 0 };
+  let insert: Insert | null = null;
+  // A migration may have put rows into a table, which are in the backup as they were when it was made.
+  await client.query(`TRUNCATE ${[...tables.keys()].map(identifier).join(', ')}`);
+  for await (const line of lines) {
+    if (line.kind === 'header') {
+      await setSequences(client, line.header.sequences);
+    } else if (line.kind === 'table') {
+      await insert?.flush();
+      insert = new Insert(client, matching(tables.get(line.table.table), line.table));
+      counts.tables += 1;
+    } else {
+      await insert!.add(line.json);
+      counts.rows += 1;
+    }
+  }
+  await insert?.flush();
+  return counts;
+}
+
+/** The table of the database that the backup's rows fit into. */
+function matching(table: Table | undefined, { table: name, columns }: TableStart): Table {
+  const own = table?.columns.map((column) => column.name) ?? [];
+  if (table === undefined || own.join() !== columns.join()) {
+    throw new BackupError(`The backup's table ${name} has other columns than this version's: nothing was restored.`);
+  }
+  return table;
+}
+
+/** The rows of one table, inserted by the batch. */
+class Insert {
+  readonly #client: pg.ClientBase;
+  readonly #sql: string;
+  #rows: string[] = [];
+  #characters = 0;
+
+  constructor(client: pg.ClientBase, { name, columns }: Table) {
+    this.#client = client;
+    const values = columns.map(({ type }, i) => `(line->>${i})::${type}`).join(', ');
+    this.#sql = `
+      INSERT INTO ${identifier(name)} (${columns.map((column) => identifier(column.name)).join(', ')})
+      SELECT ${values} FROM jsonb_array_elements($1::jsonb) AS line`;
+  }
+
+  async add(row: string): Promise<void> {
+    this.#rows.push(row);
+    this.#characters += row.length;
+    if (this.#characters >= BATCH_CHARACTERS) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    if (this.#rows.length === 0) return;
+    await this.#client.query(this.#sql, [`[${this.#rows.join(',')}]`]);
+    this.#rows = [];
+    this.#characters = 0;
+  }
+}
+
+async function setSequences(client: pg.ClientBase, sequences: readonly SequenceState[]): Promise<void> {
+  for (const { name, lastValue, isCalled } of sequences) {
+    await client.query('SELECT setval($1::regclass, $2::bigint, $3)', [identifier(name), lastValue, isCalled]);
+  }
+}

@@ -1,0 +1,67 @@
+/** From a backup's file to its lines. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+
+import { BackupError } from '../errors.js';
+import { parseLine, type BackupLine } from './format.js';
+
+const NEWLINE = 0x0a;
+
+/**
+ * The lines of a backup but for the last one, in order. That all of the file is there and unchanged is known only when
+ * this ends without an error: so it is to be read to its end once before anything is made of it.
+ *
+ * @throws BackupError
+ */
+export async function* readBackup(file: string): AsyncGenerator<Exclude<BackupLine, { kind: 'end' }>> {
+  const hash = createHash('sha256');
+  let rows = 0;
+  let previous: BackupLine['kind'] | null = null;
+  for await (const bytes of linesOf(file)) {
+    const line = parseLine(bytes.toString('utf8'));
+    if (line === null || previous === 'end') throw damaged(file);
+    if ((previous === null) !== (line.kind === 'header')) throw damaged(file);
+    if (line.kind === 'row' && previous === 'header') throw damaged(file);
+    previous = line.kind;
+    if (line.kind === 'end') {
+      if (line.end.rows !== rows || line.end.sha256 !== hash.digest('hex')) throw damaged(file);
+      continue;
+    }
+    hash.update(bytes).update('\n');
+    if (line.kind === 'row') rows += 1;
+    yield line;
+  }
+  if (previous !== 'end') throw damaged(file);
+}
+
+async function* linesOf(file: string): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip();
+  // An error of either stream ends the other, and so arrives at whoever reads below.
+  pipeline(createReadStream(file), gunzip, () => undefined);
+  let begun: Buffer[] = [];
+  try {
+    for await (const chunk of gunzip as AsyncIterable<Buffer>) {
+      let from = 0;
+      for (let to = chunk.indexOf(NEWLINE); to !== -1; to = chunk.indexOf(NEWLINE, from)) {
+        yield Buffer.concat([...begun, chunk.subarray(from, to)]);
+        begun = [];
+        from = to + 1;
+      }
+      begun.push(chunk.subarray(from));
+    }
+  } catch (error) {
+    throw explained(file, error);
+  }
+  if (begun.some((part) => part.length > 0)) throw damaged(file);
+}
+
+function explained(file: string, error: unknown): unknown {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  if (code.startsWith('Z_')) return damaged(file, { cause: error });
+  return code === '' ? error : new BackupError(`The backup ${file} cannot be read: ${message}`, { cause: error });
+}
+
+const damaged = (file: string, options?: ErrorOptions): BackupError =>
+  new BackupError(`The file ${file} is no backup of Muster, or was cut or altered: nothing was restored.`, options);

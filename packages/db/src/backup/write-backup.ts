@@ -1,0 +1,75 @@
+/** From a database to the bytes of a backup. */
+import { createHash } from 'node:crypto';
+
+import type pg from 'pg';
+
+import { identifier, readSequences, readTables, type Table } from './catalog.js';
+import { FORMAT, FORMAT_VERSION, type BackupEnd, type BackupHeader, type TableStart } from './format.js';
+
+/** Rows that are in memory at once. */
+const FETCHED_ROWS = 500;
+
+/** Values become the same text whatever the session was told before. */
+const AS_TEXT = `
+  SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';
+  SET extra_float_digits = 1`;
+
+/** How much a backup holds. */
+export interface BackupCounts {
+  tables: number;
+  rows: number;
+}
+
+/** The bytes of a backup before compression, all of them of one moment. `counts` goes along. */
+export async function* backupBytes(client: pg.ClientBase, at: Date, counts: BackupCounts): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  const hashed = (text: string): Buffer => {
+    const bytes = Buffer.from(text);
+    hash.update(bytes);
+    return bytes;
+  };
+  await client.query(AS_TEXT);
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  yield hashed(`${JSON.stringify(await readHeader(client, at))}\n`);
+  for (const table of await readTables(client)) {
+    const start: TableStart = { table: table.name, columns: table.columns.map(({ name }) => name) };
+    yield hashed(`${JSON.stringify(start)}\n`);
+    for await (const rows of readRows(client, table)) {
+      counts.rows += rows.length;
+      yield hashed(rows.map((row) => `${row}\n`).join(''));
+    }
+    counts.tables += 1;
+  }
+  await client.query('COMMIT');
+  const end: BackupEnd = { end: true, rows: counts.rows, sha256: hash.digest('hex') };
+  yield Buffer.from(`${JSON.stringify(end)}\n`);
+}
+
+async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader> {
+  const { rows: migrations } = await client.query<{ name: string; checksum: string }>(
+    `SELECT migration_name AS name, checksum FROM "_prisma_migrations"
+     WHERE rolled_back_at IS NULL AND finished_at IS NOT NULL ORDER BY started_at, migration_name`,
+  );
+  const { rows } = await client.query<{ version: string }>(`SELECT current_setting('server_version') AS version`);
+  return {
+    format: FORMAT,
+    version: FORMAT_VERSION,
+    createdAt: at.toISOString(),
+    postgres: rows[0]!.version,
+    migrations,
+    sequences: await readSequences(client),
+  };
+}
+
+async function* readRows(client: pg.ClientBase, { name, columns }: Table): AsyncGenerator<string[]> {
+  const values = columns.map((column) => `${identifier(column.name)}::text`).join(', ');
+  await client.query(
+    `DECLARE backed_up NO SCROLL CURSOR FOR SELECT json_build_array(${values})::text AS row FROM ${identifier(name)}`,
+  );
+  for (;;) {
+    const { rows } = await client.query<{ row: string }>(`FETCH ${FETCHED_ROWS} FROM backed_up`);
+    if (rows.length > 0) yield rows.map(({ row }) => row);
+    if (rows.length < FETCHED_ROWS) break;
+  }
+  await client.query('CLOSE backed_up');
+}

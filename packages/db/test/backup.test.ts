@@ -1,0 +1,300 @@
+/** Backup and restore, by real files of real embedded databases. */
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+
+import { backUp, restore } from '../src/backup/index.js';
+import { BackupError, DatabaseLockedError, DataDirectoryError } from '../src/errors.js';
+import { loadMigrations } from '../src/migrations.js';
+import { openDatabase } from '../src/open-database.js';
+import { migrationsDirectory } from '../src/package-paths.js';
+import { cachedTemplate } from '../src/template.js';
+import { fillEveryTable, recordEvents, tablesAsText } from './every-table.js';
+import { failure, temporaryDirectory } from './rig.js';
+
+let folder: { path: string; remove: () => Promise<void> };
+let dataDir: string;
+let file: string;
+let copy: string;
+
+/** A backup of a database that has something in every table, made once, and what was in them. */
+let full: { bytes: Buffer; tables: Record<string, string[]> };
+
+beforeAll(async () => {
+  await cachedTemplate(await loadMigrations());
+  folder = await temporaryDirectory();
+  dataDir = join(folder.path, 'data');
+  file = join(folder.path, 'muster.backup');
+  const tables = await withDatabase(dataDir, async (database) => {
+    await fillEveryTable(database);
+    return tablesAsText(database);
+  });
+  await backUp({ dataDir, file });
+  full = { tables, bytes: await readFile(file) };
+  await folder.remove();
+});
+beforeEach(async () => {
+  folder = await temporaryDirectory();
+  dataDir = join(folder.path, 'data');
+  file = join(folder.path, 'muster.backup');
+  copy = join(folder.path, 'copy');
+});
+afterEach(() => folder.remove());
+
+/** Makes a database, does something with it, and closes it. */
+async function withDatabase<T>(
+  directory: string,
+  action: (database: Awaited<ReturnType<typeof openDatabase>>) => Promise<T>,
+  options: Parameters<typeof openDatabase>[1] = {},
+): Promise<T> {
+  const database = await openDatabase({ dataDir: directory }, options);
+  try {
+    return await action(database);
+  } finally {
+    await database.close();
+  }
+}
+
+/** The same backup with other lines in it, and a hash that vouches for none of them. */
+async function rewrite(change: (lines: string[]) => string[]): Promise<void> {
+  const lines = gunzipSync(full.bytes).toString('utf8').split('\n');
+  await writeFile(file, gzipSync(change(lines).join('\n')));
+}
+
+describe('a backup', () => {
+  test('that is restored is equal to what was backed up, in every row of every table', async () => {
+    await writeFile(file, full.bytes);
+    const restored = await restore({ file, dataDir: copy });
+    expect(restored.appliedMigrations).toEqual([]);
+    expect(restored.rows).toBe(Object.values(full.tables).flat().length);
+    expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
+    // And so is a backup of it.
+    await backUp({ dataDir: copy, file: join(folder.path, 'again.backup') });
+    const content = async (name: string) =>
+      gunzipSync(await readFile(join(folder.path, name)))
+        .toString()
+        .split('\n');
+    const first = await content('muster.backup');
+    const second = await content('again.backup');
+    // Events are the only rows that may bear another number.
+    const withoutEvents = (lines: string[]) => lines.filter((line) => line.startsWith('[') && !line.includes('evt-'));
+    expect(withoutEvents(second)).toEqual(withoutEvents(first));
+  });
+
+  test('of more rows than are read or written at once is restored whole', async () => {
+    const count = await withDatabase(dataDir, async ({ prisma }) => {
+      await prisma.$executeRaw`
+        INSERT INTO organizations (id, name, slug, metadata)
+        SELECT n::text, 'org', n::text, repeat('zażółć \u{1F433} "\\', 100) FROM generate_series(1, 2500) AS n`;
+      return prisma.organization.count();
+    });
+    const { rows } = await backUp({ dataDir, file });
+    expect(rows).toBe(count);
+    await restore({ file, dataDir: copy });
+    await withDatabase(copy, async ({ prisma }) => {
+      expect(await prisma.organization.count()).toBe(count);
+      const [odd] = await prisma.$queryRaw<{ n: number }[]>`
+        SELECT count(DISTINCT metadata)::int AS n FROM organizations`;
+      expect(odd?.n).toBe(1);
+    });
+  });
+
+  test('replaces no file unless told to, is readable by its owner alone, and leaves nothing else behind', async () => {
+    await withDatabase(dataDir, async () => undefined);
+    await writeFile(file, 'precious', { mode: 0o644 });
+    const refusal = await failure(backUp({ dataDir, file }));
+    expect(refusal).toBeInstanceOf(BackupError);
+    expect(refusal.message).toContain('--force');
+    expect(await readFile(file, 'utf8')).toBe('precious');
+    await backUp({ dataDir, file, force: true });
+    expect(gunzipSync(await readFile(file)).toString()).toContain('"end":true');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await readdir(folder.path)).sort()).toEqual(['data', 'muster.backup']);
+  });
+
+  test('is refused while somebody has the database open, and says who', async () => {
+    await withDatabase(dataDir, async () => {
+      const refusal = await failure(backUp({ dataDir, file }));
+      expect(refusal).toBeInstanceOf(DatabaseLockedError);
+      expect(refusal.message).toContain('stop that one');
+    });
+    expect(await readdir(folder.path)).toEqual(['data']);
+  });
+
+  test('of a directory without a database is refused, and makes no directory', async () => {
+    expect((await failure(backUp({ dataDir, file }))).message).toBe(`There is no database in ${dataDir}.`);
+    expect(await readdir(folder.path)).toEqual([]);
+  });
+
+  test('that cannot be written says why, and leaves nothing', async () => {
+    await withDatabase(dataDir, async () => undefined);
+    const refusal = await failure(backUp({ dataDir, file: join(folder.path, 'none', 'muster.backup') }));
+    expect(refusal).toBeInstanceOf(BackupError);
+    expect(await readdir(folder.path)).toEqual(['data']);
+  });
+});
+
+describe('a restore', () => {
+  test('of a backup that an older version made brings it up to this version', async () => {
+    const own = await loadMigrations();
+    const older = join(folder.path, 'older');
+    const [first] = own;
+    await mkdir(join(older, first!.name), { recursive: true });
+    await copyFile(join(migrationsDirectory, first!.name, 'migration.sql'), join(older, first!.name, 'migration.sql'));
+    await withDatabase(
+      dataDir,
+      async ({ prisma }) => {
+        await prisma.$executeRaw`INSERT INTO organizations (id, name, slug) VALUES ('org', 'Org', 'org')`;
+        await prisma.$executeRaw`
+          INSERT INTO hosts (id, "organizationId", name, "engineId", "engineName", "engineVersion", "engineApiVersion",
+            os, arch, "agentVersion", "enrolledAt")
+          VALUES (gen_random_uuid(), 'org', 'h', 'e', 'n', 'v', 'a', 'os', 'arch', '1', now())`;
+        await prisma.$executeRaw`
+          INSERT INTO containers ("hostId", "dockerId", name, image, command, state, status, ports, labels, digest,
+            "firstSeenAt", "changedAt")
+          SELECT id, 'c', 'c', 'i', '', 'running', '', '[]', '{"a": "b"}', 'd', now(), now() FROM hosts`;
+      },
+      { migrationsDirectory: older },
+    );
+    await backUp({ dataDir, file });
+    const { appliedMigrations } = await restore({ file, dataDir: copy });
+    expect(appliedMigrations).toEqual(own.slice(1).map(({ name }) => name));
+    await withDatabase(copy, async (database) => {
+      expect(database.appliedMigrations).toEqual([]);
+      // What a later migration works out of the rows is there: they were in when it ran.
+      expect(await database.prisma.container.findMany({ select: { organizationId: true, labels: true } })).toEqual([
+        { organizationId: 'org', labels: { a: 'b' } },
+      ]);
+    });
+  });
+
+  test('keeps the order of history, all of it before what happens next', async () => {
+    await withDatabase(dataDir, async (database) => {
+      await fillEveryTable(database);
+      // As a cluster that has lived for long has numbered them, and one row each way out of the order of their ids.
+      await recordEvents(database, [
+        { tx: 7_000_000_000n, id: 900n, name: 'third' },
+        { tx: 6_000_000_000n, id: 901n, name: 'second' },
+        { tx: 5_000_000_000n, id: 899n, name: 'first' },
+      ]);
+    });
+    const order = (directory: string) =>
+      withDatabase(directory, async ({ prisma }) => {
+        const events = await prisma.containerEvent.findMany({ orderBy: [{ tx: 'asc' }, { id: 'asc' }] });
+        return events.map(({ name }) => name);
+      });
+    const before = await order(dataDir);
+    await backUp({ dataDir, file });
+    await restore({ file, dataDir: copy });
+    expect(await order(copy)).toEqual(before);
+    await withDatabase(copy, async (database) => {
+      await recordEvents(database, [{ name: 'next' }]);
+      const future = await database.prisma.$queryRaw`
+        SELECT name FROM container_events WHERE tx > pg_snapshot_xmin(pg_current_snapshot())::text::bigint`;
+      expect(future).toEqual([]);
+    });
+    expect(await order(copy)).toEqual([...before, 'next']);
+    // A second time round, what was moved already keeps its place before what came since.
+    await backUp({ dataDir: copy, file, force: true });
+    const third = join(folder.path, 'third');
+    await restore({ file, dataDir: third });
+    expect(await order(third)).toEqual([...before, 'next']);
+  });
+
+  test('gives no number twice', async () => {
+    await writeFile(file, full.bytes);
+    await restore({ file, dataDir: copy });
+    await withDatabase(copy, async ({ prisma }) => {
+      const { id: last } = await prisma.auditEntry.findFirstOrThrow({ orderBy: { id: 'desc' } });
+      const data = { organizationId: 'org', at: new Date(), actor: 'system', action: 'a', target: 't' };
+      expect((await prisma.auditEntry.create({ data })).id).toBeGreaterThan(last);
+    });
+  });
+
+  test('of a file that was cut or altered anywhere is refused, and makes nothing', async () => {
+    const whole = full.bytes;
+    // The first ten bytes tell of the file, not of what is in it.
+    const places = Array.from({ length: 40 }, (_, i) => 10 + Math.floor(((whole.length - 11) * i) / 39));
+    for (const place of places) {
+      const altered = Buffer.from(whole);
+      altered[place]! ^= 0x10;
+      for (const damaged of [whole.subarray(0, place), altered]) {
+        await writeFile(file, damaged);
+        const refusal = await failure(restore({ file, dataDir: copy }));
+        expect(refusal).toBeInstanceOf(BackupError);
+        expect(refusal.message).toMatch(/cut or altered/);
+      }
+    }
+    expect(await readdir(folder.path)).toEqual(['muster.backup']);
+  });
+
+  test.each([
+    ['misses a row', (lines: string[]) => lines.filter((line, i) => i !== lines.findIndex((l) => l.startsWith('[')))],
+    ['has a row twice', (lines: string[]) => lines.flatMap((line) => (line.includes('"org"') ? [line, line] : [line]))],
+    ['misses its end', (lines: string[]) => lines.filter((line) => !line.includes('"end"'))],
+    ['goes on after its end', (lines: string[]) => [...lines.slice(0, -1), '["more"]', '']],
+    ['begins in the middle', (lines: string[]) => lines.slice(1)],
+    ['is something else', () => ['{"hello":"world"}', '']],
+    ['is empty', () => ['']],
+  ])('of a file that %s is refused', async (_how, change) => {
+    await rewrite(change);
+    const refusal = await failure(restore({ file, dataDir: copy }));
+    expect(refusal).toBeInstanceOf(BackupError);
+    expect(refusal.message).toMatch(/cut or altered/);
+  });
+
+  test('of a backup that a newer version made names what it does not know', async () => {
+    await rewrite((lines) => [lines[0]!.replace('"version":1', '"version":2'), ...lines.slice(1)]);
+    expect((await failure(restore({ file, dataDir: copy }))).message).toContain('newer version of Muster');
+
+    await writeFile(file, full.bytes);
+    const older = join(folder.path, 'older');
+    await mkdir(older);
+    const [first] = await loadMigrations();
+    const refusal = await failure(restore({ file, dataDir: copy, migrationsDirectory: older }));
+    expect(refusal).toBeInstanceOf(BackupError);
+    expect(refusal.message).toContain(first!.name);
+    expect(await readdir(folder.path)).not.toContain('copy');
+  });
+
+  test('into a directory that is not empty is refused, and touches nothing there', async () => {
+    await writeFile(file, full.bytes);
+    await withDatabase(dataDir, fillEveryTable);
+    const before = await withDatabase(dataDir, tablesAsText);
+    const refusal = await failure(restore({ file, dataDir }));
+    expect(refusal).toBeInstanceOf(BackupError);
+    expect(refusal.message).toContain('not empty');
+    expect(await withDatabase(dataDir, tablesAsText)).toEqual(before);
+    await mkdir(copy);
+    await writeFile(join(copy, 'notes'), 'precious');
+    expect((await failure(restore({ file, dataDir: copy }))).message).toContain('not empty');
+    expect(await readdir(copy)).toEqual(['notes']);
+  });
+
+  test('that was cut off is no database, until it is done again', async () => {
+    await writeFile(file, full.bytes);
+    // As a kill in the middle leaves it.
+    await mkdir(join(copy, 'postgres.restoring', 'base'), { recursive: true });
+    const refusal = await failure(openDatabase({ dataDir: copy }));
+    expect(refusal).toBeInstanceOf(DataDirectoryError);
+    expect(refusal.message).toContain('a restore was cut off');
+    await restore({ file, dataDir: copy });
+    expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
+  });
+
+  test('that fails in the middle leaves the directory as empty as it was', async () => {
+    await writeFile(file, full.bytes);
+    const wrong = join(folder.path, 'wrong');
+    for (const { name, sql } of await loadMigrations()) {
+      await mkdir(join(wrong, name), { recursive: true });
+      await writeFile(join(wrong, name, 'migration.sql'), sql);
+    }
+    await mkdir(join(wrong, '99991231000000_broken'));
+    await writeFile(join(wrong, '99991231000000_broken', 'migration.sql'), 'SELECT nonsense();');
+    await mkdir(copy);
+    const error = await failure(restore({ file, dataDir: copy, migrationsDirectory: wrong }));
+    expect(error.message).toContain('99991231000000_broken failed');
+    expect(await readdir(copy)).toEqual([]);
+  });
+});

@@ -1,0 +1,78 @@
+/** Something in every table, and all tables as one value that can be compared. */
+import type { Database } from '../src/database.js';
+import { container, createHost } from './rig.js';
+
+/** Rows with the values that are easiest to get wrong on the way. */
+export async function fillEveryTable(database: Database): Promise<void> {
+  const { prisma } = database;
+  const hostId = await createHost(database, 'engine "1"\t\\N');
+  const at = new Date('2026-03-29T01:30:00.123Z');
+  await prisma.host.update({
+    where: { id: hostId },
+    data: {
+      ...{ revision: 7, digest: 'd', stateCounts: { running: 1 }, observedAt: at, cloneSuspectedAt: at },
+      ...{ stream: crypto.randomUUID(), sequence: 2n ** 53n + 1n, engineError: '' },
+    },
+  });
+  const hash = Uint8Array.from({ length: 32 }, (_, i) => 255 - i);
+  const { id: enrollmentTokenId } = await prisma.enrollmentToken.create({
+    data: {
+      ...{ organizationId: 'org', hash, name: 'zażółć \u{1F433}', maxUses: 3, uses: 1, createdAt: at },
+      ...{ expiresAt: at, createdBy: 'system' },
+    },
+  });
+  await prisma.agentToken.create({ data: { hash, hostId, enrollmentTokenId, createdAt: at } });
+  await prisma.apiKey.create({ data: { organizationId: 'org', hash, name: 'key', role: 'admin', createdAt: at } });
+  await prisma.container.createMany({
+    data: [
+      {
+        ...container(hostId, 'a'),
+        ...{ name: 'line\nbreak', command: '{"json": ["\\u0001", null]}', ports: [{ privatePort: 80, type: 'tcp' }] },
+        labels: JSON.parse('{"__proto__": "x", "": "", "big": "1e400"}') as object,
+      },
+      { ...container(hostId, 'b'), removedAt: at, startedAt: new Date('0001-01-01T00:00:00Z'), exitCode: -1 },
+    ],
+  });
+  await prisma.containerChange.create({ data: { organizationId: 'org', changedAt: at, hostId } });
+  await prisma.auditEntry.create({
+    data: { organizationId: 'org', at, actor: 'system', action: 'a', target: 't', details: { nothing: null } },
+  });
+  await prisma.serviceLiveness.create({ data: { aliveAt: at } });
+  await prisma.serviceOutage.create({ data: { startedAt: at, endedAt: at } });
+  await recordEvents(database, [{ name: 'evt-1' }, { name: 'evt-2' }]);
+}
+
+/** Events of the one host; those without a number get this cluster's next. */
+export async function recordEvents(
+  { prisma }: Database,
+  events: readonly { name: string; tx?: bigint; id?: bigint }[],
+): Promise<void> {
+  for (const { name, tx = null, id = null } of events) {
+    await prisma.$executeRaw`
+      INSERT INTO container_events (
+        tx, id, "hostId", "organizationId", "dockerId", name, kind, "from", "to", "observedAt", "recordedAt")
+      SELECT COALESCE(${tx}::bigint, pg_current_xact_id()::text::bigint),
+        COALESCE(${id}::bigint, nextval('container_events_id_seq')), id, "organizationId", 'c', ${name}, 'created',
+        NULL, '{"labels": {"a": null}}', now(), now()
+      FROM hosts LIMIT 1`;
+  }
+}
+
+/**
+ * The rows of each table as PostgreSQL writes them, sorted, and the sequences. Of events not their numbers, which belong
+ * to a cluster.
+ */
+export async function tablesAsText({ prisma }: Database): Promise<Record<string, string[]>> {
+  const tables = await prisma.$queryRaw<{ name: string }[]>`
+    SELECT relname::text AS name FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> '_prisma_migrations' ORDER BY 1`;
+  const content: Record<string, string[]> = {};
+  for (const { name } of tables) {
+    const value = name === 'container_events' ? `to_jsonb(t) - 'tx' - 'id'` : 't';
+    const rows = await prisma.$queryRawUnsafe<{ text: string }[]>(
+      `SELECT (${value})::text AS text FROM "${name}" AS t`,
+    );
+    content[name] = rows.map(({ text }) => text).sort();
+  }
+  return content;
+}

@@ -1,0 +1,49 @@
+/** What becomes of history that another cluster wrote. */
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+
+import { openDatabase } from '../src/open-database.js';
+import { createTestDatabase, hasTestServer, type TestDatabase } from '../src/testing.js';
+import { recordEvents } from './every-table.js';
+import { createHost } from './rig.js';
+
+const onServer = hasTestServer() ? describe : describe.skip;
+
+// An embedded database meets such events in a restore alone: see backup.test.ts.
+onServer('a dump of another cluster that was loaded into this one', () => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await createTestDatabase('postgresql');
+    await createHost(database);
+  });
+  afterEach(() => database.close());
+
+  const history = () =>
+    database.prisma.containerEvent.findMany({
+      orderBy: [{ tx: 'asc' }, { id: 'asc' }],
+      select: { name: true, tx: true, id: true },
+    });
+  const start = async (): Promise<void> => (await openDatabase({ url: database.url! })).close();
+
+  test('has its events before all that this cluster writes, in their order, once Muster starts on it', async () => {
+    await recordEvents(database, [
+      { name: 'third', tx: 9_000_000_000n, id: 5n },
+      { name: 'first', tx: 2n, id: 7n },
+      { name: 'second', tx: 8_000_000_000n, id: 6n },
+    ]);
+    await Promise.all([start(), start(), start()]);
+    await recordEvents(database, [{ name: 'next' }]);
+    const events = await history();
+    expect(events.map(({ name }) => name)).toEqual(['first', 'second', 'third', 'next']);
+    expect(events.slice(0, 3).map(({ tx }) => tx)).toEqual([2n, 2n, 2n]);
+    expect(new Set(events.map(({ id }) => id)).size).toBe(4);
+    await start();
+    expect(await history()).toEqual(events);
+  });
+
+  test('and history of this cluster stays as it is', async () => {
+    await recordEvents(database, [{ name: 'a' }, { name: 'b' }]);
+    const before = await history();
+    await start();
+    expect(await history()).toEqual(before);
+  });
+});
