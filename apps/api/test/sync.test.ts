@@ -23,6 +23,17 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.row('a')).toMatchObject({ health: 'healthy', exitCode: null });
     });
 
+    test('an exit code of Windows, of 32 bits unsigned, is kept and told', async () => {
+      const host = await enroll();
+      await host.sync([container('a')]);
+      await host.sync([container('a', { state: 'exited', status: 'Exited (3221225477) 2 seconds ago' })]);
+      const { organization } = host;
+      const shown = await organization.get(`/api/hosts/${host.id}/containers/a`).expect(200);
+      expect(shown.body).toMatchObject({ exitCode: 3_221_225_477 });
+      const { body } = await organization.get(`/api/events?hostId=${host.id}&kind=exited`).expect(200);
+      expect((body as { items: object[] }).items).toMatchObject([{ exitCode: 3_221_225_477 }]);
+    });
+
     test('fields left out take their defaults', async () => {
       const host = await enroll();
       await host.sync([{ dockerId: 'a', name: 'n', image: 'i', state: 'created' }]);

@@ -7,6 +7,7 @@ export type Health = z.output<typeof Health>;
 /** What can be read out of an engine's status text. Null: the text does not say. */
 export interface ParsedStatus {
   health: Health | null;
+  /** Of 32 bits and unsigned on Windows, where a crash is such as 3221225477 (0xC0000005). */
   exitCode: number | null;
 }
 
@@ -23,7 +24,7 @@ const HEALTH_BY_SUFFIX: Readonly<Record<string, Health>> = {
  * Source: `State.String` in moby's container/state.go, and captured replies of Docker 28.5.
  */
 export function parseStatus(status: string): ParsedStatus {
-  const exit = /^(?:Exited|Restarting) \((-?\d{1,9})\)/.exec(status);
+  const exit = /^(?:Exited|Restarting) \((-?\d{1,10})\)/.exec(status);
   if (exit) return { health: null, exitCode: Number(exit[1]) };
   const health = /^Up .*\((healthy|unhealthy|health: starting)\)$/.exec(status);
   return { health: (health && HEALTH_BY_SUFFIX[health[1]!]) ?? null, exitCode: null };

@@ -49,7 +49,8 @@ test.each(['Created', 'Removal In Progress', 'Dead', ''])('%j says neither healt
 test.each([
   ['Exited (-1) 2 hours ago', -1],
   ['Exited (255) 3 weeks ago', 255],
-  ['Exited (999999999) 2 hours ago', 999_999_999],
+  ['Exited (3221225477) 2 hours ago', 3_221_225_477],
+  ['Restarting (4294967295) 2 seconds ago', 4_294_967_295],
 ])('%j has exit code %d', (status, exitCode) => {
   expect(parseStatus(status).exitCode).toBe(exitCode);
 });
@@ -58,7 +59,7 @@ test.each([
   'exited (1) 2 hours ago',
   'Exited () 2 hours ago',
   'Exited (1.5) 2 hours ago',
-  'Exited (99999999999999999999) 2 hours ago',
+  'Exited (10000000000) 2 hours ago',
   'Has Exited (1) 2 hours ago',
   '(healthy)',
   'Up 2 hours (healthy) or so',

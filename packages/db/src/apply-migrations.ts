@@ -16,6 +16,10 @@ const MIGRATION_LOCK_KEY = 72707369;
 /** A migration waits no longer than this for a table that a running replica uses, and holds up others meanwhile. */
 const TABLE_LOCK_TIMEOUT_MS = 30_000;
 
+const FEATURE_NOT_SUPPORTED = '0A000';
+const UNDEFINED_FILE = '58P01';
+const INSUFFICIENT_PRIVILEGE = '42501';
+
 const CREATE_HISTORY = `
 CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
     "id"                  VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -94,8 +98,29 @@ async function execute(client: pg.ClientBase, migration: Migration): Promise<voi
       [randomUUID(), migration.checksum, migration.name],
     );
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new MigrationFailedError(migration.name, reason, { cause: error });
+    throw new MigrationFailedError(migration.name, reasonOf(error), { cause: error });
+  }
+}
+
+/** What a migration can be refused for that is not its own fault, with what to do; else the database's words. */
+function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  const extension = /extension (?:control file )?"?(?:[^"]*\/)?(\w+)(?:\.control)?"/.exec(message)?.[1];
+  if (extension === undefined) return message;
+  switch (code) {
+    case FEATURE_NOT_SUPPORTED:
+    case UNDEFINED_FILE:
+      return (
+        `the server does not have the extension ${extension}, which comes with PostgreSQL: install its contrib ` +
+        'modules there (such as the package postgresql-contrib) and start again'
+      );
+    case INSUFFICIENT_PRIVILEGE:
+      return (
+        `this user may not create the extension ${extension}: have the owner of the database run ` +
+        `"CREATE EXTENSION ${extension}" in it, and start again`
+      );
+    default:
+      return message;
   }
 }
 

@@ -1,8 +1,9 @@
 /** The applier, on databases that are in every state in which it may find them. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import pg from 'pg';
 
 import type { Database } from '../src/database.js';
 import {
@@ -13,8 +14,9 @@ import {
 } from '../src/errors.js';
 import { loadMigrations } from '../src/migrations.js';
 import { migrationsDirectory } from '../src/package-paths.js';
+import { openDatabase } from '../src/open-database.js';
 import { cachedTemplate } from '../src/template.js';
-import { hasTestServer, testEngines } from '../src/testing.js';
+import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
 import { emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
 
 const onServer = hasTestServer() ? describe : describe.skip;
@@ -104,6 +106,12 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await repaired.close();
   });
 
+  test('one that needs an extension which the database has not says what to do', async () => {
+    const error = await failure(openWith({ '20260101000000_first': 'CREATE EXTENSION pg_nonesuch;' }));
+    expect(error).toBeInstanceOf(MigrationFailedError);
+    expect(error.message).toMatch(/does not have the extension pg_nonesuch, .* install its contrib modules/);
+  });
+
   test('a failing one leaves an older database as it was, with what succeeded before it', async () => {
     await (await openWith(FIRST)).close();
     await expect(openWith({ ...SECOND, ...BROKEN })).rejects.toThrow('20260103000000_broken failed');
@@ -153,6 +161,28 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     const error = await failure(openWith(FIRST));
     expect(error).toBeInstanceOf(DatabaseUnsuitableError);
     expect(error.message).toContain('such as first');
+  });
+});
+
+onServer('a user of a server', () => {
+  test('who may not create the extension that a migration needs is told who can', async () => {
+    const { url, drop } = await createEmptyServerDatabase();
+    const role = `guest_${randomUUID().replaceAll('-', '')}`;
+    const owner = new pg.Client({ connectionString: url });
+    await owner.connect();
+    await owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'guest'; GRANT ALL ON SCHEMA public TO ${role}`);
+    const asGuest = Object.assign(new URL(url), { username: role, password: 'guest' }).href;
+    try {
+      const error = await failure(openDatabase({ url: asGuest }));
+      expect(error).toBeInstanceOf(MigrationFailedError);
+      expect(error.message).toMatch(/may not create the extension pg_trgm: .*"CREATE EXTENSION pg_trgm"/);
+      await owner.query('CREATE EXTENSION pg_trgm');
+      await (await openDatabase({ url: asGuest })).close();
+    } finally {
+      await owner.query(`DROP OWNED BY ${role} CASCADE; DROP ROLE ${role}`);
+      await owner.end();
+      await drop();
+    }
   });
 });
 

@@ -71,7 +71,7 @@ const WRITTEN = `), written AS (
         guard."organizationId"
       FROM guard, json_to_recordset($16::json) AS r(
         "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
-        labels jsonb, "startedAt" timestamptz, health text, "exitCode" int, digest text)
+        labels jsonb, "startedAt" timestamptz, health text, "exitCode" float8, digest text)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         name = excluded.name, image = excluded.image, "imageId" = excluded."imageId",
         command = ${keepEqual('command')},
@@ -109,7 +109,7 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
         ports = COALESCE(p.ports, stored.ports), digest = p.digest,
         "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END
       FROM guard, json_to_recordset($11::json) AS p(
-        "dockerId" text, state text, status text, "startedAt" timestamptz, health text, "exitCode" int, ports jsonb,
+        "dockerId" text, state text, status text, "startedAt" timestamptz, health text, "exitCode" float8, ports jsonb,
         digest text, changed boolean)
       WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
       RETURNING 1
@@ -123,7 +123,7 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
         e."exitCode", $12::timestamptz, ${ORDER.receivedAt}, guard."organizationId"
       FROM guard, json_to_recordset($13::json) AS e(
-        "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" int)
+        "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" float8)
     )
     SELECT guard.revision, guard.digest,
       ${whole ? '(SELECT count(*) FILTER (WHERE inserted) FROM written)::int' : '0'} AS created,
