@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import type { Express } from 'express';
 import { issueToken } from '../src/domain/tokens.js';
 import { container, enrollRequest, useApi, type TestHost, type TestOrganization } from './harness.js';
+import { routesOf } from './route-table.js';
 
 /** Who may call a route: `viewer` means a viewer and an admin. */
 type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin';
@@ -47,19 +47,6 @@ const routes = Object.entries(RULES).map(([name, rule]) => {
 });
 type Route = (typeof routes)[number];
 const guarded = routes.filter(({ access }) => access !== 'anybody');
-
-interface Layer {
-  route?: { path: string; methods: Record<string, boolean> };
-  handle: { stack?: Layer[] };
-}
-
-/** The application's own table, its routers' included. */
-const routesIn = (stack: readonly Layer[]): string[] =>
-  stack.flatMap(({ route, handle }) =>
-    route === undefined
-      ? routesIn(handle.stack ?? [])
-      : Object.keys(route.methods).map((method) => `${method.toUpperCase()} ${route.path}`),
-  );
 
 describe.each(testEngines())('access on %s', (engine) => {
   const context = useApi(engine);
@@ -149,8 +136,7 @@ describe.each(testEngines())('access on %s', (engine) => {
   const PROBLEM = /^application\/problem\+json$/;
 
   test('is said here for every route that there is', () => {
-    const { stack } = (context.api.app as Express & { router: { stack: Layer[] } }).router;
-    expect(routesIn(stack).sort()).toEqual(Object.keys(RULES).sort());
+    expect(routesOf(context.api.app).sort()).toEqual(Object.keys(RULES).sort());
   });
 
   test.each(guarded)('$name is closed without a good token, and nothing is written', async (route) => {

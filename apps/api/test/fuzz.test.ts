@@ -1,0 +1,127 @@
+/**
+ * Bad input is never a 5xx, and what is refused writes nothing: every route of the application's own table, by calls
+ * that nearly fit its contract and by bytes that are hardly HTTP. `MUSTER_TEST_FUZZ_CASES` sets how many for each
+ * engine (100,000 for the long run), `MUSTER_TEST_FUZZ_SEED` repeats a run.
+ */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { testEngines } from '@muster/db/testing';
+import fc from 'fast-check';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { issueToken } from '../src/domain/tokens.js';
+import { serve, type HttpServer } from '../src/server.js';
+import { callsOf, toBytes, type Call, type Caller } from './fuzz/call.js';
+import { exchange, type RawAnswer } from './fuzz/wire.js';
+import { container, useApi } from './harness.js';
+import { routesOf } from './route-table.js';
+
+const IS_LONG_RUN = process.env['MUSTER_TEST_FUZZ_CASES'] !== undefined;
+const CASES = Number(process.env['MUSTER_TEST_FUZZ_CASES'] ?? 400);
+
+/** Headers that say where a message ends, or that it goes on as something else. */
+const FRAMING: ReadonlySet<string> = new Set(['Transfer-Encoding', 'Upgrade', 'Expect']);
+
+const SEED = process.env['MUSTER_TEST_FUZZ_SEED'];
+
+describe.each(testEngines())('a call on %s', (engine) => {
+  const context = useApi(engine);
+  let server: HttpServer;
+  let port: number;
+  let ids: Record<string, string>;
+  let tokens: Record<Caller, string | null>;
+  const statuses = new Map<number, number>();
+
+  beforeAll(async () => {
+    server = await serve(context.api.app, { host: '127.0.0.1', port: 0 });
+    port = Number(new URL(server.url).port);
+  });
+  afterAll(() => server.drain(0));
+
+  /** An organization with a host, its objects and good credentials of every kind, and nothing else. */
+  async function settle(): Promise<string> {
+    // Only these are there, so that a look at everything costs the same in the last case as in the first.
+    await context.api.db.prisma.organization.deleteMany();
+    await context.api.db.prisma.containerChange.deleteMany();
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    await host.sync([container('there'), container('other', { state: 'exited', status: 'Exited (1) 2 hours ago' })]);
+    const enrollment = await organization.enrollmentToken({ name: 'fuzz', maxUses: 1000 });
+    ids = { hostId: host.id, dockerId: 'there', enrollmentTokenId: enrollment.id };
+    tokens = {
+      ...{ nobody: null, agent: host.token, enroll: enrollment.token, admin: organization.adminKey },
+      viewer: await context.api.apiKey(organization.id, 'viewer'),
+      garbage: issueToken('key').token,
+    };
+    return fingerprint();
+  }
+
+  /** A fingerprint of all rows, but for the columns that tell when somebody was last heard. */
+  async function fingerprint(): Promise<string> {
+    const { prisma } = context.api.db;
+    const tables = await prisma.$queryRaw<{ name: string }[]>`
+      SELECT relname::text AS name FROM pg_class
+      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('_prisma_migrations', 'service_liveness')
+      ORDER BY 1`;
+    const parts = tables.map(
+      ({ name }) =>
+        `SELECT sum(hashtextextended((to_jsonb(t) - ARRAY['lastSeenAt', 'lastUsedAt', 'firstUsedAt'])::text, 0)) FROM "${name}" AS t`,
+    );
+    const [row] = await prisma.$queryRawUnsafe<{ all: unknown }[]>(
+      `SELECT jsonb_build_array(${parts.map((part) => `(${part})`).join(', ')})::text AS "all"`,
+    );
+    return String(row?.all);
+  }
+
+  const isRead = (call: Call): boolean => ['GET', 'HEAD', 'OPTIONS'].includes(call.method) && call.damage.length === 0;
+
+  async function check(call: Call, before: string): Promise<string> {
+    const isCut = call.damage.length > 0 || call.headers.some(([name]) => FRAMING.has(name));
+    const answer = await exchange(port, toBytes(call, { ids, tokens }), isCut);
+    if (answer === null) {
+      // Only where the server could not know that there is no more to come. It may be at work on it still: on objects
+      // that are gone now.
+      expect({ call, isCut }).toEqual({ call, isCut: true });
+      return settle();
+    }
+    const after = await fingerprint();
+    const { status } = answer;
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    expect({ status, isServersFault: status >= 500, body: status >= 500 ? answer.body : '' }).toEqual({
+      ...{ status, isServersFault: false, body: '' },
+    });
+    if (status >= 400) expectProblem(answer, call);
+    if (status >= 400 || isRead(call)) expect(after).toBe(before);
+    // A call that was good after all may have ended what the others need.
+    return after === before ? after : settle();
+  }
+
+  function expectProblem({ contentType, body, status }: RawAnswer, call: Call): void {
+    expect(contentType).toMatch(/^application\/problem\+json/);
+    if (call.method === 'HEAD' || call.damage.length > 0) return;
+    const [, json = ''] = /^[^{]*(\{.*\})[^}]*$/s.exec(body) ?? [];
+    expect(JSON.parse(json)).toMatchObject({ status, title: expect.any(String), requestId: expect.any(String) });
+  }
+
+  test('that is wrong in any way gets no 5xx and leaves nothing, on every route', async () => {
+    const routes = routesOf(context.api.app);
+    const calls = fc.oneof(...routes.map(callsOf));
+    let before = await settle();
+    const delay = monitorEventLoopDelay({ resolution: 10 });
+    delay.enable();
+    await fc.assert(
+      fc.asyncProperty(calls, async (call) => {
+        before = await check(call, before);
+      }),
+      { numRuns: CASES, ...(SEED === undefined ? {} : { seed: Number(SEED) }), endOnFailure: true },
+    );
+    if (IS_LONG_RUN) {
+      const answers = [...statuses].sort().map(([status, count]) => `${count} x ${status}`);
+      const rssMib = Math.round(process.memoryUsage().rss / 2 ** 20);
+      // Of this whole process, which makes up the calls, too.
+      process.stderr.write(`${engine}: ${CASES} calls; ${answers.join(', ')}; RSS ${rssMib} MiB; `);
+      process.stderr.write(`event loop held ${Math.round(delay.max / 1e6)} ms at most\n`);
+    }
+    // That it went past the door: of calls that nearly fit many are good, and the others are refused for many reasons.
+    expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404]));
+    expect(await context.api.http.get('/readyz')).toMatchObject({ status: 200 });
+  }, 3_600_000);
+});
