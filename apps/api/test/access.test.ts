@@ -3,7 +3,15 @@ import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import type { Express } from 'express';
 import { issueToken } from '../src/domain/tokens.js';
-import { container, enrollRequest, useApi, type TestHost, type TestOrganization } from './harness.js';
+import {
+  container,
+  enrollRequest,
+  routesIn,
+  useApi,
+  type Layer,
+  type TestHost,
+  type TestOrganization,
+} from './harness.js';
 
 /** Who may call a route: `viewer` means a viewer and an admin. */
 type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin';
@@ -33,6 +41,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   [`GET ${Paths.containers}`]: { access: 'viewer' },
   [`GET ${Paths.events}`]: { access: 'viewer' },
   [`GET ${Paths.audit}`]: { access: 'admin' },
+  [`GET ${Paths.openApi}`]: { access: 'anybody' },
 };
 
 const routes = Object.entries(RULES).map(([name, rule]) => {
@@ -41,19 +50,6 @@ const routes = Object.entries(RULES).map(([name, rule]) => {
 });
 type Route = (typeof routes)[number];
 const guarded = routes.filter(({ access }) => access !== 'anybody');
-
-interface Layer {
-  route?: { path: string; methods: Record<string, boolean> };
-  handle: { stack?: Layer[] };
-}
-
-/** The application's own table, its routers' included. */
-const routesIn = (stack: readonly Layer[]): string[] =>
-  stack.flatMap(({ route, handle }) =>
-    route === undefined
-      ? routesIn(handle.stack ?? [])
-      : Object.keys(route.methods).map((method) => `${method.toUpperCase()} ${route.path}`),
-  );
 
 describe.each(testEngines())('access on %s', (engine) => {
   const context = useApi(engine);

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { issueToken } from '../src/domain/tokens.js';
+import { documented } from './documented.js';
 
 /** A clock that tests turn. */
 export interface TestClock {
@@ -31,8 +32,9 @@ export class TestApi {
     readonly clock: TestClock,
   ) {}
 
+  /** Calls it; an answer that is not as the OpenAPI document says fails the test. */
   get http() {
-    return supertest(this.app);
+    return supertest.agent(this.app).use(documented);
   }
 
   /** Another process on the same database, which remembers nothing of what this one does. */
@@ -166,6 +168,19 @@ export class TestHost {
     return events.map(({ kind, dockerId, from, to }) => [kind, dockerId, from, to]);
   }
 }
+
+export interface Layer {
+  route?: { path: string; methods: Record<string, boolean> };
+  handle: { stack?: Layer[] };
+}
+
+/** The routes of an application's own table, its routers' included: `GET /path`. */
+export const routesIn = (stack: readonly Layer[]): string[] =>
+  stack.flatMap(({ route, handle }) =>
+    route === undefined
+      ? routesIn(handle.stack ?? [])
+      : Object.keys(route.methods).map((method) => `${method.toUpperCase()} ${route.path}`),
+  );
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 
