@@ -47,6 +47,7 @@ const apiLayers = [
   '(server|background|first-start|env)',
   'app',
   'routes',
+  'openapi',
   'middleware',
   'services',
   'sql',
@@ -149,7 +150,7 @@ module.exports = {
         .replace(/^\^apps\/api\/src\/|\(\\\..*$/g, '')
         .replace(/[()]/g, '')
         .replaceAll('|', '-')}`,
-      comment: 'Imports in apps/api/src run downward: main, app, routes, middleware, services, sql, domain, errors.',
+      comment: 'Imports in apps/api/src run downward: main, app, routes, openapi, middleware, services, sql, domain, errors.',
       severity: 'error',
       from: { path: layer },
       to: { path: apiLayers.slice(0, i + 1) },

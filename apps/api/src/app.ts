@@ -14,6 +14,7 @@ import { requestLog } from './middleware/request-log.js';
 import { securityHeaders } from './middleware/security-headers.js';
 import { createAgentRouter } from './routes/agent.js';
 import { createContainerRouter } from './routes/containers.js';
+import { createDocumentationRouter } from './routes/documentation.js';
 import { createEnrollmentTokenRouter } from './routes/enrollment-tokens.js';
 import { createHealthRouter } from './routes/health.js';
 import { createHistoryRouter } from './routes/history.js';
@@ -109,6 +110,7 @@ export function createApp({
     }),
     createHistoryRouter({ auth, audit: createAuditReader(db), events: createEventReader(db) }),
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
+    createDocumentationRouter(),
   ];
 
   const app = express();

@@ -39,6 +39,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   [`GET ${Paths.images}`]: { access: 'viewer' },
   [`GET ${Paths.ports}`]: { access: 'viewer' },
   [`GET ${Paths.projects}`]: { access: 'viewer' },
+  [`GET ${Paths.openApi}`]: { access: 'anybody' },
 };
 
 const routes = Object.entries(RULES).map(([name, rule]) => {

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { issueToken } from '../src/domain/tokens.js';
+import { documented } from './documented.js';
 
 /** A clock that tests turn. */
 export interface TestClock {
@@ -31,8 +32,9 @@ export class TestApi {
     readonly clock: TestClock,
   ) {}
 
+  /** Calls it; an answer that is not as the OpenAPI document says fails the test. */
   get http() {
-    return supertest(this.app);
+    return supertest.agent(this.app).use(documented);
   }
 
   /** Another process on the same database, which remembers nothing of what this one does. */

@@ -32,6 +32,7 @@ import {
   page,
 } from './operator.js';
 import { Paths } from './paths.js';
+import { ProblemTypes, type ProblemType } from './problem.js';
 import {
   AuditQuery,
   ContainerExportQuery,
@@ -47,6 +48,7 @@ import {
   ProjectQuery,
   StreamQuery,
 } from './queries.js';
+import { HeartbeatHeaders, SnapshotHeaders } from './snapshot-headers.js';
 import { Snapshot } from './snapshot.js';
 import { Summary } from './summary.js';
 import { SyncSummary } from './sync-summary.js';
@@ -62,9 +64,13 @@ export interface Operation {
   access: Access;
   summary: string;
   query?: z.ZodType;
+  /** Headers that say something about the body, by their names in lower case. */
+  headers?: z.ZodType;
   body?: z.ZodType;
   /** By status: the schema of a JSON body, null for none, or a media type for what is no JSON. */
   answers: Readonly<Record<number, z.ZodType | null | string>>;
+  /** What it may refuse with, beside what follows from who may call it and from what it takes. */
+  refusals?: readonly ProblemType[];
 }
 
 /** Every call of the API by its name: what documents it, calls it and tests it, all from here. */
@@ -76,12 +82,14 @@ export const Operations = {
     summary: 'Enrol a host: get its agent token',
     body: EnrollRequest,
     answers: { 200: EnrollResponse, 201: EnrollResponse },
+    refusals: [ProblemTypes.engineIdInUse],
   },
   reportContainers: {
     method: 'POST',
     path: Paths.agentContainers,
     access: 'agent',
     summary: "Post a snapshot of the host's containers",
+    headers: SnapshotHeaders,
     body: Snapshot,
     answers: { 200: SyncSummary },
   },
@@ -90,6 +98,7 @@ export const Operations = {
     path: Paths.agentHeartbeat,
     access: 'agent',
     summary: 'Say that the host lives and nothing changed',
+    headers: HeartbeatHeaders,
     body: Heartbeat,
     answers: { 200: HeartbeatResponse },
   },
@@ -253,6 +262,7 @@ export const Operations = {
     summary: 'Make the owner, with the token of the one-time link',
     body: SetupRequest,
     answers: { 201: Session },
+    refusals: [ProblemTypes.tokenInvalid, ProblemTypes.conflict],
   },
   signIn: {
     method: 'POST',
@@ -261,6 +271,7 @@ export const Operations = {
     summary: 'Sign in: the answer sets the session’s cookie',
     body: SignInRequest,
     answers: { 201: Session },
+    refusals: [ProblemTypes.tokenInvalid],
   },
   getSession: {
     method: 'GET',
@@ -304,6 +315,7 @@ export const Operations = {
     summary: 'Change one’s password, and sign out everywhere else',
     body: PasswordChange,
     answers: { 204: null },
+    refusals: [ProblemTypes.invalidRequest],
   },
   listMembers: {
     method: 'GET',
@@ -320,6 +332,7 @@ export const Operations = {
     summary: 'Give a member another role',
     body: MemberPatch,
     answers: { 200: Member },
+    refusals: [ProblemTypes.conflict],
   },
   removeMember: {
     method: 'DELETE',
@@ -327,6 +340,7 @@ export const Operations = {
     access: 'owner',
     summary: 'Remove a member, and end their sessions',
     answers: { 204: null },
+    refusals: [ProblemTypes.conflict],
   },
   listInvitations: {
     method: 'GET',
@@ -343,6 +357,7 @@ export const Operations = {
     summary: 'Make an invitation: a link to hand on',
     body: InvitationRequest,
     answers: { 201: InvitationCreated },
+    refusals: [ProblemTypes.conflict],
   },
   revokeInvitation: {
     method: 'DELETE',
@@ -358,6 +373,7 @@ export const Operations = {
     summary: 'What an invitation’s link offers',
     query: InvitationOfferQuery,
     answers: { 200: InvitationOffer },
+    refusals: [ProblemTypes.notFound],
   },
   acceptInvitation: {
     method: 'POST',
@@ -366,6 +382,7 @@ export const Operations = {
     summary: 'Accept an invitation as a new user: the answer sets the session’s cookie',
     body: InvitationAcceptance,
     answers: { 201: Session },
+    refusals: [ProblemTypes.notFound, ProblemTypes.conflict],
   },
   listApiKeys: {
     method: 'GET',

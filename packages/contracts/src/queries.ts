@@ -18,7 +18,8 @@ const Limit = z
     error: `must be a whole number from 1 to ${PAGE_LIMIT_MAX}`,
   })
   .transform(Number)
-  .default(PAGE_LIMIT_DEFAULT);
+  .default(PAGE_LIMIT_DEFAULT)
+  .meta({ type: 'integer', minimum: 1, maximum: PAGE_LIMIT_MAX });
 
 /** Pages of any list. */
 const Paging = { cursor: Cursor.optional(), limit: Limit };
@@ -87,7 +88,8 @@ const PortNumber = z
   .refine((value) => /^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65_535, {
     error: 'must be a whole number from 1 to 65535',
   })
-  .transform(Number);
+  .transform(Number)
+  .meta({ type: 'integer', minimum: 1, maximum: 65_535 });
 
 /** Query parameters of `GET /api/ports`. By host, then by port. */
 export const PortQuery = z.strictObject({

@@ -13,7 +13,7 @@ import {
 import { RequestAbortedError } from './request-aborted.js';
 
 /** Each domain error's place in HTTP. */
-const BY_CODE: Readonly<Record<ErrorCode, { type: ProblemType; status: number; title: string }>> = {
+export const PROBLEMS: Readonly<Record<ErrorCode, { type: ProblemType; status: number; title: string }>> = {
   invalid_request: { type: ProblemTypes.invalidRequest, status: 400, title: 'Invalid request' },
   token_invalid: { type: ProblemTypes.tokenInvalid, status: 401, title: 'Not authenticated' },
   forbidden: { type: ProblemTypes.forbidden, status: 403, title: 'Forbidden' },
@@ -106,7 +106,7 @@ export const handleErrors =
     }
     if (error.code === 'unsupported_media_type') res.set('Accept-Encoding', 'gzip').set('Accept', 'application/json');
     const errors = error instanceof InvalidRequestError && error.errors.length > 0 ? [...error.errors] : undefined;
-    send(res, { ...BY_CODE[error.code], detail: error.message, ...(errors ? { errors } : {}) });
+    send(res, { ...PROBLEMS[error.code], detail: error.message, ...(errors ? { errors } : {}) });
   };
 
 /** Seconds after which those who were turned away together may come again, not together. */

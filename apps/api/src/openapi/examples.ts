@@ -1,0 +1,159 @@
+import type * as contracts from '@muster/contracts';
+
+const HOST_ID = 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293';
+const AT = '2026-03-01T12:00:00.000Z';
+const EARLIER = '2026-02-27T08:15:30.000Z';
+const LATER = '2026-03-08T12:00:00.000Z';
+const CADENCE: contracts.Cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
+
+const ENGINE: contracts.EnrollRequest['engine'] = { name: 'Docker', version: '28.5.2', apiVersion: '1.51' };
+
+const CONTAINER: contracts.Container = {
+  dockerId: '4c01db0b339c',
+  name: 'shop-web-1',
+  image: 'nginx:1.29',
+  imageId: 'sha256:60adc2e137e757418d4d771822fa3b3f5d3b4ad58ef2385d200c9ee78375b6d5',
+  command: "nginx -g 'daemon off;'",
+  state: 'running',
+  status: 'Up 5 minutes (healthy)',
+  ports: [{ ip: '0.0.0.0', privatePort: 80, publicPort: 8080, type: 'tcp' }],
+  labels: { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'web' },
+  startedAt: '2026-03-01T11:55:00.000Z',
+};
+
+const HOST: contracts.Host = {
+  id: HOST_ID,
+  name: 'edge-1',
+  engineId: '2f0b7c9e-1c1d-4d5e-8a1f-9b7c6d5e4f3a',
+  engine: ENGINE,
+  os: 'Debian GNU/Linux 12 (bookworm)',
+  arch: 'x86_64',
+  agentVersion: '0.1.0',
+  freshness: 'online',
+  containerCount: 1,
+  containersByState: { running: 1 },
+  containersByHealth: { healthy: 1 },
+  revision: 7,
+  lastSeenAt: AT,
+  confirmedAt: AT,
+  engineError: null,
+  cloneSuspectedAt: null,
+  enrolledAt: EARLIER,
+};
+
+const ENROLLMENT_TOKEN: contracts.EnrollmentToken = {
+  ...{ id: '0199c3f0-5a4e-7c11-8f2d-6b1a2c3d4e5f', name: 'rack 4', maxUses: 20, uses: 3 },
+  ...{ createdAt: AT, expiresAt: LATER, revokedAt: null },
+};
+
+const API_KEY: contracts.ApiKey = {
+  ...{ id: '0199c3f0-61b2-7d40-9a3b-7c2d3e4f5a6b', name: 'dashboards', role: 'viewer' },
+  ...{ createdAt: EARLIER, expiresAt: null, lastUsedAt: AT, revokedAt: null },
+};
+
+const INVITATION: contracts.Invitation = {
+  ...{ id: 'inv_77d0', email: 'ada@example.org', role: 'viewer', createdAt: AT, expiresAt: LATER },
+};
+
+/** Of tokens, what they look like: none is one that was ever given. */
+const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
+
+/** The components that have a schema of their own, each in an example. Tests hold them to their schemas. */
+export const EXAMPLES: Readonly<Record<string, unknown>> = {
+  EnrollRequest: {
+    ...{ name: 'edge-1', engineId: HOST.engineId, engine: ENGINE, os: HOST.os, arch: HOST.arch, agentVersion: '0.1.0' },
+  } satisfies contracts.EnrollRequest,
+  EnrollResponse: {
+    ...{ hostId: HOST_ID, agentToken: shownOnce('agent'), cadence: CADENCE },
+  } satisfies contracts.EnrollResponse,
+  TokenRotation: { agentToken: shownOnce('agent'), cadence: CADENCE } satisfies contracts.TokenRotation,
+  Snapshot: [CONTAINER] satisfies contracts.Snapshot,
+  SyncSummary: {
+    ...{ hostId: HOST_ID, applied: true, received: 1, created: 0, updated: 1, unchanged: 0, removed: 0 },
+    ...{ revision: 7, digest: '3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', cadence: CADENCE },
+  } satisfies contracts.SyncSummary,
+  Heartbeat: { digest: '3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' } satisfies contracts.Heartbeat,
+  HeartbeatResponse: { snapshotRequired: false, cadence: CADENCE } satisfies contracts.HeartbeatResponse,
+  EnrollmentTokenRequest: { name: 'rack 4', maxUses: 20 },
+  EnrollmentToken: ENROLLMENT_TOKEN,
+  EnrollmentTokenCreated: {
+    ...{ ...ENROLLMENT_TOKEN, token: shownOnce('enroll') },
+  } satisfies contracts.EnrollmentTokenCreated,
+  Host: HOST,
+  HostPatch: { name: 'edge-1' } satisfies contracts.HostPatch,
+  ContainerView: {
+    ...{ ...CONTAINER, hostId: HOST_ID, hostName: 'edge-1', hostFreshness: 'online', asOf: AT, health: 'healthy' },
+    ...{ exitCode: null, firstSeenAt: EARLIER, changedAt: AT, removedAt: null },
+  } satisfies contracts.ContainerView,
+  ContainerEvent: {
+    ...{ id: '812-4', hostId: HOST_ID, hostName: 'edge-1', dockerId: CONTAINER.dockerId, name: CONTAINER.name },
+    ...{ kind: 'exited', from: 'running', to: 'exited', exitCode: 137, observedAt: AT, recordedAt: AT },
+  } satisfies contracts.ContainerEvent,
+  AuditEntry: {
+    ...{ id: '0199c3f0-7000-7000-8000-000000000001', at: AT, actor: `api_key:${API_KEY.id}`, action: 'host.renamed' },
+    ...{ target: `host:${HOST_ID}`, details: { from: 'edge', to: 'edge-1' } },
+  } satisfies contracts.AuditEntry,
+  Summary: {
+    at: AT,
+    hosts: {
+      total: 2,
+      byFreshness: { online: 1, stale: 0, offline: 1, never: 0, engine_down: 0 },
+      cloneSuspected: 0,
+    },
+    containers: {
+      current: { total: 1, byState: { running: 1 }, byHealth: { healthy: 1 } },
+      lastKnown: { total: 2, byState: { exited: 1, running: 1 }, byHealth: {} },
+    },
+  } satisfies contracts.Summary,
+  ImageInUse: {
+    ...{ image: 'nginx:1.29', imageIds: 1, hosts: 3, containers: 5, running: 4, isExact: true },
+  } satisfies contracts.ImageInUse,
+  PublishedPort: {
+    ...{ publicPort: 8080, type: 'tcp', ip: '0.0.0.0', privatePort: 80, hostId: HOST_ID, hostName: 'edge-1' },
+    ...{ hostFreshness: 'online', dockerId: CONTAINER.dockerId, containerName: CONTAINER.name },
+    ...{ image: CONTAINER.image, state: 'running' },
+  } satisfies contracts.PublishedPort,
+  Project: {
+    ...{ project: 'shop', hostId: HOST_ID, hostName: 'edge-1', hostFreshness: 'online' },
+    ...{ services: ['db', 'web'], containers: 3, running: 3, unhealthy: 0 },
+  } satisfies contracts.Project,
+  SignInOptions: { setupRequired: false, oidc: null } satisfies contracts.SignInOptions,
+  SetupRequest: {
+    ...{ token: 'of-the-one-time-link', name: 'Ada', email: 'ada@example.org', password: 'a long phrase of yours' },
+  } satisfies contracts.SetupRequest,
+  SignInRequest: {
+    ...{ email: 'ada@example.org', password: 'a long phrase of yours' },
+  } satisfies contracts.SignInRequest,
+  Session: {
+    user: { id: 'usr_4b1a', name: 'Ada', email: 'ada@example.org' },
+    apiKey: null,
+    organization: { id: 'org_1', name: 'Default' },
+    role: 'owner',
+    expiresAt: LATER,
+  } satisfies contracts.Session,
+  SessionItem: {
+    ...{ id: 'ses_9f2c', current: true, createdAt: EARLIER, lastSeenAt: AT, expiresAt: LATER },
+    ...{ address: '203.0.113.7', userAgent: 'Mozilla/5.0' },
+  } satisfies contracts.SessionItem,
+  PasswordChange: {
+    ...{ currentPassword: 'a long phrase of yours', newPassword: 'another long phrase' },
+  } satisfies contracts.PasswordChange,
+  Member: {
+    ...{ userId: 'usr_4b1a', name: 'Ada', email: 'ada@example.org', role: 'owner', joinedAt: EARLIER },
+  } satisfies contracts.Member,
+  MemberPatch: { role: 'admin' } satisfies contracts.MemberPatch,
+  InvitationRequest: { email: 'ada@example.org', role: 'viewer' } satisfies contracts.InvitationRequest,
+  Invitation: INVITATION,
+  InvitationCreated: {
+    ...{ ...INVITATION, url: 'https://muster.example.org/invitation#token=secret' },
+  } satisfies contracts.InvitationCreated,
+  InvitationOffer: {
+    ...{ email: 'ada@example.org', organization: 'Default', role: 'viewer' },
+  } satisfies contracts.InvitationOffer,
+  InvitationAcceptance: {
+    ...{ token: 'of-the-link', name: 'Ada', password: 'a long phrase of yours' },
+  } satisfies contracts.InvitationAcceptance,
+  ApiKeyRequest: { name: 'dashboards', role: 'viewer' },
+  ApiKey: API_KEY,
+  ApiKeyCreated: { ...API_KEY, key: shownOnce('key') } satisfies contracts.ApiKeyCreated,
+};

@@ -1,0 +1,118 @@
+import * as contracts from '@muster/contracts';
+import { z } from 'zod';
+import type { JsonSchema } from './document-shape.js';
+import { EXAMPLES } from './examples.js';
+
+/** Schemas as JSON Schema, by a name that whoever asked for them chose. */
+type NamedSchemas = Record<string, JsonSchema>;
+
+/** The schemas that the contracts export: what a document names. The first name counts, where one has two. */
+const NAMED = new Map<z.ZodType, string>();
+for (const [name, value] of Object.entries(contracts)) {
+  if (value instanceof z.ZodType && !NAMED.has(value)) NAMED.set(value, name);
+}
+
+/** The name of a schema among the components, or null: then it stands where it is used. */
+export const nameOf = (schema: z.ZodType): string | null => NAMED.get(schema) ?? null;
+
+const refTo = (name: string): string => `#/components/schemas/${name}`;
+
+/** What zod cannot tell, because these are checked by hand: see the contracts. */
+const BY_HAND = new Map<z.core.$ZodType, JsonSchema>([
+  [contracts.Ports, { type: 'array', items: { $ref: refTo('Port') } }],
+  [contracts.Labels, { type: 'object', additionalProperties: { type: 'string' } }],
+]);
+
+/**
+ * The schemas that have names, and those that were given one for the while.
+ *
+ * `answers`: what is sent is in the form in which it could come in again, but whole: what a sender may leave out is
+ * there. Requests take what they are told to, and ignore the rest.
+ */
+function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'requests' | 'answers'): NamedSchemas {
+  const registry = z.registry<{ id: string }>();
+  for (const [schema, id] of NAMED) registry.add(schema, { id });
+  for (const [schema, id] of unnamed) registry.add(schema, { id });
+  const { schemas } = z.toJSONSchema(registry, {
+    io: 'input',
+    unrepresentable: 'any',
+    uri: refTo,
+    override: ({ zodSchema, jsonSchema }) => {
+      const json = jsonSchema as JsonSchema;
+      Object.assign(json, BY_HAND.get(zodSchema));
+      simplify(json);
+      if (direction === 'answers') makeWhole(zodSchema, json);
+    },
+  });
+  // Both are about files of schemas, and these are parts of a document.
+  for (const json of Object.values(schemas) as JsonSchema[]) {
+    delete json['$schema'];
+    delete json['$id'];
+  }
+  return schemas as NamedSchemas;
+}
+
+/** Leaves out what says again, at length, what another word says. */
+function simplify(json: JsonSchema): void {
+  if (json['format'] === 'uuid' || json['format'] === 'date-time' || json['format'] === 'email') delete json['pattern'];
+  if (json['maximum'] === Number.MAX_SAFE_INTEGER) delete json['maximum'];
+  if (json['minimum'] === Number.MIN_SAFE_INTEGER) delete json['minimum'];
+  if (json['minLength'] === 0) delete json['minLength'];
+}
+
+function makeWhole(zodSchema: z.core.$ZodTypes, json: JsonSchema): void {
+  delete json['default'];
+  if (zodSchema._zod.def.type !== 'object') return;
+  const fields = Object.entries(zodSchema._zod.def.shape);
+  json['required'] = fields.filter(([, field]) => field._zod.optout !== 'optional').map(([name]) => name);
+}
+
+/** Schemas of the calls, and the components that they refer to. */
+export interface ReferredSchemas {
+  /** The schema where it is used: a reference, if it has a name. */
+  of(schema: z.ZodType): JsonSchema;
+  /** The schema itself. */
+  resolve(schema: z.ZodType): JsonSchema;
+  components: NamedSchemas;
+}
+
+/**
+ * Makes JSON Schemas of what is sent in one direction, each named one once: of bodies, which are `whole`, and of what
+ * comes `inFields`, as parameters.
+ */
+export function referredSchemas(
+  { whole, inFields = [] }: { whole: readonly z.ZodType[]; inFields?: readonly z.ZodType[] },
+  direction: 'requests' | 'answers',
+): ReferredSchemas {
+  const used = [...whole, ...inFields];
+  const unnamed = new Map(
+    used.filter((schema) => nameOf(schema) === null).map((schema, i) => [schema, `unnamed ${i}`]),
+  );
+  const all = jsonSchemas(unnamed, direction);
+  const resolve = (schema: z.ZodType): JsonSchema => all[nameOf(schema) ?? unnamed.get(schema)!]!;
+  const of = (schema: z.ZodType): JsonSchema => {
+    const name = nameOf(schema);
+    return name === null ? resolve(schema) : { $ref: refTo(name) };
+  };
+
+  const components: NamedSchemas = {};
+  const take = (json: JsonSchema) => {
+    for (const name of referencesIn(json)) {
+      if (Object.hasOwn(components, name)) continue;
+      const example = EXAMPLES[name];
+      components[name] = { ...all[name]!, ...(example === undefined ? {} : { examples: [example] }) };
+      take(all[name]!);
+    }
+  };
+  for (const schema of whole) take(of(schema));
+  for (const schema of inFields) take(resolve(schema));
+  return { of, resolve, components };
+}
+
+/** The names that a schema refers to. */
+const referencesIn = (json: unknown): string[] => {
+  if (typeof json !== 'object' || json === null) return [];
+  return Object.entries(json).flatMap(([key, value]) =>
+    key === '$ref' && typeof value === 'string' ? [value.slice(refTo('').length)] : referencesIn(value),
+  );
+};

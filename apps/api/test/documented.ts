@@ -1,0 +1,112 @@
+import { addFormats, Ajv2020 } from './ajv.js';
+import { createOpenApiDocument } from '../src/openapi/document.js';
+import type { OpenApiOperation, OpenApiResponse } from '../src/openapi/document-shape.js';
+import type { Response, Test } from 'supertest';
+
+/** Refusals that may come of any call, and that its own documentation leaves to `default`. */
+const OF_ANY_CALL: ReadonlySet<number> = new Set([405, 408, 417, 431]);
+
+type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
+
+/** The same document, in which an answer with more than what is documented is wrong. */
+function closed(json: Json): Json {
+  if (typeof json !== 'object' || json === null) return json;
+  if (Array.isArray(json)) return json.map(closed);
+  const { example: _example, examples: _examples, ...rest } = json;
+  const inside = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, closed(value)]));
+  const isObject = inside['type'] === 'object' && inside['properties'] !== undefined;
+  return isObject ? { additionalProperties: false, ...inside } : inside;
+}
+
+const document = createOpenApiDocument();
+const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false });
+addFormats(ajv);
+ajv.addSchema(closed(document as unknown as Json) as object, 'answers');
+ajv.addSchema(document as object, 'requests');
+
+const pointer = (...path: (string | number)[]) =>
+  path.map((part) => `/${encodeURIComponent(String(part).replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('');
+
+/** What is wrong with a value, by the schema at a place in the document; null if nothing is. */
+export function faults(where: 'answers' | 'requests', value: unknown, ...path: (string | number)[]): string | null {
+  const validate = ajv.getSchema(`${where}#${pointer(...path)}`);
+  if (validate === undefined) throw new Error(`the document has no schema at ${path.join(' ')}`);
+  return validate(value) === true ? null : ajv.errorsText(validate.errors);
+}
+
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({
+    ...{ path, method, operation },
+    matches: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}/?$`, 'i'),
+  })),
+);
+
+/**
+ * Holds an answer to the document: its status, its headers and its body, in which nothing may be that is not documented;
+ * and if it is a good one, the request's body, too.
+ * @throws Error that says what the document does not.
+ */
+function check(response: Response, sent: unknown): void {
+  const { method = '', path: url } = (response as unknown as { req: { method?: string; path: string } }).req;
+  const path = url.split('?', 1)[0]!;
+  const called = `${method} ${path} → ${response.status}`;
+  const asked = method === 'HEAD' ? 'get' : method.toLowerCase();
+  const found = operations.find((one) => one.method === asked && one.matches.test(path));
+  if (found === undefined) {
+    // Nothing is here, or not for this method: which is not documented, but how it is said is.
+    if (method !== 'HEAD' && response.status >= 400) checkProblem(called, response);
+    return;
+  }
+  const { operation } = found;
+  const { key, documented } = responseOf(called, operation, response.status);
+  for (const [name, { $ref }] of Object.entries(documented.headers ?? {})) {
+    const header = document.components['headers']![$ref.split('/').pop()!] as { required?: boolean };
+    if (header.required === true && response.headers[name.toLowerCase()] === undefined) {
+      throw new Error(`${called}: the header ${name} is missing`);
+    }
+  }
+  if (method === 'HEAD') return;
+  if (response.status >= 400) checkProblem(called, response);
+  else checkAnswer(called, response, documented, ['paths', found.path, found.method, 'responses', key]);
+  if (response.status < 300) checkRequest(called, operation, sent, ['paths', found.path, found.method]);
+}
+
+function responseOf(called: string, { responses }: OpenApiOperation, status: number) {
+  const key = responses[status] === undefined && OF_ANY_CALL.has(status) ? 'default' : String(status);
+  const response = responses[key];
+  if (response === undefined) throw new Error(`${called}: this status is not documented`);
+  const named = response.$ref?.split('/').pop();
+  const documented = named === undefined ? response : (document.components['responses']![named] as OpenApiResponse);
+  return { key, documented };
+}
+
+function checkProblem(called: string, { type, body }: Response): void {
+  if (type !== 'application/problem+json') throw new Error(`${called}: ${type} is no problem document`);
+  const wrong = faults('answers', body, 'components', 'schemas', 'Problem');
+  if (wrong !== null) throw new Error(`${called}: ${wrong}`);
+}
+
+function checkAnswer(called: string, response: Response, documented: OpenApiResponse, path: string[]): void {
+  if (documented.content === undefined) {
+    if (response.text) throw new Error(`${called}: a body is not documented`);
+    return;
+  }
+  if (documented.content[response.type] === undefined) throw new Error(`${called}: ${response.type} is not documented`);
+  if (response.type !== 'application/json') return;
+  const wrong = faults('answers', response.body, ...path, 'content', response.type, 'schema');
+  if (wrong !== null) throw new Error(`${called}: ${wrong}`);
+}
+
+function checkRequest(called: string, operation: OpenApiOperation, sent: unknown, path: string[]): void {
+  // What was compressed is looked at by none of this.
+  if (operation.requestBody === undefined || sent === undefined || Buffer.isBuffer(sent)) return;
+  const body: unknown = typeof sent === 'string' ? JSON.parse(sent) : sent;
+  const wrong = faults('requests', body, ...path, 'requestBody', 'content', 'application/json', 'schema');
+  if (wrong !== null) throw new Error(`${called}: the request was taken, and breaks the document: ${wrong}`);
+}
+
+/** For `use` of a supertest agent: holds each of its answers to the OpenAPI document. */
+export function documented(request: object): void {
+  const test = request as Test & { _data?: unknown };
+  void test.expect((response) => check(response, test._data));
+}

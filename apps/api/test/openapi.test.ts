@@ -1,0 +1,153 @@
+import { describe, expect, test } from '@jest/globals';
+import { Operations, Paths } from '@muster/contracts';
+import { createTestDatabase } from '@muster/db/testing';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import express from 'express';
+import { readFile } from 'node:fs/promises';
+import supertest from 'supertest';
+import { createApp } from '../src/app.js';
+import type { OpenApiMedia, OpenApiResponse } from '../src/openapi/document-shape.js';
+import { createOpenApiDocument } from '../src/openapi/document.js';
+import { documented, faults } from './documented.js';
+import { useApi } from './harness.js';
+import { routesOf } from './route-table.js';
+
+/** Calls that are agreed on and not built yet. */
+const TO_COME: ReadonlySet<string> = new Set([
+  'getSummary',
+  'listImages',
+  'listPorts',
+  'listProjects',
+  'exportContainers',
+  'exportEvents',
+  'stream',
+  'getSignInOptions',
+  'setUp',
+  'signIn',
+  'getSession',
+  'signOut',
+  'listSessions',
+  'endSession',
+  'endSessions',
+  'changePassword',
+  'listMembers',
+  'changeMember',
+  'removeMember',
+  'listInvitations',
+  'invite',
+  'revokeInvitation',
+  'getInvitationOffer',
+  'acceptInvitation',
+  'listApiKeys',
+  'createApiKey',
+  'revokeApiKey',
+  'getMetrics',
+]);
+
+const document = createOpenApiDocument();
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ name: operation.operationId, path, method, operation })),
+);
+
+describe('the OpenAPI document', () => {
+  test('is valid OpenAPI 3.1, by a validator of others', async () => {
+    const result = await new Validator().validate(JSON.parse(JSON.stringify(document)) as Record<string, unknown>);
+    expect(result).toEqual({ valid: true });
+  });
+
+  test('is what docs/openapi.json holds', async () => {
+    const committed = await readFile(new URL('../../../docs/openapi.json', import.meta.url), 'utf8');
+    expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(document)));
+  });
+
+  test('has the version of the package', async () => {
+    const manifest = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+    expect(document.info.version).toBe((JSON.parse(manifest) as { version: string }).version);
+  });
+
+  test('has each operation of the contracts once, and no other', () => {
+    const listed = operations.map(({ name, path, method }) => [name, `${method.toUpperCase()} ${path}`]);
+    const agreed = Object.entries(Operations).map(([name, { method, path }]) => [
+      name,
+      `${method} ${path.replace(/:(\w+)/g, '{$1}')}`,
+    ]);
+    expect(listed.sort()).toEqual(agreed.sort());
+  });
+
+  test.each(operations)('says what each parameter of $name means', ({ operation }) => {
+    for (const parameter of operation.parameters) {
+      expect(parameter).toEqual(
+        expect.objectContaining({ description: expect.stringMatching(/\.$/), schema: expect.any(Object) }),
+      );
+    }
+  });
+
+  const bodies = operations.flatMap(({ name, path, method, operation: { requestBody, responses } }) => {
+    const json = (content: Record<string, OpenApiMedia> | undefined) => content?.['application/json'];
+    const answers = Object.entries(responses).map(([status, { content }]: [string, OpenApiResponse]) => ({
+      ...{ what: status, media: json(content), at: ['responses', status] },
+    }));
+    return [{ what: 'the body', media: json(requestBody?.content), at: ['requestBody'] }, ...answers].flatMap(
+      ({ what, media, at }) =>
+        media === undefined || Object.keys(media.schema).length === 0
+          ? []
+          : [{ name, what, media, at: ['paths', path, method, ...at, 'content', 'application/json', 'schema'] }],
+    );
+  });
+  test.each(bodies)('shows $what of $name in an example that is good', ({ media, at }) => {
+    expect(media.example).toBeDefined();
+    expect(faults('answers', media.example, ...at)).toBeNull();
+  });
+});
+
+describe('routes', () => {
+  test('and operations are the same', async () => {
+    const db = await createTestDatabase('pglite');
+    const routed = new Set(routesOf(createApp({ db })));
+    await db.close();
+    const agreed = Object.entries(Operations).map(([name, { method, path }]) => ({ name, route: `${method} ${path}` }));
+    const missing = agreed.filter(({ route }) => !routed.has(route)).map(({ name }) => name);
+    expect(missing.filter((name) => !TO_COME.has(name))).toEqual([]);
+    const PAGES = [`GET ${Paths.docs}`];
+    const known = new Set([...agreed.map(({ route }) => route), ...PAGES]);
+    expect([...routed].filter((route) => !known.has(route))).toEqual([]);
+  });
+});
+
+describe('an answer that is not as documented', () => {
+  const answering = (path: string, status: number, body: object) => {
+    const app = express().get(path, (_req, res) => {
+      res.set('X-Request-Id', 'x').set('ETag', 'x').status(status).json(body);
+    });
+    return supertest.agent(app).use(documented);
+  };
+  const good = { status: 'ok' };
+
+  test('fails its test', async () => {
+    await answering(Paths.health, 200, good).get(Paths.health);
+    await expect(answering(Paths.health, 200, { ...good, more: 1 }).get(Paths.health)).rejects.toThrow('additional');
+    await expect(answering(Paths.health, 200, { status: 'fine' }).get(Paths.health)).rejects.toThrow('constant');
+    await expect(answering(Paths.health, 201, good).get(Paths.health)).rejects.toThrow('not documented');
+    await expect(answering('/nowhere', 404, good).get('/nowhere')).rejects.toThrow('no problem document');
+    const page = { items: [{}], nextCursor: null };
+    await expect(answering(Paths.hosts, 200, page).get(Paths.hosts)).rejects.toThrow('required');
+  });
+});
+
+describe('GET /openapi.json', () => {
+  const context = useApi('pglite');
+
+  test('is the document, for anybody, and is not sent twice to who has it', async () => {
+    const answer = await context.api.http
+      .get(Paths.openApi)
+      .expect(200)
+      .expect('Content-Type', /^application\/json/);
+    expect(answer.body).toEqual(JSON.parse(JSON.stringify(document)));
+    const etag = answer.headers['etag']!;
+    await context.api.http
+      .get(Paths.openApi)
+      .set('If-None-Match', etag)
+      .expect(304)
+      .expect('Cache-Control', 'no-cache');
+  });
+});
