@@ -5,7 +5,7 @@ import type { Bench } from '../bench.js';
 import type { BenchDatabase, SeededHost } from '../cluster.js';
 import { startGenerator, type LoadGenerator } from '../load/client.js';
 import type { Traffic } from '../load/fleet.js';
-import { pairedRatio, type Spread } from '../measure/stats.js';
+import { pairedRatio, type Spread } from '@muster/measure';
 import { measureTurn, summarizeTurns, type LoadFigures, type LoadTurn, type TurnParts } from '../measure/turn.js';
 import { startServer, type ServerId, type ServerProcess } from '../program.js';
 import { verifyHost } from '../verify.js';

@@ -8,7 +8,7 @@ import { createPrismaUpserts } from '../contenders/prisma-upserts.js';
 import { createRowByRow } from '../contenders/row-by-row.js';
 import { createSetBased } from '../contenders/set-based.js';
 import { ownCpuMs } from '../measure/cpu.js';
-import { pairedRatio, spread, type Spread } from '../measure/stats.js';
+import { pairedRatio, spread, type Spread } from '@muster/measure';
 import type { Change } from '../plan.js';
 import { verifyHost } from '../verify.js';
 import { advance, NO_PROGRESS, simulateHost, touchesOfPercent, type SimulatedHost } from '../workload.js';

@@ -1,0 +1,6 @@
+export * from './connection.js';
+export * from './format.js';
+export * from './machine.js';
+export * from './request.js';
+export * from './stats.js';
+export * from './table.js';
