@@ -1,0 +1,8 @@
+import type { Guarantee, GuaranteeId } from '../guarantee.js';
+import { deploy } from './deploy.js';
+import { frozen } from './frozen.js';
+import { kill } from './kill.js';
+import { limits } from './limits.js';
+import { revoked } from './revoked.js';
+
+export const GUARANTEES: Partial<Readonly<Record<GuaranteeId, Guarantee>>> = { kill, deploy, frozen, limits, revoked };
