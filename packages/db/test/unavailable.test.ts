@@ -1,7 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { isTimeout, isUnavailable, openDatabase } from '@muster/db';
 import { hasTestServer } from '@muster/db/testing';
-import { eventually, startPostgresCluster, type PostgresCluster, type PostgresClusterOptions } from '@muster/test-engines';
+import {
+  eventually,
+  startPostgresCluster,
+  type PostgresCluster,
+  type PostgresClusterOptions,
+} from '@muster/test-engines';
 
 const onServer = hasTestServer() ? describe : describe.skip;
 

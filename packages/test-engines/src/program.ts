@@ -36,7 +36,8 @@ export interface Program {
 }
 
 /** Where the build of an app's main program is. */
-export const mainOf = (app: App): string => fileURLToPath(new URL(`../../../apps/${app}/dist/main.js`, import.meta.url));
+export const mainOf = (app: App): string =>
+  fileURLToPath(new URL(`../../../apps/${app}/dist/main.js`, import.meta.url));
 
 /** Starts `node main` with an environment of its own. */
 export function startProgram(main: string, options: ProgramOptions = {}): Program {

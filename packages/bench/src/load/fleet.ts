@@ -9,9 +9,8 @@ import {
   type SimulatedHost,
   type StateMix,
 } from '../workload.js';
-import type { SeededHost } from '../cluster.js';
+import { heartbeatRequest, type SeededHost, snapshotRequest, type WireRequest } from '@muster/measure';
 import { HOST_HEADER } from '../host-header.js';
-import { heartbeatRequest, snapshotRequest, type WireRequest } from '@muster/measure';
 
 /** Hosts of one server. */
 export interface FleetShape {

@@ -4,8 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { ownCpuMs } from '../measure/cpu.js';
-import { type Answer, type Connection, latency, type Latency, openConnection } from '@muster/measure';
-import { seededRandom } from '../random.js';
+import { type Answer, type Connection, latency, type Latency, openConnection, seededRandom } from '@muster/measure';
 import type { HostProgress } from '../workload.js';
 import { createFleet, type FleetHost, type FleetShape, type Traffic } from './fleet.js';
 

@@ -62,7 +62,12 @@ async function rollOver({ plan, progress }: Rig, databaseUrl: string): Promise<F
 
     const badExits = exits.filter((code) => code !== 0).length;
     return [
-      never(`requests that failed, in ${plan.deploy.deploys} deploys`, tally.failures.length, tally.requests, 'requests'),
+      never(
+        `requests that failed, in ${plan.deploy.deploys} deploys`,
+        tally.failures.length,
+        tally.requests,
+        'requests',
+      ),
       never('hosts that are not as last acked', await differing(operator, last), last.length, 'hosts'),
       never('replicas that did not leave with exit code 0', badExits, exits.length, 'replicas'),
     ];

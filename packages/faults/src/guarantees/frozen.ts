@@ -46,8 +46,20 @@ async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Serv
     let isOver = false;
     const loops = [
       ...agents.map((agent, i) => askOn(client, asked, 'data', () => isOver, callsOf(agent, i, adminKey))),
-      askOn(client, asked, 'health', () => isOver, () => ({ path: Paths.health })),
-      askOn(client, asked, 'ready', () => isOver, () => ({ path: Paths.ready })),
+      askOn(
+        client,
+        asked,
+        'health',
+        () => isOver,
+        () => ({ path: Paths.health }),
+      ),
+      askOn(
+        client,
+        asked,
+        'ready',
+        () => isOver,
+        () => ({ path: Paths.ready }),
+      ),
     ];
     await passed(2_000);
     const connectionsBefore = await connectionsOf(cluster.url);

@@ -3,6 +3,7 @@ import { deploy } from './deploy.js';
 import { frozen } from './frozen.js';
 import { kill } from './kill.js';
 import { limits } from './limits.js';
+import { overload } from './overload.js';
 import { revoked } from './revoked.js';
 
-export const GUARANTEES: Partial<Readonly<Record<GuaranteeId, Guarantee>>> = { kill, deploy, frozen, limits, revoked };
+export const GUARANTEES: Partial<Readonly<Record<GuaranteeId, Guarantee>>> = { kill, deploy, frozen, overload, limits, revoked };

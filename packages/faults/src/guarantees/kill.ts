@@ -60,9 +60,19 @@ function report(what: string, rounds: readonly Round[]): Finding[] {
   const kills = `, ${rounds.length} kills`;
   return [
     never(`${what}: acked and lost`, all(({ lost }) => lost).length, acked, `acks${kills}`),
-    never(`${what}: half-written`, all(({ torn }) => torn).length, sum(({ hosts }) => hosts), 'hosts compared'),
+    never(
+      `${what}: half-written`,
+      all(({ torn }) => torn).length,
+      sum(({ hosts }) => hosts),
+      'hosts compared',
+    ),
     never(`${what}: answers other than success and 503`, all(({ unexpected }) => unexpected).length, acked, 'acks'),
-    atMost(`${what}: ready again by itself`, Math.max(...rounds.map((round) => round.recoveryMs)), RECOVERY_MS_MAX, seconds),
+    atMost(
+      `${what}: ready again by itself`,
+      Math.max(...rounds.map((round) => round.recoveryMs)),
+      RECOVERY_MS_MAX,
+      seconds,
+    ),
   ];
 }
 

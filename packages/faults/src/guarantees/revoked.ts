@@ -22,14 +22,20 @@ const TRY_INTERVAL_MS = 50;
 
 async function revoke({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
   return withClosers(async (closers) => {
-    const env = { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: '0', MUSTER_AUTH_FAILURES_PER_MINUTE: '0' };
+    const env = {
+      DATABASE_URL: databaseUrl,
+      MUSTER_AGENT_REQUESTS_PER_MINUTE: '0',
+      MUSTER_AUTH_FAILURES_PER_MINUTE: '0',
+    };
     const { adminKey, replicas } = await startReplicas(REPLICAS, env, closers);
     const clients = replicas.map(({ url }) => closers.add(createClient(url), (each) => each.close()));
     const [first] = clients as [Client];
     const operator = createOperator(first, adminKey);
     const enrollment = await operator.enrollmentToken(3 * plan.revoked.hosts);
     const hosts = (kind: string) =>
-      Promise.all(Array.from({ length: plan.revoked.hosts }, (_, i) => enroll(first, enrollment.token, `${kind}-${i}`)));
+      Promise.all(
+        Array.from({ length: plan.revoked.hosts }, (_, i) => enroll(first, enrollment.token, `${kind}-${i}`)),
+      );
 
     const [deleted, rotated] = await Promise.all([
       watch(clients, await hosts('deleted'), 410, ({ hostId }) => operator.deleteHost(hostId)),

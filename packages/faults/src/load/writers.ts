@@ -93,7 +93,8 @@ export async function createWriters(url: string, operator: Operator, count: numb
       const before = writers.map(({ acked }) => acked.length);
       loops = [...writers.map(write), enrolOthers()];
       await eventually(() => {
-        if (writers.some(({ acked }, i) => acked.length < before[i]! + ACKS_FIRST)) throw new Error('a host gets no acks');
+        if (writers.some(({ acked }, i) => acked.length < before[i]! + ACKS_FIRST))
+          throw new Error('a host gets no acks');
       });
     },
     async stop() {
@@ -123,8 +124,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
   };
 }
 
-const isAck = ({ status, text }: Reply): boolean =>
-  status === 200 && SyncSummary.parse(JSON.parse(text)).applied;
+const isAck = ({ status, text }: Reply): boolean => status === 200 && SyncSummary.parse(JSON.parse(text)).applied;
 
 const reachesBack = (events: readonly ContainerEvent[], base: number): boolean =>
   events.some(({ to }) => Number(String(to).split(':').at(-1)) <= base);
