@@ -20,6 +20,12 @@ const SILENCES = new Set(['Query read timeout', 'Connection terminated due to co
 const SIGN_OF_LIFE_MS_MAX = 1_000;
 const SIGN_OF_LIFE_PAUSE_MS = 250;
 
+/**
+ * How long nothing at all must have been heard: where others are answered, a query that is not is slow, or this process
+ * was too busy to hear of it.
+ */
+const SILENCE_MS_MIN = 1_500;
+
 const isSilence = (error: unknown): boolean => error instanceof Error && SILENCES.has(error.message);
 
 /**
@@ -33,6 +39,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
   const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
   const waiting = new Set<(error: Error) => void>();
   let isStalled = false;
+  let heardAt = performance.now();
 
   async function watch(): Promise<void> {
     while (!pool.ending && !(await givesSignOfLife(connectionString))) {
@@ -42,7 +49,11 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
   }
 
   function note(error: unknown): void {
-    if (isStalled || !isSilence(error)) return;
+    if (!isSilence(error)) {
+      heardAt = performance.now();
+      return;
+    }
+    if (isStalled || performance.now() - heardAt < SILENCE_MS_MIN) return;
     isStalled = true;
     for (const reject of waiting) reject(new ServerStalledError());
     // The pool may serve them yet; what it serves them then is given back.
@@ -61,13 +72,15 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
         },
         (error: unknown) => {
           waiting.delete(reject);
-          note(error);
+          // That no connection came free in time says nothing of the server.
+          if (isSilence(error)) note(error);
           reject(error as Error);
         },
       );
     });
   }
 
+  // What is given back is so after an answer, or after none.
   pool.on('release', (error) => note(error));
   // The pool's own `query` takes its connections by a callback.
   pool.connect = ((callback?: (error: Error | undefined, client: pg.PoolClient | undefined) => void) => {

@@ -1,13 +1,12 @@
-import { fileURLToPath } from 'node:url';
 import { formatBytes, formatMs, seedHosts } from '@muster/measure';
-import { askProgram, startProgram, type Program } from '@muster/test-engines';
 import { always, atLeast, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import type { StormRequest, StormResult } from '../load/storm.js';
 import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { onCore, pinServer } from '../parts/cores.js';
 import { forgetPeak, peakBytes } from '../parts/memory.js';
-import { onDatabase, withServer, type Server } from '../parts/server.js';
+import { onDatabase, ORGANIZATION, withServer, type Server } from '../parts/server.js';
+import { startStorm } from '../parts/storm.js';
 import { percent, perSecond, seconds } from '../report/words.js';
 
 /** Overload sheds, it does not collapse. */
@@ -29,9 +28,6 @@ const PEAK_CONNECTIONS = 64;
 const CALM_SHARE = 0.2;
 const CALM_CONNECTIONS = 200;
 
-/** The API makes this organization with its first key. */
-const ORGANIZATION = 'default';
-
 async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_overload');
   const { peakMs, overloadMs, connections } = plan.overload;
@@ -41,9 +37,9 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
     const started = await startApi({ env, adminKey: newAdminKey(), through: onCore(0) });
     const { port, program } = closers.add(started, (api) => api.stop());
     const hosts = await onDatabase(databaseUrl, (client) => seedHosts(client, ORGANIZATION, 'storm', connections));
-    const generator = closers.add(startStorm(), (each) => each.stop('SIGKILL'));
+    const generator = closers.add(startStorm(onCore(1)), (each) => each.end());
     const storm = (request: Pick<StormRequest, 'connections' | 'perSecond' | 'durationMs'>) =>
-      askProgram<StormResult>(generator.child, { port, hosts, ...request } satisfies StormRequest);
+      generator.rage({ port, hosts, ...request });
 
     // Every host's first snapshots, and the compiler's.
     await storm({ connections, perSecond: 500, durationMs: Math.max(4_000, 2 * connections) });
@@ -75,9 +71,6 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
     ];
   });
 }
-
-const startStorm = (): Program =>
-  startProgram(fileURLToPath(new URL('../load/storm.js', import.meta.url)), { through: onCore(1), ipc: true });
 
 const rateOf = ({ good, ms }: StormResult): number => (1_000 * good) / ms;
 

@@ -17,8 +17,9 @@ import { snapshotOf } from './generation.js';
 
 export interface StormRequest {
   port: number;
+  /** One that comes again has as many connections. */
   hosts: SeededHost[];
-  /** Each host has one, up to so many. */
+  /** Each of the first so many hosts has one. */
   connections: number;
   /** Requests a second, due whether or not earlier ones were answered; null: as fast as answers come. */
   perSecond: number | null;

@@ -11,6 +11,9 @@ export interface Server {
   createDatabase(name: string): Promise<string>;
 }
 
+/** The organization that the API makes with its first key. */
+export const ORGANIZATION = 'default';
+
 /** As in production: what is committed is on the disk, and a server that is killed finds it there. */
 const SETTINGS = { jit: 'off', shared_buffers: '256MB' };
 
