@@ -33,7 +33,14 @@ const mayImport = {
   },
   'packages/engine-replay': { workspaces: [], npm: ['zod'] },
   'packages/test-engines': { workspaces: [] },
-  'packages/bench': { workspaces: ['packages/contracts', 'packages/db', 'packages/test-engines', 'apps/api'] },
+  'packages/measure': { workspaces: ['packages/contracts'], npm: [] },
+  'packages/bench': {
+    workspaces: ['packages/contracts', 'packages/db', 'packages/measure', 'packages/test-engines', 'apps/api'],
+  },
+  'packages/faults': {
+    workspaces: ['packages/contracts', 'packages/db', 'packages/measure', 'packages/test-engines'],
+    npm: ['pg'],
+  },
   'apps/api': { workspaces: ['packages/contracts', 'packages/db'] },
   'apps/agent': { workspaces: ['packages/contracts', 'packages/directory-lock'] },
   'apps/cli': { workspaces: ['packages/contracts', 'packages/db'] },

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { destination, pino } from 'pino';
 import { createApp } from './app.js';
 import { startBackground } from './background.js';
+import { ADMISSION_DEFAULT } from './middleware/admit.js';
 import { EnvError, parseEnv, type Env } from './env.js';
 import { banner, handOverKey, type KeyPlace } from './first-start.js';
 import { serve } from './server.js';
@@ -37,6 +38,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
     https: env.MUSTER_PUBLIC_URL?.startsWith('https:') ?? false,
     trustProxy: env.MUSTER_TRUST_PROXY,
     admission: {
+      ...ADMISSION_DEFAULT,
       requestsInWorkMax: env.MUSTER_REQUESTS_IN_WORK_MAX,
       bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
     },

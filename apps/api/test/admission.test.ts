@@ -22,7 +22,7 @@ const firstTwo = <T>(promises: readonly Promise<T>[]): Promise<T[]> =>
   });
 
 /** At once: four small calls, three snapshots, one operator; and 24 MiB of snapshots, 4 MiB of anything else. */
-const ADMISSION = { requestsInWorkMax: 8, bodyBytesInWorkMax: 32 * MIB };
+const ADMISSION = { requestsInWorkMax: 8, waitingForEachMax: 2, bodyBytesInWorkMax: 32 * MIB };
 
 describe.each(testEngines())('admission on %s', (engine) => {
   let db: Database;

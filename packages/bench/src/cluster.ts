@@ -1,13 +1,11 @@
 /** The database server of a benchmark, its databases, and the hosts in them. */
 import { ORGANIZATION } from './organization.js';
-import { createHash } from 'node:crypto';
-import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import { openDatabase } from '@muster/db';
+import { seedHosts, type SeededHost } from '@muster/measure';
 import { startPostgresCluster } from '@muster/test-engines';
 import pg from 'pg';
 import { familyCpuMs, parentOf } from './measure/cpu.js';
 import { createPool } from './pool.js';
-import { seededBytes, seededRandom } from './random.js';
 
 /**
  * As in production (fsync and synchronous_commit are on), with memory for the tables and without a checkpoint in the
@@ -28,14 +26,6 @@ export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   jit: 'off',
   random_page_cost: '1.1',
 };
-
-/** A host in the database, and what its agent needs to speak for it. */
-export interface SeededHost {
-  id: string;
-  token: string;
-  /** Of its agent's run. */
-  stream: string;
-}
 
 export interface BenchDatabase {
   readonly url: string;
@@ -114,7 +104,7 @@ async function createDatabase(serverUrl: string, name: string): Promise<BenchDat
   return {
     url: url.href,
     pool,
-    addHosts: (fleet, count) => addHosts(pool, fleet, count),
+    addHosts: (fleet, count) => seedHosts(pool, ORGANIZATION, fleet, count),
     async removeHosts() {
       await pool.query('TRUNCATE hosts, containers, container_changes, container_events, agent_tokens CASCADE');
     },
@@ -130,34 +120,4 @@ async function createDatabase(serverUrl: string, name: string): Promise<BenchDat
     },
     close: () => (closed ??= pool.end()),
   };
-}
-
-async function addHosts(pool: pg.Pool, fleet: string, count: number): Promise<SeededHost[]> {
-  const hosts = Array.from({ length: count }, (_, index) => {
-    const key = `${fleet}-${index}`;
-    const random = seededRandom(createHash('sha256').update(key).digest().readUInt32LE());
-    const token = formatToken('agent', seededBytes(random, TOKEN_RANDOM_BYTES));
-    return { id: uuidOf(`host ${key}`), token, stream: uuidOf(`stream ${key}`), tokenId: uuidOf(`token ${key}`), key };
-  });
-  await pool.query(
-    `INSERT INTO hosts (id, "organizationId", name, "engineId", "engineName", "engineVersion", "engineApiVersion", os,
-       arch, "agentVersion", "enrolledAt")
-     SELECT id, $1, key, key, 'docker', '28.5.2', '1.51', 'Debian GNU/Linux 12', 'x86_64', '0.1.0', now()
-     FROM unnest($2::uuid[], $3::text[]) AS h (id, key)`,
-    [ORGANIZATION, hosts.map(({ id }) => id), hosts.map(({ key }) => key)],
-  );
-  // In use already: the first use of a token costs writes that belong to enrolment.
-  await pool.query(
-    `INSERT INTO agent_tokens (id, hash, "hostId", "createdAt", "firstUsedAt", "lastUsedAt")
-     SELECT id, sha256(token::bytea), host, now(), now(), now()
-     FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS t (id, token, host)`,
-    [hosts.map(({ tokenId }) => tokenId), hosts.map(({ token }) => token), hosts.map(({ id }) => id)],
-  );
-  return hosts.map(({ id, token, stream }) => ({ id, token, stream }));
-}
-
-/** A UUID (version 8: of our own making) that is the same for the same name. */
-function uuidOf(name: string): string {
-  const hex = createHash('sha256').update(name).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

@@ -1,6 +1,6 @@
+import { ProgramError } from '@muster/test-engines';
 import { HELP, parseCli } from './cli.js';
 import { PostgresMissingError } from './cluster.js';
-import { ProgramError } from './program.js';
 import { ResultsError } from './results.js';
 import { runBench } from './run.js';
 import { VerificationError } from './verify.js';

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
+import { askProgram, ProgramError } from '@muster/test-engines';
 import type { ProbeReading, ProbeRequest } from './probe.js';
 
 const beside = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -20,9 +21,6 @@ const RESOLUTION_MS = 5;
 
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 15_000;
-
-/** A server of which nothing is known but that it does not work. */
-export class ProgramError extends Error {}
 
 export interface ServerProcess {
   readonly id: ServerId;
@@ -63,7 +61,7 @@ export async function startServer(
     id,
     port,
     startMs: performance.now() - startedAt,
-    read: (resolutionMs = RESOLUTION_MS) => ask<ProbeReading>(child, { resolutionMs } satisfies ProbeRequest),
+    read: (resolutionMs = RESOLUTION_MS) => askProgram<ProbeReading>(child, { resolutionMs } satisfies ProbeRequest),
     stop: () => stopProgram(child),
   };
 }
@@ -89,22 +87,6 @@ export function startProgram(
     // Out of reach of the terminal's Ctrl-C: the benchmark ends its programs in their order.
     detached: true,
   });
-}
-
-/** Sends a program a message and waits for its answer: one question at a time. */
-export async function ask<T>(child: ChildProcess, message: object): Promise<T> {
-  const ended = new AbortController();
-  const onExit = () => ended.abort(new ProgramError(`a program ended while it was asked: exit code ${child.exitCode}`));
-  child.once('exit', onExit);
-  try {
-    const answer = once(child, 'message', { signal: ended.signal });
-    child.send(message);
-    return (await answer)[0] as T;
-  } catch (error) {
-    throw ended.signal.aborted ? ended.signal.reason : error;
-  } finally {
-    child.off('exit', onExit);
-  }
 }
 
 /** Asks a program to end, insists after a while, and resolves when it has. */

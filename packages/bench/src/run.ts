@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import type { Bench } from './bench.js';
 import type { BenchRequest } from './cli.js';
 import { SERVER_SETTINGS, startCluster } from './cluster.js';
-import { currentCommit, describeMachine } from './measure/machine.js';
+import { currentCommit, describeMachine } from '@muster/measure';
 import { planOf, type Plan } from './plan.js';
 import { renderMarkdown } from './report/markdown.js';
 import { renderPlots } from './report/plots.js';

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { formatBytes, formatNumber } from '../src/report/format.js';
+import { formatBytes, formatNumber } from '@muster/measure';
 import { renderMarkdown } from '../src/report/markdown.js';
 import { renderPlots } from '../src/report/plots.js';
 import { barChart } from '../src/report/svg.js';

@@ -40,7 +40,12 @@ const UNAVAILABLE_MESSAGES = [
   'Cannot use a pool after calling end on the pool',
 ];
 
-const TIMEOUT_MESSAGES = ['Query read timeout', 'timeout exceeded when trying to connect', 'timeout expired'];
+const TIMEOUT_MESSAGES = [
+  'Query read timeout',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+  'The server does not answer',
+];
 
 /** Prisma's driver adapters name some failures instead of numbering them. */
 const UNAVAILABLE_KINDS = new Set([

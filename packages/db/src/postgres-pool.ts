@@ -3,6 +3,7 @@ import pg from 'pg';
 
 import { discardUnfinishedTransactions } from './discard-unfinished.js';
 import { DatabaseUnreachableError } from './errors.js';
+import { refuseWhileStalled } from './stalled-server.js';
 
 /** How long the steps of a query may take. A frozen server answers none of them by itself. */
 export interface PostgresPoolOptions {
@@ -39,6 +40,7 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
       client.query(`SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}`),
   });
   discardUnfinishedTransactions(pool);
+  refuseWhileStalled(pool, url);
   return pool;
 }
 

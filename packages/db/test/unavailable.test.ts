@@ -1,7 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { isUnavailable, openDatabase } from '@muster/db';
+import { isTimeout, isUnavailable, openDatabase } from '@muster/db';
 import { hasTestServer } from '@muster/db/testing';
-import { startPostgresCluster, type PostgresCluster, type PostgresClusterOptions } from '@muster/test-engines';
+import {
+  eventually,
+  startPostgresCluster,
+  type PostgresCluster,
+  type PostgresClusterOptions,
+} from '@muster/test-engines';
 
 const onServer = hasTestServer() ? describe : describe.skip;
 
@@ -31,9 +36,32 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
       ];
       for (const error of await Promise.all(attempts.map(failure))) expect(isUnavailable(error)).toBe(true);
       await cluster.thaw();
+      await eventually(() => database.ping());
       expect(await prisma.organization.count()).toBe(0);
       const transaction = prisma.$transaction(async (tx) => tx.organization.count());
       expect(await transaction).toBe(0);
+    } finally {
+      await cluster.thaw();
+      await database.close();
+      await cluster.stop();
+    }
+  });
+
+  test('that let one query wait in vain keeps no other waiting until it answers', async () => {
+    const cluster = await server();
+    const database = await openDatabase({ url: cluster.url }, { poolMax: 2, queryTimeoutMs: 1_000 });
+    try {
+      await Promise.all([database.ping(), database.ping()]);
+      await cluster.freeze();
+      // Two have a connection, and two wait for one.
+      await Promise.all([1, 2, 3, 4].map(() => failure(database.ping())));
+      const startedAt = performance.now();
+      for (let i = 0; i < 20; i++) expect(isTimeout(await failure(database.ping()))).toBe(true);
+      expect(isTimeout(await failure(database.prisma.organization.count()))).toBe(true);
+      // Each would have waited for a second at least.
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
+      await cluster.thaw();
+      await eventually(() => database.ping());
     } finally {
       await cluster.thaw();
       await database.close();

@@ -1,3 +1,4 @@
 export * from './postgres.js';
 export * from './docker-client.js';
 export * from './docker.js';
+export * from './program.js';

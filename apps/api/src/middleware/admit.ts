@@ -14,14 +14,17 @@ declare global {
 }
 
 export interface AdmissionOptions {
-  /** Requests to the API that are worked on at once; twice as many may wait. */
+  /** Requests to the API that are worked on at once. */
   requestsInWorkMax: number;
+  /** Requests that may wait for each one that is worked on. */
+  waitingForEachMax: number;
   /** Bytes of bodies, as sent and decompressed, that are held in memory at once. */
   bodyBytesInWorkMax: number;
 }
 
 export const ADMISSION_DEFAULT: AdmissionOptions = {
   requestsInWorkMax: 256,
+  waitingForEachMax: 16,
   bodyBytesInWorkMax: 64 * 1024 * 1024,
 };
 
@@ -30,9 +33,6 @@ const WAIT_MS_MAX = 2_000;
 
 /** Milliseconds between two log lines about those that were turned away. */
 const TELL_INTERVAL_MS = 5_000;
-
-/** Who may wait for each one that is worked on. */
-const WAITING_SHARE = 2;
 
 /**
  * What each kind of call has for itself, so that none can take it from another: a host must not look dead because
@@ -124,10 +124,13 @@ class Work {
  * Bounds what is worked on at once, and what is kept of bodies, before anything is read or asked of the database; so
  * it bounds the queue for the database's connections, too. Balancers' questions and files are always answered.
  *
+ * Many may wait, for waiting costs next to nothing and to be refused costs nearly as much as a small call: who is
+ * refused at once asks at once again, until there is time for nothing but refusals.
+ *
  * @throws OverloadedError for what cannot be taken in time.
  */
 export function admit(
-  { requestsInWorkMax, bodyBytesInWorkMax }: AdmissionOptions,
+  { requestsInWorkMax, waitingForEachMax, bodyBytesInWorkMax }: AdmissionOptions,
   { logger, elapsedMs }: { logger: Logger; elapsedMs: () => number },
 ): RequestHandler {
   let turnedAway = 0;
@@ -142,7 +145,7 @@ export function admit(
 
   const gateOf = ({ requests, bytes }: { requests: number; bytes: number }) => {
     const inWorkMax = Math.max(1, Math.floor(requestsInWorkMax * requests));
-    const waits = { waitingMax: inWorkMax * WAITING_SHARE, waitMsMax: WAIT_MS_MAX, onRefusal: noteTurnedAway };
+    const waits = { waitingMax: inWorkMax * waitingForEachMax, waitMsMax: WAIT_MS_MAX, onRefusal: noteTurnedAway };
     return {
       requests: createAllowance({ capacity: inWorkMax, ...waits }),
       bytes: createAllowance({ capacity: Math.floor(bodyBytesInWorkMax * bytes), ...waits }),

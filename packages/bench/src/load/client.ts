@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { ask, ProgramError, startProgram, stopProgram } from '../program.js';
+import { askProgram, ProgramError } from '@muster/test-engines';
+import { startProgram, stopProgram } from '../program.js';
 import type { HostProgress } from '../workload.js';
 import type { FleetShape } from './fleet.js';
 import type { GeneratorAnswer, GeneratorRequest, LoadRequest, LoadResult } from './generator.js';
@@ -22,7 +23,7 @@ export function startGenerator(signal: AbortSignal): LoadGenerator {
   const end = () => child.kill('SIGKILL');
   signal.addEventListener('abort', end, { once: true });
   const request = async <T>(message: GeneratorRequest): Promise<T> => {
-    const answer = await ask<GeneratorAnswer>(child, message);
+    const answer = await askProgram<GeneratorAnswer>(child, message);
     if ('error' in answer) throw new ProgramError(`the load generator failed: ${answer.error}`);
     return answer.result as T;
   };

@@ -9,8 +9,8 @@ import {
   type SimulatedHost,
   type StateMix,
 } from '../workload.js';
-import type { SeededHost } from '../cluster.js';
-import { heartbeatRequest, snapshotRequest, type WireRequest } from './request.js';
+import { heartbeatRequest, type SeededHost, snapshotRequest, type WireRequest } from '@muster/measure';
+import { HOST_HEADER } from '../host-header.js';
 
 /** Hosts of one server. */
 export interface FleetShape {
@@ -50,7 +50,7 @@ export function createFleet({ hosts, seed, containers, mix }: FleetShape): Fleet
 }
 
 function createFleetHost({ id, token, stream }: SeededHost, simulated: SimulatedHost): FleetHost {
-  const sender = { hostId: id, token, stream };
+  const sender = { token, stream, header: `${HOST_HEADER}: ${id}` };
   const { containers } = simulated.shape;
   let progress = NO_PROGRESS;
   let sequence = 0;

@@ -4,10 +4,8 @@
  */
 import { performance } from 'node:perf_hooks';
 import { ownCpuMs } from '../measure/cpu.js';
-import { latency, type Latency } from '../measure/stats.js';
-import { seededRandom } from '../random.js';
+import { type Answer, type Connection, latency, type Latency, openConnection, seededRandom } from '@muster/measure';
 import type { HostProgress } from '../workload.js';
-import { openConnection, type Answer, type Connection } from './connection.js';
 import { createFleet, type FleetHost, type FleetShape, type Traffic } from './fleet.js';
 
 /** Until when load is sent: for a time, or so often by each host. */

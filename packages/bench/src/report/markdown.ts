@@ -1,9 +1,8 @@
 /** The document: every target with its figure, every table, and what it was measured on. */
 import { SECTION_IDS, type SectionId, type SectionRecord, type Sections } from '../results.js';
-import { formatBytes, formatMs, formatNumber } from './format.js';
+import { formatBytes, formatMs, formatNumber, markdownTable } from '@muster/measure';
 import type { Plot } from './plots.js';
 import { REMAINS } from './remains.js';
-import { markdownTable } from './table.js';
 import { tablesOf, targetTable } from './tables.js';
 
 const TITLES: Readonly<Record<SectionId, string>> = {

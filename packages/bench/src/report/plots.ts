@@ -2,7 +2,7 @@
 import { CONTENDER_IDS, CONTENDER_NAMES } from '../contenders/contender.js';
 import type { ServerId } from '../program.js';
 import type { Sections } from '../results.js';
-import { formatNumber } from './format.js';
+import { formatNumber } from '@muster/measure';
 import { barChart } from './svg.js';
 
 export interface Plot {

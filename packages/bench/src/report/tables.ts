@@ -6,9 +6,8 @@ import type { GrowthResult } from '../sections/growth.js';
 import type { HttpResult } from '../sections/http.js';
 import type { ServiceCell, ServiceResult } from '../sections/service.js';
 import type { TableGrowthResult } from '../sections/table-growth.js';
-import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread } from './format.js';
+import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, type Table } from '@muster/measure';
 import { SERVER_NAMES, SERVER_ORDER } from './plots.js';
-import type { Table } from './table.js';
 import { formatBound, formatFigure, judge } from './targets.js';
 
 export interface TitledTable extends Table {

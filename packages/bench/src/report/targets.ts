@@ -1,10 +1,9 @@
 /** What Muster is to reach, each target with where its figure comes from. */
-import type { Spread } from '../measure/stats.js';
+import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, type Spread } from '@muster/measure';
 import type { SectionId, Sections } from '../results.js';
 import type { HttpCase, HttpCell } from '../sections/http.js';
 import type { ServiceCell } from '../sections/service.js';
 import type { ChangeKind } from '../workload.js';
-import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread } from './format.js';
 
 type Unit = 'ratio' | 'ms' | 'bytes';
 

@@ -1,5 +1,5 @@
 import { SECTION_IDS, type Sections } from '../results.js';
-import { textTable } from './table.js';
+import { textTable } from '@muster/measure';
 import { tablesOf, targetTable } from './tables.js';
 import { judge } from './targets.js';
 

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import type { Bench } from '../bench.js';
-import type { BenchDatabase, SeededHost } from '../cluster.js';
+import type { BenchDatabase } from '../cluster.js';
+import { pairedRatio, type SeededHost, type Spread } from '@muster/measure';
 import { startGenerator, type LoadGenerator } from '../load/client.js';
 import type { Traffic } from '../load/fleet.js';
-import { pairedRatio, type Spread } from '../measure/stats.js';
 import { measureTurn, summarizeTurns, type LoadFigures, type LoadTurn, type TurnParts } from '../measure/turn.js';
 import { startServer, type ServerId, type ServerProcess } from '../program.js';
 import { verifyHost } from '../verify.js';

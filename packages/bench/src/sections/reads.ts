@@ -2,10 +2,8 @@
 import { performance } from 'node:perf_hooks';
 import { CONTAINER_SORT_KEYS, Paths } from '@muster/contracts';
 import type pg from 'pg';
-import { openConnection } from '../load/connection.js';
-import { getRequest } from '../load/request.js';
-import { latency, type Latency } from '../measure/stats.js';
-import { ProgramError } from '../program.js';
+import { getRequest, latency, type Latency, openConnection } from '@muster/measure';
+import { ProgramError } from '@muster/test-engines';
 
 /** One kind of question, asked in turn with each of its paths. */
 export interface Read {

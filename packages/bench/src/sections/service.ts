@@ -1,14 +1,14 @@
 /** Service level: how many snapshots a second each way of writing them to the same database manages. */
 import { performance } from 'node:perf_hooks';
 import type { Bench } from '../bench.js';
-import type { BenchDatabase, SeededHost } from '../cluster.js';
+import type { BenchDatabase } from '../cluster.js';
+import { pairedRatio, type SeededHost, spread, type Spread } from '@muster/measure';
 import { CONTENDER_IDS, type Contender, type ContenderId, type Delivery } from '../contenders/contender.js';
 import { createMuster } from '../contenders/muster.js';
 import { createPrismaUpserts } from '../contenders/prisma-upserts.js';
 import { createRowByRow } from '../contenders/row-by-row.js';
 import { createSetBased } from '../contenders/set-based.js';
 import { ownCpuMs } from '../measure/cpu.js';
-import { pairedRatio, spread, type Spread } from '../measure/stats.js';
 import type { Change } from '../plan.js';
 import { verifyHost } from '../verify.js';
 import { advance, NO_PROGRESS, simulateHost, touchesOfPercent, type SimulatedHost } from '../workload.js';

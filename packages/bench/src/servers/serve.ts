@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import express, { type Express } from 'express';
 import type pg from 'pg';
-import { HOST_HEADER } from '../load/request.js';
+import { HOST_HEADER } from '../host-header.js';
 import { createPool } from '../pool.js';
 
 /** As many bytes as Muster takes. */

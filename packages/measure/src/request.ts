@@ -1,33 +1,34 @@
 import { Paths, SnapshotHeaderNames } from '@muster/contracts';
 
-/** Names the sending host to the servers that Muster is compared with. Muster ignores it: it knows the token. */
-export const HOST_HEADER = 'bench-host-id';
-
 /** A request as it goes over the wire. */
 export interface WireRequest {
   head: string;
   body: Buffer | null;
 }
 
-interface Sender {
-  hostId: string;
+/** Whoever speaks for a host. */
+export interface Sender {
   token: string;
+  /** Of its agent's run. */
   stream: string;
+  /** A header more, `name: value`, for servers that know hosts otherwise than by token. */
+  header?: string;
 }
 
-function post(path: string, { hostId, token, stream }: Sender, headers: string, body: Buffer): WireRequest {
+function post(path: string, { token, stream, header }: Sender, headers: string, body: Buffer): WireRequest {
   const head = [
     `POST ${path} HTTP/1.1`,
     'Host: 127.0.0.1',
     `Authorization: Bearer ${token}`,
     'Content-Type: application/json',
     `Content-Length: ${body.length}`,
-    `${HOST_HEADER}: ${hostId}`,
+    ...(header === undefined ? [] : [header]),
     `${SnapshotHeaderNames.stream}: ${stream}${headers}`,
   ];
   return { head: `${head.join('\r\n')}\r\n\r\n`, body };
 }
 
+/** The snapshot that is the `sequence`th of its stream, observed now. */
 export function snapshotRequest(sender: Sender, sequence: number, body: Buffer): WireRequest {
   const observedAt = new Date().toISOString();
   const order = `\r\n${SnapshotHeaderNames.sequence}: ${sequence}\r\n${SnapshotHeaderNames.observedAt}: ${observedAt}`;

@@ -1,4 +1,4 @@
-import type { Spread } from '../measure/stats.js';
+import type { Spread } from './stats.js';
 
 /** A number to three figures, with thousands apart: 0.00123, 1.23, 12.3, 123, 1,230. */
 export function formatNumber(value: number): string {

@@ -9,6 +9,8 @@ import type { WireRequest } from './request.js';
 
 export interface Answer {
   status: number;
+  /** Status line and headers, as they came. */
+  head: string;
   body: Buffer;
 }
 
@@ -79,5 +81,5 @@ function readAnswer(bytes: Buffer): Answer | null {
   const bodyStart = headEnd + HEAD_END.length;
   const bodyEnd = bodyStart + Number(length);
   if (bytes.length < bodyEnd) return null;
-  return { status: Number(head.slice(9, 12)), body: bytes.subarray(bodyStart, bodyEnd) };
+  return { status: Number(head.slice(9, 12)), head, body: bytes.subarray(bodyStart, bodyEnd) };
 }

@@ -1,0 +1,115 @@
+/**
+ * Keeps requests from queueing for a server that has stopped answering. One that is stopped, or out of reach behind a
+ * network that drops packets, refuses nothing: each query would have to wait for its own time to run out, and each
+ * request for those of the requests before it.
+ */
+import pg from 'pg';
+
+/** Nobody asked the server: it let an earlier query's time run out, and has not answered since. */
+export class ServerStalledError extends Error {
+  constructor() {
+    super('The server does not answer');
+    this.name = 'ServerStalledError';
+  }
+}
+
+/** What node-postgres says when the server had its time and said nothing; pg 8.23.1, pg-pool 3.14.0. */
+const SILENCES = new Set(['Query read timeout', 'Connection terminated due to connection timeout', 'timeout expired']);
+
+/** How long a sign of life may take, and how long after one that failed it is asked for again. */
+const SIGN_OF_LIFE_MS_MAX = 1_000;
+const SIGN_OF_LIFE_PAUSE_MS = 250;
+
+/**
+ * How long nothing at all must have been heard: where others are answered, a query that is not is slow, or this process
+ * was too busy to hear of it.
+ */
+const SILENCE_MS_MIN = 1_500;
+
+const isSilence = (error: unknown): boolean => error instanceof Error && SILENCES.has(error.message);
+
+/**
+ * Has a pool hand out no connection from the moment that its server let a query's time run out until it gives a sign of
+ * life on a connection of its own: whoever asks, or waits already, is told at once. A server that is merely slow gives
+ * that sign in milliseconds. One that is away is none of this: it refuses connections by itself.
+ *
+ * @throws ServerStalledError from `connect`, and from all that takes a connection.
+ */
+export function refuseWhileStalled(pool: pg.Pool, connectionString: string): void {
+  const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
+  const waiting = new Set<(error: Error) => void>();
+  let isStalled = false;
+  let heardAt = performance.now();
+
+  async function watch(): Promise<void> {
+    while (!pool.ending && !(await givesSignOfLife(connectionString))) {
+      await new Promise((resolve) => setTimeout(resolve, SIGN_OF_LIFE_PAUSE_MS).unref());
+    }
+    isStalled = false;
+  }
+
+  function note(error: unknown): void {
+    if (!isSilence(error)) {
+      heardAt = performance.now();
+      return;
+    }
+    if (isStalled || performance.now() - heardAt < SILENCE_MS_MIN) return;
+    isStalled = true;
+    for (const reject of waiting) reject(new ServerStalledError());
+    // The pool may serve them yet; what it serves them then is given back.
+    waiting.clear();
+    void watch();
+  }
+
+  function take(): Promise<pg.PoolClient> {
+    if (isStalled) return Promise.reject(new ServerStalledError());
+    return new Promise((resolve, reject) => {
+      waiting.add(reject);
+      connect().then(
+        (client) => {
+          if (waiting.delete(reject)) resolve(client);
+          else client.release();
+        },
+        (error: unknown) => {
+          waiting.delete(reject);
+          // That no connection came free in time says nothing of the server.
+          if (isSilence(error)) note(error);
+          reject(error as Error);
+        },
+      );
+    });
+  }
+
+  // What is given back is so after an answer, or after none.
+  pool.on('release', (error) => note(error));
+  // The pool's own `query` takes its connections by a callback.
+  pool.connect = ((callback?: (error: Error | undefined, client: pg.PoolClient | undefined) => void) => {
+    const taken = take();
+    if (callback === undefined) return taken;
+    taken.then(
+      (client) => callback(undefined, client),
+      (error: unknown) => callback(error as Error, undefined),
+    );
+    return undefined;
+  }) as typeof pool.connect;
+}
+
+/** Whether the server says anything, be it that it takes no connections. */
+async function givesSignOfLife(connectionString: string): Promise<boolean> {
+  const client = new pg.Client({
+    connectionString,
+    connectionTimeoutMillis: SIGN_OF_LIFE_MS_MAX,
+    query_timeout: SIGN_OF_LIFE_MS_MAX,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+    return true;
+  } catch (error) {
+    return !isSilence(error);
+  } finally {
+    // It may be as silent about our leaving.
+    void client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,136 @@
+import { Paths } from '@muster/contracts';
+import { formatBytes, formatMs } from '@muster/measure';
+import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { dribble, hostileBodies, hostileHeads, statusesOf, type Dribble } from '../load/hostile.js';
+import { enroll, type Agent } from '../parts/agent.js';
+import { newAdminKey, startApi, type Api } from '../parts/api.js';
+import { withClosers } from '../parts/closers.js';
+import { createClient, type Call, type Client } from '../parts/http.js';
+import { forgetPeak, peakBytes, residentBytes } from '../parts/memory.js';
+import { createOperator } from '../parts/operator.js';
+import { withServer } from '../parts/server.js';
+import { seconds } from '../report/words.js';
+
+/** Bad input costs little and breaks nothing. */
+export const abuse: Guarantee = {
+  id: 'abuse',
+  title: 'Bad input is refused, cheaply',
+  check: (rig) => withServer(async ({ createDatabase }) => attack(rig, await createDatabase('faults_abuse'))),
+};
+
+const DRIBBLE_MS_MAX = 20_000;
+const MEMORY_BYTES_MAX = 150e6;
+const HOLD_MS_MAX = 100;
+
+/** Bodies that come at once: fewer than there is room for, so that none is turned away for want of it. */
+const AT_ONCE = 3;
+
+/** Milliseconds without work after which a process is idle. */
+const REST_MS = 3_000;
+
+/** An answer to something hostile. */
+interface Outcome {
+  name: string;
+  /** 0: none came. */
+  status: number;
+}
+
+async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+  return withClosers(async (closers) => {
+    const adminKey = newAdminKey();
+    const env = { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: '0', MUSTER_AUTH_FAILURES_PER_MINUTE: '0' };
+    const api = closers.add(await startApi({ env, adminKey }), (each) => each.stop());
+    const client = closers.add(createClient(api.url), (each) => each.close());
+    const enrollment = await createOperator(client, adminKey).enrollmentToken(10);
+    const agent = await enroll(client, enrollment.token, 'hostile');
+    await client.send(agent.snapshot('[]'));
+    const bodies = await hostileBodies();
+    await rest(REST_MS);
+    const idleBytes = residentBytes(api.program.pid);
+    forgetPeak(api.program.pid);
+    await api.holds();
+
+    const outcomes: Outcome[] = [];
+    const worst = { name: '', busyMs: 0, wallMs: 0 };
+    const during = async (name: string, action: () => Promise<Outcome[]>) => {
+      outcomes.push(...(await action()));
+      const { busyMs, wallMs } = await api.holds();
+      if (busyMs > worst.busyMs) Object.assign(worst, { name, busyMs, wallMs });
+    };
+    for (let repeat = 1; repeat <= plan.abuse.repeats; repeat++) {
+      for (const { name, body, gzip } of bodies) {
+        const headers: Record<string, string> = gzip ? { 'content-encoding': 'gzip' } : {};
+        for (const target of targetsOf(agent, enrollment.token, adminKey)) {
+          const call: Call = { ...target, headers, body };
+          await during(`${name} to ${target.path}`, () => all(AT_ONCE, () => answerTo(client, name, call)));
+        }
+      }
+      for (const { name, head } of hostileHeads()) {
+        await during(name, () => all(AT_ONCE, () => answerToBytes(api, name, head)));
+      }
+      progress(`abuse: bodies and heads, ${repeat} of ${plan.abuse.repeats}`);
+    }
+    const memoryBytes = peakBytes(api.program.pid) - idleBytes;
+    progress(`abuse: the event loop was held longest by ${worst.name} (${formatMs(worst.busyMs)})`);
+    const server = outcomes.filter(({ status }) => status >= 500);
+    for (const { name, status } of server) progress(`abuse: ${name} was answered by ${status}`);
+
+    const lives = await dribbleAll(api, agent, plan.abuse.dribblers);
+    progress('abuse: dribblers');
+    const health = await client.send({ path: Paths.ready });
+    return [
+      never('answers of 5xx', server.length, outcomes.length, 'hostile requests'),
+      atMost('memory over idle', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
+      atMost('event loop held, at the longest', worst.busyMs, HOLD_MS_MAX, formatMs),
+      atMost(`until ${lives.length} dribbling connections are closed`, Math.max(...lives), DRIBBLE_MS_MAX, seconds),
+      always('ready afterwards', health.status === 200 ? 1 : 0, 1, 'time'),
+    ];
+  });
+}
+
+const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const all = <T>(count: number, action: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, action));
+
+/** Every call that takes a body, with a good token: without one, no body is read. */
+function targetsOf(agent: Agent, enrollmentToken: string, adminKey: string): Call[] {
+  return [
+    { method: 'POST', path: Paths.agentContainers, token: agent.token },
+    { method: 'POST', path: Paths.agentHeartbeat, token: agent.token },
+    { method: 'POST', path: Paths.agentEnroll, token: enrollmentToken },
+    { method: 'POST', path: Paths.enrollmentTokens, token: adminKey },
+    { method: 'PATCH', path: Paths.host.replace(':hostId', agent.hostId), token: adminKey },
+    { method: 'POST', path: Paths.agentContainers, token: 'nobody' },
+  ];
+}
+
+/** A client that is still sending when it is refused may find its connection closed: that is an answer too. */
+async function answerTo(client: Client, name: string, call: Call): Promise<Outcome> {
+  const reply = await client.send(call).catch(() => null);
+  return { name: `${name} to ${call.path}`, status: reply?.status ?? 0 };
+}
+
+async function answerToBytes({ port }: Api, name: string, bytes: string): Promise<Outcome> {
+  const [status = 0] = await statusesOf(port, bytes, 2_000);
+  return { name, status };
+}
+
+/** Milliseconds until each of so many dribbling connections was closed. */
+function dribbleAll({ port }: Api, agent: Agent, count: number): Promise<number[]> {
+  const head = (length: number) =>
+    [
+      `POST ${Paths.agentContainers} HTTP/1.1`,
+      ...['Host: x', `Authorization: Bearer ${agent.token}`, 'Content-Type: application/json'],
+      ...[`Content-Length: ${length}`, '', ''],
+    ].join('\r\n');
+  const kinds: Dribble[] = [
+    { name: 'says nothing', first: '', then: '' },
+    { name: 'half a head, and silence', first: 'GET / HTTP/1.1\r\nHost', then: '' },
+    { name: 'a head, byte by byte', first: '', then: 'GET / HTTP/1.1\r\nHost: x\r\nx: aaaaaaaaaaaaaaaaaaaaaaa' },
+    { name: 'a body, byte by byte', first: head(1_000), then: '[' },
+    { name: 'half a body, and silence', first: `${head(1_000)}[`, then: '' },
+    { name: 'chunks, byte by byte', first: head(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked'), then: '1\r\n \r\n' },
+  ];
+  return Promise.all(Array.from({ length: count }, (_, i) => dribble(port, kinds[i % kinds.length]!, 2 * DRIBBLE_MS_MAX)));
+}

@@ -1,0 +1,123 @@
+import { eventually } from '@muster/test-engines';
+import { never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { markerOf, snapshotOf } from '../load/generation.js';
+import { enroll } from '../parts/agent.js';
+import { newAdminKey, startApi, type Api, type ApiOptions } from '../parts/api.js';
+import { withClosers } from '../parts/closers.js';
+import { createClient, type Call, type Client } from '../parts/http.js';
+import { createOperator, type Operator } from '../parts/operator.js';
+import { startProxy } from '../parts/proxy.js';
+import { withServer } from '../parts/server.js';
+
+/** A deploy loses nothing: replicas are replaced one after the other while requests go on. */
+export const deploy: Guarantee = {
+  id: 'deploy',
+  title: 'A deploy loses nothing',
+  check: (rig) => withServer(async ({ createDatabase }) => rollOver(rig, await createDatabase('faults_deploy'))),
+};
+
+const REPLICAS = 2;
+
+interface Tally {
+  requests: number;
+  failures: string[];
+}
+
+async function rollOver({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+  return withClosers(async (closers) => {
+    const options: ApiOptions = {
+      env: { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' },
+      adminKey: newAdminKey(),
+    };
+    const replicas: Api[] = [];
+    closers.add(replicas, (some) => Promise.all(some.map(({ program }) => program.stop('SIGKILL'))));
+    for (let i = 0; i < REPLICAS; i++) replicas.push(await startApi(options));
+
+    const proxy = closers.add(await startProxy(replicas.map(({ url }) => url)), (each) => each.close());
+    const client = closers.add(createClient(proxy.url), (each) => each.close());
+    const operator = createOperator(client, options.adminKey);
+    const { token } = await operator.enrollmentToken(plan.deploy.connections);
+
+    const tally: Tally = { requests: 0, failures: [] };
+    let rolling = true;
+    const isOver = () => !rolling && tally.requests >= plan.deploy.requests;
+    const hosts = Array.from({ length: plan.deploy.connections }, (_, host) =>
+      speak({ host, client, token, adminKey: options.adminKey, tally, isOver }),
+    );
+    const exits: (number | null)[] = [];
+    for (let round = 1; round <= plan.deploy.deploys; round++) {
+      for (let i = 0; i < REPLICAS; i++) {
+        const old = replicas[i]!;
+        exits.push(await old.program.stop('SIGTERM'));
+        replicas[i] = await startApi({ ...options, port: old.port });
+        await eventually(() => {
+          if (proxy.ready() < REPLICAS) throw new Error('the proxy does not find the new replica');
+        });
+      }
+      progress(`deploy: ${round} of ${plan.deploy.deploys}, ${tally.requests} requests so far`);
+    }
+    rolling = false;
+    const last = await Promise.all(hosts);
+    for (const failure of tally.failures.slice(0, 10)) progress(`deploy: ${failure}`);
+
+    const badExits = exits.filter((code) => code !== 0).length;
+    return [
+      never(
+        `requests that failed, in ${plan.deploy.deploys} deploys`,
+        tally.failures.length,
+        tally.requests,
+        'requests',
+      ),
+      never('hosts that are not as last acked', await differing(operator, last), last.length, 'hosts'),
+      never('replicas that did not leave with exit code 0', badExits, exits.length, 'replicas'),
+    ];
+  });
+}
+
+interface Speaker {
+  host: number;
+  client: Client;
+  token: string;
+  adminKey: string;
+  tally: Tally;
+  isOver: () => boolean;
+}
+
+/** A host that enrols and reports, and an operator that reads, until it is over; resolves with the last it said. */
+async function speak({ host, client, token, adminKey, tally, isOver }: Speaker): Promise<LastSaid> {
+  const agent = await enroll(client, token, `rolled-over-${host}`);
+  const send = async (call: Call) => {
+    tally.requests += 1;
+    try {
+      const { status, text } = await client.send(call);
+      if (status !== 200) tally.failures.push(`${call.path} answered ${status}: ${text.slice(0, 200)}`);
+    } catch (error) {
+      tally.failures.push(String(error));
+    }
+  };
+  let generation = 0;
+  while (!isOver()) {
+    generation += 1;
+    await send(agent.snapshot(JSON.stringify(snapshotOf(host, generation))));
+    await send(agent.heartbeat(null));
+    await send({ path: `/api/containers?hostId=${agent.hostId}`, token: adminKey });
+  }
+  return { host, hostId: agent.hostId, generation };
+}
+
+interface LastSaid {
+  host: number;
+  hostId: string;
+  generation: number;
+}
+
+async function differing(operator: Operator, hosts: readonly LastSaid[]): Promise<number> {
+  let count = 0;
+  for (const { host, hostId, generation } of hosts) {
+    const containers = await operator.containers(`&hostId=${hostId}`);
+    const expected = snapshotOf(host, generation);
+    const marker = containers.find(({ dockerId }) => dockerId === markerOf(host));
+    if (containers.length !== expected.length || marker?.image !== expected[0]!.image) count += 1;
+  }
+  return count;
+}

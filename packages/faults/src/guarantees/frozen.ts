@@ -1,0 +1,155 @@
+import { Paths, PROBLEM_MEDIA_TYPE } from '@muster/contracts';
+import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { snapshotOf } from '../load/generation.js';
+import { enroll, type Agent } from '../parts/agent.js';
+import { newAdminKey, startApi } from '../parts/api.js';
+import { withClosers } from '../parts/closers.js';
+import { createClient, type Call, type Client, type Reply } from '../parts/http.js';
+import { createOperator } from '../parts/operator.js';
+import { onDatabase, withServer, type Server } from '../parts/server.js';
+import { count, seconds } from '../report/words.js';
+
+/** A frozen database is not a frozen API. */
+export const frozen: Guarantee = {
+  id: 'frozen',
+  title: 'A frozen database is not a frozen API',
+  check: (rig) => withServer((server) => freeze(rig, server)),
+};
+
+const ANSWER_MS_MAX = 4_000;
+const RECOVERY_MS_MAX = 5_000;
+/** Healthz answers from memory: what it takes longer than this, the event loop was held. */
+const HEALTH_MS_MAX = 1_000;
+
+/** Hosts that go on reporting while nothing can be stored, and how often each of them tries, in ms. */
+const HOSTS = 24;
+const INTERVAL_MS = 400;
+
+/** An answer, and when it was asked for by the test's clock. */
+interface Asked {
+  kind: 'data' | 'health' | 'ready';
+  at: number;
+  reply: Reply | null;
+}
+
+async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
+  const databaseUrl = await createDatabase('faults_frozen');
+  return withClosers(async (closers) => {
+    const adminKey = newAdminKey();
+    const api = closers.add(await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey }), (each) => each.stop());
+    const client = closers.add(createClient(api.url), (each) => each.close());
+    const { token } = await createOperator(client, adminKey).enrollmentToken(HOSTS);
+    const agents: Agent[] = [];
+    for (let i = 0; i < HOSTS; i++) agents.push(await enroll(client, token, `frozen-${i}`));
+
+    const asked: Asked[] = [];
+    let isOver = false;
+    const loops = [
+      ...agents.map((agent, i) => askOn(client, asked, 'data', () => isOver, callsOf(agent, i, adminKey))),
+      askOn(
+        client,
+        asked,
+        'health',
+        () => isOver,
+        () => ({ path: Paths.health }),
+      ),
+      askOn(
+        client,
+        asked,
+        'ready',
+        () => isOver,
+        () => ({ path: Paths.ready }),
+      ),
+    ];
+    await passed(2_000);
+    const connectionsBefore = await connectionsOf(cluster.url);
+
+    await cluster.freeze();
+    const frozenAt = performance.now();
+    progress('frozen: PostgreSQL stands still');
+    await passed(plan.frozen.frozenMs);
+    await cluster.thaw();
+    const thawedAt = performance.now();
+    progress('frozen: PostgreSQL goes on');
+    await passed(RECOVERY_MS_MAX + ANSWER_MS_MAX);
+    isOver = true;
+    await Promise.all(loops);
+    // What was given up while the server stood still, it takes leave of once it goes on.
+    const connectionsAfter = await connectionsOf(cluster.url);
+    return report(asked, frozenAt, thawedAt, connectionsBefore, connectionsAfter);
+  });
+}
+
+const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What a host and the operator beside it call in turn. */
+function callsOf(agent: Agent, host: number, adminKey: string): (turn: number) => Call {
+  return (turn) => {
+    if (turn % 3 === 0) return agent.snapshot(JSON.stringify(snapshotOf(host, turn + 1)));
+    if (turn % 3 === 1) return agent.heartbeat(null);
+    return { path: `${Paths.containers}?hostId=${agent.hostId}`, token: adminKey };
+  };
+}
+
+async function askOn(
+  client: Client,
+  asked: Asked[],
+  kind: Asked['kind'],
+  isOver: () => boolean,
+  next: (turn: number) => Call,
+): Promise<void> {
+  for (let turn = 0; !isOver(); turn++) {
+    const at = performance.now();
+    const reply = await client.send(next(turn)).catch(() => null);
+    asked.push({ kind, at, reply });
+    await passed(INTERVAL_MS);
+  }
+}
+
+/** Connections that Muster has to the server. */
+const connectionsOf = (url: string): Promise<number> =>
+  onDatabase(url, async (client) => {
+    const { rows } = await client.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'muster'`,
+    );
+    return rows[0]!.count;
+  });
+
+/** The API's pool; connections that come and go below it are no leak. */
+const POOL_MAX = 10;
+
+function report(
+  asked: readonly Asked[],
+  frozenAt: number,
+  thawedAt: number,
+  connectionsBefore: number,
+  connectionsAfter: number,
+): Finding[] {
+  const during = (kind: Asked['kind']) =>
+    asked.filter((each) => each.kind === kind && each.at > frozenAt && each.at + ANSWER_MS_MAX < thawedAt);
+  const [data, health, ready] = [during('data'), during('health'), during('ready')];
+  const slowest = (some: readonly Asked[]) => Math.max(...some.map(({ reply }) => reply?.ms ?? Infinity));
+  const refusals = data.filter(({ reply }) => reply !== null && isRefusal(reply));
+  const after = asked.filter(({ at }) => at > thawedAt);
+  const lastFailure = Math.max(thawedAt, ...after.filter(({ reply }) => reply?.status !== 200).map(({ at }) => at));
+  const broken = asked.filter(({ reply }) => reply === null);
+  return [
+    always('answered by 503, problem+json, Retry-After', refusals.length, data.length, 'requests'),
+    atMost('until that answer, at the longest', slowest(data), ANSWER_MS_MAX, seconds),
+    always('/healthz says 200', health.filter(({ reply }) => reply?.status === 200).length, health.length, 'times'),
+    atMost('until /healthz answers, at the longest', slowest(health), HEALTH_MS_MAX, seconds),
+    always('/readyz says 503', ready.filter(({ reply }) => reply?.status === 503).length, ready.length, 'times'),
+    atMost('last failure after the thaw', lastFailure - thawedAt, RECOVERY_MS_MAX, seconds),
+    never('requests without an answer', broken.length, asked.length, 'requests'),
+    atMost(
+      `connections to PostgreSQL afterwards (before: ${connectionsBefore})`,
+      connectionsAfter,
+      Math.max(connectionsBefore, POOL_MAX),
+      count,
+      { timed: false },
+    ),
+  ];
+}
+
+const isRefusal = ({ status, headers }: Reply): boolean =>
+  status === 503 && headers['content-type'] === PROBLEM_MEDIA_TYPE && Number(headers['retry-after']) >= 1;

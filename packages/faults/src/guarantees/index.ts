@@ -1,0 +1,11 @@
+import type { Guarantee, GuaranteeId } from '../guarantee.js';
+import { abuse } from './abuse.js';
+import { deploy } from './deploy.js';
+import { frozen } from './frozen.js';
+import { kill } from './kill.js';
+import { limits } from './limits.js';
+import { noisy } from './noisy.js';
+import { overload } from './overload.js';
+import { revoked } from './revoked.js';
+
+export const GUARANTEES: Partial<Readonly<Record<GuaranteeId, Guarantee>>> = { kill, deploy, frozen, overload, noisy, abuse, limits, revoked };

@@ -1,0 +1,150 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually, type PostgresCluster } from '@muster/test-engines';
+import { atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { createWriters, type Account, type Writers } from '../load/writers.js';
+import { isReady, newAdminKey, startApi, type Api } from '../parts/api.js';
+import { withClosers } from '../parts/closers.js';
+import { createClient } from '../parts/http.js';
+import { createOperator, type Operator } from '../parts/operator.js';
+import { withServer } from '../parts/server.js';
+import { seconds } from '../report/words.js';
+
+/** Acked means stored, whoever is killed. */
+export const kill: Guarantee = {
+  id: 'kill',
+  title: 'Acked means stored',
+  check: async (rig) => [
+    ...(await withServer(async ({ cluster, createDatabase }) => {
+      const envOf = async (name: string) => ({ DATABASE_URL: await createDatabase(name), ...NO_LIMIT });
+      return [
+        ...(await killApi(rig, 'API on PostgreSQL', await envOf('faults_kill_api'), rig.plan.kill.rounds)),
+        ...(await killDatabase(rig, await envOf('faults_kill_database'), cluster)),
+      ];
+    })),
+    ...(await withDirectory((dir) =>
+      killApi(rig, 'API on PGlite', { MUSTER_DATA_DIR: join(dir, 'data'), ...NO_LIMIT }, rig.plan.kill.embeddedRounds),
+    )),
+  ],
+};
+
+/** Writers that write as fast as they can are no agents that run wild. */
+const NO_LIMIT = { MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' };
+
+/** Milliseconds of load before the kill, at random up to this much, so that it comes anywhere in a request. */
+const KILL_DELAY_MS_MAX = 200;
+
+/** Milliseconds in which Muster must be ready again. */
+const RECOVERY_MS_MAX = 30_000;
+
+async function withDirectory<T>(action: (dir: string) => Promise<T>): Promise<T> {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-faults-'));
+  try {
+    return await action(dir);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+interface Round {
+  account: Account;
+  /** Until it was ready again, in ms. */
+  recoveryMs: number;
+}
+
+function report(what: string, rounds: readonly Round[]): Finding[] {
+  const sum = (of: (account: Account) => number) => rounds.reduce((total, { account }) => total + of(account), 0);
+  const all = (of: (account: Account) => string[]) => rounds.flatMap(({ account }) => of(account));
+  const acked = sum((account) => account.acked);
+  const kills = `, ${rounds.length} kills`;
+  return [
+    never(`${what}: acked and lost`, all(({ lost }) => lost).length, acked, `acks${kills}`),
+    never(
+      `${what}: half-written`,
+      all(({ torn }) => torn).length,
+      sum(({ hosts }) => hosts),
+      'hosts compared',
+    ),
+    never(`${what}: answers other than success and 503`, all(({ unexpected }) => unexpected).length, acked, 'acks'),
+    atMost(
+      `${what}: ready again by itself`,
+      Math.max(...rounds.map((round) => round.recoveryMs)),
+      RECOVERY_MS_MAX,
+      seconds,
+    ),
+  ];
+}
+
+/** Kills the API again and again. It is started again with what it was started with, and nobody helps it. */
+async function killApi(rig: Rig, what: string, env: Record<string, string>, count: number): Promise<Finding[]> {
+  return withClosers(async (closers) => {
+    const adminKey = newAdminKey();
+    let api: Api = await startApi({ env, adminKey });
+    const { url, port } = api;
+    closers.add(null, () => api.program.stop('SIGKILL'));
+    const { operator, writers } = await open(url, adminKey, rig, closers.add);
+    const rounds: Round[] = [];
+    for (let round = 1; round <= count; round++) {
+      await underLoad(writers);
+      await api.program.stop('SIGKILL');
+      await writers.stop();
+      api = await startApi({ env, adminKey, port });
+      rounds.push({ account: noted(rig, what, await writers.look(operator)), recoveryMs: api.readyMs });
+      rig.progress(`kill: ${what}, round ${round} of ${count}`);
+    }
+    return report(what, rounds);
+  });
+}
+
+/** Kills the database below an API that lives on. The database is started again; the API is left alone. */
+async function killDatabase(
+  rig: Rig,
+  env: Record<string, string>,
+  cluster: Pick<PostgresCluster, 'crash' | 'restart'>,
+): Promise<Finding[]> {
+  const what = 'PostgreSQL';
+  return withClosers(async (closers) => {
+    const adminKey = newAdminKey();
+    const api = closers.add(await startApi({ env, adminKey }), ({ program }) => program.stop('SIGKILL'));
+    const { operator, writers } = await open(api.url, adminKey, rig, closers.add);
+    const rounds: Round[] = [];
+    for (let round = 1; round <= rig.plan.kill.rounds; round++) {
+      await underLoad(writers);
+      await cluster.crash();
+      await writers.stop();
+      await cluster.restart();
+      const startedAt = performance.now();
+      await eventually(async () => {
+        if (!(await isReady(api.url))) throw new Error('the API did not find its database again');
+      }, RECOVERY_MS_MAX);
+      const recoveryMs = performance.now() - startedAt;
+      rounds.push({ account: noted(rig, what, await writers.look(operator)), recoveryMs });
+      rig.progress(`kill: ${what}, round ${round} of ${rig.plan.kill.rounds}`);
+    }
+    return report(what, rounds);
+  });
+}
+
+async function open(
+  url: string,
+  adminKey: string,
+  rig: Rig,
+  add: <T>(part: T, close: (part: T) => unknown) => T,
+): Promise<{ operator: Operator; writers: Writers }> {
+  const client = add(createClient(url), (each) => each.close());
+  const operator = createOperator(client, adminKey);
+  const writers = add(await createWriters(url, operator, rig.plan.kill.hosts), (each) => each.close());
+  return { operator, writers };
+}
+
+async function underLoad(writers: Writers): Promise<void> {
+  await writers.begin();
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * KILL_DELAY_MS_MAX));
+}
+
+/** Says at once what is wrong, each with its place: the figures count them only. */
+function noted(rig: Rig, what: string, account: Account): Account {
+  for (const line of [...account.lost, ...account.torn, ...account.unexpected]) rig.progress(`kill: ${what}: ${line}`);
+  return account;
+}

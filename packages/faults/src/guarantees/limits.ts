@@ -1,0 +1,70 @@
+import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { enroll, type Agent } from '../parts/agent.js';
+import { withClosers } from '../parts/closers.js';
+import { createClient, type Client } from '../parts/http.js';
+import { createOperator } from '../parts/operator.js';
+import { startReplicas } from '../parts/replicas.js';
+import { withServer } from '../parts/server.js';
+import { count } from '../report/words.js';
+
+/** A limit is each process's own: what a host gets from all of them together is bounded by their number. */
+export const limits: Guarantee = {
+  id: 'limits',
+  title: 'Rate limits hold, times the number of replicas at most',
+  check: (rig) => withServer(async ({ createDatabase }) => spray(rig, await createDatabase('faults_limits'))),
+};
+
+const REPLICAS = 2;
+const PER_MINUTE = 600;
+/** What may come at once: a tenth, as ADR 8 has it. */
+const BURST = PER_MINUTE / 10;
+
+async function spray({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+  return withClosers(async (closers) => {
+    const env = { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: String(PER_MINUTE) };
+    const { adminKey, replicas } = await startReplicas(REPLICAS, env, closers);
+    const clients = replicas.map(({ url }) => closers.add(createClient(url), (each) => each.close()));
+    const { token } = await createOperator(clients[0]!, adminKey).enrollmentToken(2);
+    const [one, all] = [await enroll(clients[0]!, token, 'one'), await enroll(clients[0]!, token, 'all')];
+
+    const atOne = await flood(one, clients.slice(0, 1), plan.limits.sprayMs);
+    progress(`limits: at one replica ${atOne.let} of ${atOne.sent} were let through`);
+    const atAll = await flood(all, clients, plan.limits.sprayMs);
+    progress(`limits: at ${REPLICAS} replicas ${atAll.let} of ${atAll.sent} were let through`);
+    const let1 = (ms: number) => BURST + Math.ceil((PER_MINUTE * ms) / 60_000);
+    return [
+      atMost('let through by one replica', atOne.let, let1(atOne.ms), count, { timed: false }),
+      atLeast('let through by one replica, of what one may', atOne.let, 0.9 * let1(atOne.ms), count),
+      atMost(`let through by ${REPLICAS} replicas`, atAll.let, REPLICAS * let1(atAll.ms), count, { timed: false }),
+      atMost('refused without a Retry-After', atOne.bare + atAll.bare, 0, count, { timed: false }),
+      atMost('answers beside 200 and 429', atOne.other + atAll.other, 0, count, { timed: false }),
+    ];
+  });
+}
+
+interface Flood {
+  sent: number;
+  let: number;
+  /** Refusals that do not say when to come again. */
+  bare: number;
+  other: number;
+  ms: number;
+}
+
+/** A host that heeds nothing: as many requests as it can make, to each of the servers in turn. */
+async function flood(agent: Agent, clients: readonly Client[], forMs: number): Promise<Flood> {
+  const result: Flood = { sent: 0, let: 0, bare: 0, other: 0, ms: 0 };
+  const startedAt = performance.now();
+  const run = async () => {
+    while (performance.now() - startedAt < forMs) {
+      const reply = await clients[result.sent++ % clients.length]!.send(agent.heartbeat(null));
+      if (reply.status === 200) result.let += 1;
+      else if (reply.status !== 429) result.other += 1;
+      else if (reply.headers['retry-after'] === undefined) result.bare += 1;
+      // Much more than it may, and no more than it takes to show it.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  await Promise.all([run(), run(), run(), run()]);
+  return { ...result, ms: performance.now() - startedAt };
+}

@@ -1,0 +1,74 @@
+import { formatMs, formatNumber, median, seedHosts } from '@muster/measure';
+import { atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import type { StormResult } from '../load/storm.js';
+import { newAdminKey, startApi } from '../parts/api.js';
+import { withClosers } from '../parts/closers.js';
+import { onDatabase, ORGANIZATION, withServer } from '../parts/server.js';
+import { startStorm } from '../parts/storm.js';
+import { perSecond } from '../report/words.js';
+
+/** One noisy agent cannot hurt the others. */
+export const noisy: Guarantee = {
+  id: 'noisy',
+  title: 'One noisy agent cannot hurt the others',
+  check: (rig) => withServer(async ({ createDatabase }) => disturb(rig, await createDatabase('faults_noisy'))),
+};
+
+const NORMAL_HOSTS = 50;
+/** Requests a second of each normal one, a third of its limit; and how much more the noisy one makes. */
+const NORMAL_PER_SECOND = 3;
+const NOISE_FACTOR = 100;
+const NOISY_CONNECTIONS = 50;
+const RATIO_MAX = 2;
+/** Below this, a ratio says more of the clock than of Muster. */
+const NOTICEABLE_MS = 5;
+
+async function disturb({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+  return withClosers(async (closers) => {
+    const started = await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey: newAdminKey() });
+    const { port } = closers.add(started, (api) => api.stop());
+    const [normal, [loud]] = await onDatabase(databaseUrl, async (client) => [
+      await seedHosts(client, ORGANIZATION, 'normal', NORMAL_HOSTS),
+      await seedHosts(client, ORGANIZATION, 'noisy', 1),
+    ]);
+    const [crowd, noise] = [startStorm(), startStorm()].map((storm) => closers.add(storm, (each) => each.end()));
+    const durationMs = plan.noisy.windowMs;
+    const normally = () => {
+      const hosts = { hosts: normal!, connections: NORMAL_HOSTS };
+      return crowd!.rage({ port, ...hosts, perSecond: NORMAL_HOSTS * NORMAL_PER_SECOND, durationMs });
+    };
+    const noisily = () => {
+      const hosts = Array.from({ length: NOISY_CONNECTIONS }, () => loud!);
+      const rate = NOISE_FACTOR * NORMAL_PER_SECOND;
+      return noise!.rage({ port, hosts, connections: hosts.length, perSecond: rate, durationMs });
+    };
+    await normally();
+    const quiet: StormResult[] = [];
+    const disturbed: StormResult[] = [];
+    const noises: StormResult[] = [];
+    // Turn by turn, so that what disturbs the machine disturbs both.
+    for (let window = 1; window <= plan.noisy.windows; window++) {
+      quiet.push(await normally());
+      const [ours, theirs] = await Promise.all([normally(), noisily()]);
+      disturbed.push(ours);
+      noises.push(theirs);
+      progress(`noisy: window ${window} of ${plan.noisy.windows}`);
+    }
+    const p99 = (results: readonly StormResult[]) => median(results.map(({ goodMs }) => goodMs.p99));
+    const sum = (results: readonly StormResult[], of: (result: StormResult) => number) =>
+      results.reduce((total, result) => total + of(result), 0);
+    const noiseRate = (1_000 * sum(noises, ({ sent }) => sent)) / sum(noises, ({ ms }) => ms);
+    const asks = [...quiet, ...disturbed];
+    const beside = `beside ${perSecond(noiseRate)} of one that may make 10/s`;
+    return [
+      atMost(
+        `p99 of ${NORMAL_HOSTS} normal agents ${beside}, to without (${formatMs(p99(quiet))})`,
+        p99(disturbed) / Math.max(p99(quiet), NOTICEABLE_MS),
+        RATIO_MAX,
+        (ratio) => `${formatNumber(ratio)} times`,
+      ),
+      never('normal requests refused', sum(asks, ({ refused }) => refused), sum(asks, ({ sent }) => sent), 'requests'),
+      never('other answers', sum([...asks, ...noises], ({ other }) => other), sum(asks, ({ sent }) => sent), 'requests'),
+    ];
+  });
+}

@@ -1,0 +1,110 @@
+import { atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { enroll, rotatedToken, type Agent } from '../parts/agent.js';
+import { withClosers } from '../parts/closers.js';
+import { createClient, type Client } from '../parts/http.js';
+import { createOperator } from '../parts/operator.js';
+import { startReplicas } from '../parts/replicas.js';
+import { withServer } from '../parts/server.js';
+import { seconds } from '../report/words.js';
+
+/** A token that was revoked is dead on every replica, though each remembers those that were good a moment ago. */
+export const revoked: Guarantee = {
+  id: 'revoked',
+  title: 'A revoked token is dead in 5 s everywhere',
+  check: (rig) => withServer(async ({ createDatabase }) => revoke(rig, await createDatabase('faults_revoked'))),
+};
+
+const REPLICAS = 2;
+const DEAD_MS_MAX = 5_000;
+/** How long tokens are tried after they were revoked: longer than they may live. */
+const WATCH_MS = 8_000;
+const TRY_INTERVAL_MS = 50;
+
+async function revoke({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+  return withClosers(async (closers) => {
+    const env = {
+      DATABASE_URL: databaseUrl,
+      MUSTER_AGENT_REQUESTS_PER_MINUTE: '0',
+      MUSTER_AUTH_FAILURES_PER_MINUTE: '0',
+    };
+    const { adminKey, replicas } = await startReplicas(REPLICAS, env, closers);
+    const clients = replicas.map(({ url }) => closers.add(createClient(url), (each) => each.close()));
+    const [first] = clients as [Client];
+    const operator = createOperator(first, adminKey);
+    const enrollment = await operator.enrollmentToken(3 * plan.revoked.hosts);
+    const hosts = (kind: string) =>
+      Promise.all(
+        Array.from({ length: plan.revoked.hosts }, (_, i) => enroll(first, enrollment.token, `${kind}-${i}`)),
+      );
+
+    const [deleted, rotated] = await Promise.all([
+      watch(clients, await hosts('deleted'), 410, ({ hostId }) => operator.deleteHost(hostId)),
+      watch(clients, await hosts('rotated'), 401, async (agent) => {
+        const next = rotatedToken(await first.send(agent.rotation()));
+        // The old one lives until the new one is used.
+        await first.send({ ...agent.heartbeat(null), token: next });
+      }),
+    ]);
+    progress('revoked: hosts deleted, tokens rotated');
+    await operator.revokeEnrollmentToken(enrollment.id);
+    const late = await Promise.all(
+      clients.map(async (client, i) => {
+        const answer = await enroll(client, enrollment.token, `late-${i}`).catch(() => null);
+        return answer === null ? 0 : 1;
+      }),
+    );
+    const accepted = late.reduce<number>((sum, each) => sum + each, 0);
+    return [
+      ...report('the token of a deleted host', deleted),
+      ...report('a token that was replaced', rotated),
+      never('a revoked enrollment token: accepted at once', accepted, late.length, 'tries'),
+    ];
+  });
+}
+
+interface Watched {
+  /** Milliseconds after the revocation was answered at which a token was accepted last, at any replica. */
+  lastAcceptedMs: number;
+  tokens: number;
+  /** Refusals other than the one that tells the agent what to do. */
+  wrong: number;
+}
+
+const report = (what: string, { lastAcceptedMs, tokens, wrong }: Watched): Finding[] => [
+  atMost(`${what}: last accepted, of ${tokens} at ${REPLICAS} replicas`, lastAcceptedMs, DEAD_MS_MAX, seconds, {
+    timed: false,
+  }),
+  never(`${what}: refused with another status`, wrong, tokens, 'tokens'),
+];
+
+/** Has every token remembered by every replica, revokes all, and tries them until long after they must be dead. */
+async function watch(
+  clients: readonly Client[],
+  agents: readonly Agent[],
+  refusal: number,
+  revokeOne: (agent: Agent) => Promise<void>,
+): Promise<Watched> {
+  const wrong = new Set<Agent>();
+  let lastAcceptedMs = 0;
+  await Promise.all(
+    agents.map(async (agent) => {
+      const call = agent.heartbeat(null);
+      for (const client of clients) await client.send(call);
+      await revokeOne(agent);
+      const revokedAt = performance.now();
+      await Promise.all(
+        clients.map(async (client) => {
+          while (performance.now() - revokedAt < WATCH_MS) {
+            const askedMs = performance.now() - revokedAt;
+            const { status } = await client.send(call);
+            // When it was asked: how long the answer takes is not how long the token lives.
+            if (status === 200) lastAcceptedMs = Math.max(lastAcceptedMs, askedMs);
+            else if (status !== refusal) wrong.add(agent);
+            await new Promise((resolve) => setTimeout(resolve, TRY_INTERVAL_MS));
+          }
+        }),
+      );
+    }),
+  );
+  return { lastAcceptedMs, tokens: agents.length, wrong: wrong.size };
+}

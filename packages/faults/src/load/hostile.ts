@@ -1,0 +1,123 @@
+/** Requests that are meant to hurt: bodies and heads which cost whoever takes them more than whoever sends them. */
+import { createGzip, gzipSync } from 'node:zlib';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+const MIB = 1_024 * 1_024;
+
+/** Deep enough to overflow the stack of whoever walks it by calling itself. */
+const DEPTH = 10_000;
+
+/** A gibibyte of zeros, which gzip makes a mebibyte. */
+export async function gzipBomb(): Promise<Buffer> {
+  const gzip = createGzip({ level: 6 });
+  const chunks: Buffer[] = [];
+  gzip.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const ended = once(gzip, 'end');
+  const zeros = Buffer.alloc(MIB);
+  for (let i = 0; i < 1_024; i++) if (!gzip.write(zeros)) await once(gzip, 'drain');
+  gzip.end();
+  await ended;
+  return Buffer.concat(chunks);
+}
+
+/** The same, but for its last word, which says how much it unpacks to. */
+export function liar(bomb: Buffer, plainBytes: number): Buffer {
+  const copy = Buffer.from(bomb);
+  copy.writeUInt32LE(plainBytes, copy.length - 4);
+  return copy;
+}
+
+export interface HostileBody {
+  name: string;
+  body: Buffer;
+  gzip: boolean;
+}
+
+/** Bodies for any route that takes one. */
+export async function hostileBodies(): Promise<HostileBody[]> {
+  const bomb = await gzipBomb();
+  const plain = (name: string, body: string): HostileBody => ({ name, body: Buffer.from(body), gzip: false });
+  const zipped = (name: string, body: Buffer): HostileBody => ({ name, body, gzip: true });
+  const item = '{"dockerId":"a","name":"a","image":"a","state":"running"}';
+  const filled = (unit: string) => `[${Array.from({ length: Math.floor((9 * MIB) / (unit.length + 1)) }, () => unit).join()}]`;
+  return [
+    zipped('a gibibyte in a mebibyte', bomb),
+    zipped('a gibibyte that says it is small', liar(bomb, 100)),
+    zipped('a gibibyte that says it just fits', liar(bomb, 10 * MIB)),
+    zipped('no gzip', Buffer.from('[]')),
+    zipped('half a gzip', gzipSync('[]'.padEnd(MIB)).subarray(0, 100)),
+    plain(`${DEPTH} arrays in each other`, '['.repeat(DEPTH) + ']'.repeat(DEPTH)),
+    plain(`${DEPTH} objects in each other`, '{"a":'.repeat(DEPTH) + '1' + '}'.repeat(DEPTH)),
+    plain('labels as deep', `[{"dockerId":"a","name":"a","image":"a","state":"a","labels":${'{"a":'.repeat(DEPTH)}1${'}'.repeat(DEPTH + 1)}]`),
+    plain('9 MiB of empty arrays', filled('[]')),
+    plain('9 MiB of zeros', filled('0')),
+    plain('9 MiB of one container, again and again', filled(item)),
+    plain('9 MiB of bad containers', filled('{"dockerId":""}')),
+    plain('9 MiB of bad ports', `[{"dockerId":"a","name":"a","image":"a","state":"a","ports":${filled('{}')}}]`),
+    plain('9 MiB of labels', `[{"dockerId":"a","name":"a","image":"a","state":"a","labels":{${Array.from({ length: 500_000 }, (_, i) => `"k${i}":""`).join()}}}]`),
+    plain('9 MiB of spaces', `${' '.repeat(9 * MIB)}[]`),
+    plain('9 MiB of one string', JSON.stringify('\u0001'.repeat((9 * MIB) / 6))),
+    plain('half a body of JSON', filled(item).slice(0, 5 * MIB)),
+    plain('20 MiB', filled(item).padEnd(20 * MIB)),
+    { name: 'bytes that are no UTF-8', body: Buffer.alloc(MIB, 0xff), gzip: false },
+  ];
+}
+
+/** Heads that no honest client sends. */
+export const hostileHeads = (): { name: string; head: string }[] => {
+  const lines = (...more: string[]) => ['GET /api/hosts HTTP/1.1', 'Host: x', ...more, '', ''].join('\r\n');
+  const many = (count: number, value: string) => Array.from({ length: count }, (_, i) => `x-${i}: ${value}`);
+  return [
+    { name: '100,000 headers', head: lines(...many(100_000, 'a')) },
+    { name: '1,900 short headers', head: lines(...many(1_000, '')) },
+    { name: 'a header of 10 MiB', head: lines(`x: ${'a'.repeat(10 * MIB)}`) },
+    { name: 'a path of 1 MiB', head: `GET /${'a'.repeat(MIB)} HTTP/1.1\r\nHost: x\r\n\r\n` },
+    { name: 'a query of 15 kB', head: `GET /api/containers?${'q=a&'.repeat(3_700)} HTTP/1.1\r\nHost: x\r\n\r\n` },
+    { name: 'a token of 15 kB', head: lines(`Authorization: Bearer ${'a'.repeat(15_000)}`) },
+  ];
+};
+
+/** The status of each answer that comes to these bytes before the server closes, or `silentMs` are over. */
+export async function statusesOf(port: number, bytes: string, silentMs: number): Promise<number[]> {
+  const socket = await open(port);
+  let received = '';
+  socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
+  const closed = new Promise((resolve) => void socket.once('close', resolve));
+  socket.write(bytes);
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([closed, new Promise((resolve) => (timer = setTimeout(resolve, silentMs)))]);
+  clearTimeout(timer);
+  socket.destroy();
+  return [...received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+}
+
+/** How a connection dribbles: what it sends at once, and what it then sends a byte at a time. */
+export type Dribble = { name: string; first: string; then: string };
+
+/** Sends a byte each second, and resolves with how long the server bore it, in ms; `patienceMs` if it still does. */
+export async function dribble(port: number, { first, then }: Dribble, patienceMs: number): Promise<number> {
+  const startedAt = performance.now();
+  const socket = await open(port);
+  socket.resume();
+  if (first !== '') socket.write(first);
+  let sent = 0;
+  const timer = setInterval(() => {
+    if (then !== '' && socket.writable) socket.write(then[sent++ % then.length]!);
+  }, 1_000);
+  const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+  let patience: NodeJS.Timeout | undefined;
+  await Promise.race([closed, new Promise((resolve) => (patience = setTimeout(resolve, patienceMs)))]);
+  clearTimeout(patience);
+  clearInterval(timer);
+  socket.destroy();
+  return performance.now() - startedAt;
+}
+
+async function open(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  // Being thrown out is what is to be expected.
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}

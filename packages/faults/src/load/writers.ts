@@ -1,0 +1,141 @@
+import { SyncSummary, type ContainerEvent } from '@muster/contracts';
+import { eventually } from '@muster/test-engines';
+import { enroll, type Agent } from '../parts/agent.js';
+import { createClient, type Client, type Reply } from '../parts/http.js';
+import type { Operator } from '../parts/operator.js';
+import { judgeHost, markerOf, snapshotOf } from './generation.js';
+
+/** What the API was found to hold, against what it had acked. */
+export interface Account {
+  /** Snapshots and enrolments that were acked. */
+  acked: number;
+  /** Hosts that were compared. */
+  hosts: number;
+  lost: string[];
+  torn: string[];
+  /** Answers that were neither a success nor a 503. */
+  unexpected: string[];
+}
+
+/** Hosts that post one snapshot after the other, and new ones that enrol meanwhile, until they are told to stop. */
+export interface Writers {
+  /** Begins, and resolves when every host has had a few snapshots acked. */
+  begin(): Promise<void>;
+  /** Lets the calls in flight end, and begins no other. */
+  stop(): Promise<void>;
+  /** Compares what was acked since the last look with what is there. */
+  look(operator: Operator): Promise<Account>;
+  close(): void;
+}
+
+/** Milliseconds before the next try after one that failed. */
+const RETRY_MS = 20;
+
+/** Acks of each host before a fault is worth injecting. */
+const ACKS_FIRST = 5;
+
+interface Writer {
+  agent: Agent;
+  host: number;
+  base: number;
+  acked: number[];
+  sent: number;
+}
+
+/** Enrols `count` hosts at `url`, which is where the API will be found again after each of its deaths. */
+export async function createWriters(url: string, operator: Operator, count: number): Promise<Writers> {
+  const client = createClient(url);
+  const { token } = await operator.enrollmentToken(100_000);
+  const writers: Writer[] = [];
+  for (let host = 0; host < count; host++) {
+    writers.push({ agent: await enroll(client, token, `writer-${host}`), host, base: 0, acked: [], sent: 0 });
+  }
+  const newcomers: Agent[] = [];
+  const unexpected: string[] = [];
+  let enrolments = 0;
+  let stopped = false;
+  let loops: Promise<void>[] = [];
+
+  async function attempt<T>(action: () => Promise<T>): Promise<T | null> {
+    try {
+      return await action();
+    } catch {
+      // Whether it was done is unknown: it was not acked, and nothing is claimed of it.
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      return null;
+    }
+  }
+
+  async function write(writer: Writer): Promise<void> {
+    while (!stopped) {
+      writer.sent += 1;
+      const generation = writer.sent;
+      const call = writer.agent.snapshot(JSON.stringify(snapshotOf(writer.host, generation)));
+      const reply = await attempt(() => client.send(call));
+      if (reply === null) continue;
+      if (isAck(reply)) writer.acked.push(generation);
+      else if (reply.status !== 503) unexpected.push(`${reply.status} ${reply.text.slice(0, 300)}`);
+    }
+  }
+
+  async function enrolOthers(): Promise<void> {
+    while (!stopped) {
+      enrolments += 1;
+      const newcomer = await attempt(() => enroll(client, token, `newcomer-${enrolments}`));
+      if (newcomer !== null) newcomers.push(newcomer);
+      await new Promise((resolve) => setTimeout(resolve, 5 * RETRY_MS));
+    }
+  }
+
+  return {
+    async begin() {
+      stopped = false;
+      const before = writers.map(({ acked }) => acked.length);
+      loops = [...writers.map(write), enrolOthers()];
+      await eventually(() => {
+        if (writers.some(({ acked }, i) => acked.length < before[i]! + ACKS_FIRST))
+          throw new Error('a host gets no acks');
+      });
+    },
+    async stop() {
+      stopped = true;
+      await Promise.all(loops);
+    },
+    async look(operator) {
+      const account: Account = { acked: 0, hosts: writers.length, lost: [], torn: [], unexpected: [] };
+      account.unexpected.push(...unexpected.splice(0));
+      for (const writer of writers) {
+        const { agent, host, base, acked } = writer;
+        const containers = await operator.containers(`&hostId=${agent.hostId}`);
+        const query = `&hostId=${agent.hostId}&dockerId=${markerOf(host)}&kind=image_changed`;
+        const events = await operator.events(query, (some) => reachesBack(some, base));
+        const { found, lost, torn } = judgeHost(writer, containers, events);
+        account.acked += acked.length;
+        if (lost !== null) account.lost.push(lost);
+        if (torn !== null) account.torn.push(torn);
+        Object.assign(writer, { base: found, acked: [] });
+      }
+      account.acked += newcomers.length;
+      account.hosts += newcomers.length;
+      account.lost.push(...(await forgotten(client, operator, newcomers.splice(0))));
+      return account;
+    },
+    close: () => client.close(),
+  };
+}
+
+const isAck = ({ status, text }: Reply): boolean => status === 200 && SyncSummary.parse(JSON.parse(text)).applied;
+
+const reachesBack = (events: readonly ContainerEvent[], base: number): boolean =>
+  events.some(({ to }) => Number(String(to).split(':').at(-1)) <= base);
+
+/** Those whose enrolment was acked and of whom the API knows nothing, or whose token is not good. */
+async function forgotten(client: Client, operator: Operator, agents: readonly Agent[]): Promise<string[]> {
+  const known = new Set((await operator.hosts()).map(({ id }) => id));
+  const lost: string[] = [];
+  for (const agent of agents) {
+    const { status } = await client.send(agent.heartbeat(null));
+    if (!known.has(agent.hostId) || status !== 200) lost.push(`the enrolment of ${agent.hostId}`);
+  }
+  return lost;
+}

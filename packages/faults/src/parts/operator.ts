@@ -1,0 +1,68 @@
+import {
+  ContainerEvent,
+  ContainerView,
+  EnrollmentTokenCreated,
+  Host,
+  PAGE_LIMIT_MAX,
+  Paths,
+  page,
+} from '@muster/contracts';
+import type { z } from 'zod';
+import type { Call, Client } from './http.js';
+
+/** Muster refused what it must not refuse to an admin. */
+export class OperatorCallError extends Error {}
+
+/** What a test asks of the API with an admin's key. Each throws OperatorCallError if the answer is no success. */
+export interface Operator {
+  enrollmentToken(maxUses: number): Promise<EnrollmentTokenCreated>;
+  revokeEnrollmentToken(id: string): Promise<void>;
+  hosts(): Promise<Host[]>;
+  /** Every present container, page by page; `query` begins with `&`. */
+  containers(query?: string): Promise<ContainerView[]>;
+  /** Events, newest first, until `enough` says so of those that there are. */
+  events(query: string, enough?: (events: readonly ContainerEvent[]) => boolean): Promise<ContainerEvent[]>;
+  deleteHost(hostId: string): Promise<void>;
+}
+
+export function createOperator(client: Client, key: string): Operator {
+  async function call(request: Call): Promise<string> {
+    const { status, text } = await client.send({ ...request, token: key });
+    if (status >= 300) throw new OperatorCallError(`${request.path} answered ${status}: ${text.slice(0, 500)}`);
+    return text;
+  }
+
+  async function all<S extends z.ZodType>(
+    item: S,
+    path: string,
+    enough: (items: readonly z.output<S>[]) => boolean = () => false,
+  ): Promise<z.output<S>[]> {
+    const items: z.output<S>[] = [];
+    let cursor: string | null = null;
+    do {
+      const next: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const answer = page(item).parse(JSON.parse(await call({ path: `${path}${next}` })));
+      items.push(...answer.items);
+      cursor = answer.nextCursor;
+    } while (cursor !== null && !enough(items));
+    return items;
+  }
+
+  return {
+    enrollmentToken: async (maxUses) => {
+      const body = JSON.stringify({ name: 'faults', maxUses });
+      return EnrollmentTokenCreated.parse(
+        JSON.parse(await call({ method: 'POST', path: Paths.enrollmentTokens, body })),
+      );
+    },
+    revokeEnrollmentToken: async (id) => {
+      await call({ method: 'DELETE', path: Paths.enrollmentToken.replace(':enrollmentTokenId', id) });
+    },
+    hosts: () => all(Host, `${Paths.hosts}?limit=${PAGE_LIMIT_MAX}`),
+    containers: (query = '') => all(ContainerView, `${Paths.containers}?limit=${PAGE_LIMIT_MAX}${query}`),
+    events: (query, enough) => all(ContainerEvent, `${Paths.events}?limit=${PAGE_LIMIT_MAX}${query}`, enough),
+    deleteHost: async (hostId) => {
+      await call({ method: 'DELETE', path: Paths.host.replace(':hostId', hostId) });
+    },
+  };
+}

@@ -1,0 +1,46 @@
+/** How much is done, which is how long it takes. Times are in milliseconds. */
+export interface Plan {
+  quick: boolean;
+  kill: { rounds: number; embeddedRounds: number; hosts: number };
+  /** Whole deploys at least, and requests at least. */
+  deploy: { deploys: number; requests: number; connections: number };
+  frozen: { frozenMs: number };
+  overload: { peakMs: number; overloadMs: number; connections: number };
+  noisy: { windows: number; windowMs: number };
+  abuse: { dribblers: number; repeats: number };
+  limits: { sprayMs: number };
+  revoked: { hosts: number };
+}
+
+/** All of it: some twelve minutes on two cores. */
+const FULL: Plan = {
+  quick: false,
+  kill: { rounds: 30, embeddedRounds: 30, hosts: 8 },
+  deploy: { deploys: 3, requests: 10_000, connections: 16 },
+  frozen: { frozenMs: 20_000 },
+  overload: { peakMs: 15_000, overloadMs: 60_000, connections: 2_000 },
+  noisy: { windows: 5, windowMs: 6_000 },
+  abuse: { dribblers: 200, repeats: 3 },
+  limits: { sprayMs: 20_000 },
+  revoked: { hosts: 10 },
+};
+
+/** The same faults, fewer and shorter: some four minutes. */
+const QUICK: Plan = {
+  quick: true,
+  kill: { rounds: 6, embeddedRounds: 3, hosts: 8 },
+  deploy: { deploys: 1, requests: 2_000, connections: 8 },
+  frozen: { frozenMs: 8_000 },
+  overload: { peakMs: 6_000, overloadMs: 20_000, connections: 2_000 },
+  noisy: { windows: 3, windowMs: 3_000 },
+  abuse: { dribblers: 100, repeats: 1 },
+  limits: { sprayMs: 6_000 },
+  revoked: { hosts: 4 },
+};
+
+/** The plan that the command line asks for; `rounds`: kills of each kind, null for as many as the plan has. */
+export function planOf({ quick, rounds }: { quick: boolean; rounds: number | null }): Plan {
+  const plan = quick ? QUICK : FULL;
+  if (rounds === null) return plan;
+  return { ...plan, kill: { ...plan.kill, rounds, embeddedRounds: rounds } };
+}

@@ -1,0 +1,12 @@
+/** Figures as words. */
+import { formatNumber } from '@muster/measure';
+
+/** Milliseconds as seconds. */
+export const seconds = (ms: number): string => `${formatNumber(ms / 1_000)} s`;
+
+export const percent = (share: number): string => `${formatNumber(100 * share)} %`;
+
+export const perSecond = (rate: number): string => `${formatNumber(rate)}/s`;
+
+/** A whole number. */
+export const count = (value: number): string => value.toLocaleString('en-US');
