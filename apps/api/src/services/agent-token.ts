@@ -162,7 +162,10 @@ export function createAgentTokenService(
       await transact(db, async (tx) => {
         await noteAgentCall(tx, hostId, at);
         const host = await tx.host.findUnique({ where: { id: hostId }, select: { organizationId: true } });
-        const { count } = await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
+        const { count } = await tx.agentToken.updateMany({
+          where: { hostId, revokedAt: null },
+          data: { revokedAt: at },
+        });
         // Of two calls at once, the second finds nothing to do.
         if (host === null || count === 0) return;
         await recordAudit(tx, {

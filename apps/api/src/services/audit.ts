@@ -8,7 +8,13 @@ export interface AuditFact {
   organizationId: string;
   at: Date;
   actor: Actor;
-  action: 'host.reenrolled' | 'host.left' | 'host.renamed' | 'host.deleted' | 'enrollment_token.created' | 'enrollment_token.revoked';
+  action:
+    | 'host.reenrolled'
+    | 'host.left'
+    | 'host.renamed'
+    | 'host.deleted'
+    | 'enrollment_token.created'
+    | 'enrollment_token.revoked';
   /** `host:<id>` or `enrollment_token:<id>`. */
   target: string;
   details?: Prisma.InputJsonObject;
