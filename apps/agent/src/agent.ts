@@ -13,20 +13,27 @@ import { createEngineClient, type EngineClient } from './engine/client.js';
 import { EngineError } from './engine/errors.js';
 import { readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
+import { locateEngine } from './engine/locate.js';
 import type { AgentEnv } from './env.js';
 import { ExitCodes, StopError } from './exit.js';
+import { openJournal } from './journal.js';
 import { createMusterClient, type MusterClient } from './muster/client.js';
 import { createSession, type Session } from './muster/session.js';
 import { createObserver, type Observer } from './observe.js';
 import { createEngineFollower } from './follow-engine.js';
 import { reportOnce } from './once.js';
 import { COALESCE_MS } from './pace.js';
-import { createReporter } from './reporter.js';
+import { createReporter, type Reporter } from './reporter.js';
 import { createSnapshotStream } from './snapshot-stream.js';
-import { createStateStore, prepareStateDir } from './state/state-store.js';
+import { createStateStore, prepareStateDir, type AgentState, type StateStore } from './state/state-store.js';
+import { serveStatus, type AgentStatus } from './status-socket.js';
+import { AGENT_VERSION } from './version.js';
 
 /** How long the first snapshot waits for the engine's events, so that it need not be followed by a second. */
 const FIRST_WATCH_MS_MAX = 2_000;
+
+/** How long an enrolled agent waits after its start at most, so that a fleet that starts at once does not call at once. */
+const START_SPREAD_MS = 5_000;
 
 const now = (): number => performance.now();
 const wallNow = (): Date => new Date();
@@ -42,6 +49,7 @@ interface Eyes {
 interface Reporting extends Eyes {
   client: MusterClient;
   session: Session;
+  musterUrl: string;
 }
 
 /** What decides waits: chance in [0, 1), and how long a burst of events is gathered. */
@@ -59,27 +67,47 @@ export const runAgent = (
   signal: AbortSignal,
   { random, coalesceMs }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
-  withReporting(env, log, signal, async ({ engine, inventory, observer, client, session }) => {
+  withReporting(env, log, signal, random, async (parts) => {
+    const { engine, inventory, observer, client, session } = parts;
     const stream = createSnapshotStream(randomUUID);
+    const journal = await openJournal(env.stateDir, log);
     const reporter = createReporter({
-      ...{ observer, client, session, stream, now, random, log, coalesceMs },
+      ...{ observer, client, session, stream, journal, now, wallNow, random, log, coalesceMs },
       onEngineFailure: () => follower.restart(),
     });
     const follower = createEngineFollower({ engine, inventory, observer, reporter, random, log });
+    const startedAt = wallNow().toISOString();
+    const status = await serveStatus(env.stateDir, () => statusOf(parts, reporter, startedAt));
     // Whichever ends first, by the caller's signal or by an error, takes the other with it.
     const end = new AbortController();
     const either = AbortSignal.any([signal, end.signal]);
     const following = follower.run(either);
+    const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: either }).catch(() => undefined);
     try {
-      const longEnough = sleep(FIRST_WATCH_MS_MAX, undefined, { signal: either }).catch(() => undefined);
-      await Promise.race([follower.settled, longEnough]);
-      log.info({ engine: engine.label }, 'reporting');
+      await Promise.race([follower.settled, pause(FIRST_WATCH_MS_MAX)]);
+      if (session.isEnrolled()) await pause(random() * START_SPREAD_MS);
+      log.info({ engine: engine.label, version: AGENT_VERSION }, 'reporting');
       await reporter.run(signal);
     } finally {
       end.abort();
       await following;
+      await status.close();
     }
   });
+
+function statusOf(
+  { engine, observer, session, musterUrl }: Reporting,
+  reporter: Reporter,
+  startedAt: string,
+): AgentStatus {
+  const enrollment = session.enrollment();
+  return {
+    ...{ version: AGENT_VERSION, pid: process.pid, startedAt, musterUrl },
+    ...{ hostId: enrollment?.hostId ?? null, tokenIssuedAt: enrollment?.issuedAt ?? null },
+    ...{ engineAddress: engine.label, engine: observer.facts()?.engine ?? null },
+    ...reporter.progress(),
+  };
+}
 
 /** Enrols where needed and posts one snapshot. Throws `StopError` where it could not. */
 export const runOnce = (
@@ -88,23 +116,60 @@ export const runOnce = (
   signal: AbortSignal,
   { random }: Pick<Timing, 'random'> = TIMING_DEFAULT,
 ): Promise<void> =>
-  withReporting(env, log, signal, ({ observer, client, session }) =>
+  withReporting(env, log, signal, random, ({ observer, client, session }) =>
     reportOnce({ observer, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal),
   );
+
+/** Enrols this machine where it is not, and says as which host. Throws `StopError` where it could not. */
+export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
+  withReporting(env, log, signal, Math.random, async ({ engine, client, session }) => {
+    const known = session.enrollment();
+    const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(stopByEngine);
+    // The first use of a token tells whether the API knows it, and an enrolment whose answer was lost ends here, too.
+    const answer = await session.call((token) => client.holder(token, signal), facts, signal);
+    if (answer.kind !== 'ok') throw new StopError(`the API cannot be asked: ${answer.reason}`, ExitCodes.failed);
+    const { hostId } = answer.data;
+    const how = known?.hostId === hostId ? 'was enrolled already' : 'is enrolled';
+    return `This machine (${facts.engine.name} ${facts.engine.version}) ${how}: host ${hostId}\n`;
+  });
+
+/** Revokes this machine's token and forgets it. Throws `StopError` where an agent runs, or the API could not be told. */
+export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
+  withState(env, async (store, state) => {
+    const { enrollment } = state;
+    if (enrollment === null) return 'This machine is not enrolled.\n';
+    const { musterUrl, hostId } = enrollment;
+    const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
+    try {
+      const fixed = { enrollToken: null, tokenDays: 0, wallNow, random: Math.random, log };
+      await createSession({ client, musterUrl, store, state, ...fixed }).leave(signal);
+      await (await openJournal(env.stateDir, log)).clear();
+      return `This machine has left ${musterUrl}; host ${hostId} and its history stay there.\n`;
+    } finally {
+      await client.close();
+    }
+  });
 
 /** The text of the snapshot that would be sent, for people to read. Throws `StopError` where the engine fails. */
 export const dryRun = (env: AgentEnv, signal: AbortSignal): Promise<string> =>
   withEyes(env, async ({ inventory }) => {
-    const containers = await inventory.read(signal).catch((error: unknown) => {
-      throw error instanceof EngineError ? new StopError(error.message, ExitCodes.failed) : error;
-    });
+    const containers = await inventory.read(signal).catch(stopByEngine);
     return `${JSON.stringify(JSON.parse(snapshotText(containers)), null, 2)}\n`;
   });
 
+function stopByEngine(error: unknown): never {
+  throw error instanceof EngineError ? new StopError(error.message, ExitCodes.failed) : error;
+}
+
+async function openEngine(env: AgentEnv): Promise<EngineClient> {
+  const { address } = await locateEngine(env.engine);
+  return createEngineClient({ address, apiVersion: env.engineApiVersion });
+}
+
 async function withEyes<T>(env: AgentEnv, use: (eyes: Eyes) => Promise<T>): Promise<T> {
-  const engine = createEngineClient({ address: env.engine, apiVersion: env.engineApiVersion });
+  const engine = await openEngine(env).catch(stopByEngine);
   try {
-    const inventory = createInventory(engine);
+    const inventory = createInventory(engine, env.redaction);
     const observer = createObserver({
       inventory,
       wallNow,
@@ -117,32 +182,39 @@ async function withEyes<T>(env: AgentEnv, use: (eyes: Eyes) => Promise<T>): Prom
   }
 }
 
-/** The state directory is this process's alone from here to the end. */
 async function withReporting<T>(
   env: AgentEnv,
   log: Logger,
   signal: AbortSignal,
+  random: () => number,
   use: (parts: Reporting) => Promise<T>,
 ): Promise<T> {
-  await prepareStateDir(env.stateDir);
-  const lock = await lockStateDir(env.stateDir);
-  try {
+  return withState(env, async (store, state) => {
     signal.throwIfAborted();
-    const store = createStateStore(env.stateDir);
-    const state = await store.load();
     const musterUrl = env.musterUrl ?? state.enrollment?.musterUrl;
     if (musterUrl === undefined) throw new StopError('MUSTER_URL is not set: where is the API?', ExitCodes.usage);
     if (state.enrollment === null && env.enrollToken === null) {
       throw new StopError('this machine is not enrolled: set MUSTER_ENROLL_TOKEN', ExitCodes.usage);
     }
     warnOfPlaintext(musterUrl, log);
-    const client = createMusterClient({ musterUrl, wallNow });
+    const { enrollToken, tokenDays } = env;
+    const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
     try {
-      const session = createSession({ client, musterUrl, enrollToken: env.enrollToken, store, state, log });
-      return await withEyes(env, (eyes) => use({ ...eyes, client, session }));
+      const session = createSession({ client, musterUrl, enrollToken, store, state, tokenDays, wallNow, random, log });
+      return await withEyes(env, (eyes) => use({ ...eyes, client, session, musterUrl }));
     } finally {
       await client.close();
     }
+  });
+}
+
+/** The state directory is this process's alone from here to the end. */
+async function withState<T>(env: AgentEnv, use: (store: StateStore, state: AgentState) => Promise<T>): Promise<T> {
+  await prepareStateDir(env.stateDir);
+  const lock = await lockStateDir(env.stateDir);
+  try {
+    const store = createStateStore(env.stateDir);
+    return await use(store, await store.load());
   } finally {
     await lock.release();
   }

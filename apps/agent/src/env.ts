@@ -2,17 +2,24 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { tokenKind } from '@muster/contracts';
 import { z } from 'zod';
-import { DOCKER_HOST_DEFAULT, EngineAddress } from './engine/address.js';
+import { EngineAddress } from './engine/address.js';
+import type { EngineChoice } from './engine/locate.js';
+import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT, type RedactionPatterns } from './engine/redact.js';
+import type { ProxySettings } from './muster/dispatcher.js';
 
-/** What the environment tells the agent. This module alone knows the variables' names. */
+/** What the settings tell the agent. This module and `settings.ts` alone know the variables' names. */
 export interface AgentEnv {
   /** The API's address without a trailing slash; null where the state directory has to tell it. */
   musterUrl: string | null;
   enrollToken: string | null;
   stateDir: string;
-  engine: EngineAddress;
+  engine: EngineChoice;
   /** The engine API version to speak, or null to negotiate. */
   engineApiVersion: string | null;
+  redaction: RedactionPatterns;
+  /** Days after which the agent has its own token replaced; 0: never. */
+  tokenDays: number;
+  proxy: ProxySettings;
   logLevel: LogLevel;
 }
 
@@ -38,21 +45,53 @@ const EnrollToken = z.string().refine((value) => tokenKind(value) === 'enroll', 
   error: 'is not an enrollment token (muster_enroll_…), or was copied with a mistake',
 });
 
+const ProxyUrl = z.string().refine((value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''), {
+  error: 'must be an address such as http://proxy.example.com:3128',
+});
+
+const pattern = (fallback: RegExp) =>
+  z
+    .string()
+    .transform((value, context): RegExp => {
+      try {
+        return new RegExp(value, 'gi');
+      } catch (error) {
+        context.issues.push({ code: 'custom', message: (error as Error).message.toLowerCase(), input: value });
+        return z.NEVER;
+      }
+    })
+    .optional()
+    .transform((value) => value ?? fallback);
+
 const EnvSchema = z.object({
   MUSTER_URL: MusterUrl.optional(),
   MUSTER_ENROLL_TOKEN: EnrollToken.optional(),
   MUSTER_STATE_DIR: z.string().optional(),
-  DOCKER_HOST: EngineAddress.prefault(DOCKER_HOST_DEFAULT),
+  DOCKER_HOST: EngineAddress.optional(),
+  DOCKER_CONTEXT: z.string().optional(),
+  DOCKER_CONFIG: z.string().optional(),
+  DOCKER_TLS_VERIFY: z.string().optional(),
+  DOCKER_CERT_PATH: z.string().optional(),
   DOCKER_API_VERSION: z
     .string()
     .regex(/^\d{1,3}\.\d{1,3}$/, { error: 'must be a version such as 1.43' })
     .optional(),
-  DOCKER_TLS_VERIFY: z.undefined({ error: 'is set, but this agent cannot speak TLS to an engine yet' }).optional(),
+  MUSTER_REDACT_NAMES: pattern(REDACT_NAMES_DEFAULT),
+  MUSTER_REDACT_VALUES: pattern(REDACT_VALUES_DEFAULT),
+  MUSTER_TOKEN_DAYS: z
+    .string()
+    .regex(/^\d{1,4}$/, { error: 'must be a number of days, or 0' })
+    .default('30')
+    .transform(Number),
+  HTTPS_PROXY: ProxyUrl.optional(),
+  HTTP_PROXY: ProxyUrl.optional(),
+  NO_PROXY: z.string().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   XDG_STATE_HOME: z.string().optional(),
+  XDG_RUNTIME_DIR: z.string().optional(),
 });
 
-/** The environment read, or one line for each bad value. Empty values count as unset, as Docker's own tools do. */
+/** The values read, of whatever layer, or one line for each bad one. Empty values count as unset, as Docker's own tools do. */
 export function parseEnv(
   source: Readonly<Record<string, string | undefined>>,
   machine: { isRoot: boolean; home: string } = { isRoot: process.getuid?.() === 0, home: homedir() },
@@ -69,10 +108,28 @@ export function parseEnv(
       musterUrl: env.MUSTER_URL ?? null,
       enrollToken: env.MUSTER_ENROLL_TOKEN ?? null,
       stateDir: resolve(env.MUSTER_STATE_DIR ?? defaultStateDir(env.XDG_STATE_HOME, machine)),
-      engine: env.DOCKER_HOST,
+      engine: toEngineChoice(env, machine.home),
       engineApiVersion: env.DOCKER_API_VERSION ?? null,
+      redaction: { names: env.MUSTER_REDACT_NAMES, values: env.MUSTER_REDACT_VALUES },
+      tokenDays: env.MUSTER_TOKEN_DAYS,
+      proxy: { https: env.HTTPS_PROXY ?? null, http: env.HTTP_PROXY ?? null, except: env.NO_PROXY ?? null },
       logLevel: env.LOG_LEVEL,
     },
+  };
+}
+
+function toEngineChoice(env: z.output<typeof EnvSchema>, home: string): EngineChoice {
+  const configDir = resolve(env.DOCKER_CONFIG ?? join(home, '.docker'));
+  return {
+    address: env.DOCKER_HOST ?? null,
+    context: env.DOCKER_CONTEXT ?? null,
+    configDir,
+    // As docker has it: any value but none asks for TLS.
+    tls:
+      env.DOCKER_TLS_VERIFY === undefined
+        ? null
+        : { certPath: resolve(env.DOCKER_CERT_PATH ?? configDir), isVerified: true },
+    runtimeDir: env.XDG_RUNTIME_DIR ?? null,
   };
 }
 

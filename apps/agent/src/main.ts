@@ -1,44 +1,96 @@
 #!/usr/bin/env node
-import { dryRun, runAgent, runOnce } from './agent.js';
-import { HELP, parseCli } from './cli.js';
-import { parseEnv } from './env.js';
+import { homedir } from 'node:os';
+import { dryRun, enrollMachine, leaveMuster, runAgent, runOnce } from './agent.js';
+import { HELP, parseCli, type CliRequest } from './cli.js';
+import { checksFor } from './commands/checks.js';
+import { examine, report } from './commands/doctor.js';
+import { status } from './commands/status.js';
+import { defaultConfigPath, readConfigFile } from './config-file.js';
+import { parseEnv, type AgentEnv } from './env.js';
 import { ExitCodes, StopError, type ExitCode } from './exit.js';
 import { createLog } from './log.js';
+import { describeSettings, layerSettings } from './settings.js';
 import { AGENT_VERSION } from './version.js';
 
-process.exitCode = await main();
+type Request = CliRequest & { kind: 'command' };
+
+void main().then((exitCode) => {
+  process.exitCode = exitCode;
+});
 
 async function main(): Promise<ExitCode> {
   const request = parseCli(process.argv.slice(2));
   if (request.kind === 'error') return complain(ExitCodes.usage, `${request.message} (see --help)`);
-  if (request.kind === 'help' || request.kind === 'version') {
-    process.stdout.write(request.kind === 'help' ? HELP : `${AGENT_VERSION}\n`);
-    return ExitCodes.ok;
-  }
-  const parsed = parseEnv(process.env);
-  if (!parsed.success) return complain(ExitCodes.usage, ...parsed.errors);
-  const { env } = parsed;
-  const log = createLog(env.logLevel);
+  if (request.command === 'help') return print(HELP);
+  if (request.command === 'version') return print(`${AGENT_VERSION}\n`);
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
       // Whoever signals twice does not want to wait for anything.
       if (stop.signal.aborted) process.exit(ExitCodes.failed);
-      stop.abort(new StopError(`stopped by ${name}`, request.kind === 'run' ? ExitCodes.ok : ExitCodes.failed));
+      stop.abort(new StopError(`stopped by ${name}`, request.command === 'run' ? ExitCodes.ok : ExitCodes.failed));
     });
   }
   try {
-    if (request.kind === 'dry-run') process.stdout.write(await dryRun(env, stop.signal));
-    else if (request.kind === 'once') await runOnce(env, log, stop.signal);
-    else await runAgent(env, log, stop.signal);
-    if (stop.signal.aborted) log.info((stop.signal.reason as StopError).message);
-    return ExitCodes.ok;
+    return await configured(request, stop.signal);
   } catch (thrown) {
     const error: unknown = stop.signal.aborted ? stop.signal.reason : thrown;
     if (error instanceof StopError) return complain(error.exitCode, error.message);
-    log.fatal({ err: error }, 'the agent failed; this is a defect of the agent');
+    createLog('info').fatal({ err: error }, 'the agent failed; this is a defect of the agent');
     return ExitCodes.failed;
   }
+}
+
+/** Reads the settings of all three layers, and does what was asked for with them. */
+async function configured(request: Request, signal: AbortSignal): Promise<ExitCode> {
+  const machine = { isRoot: process.getuid?.() === 0, home: homedir() };
+  const named = request.configFile ?? (process.env['MUSTER_CONFIG'] || null);
+  const file = await readConfigFile(named, defaultConfigPath(process.env, machine));
+  const layered = layerSettings({ flags: request.flags, environment: process.env, file: file.values });
+  if (request.command === 'config') return print(describeSettings(layered, file.path));
+  const { XDG_STATE_HOME, XDG_RUNTIME_DIR } = process.env;
+  const parsed = parseEnv({ ...layered.values, XDG_STATE_HOME, XDG_RUNTIME_DIR }, machine);
+  if (!parsed.success) return complain(ExitCodes.usage, ...parsed.errors);
+  return obey(request, parsed.env, signal);
+}
+
+async function obey({ command, json }: Request, env: AgentEnv, signal: AbortSignal): Promise<ExitCode> {
+  const log = createLog(env.logLevel);
+  switch (command) {
+    case 'dry-run':
+      return print(await dryRun(env, signal));
+    case 'enroll':
+      return print(await enrollMachine(env, log, signal));
+    case 'leave':
+      return print(await leaveMuster(env, log, signal));
+    case 'once':
+      await runOnce(env, log, signal);
+      return ExitCodes.ok;
+    case 'doctor': {
+      const { text, exitCode } = report(
+        await examine(
+          checksFor(env, () => new Date()),
+          signal,
+        ),
+        json,
+      );
+      return print(text, exitCode);
+    }
+    case 'status': {
+      const { text, exitCode } = await status(env, json);
+      return print(text, exitCode);
+    }
+    default:
+      await runAgent(env, log, signal);
+      if (signal.aborted) log.info((signal.reason as StopError).message);
+      return ExitCodes.ok;
+  }
+}
+
+/** For whoever started this to read, or to pipe into something else. */
+function print(text: string, exitCode: ExitCode = ExitCodes.ok): ExitCode {
+  process.stdout.write(text);
+  return exitCode;
 }
 
 /** One line each for the person who started this, whatever the log level. */

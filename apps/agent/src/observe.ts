@@ -9,7 +9,7 @@ import type { Inventory } from './engine/inventory.js';
  * never becomes an empty snapshot, nor a shorter one.
  */
 export type Observation =
-  | { kind: 'seen'; snapshot: EncodedSnapshot; containers: number; observedAt: Date; facts: MachineFacts }
+  | { kind: 'seen'; snapshot: EncodedSnapshot; containers: readonly Container[]; observedAt: Date; facts: MachineFacts }
   /** `isEngineWell`: the engine did answer, with more than the API takes; asking it again soon changes nothing. */
   | { kind: 'failed'; error: string; isEngineWell: boolean };
 
@@ -53,8 +53,7 @@ export function createObserver({ inventory, ping, readFacts, wallNow }: Observer
         const seen = await read(signal);
         const encoded = await encodeSnapshot(seen.containers);
         if (!encoded.success) return { kind: 'failed', error: encoded.reason, isEngineWell: true };
-        const { snapshot } = encoded;
-        return { kind: 'seen', snapshot, containers: seen.containers.length, observedAt, facts: seen.facts };
+        return { kind: 'seen', snapshot: encoded.snapshot, containers: seen.containers, observedAt, facts: seen.facts };
       } catch (error) {
         return { kind: 'failed', error: engineErrorText(error), isEngineWell: false };
       }

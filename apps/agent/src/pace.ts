@@ -36,11 +36,12 @@ export const startPace = (now: number): Pace => ({
   holding: false,
 });
 
-/** What an agent can have to do. */
-export type Action = 'snapshot' | 'heartbeat';
+/** What an agent can have to do; `record`: look at a change that the server cannot be told of yet. */
+export type Action = 'snapshot' | 'heartbeat' | 'record';
 
 /** What to do next, and when. */
 export function nextStep(pace: Pace): { action: Action; at: number } {
+  if (pace.changeAt !== null && pace.changeAt < pace.notBefore) return { action: 'record', at: pace.changeAt };
   const snapshotAt = Math.min(pace.snapshotAt, pace.changeAt ?? Number.POSITIVE_INFINITY);
   const at = Math.max(pace.notBefore, Math.min(snapshotAt, pace.heartbeatAt));
   return { action: snapshotAt <= at ? 'snapshot' : 'heartbeat', at };
@@ -55,6 +56,13 @@ export const engineChanged = (pace: Pace, now: number, coalesceMs: number): Pace
 
 /** The engine is being read: what changes from now on asks for another look. */
 export const snapshotBegun = (pace: Pace): Pace => ({ ...pace, changeAt: null });
+
+/** The engine is being read for the journal: the server is told as soon as it can be. */
+export const recordBegun = (pace: Pace): Pace => ({
+  ...pace,
+  changeAt: null,
+  snapshotAt: Math.min(pace.snapshotAt, pace.notBefore),
+});
 
 /** The server answered a snapshot. `taken`: false when it would not apply it, and would not the next either. */
 export const snapshotAnswered = (
@@ -90,7 +98,7 @@ export const heartbeatAnswered = (
 });
 
 /** The server could not be asked, or did not want to be: the same action is due again, after `delayMs`. */
-export const serverFailed = (pace: Pace, now: number, delayMs: number, action: Action): Pace => ({
+export const serverFailed = (pace: Pace, now: number, delayMs: number, action: Exclude<Action, 'record'>): Pace => ({
   ...pace,
   snapshotAt: action === 'snapshot' ? now : pace.snapshotAt,
   heartbeatAt: action === 'heartbeat' ? now : pace.heartbeatAt,

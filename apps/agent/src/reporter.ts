@@ -2,20 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Heartbeat, SyncSummary } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { ENGINE_BACKOFF, SERVER_BACKOFF, fullJitterMs, retryDelayMs } from './backoff.js';
+import { encodeSnapshot } from './encode-snapshot.js';
+import type { Journal, JournalEntry } from './journal.js';
 import type { Answer, MusterClient } from './muster/client.js';
 import type { Session } from './muster/session.js';
-import type { Observer } from './observe.js';
+import type { Observation, Observer } from './observe.js';
 import {
   engineChanged,
   engineFailed,
   heartbeatAnswered,
   heartbeatSkipped,
   nextStep,
+  recordBegun,
   serverFailed,
   snapshotAnswered,
   snapshotBegun,
   startPace,
-  type Action,
 } from './pace.js';
 import type { SnapshotStream } from './snapshot-stream.js';
 import { AGENT_VERSION } from './version.js';
@@ -28,6 +30,24 @@ export interface Reporter {
   changed(): void;
   /** What the engine does is unknown from now on: nothing is claimed of it before the next look, which is at once. */
   lostSight(): void;
+  /** For people who ask how it stands. */
+  progress(): ReportingProgress;
+}
+
+/** How reporting stands. Times are this machine's, RFC 3339. */
+export interface ReportingProgress {
+  /** When the API last took a snapshot or a heartbeat; null: not yet. */
+  acceptedAt: string | null;
+  /** Containers at the last look that succeeded. */
+  containers: number | null;
+  /** Why the engine cannot be read; null: it can. */
+  engineError: string | null;
+  /** Why the API could not be told at the last try; null: it was told. */
+  serverError: string | null;
+  /** What waits to be told of the time that the API could not be. */
+  journalEntries: number;
+  /** True: another agent reports with this host's token. */
+  isSuperseded: boolean;
 }
 
 export interface ReporterOptions {
@@ -35,6 +55,8 @@ export interface ReporterOptions {
   client: MusterClient;
   session: Session;
   stream: SnapshotStream;
+  journal: Journal;
+  wallNow: () => Date;
   /** Monotonic milliseconds. */
   now: () => number;
   /** In [0, 1). */
@@ -51,13 +73,17 @@ const SLEEP_MS_MAX = 86_400_000;
 
 /** A reporter that has not begun. */
 export function createReporter(options: ReporterOptions): Reporter {
-  const { observer, client, session, stream, now, random, log, coalesceMs } = options;
+  const { observer, client, session, stream, journal, now, wallNow, random, log, coalesceMs } = options;
   let pace = startPace(now());
   /** What the API calls the state that it last took from us; null: it holds nothing that we could vouch for. */
   let digest: string | null = null;
   let engineError: string | null = null;
   let engineFailures = 0;
   let serverFailures = 0;
+  let serverError: string | null = null;
+  let acceptedAt: Date | null = null;
+  let containers: number | null = null;
+  let isSuperseded = false;
   let wake = new AbortController();
 
   function changed(afterMs = coalesceMs): void {
@@ -65,31 +91,82 @@ export function createReporter(options: ReporterOptions): Reporter {
     wake.abort();
   }
 
-  async function sendSnapshot(signal: AbortSignal): Promise<void> {
-    pace = snapshotBegun(pace);
+  async function look(signal: AbortSignal): Promise<(Observation & { kind: 'seen' }) | null> {
     const seen = await observer.observe(signal);
-    if (seen.kind === 'failed') return void noteEngineFailure(seen.error, seen.isEngineWell);
-    noteEngineReadable(seen.containers);
+    if (seen.kind === 'seen') {
+      noteEngineReadable(seen.containers.length);
+      return seen;
+    }
+    noteEngineFailure(seen.error, seen.isEngineWell);
+    return null;
+  }
+
+  async function sendSnapshot(signal: AbortSignal): Promise<void> {
+    if (!(await replayJournal(signal))) return;
+    pace = snapshotBegun(pace);
+    const seen = await look(signal);
+    if (seen === null) return;
     const order = stream.next(seen.observedAt);
     const answer = await session.call(
       (token) => client.postSnapshot(token, seen.snapshot, order, signal),
       seen.facts,
       signal,
     );
-    if (answer.kind === 'retry') return void noteServerFailure('snapshot', answer);
-    serverFailures = 0;
+    if (answer.kind === 'retry') {
+      await journal.record(seen.containers, () => stream.next(seen.observedAt));
+      return void noteServerFailure('snapshot', answer);
+    }
+    noteAnswered();
     if (answer.kind === 'refused') {
       digest = null;
       log.error({ reason: answer.reason }, 'the API refuses this snapshot: not sent again before the next change');
       pace = snapshotAnswered(pace, now(), { cadence: pace.cadence, taken: false }, random());
       return;
     }
+    if (answer.data.applied) journal.acknowledged(seen.containers);
     noteSummary(answer.data);
+  }
+
+  /** While the API cannot be told of a change, it is kept for later. */
+  async function recordChange(signal: AbortSignal): Promise<void> {
+    pace = recordBegun(pace);
+    const seen = await look(signal);
+    if (seen !== null) await journal.record(seen.containers, () => stream.next(seen.observedAt));
+  }
+
+  /** Tells the API what it missed, the oldest first. False where it cannot be told yet. */
+  async function replayJournal(signal: AbortSignal): Promise<boolean> {
+    // Of a host that this machine is no longer, nobody wants to know.
+    if (!session.isEnrolled() && journal.size() > 0) await journal.clear();
+    for (let entry = journal.first(); entry !== null; entry = journal.first()) {
+      const answer = await session.call(await replayOf(entry, signal), observer.facts(), signal);
+      if (answer.kind === 'retry') {
+        noteServerFailure('snapshot', answer);
+        return false;
+      }
+      noteAnswered();
+      if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refuses a part of the journal');
+      await journal.dropFirst();
+    }
+    return true;
+  }
+
+  async function replayOf(
+    { stream: of, sequence, observedAt, containers: seen, goneIds }: JournalEntry,
+    signal: AbortSignal,
+  ) {
+    const encoded = await encodeSnapshot(seen);
+    // It is a part of a snapshot that was within the limits.
+    if (!encoded.success) throw new TypeError(encoded.reason);
+    const order = { stream: of, sequence, observedAt: new Date(observedAt) };
+    const partial = { snapshot: encoded.snapshot, goneIds };
+    return (token: string) => client.postPartialSnapshot(token, partial, order, signal);
   }
 
   function noteSummary(summary: SyncSummary): void {
     const { applied, reason, received, created, updated, removed, revision, cadence } = summary;
     digest = applied ? summary.digest : null;
+    isSuperseded = reason === 'stream_superseded';
     const counts = { received, created, updated, removed, revision };
     if (applied) log[created + updated + removed > 0 ? 'info' : 'debug'](counts, 'snapshot applied');
     else if (reason === 'stream_superseded') {
@@ -118,7 +195,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       signal,
     );
     if (answer.kind === 'retry') return void noteServerFailure('heartbeat', answer);
-    serverFailures = 0;
+    noteAnswered();
     if (answer.kind === 'refused') {
       log.error({ reason: answer.reason }, 'the API refuses this heartbeat');
       pace = heartbeatSkipped(pace, now(), random());
@@ -152,14 +229,25 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (!isEngineWell) options.onEngineFailure();
   }
 
-  function noteEngineReadable(containers: number): void {
-    if (engineError !== null) log.info({ containers }, 'the engine can be read again');
+  function noteEngineReadable(count: number): void {
+    if (engineError !== null) log.info({ containers: count }, 'the engine can be read again');
+    containers = count;
     engineError = null;
     engineFailures = 0;
   }
 
-  function noteServerFailure(action: Action, { reason, retryAfterMs }: Answer<never> & { kind: 'retry' }): void {
+  function noteAnswered(): void {
+    serverFailures = 0;
+    serverError = null;
+    acceptedAt = wallNow();
+  }
+
+  function noteServerFailure(
+    action: 'snapshot' | 'heartbeat',
+    { reason, retryAfterMs }: Answer<never> & { kind: 'retry' },
+  ): void {
     serverFailures++;
+    serverError = reason;
     const delayMs = retryDelayMs(serverFailures, retryAfterMs, random(), SERVER_BACKOFF);
     log.warn({ reason, tries: serverFailures, retryInMs: Math.round(delayMs) }, 'the API cannot take this now');
     pace = serverFailed(pace, now(), delayMs, action);
@@ -171,16 +259,22 @@ export function createReporter(options: ReporterOptions): Reporter {
     await sleep(Math.min(ms, SLEEP_MS_MAX), undefined, { signal: either }).catch(() => undefined);
   }
 
+  const actions = { snapshot: sendSnapshot, heartbeat: sendHeartbeat, record: recordChange };
+
   return {
     changed: () => changed(),
     lostSight: () => changed(0),
+    progress: () => ({
+      ...{ acceptedAt: acceptedAt?.toISOString() ?? null, containers, engineError, serverError, isSuperseded },
+      journalEntries: journal.size(),
+    }),
     async run(signal) {
       try {
         while (!signal.aborted) {
           const { action, at } = nextStep(pace);
           const waitMs = at - now();
           if (waitMs > 0) await idle(waitMs, signal);
-          else await (action === 'snapshot' ? sendSnapshot(signal) : sendHeartbeat(signal));
+          else await actions[action](signal);
         }
       } catch (error) {
         if (!signal.aborted) throw error;

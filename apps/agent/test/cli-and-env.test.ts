@@ -1,21 +1,38 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { formatToken } from '@muster/contracts';
 import { HELP, parseCli } from '../src/cli.js';
+import { readConfigFile } from '../src/config-file.js';
+import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT } from '../src/engine/redact.js';
 import { parseEnv } from '../src/env.js';
+import { SETTINGS, describeSettings, layerSettings } from '../src/settings.js';
 import { AGENT_VERSION } from '../src/version.js';
 
+const command = (name: string, more: object = {}) => ({
+  ...{ kind: 'command', command: name, flags: {}, configFile: null, json: false },
+  ...more,
+});
+
 test.each([
-  [[], { kind: 'run' }],
-  [['--once'], { kind: 'once' }],
-  [['--', '--once'], { kind: 'once' }],
-  [['--dry-run'], { kind: 'dry-run' }],
-  [['-h'], { kind: 'help' }],
-  [['--version'], { kind: 'version' }],
+  [[], command('run')],
+  [['run'], command('run')],
+  [['--once'], command('once')],
+  [['--', '--once'], command('once')],
+  [['once'], command('once')],
+  [['--dry-run'], command('dry-run')],
+  [['-h'], command('help')],
+  [['once', '--help'], command('help')],
+  [['--version'], command('version')],
+  [['doctor', '--json', '--config', '/c'], command('doctor', { json: true, configFile: '/c' })],
+  [['enroll', '--url', 'https://m', '--token', 't'], command('enroll', { flags: { url: 'https://m', token: 't' } })],
   [['--onec'], { kind: 'error', message: "Unknown option '--onec'" }],
   [['--once=1'], { kind: 'error', message: expect.any(String) }],
-  [['now'], { kind: 'error', message: expect.stringContaining("'now'") }],
+  [['now'], { kind: 'error', message: "there is no command 'now'" }],
   [['--once', '--dry-run'], { kind: 'error', message: expect.any(String) }],
+  [['leave', 'doctor'], { kind: 'error', message: 'leave and doctor exclude each other' }],
 ])('%j asks for %j', (args, request) => {
   expect(parseCli(args)).toEqual(request);
 });
@@ -43,8 +60,11 @@ describe('the environment', () => {
       musterUrl: null,
       enrollToken: null,
       stateDir: '/home/me/.local/state/muster-agent',
-      engine: { kind: 'unix', socketPath: '/var/run/docker.sock', label: 'unix:///var/run/docker.sock' },
+      engine: { address: null, context: null, configDir: '/home/me/.docker', tls: null, runtimeDir: null },
       engineApiVersion: null,
+      redaction: { names: REDACT_NAMES_DEFAULT, values: REDACT_VALUES_DEFAULT },
+      tokenDays: 30,
+      proxy: { https: null, http: null, except: null },
       logLevel: 'info',
     });
   });
@@ -57,12 +77,26 @@ describe('the environment', () => {
 
   test.each([
     ['unix:///run/user/1000/podman/podman.sock', { socketPath: '/run/user/1000/podman/podman.sock' }],
-    ['tcp://127.0.0.1:2375', { origin: 'http://127.0.0.1:2375' }],
-    ['tcp://[::1]:99', { origin: 'http://[::1]:99' }],
-    ['tcp://engine', { origin: 'http://engine:2375' }],
-    ['http://engine:8080/', { origin: 'http://engine:8080' }],
-  ])('DOCKER_HOST %s', (DOCKER_HOST, engine) => {
-    expect(read({ DOCKER_HOST }).engine).toMatchObject(engine);
+    ['tcp://127.0.0.1:2375', { host: '127.0.0.1', port: 2375 }],
+    ['tcp://[::1]:99', { host: '[::1]', port: 99 }],
+    ['tcp://engine', { host: 'engine', port: 0 }],
+    ['http://engine:8080/', { host: 'engine', port: 8080 }],
+    ['ssh://me@host:2222/run/docker.sock', { user: 'me', host: 'host', port: '2222', remotePath: '/run/docker.sock' }],
+    ['ssh://host', { user: null, host: 'host', port: null, remotePath: null }],
+  ])('DOCKER_HOST %s', (DOCKER_HOST, address) => {
+    expect(read({ DOCKER_HOST }).engine.address).toMatchObject(address);
+  });
+
+  test.each(['ssh://-oProxyCommand=x', 'ssh://-x@host', 'ssh://me:word@host', 'ssh://host/$(x)', 'npipe://x', 'host'])(
+    'DOCKER_HOST %s is refused',
+    (DOCKER_HOST) => {
+      expect(errors({ DOCKER_HOST })).toEqual([expect.stringMatching(/^DOCKER_HOST /)]);
+    },
+  );
+
+  test('DOCKER_TLS_VERIFY asks for TLS with the certificates that docker would take', () => {
+    expect(read({ DOCKER_TLS_VERIFY: '1' }).engine.tls).toEqual({ certPath: '/home/me/.docker', isVerified: true });
+    expect(read({ DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/c' }).engine.tls).toMatchObject({ certPath: '/c' });
   });
 
   test('takes the API’s address with a path, without its last slash', () => {
@@ -75,9 +109,11 @@ describe('the environment', () => {
     const bad = {
       MUSTER_URL: 'example.com',
       MUSTER_ENROLL_TOKEN: `${enrollToken}x`,
-      DOCKER_HOST: 'ssh://me@host',
+      DOCKER_HOST: 'npipe://x',
       DOCKER_API_VERSION: 'new',
-      DOCKER_TLS_VERIFY: '1',
+      MUSTER_REDACT_NAMES: '(',
+      MUSTER_TOKEN_DAYS: 'never',
+      HTTPS_PROXY: 'proxy:3128',
       LOG_LEVEL: 'loud',
     };
     expect(errors(bad).map((line) => line.split(' ')[0])).toEqual(Object.keys(bad));
@@ -88,15 +124,67 @@ describe('the environment', () => {
   });
 
   test('every variable is in --help', () => {
-    for (const name of [
-      'MUSTER_URL',
+    for (const { variable } of SETTINGS) expect(HELP).toContain(variable);
+  });
+});
+
+describe('the layers', () => {
+  const layers = {
+    flags: { url: 'https://flag' },
+    environment: { MUSTER_URL: 'https://environment', LOG_LEVEL: 'warn', DOCKER_HOST: '', https_proxy: 'http://a:b@p' },
+    file: {
+      MUSTER_URL: 'https://file',
+      LOG_LEVEL: 'error',
+      DOCKER_HOST: 'tcp://file',
+      MUSTER_ENROLL_TOKEN: 'muster_enroll_x',
+    },
+  };
+
+  test('go flag, environment, file, and what is empty is not set', () => {
+    expect(layerSettings(layers)).toEqual({
+      values: {
+        ...{ MUSTER_URL: 'https://flag', LOG_LEVEL: 'warn', DOCKER_HOST: 'tcp://file' },
+        ...{ HTTPS_PROXY: 'http://a:b@p', MUSTER_ENROLL_TOKEN: 'muster_enroll_x' },
+      },
+      origins: {
+        ...{ MUSTER_URL: 'flag', LOG_LEVEL: 'environment', DOCKER_HOST: 'file' },
+        ...{ HTTPS_PROXY: 'environment', MUSTER_ENROLL_TOKEN: 'file' },
+      },
+    });
+  });
+
+  test('`config` shows each value with its origin, and no secret', () => {
+    const text = describeSettings(layerSettings(layers), '/etc/muster-agent/config');
+    const lines = text
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/));
+    expect(lines.map(([variable]) => variable)).toEqual(SETTINGS.map(({ variable }) => variable));
+    expect(lines).toContainEqual(['MUSTER_URL', '--url', 'https://flag']);
+    expect(lines).toContainEqual(['DOCKER_HOST', 'file /etc/muster-agent/config', 'tcp://file']);
+    expect(lines).toContainEqual(['HTTPS_PROXY', 'environment', 'http://…@p']);
+    expect(lines).toContainEqual([
       'MUSTER_ENROLL_TOKEN',
-      'MUSTER_STATE_DIR',
-      'DOCKER_HOST',
-      'DOCKER_API_VERSION',
-      'LOG_LEVEL',
-    ]) {
-      expect(HELP).toContain(name);
+      'file /etc/muster-agent/config',
+      'muster_enroll_… (not shown)',
+    ]);
+  });
+
+  test('a configuration file is read line by line; one that sets what there is not is refused', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'muster-config-'));
+    try {
+      const path = join(dir, 'config');
+      expect(await readConfigFile(null, path)).toEqual({ path: null, values: {} });
+      await expect(readConfigFile(path, '/none')).rejects.toMatchObject({ exitCode: 2 });
+      await writeFile(path, '# where it is\nMUSTER_URL=https://m.example.com\nLOG_LEVEL="warn"\n');
+      expect((await readConfigFile(null, path)).values).toEqual({
+        MUSTER_URL: 'https://m.example.com',
+        LOG_LEVEL: 'warn',
+      });
+      await writeFile(path, 'MUSTER_ULR=https://m.example.com\n');
+      await expect(readConfigFile(path, '/none')).rejects.toThrow('sets MUSTER_ULR, which');
+    } finally {
+      await rm(dir, { recursive: true });
     }
   });
 });

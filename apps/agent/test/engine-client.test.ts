@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { startReplayedEngine, type Flavour } from '@muster/engine-replay';
+import { EngineAddress } from '../src/engine/address.js';
 import { negotiateApiVersion } from '../src/engine/api-version.js';
 import { createEngineClient, type EngineClient } from '../src/engine/client.js';
 import { WATCHED_ACTIONS, parseEvent, parseEvents } from '../src/engine/event-stream.js';
@@ -19,7 +20,7 @@ async function open(
   const replay = await startReplayedEngine({ flavour, listen: { port: 0 }, seed: 1 });
   const label = replay.server.dockerHost;
   const client = createEngineClient({
-    address: { kind: 'tcp', origin: label.replace('tcp:', 'http:'), label },
+    address: EngineAddress.parse(label),
     apiVersion,
     timeouts: { promptMs: 300, callMs: 300 },
   });

@@ -12,6 +12,7 @@ import { handleErrors, notFound } from './middleware/problem.js';
 import { requireProtocol } from './middleware/protocol.js';
 import { requestLog } from './middleware/request-log.js';
 import { securityHeaders } from './middleware/security-headers.js';
+import { createAgentReleaseRouter } from './routes/agent-release.js';
 import { createAgentRouter } from './routes/agent.js';
 import { createContainerRouter } from './routes/containers.js';
 import { createDocumentationRouter } from './routes/documentation.js';
@@ -20,6 +21,7 @@ import { createHealthRouter } from './routes/health.js';
 import { createHistoryRouter } from './routes/history.js';
 import { createHostRouter } from './routes/hosts.js';
 import { createInventoryRouter } from './routes/inventory.js';
+import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release.js';
 import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
 import { createApiKeyService } from './services/api-key.js';
@@ -60,6 +62,8 @@ export interface AppParts {
   now?: () => Date;
   /** Milliseconds of a clock that is never set: what limits are counted by. */
   elapsedMs?: () => number;
+  /** What hands out the agent; absent: this API has none. */
+  agentRelease?: AgentReleaseService;
   /** True once the process takes its leave: `/readyz` answers 503 and connections are closed after their answer. */
   isDraining?: () => boolean;
 }
@@ -77,6 +81,7 @@ export function createApp({
   https = false,
   now = () => new Date(),
   elapsedMs = () => performance.now(),
+  agentRelease = createAgentReleaseService(null, () => ''),
   isDraining = () => false,
 }: AppParts): Express {
   const options = { now, cadence };
@@ -111,6 +116,7 @@ export function createApp({
     createHistoryRouter({ auth, audit: createAuditReader(db), events: createEventReader(db) }),
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
     createDocumentationRouter(),
+    createAgentReleaseRouter(agentRelease),
   ];
 
   const app = express();

@@ -56,6 +56,7 @@ export const EnvVariables = z.object({
     .refine((key) => tokenKind(key) === 'key', { error: 'must be a well-formed muster_key_… token' })
     .optional(),
   MUSTER_PUBLIC_URL: httpUrl.transform((url) => url.replace(/\/+$/, '')).optional(),
+  MUSTER_AGENT_RELEASE_DIR: z.string().default('apps/agent/release'),
   MUSTER_HEARTBEAT_SECONDS: integer(1, 3_600).default(10),
   MUSTER_SNAPSHOT_SECONDS: integer(1, 86_400).default(60),
   MUSTER_SNAPSHOT_MEMORY_MIB: integer(0, 65_536).default(64),

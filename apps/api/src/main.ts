@@ -8,6 +8,7 @@ import { ADMISSION_DEFAULT } from './middleware/admit.js';
 import { EnvError, parseEnv, type Env } from './env.js';
 import { banner, handOverKey, type KeyPlace } from './first-start.js';
 import { serve } from './server.js';
+import { createAgentReleaseService } from './services/agent-release.js';
 import { createApiKeyService } from './services/api-key.js';
 import { createLivenessService } from './services/liveness.js';
 import { createRetentionService } from './services/retention.js';
@@ -43,7 +44,10 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
       bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
     },
   };
-  const app = createApp({ db, logger, cadence, snapshotMemoryBytesMax, ...limits, isDraining: () => draining });
+  let url = env.MUSTER_PUBLIC_URL ?? '';
+  const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => url);
+  const parts = { db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease };
+  const app = createApp({ ...parts, isDraining: () => draining });
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
   // is handed over, so that whoever finds the API ready finds the key too.
   let open: () => void = () => undefined;
@@ -54,6 +58,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
     });
   };
   const server = await serve(handle, { host: env.HOST, port: env.PORT, logger });
+  url ||= server.url;
   const retention = createRetentionService(db, { eventDays: env.MUSTER_EVENT_RETENTION_DAYS });
   const stopBackground = startBackground({ liveness, retention }, logger);
 

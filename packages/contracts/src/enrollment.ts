@@ -31,3 +31,7 @@ export type EnrollResponse = z.output<typeof EnrollResponse>;
 /** 201 of a rotation. The old token lives until this one is first used. */
 export const TokenRotation = z.object({ agentToken: z.string(), cadence: Cadence });
 export type TokenRotation = z.output<typeof TokenRotation>;
+
+/** 200: whose an agent token is. */
+export const TokenHolder = z.object({ hostId: z.uuid(), cadence: Cadence });
+export type TokenHolder = z.output<typeof TokenHolder>;

@@ -5,6 +5,9 @@
 /** Containers in one snapshot. */
 export const SNAPSHOT_CONTAINERS_MAX = 5_000;
 
+/** Containers that one incomplete snapshot can say are gone: as many ids of Docker's as a request's headers hold. */
+export const SNAPSHOT_GONE_MAX = 100;
+
 /** Bytes of a snapshot's body, before and after decompression: 10 MiB. */
 export const SNAPSHOT_BODY_BYTES_MAX = 10 * 1024 * 1024;
 

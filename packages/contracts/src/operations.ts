@@ -17,7 +17,7 @@ import {
   SignInOptions,
   SignInRequest,
 } from './accounts.js';
-import { EnrollRequest, EnrollResponse, TokenRotation } from './enrollment.js';
+import { EnrollRequest, EnrollResponse, TokenHolder, TokenRotation } from './enrollment.js';
 import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
 import { ImageInUse, Project, PublishedPort } from './inventory.js';
 import {
@@ -108,6 +108,20 @@ export const Operations = {
     access: 'agent',
     summary: 'Get a new agent token; the old one lives until it is first used',
     answers: { 201: TokenRotation },
+  },
+  getAgentTokenHolder: {
+    method: 'GET',
+    path: Paths.agentToken,
+    access: 'agent',
+    summary: 'Whose agent token this is',
+    answers: { 200: TokenHolder },
+  },
+  leave: {
+    method: 'DELETE',
+    path: Paths.agentToken,
+    access: 'agent',
+    summary: 'Revoke all tokens of this host; its containers and history stay',
+    answers: { 204: null },
   },
   createEnrollmentToken: {
     method: 'POST',
@@ -427,6 +441,20 @@ export const Operations = {
     access: 'anybody',
     summary: 'Metrics for Prometheus',
     answers: { 200: 'text/plain' },
+  },
+  getInstallScript: {
+    method: 'GET',
+    path: Paths.installScript,
+    access: 'anybody',
+    summary: 'The shell script that installs the agent from this API',
+    answers: { 200: 'text/x-shellscript' },
+  },
+  getAgentRelease: {
+    method: 'GET',
+    path: Paths.agentRelease,
+    access: 'anybody',
+    summary: 'A file of the agent’s release: its executable for a kind of machine, checksums, bill of materials',
+    answers: { 200: 'application/octet-stream' },
   },
   getOpenApi: {
     method: 'GET',

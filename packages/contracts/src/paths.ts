@@ -38,4 +38,6 @@ export const Paths = {
   metrics: '/metrics',
   openApi: '/openapi.json',
   docs: '/docs',
+  installScript: '/install.sh',
+  agentRelease: '/agent-release/:file',
 } as const;

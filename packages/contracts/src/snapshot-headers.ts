@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { DockerId } from './container.js';
 import { Instant } from './instant.js';
+import { SNAPSHOT_GONE_MAX } from './limits.js';
 
 /** Names of the headers that carry a snapshot's metadata. The body is state, so that equal state is equal bytes. */
 export const SnapshotHeaderNames = {
@@ -7,12 +9,22 @@ export const SnapshotHeaderNames = {
   sequence: 'Snapshot-Sequence',
   observedAt: 'Snapshot-Observed-At',
   complete: 'Snapshot-Complete',
+  gone: 'Snapshot-Gone',
 } as const;
 
 const Sequence = z
   .string()
   .regex(/^\d{1,15}$/, { error: 'must be a whole number from 0 to 999999999999999' })
   .transform(Number);
+
+const GoneIds = z
+  .string()
+  .transform((value) => value.split(',').map((id) => id.trim()))
+  .pipe(
+    z
+      .array(DockerId, { error: 'must be dockerIds with commas between them' })
+      .max(SNAPSHOT_GONE_MAX, { error: `must not name more than ${SNAPSHOT_GONE_MAX} containers` }),
+  );
 
 /**
  * The metadata of a snapshot, keyed by lower-case header name as HTTP servers give it. Stream (the UUID of one run
@@ -27,6 +39,17 @@ export const SnapshotHeaders = z
       .enum(['true', 'false'], { error: 'must be true or false' })
       .default('true')
       .transform((value) => value === 'true'),
+    'snapshot-gone': GoneIds.optional(),
+  })
+  .check((context) => {
+    const { 'snapshot-complete': complete, 'snapshot-gone': gone } = context.value;
+    if (!complete || gone === undefined) return;
+    context.issues.push({
+      code: 'custom',
+      message: 'is for incomplete snapshots: what a complete one does not name is gone anyway',
+      path: ['snapshot-gone'],
+      input: undefined,
+    });
   })
   .check((context) => {
     const { 'snapshot-stream': stream, 'snapshot-sequence': sequence } = context.value;
@@ -46,9 +69,13 @@ export const SnapshotHeaders = z
         : { stream: headers['snapshot-stream'], sequence: headers['snapshot-sequence'] },
     observedAt: headers['snapshot-observed-at'] ?? null,
     complete: headers['snapshot-complete'],
+    goneIds: headers['snapshot-gone'] ?? [],
   }));
 
-/** `order`: null where the agent sends none. `observedAt`: RFC 3339 by the host's clock, or null. */
+/**
+ * `order`: null where the agent sends none. `observedAt`: RFC 3339 by the host's clock, or null. `goneIds`: containers
+ * that an incomplete snapshot says were gone by then; one that its body names all the same is there.
+ */
 export type SnapshotHeaders = z.output<typeof SnapshotHeaders>;
 
 /** The metadata of a heartbeat: the agent's run, so that a stream counts as alive between two snapshots. */

@@ -2,6 +2,7 @@ import { Agent } from 'undici';
 import { z } from 'zod';
 import type { EngineAddress } from './address.js';
 import { negotiateApiVersion } from './api-version.js';
+import { routeTo } from './connect.js';
 import { EngineError } from './errors.js';
 import { openEvents } from './event-stream.js';
 import { ContainerList, InfoReply, InspectedContainer, VersionReply } from './shapes.js';
@@ -38,21 +39,13 @@ const TIMEOUTS_DEFAULT = { promptMs: 5_000, callMs: 15_000 };
 /** More than 100 times what 5,000 ordinary containers need; a bound only so that a broken engine cannot fill memory. */
 const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 
-/** Connects lazily: nothing happens before the first call. */
+/** Connects lazily: nothing happens before the first call. Throws `EngineError` for certificates that cannot be read. */
 export function createEngineClient(options: EngineClientOptions): EngineClient {
   const { address, timeouts = TIMEOUTS_DEFAULT } = options;
-  const dispatcher = new Agent({
-    ...(address.kind === 'unix' ? { connect: { socketPath: address.socketPath } } : {}),
-    connectTimeout: timeouts.promptMs,
-    maxResponseSize: REPLY_BYTES_MAX,
-  });
+  const { origin, connect } = routeTo(address);
+  const dispatcher = new Agent({ connect, connectTimeout: timeouts.promptMs, maxResponseSize: REPLY_BYTES_MAX });
   // Events have a connection of their own, and nothing may come over it for days.
-  const eventsDispatcher = new Agent({
-    ...(address.kind === 'unix' ? { connect: { socketPath: address.socketPath } } : {}),
-    connectTimeout: timeouts.promptMs,
-    bodyTimeout: 0,
-  });
-  const origin = address.kind === 'unix' ? 'http://engine' : address.origin;
+  const eventsDispatcher = new Agent({ connect, connectTimeout: timeouts.promptMs, bodyTimeout: 0 });
   /** What was negotiated; forgotten on any failure, since another version of the engine may come back. */
   let negotiated: string | null = options.apiVersion;
 
@@ -189,6 +182,10 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket; is the engine running, and is DOCKER_HOST right?',
   EACCES: 'permission denied; the agent’s user needs access to the socket (for Docker, the group docker)',
   ECONNREFUSED: 'connection refused; is the engine running?',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; put its authority into ca.pem in DOCKER_CERT_PATH',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate’s authority is unknown; put that into ca.pem in DOCKER_CERT_PATH',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate’s authority is unknown; put that into ca.pem in DOCKER_CERT_PATH',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate: cert.pem and key.pem in DOCKER_CERT_PATH',
 };
 
 function toEngineError(error: unknown, timedOut: boolean, timeoutMs: number, address: EngineAddress): EngineError {

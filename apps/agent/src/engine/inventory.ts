@@ -1,6 +1,7 @@
 import type { Container } from '@muster/contracts';
 import type { EngineClient } from './client.js';
 import { EngineError } from './errors.js';
+import { redactContainer, type RedactionPatterns } from './redact.js';
 import type { ListedContainer } from './shapes.js';
 import { NOT_INSPECTED, toContainer, type Inspected } from './to-container.js';
 
@@ -26,8 +27,8 @@ interface Entry {
   inspected: Inspected | null;
 }
 
-/** An inventory of the engine behind `client`. */
-export function createInventory(client: EngineClient): Inventory {
+/** An inventory of the engine behind `client`, without what the patterns hide. */
+export function createInventory(client: EngineClient, redaction: RedactionPatterns): Inventory {
   // An entry is replaced, never reused, when it is invalidated: an inspection that was under way then
   // writes its outdated finding into an entry that nobody reads any more.
   let entries = new Map<string, Entry>();
@@ -67,7 +68,9 @@ export function createInventory(client: EngineClient): Inventory {
       const containers = await mapBounded(listed, INSPECTIONS_MAX, (each) => inspect(each, signal));
       // A snapshot that names one container twice would be refused as a whole.
       const byId = new Map<string, Container>();
-      for (const container of containers) if (container !== null) byId.set(container.dockerId, container);
+      for (const container of containers) {
+        if (container !== null) byId.set(container.dockerId, redactContainer(container, redaction));
+      }
       return [...byId.values()];
     },
     invalidate: (id) => void entries.delete(id),

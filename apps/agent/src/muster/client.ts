@@ -5,13 +5,15 @@ import {
   Problem,
   SnapshotHeaderNames,
   SyncSummary,
+  TokenHolder,
+  TokenRotation,
   type EnrollRequest,
   type Heartbeat,
 } from '@muster/contracts';
-import { Agent } from 'undici';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { parseRetryAfter } from '../backoff.js';
 import type { EncodedSnapshot } from '../encode-snapshot.js';
+import { createMusterDispatcher, type ProxySettings } from './dispatcher.js';
 
 /**
  * What came of a call. `retry`: it may succeed later (429, 5xx, 408, no connection, no answer in time, an answer that
@@ -29,6 +31,12 @@ export interface SnapshotOrder {
   observedAt: Date;
 }
 
+/** A snapshot that names only what changed: containers of its body, and those that were gone by then. */
+export interface PartialSnapshot {
+  snapshot: EncodedSnapshot;
+  goneIds: readonly string[];
+}
+
 /** The agent's calls of Muster's API. None throws but on abort, with the signal's reason. */
 export interface MusterClient {
   enroll(enrollToken: string, request: EnrollRequest, signal: AbortSignal): Promise<Answer<EnrollResponse>>;
@@ -38,35 +46,49 @@ export interface MusterClient {
     order: SnapshotOrder,
     signal: AbortSignal,
   ): Promise<Answer<SyncSummary>>;
+  /** What was observed while nothing could be sent; the others of the host's containers are left as they are. */
+  postPartialSnapshot(
+    agentToken: string,
+    partial: PartialSnapshot,
+    order: SnapshotOrder,
+    signal: AbortSignal,
+  ): Promise<Answer<SyncSummary>>;
   heartbeat(
     agentToken: string,
     heartbeat: Heartbeat,
     stream: string,
     signal: AbortSignal,
   ): Promise<Answer<HeartbeatResponse>>;
+  /** Whose the token is. */
+  holder(agentToken: string, signal: AbortSignal): Promise<Answer<TokenHolder>>;
+  /** The next token; the present one lives until that is used. */
+  rotate(agentToken: string, signal: AbortSignal): Promise<Answer<TokenRotation>>;
+  /** Has all tokens of this host revoked. */
+  leave(agentToken: string, signal: AbortSignal): Promise<Answer<null>>;
   close(): Promise<void>;
 }
 
 const TIMEOUT_MS_DEFAULT = 20_000;
 
-/** No answer of Muster's is a thousandth as long. */
-const ANSWER_BYTES_MAX = 1024 * 1024;
+const DIRECT: ProxySettings = { https: null, http: null, except: null };
 
 /** A client of the API at `musterUrl`. Connects lazily, keeps its connection, follows no redirect. */
 export function createMusterClient(options: {
   musterUrl: string;
+  proxy?: ProxySettings;
   timeoutMs?: number;
   wallNow: () => Date;
 }): MusterClient {
-  const { musterUrl, timeoutMs = TIMEOUT_MS_DEFAULT, wallNow } = options;
+  const { musterUrl, proxy = DIRECT, timeoutMs = TIMEOUT_MS_DEFAULT, wallNow } = options;
   const { origin, pathname } = new URL(musterUrl);
   const base = pathname.replace(/\/$/, '');
-  const dispatcher = new Agent({ connections: 1, connectTimeout: timeoutMs, maxResponseSize: ANSWER_BYTES_MAX });
+  const dispatcher = createMusterDispatcher(proxy, timeoutMs);
 
-  async function post<S extends z.ZodType>(call: {
+  async function ask<S extends z.ZodType>(call: {
+    method?: 'POST' | 'GET' | 'DELETE';
     path: string;
     token: string;
-    body: string | Buffer;
+    body?: string | Buffer;
     headers?: Record<string, string>;
     schema: S;
     signal: AbortSignal;
@@ -76,14 +98,14 @@ export function createMusterClient(options: {
       const response = await dispatcher.request({
         origin,
         path: base + call.path,
-        method: 'POST',
+        method: call.method ?? 'POST',
         headers: {
           authorization: `Bearer ${call.token}`,
-          'content-type': 'application/json',
+          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
           accept: 'application/json, application/problem+json',
           ...call.headers,
         },
-        body: call.body,
+        ...(call.body === undefined ? {} : { body: call.body }),
         signal: AbortSignal.any([call.signal, timeout]),
       });
       const text = await response.body.text();
@@ -100,24 +122,30 @@ export function createMusterClient(options: {
 
   return {
     enroll: (token, request, signal) =>
-      post({ path: Paths.agentEnroll, token, body: JSON.stringify(request), schema: EnrollResponse, signal }),
-    postSnapshot: (token, { body, encoding }, { stream, sequence, observedAt }, signal) =>
-      post({
+      ask({ path: Paths.agentEnroll, token, body: JSON.stringify(request), schema: EnrollResponse, signal }),
+    postSnapshot: (token, { body, encoding }, order, signal) =>
+      ask({
         path: Paths.agentContainers,
         token,
         body,
-        headers: {
-          ...(encoding === null ? {} : { 'content-encoding': encoding }),
-          [SnapshotHeaderNames.stream]: stream,
-          [SnapshotHeaderNames.sequence]: String(sequence),
-          [SnapshotHeaderNames.observedAt]: observedAt.toISOString(),
-          [SnapshotHeaderNames.complete]: 'true',
-        },
+        headers: snapshotHeaders(encoding, order, { [SnapshotHeaderNames.complete]: 'true' }),
+        schema: SyncSummary,
+        signal,
+      }),
+    postPartialSnapshot: (token, { snapshot: { body, encoding }, goneIds }, order, signal) =>
+      ask({
+        path: Paths.agentContainers,
+        token,
+        body,
+        headers: snapshotHeaders(encoding, order, {
+          [SnapshotHeaderNames.complete]: 'false',
+          ...(goneIds.length === 0 ? {} : { [SnapshotHeaderNames.gone]: goneIds.join(',') }),
+        }),
         schema: SyncSummary,
         signal,
       }),
     heartbeat: (token, heartbeat, stream, signal) =>
-      post({
+      ask({
         path: Paths.agentHeartbeat,
         token,
         body: JSON.stringify(heartbeat),
@@ -125,9 +153,24 @@ export function createMusterClient(options: {
         schema: HeartbeatResponse,
         signal,
       }),
+    holder: (token, signal) => ask({ method: 'GET', path: Paths.agentToken, token, schema: TokenHolder, signal }),
+    rotate: (token, signal) => ask({ path: Paths.agentToken, token, schema: TokenRotation, signal }),
+    leave: (token, signal) => ask({ method: 'DELETE', path: Paths.agentToken, token, schema: z.null(), signal }),
     close: () => dispatcher.destroy(),
   };
 }
+
+const snapshotHeaders = (
+  encoding: EncodedSnapshot['encoding'],
+  { stream, sequence, observedAt }: SnapshotOrder,
+  scope: Record<string, string>,
+): Record<string, string> => ({
+  ...(encoding === null ? {} : { 'content-encoding': encoding }),
+  [SnapshotHeaderNames.stream]: stream,
+  [SnapshotHeaderNames.sequence]: String(sequence),
+  [SnapshotHeaderNames.observedAt]: observedAt.toISOString(),
+  ...scope,
+});
 
 /** What an answer means, by its status alone where its body is not Muster's. */
 function toAnswer<S extends z.ZodType>(

@@ -3,7 +3,7 @@ import { ProblemTypes, type EnrollResponse, type ProblemType } from '@muster/con
 import type { Logger } from 'pino';
 import type { MachineFacts } from '../engine/identity.js';
 import { ExitCodes, StopError } from '../exit.js';
-import type { AgentState, StateStore } from '../state/state-store.js';
+import type { AgentState, Enrollment, StateStore } from '../state/state-store.js';
 import { AGENT_VERSION } from '../version.js';
 import type { Answer, MusterClient } from './client.js';
 
@@ -20,6 +20,10 @@ export interface Session {
     facts: MachineFacts | null,
     signal: AbortSignal,
   ): Promise<Answer<T>>;
+  /** Has the API revoke this host's tokens and forgets them. Throws `StopError` where the API could not be told. */
+  leave(signal: AbortSignal): Promise<void>;
+  /** The host and its token's age, for people; null where it is not enrolled. */
+  enrollment(): Pick<Enrollment, 'musterUrl' | 'hostId' | 'issuedAt'> | null;
 }
 
 export interface SessionOptions {
@@ -29,15 +33,29 @@ export interface SessionOptions {
   store: StateStore;
   /** What `store` held when it was opened. */
   state: AgentState;
+  /** Days after which the token is replaced; 0: never. */
+  tokenDays: number;
+  wallNow: () => Date;
+  /** In [0, 1): spreads the rotations of a fleet that was enrolled in one go. */
+  random: () => number;
   log: Logger;
 }
 
+/** How long to wait after a rotation that failed. The present token goes on working, so there is no hurry. */
+const ROTATION_RETRY_MS = 3_600_000;
+
+const DAY_MS = 86_400_000;
+
 /** A session on the state that was kept. Throws `StopError` where that state forbids one. */
 export function createSession(options: SessionOptions): Session {
-  const { client, musterUrl, enrollToken, store, log } = options;
+  const { client, musterUrl, enrollToken, store, wallNow, log } = options;
   let state = stateFor(musterUrl, enrollToken, options.state);
   /** True from enrolling until the API took the token: a token refused in between will not get better. */
   let isUntried = false;
+  /** A token of unknown age is taken for one of this run's beginning. */
+  const beganAt = wallNow().getTime();
+  const tokenAgeMaxMs = options.tokenDays * DAY_MS * (1 - 0.1 * options.random());
+  let rotationNotBefore = 0;
 
   async function save(next: AgentState): Promise<void> {
     await store.save(next);
@@ -58,7 +76,8 @@ export function createSession(options: SessionOptions): Session {
     if (answer.kind === 'refused') throw enrollmentRefused(answer);
     if (answer.kind === 'ok') {
       const { hostId, agentToken } = answer.data;
-      await save({ ...state, enrollment: { musterUrl, hostId, agentToken } });
+      const issuedAt = wallNow().toISOString();
+      await save({ ...state, enrollment: { musterUrl, hostId, agentToken, issuedAt, previousToken: null } });
       isUntried = true;
       log.info({ hostId, musterUrl }, 'enrolled');
     }
@@ -78,8 +97,58 @@ export function createSession(options: SessionOptions): Session {
     throw new StopError(DELETED, ExitCodes.dismissed);
   }
 
+  /** As `save`, where the state in memory serves as well: a full disk stops no report. */
+  async function saveIfPossible(next: AgentState): Promise<boolean> {
+    try {
+      await save(next);
+      return true;
+    } catch (error) {
+      log.error({ reason: (error as Error).message }, 'the state could not be written');
+      return false;
+    }
+  }
+
+  /**
+   * Replaces a token that is old enough. The new one is on the disk before it is used, and the old one beside it until
+   * the API took the new one: whatever is lost on the way, one of the two is good.
+   */
+  async function rotateIfDue(signal: AbortSignal): Promise<void> {
+    const { enrollment } = state;
+    const nowMs = wallNow().getTime();
+    if (enrollment === null || tokenAgeMaxMs === 0 || enrollment.previousToken !== null) return;
+    const issuedMs = enrollment.issuedAt === null ? beganAt : Date.parse(enrollment.issuedAt);
+    if (nowMs - issuedMs < tokenAgeMaxMs || nowMs < rotationNotBefore) return;
+    rotationNotBefore = nowMs + ROTATION_RETRY_MS;
+    const answer = await client.rotate(enrollment.agentToken, signal);
+    if (answer.kind !== 'ok') {
+      log.warn({ reason: answer.reason }, 'the token could not be rotated; the present one goes on');
+      return;
+    }
+    const { agentToken } = answer.data;
+    const issuedAt = new Date(nowMs).toISOString();
+    const rotated = { ...enrollment, agentToken, issuedAt, previousToken: enrollment.agentToken };
+    // Not written, it is not used either, and dies by itself.
+    if (await saveIfPossible({ ...state, enrollment: rotated })) log.info('token rotated');
+  }
+
+  /** The API took the present token: what came before it is dead. */
+  async function noteAccepted(): Promise<void> {
+    isUntried = false;
+    if (!state.enrollment?.previousToken) return;
+    const accepted = { ...state, enrollment: { ...state.enrollment, previousToken: null } };
+    if (!(await saveIfPossible(accepted))) state = accepted;
+  }
+
+  /** A rotated token that nobody used in time is dead, and the one before it never died. */
+  async function fallBack(enrollment: Enrollment, previousToken: string): Promise<void> {
+    log.warn('the API does not know the rotated token: going back to the one before');
+    const restored = { ...state, enrollment: { ...enrollment, agentToken: previousToken, previousToken: null } };
+    if (!(await saveIfPossible(restored))) state = restored;
+  }
+
   return {
     isEnrolled: () => state.enrollment !== null,
+    enrollment: () => state.enrollment,
     async call(request, facts, signal) {
       for (;;) {
         if (state.enrollment === null) {
@@ -90,8 +159,16 @@ export function createSession(options: SessionOptions): Session {
         const answer = await request(state.enrollment!.agentToken);
         if (isRefusal(answer, ProblemTypes.hostDeleted)) return leaveDeletedHost();
         if (!isRefusal(answer, ProblemTypes.tokenInvalid)) {
-          if (answer.kind === 'ok') isUntried = false;
+          if (answer.kind === 'ok') {
+            await noteAccepted();
+            await rotateIfDue(signal);
+          }
           return answer;
+        }
+        const { previousToken } = state.enrollment!;
+        if (previousToken !== null) {
+          await fallBack(state.enrollment!, previousToken);
+          continue;
         }
         if (enrollToken === null || isUntried) throw tokenRefused(isUntried);
         if (facts === null) {
@@ -101,6 +178,16 @@ export function createSession(options: SessionOptions): Session {
         const enrolled = await enroll(facts, signal);
         if (enrolled.kind !== 'ok') return enrolled;
       }
+    },
+    async leave(signal) {
+      if (state.enrollment === null) return;
+      const answer = await client.leave(state.enrollment.agentToken, signal);
+      // A token that is dead already has left before, or was made to.
+      const isGone = isRefusal(answer, ProblemTypes.tokenInvalid) || isRefusal(answer, ProblemTypes.hostDeleted);
+      if (answer.kind !== 'ok' && !isGone) {
+        throw new StopError(`the API could not be told: ${answer.reason}`, ExitCodes.failed);
+      }
+      await save({ ...state, enrollment: null });
     },
   };
 }

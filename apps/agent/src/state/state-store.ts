@@ -23,7 +23,13 @@ export interface Enrollment {
   musterUrl: string;
   hostId: string;
   agentToken: string;
+  /** When the token was issued, by this machine's clock; null: not known. */
+  issuedAt: string | null;
+  /** The token before, for as long as it is not certain that the API knows this one; null otherwise. */
+  previousToken: string | null;
 }
+
+const AgentToken = z.string().refine((value) => tokenKind(value) === 'agent');
 
 const StateFile = z.object({
   version: z.literal(1),
@@ -32,7 +38,10 @@ const StateFile = z.object({
     .object({
       musterUrl: z.string(),
       hostId: z.string(),
-      agentToken: z.string().refine((value) => tokenKind(value) === 'agent'),
+      agentToken: AgentToken,
+      // Files of earlier releases have neither.
+      issuedAt: z.iso.datetime().nullable().default(null),
+      previousToken: AgentToken.nullable().default(null),
     })
     .nullable(),
   retiredEnrollToken: z.string().nullable(),
@@ -95,7 +104,7 @@ async function restrict(path: string, mode: number): Promise<void> {
 }
 
 /** The whole text or the one before it, whenever the power goes: written aside, forced to the disk, then renamed. */
-async function writeAtomically(path: string, text: string): Promise<void> {
+export async function writeAtomically(path: string, text: string): Promise<void> {
   const aside = `${path}.${randomUUID()}.tmp`;
   try {
     const file = await open(aside, 'wx', 0o600);

@@ -37,12 +37,12 @@ export interface SnapshotDiff {
 
 /**
  * Compares what is stored of a host with a snapshot of it, whose `dockerId`s are unique. Where the snapshot is not
- * complete, what it does not name is left as it is.
+ * complete, what it does not name is left as it is, but for those that it says are gone.
  */
 export function diffSnapshot(
   stored: readonly StoredContainer[],
   incoming: readonly ContainerRow[],
-  { complete }: { complete: boolean },
+  { complete, goneIds = [] }: { complete: boolean; goneIds?: readonly string[] },
 ): SnapshotDiff {
   const diff = noChange(0);
   const tally = new StateTally();
@@ -71,9 +71,10 @@ export function diffSnapshot(
     }
   }
 
-  if (complete) {
+  const gone = new Set(goneIds);
+  if (complete || gone.size > 0) {
     for (const absent of storedById.values()) {
-      if (absent.equal || absent.removed) continue;
+      if (absent.equal || absent.removed || !(complete || gone.has(absent.dockerId))) continue;
       tally.went(absent.row);
       diff.removals.push(absent.dockerId);
       diff.events.push(draft('removed', absent.row, absent.row.state, null));

@@ -8,6 +8,7 @@ import {
   SNAPSHOT_BODY_BYTES_MAX,
   SnapshotHeaders,
   type Cadence,
+  type TokenHolder,
   type TokenRotation,
 } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
@@ -60,6 +61,15 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
   router.post(Paths.agentToken, agentAuth, agentLimit, async (_req, res) => {
     const { agentToken } = await agentTokens.rotate(agentOf(res), () => !res.closed);
     res.status(201).json({ agentToken, cadence } satisfies TokenRotation);
+  });
+
+  router.get(Paths.agentToken, agentAuth, agentLimit, (_req, res) => {
+    sendJson(res, { hostId: agentOf(res).hostId, cadence } satisfies TokenHolder);
+  });
+
+  router.delete(Paths.agentToken, agentAuth, agentLimit, async (_req, res) => {
+    await agentTokens.leave(agentOf(res));
+    res.status(204).end();
   });
 
   return router;

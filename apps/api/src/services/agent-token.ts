@@ -5,6 +5,7 @@ import { HostDeletedError, TokenInvalidError, UnavailableError } from '../errors
 import { findAgentTokens, type AgentTokenRow } from '../sql/find-agent-tokens.js';
 import { noteAgentCall } from '../sql/note-agent-call.js';
 import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
+import { recordAudit } from './audit.js';
 import { createGroupCommit } from './group-commit.js';
 
 /** Milliseconds that a rotated token may stay unused before it dies: 24 hours. */
@@ -32,6 +33,12 @@ export interface AgentTokenService {
    * @throws UnavailableError if nobody waits any more; nothing was written.
    */
   rotate(agent: AgentIdentity, isWanted?: () => boolean): Promise<{ agentToken: string }>;
+
+  /**
+   * Revokes all tokens of a host at its agent's wish, for good: it takes an enrolment to come back. What is known of
+   * the host stays, and grows old.
+   */
+  leave(agent: AgentIdentity): Promise<void>;
 
   /** Notes that a host's agent called, where the call itself leaves no trace of it. */
   noteCall(agent: AgentIdentity): Promise<void>;
@@ -148,6 +155,25 @@ export function createAgentTokenService(
         });
       });
       return { agentToken: token };
+    },
+
+    async leave({ hostId }) {
+      const at = now();
+      await transact(db, async (tx) => {
+        await noteAgentCall(tx, hostId, at);
+        const host = await tx.host.findUnique({ where: { id: hostId }, select: { organizationId: true } });
+        const { count } = await tx.agentToken.updateMany({
+          where: { hostId, revokedAt: null },
+          data: { revokedAt: at },
+        });
+        // Of two calls at once, the second finds nothing to do.
+        if (host === null || count === 0) return;
+        await recordAudit(tx, {
+          ...{ organizationId: host.organizationId, at, actor: `host:${hostId}`, target: `host:${hostId}` },
+          ...{ action: 'host.left', details: { tokensRevoked: count } },
+        });
+      });
+      cache.forgetHost(hostId);
     },
 
     noteCall: ({ hostId }) => noteAgentCall(prisma, hostId, now()),

@@ -1,14 +1,20 @@
 import type { Prisma } from '@muster/db';
 import type { OperatorActor } from '../domain/operator-identity.js';
 
-/** Who did something: an operator, `enrollment_token:<id>` or `system`. */
-export type Actor = OperatorActor | `enrollment_token:${string}` | 'system';
+/** Who did something: an operator, `enrollment_token:<id>`, a host's agent (`host:<id>`) or `system`. */
+export type Actor = OperatorActor | `enrollment_token:${string}` | `host:${string}` | 'system';
 
 export interface AuditFact {
   organizationId: string;
   at: Date;
   actor: Actor;
-  action: 'host.reenrolled' | 'host.renamed' | 'host.deleted' | 'enrollment_token.created' | 'enrollment_token.revoked';
+  action:
+    | 'host.reenrolled'
+    | 'host.left'
+    | 'host.renamed'
+    | 'host.deleted'
+    | 'enrollment_token.created'
+    | 'enrollment_token.revoked';
   /** `host:<id>` or `enrollment_token:<id>`. */
   target: string;
   details?: Prisma.InputJsonObject;

@@ -48,6 +48,8 @@ export interface SnapshotMetadata {
   observedAt?: Date | null;
   /** False: containers that it does not name are left as they are. */
   complete?: boolean;
+  /** Containers that it says were gone, where it is not complete. */
+  goneIds?: readonly string[];
   /** Of the body's bytes; null or absent: an equal body will be compared row by row. */
   digest?: string | null;
 }
@@ -102,6 +104,7 @@ interface Sync {
   /** By the host's clock, for the history. */
   eventsObservedAt: Date;
   complete: boolean;
+  goneIds: readonly string[];
   digest: string | null;
 }
 
@@ -141,7 +144,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   }
 
   async function syncByRows(sync: Sync): Promise<SyncSummary> {
-    const { hostId, order, times, complete } = sync;
+    const { hostId, order, times, complete, goneIds } = sync;
     const rows = await sync.source.rows();
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const host = await readHostState(db, hostId, rows);
@@ -151,7 +154,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
         if (order) await touchStale(db, hostId, order.stream, times.receivedAt);
         return staleSummary(hostId, rows, host, verdict, cadence);
       }
-      const summary = await write(sync, host.revision, diffSnapshot(host.containers, rows, { complete }));
+      const summary = await write(sync, host.revision, diffSnapshot(host.containers, rows, { complete, goneIds }));
       if (summary !== null) return summary;
       await backOff(attempt);
     }
@@ -160,8 +163,11 @@ export function createContainerService(db: Database, options: ContainerServiceOp
 
   /** Null: somebody else changed the host since `revision`, or the order does not allow it. */
   async function write(sync: Sync, revision: number, diff: SnapshotDiff): Promise<SyncSummary | null> {
-    const { hostId, complete, digest, source, ...rest } = sync;
-    const written = await writeSnapshot(db, { hostId, revision, diff, complete, digest, ...rest });
+    const { hostId, complete, digest, source, order, times, eventsObservedAt } = sync;
+    const written = await writeSnapshot(db, {
+      ...{ hostId, revision, diff, complete, digest },
+      ...{ order, times, eventsObservedAt },
+    });
     if (written === null || !complete) memory.forget(hostId);
     else memory.remember(hostId, { revision: written.revision, digest, ...source.keepsake() });
     if (written === null) return null;
@@ -172,10 +178,11 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   }
 
   async function take(hostId: string, source: SnapshotSource, metadata: SnapshotMetadata): Promise<SyncSummary> {
-    const { order = null, observedAt = null, complete = true, digest = null } = metadata;
+    const { order = null, observedAt = null, complete = true, goneIds = [], digest = null } = metadata;
     const receivedAt = now();
     const times = { observedAt: clampToReceipt(observedAt, receivedAt), receivedAt };
-    const sync: Sync = { hostId, source, order, times, eventsObservedAt: observedAt ?? receivedAt, complete, digest };
+    const eventsObservedAt = observedAt ?? receivedAt;
+    const sync: Sync = { hostId, source, order, times, eventsObservedAt, complete, goneIds, digest };
     return (await syncByDigest(sync)) ?? (await syncByText(sync)) ?? (await syncByRows(sync));
   }
 

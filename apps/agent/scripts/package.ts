@@ -1,0 +1,93 @@
+/**
+ * Makes the agent's release in `release/`: one executable for each kind of machine, which holds Node.js and needs
+ * nothing else, the unit and the script that install it, a bill of materials and the checksums of all of them.
+ *
+ *   npx -y pnpm@12.21.0 --filter @muster/agent package [-- x64 arm64]
+ *
+ * Node's own executable is copied: for this machine's architecture the one that runs this script, for the other the
+ * same version out of npm's package `node-linux-ARCH`. What is made for another architecture is not run here.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { inject } from 'postject';
+import { AGENT_VERSION } from '../src/version.js';
+import { billOfMaterials } from './bill-of-materials.js';
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const RELEASE = join(PACKAGE, 'release');
+const ARCHITECTURES = ['x64', 'arm64'] as const;
+type Architecture = (typeof ARCHITECTURES)[number];
+
+/** Where Node.js looks for an application in itself (its documentation, "Single executable applications"). */
+const SEA_FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+
+/** The agent as one file of JavaScript, packed as Node.js wants to find it in itself. */
+async function pack(work: string): Promise<Buffer> {
+  const main = join(work, 'muster-agent.cjs');
+  await build({
+    ...{ entryPoints: [join(PACKAGE, 'src/main.ts')], outfile: main, bundle: true },
+    ...{ platform: 'node', target: 'node20', format: 'cjs', conditions: ['source'] },
+    ...{ minifySyntax: true, minifyWhitespace: true, legalComments: 'none', logLevel: 'warning' },
+  });
+  const [config, output] = [join(work, 'sea.json'), join(work, 'muster-agent.blob')];
+  // No code cache: the same blob is for every architecture.
+  await writeFile(config, JSON.stringify({ main, output, disableExperimentalSEAWarning: true }));
+  execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return readFile(output);
+}
+
+/** Node's executable for `arch`, of the version that runs this. */
+function nodeFor(arch: Architecture, work: string): string {
+  if (process.platform === 'linux' && process.arch === arch) return process.execPath;
+  const name = `node-linux-${arch}`;
+  const [archive] = JSON.parse(
+    execFileSync('npm', ['pack', `${name}@${process.versions.node}`, '--json', '--pack-destination', work], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  ) as [{ filename: string }];
+  execFileSync('tar', ['-xzf', join(work, archive.filename), '-C', work, 'package/bin/node']);
+  return join(work, 'package/bin/node');
+}
+
+async function checksum(name: string): Promise<string> {
+  return `${createHash('sha256')
+    .update(await readFile(join(RELEASE, name)))
+    .digest('hex')}  ${name}\n`;
+}
+
+const asked = process.argv.slice(2).filter((argument) => argument !== '--');
+const wrong = asked.find((arch) => !ARCHITECTURES.some((known) => known === arch));
+if (wrong !== undefined) throw new Error(`no release is made for ${wrong}, only for ${ARCHITECTURES.join(' and ')}`);
+const architectures = asked.length === 0 ? ARCHITECTURES : (asked as Architecture[]);
+
+const work = await mkdtemp(join(tmpdir(), 'muster-agent-package-'));
+try {
+  await rm(RELEASE, { recursive: true, force: true });
+  await mkdir(RELEASE);
+  const blob = await pack(work);
+  const names: string[] = [];
+  for (const arch of architectures) {
+    const name = `muster-agent-linux-${arch}`;
+    const path = join(RELEASE, name);
+    await copyFile(nodeFor(arch, work), path);
+    await chmod(path, 0o755);
+    await inject(path, 'NODE_SEA_BLOB', blob, { sentinelFuse: SEA_FUSE });
+    names.push(name);
+  }
+  for (const name of ['install.sh', 'muster-agent.service']) {
+    await copyFile(join(PACKAGE, 'packaging', name), join(RELEASE, name));
+    names.push(name);
+  }
+  await writeFile(join(RELEASE, 'sbom.cdx.json'), await billOfMaterials(AGENT_VERSION));
+  names.push('sbom.cdx.json');
+  await writeFile(join(RELEASE, 'SHA256SUMS'), (await Promise.all(names.map(checksum))).join(''));
+  process.stdout.write(`${RELEASE}: ${names.join(', ')}\n`);
+} finally {
+  await rm(work, { recursive: true });
+}

@@ -1,0 +1,75 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { buildConnector } from 'undici';
+import type { EngineAddress } from './address.js';
+
+type SshAddress = EngineAddress & { kind: 'ssh' };
+
+/** Characters kept of what ssh says: its last lines tell why. */
+const STDERR_LENGTH_MAX = 2_000;
+
+/**
+ * The command that reaches an engine, as docker's own tools have it (docker/cli, commandconn): ssh's configuration and
+ * keys are the user's own, and it may ask nobody for a password.
+ */
+export const sshArguments = ({ host, port, user, remotePath }: SshAddress): string[] => [
+  ...['-o', 'ConnectTimeout=30', '-o', 'BatchMode=yes', '-T'],
+  ...(user === null ? [] : ['-l', user]),
+  ...(port === null ? [] : ['-p', port]),
+  ...['--', host, 'docker'],
+  ...(remotePath === null ? [] : ['--host', `unix://${remotePath}`]),
+  ...['system', 'dial-stdio'],
+];
+
+/** Connects undici with an engine through `ssh`, whose standard streams are the connection. */
+export const dialBySsh =
+  (address: SshAddress): buildConnector.connector =>
+  (_options, callback) => {
+    const child = spawn('ssh', sshArguments(address), { stdio: 'pipe' });
+    child.once('error', (error) => callback(error, null));
+    child.once('spawn', () => {
+      // undici asks no more of a socket than of a stream.
+      callback(null, new CommandConnection(child) as unknown as Socket);
+    });
+  };
+
+/** A command's standard input and output as one connection; closing it ends the command. */
+class CommandConnection extends Duplex {
+  readonly #child: ChildProcessWithoutNullStreams;
+  #said = '';
+
+  constructor(child: ChildProcessWithoutNullStreams) {
+    super({ autoDestroy: true });
+    this.#child = child;
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (!this.push(chunk)) child.stdout.pause();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.#said = (this.#said + chunk.toString()).slice(-STDERR_LENGTH_MAX);
+    });
+    // Whoever writes to a command that ended hears of it by its end.
+    child.stdin.on('error', () => undefined);
+    child.once('close', (code) => {
+      if (code === 0) this.push(null);
+      else this.destroy(new Error(`ssh: ${this.#said.trim().split('\n').at(-1) || `ended with ${code}`}`));
+    });
+  }
+
+  override _read(): void {
+    this.#child.stdout.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#child.stdin.write(chunk, () => done());
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#child.stdin.end(() => done());
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#child.kill();
+    done(error);
+  }
+}

@@ -1,0 +1,90 @@
+import { open, unlink } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
+import { Engine } from '@muster/contracts';
+import { z } from 'zod';
+
+/** What a running agent tells of itself to whoever may read its state directory. No token is in it. */
+export const AgentStatus = z.object({
+  version: z.string(),
+  pid: z.int(),
+  startedAt: z.iso.datetime(),
+  musterUrl: z.string(),
+  hostId: z.string().nullable(),
+  tokenIssuedAt: z.string().nullable(),
+  engineAddress: z.string(),
+  engine: Engine.nullable(),
+  acceptedAt: z.string().nullable(),
+  containers: z.int().nullable(),
+  engineError: z.string().nullable(),
+  serverError: z.string().nullable(),
+  journalEntries: z.int(),
+  isSuperseded: z.boolean(),
+});
+export type AgentStatus = z.output<typeof AgentStatus>;
+
+const FILE_NAME = 'status.sock';
+
+/** A running agent answers at once. */
+const ANSWER_TIMEOUT_MS = 2_000;
+
+/** Tells everybody who connects, until it is closed. The caller holds the directory's lock. */
+export async function serveStatus(stateDir: string, read: () => AgentStatus): Promise<{ close(): Promise<void> }> {
+  const server = createServer((connection) => {
+    connection.on('error', () => connection.destroy());
+    connection.end(`${JSON.stringify(read())}\n`);
+  });
+  const remove = (): Promise<void> =>
+    unlink(`${stateDir}/${FILE_NAME}`).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    });
+  // What a killed agent left, for nobody else runs here.
+  await remove();
+  await throughShortPath(
+    stateDir,
+    (path) =>
+      new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(path, resolve);
+      }),
+  );
+  server.unref();
+  return {
+    async close() {
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await remove();
+    },
+  };
+}
+
+/** Asks the agent that runs on this state; null: none runs, or none that may be asked. */
+export const askStatus = (stateDir: string): Promise<AgentStatus | null> =>
+  throughShortPath(
+    stateDir,
+    (path) =>
+      new Promise<AgentStatus | null>((resolve) => {
+        let text = '';
+        const connection = createConnection(path);
+        connection.setTimeout(ANSWER_TIMEOUT_MS, () => connection.destroy());
+        connection.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        connection.on('error', () => resolve(null));
+        connection.on('close', () => resolve(parse(text)));
+      }),
+  ).catch(() => null);
+
+function parse(text: string): AgentStatus | null {
+  try {
+    return AgentStatus.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** A socket's path may not exceed some 107 bytes; through the open directory every path is short, on Linux. */
+async function throughShortPath<T>(stateDir: string, use: (path: string) => Promise<T>): Promise<T> {
+  const directory = await open(stateDir, 'r');
+  try {
+    return await use(`${process.platform === 'linux' ? `/proc/self/fd/${directory.fd}` : stateDir}/${FILE_NAME}`);
+  } finally {
+    await directory.close();
+  }
+}
