@@ -1,4 +1,4 @@
-import type { Input } from '@muster/client';
+import type { Input, PagedName } from '@muster/client';
 import type { StreamMessage } from '@muster/contracts';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, isSignedOut } from './client';
@@ -69,10 +69,8 @@ const pages = <T>(
 /** The stream says when these are out of date, so that nothing else must. */
 const FOLLOWED = { staleTime: Infinity } as const;
 
-type Query<Name extends 'listContainers' | 'listEvents' | 'listImages' | 'listPorts' | 'listProjects'> = Omit<
-  NonNullable<Input<Name>['query']>,
-  'cursor' | 'limit'
->;
+type Query<Name extends PagedName> =
+  Input<Name> extends { query?: infer Filters } ? Omit<NonNullable<Filters>, 'cursor' | 'limit'> : never;
 export type ContainerFilters = Query<'listContainers'>;
 export type EventFilters = Query<'listEvents'>;
 

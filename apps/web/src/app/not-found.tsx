@@ -1,8 +1,9 @@
 import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 import { Empty } from '../components/empty';
 
 /** Where an address leads nowhere. */
-export function NotFound() {
+export function NotFound(): ReactNode {
   return (
     <div className="page">
       <Empty title="There is nothing at this address">

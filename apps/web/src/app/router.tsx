@@ -120,7 +120,7 @@ export const createAppRouter = (client: QueryClient) =>
     defaultPendingComponent: () => <Loading what="the page" />,
     defaultErrorComponent: ({ error, reset }) => (
       <main className="page">
-        <ErrorNote error={error} onRetry={reset} />
+        <ErrorNote error={error instanceof Error ? error : new Error(String(error))} onRetry={reset} />
       </main>
     ),
     defaultNotFoundComponent: NotFound,

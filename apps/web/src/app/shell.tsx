@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 import { sessionQuery } from '../api/queries';
 import { LiveProvider } from '../api/live';
 import { LiveBadge } from './live-badge';
@@ -9,7 +9,7 @@ import { QuickSearch } from './quick-search';
 import { UserMenu } from './user-menu';
 
 /** What is around every page of somebody who is signed in. */
-export function Shell() {
+export function Shell(): ReactNode {
   const { data: session } = useQuery(sessionQuery);
   const navigate = useNavigate();
   const isOver = session === null;

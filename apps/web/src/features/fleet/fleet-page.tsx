@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
-import { useMemo } from 'react';
+import { useMemo, type ReactNode } from 'react';
 import { hostsQuery, summaryQuery } from '../../api/queries';
 import { useMayChange } from '../../app/session';
 import { Empty, Loading } from '../../components/empty';
@@ -15,7 +15,7 @@ import { useRecentEvents } from './recent-events';
 const route = getRouteApi('/signed-in/');
 
 /** The fleet at a glance: numbers, what needs attention, every host, what changed lately. */
-export function FleetPage() {
+export function FleetPage(): ReactNode {
   useTitle('Fleet');
   const { freshness } = route.useSearch();
   const hosts = useInfiniteQuery(hostsQuery());

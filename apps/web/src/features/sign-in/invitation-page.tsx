@@ -1,6 +1,6 @@
 import { PASSWORD_LENGTH_MIN } from '@muster/contracts';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { api, fieldError, otherError } from '../../api/client';
 import { Button } from '../../components/button';
 import { Loading } from '../../components/empty';
@@ -11,7 +11,7 @@ import { useEnter } from './enter';
 import { useLinkToken } from './link-token';
 
 /** Where the link of an invitation leads: what is offered, and what it takes to accept. */
-export function InvitationPage() {
+export function InvitationPage(): ReactNode {
   const token = useLinkToken();
   const offer = useQuery({
     queryKey: ['invitation-offer', token],

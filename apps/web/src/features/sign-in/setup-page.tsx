@@ -1,5 +1,5 @@
 import { PASSWORD_LENGTH_MIN } from '@muster/contracts';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { api, fieldError, otherError } from '../../api/client';
 import { Button } from '../../components/button';
 import { ErrorNote } from '../../components/error-note';
@@ -9,7 +9,7 @@ import { useEnter } from './enter';
 import { useLinkToken } from './link-token';
 
 /** Makes the owner's account: where the link of the first start leads. */
-export function SetupPage() {
+export function SetupPage(): ReactNode {
   const token = useLinkToken();
   const [name, setName] = useState('');
   const [email, setEmail] = useState('');

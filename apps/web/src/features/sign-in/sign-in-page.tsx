@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { api } from '../../api/client';
 import { signInOptionsQuery } from '../../api/queries';
 import { Button } from '../../components/button';
@@ -12,7 +12,7 @@ import { useEnter } from './enter';
 const route = getRouteApi('/sign-in');
 
 /** The way in, by password or by the organization's identity provider. */
-export function SignInPage() {
+export function SignInPage(): ReactNode {
   const { next, why } = route.useSearch();
   const options = useQuery(signInOptionsQuery);
   const [email, setEmail] = useState('');
