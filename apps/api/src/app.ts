@@ -21,6 +21,7 @@ import { createHealthRouter } from './routes/health.js';
 import { createHistoryRouter } from './routes/history.js';
 import { createHostRouter } from './routes/hosts.js';
 import { createInventoryRouter } from './routes/inventory.js';
+import { createWebRouter } from './routes/web.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release.js';
 import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
@@ -59,6 +60,8 @@ export interface AppParts {
   admission?: AdmissionOptions;
   /** Whether callers reach this by https, so that browsers may be told to use nothing else. */
   https?: boolean;
+  /** Where the built dashboard lies, or will; without it, the API is alone. */
+  webDir?: string;
   now?: () => Date;
   /** Milliseconds of a clock that is never set: what limits are counted by. */
   elapsedMs?: () => number;
@@ -79,6 +82,7 @@ export function createApp({
   trustProxy = false,
   admission = ADMISSION_DEFAULT,
   https = false,
+  webDir,
   now = () => new Date(),
   elapsedMs = () => performance.now(),
   agentRelease = createAgentReleaseService(null, () => ''),
@@ -130,7 +134,9 @@ export function createApp({
     next();
   });
   app.use(requireProtocol, refuseOptions(routers), admit(admission, { logger, elapsedMs }));
-  app.use(...routers, methodNotAllowed(routers), notFound);
+  app.use(...routers, methodNotAllowed(routers));
+  if (webDir !== undefined) app.use(createWebRouter(webDir));
+  app.use(notFound);
   app.use(noteRefusedCalls(agentTokens), limitFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));
   return app;
 }

@@ -1,6 +1,7 @@
 import { openDatabase, type Database } from '@muster/db';
 import type { RequestListener } from 'node:http';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { destination, pino } from 'pino';
 import { createApp } from './app.js';
 import { startBackground } from './background.js';
@@ -12,6 +13,9 @@ import { createAgentReleaseService } from './services/agent-release.js';
 import { createApiKeyService } from './services/api-key.js';
 import { createLivenessService } from './services/liveness.js';
 import { createRetentionService } from './services/retention.js';
+
+/** The dashboard is another package's build, found by its name: it need not be there. */
+const webDir = fileURLToPath(new URL('.', import.meta.resolve('@muster/web/dist/index.html')));
 
 // The banner goes to standard output, the log to standard error: either can be kept without the other.
 async function main(env: Env): Promise<void> {
@@ -46,7 +50,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   };
   let url = env.MUSTER_PUBLIC_URL ?? '';
   const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => url);
-  const parts = { db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease };
+  const parts = { db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir };
   const app = createApp({ ...parts, isDraining: () => draining });
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
   // is handed over, so that whoever finds the API ready finds the key too.

@@ -1,0 +1,66 @@
+import { Link } from '@tanstack/react-router';
+import { Icon } from '../design/icons';
+import { useMayChange } from './session';
+
+const PLACES = [
+  { to: '/', icon: 'fleet', words: 'Fleet' },
+  { to: '/containers', icon: 'containers', words: 'Containers' },
+  { to: '/images', icon: 'images', words: 'Images' },
+  { to: '/ports', icon: 'ports', words: 'Ports' },
+  { to: '/events', icon: 'events', words: 'Events' },
+] as const;
+
+/** The ways to the main pages: a rail beside the page, on a phone a bar below it. */
+export function Navigation() {
+  const mayChange = useMayChange();
+  return (
+    <nav className="rail" aria-label="Main">
+      <Link to="/" className="brand" aria-label="Muster, to the fleet">
+        <Mark />
+        <span>Muster</span>
+      </Link>
+      <ul className="rail-places">
+        {PLACES.map(({ to, icon, words }) => (
+          <li key={to}>
+            <Link to={to} className="rail-link" activeOptions={{ exact: to === '/', includeSearch: false }}>
+              <Icon name={icon} />
+              <span>{words}</span>
+            </Link>
+          </li>
+        ))}
+        <li className="rail-settings">
+          <Link to="/settings/$section" params={{ section: 'you' }} className="rail-link">
+            <Icon name="settings" />
+            <span>Settings</span>
+          </Link>
+        </li>
+      </ul>
+      {mayChange && (
+        <Link to="/add-host" className="button button-plain rail-add">
+          <Icon name="add" />
+          <span>Add a host</span>
+        </Link>
+      )}
+    </nav>
+  );
+}
+
+/** A muster: rows that are all there but for one, which is told apart. */
+export function Mark() {
+  const dots = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  return (
+    <svg className="mark" viewBox="0 0 22 22" aria-hidden="true">
+      {dots.map((dot) => (
+        <rect
+          key={dot}
+          x={1 + (dot % 3) * 7}
+          y={1 + Math.floor(dot / 3) * 7}
+          width="5.4"
+          height="5.4"
+          rx="1.3"
+          className={dot === 4 ? 'mark-one' : 'mark-all'}
+        />
+      ))}
+    </svg>
+  );
+}

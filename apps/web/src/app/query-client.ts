@@ -1,0 +1,26 @@
+import { ProblemError } from '@muster/client';
+import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
+import { isSignedOut } from '../api/client';
+import { sessionQuery } from '../api/queries';
+
+const RETRIES_MAX = 2;
+
+/** Keeps what the API answered. Whoever is told that nobody is signed in is signed out here, too. */
+export function createClient(): QueryClient {
+  const onError = (error: Error): void => {
+    if (!isSignedOut(error)) return;
+    // A wrong password is a 401 too, but then nobody was signed in.
+    if (client.getQueryData(sessionQuery.queryKey)) client.setQueryData(sessionQuery.queryKey, null);
+  };
+  const client = new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
+    defaultOptions: {
+      queries: {
+        staleTime: 10_000,
+        retry: (failures, error) => failures < RETRIES_MAX && !(error instanceof ProblemError && error.status < 500),
+      },
+    },
+  });
+  return client;
+}

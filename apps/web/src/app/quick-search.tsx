@@ -1,0 +1,90 @@
+import { useNavigate, useRouterState } from '@tanstack/react-router';
+import { useEffect, useRef, useState } from 'react';
+import { Icon } from '../design/icons';
+import { one } from './search-params';
+
+/** Typing is over when nothing was typed for so long. */
+const TYPED_MS = 200;
+
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+
+/** Finds containers from anywhere: `/` comes here, and what is typed goes into the address of the containers' page. */
+export function QuickSearch() {
+  const navigate = useNavigate();
+  const shown = useRouterState({
+    select: ({ location }) => (location.pathname === '/containers' ? one((location.search as { q?: unknown }).q) : undefined) ?? '',
+  });
+  const [entry, setEntry] = useState(shown);
+  const [followed, setFollowed] = useState(shown);
+  const input = useRef<HTMLInputElement>(null);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+
+  // The address may change by other ways: back, a chip that is taken off, a link.
+  if (followed !== shown) {
+    setFollowed(shown);
+    if (entry.trim() !== shown) setEntry(shown);
+  }
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      event.preventDefault();
+      input.current?.focus();
+      input.current?.select();
+    };
+    window.addEventListener('keydown', onKey);
+    return () => {
+      window.removeEventListener('keydown', onKey);
+      clearTimeout(timer.current);
+    };
+  }, []);
+
+  const search = (text: string): void => {
+    clearTimeout(timer.current);
+    const q = text.trim() === '' ? undefined : text.trim();
+    void navigate({
+      to: '/containers',
+      search: (now) => ({ ...(window.location.pathname === '/containers' ? now : {}), q }),
+      replace: window.location.pathname === '/containers',
+    });
+  };
+
+  return (
+    <form
+      role="search"
+      className="quick-search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        search(entry);
+      }}
+    >
+      <Icon name="search" />
+      <input
+        ref={input}
+        type="search"
+        value={entry}
+        aria-label="Find containers by name, image or id"
+        placeholder="Find containers"
+        aria-keyshortcuts="/"
+        autoComplete="off"
+        spellCheck={false}
+        onChange={({ target: { value } }) => {
+          setEntry(value);
+          clearTimeout(timer.current);
+          timer.current = setTimeout(() => search(value), TYPED_MS);
+        }}
+        onKeyDown={(event) => {
+          if (event.key !== 'Escape') return;
+          event.preventDefault();
+          if (entry === '') input.current?.blur();
+          else {
+            setEntry('');
+            search('');
+          }
+        }}
+      />
+      <kbd aria-hidden="true">/</kbd>
+    </form>
+  );
+}

@@ -1,0 +1,134 @@
+import type { QueryClient } from '@tanstack/react-query';
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router';
+import { sessionQuery } from '../api/queries';
+import { Loading } from '../components/empty';
+import { ErrorNote } from '../components/error-note';
+import { containerSearch } from '../features/containers/search';
+import { eventSearch } from '../features/events/search';
+import { fleetSearch } from '../features/fleet/search';
+import { NotFound } from './not-found';
+import { many, one, parseSearch, stringifySearch } from './search-params';
+import { Shell } from './shell';
+
+interface Context {
+  client: QueryClient;
+}
+
+const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFound });
+
+// Whoever is not signed in comes back to where they wanted to go.
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  component: Shell,
+  beforeLoad: async ({ context: { client }, location }) => {
+    const session = await client.ensureQueryData(sessionQuery);
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router's own way to send somebody elsewhere
+    if (session === null) throw redirect({ to: '/sign-in', search: { next: location.href } });
+  },
+});
+
+const page = { getParentRoute: () => signedIn } as const;
+
+const routes = root.addChildren([
+  createRoute({
+    getParentRoute: () => root,
+    path: '/sign-in',
+    validateSearch: (search) => ({ next: one(search['next']), why: one(search['why']) }),
+    component: lazyRouteComponent(() => import('../features/sign-in/sign-in-page'), 'SignInPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/setup',
+    component: lazyRouteComponent(() => import('../features/sign-in/setup-page'), 'SetupPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/invitation',
+    component: lazyRouteComponent(() => import('../features/sign-in/invitation-page'), 'InvitationPage'),
+  }),
+  signedIn.addChildren([
+    createRoute({
+      ...page,
+      path: '/',
+      validateSearch: fleetSearch,
+      component: lazyRouteComponent(() => import('../features/fleet/fleet-page'), 'FleetPage'),
+    }),
+    createRoute({
+      ...page,
+      path: '/containers',
+      validateSearch: containerSearch,
+      component: lazyRouteComponent(() => import('../features/containers/containers-page'), 'ContainersPage'),
+    }),
+    createRoute({
+      ...page,
+      path: '/hosts/$hostId',
+      component: lazyRouteComponent(() => import('../features/host/host-page'), 'HostPage'),
+    }),
+    createRoute({
+      ...page,
+      path: '/hosts/$hostId/containers/$dockerId',
+      component: lazyRouteComponent(() => import('../features/container/container-page'), 'ContainerPage'),
+    }),
+    createRoute({
+      ...page,
+      path: '/images',
+      validateSearch: (search) => ({ q: one(search['q']) }),
+      component: lazyRouteComponent(() => import('../features/images/images-page'), 'ImagesPage'),
+    }),
+    createRoute({
+      ...page,
+      path: '/ports',
+      validateSearch: (search) => ({ port: one(search['port']), type: many(search['type']) }),
+      component: lazyRouteComponent(() => import('../features/ports/ports-page'), 'PortsPage'),
+    }),
+    createRoute({
+      ...page,
+      path: '/events',
+      validateSearch: eventSearch,
+      component: lazyRouteComponent(() => import('../features/events/events-page'), 'EventsPage'),
+    }),
+    createRoute({
+      ...page,
+      path: '/add-host',
+      component: lazyRouteComponent(() => import('../features/add-host/add-host-page'), 'AddHostPage'),
+    }),
+    createRoute({
+      ...page,
+      path: '/settings/$section',
+      component: lazyRouteComponent(() => import('../features/settings/settings-page'), 'SettingsPage'),
+    }),
+  ]),
+]);
+
+/** The dashboard's pages by their addresses. What a page needs of script comes when it is first gone to. */
+export const createAppRouter = (client: QueryClient) =>
+  createRouter({
+    routeTree: routes,
+    context: { client },
+    parseSearch,
+    stringifySearch,
+    defaultPreload: 'intent',
+    defaultPendingMs: 300,
+    defaultPendingComponent: () => <Loading what="the page" />,
+    defaultErrorComponent: ({ error, reset }) => (
+      <main className="page">
+        <ErrorNote error={error instanceof Error ? error : new Error(String(error))} onRetry={reset} />
+      </main>
+    ),
+    defaultNotFoundComponent: NotFound,
+    scrollRestoration: true,
+  });
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createAppRouter>;
+  }
+}

@@ -1,0 +1,56 @@
+import { useQuery } from '@tanstack/react-query';
+import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
+import { useEffect, useRef, type ReactNode } from 'react';
+import { sessionQuery } from '../api/queries';
+import { LiveProvider } from '../api/live';
+import { LiveBadge } from './live-badge';
+import { Navigation } from './navigation';
+import { QuickSearch } from './quick-search';
+import { UserMenu } from './user-menu';
+
+/** What is around every page of somebody who is signed in. */
+export function Shell(): ReactNode {
+  const { data: session } = useQuery(sessionQuery);
+  const navigate = useNavigate();
+  const isOver = session === null;
+
+  useEffect(() => {
+    if (!isOver) return;
+    const { pathname, search } = window.location;
+    void navigate({ to: '/sign-in', search: { next: `${pathname}${search}`, why: 'ended' } });
+  }, [isOver, navigate]);
+
+  if (!session) return null;
+  return (
+    <LiveProvider>
+      <a className="skip-link" href="#content">
+        Skip to the page
+      </a>
+      <div className="shell">
+        <Navigation />
+        <header className="bar">
+          <QuickSearch />
+          <LiveBadge />
+          <UserMenu session={session} />
+        </header>
+        <Content />
+      </div>
+    </LiveProvider>
+  );
+}
+
+function Content() {
+  const pathname = useRouterState({ select: ({ resolvedLocation, location }) => (resolvedLocation ?? location).pathname });
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef(pathname);
+  useEffect(() => {
+    // A reader of the screen starts at the new page; the first one is where they are anyway.
+    if (shown.current !== pathname) main.current?.focus({ preventScroll: true });
+    shown.current = pathname;
+  }, [pathname]);
+  return (
+    <main id="content" ref={main} tabIndex={-1} className="page">
+      <Outlet />
+    </main>
+  );
+}

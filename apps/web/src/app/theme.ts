@@ -1,0 +1,35 @@
+import { useSyncExternalStore } from 'react';
+
+/** Which theme is shown: the device's, until somebody chooses here. */
+export type Theme = 'system' | 'light' | 'dark';
+
+const KEY = 'muster.theme';
+const listeners = new Set<() => void>();
+
+const stored = (): Theme => {
+  const value = localStorage.getItem(KEY);
+  return value === 'light' || value === 'dark' ? value : 'system';
+};
+
+/** Shows the theme that was chosen in this browser. */
+export function applyTheme(): void {
+  const theme = stored();
+  if (theme === 'system') delete document.documentElement.dataset['theme'];
+  else document.documentElement.dataset['theme'] = theme;
+}
+
+function choose(theme: Theme): void {
+  if (theme === 'system') localStorage.removeItem(KEY);
+  else localStorage.setItem(KEY, theme);
+  applyTheme();
+  listeners.forEach((listener) => listener());
+}
+
+/** The theme that was chosen, and what chooses another. */
+export function useTheme(): [Theme, (theme: Theme) => void] {
+  const theme = useSyncExternalStore((onChange) => {
+    listeners.add(onChange);
+    return () => listeners.delete(onChange);
+  }, stored);
+  return [theme, choose];
+}

@@ -1,0 +1,15 @@
+import { errorWords } from '../api/client';
+import { StateIcon } from '../design/state-icons';
+import { Button } from './button';
+
+/** Says what went wrong, in the API's words; nothing where nothing did. */
+export function ErrorNote({ error, onRetry }: { error: Error | null; onRetry?: () => void }) {
+  if (error === null) return null;
+  return (
+    <div className="note note-trouble" role="alert">
+      <StateIcon look="unhealthy" />
+      <p>{errorWords(error)}</p>
+      {onRetry !== undefined && <Button onClick={onRetry}>Try again</Button>}
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+import { useEffect, useRef, useState } from 'react';
+
+/** Typing is over when nothing was typed for so long. */
+const TYPED_MS = 250;
+
+/** A line that narrows a list while it is typed into. */
+export function FilterEntry({
+  label,
+  value,
+  onChange,
+  inputMode,
+}: {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  inputMode?: 'numeric';
+}) {
+  const [entry, setEntry] = useState(value);
+  const [followed, setFollowed] = useState(value);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  if (followed !== value) {
+    setFollowed(value);
+    if (entry.trim() !== value) setEntry(value);
+  }
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return (
+    <input
+      type="search"
+      className="filter-input filter-entry"
+      aria-label={label}
+      placeholder={label}
+      value={entry}
+      inputMode={inputMode}
+      autoComplete="off"
+      spellCheck={false}
+      onChange={(event) => {
+        const typed = event.target.value;
+        setEntry(typed);
+        clearTimeout(timer.current);
+        timer.current = setTimeout(() => onChange(typed.trim()), TYPED_MS);
+      }}
+    />
+  );
+}

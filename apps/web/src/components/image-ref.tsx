@@ -1,0 +1,21 @@
+/** An image's reference: its repository, cut from the left where it is long, and its tag, which is never cut. */
+export function ImageRef({ image }: { image: string }) {
+  const [repository, tag] = splitImage(image);
+  return (
+    <span className="image-ref code" title={image}>
+      <span className="image-repository">
+        <bdi>{repository}</bdi>
+      </span>
+      {tag !== '' && <span className="image-tag">{tag}</span>}
+    </span>
+  );
+}
+
+/** `registry:5000/shop/web:3` is `registry:5000/shop/web` and `:3`; a digest counts as a tag, and is shortened. */
+function splitImage(image: string): [repository: string, tag: string] {
+  const at = image.indexOf('@');
+  if (at !== -1) return [image.slice(0, at), image.slice(at).replace(/^@(sha256:.{8}).*$/, '@$1…')];
+  const colon = image.lastIndexOf(':');
+  if (colon <= image.lastIndexOf('/')) return [image, ''];
+  return [image.slice(0, colon), image.slice(colon)];
+}

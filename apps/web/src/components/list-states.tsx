@@ -1,0 +1,34 @@
+import type { Page } from '@muster/contracts';
+import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { Loading } from './empty';
+import { ErrorNote } from './error-note';
+import { ListFoot } from './list-foot';
+
+/**
+ * A list in whichever state it is: being read, not to be had, empty, or there, with what reads on below it.
+ */
+export function ListStates<T>({
+  of: list,
+  what,
+  empty,
+  children,
+}: {
+  of: UseInfiniteQueryResult<InfiniteData<Page<T>>>;
+  /** What is listed, in the plural: `images`. */
+  what: string;
+  empty: ReactNode;
+  children: (items: readonly T[]) => ReactNode;
+}) {
+  if (list.isError && list.data === undefined) {
+    return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
+  }
+  if (list.data === undefined) return <Loading what={what} />;
+  const items = list.data.pages.flatMap((page) => page.items);
+  return (
+    <>
+      {items.length === 0 && !list.hasNextPage ? empty : children(items)}
+      <ListFoot of={list} what={what} />
+    </>
+  );
+}

@@ -1,0 +1,27 @@
+import type { ContainerView } from '@muster/contracts';
+import { Link } from '@tanstack/react-router';
+import { portWords, publishedPorts } from '../domain/port-words';
+
+const SHOWN_MAX = 3;
+
+/** The ports that a container publishes; each leads to whoever else publishes it. */
+export function PortLinks({ container: { ports } }: { container: Pick<ContainerView, 'ports'> }) {
+  const published = publishedPorts(ports);
+  const more = published.length - SHOWN_MAX;
+  return (
+    <span className="ports clip">
+      {published.slice(0, SHOWN_MAX).map((port) => (
+        <Link
+          key={`${port.publicPort}/${port.type}/${port.privatePort}`}
+          to="/ports"
+          search={{ port: String(port.publicPort) }}
+          title={portWords(port)}
+          className="number"
+        >
+          {port.publicPort}
+        </Link>
+      ))}
+      {more > 0 && <span className="soft number">+{more}</span>}
+    </span>
+  );
+}

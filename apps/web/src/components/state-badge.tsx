@@ -1,0 +1,46 @@
+import type { ContainerView, Freshness } from '@muster/contracts';
+import { StateIcon } from '../design/state-icons';
+import { FRESHNESS, glance, isCurrent } from '../domain/look';
+import { Age } from './time';
+
+type Told = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt' | 'asOf'>;
+
+/** A container's state by shape, colour and word; where it is only the last that was heard, it says so, and fades. */
+export function StateBadge({ container }: { container: Told }) {
+  const { look, words, isCurrent: current } = glance(container);
+  return (
+    <span className={current ? 'state' : 'state is-stale'}>
+      <StateIcon look={look} />
+      <span>{current ? words : `was ${words}`}</span>
+      {!current && container.asOf !== null && (
+        <span className="as-of">
+          as of <Age at={container.asOf} />
+        </span>
+      )}
+    </span>
+  );
+}
+
+const FRESHNESS_LOOKS = {
+  online: 'running',
+  stale: 'starting',
+  offline: 'dead',
+  never: 'created',
+  engine_down: 'unhealthy',
+} as const;
+
+/** A host's freshness by shape, colour and word; what it means, on hover. */
+export function FreshnessBadge({ freshness, since }: { freshness: Freshness; since?: string | null }) {
+  const { words, meaning } = FRESHNESS[freshness];
+  return (
+    <span className={`freshness freshness-${freshness}`} title={meaning}>
+      <StateIcon look={FRESHNESS_LOOKS[freshness]} />
+      <span>{words}</span>
+      {!isCurrent(freshness) && since !== undefined && since !== null && (
+        <span className="as-of">
+          as of <Age at={since} />
+        </span>
+      )}
+    </span>
+  );
+}

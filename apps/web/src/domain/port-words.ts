@@ -1,0 +1,32 @@
+import type { Port } from '@muster/contracts';
+
+/** A port that a host publishes, once for all addresses that it listens on. */
+export interface PublishedAs {
+  publicPort: number;
+  privatePort: number;
+  type: Port['type'];
+  /** Where it listens; empty: on all addresses. */
+  ips: readonly string[];
+}
+
+const EVERYWHERE: ReadonlySet<string | undefined> = new Set([undefined, '', '0.0.0.0', '::']);
+
+/** The ports that a container publishes: one for each, though an engine lists it by address and IP version. */
+export function publishedPorts(ports: readonly Port[]): PublishedAs[] {
+  const byPort = Map.groupBy(
+    ports.filter((port) => port.publicPort !== undefined),
+    ({ publicPort, privatePort, type }) => `${publicPort} ${privatePort} ${type}`,
+  );
+  return [...byPort.values()].map((same) => {
+    const { publicPort, privatePort, type } = same[0]!;
+    const everywhere = same.some(({ ip }) => EVERYWHERE.has(ip));
+    return { publicPort: publicPort!, privatePort, type, ips: everywhere ? [] : same.map(({ ip }) => ip!) };
+  });
+}
+
+/** `8080 → 80`, and where it listens, if not everywhere. TCP goes without saying. */
+export function portWords({ publicPort, privatePort, type, ips }: PublishedAs): string {
+  const protocol = type === 'tcp' ? '' : `/${type}`;
+  const ports = publicPort === privatePort ? `${publicPort}` : `${publicPort} → ${privatePort}`;
+  return `${ports}${protocol}${ips.length === 0 ? '' : ` on ${ips.join(', ')}`}`;
+}

@@ -1,0 +1,55 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { hostsQuery } from '../../api/queries';
+import { Button } from '../../components/button';
+import { counted } from '../../components/count';
+import { StateIcon } from '../../design/state-icons';
+
+/** How often it is looked for hosts, should nothing be told of them. */
+const LOOK_EVERY_MS = 3_000;
+
+/** Waits for hosts that enrolled after `since`, and shows each as it reports. */
+export function Arrivals({ since, onAgain }: { since: string; onAgain: () => void }) {
+  const { data } = useInfiniteQuery({ ...hostsQuery(), refetchInterval: LOOK_EVERY_MS });
+  const arrived = (data?.pages.flatMap((page) => page.items) ?? []).filter(({ enrolledAt }) => enrolledAt >= since);
+  const reported = arrived.filter(({ freshness }) => freshness !== 'never');
+  return (
+    <section className="card arrivals" aria-live="polite" aria-labelledby="arrivals-title">
+      <h2 id="arrivals-title" className="card-title">
+        {reported.length === 0 ? 'Waiting for the host' : reported.length === 1 ? 'It is here' : 'They are here'}
+      </h2>
+      {reported.length === 0 && (
+        <p className="waiting">
+          <span className="loading-bar" aria-hidden="true" />
+          {arrived.length === 0
+            ? 'This page notices by itself, usually within seconds of the command.'
+            : `${arrived[0]!.name} has enrolled. Its first report comes in a moment.`}
+        </p>
+      )}
+      <ul className="arrived">
+        {reported.map((host) => (
+          <li key={host.id} className="arrival">
+            <span className="arrival-burst" aria-hidden="true">
+              <StateIcon look="running" />
+            </span>
+            <span>
+              <strong>{host.name}</strong> reports {counted(host.containerCount, 'container')}, by {host.engine.name}{' '}
+              {host.engine.version}.
+            </span>
+            <Link to="/hosts/$hostId" params={{ hostId: host.id }} className="button button-primary">
+              See it
+            </Link>
+          </li>
+        ))}
+      </ul>
+      {reported.length > 0 && (
+        <div className="actions">
+          <Button onClick={onAgain}>Add another</Button>
+          <Link to="/" className="button button-plain">
+            To the fleet
+          </Link>
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,123 @@
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { containerQuery } from '../../api/queries';
+import { CopyButton } from '../../components/copyable';
+import { Loading } from '../../components/empty';
+import { ErrorNote } from '../../components/error-note';
+import { ImageRef } from '../../components/image-ref';
+import { StateBadge } from '../../components/state-badge';
+import { Age, Moment } from '../../components/time';
+import { useTitle } from '../../components/title';
+import { FRESHNESS, isCurrent } from '../../domain/look';
+import { portWords, publishedPorts } from '../../domain/port-words';
+import { Labels } from './labels';
+import { Timeline } from './timeline';
+
+const route = getRouteApi('/signed-in/hosts/$hostId/containers/$dockerId');
+
+/** One container: what its host last said of it, how old that is, and its life so far, across recreations. */
+export function ContainerPage(): ReactNode {
+  const { hostId, dockerId } = route.useParams();
+  const { data: container, error, refetch } = useQuery(containerQuery(hostId, dockerId));
+  useTitle(container?.name ?? 'Container');
+  if (container === undefined) {
+    return error === null ? <Loading what="the container" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
+  }
+  const current = isCurrent(container.hostFreshness);
+  const published = publishedPorts(container.ports);
+  const inner = container.ports.filter(({ publicPort }) => publicPort === undefined);
+  return (
+    <>
+      <nav className="crumbs" aria-label="Where this is">
+        <Link to="/hosts/$hostId" params={{ hostId }}>
+          {container.hostName}
+        </Link>
+      </nav>
+      <header className="page-head">
+        <h1 className="break">{container.name}</h1>
+        <StateBadge container={container} />
+      </header>
+      {!current && container.removedAt === null && (
+        <p className="note note-warning">
+          {FRESHNESS[container.hostFreshness].meaning}
+          {container.asOf !== null && (
+            <>
+              {' '}
+              That was <Age at={container.asOf} />.
+            </>
+          )}
+        </p>
+      )}
+      {container.removedAt !== null && (
+        <p className="note">
+          Removed <Age at={container.removedAt} />. What it last was is kept for a while.
+        </p>
+      )}
+      <div className="columns container-columns">
+        <section className="card" aria-labelledby="facts-title">
+          <h2 id="facts-title" className="card-title">
+            Facts
+          </h2>
+          <dl className="facts">
+            <dt>Image</dt>
+            <dd>
+              <Link to="/containers" search={{ image: [container.image] }} className="plain-link">
+                <ImageRef image={container.image} />
+              </Link>
+            </dd>
+            <dt>Ports</dt>
+            <dd>
+              {published.length + inner.length === 0 && <span className="soft">none</span>}
+              <ul className="port-list">
+                {published.map((port) => (
+                  <li key={portWords(port)}>
+                    <Link to="/ports" search={{ port: String(port.publicPort) }} className="number">
+                      {portWords(port)}
+                    </Link>
+                  </li>
+                ))}
+                {inner.length > 0 && (
+                  <li className="soft">
+                    {inner.map(({ privatePort, type }) => `${privatePort}${type === 'tcp' ? '' : `/${type}`}`).join(', ')} inside
+                    only
+                  </li>
+                )}
+              </ul>
+            </dd>
+            <dt>Started</dt>
+            <dd>{container.startedAt === null ? <span className="soft">never</span> : <Age at={container.startedAt} />}</dd>
+            <dt>Engine says</dt>
+            <dd>{container.status === '' ? <span className="soft">nothing</span> : container.status}</dd>
+            <dt>Command</dt>
+            <dd>{container.command === '' ? <span className="soft">none told</span> : <code>{container.command}</code>}</dd>
+            <dt>Id</dt>
+            <dd className="with-copy">
+              <code title={container.dockerId}>{container.dockerId.slice(0, 12)}</code>
+              <CopyButton text={container.dockerId} label="Copy the whole id" />
+            </dd>
+            {container.imageId !== null && (
+              <>
+                <dt>Image id</dt>
+                <dd className="with-copy">
+                  <code title={container.imageId}>{container.imageId.replace(/^sha256:/, '').slice(0, 12)}</code>
+                  <CopyButton text={container.imageId} label="Copy the whole image id" />
+                </dd>
+              </>
+            )}
+            <dt>First seen</dt>
+            <dd>
+              <Moment at={container.firstSeenAt} />
+            </dd>
+            <dt>Confirmed</dt>
+            <dd>
+              <Age at={container.asOf} />
+            </dd>
+          </dl>
+        </section>
+        <Labels labels={container.labels} />
+      </div>
+      <Timeline container={container} />
+    </>
+  );
+}

@@ -1,0 +1,29 @@
+import { Link } from '@tanstack/react-router';
+
+/** A container's labels; each leads to all containers that have it too. */
+export function Labels({ labels }: { labels: Readonly<Record<string, string>> }) {
+  const entries = Object.entries(labels).sort(([a], [b]) => a.localeCompare(b));
+  return (
+    <section className="card" aria-labelledby="labels-title">
+      <h2 id="labels-title" className="card-title">
+        Labels
+      </h2>
+      {entries.length === 0 && <p className="soft">It has none.</p>}
+      <ul className="labels">
+        {entries.map(([key, value]) => (
+          <li key={key}>
+            <Link
+              to="/containers"
+              search={{ label: [`${key}=${value}`] }}
+              className="label code"
+              title={`Containers with ${key}=${value}`}
+            >
+              <span className="label-key">{key}</span>
+              <span className="label-value">{value === '' ? '(empty)' : value}</span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

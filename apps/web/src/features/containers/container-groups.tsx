@@ -1,0 +1,181 @@
+import { useInfiniteQuery, type UseInfiniteQueryResult } from '@tanstack/react-query';
+import { useCallback, useId, useMemo, useState } from 'react';
+import { containersQuery, hostsQuery, imagesQuery, projectsQuery } from '../../api/queries';
+import { Button } from '../../components/button';
+import { counted } from '../../components/count';
+import { Empty, Loading } from '../../components/empty';
+import { ErrorNote } from '../../components/error-note';
+import { Icon } from '../../design/icons';
+import { isCurrent } from '../../domain/look';
+import { PROJECT_LABEL } from './columns';
+import { ContainerTable } from './container-table';
+import { COLUMNS_DEFAULT, filtersOf, type ContainerSearch, type Group } from './search';
+import { sortOf, sortWord } from './sort';
+
+type Change = (change: Partial<ContainerSearch>) => void;
+
+/** A heading that its containers stand under. */
+interface Heading {
+  key: string;
+  title: string;
+  where: string | null;
+  containers: number;
+  running: number;
+  /** Whether what runs is known to run now. */
+  current: boolean;
+  /** What the API is asked for when it is opened. */
+  filters: Partial<ContainerSearch>;
+}
+
+/**
+ * Containers under headings. The headings and what they count come from the API as they are, whatever the filters;
+ * a heading's containers are read when it is opened, and the filters hold for them.
+ */
+export function ContainerGroups({ group, search, onChange }: { group: Group; search: ContainerSearch; onChange: Change }) {
+  switch (group) {
+    case 'project':
+      return <ByProject search={search} onChange={onChange} />;
+    case 'image':
+      return <ByImage search={search} onChange={onChange} />;
+    case 'host':
+      return <ByHost search={search} onChange={onChange} />;
+  }
+}
+
+interface PartProps {
+  search: ContainerSearch;
+  onChange: Change;
+}
+
+function ByProject({ search, onChange }: PartProps) {
+  const list = useInfiniteQuery(projectsQuery({ hostId: search.hostId }));
+  const headings = useMemo(
+    () =>
+      (list.data?.pages.flatMap((page) => page.items) ?? []).map((project): Heading => ({
+        key: `${project.hostId} ${project.project}`,
+        title: project.project,
+        where: project.hostName,
+        containers: project.containers,
+        running: project.running,
+        current: isCurrent(project.hostFreshness),
+        filters: { hostId: [project.hostId], label: [...(search.label ?? []), `${PROJECT_LABEL}=${project.project}`] },
+      })),
+    [list.data, search.label],
+  );
+  return <Headings what="compose projects" list={list} headings={headings} search={search} onChange={onChange} />;
+}
+
+function ByImage({ search, onChange }: PartProps) {
+  const list = useInfiniteQuery(imagesQuery({}));
+  const headings = useMemo(
+    () =>
+      (list.data?.pages.flatMap((page) => page.items) ?? [])
+        .filter(({ image }) => search.image === undefined || search.image.includes(image))
+        .map((image): Heading => ({
+          key: image.image,
+          title: image.image,
+          where: counted(image.hosts, 'host'),
+          containers: image.containers,
+          running: image.running,
+          current: true,
+          filters: { image: [image.image] },
+        })),
+    [list.data, search.image],
+  );
+  return <Headings what="images" list={list} headings={headings} search={search} onChange={onChange} />;
+}
+
+function ByHost({ search, onChange }: PartProps) {
+  const list = useInfiniteQuery(hostsQuery());
+  const headings = useMemo(
+    () =>
+      (list.data?.pages.flatMap((page) => page.items) ?? [])
+        .filter(({ id }) => search.hostId === undefined || search.hostId.includes(id))
+        .map((host): Heading => ({
+          key: host.id,
+          title: host.name,
+          where: null,
+          containers: host.containerCount,
+          running: host.containersByState['running'] ?? 0,
+          current: isCurrent(host.freshness),
+          filters: { hostId: [host.id] },
+        })),
+    [list.data, search.hostId],
+  );
+  return <Headings what="hosts" list={list} headings={headings} search={search} onChange={onChange} />;
+}
+
+function Headings({
+  what,
+  list,
+  headings,
+  search,
+  onChange,
+}: PartProps & {
+  what: string;
+  list: Pick<UseInfiniteQueryResult, 'data' | 'error' | 'hasNextPage' | 'isFetchingNextPage' | 'fetchNextPage' | 'refetch'>;
+  headings: readonly Heading[];
+}) {
+  if (list.error !== null && list.data === undefined) {
+    return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
+  }
+  if (list.data === undefined) return <Loading what={what} />;
+  if (headings.length === 0) return <Empty title={`No ${what}`} />;
+  return (
+    <div className="groups">
+      {headings.map((heading) => (
+        <GroupPart key={heading.key} heading={heading} search={search} onChange={onChange} />
+      ))}
+      {list.hasNextPage && (
+        <Button busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+          Show more {what}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading }) {
+  const [isOpen, setOpen] = useState(false);
+  const id = useId();
+  const { title, where, containers, running, current } = heading;
+  return (
+    <section className={current ? 'group' : 'group is-stale'}>
+      <h2 className="group-head">
+        <button type="button" className="group-button" aria-expanded={isOpen} aria-controls={id} onClick={() => setOpen(!isOpen)}>
+          <Icon name={isOpen ? 'down' : 'right'} />
+          <span className="clip">{title}</span>
+          {where !== null && <span className="soft">{where}</span>}
+          <span className="group-counts soft">
+            {counted(containers, 'container')}, {running} {current ? 'running' : 'running when last heard'}
+          </span>
+        </button>
+      </h2>
+      <div id={id}>{isOpen && <GroupRows heading={heading} search={search} onChange={onChange} />}</div>
+    </section>
+  );
+}
+
+function GroupRows({ heading, search, onChange }: PartProps & { heading: Heading }) {
+  const list = useInfiniteQuery(containersQuery({ ...filtersOf(search), ...heading.filters }));
+  const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
+  const readOn = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  if (list.error !== null) return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
+  if (data === undefined) return <Loading what="its containers" />;
+  if (rows.length === 0) return <p className="soft group-none">None that the filters let through.</p>;
+  return (
+    <ContainerTable
+      inline
+      label={`Containers of ${heading.title}`}
+      rows={rows}
+      total={hasNextPage ? -1 : rows.length}
+      shownColumns={search.columns ?? COLUMNS_DEFAULT}
+      sort={sortOf(search)}
+      onSort={(sort) => onChange({ sort: sortWord(sort) })}
+      onNearEnd={readOn}
+    />
+  );
+}

@@ -1,0 +1,127 @@
+import type { ContainerView } from '@muster/contracts';
+import { useTable } from '@tanstack/react-table';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useEffect, useMemo, useRef, type KeyboardEvent } from 'react';
+import { useIsNarrow } from '../../app/media';
+import { COLUMN_FACTS, columns, features } from './columns';
+import { COLUMNS, type ColumnId } from './search';
+import type { Sort } from './sort';
+import { ColumnHeader } from './column-header';
+
+/** Pixels; what tables.css gives a row on a wide and on a narrow screen. */
+const ROW_PX = 36;
+const ROW_NARROW_PX = 64;
+
+/** Rows drawn beyond what is seen, so that a fast finger does not outrun them. */
+const OVERSCAN = 12;
+
+/** Rows from the end at which the next page is asked for. */
+const READ_AHEAD_ROWS = 60;
+
+const byContainer = ({ hostId, dockerId }: ContainerView): string => `${hostId} ${dockerId}`;
+
+/**
+ * Containers as a table of any length: only the rows that are seen are drawn, and more are asked for as the end comes
+ * near. Arrow keys go from row to row.
+ */
+export function ContainerTable({
+  rows,
+  total,
+  shownColumns,
+  sort,
+  onSort,
+  onNearEnd,
+  label,
+  inline = false,
+}: {
+  rows: readonly ContainerView[];
+  /** How many there are, where that is known: -1 tells a reader of the screen that it is not. */
+  total: number;
+  shownColumns: readonly ColumnId[];
+  /** The order, where it can be chosen. */
+  sort?: Sort;
+  onSort?: (sort: Sort) => void;
+  onNearEnd: () => void;
+  label: string;
+  /** Whether the table is as long as its rows, within something else that scrolls. */
+  inline?: boolean;
+}) {
+  const isNarrow = useIsNarrow();
+  const scroller = useRef<HTMLDivElement>(null);
+  const columnVisibility = useMemo(
+    () => Object.fromEntries(COLUMNS.map((id) => [id, shownColumns.includes(id)])),
+    [shownColumns],
+  );
+  const data = rows as ContainerView[];
+  const table = useTable({ features, columns, data, getRowId: byContainer, state: { columnVisibility } });
+  const visible = table.getVisibleLeafColumns().map(({ id }) => id as ColumnId | 'name');
+  const template = visible.map((id) => COLUMN_FACTS[id].width).join(' ');
+
+  const tableRows = table.getRowModel().rows;
+  const virtual = useVirtualizer({
+    count: tableRows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => (isNarrow ? ROW_NARROW_PX : ROW_PX),
+    overscan: OVERSCAN,
+    getItemKey: (index) => tableRows[index]!.id,
+  });
+  useEffect(() => virtual.measure(), [virtual, isNarrow]);
+
+  const items = virtual.getVirtualItems();
+  const last = items.at(-1)?.index ?? 0;
+  const isNearEnd = last >= tableRows.length - READ_AHEAD_ROWS;
+  useEffect(() => {
+    if (isNearEnd) onNearEnd();
+  }, [isNearEnd, onNearEnd, tableRows.length]);
+
+  return (
+    <div ref={scroller} className={inline ? 'grid grid-inline' : 'grid'} tabIndex={0} role="region" aria-label={label}>
+      <div role="table" aria-label={label} aria-rowcount={total === -1 ? -1 : total + 1} className="grid-table">
+        <div role="rowgroup" className="grid-head">
+          <div role="row" aria-rowindex={1} className="grid-row" style={{ gridTemplateColumns: template }}>
+            {visible.map((id) => (
+              <ColumnHeader key={id} facts={COLUMN_FACTS[id]} sort={sort} onSort={onSort} />
+            ))}
+          </div>
+        </div>
+        <div
+          role="rowgroup"
+          className="grid-body"
+          style={{ height: virtual.getTotalSize() }}
+          onKeyDown={(event) => goToRow(event, (index) => virtual.scrollToIndex(index))}
+        >
+          {items.map(({ index, key, start, size }) => {
+            const row = tableRows[index]!;
+            return (
+              <div
+                key={key}
+                role="row"
+                aria-rowindex={index + 2}
+                data-index={index}
+                className="grid-row"
+                style={{ gridTemplateColumns: template, height: size, transform: `translateY(${start}px)` }}
+              >
+                {row.getVisibleCells().map((cell) => (
+                  <div key={cell.id} role="cell" className={`grid-cell cell-${cell.column.id}`}>
+                    <table.FlexRender cell={cell} />
+                  </div>
+                ))}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** Up and down go to the name in the row before or after. */
+function goToRow(event: KeyboardEvent<HTMLElement>, scrollTo: (index: number) => void): void {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const row = (event.target as HTMLElement).closest<HTMLElement>('[data-index]');
+  if (step === undefined || row === null) return;
+  event.preventDefault();
+  const index = Number(row.dataset['index']) + step;
+  scrollTo(Math.max(0, index));
+  row.parentElement?.querySelector<HTMLElement>(`[data-index="${index}"] a`)?.focus({ preventScroll: true });
+}

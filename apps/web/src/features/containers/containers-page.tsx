@@ -1,0 +1,123 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { useCallback, useMemo, type ReactNode } from 'react';
+import { api } from '../../api/client';
+import { containersQuery } from '../../api/queries';
+import { Button } from '../../components/button';
+import { count } from '../../components/count';
+import { Empty, Loading } from '../../components/empty';
+import { ErrorNote } from '../../components/error-note';
+import { Menu, MenuItem } from '../../components/menu';
+import { OutOfDate } from '../../components/out-of-date';
+import { useTitle } from '../../components/title';
+import { Icon } from '../../design/icons';
+import { ContainerGroups } from './container-groups';
+import { ContainerTable } from './container-table';
+import { FilterBar, LayoutMenus } from './filter-bar';
+import { COLUMNS_DEFAULT, filtersOf, type ContainerSearch } from './search';
+import { sortOf, sortWord } from './sort';
+
+const route = getRouteApi('/signed-in/containers');
+
+/** Containers across the fleet: one table, whatever its length; the address says what is shown of it. */
+export function ContainersPage(): ReactNode {
+  useTitle('Containers');
+  const search = route.useSearch();
+  const navigate = useNavigate();
+  const change = useCallback(
+    (part: Partial<ContainerSearch>): void => {
+      void navigate({ to: '/containers', search: (now) => ({ ...now, ...part }), replace: true });
+    },
+    [navigate],
+  );
+  return (
+    <div className="fill">
+      <header className="page-head">
+        <h1>Containers</h1>
+        <div className="chips">
+          <LayoutMenus search={search} onChange={change} />
+          <ExportMenu search={search} />
+        </div>
+      </header>
+      <FilterBar search={search} onChange={change} />
+      {search.group === undefined ? (
+        <ContainerList search={search} onChange={change} />
+      ) : (
+        <ContainerGroups group={search.group} search={search} onChange={change} />
+      )}
+    </div>
+  );
+}
+
+function ContainerList({
+  search,
+  onChange,
+}: {
+  search: ContainerSearch;
+  onChange: (change: Partial<ContainerSearch>) => void;
+}) {
+  const query = containersQuery(filtersOf(search));
+  const list = useInfiniteQuery(query);
+  const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = list;
+  const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
+  const readOn = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
+
+  if (list.isError && data === undefined) {
+    return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
+  }
+  if (data === undefined) return <Loading what="containers" />;
+  if (rows.length === 0 && !hasNextPage) return <NothingFound search={search} />;
+  return (
+    <>
+      <p className="list-note soft" role="status">
+        {count(rows.length)}
+        {hasNextPage && ' and more'} {rows.length === 1 && !hasNextPage ? 'container' : 'containers'}
+        {list.isPlaceholderData && ', reading …'}
+        <OutOfDate of={list} queryKey={query.queryKey} />
+      </p>
+      <ErrorNote error={isFetchNextPageError ? list.error : null} onRetry={() => void fetchNextPage()} />
+      <ContainerTable
+        label="Containers"
+        rows={rows}
+        total={hasNextPage ? -1 : rows.length}
+        shownColumns={search.columns ?? COLUMNS_DEFAULT}
+        sort={sortOf(search)}
+        onSort={(sort) => onChange({ sort: sortWord(sort) })}
+        onNearEnd={readOn}
+      />
+    </>
+  );
+}
+
+function NothingFound({ search }: { search: ContainerSearch }) {
+  const isFiltered = Object.values(filtersOf({ ...search, sort: undefined })).some((value) => value !== undefined);
+  return isFiltered ? (
+    <Empty title="No container matches">
+      <p>Take a filter off, or search for less. The search looks at names, images, commands and the start of ids.</p>
+    </Empty>
+  ) : (
+    <Empty title="No containers">
+      <p>The hosts that report have none.</p>
+    </Empty>
+  );
+}
+
+function ExportMenu({ search }: { search: ContainerSearch }) {
+  const { sort: _sort, ...filters } = filtersOf(search);
+  const take = (format: 'csv' | 'ndjson') => window.location.assign(api.urlOf('exportContainers', { query: { ...filters, format } }));
+  return (
+    <Menu
+      trigger={
+        <Button>
+          <Icon name="export" />
+          Export
+        </Button>
+      }
+    >
+      <MenuItem onSelect={() => take('csv')}>CSV, for a spreadsheet</MenuItem>
+      <MenuItem onSelect={() => take('ndjson')}>NDJSON, for a program</MenuItem>
+    </Menu>
+  );
+}

@@ -1,0 +1,230 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { hostQuery, summaryQuery } from '../../api/queries';
+import { Button } from '../../components/button';
+import { Menu, MenuCheck, MenuChoice, MenuLabel, MenuRule } from '../../components/menu';
+import { Icon } from '../../design/icons';
+import { STATE_ORDER } from '../../domain/look';
+import { COLUMN_FACTS } from './columns';
+import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search';
+
+type Change = (change: Partial<ContainerSearch>) => void;
+
+/** What narrows the list, as chips that can be taken off, and what adds more. */
+export function FilterBar({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
+  const chips = chipsOf(search);
+  return (
+    <div className="chips" role="group" aria-label="Filters">
+      <StateMenu search={search} onChange={onChange} />
+      <LabelFilter search={search} onChange={onChange} />
+      {search.hostId?.map((hostId) => (
+        <HostChip key={hostId} hostId={hostId} onRemove={() => onChange({ hostId: without(search.hostId, hostId) })} />
+      ))}
+      {chips.map(({ key, words, change }) => (
+        <Chip key={key} words={words} onRemove={() => onChange(change)} />
+      ))}
+      {chips.length + (search.hostId?.length ?? 0) > 1 && (
+        <Button kind="quiet" onClick={() => onChange(NO_FILTERS)}>
+          Clear all
+        </Button>
+      )}
+    </div>
+  );
+}
+
+const NO_FILTERS: Partial<ContainerSearch> = {
+  q: undefined,
+  hostId: undefined,
+  state: undefined,
+  health: undefined,
+  image: undefined,
+  label: undefined,
+  presence: undefined,
+};
+
+const without = (values: readonly string[] | undefined, value: string): string[] | undefined => {
+  const rest = values?.filter((other) => other !== value) ?? [];
+  return rest.length === 0 ? undefined : rest;
+};
+
+const toggled = (values: readonly string[] | undefined, value: string, on: boolean): string[] | undefined =>
+  on ? [...(values ?? []), value] : without(values, value);
+
+function chipsOf(search: ContainerSearch): { key: string; words: string; change: Partial<ContainerSearch> }[] {
+  const { q, presence } = search;
+  return [
+    ...(q === undefined ? [] : [{ key: 'q', words: `“${q}”`, change: { q: undefined } }]),
+    ...(['state', 'health', 'image', 'label'] as const).flatMap((name) =>
+      (search[name] ?? []).map((value) => ({
+        key: `${name} ${value}`,
+        words: `${name} ${value}`,
+        change: { [name]: without(search[name], value) },
+      })),
+    ),
+    ...(presence === undefined
+      ? []
+      : [{ key: 'presence', words: presence === 'all' ? 'removed too' : 'removed only', change: { presence: undefined } }]),
+  ];
+}
+
+function Chip({ words, onRemove }: { words: string; onRemove: () => void }) {
+  return (
+    <button type="button" className="chip chip-on" aria-label={`${words}: remove this filter`} onClick={onRemove}>
+      <span className="clip">{words}</span>
+      <span aria-hidden="true">×</span>
+    </button>
+  );
+}
+
+function HostChip({ hostId, onRemove }: { hostId: string; onRemove: () => void }) {
+  const { data } = useQuery(hostQuery(hostId));
+  return <Chip words={`host ${data?.name ?? '…'}`} onRemove={onRemove} />;
+}
+
+const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
+
+function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
+  const { data: summary } = useQuery(summaryQuery);
+  // An engine newer than this page may have states that it does not know.
+  const told = [summary?.containers.current, summary?.containers.lastKnown].flatMap((counts) =>
+    Object.keys(counts?.byState ?? {}),
+  );
+  const states = [...new Set([...STATE_ORDER, ...told])];
+  return (
+    <Menu
+      align="start"
+      trigger={
+        <button type="button" className="chip">
+          <Icon name="add" />
+          State
+        </button>
+      }
+    >
+      <MenuLabel>State, any of</MenuLabel>
+      {states.map((state) => (
+        <MenuCheck
+          key={state}
+          checked={search.state?.includes(state) ?? false}
+          onChange={(on) => onChange({ state: toggled(search.state, state, on) })}
+        >
+          {state}
+        </MenuCheck>
+      ))}
+      <MenuRule />
+      <MenuLabel>Health check, any of</MenuLabel>
+      {HEALTHS.map((health) => (
+        <MenuCheck
+          key={health}
+          checked={search.health?.includes(health) ?? false}
+          onChange={(on) => onChange({ health: toggled(search.health, health, on) })}
+        >
+          {health}
+        </MenuCheck>
+      ))}
+      <MenuRule />
+      <MenuLabel>Removed containers</MenuLabel>
+      <MenuChoice
+        value={search.presence ?? 'present'}
+        onChange={(presence) => onChange({ presence: presence === 'present' ? undefined : presence })}
+        options={[
+          { value: 'present', label: 'leave out' },
+          { value: 'all', label: 'show too' },
+          { value: 'removed', label: 'show only' },
+        ]}
+      />
+    </Menu>
+  );
+}
+
+function LabelFilter({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
+  const [isOpen, setOpen] = useState(false);
+  const [entry, setEntry] = useState('');
+  if (!isOpen) {
+    return (
+      <button type="button" className="chip" onClick={() => setOpen(true)}>
+        <Icon name="add" />
+        Label
+      </button>
+    );
+  }
+  const close = (): void => {
+    setOpen(false);
+    setEntry('');
+  };
+  return (
+    <form
+      className="label-filter"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const label = entry.trim();
+        if (label !== '') onChange({ label: [...(search.label ?? []), label] });
+        close();
+      }}
+    >
+      <input
+        className="filter-input"
+        autoFocus
+        aria-label="Label, as key or key=value"
+        placeholder="key or key=value"
+        value={entry}
+        autoComplete="off"
+        spellCheck={false}
+        onChange={(event) => setEntry(event.target.value)}
+        onBlur={close}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') close();
+        }}
+      />
+    </form>
+  );
+}
+
+const GROUP_WORDS = { project: 'by compose project', image: 'by image', host: 'by host' } as const;
+
+/** How the list is laid out: its groups, and which columns. */
+export function LayoutMenus({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
+  const shown = search.columns ?? COLUMNS_DEFAULT;
+  return (
+    <div className="chips">
+      <Menu
+        trigger={
+          <Button>
+            <Icon name="group" />
+            {search.group === undefined ? 'Group' : GROUP_WORDS[search.group]}
+          </Button>
+        }
+      >
+        <MenuChoice
+          value={search.group ?? 'none'}
+          onChange={(group) => onChange({ group: group === 'none' ? undefined : group })}
+          options={[
+            { value: 'none', label: 'one list' },
+            ...GROUPS.map((group) => ({ value: group, label: GROUP_WORDS[group] })),
+          ]}
+        />
+      </Menu>
+      <Menu
+        trigger={
+          <Button>
+            <Icon name="columns" />
+            Columns
+          </Button>
+        }
+      >
+        {COLUMNS.map((id) => (
+          <MenuCheck
+            key={id}
+            checked={shown.includes(id)}
+            onChange={(on) => onChange({ columns: COLUMNS.filter((other) => (other === id ? on : shown.includes(other))) })}
+          >
+            {COLUMN_FACTS[id].title}
+          </MenuCheck>
+        ))}
+        <MenuRule />
+        <MenuCheck checked={search.columns === undefined} onChange={() => onChange({ columns: undefined })}>
+          As they were
+        </MenuCheck>
+      </Menu>
+    </div>
+  );
+}

@@ -1,0 +1,53 @@
+import { many, one, oneOf } from '../../app/search-params';
+
+export const SORTS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
+export type SortKey = (typeof SORTS)[number];
+const SORT_WORDS = SORTS.flatMap((key) => [key, `-${key}`] as const);
+
+/** Columns besides the name, in their order. */
+export const COLUMNS = ['state', 'host', 'image', 'ports', 'project', 'status', 'changedAt', 'firstSeenAt', 'id'] as const;
+export type ColumnId = (typeof COLUMNS)[number];
+export const COLUMNS_DEFAULT: readonly ColumnId[] = ['state', 'host', 'image', 'ports', 'project', 'changedAt'];
+
+export const GROUPS = ['project', 'image', 'host'] as const;
+export type Group = (typeof GROUPS)[number];
+
+/** What the address of the containers says: it is all that the page knows, so that a view can be handed on. */
+export interface ContainerSearch {
+  q?: string | undefined;
+  hostId?: string[] | undefined;
+  state?: string[] | undefined;
+  health?: string[] | undefined;
+  image?: string[] | undefined;
+  label?: string[] | undefined;
+  presence?: 'removed' | 'all' | undefined;
+  sort?: (typeof SORT_WORDS)[number] | undefined;
+  group?: Group | undefined;
+  columns?: ColumnId[] | undefined;
+}
+
+const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
+
+export function containerSearch(search: Record<string, unknown>): ContainerSearch {
+  const columns = many(search['columns'])?.filter((id): id is ColumnId => (COLUMNS as readonly string[]).includes(id));
+  return {
+    q: one(search['q']),
+    hostId: many(search['hostId']),
+    state: many(search['state']),
+    health: many(search['health'])?.filter((word) => (HEALTHS as readonly string[]).includes(word)),
+    image: many(search['image']),
+    label: many(search['label']),
+    presence: oneOf(['removed', 'all'] as const, search['presence']),
+    sort: oneOf(SORT_WORDS, search['sort']),
+    group: oneOf(GROUPS, search['group']),
+    columns: columns === undefined || columns.length === 0 ? undefined : columns,
+  };
+}
+
+/** The filters alone, as the API takes them. */
+export function filtersOf({ group: _group, columns: _columns, ...filters }: ContainerSearch): Omit<
+  ContainerSearch,
+  'group' | 'columns'
+> {
+  return filters;
+}

@@ -1,0 +1,115 @@
+import type { ContainerEvent } from '@muster/contracts';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { api } from '../../api/client';
+import { eventsQuery } from '../../api/queries';
+import { Button } from '../../components/button';
+import { Empty } from '../../components/empty';
+import { ListStates } from '../../components/list-states';
+import { Menu, MenuCheck, MenuItem } from '../../components/menu';
+import { OutOfDate } from '../../components/out-of-date';
+import { useTitle } from '../../components/title';
+import { Icon } from '../../design/icons';
+import { EVENT_KINDS, kindWords } from '../../domain/event-words';
+import { EventRow } from './event-row';
+import type { EventSearch } from './search';
+
+const route = getRouteApi('/signed-in/events');
+
+/** What happened to containers, anywhere, the newest first. */
+export function EventsPage(): ReactNode {
+  useTitle('Events');
+  const search = route.useSearch();
+  const navigate = useNavigate();
+  const change = (part: Partial<EventSearch>): void =>
+    void navigate({ to: '/events', search: (now) => ({ ...now, ...part }), replace: true });
+  const filters = { ...search, name: search.name };
+  const query = eventsQuery(filters, 100);
+  const list = useInfiniteQuery(query);
+  const take = (format: 'csv' | 'ndjson'): void =>
+    window.location.assign(api.urlOf('exportEvents', { query: { ...filters, format } }));
+  return (
+    <>
+      <header className="page-head">
+        <h1>Events</h1>
+        <Menu
+          trigger={
+            <Button>
+              <Icon name="export" />
+              Export
+            </Button>
+          }
+        >
+          <MenuItem onSelect={() => take('csv')}>CSV, for a spreadsheet</MenuItem>
+          <MenuItem onSelect={() => take('ndjson')}>NDJSON, for a program</MenuItem>
+        </Menu>
+      </header>
+      <div className="chips" role="group" aria-label="Filters">
+        <Menu
+          align="start"
+          trigger={
+            <button type="button" className="chip">
+              <Icon name="add" />
+              What happened
+            </button>
+          }
+        >
+          {EVENT_KINDS.map((kind) => (
+            <MenuCheck
+              key={kind}
+              checked={search.kind?.includes(kind) ?? false}
+              onChange={(on) => change({ kind: on ? [...(search.kind ?? []), kind] : less(search.kind, kind) })}
+            >
+              {kindWords(kind)}
+            </MenuCheck>
+          ))}
+        </Menu>
+        {search.kind?.map((kind) => (
+          <Filter key={kind} words={kindWords(kind)} onRemove={() => change({ kind: less(search.kind, kind) })} />
+        ))}
+        {search.name !== undefined && (
+          <Filter words={`container ${search.name}`} onRemove={() => change({ name: undefined })} />
+        )}
+        {search.hostId !== undefined && <Filter words="one host" onRemove={() => change({ hostId: undefined })} />}
+        <OutOfDate of={list} queryKey={query.queryKey} />
+      </div>
+      <ListStates of={list} what="events" empty={<Empty title="Nothing happened that these filters let through" />}>
+        {(items) => <EventDays events={items} />}
+      </ListStates>
+    </>
+  );
+}
+
+const less = <T,>(values: readonly T[] | undefined, value: T): T[] | undefined => {
+  const rest = values?.filter((other) => other !== value) ?? [];
+  return rest.length === 0 ? undefined : rest;
+};
+
+function Filter({ words, onRemove }: { words: string; onRemove: () => void }) {
+  return (
+    <button type="button" className="chip chip-on" aria-label={`${words}: remove this filter`} onClick={onRemove}>
+      <span className="clip">{words}</span>
+      <span aria-hidden="true">×</span>
+    </button>
+  );
+}
+
+const dayOf = ({ recordedAt }: ContainerEvent): string =>
+  new Date(recordedAt).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+
+/** Events under the day that they were on, in local time. */
+export function EventDays({ events, showHost = true }: { events: readonly ContainerEvent[]; showHost?: boolean }) {
+  return [...Map.groupBy(events, dayOf)].map(([day, ofDay]) => (
+    <section key={day} className="day">
+      <h2 className="day-title">{day}</h2>
+      <ol className="events card">
+        {ofDay.map((event) => (
+          <li key={event.id}>
+            <EventRow event={event} showHost={showHost} />
+          </li>
+        ))}
+      </ol>
+    </section>
+  ));
+}

@@ -1,0 +1,81 @@
+import type { ContainerEvent, Host } from '@muster/contracts';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useMemo } from 'react';
+import { containersQuery } from '../../api/queries';
+import { count } from '../../components/count';
+import { Age } from '../../components/time';
+import { StateIcon } from '../../design/state-icons';
+import { concerns, type Concern } from '../../domain/attention';
+
+const SHOWN_MAX = 8;
+
+/** What needs attention, the worst first. */
+export function Attention({ hosts, events }: { hosts: readonly Host[]; events: readonly ContainerEvent[] }) {
+  const sort = '-changedAt';
+  const unhealthy = useInfiniteQuery(containersQuery({ health: ['unhealthy'], sort }));
+  const ended = useInfiniteQuery(containersQuery({ state: ['restarting', 'exited', 'dead'], sort }));
+  const all = useMemo(() => {
+    const containers = [unhealthy.data, ended.data].flatMap((data) => data?.pages[0]?.items ?? []);
+    return concerns({ hosts, containers, events });
+  }, [hosts, events, unhealthy.data, ended.data]);
+  const isKnown = unhealthy.data !== undefined && ended.data !== undefined;
+  const mayBeMore = unhealthy.hasNextPage || ended.hasNextPage;
+  return (
+    <section className="card attention" aria-labelledby="attention-title">
+      <h2 id="attention-title" className="card-title">
+        Needs attention
+        {all.length > 0 && (
+          <span className="tally number">
+            {count(all.length)}
+            {mayBeMore && '+'}
+          </span>
+        )}
+      </h2>
+      {isKnown && all.length === 0 && (
+        <p className="all-well">
+          <StateIcon look="running" /> Nothing: no crash, no failing health check, no silent host.
+        </p>
+      )}
+      <ul className="concerns">
+        {all.slice(0, SHOWN_MAX).map((concern) => (
+          <li key={concern.key}>
+            <ConcernRow concern={concern} />
+          </li>
+        ))}
+      </ul>
+      {all.length > SHOWN_MAX && (
+        <p className="card-foot">
+          <Link to="/containers" search={{ state: ['restarting', 'exited', 'dead'], sort }}>
+            {count(all.length - SHOWN_MAX)} more
+          </Link>
+        </p>
+      )}
+    </section>
+  );
+}
+
+function ConcernRow({ concern: { look, what, trouble, at, hostId, hostName, dockerId } }: { concern: Concern }) {
+  const words = (
+    <>
+      <StateIcon look={look} />
+      <span className="concern-words">
+        <strong className="clip">{what}</strong>
+        <span className="concern-trouble">{trouble}</span>
+      </span>
+      <span className="concern-where soft">
+        {dockerId !== null && <span className="clip">{hostName}</span>}
+        {at !== null && <Age at={at} />}
+      </span>
+    </>
+  );
+  return dockerId === null ? (
+    <Link to="/hosts/$hostId" params={{ hostId }} className="concern">
+      {words}
+    </Link>
+  ) : (
+    <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId, dockerId }} className="concern">
+      {words}
+    </Link>
+  );
+}

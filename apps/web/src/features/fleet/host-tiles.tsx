@@ -1,0 +1,90 @@
+import type { ContainerEvent, Freshness, Host } from '@muster/contracts';
+import { Link } from '@tanstack/react-router';
+import { useMemo } from 'react';
+import { Button } from '../../components/button';
+import { count } from '../../components/count';
+import { FreshnessBadge } from '../../components/state-badge';
+import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../domain/look';
+import { StateIcon } from '../../design/state-icons';
+import type { RecentEvents } from './recent-events';
+import { RunningLine } from './running-line';
+
+/** A tile for every host, those that are not well first. */
+export function HostTiles({
+  hosts,
+  total,
+  freshness,
+  recent,
+  more,
+  busy,
+}: {
+  hosts: readonly Host[];
+  total: number | undefined;
+  freshness: Freshness | undefined;
+  recent: RecentEvents;
+  more: (() => void) | null;
+  busy: boolean;
+}) {
+  const ordered = useMemo(() => [...hosts].sort(worstFirst), [hosts]);
+  const eventsByHost = useMemo(() => Map.groupBy(recent.events, ({ hostId }) => hostId), [recent.events]);
+  return (
+    <section className="hosts" aria-labelledby="hosts-title">
+      <div className="section-head">
+        <h2 id="hosts-title">Hosts</h2>
+        {freshness !== undefined && (
+          <Link to="/" search={{}} className="chip" aria-label={`Only ${FRESHNESS[freshness].words}: show all`}>
+            only {FRESHNESS[freshness].words} <span aria-hidden="true">×</span>
+          </Link>
+        )}
+      </div>
+      {ordered.length === 0 && <p className="soft">No host is {freshness === undefined ? 'here' : FRESHNESS[freshness].words}.</p>}
+      <ul className="tiles">
+        {ordered.map((host) => (
+          <li key={host.id}>
+            <HostTile host={host} events={eventsByHost.get(host.id) ?? []} since={recent.since} />
+          </li>
+        ))}
+      </ul>
+      {more !== null && (
+        <Button onClick={more} busy={busy}>
+          Show more hosts{total === undefined ? '' : ` (${count(total - hosts.length)} not shown)`}
+        </Button>
+      )}
+    </section>
+  );
+}
+
+const RANK: Readonly<Record<Freshness, number>> = { offline: 0, engine_down: 0, stale: 1, never: 2, online: 3 };
+const worstFirst = (a: Host, b: Host): number =>
+  RANK[a.freshness] - RANK[b.freshness] || a.name.localeCompare(b.name, undefined, { numeric: true });
+
+function HostTile({ host, events, since }: { host: Host; events: readonly ContainerEvent[]; since: number }) {
+  const current = isCurrent(host.freshness);
+  const unhealthy = host.containersByHealth['unhealthy'] ?? 0;
+  return (
+    <Link to="/hosts/$hostId" params={{ hostId: host.id }} className={current ? 'tile' : 'tile is-stale'}>
+      <span className="tile-head">
+        <strong className="clip">{host.name}</strong>
+        <FreshnessBadge freshness={host.freshness} since={host.confirmedAt} />
+      </span>
+      <span className="tile-counts">
+        {inStateOrder(host.containersByState).map(([state, of]) => (
+          <span key={state} className="state" title={`${count(of)} ${state}`}>
+            <StateIcon look={lookOfState(state)} />
+            <span className="number">{count(of)}</span>
+            <span className="tile-state">{state}</span>
+          </span>
+        ))}
+        {unhealthy > 0 && (
+          <span className="state" title={`${count(unhealthy)} unhealthy`}>
+            <StateIcon look="unhealthy" />
+            <span className="number">{count(unhealthy)}</span>
+            <span className="tile-state">unhealthy</span>
+          </span>
+        )}
+        {host.containerCount === 0 && <span className="soft">no containers</span>}
+      </span>
+      {current && <RunningLine byState={host.containersByState} events={events} since={since} />}
+    </Link>
+  );
+}

@@ -1,0 +1,23 @@
+import type { ContainerEvent } from '@muster/contracts';
+import { EventRow } from '../events/event-row';
+
+const SHOWN_MAX = 14;
+
+/** What changed last, anywhere. */
+export function LatelyChanged({ events }: { events: readonly ContainerEvent[] }) {
+  return (
+    <section className="card lately" aria-labelledby="lately-title">
+      <h2 id="lately-title" className="card-title">
+        Changed lately
+      </h2>
+      {events.length === 0 && <p className="soft">Nothing in the last hour.</p>}
+      <ol className="events">
+        {events.slice(0, SHOWN_MAX).map((event) => (
+          <li key={event.id}>
+            <EventRow event={event} />
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

@@ -1,0 +1,10 @@
+import { FRESHNESS } from '../../domain/look';
+import { oneOf } from '../../app/search-params';
+import type { Freshness } from '@muster/contracts';
+
+export const FRESHNESS_WORDS = Object.keys(FRESHNESS) as Freshness[];
+
+/** What the fleet's address says: of which freshness hosts are shown. */
+export const fleetSearch = (search: Record<string, unknown>): { freshness?: Freshness | undefined } => ({
+  freshness: oneOf(FRESHNESS_WORDS, search['freshness']),
+});

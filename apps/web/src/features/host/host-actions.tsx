@@ -1,0 +1,105 @@
+import type { Host } from '@muster/contracts';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { api, fieldError, otherError } from '../../api/client';
+import { hostQuery } from '../../api/queries';
+import { Button } from '../../components/button';
+import { Confirm } from '../../components/confirm';
+import { Dialog } from '../../components/dialog';
+import { ErrorNote } from '../../components/error-note';
+import { Field } from '../../components/field';
+import { Menu, MenuItem } from '../../components/menu';
+import { Icon } from '../../design/icons';
+
+/** What an admin may do to a host. */
+export function HostActions({ host }: { host: Host }) {
+  const [shown, setShown] = useState<'rename' | 'delete' | null>(null);
+  const close = (): void => setShown(null);
+  return (
+    <>
+      <Menu
+        trigger={
+          <Button>
+            Actions
+            <Icon name="down" />
+          </Button>
+        }
+      >
+        <MenuItem onSelect={() => setShown('rename')}>Rename …</MenuItem>
+        <MenuItem danger onSelect={() => setShown('delete')}>
+          Delete …
+        </MenuItem>
+      </Menu>
+      {shown === 'rename' && <Rename host={host} onClose={close} />}
+      {shown === 'delete' && <Delete host={host} onClose={close} />}
+    </>
+  );
+}
+
+function Rename({ host, onClose }: { host: Host; onClose: () => void }) {
+  const client = useQueryClient();
+  const [name, setName] = useState(host.name);
+  const renaming = useMutation({
+    mutationFn: () => api.call('renameHost', { params: { hostId: host.id }, body: { name: name.trim() } }),
+    onSuccess: (renamed) => {
+      client.setQueryData(hostQuery(host.id).queryKey, renamed);
+      void client.invalidateQueries({ queryKey: ['hosts', 'list'] });
+      void client.invalidateQueries({ queryKey: ['containers'] });
+      onClose();
+    },
+  });
+  return (
+    <Dialog title="Rename the host" onClose={onClose}>
+      <form
+        className="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          renaming.mutate();
+        }}
+      >
+        <Field
+          label="Name"
+          required
+          autoFocus
+          value={name}
+          hint="Here only: the machine itself keeps its name."
+          error={fieldError(renaming.error, 'name')}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <ErrorNote error={otherError(renaming.error)} />
+        <div className="actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" kind="primary" busy={renaming.isPending}>
+            Rename
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Delete({ host, onClose }: { host: Host; onClose: () => void }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  return (
+    <Confirm
+      title={`Delete ${host.name}?`}
+      action="Delete the host"
+      typed={host.name}
+      onClose={onClose}
+      onConfirm={async () => {
+        await api.call('deleteHost', { params: { hostId: host.id } });
+        await navigate({ to: '/' });
+        client.removeQueries({ queryKey: hostQuery(host.id).queryKey });
+        await client.invalidateQueries();
+      }}
+    >
+      <p>
+        Muster forgets the host, its containers and their history, and its agent’s token is dead at once: the agent stops.
+        Nothing on the machine itself is touched.
+      </p>
+      <p>To have it back, enrol it anew. It starts with an empty history.</p>
+    </Confirm>
+  );
+}

@@ -1,0 +1,36 @@
+import type { Host } from '@muster/contracts';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { lazy, Suspense, useMemo, useState } from 'react';
+import { serverNow } from '../../api/client';
+import { eventsQuery } from '../../api/queries';
+import { ago } from '../../domain/time-words';
+import { stateHistory } from '../../domain/state-history';
+
+/** How far back the chart goes, where not more happened than one page tells. */
+const LOOK_BACK_MS = 24 * 3_600_000;
+
+const StateChart = lazy(() => import('./state-chart'));
+
+/** How many of a host's containers were in which state over the last day. */
+export function HostChart({ host }: { host: Host }) {
+  // To the hour: each moment would be another question.
+  const [start] = useState(() => Math.floor((serverNow() - LOOK_BACK_MS) / 3_600_000) * 3_600_000);
+  const { data } = useInfiniteQuery(eventsQuery({ hostId: [host.id], since: new Date(start).toISOString() }));
+  const until = Date.parse(host.confirmedAt ?? host.enrolledAt);
+  const history = useMemo(() => {
+    const page = data?.pages[0];
+    if (page === undefined) return null;
+    const points = stateHistory(host.containersByState, page.items, until);
+    const known = page.nextCursor === null ? Math.max(start, Date.parse(host.enrolledAt)) : points[0]!.at;
+    return { points: [{ at: Math.min(known, points[0]!.at), byState: points[0]!.byState }, ...points], since: known };
+  }, [data, host.containersByState, host.enrolledAt, until, start]);
+  if (history === null || until <= history.since) return null;
+  return (
+    <figure className="chart">
+      <Suspense fallback={<div className="chart-room" />}>
+        <StateChart points={history.points} />
+      </Suspense>
+      <figcaption className="soft">By state, since {ago(history.since, until)}, from what happened since.</figcaption>
+    </figure>
+  );
+}

@@ -1,0 +1,157 @@
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { useCallback, useMemo, type ReactNode } from 'react';
+import { containersQuery, eventsQuery, hostQuery } from '../../api/queries';
+import { useMayChange } from '../../app/session';
+import { count } from '../../components/count';
+import { Loading } from '../../components/empty';
+import { ErrorNote } from '../../components/error-note';
+import { FreshnessBadge } from '../../components/state-badge';
+import { Age, Moment } from '../../components/time';
+import { useTitle } from '../../components/title';
+import { StateIcon } from '../../design/state-icons';
+import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../domain/look';
+import { ContainerTable } from '../containers/container-table';
+import type { ColumnId } from '../containers/search';
+import { EventDays } from '../events/events-page';
+import { HostActions } from './host-actions';
+import { HostChart } from './host-chart';
+
+const route = getRouteApi('/signed-in/hosts/$hostId');
+const COLUMNS: readonly ColumnId[] = ['state', 'image', 'ports', 'project', 'changedAt'];
+const EVENTS = 50;
+
+/** One host: how current what is known of it is, what runs there, and what happened. */
+export function HostPage(): ReactNode {
+  const { hostId } = route.useParams();
+  const { data: host, error, refetch } = useQuery(hostQuery(hostId));
+  const mayChange = useMayChange();
+  useTitle(host?.name ?? 'Host');
+  if (host === undefined) {
+    return error === null ? <Loading what="the host" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
+  }
+  const current = isCurrent(host.freshness);
+  return (
+    <>
+      <nav className="crumbs" aria-label="Where this is">
+        <Link to="/">Fleet</Link>
+      </nav>
+      <header className="page-head">
+        <h1 className="break">{host.name}</h1>
+        <FreshnessBadge freshness={host.freshness} since={host.confirmedAt} />
+        {mayChange && <HostActions host={host} />}
+      </header>
+      {!current && (
+        <p className="note note-warning">
+          {FRESHNESS[host.freshness].meaning} {host.engineError !== null && <>The engine’s error: {host.engineError}</>}
+        </p>
+      )}
+      {host.cloneSuspectedAt !== null && (
+        <p className="note note-trouble">
+          Two machines report as this host, last seen <Age at={host.cloneSuspectedAt} />: most often a copy of a virtual
+          machine, agent and all. Remove the agent’s state on one of them and enrol it anew.
+        </p>
+      )}
+      <div className="columns">
+        <section className="card" aria-labelledby="facts-title">
+          <h2 id="facts-title" className="card-title">
+            Facts
+          </h2>
+          <dl className="facts">
+            <dt>Engine</dt>
+            <dd>
+              {host.engine.name} {host.engine.version}
+              {host.engine.apiVersion !== '' && <span className="soft"> (API {host.engine.apiVersion})</span>}
+            </dd>
+            <dt>System</dt>
+            <dd>
+              {host.os} {host.arch}
+            </dd>
+            <dt>Agent</dt>
+            <dd>{host.agentVersion}</dd>
+            <dt>Confirmed</dt>
+            <dd>
+              <Age at={host.confirmedAt} />
+            </dd>
+            <dt>Last heard</dt>
+            <dd>
+              <Age at={host.lastSeenAt} />
+            </dd>
+            <dt>Enrolled</dt>
+            <dd>
+              <Moment at={host.enrolledAt} />
+            </dd>
+          </dl>
+        </section>
+        <section className={current ? 'card' : 'card is-stale'} aria-labelledby="states-title">
+          <h2 id="states-title" className="card-title">
+            {current ? 'Containers' : 'Containers, as last heard'}
+          </h2>
+          <p className="host-states">
+            {inStateOrder(host.containersByState).map(([state, of]) => (
+              <Link key={state} to="/containers" search={{ hostId: [hostId], state: [state] }} className="number-part">
+                <strong className="number">{count(of)}</strong>
+                <span className="state">
+                  <StateIcon look={lookOfState(state)} />
+                  {state}
+                </span>
+              </Link>
+            ))}
+            {host.containerCount === 0 && <span className="soft">none</span>}
+          </p>
+          <HostChart host={host} />
+        </section>
+      </div>
+      <HostContainers hostId={hostId} />
+      <HostEvents hostId={hostId} />
+    </>
+  );
+}
+
+function HostContainers({ hostId }: { hostId: string }) {
+  const list = useInfiniteQuery(containersQuery({ hostId: [hostId] }));
+  const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
+  const readOn = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  return (
+    <section className="timeline" aria-labelledby="containers-title">
+      <header className="section-head">
+        <h2 id="containers-title">Containers</h2>
+        <Link to="/containers" search={{ hostId: [hostId] }} className="section-link">
+          Filter and sort them
+        </Link>
+      </header>
+      <ErrorNote error={list.error} onRetry={() => void list.refetch()} />
+      {rows.length > 0 && (
+        <ContainerTable
+          inline
+          label="Containers of this host"
+          rows={rows}
+          total={hasNextPage ? -1 : rows.length}
+          shownColumns={COLUMNS}
+          onNearEnd={readOn}
+        />
+      )}
+      {data !== undefined && rows.length === 0 && <p className="soft">It has none.</p>}
+    </section>
+  );
+}
+
+function HostEvents({ hostId }: { hostId: string }) {
+  const { data } = useInfiniteQuery(eventsQuery({ hostId: [hostId] }, EVENTS));
+  const events = data?.pages[0]?.items ?? [];
+  return (
+    <section className="timeline" aria-labelledby="events-title">
+      <header className="section-head">
+        <h2 id="events-title">What happened</h2>
+        <Link to="/events" search={{ hostId: [hostId] }} className="section-link">
+          All of it
+        </Link>
+      </header>
+      {data !== undefined && events.length === 0 && <p className="soft">Nothing that is still kept.</p>}
+      <EventDays events={events} showHost={false} />
+    </section>
+  );
+}

@@ -1,0 +1,101 @@
+import 'uplot/dist/uPlot.min.css';
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
+import uPlot from 'uplot';
+import { inStateOrder } from '../../domain/look';
+import type { StatePoint } from '../../domain/state-history';
+
+const HEIGHT = 150;
+
+/** The colour that a state's shape has, too; dashes tell those apart that share one. */
+const LINES: Readonly<Record<string, { colour: string; dash?: number[] }>> = {
+  running: { colour: '--running' },
+  restarting: { colour: '--trouble', dash: [2, 2] },
+  paused: { colour: '--paused', dash: [6, 3] },
+  exited: { colour: '--ended', dash: [4, 4] },
+  dead: { colour: '--trouble' },
+};
+
+const subscribeTheme = (onChange: () => void): (() => void) => {
+  const query = window.matchMedia('(prefers-color-scheme: dark)');
+  const observer = new MutationObserver(onChange);
+  observer.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+  query.addEventListener('change', onChange);
+  return () => {
+    observer.disconnect();
+    query.removeEventListener('change', onChange);
+  };
+};
+const themeNow = (): string =>
+  document.documentElement.dataset['theme'] ?? String(window.matchMedia('(prefers-color-scheme: dark)').matches);
+
+/** Counts by state as steps over time. */
+export default function StateChart({ points }: { points: readonly StatePoint[] }) {
+  const room = useRef<HTMLDivElement>(null);
+  // A canvas takes no colours from style sheets: with another theme it is drawn again.
+  const theme = useSyncExternalStore(subscribeTheme, themeNow);
+  const states = useMemo(() => {
+    const everSeen = new Map(points.flatMap(({ byState }) => Object.entries(byState)));
+    return inStateOrder(Object.fromEntries([...everSeen.keys()].map((state) => [state, 1]))).map(([state]) => state);
+  }, [points]);
+
+  useEffect(() => {
+    const element = room.current;
+    if (element === null) return;
+    const data: uPlot.AlignedData = [
+      points.map(({ at }) => at / 1_000),
+      ...states.map((state) => points.map(({ byState }) => byState[state] ?? 0)),
+    ];
+    const plot = new uPlot(optionsFor(states, element), data, element);
+    const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      plot.destroy();
+    };
+  }, [points, states, theme]);
+
+  const last = points.at(-1);
+  const words = inStateOrder(last?.byState ?? {}).map(([state, of]) => `${of} ${state}`);
+  return <div ref={room} className="chart-room" role="img" aria-label={`Counts by state over time; last ${words.join(', ')}`} />;
+}
+
+function optionsFor(states: readonly string[], element: HTMLElement): uPlot.Options {
+  const style = getComputedStyle(element);
+  const probe = (name: string): string => resolved(element, name);
+  const font = `12px ${style.fontFamily}`;
+  const axis = { stroke: probe('--ink-soft'), font, grid: { stroke: probe('--line'), width: 1 }, ticks: { show: false } };
+  return {
+    width: element.clientWidth,
+    height: HEIGHT,
+    padding: [8, 8, 0, 0],
+    cursor: { y: false, points: { size: 6 } },
+    legend: { show: true, live: true },
+    scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high)] } },
+    axes: [axis, { ...axis, size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000] }],
+    series: [
+      { label: 'at', value: (_plot, seconds) => (seconds === null ? '' : new Date(seconds * 1_000).toLocaleString()) },
+      ...states.map((state): uPlot.Series => {
+        const { colour, dash } = LINES[state] ?? { colour: '--ink-soft', dash: [1, 3] };
+        const steps = uPlot.paths.stepped?.({ align: 1 });
+        return {
+          label: state,
+          stroke: probe(colour),
+          width: 1.5,
+          points: { show: false },
+          ...(dash === undefined ? {} : { dash }),
+          ...(steps === undefined ? {} : { paths: steps }),
+        };
+      }),
+    ],
+  };
+}
+
+/** A token's colour as it is in this theme: what a style sheet says of it may be a choice of two. */
+function resolved(element: HTMLElement, token: string): string {
+  const probe = document.createElement('span');
+  probe.style.color = `var(${token})`;
+  element.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}

@@ -1,0 +1,80 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { imagesQuery } from '../../api/queries';
+import { count } from '../../components/count';
+import { Empty } from '../../components/empty';
+import { FilterEntry } from '../../components/filter-entry';
+import { ImageRef } from '../../components/image-ref';
+import { ListStates } from '../../components/list-states';
+import { useTitle } from '../../components/title';
+import { StateIcon } from '../../design/state-icons';
+
+const route = getRouteApi('/signed-in/images');
+
+/** The images that containers are of, and where one name stands for different builds. */
+export function ImagesPage(): ReactNode {
+  useTitle('Images');
+  const { q } = route.useSearch();
+  const navigate = useNavigate();
+  const list = useInfiniteQuery(imagesQuery({ q }));
+  return (
+    <>
+      <header className="page-head">
+        <h1>Images</h1>
+        <FilterEntry
+          label="Find images"
+          value={q ?? ''}
+          onChange={(value) => void navigate({ to: '/images', search: { q: value === '' ? undefined : value }, replace: true })}
+        />
+      </header>
+      <ListStates of={list} what="images" empty={<Empty title={q === undefined ? 'No images in use' : 'No image matches'} />}>
+        {(items) => (
+          <div className="table" tabIndex={0} role="region" aria-label="Images">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Image</th>
+                  <th scope="col" className="is-number">
+                    Containers
+                  </th>
+                  <th scope="col" className="is-number">
+                    Running
+                  </th>
+                  <th scope="col" className="is-number">
+                    Hosts
+                  </th>
+                  <th scope="col">Builds</th>
+                </tr>
+              </thead>
+              <tbody>
+                {items.map((image) => (
+                  <tr key={image.image}>
+                    <td>
+                      <Link to="/containers" search={{ image: [image.image] }} className="plain-link">
+                        <ImageRef image={image.image} />
+                      </Link>
+                    </td>
+                    <td className="is-number">{count(image.containers)}</td>
+                    <td className="is-number">{count(image.running)}</td>
+                    <td className="is-number">{count(image.hosts)}</td>
+                    <td>
+                      {image.imageIds > 1 ? (
+                        <span className="state" title="This name stands for different image ids on different hosts.">
+                          <StateIcon look="starting" />
+                          {count(image.imageIds)} different builds
+                        </span>
+                      ) : (
+                        <span className="soft">one</span>
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </ListStates>
+    </>
+  );
+}

@@ -1,0 +1,97 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { portsQuery } from '../../api/queries';
+import { Empty } from '../../components/empty';
+import { FilterEntry } from '../../components/filter-entry';
+import { ImageRef } from '../../components/image-ref';
+import { ListStates } from '../../components/list-states';
+import { FreshnessBadge } from '../../components/state-badge';
+import { useTitle } from '../../components/title';
+import { StateIcon } from '../../design/state-icons';
+import { isCurrent, lookOfState } from '../../domain/look';
+
+const route = getRouteApi('/signed-in/ports');
+
+/** Who listens where: the ports that containers publish on their hosts. */
+export function PortsPage(): ReactNode {
+  useTitle('Ports');
+  const { port, type } = route.useSearch();
+  const navigate = useNavigate();
+  const list = useInfiniteQuery(portsQuery({ port, type }));
+  return (
+    <>
+      <header className="page-head">
+        <h1>Ports</h1>
+        <FilterEntry
+          label="Port number"
+          inputMode="numeric"
+          value={port ?? ''}
+          onChange={(value) => {
+            const digits = value.replaceAll(/\D/g, '');
+            void navigate({ to: '/ports', search: (now) => ({ ...now, port: digits === '' ? undefined : digits }), replace: true });
+          }}
+        />
+      </header>
+      <ListStates
+        of={list}
+        what="ports"
+        empty={<Empty title={port === undefined ? 'No container publishes a port' : `Nobody publishes port ${port}`} />}
+      >
+        {(items) => (
+          <div className="table" tabIndex={0} role="region" aria-label="Published ports">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col" className="is-number">
+                    Port
+                  </th>
+                  <th scope="col">Listens on</th>
+                  <th scope="col">Host</th>
+                  <th scope="col">Container</th>
+                  <th scope="col" className="is-number">
+                    Inside
+                  </th>
+                  <th scope="col">Image</th>
+                </tr>
+              </thead>
+              <tbody>
+                {items.map((item) => {
+                  const current = isCurrent(item.hostFreshness);
+                  return (
+                    <tr key={`${item.hostId} ${item.dockerId} ${item.publicPort} ${item.type} ${item.ip} ${item.privatePort}`} className={current ? '' : 'is-stale'}>
+                      <td className="is-number">
+                        <strong>{item.publicPort}</strong>
+                        {item.type !== 'tcp' && <span className="soft">/{item.type}</span>}
+                      </td>
+                      <td>{item.ip === null ? <span className="soft">all addresses</span> : <code>{item.ip}</code>}</td>
+                      <td>
+                        <Link to="/hosts/$hostId" params={{ hostId: item.hostId }}>
+                          {item.hostName}
+                        </Link>{' '}
+                        {!current && <FreshnessBadge freshness={item.hostFreshness} />}
+                      </td>
+                      <td>
+                        <span className="state">
+                          <StateIcon look={lookOfState(item.state)} />
+                          <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId: item.hostId, dockerId: item.dockerId }}>
+                            {item.containerName}
+                          </Link>
+                          {item.state !== 'running' && <span className="soft">{item.state}</span>}
+                        </span>
+                      </td>
+                      <td className="is-number soft">{item.privatePort}</td>
+                      <td>
+                        <ImageRef image={item.image} />
+                      </td>
+                    </tr>
+                  );
+                })}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </ListStates>
+    </>
+  );
+}

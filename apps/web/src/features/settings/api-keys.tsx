@@ -1,0 +1,165 @@
+import type { ApiKey, ApiKeyCreated, Role } from '@muster/contracts';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, fieldError, otherError, serverNow } from '../../api/client';
+import { apiKeysQuery } from '../../api/queries';
+import { Button } from '../../components/button';
+import { Confirm } from '../../components/confirm';
+import { Command } from '../../components/copyable';
+import { Empty } from '../../components/empty';
+import { ErrorNote } from '../../components/error-note';
+import { Choice, Field } from '../../components/field';
+import { ListStates } from '../../components/list-states';
+import { Age, Moment } from '../../components/time';
+
+/** The keys by which programs call the API. */
+export function ApiKeys() {
+  const list = useInfiniteQuery(apiKeysQuery());
+  return (
+    <>
+      <MakeKey />
+      <ListStates of={list} what="keys" empty={<Empty title="No API keys" />}>
+        {(items) => (
+          <div className="table" tabIndex={0} role="region" aria-label="API keys">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Name</th>
+                  <th scope="col">May</th>
+                  <th scope="col">Made</th>
+                  <th scope="col">Last used</th>
+                  <th scope="col">Ends</th>
+                  <th scope="col">
+                    <span className="spoken">Revoke</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {items.map((key) => (
+                  <KeyRow key={key.id} apiKey={key} />
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </ListStates>
+    </>
+  );
+}
+
+function KeyRow({ apiKey }: { apiKey: ApiKey }) {
+  const client = useQueryClient();
+  const [asks, setAsks] = useState(false);
+  const isOver = apiKey.revokedAt !== null || (apiKey.expiresAt !== null && Date.parse(apiKey.expiresAt) < serverNow());
+  return (
+    <tr className={isOver ? 'is-stale' : ''}>
+      <td>{apiKey.name}</td>
+      <td>{apiKey.role === 'admin' ? 'read and change' : 'read'}</td>
+      <td>
+        <Moment at={apiKey.createdAt} />
+      </td>
+      <td>
+        <Age at={apiKey.lastUsedAt} />
+      </td>
+      <td>
+        {apiKey.revokedAt !== null ? (
+          <>
+            revoked <Age at={apiKey.revokedAt} />
+          </>
+        ) : apiKey.expiresAt === null ? (
+          <span className="soft">when revoked</span>
+        ) : (
+          <Moment at={apiKey.expiresAt} />
+        )}
+      </td>
+      <td className="is-action">
+        {!isOver && (
+          <Button kind="quiet" aria-label={`Revoke ${apiKey.name}`} onClick={() => setAsks(true)}>
+            Revoke …
+          </Button>
+        )}
+        {asks && (
+          <Confirm
+            title={`Revoke ${apiKey.name}?`}
+            action="Revoke the key"
+            onClose={() => setAsks(false)}
+            onConfirm={async () => {
+              await api.call('revokeApiKey', { params: { apiKeyId: apiKey.id } });
+              await client.invalidateQueries({ queryKey: ['api-keys'] });
+            }}
+          >
+            <p>Whatever uses it is refused within seconds. It cannot be brought back.</p>
+          </Confirm>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+type Lifetime = 'never' | '30' | '90' | '365';
+const LIFETIMES: readonly { value: Lifetime; label: string }[] = [
+  { value: '30', label: 'after 30 days' },
+  { value: '90', label: 'after 90 days' },
+  { value: '365', label: 'after a year' },
+  { value: 'never', label: 'when it is revoked' },
+];
+const ROLES: readonly { value: Role; label: string }[] = [
+  { value: 'viewer', label: 'read' },
+  { value: 'admin', label: 'read and change' },
+];
+const DAY_MS = 86_400_000;
+
+function MakeKey() {
+  const client = useQueryClient();
+  const [name, setName] = useState('');
+  const [role, setRole] = useState<Role>('viewer');
+  const [lifetime, setLifetime] = useState<Lifetime>('90');
+  const [made, setMade] = useState<ApiKeyCreated | null>(null);
+  const making = useMutation({
+    mutationFn: () => {
+      const expiresAt = lifetime === 'never' ? null : new Date(serverNow() + Number(lifetime) * DAY_MS).toISOString();
+      return api.call('createApiKey', { body: { name, role, expiresAt } });
+    },
+    onSuccess: (key) => {
+      setMade(key);
+      setName('');
+      void client.invalidateQueries({ queryKey: ['api-keys'] });
+    },
+  });
+  return (
+    <form
+      className="card stack make"
+      onSubmit={(event) => {
+        event.preventDefault();
+        making.mutate();
+      }}
+    >
+      <div className="columns">
+        <Field
+          label="Name of a new key"
+          required
+          placeholder="backup script"
+          value={name}
+          error={fieldError(making.error, 'name')}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <Choice label="It may" value={role} options={ROLES} onChange={setRole} />
+        <Choice label="It ends" value={lifetime} options={LIFETIMES} onChange={setLifetime} />
+      </div>
+      <ErrorNote error={otherError(making.error)} />
+      {made !== null && (
+        <div className="stack" role="status">
+          <p>
+            The key <strong>{made.name}</strong>. It is shown this once: keep it where secrets are kept.
+          </p>
+          <Command text={made.key} label="the key" />
+        </div>
+      )}
+      <div className="actions">
+        <Button type="submit" busy={making.isPending}>
+          Make a key
+        </Button>
+      </div>
+    </form>
+  );
+}

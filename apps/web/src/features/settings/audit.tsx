@@ -1,0 +1,69 @@
+import type { AuditEntry } from '@muster/contracts';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { auditQuery } from '../../api/queries';
+import { Empty } from '../../components/empty';
+import { ListStates } from '../../components/list-states';
+import { Age } from '../../components/time';
+
+/** What people, keys and enrolments did, the newest first. */
+export function Audit() {
+  const list = useInfiniteQuery(auditQuery());
+  return (
+    <ListStates of={list} what="entries" empty={<Empty title="Nothing was done yet" />}>
+      {(items) => (
+        <div className="table" tabIndex={0} role="region" aria-label="Audit log">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">When</th>
+                <th scope="col">Who</th>
+                <th scope="col">Did</th>
+                <th scope="col">To</th>
+                <th scope="col">Details</th>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((entry) => (
+                <AuditRow key={entry.id} entry={entry} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </ListStates>
+  );
+}
+
+function AuditRow({ entry: { at, actor, action, target, details } }: { entry: AuditEntry }) {
+  return (
+    <tr>
+      <td>
+        <Age at={at} />
+      </td>
+      <td>
+        <Party of={actor} />
+      </td>
+      <td>{action.replaceAll(/[._]/g, ' ')}</td>
+      <td>
+        <Party of={target} name={typeof details['name'] === 'string' ? details['name'] : undefined} />
+      </td>
+      <td className="audit-details">
+        {Object.entries(details).map(([key, value]) => (
+          <span key={key} className="code soft">
+            {key} {typeof value === 'string' ? value : JSON.stringify(value)}
+          </span>
+        ))}
+      </td>
+    </tr>
+  );
+}
+
+/** `host:0198…` as its kind and, where it has none better, the start of its id. */
+function Party({ of, name }: { of: string; name?: string | undefined }) {
+  const [kind = '', id = ''] = of.split(':', 2);
+  return (
+    <span title={of}>
+      {kind.replaceAll('_', ' ')} {name ?? <code className="soft">{id.slice(0, 8)}</code>}
+    </span>
+  );
+}

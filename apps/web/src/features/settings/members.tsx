@@ -1,0 +1,216 @@
+import type { Invitation, InvitationCreated, Member, MemberRole } from '@muster/contracts';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, fieldError, otherError } from '../../api/client';
+import { invitationsQuery, membersQuery } from '../../api/queries';
+import { useIsOwner, useMayChange, useSession } from '../../app/session';
+import { Button } from '../../components/button';
+import { Confirm } from '../../components/confirm';
+import { Command } from '../../components/copyable';
+import { ErrorNote } from '../../components/error-note';
+import { Choice, Field } from '../../components/field';
+import { ListStates } from '../../components/list-states';
+import { Moment } from '../../components/time';
+
+const ROLES: readonly { value: MemberRole; label: string }[] = [
+  { value: 'viewer', label: 'viewer: sees everything' },
+  { value: 'admin', label: 'admin: adds and removes hosts, keys and tokens' },
+  { value: 'owner', label: 'owner: says who is a member, too' },
+];
+
+/** Who is in the organization, and who is asked to be. */
+export function Members() {
+  const isOwner = useIsOwner();
+  const mayChange = useMayChange();
+  const list = useInfiniteQuery(membersQuery());
+  return (
+    <>
+      <ListStates of={list} what="members" empty={null}>
+        {(items) => (
+          <div className="table" tabIndex={0} role="region" aria-label="Members">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Name</th>
+                  <th scope="col">Email</th>
+                  <th scope="col">Role</th>
+                  <th scope="col">Since</th>
+                  {isOwner && (
+                    <th scope="col">
+                      <span className="spoken">Remove</span>
+                    </th>
+                  )}
+                </tr>
+              </thead>
+              <tbody>
+                {items.map((member) => (
+                  <MemberRow key={member.userId} member={member} isOwner={isOwner} />
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </ListStates>
+      {mayChange && <Invitations isOwner={isOwner} />}
+    </>
+  );
+}
+
+function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
+  const client = useQueryClient();
+  const session = useSession();
+  const [asks, setAsks] = useState(false);
+  const reread = () => client.invalidateQueries({ queryKey: ['members'] });
+  const changing = useMutation({
+    mutationFn: (role: MemberRole) => api.call('changeMember', { params: { userId: member.userId }, body: { role } }),
+    onSettled: reread,
+  });
+  const isMe = session?.user?.id === member.userId;
+  return (
+    <tr>
+      <td>
+        {member.name} {isMe && <span className="soft">(you)</span>}
+      </td>
+      <td>{member.email}</td>
+      <td>
+        {isOwner ? (
+          <select
+            className="filter-select"
+            aria-label={`Role of ${member.name}`}
+            value={changing.isPending ? changing.variables : member.role}
+            disabled={changing.isPending}
+            onChange={(event) => changing.mutate(event.target.value as MemberRole)}
+          >
+            {ROLES.map(({ value }) => (
+              <option key={value} value={value}>
+                {value}
+              </option>
+            ))}
+          </select>
+        ) : (
+          member.role
+        )}
+        <ErrorNote error={changing.error} />
+      </td>
+      <td>
+        <Moment at={member.joinedAt} />
+      </td>
+      {isOwner && (
+        <td className="is-action">
+          <Button kind="quiet" aria-label={`Remove ${member.name}`} onClick={() => setAsks(true)}>
+            Remove …
+          </Button>
+          {asks && (
+            <Confirm
+              title={`Remove ${member.name}?`}
+              action="Remove the member"
+              onClose={() => setAsks(false)}
+              onConfirm={async () => {
+                await api.call('removeMember', { params: { userId: member.userId } });
+                await reread();
+              }}
+            >
+              <p>Their sessions end at once. To let them in again, invite them anew.</p>
+            </Confirm>
+          )}
+        </td>
+      )}
+    </tr>
+  );
+}
+
+function Invitations({ isOwner }: { isOwner: boolean }) {
+  const list = useInfiniteQuery(invitationsQuery());
+  return (
+    <section className="timeline" aria-labelledby="invitations-title">
+      <h2 id="invitations-title">Invitations</h2>
+      {isOwner && <Invite />}
+      <ListStates of={list} what="invitations" empty={<p className="soft">None is open.</p>}>
+        {(items) => (
+          <ul className="sessions card">
+            {items.map((invitation) => (
+              <li key={invitation.id}>
+                <InvitationRow invitation={invitation} isOwner={isOwner} />
+              </li>
+            ))}
+          </ul>
+        )}
+      </ListStates>
+    </section>
+  );
+}
+
+function InvitationRow({ invitation, isOwner }: { invitation: Invitation; isOwner: boolean }) {
+  const client = useQueryClient();
+  const revoking = useMutation({
+    mutationFn: () => api.call('revokeInvitation', { params: { invitationId: invitation.id } }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['invitations'] }),
+  });
+  return (
+    <div className="session">
+      <span className="session-words">
+        <strong>{invitation.email}</strong>
+        <span className="soft">
+          as {invitation.role}, open until <Moment at={invitation.expiresAt} />
+        </span>
+        <ErrorNote error={revoking.error} />
+      </span>
+      {isOwner && (
+        <Button busy={revoking.isPending} aria-label={`Take back the invitation of ${invitation.email}`} onClick={() => revoking.mutate()}>
+          Take back
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function Invite() {
+  const client = useQueryClient();
+  const [email, setEmail] = useState('');
+  const [role, setRole] = useState<MemberRole>('viewer');
+  const [made, setMade] = useState<InvitationCreated | null>(null);
+  const inviting = useMutation({
+    mutationFn: () => api.call('invite', { body: { email, role } }),
+    onSuccess: (invitation) => {
+      setMade(invitation);
+      setEmail('');
+      void client.invalidateQueries({ queryKey: ['invitations'] });
+    },
+  });
+  return (
+    <form
+      className="card stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        inviting.mutate();
+      }}
+    >
+      <div className="columns">
+        <Field
+          label="Email"
+          type="email"
+          required
+          value={email}
+          error={fieldError(inviting.error, 'email')}
+          onChange={(event) => setEmail(event.target.value)}
+        />
+        <Choice label="Role" value={role} options={ROLES} onChange={setRole} />
+      </div>
+      <ErrorNote error={otherError(inviting.error)} />
+      {made !== null && (
+        <div className="stack" role="status">
+          <p>
+            Hand this link to <strong>{made.email}</strong>: no mail is sent. It is shown this once, and good for one
+            person, until <Moment at={made.expiresAt} />.
+          </p>
+          <Command text={made.url} label="the invitation’s link" />
+        </div>
+      )}
+      <div className="actions">
+        <Button type="submit" busy={inviting.isPending}>
+          Make an invitation
+        </Button>
+      </div>
+    </form>
+  );
+}

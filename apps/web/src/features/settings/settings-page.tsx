@@ -1,0 +1,51 @@
+import { getRouteApi, Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { NotFound } from '../../app/not-found';
+import { useMayChange } from '../../app/session';
+import { useTitle } from '../../components/title';
+import { ApiKeys } from './api-keys';
+import { Audit } from './audit';
+import { EnrollmentTokens } from './enrollment-tokens';
+import { Members } from './members';
+import { You } from './you';
+
+const route = getRouteApi('/signed-in/settings/$section');
+
+interface Section {
+  words: string;
+  /** Whether only those who may change things see it. */
+  admin: boolean;
+  content: () => ReactNode;
+}
+
+const SECTIONS: Readonly<Record<string, Section>> = {
+  you: { words: 'You', admin: false, content: () => <You /> },
+  members: { words: 'Members', admin: false, content: () => <Members /> },
+  'enrollment-tokens': { words: 'Enrollment tokens', admin: false, content: () => <EnrollmentTokens /> },
+  'api-keys': { words: 'API keys', admin: true, content: () => <ApiKeys /> },
+  audit: { words: 'Audit log', admin: true, content: () => <Audit /> },
+};
+
+/** Settings: one's own, and the organization's. */
+export function SettingsPage(): ReactNode {
+  const { section } = route.useParams();
+  const mayChange = useMayChange();
+  const shown = Object.hasOwn(SECTIONS, section) ? SECTIONS[section] : undefined;
+  useTitle(shown === undefined ? 'Settings' : `${shown.words}, settings`);
+  if (shown === undefined || (shown.admin && !mayChange)) return <NotFound />;
+  return (
+    <>
+      <h1>Settings</h1>
+      <nav className="tabs" aria-label="Settings">
+        {Object.entries(SECTIONS)
+          .filter(([, { admin }]) => mayChange || !admin)
+          .map(([name, { words }]) => (
+            <Link key={name} to="/settings/$section" params={{ section: name }} className="tab">
+              {words}
+            </Link>
+          ))}
+      </nav>
+      {shown.content()}
+    </>
+  );
+}

@@ -1,0 +1,19 @@
+import type { ReactNode } from 'react';
+import { Mark } from '../../app/navigation';
+
+/** What stands around the pages of those who are not in yet. */
+export function Door({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <main className="door">
+      <div className="door-card">
+        <p className="door-brand">
+          <Mark />
+          Muster
+        </p>
+        <h1>{title}</h1>
+        {children}
+      </div>
+      <p className="door-words">Every container on every host, present and accounted for.</p>
+    </main>
+  );
+}

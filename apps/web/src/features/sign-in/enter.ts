@@ -1,0 +1,24 @@
+import type { Session } from '@muster/contracts';
+import { useMutation, useQueryClient, type UseMutationResult } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { sessionQuery } from '../../api/queries';
+
+/** Signs in by a call whose answer is a session, and goes on to `next`, a path of this page. */
+export function useEnter<Input>(
+  enter: (input: Input) => Promise<Session>,
+  next = '/',
+): UseMutationResult<Session, Error, Input> {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  return useMutation({
+    mutationFn: enter,
+    onSuccess: async (session) => {
+      client.clear();
+      client.setQueryData(sessionQuery.queryKey, session);
+      await navigate({ href: isOwnPath(next) ? next : '/' });
+    },
+  });
+}
+
+/** An address may be written by anybody: it leads nowhere but to a page of ours. */
+const isOwnPath = (path: string): boolean => /^\/(?![/\\])/.test(path);

@@ -1,0 +1,75 @@
+import { PASSWORD_LENGTH_MIN } from '@muster/contracts';
+import { useQuery } from '@tanstack/react-query';
+import { useState, type ReactNode } from 'react';
+import { api, fieldError, otherError } from '../../api/client';
+import { Button } from '../../components/button';
+import { Loading } from '../../components/empty';
+import { ErrorNote } from '../../components/error-note';
+import { Field } from '../../components/field';
+import { Door } from './door';
+import { useEnter } from './enter';
+import { useLinkToken } from './link-token';
+
+/** Where the link of an invitation leads: what is offered, and what it takes to accept. */
+export function InvitationPage(): ReactNode {
+  const token = useLinkToken();
+  const offer = useQuery({
+    queryKey: ['invitation-offer', token],
+    queryFn: ({ signal }) => api.call('getInvitationOffer', { query: { token } }, { signal }),
+  });
+  const [name, setName] = useState('');
+  const [password, setPassword] = useState('');
+  const enter = useEnter(() => api.call('acceptInvitation', { body: { token, name, password } }));
+  const { error } = enter;
+
+  if (offer.isError) {
+    return (
+      <Door title="This invitation cannot be used">
+        <ErrorNote error={offer.error} />
+        <p className="soft">It may have been used, taken back, or be too old. Ask whoever sent it for a new one.</p>
+      </Door>
+    );
+  }
+  if (!offer.data) return <Loading what="the invitation" />;
+  const { email, organization, role } = offer.data;
+  return (
+    <Door title={`Join ${organization}`}>
+      <p className="soft">
+        You are invited as <strong>{role}</strong>, by the address <strong>{email}</strong>.
+      </p>
+      <form
+        className="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          enter.mutate(undefined);
+        }}
+      >
+        <input type="hidden" autoComplete="username" value={email} readOnly />
+        <Field
+          label="Your name"
+          autoComplete="name"
+          required
+          autoFocus
+          value={name}
+          error={fieldError(error, 'name')}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <Field
+          label="Password"
+          type="password"
+          autoComplete="new-password"
+          required
+          minLength={PASSWORD_LENGTH_MIN}
+          hint={`At least ${PASSWORD_LENGTH_MIN} characters.`}
+          value={password}
+          error={fieldError(error, 'password')}
+          onChange={(event) => setPassword(event.target.value)}
+        />
+        <ErrorNote error={otherError(error)} />
+        <Button type="submit" kind="primary" busy={enter.isPending}>
+          Accept and sign in
+        </Button>
+      </form>
+    </Door>
+  );
+}

@@ -1,0 +1,65 @@
+import { PASSWORD_LENGTH_MIN } from '@muster/contracts';
+import { useState, type ReactNode } from 'react';
+import { api, fieldError, otherError } from '../../api/client';
+import { Button } from '../../components/button';
+import { ErrorNote } from '../../components/error-note';
+import { Field } from '../../components/field';
+import { Door } from './door';
+import { useEnter } from './enter';
+import { useLinkToken } from './link-token';
+
+/** Makes the owner's account: where the link of the first start leads. */
+export function SetupPage(): ReactNode {
+  const token = useLinkToken();
+  const [name, setName] = useState('');
+  const [email, setEmail] = useState('');
+  const [password, setPassword] = useState('');
+  const enter = useEnter(() => api.call('setUp', { body: { token, name, email, password } }));
+  const { error } = enter;
+  return (
+    <Door title="Welcome to Muster">
+      <p className="soft">Make the owner’s account. You can invite others later.</p>
+      <form
+        className="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          enter.mutate(undefined);
+        }}
+      >
+        <Field
+          label="Your name"
+          autoComplete="name"
+          required
+          autoFocus
+          value={name}
+          error={fieldError(error, 'name')}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <Field
+          label="Email"
+          type="email"
+          autoComplete="username"
+          required
+          value={email}
+          error={fieldError(error, 'email')}
+          onChange={(event) => setEmail(event.target.value)}
+        />
+        <Field
+          label="Password"
+          type="password"
+          autoComplete="new-password"
+          required
+          minLength={PASSWORD_LENGTH_MIN}
+          hint={`At least ${PASSWORD_LENGTH_MIN} characters. A few words that only you put together are good.`}
+          value={password}
+          error={fieldError(error, 'password')}
+          onChange={(event) => setPassword(event.target.value)}
+        />
+        <ErrorNote error={otherError(error)} />
+        <Button type="submit" kind="primary" busy={enter.isPending}>
+          Make the account
+        </Button>
+      </form>
+    </Door>
+  );
+}
