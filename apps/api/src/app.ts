@@ -23,6 +23,7 @@ import { createHostRouter } from './routes/hosts.js';
 import { createInventoryRouter } from './routes/inventory.js';
 import { createWebRouter } from './routes/web.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release.js';
+import { createStreamRouter, type StreamRouterParts } from './routes/stream.js';
 import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
 import { createApiKeyService } from './services/api-key.js';
@@ -34,9 +35,13 @@ import { createEnrollmentService } from './services/enrollment.js';
 import { createEventReader } from './services/event-reader.js';
 import { createFreshnessContext } from './services/freshness-context.js';
 import { createHeartbeatService } from './services/heartbeat.js';
+import { createHostReader } from './services/host-reader.js';
 import { createHostReports } from './services/host-reports.js';
 import { createHostService } from './services/host.js';
 import { createImageReader } from './services/image-reader.js';
+import { createLiveFeed, type LiveFeedOptions } from './services/live-feed.js';
+import { createLiveHosts } from './services/live-hosts.js';
+import { createLiveStream, type LiveStreamOptions } from './services/live-stream.js';
 import { createLivenessService } from './services/liveness.js';
 import { createPortReader } from './services/port-reader.js';
 import { createProjectReader } from './services/project-reader.js';
@@ -62,6 +67,10 @@ export interface AppParts {
   https?: boolean;
   /** Where the built dashboard lies, or will; without it, the API is alone. */
   webDir?: string;
+  /** The pace of the live stream. */
+  stream?: Pick<LiveStreamOptions, 'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax'> &
+    Pick<StreamRouterParts, 'recheckMs'> &
+    Pick<LiveFeedOptions, 'missedEventsMax'>;
   now?: () => Date;
   /** Milliseconds of a clock that is never set: what limits are counted by. */
   elapsedMs?: () => number;
@@ -83,6 +92,7 @@ export function createApp({
   admission = ADMISSION_DEFAULT,
   https = false,
   webDir,
+  stream = {},
   now = () => new Date(),
   elapsedMs = () => performance.now(),
   agentRelease = createAgentReleaseService(null, () => ''),
@@ -94,6 +104,18 @@ export function createApp({
 
   const tokenCache = createAgentTokenCache(options);
   const agentTokens = createAgentTokenService(db, { ...options, cache: tokenCache });
+
+  const hosts = createHostReader(db, freshnessContext);
+  const summaries = createSummaryReader(db, freshnessContext);
+
+  const live = createLiveStream(
+    {
+      feed: createLiveFeed(db, { ...options, ...stream }),
+      hosts: createLiveHosts(db, hosts, freshnessContext),
+      summaries,
+    },
+    { logger, isDraining, ...stream },
+  );
 
   const auth = requireOperatorAuth(createApiKeyService(db, options));
 
@@ -108,15 +130,16 @@ export function createApp({
       agentLimit: limitAgents(agentRequestsPerMinute, elapsedMs),
     }),
     createHealthRouter(db, isDraining),
-    createHostRouter({ auth, hosts: createHostService(db, freshnessContext, { ...options, tokenCache }) }),
+    createHostRouter({ auth, reader: hosts, hosts: createHostService(db, hosts, { ...options, tokenCache }) }),
     createContainerRouter({ auth, containers: createContainerReader(db, freshnessContext) }),
     createInventoryRouter({
       auth,
-      summaries: createSummaryReader(db, freshnessContext),
+      summaries,
       images: createImageReader(db),
       ports: createPortReader(db, freshnessContext),
       projects: createProjectReader(db, freshnessContext),
     }),
+    createStreamRouter({ auth, live, ...stream }),
     createHistoryRouter({ auth, audit: createAuditReader(db), events: createEventReader(db) }),
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
     createDocumentationRouter(),
