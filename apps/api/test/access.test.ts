@@ -48,6 +48,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   [`GET ${Paths.ports}`]: { access: 'viewer' },
   [`GET ${Paths.projects}`]: { access: 'viewer' },
   [`GET ${Paths.openApi}`]: { access: 'anybody' },
+  [`GET ${Paths.docs}`]: { access: 'anybody' },
+  [`GET ${Paths.docs}/start.js`]: { access: 'anybody' },
 };
 
 const routes = Object.entries(RULES).map(([name, rule]) => {

@@ -26,7 +26,8 @@ export function problemTypesOf({ method, path, access, query, headers, body, ref
   const isOperators = access !== 'anybody' && access !== 'agent' && access !== 'enroll';
   const takes = (condition: boolean, ...types: ProblemType[]) => (condition ? types : []);
   return new Set<ProblemType>([
-    ...takes(Boolean(query ?? headers ?? body), ProblemTypes.invalidRequest),
+    // A path with parameters may be no well-formed one.
+    ...takes(Boolean(query ?? headers ?? body) || path.includes(':'), ProblemTypes.invalidRequest),
     ...takes(access !== 'anybody', ProblemTypes.tokenInvalid),
     // A session's cookie must come from a page of ours, for all that changes something.
     ...takes((isOperators && method !== 'GET') || (isOperators && access !== 'viewer'), ProblemTypes.forbidden),

@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Operations, Paths } from '@muster/contracts';
+import { createTestDatabase } from '@muster/db/testing';
+import { existsSync } from 'node:fs';
+import { chromium, type Browser } from 'playwright-core';
+import { createApp } from '../src/app.js';
+import { serve, type HttpServer } from '../src/server.js';
+import { useApi } from './harness.js';
+
+const CHROMIUM = '/usr/bin/chromium';
+const CHROMIUM_ARGS = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+];
+const inBrowser = existsSync(CHROMIUM) ? describe : describe.skip;
+
+describe('GET /docs', () => {
+  const context = useApi('pglite');
+
+  test('runs no script and loads nothing but what comes from here', async () => {
+    const page = await context.api.http
+      .get(Paths.docs)
+      .expect(200)
+      .expect('Content-Type', /^text\/html/);
+    const policy = page.headers['content-security-policy']!;
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).not.toContain('unsafe');
+    expect(page.text).not.toMatch(/<script(?![^>]* src=)|\son\w+=|\sstyle=|https?:/);
+  });
+
+  test('has files that are kept for good, for their version is in their name, and no other', async () => {
+    const page = await context.api.http.get(Paths.docs).expect(200);
+    const files = [...page.text.matchAll(/"(\/docs\/swagger-ui-\d[^"]+)"/g)].map(([, path]) => path!);
+    expect(files).toHaveLength(2);
+    for (const path of files) {
+      const file = await context.api.http.get(path).expect(200);
+      expect(file.headers['cache-control']).toBe('public, max-age=31536000, immutable');
+      await context.api.http.get(`${path}.map`).expect(404);
+    }
+    await context.api.http.get(`${files[0]!.split('/').slice(0, -1).join('/')}/package.json`).expect(404);
+  });
+});
+
+inBrowser('the page in a browser', () => {
+  let browser: Browser;
+  let server: HttpServer;
+  let close: () => Promise<void>;
+
+  beforeAll(async () => {
+    const db = await createTestDatabase('pglite');
+    server = await serve(createApp({ db }), { host: '127.0.0.1', port: 0 });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
+    close = async () => {
+      await browser.close();
+      await server.drain(0);
+      await db.close();
+    };
+  }, 60_000);
+  afterAll(() => close());
+
+  test('shows every operation and makes a call, without an error and without asking anybody else', async () => {
+    const page = await browser.newPage();
+    const complaints: string[] = [];
+    const origins = new Set<string>();
+    page.on('console', (message) => complaints.push(message.text()));
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => {
+      if (!request.url().startsWith('data:')) origins.add(new URL(request.url()).origin);
+    });
+    await page.goto(server.url + Paths.docs);
+    await page
+      .locator('.opblock')
+      .nth(Object.keys(Operations).length - 1)
+      .waitFor({ timeout: 60_000 });
+
+    await page.locator('#operations-Service-isAlive .opblock-summary-control').click();
+    await page.getByRole('button', { name: 'Try it out' }).click();
+    await page.getByRole('button', { name: 'Execute' }).click();
+    const answer = page.locator('.live-responses-table');
+    await answer.getByText('"status"').waitFor();
+    expect(await answer.innerText()).toContain('200');
+    expect({ complaints, origins: [...origins] }).toEqual({ complaints: [], origins: [server.url] });
+  }, 120_000);
+});
