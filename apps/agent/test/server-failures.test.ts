@@ -72,7 +72,7 @@ describe('what may succeed later is tried again', () => {
 });
 
 describe('what will not succeed is not tried again', () => {
-  test.each([400, 413, 415, 403])(
+  test.each([400, 403, 404, 413, 415])(
     'a snapshot refused with %i waits for a change; heartbeats vouch for nothing',
     async (status) => {
       rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };

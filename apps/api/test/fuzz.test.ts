@@ -23,7 +23,9 @@ const FRAMING: ReadonlySet<string> = new Set(['Transfer-Encoding', 'Upgrade', 'E
 const SEED = process.env['MUSTER_TEST_FUZZ_SEED'];
 
 describe.each(testEngines())('a call on %s', (engine) => {
-  const context = useApi(engine);
+  // A busy machine, on which a database is late, is no bad input.
+  const patience = { connectTimeoutMs: 60_000, statementTimeoutMs: 60_000, queryTimeoutMs: 60_000 };
+  const context = useApi(engine, { database: patience });
   let server: HttpServer;
   let port: number;
   let ids: Record<string, string>;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { Paths, type Cadence, type ContainerInput, type SyncSummary } from '@muster/contracts';
-import type { Container, Database, DatabaseEngine, Host } from '@muster/db';
+import type { Container, Database, DatabaseEngine, DatabaseOptions, Host } from '@muster/db';
 import { createTestDatabase } from '@muster/db/testing';
 import type { Express } from 'express';
 import { randomUUID } from 'node:crypto';
@@ -197,10 +197,13 @@ export const order = (stream: string, sequence: number, observedAt?: Date): Reco
 });
 
 /** Opens an application for the tests of a `describe`, and closes it behind them. */
-export function useApi(engine: DatabaseEngine, options: { cadence?: Cadence } = {}): { readonly api: TestApi } {
+export function useApi(
+  engine: DatabaseEngine,
+  { database = {}, ...options }: { cadence?: Cadence; database?: DatabaseOptions } = {},
+): { readonly api: TestApi } {
   const holder: { api?: TestApi } = {};
   beforeAll(async () => {
-    const db = await createTestDatabase(engine);
+    const db = await createTestDatabase(engine, database);
     const clock = testClock();
     holder.api = new TestApi(db, createApp({ db, now: clock, secret: SECRET, ...options }), clock);
   });

@@ -1,6 +1,6 @@
 /**
  * A process of the tests: opens the embedded database of a directory and writes organizations 0, 1, 2 and so on, each
- * of which it prints once it is acknowledged; or prints the name of the error that kept it from opening.
+ * of which it prints once it is acknowledged; or prints the error that kept it from opening.
  */
 import { openDatabase } from '../src/open-database.js';
 
@@ -11,5 +11,6 @@ try {
     process.stdout.write(`${i}\n`);
   }
 } catch (error) {
-  process.stdout.write(`${(error as Error).name}\n`);
+  const { name, message } = error as Error;
+  process.stdout.write(`${name}: ${message}\n`);
 }

@@ -1,0 +1,207 @@
+/** What an agent does when the way to the API is cut, bad or long gone, and what is left of it afterwards. */
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Paths } from '@muster/contracts';
+import { dryRun } from '../src/agent.js';
+import { retryDelayMs, SERVER_BACKOFF } from '../src/backoff.js';
+import { parseEnv } from '../src/env.js';
+import { createMusterClient } from '../src/muster/client.js';
+import { nextStep, serverFailed, snapshotAnswered, startPace, type Pace } from '../src/pace.js';
+import { openRig, type Rig } from './rig.js';
+
+/** What the way to the API does with an answer, or with a connection. */
+type Way = 'open' | 'cut' | 'silent' | 'half answers';
+
+/** A way to the API that breaks when it is told to: TCP, in front of a server that is well. */
+class Network {
+  way: Way = 'open';
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
+
+  constructor(private readonly port: number) {
+    this.#server = createServer((near) => this.#relay(near));
+  }
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
+  }
+
+  /** Changes the way; what is under way is cut. */
+  turn(way: Way): void {
+    this.way = way;
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  async close(): Promise<void> {
+    this.turn('cut');
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #relay(near: Socket): void {
+    if (this.way === 'cut') return void near.resetAndDestroy();
+    const far = connect(this.port, '127.0.0.1');
+    for (const socket of [near, far]) {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket)).on('error', () => undefined);
+    }
+    near.on('close', () => far.destroy()).on('data', (sent) => far.write(sent));
+    far.on('close', () => near.destroy());
+    far.on('data', (answer) => {
+      if (this.way === 'open') near.write(answer);
+      // The head of an answer and half of its body.
+      else if (this.way === 'half answers') near.end(answer.subarray(0, answer.length - 20));
+    });
+  }
+}
+
+describe('while the way to the API is broken', () => {
+  let rig: Rig;
+  let network: Network;
+  let url: string;
+  beforeEach(async () => {
+    rig = await openRig();
+    network = new Network(Number(new URL(rig.variables['MUSTER_URL']!).port));
+    url = await network.listen();
+  });
+  afterEach(async () => {
+    await rig.close();
+    await network.close();
+  });
+
+  const failedTries = () => rig.logged.filter(({ msg }) => msg === 'the API cannot take this now').length;
+
+  /** What the engine has, as another agent sees it. */
+  async function truth(): Promise<unknown> {
+    const parsed = parseEnv(rig.variables);
+    if (!parsed.success) throw new Error(parsed.errors.join('\n'));
+    return JSON.parse(await dryRun(parsed.env, new AbortController().signal));
+  }
+
+  test.each(['cut', 'half answers'] as const)(
+    '(%s) containers change, and the first snapshot that gets through is the engine as it is then',
+    async (way) => {
+      rig.run({ MUSTER_URL: url });
+      await rig.muster.until(() => rig.muster.snapshots.length === 1);
+      network.turn(way);
+      rig.engine.pause(rig.engine.idOf('h5-host')!);
+      await eventually(() => failedTries() >= 2);
+      rig.engine.unpause(rig.engine.idOf('h5-host')!);
+      rig.engine.pause(rig.engine.idOf('h5-P')!);
+      await eventually(() => failedTries() >= 3);
+      const heard = rig.muster.snapshots.length;
+      network.turn('open');
+      await rig.muster.until(() => rig.muster.snapshots.length > heard);
+      const aged = (snapshot: unknown) =>
+        (snapshot as { status: string }[]).map((container) => ({ ...container, status: container.status.slice(0, 2) }));
+      expect(aged(rig.muster.snapshots.at(-1)!.json)).toEqual(aged(await truth()));
+    },
+  );
+
+  test('an API that takes the request and never answers is given up after a while, and may be asked again', async () => {
+    const client = createMusterClient({ musterUrl: url, timeoutMs: 200, wallNow: () => new Date() });
+    const heartbeat = () =>
+      client.heartbeat('t', { digest: null, agentVersion: '1' }, 's', new AbortController().signal);
+    network.turn('silent');
+    expect(await heartbeat()).toMatchObject({
+      kind: 'retry',
+      reason: expect.stringContaining('no answer within 0.2 s'),
+    });
+    network.turn('half answers');
+    expect(await heartbeat()).toMatchObject({ kind: 'retry' });
+    network.turn('open');
+    expect(await heartbeat()).toMatchObject({ kind: 'ok' });
+    await client.close();
+  });
+
+  test.each([
+    ['an empty object', { status: 200, json: {} }],
+    ['null', { status: 200, json: null }],
+    ['nothing', { status: 204, text: '' }],
+    ['somebody else’s fields', { status: 200, json: { ok: true, data: [] } }],
+    ['a list', { status: 201, json: [] }],
+  ])('an answer that is %s is no success: the snapshot is sent again', async (_what, reaction) => {
+    rig.muster.next(Paths.agentContainers, reaction);
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 2);
+    expect(rig.logged.filter(({ msg }) => msg === 'the API cannot take this now')).toHaveLength(1);
+  });
+});
+
+/** An agent whose every try fails until `backAtMs`, by its own rules and a clock that is only counted. */
+function surviveOutage(random: () => number, backAtMs: number, retryAfterMs: number | null = null) {
+  const tries: number[] = [];
+  let failures = 0;
+  let pace: Pace = startPace(0);
+  for (;;) {
+    const { action, at } = nextStep(pace);
+    tries.push(at);
+    if (at >= backAtMs) return { tries, action, backAt: at, pace };
+    failures += 1;
+    pace = serverFailed(pace, at, retryDelayMs(failures, retryAfterMs, random(), SERVER_BACKOFF), action);
+  }
+}
+
+/** mulberry32: the same chance in every run. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+describe('an hour without the API', () => {
+  const HOUR_MS = 3_600_000;
+  const fleet = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), HOUR_MS));
+
+  test('costs each agent a try every half minute or so, never two within a moment for long', () => {
+    for (const { tries } of fleet) {
+      expect(tries.length).toBeGreaterThan(60);
+      expect(tries.length).toBeLessThan(220);
+      expect(tries.every((at, i) => i === 0 || at - tries[i - 1]! <= SERVER_BACKOFF.capMs)).toBe(true);
+    }
+  });
+
+  test('ends for each within a minute of the API’s return, with a snapshot, and the usual pace after it', () => {
+    for (const { backAt, action, pace } of fleet) {
+      expect(backAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
+      expect(action).toBe('snapshot');
+      const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
+      const after = snapshotAnswered(pace, backAt, { cadence, taken: true }, 0);
+      expect(nextStep(after)).toEqual({ action: 'heartbeat', at: backAt + 10_000 });
+    }
+  });
+
+  /** The largest share of the fleet that comes within one second. */
+  const largestSecond = (comebacks: readonly number[]): number => {
+    const bySecond = new Map<number, number>();
+    for (const at of comebacks) bySecond.set(Math.floor(at / 1_000), (bySecond.get(Math.floor(at / 1_000)) ?? 0) + 1);
+    return Math.max(...bySecond.values()) / comebacks.length;
+  };
+
+  test('brings back no herd: of agents that failed in the same moment one in twenty at most comes in one second', () => {
+    expect(largestSecond(fleet.map(({ backAt }) => backAt))).toBeLessThan(0.05);
+    // Nor later: what is left of having begun together is gone for good.
+    const reports = fleet.map(({ backAt, pace }, i) => {
+      const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
+      return snapshotAnswered(pace, backAt, { cadence, taken: true }, seeded(i + 10_000)()).snapshotAt;
+    });
+    expect(largestSecond(reports)).toBeLessThan(0.05);
+  });
+
+  test('or an API that asks all of them to wait for 30 s: none comes sooner, and they come one by one', () => {
+    const asked = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), 1, 30_000));
+    for (const { backAt } of asked) expect(backAt).toBeGreaterThanOrEqual(30_000);
+    // The first failure spreads them over a second, each further one over twice as much.
+    const later = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), 200_000, 30_000).backAt);
+    expect(largestSecond(later)).toBeLessThan(0.1);
+  });
+});
+
+async function eventually(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 800 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+  expect(condition()).toBe(true);
+}

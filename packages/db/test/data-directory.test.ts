@@ -1,0 +1,117 @@
+/**
+ * Directories and disks as they are where containers run: shared volumes, read-only mounts, disks that fill up. Each is
+ * made in namespaces of its own, which takes root on Linux.
+ */
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import { openDatabase } from '../src/open-database.js';
+import { loadMigrations } from '../src/migrations.js';
+import { cachedTemplate } from '../src/template.js';
+import { temporaryDirectory } from './rig.js';
+
+const canUnshare = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status === 0;
+if (!canUnshare && process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error('unshare needs root on Linux');
+const inNamespaces = canUnshare ? describe : describe.skip;
+
+let folder: { path: string; remove: () => Promise<void> };
+let dataDir: string;
+const started: ChildProcess[] = [];
+
+beforeAll(async () => cachedTemplate(await loadMigrations()));
+beforeEach(async () => {
+  folder = await temporaryDirectory();
+  dataDir = join(folder.path, 'data');
+});
+afterEach(async () => {
+  await Promise.all(started.splice(0).map(kill));
+  await folder.remove();
+});
+
+async function kill(process: ChildProcess): Promise<void> {
+  if (process.exitCode !== null || process.signalCode !== null) return;
+  const exited = once(process, 'exit');
+  process.kill('SIGKILL');
+  await exited;
+}
+
+/** A program of the tests in namespaces of its own; `prepare` is shell that runs in them first. */
+function start(program: string, namespaces: string[], prepare = 'true') {
+  const command = `${prepare} && exec "$0" --conditions=source --import tsx "$1" "$2"`;
+  const path = fileURLToPath(new URL(program, import.meta.url));
+  const child = spawn('unshare', [...namespaces, 'sh', '-c', command, process.execPath, path, dataDir], {
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  started.push(child);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const says = async (): Promise<string> => String((await lines.next()).value);
+  return { child, says };
+}
+
+inNamespaces('an embedded database on a volume that two containers share', () => {
+  // As `docker run` has it: each is process 1 of its own.
+  const CONTAINER = ['--pid', '--fork', '--kill-child', '--mount-proc'];
+
+  test('is open in one of them, and at once free for the other when that is killed', async () => {
+    const first = start('./writer.ts', CONTAINER);
+    while (Number(await first.says()) < 20);
+    const second = start('./writer.ts', CONTAINER);
+    expect(await second.says()).toBe(
+      `DatabaseLockedError: The data directory ${dataDir} is in use by another Muster process: ` +
+        'stop that one, or use another directory.',
+    );
+    first.child.kill('SIGKILL');
+    let acknowledged = 20;
+    for (let line = await first.says(); line !== 'undefined'; line = await first.says())
+      acknowledged = Number(line) + 1;
+    const database = await openDatabase({ dataDir });
+    expect(await database.prisma.organization.count()).toBeGreaterThanOrEqual(acknowledged);
+    await database.close();
+  });
+});
+
+inNamespaces('a data directory', () => {
+  const MOUNTS = ['--mount', '--propagation', 'private'];
+  const remount = (options: string) => `mount --bind "$2" "$2" && mount -o remount,bind,${options} "$2"`;
+  const disk = (size: string) => `mount -t tmpfs -o size=${size} muster "${folder.path}"`;
+
+  test('that is read-only is refused in words that say so, and what is in it is whole', async () => {
+    const database = await openDatabase({ dataDir });
+    await database.prisma.organization.create({ data: { id: 'kept', name: 'o', slug: 'kept' } });
+    await database.close();
+    const { says } = start('./writer.ts', MOUNTS, remount('ro'));
+    expect(await says()).toBe(
+      `DataDirectoryError: The data directory ${dataDir} cannot be used: its file system is read-only.`,
+    );
+    const again = await openDatabase({ dataDir });
+    expect(await again.prisma.organization.count()).toBe(1);
+    await again.close();
+  });
+
+  test('on a disk that is too small is refused in words that say so', async () => {
+    const { says } = start('./writer.ts', MOUNTS, disk('5M'));
+    expect(await says()).toMatch(/^DataDirectoryError: The data directory .* cannot be used: its disk is full/);
+  });
+
+  test('whose disk fills up loses nothing: writes fail, reads go on, and with more room so does all else', async () => {
+    const { says } = start('./disk-filler.ts', MOUNTS, disk('60M'));
+    const [, written] = /^(\d+) written, then unavailable$/.exec(await says()) ?? [];
+    expect(Number(written)).toBeGreaterThan(0);
+    expect(await says()).toBe(`${written} read`);
+    expect(await says()).toBe(`${Number(written) + 1} read`);
+  });
+});
+
+test('a data directory whose lock was left by a process that is dead opens at once', async () => {
+  await mkdir(dataDir);
+  await writeFile(join(dataDir, 'lock.sock'), '');
+  const database = await openDatabase({ dataDir });
+  expect(await database.prisma.organization.count()).toBe(0);
+  await database.close();
+});

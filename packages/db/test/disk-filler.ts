@@ -1,0 +1,32 @@
+/**
+ * A process of the tests: fills the disk that an embedded database is on, a tmpfs, until a write fails, and says what it
+ * can read then. Then it has the disk made larger, opens the database again and says the same.
+ */
+import { spawnSync } from 'node:child_process';
+import { dirname } from 'node:path';
+
+import { isUnavailable } from '../src/classify-error.js';
+import { openDatabase } from '../src/open-database.js';
+
+const dataDir = process.argv[2] ?? '';
+const say = (words: string): boolean => process.stdout.write(`${words}\n`);
+
+const full = await openDatabase({ dataDir });
+let written = 0;
+try {
+  for (; ; written += 1) {
+    // So long that it is kept out of the row, and so mixed that it cannot be compressed.
+    const metadata = Array.from({ length: 3_000 }, () => Math.random()).join();
+    await full.prisma.organization.create({ data: { id: `${written}`, name: 'o', slug: `${written}`, metadata } });
+  }
+} catch (error) {
+  say(`${written} written, then ${isUnavailable(error) ? 'unavailable' : String(error)}`);
+}
+say(`${await full.prisma.organization.count()} read`);
+await full.close();
+
+spawnSync('mount', ['-o', 'remount,size=600M', dirname(dataDir)], { stdio: 'inherit' });
+const roomy = await openDatabase({ dataDir });
+await roomy.prisma.organization.create({ data: { id: 'last', name: 'o', slug: 'last' } });
+say(`${await roomy.prisma.organization.count()} read`);
+await roomy.close();
