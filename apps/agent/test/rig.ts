@@ -24,6 +24,8 @@ export interface Rig {
   /** Starts the agent; `ended` resolves with what ended it, null for the stop. */
   run(overrides?: Record<string, string>): { ended: Promise<StopError | null>; stop(): Promise<StopError | null> };
   once(overrides?: Record<string, string>): Promise<void>;
+  /** Stops every agent that runs. */
+  stopAll(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -68,6 +70,7 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
       return handle;
     },
     once: (overrides = {}) => runOnce(read({ ...variables, ...overrides }), log, new AbortController().signal, timing),
+    stopAll: async () => void (await Promise.all(running.map((each) => each.stop()))),
     async close() {
       await Promise.all(running.map((each) => each.stop()));
       await Promise.all([muster.close(), replay.close()]);

@@ -100,7 +100,7 @@ export class ScriptedMuster {
     const text = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw).toString() : raw.toString();
     const path = request.url!;
     const heard: Heard = {
-      ...{ path, headers: request.headers, raw, json: JSON.parse(text), atMs: performance.now() },
+      ...{ path, headers: request.headers, raw, json: text === '' ? null : JSON.parse(text), atMs: performance.now() },
       token: (request.headers.authorization ?? '').replace(/^Bearer /, ''),
     };
     this.heard.push(heard);

@@ -1,0 +1,212 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import { createConnection, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { startReplayedEngine } from '@muster/engine-replay';
+import type { Finding } from '../src/commands/doctor.js';
+import { EngineAddress, withTls } from '../src/engine/address.js';
+import { createEngineClient } from '../src/engine/client.js';
+import { locateEngine, type EngineChoice } from '../src/engine/locate.js';
+import { sshArguments } from '../src/engine/ssh.js';
+
+const never = new AbortController().signal;
+let dir: string;
+let closers: (() => unknown)[];
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'muster-routes-'));
+  closers = [() => rm(dir, { recursive: true })];
+});
+afterEach(async () => {
+  for (const close of closers.reverse()) await close();
+});
+
+async function replay(): Promise<string> {
+  const socketPath = join(dir, 'engine.sock');
+  const replayed = await startReplayedEngine({ flavour: 'docker-28.5', listen: { socketPath }, seed: 1 });
+  closers.push(() => replayed.close());
+  return socketPath;
+}
+
+function open(address: EngineAddress) {
+  const client = createEngineClient({ address, apiVersion: null });
+  closers.push(() => client.close());
+  return client;
+}
+
+const choice = (changes: Partial<EngineChoice>): EngineChoice => ({
+  ...{ address: null, context: null, configDir: join(dir, 'docker'), tls: null, runtimeDir: null },
+  ...changes,
+});
+
+describe('over TLS', () => {
+  const openssl = (...args: string[]): void =>
+    void execFileSync('openssl', args, { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] });
+
+  /** An authority, and a certificate of it for 127.0.0.1 that serves and asks. */
+  async function makeCertificates(): Promise<void> {
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+    openssl('req', '-x509', ...key, '-subj', '/CN=authority', '-keyout', 'ca-key.pem', '-out', 'ca.pem');
+    openssl('req', ...key.slice(0, 4), '-nodes', '-subj', '/CN=127.0.0.1', '-keyout', 'key.pem', '-out', 'request.pem');
+    await writeFile(join(dir, 'extensions'), 'subjectAltName=IP:127.0.0.1');
+    openssl(
+      ...['x509', '-req', '-in', 'request.pem', '-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-CAcreateserial'],
+      ...['-days', '2', '-extfile', 'extensions', '-out', 'cert.pem'],
+    );
+  }
+
+  /** An engine behind TLS that talks with holders of a certificate of its authority's alone. */
+  async function serve(): Promise<number> {
+    const socketPath = await replay();
+    const read = (name: string): Promise<Buffer> => readFile(join(dir, name));
+    const [ca, cert, key] = [await read('ca.pem'), await read('cert.pem'), await read('key.pem')];
+    const server: Server = createServer({ ca, cert, key, requestCert: true, rejectUnauthorized: true });
+    server.on('request', (from, to) => {
+      request({ socketPath, path: from.url!, headers: from.headers }, (answer) => {
+        to.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(to);
+      }).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closers.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return (server.address() as AddressInfo).port;
+  }
+
+  test('an engine is read with the certificates of DOCKER_CERT_PATH, and not without', async () => {
+    await makeCertificates();
+    const port = await serve();
+    const address = EngineAddress.parse(`tcp://127.0.0.1:${port}`);
+    const good = open(withTls(address, { certPath: dir, isVerified: true }));
+    expect((await good.listContainers(never)).length).toBeGreaterThan(0);
+
+    const stranger = join(dir, 'stranger');
+    await mkdir(stranger);
+    await expect(open(withTls(address, { certPath: stranger, isVerified: true })).ping(never)).rejects.toThrow(
+      /authority is unknown|certificate/,
+    );
+    await writeFile(join(stranger, 'ca.pem'), await readFile(join(dir, 'ca.pem')));
+    await expect(open(withTls(address, { certPath: stranger, isVerified: true })).ping(never)).rejects.toThrow();
+    await writeFile(join(stranger, 'cert.pem'), await readFile(join(dir, 'cert.pem')));
+    expect(() => open(withTls(address, { certPath: stranger, isVerified: true }))).toThrow(
+      'only one of cert.pem and key',
+    );
+  });
+});
+
+describe('over ssh', () => {
+  test('the command is docker’s own, and asks nobody for a password', () => {
+    const args = (value: string): string[] => {
+      const address = EngineAddress.parse(value);
+      if (address.kind !== 'ssh') throw new Error(address.kind);
+      return sshArguments(address);
+    };
+    expect(args('ssh://me@host:2222/run/user/1/docker.sock').join(' ')).toBe(
+      '-o ConnectTimeout=30 -o BatchMode=yes -T -l me -p 2222 -- host docker --host unix:///run/user/1/docker.sock system dial-stdio',
+    );
+    expect(args('ssh://host').join(' ')).toMatch(/ -T -- host docker system dial-stdio$/);
+  });
+
+  /** What `doctor` finds of the engine at ssh://me@far, where `script` is the program named ssh. */
+  async function examineThrough(script: string): Promise<Finding[]> {
+    const bin = join(dir, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'ssh'), script);
+    await chmod(join(bin, 'ssh'), 0o755);
+    const agent = spawn(
+      process.execPath,
+      ['--conditions=source', '--import', 'tsx', 'src/main.ts', 'doctor', '--json'],
+      {
+        cwd: fileURLToPath(new URL('..', import.meta.url)),
+        env: { PATH: `${bin}:/usr/bin:/bin`, HOME: dir, DOCKER_HOST: 'ssh://me@far', MUSTER_URL: 'http://127.0.0.1:9' },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    return JSON.parse(await text(agent.stdout)) as Finding[];
+  }
+
+  test('an engine is read through the standard streams of ssh, events too', async () => {
+    const socketPath = await replay();
+    const findings = await examineThrough(`#!${process.execPath}
+      const connection = require('node:net').connect(${JSON.stringify(socketPath)});
+      process.stdin.pipe(connection).pipe(process.stdout);`);
+    expect(findings.filter(({ verdict }) => verdict === 'ok').map(({ check }) => check)).toEqual(
+      expect.arrayContaining(['engine', 'permissions']),
+    );
+    expect(findings.find(({ check }) => check === 'engine')!.found).toContain('Docker 28.5.2');
+  });
+
+  test('what ssh says is why the engine cannot be read', async () => {
+    const findings = await examineThrough('#!/bin/sh\necho "far: Permission denied (publickey)." >&2\nexit 255\n');
+    expect(findings.find(({ check }) => check === 'engine')).toMatchObject({
+      ...{ verdict: 'failed', found: expect.stringContaining('Permission denied (publickey)') },
+      advice: expect.stringMatching(/./),
+    });
+  });
+});
+
+describe('where nobody names an engine', () => {
+  async function makeContext(name: string, meta: object): Promise<void> {
+    const id = createHash('sha256').update(name).digest('hex');
+    const folder = join(dir, 'docker', 'contexts', 'meta', id);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'meta.json'), JSON.stringify(meta));
+  }
+  const meta = { Name: 'far', Endpoints: { docker: { Host: 'tcp://far', SkipTLSVerify: false } } };
+
+  test('the current docker context does, or the one that is asked for; DOCKER_HOST goes before both', async () => {
+    await makeContext('far', meta);
+    await makeContext('near', { Endpoints: { docker: { Host: 'unix:///near.sock' } } });
+    await writeFile(join(dir, 'docker', 'config.json'), JSON.stringify({ currentContext: 'far', auths: {} }));
+    expect((await locateEngine(choice({}))).address).toMatchObject({ kind: 'tcp', host: 'far', tls: null });
+    expect((await locateEngine(choice({ context: 'near' }))).address).toMatchObject({ socketPath: '/near.sock' });
+    const address = EngineAddress.parse('unix:///host.sock');
+    expect((await locateEngine(choice({ context: 'near', address }))).address).toEqual(address);
+  });
+
+  test('a context’s certificates are used, and its port is TLS’s', async () => {
+    await makeContext('far', meta);
+    const certPath = join(dir, 'docker', 'contexts', 'tls', createHash('sha256').update('far').digest('hex'), 'docker');
+    await mkdir(certPath, { recursive: true });
+    expect((await locateEngine(choice({ context: 'far' }))).address).toMatchObject({
+      ...{ port: 2376, tls: { certPath, isVerified: true } },
+    });
+  });
+
+  test('a context that there is not, or that names no engine, is said to be so', async () => {
+    await expect(locateEngine(choice({ context: 'gone' }))).rejects.toThrow("there is no docker context 'gone'");
+    await makeContext('odd', { Endpoints: {} });
+    await expect(locateEngine(choice({ context: 'odd' }))).rejects.toThrow('names no engine');
+  });
+
+  test('the first socket that is there does', async () => {
+    const runtimeDir = join(dir, 'run');
+    await mkdir(join(runtimeDir, 'podman'), { recursive: true });
+    const podman = join(runtimeDir, 'podman', 'podman.sock');
+    const replayed = await startReplayedEngine({ flavour: 'podman-4.3', listen: { socketPath: podman }, seed: 1 });
+    closers.push(() => replayed.close());
+    const found = await locateEngine(choice({ runtimeDir }));
+    // A machine that runs Docker for itself has a socket that goes before it.
+    const label = await reachable('/var/run/docker.sock', '/run/podman/podman.sock');
+    expect(found.address.label).toBe(`unix://${label ?? podman}`);
+  });
+
+  async function reachable(...paths: string[]): Promise<string | undefined> {
+    for (const path of paths) {
+      const isThere = await new Promise<boolean>((resolve) => {
+        const connection = createConnection(path, () => resolve(true)).on('error', () => resolve(false));
+        connection.on('connect', () => connection.destroy());
+      });
+      if (isThere) return path;
+    }
+    return undefined;
+  }
+});

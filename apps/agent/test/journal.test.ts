@@ -1,0 +1,88 @@
+import { appendFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Container } from '@muster/contracts';
+import { pino } from 'pino';
+import { openJournal } from '../src/journal.js';
+import { createSnapshotStream } from '../src/snapshot-stream.js';
+
+const log = pino({ level: 'silent' });
+const at = new Date('2026-03-01T12:00:00.000Z');
+const container = (dockerId: string, state = 'running', status = 'Up 5 minutes'): Container =>
+  Container.parse({ dockerId, name: dockerId, image: 'i', state, status });
+
+let dir: string;
+let order: () => { stream: string; sequence: number; observedAt: Date };
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'muster-journal-'));
+  const stream = createSnapshotStream(() => '00000000-0000-4000-8000-000000000001');
+  order = () => stream.next(at);
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+async function told(journal: Awaited<ReturnType<typeof openJournal>>) {
+  const entries: [number, string[], string[]][] = [];
+  for (let entry = journal.first(); entry !== null; entry = journal.first()) {
+    const states = entry.containers.map(({ dockerId, state }) => `${dockerId} ${state}`);
+    entries.push([entry.sequence, states, entry.goneIds]);
+    await journal.dropFirst();
+  }
+  return entries;
+}
+
+describe('the journal', () => {
+  test('tells what changed between looks, in order, and nothing of mere age', async () => {
+    const journal = await openJournal(dir, log);
+    journal.acknowledged([container('a'), container('b')]);
+    await journal.record([container('a', 'running', 'Up 6 minutes'), container('b')], order);
+    await journal.record([container('a', 'exited', 'Exited (1) 1 second ago'), container('b')], order);
+    await journal.record([container('a', 'exited', 'Exited (1) 2 minutes ago'), container('c')], order);
+    await journal.record([container('a'), container('c')], order);
+    expect(journal.size()).toBe(3);
+    expect(await told(journal)).toEqual([
+      [1, ['a exited'], []],
+      [2, ['c running'], ['b']],
+      [3, ['a running'], []],
+    ]);
+  });
+
+  test('outlives the run, a line cut short by a kill included, and keeps its places in the order', async () => {
+    const first = await openJournal(dir, log);
+    first.acknowledged([]);
+    await first.record([container('a')], order);
+    await first.record([container('a'), container('b')], order);
+    await appendFile(join(dir, 'journal.ndjson'), '{"stream":"0000');
+    const second = await openJournal(dir, log);
+    expect((await stat(join(dir, 'journal.ndjson'))).mode & 0o777).toBe(0o600);
+    expect(await told(second)).toEqual([
+      [1, ['a running'], []],
+      [2, ['b running'], []],
+    ]);
+    expect((await openJournal(dir, log)).size()).toBe(0);
+  });
+
+  test('is bounded: the oldest entries go', async () => {
+    const journal = await openJournal(dir, log);
+    journal.acknowledged([]);
+    for (let i = 0; i < 600; i++) await journal.record([container(`c-${i}`)], order);
+    expect(journal.size()).toBeLessThanOrEqual(500);
+    const lines = (await readFile(join(dir, 'journal.ndjson'), 'utf8')).trim().split('\n');
+    expect(lines).toHaveLength(journal.size());
+    expect((JSON.parse(lines.at(-1)!) as { sequence: number }).sequence).toBe(600);
+  });
+
+  test('says in several entries that more are gone than one can name', async () => {
+    const journal = await openJournal(dir, log);
+    journal.acknowledged(Array.from({ length: 250 }, (_, i) => container(`c-${i}`)));
+    await journal.record([], order);
+    expect((await told(journal)).map(([, , goneIds]) => goneIds.length)).toEqual([100, 100, 50]);
+  });
+
+  test('costs history and nothing else where the disk takes no more', async () => {
+    const journal = await openJournal(join(dir, 'nowhere'), log);
+    journal.acknowledged([]);
+    await journal.record([container('a')], order);
+    expect(await told(journal)).toEqual([[1, ['a running'], []]]);
+  });
+});

@@ -1,0 +1,84 @@
+import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Container } from '@muster/contracts';
+import { openRig, type Rig } from './rig.js';
+
+/** All that the agent may ask of an engine, whatever the API version before it. */
+const ALLOWED = [
+  /^\/_ping$/,
+  /^\/version$/,
+  /^\/info$/,
+  /^\/containers\/json$/,
+  /^\/containers\/[^/]+\/json$/,
+  /^\/events$/,
+];
+
+let rig: Rig;
+let proxy: Server;
+let refused: string[];
+let passed: Set<string>;
+
+beforeEach(async () => {
+  rig = await openRig();
+  refused = [];
+  passed = new Set();
+  const socketPath = rig.variables['DOCKER_HOST']!.replace('unix://', '');
+  // A socket proxy as strict as there can be: it passes these reads, and nothing else.
+  proxy = createServer((from, to) => {
+    const path = from.url!.split('?')[0]!.replace(/^\/v\d+\.\d+/, '');
+    const rule = ALLOWED.find((pattern) => pattern.test(path));
+    if (from.method !== 'GET' || rule === undefined) {
+      refused.push(`${from.method} ${from.url}`);
+      to.writeHead(403).end();
+      return;
+    }
+    passed.add(rule.source);
+    const onward = request({ socketPath, path: from.url!, method: 'GET', headers: from.headers }, (answer) => {
+      to.writeHead(answer.statusCode!, answer.headers);
+      to.flushHeaders();
+      answer.pipe(to);
+    });
+    onward.on('error', () => to.destroy());
+    to.on('close', () => onward.destroy());
+    onward.end();
+  });
+  await new Promise<void>((resolve) => proxy.listen(join(rig.dir, 'proxy.sock'), resolve));
+});
+afterEach(async () => {
+  await rig.stopAll();
+  proxy.closeAllConnections();
+  await new Promise((resolve) => proxy.close(resolve));
+  await rig.close();
+});
+
+test('six reads are all that the agent ever asks of an engine', async () => {
+  rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
+  rig.run({ DOCKER_HOST: `unix://${join(rig.dir, 'proxy.sock')}` });
+  await rig.muster.until(() => rig.muster.snapshots.length === 1);
+  rig.engine.stop(rig.engine.idOf('h5-healthy')!);
+  const isExited = (): boolean =>
+    (rig.muster.snapshots.at(-1)!.json as Container[]).some(
+      ({ name, state }) => name === 'h5-healthy' && state === 'exited',
+    );
+  await rig.muster.until(isExited);
+  await rig.muster.until(() => rig.muster.heartbeats.length > 1);
+  expect(refused).toEqual([]);
+  expect(passed.size).toBe(ALLOWED.length);
+});
+
+test('what an engine keeps of a container’s environment never leaves the machine', async () => {
+  const secret = 'DB_PASSWORD=kept-by-the-engine';
+  // The captures were made without; an engine has it here.
+  for (const inspect of rig.engine.capture.inspectById.values()) {
+    (inspect as { Config?: object })['Config'] = { ...(inspect['Config'] as object), Env: [secret] };
+  }
+  const socketPath = rig.variables['DOCKER_HOST']!.replace('unix://', '');
+  const answer = await new Promise<IncomingMessage>((resolve) => {
+    request({ socketPath, path: `/containers/${rig.engine.idOf('h5-healthy')}/json` }, resolve).end();
+  });
+  expect(await text(answer)).toContain(secret);
+  await rig.once();
+  expect(JSON.stringify(rig.muster.heard.map(({ json, headers }) => [json, headers]))).not.toContain('kept-by');
+});

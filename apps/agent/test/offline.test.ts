@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Paths, type Container } from '@muster/contracts';
+import { openRig, type Rig } from './rig.js';
+import { problem, type Heard } from './scripted-muster.js';
+
+/** The server asks to be left alone for so long, in which the engine's life goes on. */
+const AWAY: Record<string, string> = { 'retry-after': '2' };
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await openRig({ roles: ['a', 'b', 'c'].map((name) => ({ name, temper: 'steady' as const })) });
+  rig.muster.cadence = { heartbeatSeconds: 0.2, snapshotSeconds: 60 };
+});
+afterEach(() => rig.close());
+
+const sequenceOf = ({ headers }: Heard): number => Number(headers['snapshot-sequence']);
+const isPartial = ({ headers }: Heard): boolean => headers['snapshot-complete'] === 'false';
+const partials = (): Heard[] => rig.muster.snapshots.filter(isPartial);
+const statesIn = ({ json }: Heard): string[] => (json as Container[]).map(({ name, state }) => `${name} ${state}`);
+const recorded = (entries: number): Promise<void> => untilTrue(() => lists() >= entries);
+let listsBefore = 0;
+const lists = (): number => rig.engineServer.calls.list - listsBefore;
+
+async function untilTrue(condition: () => boolean): Promise<void> {
+  const until = Date.now() + 15_000;
+  while (!condition()) {
+    if (Date.now() > until) throw new Error(`never came true: ${condition.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Runs the agent into a server that is away, and lets three things happen meanwhile. */
+async function liveThroughAnOutage(): Promise<void> {
+  rig.run();
+  await rig.muster.until(() => rig.muster.snapshots.length === 1);
+  await untilTrue(() => rig.engineServer.calls.events > 0);
+  rig.muster.always(Paths.agentContainers, problem(503, 'about:blank', AWAY));
+  rig.muster.always(Paths.agentHeartbeat, problem(503, 'about:blank', AWAY));
+  await untilTrue(() => rig.logged.some(({ msg }) => msg === 'the API cannot take this now'));
+  listsBefore = rig.engineServer.calls.list;
+  rig.engine.stop(rig.engine.idOf('a')!);
+  await recorded(1);
+  rig.engine.remove(rig.engine.idOf('b')!);
+  await recorded(2);
+  rig.engine.start(rig.engine.idOf('a')!);
+  await recorded(3);
+  rig.muster.always(Paths.agentContainers, null);
+  rig.muster.always(Paths.agentHeartbeat, null);
+}
+
+describe('after a time in which the API could not be told', () => {
+  test('what was seen meanwhile is told first, in its order, and then one exact snapshot', async () => {
+    await liveThroughAnOutage();
+    const answered = (): Heard[] => rig.muster.snapshots.slice(rig.muster.snapshots.findIndex(isPartial));
+    await rig.muster.until(() => partials().length >= 3 && !isPartial(rig.muster.snapshots.at(-1)!));
+    const told = answered();
+    expect(told.map(statesIn)).toEqual([['a exited'], [], ['a running'], expect.arrayContaining(['a running'])]);
+    expect(told[1]!.headers['snapshot-gone']).toMatch(/^[0-9a-f]{64}$/);
+    expect(statesIn(told[3]!)).toHaveLength(2);
+    const sequences = told.map(sequenceOf);
+    expect(sequences).toEqual([...sequences].sort((x, y) => x - y));
+    expect(new Set(told.map(({ headers }) => headers['snapshot-stream'])).size).toBe(1);
+    const observed = told.map(({ headers }) => Date.parse(headers['snapshot-observed-at'] as string));
+    expect(observed).toEqual([...observed].sort((x, y) => x - y));
+  });
+
+  test('a part whose answer is lost is sent again as the same part', async () => {
+    await liveThroughAnOutage();
+    await rig.muster.until(() => partials().length >= 1);
+    const [first] = partials();
+    expect(first).toBeDefined();
+    rig.muster.next(Paths.agentContainers, 'reset');
+    await rig.muster.until(() => !isPartial(rig.muster.snapshots.at(-1)!));
+    const bySequence = new Map<number, string>();
+    for (const part of partials()) {
+      const text = part.raw.toString('base64');
+      expect(bySequence.get(sequenceOf(part)) ?? text).toBe(text);
+      bySequence.set(sequenceOf(part), text);
+    }
+    expect(bySequence.size).toBe(3);
+  });
+
+  test('an agent that was killed meanwhile tells what it had seen in its next run', async () => {
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    const first = rig.muster.snapshots[0]!;
+    rig.muster.always(Paths.agentContainers, 'reset');
+    rig.muster.always(Paths.agentHeartbeat, problem(503, 'about:blank', { 'retry-after': '60' }));
+    await untilTrue(() => rig.logged.some(({ msg }) => msg === 'the API cannot take this now'));
+    listsBefore = rig.engineServer.calls.list;
+    rig.engine.stop(rig.engine.idOf('a')!);
+    await recorded(1);
+    rig.engine.start(rig.engine.idOf('a')!);
+    await recorded(2);
+    await rig.stopAll();
+    rig.muster.always(Paths.agentContainers, null);
+    rig.muster.always(Paths.agentHeartbeat, null);
+    const before = rig.muster.snapshots.length;
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length > before && !isPartial(rig.muster.snapshots.at(-1)!));
+    const told = rig.muster.snapshots.slice(before);
+    expect(told.map(isPartial)).toEqual([true, true, false]);
+    expect(told.slice(0, 2).map(statesIn)).toEqual([['a exited'], ['a running']]);
+    const streams = told.map(({ headers }) => headers['snapshot-stream']);
+    expect(streams.slice(0, 2)).toEqual([first.headers['snapshot-stream'], first.headers['snapshot-stream']]);
+    expect(streams[2]).not.toBe(streams[0]);
+  });
+});

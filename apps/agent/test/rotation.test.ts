@@ -1,0 +1,95 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Paths, formatToken } from '@muster/contracts';
+import { openRig, type Rig } from './rig.js';
+import { problem, tokenInvalid } from './scripted-muster.js';
+
+const NEXT_TOKEN = formatToken('agent', new Uint8Array(32).fill(77));
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await openRig();
+  rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+  rig.muster.always(Paths.agentToken, { status: 201, json: { agentToken: NEXT_TOKEN, cadence: rig.muster.cadence } });
+});
+afterEach(() => rig.close());
+
+interface Stored {
+  enrollment: { agentToken: string; previousToken: string | null; issuedAt: string };
+}
+const path = () => join(rig.variables['MUSTER_STATE_DIR']!, 'agent.json');
+const stored = async () => (JSON.parse(await readFile(path(), 'utf8')) as Stored).enrollment;
+
+/** Enrols, and makes the token so many days old. */
+async function enrolledDaysAgo(days: number): Promise<string> {
+  await rig.once();
+  const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
+  state.enrollment.issuedAt = new Date(Date.now() - days * 86_400_000).toISOString();
+  await writeFile(path(), JSON.stringify(state));
+  return state.enrollment.agentToken;
+}
+
+const rotations = () => rig.muster.of(Paths.agentToken);
+
+describe('a token', () => {
+  test('that is old enough is replaced, and the new one used from then on', async () => {
+    const old = await enrolledDaysAgo(31);
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2);
+    expect(rotations().map(({ token }) => token)).toEqual([old]);
+    expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: null });
+  });
+
+  test('that is young, or is never to be replaced, stays', async () => {
+    await enrolledDaysAgo(20);
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 3);
+    expect(rotations()).toHaveLength(0);
+    await rig.close();
+
+    rig = await openRig();
+    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    await enrolledDaysAgo(4_000);
+    rig.run({ MUSTER_TOKEN_DAYS: '0' });
+    await rig.muster.until(() => rig.muster.heartbeats.length === 3);
+    expect(rotations()).toHaveLength(0);
+  });
+
+  test('goes on where its rotation is answered by a failure, and the API is not asked again soon', async () => {
+    const old = await enrolledDaysAgo(31);
+    rig.muster.always(Paths.agentToken, problem(503));
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 3);
+    expect(rotations()).toHaveLength(1);
+    expect(rig.muster.heartbeats.every(({ token }) => token === old)).toBe(true);
+    expect(await stored()).toMatchObject({ agentToken: old, previousToken: null });
+  });
+
+  test('that was rotated and died before it was used gives way to the one before it', async () => {
+    const old = await enrolledDaysAgo(1);
+    const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
+    state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
+    await writeFile(path(), JSON.stringify(state));
+    rig.muster.next(Paths.agentContainers, tokenInvalid);
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 3);
+    expect(rig.muster.snapshots.slice(1).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
+    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    expect(await stored()).toMatchObject({ agentToken: old, previousToken: null });
+  });
+});
+
+describe('a state file of an earlier release', () => {
+  test('is read, and its token’s age counted from then on', async () => {
+    await rig.once();
+    const state = JSON.parse(await readFile(path(), 'utf8')) as { enrollment: Partial<Stored['enrollment']> };
+    delete state.enrollment.issuedAt;
+    delete state.enrollment.previousToken;
+    await writeFile(path(), JSON.stringify(state));
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 2);
+    expect(rotations()).toHaveLength(0);
+    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+  });
+});
