@@ -16,9 +16,13 @@ export class TestServer {
     return new TestServer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, server);
   }
 
-  /** Opens a stream. Resolves once it is answered. */
-  async listen(key: string, { query = '', lastEventId }: { query?: string; lastEventId?: string } = {}) {
-    const headers = { Authorization: `Bearer ${key}`, ...(lastEventId ? { 'Last-Event-ID': lastEventId } : {}) };
+  /** Opens a stream, with an API key or with a browser's cookies. Resolves once it is answered. */
+  async listen(
+    who: string | { cookie: string },
+    { query = '', lastEventId }: { query?: string; lastEventId?: string } = {},
+  ) {
+    const credentials = typeof who === 'string' ? { Authorization: `Bearer ${who}` } : { Cookie: who.cookie };
+    const headers = { ...credentials, ...(lastEventId ? { 'Last-Event-ID': lastEventId } : {}) };
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       get(`${this.url}/api/stream${query}`, { headers, agent: false }, resolve).on('error', reject);
     });

@@ -4,6 +4,7 @@ import { testEngines } from '@muster/db/testing';
 import { createSetupTokens } from '../src/services/accounts/setup-tokens.js';
 import { Browser } from './browser.js';
 import { useApi, type TestApi } from './harness.js';
+import { TestServer } from './listening.js';
 
 const ada = { name: 'Ada', email: 'Ada@Example.com', password: 'correct horse battery' };
 
@@ -34,5 +35,18 @@ describe.each(testEngines())('a person on %s', (engine) => {
     expect((await browser.get(Paths.hosts)).status).toBe(401);
     expect((await browser.call('post', Paths.session, ada)).status).toBe(201);
     expect((await browser.get(Paths.hosts)).status).toBe(200);
+  });
+
+  test('who signs out hears no more of a stream that was open', async () => {
+    const { app } = context.api;
+    const browser = new Browser(context.api);
+    await browser.call('post', Paths.session, ada);
+    const server = await TestServer.start(app);
+    const heard = await server.listen({ cookie: browser.cookie });
+    await heard.until(() => heard.of('summary').length > 0);
+    await browser.call('delete', Paths.session);
+    await heard.ended;
+    expect(heard.messages.at(-1)).toEqual({ event: 'unauthorized', data: {} });
+    await server.close();
   });
 });

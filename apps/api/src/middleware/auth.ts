@@ -86,8 +86,8 @@ async function findUserSession(
   { sessions, publicUrl }: Pick<OperatorAuthParts, 'sessions' | 'publicUrl'>,
 ): Promise<UserSession> {
   const { value: session, cookies } = await sessions.authenticate(callerOf(req));
-  // Prolonged, or taken back where it names nothing any more.
-  for (const cookie of cookies) res.append('Set-Cookie', cookie);
+  // Prolonged, or taken back where it names nothing any more; a stream that asks again has sent its headers already.
+  if (!res.headersSent) for (const cookie of cookies) res.append('Set-Cookie', cookie);
   if (session === null) throw new TokenInvalidError('Sign in, or send Authorization: Bearer <API key>.');
   requireOwnPage(req, publicUrl);
   res.locals.userSession = session;
