@@ -239,7 +239,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
   test('holds no place among the requests that are worked on, and is bounded in its listeners', async () => {
     const organization = await context.api.organization();
     const server = await serve({
-      admission: { requestsInWorkMax: 8, bodyBytesInWorkMax: 1024 * 1024 },
+      admission: { requestsInWorkMax: 8, waitingForEachMax: 2, bodyBytesInWorkMax: 1024 * 1024 },
       stream: { ...FAST, listenersMax: 3 },
     });
     const heard = [1, 2, 3].map(() => server.listen(organization.adminKey));
