@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
 import { admit, ADMISSION_DEFAULT, type AdmissionOptions } from './middleware/admit.js';
-import { noteRefusedCalls, requireOperatorAuth, requireUserAuth } from './middleware/auth.js';
+import { wireAccounts } from './app/accounts.js';
+import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { limitAgents } from './middleware/limit-agents.js';
 import { limitFailures } from './middleware/limit-failures.js';
@@ -12,7 +13,6 @@ import { methodNotAllowed, refuseOptions } from './middleware/method-not-allowed
 import { handleErrors, notFound } from './middleware/problem.js';
 import { requireProtocol } from './middleware/protocol.js';
 import { requestLog } from './middleware/request-log.js';
-import { refuseOtherSites } from './middleware/same-origin.js';
 import { securityHeaders } from './middleware/security-headers.js';
 import { createAgentReleaseRouter } from './routes/agent-release.js';
 import { createAgentRouter } from './routes/agent.js';
@@ -23,17 +23,11 @@ import { createHealthRouter } from './routes/health.js';
 import { createHistoryRouter } from './routes/history.js';
 import { createHostRouter } from './routes/hosts.js';
 import { createInventoryRouter } from './routes/inventory.js';
-import { createSessionRouter } from './routes/session.js';
 import { createStreamRouter, type StreamRouterParts } from './routes/stream.js';
 import { createWebRouter } from './routes/web.js';
-import { createBetterAuth, sessionCookieName } from './services/accounts/better-auth.js';
-import { createSessionService } from './services/accounts/sessions.js';
-import { createSetupTokens } from './services/accounts/setup-tokens.js';
-import { createSetupService } from './services/accounts/setup.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release.js';
 import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
-import { createApiKeyService } from './services/api-key.js';
 import { createAuditReader } from './services/audit-reader.js';
 import { createContainerReader } from './services/container-reader.js';
 import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
@@ -66,6 +60,8 @@ export interface AppParts {
   agentRequestsPerMinute?: number;
   /** Requests without good credentials that one address may make in a minute before they are slowed; 0: any number. */
   authFailuresPerMinute?: number;
+  /** Tries to prove a password that one address may make in a minute, twice what one account may see; 0: any number. */
+  signInsPerMinute?: number;
   /** Which proxies are believed about a caller's address, in Express's terms. */
   trustProxy?: false | number | string[];
   /** What is worked on, and kept of bodies, at once; the rest is turned away. */
@@ -99,6 +95,7 @@ export function createApp({
   snapshotMemoryBytesMax = SNAPSHOT_MEMORY_BYTES_DEFAULT,
   agentRequestsPerMinute = 0,
   authFailuresPerMinute = 0,
+  signInsPerMinute = 0,
   trustProxy = false,
   admission = ADMISSION_DEFAULT,
   publicUrl = PUBLIC_URL_DEFAULT,
@@ -117,14 +114,8 @@ export function createApp({
   const tokenCache = createAgentTokenCache(options);
   const agentTokens = createAgentTokenService(db, { ...options, cache: tokenCache });
 
-  const sessions = createSessionService(db, {
-    auth: createBetterAuth(db, { publicUrl, secret, logger, now }),
-    cookieName: sessionCookieName(publicUrl),
-    now,
-  });
-  const operatorAuth = { apiKeys: createApiKeyService(db, options), sessions, publicUrl };
-  const auth = requireOperatorAuth(operatorAuth);
-  const userAuth = requireUserAuth(operatorAuth);
+  const accounts = wireAccounts(db, { publicUrl, secret, signInsPerMinute, logger, now, elapsedMs });
+  const { auth } = accounts;
 
   const hosts = createHostReader(db, freshnessContext);
   const summaries = createSummaryReader(db, freshnessContext);
@@ -160,11 +151,8 @@ export function createApp({
     }),
     createStreamRouter({ auth, live, ...stream }),
     createHistoryRouter({ auth, audit: createAuditReader(db), events: createEventReader(db) }),
-    createSessionRouter({
-      ...{ auth, userAuth, ownPages: refuseOtherSites(publicUrl) },
-      ...{ sessions, setup: createSetupService(db, { sessions, setupTokens: createSetupTokens(db, { now }), now }) },
-    }),
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
+    ...accounts.routers,
     createDocumentationRouter(),
     createAgentReleaseRouter(agentRelease),
   ];

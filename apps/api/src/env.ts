@@ -63,6 +63,7 @@ export const EnvVariables = z.object({
   MUSTER_SNAPSHOT_MEMORY_MIB: integer(0, 65_536).default(64),
   MUSTER_AGENT_REQUESTS_PER_MINUTE: integer(0, 1_000_000).default(600),
   MUSTER_AUTH_FAILURES_PER_MINUTE: integer(0, 1_000_000).default(60),
+  MUSTER_SIGN_INS_PER_MINUTE: integer(0, 1_000_000).default(20),
   MUSTER_TRUST_PROXY: trustProxy.default(false),
   MUSTER_REQUESTS_IN_WORK_MAX: integer(8, 100_000).default(256),
   MUSTER_BODY_MEMORY_MIB: integer(32, 65_536).default(64),

@@ -42,6 +42,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const limits = {
     agentRequestsPerMinute: env.MUSTER_AGENT_REQUESTS_PER_MINUTE,
     authFailuresPerMinute: env.MUSTER_AUTH_FAILURES_PER_MINUTE,
+    signInsPerMinute: env.MUSTER_SIGN_INS_PER_MINUTE,
     trustProxy: env.MUSTER_TRUST_PROXY,
     admission: {
       ...ADMISSION_DEFAULT,

@@ -1,52 +1,176 @@
 import { describe, expect, test } from '@jest/globals';
-import { Paths, Session } from '@muster/contracts';
+import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { createSetupTokens } from '../src/services/accounts/setup-tokens.js';
+import { createApp } from '../src/app.js';
 import { Browser } from './browser.js';
-import { useApi, type TestApi } from './harness.js';
+import { TestApi, testClock, useApi } from './harness.js';
 import { TestServer } from './listening.js';
+import { PASSWORD, person } from './people.js';
 
-const ada = { name: 'Ada', email: 'Ada@Example.com', password: 'correct horse battery' };
-
-async function setupToken({ db, clock }: TestApi): Promise<string> {
-  let token = '';
-  await createSetupTokens(db, { now: clock }).issue((issued) => {
-    token = issued;
-    return Promise.resolve();
-  });
-  return token;
-}
-
-describe.each(testEngines())('a person on %s', (engine) => {
+describe.each(testEngines())('signing in on %s', (engine) => {
   const context = useApi(engine);
+  const newPerson = async () => person(context.api, (await context.api.organization()).id, 'viewer');
+  const signIn = (email: string, password: string, api = context.api) =>
+    new Browser(api).call('post', Paths.session, { email, password });
 
-  test('sets up, reads with the cookie alone, signs out, is nobody, and signs in again', async () => {
-    const { api } = context;
-    const browser = new Browser(api);
-    expect((await browser.get(Paths.signInOptions)).body).toEqual({ setupRequired: true, oidc: null });
-    const made = await browser.call('post', Paths.setup, { token: await setupToken(api), ...ada });
-    expect(made.status).toBe(201);
-    expect(Session.parse(made.body)).toEqual(made.body);
-    expect(made.body).toMatchObject({ role: 'owner', user: { name: 'Ada', email: 'ada@example.com' }, apiKey: null });
-    expect((await browser.get(Paths.session)).body).toEqual(made.body);
+  test('lets a person read with the cookie alone, until they sign out', async () => {
+    const { browser, email } = await newPerson();
+    const session = await browser.get(Paths.session);
+    expect(session.body).toMatchObject({ role: 'viewer', user: { email }, apiKey: null });
     expect((await browser.get(Paths.hosts)).status).toBe(200);
+    const left = browser.through(context.api);
     expect((await browser.call('delete', Paths.session)).status).toBe(204);
     expect(browser.cookie).toBe('');
-    expect((await browser.get(Paths.hosts)).status).toBe(401);
-    expect((await browser.call('post', Paths.session, ada)).status).toBe(201);
-    expect((await browser.get(Paths.hosts)).status).toBe(200);
+    // Not only does the browser forget the cookie: it is good for nothing.
+    expect((await left.get(Paths.hosts)).status).toBe(401);
   });
 
-  test('who signs out hears no more of a stream that was open', async () => {
-    const { app } = context.api;
-    const browser = new Browser(context.api);
-    await browser.call('post', Paths.session, ada);
-    const server = await TestServer.start(app);
+  test('ends: who signs out hears no more of a stream that was open', async () => {
+    const { browser } = await newPerson();
+    const server = await TestServer.start(context.api.app);
     const heard = await server.listen({ cookie: browser.cookie });
     await heard.until(() => heard.of('summary').length > 0);
     await browser.call('delete', Paths.session);
     await heard.ended;
     expect(heard.messages.at(-1)).toEqual({ event: 'unauthorized', data: {} });
     await server.close();
+  });
+
+  test('takes an address in any case', async () => {
+    const { email } = await newPerson();
+    expect((await signIn(email.toUpperCase(), PASSWORD)).status).toBe(201);
+  });
+
+  test('tells nobody whether an address or its password is wrong', async () => {
+    const { email } = await newPerson();
+    const answers = [await signIn(email, 'not the password'), await signIn('nobody@example.org', PASSWORD)];
+    for (const { status, body, headers } of answers) {
+      expect(status).toBe(401);
+      expect(headers['set-cookie']).toBeUndefined();
+      expect(headers['www-authenticate']).toBeDefined();
+      const { requestId: _id, ...problem } = body as Record<string, unknown>;
+      expect(problem).toEqual({
+        ...{ type: '/problems/credentials-invalid', title: 'Not signed in', status: 401 },
+        detail: 'The e-mail address or the password is not right.',
+      });
+    }
+  });
+
+  test('gives a cookie that no script can read and no other site sends along', async () => {
+    const { email } = await newPerson();
+    const [cookie] = (await signIn(email, PASSWORD)).headers['set-cookie'] as unknown as string[];
+    expect(cookie).toMatch(/^muster_session=[^;]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/);
+  });
+
+  test('by https gives a cookie for https and this host alone', async () => {
+    const { email } = await newPerson();
+    const { db, clock } = context.api;
+    const api = new TestApi(db, createApp({ db, now: clock, publicUrl: 'https://muster.example.org' }), clock);
+    const answer = await signIn(email, PASSWORD, api);
+    const [cookie] = answer.headers['set-cookie'] as unknown as string[];
+    expect(cookie).toMatch(/^__Host-muster_session=[^;]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
+  });
+
+  test('leaves nothing in the database that could be made a cookie of', async () => {
+    const { browser, id } = await newPerson();
+    const { token } = await context.api.db.prisma.session.findFirstOrThrow({ where: { userId: id } });
+    const [, value = ''] = browser.cookie.split('=');
+    const [presented = '', signature = ''] = decodeURIComponent(value).split('.');
+    expect(token).not.toContain(presented);
+    expect(presented).not.toContain(token);
+    const asked = (cookie: string) =>
+      context.api.http.get(Paths.hosts).set('Cookie', `muster_session=${encodeURIComponent(cookie)}`);
+    await asked(`${presented}.${signature}`).expect(200);
+    await asked(`${token}.${signature}`).expect(401);
+    await asked(presented).expect(401);
+    await asked(`${presented}.${signature.replace(/^./, (c) => (c === 'A' ? 'B' : 'A'))}`).expect(401);
+  });
+
+  test('lasts for a week after it was last used, and not longer', async () => {
+    const { browser, id } = await newPerson();
+    const { prisma } = context.api.db;
+    const at = (ms: number) => new Date(Date.now() + ms);
+    const HOUR_MS = 3_600_000;
+    // Two hours old: prolonged by the next call.
+    const aged = { expiresAt: at(7 * 24 * HOUR_MS - 2 * HOUR_MS), updatedAt: at(-2 * HOUR_MS) };
+    await prisma.session.updateMany({ where: { userId: id }, data: aged });
+    const answer = await browser.get(Paths.hosts);
+    expect(answer.status).toBe(200);
+    expect(answer.headers['set-cookie']).toBeDefined();
+    const { expiresAt } = await prisma.session.findFirstOrThrow({ where: { userId: id } });
+    expect(expiresAt.getTime()).toBeGreaterThan(aged.expiresAt.getTime() + HOUR_MS);
+    expect((await browser.get(Paths.hosts)).headers['set-cookie']).toBeUndefined();
+
+    await prisma.session.updateMany({ where: { userId: id }, data: { expiresAt: at(-1) } });
+    expect((await browser.get(Paths.hosts)).status).toBe(401);
+    expect(browser.cookie).toBe('');
+  });
+
+  test('is not for a person without an organization', async () => {
+    const { email, id } = await newPerson();
+    await context.api.db.prisma.member.delete({ where: { userId: id } });
+    expect((await signIn(email, PASSWORD)).status).toBe(401);
+    expect(await context.api.db.prisma.session.count({ where: { userId: id } })).toBe(1);
+  });
+
+  test('with a key as well, the key goes first', async () => {
+    const organization = await context.api.organization();
+    const { browser } = await person(context.api, organization.id, 'viewer');
+    const authorization = `Bearer ${organization.adminKey}`;
+    const { body } = await browser.call('get', Paths.session, undefined, { authorization });
+    expect(body).toMatchObject({ role: 'admin', user: null, apiKey: { name: 'admin' }, expiresAt: null });
+  });
+
+  test('is told in the audit log', async () => {
+    const organization = await context.api.organization();
+    const { browser, id } = await person(context.api, organization.id, 'admin');
+    await browser.call('delete', Paths.session);
+    const { body } = await organization.get(Paths.audit);
+    const { items } = body as { items: { action: string; actor: string; actorName: string }[] };
+    expect(items.map(({ action, actor, actorName }) => [action, actor, actorName])).toEqual([
+      ['user.signed_out', `user:${id}`, 'The admin'],
+      ['user.signed_in', `user:${id}`, 'The admin'],
+    ]);
+  });
+});
+
+describe('tries to sign in', () => {
+  const context = useApi('pglite');
+
+  /** An application whose clock stands still, so that no try comes back by itself. */
+  const limited = (signInsPerMinute: number) => {
+    const { db } = context.api;
+    const elapsed = { ms: 0 };
+    const app = createApp({ db, signInsPerMinute, trustProxy: 1, elapsedMs: () => elapsed.ms });
+    return { api: new TestApi(db, app, testClock()), elapsed };
+  };
+  const trying = (api: TestApi, email: string, address: string) =>
+    new Browser(api).call('post', Paths.session, { email, password: 'wrong' }, { 'X-Forwarded-For': address });
+
+  test('are limited by address, with Retry-After, and are possible again later', async () => {
+    const { api, elapsed } = limited(4);
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await trying(api, `x${i}@example.org`, '203.0.113.1')).status);
+    expect(statuses).toEqual([401, 401, 401, 401, 429]);
+    const refused = await trying(api, 'y@example.org', '203.0.113.1');
+    expect(refused.headers['retry-after']).toBe('15');
+    expect((await trying(api, 'y@example.org', '203.0.113.2')).status).toBe(401);
+    elapsed.ms += 15_000;
+    expect((await trying(api, 'y@example.org', '203.0.113.1')).status).toBe(401);
+  });
+
+  test('are limited by account, wherever they come from', async () => {
+    const { api } = limited(4);
+    const statuses = [];
+    for (let i = 0; i < 3; i++) statuses.push((await trying(api, 'Same@example.org', `203.0.113.${i}`)).status);
+    expect(statuses).toEqual([401, 401, 429]);
+  });
+
+  test('with the right password count, too, and so do tries to change it', async () => {
+    const { api } = limited(2);
+    const { browser } = await person(api, (await api.organization()).id, 'viewer');
+    const change = { currentPassword: 'not right', newPassword: 'a quite different one' };
+    expect((await browser.call('put', Paths.password, change)).status).toBe(400);
+    expect((await browser.call('put', Paths.password, change)).status).toBe(429);
   });
 });

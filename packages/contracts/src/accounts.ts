@@ -94,6 +94,10 @@ export type Invitation = z.output<typeof Invitation>;
 export const InvitationCreated = Invitation.extend({ url: z.string() });
 export type InvitationCreated = z.output<typeof InvitationCreated>;
 
+/** Asks what a link offers. It is no query, so that no log on the way holds the token. */
+export const InvitationOfferRequest = z.object({ token: z.string().min(1).max(200) });
+export type InvitationOfferRequest = z.output<typeof InvitationOfferRequest>;
+
 /** What the person with the link is told before accepting. */
 export const InvitationOffer = z.object({ email: z.string(), organization: z.string(), role: MemberRole });
 export type InvitationOffer = z.output<typeof InvitationOffer>;

@@ -7,6 +7,7 @@ import {
   InvitationAcceptance,
   InvitationCreated,
   InvitationOffer,
+  InvitationOfferRequest,
   InvitationRequest,
   Member,
   MemberPatch,
@@ -42,7 +43,6 @@ import {
   EventQuery,
   HostQuery,
   ImageQuery,
-  InvitationOfferQuery,
   PageQuery,
   PortQuery,
   ProjectQuery,
@@ -276,7 +276,7 @@ export const Operations = {
     summary: 'Make the owner, with the token of the one-time link',
     body: SetupRequest,
     answers: { 201: Session },
-    refusals: [ProblemTypes.tokenInvalid, ProblemTypes.conflict],
+    refusals: [ProblemTypes.tokenInvalid, ProblemTypes.forbidden],
   },
   signIn: {
     method: 'POST',
@@ -285,7 +285,7 @@ export const Operations = {
     summary: 'Sign in: the answer sets the session’s cookie',
     body: SignInRequest,
     answers: { 201: Session },
-    refusals: [ProblemTypes.tokenInvalid],
+    refusals: [ProblemTypes.credentialsInvalid, ProblemTypes.forbidden],
   },
   getSession: {
     method: 'GET',
@@ -329,7 +329,7 @@ export const Operations = {
     summary: 'Change one’s password, and sign out everywhere else',
     body: PasswordChange,
     answers: { 204: null },
-    refusals: [ProblemTypes.invalidRequest],
+    refusals: [ProblemTypes.conflict],
   },
   listMembers: {
     method: 'GET',
@@ -381,13 +381,13 @@ export const Operations = {
     answers: { 204: null },
   },
   getInvitationOffer: {
-    method: 'GET',
+    method: 'POST',
     path: Paths.invitationOffer,
     access: 'anybody',
     summary: 'What an invitation’s link offers',
-    query: InvitationOfferQuery,
+    body: InvitationOfferRequest,
     answers: { 200: InvitationOffer },
-    refusals: [ProblemTypes.notFound],
+    refusals: [ProblemTypes.tokenInvalid],
   },
   acceptInvitation: {
     method: 'POST',
@@ -396,7 +396,7 @@ export const Operations = {
     summary: 'Accept an invitation as a new user: the answer sets the session’s cookie',
     body: InvitationAcceptance,
     answers: { 201: Session },
-    refusals: [ProblemTypes.notFound, ProblemTypes.conflict],
+    refusals: [ProblemTypes.tokenInvalid, ProblemTypes.forbidden, ProblemTypes.conflict],
   },
   listApiKeys: {
     method: 'GET',

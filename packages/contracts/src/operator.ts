@@ -130,6 +130,8 @@ export const AuditEntry = z.object({
   id: z.string(),
   at: Timestamp,
   actor: z.string(),
+  /** The name that a person or a key has now; null for others, and for what is gone. */
+  actorName: z.string().nullable(),
   action: z.string(),
   target: z.string(),
   details: z.record(z.string(), z.unknown()),

@@ -108,10 +108,6 @@ export type ProjectQuery = z.output<typeof ProjectQuery>;
 export const PageQuery = z.strictObject({ ...Paging });
 export type PageQuery = z.output<typeof PageQuery>;
 
-/** Query parameters of `GET /api/invitation-offer`. */
-export const InvitationOfferQuery = z.strictObject({ token: z.string().min(1).max(200) });
-export type InvitationOfferQuery = z.output<typeof InvitationOfferQuery>;
-
 const ExportFormat = { format: z.enum(['csv', 'ndjson']).default('csv') };
 
 /** Query parameters of `GET /api/export/containers`: the filters of the list, and all that they find. */

@@ -94,6 +94,12 @@ async function findUserSession(
   return session;
 }
 
+/** For what only owners may do: to say who is a member. No key is one. Stands behind `requireOperatorAuth`. */
+export const requireOwner: RequestHandler = (_req, res, next) => {
+  if (operatorOf(res).role !== 'owner') throw new ForbiddenError('Only an owner may do this.');
+  next();
+};
+
 /** For what not even everybody who reads may read. Stands behind `requireOperatorAuth`. */
 export const requireAdmin: RequestHandler = (_req, res, next) => {
   if (operatorOf(res).role === 'viewer') throw new ForbiddenError('Only an admin may read this.');

@@ -101,7 +101,7 @@ export const handleErrors =
       res.locals.isUnremarkable = true;
       res.set('Retry-After', seconds(error.retryAfterMs));
     }
-    if (error.code === 'token_invalid') {
+    if (error.code === 'token_invalid' || error.code === 'credentials_invalid') {
       const presented = req.headers.authorization !== undefined;
       res.set('WWW-Authenticate', `Bearer realm="muster"${presented ? ', error="invalid_token"' : ''}`);
     }

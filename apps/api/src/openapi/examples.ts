@@ -1,6 +1,7 @@
 import type * as contracts from '@muster/contracts';
 
 const HOST_ID = 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293';
+const USER_ID = '0199c3f0-6b22-7c4d-9e5f-2a3b4c5d6e7f';
 const AT = '2026-03-01T12:00:00.000Z';
 const EARLIER = '2026-02-27T08:15:30.000Z';
 const LATER = '2026-03-08T12:00:00.000Z';
@@ -52,7 +53,13 @@ const API_KEY: contracts.ApiKey = {
 };
 
 const INVITATION: contracts.Invitation = {
-  ...{ id: 'inv_77d0', email: 'ada@example.org', role: 'viewer', createdAt: AT, expiresAt: LATER },
+  ...{
+    id: '0199c3f0-6c33-7d5e-8f6a-3b4c5d6e7f80',
+    email: 'ada@example.org',
+    role: 'viewer',
+    createdAt: AT,
+    expiresAt: LATER,
+  },
 };
 
 /** Of tokens, what they look like: none is one that was ever given. */
@@ -90,7 +97,13 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     ...{ kind: 'exited', from: 'running', to: 'exited', exitCode: 137, observedAt: AT, recordedAt: AT },
   } satisfies contracts.ContainerEvent,
   AuditEntry: {
-    ...{ id: '0199c3f0-7000-7000-8000-000000000001', at: AT, actor: `api_key:${API_KEY.id}`, action: 'host.renamed' },
+    ...{
+      id: '0199c3f0-7000-7000-8000-000000000001',
+      at: AT,
+      actor: `api_key:${API_KEY.id}`,
+      actorName: API_KEY.name,
+      action: 'host.renamed',
+    },
     ...{ target: `host:${HOST_ID}`, details: { from: 'edge', to: 'edge-1' } },
   } satisfies contracts.AuditEntry,
   Summary: {
@@ -119,39 +132,46 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   } satisfies contracts.Project,
   SignInOptions: { setupRequired: false, oidc: null } satisfies contracts.SignInOptions,
   SetupRequest: {
-    ...{ token: 'of-the-one-time-link', name: 'Ada', email: 'ada@example.org', password: 'a long phrase of yours' },
+    ...{ token: shownOnce('setup'), name: 'Ada', email: 'ada@example.org', password: 'a long phrase of yours' },
   } satisfies contracts.SetupRequest,
   SignInRequest: {
     ...{ email: 'ada@example.org', password: 'a long phrase of yours' },
   } satisfies contracts.SignInRequest,
   Session: {
-    user: { id: 'usr_4b1a', name: 'Ada', email: 'ada@example.org' },
+    user: { id: USER_ID, name: 'Ada', email: 'ada@example.org' },
     apiKey: null,
-    organization: { id: 'org_1', name: 'Default' },
+    organization: { id: 'default', name: 'Default' },
     role: 'owner',
     expiresAt: LATER,
   } satisfies contracts.Session,
   SessionItem: {
-    ...{ id: 'ses_9f2c', current: true, createdAt: EARLIER, lastSeenAt: AT, expiresAt: LATER },
+    ...{
+      id: '0199c3f0-6a11-7b3c-8d4e-1f2a3b4c5d6e',
+      current: true,
+      createdAt: EARLIER,
+      lastSeenAt: AT,
+      expiresAt: LATER,
+    },
     ...{ address: '203.0.113.7', userAgent: 'Mozilla/5.0' },
   } satisfies contracts.SessionItem,
   PasswordChange: {
     ...{ currentPassword: 'a long phrase of yours', newPassword: 'another long phrase' },
   } satisfies contracts.PasswordChange,
   Member: {
-    ...{ userId: 'usr_4b1a', name: 'Ada', email: 'ada@example.org', role: 'owner', joinedAt: EARLIER },
+    ...{ userId: USER_ID, name: 'Ada', email: 'ada@example.org', role: 'owner', joinedAt: EARLIER },
   } satisfies contracts.Member,
   MemberPatch: { role: 'admin' } satisfies contracts.MemberPatch,
   InvitationRequest: { email: 'ada@example.org', role: 'viewer' } satisfies contracts.InvitationRequest,
   Invitation: INVITATION,
   InvitationCreated: {
-    ...{ ...INVITATION, url: 'https://muster.example.org/invitation#token=secret' },
+    ...{ ...INVITATION, url: 'https://muster.example.org/invitation#token=muster_invite_…' },
   } satisfies contracts.InvitationCreated,
+  InvitationOfferRequest: { token: shownOnce('invite') } satisfies contracts.InvitationOfferRequest,
   InvitationOffer: {
     ...{ email: 'ada@example.org', organization: 'Default', role: 'viewer' },
   } satisfies contracts.InvitationOffer,
   InvitationAcceptance: {
-    ...{ token: 'of-the-link', name: 'Ada', password: 'a long phrase of yours' },
+    ...{ token: shownOnce('invite'), name: 'Ada', password: 'a long phrase of yours' },
   } satisfies contracts.InvitationAcceptance,
   ApiKeyRequest: { name: 'dashboards', role: 'viewer' },
   ApiKey: API_KEY,

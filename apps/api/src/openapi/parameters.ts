@@ -11,9 +11,9 @@ export const PATH_PARAMETERS: Readonly<Record<string, { description: string; sch
     schema: { $ref: '#/components/schemas/DockerId' },
     example: '4c01db0b339c',
   },
-  sessionId: text('The session.', 'ses_9f2c'),
-  userId: text('The person.', 'usr_4b1a'),
-  invitationId: text('The invitation.', 'inv_77d0'),
+  sessionId: uuid('The session.', '0199c3f0-6a11-7b3c-8d4e-1f2a3b4c5d6e'),
+  userId: uuid('The person.', '0199c3f0-6b22-7c4d-9e5f-2a3b4c5d6e7f'),
+  invitationId: uuid('The invitation.', '0199c3f0-6c33-7d5e-8f6a-3b4c5d6e7f80'),
 };
 
 export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
@@ -35,7 +35,6 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   port: 'Published on this port of the host; repeated: on any of these.',
   type: 'By this transport; repeated: by any of these.',
   format: 'How it is written.',
-  token: 'The secret of the link.',
 };
 
 export const REQUEST_HEADERS: Readonly<Record<string, { name: string; description: string; example: string }>> = {

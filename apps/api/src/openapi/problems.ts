@@ -8,6 +8,7 @@ const KINDS = [...Object.values(PROBLEMS), INTERNAL];
 const MEANING: Readonly<Partial<Record<ProblemType, string>>> = {
   [ProblemTypes.invalidRequest]: 'The request breaks the contract: `errors` names the fields.',
   [ProblemTypes.tokenInvalid]: 'No credentials, or such that are not good: unknown, expired, revoked or used up.',
+  [ProblemTypes.credentialsInvalid]: 'No account has this e-mail address and this password.',
   [ProblemTypes.forbidden]: 'Good credentials, which may not do this.',
   [ProblemTypes.notFound]: 'There is none, or it belongs to another organization.',
   [ProblemTypes.conflict]: 'It does not go together with what is there.',

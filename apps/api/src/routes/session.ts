@@ -3,6 +3,7 @@ import { Router, type RequestHandler, type Response } from 'express';
 import { operatorOf, userSessionOf } from '../middleware/auth.js';
 import { readBody } from '../middleware/body.js';
 import { callerOf } from '../middleware/caller.js';
+import type { OwnSessionService } from '../services/accounts/own-sessions.js';
 import type { SessionService, WithCookies } from '../services/accounts/sessions.js';
 import type { SetupService } from '../services/accounts/setup.js';
 
@@ -14,12 +15,14 @@ export interface SessionRouterParts {
   /** Stands before what sets a cookie without having one. */
   ownPages: RequestHandler;
   sessions: SessionService;
+  ownSessions: Pick<OwnSessionService, 'end'>;
   setup: SetupService;
 }
 
 /** Signing in and out. */
-export function createSessionRouter({ auth, userAuth, ownPages, sessions, setup }: SessionRouterParts): Router {
+export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: SessionRouterParts): Router {
   const router = Router();
+  const { sessions, ownSessions, setup } = parts;
 
   router.get(Paths.signInOptions, async (_req, res) => {
     const options: SignInOptions = { setupRequired: await setup.isRequired(), oidc: null };
@@ -37,14 +40,20 @@ export function createSessionRouter({ auth, userAuth, ownPages, sessions, setup 
     res.json(await sessions.describe(operatorOf(res), res.locals.userSession ?? null));
   });
   router.delete(Paths.session, userAuth, async (req, res) => {
-    withCookies(res, await sessions.signOut(callerOf(req), userSessionOf(res)));
+    await ownSessions.end(userSessionOf(res), userSessionOf(res).id);
+    setCookies(res, await sessions.farewell(callerOf(req)));
     res.status(204).end();
   });
   return router;
 }
 
-/** Puts cookies on their way, and gives the rest back. */
-function withCookies<T>(res: Response, { value, cookies }: WithCookies<T>): T {
+/** Puts cookies on their way with an answer. */
+export function setCookies(res: Response, cookies: readonly string[]): void {
   for (const cookie of cookies) res.append('Set-Cookie', cookie);
+}
+
+/** The same, and gives back what the answer says. */
+export function withCookies<T>(res: Response, { value, cookies }: WithCookies<T>): T {
+  setCookies(res, cookies);
   return value;
 }

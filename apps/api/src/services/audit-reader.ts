@@ -9,6 +9,22 @@ export interface AuditReader {
 }
 
 export function createAuditReader({ prisma }: Database): AuditReader {
+  /** What those are called now, by actor. A person who was removed keeps their name. */
+  async function namesOf(actors: readonly string[]): Promise<Map<string, string>> {
+    const ids = (kind: string) => [
+      ...new Set(actors.filter((actor) => actor.startsWith(kind)).map((actor) => actor.slice(kind.length))),
+    ];
+    const [users, keys] = [ids('user:'), ids('api_key:')];
+    const select = { id: true, name: true } as const;
+    const found = {
+      user: users.length === 0 ? [] : await prisma.user.findMany({ where: { id: { in: users } }, select }),
+      api_key: keys.length === 0 ? [] : await prisma.apiKey.findMany({ where: { id: { in: keys } }, select }),
+    };
+    return new Map(
+      Object.entries(found).flatMap(([kind, rows]) => rows.map(({ id, name }) => [`${kind}:${id}`, name] as const)),
+    );
+  }
+
   return {
     async list({ organizationId }, { cursor, limit }) {
       const after = cursor === undefined ? undefined : decodeCursor(cursor, ['integer'])[0];
@@ -17,8 +33,10 @@ export function createAuditReader({ prisma }: Database): AuditReader {
         orderBy: { id: 'desc' },
         take: limit + 1,
       });
-      const items = rows.slice(0, limit).map(({ id, at, actor, action, target, details }) => ({
-        ...{ id: String(id), at: at.toISOString(), actor, action, target },
+      const shown = rows.slice(0, limit);
+      const names = await namesOf(shown.map(({ actor }) => actor));
+      const items = shown.map(({ id, at, actor, action, target, details }) => ({
+        ...{ id: String(id), at: at.toISOString(), actor, actorName: names.get(actor) ?? null, action, target },
         details: details as Record<string, unknown>,
       }));
       return { items, nextCursor: rows.length > limit ? encodeCursor([Number(items.at(-1)!.id)]) : null };

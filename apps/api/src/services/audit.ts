@@ -17,8 +17,15 @@ export interface AuditFact {
     | 'enrollment_token.revoked'
     | 'user.joined'
     | 'user.signed_in'
-    | 'user.signed_out';
-  /** What it was done to, by its kind: `host:<id>`, `enrollment_token:<id>`, `user:<id>`. */
+    | 'user.signed_out'
+    | 'user.password_changed'
+    | 'member.role_changed'
+    | 'member.removed'
+    | 'invitation.created'
+    | 'invitation.revoked'
+    | 'api_key.created'
+    | 'api_key.revoked';
+  /** What it was done to, by its kind: `host:<id>`, `enrollment_token:<id>`, `user:<id>` and so on. */
   target: string;
   details?: Prisma.InputJsonObject;
 }

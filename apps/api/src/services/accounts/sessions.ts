@@ -1,14 +1,15 @@
 import type { Session, SignInRequest } from '@muster/contracts';
-import { transact, type Database } from '@muster/db';
+import type { Database } from '@muster/db';
 import { isAPIError } from 'better-auth/api';
 import type { Auth } from 'better-auth';
 import type { Caller } from '../../domain/caller.js';
 import type { OperatorIdentity } from '../../domain/operator-identity.js';
 import { CredentialsInvalidError } from '../../errors.js';
-import { recordAudit } from '../audit.js';
 import { ADDRESS_HEADER, callBetterAuth } from './better-auth.js';
 import { hashSessionToken } from './hashed-sessions.js';
+import { normalEmail } from './people.js';
 import { createSessionView } from './session-view.js';
+import type { SignInLimit } from './sign-in-limit.js';
 
 /** What signing in or out comes to: an answer, and `Set-Cookie` values that must go with it. */
 export interface WithCookies<T> {
@@ -34,11 +35,12 @@ export interface SessionService {
   /**
    * Signs in. As slow for an address that nobody has as for a password that is wrong.
    * @throws CredentialsInvalidError
+   * @throws RateLimitedError after too many tries.
    */
   signIn(caller: Caller, credentials: SignInRequest): Promise<WithCookies<Session>>;
 
-  /** Ends the session, which is the one that the caller's cookies name. */
-  signOut(caller: Caller, session: UserSession): Promise<WithCookies<null>>;
+  /** Cookies that take the place of those of a session that was ended. */
+  farewell(caller: Caller): Promise<string[]>;
 
   /** Who asks, and what they may do; `session` is null for a program. */
   describe(operator: OperatorIdentity, session: UserSession | null): Promise<Session>;
@@ -48,10 +50,10 @@ export interface SessionServiceParts {
   auth: Auth;
   /** The name of the session's cookie. */
   cookieName: string;
-  now: () => Date;
+  limit: SignInLimit;
 }
 
-export function createSessionService(db: Database, { auth, cookieName, now }: SessionServiceParts): SessionService {
+export function createSessionService(db: Database, { auth, cookieName, limit }: SessionServiceParts): SessionService {
   const { prisma } = db;
   const view = createSessionView(db);
   const namesSession = ({ cookie }: Caller) => cookie?.includes(`${cookieName}=`) ?? false;
@@ -69,14 +71,6 @@ export function createSessionService(db: Database, { auth, cookieName, now }: Se
     return { value: { id, userId, expiresAt, operator: { organizationId, actor: `user:${userId}`, role } }, cookies };
   }
 
-  /** The cookies that take the place of those of a session that is over. */
-  async function farewell(caller: Caller): Promise<string[]> {
-    const { headers } = await callBetterAuth(() =>
-      auth.api.signOut({ headers: headersOf(caller), returnHeaders: true }),
-    );
-    return headers.getSetCookie();
-  }
-
   return {
     async authenticate(caller) {
       if (!namesSession(caller)) return { value: null, cookies: [] };
@@ -90,6 +84,7 @@ export function createSessionService(db: Database, { auth, cookieName, now }: Se
     },
 
     async signIn(caller, { email, password }) {
+      limit.take(caller.address, normalEmail(email));
       const { headers, response } = await callBetterAuth(() =>
         // Without the cookies of whoever was signed in here before.
         auth.api.signInEmail({
@@ -108,14 +103,11 @@ export function createSessionService(db: Database, { auth, cookieName, now }: Se
       return { value: await view(operator, row.expiresAt), cookies: headers.getSetCookie() };
     },
 
-    async signOut(caller, { id, userId, operator }) {
-      const at = now();
-      await transact(db, async (tx) => {
-        await tx.session.deleteMany({ where: { id, userId } });
-        const { organizationId, actor } = operator;
-        await recordAudit(tx, { organizationId, at, actor, action: 'user.signed_out', target: actor });
-      });
-      return { value: null, cookies: await farewell(caller) };
+    async farewell(caller) {
+      const { headers } = await callBetterAuth(() =>
+        auth.api.signOut({ headers: headersOf(caller), returnHeaders: true }),
+      );
+      return headers.getSetCookie();
     },
 
     describe: (operator, session) => view(operator, session?.expiresAt ?? null),

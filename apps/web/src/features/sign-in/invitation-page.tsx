@@ -15,7 +15,7 @@ export function InvitationPage(): ReactNode {
   const token = useLinkToken();
   const offer = useQuery({
     queryKey: ['invitation-offer', token],
-    queryFn: ({ signal }) => api.call('getInvitationOffer', { query: { token } }, { signal }),
+    queryFn: ({ signal }) => api.call('getInvitationOffer', { body: { token } }, { signal }),
   });
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');

@@ -1,0 +1,30 @@
+import { ApiKeyRequest, BODY_BYTES_MAX, PageQuery, Paths } from '@muster/contracts';
+import { Router, type RequestHandler } from 'express';
+import { operatorOf, requireAdmin } from '../middleware/auth.js';
+import { readBody, readFields } from '../middleware/body.js';
+import type { ApiKeyManagement } from '../services/api-key-management.js';
+import { idFrom, revalidated } from './reads.js';
+
+export interface ApiKeyRouterParts {
+  /** Finds the operator, for `operatorOf`. */
+  auth: RequestHandler;
+  apiKeys: ApiKeyManagement;
+}
+
+/** The API keys of the operator's organization. */
+export function createApiKeyRouter({ auth, apiKeys }: ApiKeyRouterParts): Router {
+  const router = Router();
+
+  router.post(Paths.apiKeys, auth, async (req, res) => {
+    const request = await readBody(req, ApiKeyRequest, BODY_BYTES_MAX);
+    res.status(201).json(await apiKeys.create(operatorOf(res), request));
+  });
+  router.get(Paths.apiKeys, auth, requireAdmin, revalidated, async (req, res) => {
+    res.json(await apiKeys.list(operatorOf(res), readFields(PageQuery, req.query)));
+  });
+  router.delete(Paths.apiKey, auth, async (req, res) => {
+    await apiKeys.revoke(operatorOf(res), idFrom('API key', req.params['apiKeyId']));
+    res.status(204).end();
+  });
+  return router;
+}

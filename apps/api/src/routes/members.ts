@@ -1,0 +1,64 @@
+import {
+  BODY_BYTES_MAX,
+  InvitationAcceptance,
+  InvitationOfferRequest,
+  InvitationRequest,
+  MemberPatch,
+  PageQuery,
+  Paths,
+} from '@muster/contracts';
+import { Router, type RequestHandler } from 'express';
+import { operatorOf, requireAdmin, requireOwner } from '../middleware/auth.js';
+import { readBody, readFields } from '../middleware/body.js';
+import { callerOf } from '../middleware/caller.js';
+import type { InvitationService } from '../services/accounts/invitations.js';
+import type { MemberService } from '../services/accounts/members.js';
+import { idFrom, revalidated } from './reads.js';
+import { withCookies } from './session.js';
+
+export interface MemberRouterParts {
+  /** Finds the operator, for `operatorOf`. */
+  auth: RequestHandler;
+  /** Stands before what sets a cookie without having one. */
+  ownPages: RequestHandler;
+  members: MemberService;
+  invitations: InvitationService;
+}
+
+/** Who is in the operator's organization, and who is asked to be. */
+export function createMemberRouter({ auth, ownPages, members, invitations }: MemberRouterParts): Router {
+  const router = Router();
+
+  router.get(Paths.members, auth, revalidated, async (req, res) => {
+    res.json(await members.list(operatorOf(res), readFields(PageQuery, req.query)));
+  });
+  router.patch(Paths.member, auth, requireOwner, async (req, res) => {
+    const patch = await readBody(req, MemberPatch, BODY_BYTES_MAX);
+    res.json(await members.change(operatorOf(res), idFrom('member', req.params['userId']), patch));
+  });
+  router.delete(Paths.member, auth, requireOwner, async (req, res) => {
+    await members.remove(operatorOf(res), idFrom('member', req.params['userId']));
+    res.status(204).end();
+  });
+
+  router.get(Paths.invitations, auth, requireAdmin, revalidated, async (req, res) => {
+    res.json(await invitations.list(operatorOf(res), readFields(PageQuery, req.query)));
+  });
+  router.post(Paths.invitations, auth, requireOwner, async (req, res) => {
+    const request = await readBody(req, InvitationRequest, BODY_BYTES_MAX);
+    res.status(201).json(await invitations.create(operatorOf(res), request));
+  });
+  router.delete(Paths.invitation, auth, requireOwner, async (req, res) => {
+    await invitations.revoke(operatorOf(res), idFrom('invitation', req.params['invitationId']));
+    res.status(204).end();
+  });
+  router.post(Paths.invitationOffer, async (req, res) => {
+    const { token } = await readBody(req, InvitationOfferRequest, BODY_BYTES_MAX);
+    res.json(await invitations.offer(token));
+  });
+  router.post(Paths.invitationAcceptance, ownPages, async (req, res) => {
+    const acceptance = await readBody(req, InvitationAcceptance, BODY_BYTES_MAX);
+    res.status(201).json(withCookies(res, await invitations.accept(callerOf(req), acceptance)));
+  });
+  return router;
+}

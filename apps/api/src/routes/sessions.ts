@@ -1,0 +1,40 @@
+import { BODY_BYTES_MAX, PasswordChange, Paths } from '@muster/contracts';
+import { Router, type RequestHandler } from 'express';
+import { userSessionOf } from '../middleware/auth.js';
+import { readBody } from '../middleware/body.js';
+import { callerOf } from '../middleware/caller.js';
+import type { OwnSessionService } from '../services/accounts/own-sessions.js';
+import type { SessionService } from '../services/accounts/sessions.js';
+import { idFrom, revalidated } from './reads.js';
+import { setCookies } from './session.js';
+
+export interface OwnSessionRouterParts {
+  /** Finds the person who is signed in, for `userSessionOf`. */
+  userAuth: RequestHandler;
+  ownSessions: OwnSessionService;
+  sessions: Pick<SessionService, 'farewell'>;
+}
+
+/** A person's own sessions and password. */
+export function createOwnSessionRouter({ userAuth, ownSessions, sessions }: OwnSessionRouterParts): Router {
+  const router = Router();
+
+  router.get(Paths.sessions, userAuth, revalidated, async (_req, res) => {
+    res.json(await ownSessions.list(userSessionOf(res)));
+  });
+  router.delete(Paths.sessionItem, userAuth, async (req, res) => {
+    await ownSessions.end(userSessionOf(res), idFrom('session', req.params['sessionId']));
+    res.status(204).end();
+  });
+  router.delete(Paths.sessions, userAuth, async (req, res) => {
+    await ownSessions.endAll(userSessionOf(res));
+    setCookies(res, await sessions.farewell(callerOf(req)));
+    res.status(204).end();
+  });
+  router.put(Paths.password, userAuth, async (req, res) => {
+    const change = await readBody(req, PasswordChange, BODY_BYTES_MAX);
+    await ownSessions.changePassword(userSessionOf(res), callerOf(req).address, change);
+    res.status(204).end();
+  });
+  return router;
+}

@@ -1,0 +1,145 @@
+import {
+  tokenKind,
+  type Invitation,
+  type InvitationAcceptance,
+  type InvitationCreated,
+  type InvitationOffer,
+  type InvitationRequest,
+  type Page,
+  type PageQuery,
+  type Session,
+} from '@muster/contracts';
+import { transact, type Database, type Prisma } from '@muster/db';
+import { hashPassword } from 'better-auth/crypto';
+import type { Caller } from '../../domain/caller.js';
+import { decodeCursor, encodeCursor } from '../../domain/cursor.js';
+import type { OperatorIdentity } from '../../domain/operator-identity.js';
+import { hashToken, issueToken } from '../../domain/tokens.js';
+import { ConflictError, NotFoundError, TokenInvalidError } from '../../errors.js';
+import { recordAudit } from '../audit.js';
+import { addPerson, normalEmail } from './people.js';
+import type { SessionService, WithCookies } from './sessions.js';
+
+/** How long an invitation's link is good. */
+const INVITATION_MS = 7 * 86_400_000;
+
+export interface InvitationService {
+  /**
+   * Makes an invitation, in place of an open one for the same address; this answer is the only one that shows its link.
+   * @throws ConflictError where the address is a member's.
+   */
+  create(operator: OperatorIdentity, request: InvitationRequest): Promise<InvitationCreated>;
+
+  /** The organization's open invitations, the newest first. */
+  list(operator: OperatorIdentity, query: PageQuery): Promise<Page<Invitation>>;
+
+  /** @throws NotFoundError where the organization has no such invitation. */
+  revoke(operator: OperatorIdentity, id: string): Promise<void>;
+
+  /** What a link offers. @throws TokenInvalidError where it was used, taken back, or is too old. */
+  offer(token: string): Promise<InvitationOffer>;
+
+  /**
+   * Makes the member whom the link invites, and signs them in. A link is good once.
+   * @throws TokenInvalidError as `offer` does. @throws ConflictError where the address has become a member's.
+   */
+  accept(caller: Caller, acceptance: InvitationAcceptance): Promise<WithCookies<Session>>;
+}
+
+export interface InvitationServiceParts {
+  sessions: Pick<SessionService, 'signIn'>;
+  publicUrl: string;
+  now: () => Date;
+}
+
+export function createInvitationService(
+  db: Database,
+  { sessions, publicUrl, now }: InvitationServiceParts,
+): InvitationService {
+  /** @throws TokenInvalidError */
+  async function find(tx: Pick<Prisma.TransactionClient, 'invitation'>, token: string) {
+    const invitation =
+      tokenKind(token) === 'invite'
+        ? await tx.invitation.findUnique({ where: { hash: hashToken(token) }, include: { organization: true } })
+        : null;
+    if (invitation !== null && invitation.expiresAt > now()) return invitation;
+    throw new TokenInvalidError('This invitation is not valid, or no longer.');
+  }
+
+  return {
+    async create({ organizationId, actor }, { email: asked, role }) {
+      const at = now();
+      const email = normalEmail(asked);
+      const { token, hash } = issueToken('invite');
+      const row = await transact(db, async (tx) => {
+        if ((await tx.member.count({ where: { organizationId, user: { email } } })) > 0) {
+          throw new ConflictError('A member has this e-mail address already.');
+        }
+        // The unique key is what two at once meet at.
+        const fresh = { hash, role, createdAt: at, expiresAt: new Date(at.getTime() + INVITATION_MS) };
+        const created = await tx.invitation.upsert({
+          where: { organizationId_email: { organizationId, email } },
+          create: { organizationId, email, ...fresh },
+          update: fresh,
+        });
+        const target = `invitation:${created.id}`;
+        const details = { email, role };
+        await recordAudit(tx, { organizationId, at, actor, action: 'invitation.created', target, details });
+        return created;
+      });
+      // What follows # stays in the browser: no server and no proxy logs it.
+      return { ...toView(row), url: `${publicUrl}/invitation#token=${token}` };
+    },
+
+    async list({ organizationId }, { cursor, limit }) {
+      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['uuid'])[0];
+      const open = { organizationId, expiresAt: { gt: now() } };
+      const rows = await db.prisma.invitation.findMany({
+        where: { ...open, ...(after === undefined ? {} : { id: { lt: after } }) },
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+      });
+      const items = rows.slice(0, limit).map(toView);
+      return { items, nextCursor: rows.length > limit ? encodeCursor([items.at(-1)!.id]) : null };
+    },
+
+    async revoke({ organizationId, actor }, id) {
+      const at = now();
+      await transact(db, async (tx) => {
+        const existing = await tx.invitation.findFirst({ where: { id, organizationId } });
+        if (existing === null) throw new NotFoundError('invitation');
+        const { count } = await tx.invitation.deleteMany({ where: { id, organizationId } });
+        if (count === 0) throw new NotFoundError('invitation');
+        const target = `invitation:${id}`;
+        const details = { email: existing.email, role: existing.role };
+        await recordAudit(tx, { organizationId, at, actor, action: 'invitation.revoked', target, details });
+      });
+    },
+
+    async offer(token) {
+      const { email, organization, role } = await find(db.prisma, token);
+      return { email, organization: organization.name, role };
+    },
+
+    async accept(caller, { token, name, password }) {
+      // Asked before a password is hashed for whoever guesses, and again when nobody else can use it.
+      const { id, email } = await find(db.prisma, token);
+      const passwordHash = await hashPassword(password);
+      const at = now();
+      await transact(db, async (tx) => {
+        // Of two who use it at once, the second waits here, and then finds nothing.
+        await tx.$queryRaw`SELECT id FROM invitations WHERE id = ${id}::uuid FOR UPDATE`;
+        const { organizationId, role } = await find(tx, token);
+        await tx.invitation.delete({ where: { id } });
+        const target = `user:${await addPerson(tx, { organizationId, role, name, email, passwordHash }, at)}` as const;
+        const details = { name, role };
+        await recordAudit(tx, { organizationId, at, actor: target, action: 'user.joined', target, details });
+      });
+      return sessions.signIn(caller, { email, password });
+    },
+  };
+}
+
+const toView = ({ id, email, role, createdAt, expiresAt }: Prisma.InvitationGetPayload<object>): Invitation => ({
+  ...{ id, email, role, createdAt: createdAt.toISOString(), expiresAt: expiresAt.toISOString() },
+});

@@ -1,0 +1,87 @@
+import type { Member, MemberPatch, Page, PageQuery } from '@muster/contracts';
+import { transact, type Database, type Prisma } from '@muster/db';
+import { decodeCursor, encodeCursor } from '../../domain/cursor.js';
+import type { OperatorIdentity } from '../../domain/operator-identity.js';
+import { ConflictError, NotFoundError } from '../../errors.js';
+import { recordAudit } from '../audit.js';
+
+/** Who is in an organization. Whatever changes here holds from the next call on, in every process. */
+export interface MemberService {
+  /** The organization's members, in the order in which they joined. */
+  list(operator: OperatorIdentity, query: PageQuery): Promise<Page<Member>>;
+
+  /**
+   * @throws NotFoundError where the organization has no such member.
+   * @throws ConflictError where nobody would be owner any more.
+   */
+  change(operator: OperatorIdentity, userId: string, patch: MemberPatch): Promise<Member>;
+
+  /**
+   * Removes a member, with their sessions and all that they could sign in with. Keys that they made are the
+   * organization's, and stay.
+   * @throws NotFoundError | ConflictError as `change` does.
+   */
+  remove(operator: OperatorIdentity, userId: string): Promise<void>;
+}
+
+export function createMemberService(db: Database, { now }: { now: () => Date }): MemberService {
+  return {
+    async list({ organizationId }, { cursor, limit }) {
+      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['uuid'])[0];
+      const rows = await db.prisma.member.findMany({
+        where: { organizationId, ...(after === undefined ? {} : { id: { gt: after } }) },
+        orderBy: { id: 'asc' },
+        take: limit + 1,
+        include: { user: true },
+      });
+      const shown = rows.slice(0, limit);
+      const nextCursor = rows.length > limit ? encodeCursor([shown.at(-1)!.id]) : null;
+      return { items: shown.map(toView), nextCursor };
+    },
+
+    async change({ organizationId, actor }, userId, { role }) {
+      const at = now();
+      return transact(db, async (tx) => {
+        const member = await lockedMember(tx, organizationId, userId);
+        if (member.role === role) return toView(member);
+        if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
+        await tx.member.update({ where: { id: member.id }, data: { role } });
+        const details = { name: member.user.name, from: member.role, to: role };
+        const target = `user:${userId}`;
+        await recordAudit(tx, { organizationId, at, actor, action: 'member.role_changed', target, details });
+        return toView({ ...member, role });
+      });
+    },
+
+    async remove({ organizationId, actor }, userId) {
+      const at = now();
+      await transact(db, async (tx) => {
+        const member = await lockedMember(tx, organizationId, userId);
+        if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
+        await tx.member.delete({ where: { id: member.id } });
+        await tx.session.deleteMany({ where: { userId } });
+        await tx.account.deleteMany({ where: { userId } });
+        const details = { name: member.user.name, email: member.user.email, role: member.role };
+        const target = `user:${userId}`;
+        await recordAudit(tx, { organizationId, at, actor, action: 'member.removed', target, details });
+      });
+    },
+  };
+}
+
+/** A member, while nobody else changes members of the organization: two owners cannot each remove the other. */
+async function lockedMember(tx: Prisma.TransactionClient, organizationId: string, userId: string) {
+  await tx.$queryRaw`SELECT id FROM organizations WHERE id = ${organizationId} FOR NO KEY UPDATE`;
+  const member = await tx.member.findFirst({ where: { organizationId, userId }, include: { user: true } });
+  if (member === null) throw new NotFoundError('member');
+  return member;
+}
+
+async function requireAnotherOwner(tx: Prisma.TransactionClient, organizationId: string): Promise<void> {
+  if ((await tx.member.count({ where: { organizationId, role: 'owner' } })) > 1) return;
+  throw new ConflictError('This is the only owner. Make another member owner first.');
+}
+
+const toView = ({ userId, user, role, createdAt }: Prisma.MemberGetPayload<{ include: { user: true } }>): Member => ({
+  ...{ userId, name: user.name, email: user.email, role, joinedAt: createdAt.toISOString() },
+});

@@ -1,0 +1,82 @@
+import type { ApiKey, ApiKeyCreated, ApiKeyRequest, Page, PageQuery } from '@muster/contracts';
+import { transact, type Database, type Prisma } from '@muster/db';
+import { decodeCursor, encodeCursor } from '../domain/cursor.js';
+import type { OperatorIdentity } from '../domain/operator-identity.js';
+import { issueToken } from '../domain/tokens.js';
+import { invalid } from '../domain/valid.js';
+import { NotFoundError } from '../errors.js';
+import { recordAudit } from './audit.js';
+
+/** An organization's API keys. They are the organization's, whoever made them. */
+export interface ApiKeyManagement {
+  /**
+   * Makes a key; this answer is the only one that shows it.
+   * @throws InvalidRequestError naming `expiresAt` where that is past.
+   */
+  create(operator: OperatorIdentity, request: ApiKeyRequest): Promise<ApiKeyCreated>;
+
+  /** The organization's keys, the newest first, those expired and revoked included. */
+  list(operator: OperatorIdentity, query: PageQuery): Promise<Page<ApiKey>>;
+
+  /**
+   * Makes a key useless from the next call on. Revoking twice is revoking once.
+   * @throws NotFoundError if the organization has no such key.
+   */
+  revoke(operator: OperatorIdentity, id: string): Promise<void>;
+}
+
+export function createApiKeyManagement(db: Database, { now }: { now: () => Date }): ApiKeyManagement {
+  return {
+    async create({ organizationId, actor }, { name, role, expiresAt: end }) {
+      const at = now();
+      const expiresAt = end === null ? null : new Date(end);
+      if (expiresAt !== null && expiresAt <= at)
+        throw invalid([{ path: '/expiresAt', message: 'must be in the future' }]);
+      const { token, hash } = issueToken('key');
+      const row = await transact(db, async (tx) => {
+        const created = await tx.apiKey.create({
+          data: { organizationId, hash, name, role, createdAt: at, expiresAt },
+        });
+        const target = `api_key:${created.id}`;
+        const details = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
+        await recordAudit(tx, { organizationId, at, actor, action: 'api_key.created', target, details });
+        return created;
+      });
+      return { ...toView(row), key: token };
+    },
+
+    async list({ organizationId }, { cursor, limit }) {
+      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['uuid'])[0];
+      const rows = await db.prisma.apiKey.findMany({
+        where: { organizationId, ...(after === undefined ? {} : { id: { lt: after } }) },
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+      });
+      const items = rows.slice(0, limit).map(toView);
+      return { items, nextCursor: rows.length > limit ? encodeCursor([items.at(-1)!.id]) : null };
+    },
+
+    async revoke({ organizationId, actor }, id) {
+      const at = now();
+      await transact(db, async (tx) => {
+        const existing = await tx.apiKey.findFirst({ where: { id, organizationId } });
+        if (existing === null) throw new NotFoundError('API key');
+        const { count } = await tx.apiKey.updateMany({
+          where: { id, organizationId, revokedAt: null },
+          data: { revokedAt: at },
+        });
+        if (count === 0) return;
+        const target = `api_key:${id}`;
+        const details = { name: existing.name, role: existing.role };
+        await recordAudit(tx, { organizationId, at, actor, action: 'api_key.revoked', target, details });
+      });
+    },
+  };
+}
+
+const toView = ({ id, name, role, ...dates }: Prisma.ApiKeyGetPayload<object>): ApiKey => ({
+  ...{ id, name, role, createdAt: dates.createdAt.toISOString() },
+  expiresAt: dates.expiresAt?.toISOString() ?? null,
+  lastUsedAt: dates.lastUsedAt?.toISOString() ?? null,
+  revokedAt: dates.revokedAt?.toISOString() ?? null,
+});

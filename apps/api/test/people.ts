@@ -1,0 +1,44 @@
+import { Paths, type MemberRole } from '@muster/contracts';
+import { hashPassword } from 'better-auth/crypto';
+import { randomUUID } from 'node:crypto';
+import { addPerson } from '../src/services/accounts/people.js';
+import { createSetupTokens } from '../src/services/accounts/setup-tokens.js';
+import { Browser } from './browser.js';
+import type { TestApi } from './harness.js';
+
+export const PASSWORD = 'correct horse battery';
+
+/** One hash for all of them: the making of each costs as much as it must. */
+const passwordHash = hashPassword(PASSWORD);
+
+/** A member of an organization, and a browser that they are signed in with. */
+export interface TestPerson {
+  id: string;
+  email: string;
+  browser: Browser;
+  /** Signs in with another browser. */
+  signIn(): Promise<Browser>;
+}
+
+export async function person(api: TestApi, organizationId: string, role: MemberRole): Promise<TestPerson> {
+  const email = `${role}-${randomUUID()}@example.org`;
+  const newcomer = { organizationId, role, name: `The ${role}`, email, passwordHash: await passwordHash };
+  const id = await api.db.prisma.$transaction((tx) => addPerson(tx, newcomer, api.clock()));
+  const signIn = async () => {
+    const browser = new Browser(api);
+    const answer = await browser.call('post', Paths.session, { email, password: PASSWORD });
+    if (answer.status !== 201) throw new Error(`${email} could not sign in: ${answer.text}`);
+    return browser;
+  };
+  return { id, email, browser: await signIn(), signIn };
+}
+
+/** What the link that `start` prints holds. */
+export async function setupToken({ db, clock }: TestApi): Promise<string> {
+  let token = '';
+  await createSetupTokens(db, { now: clock }).issue((issued) => {
+    token = issued;
+    return Promise.resolve();
+  });
+  return token;
+}
