@@ -19,6 +19,7 @@ import { createAgentRouter } from './routes/agent.js';
 import { createContainerRouter } from './routes/containers.js';
 import { createDocumentationRouter } from './routes/documentation.js';
 import { createEnrollmentTokenRouter } from './routes/enrollment-tokens.js';
+import { createExportRouter } from './routes/exports.js';
 import { createHealthRouter } from './routes/health.js';
 import { createHistoryRouter } from './routes/history.js';
 import { createHostRouter } from './routes/hosts.js';
@@ -34,6 +35,7 @@ import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './service
 import { createEnrollmentTokenService } from './services/enrollment-token.js';
 import { createEnrollmentService } from './services/enrollment.js';
 import { createEventReader } from './services/event-reader.js';
+import { createExportService } from './services/export.js';
 import { createFreshnessContext } from './services/freshness-context.js';
 import { createHeartbeatService } from './services/heartbeat.js';
 import { createHostReader } from './services/host-reader.js';
@@ -118,6 +120,8 @@ export function createApp({
   const { auth } = accounts;
 
   const hosts = createHostReader(db, freshnessContext);
+  const containers = createContainerReader(db, freshnessContext);
+  const events = createEventReader(db);
   const summaries = createSummaryReader(db, freshnessContext);
 
   const live = createLiveStream(
@@ -141,7 +145,7 @@ export function createApp({
     }),
     createHealthRouter(db, isDraining),
     createHostRouter({ auth, reader: hosts, hosts: createHostService(db, hosts, { ...options, tokenCache }) }),
-    createContainerRouter({ auth, containers: createContainerReader(db, freshnessContext) }),
+    createContainerRouter({ auth, containers }),
     createInventoryRouter({
       auth,
       summaries,
@@ -150,7 +154,8 @@ export function createApp({
       projects: createProjectReader(db, freshnessContext),
     }),
     createStreamRouter({ auth, live, ...stream }),
-    createHistoryRouter({ auth, audit: createAuditReader(db), events: createEventReader(db) }),
+    createHistoryRouter({ auth, audit: createAuditReader(db), events }),
+    createExportRouter({ auth, exports: createExportService({ containers, events }) }),
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
     ...accounts.routers,
     createDocumentationRouter(),

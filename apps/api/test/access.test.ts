@@ -43,6 +43,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   [`GET ${Paths.events}`]: { access: 'viewer' },
   [`GET ${Paths.audit}`]: { access: 'admin' },
   [`GET ${Paths.stream}`]: { access: 'viewer', isList: false, isEndless: true },
+  [`GET ${Paths.exportContainers}`]: { access: 'viewer', isList: false },
+  [`GET ${Paths.exportEvents}`]: { access: 'viewer', isList: false },
   [`GET ${Paths.summary}`]: { access: 'viewer', isList: false },
   [`GET ${Paths.images}`]: { access: 'viewer' },
   [`GET ${Paths.ports}`]: { access: 'viewer' },

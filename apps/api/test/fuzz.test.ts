@@ -4,6 +4,7 @@
  * engine (100,000 for the long run), `MUSTER_TEST_FUZZ_SEED` repeats a run.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -104,7 +105,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
   }
 
   test('that is wrong in any way gets no 5xx and leaves nothing, on every route', async () => {
-    const routes = routesOf(context.api.app);
+    // A stream that was let in has no end; what it refuses, it refuses as the others do.
+    const routes = routesOf(context.api.app).filter((route) => route !== `GET ${Paths.stream}`);
     const calls = fc.oneof(...routes.map(callsOf));
     let before = await settle();
     const delay = monitorEventLoopDelay({ resolution: 10 });

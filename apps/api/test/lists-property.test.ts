@@ -62,6 +62,7 @@ const queryOf: fc.Arbitrary<Asked> = fc.record({
     descending: fc.boolean(),
   }),
   limit: fc.integer({ min: 1, max: 6 }),
+  count: fc.boolean(),
 });
 
 /** So small that each way of finding a page is gone, and given up. */
@@ -132,7 +133,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
           const query: ContainerQuery = { ...asked, hostId: indexes?.map((index) => hosts[index]!.id) };
           const expected = rows.filter((row) => holds(row, query)).sort((a, b) => compareRows(a, b, query.sort));
           for (const [way, budget] of Object.entries(BUDGETS)) {
-            const found = await readAll(organization.id, query, budget);
+            const found = await readAll(organization.id, query, budget, expected.length);
             expect({ way, query, found }).toEqual({
               ...{ way, query },
               found: expected.map(({ hostId, dockerId }) => `${hostId} ${dockerId}`),
@@ -166,7 +167,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     return createContainerReader(context.api.db, () => Promise.resolve({ now, cadence, outages: [] }), budget);
   }
 
-  async function readAll(organizationId: string, query: ContainerQuery, budget: ContainerReaderOptions) {
+  async function readAll(organizationId: string, query: ContainerQuery, budget: ContainerReaderOptions, total: number) {
     const reader = readerWith(budget);
     const found: ContainerView[] = [];
     let cursor: string | undefined;
@@ -174,6 +175,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     do {
       const page = await reader.list({ organizationId, actor: 'api_key:', role: 'viewer' }, { ...query, cursor });
       expect(page.items.length).toBeLessThanOrEqual(query.limit);
+      expect(page.total).toBe(query.count ? total : undefined);
       found.push(...page.items);
       cursor = page.nextCursor ?? undefined;
       pages += 1;

@@ -30,6 +30,7 @@ import {
   EnrollmentTokenRequest,
   Host,
   HostPatch,
+  countedPage,
   page,
 } from './operator.js';
 import { Paths } from './paths.js';
@@ -150,9 +151,9 @@ export const Operations = {
     method: 'GET',
     path: Paths.hosts,
     access: 'viewer',
-    summary: 'Hosts, by name',
+    summary: 'Hosts, filtered and in order',
     query: HostQuery,
-    answers: { 200: page(Host) },
+    answers: { 200: countedPage(Host) },
   },
   getHost: {
     method: 'GET',
@@ -182,7 +183,7 @@ export const Operations = {
     access: 'viewer',
     summary: 'Containers of all hosts, filtered and in order',
     query: ContainerQuery,
-    answers: { 200: page(ContainerView) },
+    answers: { 200: countedPage(ContainerView) },
   },
   getContainer: {
     method: 'GET',

@@ -148,3 +148,11 @@ export interface Page<T> {
   items: T[];
   nextCursor: string | null;
 }
+
+/** A page of a list that counts where it is asked to: `total` is what all pages hold, or if not exact, at least that. */
+export const countedPage = <S extends z.ZodType>(item: S) =>
+  page(item).extend({ total: z.int().nonnegative().optional(), totalIsExact: z.boolean().optional() });
+export interface CountedPage<T> extends Page<T> {
+  total?: number;
+  totalIsExact?: boolean;
+}

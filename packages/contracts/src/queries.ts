@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ContainerState, DockerId } from './container.js';
+import { Freshness } from './freshness.js';
 import { Instant } from './instant.js';
 import { NAME_LENGTH_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.js';
 import { EventKind } from './operator.js';
@@ -24,11 +25,25 @@ const Limit = z
 /** Pages of any list. */
 const Paging = { cursor: Cursor.optional(), limit: Limit };
 
+/** Asks for how many there are in all, beside the page. */
+const Counting = {
+  count: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true'),
+};
+
+const bothWays = <Key extends string>(keys: readonly Key[]) => keys.flatMap((key) => [key, `-${key}`] as const);
+
+/** Reads a sort: a key, with a `-` before it to turn the order round. */
+const toSort = <Key extends string>(sort: Key | `-${Key}`) => ({
+  key: (sort.startsWith('-') ? sort.slice(1) : sort) as Key,
+  descending: sort.startsWith('-'),
+});
+
 /** What containers can be ordered by; a `-` before it turns the order round. Ties go by host and `dockerId`, of images by name first. */
 export const CONTAINER_SORT_KEYS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
 export type ContainerSortKey = (typeof CONTAINER_SORT_KEYS)[number];
-
-const CONTAINER_SORTS = CONTAINER_SORT_KEYS.flatMap((key) => [key, `-${key}`] as const);
 
 /** A label filter: `k=v` for a value (which may be empty, and may hold `=`), `k` alone for any value. */
 const LabelFilter = term.transform((value) => {
@@ -46,31 +61,49 @@ export const ContainerQuery = z.strictObject({
   q: term.optional(),
   presence: z.enum(['present', 'removed', 'all']).default('present'),
   sort: z
-    .enum(CONTAINER_SORTS)
+    .enum(bothWays(CONTAINER_SORT_KEYS))
     .default('name')
-    .transform((sort) => ({
-      key: (sort.startsWith('-') ? sort.slice(1) : sort) as ContainerSortKey,
-      descending: sort.startsWith('-'),
-    })),
+    .transform((sort) => toSort<ContainerSortKey>(sort)),
+  ...Counting,
   ...Paging,
 });
 export type ContainerQuery = z.output<typeof ContainerQuery>;
 
-/** Query parameters of `GET /api/hosts`. Hosts come by name. */
-export const HostQuery = z.strictObject({ ...Paging });
+/** What hosts can be ordered by; a `-` before it turns the order round. Ties go by id. */
+export const HOST_SORT_KEYS = ['name', 'enrolledAt', 'lastSeenAt', 'containerCount', 'agentVersion'] as const;
+export type HostSortKey = (typeof HOST_SORT_KEYS)[number];
+
+/**
+ * Query parameters of `GET /api/hosts`. Filters, repeated, mean any of. `state`: hosts with a present container in it;
+ * `engine`: by its name; `q` looks in the host's name, in the engine's id and at the beginning of the host's.
+ */
+export const HostQuery = z.strictObject({
+  freshness: anyOf(Freshness).optional(),
+  state: anyOf(ContainerState).optional(),
+  engine: anyOf(term).optional(),
+  agentVersion: anyOf(term).optional(),
+  q: term.optional(),
+  sort: z
+    .enum(bothWays(HOST_SORT_KEYS))
+    .default('name')
+    .transform((sort) => toSort<HostSortKey>(sort)),
+  ...Counting,
+  ...Paging,
+});
 export type HostQuery = z.output<typeof HostQuery>;
 
 /** Query parameters of `GET /api/enrollment-tokens`. The newest come first. */
 export const EnrollmentTokenQuery = z.strictObject({ ...Paging });
 export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
 
-/** Query parameters of `GET /api/events`. The newest come first; `since` is by our clock, and included. */
+/** Query parameters of `GET /api/events`. The newest come first; `since` and `until` are by our clock, and only `since` is included. */
 export const EventQuery = z.strictObject({
   hostId: anyOf(z.uuid()).optional(),
   dockerId: anyOf(DockerId).optional(),
   name: anyOf(term).optional(),
   kind: anyOf(EventKind).optional(),
   since: Instant.optional(),
+  until: Instant.optional(),
   ...Paging,
 });
 export type EventQuery = z.output<typeof EventQuery>;
@@ -111,7 +144,9 @@ export type PageQuery = z.output<typeof PageQuery>;
 const ExportFormat = { format: z.enum(['csv', 'ndjson']).default('csv') };
 
 /** Query parameters of `GET /api/export/containers`: the filters of the list, and all that they find. */
-export const ContainerExportQuery = ContainerQuery.omit({ cursor: true, limit: true, sort: true }).extend(ExportFormat);
+export const ContainerExportQuery = ContainerQuery.omit({ cursor: true, limit: true, sort: true, count: true }).extend(
+  ExportFormat,
+);
 export type ContainerExportQuery = z.output<typeof ContainerExportQuery>;
 
 /** Query parameters of `GET /api/export/events`: the filters of the list, and all that they find. */

@@ -23,6 +23,10 @@ export function createStreamRouter({ auth, live, recheckMs = RECHECK_MS }: Strea
 
   router.get(Paths.stream, auth, async (req, res) => {
     const query = readFields(StreamQuery, req.query);
+    if (req.method === 'HEAD') {
+      res.status(200).end();
+      return;
+    }
     const { organizationId } = operatorOf(res);
     await live.listen(organizationId, query, req.get('Last-Event-ID') ?? null, () => {
       const sink = openEventStream(res);

@@ -1,12 +1,14 @@
-import { canonicalContainer, type ContainerQuery, type ContainerView, type Page } from '@muster/contracts';
+import { canonicalContainer, type ContainerQuery, type ContainerView, type CountedPage } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import { containersFreshness, type FreshnessContext } from '../domain/freshness.js';
+import { requireSameSort, sortName } from '../domain/sort.js';
 import { healthKey } from '../domain/state-counts.js';
-import { InvalidRequestError, NotFoundError } from '../errors.js';
+import { NotFoundError } from '../errors.js';
 import { containerFilters, inHalf, ofHosts, type CandidateSource } from '../sql/container-filters.js';
 import { mergeListed } from '../domain/merge-listed.js';
 import { containerOrder, containerWalk, imagesToWalk, placeKinds } from '../sql/container-walk.js';
+import { countContainers } from '../sql/count-containers.js';
 import { hostsThatHave } from '../sql/hosts-that-have.js';
 import {
   CONTAINER_VIEW,
@@ -23,7 +25,7 @@ export interface ContainerReader {
    * The organization's containers, filtered and in order; a page's cursor holds for the order it was given in. A page
    * may hold fewer than `limit`, even none, although there is more: only without a cursor is it the last.
    */
-  list(operator: OperatorIdentity, query: ContainerQuery): Promise<Page<ContainerView>>;
+  list(operator: OperatorIdentity, query: ContainerQuery): Promise<CountedPage<ContainerView>>;
 
   /** One container, present or removed. @throws NotFoundError if the organization has no such container. */
   get(operator: OperatorIdentity, hostId: string, dockerId: string): Promise<ContainerView>;
@@ -46,6 +48,8 @@ export interface ContainerReaderOptions {
   shortPageRowsMax?: number;
   /** Of all those walks together, for a page that would show nothing: people take an empty page for "there is none". */
   emptyPageRowsMax?: number;
+  /** For how many there are in all, where hosts do not say it. */
+  countedRowsMax?: number;
 }
 
 /** Containers that a host is reckoned to have, to read as many hosts as a page may need. */
@@ -61,6 +65,7 @@ export function createContainerReader(
     patientRowsMax = 8_000,
     shortPageRowsMax = 24_000,
     emptyPageRowsMax = 1_000_000,
+    countedRowsMax = 100_000,
   }: ContainerReaderOptions = {},
 ): ContainerReader {
   const { prisma } = db;
@@ -122,14 +127,23 @@ export function createContainerReader(
     return { rows, stoppedAt };
   }
 
+  /** How many there are on all pages; `known` where one page has shown it. */
+  async function count(organizationId: string, query: ContainerQuery, known: number | null) {
+    if (known !== null) return { total: known, totalIsExact: true };
+    const { presences, conditions } = containerFilters(organizationId, query, { scatteredRowsMax });
+    return countContainers(db, organizationId, query, { presences, conditions }, countedRowsMax);
+  }
+
   return {
     async list({ organizationId }, query) {
       const [listed, context] = await Promise.all([find(organizationId, query), freshnessContext()]);
       const items = listed.rows.slice(0, query.limit);
       const place = listed.rows.length > query.limit ? items.at(-1)?.place : listed.stoppedAt;
+      const isAll = query.cursor === undefined && !place;
       return {
         items: items.map((row) => toView(row, context)),
         nextCursor: place ? encodeCursor([sortName(query.sort), ...place]) : null,
+        ...(query.count ? await count(organizationId, query, isAll ? items.length : null) : {}),
       };
     },
 
@@ -148,16 +162,12 @@ export function createContainerReader(
   };
 }
 
-const sortName = ({ key, descending }: ContainerQuery['sort']) => (descending ? `-${key}` : key);
-
 /** The place that a cursor names in the order of this query. */
 function cursorPlace({ cursor, sort }: ContainerQuery): string[] | null {
   if (cursor === undefined) return null;
-  const [order, ...place] = decodeCursor(cursor, ['string', ...placeKinds(sort.key)]).map(String);
-  if (order === sortName(sort)) return place;
-  throw new InvalidRequestError('The request is not valid.', [
-    { path: '/cursor', message: `was given for sort=${order?.slice(0, 32)}; send it with the same sort` },
-  ]);
+  const [order = '', ...place] = decodeCursor(cursor, ['string', ...placeKinds(sort.key)]).map(String);
+  requireSameSort(order, sort);
+  return place;
 }
 
 function toView(row: ContainerViewRow, context: FreshnessContext): ContainerView {

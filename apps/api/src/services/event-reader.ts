@@ -56,12 +56,13 @@ export function createEventReader(
 
   return {
     async list({ organizationId }, query) {
-      const { hostId, dockerId, name, kind, since, limit } = query;
+      const { hostId, dockerId, name, kind, since, until, limit } = query;
       const conditions = [Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = e."hostId")`];
       if (hostId) conditions.push(Prisma.sql`e."hostId" = ANY (${hostId}::uuid[])`);
       if (dockerId) conditions.push(Prisma.sql`e."dockerId" = ANY (${dockerId}::text[])`);
       if (name) conditions.push(Prisma.sql`e.name = ANY (${name}::text[])`);
       if (kind) conditions.push(Prisma.sql`e.kind = ANY (${kind}::text[])`);
+      if (until !== undefined) conditions.push(Prisma.sql`e."recordedAt" < ${until}::timestamptz`);
       let reaches = Prisma.sql`TRUE`;
       if (since !== undefined) {
         conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);

@@ -1,15 +1,16 @@
-import type { Host, HostQuery, Page } from '@muster/contracts';
-import type { Database, Prisma } from '@muster/db';
-import { decodeCursor, encodeCursor } from '../domain/cursor.js';
-import { hostFreshness, type FreshnessContext } from '../domain/freshness.js';
+import type { CountedPage, Host, HostQuery } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { encodeCursor } from '../domain/cursor.js';
+import { freshnessCutoffs, hostFreshness, type FreshnessContext } from '../domain/freshness.js';
 import type { OperatorIdentity } from '../domain/operator-identity.js';
 import { countsByWord, type StateChanges } from '../domain/state-counts.js';
 import { NotFoundError } from '../errors.js';
+import { listHosts, type HostRow } from '../sql/list-hosts.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
 
 export interface HostReader {
-  /** The organization's hosts by name. */
-  list(operator: OperatorIdentity, query: HostQuery): Promise<Page<Host>>;
+  /** The organization's hosts, filtered and in order. */
+  list(operator: OperatorIdentity, query: HostQuery): Promise<CountedPage<Host>>;
 
   /** @throws NotFoundError if the organization has no such host. */
   get(operator: OperatorIdentity, hostId: string): Promise<Host>;
@@ -18,9 +19,9 @@ export interface HostReader {
   some(organizationId: string, hostIds: readonly string[]): Promise<Host[]>;
 }
 
-type HostRow = Prisma.HostGetPayload<object>;
+export function createHostReader(db: Database, freshnessContext: ReadFreshnessContext): HostReader {
+  const { prisma } = db;
 
-export function createHostReader({ prisma }: Database, freshnessContext: ReadFreshnessContext): HostReader {
   const some = async (organizationId: string, hostIds: readonly string[]) => {
     const where = { id: { in: [...hostIds] }, organizationId, deletedAt: null };
     const [rows, context] = await Promise.all([prisma.host.findMany({ where }), freshnessContext()]);
@@ -30,19 +31,14 @@ export function createHostReader({ prisma }: Database, freshnessContext: ReadFre
   return {
     some,
 
-    async list({ organizationId }, { cursor, limit }) {
-      const where: Prisma.HostWhereInput = { organizationId, deletedAt: null };
-      if (cursor !== undefined) {
-        const [name, id] = decodeCursor(cursor, ['string', 'uuid']);
-        where.OR = [{ name: { gt: name } }, { name, id: { gt: id } }];
-      }
-      const [rows, context] = await Promise.all([
-        prisma.host.findMany({ where, orderBy: [{ name: 'asc' }, { id: 'asc' }], take: limit + 1 }),
-        freshnessContext(),
-      ]);
-      const items = rows.slice(0, limit).map((row) => toHost(row, context));
-      const last = items.at(-1);
-      return { items, nextCursor: rows.length > limit && last ? encodeCursor([last.name, last.id]) : null };
+    async list({ organizationId }, query) {
+      const context = await freshnessContext();
+      const { rows, place, total } = await listHosts(db, organizationId, query, freshnessCutoffs(context));
+      return {
+        items: rows.map((row) => toHost(row, context)),
+        nextCursor: place && encodeCursor(place),
+        ...(total === null ? {} : { total, totalIsExact: true }),
+      };
     },
 
     async get({ organizationId }, hostId) {

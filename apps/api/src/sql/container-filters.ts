@@ -138,10 +138,13 @@ const pattern = (q: string) => q.replace(/[\\%_]/g, '\\$&');
 /** Whether a text has this in it, in whatever case. */
 export const contains = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} ILIKE ${`%${pattern(q)}%`}`;
 
+/** Whether a text begins so. */
+export const beginsWith = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} LIKE ${`${pattern(q)}%`}`;
+
 /** What search means: a part of the name, image or command, or the beginning of the engine's id. */
 const isFoundBy = (q: string) => Prisma.sql`(
   ${contains(Prisma.sql`c.name`, q)} OR ${contains(Prisma.sql`c.image`, q)} OR ${contains(Prisma.sql`c.command`, q)}
-  OR c."dockerId" LIKE ${`${pattern(q)}%`})`;
+  OR ${beginsWith(Prisma.sql`c."dockerId"`, q)})`;
 
 const searchTextContains = (q: string) =>
   contains(Prisma.sql`left(container_search_text(c.name, c.image, c.command), 1000)`, q);

@@ -1,0 +1,52 @@
+import type { ContainerQuery } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import { healthKey } from '../domain/state-counts.js';
+import { inHalf, type ContainerFilters } from './container-filters.js';
+
+export interface Counted {
+  total: number;
+  /** False: there are at least so many, and no more rows were read to find out. */
+  totalIsExact: boolean;
+}
+
+/** How many containers a query finds, by what hosts say of theirs where that is enough, else by at most `rowsMax` rows. */
+export async function countContainers(
+  { prisma }: Database,
+  organizationId: string,
+  query: ContainerQuery,
+  { presences, conditions }: Pick<ContainerFilters, 'presences' | 'conditions'>,
+  rowsMax: number,
+): Promise<Counted> {
+  if (presences.length === 0) return { total: 0, totalIsExact: true };
+  const sum = ofHosts(query);
+  if (sum !== null) {
+    const ofThese = query.hostId ? Prisma.sql`h.id = ANY (${query.hostId}::uuid[])` : Prisma.sql`TRUE`;
+    const [counted] = await prisma.$queryRaw<{ total: number }[]>(Prisma.sql`
+      SELECT COALESCE(sum(${sum}), 0)::int AS total FROM hosts AS h
+      WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${ofThese}`);
+    return { total: counted?.total ?? 0, totalIsExact: true };
+  }
+  const holds = conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
+  // Each half by itself, so that each is read along an index of it.
+  const halves = presences.map(
+    (presence) => Prisma.sql`(
+      SELECT (${holds}) AND c."hostId" NOT IN (SELECT id FROM gone) AS holds FROM containers AS c
+      WHERE c."organizationId" = ${organizationId} AND ${inHalf(presence)} LIMIT ${rowsMax}::int)`,
+  );
+  const [counted] = await prisma.$queryRaw<{ total: number; isCut: boolean }[]>(Prisma.sql`
+    WITH gone AS MATERIALIZED (
+      SELECT id FROM hosts WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NOT NULL
+    )
+    SELECT (count(*) FILTER (WHERE holds))::int AS total, count(*) >= ${rowsMax}::int AS "isCut"
+    FROM (${Prisma.join(halves, ' UNION ALL ')}) AS read`);
+  return { total: counted?.total ?? 0, totalIsExact: counted?.isCut !== true };
+}
+
+/** What each host has of it; null where a host does not say. */
+function ofHosts({ presence, state, health, image, label, q }: ContainerQuery): Prisma.Sql | null {
+  if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
+  const words = state ?? health?.map(healthKey);
+  if (words === undefined) return Prisma.sql`h."containerCount"`;
+  return Prisma.sql`(
+    SELECT sum((h."stateCounts" ->> word)::int) FROM unnest(${[...new Set(words)]}::text[]) AS word)`;
+}
