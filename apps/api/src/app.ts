@@ -8,7 +8,9 @@ import { wireAccounts } from './app/accounts.js';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { limitAgents } from './middleware/limit-agents.js';
+import { guardMetrics } from './middleware/guard-metrics.js';
 import { limitFailures } from './middleware/limit-failures.js';
+import { measureRequests } from './middleware/measure-requests.js';
 import { methodNotAllowed, refuseOptions } from './middleware/method-not-allowed.js';
 import { handleErrors, notFound } from './middleware/problem.js';
 import { requireProtocol } from './middleware/protocol.js';
@@ -24,6 +26,7 @@ import { createHealthRouter } from './routes/health.js';
 import { createHistoryRouter } from './routes/history.js';
 import { createHostRouter } from './routes/hosts.js';
 import { createInventoryRouter } from './routes/inventory.js';
+import { createMetricsRouter } from './routes/metrics.js';
 import { createStreamRouter, type StreamRouterParts } from './routes/stream.js';
 import { createWebRouter } from './routes/web.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release.js';
@@ -36,6 +39,7 @@ import { createEnrollmentTokenService } from './services/enrollment-token.js';
 import { createEnrollmentService } from './services/enrollment.js';
 import { createEventReader } from './services/event-reader.js';
 import { createExportService } from './services/export.js';
+import { addFleetMetrics } from './services/fleet-metrics.js';
 import { createFreshnessContext } from './services/freshness-context.js';
 import { createHeartbeatService } from './services/heartbeat.js';
 import { createHostReader } from './services/host-reader.js';
@@ -46,6 +50,7 @@ import { createLiveFeed, type LiveFeedOptions } from './services/live-feed.js';
 import { createLiveHosts } from './services/live-hosts.js';
 import { createLiveStream, type LiveStreamOptions } from './services/live-stream.js';
 import { createLivenessService } from './services/liveness.js';
+import { createMetrics, type Metrics } from './services/metrics.js';
 import { createPortReader } from './services/port-reader.js';
 import { createProjectReader } from './services/project-reader.js';
 import { createSummaryReader } from './services/summary-reader.js';
@@ -78,6 +83,10 @@ export interface AppParts {
   stream?: Pick<LiveStreamOptions, 'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax'> &
     Pick<StreamRouterParts, 'recheckMs'> &
     Pick<LiveFeedOptions, 'missedEventsMax'>;
+  /** What is counted; of its own by default. */
+  metrics?: Metrics;
+  /** What the metrics are read with; null: they are read from this machine alone. */
+  metricsToken?: string | null;
   now?: () => Date;
   /** Milliseconds of a clock that is never set: what limits are counted by. */
   elapsedMs?: () => number;
@@ -104,6 +113,8 @@ export function createApp({
   secret = randomBytes(32).toString('base64url'),
   webDir,
   stream = {},
+  metrics = createMetrics(),
+  metricsToken = null,
   now = () => new Date(),
   elapsedMs = () => performance.now(),
   agentRelease = createAgentReleaseService(null, () => ''),
@@ -112,6 +123,11 @@ export function createApp({
   const options = { now, cadence };
   const reports = createHostReports(db);
   const freshnessContext = createFreshnessContext(createLivenessService(db, options), options);
+
+  addFleetMetrics(metrics.registry, {
+    ...{ db, freshnessContext, elapsedMs },
+    onFailure: (error) => logger.warn({ err: error }, 'the fleet could not be counted for the metrics'),
+  });
 
   const tokenCache = createAgentTokenCache(options);
   const agentTokens = createAgentTokenService(db, { ...options, cache: tokenCache });
@@ -141,6 +157,7 @@ export function createApp({
       enrollment: createEnrollmentService(db, { ...options, tokenCache }),
       heartbeats: createHeartbeatService(db, { ...options, reports }),
       cadence,
+      noteSnapshot: metrics.noteSnapshot,
       agentLimit: limitAgents(agentRequestsPerMinute, elapsedMs),
     }),
     createHealthRouter(db, isDraining),
@@ -159,6 +176,7 @@ export function createApp({
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
     ...accounts.routers,
     createDocumentationRouter(),
+    createMetricsRouter({ guard: guardMetrics(metricsToken), metrics }),
     createAgentReleaseRouter(agentRelease),
   ];
 
@@ -168,6 +186,7 @@ export function createApp({
   app.set('trust proxy', trustProxy);
   app.use(
     requestLog(logger),
+    measureRequests(metrics),
     securityHeaders({ https: publicUrl.startsWith('https:') }),
     closeWhenDraining(isDraining),
   );

@@ -69,6 +69,10 @@ export const EnvVariables = z.object({
   MUSTER_BODY_MEMORY_MIB: integer(32, 65_536).default(64),
   MUSTER_EVENT_RETENTION_DAYS: integer(0, 36_500).default(90),
   MUSTER_DRAIN_SECONDS: integer(0, 300).default(5),
+  MUSTER_METRICS_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,200}$/, { error: 'must be 16 to 200 printable characters without a space' })
+    .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
 });
 export type Env = z.output<typeof EnvVariables>;

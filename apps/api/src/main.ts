@@ -14,6 +14,7 @@ import { createSetupTokens } from './services/accounts/setup-tokens.js';
 import { createAgentReleaseService } from './services/agent-release.js';
 import { createApiKeyService } from './services/api-key.js';
 import { createLivenessService } from './services/liveness.js';
+import { createMetrics } from './services/metrics.js';
 import { createRetentionService } from './services/retention.js';
 
 /** The dashboard is another package's build, found by its name: it need not be there. */
@@ -63,8 +64,11 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const publicUrl = env.MUSTER_PUBLIC_URL ?? server.url;
   const secret = env.MUSTER_SECRET ?? (await keptSecret(db));
   const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => publicUrl);
+  const metrics = createMetrics();
+  metrics.tellOfProcess();
   const app = createApp({
     ...{ db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir },
+    ...{ metrics, metricsToken: env.MUSTER_METRICS_TOKEN ?? null },
     ...{ publicUrl, secret, isDraining: () => draining },
   });
   const retention = createRetentionService(db, { eventDays: env.MUSTER_EVENT_RETENTION_DAYS });

@@ -29,6 +29,7 @@ describe('the environment', () => {
     ['MUSTER_TRUST_PROXY', 'true'],
     ['MUSTER_TRUST_PROXY', '10.0.0.0/33'],
     ['MUSTER_TRUST_PROXY', '10.0.0.1,1'],
+    ['MUSTER_METRICS_TOKEN', 'hunter2'],
     ['LOG_LEVEL', 'hunter2'],
   ])('names a bad %s, and never its value', (name, value) => {
     const [problem, ...others] = problems({ [name]: value });

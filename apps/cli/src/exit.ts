@@ -5,6 +5,10 @@ export const ExitCodes = {
   failed: 1,
   /** The command line is wrong. */
   usage: 2,
+  /** The API knows no such key, or the key may not do this. */
+  refused: 3,
+  /** The API does not answer, or has too much to do. */
+  unreachable: 4,
 } as const;
 export type ExitCode = (typeof ExitCodes)[keyof typeof ExitCodes];
 

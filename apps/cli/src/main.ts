@@ -1,8 +1,5 @@
 #!/usr/bin/env node
 import { runCli } from './program.js';
+import { processTerminal } from './process-terminal.js';
 
-process.exitCode = await runCli(process.argv.slice(2), {
-  env: process.env,
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
-});
+process.exitCode = await runCli(process.argv.slice(2), processTerminal(process));

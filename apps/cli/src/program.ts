@@ -1,11 +1,18 @@
 import { Command, CommanderError } from 'commander';
 import { addBackupCommand } from './commands/backup.js';
+import { addContainersCommand } from './commands/containers.js';
+import { addEnrollTokenCommand } from './commands/enroll-token.js';
+import { addEventsCommand } from './commands/events.js';
+import { addExportCommand } from './commands/export.js';
+import { addHostsCommand } from './commands/hosts.js';
+import { addLoginCommands } from './commands/login.js';
 import { addRestoreCommand } from './commands/restore.js';
 import { CommandError, ExitCodes, type ExitCode } from './exit.js';
 import type { Terminal } from './terminal.js';
 
 const EXIT_CODES = `
-Exit codes: ${ExitCodes.ok} done, ${ExitCodes.failed} could not be done, ${ExitCodes.usage} wrong command line.`;
+Exit codes: ${ExitCodes.ok} done, ${ExitCodes.failed} could not be done, ${ExitCodes.usage} wrong command line,
+${ExitCodes.refused} the key is not good or may not do this, ${ExitCodes.unreachable} no answer, or too much to do there.`;
 
 /** The whole command line. Each command adds itself and knows nothing of the others. */
 function createProgram(terminal: Terminal): Command {
@@ -15,6 +22,12 @@ function createProgram(terminal: Terminal): Command {
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .showHelpAfterError('(see --help)')
     .exitOverride();
+  addLoginCommands(program, terminal);
+  addHostsCommand(program, terminal);
+  addContainersCommand(program, terminal);
+  addEventsCommand(program, terminal);
+  addEnrollTokenCommand(program, terminal);
+  addExportCommand(program, terminal);
   addBackupCommand(program, terminal);
   addRestoreCommand(program, terminal);
   return program;

@@ -55,13 +55,13 @@ import { Summary } from './summary.js';
 import { SyncSummary } from './sync-summary.js';
 
 /** Whose call it is: what the bearer token, or for operators the session's cookie, must be good for. */
-export type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user';
+export type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user' | 'metrics';
 
 /** One call of the API. What is not JSON says its media type. */
 export interface Operation {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: (typeof Paths)[keyof typeof Paths];
-  /** `viewer`: every operator; `user`: a person with a session, no key. */
+  /** `viewer`: every operator; `user`: a person with a session, no key; `metrics`: who has the token for these. */
   access: Access;
   summary: string;
   query?: z.ZodType;
@@ -439,7 +439,7 @@ export const Operations = {
   getMetrics: {
     method: 'GET',
     path: Paths.metrics,
-    access: 'anybody',
+    access: 'metrics',
     summary: 'Metrics for Prometheus',
     answers: { 200: 'text/plain' },
   },

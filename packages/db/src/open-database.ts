@@ -189,6 +189,10 @@ function database({ engine, location, pool, appliedMigrations, transactionWaitMs
     location,
     appliedMigrations,
     ...createQueries(pool, engine),
+    connections: () => ({
+      ...{ busy: pool.totalCount - pool.idleCount, idle: pool.idleCount },
+      ...{ max: pool.options.max, waiting: pool.waitingCount },
+    }),
     ping: async () => {
       await pool.query('SELECT 1');
     },

@@ -24,7 +24,7 @@ const MEANING: Readonly<Partial<Record<ProblemType, string>>> = {
 /** The kinds of problem that a call may answer with, from who may call it, what it takes and what it says itself. */
 export function problemTypesOf({ method, path, access, query, headers, body, refusals = [] }: Operation) {
   const isApi = path.startsWith('/api/');
-  const isOperators = access !== 'anybody' && access !== 'agent' && access !== 'enroll';
+  const isOperators = ['viewer', 'admin', 'owner', 'user'].includes(access);
   const takes = (condition: boolean, ...types: ProblemType[]) => (condition ? types : []);
   return new Set<ProblemType>([
     // A path with parameters may be no well-formed one.
@@ -32,6 +32,7 @@ export function problemTypesOf({ method, path, access, query, headers, body, ref
     ...takes(access !== 'anybody', ProblemTypes.tokenInvalid),
     // A session's cookie must come from a page of ours, for all that changes something.
     ...takes((isOperators && method !== 'GET') || (isOperators && access !== 'viewer'), ProblemTypes.forbidden),
+    ...takes(access === 'metrics', ProblemTypes.forbidden, ProblemTypes.rateLimited),
     ...takes(path.includes(':'), ProblemTypes.notFound),
     ...takes(access === 'agent', ProblemTypes.hostDeleted),
     ...takes(body !== undefined, ProblemTypes.bodyTooLarge, ProblemTypes.unsupportedMediaType),

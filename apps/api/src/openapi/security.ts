@@ -26,6 +26,7 @@ export const SECURITY: Readonly<Record<Access, readonly object[]>> = {
   admin: OPERATOR,
   owner: [{ session: [] }],
   user: [{ session: [] }],
+  metrics: [{ metricsToken: [] }, {}],
 };
 
 /** Who else than anybody with such credentials may call. */

@@ -8,6 +8,7 @@ import {
   SNAPSHOT_BODY_BYTES_MAX,
   SnapshotHeaders,
   type Cadence,
+  type SyncSummary,
   type TokenHolder,
   type TokenRotation,
 } from '@muster/contracts';
@@ -27,13 +28,15 @@ export interface AgentRouterParts {
   enrollment: EnrollmentService;
   heartbeats: HeartbeatService;
   cadence: Cadence;
+  /** Counts what became of a snapshot. */
+  noteSnapshot: (summary: SyncSummary) => void;
   /** Stands behind the authentication of an agent, before its body is read. */
   agentLimit: RequestHandler;
 }
 
 /** What agents call. */
 export function createAgentRouter(parts: AgentRouterParts): Router {
-  const { agentTokens, containers, enrollment, heartbeats, cadence, agentLimit } = parts;
+  const { agentTokens, containers, enrollment, heartbeats, cadence, noteSnapshot, agentLimit } = parts;
   const router = Router();
   const agentAuth = requireAgentAuth(agentTokens);
 
@@ -49,7 +52,9 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
     const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
     const metadata = { ...headers, observedAt, digest: snapshotDigest(body) };
-    sendJson(res, await containers.syncBody(hostId, body, metadata));
+    const summary = await containers.syncBody(hostId, body, metadata);
+    noteSnapshot(summary);
+    sendJson(res, summary);
   });
 
   router.post(Paths.agentHeartbeat, agentAuth, agentLimit, async (req, res) => {

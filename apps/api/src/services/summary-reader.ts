@@ -14,7 +14,7 @@ export interface SummaryReader {
 }
 
 /** Milliseconds that a suspicion counts as recent: long enough for somebody to see it the next morning. */
-const CLONE_SUSPECTED_MS = 24 * 3_600_000;
+export const CLONE_SUSPECTED_MS = 24 * 3_600_000;
 
 export function createSummaryReader(db: Database, freshnessContext: ReadFreshnessContext): SummaryReader {
   /** By organization, what is on its way, and what begins when that has come. */

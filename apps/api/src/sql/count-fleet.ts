@@ -12,19 +12,20 @@ export interface FleetCounts {
   lastKnown: Record<string, number>;
 }
 
-/** Counts an organization's hosts, and by what each says of its own the containers, of which none is read. */
+/** Counts an organization's hosts, or all that there are (null), and by what each says of its own the containers, of which none is read. */
 export async function countFleet(
   { prisma }: Database,
-  organizationId: string,
+  organizationId: string | null,
   cutoffs: FreshnessCutoffs,
   cloneSuspectedFrom: Date,
 ): Promise<FleetCounts> {
   const freshness = freshnessOf(cutoffs);
+  const scope = organizationId === null ? Prisma.sql`TRUE` : Prisma.sql`h."organizationId" = ${organizationId}`;
   const [counted] = await prisma.$queryRaw<FleetCounts[]>(Prisma.sql`
     WITH judged AS MATERIALIZED (
       SELECT h."stateCounts" AS counts, ${freshness.host} AS freshness, ${freshness.containers} = 'online' AS current,
         COALESCE(h."cloneSuspectedAt" >= ${cloneSuspectedFrom}::timestamptz, FALSE) AS cloned
-      FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
+      FROM hosts AS h WHERE ${scope} AND h."deletedAt" IS NULL
     ), hosts AS (
       SELECT freshness, count(*)::int AS hosts, count(*) FILTER (WHERE cloned)::int AS cloned
       FROM judged GROUP BY freshness

@@ -1,0 +1,14 @@
+import { Paths } from '@muster/contracts';
+import { Router, type RequestHandler } from 'express';
+import type { Metrics } from '../services/metrics.js';
+
+/** What Prometheus asks. `guard` lets it in. */
+export function createMetricsRouter({ guard, metrics }: { guard: RequestHandler; metrics: Metrics }): Router {
+  const router = Router();
+
+  router.get(Paths.metrics, guard, async (_req, res) => {
+    const { contentType, text } = await metrics.read();
+    res.set('Content-Type', contentType).send(text);
+  });
+  return router;
+}

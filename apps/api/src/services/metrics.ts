@@ -1,0 +1,113 @@
+import { StaleReason, type SyncSummary } from '@muster/contracts';
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+
+/** Seconds up to which requests are counted together: from an unchanged snapshot's millisecond to a time limit's 5 s. */
+const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** What became of a snapshot: applied with or without a change, or why it was not. */
+const SNAPSHOT_OUTCOMES = ['changed', 'unchanged', ...StaleReason.options] as const;
+type SnapshotOutcome = (typeof SNAPSHOT_OUTCOMES)[number];
+
+/** A request that has ended. `route` is the pattern of its path, null where there is none for it. */
+export interface EndedRequest {
+  method: string;
+  route: string | null;
+  /** 0: broken off before it was answered. */
+  status: number;
+  /** Until its answer was sent; null where that says nothing, as of a stream. */
+  seconds: number | null;
+}
+
+export interface Metrics {
+  noteRequest(request: EndedRequest): void;
+  noteSnapshot(summary: SyncSummary): void;
+  /** Also tells of the process: CPU, memory, event loop, garbage collection. Once a process. */
+  tellOfProcess(): void;
+  /** Where others put gauges of their own. */
+  readonly registry: Registry;
+  /** All of it, in Prometheus's text format. */
+  read(): Promise<{ contentType: string; text: string }>;
+}
+
+/** Methods that are counted by name; anybody may make others up, and each would be a series of its own. */
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/**
+ * Counts what happens, for Prometheus. What is counted a thousand times a second is added to plain numbers, and becomes
+ * series when they are read. No label takes its value from a caller: the number of series is bounded by the routes.
+ */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const perRoute = new Map<string, { observe(seconds: number): void }>();
+  const durations = new Histogram({
+    name: 'muster_http_request_duration_seconds',
+    help: 'Seconds from the head of a request to the end of its answer, streams aside.',
+    labelNames: ['method', 'route'] as const,
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers,
+  });
+  const requests = new Map<string, { method: string; route: string; status: number; count: number }>();
+  const snapshots = new Map<SnapshotOutcome, number>();
+  const rows = { created: 0, updated: 0, removed: 0 };
+
+  new Counter({
+    name: 'muster_http_requests_total',
+    help: 'Requests that ended, by status; 0: broken off before an answer.',
+    labelNames: ['method', 'route', 'status'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { count, ...labels } of requests.values()) this.inc(labels, count);
+    },
+  });
+  new Counter({
+    name: 'muster_snapshots_total',
+    help: 'Snapshots that were answered, by what became of them.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset();
+      for (const outcome of SNAPSHOT_OUTCOMES) this.inc({ outcome }, snapshots.get(outcome) ?? 0);
+    },
+  });
+  new Counter({
+    name: 'muster_container_rows_written_total',
+    help: 'Rows of containers that snapshots wrote.',
+    labelNames: ['change'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [change, count] of Object.entries(rows)) this.inc({ change }, count);
+    },
+  });
+
+  return {
+    registry,
+
+    noteRequest({ method, route, status, seconds }) {
+      const labels = { method: METHODS.has(method) ? method : 'other', route: route ?? 'none' };
+      const series = `${labels.method} ${labels.route}`;
+      const key = `${series} ${status}`;
+      const counted = requests.get(key);
+      if (counted === undefined) requests.set(key, { ...labels, status, count: 1 });
+      else counted.count += 1;
+      if (seconds === null) return;
+      let observer = perRoute.get(series);
+      if (observer === undefined) perRoute.set(series, (observer = durations.labels(labels)));
+      observer.observe(seconds);
+    },
+
+    noteSnapshot({ reason, created, updated, removed }) {
+      const outcome = reason ?? (created + updated + removed === 0 ? 'unchanged' : 'changed');
+      snapshots.set(outcome, (snapshots.get(outcome) ?? 0) + 1);
+      rows.created += created;
+      rows.updated += updated;
+      rows.removed += removed;
+    },
+
+    tellOfProcess: () => collectDefaultMetrics({ register: registry }),
+
+    read: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}

@@ -1,0 +1,152 @@
+import { describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import { createTestDatabase, testEngines } from '@muster/db/testing';
+import { readFile } from 'node:fs/promises';
+import { createApp } from '../src/app.js';
+import { createMetrics } from '../src/services/metrics.js';
+import { container, TestApi, testClock, useApi } from './harness.js';
+
+/** The series of an exposition: name and labels, as they are written, to their values. */
+const seriesOf = (text: string): Map<string, number> =>
+  new Map(
+    [...text.matchAll(/^(\w+(?:\{.*\})?) (\S+)$/gm)].map(([, series, value]) => [series!, Number(value)] as const),
+  );
+
+async function read(api: TestApi): Promise<Map<string, number>> {
+  const answer = await api.http
+    .get(Paths.metrics)
+    .expect(200)
+    .expect('Content-Type', /^text\/plain; version=0\.0\.4/);
+  return seriesOf(answer.text);
+}
+
+describe.each(testEngines())('metrics on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('tell of hosts and containers of all organizations, and an unknown state is no series of its own', async () => {
+    const { api } = context;
+    const [one, other] = [await api.organization(), await api.organization()];
+    await (
+      await one.enroll()
+    ).sync([
+      container('a'),
+      container('b', { state: 'exited', status: '' }),
+      container('c', { state: 'thawing', status: '' }),
+    ]);
+    await (await other.enroll()).sync([container('a')]);
+    await other.enroll();
+    const series = await read(api.replica());
+    expect(series.get('muster_fleet_counted')).toBe(1);
+    expect(series.get('muster_hosts{freshness="online"}')).toBe(2);
+    expect(series.get('muster_hosts{freshness="never"}')).toBe(1);
+    expect(series.get('muster_containers{state="running",known="current"}')).toBe(2);
+    expect(series.get('muster_containers{state="exited",known="current"}')).toBe(1);
+    expect(series.get('muster_containers{state="other",known="current"}')).toBe(1);
+    expect(series.get('muster_containers_checked{health="healthy",known="current"}')).toBe(2);
+
+    api.clock.advance(3_600_000);
+    const later = await read(api.replica());
+    expect(later.get('muster_hosts{freshness="offline"}')).toBe(2);
+    expect(later.get('muster_containers{state="running",known="current"}')).toBe(0);
+    expect(later.get('muster_containers{state="running",known="last"}')).toBe(2);
+  });
+
+  test('tell what became of snapshots, and of the rows that they wrote', async () => {
+    const api = context.api.replica();
+    const host = (await (await context.api.organization()).enroll()).through(api);
+    await host.sync([container('a'), container('b')]);
+    await host.sync([container('a'), container('b')]);
+    await host.sync([container('a', { name: 'renamed' })]);
+    const order = (sequence: number) => ({
+      'Snapshot-Stream': '7b1f5a3e-2c4d-4e6f-8a9b-0c1d2e3f4a5b',
+      'Snapshot-Sequence': String(sequence),
+    });
+    await host.sync([], order(2));
+    await host.sync([], order(1));
+    const series = await read(api);
+    expect(series.get('muster_snapshots_total{outcome="changed"}')).toBe(3);
+    expect(series.get('muster_snapshots_total{outcome="unchanged"}')).toBe(1);
+    expect(series.get('muster_snapshots_total{outcome="sequence_not_rising"}')).toBe(1);
+    expect(series.get('muster_container_rows_written_total{change="created"}')).toBe(2);
+    expect(series.get('muster_container_rows_written_total{change="updated"}')).toBe(1);
+    expect(series.get('muster_container_rows_written_total{change="removed"}')).toBe(2);
+  });
+
+  test('tell of the connections to the database', async () => {
+    const series = await read(context.api);
+    const busy = series.get('muster_database_connections{state="busy"}')!;
+    const idle = series.get('muster_database_connections{state="idle"}')!;
+    expect(busy + idle).toBeGreaterThanOrEqual(1);
+    expect(busy + idle).toBeLessThanOrEqual(series.get('muster_database_connections_max')!);
+    expect(series.get('muster_database_waiting')).toBe(0);
+  });
+});
+
+describe('metrics', () => {
+  const context = useApi('pglite');
+
+  test('count requests by the pattern of their path, and whatever callers make up as one', async () => {
+    const api = context.api.replica();
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    await api.http.get(`/api/hosts/${host.id}`).auth(organization.adminKey, { type: 'bearer' }).expect(200);
+    await api.http.get(`/api/hosts/${host.id}`).expect(401);
+    const before = (await read(api)).size;
+    for (let i = 0; i < 20; i++) await api.http.get(`/made-up-${i}`).expect(404);
+    const series = await read(api);
+    expect(series.get('muster_http_requests_total{method="GET",route="/api/hosts/:hostId",status="200"}')).toBe(1);
+    expect(series.get('muster_http_requests_total{method="GET",route="/api/hosts/:hostId",status="401"}')).toBe(1);
+    expect(series.get('muster_http_request_duration_seconds_count{method="GET",route="/api/hosts/:hostId"}')).toBe(2);
+    expect(series.get('muster_http_requests_total{method="GET",route="none",status="404"}')).toBe(20);
+    const text = [...series.keys()].join('\n');
+    expect(text).not.toContain(host.id);
+    expect(text).not.toContain('made-up');
+    // Those of `none`, and of the first reading itself: a counter and a histogram each.
+    await read(api);
+    const settled = (await read(api)).size;
+    for (let i = 0; i < 20; i++) await api.http.get(`/more-${i}`).expect(404);
+    expect((await read(api)).size).toBe(settled);
+    expect(settled).toBeGreaterThan(before);
+  });
+
+  test('are read with the token, where there is one', async () => {
+    const metricsToken = 'the-token-of-prometheus';
+    const { db, clock } = context.api;
+    const api = new TestApi(db, createApp({ db, metricsToken }), clock);
+    await api.http.get(Paths.metrics).expect(401);
+    await api.http.get(Paths.metrics).auth(`${metricsToken}x`, { type: 'bearer' }).expect(401);
+    await api.http.get(Paths.metrics).auth(metricsToken, { type: 'bearer' }).expect(200);
+    await api.http.get(Paths.metrics).auth(metricsToken, { type: 'bearer' }).set('Via', '1.1 x').expect(200);
+  });
+
+  test('without a token are not read through a proxy', async () => {
+    for (const header of ['X-Forwarded-For', 'Forwarded', 'Via', 'X-Real-Ip']) {
+      const answer = await context.api.http.get(Paths.metrics).set(header, '203.0.113.7').expect(403);
+      expect((answer.body as { detail: string }).detail).toContain('MUSTER_METRICS_TOKEN');
+    }
+  });
+
+  test('are there when the database is not, without the numbers that it has', async () => {
+    const db = await createTestDatabase('pglite');
+    const api = new TestApi(db, createApp({ db }), testClock());
+    await db.close();
+    const series = await read(api);
+    expect(series.get('muster_fleet_counted')).toBe(0);
+    expect([...series.keys()].filter((name) => /^muster_(hosts|containers)/.test(name))).toEqual([]);
+    expect(series.has('muster_snapshots_total{outcome="changed"}')).toBe(true);
+  });
+
+  test.each(['grafana-dashboard.json', 'alerts.yaml'])('are all there that deploy/%s asks for', async (file) => {
+    const metrics = createMetrics();
+    metrics.tellOfProcess();
+    const { db, clock } = context.api;
+    const api = new TestApi(db, createApp({ db, metrics }), clock);
+    await api.http.get(Paths.health).expect(200);
+    const series = await read(api);
+    const told = new Set([...series.keys()].map((name) => name.split('{', 1)[0]!));
+    const text = await readFile(new URL(`../../../deploy/${file}`, import.meta.url), 'utf8');
+    const asked = new Set(text.match(/\b(?:muster|nodejs|process)_\w+/g));
+    expect(asked.size).toBeGreaterThan(5);
+    expect([...asked].filter((name) => !told.has(name))).toEqual([]);
+  });
+});

@@ -1,0 +1,96 @@
+import type { Client, Input } from '@muster/client';
+import type { ContainerView } from '@muster/contracts';
+import { Option, type Command } from 'commander';
+import { withApi } from '../api.js';
+import { age } from '../output/age.js';
+import { formatOption, writeList, type Format } from '../output/format.js';
+import { FRESHNESS_STYLES, stateStyle } from '../output/styles.js';
+import type { Column } from '../output/table.js';
+import type { Terminal } from '../terminal.js';
+import { count, first, hostIds, hostOption, repeated } from './options.js';
+import { onEachChange } from './watch.js';
+
+interface Options {
+  host?: string[];
+  state?: string[];
+  health?: string[];
+  image?: string[];
+  label?: string[];
+  search?: string;
+  presence?: string;
+  sort?: string;
+  limit?: number;
+  output: Format;
+  watch?: boolean;
+}
+
+/** `muster containers`. */
+export function addContainersCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('containers')
+    .alias('ps')
+    .summary('list containers of all hosts')
+    .addOption(hostOption())
+    .option('--state <state>', 'in this state; repeated: in any of these', repeated)
+    .option('--health <health>', 'of this health; repeated: of any of these', repeated)
+    .option('--image <reference>', 'of this image; repeated: of any of these', repeated)
+    .option('-l, --label <key[=value]>', 'with this label; repeated: with all of these', repeated)
+    .option('-q, --search <text>', 'with this piece of text')
+    .addOption(new Option('--presence <which>', 'those that are there (as by default), that were, or both').choices(PRESENCE))
+    .option('--sort <key>', 'name, image, state, firstSeenAt or changedAt; with - before it the other way round')
+    .option('--limit <number>', 'no more than these', count)
+    .addOption(formatOption())
+    .option('-w, --watch', 'list them again whenever something changes, until interrupted')
+    .action((options: Options) =>
+      withApi(terminal, async (client) => {
+        const hostId = await hostIds(client, options.host);
+        const show = async () => {
+          const containers = await read(client, options, hostId);
+          if (options.watch && terminal.screen !== null) terminal.out(CLEAR_SCREEN);
+          writeList(terminal, options.output, columnsAt(new Date()), containers);
+        };
+        await (options.watch ? onEachChange(terminal, client, hostId, show) : show());
+      }),
+    );
+}
+
+const PRESENCE = ['present', 'removed', 'all'];
+const CLEAR_SCREEN = '\u001b[H\u001b[2J\u001b[3J';
+
+function read(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerView[]> {
+  const { state, health, image, label, search: q, presence, sort, limit = Infinity } = options;
+  const filters: Input<'listContainers'>['query'] = { hostId, state, health, image, label, q, presence, sort };
+  return first(client.items('listContainers', { query: { ...filters, limit: Math.min(limit, 200) } }), limit);
+}
+
+const columnsAt = (now: Date): Column<ContainerView>[] => [
+  { title: 'NAME', text: ({ name }) => name },
+  { title: 'HOST', text: ({ hostName }) => hostName },
+  { title: 'STATE', text: ({ state }) => state, style: ({ state, health }) => stateStyle(state, health) },
+  {
+    title: 'HEALTH',
+    text: ({ health }) => health ?? '-',
+    raw: ({ health }) => health ?? '',
+    style: ({ health }) => (health === 'unhealthy' ? 'red' : null),
+  },
+  { title: 'STATUS', text: ({ status }) => status },
+  { title: 'IMAGE', text: ({ image }) => image },
+  { title: 'PORTS', text: portsOf },
+  {
+    title: 'AS OF',
+    text: ({ asOf, hostFreshness }) => age(asOf, now) + (hostFreshness === 'online' ? '' : ` ${hostFreshness}`),
+    raw: ({ asOf }) => asOf ?? '',
+    style: ({ hostFreshness }) => FRESHNESS_STYLES[hostFreshness],
+  },
+  { title: 'ID', text: ({ dockerId }) => dockerId.slice(0, 12), raw: ({ dockerId }) => dockerId },
+];
+
+/** The ports that the host publishes; an address that is none in particular is left out. */
+const portsOf = ({ ports }: ContainerView): string =>
+  ports
+    .filter(({ publicPort }) => publicPort !== undefined)
+    .map(({ ip = '', publicPort, privatePort, type }) => {
+      const address = ['', '0.0.0.0', '::'].includes(ip) ? '' : `${ip.includes(':') ? `[${ip}]` : ip}:`;
+      return `${address}${publicPort}->${privatePort}/${type}`;
+    })
+    .join(' ');

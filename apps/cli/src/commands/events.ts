@@ -1,0 +1,98 @@
+import type { Client } from '@muster/client';
+import { type ContainerEvent, EventKind } from '@muster/contracts';
+import { Option, type Command } from 'commander';
+import { withApi } from '../api.js';
+import { formatOption, writeList, writeOne, type Format } from '../output/format.js';
+import type { Column, Style } from '../output/table.js';
+import type { Terminal } from '../terminal.js';
+import { count, first, hostIds, hostOption, instant, repeated } from './options.js';
+import { keyEnded } from './watch.js';
+
+const LIMIT_DEFAULT = 50;
+
+interface Options {
+  host?: string[];
+  name?: string[];
+  kind?: EventKind[];
+  since?: string;
+  limit: number;
+  output: Format;
+  follow?: boolean;
+}
+
+/** `muster events`. */
+export function addEventsCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('events')
+    .summary('tell what happened to containers, the latest last')
+    .addOption(hostOption())
+    .option('--name <name>', 'to containers of this name, whenever they were made; repeated: of any of these', repeated)
+    .addOption(
+      new Option('--kind <kind>', 'of this kind; repeated: of any of these').choices(EventKind.options).argParser(repeated),
+    )
+    .option('--since <time>', 'since then: 2026-01-31T12:00:00Z, or how long ago: 30m, 12h, 7d', instant)
+    .option('--limit <number>', 'no more than the last of these', count, LIMIT_DEFAULT)
+    .addOption(formatOption())
+    .option('-f, --follow', 'go on with what happens, until interrupted')
+    .action((options: Options) =>
+      withApi(terminal, async (client) => {
+        const hostId = await hostIds(client, options.host);
+        await (options.follow ? follow(terminal, client, options, hostId) : tell(terminal, client, options, hostId));
+      }),
+    );
+}
+
+async function read(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
+  const { name, kind, since, limit } = options;
+  const query = { hostId, name, kind, since, limit: Math.min(limit, 200) };
+  return (await first(client.items('listEvents', { query }), limit)).reverse();
+}
+
+async function tell(terminal: Terminal, client: Client, options: Options, hostId: string[] | undefined): Promise<void> {
+  writeList(terminal, options.output, COLUMNS, await read(client, options, hostId));
+}
+
+/** What was, and then what is: the stream is there before the list is read, so that nothing falls between them. */
+async function follow(
+  terminal: Terminal,
+  client: Client,
+  options: Options,
+  hostId: string[] | undefined,
+): Promise<void> {
+  const { name, kind, output } = options;
+  let told: ReadonlySet<string> | null = null;
+  for await (const message of client.stream({ query: { hostId, name, kind }, signal: terminal.interrupted })) {
+    if (message.event === 'unauthorized') throw keyEnded();
+    if (message.event === 'reset') terminal.err('muster: more happened than the stream could tell; some is missing\n');
+    if (told === null) {
+      const before = await read(client, options, hostId);
+      told = new Set(before.map(({ id }) => id));
+      if (output === 'json') for (const event of before) writeOne(terminal, output, COLUMNS, event);
+      else writeList(terminal, output, COLUMNS, before);
+    }
+    if (message.event === 'container' && !told.has(message.data.id)) {
+      writeOne(terminal, output, COLUMNS, message.data);
+    }
+  }
+}
+
+const COLUMNS: Column<ContainerEvent>[] = [
+  { title: 'TIME', text: ({ recordedAt }) => recordedAt },
+  { title: 'HOST', text: ({ hostName }) => hostName },
+  { title: 'NAME', text: ({ name }) => name },
+  { title: 'KIND', text: ({ kind }) => kind, style: (event) => styleOf(event) },
+  { title: 'WHAT', text: (event) => whatOf(event) },
+];
+
+const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
+  if ((kind === 'exited' && exitCode !== null && exitCode !== 0) || to === 'unhealthy') return 'red';
+  if (kind === 'started' || kind === 'created' || kind === 'reappeared' || to === 'healthy') return 'green';
+  return kind === 'removed' ? 'gray' : null;
+};
+
+function whatOf({ from, to, exitCode }: ContainerEvent): string {
+  const code = exitCode === null ? '' : `exit code ${exitCode}`;
+  if (from === null && to === null) return code;
+  const sides = [from, to].map((side) => (side !== null && typeof side === 'object' ? JSON.stringify(side) : (side ?? '-')));
+  return [sides.join(' -> '), code].filter(Boolean).join(', ');
+}

@@ -1,0 +1,54 @@
+import { open, rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { Argument, Option, type Command } from 'commander';
+import { withApi } from '../api.js';
+import { CommandError } from '../exit.js';
+import type { Terminal } from '../terminal.js';
+
+interface Options {
+  format: 'csv' | 'ndjson';
+  file?: string;
+}
+
+/** `muster export`. */
+export function addExportCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('export')
+    .summary('write all containers, or all events, as CSV or NDJSON')
+    .addArgument(new Argument('<what>', 'what to export').choices(['containers', 'events']))
+    .addOption(new Option('--format <format>', 'how it is written').choices(['csv', 'ndjson']).default('csv'))
+    .option('--file <file>', 'into this file, which is there once it is whole; else to standard output')
+    .action((what: 'containers' | 'events', { format, file }: Options) =>
+      withApi(terminal, async (client) => {
+        const name = what === 'containers' ? 'exportContainers' : 'exportEvents';
+        const { body } = await client.call(name, { query: { format } }, { signal: terminal.interrupted });
+        if (body === null) throw new CommandError('the answer had nothing in it');
+        const pieces = Readable.fromWeb(body as ReadableStream);
+        if (file !== undefined) await writeWhole(file, pieces);
+        else {
+          const decoder = new TextDecoder();
+          for await (const piece of pieces) terminal.out(decoder.decode(piece as Uint8Array, { stream: true }));
+        }
+      }),
+    );
+}
+
+/** Writes a file that nobody sees half of. */
+async function writeWhole(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const beside = `${file}.${process.pid}.part`;
+  try {
+    const handle = await open(beside, 'w', 0o600);
+    try {
+      for await (const piece of pieces) await handle.write(piece);
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, file);
+  } catch (error) {
+    await rm(beside, { force: true });
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new CommandError(`${file} cannot be written: ${message}`, undefined, { cause: error });
+  }
+}

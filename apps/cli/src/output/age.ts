@@ -1,0 +1,13 @@
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['m', 60],
+] as const;
+
+/** How long ago an instant was, in its largest unit: `3d`, `5m`, `12s`; `-` for none. */
+export function age(instant: string | null, now: Date): string {
+  if (instant === null) return '-';
+  const seconds = Math.max(0, Math.floor((now.getTime() - Date.parse(instant)) / 1000));
+  const [unit, size] = UNITS.find(([, size]) => seconds >= size) ?? ['s', 1];
+  return `${Math.floor(seconds / size)}${unit}`;
+}

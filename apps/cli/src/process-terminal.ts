@@ -1,0 +1,37 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import type { Terminal } from './terminal.js';
+
+/** The terminal that a process was started in. */
+export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process): Terminal {
+  // `muster … | head` has seen enough.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => interrupted.abort());
+  }
+  return {
+    env,
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    screen: stdout.isTTY ? { columns: stdout.columns, hasColours: !env['NO_COLOR'] && env['TERM'] !== 'dumb' } : null,
+    interrupted: interrupted.signal,
+
+    async askSecret(question) {
+      if (stdin.isTTY) stderr.write(question);
+      // Echo is the interface's own doing, into what it is told to write to.
+      const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+      const lines = createInterface({ input: stdin, output: nowhere, terminal: stdin.isTTY === true });
+      try {
+        for await (const line of lines) return line.trim();
+        return '';
+      } finally {
+        lines.close();
+        if (stdin.isTTY) stderr.write('\n');
+      }
+    },
+  };
+}
