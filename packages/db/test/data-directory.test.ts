@@ -2,7 +2,7 @@
  * Directories and disks as they are where containers run: shared volumes, read-only mounts, disks that fill up. Each is
  * made in namespaces of its own, which takes root on Linux.
  */
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -18,6 +18,8 @@ import { temporaryDirectory } from './rig.js';
 const canUnshare = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status === 0;
 if (!canUnshare && process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error('unshare needs root on Linux');
 const inNamespaces = canUnshare ? describe : describe.skip;
+
+jest.setTimeout(180_000);
 
 let folder: { path: string; remove: () => Promise<void> };
 let dataDir: string;
