@@ -2,7 +2,7 @@
  * Makes the agent's release in `release/`: one executable for each kind of machine, which holds Node.js and needs
  * nothing else, the unit and the script that install it, a bill of materials and the checksums of all of them.
  *
- *   npx -y pnpm@12.21.0 --filter @muster/agent package [-- x64 arm64]
+ *   npx -y pnpm@12.21.0 --filter @muster/agent package [--out DIR] [x64] [arm64]
  *
  * Node's own executable is copied: for this machine's architecture the one that runs this script, for the other the
  * same version out of npm's package `node-linux-ARCH`. What is made for another architecture is not run here.
@@ -11,15 +11,15 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { inject } from 'postject';
 import { AGENT_VERSION } from '../src/version.js';
 import { billOfMaterials } from './bill-of-materials.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
-const RELEASE = join(PACKAGE, 'release');
 const ARCHITECTURES = ['x64', 'arm64'] as const;
 type Architecture = (typeof ARCHITECTURES)[number];
 
@@ -55,39 +55,47 @@ function nodeFor(arch: Architecture, work: string): string {
   return join(work, 'package/bin/node');
 }
 
-async function checksum(name: string): Promise<string> {
+async function checksum(release: string, name: string): Promise<string> {
   return `${createHash('sha256')
-    .update(await readFile(join(RELEASE, name)))
+    .update(await readFile(join(release, name)))
     .digest('hex')}  ${name}\n`;
 }
 
-const asked = process.argv.slice(2).filter((argument) => argument !== '--');
-const wrong = asked.find((arch) => !ARCHITECTURES.some((known) => known === arch));
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2).filter((argument) => argument !== '--'),
+  options: { out: { type: 'string', default: join(PACKAGE, 'release') } },
+  allowPositionals: true,
+});
+const release = resolve(values.out);
+const wrong = positionals.find((arch) => !ARCHITECTURES.some((known) => known === arch));
 if (wrong !== undefined) throw new Error(`no release is made for ${wrong}, only for ${ARCHITECTURES.join(' and ')}`);
-const architectures = asked.length === 0 ? ARCHITECTURES : (asked as Architecture[]);
+const architectures = positionals.length === 0 ? ARCHITECTURES : (positionals as Architecture[]);
 
 const work = await mkdtemp(join(tmpdir(), 'muster-agent-package-'));
 try {
-  await rm(RELEASE, { recursive: true, force: true });
-  await mkdir(RELEASE);
+  await rm(release, { recursive: true, force: true });
+  await mkdir(release, { recursive: true });
   const blob = await pack(work);
   const names: string[] = [];
   for (const arch of architectures) {
     const name = `muster-agent-linux-${arch}`;
-    const path = join(RELEASE, name);
+    const path = join(release, name);
     await copyFile(nodeFor(arch, work), path);
     await chmod(path, 0o755);
     await inject(path, 'NODE_SEA_BLOB', blob, { sentinelFuse: SEA_FUSE });
     names.push(name);
   }
   for (const name of ['install.sh', 'muster-agent.service']) {
-    await copyFile(join(PACKAGE, 'packaging', name), join(RELEASE, name));
+    await copyFile(join(PACKAGE, 'packaging', name), join(release, name));
     names.push(name);
   }
-  await writeFile(join(RELEASE, 'sbom.cdx.json'), await billOfMaterials(AGENT_VERSION));
+  await writeFile(join(release, 'sbom.cdx.json'), await billOfMaterials(AGENT_VERSION));
   names.push('sbom.cdx.json');
-  await writeFile(join(RELEASE, 'SHA256SUMS'), (await Promise.all(names.map(checksum))).join(''));
-  process.stdout.write(`${RELEASE}: ${names.join(', ')}\n`);
+  await writeFile(
+    join(release, 'SHA256SUMS'),
+    (await Promise.all(names.map((name) => checksum(release, name)))).join(''),
+  );
+  process.stdout.write(`${release}: ${names.join(', ')}\n`);
 } finally {
   await rm(work, { recursive: true });
 }

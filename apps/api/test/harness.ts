@@ -81,13 +81,14 @@ export class TestOrganization {
     return answer.body as { id: string; token: string };
   }
 
-  async enroll(facts: object = {}): Promise<TestHost> {
+  /** `status`: 200 for a machine that comes back. */
+  async enroll(facts: object = {}, status = 201): Promise<TestHost> {
     const { token } = await this.enrollmentToken();
     const answer = await this.api.http
       .post(Paths.agentEnroll)
       .auth(token, { type: 'bearer' })
       .send(enrollRequest(facts))
-      .expect(201);
+      .expect(status);
     const { hostId, agentToken } = answer.body as { hostId: string; agentToken: string };
     return new TestHost(this, hostId, agentToken);
   }

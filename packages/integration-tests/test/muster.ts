@@ -24,13 +24,14 @@ export class Muster {
   constructor(
     private readonly dir: string,
     private readonly snapshotSeconds = 10,
+    private readonly agentReleaseDir = join(dir, 'no-release'),
   ) {}
 
   /** Starts it, on the port that it had where it ran before. */
   async start(): Promise<void> {
     const program = startProgram('api', [], {
       ...{ HOST: '127.0.0.1', PORT: this.#port, MUSTER_DATA_DIR: join(this.dir, 'data'), MUSTER_ADMIN_KEY: this.key },
-      ...{ MUSTER_SNAPSHOT_SECONDS: String(this.snapshotSeconds) },
+      ...{ MUSTER_SNAPSHOT_SECONDS: String(this.snapshotSeconds), MUSTER_AGENT_RELEASE_DIR: this.agentReleaseDir },
       ...{ MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_DRAIN_SECONDS: '0', LOG_LEVEL: 'warn' },
     });
     this.#program = program;
@@ -61,6 +62,10 @@ export class Muster {
     const [host, ...others] = await this.hosts();
     if (host === undefined || others.length > 0) throw new Error(`${others.length + 1} hosts where one was expected`);
     return host;
+  }
+
+  async deleteHost(hostId: string): Promise<void> {
+    await this.#call(Paths.host.replace(':hostId', hostId), { method: 'DELETE' });
   }
 
   /** Every container, page by page. */

@@ -1,0 +1,108 @@
+import { describe, expect, test } from '@jest/globals';
+import { testEngines } from '@muster/db/testing';
+import { randomUUID } from 'node:crypto';
+import { container, order, useApi } from './harness.js';
+
+/** What an agent tells of a time in which it could not tell: incomplete snapshots of then. */
+const partial = (stream: string, sequence: number, observedAt: Date, gone: string[] = []) => ({
+  ...order(stream, sequence, observedAt),
+  'Snapshot-Complete': 'false',
+  ...(gone.length === 0 ? {} : { 'Snapshot-Gone': gone.join(',') }),
+});
+
+const exited = (dockerId: string) => container(dockerId, { state: 'exited', status: 'Exited (1) 1 second ago' });
+
+describe.each(testEngines())('what happened while an agent was cut off, on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('is in the history once, in its order and with its own times; the end is exact', async () => {
+    const { api } = context;
+    const host = await (await api.organization()).enroll();
+    const stream = randomUUID();
+    const start = api.clock();
+    await host.sync([container('a'), container('b')], order(stream, 1, start));
+    api.clock.advance(3_600_000);
+    const minute = (n: number) => new Date(start.getTime() + n * 60_000);
+    const restarted = container('a', { status: 'Up 1 second (healthy)', startedAt: minute(11).toISOString() });
+
+    const parts = [
+      { body: [exited('a')], headers: partial(stream, 2, minute(10)) },
+      { body: [restarted], headers: partial(stream, 3, minute(11)) },
+      { body: [container('c')], headers: partial(stream, 4, minute(20), ['b']) },
+    ];
+    for (const { body, headers } of parts) {
+      expect(await host.sync(body, headers)).toMatchObject({ applied: true });
+      // Its answer was lost, and it is sent again.
+      expect(await host.sync(body, headers)).toMatchObject({ applied: false, reason: 'sequence_not_rising' });
+    }
+    const last = await host.sync([restarted, container('c')], order(stream, 5, api.clock()));
+    expect(last).toMatchObject({ applied: true, created: 0, updated: 0, removed: 0 });
+
+    const events = await api.db.prisma.containerEvent.findMany({
+      where: { hostId: host.id },
+      orderBy: [{ tx: 'asc' }, { id: 'asc' }],
+    });
+    expect(
+      events.slice(2).map(({ kind, dockerId, exitCode, observedAt }) => [kind, dockerId, exitCode, observedAt]),
+    ).toEqual([
+      ['exited', 'a', 1, minute(10)],
+      ['started', 'a', null, minute(11)],
+      ['health_changed', 'a', null, minute(11)],
+      ['created', 'c', null, minute(20)],
+      ['removed', 'b', null, minute(20)],
+    ]);
+    expect(Object.keys(await host.present())).toEqual(['a', 'c']);
+    expect((await host.host()).containerCount).toBe(2);
+  });
+
+  test('makes nothing current: only the snapshot of now confirms the host', async () => {
+    const { api } = context;
+    const host = await (await api.organization()).enroll();
+    const stream = randomUUID();
+    const start = api.clock();
+    await host.sync([container('a')], order(stream, 1, start));
+    const { confirmedAt } = await host.host();
+    api.clock.advance(3_600_000);
+    await host.sync([], partial(stream, 2, new Date(start.getTime() + 60_000), ['a']));
+    expect((await host.host()).confirmedAt).toEqual(confirmedAt);
+    expect(await host.present()).toEqual({});
+  });
+
+  test('can be told by the agent’s next run under the order of the one before', async () => {
+    const { api } = context;
+    const host = await (await api.organization()).enroll();
+    const [before, after] = [randomUUID(), randomUUID()];
+    const start = api.clock();
+    await host.sync([container('a')], order(before, 1, start));
+    api.clock.advance(600_000);
+    await host.sync([exited('a')], partial(before, 2, new Date(start.getTime() + 60_000)));
+    expect(await host.sync([container('a')], order(after, 1, api.clock()))).toMatchObject({
+      applied: true,
+      updated: 1,
+    });
+  });
+});
+
+describe.each(testEngines())('Snapshot-Gone on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('names what is gone and nothing else: unknown ids, and ids that the body has, change nothing', async () => {
+    const host = await (await context.api.organization()).enroll();
+    await host.sync([container('a'), container('b')]);
+    const headers = { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a, b, nobody' };
+    expect(await host.sync([container('b')], headers)).toMatchObject({ removed: 1, unchanged: 1 });
+    expect(Object.keys(await host.present())).toEqual(['b']);
+  });
+
+  test.each([
+    ['with a complete snapshot', { 'Snapshot-Gone': 'a' }],
+    ['that is no list of ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a b' }],
+    ['of too many', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': Array(101).fill('a').join(',') }],
+  ])('%s is refused as a whole', async (_why, headers) => {
+    const host = await (await context.api.organization()).enroll();
+    await host.sync([container('a')]);
+    const answer = await host.post([], headers as Record<string, string>).expect(400);
+    expect((answer.body as { errors: { path: string }[] }).errors[0]!.path).toMatch(/^\/snapshot-gone/);
+    expect(Object.keys(await host.present())).toEqual(['a']);
+  });
+});

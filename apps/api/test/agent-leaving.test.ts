@@ -1,0 +1,52 @@
+import { describe, expect, test } from '@jest/globals';
+import { Paths, TokenHolder } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { container, useApi } from './harness.js';
+
+describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
+  const context = useApi(engine);
+  const ask = (token: string, method: 'get' | 'post' | 'delete') =>
+    context.api.http[method](Paths.agentToken).auth(token, { type: 'bearer' });
+
+  test('takes all of its host’s tokens along, those rotated and never used too', async () => {
+    const host = await (await context.api.organization()).enroll();
+    const { agentToken } = (await ask(host.token, 'post').expect(201)).body as { agentToken: string };
+    await ask(host.token, 'delete').expect(204);
+    for (const token of [host.token, agentToken]) {
+      expect((await ask(token, 'get').expect(401)).body).toMatchObject({ type: '/problems/token-invalid' });
+      await ask(token, 'delete').expect(401);
+    }
+  });
+
+  test('leaves its host and the containers as they were, an entry in the audit log, and other hosts alone', async () => {
+    const organization = await context.api.organization();
+    const [host, other] = [await organization.enroll(), await organization.enroll()];
+    await host.sync([container('a')]);
+    await ask(host.token, 'delete').expect(204);
+    expect(Object.keys(await host.present())).toEqual(['a']);
+    expect((await host.host()).deletedAt).toBeNull();
+    const audit = (await organization.get(Paths.audit).expect(200)).body as { items: object[] };
+    expect(audit.items[0]).toMatchObject({ action: 'host.left', actor: `host:${host.id}`, target: `host:${host.id}` });
+    await ask(other.token, 'get').expect(200);
+  });
+
+  test('comes back as the same host when it enrols again', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll({ engineId: 'engine-that-returns' });
+    await host.sync([container('a')]);
+    await ask(host.token, 'delete').expect(204);
+    const again = await organization.enroll({ engineId: 'engine-that-returns' }, 200);
+    expect(again.id).toBe(host.id);
+    expect(await again.sync([container('a')])).toMatchObject({ applied: true, created: 0 });
+  });
+});
+
+describe.each(testEngines())('a token, on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('says whose it is', async () => {
+    const host = await (await context.api.organization()).enroll();
+    const answer = await context.api.http.get(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(200);
+    expect(TokenHolder.parse(answer.body).hostId).toBe(host.id);
+  });
+});

@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createTestDatabase } from '@muster/db/testing';
+import type { Database } from '@muster/db';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import supertest from 'supertest';
+import { createApp } from '../src/app.js';
+import { createAgentReleaseService } from '../src/services/agent-release.js';
+
+const SCRIPT = `#!/bin/sh
+MUSTER_URL_DEFAULT=''
+CHECKSUMS=''
+printf '%s|%s' "$MUSTER_URL_DEFAULT" "$CHECKSUMS"
+`;
+
+describe('the agent’s release', () => {
+  let db: Database;
+  let dir: string;
+  beforeAll(async () => {
+    db = await createTestDatabase('pglite');
+    dir = await mkdtemp(join(tmpdir(), 'muster-release-'));
+    await writeFile(join(dir, 'install.sh'), SCRIPT);
+    await writeFile(join(dir, 'SHA256SUMS'), '00ff  muster-agent-linux-x64\n');
+    await writeFile(join(dir, 'muster-agent-linux-x64'), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0]));
+    await writeFile(join(dir, 'other'), 'not of the release');
+  });
+  afterAll(async () => {
+    await db.close();
+    await rm(dir, { recursive: true });
+  });
+
+  const serving = (directory: string | null, url = 'https://muster.example.com') =>
+    supertest(createApp({ db, agentRelease: createAgentReleaseService(directory, () => url) }));
+
+  test('comes with a script that is pinned to the public address, whatever the request says of itself', async () => {
+    const answer = await serving(dir)
+      .get('/install.sh')
+      .set('Host', 'evil.example.com')
+      .set('X-Forwarded-Host', 'evil.example.com')
+      .expect(200)
+      .expect('Content-Type', /^text\/x-shellscript/)
+      .buffer(true)
+      .parse((res, done) => {
+        let body = '';
+        res.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        res.on('end', () => done(null, body));
+      });
+    const script = answer.body as string;
+    expect(script).not.toContain('evil');
+    expect(execFileSync('sh', ['-c', script]).toString()).toBe(
+      'https://muster.example.com|00ff  muster-agent-linux-x64',
+    );
+  });
+
+  test('cannot be made to run what an address holds', async () => {
+    const url = "https://m.example.com/$(echo no)'; echo broken '`echo no`";
+    const script = await createAgentReleaseService(dir, () => url).installScript();
+    expect(execFileSync('sh', ['-c', script]).toString()).toBe(`${url}|00ff  muster-agent-linux-x64`);
+  });
+
+  test('is handed out byte for byte, and nothing beside it', async () => {
+    const api = serving(dir);
+    const answer = await api.get('/agent-release/muster-agent-linux-x64').expect(200).buffer(true);
+    expect([...(answer.body as Buffer)]).toEqual([0x7f, 0x45, 0x4c, 0x46, 0]);
+    for (const name of ['other', 'install.sh', '..%2Fother', '%2Fetc%2Fpasswd', 'sbom.cdx.json']) {
+      await api.get(`/agent-release/${name}`).expect(404).expect('Content-Type', 'application/problem+json');
+    }
+  });
+
+  test('is said to be missing where there is none', async () => {
+    for (const directory of [null, join(dir, 'nowhere')]) {
+      const api = serving(directory);
+      await api.get('/install.sh').expect(404).expect('Content-Type', 'application/problem+json');
+      await api.get('/agent-release/SHA256SUMS').expect(404).expect('Content-Type', 'application/problem+json');
+    }
+  });
+});

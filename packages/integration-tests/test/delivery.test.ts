@@ -1,0 +1,210 @@
+import { spawn, execFileSync, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { startReplayedEngine } from '@muster/engine-replay';
+import { Muster } from './muster.js';
+import { eventually } from './program.js';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const BINARY = `muster-agent-linux-${process.arch}`;
+
+let dir: string;
+let muster: Muster;
+let engineSocket: string;
+const closers: (() => Promise<unknown>)[] = [];
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'muster-delivery-'));
+  closers.unshift(() => rm(dir, { recursive: true, force: true }));
+  const release = join(dir, 'release');
+  execFileSync(
+    process.execPath,
+    ['--conditions=source', '--import', 'tsx', 'scripts/package.ts', '--out', release, process.arch],
+    { cwd: join(ROOT, 'apps/agent'), stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  engineSocket = join(dir, 'engine.sock');
+  const replayed = await startReplayedEngine({ flavour: 'docker-28.5', listen: { socketPath: engineSocket }, seed: 1 });
+  closers.unshift(() => replayed.close());
+  muster = new Muster(dir, 10, release);
+  closers.unshift(() => muster.stop());
+  await muster.start();
+}, 300_000);
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM');
+      await new Promise((resolve) => child.once('close', resolve));
+    }
+  }
+});
+afterAll(async () => {
+  for (const close of closers) await close();
+}, 60_000);
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function start(command: string, args: string[], env: Record<string, string>): ChildProcess {
+  const child = spawn(command, args, { env: { HOME: dir, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  children.push(child);
+  return child;
+}
+
+async function run(command: string, args: string[], env: Record<string, string>, input = ''): Promise<Ended> {
+  const child = start(command, args, env);
+  child.stdin!.end(input);
+  const ended = new Promise<number | null>((resolve) => void child.once('close', resolve));
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout!), text(child.stderr!), ended]);
+  return { code, stdout, stderr };
+}
+
+/** The host is deleted, so that the next test begins without. */
+const forget = async (): Promise<void> => {
+  for (const { id } of await muster.hosts()) await muster.deleteHost(id);
+};
+
+describe('curl … /install.sh | sh', () => {
+  const env = () => ({ PATH: '/usr/bin:/bin', DOCKER_HOST: `unix://${engineSocket}` });
+  const install = async (root: string, args: string[], script?: string): Promise<Ended> =>
+    run('sh', ['-s', '--', '--root', root, ...args], env(), script ?? (await muster.text('/install.sh')));
+
+  /** The installed agent on a machine without Node.js. */
+  const agent = (root: string, ...args: string[]): Promise<Ended> =>
+    run(join(root, 'usr/local/bin/muster-agent'), args, {
+      ...{ PATH: '/nonexistent', DOCKER_HOST: `unix://${engineSocket}` },
+      ...{ MUSTER_STATE_DIR: join(root, 'var/lib/muster-agent'), MUSTER_CONFIG: join(root, 'etc/muster-agent/config') },
+    });
+
+  test('ends with the host to be seen, all of it; again it changes nothing; uninstalled, nothing is left', async () => {
+    const root = join(dir, 'machine');
+    const first = await install(root, ['--token', await muster.enrollmentToken()]);
+    expect([first.code, first.stderr]).toEqual([0, '']);
+    const host = await muster.host();
+    expect(host).toMatchObject({ freshness: 'online', containerCount: 24 });
+
+    const binary = join(root, 'usr/local/bin/muster-agent');
+    const before = (await stat(binary)).mtimeMs;
+    const config = await readFile(join(root, 'etc/muster-agent/config'), 'utf8');
+    expect(await install(root, [])).toMatchObject({ code: 0, stderr: '' });
+    expect((await stat(binary)).mtimeMs).toBe(before);
+    expect(await readFile(join(root, 'etc/muster-agent/config'), 'utf8')).toBe(config);
+    expect((await muster.host()).id).toBe(host.id);
+
+    const doctor = await agent(root, 'doctor');
+    expect([doctor.code, doctor.stdout.match(/^ok/gm)?.length]).toEqual([0, 8]);
+    expect(await agent(root, 'status')).toMatchObject({ code: 1, stdout: expect.stringContaining(host.id) });
+
+    const removed = await install(root, ['--uninstall']);
+    expect([removed.code, removed.stderr]).toEqual([0, '']);
+    const files = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    expect(files).toEqual([]);
+    expect((await muster.host()).id).toBe(host.id);
+    await forget();
+  });
+
+  test('installs nothing whose checksum is another', async () => {
+    const root = join(dir, 'tampered');
+    const served = await muster.text('/install.sh');
+    const script = served.replace(new RegExp(`[0-9a-f]{64}(?=  ${BINARY})`), '0'.repeat(64));
+    expect(script).not.toBe(served);
+    const result = await install(root, ['--token', 'x'], script);
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing was installed') });
+    expect(await readdir(join(root, 'usr/local/bin'))).toEqual([]);
+  });
+
+  test('does nothing where the script was cut off on its way', async () => {
+    const root = join(dir, 'cut');
+    const served = await muster.text('/install.sh');
+    expect(await install(root, [], served.slice(0, served.lastIndexOf('main "$@"')))).toMatchObject({
+      code: 0,
+      stdout: '',
+    });
+    await expect(stat(root)).rejects.toThrow('ENOENT');
+  });
+});
+
+describe('the executable', () => {
+  const binary = () => join(dir, 'release', BINARY);
+
+  test('runs on a machine that has no Node.js, reports, tells its status, and leaves', async () => {
+    const env = {
+      ...{ PATH: '/nonexistent', DOCKER_HOST: `unix://${engineSocket}`, MUSTER_STATE_DIR: join(dir, 'state') },
+      ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() },
+    };
+    const enrolled = await run(binary(), ['enroll'], env);
+    expect([enrolled.code, enrolled.stdout]).toEqual([0, expect.stringMatching(/is enrolled: host [0-9a-f-]{36}\n$/)]);
+    expect((await run(binary(), ['enroll'], env)).stdout).toContain('was enrolled already');
+    start(binary(), ['run'], env);
+    await eventually(async () => expect((await muster.host()).containerCount).toBe(24));
+    const status = await run(binary(), ['status', '--json'], env);
+    expect([status.code, JSON.parse(status.stdout)]).toMatchObject([
+      0,
+      { running: { containers: 24, serverError: null } },
+    ]);
+    expect(await run(binary(), ['leave'], env)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is running'),
+    });
+    children.at(-2)!.kill('SIGTERM');
+    await eventually(async () => expect(await run(binary(), ['leave'], env)).toMatchObject({ code: 0 }));
+    const { MUSTER_ENROLL_TOKEN: _, ...without } = env;
+    expect(await run(binary(), ['once'], without)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('not enrolled'),
+    });
+    await forget();
+  });
+
+  test('comes with a bill of materials that names each part, with its hash', async () => {
+    const bill = JSON.parse(await readFile(join(dir, 'release/sbom.cdx.json'), 'utf8')) as {
+      bomFormat: string;
+      components: { name: string; version: string; hashes?: { content: string }[] }[];
+    };
+    expect(bill.bomFormat).toBe('CycloneDX');
+    expect(bill.components.map(({ name }) => name)).toEqual(expect.arrayContaining(['node', 'undici', 'zod', 'pino']));
+    for (const { name, hashes } of bill.components) {
+      if (name !== 'node')
+        expect(hashes).toEqual([{ alg: 'SHA-512', content: expect.stringMatching(/^[0-9a-f]{128}$/) }]);
+    }
+  });
+});
+
+describe('the unit', () => {
+  test('is allowed so little that systemd’s own measure is below 3', () => {
+    const unit = join(ROOT, 'apps/agent/packaging/muster-agent.service');
+    const said = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit]).toString();
+    const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(said)?.[1]);
+    expect(exposure).toBeGreaterThan(0);
+    expect(exposure).toBeLessThan(3);
+  });
+});
+
+describe('examples/agent.sh', () => {
+  test('reports a whole engine in thirty lines, and no empty list where the engine does not answer', async () => {
+    const script = await readFile(join(ROOT, 'examples/agent.sh'), 'utf8');
+    expect(script.split('\n').filter((line) => /^\s*[^#\s]/.test(line)).length).toBeLessThanOrEqual(30);
+    const env = {
+      ...{ PATH: '/usr/bin:/bin', MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() },
+      ...{ DOCKER_SOCKET: engineSocket, AGENT_TOKEN_FILE: join(dir, 'token') },
+    };
+    const running = start('sh', [join(ROOT, 'examples/agent.sh')], env);
+    await eventually(async () => expect((await muster.host()).containerCount).toBe(24));
+    const names = (await muster.containers()).map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['h5-healthy', 'h5-v6', 'h5-joined']));
+    running.kill('SIGTERM');
+    await new Promise((resolve) => running.once('close', resolve));
+
+    start('sh', [join(ROOT, 'examples/agent.sh')], { ...env, DOCKER_SOCKET: join(dir, 'nothing.sock') });
+    await eventually(async () => expect((await muster.host()).engineError).toBe('the engine does not answer'));
+    expect((await muster.host()).containerCount).toBe(24);
+    await forget();
+  });
+});
