@@ -38,7 +38,11 @@ interface Outcome {
 async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
   return withClosers(async (closers) => {
     const adminKey = newAdminKey();
-    const env = { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: '0', MUSTER_AUTH_FAILURES_PER_MINUTE: '0' };
+    const env = {
+      DATABASE_URL: databaseUrl,
+      MUSTER_AGENT_REQUESTS_PER_MINUTE: '0',
+      MUSTER_AUTH_FAILURES_PER_MINUTE: '0',
+    };
     const api = closers.add(await startApi({ env, adminKey }), (each) => each.stop());
     const client = closers.add(createClient(api.url), (each) => each.close());
     const enrollment = await createOperator(client, adminKey).enrollmentToken(10);
@@ -130,7 +134,13 @@ function dribbleAll({ port }: Api, agent: Agent, count: number): Promise<number[
     { name: 'a head, byte by byte', first: '', then: 'GET / HTTP/1.1\r\nHost: x\r\nx: aaaaaaaaaaaaaaaaaaaaaaa' },
     { name: 'a body, byte by byte', first: head(1_000), then: '[' },
     { name: 'half a body, and silence', first: `${head(1_000)}[`, then: '' },
-    { name: 'chunks, byte by byte', first: head(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked'), then: '1\r\n \r\n' },
+    {
+      name: 'chunks, byte by byte',
+      first: head(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked'),
+      then: '1\r\n \r\n',
+    },
   ];
-  return Promise.all(Array.from({ length: count }, (_, i) => dribble(port, kinds[i % kinds.length]!, 2 * DRIBBLE_MS_MAX)));
+  return Promise.all(
+    Array.from({ length: count }, (_, i) => dribble(port, kinds[i % kinds.length]!, 2 * DRIBBLE_MS_MAX)),
+  );
 }

@@ -67,8 +67,18 @@ async function disturb({ plan, progress }: Rig, databaseUrl: string): Promise<Fi
         RATIO_MAX,
         (ratio) => `${formatNumber(ratio)} times`,
       ),
-      never('normal requests refused', sum(asks, ({ refused }) => refused), sum(asks, ({ sent }) => sent), 'requests'),
-      never('other answers', sum([...asks, ...noises], ({ other }) => other), sum(asks, ({ sent }) => sent), 'requests'),
+      never(
+        'normal requests refused',
+        sum(asks, ({ refused }) => refused),
+        sum(asks, ({ sent }) => sent),
+        'requests',
+      ),
+      never(
+        'other answers',
+        sum([...asks, ...noises], ({ other }) => other),
+        sum(asks, ({ sent }) => sent),
+        'requests',
+      ),
     ];
   });
 }
