@@ -6,6 +6,7 @@ import { destination, pino } from 'pino';
 import { createApp } from './app.js';
 import { startBackground } from './background.js';
 import { ADMISSION_DEFAULT } from './middleware/admit.js';
+import { loggableError } from './domain/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
 import { banner, handOver, setupLink, type SecretPlace } from './first-start.js';
 import { serve } from './server.js';
@@ -34,7 +35,7 @@ async function main(env: Env): Promise<void> {
 }
 
 async function start(env: Env, db: Database, dataDir: string): Promise<void> {
-  const logger = pino({ level: env.LOG_LEVEL }, destination(2));
+  const logger = pino({ level: env.LOG_LEVEL, serializers: { err: loggableError } }, destination(2));
   let draining = false;
   const cadence = { heartbeatSeconds: env.MUSTER_HEARTBEAT_SECONDS, snapshotSeconds: env.MUSTER_SNAPSHOT_SECONDS };
   const liveness = createLivenessService(db, { cadence });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Instant } from './instant.js';
 import {
   DOCKER_ID_LENGTH_MAX,
+  LABELS_MAX,
   NAME_LENGTH_MAX,
   PORT_IP_LENGTH_MAX,
   PROBLEM_ERRORS_MAX,
@@ -72,7 +73,12 @@ export const Labels = z
   })
   .transform((value, context) => {
     const labels = Object.create(null) as Record<string, string>;
-    for (const rawKey of Object.keys(value)) {
+    const keys = Object.keys(value);
+    if (keys.length > LABELS_MAX) {
+      context.issues.push({ code: 'custom', message: `must hold at most ${LABELS_MAX} labels`, input: value });
+      return z.NEVER;
+    }
+    for (const rawKey of keys) {
       const rawText: unknown = value[rawKey];
       const key = toStorable(rawKey);
       const text = toStorable(rawText);

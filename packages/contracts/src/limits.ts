@@ -20,6 +20,9 @@ export const DOCKER_ID_LENGTH_MAX = 128;
 /** Characters of a container's name and of its image reference. */
 export const NAME_LENGTH_MAX = 1_024;
 
+/** Labels of one container: some hundred times what any real one has, and what a database takes in one statement. */
+export const LABELS_MAX = 4_096;
+
 /** Characters of a state word. */
 export const STATE_LENGTH_MAX = 32;
 

@@ -1,6 +1,6 @@
 import { DockerIdPattern, type Container, type Port } from './container.js';
 import { MillisecondInstantPattern } from './instant.js';
-import { NAME_LENGTH_MAX, PORT_IP_LENGTH_MAX, STATE_LENGTH_MAX, STATUS_LENGTH_MAX } from './limits.js';
+import { LABELS_MAX, NAME_LENGTH_MAX, PORT_IP_LENGTH_MAX, STATE_LENGTH_MAX, STATUS_LENGTH_MAX } from './limits.js';
 
 /**
  * Whether a parsed JSON value is a container exactly as `Container` would give it back: all ten fields and no other,
@@ -57,7 +57,9 @@ function isPlainPort(value: unknown): value is Port {
 function areLabels(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const labels = value as Record<string, unknown>;
-  for (const key of Object.keys(labels)) if (!isText(key) || !isText(labels[key])) return false;
+  const keys = Object.keys(labels);
+  if (keys.length > LABELS_MAX) return false;
+  for (const key of keys) if (!isText(key) || !isText(labels[key])) return false;
   return true;
 }
 

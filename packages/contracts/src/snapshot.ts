@@ -15,6 +15,9 @@ export type Snapshot = z.output<typeof Snapshot>;
 export const parseContainer = (value: unknown): z.ZodSafeParseResult<Container> =>
   isPlainContainer(value) ? { success: true, data: value } : Container.safeParse(value);
 
+/** What is wrong with a snapshot of more containers than `SNAPSHOT_CONTAINERS_MAX`: how many more, nobody counts. */
+export const TOO_MANY_CONTAINERS = `must hold at most ${SNAPSHOT_CONTAINERS_MAX} containers, this one has more`;
+
 /** Reads a snapshot item by item, for who has many and other things to do in between. */
 export interface SnapshotReader {
   /** Looks at the whole that the items are of; what it gives is why no item needs to be looked at, or null. */
@@ -34,7 +37,7 @@ export function createSnapshotReader(): SnapshotReader {
     begin(value) {
       if (!Array.isArray(value)) return refused('', 'must be a JSON array of containers');
       if (value.length <= SNAPSHOT_CONTAINERS_MAX) return null;
-      return refused('', `must hold at most ${SNAPSHOT_CONTAINERS_MAX} containers, this one has ${value.length}`);
+      return refused('', TOO_MANY_CONTAINERS);
     },
     add(item) {
       index += 1;

@@ -17,7 +17,7 @@ export class ServerStalledError extends Error {
 const SILENCES = new Set(['Query read timeout', 'Connection terminated due to connection timeout', 'timeout expired']);
 
 /** How long a sign of life may take, and how long after one that failed it is asked for again. */
-const SIGN_OF_LIFE_MS_MAX = 1_000;
+const SIGN_OF_LIFE_MS_MAX = 500;
 const SIGN_OF_LIFE_PAUSE_MS = 250;
 
 /**
@@ -29,23 +29,27 @@ const SILENCE_MS_MIN = 1_500;
 const isSilence = (error: unknown): boolean => error instanceof Error && SILENCES.has(error.message);
 
 /**
- * Has a pool hand out no connection from the moment that its server let a query's time run out until it gives a sign of
- * life on a connection of its own: whoever asks, or waits already, is told at once. A server that is merely slow gives
- * that sign in milliseconds. One that is away is none of this: it refuses connections by itself.
+ * Where a server let a query's time run out and does not give a sign of life either, on a connection of its own, has
+ * the pool hand out no connection until it does: whoever asks, or waits already, is told at once. A server that is
+ * merely slow gives that sign in milliseconds. One that is away is none of this: it refuses connections by itself.
  *
  * @throws ServerStalledError from `connect`, and from all that takes a connection.
  */
 export function refuseWhileStalled(pool: pg.Pool, connectionString: string): void {
   const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
   const waiting = new Set<(error: Error) => void>();
-  let isStalled = false;
+  let [isSuspect, isStalled] = [false, false];
   let heardAt = performance.now();
 
   async function watch(): Promise<void> {
     while (!pool.ending && !(await givesSignOfLife(connectionString))) {
+      isStalled = true;
+      for (const reject of waiting) reject(new ServerStalledError());
+      // The pool may serve them yet; what it serves them then is given back.
+      waiting.clear();
       await new Promise((resolve) => setTimeout(resolve, SIGN_OF_LIFE_PAUSE_MS).unref());
     }
-    isStalled = false;
+    [isSuspect, isStalled] = [false, false];
   }
 
   function note(error: unknown): void {
@@ -53,11 +57,8 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
       heardAt = performance.now();
       return;
     }
-    if (isStalled || performance.now() - heardAt < SILENCE_MS_MIN) return;
-    isStalled = true;
-    for (const reject of waiting) reject(new ServerStalledError());
-    // The pool may serve them yet; what it serves them then is given back.
-    waiting.clear();
+    if (isSuspect || performance.now() - heardAt < SILENCE_MS_MIN) return;
+    isSuspect = true;
     void watch();
   }
 

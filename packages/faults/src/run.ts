@@ -35,7 +35,7 @@ export async function runFaults(request: FaultsRequest, { write, progress }: Run
   const document = request.out === null ? null : await readFile(request.out, 'utf8');
   const commit = await currentCommit();
   const records: GuaranteeRecord[] = [];
-  for (const id of request.only) records.push(await runOne(GUARANTEES[id]!, rig));
+  for (const id of request.only) records.push(await runOne(GUARANTEES[id], rig));
 
   write(renderTerminal(records));
   if (request.out !== null && document !== null) {

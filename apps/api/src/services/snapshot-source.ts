@@ -1,13 +1,16 @@
 import {
   createSnapshotReader,
   SNAPSHOT_BODY_BYTES_MAX,
+  TOO_MANY_CONTAINERS,
   type Container,
+  type FieldError,
   type Parsed,
   type Snapshot,
   type SnapshotReader,
 } from '@muster/contracts';
 import { toContainerRow, type ContainerRow } from '../domain/container-row.js';
-import { cutSnapshot, decodeElement, elementCount, type SnapshotText } from '../domain/snapshot-text.js';
+import { cutSnapshot, decodeElement, type SnapshotText } from '../domain/snapshot-text.js';
+import { surveySnapshot } from '../domain/survey-snapshot.js';
 import { invalid, valid } from '../domain/valid.js';
 import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
 import type { RememberedSnapshot } from './snapshot-memory.js';
@@ -33,8 +36,7 @@ export function sourceOfBody(body: RawBody): SnapshotSource {
   return {
     keepsake: () => ({ body, bounds: text?.bounds ?? null }),
     async text() {
-      // The bytes have just been hashed: that and the cut of a long body are each as much as others can wait for.
-      if ((await bytes()).length > PARSE_BYTES_MAX) await createTurnTaking().yieldTurn();
+      if ((await refusalOf(await bytes())) !== null) return null;
       return (text = cutSnapshot(await bytes()));
     },
     row: (text, index) => {
@@ -42,6 +44,8 @@ export function sourceOfBody(body: RawBody): SnapshotSource {
       return container && toContainerRow(container);
     },
     rows: async () => {
+      const refusal = await refusalOf(await bytes());
+      if (refusal !== null) throw invalid([refusal]);
       const turns = createTurnTaking();
       return toRows(valid(await readSnapshot(await bytes(), turns)), turns);
     },
@@ -70,6 +74,28 @@ async function toRows(containers: readonly Container[], turns: TurnTaking): Prom
   return rows;
 }
 
+/**
+ * Why a long body is no snapshot, as far as it can be told before anything is made of it, which would be many times as
+ * large; null: it may be one.
+ */
+async function refusalOf(bytes: Buffer): Promise<FieldError | null> {
+  if (bytes.length <= PARSE_BYTES_MAX) return null;
+  // The bytes have just been hashed, and will be cut: each is as much as others can wait for.
+  await createTurnTaking().yieldTurn();
+  const survey = await surveySnapshot(bytes);
+  await createTurnTaking().yieldTurn();
+  switch (survey.kind) {
+    case 'likely':
+      return null;
+    case 'no-array':
+      return { path: '', message: 'must be a JSON array of containers' };
+    case 'too-many':
+      return { path: '', message: TOO_MANY_CONTAINERS };
+    case 'crowded':
+      return { path: `/${survey.element}`, message: 'holds more values than a container of its size can' };
+  }
+}
+
 /** Bytes of JSON that are parsed in one go. */
 const PARSE_BYTES_MAX = 256 * 1024;
 
@@ -77,12 +103,13 @@ const PARSE_BYTES_MAX = 256 * 1024;
 async function readSnapshot(bytes: Buffer, turns: TurnTaking): Promise<Parsed<Snapshot>> {
   const text = bytes.length > PARSE_BYTES_MAX ? cutSnapshot(bytes) : null;
   const reader = createSnapshotReader();
-  const whole = text === null ? parseJsonBytes(bytes) : new Array<unknown>(elementCount(text));
-  // What has too many elements is refused for that alone, before any is parsed.
-  const refused = reader.begin(whole);
-  if (refused !== null) return refused;
-  for (const items of text === null ? [whole as unknown[]] : parsePieces(text)) {
-    if (!(await addAll(reader, items, turns))) break;
+  if (text === null) {
+    const whole = parseJsonBytes(bytes);
+    const refused = reader.begin(whole);
+    if (refused !== null) return refused;
+    await addAll(reader, whole as unknown[], turns);
+  } else {
+    for (const items of parsePieces(text)) if (!(await addAll(reader, items, turns))) break;
   }
   return reader.result();
 }

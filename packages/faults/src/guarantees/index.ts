@@ -3,9 +3,13 @@ import { abuse } from './abuse.js';
 import { deploy } from './deploy.js';
 import { frozen } from './frozen.js';
 import { kill } from './kill.js';
+import { leaks } from './leaks.js';
 import { limits } from './limits.js';
 import { noisy } from './noisy.js';
 import { overload } from './overload.js';
 import { revoked } from './revoked.js';
 
-export const GUARANTEES: Partial<Readonly<Record<GuaranteeId, Guarantee>>> = { kill, deploy, frozen, overload, noisy, abuse, limits, revoked };
+export const GUARANTEES: Readonly<Record<GuaranteeId, Guarantee>> = {
+  ...{ kill, deploy, frozen, overload, noisy },
+  ...{ abuse, limits, revoked, leaks },
+};

@@ -38,9 +38,8 @@ async function disturb({ plan, progress }: Rig, databaseUrl: string): Promise<Fi
       return crowd!.rage({ port, ...hosts, perSecond: NORMAL_HOSTS * NORMAL_PER_SECOND, durationMs });
     };
     const noisily = () => {
-      const hosts = Array.from({ length: NOISY_CONNECTIONS }, () => loud!);
-      const rate = NOISE_FACTOR * NORMAL_PER_SECOND;
-      return noise!.rage({ port, hosts, connections: hosts.length, perSecond: rate, durationMs });
+      const hosts = { hosts: [loud!], connections: NOISY_CONNECTIONS };
+      return noise!.rage({ port, ...hosts, perSecond: NOISE_FACTOR * NORMAL_PER_SECOND, durationMs });
     };
     await normally();
     const quiet: StormResult[] = [];
@@ -67,8 +66,18 @@ async function disturb({ plan, progress }: Rig, databaseUrl: string): Promise<Fi
         RATIO_MAX,
         (ratio) => `${formatNumber(ratio)} times`,
       ),
-      never('normal requests refused', sum(asks, ({ refused }) => refused), sum(asks, ({ sent }) => sent), 'requests'),
-      never('other answers', sum([...asks, ...noises], ({ other }) => other), sum(asks, ({ sent }) => sent), 'requests'),
+      never(
+        'normal requests refused',
+        sum(asks, ({ refused }) => refused),
+        sum(asks, ({ sent }) => sent),
+        'requests',
+      ),
+      never(
+        'other answers',
+        sum([...asks, ...noises], ({ other }) => other),
+        sum(asks, ({ sent }) => sent),
+        'requests',
+      ),
     ];
   });
 }

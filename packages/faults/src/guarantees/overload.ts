@@ -24,31 +24,40 @@ const MEMORY_BYTES_MAX = 150e6;
 
 /** Connections that find the peak: enough to keep it busy, and none is turned away. */
 const PEAK_CONNECTIONS = 64;
+/**
+ * Seconds that a request may take until it is answered or refused: an agent has one under way, so that so many more of
+ * them are needed to keep up their rate. More sockets than this the generator cannot have.
+ */
+const PATIENCE_S = 2.5;
+const CONNECTIONS_MAX = 5_000;
 /** Of the load afterwards, as a share of the peak. */
 const CALM_SHARE = 0.2;
 const CALM_CONNECTIONS = 200;
 
 async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_overload');
-  const { peakMs, overloadMs, connections } = plan.overload;
+  const { peakMs, overloadMs } = plan.overload;
   return withClosers(async (closers) => {
     await pinServer(cluster.url, 0);
     const env = { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' };
     const started = await startApi({ env, adminKey: newAdminKey(), through: onCore(0) });
     const { port, program } = closers.add(started, (api) => api.stop());
-    const hosts = await onDatabase(databaseUrl, (client) => seedHosts(client, ORGANIZATION, 'storm', connections));
+    const hosts = await onDatabase(databaseUrl, (client) =>
+      seedHosts(client, ORGANIZATION, 'storm', plan.overload.hosts),
+    );
     const generator = closers.add(startStorm(onCore(1)), (each) => each.end());
     const storm = (request: Pick<StormRequest, 'connections' | 'perSecond' | 'durationMs'>) =>
       generator.rage({ port, hosts, ...request });
 
     // Every host's first snapshots, and the compiler's.
-    await storm({ connections, perSecond: 500, durationMs: Math.max(4_000, 2 * connections) });
+    await storm({ connections: hosts.length, perSecond: null, durationMs: peakMs });
     const before = await storm({ connections: PEAK_CONNECTIONS, perSecond: null, durationMs: peakMs });
     progress(`overload: ${perSecond(rateOf(before))} at its peak`);
     forgetPeak(program.pid);
     const restBytes = peakBytes(program.pid);
-    const load = { connections, perSecond: LOAD_FACTOR * rateOf(before), durationMs: overloadMs };
-    const during = await storm(load);
+    const loadRate = LOAD_FACTOR * rateOf(before);
+    const connections = Math.min(CONNECTIONS_MAX, Math.max(PEAK_CONNECTIONS, Math.ceil(loadRate * PATIENCE_S)));
+    const during = await storm({ connections, perSecond: loadRate, durationMs: overloadMs });
     const memoryBytes = peakBytes(program.pid) - restBytes;
     const sentRate = (1_000 * during.sent) / during.ms;
     progress(`overload: ${perSecond(sentRate)} sent, ${perSecond(rateOf(during))} answered with 200`);

@@ -40,7 +40,8 @@ export async function hostileBodies(): Promise<HostileBody[]> {
   const plain = (name: string, body: string): HostileBody => ({ name, body: Buffer.from(body), gzip: false });
   const zipped = (name: string, body: Buffer): HostileBody => ({ name, body, gzip: true });
   const item = '{"dockerId":"a","name":"a","image":"a","state":"running"}';
-  const filled = (unit: string) => `[${Array.from({ length: Math.floor((9 * MIB) / (unit.length + 1)) }, () => unit).join()}]`;
+  const filled = (unit: string) =>
+    `[${Array.from({ length: Math.floor((9 * MIB) / (unit.length + 1)) }, () => unit).join()}]`;
   return [
     zipped('a gibibyte in a mebibyte', bomb),
     zipped('a gibibyte that says it is small', liar(bomb, 100)),
@@ -49,13 +50,19 @@ export async function hostileBodies(): Promise<HostileBody[]> {
     zipped('half a gzip', gzipSync('[]'.padEnd(MIB)).subarray(0, 100)),
     plain(`${DEPTH} arrays in each other`, '['.repeat(DEPTH) + ']'.repeat(DEPTH)),
     plain(`${DEPTH} objects in each other`, '{"a":'.repeat(DEPTH) + '1' + '}'.repeat(DEPTH)),
-    plain('labels as deep', `[{"dockerId":"a","name":"a","image":"a","state":"a","labels":${'{"a":'.repeat(DEPTH)}1${'}'.repeat(DEPTH + 1)}]`),
+    plain(
+      'labels as deep',
+      `[{"dockerId":"a","name":"a","image":"a","state":"a","labels":${'{"a":'.repeat(DEPTH)}1${'}'.repeat(DEPTH + 1)}]`,
+    ),
     plain('9 MiB of empty arrays', filled('[]')),
     plain('9 MiB of zeros', filled('0')),
     plain('9 MiB of one container, again and again', filled(item)),
     plain('9 MiB of bad containers', filled('{"dockerId":""}')),
     plain('9 MiB of bad ports', `[{"dockerId":"a","name":"a","image":"a","state":"a","ports":${filled('{}')}}]`),
-    plain('9 MiB of labels', `[{"dockerId":"a","name":"a","image":"a","state":"a","labels":{${Array.from({ length: 500_000 }, (_, i) => `"k${i}":""`).join()}}}]`),
+    plain(
+      '9 MiB of labels',
+      `[{"dockerId":"a","name":"a","image":"a","state":"a","labels":{${Array.from({ length: 500_000 }, (_, i) => `"k${i}":""`).join()}}}]`,
+    ),
     plain('9 MiB of spaces', `${' '.repeat(9 * MIB)}[]`),
     plain('9 MiB of one string', JSON.stringify('\u0001'.repeat((9 * MIB) / 6))),
     plain('half a body of JSON', filled(item).slice(0, 5 * MIB)),

@@ -17,9 +17,8 @@ import { snapshotOf } from './generation.js';
 
 export interface StormRequest {
   port: number;
-  /** One that comes again has as many connections. */
   hosts: SeededHost[];
-  /** Each of the first so many hosts has one. */
+  /** They go round among the hosts; one host's share its sequence. */
   connections: number;
   /** Requests a second, due whether or not earlier ones were answered; null: as fast as answers come. */
   perSecond: number | null;
@@ -85,7 +84,7 @@ function nextOf(speaker: Speaker): WireRequest {
 }
 
 async function storm({ port, hosts, connections, perSecond, durationMs }: StormRequest): Promise<StormResult> {
-  const own = hosts.slice(0, connections).map(speakerOf);
+  const own = Array.from({ length: connections }, (_, i) => speakerOf(hosts[i % hosts.length]!, i % hosts.length));
   const open = await Promise.all(own.map(() => openConnection(port)));
   const result = { sent: 0, good: 0, refused: 0, bare: 0, other: 0, firstOther: null as string | null, lastBadMs: 0 };
   const goodMs: number[] = [];

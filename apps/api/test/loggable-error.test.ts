@@ -1,0 +1,27 @@
+import { describe, expect, test } from '@jest/globals';
+import { loggableError } from '../src/domain/loggable-error.js';
+
+describe('an error in the log', () => {
+  test('says what it is and what caused it, and nothing that hangs on it', () => {
+    const cause = Object.assign(new Error('violates check constraint'), {
+      ...{ code: '23514', detail: 'Failing row contains (secret)', where: 'secret', meta: { values: ['secret'] } },
+    });
+    const logged = loggableError(new TypeError('the write failed', { cause }));
+    expect(logged).toMatchObject({
+      ...{ type: 'TypeError', message: 'the write failed' },
+      cause: { message: 'violates check constraint', code: '23514' },
+    });
+    expect(logged.stack).toContain('loggable-error.test');
+    expect(JSON.stringify(logged)).not.toContain('secret');
+  });
+
+  test('that is none tells its type alone', () => {
+    expect(loggableError('secret')).toEqual({ type: 'string', message: 'what was thrown is no error' });
+  });
+
+  test('that causes itself ends', () => {
+    const error = new Error('round');
+    error.cause = error;
+    expect(JSON.stringify(loggableError(error)).match(/"message":"round"/g)).toHaveLength(6);
+  });
+});

@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto';
+import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
+import { eventually, mainOf, startProgram, type Program } from '@muster/test-engines';
+import { atLeast, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { enroll, enrollRequest } from '../parts/agent.js';
+import { newAdminKey, startApi } from '../parts/api.js';
+import { withClosers } from '../parts/closers.js';
+import { createClient, type Call } from '../parts/http.js';
+import { createOperator } from '../parts/operator.js';
+import { onDatabase, withServer, type Server } from '../parts/server.js';
+import { count } from '../report/words.js';
+
+/** Nothing leaks: what is secret is in no log, no error and no last word. */
+export const leaks: Guarantee = {
+  id: 'leaks',
+  title: 'Nothing leaks',
+  check: (rig) => withServer((server) => plant(rig, server)),
+};
+
+/** A word that is nowhere but where a test puts it. Letters and digits alone, so that no escaping changes it. */
+const canary = (): string => `canary${randomBytes(12).toString('hex')}`;
+
+const aToken = (kind: TokenKind): string => formatToken(kind, randomBytes(TOKEN_RANDOM_BYTES));
+
+/** As it is, and as somebody might have written it out. */
+const formsOf = (secret: string): string[] => [
+  secret,
+  Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+  Buffer.from(secret).toString('hex'),
+];
+
+/** Everything secret, by where it is put. */
+function plantings() {
+  return {
+    label: canary(),
+    command: canary(),
+    query: canary(),
+    header: canary(),
+    cookie: canary(),
+    brokenBody: canary(),
+    badField: canary(),
+    malformedToken: `muster_agent_${canary()}`,
+    unknownAgentToken: aToken('agent'),
+    unknownKey: aToken('key'),
+    adminKey: newAdminKey(),
+    databasePassword: canary(),
+    misspeltKey: canary(),
+  };
+}
+type Plantings = ReturnType<typeof plantings>;
+
+async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
+  const databaseUrl = await createDatabase('faults_leaks');
+  const secrets = plantings();
+  const role = 'canary_role';
+  await onDatabase(databaseUrl, async (client) => {
+    await client.query(`CREATE ROLE ${role} LOGIN PASSWORD '${secrets.databasePassword}' SUPERUSER`);
+  });
+  const url = new URL(databaseUrl);
+  [url.username, url.password] = [role, secrets.databasePassword];
+
+  return withClosers(async (closers) => {
+    const errors: string[] = [];
+    // All that there is to be said, so that nothing is only withheld by its level.
+    const env = { DATABASE_URL: url.href, LOG_LEVEL: 'trace', MUSTER_CANARY: secrets.header };
+    const api = closers.add(await startApi({ env, adminKey: secrets.adminKey }), (each) => each.stop());
+    const client = closers.add(createClient(api.url), (each) => each.close());
+    const { token } = await createOperator(client, secrets.adminKey).enrollmentToken(10);
+    const agent = await enroll(client, token, 'leaky');
+    const all: Plantings & { enrollmentToken: string; agentToken: string } = {
+      ...secrets,
+      ...{ enrollmentToken: token, agentToken: agent.token },
+    };
+    const body = JSON.stringify([
+      { ...CONTAINER, command: secrets.command, labels: { secret: secrets.label, [secrets.label]: 'key' } },
+    ]);
+
+    const send = async (call: Call) => {
+      const reply = await client.send(call).catch(() => null);
+      if (reply !== null && reply.status >= 400) errors.push(JSON.stringify([reply.status, reply.headers, reply.text]));
+      return reply;
+    };
+    // What is answered to whom it belongs is no leak; that it is there shows that it could have.
+    await send(agent.snapshot(body));
+    const read = await send({ path: Paths.containers, token: secrets.adminKey });
+    const planted = read?.text.includes(secrets.label) === true ? 1 : 0;
+
+    const calls = [...badCalls(all, body), agent.snapshot(body)];
+    for (const call of calls) await send(call);
+    await whileBroken(databaseUrl, async () => {
+      await send(agent.snapshot(body.replace('"c1"', '"c2"')));
+      for (const call of calls) await send(call);
+    });
+    progress('leaks: bad requests, and statements that fail');
+    await cluster.crash();
+    for (const call of calls) await send(call);
+    await cluster.restart();
+    await eventually(async () => {
+      if ((await client.send({ path: Paths.ready })).status !== 200) throw new Error('not ready again');
+    });
+    await api.program.stop('SIGTERM');
+    progress('leaks: a database that is away');
+
+    const crashes = await crashesOf(url, all);
+    const outputs = [api.program, ...crashes].flatMap((program) => [program.stdout(), program.stderr()]);
+    const hitsIn = (texts: readonly string[]) => {
+      const hits = Object.entries(all).filter(([, secret]) =>
+        formsOf(secret).some((form) => texts.some((text) => text.includes(form))),
+      );
+      for (const [place] of hits) progress(`leaks: the secret of ${place} is there`);
+      return hits.length;
+    };
+    const lines = outputs.join('\n').split('\n').length;
+    const kinds = new Set(errors.map((error) => error.slice(1, 4)));
+    return [
+      never(
+        'secrets in logs and last words',
+        hitsIn(outputs),
+        Object.keys(all).length,
+        `secrets, ${count(lines)} lines`,
+      ),
+      never('secrets in errors', hitsIn(errors), Object.keys(all).length, `secrets, ${errors.length} answers`),
+      atLeast('secrets that an operator may read, and reads', planted, 1, count, { timed: false }),
+      atLeast(`kinds of error (${[...kinds].sort().join(', ')})`, kinds.size, 7, count, { timed: false }),
+    ];
+  });
+}
+
+const CONTAINER = { dockerId: 'c1', name: 'web', image: 'nginx:1', state: 'running', status: 'Up 5 minutes' };
+
+/** Requests that are refused, each with a secret where a careless message would repeat it. */
+function badCalls(secrets: Plantings & { enrollmentToken: string; agentToken: string }, body: string): Call[] {
+  const { adminKey, agentToken, enrollmentToken } = secrets;
+  const post = (path: string, token: string, text: string, headers: Record<string, string> = {}): Call => ({
+    ...{ method: 'POST', path, token, body: text, headers },
+  });
+  const secretHeaders = { 'x-secret': secrets.header, cookie: `session=${secrets.cookie}` };
+  return [
+    { path: `${Paths.containers}?q=${secrets.query}`, token: adminKey, headers: secretHeaders },
+    { path: `${Paths.containers}?limit=${secrets.query}`, token: adminKey },
+    { path: `${Paths.containers}?cursor=${secrets.query}`, token: adminKey },
+    { path: `/nowhere?token=${secrets.query}`, token: adminKey },
+    { path: Paths.hosts, token: secrets.unknownKey, headers: secretHeaders },
+    { path: Paths.hosts, token: secrets.malformedToken },
+    { path: Paths.hosts, headers: { authorization: `Basic ${secrets.header}` } },
+    post(Paths.agentContainers, secrets.unknownAgentToken, body),
+    post(Paths.agentContainers, adminKey, body),
+    post(Paths.agentContainers, agentToken, `[{"secret":"${secrets.brokenBody}"`),
+    post(
+      Paths.agentContainers,
+      agentToken,
+      JSON.stringify([{ ...CONTAINER, state: secrets.badField.toUpperCase() + secrets.badField }]),
+    ),
+    post(Paths.agentContainers, agentToken, JSON.stringify([{ ...CONTAINER, labels: { secret: [secrets.badField] } }])),
+    post(Paths.agentContainers, agentToken, body, { 'content-type': 'text/plain' }),
+    post(Paths.agentContainers, agentToken, body, { 'content-encoding': 'gzip' }),
+    post(Paths.agentContainers, agentToken, body, { 'snapshot-stream': secrets.header }),
+    post(Paths.agentContainers, agentToken, ' '.repeat(11 * 1_024 * 1_024)),
+    post(Paths.agentHeartbeat, agentToken, JSON.stringify({ digest: secrets.badField, engineError: 7 })),
+    post(
+      Paths.agentEnroll,
+      enrollmentToken,
+      JSON.stringify({ ...enrollRequest('leaky'), os: { secret: secrets.badField } }),
+    ),
+    post(Paths.enrollmentTokens, adminKey, JSON.stringify({ name: secrets.badField, maxUses: secrets.badField })),
+    { method: 'DELETE', path: Paths.hosts, token: adminKey, headers: secretHeaders },
+  ];
+}
+
+/**
+ * Has the database refuse what is right: a column that is not there, and rows that break a rule, about which PostgreSQL
+ * says which they are.
+ */
+async function whileBroken(databaseUrl: string, action: () => Promise<void>): Promise<void> {
+  await onDatabase(databaseUrl, async (client) => {
+    await client.query(`ALTER TABLE containers ADD CONSTRAINT canary CHECK ("dockerId" <> 'c2')`);
+    await action();
+    await client.query('ALTER TABLE hosts RENAME COLUMN revision TO renamed');
+    await action();
+    await client.query('ALTER TABLE hosts RENAME COLUMN renamed TO revision');
+    await client.query('ALTER TABLE containers DROP CONSTRAINT canary');
+  });
+}
+
+/** Starts that cannot be, each of which says why in its last words. */
+async function crashesOf(url: URL, secrets: Plantings): Promise<Program[]> {
+  const wrongPassword = new URL(url);
+  wrongPassword.password = `${secrets.databasePassword}wrong`;
+  const nobodyThere = new URL(url);
+  nobodyThere.port = '1';
+  const noSuchDatabase = new URL(url);
+  noSuchDatabase.pathname = '/nowhere';
+  const environments: Record<string, string>[] = [
+    { DATABASE_URL: wrongPassword.href },
+    { DATABASE_URL: nobodyThere.href },
+    { DATABASE_URL: noSuchDatabase.href },
+    { DATABASE_URL: `mysql://root:${secrets.databasePassword}@localhost/x` },
+    { DATABASE_URL: `postgresql://root:${secrets.databasePassword}@localhost:port/x` },
+    { DATABASE_URL: url.href, MUSTER_ADMIN_KEY: secrets.misspeltKey },
+    { DATABASE_URL: url.href, MUSTER_ADMIN_KEY: secrets.adminKey, PORT: 'none' },
+  ];
+  const programs: Program[] = [];
+  for (const env of environments) {
+    const program = startProgram(mainOf('api'), { env: { PORT: '0', LOG_LEVEL: 'trace', ...env } });
+    if ((await program.ended) === 0) throw new Error('a start that cannot be was one');
+    programs.push(program);
+  }
+  return programs;
+}

@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ContainerEvent, ContainerView } from '@muster/contracts';
+import { judgeHost, markerOf, snapshotOf } from '../src/load/generation.js';
+
+const HOST = 3;
+const AT = '2026-01-01T00:00:00.000Z';
+
+const viewsOf = (generation: number): ContainerView[] =>
+  snapshotOf(HOST, generation).map((container) => ({
+    ...container,
+    ...{ hostId: '0', hostName: 'h', hostFreshness: 'online', asOf: AT, health: null, exitCode: null },
+    ...{ firstSeenAt: AT, changedAt: AT, removedAt: null },
+  }));
+
+/** The marker's history through these generations, newest first, as the API tells it. */
+const historyOf = (...generations: number[]): ContainerEvent[] =>
+  generations
+    .slice(1)
+    .map((to, i): ContainerEvent => ({
+      ...{ id: String(i), hostId: '0', hostName: 'h', dockerId: markerOf(HOST), name: 'marker', kind: 'image_changed' },
+      ...{ from: `image:${generations[i]!}`, to: `image:${to}`, exitCode: null, observedAt: AT, recordedAt: AT },
+    }))
+    .reverse();
+
+const expected = { host: HOST, base: 4, acked: [5, 7], sent: 8 };
+
+describe('what is found of a host after a crash', () => {
+  test('is as it must be at the last acked snapshot, and at one that was sent after it', () => {
+    expect(judgeHost(expected, viewsOf(7), historyOf(4, 5, 7))).toEqual({ found: 7, lost: null, torn: null });
+    expect(judgeHost(expected, viewsOf(8), historyOf(4, 5, 7, 8))).toEqual({ found: 8, lost: null, torn: null });
+  });
+
+  test('is as it must be from the first snapshot on, whose marker has no change', () => {
+    const first = { host: HOST, base: 0, acked: [1, 2], sent: 2 };
+    expect(judgeHost(first, viewsOf(2), historyOf(1, 2))).toEqual({ found: 2, lost: null, torn: null });
+    expect(judgeHost({ ...first, acked: [], sent: 0 }, [], [])).toEqual({ found: 0, lost: null, torn: null });
+  });
+
+  test('is a loss where an acked snapshot is not there, or not in the history', () => {
+    expect(judgeHost(expected, viewsOf(5), historyOf(4, 5)).lost).toContain('7 was acked');
+    expect(judgeHost(expected, [], []).lost).toContain('is at 0');
+    expect(judgeHost(expected, viewsOf(7), historyOf(4, 7)).lost).toContain('5 has no history');
+  });
+
+  test('is torn where it is of two snapshots, or of one that was never sent', () => {
+    const mixed = viewsOf(7).map((view, i) => (i === 4 ? viewsOf(6)[i]! : view));
+    expect(judgeHost(expected, mixed, historyOf(4, 5, 7)).torn).toContain('is not as it was sent');
+    expect(judgeHost(expected, viewsOf(7).slice(1), historyOf(4, 5, 7)).lost).not.toBeNull();
+    expect(judgeHost(expected, viewsOf(7).slice(0, -1), historyOf(4, 5, 7)).torn).toContain('containers, not');
+    expect(judgeHost(expected, viewsOf(9), historyOf(4, 5, 7, 9)).torn).toContain('only 8 was sent');
+  });
+
+  test('is torn where rows and history are not of one transaction', () => {
+    expect(judgeHost(expected, viewsOf(8), historyOf(4, 5, 7)).torn).toContain('no unbroken history');
+    expect(judgeHost(expected, viewsOf(7), [...historyOf(4, 5, 7), ...historyOf(5, 7)]).torn).toContain('no unbroken');
+  });
+});

@@ -1,0 +1,55 @@
+import { describe, expect, test } from '@jest/globals';
+import { atLeast, atMost, never, always } from '../src/guarantee.js';
+import { withFigures } from '../src/report/document.js';
+import { renderTerminal } from '../src/report/terminal.js';
+import type { GuaranteeRecord } from '../src/run.js';
+
+const record = (parts: Partial<GuaranteeRecord> = {}): GuaranteeRecord => ({
+  guarantee: { id: 'kill', title: 'Acked means stored' },
+  findings: [never('lost', 0, 1_234, 'acks'), atMost('ready again', 1_200, 1_000, (ms) => `${ms} ms`)],
+  ...{ tries: 1, at: '2026-11-25T09:00:00.000Z', seconds: 61.4 },
+  ...parts,
+});
+
+const place = (id: string) => `<!-- figures of ${id}, by pnpm test:faults -->\nold of ${id}\n<!-- end of figures -->`;
+const where = { where: 'commit abc', quick: false };
+
+describe('a finding', () => {
+  test('is not kept where nothing was tried', () => {
+    expect(never('lost', 0, 0, 'acks').kept).toBe(false);
+    expect(always('answered', 0, 0, 'requests').kept).toBe(false);
+  });
+
+  test('is not kept where there is no number', () => {
+    expect(atMost('p99', NaN, 1, String).kept).toBe(false);
+    expect(atLeast('goodput', NaN, 1, String).kept).toBe(false);
+  });
+});
+
+describe('the document', () => {
+  test('gets the figures in their place, and keeps all else', () => {
+    const written = withFigures(`# A\n\n${place('kill')}\n\nprose\n\n${place('deploy')}\n`, [record()], where);
+    expect(written).toContain('| lost        | 0               | 0 of 1,234 acks | yes    |');
+    expect(written).toContain('| ready again | at most 1000 ms | 1200 ms         | **no** |');
+    expect(written).toContain('Last run: 2026-11-25 09:00 UTC, 61 s, commit abc.');
+    expect(written).toContain('prose');
+    expect(written).toContain('old of deploy');
+    expect(written).not.toContain('old of kill');
+    expect(withFigures(written, [record()], where)).toBe(written);
+  });
+
+  test('says of a second try and of a quick run that they were', () => {
+    const written = withFigures(place('kill'), [record({ tries: 2 })], { ...where, quick: true });
+    expect(written).toContain('; a quick run; a second try');
+  });
+
+  test('that has no place for a promise is refused', () => {
+    expect(() => withFigures(place('deploy'), [record()], where)).toThrow('no place for kill');
+  });
+});
+
+test('the terminal is told what is not kept, and how many promises are', () => {
+  const text = renderTerminal([record(), record({ findings: [never('lost', 0, 1, 'acks')] })]);
+  expect(text).toMatch(/1200 ms +NOT KEPT/);
+  expect(text).toContain('1 of 2 promises kept');
+});
