@@ -1,0 +1,91 @@
+import { describe, expect, test } from '@jest/globals';
+import { ApiKey, ApiKeyCreated, Paths, type Page } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { useApi, type TestOrganization } from './harness.js';
+import { person } from './people.js';
+
+describe.each(testEngines())('API keys on %s', (engine) => {
+  const context = useApi(engine);
+  const bearer = { type: 'bearer' } as const;
+
+  const create = async (organization: TestOrganization, request: object) => {
+    const answer = await context.api.http.post(Paths.apiKeys).auth(organization.adminKey, bearer).send(request);
+    expect(answer.status).toBe(201);
+    return ApiKeyCreated.parse(answer.body);
+  };
+  const revoke = (organization: TestOrganization, id: string) =>
+    context.api.http.delete(Paths.apiKey.replace(':apiKeyId', id)).auth(organization.adminKey, bearer);
+  const read = (key: string, api = context.api) => api.http.get(Paths.session).auth(key, bearer);
+  const list = async (organization: TestOrganization, query = '') =>
+    (await organization.get(`${Paths.apiKeys}?${query}`).expect(200)).body as Page<ApiKey>;
+
+  test('are made with a role and an end, and are good until then', async () => {
+    const organization = await context.api.organization();
+    const expiresAt = new Date(context.api.clock().getTime() + 60_000).toISOString();
+    const { id, key } = await create(organization, { name: 'dashboards', expiresAt });
+    expect((await read(key).expect(200)).body).toEqual({
+      ...{ user: null, apiKey: { id, name: 'dashboards' }, role: 'viewer', expiresAt },
+      organization: { id: organization.id, name: organization.id },
+    });
+    context.api.clock.advance(60_000);
+    await read(key).expect(401);
+  });
+
+  test('are listed without themselves, the newest first, with when they were last used', async () => {
+    const organization = await context.api.organization();
+    await create(await context.api.organization(), { name: 'of another' });
+    const first = await create(organization, { name: 'first', role: 'admin' });
+    const second = await create(organization, { name: 'second' });
+    await read(second.key).expect(200);
+    const page = await list(organization, 'limit=2');
+    expect(page.items.map(({ name, role, lastUsedAt }) => [name, role, lastUsedAt])).toEqual([
+      ['second', 'viewer', context.api.clock().toISOString()],
+      ['first', 'admin', null],
+    ]);
+    for (const item of page.items) expect(ApiKey.parse(item)).toEqual(item);
+    expect(JSON.stringify(page)).not.toContain('muster_key_');
+    const rest = await list(organization, `limit=2&cursor=${page.nextCursor}`);
+    expect([rest.items.map(({ name }) => name), rest.nextCursor]).toEqual([['admin'], null]);
+    expect(first.lastUsedAt).toBeNull();
+  });
+
+  test('are dead in every process once they are revoked, and revoking twice is revoking once', async () => {
+    const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
+    const { id, key } = await create(organization, { name: 'leaked' });
+    const replica = context.api.replica();
+    await read(key, replica).expect(200);
+    await revoke(stranger, id).expect(404);
+    await read(key, replica).expect(200);
+    await revoke(organization, id).expect(204);
+    await read(key, replica).expect(401);
+    await revoke(organization, id).expect(204);
+    const { items } = (await organization.get(Paths.audit)).body as { items: object[] };
+    expect(items).toMatchObject([
+      { action: 'api_key.revoked', actorName: 'admin', target: `api_key:${id}`, details: { name: 'leaked' } },
+      { action: 'api_key.created', actorName: 'admin', target: `api_key:${id}` },
+    ]);
+    expect(JSON.stringify(items)).not.toContain(key);
+  });
+
+  test('are for admins and owners to see and to make', async () => {
+    const organization = await context.api.organization();
+    const statuses = [];
+    for (const role of ['viewer', 'admin', 'owner'] as const) {
+      const { browser } = await person(context.api, organization.id, role);
+      statuses.push((await browser.get(Paths.apiKeys)).status);
+      statuses.push((await browser.call('post', Paths.apiKeys, { name: 'x', role: 'admin' })).status);
+    }
+    expect(statuses).toEqual([403, 403, 200, 201, 200, 201]);
+  });
+
+  test.each([
+    ['/name', { name: '' }],
+    ['/role', { name: 'x', role: 'owner' }],
+    ['/expiresAt', { name: 'x', expiresAt: '2001-01-01T00:00:00Z' }],
+    ['/expiresAt', { name: 'x', expiresAt: 'tomorrow' }],
+  ])('are not made of a bad %s, which is named', async (path, request) => {
+    const { adminKey } = await context.api.organization();
+    const answer = await context.api.http.post(Paths.apiKeys).auth(adminKey, bearer).send(request).expect(400);
+    expect(answer.body).toMatchObject({ errors: [{ path }] });
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, test } from '@jest/globals';
+import { Member, Paths, type MemberRole, type Page } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import type { Browser } from './browser.js';
+import { useApi } from './harness.js';
+import { PASSWORD, person } from './people.js';
+
+describe.each(testEngines())('members on %s', (engine) => {
+  const context = useApi(engine);
+
+  async function withOwner() {
+    const organization = await context.api.organization();
+    const owner = await person(context.api, organization.id, 'owner');
+    const join = (role: MemberRole) => person(context.api, organization.id, role);
+    return { organization, owner, join };
+  }
+  const pathOf = (id: string) => Paths.member.replace(':userId', id);
+  const change = (browser: Browser, id: string, role: string) => browser.call('patch', pathOf(id), { role });
+
+  test('are listed page by page, in the order in which they joined, to all of them', async () => {
+    const { owner, join } = await withOwner();
+    const others = [await join('admin'), await join('viewer')];
+    await withOwner();
+    const { browser } = others[1]!;
+    const first = (await browser.get(`${Paths.members}?limit=2`)).body as Page<Member>;
+    const second = (await browser.get(`${Paths.members}?limit=2&cursor=${first.nextCursor}`)).body as Page<Member>;
+    expect(second.nextCursor).toBeNull();
+    const members = [...first.items, ...second.items];
+    expect(members.map(({ userId, role }) => [userId, role])).toEqual([
+      [owner.id, 'owner'],
+      [others[0]!.id, 'admin'],
+      [others[1]!.id, 'viewer'],
+    ]);
+    for (const member of members) expect(Member.parse(member)).toEqual(member);
+  });
+
+  test('have another role from the next call on, in every process', async () => {
+    const { owner, join } = await withOwner();
+    const { browser, id } = await join('viewer');
+    const make = () => browser.through(context.api.replica()).call('post', Paths.enrollmentTokens, { name: 'x' });
+    expect((await make()).status).toBe(403);
+    const changed = await change(owner.browser, id, 'admin');
+    expect([changed.status, changed.body]).toMatchObject([200, { userId: id, role: 'admin' }]);
+    expect((await make()).status).toBe(201);
+    expect((await change(owner.browser, id, 'viewer')).status).toBe(200);
+    expect((await make()).status).toBe(403);
+  });
+
+  test.each(['admin', 'viewer'] as const)('are changed by owners alone, not by a member who is %s', async (role) => {
+    const { owner, join } = await withOwner();
+    const { browser, id } = await join(role);
+    expect((await change(browser, id, 'owner')).status).toBe(403);
+    expect((await browser.call('delete', pathOf(owner.id))).status).toBe(403);
+  });
+
+  test('are not changed by a key, whatever it may do else', async () => {
+    const { organization, owner } = await withOwner();
+    const bearer = { type: 'bearer' } as const;
+    await context.api.http.delete(pathOf(owner.id)).auth(organization.adminKey, bearer).expect(403);
+  });
+
+  test('of another organization do not exist', async () => {
+    const [{ owner }, other] = [await withOwner(), await withOwner()];
+    expect((await change(owner.browser, other.owner.id, 'viewer')).status).toBe(404);
+    expect((await owner.browser.call('delete', pathOf(other.owner.id))).status).toBe(404);
+    expect((await owner.browser.call('delete', pathOf('nonsense'))).status).toBe(404);
+  });
+
+  test('never lose their last owner, even where two owners demote or remove each other at once', async () => {
+    const { owner, join } = await withOwner();
+    for (const refused of [
+      await change(owner.browser, owner.id, 'viewer'),
+      await owner.browser.call('delete', pathOf(owner.id)),
+    ]) {
+      expect([refused.status, (refused.body as { type: string }).type]).toEqual([409, '/problems/conflict']);
+    }
+    const other = await join('owner');
+    const answers = await Promise.all([
+      change(owner.browser, other.id, 'admin'),
+      other.browser.call('delete', pathOf(owner.id)),
+    ]);
+    const lost = answers.filter(({ status }) => status >= 400);
+    expect(lost).toHaveLength(1);
+    // Refused as the last owner, or not asked at all because its session or its role was gone before.
+    expect([401, 403, 409]).toContain(lost[0]!.status);
+    const owners = await context.api.db.prisma.member.count({
+      where: { userId: { in: [owner.id, other.id] }, role: 'owner' },
+    });
+    expect(owners).toBe(1);
+  });
+
+  test('who are removed are signed out at once, everywhere, and have no way in', async () => {
+    const { owner, join } = await withOwner();
+    const { browser, id, email } = await join('admin');
+    const elsewhere = browser.through(context.api.replica());
+    expect((await elsewhere.get(Paths.hosts)).status).toBe(200);
+    expect((await owner.browser.call('delete', pathOf(id))).status).toBe(204);
+    expect((await elsewhere.get(Paths.hosts)).status).toBe(401);
+    expect((await browser.call('post', Paths.session, { email, password: PASSWORD })).status).toBe(401);
+    expect((await owner.browser.call('delete', pathOf(id))).status).toBe(404);
+  });
+
+  test('leave what was done to them in the audit log, by name', async () => {
+    const { organization, owner, join } = await withOwner();
+    const { id, email } = await join('viewer');
+    await change(owner.browser, id, 'admin');
+    await change(owner.browser, id, 'admin');
+    await owner.browser.call('delete', pathOf(id));
+    const { items } = (await organization.get(`${Paths.audit}?limit=2`)).body as { items: object[] };
+    const common = { actor: `user:${owner.id}`, actorName: 'The owner', target: `user:${id}` };
+    expect(items).toMatchObject([
+      { ...common, action: 'member.removed', details: { name: 'The viewer', email, role: 'admin' } },
+      { ...common, action: 'member.role_changed', details: { name: 'The viewer', from: 'viewer', to: 'admin' } },
+    ]);
+  });
+});

@@ -1,0 +1,87 @@
+import { describe, expect, test } from '@jest/globals';
+import { Paths, SessionItem } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { Browser } from './browser.js';
+import { useApi } from './harness.js';
+import { PASSWORD, person } from './people.js';
+
+describe.each(testEngines())("a person's own sessions on %s", (engine) => {
+  const context = useApi(engine);
+  const newPerson = async () => person(context.api, (await context.api.organization()).id, 'viewer');
+
+  const itemsOf = async (browser: Browser): Promise<SessionItem[]> => {
+    const { status, body } = await browser.get(Paths.sessions);
+    expect(status).toBe(200);
+    return (body as { items: SessionItem[] }).items;
+  };
+  const pathOf = (id: string) => Paths.sessionItem.replace(':sessionId', id);
+  const statusesOf = async (browsers: Browser[]) => {
+    const statuses = [];
+    for (const browser of browsers) statuses.push((await browser.get(Paths.hosts)).status);
+    return statuses;
+  };
+
+  test('are listed with where they are, and which of them asks; none that is over is', async () => {
+    const ada = await newPerson();
+    const other = await ada.signIn();
+    await (await newPerson()).signIn();
+    const past = await ada.signIn();
+    const [latest] = await itemsOf(past);
+    await context.api.db.prisma.session.update({ where: { id: latest!.id }, data: { expiresAt: new Date(0) } });
+    const items = await itemsOf(other);
+    expect(items.map(({ current }) => current)).toEqual([true, false]);
+    for (const item of items) expect(item).toMatchObject({ address: '127.0.0.1' });
+  });
+
+  test('can be ended one by one, from another process, but by nobody else', async () => {
+    const ada = await newPerson();
+    const other = await ada.signIn();
+    const there = (await itemsOf(ada.browser)).find(({ current }) => !current)!;
+    const stranger = await newPerson();
+    expect((await stranger.browser.call('delete', pathOf(there.id))).status).toBe(404);
+    expect(await statusesOf([other])).toEqual([200]);
+    const replica = context.api.replica();
+    expect((await ada.browser.through(replica).call('delete', pathOf(there.id))).status).toBe(204);
+    expect(await statusesOf([ada.browser, other])).toEqual([200, 401]);
+    expect((await ada.browser.call('delete', pathOf(there.id))).status).toBe(404);
+    expect((await ada.browser.call('delete', pathOf('nonsense'))).status).toBe(404);
+  });
+
+  test('can be ended everywhere at once, here too, in every process', async () => {
+    const ada = await newPerson();
+    const browsers = [ada.browser, await ada.signIn(), await ada.signIn()];
+    const stranger = await newPerson();
+    const left = ada.browser.through(context.api.replica());
+    expect((await ada.browser.call('delete', Paths.sessions)).status).toBe(204);
+    expect(ada.browser.cookie).toBe('');
+    expect(await statusesOf([...browsers, left, stranger.browser])).toEqual([401, 401, 401, 401, 200]);
+  });
+
+  test('end with a change of password, but for the one that asks', async () => {
+    const ada = await newPerson();
+    const other = await ada.signIn();
+    const newPassword = 'a quite different one';
+    const change = (body: object) => ada.browser.call('put', Paths.password, body);
+
+    const wrong = await change({ currentPassword: 'not this one', newPassword });
+    expect(wrong.status).toBe(400);
+    expect(wrong.body).toMatchObject({ errors: [{ path: '/currentPassword', message: 'is not right' }] });
+    const short = await change({ currentPassword: PASSWORD, newPassword: 'short' });
+    expect(short.body).toMatchObject({ status: 400, errors: [{ path: '/newPassword' }] });
+    expect(await statusesOf([ada.browser, other])).toEqual([200, 200]);
+
+    expect((await change({ currentPassword: PASSWORD, newPassword })).status).toBe(204);
+    expect(await statusesOf([ada.browser, other])).toEqual([200, 401]);
+    const signIn = (password: string) =>
+      new Browser(context.api).call('post', Paths.session, { email: ada.email, password });
+    expect((await signIn(PASSWORD)).status).toBe(401);
+    expect((await signIn(newPassword)).status).toBe(201);
+  });
+
+  test('are nothing that a key has', async () => {
+    const { adminKey } = await context.api.organization();
+    await context.api.http.get(Paths.sessions).auth(adminKey, { type: 'bearer' }).expect(403);
+    await context.api.http.get(Paths.sessions).auth('muster_key_x', { type: 'bearer' }).expect(401);
+    await context.api.http.delete(Paths.session).auth(adminKey, { type: 'bearer' }).expect(403);
+  });
+});
