@@ -19,6 +19,8 @@ export type ProjectPlace = readonly [project: string, hostId: string];
 const PROJECT = Prisma.sql`(left(container_project(c.labels), 200) COLLATE "C")`;
 const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND container_project(c.labels) IS NOT NULL`;
 
+const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
 /** Of rows `c` of one project on one host `h`. */
 const COUNTS = Prisma.sql`
   COALESCE(array_agg(DISTINCT container_service(c.labels) ORDER BY container_service(c.labels))
@@ -64,7 +66,8 @@ export async function walkProjects(
         NULL::timestamptz(3) AS "lastSeenAt", NULL::timestamptz(3) AS "confirmedAt", NULL::text AS "engineError",
         NULL::text[] AS services, 0 AS containers, 0 AS running, 0 AS unhealthy, 0 AS found, 0 AS rows, 0 AS number
       UNION ALL
-      SELECT step.project, step."hostId", h.name, h."lastSeenAt", h."confirmedAt", h."engineError", counted.services,
+      -- One that is not asked for is stepped over, whatever hosts have it.
+      SELECT step.project, CASE WHEN ${isAsked} THEN step."hostId" ELSE ${AFTER_EVERY_HOST}::uuid END, h.name, h."lastSeenAt", h."confirmedAt", h."engineError", counted.services,
         counted.containers, counted.running, counted.unhealthy,
         w.found + CASE WHEN counted.containers > 0 THEN 1 ELSE 0 END, w.rows + counted.containers, w.number + 1
       FROM walked AS w

@@ -1,0 +1,215 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { ContainerEvent, ContainerView, CountedPage, Host } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { toCsvLine } from '../src/domain/csv.js';
+import { container, useApi, type TestHost, type TestOrganization } from './harness.js';
+import { TestServer } from './listening.js';
+
+describe.each(testEngines())('lists of hosts on %s', (engine) => {
+  const context = useApi(engine);
+  let organization: TestOrganization;
+
+  beforeAll(async () => {
+    organization = await context.api.organization();
+    const silent = await organization.enroll({ name: 'charlie', agentVersion: '0.1.0' });
+    await silent.sync([container('a'), container('b', { state: 'paused' })]);
+    context.api.clock.advance(600_000);
+    const podman = { name: 'Podman', version: '4.3.1', apiVersion: '1.41' };
+    await organization.enroll({ name: 'alpha_1', engine: podman, agentVersion: '0.2.0' });
+    const live = await organization.enroll({ name: 'bravo', engineId: 'ABCD:1234', agentVersion: '0.2.0' });
+    await live.sync([container('a')]);
+  });
+
+  const names = async (query: string) => {
+    const { body } = await organization.get(`/api/hosts?${query}`).expect(200);
+    return (body as CountedPage<Host>).items.map(({ name }) => name);
+  };
+
+  test.each([
+    ['', ['alpha_1', 'bravo', 'charlie']],
+    ['freshness=online', ['bravo']],
+    ['freshness=offline&freshness=never', ['alpha_1', 'charlie']],
+    ['state=paused', ['charlie']],
+    ['engine=Podman', ['alpha_1']],
+    ['agentVersion=0.2.0&state=running', ['bravo']],
+    ['q=BRAV', ['bravo']],
+    ['q=a_1', ['alpha_1']],
+    ['q=abcd', ['bravo']],
+    ['q=nobody', []],
+  ])('?%s finds what it says', async (query, expected) => {
+    expect(await names(query)).toEqual(expected);
+  });
+
+  test.each([
+    ['name', ['alpha_1', 'bravo', 'charlie']],
+    ['enrolledAt', ['charlie', 'alpha_1', 'bravo']],
+    // Those that were heard at one instant come in the order of their ids, which is that of enrolment.
+    ['lastSeenAt', ['charlie', 'alpha_1', 'bravo']],
+    ['containerCount', ['alpha_1', 'bravo', 'charlie']],
+    ['agentVersion', ['charlie', 'alpha_1', 'bravo']],
+  ])('sort=%s is an order, both ways and page by page', async (sort, expected) => {
+    for (const [order, inOrder] of [
+      [sort, expected],
+      [`-${sort}`, [...expected].reverse()],
+    ] as const) {
+      const found: string[] = [];
+      let cursor = '';
+      do {
+        const { body } = await organization.get(`/api/hosts?sort=${order}&limit=1&count=true${cursor}`).expect(200);
+        const page = body as CountedPage<Host>;
+        expect(page).toMatchObject({ total: 3, totalIsExact: true });
+        found.push(...page.items.map(({ name }) => name));
+        cursor = page.nextCursor === null ? '' : `&cursor=${page.nextCursor}`;
+      } while (cursor !== '');
+      expect(found).toEqual(inOrder);
+    }
+  });
+
+  test.each([
+    ['sort=colour', '/sort', /name.*-name/],
+    ['freshness=young', '/freshness/0', /online.*stale/],
+    ['count=maybe', '/count', /true.*false/],
+    ['limit=0', '/limit', /1 to 200/],
+    ['colour=red', '/colour', /not known/],
+  ])('?%s is refused by the name of the parameter, with what is allowed', async (query, path, message) => {
+    const { body } = await organization.get(`/api/hosts?${query}`).expect(400);
+    expect(body).toMatchObject({ errors: [{ path, message: expect.stringMatching(message) }] });
+  });
+
+  test('a cursor of another order is refused', async () => {
+    const { body } = await organization.get('/api/hosts?limit=1').expect(200);
+    const { nextCursor } = body as CountedPage<Host>;
+    const refused = await organization.get(`/api/hosts?sort=enrolledAt&cursor=${nextCursor}`).expect(400);
+    expect(refused.body).toMatchObject({ errors: [{ path: '/cursor' }] });
+  });
+});
+
+describe.each(testEngines())('reading while rows change on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('every container that stays where it is in the order is told once, whatever happens beside it', async () => {
+    const organization = await context.api.organization();
+    const hosts: TestHost[] = [await organization.enroll(), await organization.enroll()];
+    const steady = Array.from({ length: 12 }, (_, index) => `s${String(index).padStart(2, '0')}`);
+    const snapshot = (round: number) => [
+      ...steady.map((id) => container(id, { name: id, state: round % 2 === 0 ? 'running' : 'paused' })),
+      // These come and go before and behind each of the steady ones, and move.
+      ...steady
+        .filter((_, i) => (i + round) % 3 === 0)
+        .map((id) => container(`x${id}`, { name: `${id}-${round % 4}` })),
+    ];
+    for (const host of hosts) await host.sync(snapshot(0));
+    for (const sort of ['name', '-name', 'image', 'firstSeenAt', '-firstSeenAt']) {
+      const seen: string[] = [];
+      let cursor = '';
+      let round = 1;
+      do {
+        const { body } = await organization.get(`/api/containers?sort=${sort}&limit=3${cursor}`).expect(200);
+        const page = body as CountedPage<ContainerView>;
+        seen.push(...page.items.map(({ hostId, dockerId }) => `${hostId} ${dockerId}`));
+        cursor = page.nextCursor === null ? '' : `&cursor=${page.nextCursor}`;
+        context.api.clock.advance(1_000);
+        for (const host of hosts) await host.sync(snapshot(round++));
+      } while (cursor !== '');
+      const steadySeen = seen.filter((key) => / s\d\d$/.test(key)).sort();
+      expect(steadySeen).toEqual(hosts.flatMap(({ id }) => steady.map((dockerId) => `${id} ${dockerId}`)).sort());
+    }
+  });
+
+  test('a container that is made anew under its name keeps one timeline, of which a stretch can be asked for', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const instants: string[] = [];
+    for (const id of ['first', 'second', 'third']) {
+      instants.push(context.api.clock().toISOString());
+      await host.sync([container(id, { name: 'web' }), container('other', { name: 'db' })]);
+      context.api.clock.advance(60_000);
+    }
+    const told = async (query: string) => {
+      const { body } = await organization.get(`/api/events?name=web${query}`).expect(200);
+      return (body as { items: ContainerEvent[] }).items.map(({ kind, dockerId }) => `${kind} ${dockerId}`);
+    };
+    const all = await told('');
+    expect(all).toHaveLength(5);
+    expect([...all.slice(0, 2)].sort()).toEqual(['created third', 'removed second']);
+    expect(all.at(-1)).toBe('created first');
+    expect(await told('&kind=created')).toEqual(['created third', 'created second', 'created first']);
+    expect(await told(`&kind=created&since=${instants[1]}&until=${instants[2]}`)).toEqual(['created second']);
+  });
+});
+
+describe.each(testEngines())('exports on %s', (engine) => {
+  const context = useApi(engine);
+  let organization: TestOrganization;
+
+  beforeAll(async () => {
+    organization = await context.api.organization();
+    const host = await organization.enroll({ name: 'one, two' });
+    await host.sync([container('gone', { name: 'gone' })]);
+    await host.sync([
+      container('a', { name: '=HYPERLINK("x")', command: '+1', labels: { 'a"b': 'ü' } }),
+      container('b', { name: 'web', status: 'Up 1 second', ports: [{ privatePort: 53, type: 'udp' }] }),
+      ...Array.from({ length: 600 }, (_, index) => container(`c${index}`, { name: '@sum' })),
+    ]);
+  });
+
+  test('hold every row that the filters find, once, as CSV that no spreadsheet runs', async () => {
+    const answer = await organization.get('/api/export/containers?presence=all').expect(200);
+    expect(answer.headers['content-type']).toMatch(/^text\/csv; charset=utf-8/);
+    expect(answer.headers['content-disposition']).toMatch(
+      /^attachment; filename="muster-containers-\d{4}-\d\d-\d\d\.csv"$/,
+    );
+    const lines = answer.text.split('\r\n');
+    expect(lines[0]).toMatch(/^host,hostId,hostFreshness,asOf,dockerId,name,image,/);
+    expect(lines).toHaveLength(1 + 603 + 1);
+    const a = lines.find((line) => line.includes(',a,'));
+    expect(a).toContain(`"one, two",`);
+    expect(a).toContain(`,"'=HYPERLINK(""x"")",`);
+    expect(a).toContain(`,'+1,`);
+    expect(a).toContain(`,"{""a\\""b"":""ü""}",`);
+    expect(answer.text).not.toMatch(/(^|,|\n)"?[=+\-@]/);
+    expect(new Set(lines.map((line) => line.split(',')[5])).size).toBe(605);
+  });
+
+  test('are the views of the lists as NDJSON', async () => {
+    const { text } = await organization.get('/api/export/containers?format=ndjson&q=web').expect(200);
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as ContainerView);
+    const { body } = await organization.get('/api/containers?q=web').expect(200);
+    expect(lines).toEqual((body as CountedPage<ContainerView>).items);
+    const events = await organization.get('/api/export/events?format=ndjson&kind=removed').expect(200);
+    expect(events.text.trimEnd().split('\n')).toHaveLength(1);
+    expect(JSON.parse(events.text)).toMatchObject({ kind: 'removed', dockerId: 'gone' });
+  });
+
+  test('of nothing are a header, or nothing', async () => {
+    const empty = await context.api.organization();
+    expect((await empty.get('/api/export/events').expect(200)).text).toMatch(/^id,recordedAt,[^\n]*\r\n$/);
+    expect((await empty.get('/api/export/events?format=ndjson').buffer(true).expect(200)).text).toBe('');
+  });
+
+  test('refuse what is no filter of theirs by its name', async () => {
+    const { body } = await organization.get('/api/export/containers?sort=name').expect(400);
+    expect(body).toMatchObject({ errors: [{ path: '/sort' }] });
+  });
+
+  test('end when their reader goes away, and make room for others', async () => {
+    const server = await TestServer.start(context.api.app);
+    const headers = { Authorization: `Bearer ${organization.adminKey}` };
+    // More than may run at once, one after the other.
+    for (let turn = 0; turn < 20; turn++) {
+      const answer = await fetch(`${server.url}/api/export/containers?presence=all`, { headers });
+      expect(answer.status).toBe(200);
+      await answer.body?.cancel();
+    }
+    await server.close();
+  });
+});
+
+test('cells of CSV are quoted where they must be, and numbers stay numbers', () => {
+  expect(toCsvLine(['a', 'b,c', 'd"e', 'f\ng', null, -1, '-1', '\t=', '\r'])).toBe(
+    `a,"b,c","d""e","f\ng",,-1,'-1,'\t=,"'\r"\r\n`,
+  );
+});
