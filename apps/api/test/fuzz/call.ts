@@ -8,7 +8,7 @@ import { hostile, nearly } from './arbitrary-of.js';
 export type Caller = 'nobody' | 'agent' | 'enroll' | 'admin' | 'viewer' | 'garbage';
 
 /** What stands for an object that is there; a test fills in its own. */
-export const THERE = 'there';
+const THERE = 'there';
 
 export interface Call {
   readonly method: string;
