@@ -20,7 +20,7 @@ if [ ! -s "$token" ]; then # the same engineId comes back as the same host
     post "$MUSTER_ENROLL_TOKEN" /api/agent/enroll | jq -er .agentToken >"$token"
 fi
 while :; do # in one order, so that an unchanged state is the same bytes, which cost the API next to nothing
-  if list=$(engine '/containers/json?all=1' | jq -ce 'map({dockerId: .Id, name: ((.Names[0] // .Id) | ltrimstr("/")),
+  if list=$(engine '/containers/json?all=1') && list=$(printf '%s' "$list" | jq -ce 'map({dockerId: .Id, name: ((.Names[0] // .Id) | ltrimstr("/")),
       image: .Image, imageId: .ImageID, command: .Command, state: .State, status: .Status, labels: (.Labels // {}),
       ports: ([.Ports[]? | {ip: .IP, privatePort: .PrivatePort, publicPort: .PublicPort, type: .Type} | del(..|nulls)] | sort_by(tojson))
     }) | sort_by(.dockerId)'); then

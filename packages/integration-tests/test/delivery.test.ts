@@ -142,7 +142,7 @@ describe('the executable', () => {
     const enrolled = await run(binary(), ['enroll'], env);
     expect([enrolled.code, enrolled.stdout]).toEqual([0, expect.stringMatching(/is enrolled: host [0-9a-f-]{36}\n$/)]);
     expect((await run(binary(), ['enroll'], env)).stdout).toContain('was enrolled already');
-    start(binary(), ['run'], env);
+    const running = start(binary(), ['run'], env);
     await eventually(async () => expect((await muster.host()).containerCount).toBe(24));
     const status = await run(binary(), ['status', '--json'], env);
     expect([status.code, JSON.parse(status.stdout)]).toMatchObject([
@@ -153,8 +153,9 @@ describe('the executable', () => {
       code: 1,
       stderr: expect.stringContaining('is running'),
     });
-    children.at(-2)!.kill('SIGTERM');
-    await eventually(async () => expect(await run(binary(), ['leave'], env)).toMatchObject({ code: 0 }));
+    running.kill('SIGTERM');
+    await new Promise((resolve) => running.once('close', resolve));
+    expect(await run(binary(), ['leave'], env)).toMatchObject({ code: 0 });
     const { MUSTER_ENROLL_TOKEN: _, ...without } = env;
     expect(await run(binary(), ['once'], without)).toMatchObject({
       code: 2,

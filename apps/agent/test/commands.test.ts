@@ -1,0 +1,171 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer as createTcpServer, connect, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import { pino } from 'pino';
+import { enrollMachine, leaveMuster } from '../src/agent.js';
+import { checksFor } from '../src/commands/checks.js';
+import { examine, report } from '../src/commands/doctor.js';
+import { status } from '../src/commands/status.js';
+import { parseEnv, type AgentEnv } from '../src/env.js';
+import { openRig, type Rig } from './rig.js';
+import { problem, tokenInvalid } from './scripted-muster.js';
+
+const log = pino({ level: 'silent' });
+const never = new AbortController().signal;
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await openRig();
+  const { hostId, cadence } = rig.muster;
+  rig.muster.always(Paths.agentToken, { status: 200, json: { hostId, cadence } });
+  rig.muster.always(Paths.health, { status: 200, json: { status: 'ok' } });
+});
+afterEach(() => rig.close());
+
+function env(overrides: Record<string, string> = {}): AgentEnv {
+  const parsed = parseEnv({ ...rig.variables, ...overrides });
+  if (!parsed.success) throw new Error(parsed.errors.join('\n'));
+  return parsed.env;
+}
+const state = async (): Promise<unknown> =>
+  (
+    JSON.parse(await readFile(join(rig.variables['MUSTER_STATE_DIR']!, 'agent.json'), 'utf8')) as {
+      enrollment: unknown;
+    }
+  ).enrollment;
+
+describe('enroll', () => {
+  test('enrols once, and says as which host', async () => {
+    expect(await enrollMachine(env(), log, never)).toContain(`is enrolled: host ${rig.muster.hostId}`);
+    expect(await enrollMachine(env(), log, never)).toContain('was enrolled already');
+    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    expect(rig.muster.snapshots).toHaveLength(0);
+  });
+});
+
+describe('leave', () => {
+  test('revokes the token and forgets it', async () => {
+    await rig.once();
+    rig.muster.always(Paths.agentToken, { status: 204, text: '' });
+    expect(await leaveMuster(env(), log, never)).toContain('has left');
+    expect(await state()).toBeNull();
+    expect(await leaveMuster(env(), log, never)).toBe('This machine is not enrolled.\n');
+    expect(rig.muster.of(Paths.agentToken)).toHaveLength(1);
+  });
+
+  test('keeps the token where the API could not be told, and needs none that is dead already', async () => {
+    await rig.once();
+    rig.muster.next(Paths.agentToken, problem(503), tokenInvalid);
+    await expect(leaveMuster(env(), log, never)).rejects.toThrow('could not be told');
+    expect(await state()).not.toBeNull();
+    await leaveMuster(env(), log, never);
+    expect(await state()).toBeNull();
+  });
+});
+
+describe('status', () => {
+  test('tells of the agent that runs, and that none does', async () => {
+    expect(await status(env(), false)).toMatchObject({ exitCode: 1, text: expect.stringContaining('not enrolled') });
+    const agent = rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    const running = await untilWell();
+    expect(JSON.parse(running)).toMatchObject({
+      running: { containers: 24, engine: { name: 'Docker' }, engineError: null, serverError: null, journalEntries: 0 },
+      enrollment: { hostId: rig.muster.hostId },
+    });
+    expect(running).not.toContain('muster_agent_');
+    await agent.stop();
+    expect((await status(env(), false)).text).toContain('No agent runs');
+  });
+
+  async function untilWell(): Promise<string> {
+    for (;;) {
+      const { text, exitCode } = await status(env(), true);
+      if (exitCode === 0) return text;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+});
+
+describe('doctor', () => {
+  const findings = (overrides: Record<string, string> = {}, now = () => new Date()) =>
+    examine(checksFor(env(overrides), now), never);
+  const verdicts = async (...args: Parameters<typeof findings>) =>
+    Object.fromEntries((await findings(...args)).map(({ check, verdict }) => [check, verdict]));
+  const ALL_OK = Object.fromEntries(
+    ['state', 'engine', 'permissions', 'dns', 'tls', 'server', 'clock', 'token'].map((name) => [name, 'ok']),
+  );
+
+  test('finds nothing where all is well, before and after enrolling', async () => {
+    expect(await verdicts()).toEqual(ALL_OK);
+    await rig.once();
+    expect(await verdicts()).toEqual(ALL_OK);
+    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+  });
+
+  test('names each thing that is wrong, with what to do, and does not look at what needs it', async () => {
+    const noEngine = await verdicts({ DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });
+    expect(noEngine).toEqual({ ...ALL_OK, engine: 'failed', permissions: 'skipped' });
+    const noServer = await verdicts({ MUSTER_URL: 'http://127.0.0.1:9' });
+    expect(noServer).toEqual({ ...ALL_OK, server: 'failed', clock: 'skipped', token: 'skipped' });
+    const noName = await verdicts({ MUSTER_URL: 'https://no-such-host.invalid' });
+    expect(noName).toMatchObject({ dns: 'failed', tls: 'skipped', server: 'skipped' });
+    expect(await verdicts({}, () => new Date(Date.now() + 3_600_000))).toEqual({ ...ALL_OK, clock: 'failed' });
+    expect(await verdicts({ MUSTER_ENROLL_TOKEN: '' })).toEqual({ ...ALL_OK, token: 'failed' });
+    rig.engineServer.setFault('events', { kind: 'status', status: 403 });
+    expect(await verdicts()).toEqual({ ...ALL_OK, permissions: 'failed' });
+    const file = join(rig.dir, 'file');
+    await writeFile(file, '');
+    expect(await verdicts({ MUSTER_STATE_DIR: join(file, 'state') })).toMatchObject({
+      state: 'failed',
+      dns: 'skipped',
+    });
+  });
+
+  test('says so by its exit code, and has advice for every failure', async () => {
+    await rig.once();
+    rig.muster.always(Paths.agentToken, tokenInvalid);
+    const found = await findings({ DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });
+    const failed = found.filter(({ verdict }) => verdict === 'failed');
+    expect(failed.map(({ check }) => check)).toEqual(['engine', 'token']);
+    for (const { advice } of failed) expect(advice).toMatch(/\w/);
+    const { text, exitCode } = report(found, false);
+    expect(exitCode).toBe(1);
+    expect(text.match(/^FAIL/gm)).toHaveLength(2);
+    expect(text).toContain('→');
+  });
+});
+
+describe('a proxy', () => {
+  test('that HTTP_PROXY names carries the agent’s calls, but for hosts that NO_PROXY names', async () => {
+    const asked: string[] = [];
+    const target = new URL(rig.variables['MUSTER_URL']!);
+    // It notes the first line of what it is asked for, and answers from the API whatever that was.
+    const proxy = createTcpServer((client) => {
+      const server = connect(Number(target.port), target.hostname);
+      client.once('data', (chunk: Buffer) => {
+        const line = chunk.toString('latin1').split('\r\n')[0]!;
+        asked.push(line);
+        if (line.startsWith('CONNECT ')) client.write('HTTP/1.1 200 OK\r\n\r\n');
+        else server.write(chunk.toString('latin1').replace(/^(\w+) http:\/\/[^/]+/, '$1 '), 'latin1');
+        client.pipe(server).pipe(client);
+      });
+      for (const socket of [client, server]) socket.on('error', () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      await enrollMachine(env({ HTTP_PROXY: address, MUSTER_URL: 'http://muster.example' }), log, never);
+      expect(asked[0]).toMatch(/muster\.example/);
+      asked.length = 0;
+      await mkdir(join(rig.dir, 'other'));
+      const direct = { HTTP_PROXY: address, NO_PROXY: '127.0.0.1', MUSTER_STATE_DIR: join(rig.dir, 'other') };
+      await enrollMachine(env(direct), log, never);
+      expect(asked).toEqual([]);
+    } finally {
+      proxy.close();
+    }
+  });
+});
