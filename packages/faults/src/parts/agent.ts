@@ -16,7 +16,7 @@ export interface Agent {
 }
 
 /** Enrolment was refused. */
-export class EnrollmentError extends Error {}
+class EnrollmentError extends Error {}
 
 /** What a machine says of itself; `engineId` is who it is. */
 export const enrollRequest = (engineId: string) => ({
