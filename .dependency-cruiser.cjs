@@ -38,8 +38,8 @@ const mayImport = {
     workspaces: ['packages/contracts', 'packages/db', 'packages/measure', 'packages/test-engines', 'apps/api'],
   },
   'packages/faults': {
-    workspaces: ['packages/contracts', 'packages/db', 'packages/measure', 'packages/test-engines'],
-    npm: ['pg'],
+    workspaces: ['packages/contracts', 'packages/measure', 'packages/test-engines'],
+    npm: ['pg', 'zod'],
   },
   'apps/api': { workspaces: ['packages/contracts', 'packages/db'] },
   'apps/agent': { workspaces: ['packages/contracts', 'packages/directory-lock'] },

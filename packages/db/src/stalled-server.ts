@@ -6,7 +6,7 @@
 import pg from 'pg';
 
 /** Nobody asked the server: it let an earlier query's time run out, and has not answered since. */
-export class ServerStalledError extends Error {
+class ServerStalledError extends Error {
   constructor() {
     super('The server does not answer');
     this.name = 'ServerStalledError';

@@ -5,18 +5,8 @@ import type { Finding, Guarantee, Rig } from './guarantee.js';
 import { GUARANTEES } from './guarantees/index.js';
 import { planOf } from './plan.js';
 import { withFigures } from './report/document.js';
+import type { GuaranteeRecord } from './report/record.js';
 import { renderTerminal } from './report/terminal.js';
-
-/** What a test found, and when. */
-export interface GuaranteeRecord {
-  guarantee: Pick<Guarantee, 'id' | 'title'>;
-  findings: readonly Finding[];
-  /** 2: what a busy machine can spoil was spoilt the first time, and the figures are those of a second try. */
-  tries: number;
-  /** RFC 3339, as it began. */
-  at: string;
-  seconds: number;
-}
 
 export interface RunParts {
   /** Takes the table. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { atLeast, atMost, never, always } from '../src/guarantee.js';
 import { withFigures } from '../src/report/document.js';
 import { renderTerminal } from '../src/report/terminal.js';
-import type { GuaranteeRecord } from '../src/run.js';
+import type { GuaranteeRecord } from '../src/report/record.js';
 
 const record = (parts: Partial<GuaranteeRecord> = {}): GuaranteeRecord => ({
   guarantee: { id: 'kill', title: 'Acked means stored' },

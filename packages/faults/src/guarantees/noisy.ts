@@ -34,7 +34,7 @@ async function disturb({ plan, progress }: Rig, databaseUrl: string): Promise<Fi
     const [crowd, noise] = [startStorm(), startStorm()].map((storm) => closers.add(storm, (each) => each.end()));
     const durationMs = plan.noisy.windowMs;
     const normally = () => {
-      const hosts = { hosts: normal!, connections: NORMAL_HOSTS };
+      const hosts = { hosts: normal, connections: NORMAL_HOSTS };
       return crowd!.rage({ port, ...hosts, perSecond: NORMAL_HOSTS * NORMAL_PER_SECOND, durationMs });
     };
     const noisily = () => {

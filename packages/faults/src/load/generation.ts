@@ -2,7 +2,13 @@
  * A host's snapshots, numbered: each says in every container which one it is, so that what is found afterwards tells
  * which snapshot it is, and that it is all of one. Pure.
  */
-import { parseSnapshot, type Container, type ContainerEvent, type ContainerView } from '@muster/contracts';
+import {
+  parseSnapshot,
+  type Container,
+  type ContainerEvent,
+  type ContainerView,
+  type EventValue,
+} from '@muster/contracts';
 
 const CONTAINERS_MIN = 8;
 
@@ -71,7 +77,7 @@ export function judgeHost(
   const difference = found === 0 ? null : differenceOf(snapshotOf(host, found), containers);
   if (difference !== null) return { found, lost: null, torn: `host ${host} at ${found}: ${difference}` };
 
-  const steps = events.map(({ from, to }) => ({ from: generationOf(String(from)), to: generationOf(String(to)) }));
+  const steps = events.map(({ from, to }) => ({ from: generationOfValue(from), to: generationOfValue(to) }));
   const chain = chainBetween(steps.reverse(), base, found);
   if (chain === null) return { found, lost: null, torn: `host ${host}: no unbroken history from ${base} to ${found}` };
   // The very first snapshot creates the marker, which is no change of its image.
@@ -80,6 +86,9 @@ export function judgeHost(
 }
 
 const generationOf = (image: string): number => Number(image.slice(image.lastIndexOf(':') + 1));
+
+/** The generation that one side of a marker's change of image is of; NaN: it is no image. */
+export const generationOfValue = (value: EventValue): number => (typeof value === 'string' ? generationOf(value) : NaN);
 
 /** The generations that the steps after `base` lead through up to `found`; null if they do not. */
 function chainBetween(

@@ -9,7 +9,7 @@ const MIB = 1_024 * 1_024;
 const DEPTH = 10_000;
 
 /** A gibibyte of zeros, which gzip makes a mebibyte. */
-export async function gzipBomb(): Promise<Buffer> {
+async function gzipBomb(): Promise<Buffer> {
   const gzip = createGzip({ level: 6 });
   const chunks: Buffer[] = [];
   gzip.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -22,7 +22,7 @@ export async function gzipBomb(): Promise<Buffer> {
 }
 
 /** The same, but for its last word, which says how much it unpacks to. */
-export function liar(bomb: Buffer, plainBytes: number): Buffer {
+function liar(bomb: Buffer, plainBytes: number): Buffer {
   const copy = Buffer.from(bomb);
   copy.writeUInt32LE(plainBytes, copy.length - 4);
   return copy;

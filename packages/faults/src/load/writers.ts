@@ -3,7 +3,7 @@ import { eventually } from '@muster/test-engines';
 import { enroll, type Agent } from '../parts/agent.js';
 import { createClient, type Client, type Reply } from '../parts/http.js';
 import type { Operator } from '../parts/operator.js';
-import { judgeHost, markerOf, snapshotOf } from './generation.js';
+import { generationOfValue, judgeHost, markerOf, snapshotOf } from './generation.js';
 
 /** What the API was found to hold, against what it had acked. */
 export interface Account {
@@ -127,7 +127,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
 const isAck = ({ status, text }: Reply): boolean => status === 200 && SyncSummary.parse(JSON.parse(text)).applied;
 
 const reachesBack = (events: readonly ContainerEvent[], base: number): boolean =>
-  events.some(({ to }) => Number(String(to).split(':').at(-1)) <= base);
+  events.some(({ to }) => generationOfValue(to) <= base);
 
 /** Those whose enrolment was acked and of whom the API knows nothing, or whose token is not good. */
 async function forgotten(client: Client, operator: Operator, agents: readonly Agent[]): Promise<string[]> {

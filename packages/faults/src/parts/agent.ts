@@ -16,7 +16,7 @@ export interface Agent {
 }
 
 /** Enrolment was refused. */
-export class EnrollmentError extends Error {}
+class EnrollmentError extends Error {}
 
 /** What a machine says of itself; `engineId` is who it is. */
 export const enrollRequest = (engineId: string) => ({
@@ -24,15 +24,26 @@ export const enrollRequest = (engineId: string) => ({
   engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
 });
 
-/** Enrols a machine. @throws EnrollmentError if it is refused, BrokenCallError if nobody answers. */
+const TRIES_MAX = 10;
+const RETRY_MS = 1_000;
+
+/**
+ * Enrols a machine, and tries again where it is told to come again, as an agent does.
+ * @throws EnrollmentError if it is refused, BrokenCallError if nobody answers.
+ */
 export async function enroll(client: Client, enrollmentToken: string, engineId: string): Promise<Agent> {
   const body = JSON.stringify(enrollRequest(engineId));
-  const reply = await client.send({ method: 'POST', path: Paths.agentEnroll, token: enrollmentToken, body });
-  if (reply.status !== 201 && reply.status !== 200) {
-    throw new EnrollmentError(`enrolment answered ${reply.status}: ${reply.text.slice(0, 500)}`);
+  for (let tries = 1; ; tries++) {
+    const reply = await client.send({ method: 'POST', path: Paths.agentEnroll, token: enrollmentToken, body });
+    if (reply.status === 201 || reply.status === 200) {
+      const { hostId, agentToken } = EnrollResponse.parse(JSON.parse(reply.text));
+      return createAgent(hostId, agentToken);
+    }
+    if (reply.status !== 503 || tries === TRIES_MAX) {
+      throw new EnrollmentError(`enrolment answered ${reply.status}: ${reply.text.slice(0, 500)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
-  const { hostId, agentToken } = EnrollResponse.parse(JSON.parse(reply.text));
-  return createAgent(hostId, agentToken);
 }
 
 function createAgent(hostId: string, agentToken: string): Agent {

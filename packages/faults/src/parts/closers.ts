@@ -1,7 +1,7 @@
 /** What must be ended when a test is over, the last first, however it ends. */
 export interface Closers {
   /** Has `close` called in the end, and gives back `part`. */
-  add<T>(part: T, close: (part: T) => unknown): T;
+  add: <T>(part: T, close: (part: T) => unknown) => T;
 }
 
 /**

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { onDatabase } from './server.js';
 
 /** Whether there is more than one core, and a way to choose. */
-export const canPin = (): boolean =>
+const canPin = (): boolean =>
   availableParallelism() > 1 && spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
 
 /** The command through which a program is started on one core; none where that cannot be. */

@@ -10,7 +10,7 @@ export interface Reply {
 }
 
 /** No answer came, or half of one: what a caller of Muster would call a failed request. */
-export class BrokenCallError extends Error {}
+class BrokenCallError extends Error {}
 
 export interface Call {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';

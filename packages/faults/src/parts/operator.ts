@@ -11,7 +11,7 @@ import type { z } from 'zod';
 import type { Call, Client } from './http.js';
 
 /** Muster refused what it must not refuse to an admin. */
-export class OperatorCallError extends Error {}
+class OperatorCallError extends Error {}
 
 /** What a test asks of the API with an admin's key. Each throws OperatorCallError if the answer is no success. */
 export interface Operator {

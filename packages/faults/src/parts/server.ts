@@ -8,7 +8,7 @@ export class PostgresMissingError extends Error {}
 export interface Server {
   readonly cluster: PostgresCluster;
   /** A superuser's URL of a new, empty database. */
-  createDatabase(name: string): Promise<string>;
+  createDatabase: (name: string) => Promise<string>;
 }
 
 /** The organization that the API makes with its first key. */

@@ -1,6 +1,6 @@
 /** The figures in docs/reliability.md: each promise has a place between two markers, the rest is written by people. */
 import { markdownTable } from '@muster/measure';
-import type { GuaranteeRecord } from '../run.js';
+import type { GuaranteeRecord } from './record.js';
 
 /** A document that has no place for a promise. */
 export class DocumentError extends Error {}

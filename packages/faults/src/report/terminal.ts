@@ -1,5 +1,5 @@
 import { textTable } from '@muster/measure';
-import type { GuaranteeRecord } from '../run.js';
+import type { GuaranteeRecord } from './record.js';
 
 /** Every finding in one table, and last how many promises are kept. */
 export function renderTerminal(records: readonly GuaranteeRecord[]): string {
