@@ -6,6 +6,7 @@ import {
   lazyRouteComponent,
   Outlet,
   redirect,
+  type ParsedLocation,
 } from '@tanstack/react-router';
 import { sessionQuery } from '../api/queries';
 import { Loading } from '../components/empty';
@@ -21,19 +22,22 @@ interface Context {
   client: QueryClient;
 }
 
+/** Whoever is not signed in comes back to where they wanted to go, by way of the door. */
+async function requireSession({
+  context: { client },
+  location,
+}: {
+  context: Context;
+  location: ParsedLocation;
+}): Promise<void> {
+  const session = await client.ensureQueryData(sessionQuery);
+  // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router's own way to send somebody elsewhere
+  if (session === null) throw redirect({ to: '/sign-in', search: { next: location.href } });
+}
+
 const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFound });
 
-// Whoever is not signed in comes back to where they wanted to go.
-const signedIn = createRoute({
-  getParentRoute: () => root,
-  id: 'signed-in',
-  component: Shell,
-  beforeLoad: async ({ context: { client }, location }) => {
-    const session = await client.ensureQueryData(sessionQuery);
-    // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router's own way to send somebody elsewhere
-    if (session === null) throw redirect({ to: '/sign-in', search: { next: location.href } });
-  },
-});
+const signedIn = createRoute({ getParentRoute: () => root, id: 'signed-in', component: Shell, beforeLoad: requireSession });
 
 const page = { getParentRoute: () => signedIn } as const;
 
