@@ -1,10 +1,21 @@
-import type { ContainerView } from '@muster/contracts';
+import type { ContainerEvent, ContainerView } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useMemo } from 'react';
+import { useMemo, type ReactNode } from 'react';
 import { eventsQuery } from '../../api/queries';
 import { ListStates } from '../../components/list-states';
-import { EventDays } from '../events/events-page';
+import { EventDays } from '../events/event-days';
+
+/** Where the name passes from one container to the next, it is said. */
+const otherContainer = (event: ContainerEvent, later: ContainerEvent | undefined): ReactNode =>
+  later === undefined || later.dockerId === event.dockerId ? null : (
+    <p className="event-apart">
+      before that, as{' '}
+      <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId: event.hostId, dockerId: event.dockerId }}>
+        <code>{event.dockerId.slice(0, 12)}</code>
+      </Link>
+    </p>
+  );
 
 /**
  * What happened to all containers of this name on this host: one that was made anew by a deployment goes on with the
@@ -32,7 +43,7 @@ export function Timeline({ container: { hostId, name, dockerId } }: { container:
         </Link>
       </header>
       <ListStates of={list} what="events" empty={<p className="soft">Nothing that is still kept.</p>}>
-        {(items) => <EventDays events={items} showHost={false} />}
+        {(items) => <EventDays events={items} without={['host', 'container']} apart={otherContainer} />}
       </ListStates>
     </section>
   );

@@ -7,23 +7,33 @@ import { eventGlance, side } from '../../domain/event-words';
 /** Kinds that say by their word alone what there was before and after. */
 const SAYS_IT_ALL: ReadonlySet<ContainerEvent['kind']> = new Set(['created', 'removed', 'reappeared', 'started', 'unpaused']);
 
+/** Kinds whose word is half of it without what there was before and after. */
+const NEEDS_SIDES: ReadonlySet<ContainerEvent['kind']> = new Set(['renamed', 'image_changed', 'updated']);
+
+/** What is left out of a row, because it stands above it or there is no room: its host, its container, from and to. */
+export type Leaves = 'host' | 'container' | 'sides';
+
 /** One change in a row: what happened, to which container, where, from what to what, when. */
-export function EventRow({ event, showHost = true }: { event: ContainerEvent; showHost?: boolean }) {
+export function EventRow({ event, without = [] }: { event: ContainerEvent; without?: readonly Leaves[] }) {
   const { look, words } = eventGlance(event);
   return (
     <div className="event">
       <StateIcon look={look} />
       <div className="event-words">
         <span className="event-what">
-          <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId: event.hostId, dockerId: event.dockerId }}>
-            {event.name}
-          </Link>{' '}
+          {!without.includes('container') && (
+            <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId: event.hostId, dockerId: event.dockerId }}>
+              {event.name}
+            </Link>
+          )}{' '}
           {words}
         </span>
-        {!SAYS_IT_ALL.has(event.kind) && <Change event={event} />}
+        {(without.includes('sides') ? NEEDS_SIDES.has(event.kind) : !SAYS_IT_ALL.has(event.kind)) && (
+          <Change event={event} />
+        )}
       </div>
       <div className="event-where soft">
-        {showHost && (
+        {!without.includes('host') && (
           <Link to="/hosts/$hostId" params={{ hostId: event.hostId }} className="clip">
             {event.hostName}
           </Link>

@@ -84,7 +84,7 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
         )}
         {host.containerCount === 0 && <span className="soft">no containers</span>}
       </span>
-      {current && <RunningLine byState={host.containersByState} events={events} since={since} />}
+      {current && <RunningLine byState={host.containersByState} events={events} since={Math.max(since, Date.parse(host.enrolledAt))} />}
     </Link>
   );
 }
