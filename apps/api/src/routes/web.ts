@@ -65,4 +65,5 @@ const page =
 /** A browser says `text/html`; the anything that curl and scripts accept is not meant so. */
 const wantsHtml = (accept = ''): boolean => /(^|[\s,])text\/html\b/i.test(accept);
 
-const isNoPage = (path: string): boolean => path === '/api' || path.startsWith('/api/') || path.startsWith(`${HASHED}/`);
+const isNoPage = (path: string): boolean =>
+  path === '/api' || path.startsWith('/api/') || path.startsWith(`${HASHED}/`);

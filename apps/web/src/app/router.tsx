@@ -37,7 +37,12 @@ async function requireSession({
 
 const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFound });
 
-const signedIn = createRoute({ getParentRoute: () => root, id: 'signed-in', component: Shell, beforeLoad: requireSession });
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  component: Shell,
+  beforeLoad: requireSession,
+});
 
 const signIn = createRoute({
   getParentRoute: () => root,

@@ -56,7 +56,10 @@ function hostConcern(host: Host): Ranked | null {
   const at = host.confirmedAt ?? host.lastSeenAt;
   if (host.cloneSuspectedAt !== null) {
     const trouble = 'two machines report as this host';
-    return { rank: 0, concern: { ...base, key: `clone ${host.id}`, look: 'unhealthy', trouble, at: host.cloneSuspectedAt } };
+    return {
+      rank: 0,
+      concern: { ...base, key: `clone ${host.id}`, look: 'unhealthy', trouble, at: host.cloneSuspectedAt },
+    };
   }
   switch (host.freshness) {
     case 'offline':
@@ -66,7 +69,10 @@ function hostConcern(host: Host): Ranked | null {
       return { rank: 0, concern: { ...base, key: `host ${host.id}`, look: 'unhealthy', trouble, at } };
     }
     case 'stale':
-      return { rank: 3, concern: { ...base, key: `host ${host.id}`, look: 'starting', trouble: 'missed heartbeats', at } };
+      return {
+        rank: 3,
+        concern: { ...base, key: `host ${host.id}`, look: 'starting', trouble: 'missed heartbeats', at },
+      };
     case 'online':
     case 'never':
       return null;
@@ -121,5 +127,8 @@ function loopConcern(crashes: readonly ContainerEvent[], currentHosts: ReadonlyS
   const { hostId, hostName, dockerId, name, exitCode, recordedAt } = last;
   const trouble = loopWords(exitCode, crashes.length);
   const key = `container ${crashKey(last)}`;
-  return { rank: 1, concern: { key, look: 'restarting', what: name, trouble, at: recordedAt, hostId, hostName, dockerId } };
+  return {
+    rank: 1,
+    concern: { key, look: 'restarting', what: name, trouble, at: recordedAt, hostId, hostName, dockerId },
+  };
 }

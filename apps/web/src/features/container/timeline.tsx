@@ -1,27 +1,20 @@
-import type { ContainerEvent, ContainerView } from '@muster/contracts';
+import type { ContainerView } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useMemo, type ReactNode } from 'react';
+import { useMemo } from 'react';
 import { eventsQuery } from '../../api/queries';
 import { ListStates } from '../../components/list-states';
 import { EventDays } from '../events/event-days';
-
-/** Where the name passes from one container to the next, it is said. */
-const otherContainer = (event: ContainerEvent, later: ContainerEvent | undefined): ReactNode =>
-  later === undefined || later.dockerId === event.dockerId ? null : (
-    <p className="event-apart">
-      before that, as{' '}
-      <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId: event.hostId, dockerId: event.dockerId }}>
-        <code>{event.dockerId.slice(0, 12)}</code>
-      </Link>
-    </p>
-  );
 
 /**
  * What happened to all containers of this name on this host: one that was made anew by a deployment goes on with the
  * life of the one before.
  */
-export function Timeline({ container: { hostId, name, dockerId } }: { container: Pick<ContainerView, 'hostId' | 'name' | 'dockerId'> }) {
+export function Timeline({
+  container: { hostId, name, dockerId },
+}: {
+  container: Pick<ContainerView, 'hostId' | 'name' | 'dockerId'>;
+}) {
   const list = useInfiniteQuery(eventsQuery({ hostId: [hostId], name: [name] }, 50));
   const others = useMemo(() => {
     const ids = new Set(list.data?.pages.flatMap((page) => page.items.map((event) => event.dockerId)));
@@ -34,8 +27,8 @@ export function Timeline({ container: { hostId, name, dockerId } }: { container:
         <h2 id="timeline-title">What happened</h2>
         {others > 0 && (
           <span className="soft">
-            together with {others === 1 ? 'another container' : `${others} other containers`} of this name, made before or
-            since
+            together with {others === 1 ? 'another container' : `${others} other containers`} of this name, made before
+            or since
           </span>
         )}
         <Link to="/events" search={{ name, hostId: [hostId] }} className="section-link">
@@ -43,7 +36,7 @@ export function Timeline({ container: { hostId, name, dockerId } }: { container:
         </Link>
       </header>
       <ListStates of={list} what="events" empty={<p className="soft">Nothing that is still kept.</p>}>
-        {(items) => <EventDays events={items} without={['host', 'container']} apart={otherContainer} />}
+        {(items) => <EventDays events={items} without={['host', 'name']} />}
       </ListStates>
     </section>
   );

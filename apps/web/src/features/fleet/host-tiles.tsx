@@ -37,7 +37,9 @@ export function HostTiles({
           </Link>
         )}
       </div>
-      {ordered.length === 0 && <p className="soft">No host is {freshness === undefined ? 'here' : FRESHNESS[freshness].words}.</p>}
+      {ordered.length === 0 && (
+        <p className="soft">No host is {freshness === undefined ? 'here' : FRESHNESS[freshness].words}.</p>
+      )}
       <ul className="tiles">
         {ordered.map((host) => (
           <li key={host.id}>
@@ -84,7 +86,13 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
         )}
         {host.containerCount === 0 && <span className="soft">no containers</span>}
       </span>
-      {current && <RunningLine byState={host.containersByState} events={events} since={Math.max(since, Date.parse(host.enrolledAt))} />}
+      {current && (
+        <RunningLine
+          byState={host.containersByState}
+          events={events}
+          since={Math.max(since, Date.parse(host.enrolledAt))}
+        />
+      )}
     </Link>
   );
 }
