@@ -1,9 +1,10 @@
 import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
 import type { Database } from '@muster/db';
+import { randomBytes } from 'node:crypto';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
 import { admit, ADMISSION_DEFAULT, type AdmissionOptions } from './middleware/admit.js';
-import { noteRefusedCalls, requireOperatorAuth } from './middleware/auth.js';
+import { noteRefusedCalls, requireOperatorAuth, requireUserAuth } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { limitAgents } from './middleware/limit-agents.js';
 import { limitFailures } from './middleware/limit-failures.js';
@@ -11,6 +12,7 @@ import { methodNotAllowed, refuseOptions } from './middleware/method-not-allowed
 import { handleErrors, notFound } from './middleware/problem.js';
 import { requireProtocol } from './middleware/protocol.js';
 import { requestLog } from './middleware/request-log.js';
+import { refuseOtherSites } from './middleware/same-origin.js';
 import { securityHeaders } from './middleware/security-headers.js';
 import { createAgentReleaseRouter } from './routes/agent-release.js';
 import { createAgentRouter } from './routes/agent.js';
@@ -21,7 +23,12 @@ import { createHealthRouter } from './routes/health.js';
 import { createHistoryRouter } from './routes/history.js';
 import { createHostRouter } from './routes/hosts.js';
 import { createInventoryRouter } from './routes/inventory.js';
+import { createSessionRouter } from './routes/session.js';
 import { createWebRouter } from './routes/web.js';
+import { createBetterAuth, sessionCookieName } from './services/accounts/better-auth.js';
+import { createSessionService } from './services/accounts/sessions.js';
+import { createSetupTokens } from './services/accounts/setup-tokens.js';
+import { createSetupService } from './services/accounts/setup.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release.js';
 import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
@@ -58,8 +65,10 @@ export interface AppParts {
   trustProxy?: false | number | string[];
   /** What is worked on, and kept of bodies, at once; the rest is turned away. */
   admission?: AdmissionOptions;
-  /** Whether callers reach this by https, so that browsers may be told to use nothing else. */
-  https?: boolean;
+  /** Where agents and browsers reach this, without a path; by https, browsers are told to use nothing else. */
+  publicUrl?: string;
+  /** Signs cookies: equal in all processes on one database. Random unless given, and then gone with the process. */
+  secret?: string;
   /** Where the built dashboard lies, or will; without it, the API is alone. */
   webDir?: string;
   now?: () => Date;
@@ -71,6 +80,8 @@ export interface AppParts {
   isDraining?: () => boolean;
 }
 
+const PUBLIC_URL_DEFAULT = 'http://127.0.0.1:3000';
+
 /** Wires the application. It opens nothing and starts nothing: the database is open, and the caller listens. */
 export function createApp({
   db,
@@ -81,7 +92,8 @@ export function createApp({
   authFailuresPerMinute = 0,
   trustProxy = false,
   admission = ADMISSION_DEFAULT,
-  https = false,
+  publicUrl = PUBLIC_URL_DEFAULT,
+  secret = randomBytes(32).toString('base64url'),
   webDir,
   now = () => new Date(),
   elapsedMs = () => performance.now(),
@@ -95,7 +107,14 @@ export function createApp({
   const tokenCache = createAgentTokenCache(options);
   const agentTokens = createAgentTokenService(db, { ...options, cache: tokenCache });
 
-  const auth = requireOperatorAuth(createApiKeyService(db, options));
+  const sessions = createSessionService(db, {
+    auth: createBetterAuth(db, { publicUrl, secret, logger, now }),
+    cookieName: sessionCookieName(publicUrl),
+    now,
+  });
+  const operatorAuth = { apiKeys: createApiKeyService(db, options), sessions, publicUrl };
+  const auth = requireOperatorAuth(operatorAuth);
+  const userAuth = requireUserAuth(operatorAuth);
 
   // Routes are tried one after the other: what a whole fleet calls comes first.
   const routers = [
@@ -118,6 +137,10 @@ export function createApp({
       projects: createProjectReader(db, freshnessContext),
     }),
     createHistoryRouter({ auth, audit: createAuditReader(db), events: createEventReader(db) }),
+    createSessionRouter({
+      ...{ auth, userAuth, ownPages: refuseOtherSites(publicUrl) },
+      ...{ sessions, setup: createSetupService(db, { sessions, setupTokens: createSetupTokens(db, { now }), now }) },
+    }),
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
     createDocumentationRouter(),
     createAgentReleaseRouter(agentRelease),
@@ -127,7 +150,11 @@ export function createApp({
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
   app.set('trust proxy', trustProxy);
-  app.use(requestLog(logger), securityHeaders({ https }), closeWhenDraining(isDraining));
+  app.use(
+    requestLog(logger),
+    securityHeaders({ https: publicUrl.startsWith('https:') }),
+    closeWhenDraining(isDraining),
+  );
   app.use((_req, res, next) => {
     // Whatever is not said to be kept is not kept.
     res.set('Cache-Control', 'no-store');

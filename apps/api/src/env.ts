@@ -55,6 +55,7 @@ export const EnvVariables = z.object({
     .string()
     .refine((key) => tokenKind(key) === 'key', { error: 'must be a well-formed muster_key_… token' })
     .optional(),
+  MUSTER_SECRET: z.string().min(32, { error: 'must be 32 characters at least' }).optional(),
   MUSTER_PUBLIC_URL: httpUrl.transform((url) => url.replace(/\/+$/, '')).optional(),
   MUSTER_AGENT_RELEASE_DIR: z.string().default('apps/agent/release'),
   MUSTER_HEARTBEAT_SECONDS: integer(1, 3_600).default(10),

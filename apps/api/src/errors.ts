@@ -7,6 +7,7 @@ import type { FieldError } from '@muster/contracts';
 export type ErrorCode =
   | 'invalid_request'
   | 'token_invalid'
+  | 'credentials_invalid'
   | 'forbidden'
   | 'not_found'
   | 'conflict'
@@ -45,6 +46,13 @@ export class TokenInvalidError extends DomainError {
   }
 }
 
+/** An e-mail address and a password that let nobody in; which of them is wrong is not told. */
+export class CredentialsInvalidError extends DomainError {
+  constructor() {
+    super('credentials_invalid', 'The e-mail address or the password is not right.');
+  }
+}
+
 /** A good token of a role that may not do this. */
 export class ForbiddenError extends DomainError {
   constructor(message: string) {
@@ -56,6 +64,13 @@ export class ForbiddenError extends DomainError {
 export class NotFoundError extends DomainError {
   constructor(what: string) {
     super('not_found', `There is no such ${what}.`);
+  }
+}
+
+/** A good request that what is there now does not allow. */
+export class ConflictError extends DomainError {
+  constructor(message: string) {
+    super('conflict', message);
   }
 }
 

@@ -7,8 +7,10 @@ import { createApp } from './app.js';
 import { startBackground } from './background.js';
 import { ADMISSION_DEFAULT } from './middleware/admit.js';
 import { EnvError, parseEnv, type Env } from './env.js';
-import { banner, handOverKey, type KeyPlace } from './first-start.js';
+import { banner, handOver, setupLink, type SecretPlace } from './first-start.js';
 import { serve } from './server.js';
+import { keptSecret } from './services/accounts/kept-secret.js';
+import { createSetupTokens } from './services/accounts/setup-tokens.js';
 import { createAgentReleaseService } from './services/agent-release.js';
 import { createApiKeyService } from './services/api-key.js';
 import { createLivenessService } from './services/liveness.js';
@@ -40,7 +42,6 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const limits = {
     agentRequestsPerMinute: env.MUSTER_AGENT_REQUESTS_PER_MINUTE,
     authFailuresPerMinute: env.MUSTER_AUTH_FAILURES_PER_MINUTE,
-    https: env.MUSTER_PUBLIC_URL?.startsWith('https:') ?? false,
     trustProxy: env.MUSTER_TRUST_PROXY,
     admission: {
       ...ADMISSION_DEFAULT,
@@ -48,31 +49,38 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
       bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
     },
   };
-  let url = env.MUSTER_PUBLIC_URL ?? '';
-  const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => url);
-  const parts = { db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir };
-  const app = createApp({ ...parts, isDraining: () => draining });
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
   // is handed over, so that whoever finds the API ready finds the key too.
-  let open: () => void = () => undefined;
-  const opened = new Promise<void>((resolve) => (open = resolve));
+  let open: (app: RequestListener) => void = () => undefined;
+  const opened = new Promise<RequestListener>((resolve) => (open = resolve));
   const handle: RequestListener = (req, res) => {
-    void opened.then(() => {
+    void opened.then((app) => {
       app(req, res);
     });
   };
   const server = await serve(handle, { host: env.HOST, port: env.PORT, logger });
-  url ||= server.url;
+  const publicUrl = env.MUSTER_PUBLIC_URL ?? server.url;
+  const secret = env.MUSTER_SECRET ?? (await keptSecret(db));
+  const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => publicUrl);
+  const app = createApp({
+    ...{ db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir },
+    ...{ publicUrl, secret, isDraining: () => draining },
+  });
   const retention = createRetentionService(db, { eventDays: env.MUSTER_EVENT_RETENTION_DAYS });
   const stopBackground = startBackground({ liveness, retention }, logger);
 
-  let place: KeyPlace | null = null;
+  const toPerson = (kind: Parameters<typeof handOver>[0], value: string) =>
+    handOver(kind, value, process.stdout.isTTY, dataDir);
+  const places: { adminKey: SecretPlace | null; setup: SecretPlace | null } = { adminKey: null, setup: null };
   await createApiKeyService(db).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {
-    place = await handOverKey(key, process.stdout.isTTY, dataDir);
+    places.adminKey = await toPerson('adminKey', key);
+  });
+  await createSetupTokens(db).issue(async (token) => {
+    places.setup = await toPerson('setupLink', setupLink(publicUrl, token));
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
-  process.stdout.write(`\n${banner({ url: env.MUSTER_PUBLIC_URL ?? server.url, database, place })}\n`);
-  open();
+  process.stdout.write(`\n${banner({ url: publicUrl, database, ...places })}\n`);
+  open(app);
   logger.info({ url: server.url }, 'listening');
 
   const leave = async (signal: NodeJS.Signals) => {

@@ -24,6 +24,9 @@ export function testClock(start = new Date('2026-03-01T12:00:00.000Z')): TestClo
   });
 }
 
+/** Signs the cookies of all replicas. */
+const SECRET = 'a secret of tests, long enough to be one';
+
 /** The application over a database of its own, and the first steps that most tests share. */
 export class TestApi {
   constructor(
@@ -39,7 +42,7 @@ export class TestApi {
 
   /** Another process on the same database, which remembers nothing of what this one does. */
   replica(): TestApi {
-    return new TestApi(this.db, createApp({ db: this.db, now: this.clock }), this.clock);
+    return new TestApi(this.db, createApp({ db: this.db, now: this.clock, secret: SECRET }), this.clock);
   }
 
   /** A new organization with one key; tests of one file share a database and never each other's organization. */
@@ -199,7 +202,7 @@ export function useApi(engine: DatabaseEngine, options: { cadence?: Cadence } = 
   beforeAll(async () => {
     const db = await createTestDatabase(engine);
     const clock = testClock();
-    holder.api = new TestApi(db, createApp({ db, now: clock, ...options }), clock);
+    holder.api = new TestApi(db, createApp({ db, now: clock, secret: SECRET, ...options }), clock);
   });
   afterAll(() => holder.api?.db.close());
   return {

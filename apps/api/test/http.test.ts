@@ -162,7 +162,9 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
   });
 
   test('behind https, browsers are told to use nothing else', async () => {
-    const answer = await supertest(createApp({ db: context.api.db, https: true })).get('/healthz');
+    const answer = await supertest(createApp({ db: context.api.db, publicUrl: 'https://muster.example' })).get(
+      '/healthz',
+    );
     expect(answer.headers['strict-transport-security']).toBe('max-age=63072000');
   });
 

@@ -54,6 +54,7 @@ export const SessionItem = z.object({
   /** Whether it is the one that asks. */
   current: z.boolean(),
   createdAt: Timestamp,
+  /** To the hour. */
   lastSeenAt: Timestamp,
   expiresAt: Timestamp,
   address: z.string().nullable(),

@@ -8,6 +8,7 @@ export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 export const ProblemTypes = {
   invalidRequest: '/problems/invalid-request',
   tokenInvalid: '/problems/token-invalid',
+  credentialsInvalid: '/problems/credentials-invalid',
   forbidden: '/problems/forbidden',
   notFound: '/problems/not-found',
   methodNotAllowed: '/problems/method-not-allowed',

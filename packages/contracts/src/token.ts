@@ -4,7 +4,15 @@
  */
 
 /** What a token is for, by its prefix. */
-export const TokenPrefixes = { agent: 'muster_agent_', enroll: 'muster_enroll_', key: 'muster_key_' } as const;
+export const TokenPrefixes = {
+  agent: 'muster_agent_',
+  enroll: 'muster_enroll_',
+  key: 'muster_key_',
+  /** In a link, that makes the owner. */
+  setup: 'muster_setup_',
+  /** In a link, that makes a member. */
+  invite: 'muster_invite_',
+} as const;
 export type TokenKind = keyof typeof TokenPrefixes;
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -44,7 +52,7 @@ export function formatToken(kind: TokenKind, random: Uint8Array): string {
 
 /** The kind of a well-formed token, or null: an unknown prefix, a foreign character, a wrong length or checksum. */
 export function tokenKind(token: string): TokenKind | null {
-  const match = /^muster_(agent|enroll|key)_[0-9A-Za-z]{49}$/.exec(token);
+  const match = /^muster_(agent|enroll|key|setup|invite)_[0-9A-Za-z]{49}$/.exec(token);
   if (!match || withChecksum(token.slice(0, -CHECKSUM_LENGTH)) !== token) return null;
   return match[1] as TokenKind;
 }

@@ -1,12 +1,15 @@
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
-import { DomainError, ForbiddenError } from '../errors.js';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import { DomainError, ForbiddenError, TokenInvalidError } from '../errors.js';
+import type { SessionService, UserSession } from '../services/accounts/sessions.js';
 import type { AgentIdentity } from '../services/agent-token-cache.js';
 import type { AgentTokenService } from '../services/agent-token.js';
 import type { OperatorIdentity } from '../domain/operator-identity.js';
 import type { ApiKeyService } from '../services/api-key.js';
 import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollment.js';
 import { bearerToken } from './bearer.js';
+import { callerOf } from './caller.js';
 import { RequestAbortedError } from './request-aborted.js';
+import { requireOwnPage } from './same-origin.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- Express's own way of typing what a middleware leaves
@@ -15,6 +18,7 @@ declare global {
       agent?: AgentIdentity;
       enrollment?: EnrollmentIdentity;
       operator?: OperatorIdentity;
+      userSession?: UserSession;
     }
   }
 }
@@ -40,16 +44,55 @@ export const requireEnrollmentAuth =
     next();
   };
 
-/** Finds the operator of the API key, for `operatorOf`: a viewer reads, and only an admin or owner does anything else. */
+export interface OperatorAuthParts {
+  apiKeys: Pick<ApiKeyService, 'authenticate'>;
+  sessions: Pick<SessionService, 'authenticate'>;
+  /** Where browsers reach us: a page from there may act by its cookie. */
+  publicUrl: string;
+}
+
+/**
+ * Finds the operator, for `operatorOf`: a program by the key that it bears, which goes first, or a person by their
+ * session's cookie. A viewer reads, and only an admin or owner does anything else.
+ */
 export const requireOperatorAuth =
-  (apiKeys: ApiKeyService): RequestHandler =>
+  ({ apiKeys, ...parts }: OperatorAuthParts): RequestHandler =>
   async (req, res, next) => {
-    const operator = await apiKeys.authenticate(bearerToken(req));
+    const operator =
+      req.headers.authorization === undefined
+        ? (await findUserSession(req, res, parts)).operator
+        : await apiKeys.authenticate(bearerToken(req));
     const reads = req.method === 'GET' || req.method === 'HEAD';
-    if (!reads && operator.role === 'viewer') throw new ForbiddenError('This key may read only.');
+    if (!reads && operator.role === 'viewer') throw new ForbiddenError('A viewer may read only.');
     res.locals.operator = operator;
     next();
   };
+
+/** Finds the person who is signed in, for `userSessionOf`: for what everybody may do with what is their own. */
+export const requireUserAuth =
+  (parts: OperatorAuthParts): RequestHandler =>
+  async (req, res, next) => {
+    if (req.headers.authorization !== undefined) {
+      await parts.apiKeys.authenticate(bearerToken(req));
+      throw new ForbiddenError('This is for people who are signed in, not for keys.');
+    }
+    await findUserSession(req, res, parts);
+    next();
+  };
+
+async function findUserSession(
+  req: Request,
+  res: Response,
+  { sessions, publicUrl }: Pick<OperatorAuthParts, 'sessions' | 'publicUrl'>,
+): Promise<UserSession> {
+  const { value: session, cookies } = await sessions.authenticate(callerOf(req));
+  // Prolonged, or taken back where it names nothing any more.
+  for (const cookie of cookies) res.append('Set-Cookie', cookie);
+  if (session === null) throw new TokenInvalidError('Sign in, or send Authorization: Bearer <API key>.');
+  requireOwnPage(req, publicUrl);
+  res.locals.userSession = session;
+  return session;
+}
 
 /** For what not even everybody who reads may read. Stands behind `requireOperatorAuth`. */
 export const requireAdmin: RequestHandler = (_req, res, next) => {
@@ -78,6 +121,7 @@ const UNNOTED: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_
 
 export const agentOf = (res: Response): AgentIdentity => present(res.locals.agent);
 export const enrollmentOf = (res: Response): EnrollmentIdentity => present(res.locals.enrollment);
+export const userSessionOf = (res: Response): UserSession => present(res.locals.userSession);
 export const operatorOf = (res: Response): OperatorIdentity => present(res.locals.operator);
 
 function present<T>(identity: T | undefined): T {

@@ -16,6 +16,7 @@ import { RequestAbortedError } from './request-aborted.js';
 export const PROBLEMS: Readonly<Record<ErrorCode, { type: ProblemType; status: number; title: string }>> = {
   invalid_request: { type: ProblemTypes.invalidRequest, status: 400, title: 'Invalid request' },
   token_invalid: { type: ProblemTypes.tokenInvalid, status: 401, title: 'Not authenticated' },
+  credentials_invalid: { type: ProblemTypes.credentialsInvalid, status: 401, title: 'Not signed in' },
   forbidden: { type: ProblemTypes.forbidden, status: 403, title: 'Forbidden' },
   not_found: { type: ProblemTypes.notFound, status: 404, title: 'Not found' },
   conflict: { type: ProblemTypes.conflict, status: 409, title: 'Conflict' },

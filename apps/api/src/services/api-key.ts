@@ -3,9 +3,7 @@ import type { Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
 import type { OperatorIdentity } from '../domain/operator-identity.js';
 import { TokenInvalidError } from '../errors.js';
-
-/** The organization that a fresh installation starts with. */
-const FIRST_ORGANIZATION = { id: 'default', name: 'Default', slug: 'default' };
+import { lockFirstOrganization } from './first-organization.js';
 
 const LAST_USED_GRAIN_MS = 3_600_000;
 
@@ -41,13 +39,8 @@ export function createApiKeyService(
 
     async bootstrap(adminKey, handOver) {
       const at = now();
-      const { id: organizationId, name: organization, slug } = FIRST_ORGANIZATION;
       await prisma.$transaction(async (tx) => {
-        await tx.$executeRaw`
-          INSERT INTO organizations (id, name, slug, "createdAt") VALUES (${organizationId}, ${organization}, ${slug}, ${at})
-          ON CONFLICT DO NOTHING`;
-        // Of processes that start at once, one goes first.
-        await tx.$queryRaw`SELECT id FROM organizations WHERE id = ${organizationId} FOR NO KEY UPDATE`;
+        const organizationId = await lockFirstOrganization(tx, at);
         const { token, hash } = adminKey === null ? issueToken('key') : { token: adminKey, hash: hashToken(adminKey) };
         const known = await tx.apiKey.count({ where: adminKey === null ? {} : { hash } });
         if (known > 0) return;

@@ -14,8 +14,11 @@ export interface AuditFact {
     | 'host.renamed'
     | 'host.deleted'
     | 'enrollment_token.created'
-    | 'enrollment_token.revoked';
-  /** `host:<id>` or `enrollment_token:<id>`. */
+    | 'enrollment_token.revoked'
+    | 'user.joined'
+    | 'user.signed_in'
+    | 'user.signed_out';
+  /** What it was done to, by its kind: `host:<id>`, `enrollment_token:<id>`, `user:<id>`. */
   target: string;
   details?: Prisma.InputJsonObject;
 }

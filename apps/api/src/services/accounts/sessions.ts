@@ -1,0 +1,130 @@
+import type { Session, SignInRequest } from '@muster/contracts';
+import { transact, type Database } from '@muster/db';
+import { isAPIError } from 'better-auth/api';
+import type { Auth } from 'better-auth';
+import type { Caller } from '../../domain/caller.js';
+import type { OperatorIdentity } from '../../domain/operator-identity.js';
+import { CredentialsInvalidError } from '../../errors.js';
+import { recordAudit } from '../audit.js';
+import { ADDRESS_HEADER, callBetterAuth } from './better-auth.js';
+import { hashSessionToken } from './hashed-sessions.js';
+import { createSessionView } from './session-view.js';
+
+/** What signing in or out comes to: an answer, and `Set-Cookie` values that must go with it. */
+export interface WithCookies<T> {
+  value: T;
+  cookies: string[];
+}
+
+/** A session that is good now. */
+export interface UserSession {
+  id: string;
+  userId: string;
+  operator: OperatorIdentity;
+  expiresAt: Date;
+}
+
+export interface SessionService {
+  /**
+   * The session that the cookies name, or null. Asked of the database each time: one that was ended is ended, and a
+   * role that was changed is changed, from the next call on, whichever process takes it.
+   */
+  authenticate(caller: Caller): Promise<WithCookies<UserSession | null>>;
+
+  /**
+   * Signs in. As slow for an address that nobody has as for a password that is wrong.
+   * @throws CredentialsInvalidError
+   */
+  signIn(caller: Caller, credentials: SignInRequest): Promise<WithCookies<Session>>;
+
+  /** Ends the session, which is the one that the caller's cookies name. */
+  signOut(caller: Caller, session: UserSession): Promise<WithCookies<null>>;
+
+  /** Who asks, and what they may do; `session` is null for a program. */
+  describe(operator: OperatorIdentity, session: UserSession | null): Promise<Session>;
+}
+
+export interface SessionServiceParts {
+  auth: Auth;
+  /** The name of the session's cookie. */
+  cookieName: string;
+  now: () => Date;
+}
+
+export function createSessionService(db: Database, { auth, cookieName, now }: SessionServiceParts): SessionService {
+  const { prisma } = db;
+  const view = createSessionView(db);
+  const namesSession = ({ cookie }: Caller) => cookie?.includes(`${cookieName}=`) ?? false;
+
+  async function find(caller: Caller): Promise<WithCookies<UserSession | null>> {
+    const { headers, response } = await callBetterAuth(() =>
+      auth.api.getSession({ headers: headersOf(caller), returnHeaders: true }),
+    );
+    const cookies = headers.getSetCookie();
+    if (response === null) return { value: null, cookies };
+    const { id, userId, expiresAt } = response.session;
+    const member = await prisma.member.findUnique({ where: { userId } });
+    if (member === null) return { value: null, cookies };
+    const { organizationId, role } = member;
+    return { value: { id, userId, expiresAt, operator: { organizationId, actor: `user:${userId}`, role } }, cookies };
+  }
+
+  /** The cookies that take the place of those of a session that is over. */
+  async function farewell(caller: Caller): Promise<string[]> {
+    const { headers } = await callBetterAuth(() =>
+      auth.api.signOut({ headers: headersOf(caller), returnHeaders: true }),
+    );
+    return headers.getSetCookie();
+  }
+
+  return {
+    async authenticate(caller) {
+      if (!namesSession(caller)) return { value: null, cookies: [] };
+      try {
+        return await find(caller);
+      } catch (error) {
+        // It was ended while this looked at it.
+        if (isAPIError(error) && error.statusCode === 401) return { value: null, cookies: [] };
+        throw error;
+      }
+    },
+
+    async signIn(caller, { email, password }) {
+      const { headers, response } = await callBetterAuth(() =>
+        // Without the cookies of whoever was signed in here before.
+        auth.api.signInEmail({
+          body: { email, password },
+          headers: headersOf({ ...caller, cookie: undefined }),
+          returnHeaders: true,
+        }),
+      ).catch((error: unknown) => {
+        throw isAPIError(error) && error.statusCode < 500 ? new CredentialsInvalidError() : error;
+      });
+      const row = await prisma.session.findUnique({ where: { token: hashSessionToken(response.token) } });
+      const member = await prisma.member.findUnique({ where: { userId: response.user.id } });
+      // Removed while they signed in.
+      if (row === null || member === null) throw new CredentialsInvalidError();
+      const operator = { ...member, actor: `user:${member.userId}` } as const;
+      return { value: await view(operator, row.expiresAt), cookies: headers.getSetCookie() };
+    },
+
+    async signOut(caller, { id, userId, operator }) {
+      const at = now();
+      await transact(db, async (tx) => {
+        await tx.session.deleteMany({ where: { id, userId } });
+        const { organizationId, actor } = operator;
+        await recordAudit(tx, { organizationId, at, actor, action: 'user.signed_out', target: actor });
+      });
+      return { value: null, cookies: await farewell(caller) };
+    },
+
+    describe: (operator, session) => view(operator, session?.expiresAt ?? null),
+  };
+}
+
+function headersOf({ cookie, address, userAgent }: Caller): Headers {
+  const headers = new Headers({ [ADDRESS_HEADER]: address });
+  if (cookie !== undefined) headers.set('cookie', cookie);
+  if (userAgent !== undefined) headers.set('user-agent', userAgent);
+  return headers;
+}

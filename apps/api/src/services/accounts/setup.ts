@@ -1,0 +1,52 @@
+import type { Session, SetupRequest } from '@muster/contracts';
+import { transact, type Database } from '@muster/db';
+import { hashPassword } from 'better-auth/crypto';
+import type { Caller } from '../../domain/caller.js';
+import { TokenInvalidError } from '../../errors.js';
+import { recordAudit } from '../audit.js';
+import { lockFirstOrganization } from '../first-organization.js';
+import { addPerson } from './people.js';
+import type { SessionService, WithCookies } from './sessions.js';
+import type { SetupTokens } from './setup-tokens.js';
+
+export interface SetupService {
+  /** Whether there is no user yet. */
+  isRequired(): Promise<boolean>;
+
+  /**
+   * Makes the first user, as owner of the first organization, and signs them in.
+   * @throws TokenInvalidError for a token that is unknown or expired, or once there is a user.
+   */
+  setUp(caller: Caller, request: SetupRequest): Promise<WithCookies<Session>>;
+}
+
+export interface SetupServiceParts {
+  sessions: Pick<SessionService, 'signIn'>;
+  setupTokens: Pick<SetupTokens, 'isGood'>;
+  now: () => Date;
+}
+
+const invalid = () => new TokenInvalidError('This set-up link is not valid, or no longer: a restart prints another.');
+
+export function createSetupService(db: Database, { sessions, setupTokens, now }: SetupServiceParts): SetupService {
+  return {
+    isRequired: async () => (await db.prisma.user.findFirst({ select: { id: true } })) === null,
+
+    async setUp(caller, { token, name, email, password }) {
+      // Asked before a password is hashed for whoever guesses, and again when nobody else can use it.
+      if (!(await setupTokens.isGood(db.prisma, token))) throw invalid();
+      const passwordHash = await hashPassword(password);
+      const at = now();
+      await transact(db, async (tx) => {
+        const organizationId = await lockFirstOrganization(tx, at);
+        if (!(await setupTokens.isGood(tx, token))) throw invalid();
+        await tx.setupToken.deleteMany();
+        const newcomer = { organizationId, role: 'owner', name, email, passwordHash } as const;
+        const target = `user:${await addPerson(tx, newcomer, at)}` as const;
+        const details = { name, role: 'owner' };
+        await recordAudit(tx, { organizationId, at, actor: target, action: 'user.joined', target, details });
+      });
+      return sessions.signIn(caller, { email, password });
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { Response } from 'supertest';
+import type { TestApi } from './harness.js';
+
+/** What a page of ours has its browser say. */
+const OWN_PAGE = { 'Sec-Fetch-Site': 'same-origin' };
+
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** Somebody's browser with a page of ours in it: it keeps cookies, whichever replica it talks to. */
+export class Browser {
+  readonly #cookies = new Map<string, string>();
+
+  constructor(readonly api: TestApi) {}
+
+  /** The same browser, whose next calls reach another process. */
+  through(api: TestApi): Browser {
+    const other = new Browser(api);
+    for (const [name, value] of this.#cookies) other.#cookies.set(name, value);
+    return other;
+  }
+
+  get cookie(): string {
+    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  }
+
+  /** Makes a call, and keeps the cookies of its answer. `headers` replace those that a page of ours would send. */
+  async call(
+    method: Method,
+    path: string,
+    body?: object,
+    headers: Record<string, string> = OWN_PAGE,
+  ): Promise<Response> {
+    const request = this.api.http[method](path).set({ Cookie: this.cookie, ...headers });
+    const answer = await (body === undefined ? request : request.send(body));
+    for (const line of (answer.headers['set-cookie'] as unknown as string[] | undefined) ?? []) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      if (value === '' || /max-age=0/i.test(line)) this.#cookies.delete(name);
+      else this.#cookies.set(name, value);
+    }
+    return answer;
+  }
+
+  get(path: string): Promise<Response> {
+    return this.call('get', path);
+  }
+}
