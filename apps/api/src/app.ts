@@ -30,6 +30,7 @@ import { createSessionService } from './services/accounts/sessions.js';
 import { createSetupTokens } from './services/accounts/setup-tokens.js';
 import { createSetupService } from './services/accounts/setup.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release.js';
+import { createStreamRouter, type StreamRouterParts } from './routes/stream.js';
 import { createAgentTokenCache } from './services/agent-token-cache.js';
 import { createAgentTokenService } from './services/agent-token.js';
 import { createApiKeyService } from './services/api-key.js';
@@ -41,9 +42,13 @@ import { createEnrollmentService } from './services/enrollment.js';
 import { createEventReader } from './services/event-reader.js';
 import { createFreshnessContext } from './services/freshness-context.js';
 import { createHeartbeatService } from './services/heartbeat.js';
+import { createHostReader } from './services/host-reader.js';
 import { createHostReports } from './services/host-reports.js';
 import { createHostService } from './services/host.js';
 import { createImageReader } from './services/image-reader.js';
+import { createLiveFeed, type LiveFeedOptions } from './services/live-feed.js';
+import { createLiveHosts } from './services/live-hosts.js';
+import { createLiveStream, type LiveStreamOptions } from './services/live-stream.js';
 import { createLivenessService } from './services/liveness.js';
 import { createPortReader } from './services/port-reader.js';
 import { createProjectReader } from './services/project-reader.js';
@@ -71,6 +76,10 @@ export interface AppParts {
   secret?: string;
   /** Where the built dashboard lies, or will; without it, the API is alone. */
   webDir?: string;
+  /** The pace of the live stream. */
+  stream?: Pick<LiveStreamOptions, 'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax'> &
+    Pick<StreamRouterParts, 'recheckMs'> &
+    Pick<LiveFeedOptions, 'missedEventsMax'>;
   now?: () => Date;
   /** Milliseconds of a clock that is never set: what limits are counted by. */
   elapsedMs?: () => number;
@@ -95,6 +104,7 @@ export function createApp({
   publicUrl = PUBLIC_URL_DEFAULT,
   secret = randomBytes(32).toString('base64url'),
   webDir,
+  stream = {},
   now = () => new Date(),
   elapsedMs = () => performance.now(),
   agentRelease = createAgentReleaseService(null, () => ''),
@@ -115,6 +125,19 @@ export function createApp({
   const operatorAuth = { apiKeys: createApiKeyService(db, options), sessions, publicUrl };
   const auth = requireOperatorAuth(operatorAuth);
   const userAuth = requireUserAuth(operatorAuth);
+  const hosts = createHostReader(db, freshnessContext);
+  const summaries = createSummaryReader(db, freshnessContext);
+
+  const live = createLiveStream(
+    {
+      feed: createLiveFeed(db, { ...options, ...stream }),
+      hosts: createLiveHosts(db, hosts, freshnessContext),
+      summaries,
+    },
+    { logger, isDraining, ...stream },
+  );
+
+  const auth = requireOperatorAuth(createApiKeyService(db, options));
 
   // Routes are tried one after the other: what a whole fleet calls comes first.
   const routers = [
@@ -127,15 +150,16 @@ export function createApp({
       agentLimit: limitAgents(agentRequestsPerMinute, elapsedMs),
     }),
     createHealthRouter(db, isDraining),
-    createHostRouter({ auth, hosts: createHostService(db, freshnessContext, { ...options, tokenCache }) }),
+    createHostRouter({ auth, reader: hosts, hosts: createHostService(db, hosts, { ...options, tokenCache }) }),
     createContainerRouter({ auth, containers: createContainerReader(db, freshnessContext) }),
     createInventoryRouter({
       auth,
-      summaries: createSummaryReader(db, freshnessContext),
+      summaries,
       images: createImageReader(db),
       ports: createPortReader(db, freshnessContext),
       projects: createProjectReader(db, freshnessContext),
     }),
+    createStreamRouter({ auth, live, ...stream }),
     createHistoryRouter({ auth, audit: createAuditReader(db), events: createEventReader(db) }),
     createSessionRouter({
       ...{ auth, userAuth, ownPages: refuseOtherSites(publicUrl) },

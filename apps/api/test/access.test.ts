@@ -4,6 +4,7 @@ import { testEngines } from '@muster/db/testing';
 import { issueToken } from '../src/domain/tokens.js';
 import { container, enrollRequest, useApi, type TestHost, type TestOrganization } from './harness.js';
 import { routesOf } from './route-table.js';
+import { TestServer } from './listening.js';
 
 /** Who may call a route: `viewer` means a viewer and an admin. */
 type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin';
@@ -14,6 +15,8 @@ interface Rule {
   body?: unknown;
   /** False: a read without an id that answers no list. */
   isList?: boolean;
+  /** True: a good answer has no end. */
+  isEndless?: boolean;
 }
 
 /** Every route that there is. One that is missing here fails the first test below. */
@@ -39,6 +42,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   [`GET ${Paths.containers}`]: { access: 'viewer' },
   [`GET ${Paths.events}`]: { access: 'viewer' },
   [`GET ${Paths.audit}`]: { access: 'admin' },
+  [`GET ${Paths.stream}`]: { access: 'viewer', isList: false, isEndless: true },
   [`GET ${Paths.summary}`]: { access: 'viewer', isList: false },
   [`GET ${Paths.images}`]: { access: 'viewer' },
   [`GET ${Paths.ports}`]: { access: 'viewer' },
@@ -186,7 +190,7 @@ describe.each(testEngines())('access on %s', (engine) => {
   });
 
   // The counterpart: were the routes closed to everybody, all of the above would hold, too.
-  test.each(guarded)('$name is open to a good token', async (route) => {
+  test.each(guarded.filter(({ isEndless }) => !isEndless))('$name is open to a good token', async (route) => {
     const own = await context.api.organization();
     const ownHost = await own.enroll();
     await ownHost.sync([container('a')]);
@@ -197,5 +201,14 @@ describe.each(testEngines())('access on %s', (engine) => {
     expect(answer.status).toBeGreaterThanOrEqual(200);
     expect(answer.status).toBeLessThan(300);
     if (route.isList) expect((answer.body as { items: unknown[] }).items).not.toEqual([]);
+  });
+
+  test('the stream is open to a good token', async () => {
+    const server = await TestServer.start(context.api.app);
+    const heard = await server.listen(viewer);
+    expect(heard.answer.statusCode).toBe(200);
+    await heard.until(() => heard.of('summary').length > 0);
+    heard.close();
+    await server.close();
   });
 });

@@ -2,24 +2,26 @@ import { BODY_BYTES_MAX, HostPatch, HostQuery, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf } from '../middleware/auth.js';
 import { readBody, readFields } from '../middleware/body.js';
+import type { HostReader } from '../services/host-reader.js';
 import type { HostService } from '../services/host.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface HostRouterParts {
   /** Finds the operator, for `operatorOf`. */
   auth: RequestHandler;
+  reader: HostReader;
   hosts: HostService;
 }
 
 /** The hosts of the operator's organization. */
-export function createHostRouter({ auth, hosts }: HostRouterParts): Router {
+export function createHostRouter({ auth, reader, hosts }: HostRouterParts): Router {
   const router = Router();
 
   router.get(Paths.hosts, auth, revalidated, async (req, res) => {
-    res.json(await hosts.list(operatorOf(res), readFields(HostQuery, req.query)));
+    res.json(await reader.list(operatorOf(res), readFields(HostQuery, req.query)));
   });
   router.get(Paths.host, auth, revalidated, async (req, res) => {
-    res.json(await hosts.get(operatorOf(res), idFrom('host', req.params['hostId'])));
+    res.json(await reader.get(operatorOf(res), idFrom('host', req.params['hostId'])));
   });
   router.patch(Paths.host, auth, async (req, res) => {
     const patch = await readBody(req, HostPatch, BODY_BYTES_MAX);

@@ -1,6 +1,7 @@
-import type { ContainerEvent, EventKind, EventQuery, EventValue, Page } from '@muster/contracts';
+import type { ContainerEvent, EventQuery, Page } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
+import { toContainerEvent, type EventRow } from '../domain/event-row.js';
 import type { OperatorIdentity } from '../domain/operator-identity.js';
 
 export interface EventReader {
@@ -9,21 +10,6 @@ export interface EventReader {
    * without a cursor is it the last.
    */
   list(operator: OperatorIdentity, query: EventQuery): Promise<Page<ContainerEvent>>;
-}
-
-interface EventRow {
-  tx: bigint;
-  id: bigint;
-  hostId: string;
-  hostName: string;
-  dockerId: string;
-  name: string;
-  kind: EventKind;
-  from: EventValue;
-  to: EventValue;
-  exitCode: number | null;
-  observedAt: Date;
-  recordedAt: Date;
 }
 
 /** Events looked at for one page: what it costs where hardly any of them is asked for. */
@@ -127,12 +113,5 @@ function toPage(rows: readonly Found[], limit: number): Page<ContainerEvent> {
   const last = items.at(-1);
   let end: readonly bigint[] | null = first?.stoppedAt ?? null;
   if (last && (first?.cut === true || events.length > limit)) end = [last.tx, last.id];
-  return { items: items.map(toView), nextCursor: end ? encodeCursor(end.map(Number)) : null };
+  return { items: items.map(toContainerEvent), nextCursor: end ? encodeCursor(end.map(Number)) : null };
 }
-
-const toView = ({ tx, id, hostId, hostName, dockerId, name, kind, from, to, ...event }: EventRow): ContainerEvent => ({
-  ...{ id: `${tx}-${id}`, hostId, hostName, dockerId, name, kind, from, to },
-  exitCode: event.exitCode,
-  observedAt: event.observedAt.toISOString(),
-  recordedAt: event.recordedAt.toISOString(),
-});

@@ -1,0 +1,100 @@
+import type { Database } from '@muster/db';
+import { toContainerEvent } from '../domain/event-row.js';
+import { formatPosition, isBehind, parsePosition, type FeedPosition } from '../domain/feed-position.js';
+import { toFrame, type StreamFrame } from '../domain/stream-frame.js';
+import { readFeed, recordedAtOf, type FeedRow } from '../sql/read-feed.js';
+
+export interface LiveFeed {
+  /** Where the history is complete: whatever is told from here on is all that was not committed before. */
+  horizon(): Promise<FeedPosition>;
+
+  /** What each organization's history has beyond a position, and how far it has been read: there is no more if no event came. */
+  read(from: readonly FeedReader[]): Promise<ReadonlyMap<string, FeedPiece>>;
+
+  /** The place of an event by its id; null: there is none, or it is so old that the history may have gaps since. */
+  placeOf(organizationId: string, eventId: string): Promise<FeedPosition | null>;
+
+  /**
+   * What somebody missed who was told up to `after`, piece by piece, until `until`. False at the end: it is not all, for
+   * it would be too much.
+   */
+  missed(organizationId: string, after: FeedPosition, until: FeedPosition): AsyncGenerator<StreamFrame[], boolean>;
+}
+
+export interface FeedReader {
+  organizationId: string;
+  position: FeedPosition;
+}
+
+export interface FeedPiece {
+  frames: StreamFrame[];
+  position: FeedPosition;
+  /** False: all there is to be told now has been read. */
+  hasMore: boolean;
+}
+
+/** What somebody who comes again is told of what was missed: events, and milliseconds. Lists are sooner read again. */
+const MISSED_EVENTS_MAX = 10_000;
+const MISSED_MS_MAX = 24 * 3_600_000;
+
+export interface LiveFeedOptions {
+  now?: () => Date;
+  missedEventsMax?: number;
+}
+
+export function createLiveFeed(
+  db: Database,
+  { now = () => new Date(), missedEventsMax = MISSED_EVENTS_MAX }: LiveFeedOptions = {},
+): LiveFeed {
+  return {
+    async horizon() {
+      const { horizon } = await readFeed(db, []);
+      return { tx: horizon, id: 0n };
+    },
+
+    async read(from) {
+      const { horizon, rows } = await readFeed(db, from);
+      const byOrganization = new Map<string, FeedRow[]>(from.map(({ organizationId }) => [organizationId, []]));
+      for (const row of rows) byOrganization.get(row.organizationId)?.push(row);
+      const pieces = from.map(({ organizationId, position }): [string, FeedPiece] => {
+        const found = byOrganization.get(organizationId) ?? [];
+        const end = { tx: horizon, id: 0n };
+        const read = found.at(-1) ?? (isBehind(end, position) ? end : position);
+        const hasMore = found.length > 0;
+        return [organizationId, { frames: toFrames(found), position: { tx: read.tx, id: read.id }, hasMore }];
+      });
+      return new Map(pieces);
+    },
+
+    async placeOf(organizationId, eventId) {
+      const position = parsePosition(eventId);
+      const recordedAt = position && (await recordedAtOf(db, organizationId, position));
+      const isRecent = recordedAt !== null && now().getTime() - recordedAt.getTime() <= MISSED_MS_MAX;
+      return isRecent ? position : null;
+    },
+
+    async *missed(organizationId, after, until) {
+      let position = after;
+      let count = 0;
+      for (;;) {
+        const { rows } = await readFeed(db, [{ organizationId, position }]);
+        const missed = rows.filter((row) => !isBehind(row, until));
+        count += missed.length;
+        if (count > missedEventsMax) return false;
+        yield toFrames(missed);
+        if (rows.length === 0 || missed.length < rows.length) return true;
+        const { tx, id } = rows.at(-1)!;
+        position = { tx, id };
+      }
+    },
+  };
+}
+
+/** Of hosts that are there: the history of one that was deleted is on its way out. */
+const toFrames = (rows: readonly FeedRow[]): StreamFrame[] =>
+  rows
+    .filter(({ deletedAt }) => deletedAt === null)
+    .map((row) => {
+      const { tx, id } = row;
+      return toFrame({ event: 'container', id: formatPosition({ tx, id }), data: toContainerEvent(row) }, { tx, id });
+    });

@@ -1,0 +1,83 @@
+import { StreamMessages, type StreamMessage, type StreamMessageName } from '@muster/contracts';
+import type { Express } from 'express';
+import { createServer, get, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** An application that listens on a free port of the loopback interface. */
+export class TestServer {
+  private constructor(
+    readonly url: string,
+    private readonly server: Server,
+  ) {}
+
+  static async start(app: Express): Promise<TestServer> {
+    const server = createServer(app);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new TestServer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, server);
+  }
+
+  /** Opens a stream. Resolves once it is answered. */
+  async listen(key: string, { query = '', lastEventId }: { query?: string; lastEventId?: string } = {}) {
+    const headers = { Authorization: `Bearer ${key}`, ...(lastEventId ? { 'Last-Event-ID': lastEventId } : {}) };
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      get(`${this.url}/api/stream${query}`, { headers, agent: false }, resolve).on('error', reject);
+    });
+    return new Listening(answer);
+  }
+
+  async close(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+/** What somebody hears of a stream, message by message, each checked against the contract. */
+export class Listening {
+  readonly messages: StreamMessage[] = [];
+  /** Of `retry`, in milliseconds. */
+  readonly retries: number[] = [];
+  readonly ended: Promise<void>;
+  readonly #waiting = new Set<() => void>();
+  #rest = '';
+
+  constructor(readonly answer: IncomingMessage) {
+    answer.setEncoding('utf8');
+    answer.on('data', (text: string) => this.#take(text));
+    // One that is broken off has ended, too.
+    this.ended = new Promise((resolve) => answer.on('close', resolve).on('error', () => undefined));
+  }
+
+  /** The messages of a kind that have been heard. */
+  of<Name extends StreamMessageName>(name: Name): Extract<StreamMessage, { event: Name }>[] {
+    return this.messages.filter(
+      (message): message is Extract<StreamMessage, { event: Name }> => message.event === name,
+    );
+  }
+
+  /** Resolves once this holds; it is looked at after each message. */
+  async until(holds: (heard: this) => boolean): Promise<void> {
+    while (!holds(this)) await new Promise<void>((resolve) => this.#waiting.add(resolve));
+  }
+
+  close(): void {
+    this.answer.destroy();
+  }
+
+  #take(text: string): void {
+    const blocks = (this.#rest + text).split('\n\n');
+    this.#rest = blocks.pop() ?? '';
+    for (const block of blocks) this.#read(block);
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
+  }
+
+  #read(block: string): void {
+    const fields = new Map(block.split('\n').map((line) => line.split(/: ?(.*)/s, 2) as [string, string]));
+    const [event, id, data, retry] = ['event', 'id', 'data', 'retry'].map((field) => fields.get(field));
+    if (retry !== undefined) this.retries.push(Number(retry));
+    if (event === undefined || data === undefined) return;
+    const checked = StreamMessages[event as StreamMessageName].parse(JSON.parse(data));
+    this.messages.push({ event, data: checked, ...(id === undefined ? {} : { id }) } as StreamMessage);
+  }
+}

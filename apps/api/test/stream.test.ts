@@ -1,0 +1,394 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { hasTestServer, testEngines } from '@muster/db/testing';
+import express from 'express';
+import { createApp, type AppParts } from '../src/app.js';
+import { openEventStream } from '../src/middleware/event-stream.js';
+import type { StreamSink } from '../src/services/stream-listener.js';
+import { container, type TestApi, useApi, type TestHost, type TestOrganization } from './harness.js';
+import { TestServer, type Listening } from './listening.js';
+
+const FAST = { feedIntervalMs: 20, hostsIntervalMs: 20, recheckMs: 50 };
+
+/** Gives servers over a database, and ends them after each test. */
+function useServers(context: { readonly api: TestApi }) {
+  const servers: TestServer[] = [];
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => server.close()));
+  });
+  return async (parts: Partial<AppParts> = {}) => {
+    const { db, clock } = context.api;
+    const server = await TestServer.start(createApp({ db, now: clock, stream: FAST, ...parts }));
+    servers.push(server);
+    return server;
+  };
+}
+
+const ids = (heard: Listening) => heard.of('container').map(({ id }) => id);
+
+/** The ids of an organization's history, in the order of the feed. */
+async function historyOf({ api, id }: TestOrganization): Promise<string[]> {
+  const events = await api.db.prisma.containerEvent.findMany({
+    where: { organizationId: id },
+    orderBy: [{ tx: 'asc' }, { id: 'asc' }],
+  });
+  return events.map((event) => `${event.tx}-${event.id}`);
+}
+
+describe.each(testEngines())('the live stream on %s', (engine) => {
+  const context = useApi(engine);
+  const serve = useServers(context);
+
+  test('begins with how things are, and tells what changes with its id', async () => {
+    const organization = await context.api.organization();
+    const silent = await organization.enroll({ name: 'silent' });
+    await silent.sync([container('old')]);
+    context.api.clock.advance(600_000);
+    const host = await organization.enroll({ name: 'live' });
+    const heard = await (await serve()).listen(organization.adminKey);
+    expect(heard.answer.headers['content-type']).toBe('text/event-stream');
+
+    await heard.until(() => heard.messages.length >= 2);
+    expect(heard.messages.map(({ event }) => event)).toEqual(['summary', 'freshness']);
+    expect(heard.of('summary')[0]!.data.hosts).toMatchObject({ total: 2, byFreshness: { offline: 1, never: 1 } });
+    expect(heard.of('freshness')[0]!.data.hosts).toEqual(
+      expect.arrayContaining([
+        { hostId: silent.id, freshness: 'offline' },
+        { hostId: host.id, freshness: 'never' },
+      ]),
+    );
+    expect(heard.messages.every(({ id }) => id === undefined)).toBe(true);
+
+    await host.sync([container('a')]);
+    await heard.until(() => heard.of('container').length > 0 && heard.of('host').length > 0);
+    expect(heard.of('container')[0]).toMatchObject({
+      data: { kind: 'created', dockerId: 'a', hostId: host.id, hostName: 'live' },
+    });
+    expect(ids(heard)).toEqual((await historyOf(organization)).slice(1));
+    expect(heard.of('host')[0]!.data).toMatchObject({ id: host.id, freshness: 'online', containerCount: 1 });
+    await heard.until(() => heard.of('summary').length > 1);
+    expect(heard.of('summary')[1]!.data.hosts.byFreshness).toMatchObject({ online: 1, never: 0 });
+  });
+
+  test('tells of a host that falls silent, though no report arrives', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    await host.sync([container('a')]);
+    const heard = await (await serve()).listen(organization.adminKey);
+    await heard.until(() => heard.of('freshness').length > 0);
+    context.api.clock.advance(31_000);
+    await heard.until(() => heard.of('host').length > 0);
+    context.api.clock.advance(300_000);
+    await heard.until(() => heard.of('host').length > 1);
+    expect(heard.of('host').map(({ data }) => data.freshness)).toEqual(['stale', 'offline']);
+    await heard.until(() => heard.of('summary').at(-1)?.data.containers.lastKnown.total === 1);
+  });
+
+  test('tells of hosts that come, are renamed, lose their engine and are deleted, once each', async () => {
+    const organization = await context.api.organization();
+    const heard = await (await serve()).listen(organization.adminKey);
+    await heard.until(() => heard.of('freshness').length > 0);
+    const host = await organization.enroll({ name: 'one' });
+    await heard.until(() => heard.of('host').length === 1);
+    await host.sync([container('a')]);
+    await heard.until(() => heard.of('host').length === 2);
+    await host.beat({ digest: null, engineError: 'no socket' }).expect(200);
+    await heard.until(() => heard.of('host').length === 3);
+    const { http } = context.api;
+    const path = `/api/hosts/${host.id}`;
+    await http.patch(path).auth(organization.adminKey, { type: 'bearer' }).send({ name: 'two' }).expect(200);
+    await heard.until(() => heard.of('host').length === 4);
+    await http.delete(path).auth(organization.adminKey, { type: 'bearer' }).expect(204);
+    await heard.until(() => heard.of('host-deleted').length === 1);
+    expect(heard.of('host').map(({ data: { name, freshness } }) => `${name} ${freshness}`)).toEqual([
+      ...['one never', 'one online', 'one engine_down', 'two engine_down'],
+    ]);
+    expect(heard.of('host-deleted')[0]!.data).toEqual({ hostId: host.id });
+  });
+
+  test('is of one organization, and of what was asked for', async () => {
+    const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
+    const [web, db] = [await organization.enroll({ name: 'web' }), await organization.enroll({ name: 'db' })];
+    const strangeHost = await stranger.enroll();
+    const server = await serve();
+    const all = await server.listen(organization.adminKey);
+    const ofWeb = await server.listen(organization.adminKey, { query: `?hostId=${web.id}` });
+    const created = await server.listen(organization.adminKey, { query: '?kind=removed&kind=renamed' });
+    const named = await server.listen(organization.adminKey, { query: '?name=name-of-b' });
+    const foreign = await server.listen(stranger.adminKey);
+    for (const heard of [all, ofWeb, created, named, foreign]) await heard.until(() => heard.messages.length >= 2);
+    expect(ofWeb.of('freshness')[0]!.data.hosts).toEqual([{ hostId: web.id, freshness: 'never' }]);
+
+    await web.sync([container('a'), container('b')]);
+    await db.sync([container('b')]);
+    await db.sync([]);
+    await strangeHost.sync([container('secret')]);
+    for (const heard of [all, foreign]) {
+      await heard.until(() => heard.of('container').length >= (heard === all ? 4 : 1) && heard.of('host').length > 0);
+    }
+    await created.until(() => created.of('container').length > 0);
+    await named.until(() => named.of('container').length >= 3);
+    await ofWeb.until(() => ofWeb.of('container').length >= 2 && ofWeb.of('host').length > 0);
+
+    const told = (heard: Listening) =>
+      heard.of('container').map(({ data }) => `${data.hostName} ${data.kind} ${data.dockerId}`);
+    const expected = ['web created a', 'web created b', 'db created b', 'db removed b'];
+    expect(told(all)).toEqual(expected);
+    expect(told(ofWeb)).toEqual(expected.slice(0, 2));
+    expect(new Set(ofWeb.of('host').map(({ data }) => data.id))).toEqual(new Set([web.id]));
+    expect(told(created)).toEqual(expected.slice(3));
+    expect(told(named)).toEqual(expected.slice(1));
+    expect(told(foreign)).toEqual(['host created secret']);
+    expect(new Set(foreign.of('host').map(({ data }) => data.id))).toEqual(new Set([strangeHost.id]));
+  });
+
+  test('goes on from the last id that was heard, through whichever process, without loss or repetition', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const servers = [await serve(), await serve()];
+    const heard: string[] = [];
+    let lastEventId: string | undefined;
+    for (let round = 0; round < 6; round++) {
+      // What happens while nobody listens, and while somebody does.
+      await host.sync([container('a', { name: `while-away-${round}` })]);
+      const listening = await servers[round % 2]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
+      await listening.until(() => listening.of('freshness').length > 0);
+      await host.sync([container('a', { name: `while-here-${round}` }), container(`new-${round}`)]);
+      await listening.until(() => ids(listening).length >= (round === 0 ? 2 : 3));
+      expect(listening.of('reset')).toEqual([]);
+      heard.push(...ids(listening).map(String));
+      lastEventId = heard.at(-1);
+      listening.close();
+    }
+    // All but the first, before anybody listened. Of the last rounds, a container is removed each time.
+    const history = await historyOf(organization);
+    const last = await servers[0]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
+    await last.until(() => heard.length + ids(last).length >= history.length - 1);
+    expect([...heard, ...ids(last)]).toEqual(history.slice(1));
+  });
+
+  test.each([
+    ['no id of an event', 'yesterday'],
+    ['an id that no event has', '1-1'],
+    ['an id beyond what there can be', '9223372036854775808-1'],
+  ])('says that lists must be read again after %s, and goes on with what is new', async (_what, lastEventId) => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    await host.sync([container('a')]);
+    const heard = await (await serve()).listen(organization.adminKey, { lastEventId });
+    await heard.until(() => heard.of('reset').length > 0);
+    expect(heard.messages.map(({ event }) => event)).toEqual(['summary', 'freshness', 'reset']);
+    await host.sync([container('a'), container('b')]);
+    await heard.until(() => heard.of('container').length > 0);
+    expect(heard.of('container').map(({ data }) => data.dockerId)).toEqual(['b']);
+  });
+
+  test("another organization's id is unknown, a day old one too old, and too many events too many", async () => {
+    const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
+    await (await stranger.enroll()).sync([container('a')]);
+    const host = await organization.enroll();
+    await host.sync([container('a')]);
+    await host.sync(['a', 'b', 'c', 'd'].map((id) => container(id)));
+    const [foreign] = await historyOf(stranger);
+    const [own] = await historyOf(organization);
+    const server = await serve();
+    const resumed = async (lastEventId: string, at = server) => {
+      const heard = await at.listen(organization.adminKey, { lastEventId });
+      await heard.until(() => heard.of('container').length === 3 || heard.of('reset').length > 0);
+      return heard.messages.map(({ event }) => event).filter((event) => event === 'container' || event === 'reset');
+    };
+    expect(await resumed(own!)).toEqual(['container', 'container', 'container']);
+    expect(await resumed(foreign!)).toEqual(['reset']);
+    const impatient = await serve({ stream: { ...FAST, missedEventsMax: 2 } });
+    expect(await resumed(own!, impatient)).toEqual(['reset']);
+    context.api.clock.advance(24 * 3_600_000 + 1);
+    expect(await resumed(own!)).toEqual(['reset']);
+  });
+
+  test('ends with a word when the key is revoked, and for nobody else', async () => {
+    const organization = await context.api.organization();
+    const other = await context.api.apiKey(organization.id, 'viewer');
+    const server = await serve();
+    const [heard, stays] = [await server.listen(other), await server.listen(organization.adminKey)];
+    await heard.until(() => heard.messages.length >= 2);
+    await context.api.db.prisma.apiKey.updateMany({
+      where: { organizationId: organization.id, role: 'viewer' },
+      data: { revokedAt: context.api.clock() },
+    });
+    await heard.ended;
+    expect(heard.messages.at(-1)).toEqual({ event: 'unauthorized', data: {} });
+    await organization.enroll();
+    await stays.until(() => stays.of('host').length > 0);
+    expect(stays.of('unauthorized')).toEqual([]);
+  });
+
+  test('ends when the process takes its leave, and tells clients to come again at different times', async () => {
+    const organization = await context.api.organization();
+    let draining = false;
+    const server = await serve({ isDraining: () => draining });
+    const heard = [await server.listen(organization.adminKey), await server.listen(organization.adminKey)];
+    for (const one of heard) await one.until(() => one.messages.length >= 2);
+    draining = true;
+    await Promise.all(heard.map(({ ended }) => ended));
+    const late = await server.listen(organization.adminKey);
+    await late.ended;
+    const retries = [...heard.map((one) => one.retries.at(-1)), late.retries.at(-1)];
+    expect(new Set(retries).size).toBe(3);
+    for (const retry of retries) expect(retry).toBeGreaterThanOrEqual(1_000);
+  });
+
+  test('holds no place among the requests that are worked on, and is bounded in its listeners', async () => {
+    const organization = await context.api.organization();
+    const server = await serve({
+      admission: { requestsInWorkMax: 8, bodyBytesInWorkMax: 1024 * 1024 },
+      stream: { ...FAST, listenersMax: 3 },
+    });
+    const heard = [1, 2, 3].map(() => server.listen(organization.adminKey));
+    await Promise.all(heard);
+    const headers = { Authorization: `Bearer ${organization.adminKey}` };
+    expect((await fetch(`${server.url}/api/hosts`, { headers })).status).toBe(200);
+    expect((await fetch(`${server.url}/api/stream`, { headers })).status).toBe(503);
+    const first = await heard[0]!;
+    first.close();
+    await first.ended;
+    // Its place is free as soon as the server has seen it go.
+    let again = await fetch(`${server.url}/api/stream`, { headers });
+    while (again.status === 503) {
+      await again.text();
+      again = await fetch(`${server.url}/api/stream`, { headers });
+    }
+    expect(again.status).toBe(200);
+    await again.body?.cancel();
+  });
+
+  test('names a parameter that it does not know, before it begins', async () => {
+    const organization = await context.api.organization();
+    const { body } = await organization.get('/api/stream?colour=red').expect(400);
+    expect(body).toMatchObject({ errors: [{ path: '/colour' }] });
+  });
+});
+
+test('a reader that does not keep up is cut off, and holds no more than its backlog', async () => {
+  const app = express();
+  const sinks: StreamSink[] = [];
+  app.get('/api/stream', (_req, res) => void sinks.push(openEventStream(res)));
+  const server = await TestServer.start(app);
+  const heard = await server.listen('none');
+  heard.answer.pause();
+  const [sink] = sinks;
+  const piece = Buffer.from(`: ${'x'.repeat(64 * 1024)}\n\n`);
+  // Far more than what lies in the system's buffers between the two.
+  let sent = 0;
+  while (!sink!.isClosed && sent < 256 * 1024 * 1024) {
+    sink!.send(piece);
+    sent += piece.length;
+    if (sent % (16 * piece.length) === 0) await new Promise(setImmediate);
+  }
+  await sink!.closed;
+  expect(sent).toBeLessThan(64 * 1024 * 1024);
+  await server.close();
+});
+
+const onServer = hasTestServer() ? describe : describe.skip;
+
+onServer('the live stream on a server', () => {
+  const context = useApi('postgresql');
+  const serve = useServers(context);
+
+  test('tells nothing that a transaction which commits late would come before, and then all of it in order', async () => {
+    const organization = await context.api.organization();
+    const [slow, fast] = [await organization.enroll({ name: 'slow' }), await organization.enroll({ name: 'fast' })];
+    const heard = await (await serve()).listen(organization.adminKey);
+    await heard.until(() => heard.messages.length >= 2);
+    const { prisma } = context.api.db;
+    const at = context.api.clock();
+    await prisma.$transaction(
+      async (tx) => {
+        await tx.$executeRaw`
+          INSERT INTO container_events (tx, "hostId", "organizationId", "dockerId", name, kind, "observedAt", "recordedAt")
+          VALUES (pg_current_xact_id()::text::bigint, ${slow.id}::uuid, ${organization.id}, 'late', 'late', 'created', ${at}, ${at})`;
+        await fast.sync([container('a')]);
+        // The host's own row is told at once: its numbers are no part of the history.
+        await heard.until(() => heard.of('host').some(({ data }) => data.containerCount === 1));
+        expect(heard.of('container')).toEqual([]);
+      },
+      { timeout: 30_000 },
+    );
+    await heard.until(() => heard.of('container').length === 2);
+    expect(heard.of('container').map(({ data }) => data.dockerId)).toEqual(['late', 'a']);
+  });
+
+  test('tells all of a busy history once and in order, to those who stay and to those who come and go', async () => {
+    const organization = await context.api.organization();
+    const hosts: TestHost[] = [];
+    while (hosts.length < 8) hosts.push(await organization.enroll());
+    const servers = [await serve(), await serve()];
+    const stays = await servers[0]!.listen(organization.adminKey);
+    await stays.until(() => stays.messages.length >= 2);
+
+    let busy = true;
+    const { prisma } = context.api.db;
+    const hinder = async () => {
+      // Transactions that take a number early and end late.
+      while (busy) {
+        await prisma.$transaction(async (tx) => {
+          await tx.$queryRaw`SELECT pg_current_xact_id()::text, pg_sleep(0.03)::text`;
+          const [host] = hosts;
+          const at = context.api.clock();
+          await tx.$executeRaw`
+            INSERT INTO container_events (tx, "hostId", "organizationId", "dockerId", name, kind, "observedAt", "recordedAt")
+            VALUES (pg_current_xact_id()::text::bigint, ${host!.id}::uuid, ${organization.id}, 'x', 'x', 'updated', ${at}, ${at})`;
+        });
+      }
+    };
+    const comesAndGoes: string[] = [];
+    const come = async () => {
+      let lastEventId = (await historyOf(organization)).at(-1);
+      for (let round = 0; busy; round++) {
+        const heard = await servers[round % 2]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
+        const count = 1 + (round % 5);
+        await Promise.race([heard.until(() => ids(heard).length >= count), stopped]);
+        heard.close();
+        // What came beyond that was heard as well.
+        comesAndGoes.push(...ids(heard).map(String));
+        expect(heard.of('reset')).toEqual([]);
+        lastEventId = comesAndGoes.at(-1) ?? lastEventId;
+      }
+    };
+    let stop: () => void = () => undefined;
+    const stopped = new Promise<void>((resolve) => (stop = resolve));
+    await hosts[0]!.sync([container('first')]);
+    const [firstOfAll] = await historyOf(organization);
+    const others = [hinder(), hinder(), come()];
+    await Promise.all(
+      hosts.map(async (host, index) => {
+        for (let round = 0; round < 15; round++) {
+          await host.sync([container('a', { name: `n${round}` }), container(`c${(round + index) % 3}`)]);
+        }
+      }),
+    );
+    busy = false;
+    stop();
+    await Promise.all(others);
+    const history = await historyOf(organization);
+    await stays.until(() => ids(stays).length >= history.length);
+    expect(ids(stays)).toEqual(history);
+    const from = history.indexOf(firstOfAll!) + 1;
+    expect(comesAndGoes.length).toBeGreaterThan(5);
+    expect(comesAndGoes).toEqual(history.slice(from, from + comesAndGoes.length));
+  }, 60_000);
+
+  test('goes on after its connections to the database were lost, without a gap', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const heard = await (await serve()).listen(organization.adminKey);
+    await heard.until(() => heard.messages.length >= 2);
+    await context.api.db.prisma
+      .$queryRaw`SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = current_database()`.catch(
+      () => undefined,
+    );
+    await host.post([container('a')]);
+    while ((await historyOf(organization)).length === 0) await host.post([container('a')]);
+    await heard.until(() => heard.of('container').length > 0);
+    expect(ids(heard)).toEqual(await historyOf(organization));
+  });
+});
