@@ -137,8 +137,6 @@ export function createApp({
     { logger, isDraining, ...stream },
   );
 
-  const auth = requireOperatorAuth(createApiKeyService(db, options));
-
   // Routes are tried one after the other: what a whole fleet calls comes first.
   const routers = [
     createAgentRouter({

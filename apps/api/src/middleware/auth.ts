@@ -87,7 +87,8 @@ async function findUserSession(
 ): Promise<UserSession> {
   const { value: session, cookies } = await sessions.authenticate(callerOf(req));
   // Prolonged, or taken back where it names nothing any more.
-  for (const cookie of cookies) res.append('Set-Cookie', cookie);
+  // A stream asks again long after its headers went: there, the cookie stays as it is.
+  if (!res.headersSent) for (const cookie of cookies) res.append('Set-Cookie', cookie);
   if (session === null) throw new TokenInvalidError('Sign in, or send Authorization: Bearer <API key>.');
   requireOwnPage(req, publicUrl);
   res.locals.userSession = session;

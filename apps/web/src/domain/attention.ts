@@ -1,5 +1,6 @@
 import type { ContainerEvent, ContainerView, Host } from '@muster/contracts';
 import { isCurrent, type Look } from './look';
+import { groupBy } from './group-by';
 
 /** Something that somebody should look at, the worst first. */
 export interface Concern {
@@ -113,7 +114,7 @@ const isCrash = ({ kind, exitCode }: ContainerEvent): boolean =>
   (kind === 'exited' || kind === 'restarted') && exitCode !== null && exitCode !== 0;
 
 const crashesByName = (events: readonly ContainerEvent[]): Map<string, ContainerEvent[]> =>
-  Map.groupBy(events.filter(isCrash), crashKey);
+  groupBy(events.filter(isCrash), crashKey);
 
 const loopWords = (exitCode: number | null, crashed: number): string => {
   const code = exitCode === null ? '' : ` with exit code ${exitCode}`;
