@@ -45,6 +45,10 @@ const mayImport = {
   'apps/agent': { workspaces: ['packages/contracts', 'packages/directory-lock'] },
   'apps/cli': { workspaces: ['packages/contracts', 'packages/db'] },
   'apps/demo': { workspaces: ['packages/contracts', 'packages/engine-replay'] },
+  'apps/web': {
+    workspaces: ['packages/contracts', 'packages/client'],
+    npm: ['react', 'react-dom', '@tanstack/[^/]+', 'radix-ui', 'uplot', '@fontsource[^/]*/[^/]+'],
+  },
   'apps/simulate': { workspaces: ['packages/contracts'] },
 };
 
@@ -157,7 +161,8 @@ module.exports = {
         .replace(/^\^apps\/api\/src\/|\(\\\..*$/g, '')
         .replace(/[()]/g, '')
         .replaceAll('|', '-')}`,
-      comment: 'Imports in apps/api/src run downward: main, app, routes, openapi, middleware, services, sql, domain, errors.',
+      comment:
+        'Imports in apps/api/src run downward: main, app, routes, openapi, middleware, services, sql, domain, errors.',
       severity: 'error',
       from: { path: layer },
       to: { path: apiLayers.slice(0, i + 1) },

@@ -1,5 +1,6 @@
 import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
+import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 /** A rule that is switched off without a word about why is off for good: nobody dares to switch it on again. */
@@ -26,7 +27,7 @@ const PURE = 'is not pure: take it as an argument';
 export default defineConfig(
   globalIgnores(['**/dist/', '**/generated/', '**/fixtures/', '**/coverage/']),
   {
-    files: ['**/*.{js,cjs,ts}'],
+    files: ['**/*.{js,cjs,ts,tsx}'],
     extends: [js.configs.recommended],
     plugins: { muster: { rules: { 'disable-needs-reason': disableNeedsReason } } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
@@ -55,7 +56,7 @@ export default defineConfig(
     languageOptions: { sourceType: 'commonjs', globals: { module: 'writable', __dirname: 'readonly' } },
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -79,6 +80,10 @@ export default defineConfig(
       '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
     },
+  },
+  {
+    files: ['apps/web/**/*.{ts,tsx}'],
+    extends: [reactHooks.configs.flat.recommended],
   },
   {
     // One place knows the names of environment variables: what a program reads is what its `env.ts` declares.

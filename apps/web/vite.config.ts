@@ -4,7 +4,9 @@ import { defaultClientConditions, defineConfig } from 'vite';
 // Development builds from the source of workspace packages, production from their builds (ADR 4).
 export default defineConfig(({ mode }) => ({
   plugins: [react()],
-  resolve: { conditions: mode === 'development' ? ['source', ...defaultClientConditions] : [...defaultClientConditions] },
+  resolve: {
+    conditions: mode === 'development' ? ['source', ...defaultClientConditions] : [...defaultClientConditions],
+  },
   build: {
     target: 'baseline-widely-available',
     // The policy of the page allows no `data:`: each asset is a file, and cached for good by its name.

@@ -5,7 +5,11 @@ import { hostQuery, staleAfter, summaryQuery } from './queries';
 type HostPages = InfiniteData<Page<Host>>;
 
 /** Brings what is kept up to date with one message of the stream; what it cannot say itself is read again. */
-export function applyMessage(client: QueryClient, message: StreamMessage, refresh: (key: readonly string[]) => void): void {
+export function applyMessage(
+  client: QueryClient,
+  message: StreamMessage,
+  refresh: (key: readonly string[]) => void,
+): void {
   switch (message.event) {
     case 'summary':
       client.setQueryData(summaryQuery.queryKey, message.data);

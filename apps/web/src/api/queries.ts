@@ -104,7 +104,9 @@ export const portsQuery = (filters: Query<'listPorts'>) =>
   pages(['ports', filters], (page, options) => api.call('listPorts', { query: { ...filters, ...page } }, options));
 
 export const projectsQuery = (filters: Query<'listProjects'>) =>
-  pages(['projects', filters], (page, options) => api.call('listProjects', { query: { ...filters, ...page } }, options));
+  pages(['projects', filters], (page, options) =>
+    api.call('listProjects', { query: { ...filters, ...page } }, options),
+  );
 
 export const enrollmentTokensQuery = () =>
   pages(['enrollment-tokens'], (page, options) => api.call('listEnrollmentTokens', { query: page }, options));

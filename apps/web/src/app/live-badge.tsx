@@ -12,7 +12,10 @@ export function LiveBadge() {
       {state.kind === 'ended' && <span>Signed out</span>}
       {state.kind === 'lost' && (
         <span title="The connection for live changes broke off. It is tried again, and pages are read again every 10 seconds.">
-          Not live <span className="live-since">since <Age at={new Date(state.since).toISOString()} /></span>
+          Not live{' '}
+          <span className="live-since">
+            since <Age at={new Date(state.since).toISOString()} />
+          </span>
         </span>
       )}
     </div>

@@ -13,7 +13,8 @@ const isTyping = (target: EventTarget | null): boolean =>
 export function QuickSearch() {
   const navigate = useNavigate();
   const shown = useRouterState({
-    select: ({ location }) => (location.pathname === '/containers' ? one((location.search as { q?: unknown }).q) : undefined) ?? '',
+    select: ({ location }) =>
+      (location.pathname === '/containers' ? one((location.search as { q?: unknown }).q) : undefined) ?? '',
   });
   const [entry, setEntry] = useState(shown);
   const [followed, setFollowed] = useState(shown);

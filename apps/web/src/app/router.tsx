@@ -6,6 +6,7 @@ import {
   lazyRouteComponent,
   Outlet,
   redirect,
+  type ParsedLocation,
 } from '@tanstack/react-router';
 import { sessionQuery } from '../api/queries';
 import { Loading } from '../components/empty';
@@ -21,92 +22,106 @@ interface Context {
   client: QueryClient;
 }
 
+/** Whoever is not signed in comes back to where they wanted to go, by way of the door. */
+async function requireSession({
+  context: { client },
+  location,
+}: {
+  context: Context;
+  location: ParsedLocation;
+}): Promise<void> {
+  const session = await client.ensureQueryData(sessionQuery);
+  // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router's own way to send somebody elsewhere
+  if (session === null) throw redirect({ to: '/sign-in', search: { next: location.href } });
+}
+
 const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFound });
 
-// Whoever is not signed in comes back to where they wanted to go.
 const signedIn = createRoute({
   getParentRoute: () => root,
   id: 'signed-in',
   component: Shell,
-  beforeLoad: async ({ context: { client }, location }) => {
-    const session = await client.ensureQueryData(sessionQuery);
-    // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router's own way to send somebody elsewhere
-    if (session === null) throw redirect({ to: '/sign-in', search: { next: location.href } });
-  },
+  beforeLoad: requireSession,
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: (search: Record<string, unknown>): { next?: string | undefined; why?: string | undefined } => ({
+    next: one(search['next']),
+    why: one(search['why']),
+  }),
+  component: lazyRouteComponent(() => import('../features/sign-in/sign-in-page'), 'SignInPage'),
+});
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  component: lazyRouteComponent(() => import('../features/sign-in/setup-page'), 'SetupPage'),
+});
+const invitation = createRoute({
+  getParentRoute: () => root,
+  path: '/invitation',
+  component: lazyRouteComponent(() => import('../features/sign-in/invitation-page'), 'InvitationPage'),
 });
 
 const page = { getParentRoute: () => signedIn } as const;
+const fleet = createRoute({
+  ...page,
+  path: '/',
+  validateSearch: fleetSearch,
+  component: lazyRouteComponent(() => import('../features/fleet/fleet-page'), 'FleetPage'),
+});
+const containers = createRoute({
+  ...page,
+  path: '/containers',
+  validateSearch: containerSearch,
+  component: lazyRouteComponent(() => import('../features/containers/containers-page'), 'ContainersPage'),
+});
+const host = createRoute({
+  ...page,
+  path: '/hosts/$hostId',
+  component: lazyRouteComponent(() => import('../features/host/host-page'), 'HostPage'),
+});
+const container = createRoute({
+  ...page,
+  path: '/hosts/$hostId/containers/$dockerId',
+  component: lazyRouteComponent(() => import('../features/container/container-page'), 'ContainerPage'),
+});
+const images = createRoute({
+  ...page,
+  path: '/images',
+  validateSearch: (search: Record<string, unknown>): { q?: string | undefined } => ({ q: one(search['q']) }),
+  component: lazyRouteComponent(() => import('../features/images/images-page'), 'ImagesPage'),
+});
+const ports = createRoute({
+  ...page,
+  path: '/ports',
+  validateSearch: (search: Record<string, unknown>): { port?: string | undefined; type?: string[] | undefined } => ({
+    port: one(search['port']),
+    type: many(search['type']),
+  }),
+  component: lazyRouteComponent(() => import('../features/ports/ports-page'), 'PortsPage'),
+});
+const events = createRoute({
+  ...page,
+  path: '/events',
+  validateSearch: eventSearch,
+  component: lazyRouteComponent(() => import('../features/events/events-page'), 'EventsPage'),
+});
+const addHost = createRoute({
+  ...page,
+  path: '/add-host',
+  component: lazyRouteComponent(() => import('../features/add-host/add-host-page'), 'AddHostPage'),
+});
+const settings = createRoute({
+  ...page,
+  path: '/settings/$section',
+  component: lazyRouteComponent(() => import('../features/settings/settings-page'), 'SettingsPage'),
+});
 
-const routes = root.addChildren([
-  createRoute({
-    getParentRoute: () => root,
-    path: '/sign-in',
-    validateSearch: (search) => ({ next: one(search['next']), why: one(search['why']) }),
-    component: lazyRouteComponent(() => import('../features/sign-in/sign-in-page'), 'SignInPage'),
-  }),
-  createRoute({
-    getParentRoute: () => root,
-    path: '/setup',
-    component: lazyRouteComponent(() => import('../features/sign-in/setup-page'), 'SetupPage'),
-  }),
-  createRoute({
-    getParentRoute: () => root,
-    path: '/invitation',
-    component: lazyRouteComponent(() => import('../features/sign-in/invitation-page'), 'InvitationPage'),
-  }),
-  signedIn.addChildren([
-    createRoute({
-      ...page,
-      path: '/',
-      validateSearch: fleetSearch,
-      component: lazyRouteComponent(() => import('../features/fleet/fleet-page'), 'FleetPage'),
-    }),
-    createRoute({
-      ...page,
-      path: '/containers',
-      validateSearch: containerSearch,
-      component: lazyRouteComponent(() => import('../features/containers/containers-page'), 'ContainersPage'),
-    }),
-    createRoute({
-      ...page,
-      path: '/hosts/$hostId',
-      component: lazyRouteComponent(() => import('../features/host/host-page'), 'HostPage'),
-    }),
-    createRoute({
-      ...page,
-      path: '/hosts/$hostId/containers/$dockerId',
-      component: lazyRouteComponent(() => import('../features/container/container-page'), 'ContainerPage'),
-    }),
-    createRoute({
-      ...page,
-      path: '/images',
-      validateSearch: (search) => ({ q: one(search['q']) }),
-      component: lazyRouteComponent(() => import('../features/images/images-page'), 'ImagesPage'),
-    }),
-    createRoute({
-      ...page,
-      path: '/ports',
-      validateSearch: (search) => ({ port: one(search['port']), type: many(search['type']) }),
-      component: lazyRouteComponent(() => import('../features/ports/ports-page'), 'PortsPage'),
-    }),
-    createRoute({
-      ...page,
-      path: '/events',
-      validateSearch: eventSearch,
-      component: lazyRouteComponent(() => import('../features/events/events-page'), 'EventsPage'),
-    }),
-    createRoute({
-      ...page,
-      path: '/add-host',
-      component: lazyRouteComponent(() => import('../features/add-host/add-host-page'), 'AddHostPage'),
-    }),
-    createRoute({
-      ...page,
-      path: '/settings/$section',
-      component: lazyRouteComponent(() => import('../features/settings/settings-page'), 'SettingsPage'),
-    }),
-  ]),
-]);
+// By name, not made where they are listed: there, TypeScript would take what it knows of any route for their type.
+const pages = [fleet, containers, host, container, images, ports, events, addHost, settings] as const;
+const routes = root.addChildren([signIn, setup, invitation, signedIn.addChildren(pages)]);
 
 /** The dashboard's pages by their addresses. What a page needs of script comes when it is first gone to. */
 export const createAppRouter = (client: QueryClient) =>

@@ -40,7 +40,9 @@ export function Shell(): ReactNode {
 }
 
 function Content() {
-  const pathname = useRouterState({ select: ({ resolvedLocation, location }) => (resolvedLocation ?? location).pathname });
+  const pathname = useRouterState({
+    select: ({ resolvedLocation, location }) => (resolvedLocation ?? location).pathname,
+  });
   const main = useRef<HTMLElement>(null);
   const shown = useRef(pathname);
   useEffect(() => {

@@ -44,7 +44,9 @@ export function UserMenu({ session }: { session: Session }) {
       <MenuLabel>Theme</MenuLabel>
       <MenuChoice value={theme} onChange={chooseTheme} options={THEMES} />
       <MenuRule />
-      <MenuItem onSelect={() => void navigate({ to: '/settings/$section', params: { section: 'you' } })}>Settings</MenuItem>
+      <MenuItem onSelect={() => void navigate({ to: '/settings/$section', params: { section: 'you' } })}>
+        Settings
+      </MenuItem>
       <MenuItem onSelect={() => signOut.mutate()}>Sign out</MenuItem>
     </Menu>
   );

@@ -42,7 +42,12 @@ export function Confirm({
             <span className="field-label">
               Type <code>{typed}</code> to confirm
             </span>
-            <input value={entry} autoComplete="off" spellCheck={false} onChange={(event) => setEntry(event.target.value)} />
+            <input
+              value={entry}
+              autoComplete="off"
+              spellCheck={false}
+              onChange={(event) => setEntry(event.target.value)}
+            />
           </label>
         )}
         <ErrorNote error={doing.error} />

@@ -2,7 +2,10 @@ import type { UseInfiniteQueryResult } from '@tanstack/react-query';
 import { Button } from './button';
 import { ErrorNote } from './error-note';
 
-type List = Pick<UseInfiniteQueryResult, 'hasNextPage' | 'isFetchingNextPage' | 'fetchNextPage' | 'isFetchNextPageError' | 'error'>;
+type List = Pick<
+  UseInfiniteQueryResult,
+  'hasNextPage' | 'isFetchingNextPage' | 'fetchNextPage' | 'isFetchNextPageError' | 'error'
+>;
 
 /** The end of a list that is read page by page: what reads on, or what went wrong with that. */
 export function ListFoot({ of: list, what }: { of: List; what: string }) {

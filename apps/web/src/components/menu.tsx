@@ -5,7 +5,15 @@ import type { ReactNode } from 'react';
  * A menu at a button. It is not modal: the modal kind locks the page's scrolling by a style element of its own, which
  * the page's policy forbids.
  */
-export function Menu({ trigger, children, align = 'end' }: { trigger: ReactNode; children: ReactNode; align?: 'start' | 'end' }) {
+export function Menu({
+  trigger,
+  children,
+  align = 'end',
+}: {
+  trigger: ReactNode;
+  children: ReactNode;
+  align?: 'start' | 'end';
+}) {
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
@@ -19,7 +27,15 @@ export function Menu({ trigger, children, align = 'end' }: { trigger: ReactNode;
 }
 
 /** One thing to do. */
-export function MenuItem({ onSelect, danger = false, children }: { onSelect: () => void; danger?: boolean; children: ReactNode }) {
+export function MenuItem({
+  onSelect,
+  danger = false,
+  children,
+}: {
+  onSelect: () => void;
+  danger?: boolean;
+  children: ReactNode;
+}) {
   return (
     <DropdownMenu.Item className={danger ? 'menu-item menu-item-danger' : 'menu-item'} onSelect={onSelect}>
       {children}
@@ -28,7 +44,15 @@ export function MenuItem({ onSelect, danger = false, children }: { onSelect: () 
 }
 
 /** One thing to have or not; the menu stays open for the next. */
-export function MenuCheck({ checked, onChange, children }: { checked: boolean; onChange: (checked: boolean) => void; children: ReactNode }) {
+export function MenuCheck({
+  checked,
+  onChange,
+  children,
+}: {
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+  children: ReactNode;
+}) {
   return (
     <DropdownMenu.CheckboxItem
       className="menu-item"

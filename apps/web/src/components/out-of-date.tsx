@@ -4,7 +4,13 @@ import { useQueryClient, type UseInfiniteQueryResult } from '@tanstack/react-que
  * Says of a long list that there are newer rows, and shows them from the start: it is not read again under whoever is
  * reading it.
  */
-export function OutOfDate({ of: list, queryKey }: { of: Pick<UseInfiniteQueryResult, 'isStale' | 'isFetching'>; queryKey: readonly unknown[] }) {
+export function OutOfDate({
+  of: list,
+  queryKey,
+}: {
+  of: Pick<UseInfiniteQueryResult, 'isStale' | 'isFetching'>;
+  queryKey: readonly unknown[];
+}) {
   const client = useQueryClient();
   if (!list.isStale || list.isFetching) return null;
   return (

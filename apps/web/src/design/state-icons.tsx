@@ -28,9 +28,7 @@ const SHAPES: Readonly<Record<IconLook, ReactNode>> = {
     </>
   ),
   paused: <path d="M4 3h3v10H4zM9 3h3v10H9z" fill="currentColor" />,
-  created: (
-    <circle cx="8" cy="8" r="5" fill="none" stroke="currentColor" strokeWidth="1.8" strokeDasharray="2.2 2.3" />
-  ),
+  created: <circle cx="8" cy="8" r="5" fill="none" stroke="currentColor" strokeWidth="1.8" strokeDasharray="2.2 2.3" />,
   finished: <rect x="3.5" y="3.5" width="9" height="9" rx="1" fill="none" stroke="currentColor" strokeWidth="1.8" />,
   crashed: (
     <>
@@ -49,7 +47,14 @@ const SHAPES: Readonly<Record<IconLook, ReactNode>> = {
     />
   ),
   renamed: <path d="M2 13.5h12M4 10.5 11 3l2 2-7.4 6.6L3.4 12Z" stroke="currentColor" strokeWidth="1.5" fill="none" />,
-  changed: <path d="M2 5.2h9.5M9 2.4l3 2.8-3 2.8M14 10.8H4.5M7 8l-3 2.8 3 2.8" stroke="currentColor" strokeWidth="1.6" fill="none" />,
+  changed: (
+    <path
+      d="M2 5.2h9.5M9 2.4l3 2.8-3 2.8M14 10.8H4.5M7 8l-3 2.8 3 2.8"
+      stroke="currentColor"
+      strokeWidth="1.6"
+      fill="none"
+    />
+  ),
   reappeared: <path d="M8 14V3M3.6 7.2 8 2.6l4.4 4.6" stroke="currentColor" strokeWidth="2" fill="none" />,
 };
 

@@ -1,5 +1,6 @@
 import type { ContainerEvent, ContainerView, Host } from '@muster/contracts';
 import { isCurrent, type Look } from './look';
+import { groupBy } from './group-by';
 
 /** Something that somebody should look at, the worst first. */
 export interface Concern {
@@ -32,10 +33,15 @@ export function concerns(facts: {
   /** Events of the time that is looked back on. */
   events: readonly ContainerEvent[];
 }): Concern[] {
-  const crashes = crashCounts(facts.events);
-  const ofHosts = facts.hosts.flatMap((host) => hostConcern(host) ?? []);
-  const ofContainers = facts.containers.flatMap((container) => containerConcern(container, crashes) ?? []);
-  const unique = new Map([...ofHosts, ...ofContainers].map((concern) => [concern.concern.key, concern]));
+  const crashes = crashesByName(facts.events);
+  const current = new Set(facts.hosts.filter((host) => isCurrent(host.freshness)).map(({ id }) => id));
+  const all = [
+    ...facts.hosts.flatMap((host) => hostConcern(host) ?? []),
+    ...facts.containers.flatMap((container) => containerConcern(container, crashes) ?? []),
+    ...[...crashes.values()].flatMap((ofName) => loopConcern(ofName, current) ?? []),
+  ];
+  // The first of a key is from what is there now, which says more than what happened.
+  const unique = new Map(all.reverse().map((ranked) => [ranked.concern.key, ranked]));
   return [...unique.values()]
     .sort((a, b) => a.rank - b.rank || (b.concern.at ?? '').localeCompare(a.concern.at ?? ''))
     .map(({ concern }) => concern);
@@ -51,7 +57,10 @@ function hostConcern(host: Host): Ranked | null {
   const at = host.confirmedAt ?? host.lastSeenAt;
   if (host.cloneSuspectedAt !== null) {
     const trouble = 'two machines report as this host';
-    return { rank: 0, concern: { ...base, key: `clone ${host.id}`, look: 'unhealthy', trouble, at: host.cloneSuspectedAt } };
+    return {
+      rank: 0,
+      concern: { ...base, key: `clone ${host.id}`, look: 'unhealthy', trouble, at: host.cloneSuspectedAt },
+    };
   }
   switch (host.freshness) {
     case 'offline':
@@ -61,23 +70,24 @@ function hostConcern(host: Host): Ranked | null {
       return { rank: 0, concern: { ...base, key: `host ${host.id}`, look: 'unhealthy', trouble, at } };
     }
     case 'stale':
-      return { rank: 3, concern: { ...base, key: `host ${host.id}`, look: 'starting', trouble: 'missed heartbeats', at } };
+      return {
+        rank: 3,
+        concern: { ...base, key: `host ${host.id}`, look: 'starting', trouble: 'missed heartbeats', at },
+      };
     case 'online':
     case 'never':
       return null;
   }
 }
 
-function containerConcern(container: ContainerView, crashes: ReadonlyMap<string, number>): Ranked | null {
+function containerConcern(container: ContainerView, crashes: ReadonlyMap<string, ContainerEvent[]>): Ranked | null {
   // What a silent host last said is no news: the host itself is the concern.
   if (!isCurrent(container.hostFreshness) || container.removedAt !== null) return null;
   const { hostId, hostName, dockerId, name, state, health, exitCode, changedAt } = container;
-  const base = { key: `container ${hostId} ${dockerId}`, what: name, at: changedAt, hostId, hostName, dockerId };
-  const crashed = crashes.get(crashKey(container)) ?? 0;
-  if (state === 'restarting' || (crashed >= CRASHES_OF_A_LOOP && state !== 'paused')) {
-    const times = crashed > 1 ? `, ${crashed} times in the last hour` : '';
-    const code = exitCode === null ? '' : ` with exit code ${exitCode}`;
-    return { rank: 1, concern: { ...base, look: 'restarting', trouble: `keeps crashing${code}${times}` } };
+  const base = { key: `container ${crashKey(container)}`, what: name, at: changedAt, hostId, hostName, dockerId };
+  const crashed = crashes.get(crashKey(container))?.length ?? 0;
+  if (state === 'restarting' || (crashed >= CRASHES_OF_A_LOOP && state === 'exited' && exitCode !== 0)) {
+    return { rank: 1, concern: { ...base, look: 'restarting', trouble: loopWords(exitCode, crashed) } };
   }
   if (state === 'running' && health === 'unhealthy') {
     return { rank: 1, concern: { ...base, look: 'unhealthy', trouble: 'its health check fails' } };
@@ -100,11 +110,26 @@ function exitWords(exitCode: number): string {
 /** By name, not by id: what is made anew after each crash is still one loop. */
 const crashKey = ({ hostId, name }: { hostId: string; name: string }): string => `${hostId} ${name}`;
 
-function crashCounts(events: readonly ContainerEvent[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const event of events) {
-    const isCrash = (event.kind === 'exited' || event.kind === 'restarted') && (event.exitCode ?? 0) !== 0;
-    if (isCrash) counts.set(crashKey(event), (counts.get(crashKey(event)) ?? 0) + 1);
-  }
-  return counts;
+const isCrash = ({ kind, exitCode }: ContainerEvent): boolean =>
+  (kind === 'exited' || kind === 'restarted') && exitCode !== null && exitCode !== 0;
+
+const crashesByName = (events: readonly ContainerEvent[]): Map<string, ContainerEvent[]> =>
+  groupBy(events.filter(isCrash), crashKey);
+
+const loopWords = (exitCode: number | null, crashed: number): string => {
+  const code = exitCode === null ? '' : ` with exit code ${exitCode}`;
+  return `keeps crashing${code}${crashed > 1 ? `, ${crashed} times lately` : ''}`;
+};
+
+/** What runs at this moment may still be in a loop: it is down for seconds only. */
+function loopConcern(crashes: readonly ContainerEvent[], currentHosts: ReadonlySet<string>): Ranked | null {
+  const last = crashes[0];
+  if (last === undefined || crashes.length < CRASHES_OF_A_LOOP || !currentHosts.has(last.hostId)) return null;
+  const { hostId, hostName, dockerId, name, exitCode, recordedAt } = last;
+  const trouble = loopWords(exitCode, crashes.length);
+  const key = `container ${crashKey(last)}`;
+  return {
+    rank: 1,
+    concern: { key, look: 'restarting', what: name, trouble, at: recordedAt, hostId, hostName, dockerId },
+  };
 }

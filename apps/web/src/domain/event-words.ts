@@ -26,7 +26,9 @@ export function eventGlance({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' 
       return { look: 'running', words: 'resumed' };
     case 'health_changed':
       if (to === 'unhealthy') return { look: 'unhealthy', words: 'turned unhealthy' };
-      return to === 'healthy' ? { look: 'running', words: 'turned healthy' } : { look: 'starting', words: 'health check' };
+      return to === 'healthy'
+        ? { look: 'running', words: 'turned healthy' }
+        : { look: 'starting', words: 'health check' };
     case 'renamed':
       return { look: 'renamed', words: 'renamed' };
     case 'image_changed':
@@ -57,7 +59,8 @@ export const EVENT_KINDS: readonly EventKind[] = [
 ];
 
 /** What a kind is called where it is chosen, not told of. */
-export const kindWords = (kind: EventKind): string => (kind === 'health_changed' ? 'health' : kind.replaceAll('_', ' '));
+export const kindWords = (kind: EventKind): string =>
+  kind === 'health_changed' ? 'health' : kind.replaceAll('_', ' ');
 
 /** One side of a change, short enough for a row. What has several fields is told field by field. */
 export function side(value: ContainerEvent['from']): string {

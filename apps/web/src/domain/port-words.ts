@@ -1,4 +1,5 @@
 import type { Port } from '@muster/contracts';
+import { groupBy } from './group-by';
 
 /** A port that a host publishes, once for all addresses that it listens on. */
 export interface PublishedAs {
@@ -13,7 +14,7 @@ const EVERYWHERE: ReadonlySet<string | undefined> = new Set([undefined, '', '0.0
 
 /** The ports that a container publishes: one for each, though an engine lists it by address and IP version. */
 export function publishedPorts(ports: readonly Port[]): PublishedAs[] {
-  const byPort = Map.groupBy(
+  const byPort = groupBy(
     ports.filter((port) => port.publicPort !== undefined),
     ({ publicPort, privatePort, type }) => `${publicPort} ${privatePort} ${type}`,
   );

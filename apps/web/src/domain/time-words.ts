@@ -22,5 +22,4 @@ export function ago(at: number, now: number): string {
 }
 
 /** The exact moment in the reader's own time zone, to the second, with the zone. */
-export const exactly = (at: Date): string =>
-  at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+export const exactly = (at: Date): string => at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });

@@ -57,8 +57,8 @@ function MakeToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void
     <section className="card">
       <div className="prose">
         <p>
-          Muster learns of containers from a small agent beside each Docker or Podman engine. An enrollment token lets the
-          agent in; it is good for a day.
+          Muster learns of containers from a small agent beside each Docker or Podman engine. An enrollment token lets
+          the agent in; it is good for a day.
         </p>
       </div>
       <form

@@ -22,7 +22,11 @@ export function ContainerPage(): ReactNode {
   const { data: container, error, refetch } = useQuery(containerQuery(hostId, dockerId));
   useTitle(container?.name ?? 'Container');
   if (container === undefined) {
-    return error === null ? <Loading what="the container" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
+    return error === null ? (
+      <Loading what="the container" />
+    ) : (
+      <ErrorNote error={error} onRetry={() => void refetch()} />
+    );
   }
   const current = isCurrent(container.hostFreshness);
   const published = publishedPorts(container.ports);
@@ -79,18 +83,24 @@ export function ContainerPage(): ReactNode {
                 ))}
                 {inner.length > 0 && (
                   <li className="soft">
-                    {inner.map(({ privatePort, type }) => `${privatePort}${type === 'tcp' ? '' : `/${type}`}`).join(', ')} inside
-                    only
+                    {inner
+                      .map(({ privatePort, type }) => `${privatePort}${type === 'tcp' ? '' : `/${type}`}`)
+                      .join(', ')}{' '}
+                    inside only
                   </li>
                 )}
               </ul>
             </dd>
             <dt>Started</dt>
-            <dd>{container.startedAt === null ? <span className="soft">never</span> : <Age at={container.startedAt} />}</dd>
+            <dd>
+              {container.startedAt === null ? <span className="soft">never</span> : <Age at={container.startedAt} />}
+            </dd>
             <dt>Engine says</dt>
             <dd>{container.status === '' ? <span className="soft">nothing</span> : container.status}</dd>
             <dt>Command</dt>
-            <dd>{container.command === '' ? <span className="soft">none told</span> : <code>{container.command}</code>}</dd>
+            <dd>
+              {container.command === '' ? <span className="soft">none told</span> : <code>{container.command}</code>}
+            </dd>
             <dt>Id</dt>
             <dd className="with-copy">
               <code title={container.dockerId}>{container.dockerId.slice(0, 12)}</code>

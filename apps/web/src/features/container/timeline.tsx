@@ -4,13 +4,17 @@ import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { eventsQuery } from '../../api/queries';
 import { ListStates } from '../../components/list-states';
-import { EventDays } from '../events/events-page';
+import { EventDays } from '../events/event-days';
 
 /**
  * What happened to all containers of this name on this host: one that was made anew by a deployment goes on with the
  * life of the one before.
  */
-export function Timeline({ container: { hostId, name, dockerId } }: { container: Pick<ContainerView, 'hostId' | 'name' | 'dockerId'> }) {
+export function Timeline({
+  container: { hostId, name, dockerId },
+}: {
+  container: Pick<ContainerView, 'hostId' | 'name' | 'dockerId'>;
+}) {
   const list = useInfiniteQuery(eventsQuery({ hostId: [hostId], name: [name] }, 50));
   const others = useMemo(() => {
     const ids = new Set(list.data?.pages.flatMap((page) => page.items.map((event) => event.dockerId)));
@@ -23,8 +27,8 @@ export function Timeline({ container: { hostId, name, dockerId } }: { container:
         <h2 id="timeline-title">What happened</h2>
         {others > 0 && (
           <span className="soft">
-            together with {others === 1 ? 'another container' : `${others} other containers`} of this name, made before or
-            since
+            together with {others === 1 ? 'another container' : `${others} other containers`} of this name, made before
+            or since
           </span>
         )}
         <Link to="/events" search={{ name, hostId: [hostId] }} className="section-link">
@@ -32,7 +36,7 @@ export function Timeline({ container: { hostId, name, dockerId } }: { container:
         </Link>
       </header>
       <ListStates of={list} what="events" empty={<p className="soft">Nothing that is still kept.</p>}>
-        {(items) => <EventDays events={items} showHost={false} />}
+        {(items) => <EventDays events={items} without={['host', 'name']} />}
       </ListStates>
     </section>
   );

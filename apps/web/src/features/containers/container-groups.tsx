@@ -31,7 +31,15 @@ interface Heading {
  * Containers under headings. The headings and what they count come from the API as they are, whatever the filters;
  * a heading's containers are read when it is opened, and the filters hold for them.
  */
-export function ContainerGroups({ group, search, onChange }: { group: Group; search: ContainerSearch; onChange: Change }) {
+export function ContainerGroups({
+  group,
+  search,
+  onChange,
+}: {
+  group: Group;
+  search: ContainerSearch;
+  onChange: Change;
+}) {
   switch (group) {
     case 'project':
       return <ByProject search={search} onChange={onChange} />;
@@ -113,7 +121,10 @@ function Headings({
   onChange,
 }: PartProps & {
   what: string;
-  list: Pick<UseInfiniteQueryResult, 'data' | 'error' | 'hasNextPage' | 'isFetchingNextPage' | 'fetchNextPage' | 'refetch'>;
+  list: Pick<
+    UseInfiniteQueryResult,
+    'data' | 'error' | 'hasNextPage' | 'isFetchingNextPage' | 'fetchNextPage' | 'refetch'
+  >;
   headings: readonly Heading[];
 }) {
   if (list.error !== null && list.data === undefined) {
@@ -142,7 +153,13 @@ function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading
   return (
     <section className={current ? 'group' : 'group is-stale'}>
       <h2 className="group-head">
-        <button type="button" className="group-button" aria-expanded={isOpen} aria-controls={id} onClick={() => setOpen(!isOpen)}>
+        <button
+          type="button"
+          className="group-button"
+          aria-expanded={isOpen}
+          aria-controls={id}
+          onClick={() => setOpen(!isOpen)}
+        >
           <Icon name={isOpen ? 'down' : 'right'} />
           <span className="clip">{title}</span>
           {where !== null && <span className="soft">{where}</span>}

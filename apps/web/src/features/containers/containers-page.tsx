@@ -106,7 +106,8 @@ function NothingFound({ search }: { search: ContainerSearch }) {
 
 function ExportMenu({ search }: { search: ContainerSearch }) {
   const { sort: _sort, ...filters } = filtersOf(search);
-  const take = (format: 'csv' | 'ndjson') => window.location.assign(api.urlOf('exportContainers', { query: { ...filters, format } }));
+  const take = (format: 'csv' | 'ndjson') =>
+    window.location.assign(api.urlOf('exportContainers', { query: { ...filters, format } }));
   return (
     <Menu
       trigger={

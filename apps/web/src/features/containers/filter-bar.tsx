@@ -63,7 +63,13 @@ function chipsOf(search: ContainerSearch): { key: string; words: string; change:
     ),
     ...(presence === undefined
       ? []
-      : [{ key: 'presence', words: presence === 'all' ? 'removed too' : 'removed only', change: { presence: undefined } }]),
+      : [
+          {
+            key: 'presence',
+            words: presence === 'all' ? 'removed too' : 'removed only',
+            change: { presence: undefined },
+          },
+        ]),
   ];
 }
 
@@ -215,7 +221,9 @@ export function LayoutMenus({ search, onChange }: { search: ContainerSearch; onC
           <MenuCheck
             key={id}
             checked={shown.includes(id)}
-            onChange={(on) => onChange({ columns: COLUMNS.filter((other) => (other === id ? on : shown.includes(other))) })}
+            onChange={(on) =>
+              onChange({ columns: COLUMNS.filter((other) => (other === id ? on : shown.includes(other))) })
+            }
           >
             {COLUMN_FACTS[id].title}
           </MenuCheck>

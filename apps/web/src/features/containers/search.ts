@@ -5,7 +5,17 @@ export type SortKey = (typeof SORTS)[number];
 const SORT_WORDS = SORTS.flatMap((key) => [key, `-${key}`] as const);
 
 /** Columns besides the name, in their order. */
-export const COLUMNS = ['state', 'host', 'image', 'ports', 'project', 'status', 'changedAt', 'firstSeenAt', 'id'] as const;
+export const COLUMNS = [
+  'state',
+  'host',
+  'image',
+  'ports',
+  'project',
+  'status',
+  'changedAt',
+  'firstSeenAt',
+  'id',
+] as const;
 export type ColumnId = (typeof COLUMNS)[number];
 export const COLUMNS_DEFAULT: readonly ColumnId[] = ['state', 'host', 'image', 'ports', 'project', 'changedAt'];
 
@@ -45,9 +55,10 @@ export function containerSearch(search: Record<string, unknown>): ContainerSearc
 }
 
 /** The filters alone, as the API takes them. */
-export function filtersOf({ group: _group, columns: _columns, ...filters }: ContainerSearch): Omit<
-  ContainerSearch,
-  'group' | 'columns'
-> {
+export function filtersOf({
+  group: _group,
+  columns: _columns,
+  ...filters
+}: ContainerSearch): Omit<ContainerSearch, 'group' | 'columns'> {
   return filters;
 }

@@ -1,4 +1,3 @@
-import type { ContainerEvent } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
@@ -12,7 +11,7 @@ import { OutOfDate } from '../../components/out-of-date';
 import { useTitle } from '../../components/title';
 import { Icon } from '../../design/icons';
 import { EVENT_KINDS, kindWords } from '../../domain/event-words';
-import { EventRow } from './event-row';
+import { EventDays } from './event-days';
 import type { EventSearch } from './search';
 
 const route = getRouteApi('/signed-in/events');
@@ -93,23 +92,4 @@ function Filter({ words, onRemove }: { words: string; onRemove: () => void }) {
       <span aria-hidden="true">×</span>
     </button>
   );
-}
-
-const dayOf = ({ recordedAt }: ContainerEvent): string =>
-  new Date(recordedAt).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-
-/** Events under the day that they were on, in local time. */
-export function EventDays({ events, showHost = true }: { events: readonly ContainerEvent[]; showHost?: boolean }) {
-  return [...Map.groupBy(events, dayOf)].map(([day, ofDay]) => (
-    <section key={day} className="day">
-      <h2 className="day-title">{day}</h2>
-      <ol className="events card">
-        {ofDay.map((event) => (
-          <li key={event.id}>
-            <EventRow event={event} showHost={showHost} />
-          </li>
-        ))}
-      </ol>
-    </section>
-  ));
 }

@@ -8,6 +8,7 @@ import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../domain/lo
 import { StateIcon } from '../../design/state-icons';
 import type { RecentEvents } from './recent-events';
 import { RunningLine } from './running-line';
+import { groupBy } from '../../domain/group-by';
 
 /** A tile for every host, those that are not well first. */
 export function HostTiles({
@@ -26,7 +27,7 @@ export function HostTiles({
   busy: boolean;
 }) {
   const ordered = useMemo(() => [...hosts].sort(worstFirst), [hosts]);
-  const eventsByHost = useMemo(() => Map.groupBy(recent.events, ({ hostId }) => hostId), [recent.events]);
+  const eventsByHost = useMemo(() => groupBy(recent.events, ({ hostId }) => hostId), [recent.events]);
   return (
     <section className="hosts" aria-labelledby="hosts-title">
       <div className="section-head">
@@ -37,7 +38,9 @@ export function HostTiles({
           </Link>
         )}
       </div>
-      {ordered.length === 0 && <p className="soft">No host is {freshness === undefined ? 'here' : FRESHNESS[freshness].words}.</p>}
+      {ordered.length === 0 && (
+        <p className="soft">No host is {freshness === undefined ? 'here' : FRESHNESS[freshness].words}.</p>
+      )}
       <ul className="tiles">
         {ordered.map((host) => (
           <li key={host.id}>
@@ -84,7 +87,13 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
         )}
         {host.containerCount === 0 && <span className="soft">no containers</span>}
       </span>
-      {current && <RunningLine byState={host.containersByState} events={events} since={since} />}
+      {current && (
+        <RunningLine
+          byState={host.containersByState}
+          events={events}
+          since={Math.max(since, Date.parse(host.enrolledAt))}
+        />
+      )}
     </Link>
   );
 }

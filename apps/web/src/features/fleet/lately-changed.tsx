@@ -14,7 +14,7 @@ export function LatelyChanged({ events }: { events: readonly ContainerEvent[] })
       <ol className="events">
         {events.slice(0, SHOWN_MAX).map((event) => (
           <li key={event.id}>
-            <EventRow event={event} />
+            <EventRow event={event} without={['sides']} />
           </li>
         ))}
       </ol>

@@ -33,7 +33,13 @@ export function RunningLine({
   }, [byState, events, since, now]);
   const words = low === high ? `${high} running over the last hour` : `${low} to ${high} running over the last hour`;
   return (
-    <svg className="running-line" viewBox={`0 0 ${COLUMNS - 1} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={words}>
+    <svg
+      className="running-line"
+      viewBox={`0 0 ${COLUMNS - 1} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={words}
+    >
       <path d={area} className="running-area" />
       <path d={path} className="running-path" vectorEffect="non-scaling-stroke" />
     </svg>

@@ -96,8 +96,8 @@ function Delete({ host, onClose }: { host: Host; onClose: () => void }) {
       }}
     >
       <p>
-        Muster forgets the host, its containers and their history, and its agent’s token is dead at once: the agent stops.
-        Nothing on the machine itself is touched.
+        Muster forgets the host, its containers and their history, and its agent’s token is dead at once: the agent
+        stops. Nothing on the machine itself is touched.
       </p>
       <p>To have it back, enrol it anew. It starts with an empty history.</p>
     </Confirm>

@@ -13,13 +13,14 @@ import { StateIcon } from '../../design/state-icons';
 import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../domain/look';
 import { ContainerTable } from '../containers/container-table';
 import type { ColumnId } from '../containers/search';
-import { EventDays } from '../events/events-page';
+import { EventDays } from '../events/event-days';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
 
 const route = getRouteApi('/signed-in/hosts/$hostId');
 const COLUMNS: readonly ColumnId[] = ['state', 'image', 'ports', 'project', 'changedAt'];
 const EVENTS = 50;
+const WITHOUT_HOST = ['host'] as const;
 
 /** One host: how current what is known of it is, what runs there, and what happened. */
 export function HostPage(): ReactNode {
@@ -151,7 +152,7 @@ function HostEvents({ hostId }: { hostId: string }) {
         </Link>
       </header>
       {data !== undefined && events.length === 0 && <p className="soft">Nothing that is still kept.</p>}
-      <EventDays events={events} showHost={false} />
+      <EventDays events={events} without={WITHOUT_HOST} />
     </section>
   );
 }

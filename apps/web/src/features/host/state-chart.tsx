@@ -1,4 +1,5 @@
 import 'uplot/dist/uPlot.min.css';
+import './state-chart.css';
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import uPlot from 'uplot';
 import { inStateOrder } from '../../domain/look';
@@ -56,14 +57,26 @@ export default function StateChart({ points }: { points: readonly StatePoint[] }
 
   const last = points.at(-1);
   const words = inStateOrder(last?.byState ?? {}).map(([state, of]) => `${of} ${state}`);
-  return <div ref={room} className="chart-room" role="img" aria-label={`Counts by state over time; last ${words.join(', ')}`} />;
+  return (
+    <div
+      ref={room}
+      className="chart-room"
+      role="img"
+      aria-label={`Counts by state over time; last ${words.join(', ')}`}
+    />
+  );
 }
 
 function optionsFor(states: readonly string[], element: HTMLElement): uPlot.Options {
   const style = getComputedStyle(element);
   const probe = (name: string): string => resolved(element, name);
   const font = `12px ${style.fontFamily}`;
-  const axis = { stroke: probe('--ink-soft'), font, grid: { stroke: probe('--line'), width: 1 }, ticks: { show: false } };
+  const axis = {
+    stroke: probe('--ink-soft'),
+    font,
+    grid: { stroke: probe('--line'), width: 1 },
+    ticks: { show: false },
+  };
   return {
     width: element.clientWidth,
     height: HEIGHT,

@@ -25,10 +25,16 @@ export function ImagesPage(): ReactNode {
         <FilterEntry
           label="Find images"
           value={q ?? ''}
-          onChange={(value) => void navigate({ to: '/images', search: { q: value === '' ? undefined : value }, replace: true })}
+          onChange={(value) =>
+            void navigate({ to: '/images', search: { q: value === '' ? undefined : value }, replace: true })
+          }
         />
       </header>
-      <ListStates of={list} what="images" empty={<Empty title={q === undefined ? 'No images in use' : 'No image matches'} />}>
+      <ListStates
+        of={list}
+        what="images"
+        empty={<Empty title={q === undefined ? 'No images in use' : 'No image matches'} />}
+      >
         {(items) => (
           <div className="table" tabIndex={0} role="region" aria-label="Images">
             <table>

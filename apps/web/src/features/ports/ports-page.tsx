@@ -29,7 +29,11 @@ export function PortsPage(): ReactNode {
           value={port ?? ''}
           onChange={(value) => {
             const digits = value.replaceAll(/\D/g, '');
-            void navigate({ to: '/ports', search: (now) => ({ ...now, port: digits === '' ? undefined : digits }), replace: true });
+            void navigate({
+              to: '/ports',
+              search: (now) => ({ ...now, port: digits === '' ? undefined : digits }),
+              replace: true,
+            });
           }}
         />
       </header>
@@ -59,12 +63,17 @@ export function PortsPage(): ReactNode {
                 {items.map((item) => {
                   const current = isCurrent(item.hostFreshness);
                   return (
-                    <tr key={`${item.hostId} ${item.dockerId} ${item.publicPort} ${item.type} ${item.ip} ${item.privatePort}`} className={current ? '' : 'is-stale'}>
+                    <tr
+                      key={`${item.hostId} ${item.dockerId} ${item.publicPort} ${item.type} ${item.ip} ${item.privatePort}`}
+                      className={current ? '' : 'is-stale'}
+                    >
                       <td className="is-number">
                         <strong>{item.publicPort}</strong>
                         {item.type !== 'tcp' && <span className="soft">/{item.type}</span>}
                       </td>
-                      <td>{item.ip === null ? <span className="soft">all addresses</span> : <code>{item.ip}</code>}</td>
+                      <td>
+                        <ListensOn ip={item.ip} />
+                      </td>
                       <td>
                         <Link to="/hosts/$hostId" params={{ hostId: item.hostId }}>
                           {item.hostName}
@@ -74,7 +83,10 @@ export function PortsPage(): ReactNode {
                       <td>
                         <span className="state">
                           <StateIcon look={lookOfState(item.state)} />
-                          <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId: item.hostId, dockerId: item.dockerId }}>
+                          <Link
+                            to="/hosts/$hostId/containers/$dockerId"
+                            params={{ hostId: item.hostId, dockerId: item.dockerId }}
+                          >
                             {item.containerName}
                           </Link>
                           {item.state !== 'running' && <span className="soft">{item.state}</span>}
@@ -94,4 +106,11 @@ export function PortsPage(): ReactNode {
       </ListStates>
     </>
   );
+}
+
+/** An address as an engine says it; those that mean all of them, in words. */
+function ListensOn({ ip }: { ip: string | null }) {
+  if (ip === null) return <span className="soft">all addresses</span>;
+  if (ip === '0.0.0.0') return <span className="soft">all IPv4 addresses</span>;
+  return ip === '::' ? <span className="soft">all IPv6 addresses</span> : <code>{ip}</code>;
 }

@@ -47,12 +47,14 @@ function AuditRow({ entry: { at, actor, action, target, details } }: { entry: Au
       <td>
         <Party of={target} name={typeof details['name'] === 'string' ? details['name'] : undefined} />
       </td>
-      <td className="audit-details">
-        {Object.entries(details).map(([key, value]) => (
-          <span key={key} className="code soft">
-            {key} {typeof value === 'string' ? value : JSON.stringify(value)}
-          </span>
-        ))}
+      <td>
+        <div className="audit-details">
+          {Object.entries(details).map(([key, value]) => (
+            <span key={key} className="code soft">
+              {key} {typeof value === 'string' ? value : JSON.stringify(value)}
+            </span>
+          ))}
+        </div>
       </td>
     </tr>
   );

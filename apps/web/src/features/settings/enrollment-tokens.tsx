@@ -60,8 +60,7 @@ export function EnrollmentTokens() {
 function TokenRow({ token, mayChange }: { token: EnrollmentToken; mayChange: boolean }) {
   const client = useQueryClient();
   const [asks, setAsks] = useState(false);
-  const isOver =
-    token.revokedAt !== null || token.uses >= token.maxUses || Date.parse(token.expiresAt) < serverNow();
+  const isOver = token.revokedAt !== null || token.uses >= token.maxUses || Date.parse(token.expiresAt) < serverNow();
   return (
     <tr className={isOver ? 'is-stale' : ''}>
       <td>{token.name}</td>

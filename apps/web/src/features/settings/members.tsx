@@ -156,7 +156,11 @@ function InvitationRow({ invitation, isOwner }: { invitation: Invitation; isOwne
         <ErrorNote error={revoking.error} />
       </span>
       {isOwner && (
-        <Button busy={revoking.isPending} aria-label={`Take back the invitation of ${invitation.email}`} onClick={() => revoking.mutate()}>
+        <Button
+          busy={revoking.isPending}
+          aria-label={`Take back the invitation of ${invitation.email}`}
+          onClick={() => revoking.mutate()}
+        >
           Take back
         </Button>
       )}

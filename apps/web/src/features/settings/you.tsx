@@ -106,7 +106,11 @@ function Sessions() {
     onSuccess: () => client.invalidateQueries({ queryKey: sessionsQuery.queryKey }),
   });
   if (data === undefined) {
-    return error === null ? <Loading what="your sessions" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
+    return error === null ? (
+      <Loading what="your sessions" />
+    ) : (
+      <ErrorNote error={error} onRetry={() => void refetch()} />
+    );
   }
   return (
     <section className="card" aria-labelledby="sessions-title">

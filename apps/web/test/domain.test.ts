@@ -1,0 +1,129 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ContainerEvent, ContainerView, Host } from '@muster/contracts';
+import { many, oneOf, parseSearch, stringifySearch } from '../src/app/search-params';
+import { concerns } from '../src/domain/attention';
+import { eventGlance, side } from '../src/domain/event-words';
+import { glance } from '../src/domain/look';
+import { portWords, publishedPorts } from '../src/domain/port-words';
+import { sampled, stateHistory } from '../src/domain/state-history';
+import { ago } from '../src/domain/time-words';
+
+const NOW = Date.parse('2026-11-25T12:00:00Z');
+const at = (secondsAgo: number): string => new Date(NOW - secondsAgo * 1_000).toISOString();
+
+const container = (fields: Partial<ContainerView>): ContainerView => ({
+  ...{ dockerId: 'a1', name: 'web', image: 'web:1', imageId: null, command: '', state: 'running', status: '' },
+  ...{ ports: [], labels: {}, startedAt: null, hostId: 'h1', hostName: 'web-01', hostFreshness: 'online' as const },
+  ...{ asOf: at(1), health: null, exitCode: null, firstSeenAt: at(9_000), changedAt: at(60), removedAt: null },
+  ...fields,
+});
+
+const host = (fields: Partial<Host>): Host =>
+  ({
+    ...{ id: 'h1', name: 'web-01', freshness: 'online', lastSeenAt: at(1), confirmedAt: at(1), engineError: null },
+    ...{ cloneSuspectedAt: null, ...fields },
+  }) as Host;
+
+const event = (fields: Partial<ContainerEvent>): ContainerEvent => ({
+  ...{ id: '1-1', hostId: 'h1', hostName: 'web-01', dockerId: 'a1', name: 'web', kind: 'exited' as const },
+  ...{ from: 'running', to: 'exited', exitCode: 1, observedAt: at(10), recordedAt: at(10) },
+  ...fields,
+});
+
+describe('a container at a glance', () => {
+  test.each([
+    [{ state: 'running', health: 'unhealthy' }, 'unhealthy'],
+    [{ state: 'running', health: 'healthy' }, 'healthy'],
+    [{ state: 'exited', exitCode: 0 }, 'finished'],
+    [{ state: 'exited', exitCode: 137 }, 'crashed (137)'],
+    [{ state: 'restarting', exitCode: 2 }, 'restarting (2)'],
+    [{ state: 'hibernating' }, 'hibernating'],
+  ] as const)('of %j is told as %s', (fields, words) => {
+    expect(glance(container(fields))).toMatchObject({ words, isCurrent: true });
+  });
+
+  test('is not current where its host is silent, but removed stays removed', () => {
+    expect(glance(container({ hostFreshness: 'offline' }))).toMatchObject({ look: 'running', isCurrent: false });
+    expect(glance(container({ hostFreshness: 'engine_down' })).isCurrent).toBe(false);
+    expect(glance(container({ hostFreshness: 'offline', removedAt: at(5) }))).toMatchObject({
+      look: 'removed',
+      isCurrent: true,
+    });
+  });
+});
+
+describe('what needs attention', () => {
+  const none = { hosts: [], containers: [], events: [] };
+
+  test('is nothing where all is well', () => {
+    expect(concerns({ ...none, hosts: [host({})], containers: [container({ health: 'healthy' })] })).toEqual([]);
+  });
+
+  test('comes with silent hosts first, and leaves out what a silent host last said of its containers', () => {
+    const found = concerns({
+      hosts: [host({ id: 'h2', name: 'gone', freshness: 'offline' }), host({})],
+      containers: [
+        container({ hostId: 'h2', hostFreshness: 'offline', state: 'exited', exitCode: 1 }),
+        container({ state: 'exited', exitCode: 1 }),
+      ],
+      events: [],
+    });
+    expect(found.map(({ what }) => what)).toEqual(['gone', 'web']);
+  });
+
+  test('has a crash loop once, though its container runs at this moment and was made anew in between', () => {
+    const crashes = [1, 2, 3].map((n) => event({ id: `${n}`, dockerId: `a${n}`, recordedAt: at(n * 60) }));
+    const found = concerns({ hosts: [host({})], containers: [container({})], events: crashes });
+    expect(found).toMatchObject([{ what: 'web', look: 'restarting', dockerId: 'a1' }]);
+    expect(concerns({ hosts: [host({})], containers: [], events: crashes.slice(1) })).toEqual([]);
+  });
+
+  test('does not count an exit by which a container was meant to end', () => {
+    expect(concerns({ ...none, containers: [container({ state: 'exited', exitCode: 0 })] })).toEqual([]);
+  });
+});
+
+describe('counts by state over time', () => {
+  test('are worked out backwards, each change undone', () => {
+    const changes = [
+      event({ kind: 'started', from: 'exited', to: 'running', recordedAt: at(10) }),
+      event({ kind: 'exited', from: 'running', to: 'exited', recordedAt: at(20) }),
+      event({ kind: 'created', from: null, to: 'running', recordedAt: at(30) }),
+      event({ kind: 'health_changed', from: 'healthy', to: 'unhealthy', recordedAt: at(40) }),
+    ];
+    const points = stateHistory({ running: 2 }, changes, NOW);
+    expect(sampled(points, NOW - 35_000, NOW, 8).map(({ byState }) => byState['running'] ?? 0)).toEqual([
+      1, 2, 2, 1, 1, 2, 2, 2,
+    ]);
+    expect(points.map((point) => point.at)).toEqual([...points.map((point) => point.at)].sort((a, b) => a - b));
+  });
+});
+
+test('a port that an engine lists by IP version is one port, and where it listens is told where it matters', () => {
+  const port = { privatePort: 80, publicPort: 8080, type: 'tcp' as const };
+  expect(publishedPorts([{ ...port, ip: '0.0.0.0' }, { ...port, ip: '::' }, { privatePort: 9, type: 'udp' }]).map(portWords)).toEqual(
+    ['8080 → 80'],
+  );
+  expect(publishedPorts([{ ...port, ip: '10.0.0.5', type: 'udp' }]).map(portWords)).toEqual(['8080 → 80/udp on 10.0.0.5']);
+});
+
+test('an exit is told as a crash by its code alone', () => {
+  expect(eventGlance(event({ exitCode: 0 })).words).toBe('finished');
+  expect(eventGlance(event({ exitCode: 137 })).words).toBe('crashed (137)');
+  expect(side({ labels: { a: '1' } })).toBe('labels {"a":"1"}');
+});
+
+test('ages are told in one unit, and what is to come as such', () => {
+  expect([2, 17, 150, 7_200, 200_000].map((seconds) => ago(NOW - seconds * 1_000, NOW))).toEqual([
+    ...['just now', '15 s ago', '2 min ago', '2 h ago', '2 d ago'],
+  ]);
+  expect(ago(NOW + 3_600_000, NOW)).toBe('in 1 h');
+});
+
+test('an address is read as it is written, and what is not known in it is left out', () => {
+  const search = { q: 'a&b', state: ['running', 'exited'], label: undefined };
+  expect(stringifySearch(search)).toBe('?q=a%26b&state=running&state=exited');
+  expect(parseSearch(stringifySearch(search))).toEqual({ q: 'a&b', state: ['running', 'exited'] });
+  expect(many('one')).toEqual(['one']);
+  expect(oneOf(['a', 'b'] as const, 'c')).toBeUndefined();
+});

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, type Client } from '@muster/client';
+import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
+import { loadCapture, ReplayedEngine, seededRandom, serveReplay, type ReplayServer } from '@muster/engine-replay';
+import { eventually, mainOf, startProgram, type Program } from '@muster/test-engines';
+import type { BrowserContext } from 'playwright-core';
+
+export const OWNER = { name: 'Ada Example', email: 'ada@example.org', password: 'correct horse battery staple' };
+
+/** A host of the fleet: a replayed engine whose containers the test moves, and a real agent beside it. */
+export interface FleetHost {
+  name: string;
+  engine: ReplayedEngine;
+  server: ReplayServer;
+  agent: Program;
+}
+
+/** The API as a process that serves the built dashboard, and a fleet that reports to it. */
+export interface Dashboard {
+  readonly url: string;
+  /** Calls the API as a program with an admin key. */
+  readonly api: Client;
+  /** The link that the first start made. */
+  setupLink(): Promise<string>;
+  /** Signs the context in as the owner; whoever did not make that account by its page has it made here. */
+  signIn(context: BrowserContext): Promise<void>;
+  /** Starts an engine without containers, and an agent that enrols itself with this token, or one of its own. */
+  addHost(name: string, enrollToken?: string): Promise<FleetHost>;
+  stopServer(): Promise<void>;
+  startServer(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts one on a database of its own: an embedded one, unless there is a URL. */
+export async function startDashboard(databaseUrl: string | null = null): Promise<Dashboard> {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-browser-'));
+  const key = formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
+  const hosts: FleetHost[] = [];
+  let server: Program | null = null;
+  let url = '';
+
+  async function startServer(): Promise<void> {
+    const program = startProgram(mainOf('api'), {
+      env: {
+        ...{ HOST: '127.0.0.1', PORT: url === '' ? '0' : new URL(url).port, LOG_LEVEL: 'warn' },
+        ...{ MUSTER_DATA_DIR: join(dir, 'data'), MUSTER_ADMIN_KEY: key, MUSTER_DRAIN_SECONDS: '0' },
+        ...{ MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_SNAPSHOT_SECONDS: '5' },
+        ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }),
+      },
+    });
+    server = program;
+    url = await eventually(() => {
+      const line = /Muster is listening on (\S+)/.exec(program.stdout());
+      if (line) return line[1]!;
+      throw new Error(`the API does not listen: ${program.stderr()}`);
+    }, 120_000);
+  }
+
+  await startServer();
+  const api = createClient({ url, key });
+  const setupLink = async (): Promise<string> => (await readFile(join(dir, 'data', 'setup-link'), 'utf8')).trim();
+
+  return {
+    url,
+    api,
+    setupLink,
+    startServer,
+    async signIn(context) {
+      const headers = { Origin: url };
+      const { name, email, password } = OWNER;
+      const { setupRequired } = await api.call('getSignInOptions');
+      const token = setupRequired ? new URL(await setupLink()).hash.replace('#token=', '') : '';
+      const answer = !setupRequired
+        ? await context.request.post(`${url}/api/session`, { headers, data: { email, password } })
+        : await context.request.post(`${url}/api/setup`, { headers, data: { token, name, email, password } });
+      if (answer.status() !== 201) throw new Error(`nobody is signed in: ${await answer.text()}`);
+    },
+    async addHost(name, enrollToken) {
+      const capture = await loadCapture('docker-28.5');
+      const engine = new ReplayedEngine(capture, { nowMs: Date.now, random: seededRandom(hosts.length + 1) });
+      const listen = { socketPath: join(dir, 'engines', `${name}.sock`) };
+      const engineServer = await serveReplay(engine, listen, { ID: `browser-test-${name}`, Name: name });
+      const token = enrollToken ?? (await api.call('createEnrollmentToken', { body: { name } })).token;
+      const agent = startProgram(mainOf('agent'), {
+        env: {
+          ...{ MUSTER_URL: url, MUSTER_ENROLL_TOKEN: token, MUSTER_STATE_DIR: join(dir, 'agents', name) },
+          ...{ DOCKER_HOST: engineServer.dockerHost, LOG_LEVEL: 'error' },
+        },
+      });
+      const host = { name, engine, server: engineServer, agent };
+      hosts.push(host);
+      return host;
+    },
+    async stopServer() {
+      await server?.stop();
+    },
+    async close() {
+      await Promise.all(hosts.map(({ agent }) => agent.stop()));
+      await Promise.all(hosts.map((host) => host.server.close()));
+      await server?.stop();
+      await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    },
+  };
+}
+
+/** Starts a container of a host's engine, as its users would. */
+export function runContainer(host: FleetHost, name: string, image = 'docker.io/library/nginx:1.29'): string {
+  const id = host.engine.create({
+    name,
+    image,
+    labels: { 'com.docker.compose.project': 'shop', team: 'web' },
+    ports: [{ privatePort: 80, publicPort: 8080 }],
+    hasHealthCheck: name.includes('api'),
+  });
+  host.engine.start(id);
+  return id;
+}

@@ -1,0 +1,126 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { AxeResults } from 'axe-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { describeInChromium, openChromium, openPage, type Misdeeds } from './chromium.js';
+import { runContainer, startDashboard, type Dashboard, type FleetHost } from './dashboard.js';
+
+/** Where the pictures go: kept by CI, ignored by git. */
+const PICTURES = fileURLToPath(new URL('../pictures/', import.meta.url));
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
+type Size = keyof typeof SIZES;
+const THEMES = ['light', 'dark'] as const;
+type Theme = (typeof THEMES)[number];
+
+interface Ids {
+  hostId: string;
+  dockerId: string;
+}
+
+/** Every page, by where it is, with a heading that says it is there. */
+const PAGES: Readonly<Record<string, { path: (ids: Ids) => string; heading: string }>> = {
+  fleet: { path: () => '/', heading: 'Fleet' },
+  containers: { path: () => '/containers', heading: 'Containers' },
+  'containers by project': { path: () => '/containers?group=project', heading: 'Containers' },
+  host: { path: ({ hostId }) => `/hosts/${hostId}`, heading: 'web-01' },
+  container: { path: ({ hostId, dockerId }) => `/hosts/${hostId}/containers/${dockerId}`, heading: 'shop-api-1' },
+  images: { path: () => '/images', heading: 'Images' },
+  ports: { path: () => '/ports', heading: 'Ports' },
+  events: { path: () => '/events', heading: 'Events' },
+  'add a host': { path: () => '/add-host', heading: 'Add a host' },
+  you: { path: () => '/settings/you', heading: 'Settings' },
+  members: { path: () => '/settings/members', heading: 'Settings' },
+  'enrollment tokens': { path: () => '/settings/enrollment-tokens', heading: 'Settings' },
+  'api keys': { path: () => '/settings/api-keys', heading: 'Settings' },
+  audit: { path: () => '/settings/audit', heading: 'Settings' },
+  'not found': { path: () => '/nowhere', heading: '' },
+};
+
+describeInChromium('every page, in both themes', () => {
+  let browser: Browser;
+  let dashboard: Dashboard;
+  let ids: Ids;
+  const opened = new Map<string, { context: BrowserContext; page: Page; misdeeds: Misdeeds }>();
+
+  beforeAll(async () => {
+    await mkdir(PICTURES, { recursive: true });
+    browser = await openChromium();
+    dashboard = await startDashboard();
+    const host: FleetHost = await dashboard.addHost('web-01');
+    const silent: FleetHost = await dashboard.addHost('web-02');
+    host.engine.setHealth(runContainer(host, 'shop-api-1', 'registry.example.com/shop/api:41'), 'unhealthy');
+    host.engine.die(runContainer(host, 'shop-worker-1'), 137);
+    host.engine.pause(runContainer(host, 'shop-cache-1', 'docker.io/library/redis:8.2'));
+    runContainer(host, 'shop-web-1');
+    runContainer(silent, 'shop-web-2');
+    ids = await told(dashboard);
+    await silent.agent.stop('SIGKILL');
+  });
+  afterAll(async () => {
+    await browser.close();
+    await dashboard.close();
+  });
+
+  /** One page for each look, signed in: pages are gone to in it. */
+  async function pageFor(theme: Theme, size: Size): Promise<{ page: Page; misdeeds: Misdeeds }> {
+    const key = `${theme} ${size}`;
+    let found = opened.get(key);
+    if (found === undefined) {
+      const context = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, reducedMotion: 'reduce' });
+      await dashboard.signIn(context);
+      found = { context, ...(await openPage(context)) };
+      opened.set(key, found);
+    }
+    return found;
+  }
+
+  const looks = Object.keys(PAGES).flatMap((name) =>
+    THEMES.flatMap((theme) => (Object.keys(SIZES) as Size[]).map((size) => ({ name, theme, size }))),
+  );
+  test.each(looks)('$name, $theme, $size: axe finds nothing, and the policy refuses nothing', async (look) => {
+    const { name, theme, size } = look;
+    const { path, heading } = PAGES[name]!;
+    const { page, misdeeds } = await pageFor(theme, size);
+    await page.goto(dashboard.url + path(ids));
+    await page
+      .getByRole('heading', { name: heading === '' ? /nothing at this address/ : heading })
+      .first()
+      .waitFor();
+    // What is still being read would not be looked at.
+    await page.waitForFunction(() => document.querySelector('.loading') === null);
+    await page.screenshot({ path: join(PICTURES, `${name.replaceAll(' ', '-')}-${theme}-${size}.png`) });
+
+    expect(await violations(page)).toEqual([]);
+    expect(misdeeds.list).toEqual([]);
+  });
+});
+
+/** Resolves once the API knows the whole fleet, with what the pages' addresses need. */
+async function told({ api }: Dashboard): Promise<Ids> {
+  for (;;) {
+    const { items } = await api.call('listContainers', { query: { health: 'unhealthy' } });
+    const { items: hosts } = await api.call('listHosts');
+    const [container] = items;
+    if (container !== undefined && hosts.length === 2 && hosts.every(({ containerCount }) => containerCount > 0)) {
+      return { hostId: container.hostId, dockerId: container.dockerId };
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** What axe says is wrong, each with the elements that it is wrong with. */
+async function violations(page: Page): Promise<string[]> {
+  // Not by an element: that one the page's policy would refuse.
+  await page.evaluate(await readFile(AXE, 'utf8'));
+  const found = await page.evaluate(() =>
+    (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run().then((results) => results.violations),
+  );
+  return found.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`,
+  );
+}

@@ -1,0 +1,175 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { describeInChromium, openChromium, openPage, type Misdeeds } from './chromium.js';
+import { OWNER, runContainer, startDashboard, type Dashboard, type FleetHost } from './dashboard.js';
+
+/** Long enough for a busy machine; nothing here measures time by it. */
+const PATIENCE_MS = 30_000;
+
+describeInChromium('from the first start to a fleet', () => {
+  let browser: Browser;
+  let dashboard: Dashboard;
+  let context: BrowserContext;
+  let page: Page;
+  let misdeeds: Misdeeds;
+  let host: FleetHost;
+
+  beforeAll(async () => {
+    browser = await openChromium();
+    dashboard = await startDashboard();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await dashboard.close();
+  });
+  beforeEach(async () => {
+    context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+    context.setDefaultTimeout(PATIENCE_MS);
+    ({ page, misdeeds } = await openPage(context));
+  });
+  afterEach(async () => {
+    expect(misdeeds.list).toEqual([]);
+    await context.close();
+  });
+
+  const open = async (path: string): Promise<void> => {
+    await dashboard.signIn(context);
+    await page.goto(dashboard.url + path);
+  };
+  const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1, name });
+
+  test('the printed link makes the owner, and an empty fleet leads to adding a host, which is seen as it reports', async () => {
+    await page.goto(await dashboard.setupLink());
+    await page.getByLabel('Your name').fill(OWNER.name);
+    await page.getByLabel('Email').fill(OWNER.email);
+    await page.getByLabel('Password').fill(OWNER.password);
+    await page.getByRole('button', { name: 'Make the account' }).click();
+
+    await heading('Add a host').waitFor();
+    await page.getByLabel('What is it for?').fill('a test');
+    await page.getByRole('button', { name: 'Make a token' }).click();
+    const command = await page.getByRole('region', { name: /^the command for/ }).innerText();
+    const token = /muster_enroll_\w+/.exec(command)![0];
+    await page.getByRole('heading', { name: 'Waiting for the host' }).waitFor();
+
+    host = await dashboard.addHost('web-01', token);
+    runContainer(host, 'shop-web-1');
+    await page.getByRole('heading', { name: 'It is here' }).waitFor();
+    await page.getByRole('link', { name: 'See it' }).click();
+    await heading('web-01').waitFor();
+    await page.getByRole('link', { name: 'shop-web-1' }).first().waitFor();
+  });
+
+  test('what changes is seen without a reload, a crash within the fleet’s concerns', async () => {
+    await open('/');
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.evaluate(() => Object.assign(window, { isTheSamePage: true }));
+
+    const id = runContainer(host, 'shop-worker-1');
+    await page.getByText('shop-worker-1').first().waitFor();
+    host.engine.die(id, 1);
+    await page.getByRole('link', { name: /shop-worker-1\s*crashed with exit code 1/ }).waitFor();
+    expect(await page.evaluate(() => 'isTheSamePage' in window)).toBe(true);
+  });
+
+  test('the slash key searches from anywhere, and the address holds the view', async () => {
+    await open('/events');
+    await heading('Events').waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('worker');
+    await page.waitForURL(/\/containers\?q=worker$/);
+    const table = page.getByRole('table', { name: 'Containers' });
+    await table.getByRole('link', { name: 'shop-worker-1' }).waitFor();
+    expect(await table.getByRole('link', { name: 'shop-web-1' }).count()).toBe(0);
+
+    await page.getByRole('button', { name: '“worker”: remove this filter' }).click();
+    await table.getByRole('link', { name: 'shop-web-1' }).waitFor();
+    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'State' }).click();
+    await page.getByRole('menuitemcheckbox', { name: 'exited' }).click();
+    await page.waitForURL(/\?state=exited$/);
+    await page.keyboard.press('Escape');
+    await table.getByRole('link', { name: 'shop-worker-1' }).waitFor();
+    await page.reload();
+    await table.getByRole('link', { name: 'shop-worker-1' }).waitFor();
+    expect(await table.getByRole('link', { name: 'shop-web-1' }).count()).toBe(0);
+  });
+
+  test('an engine that does not answer makes its host say so, and nothing of it counts as running now', async () => {
+    host.server.setFault('list', { kind: 'status', status: 500 });
+    host.server.dropEventStreams();
+    await open('/');
+    const tile = page.getByRole('link', { name: /^web-01 engine down/ });
+    await tile.waitFor();
+    await page.getByText('last known').waitFor();
+    await page.getByRole('link', { name: /^0 containers now/ }).waitFor();
+    await tile.click();
+    await page.getByText('The agent lives, but its container engine does not answer', { exact: false }).waitFor();
+
+    host.server.setFault('list', null);
+    await page.getByText('The agent lives', { exact: false }).waitFor({ state: 'detached' });
+  });
+
+  test('a host that falls silent turns grey, as of when it was last heard', async () => {
+    const silent = await dashboard.addHost('web-02');
+    runContainer(silent, 'shop-web-2');
+    await open('/');
+    await page.getByRole('link', { name: /^web-02 online/ }).waitFor();
+    await silent.agent.stop('SIGKILL');
+    await page.getByRole('link', { name: /^web-02 quiet as of/ }).waitFor();
+    await page.goto(`${dashboard.url}/containers?q=shop-web-2`);
+    await page.getByText('was running').waitFor();
+  });
+
+  test('a host is renamed and deleted, each after it was asked, and gone from the fleet then', async () => {
+    await open('/');
+    await page
+      .getByRole('link', { name: /^web-02/ })
+      .first()
+      .click();
+    await heading('web-02').waitFor();
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Rename' }).click();
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill('old-web');
+    await page.getByRole('button', { name: 'Rename', exact: true }).click();
+    await heading('old-web').waitFor();
+
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Delete' }).click();
+    const confirm = page.getByRole('button', { name: 'Delete the host' });
+    expect(await confirm.isDisabled()).toBe(true);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Delete' }).click();
+    await page.getByLabel(/^Type old-web/).fill('old-web');
+    await confirm.click();
+    await heading('Fleet').waitFor();
+    await page.getByRole('link', { name: /^old-web/ }).waitFor({ state: 'detached' });
+    const { items } = await dashboard.api.call('listHosts');
+    expect(items.map(({ name }) => name)).toEqual(['web-01']);
+  });
+
+  test('a lost connection is told of, and the page recovers without a reload', async () => {
+    await open('/');
+    await page.getByText('Live', { exact: true }).waitFor();
+    await dashboard.stopServer();
+    await page.getByText('Not live', { exact: false }).waitFor();
+    await dashboard.startServer();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByRole('link', { name: /^web-01 online/ }).waitFor();
+  });
+
+  test('a session that ended leads to the door, and from there back to where one was', async () => {
+    await open('/ports');
+    await heading('Ports').waitFor();
+    await context.request.delete(`${dashboard.url}/api/session`, { headers: { Origin: dashboard.url } });
+    await page.getByText('Your session has ended.', { exact: false }).waitFor();
+    await page.getByLabel('Email').fill(OWNER.email);
+    await page.getByLabel('Password').fill('a wrong password');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('alert').waitFor();
+    await page.getByLabel('Password').fill(OWNER.password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await heading('Ports').waitFor();
+  });
+});
