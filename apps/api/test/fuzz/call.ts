@@ -49,7 +49,7 @@ const caller = (access: string | undefined): fc.Arbitrary<Caller> => {
   );
 };
 
-const asText = (value: unknown): string => (typeof value === 'string' ? value : String(JSON.stringify(value)));
+const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 const cursor = fc
   .array(fc.oneof(fc.uuid(), fc.integer(), fc.constant('2026-03-01T12:00:00.000Z'), hostile), { maxLength: 5 })
