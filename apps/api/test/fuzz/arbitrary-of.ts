@@ -30,7 +30,7 @@ export const hostile = fc.oneof(
 
 /** Values of a zod schema's input, with a hostile one in place of some part of many of them. */
 export const nearly = (schema: z.ZodType): fc.Arbitrary<unknown> =>
-  ofJsonSchema(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema);
+  ofJsonSchema(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }));
 
 function ofJsonSchema(schema: JsonSchema): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 12, arbitrary: fitting(schema) }, { weight: 1, arbitrary: hostile });

@@ -49,7 +49,7 @@ const caller = (access: string | undefined): fc.Arbitrary<Caller> => {
   );
 };
 
-const asText = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 const cursor = fc
   .array(fc.oneof(fc.uuid(), fc.integer(), fc.constant('2026-03-01T12:00:00.000Z'), hostile), { maxLength: 5 })
@@ -104,7 +104,7 @@ const ENCODINGS: Readonly<Record<string, (body: Uint8Array) => Uint8Array>> = {
 /** A body with what is said of it. */
 function bodyOf({ body: schema }: Partial<Operation>): fc.Arbitrary<{ body: Uint8Array; headers: [string, string][] }> {
   const json = (schema === undefined ? fc.jsonValue({ maxDepth: 3 }) : nearly(schema)).map((value) =>
-    Buffer.from(JSON.stringify(value) ?? ''),
+    Buffer.from((JSON.stringify(value) as string | undefined) ?? ''),
   );
   const deep = fc.integer({ min: 10, max: 20_000 }).map((depth) => Buffer.from('['.repeat(depth)));
   const content = fc.oneof(

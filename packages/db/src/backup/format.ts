@@ -67,8 +67,7 @@ export function parseLine(json: string): BackupLine | null {
   if ('table' in value) return { kind: 'table', table: value as TableStart };
   if ('end' in value) return { kind: 'end', end: value as BackupEnd };
   if (!('format' in value) || value.format !== FORMAT) return null;
-  const header = value as BackupHeader;
-  if (header.version === FORMAT_VERSION) return { kind: 'header', header };
+  if ('version' in value && value.version === FORMAT_VERSION) return { kind: 'header', header: value as BackupHeader };
   throw new BackupError('The backup was written by a newer version of Muster: restore it with that version.');
 }
 
