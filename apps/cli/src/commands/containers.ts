@@ -36,7 +36,9 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .option('--image <reference>', 'of this image; repeated: of any of these', repeated)
     .option('-l, --label <key[=value]>', 'with this label; repeated: with all of these', repeated)
     .option('-q, --search <text>', 'with this piece of text')
-    .addOption(new Option('--presence <which>', 'those that are there (as by default), that were, or both').choices(PRESENCE))
+    .addOption(
+      new Option('--presence <which>', 'those that are there (as by default), that were, or both').choices(PRESENCE),
+    )
     .option('--sort <key>', 'name, image, state, firstSeenAt or changedAt; with - before it the other way round')
     .option('--limit <number>', 'no more than these', count)
     .addOption(formatOption())

@@ -1,11 +1,11 @@
 import type { Client } from '@muster/client';
-import { type ContainerEvent, EventKind } from '@muster/contracts';
-import { Option, type Command } from 'commander';
+import { EventKind, type ContainerEvent } from '@muster/contracts';
+import type { Command } from 'commander';
 import { withApi } from '../api.js';
 import { formatOption, writeList, writeOne, type Format } from '../output/format.js';
 import type { Column, Style } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { count, first, hostIds, hostOption, instant, repeated } from './options.js';
+import { count, first, hostIds, hostOption, instant, repeated, repeatedOf } from './options.js';
 import { keyEnded } from './watch.js';
 
 const LIMIT_DEFAULT = 50;
@@ -27,8 +27,10 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .summary('tell what happened to containers, the latest last')
     .addOption(hostOption())
     .option('--name <name>', 'to containers of this name, whenever they were made; repeated: of any of these', repeated)
-    .addOption(
-      new Option('--kind <kind>', 'of this kind; repeated: of any of these').choices(EventKind.options).argParser(repeated),
+    .option(
+      '--kind <kind>',
+      `one of ${EventKind.options.join(', ')}; repeated: any of these`,
+      repeatedOf(EventKind.options),
     )
     .option('--since <time>', 'since then: 2026-01-31T12:00:00Z, or how long ago: 30m, 12h, 7d', instant)
     .option('--limit <number>', 'no more than the last of these', count, LIMIT_DEFAULT)
@@ -93,6 +95,8 @@ const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
 function whatOf({ from, to, exitCode }: ContainerEvent): string {
   const code = exitCode === null ? '' : `exit code ${exitCode}`;
   if (from === null && to === null) return code;
-  const sides = [from, to].map((side) => (side !== null && typeof side === 'object' ? JSON.stringify(side) : (side ?? '-')));
+  const sides = [from, to].map((side) =>
+    side !== null && typeof side === 'object' ? JSON.stringify(side) : (side ?? '-'),
+  );
   return [sides.join(' -> '), code].filter(Boolean).join(', ');
 }
