@@ -118,6 +118,7 @@ describe('muster hosts, containers and events', () => {
   test('are JSON and CSV for programs, with all that the API says', async () => {
     const [host] = JSON.parse((await cli('hosts', '-o', 'json')).out) as unknown[];
     expect(host).toEqual(await muster.host());
+    expect((await cli('hosts', '--search', 'nowhere', '-o', 'csv')).out.split('\r\n')).toHaveLength(2);
     const found = JSON.parse((await cli('containers', '--state', 'exited', '-o', 'json')).out) as { name: string }[];
     expect(found.map(({ name }) => name)).toEqual([HOSTILE]);
     const csv = (await cli('containers', '-l', 'tier=front', '--sort', '-name', '--limit', '1', '-o', 'csv')).out;

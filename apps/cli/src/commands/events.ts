@@ -15,6 +15,7 @@ interface Options {
   name?: string[];
   kind?: EventKind[];
   since?: string;
+  until?: string;
   limit: number;
   output: Format;
   follow?: boolean;
@@ -33,6 +34,7 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
       repeatedOf(EventKind.options),
     )
     .option('--since <time>', 'since then: 2026-01-31T12:00:00Z, or how long ago: 30m, 12h, 7d', instant)
+    .option('--until <time>', 'up to then, likewise', instant)
     .option('--limit <number>', 'no more than the last of these', count, LIMIT_DEFAULT)
     .addOption(formatOption())
     .option('-f, --follow', 'go on with what happens, until interrupted')
@@ -45,8 +47,8 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
 }
 
 async function read(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
-  const { name, kind, since, limit } = options;
-  const query = { hostId, name, kind, since, limit: Math.min(limit, 200) };
+  const { name, kind, since, until, limit } = options;
+  const query = { hostId, name, kind, since, until, limit: Math.min(limit, 200) };
   return (await first(client.items('listEvents', { query }), limit)).reverse();
 }
 
