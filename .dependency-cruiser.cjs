@@ -43,7 +43,7 @@ const mayImport = {
   },
   'apps/api': { workspaces: ['packages/contracts', 'packages/db'] },
   'apps/agent': { workspaces: ['packages/contracts', 'packages/directory-lock'] },
-  'apps/cli': { workspaces: ['packages/contracts', 'packages/db'] },
+  'apps/cli': { workspaces: ['packages/client', 'packages/contracts', 'packages/db'] },
   'apps/demo': { workspaces: ['packages/contracts', 'packages/engine-replay'] },
   'apps/web': {
     workspaces: ['packages/contracts', 'packages/client'],

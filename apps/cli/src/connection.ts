@@ -61,7 +61,9 @@ async function readSaved(file: string): Promise<KnownConnection | null> {
   try {
     return SavedConnection.parse(JSON.parse(text));
   } catch (error) {
-    throw new CommandError(`${file} is not as 'muster login' writes it: log in again`, ExitCodes.failed, { cause: error });
+    throw new CommandError(`${file} is not as 'muster login' writes it: log in again`, ExitCodes.failed, {
+      cause: error,
+    });
   }
 }
 

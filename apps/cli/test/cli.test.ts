@@ -19,6 +19,9 @@ async function muster(args: string[], env: Record<string, string> = {}) {
     env,
     out: (text) => void (said.out += text),
     err: (text) => void (said.err += text),
+    screen: null,
+    askSecret: () => Promise.resolve(''),
+    interrupted: new AbortController().signal,
   });
   return { code, out: said.out.replaceAll(folder, '.'), err: said.err.replaceAll(folder, '.') };
 }

@@ -2,6 +2,6 @@ import { mainOf, startProgram as start, type App, type Program } from '@muster/t
 
 export { eventually, type Program } from '@muster/test-engines';
 
-/** Starts `apps/APP/dist/main.js` with this environment and no other. */
-export const startProgram = (app: App, args: readonly string[], env: Record<string, string>): Program =>
-  start(mainOf(app), { args, env });
+/** Starts `apps/APP/dist/main.js` with this environment and no other, and with `input` to read. */
+export const startProgram = (app: App, args: readonly string[], env: Record<string, string>, input?: string): Program =>
+  start(mainOf(app), { args, env, ...(input === undefined ? {} : { input }) });

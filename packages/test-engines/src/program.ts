@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** The apps that have a main program. */
-export type App = 'api' | 'agent' | 'demo' | 'simulate';
+export type App = 'api' | 'agent' | 'cli' | 'demo' | 'simulate';
 
 /** A program that does not do what it was started for: the message has its last words. */
 export class ProgramError extends Error {}
@@ -17,6 +17,8 @@ export interface ProgramOptions {
   nodeArgs?: readonly string[];
   /** A command that replaces itself by the program, `taskset -c 1` for instance. */
   through?: readonly string[];
+  /** What it reads from standard input; nothing by default. */
+  input?: string;
   /** Opens a channel for `askProgram`. */
   ipc?: boolean;
 }
@@ -41,13 +43,14 @@ export const mainOf = (app: App): string =>
 
 /** Starts `node main` with an environment of its own. */
 export function startProgram(main: string, options: ProgramOptions = {}): Program {
-  const { args = [], env = {}, nodeArgs = [], through = [], ipc = false } = options;
+  const { args = [], env = {}, nodeArgs = [], through = [], input, ipc = false } = options;
   const [command, ...rest] = [...through, process.execPath, ...nodeArgs, main, ...args];
   const { PATH, HOME, TMPDIR } = process.env;
   const child = spawn(command!, rest, {
     env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...env },
-    stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
   });
+  child.stdin?.end(input);
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

@@ -1,5 +1,5 @@
 import type { Client, Input } from '@muster/client';
-import type { ContainerView } from '@muster/contracts';
+import { CONTAINER_SORT_KEYS, type ContainerView } from '@muster/contracts';
 import { Option, type Command } from 'commander';
 import { withApi } from '../api.js';
 import { age } from '../output/age.js';
@@ -36,8 +36,10 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .option('--image <reference>', 'of this image; repeated: of any of these', repeated)
     .option('-l, --label <key[=value]>', 'with this label; repeated: with all of these', repeated)
     .option('-q, --search <text>', 'with this piece of text')
-    .addOption(new Option('--presence <which>', 'those that are there (as by default), that were, or both').choices(PRESENCE))
-    .option('--sort <key>', 'name, image, state, firstSeenAt or changedAt; with - before it the other way round')
+    .addOption(
+      new Option('--presence <which>', 'those that are there (as by default), that were, or both').choices(PRESENCE),
+    )
+    .option('--sort <key>', `${CONTAINER_SORT_KEYS.join(', ')}; with - before it the other way round`)
     .option('--limit <number>', 'no more than these', count)
     .addOption(formatOption())
     .option('-w, --watch', 'list them again whenever something changes, until interrupted')

@@ -1,11 +1,11 @@
 import type { Client } from '@muster/client';
-import { type ContainerEvent, EventKind } from '@muster/contracts';
-import { Option, type Command } from 'commander';
+import { EventKind, type ContainerEvent } from '@muster/contracts';
+import type { Command } from 'commander';
 import { withApi } from '../api.js';
 import { formatOption, writeList, writeOne, type Format } from '../output/format.js';
 import type { Column, Style } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { count, first, hostIds, hostOption, instant, repeated } from './options.js';
+import { count, first, hostIds, hostOption, instant, repeated, repeatedOf } from './options.js';
 import { keyEnded } from './watch.js';
 
 const LIMIT_DEFAULT = 50;
@@ -15,6 +15,7 @@ interface Options {
   name?: string[];
   kind?: EventKind[];
   since?: string;
+  until?: string;
   limit: number;
   output: Format;
   follow?: boolean;
@@ -27,10 +28,13 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .summary('tell what happened to containers, the latest last')
     .addOption(hostOption())
     .option('--name <name>', 'to containers of this name, whenever they were made; repeated: of any of these', repeated)
-    .addOption(
-      new Option('--kind <kind>', 'of this kind; repeated: of any of these').choices(EventKind.options).argParser(repeated),
+    .option(
+      '--kind <kind>',
+      `one of ${EventKind.options.join(', ')}; repeated: any of these`,
+      repeatedOf(EventKind.options),
     )
     .option('--since <time>', 'since then: 2026-01-31T12:00:00Z, or how long ago: 30m, 12h, 7d', instant)
+    .option('--until <time>', 'up to then, likewise', instant)
     .option('--limit <number>', 'no more than the last of these', count, LIMIT_DEFAULT)
     .addOption(formatOption())
     .option('-f, --follow', 'go on with what happens, until interrupted')
@@ -43,8 +47,8 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
 }
 
 async function read(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
-  const { name, kind, since, limit } = options;
-  const query = { hostId, name, kind, since, limit: Math.min(limit, 200) };
+  const { name, kind, since, until, limit } = options;
+  const query = { hostId, name, kind, since, until, limit: Math.min(limit, 200) };
   return (await first(client.items('listEvents', { query }), limit)).reverse();
 }
 
@@ -93,6 +97,8 @@ const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
 function whatOf({ from, to, exitCode }: ContainerEvent): string {
   const code = exitCode === null ? '' : `exit code ${exitCode}`;
   if (from === null && to === null) return code;
-  const sides = [from, to].map((side) => (side !== null && typeof side === 'object' ? JSON.stringify(side) : (side ?? '-')));
+  const sides = [from, to].map((side) =>
+    side !== null && typeof side === 'object' ? JSON.stringify(side) : (side ?? '-'),
+  );
   return [sides.join(' -> '), code].filter(Boolean).join(', ');
 }

@@ -1,4 +1,4 @@
-import type { Host } from '@muster/contracts';
+import { Freshness, HOST_SORT_KEYS, type Host } from '@muster/contracts';
 import type { Command } from 'commander';
 import { withApi } from '../api.js';
 import { age } from '../output/age.js';
@@ -6,6 +6,15 @@ import { formatOption, writeList, type Format } from '../output/format.js';
 import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
+import { count, first, repeatedOf } from './options.js';
+
+interface Options {
+  freshness?: Freshness[];
+  search?: string;
+  sort?: string;
+  limit?: number;
+  output: Format;
+}
 
 const columnsAt = (now: Date): Column<Host>[] => [
   { title: 'NAME', text: ({ name }) => name },
@@ -27,11 +36,19 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
   program
     .command('hosts')
     .summary('list hosts, and how current each is')
+    .option(
+      '--freshness <word>',
+      `one of ${Freshness.options.join(', ')}; repeated: any of these`,
+      repeatedOf(Freshness.options),
+    )
+    .option('-q, --search <text>', 'with this piece of text')
+    .option('--sort <key>', `${HOST_SORT_KEYS.join(', ')}; with - before it the other way round`)
+    .option('--limit <number>', 'no more than these', count)
     .addOption(formatOption())
-    .action(({ output }: { output: Format }) =>
+    .action(({ freshness, search: q, sort, limit = Infinity, output }: Options) =>
       withApi(terminal, async (client) => {
-        const hosts: Host[] = [];
-        for await (const host of client.items('listHosts', { query: { limit: 200 } })) hosts.push(host);
+        const query = { freshness, q, sort, limit: Math.min(limit, 200) };
+        const hosts = await first(client.items('listHosts', { query }), limit);
         writeList(terminal, output, columnsAt(new Date()), hosts);
       }),
     );

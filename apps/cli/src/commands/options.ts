@@ -6,6 +6,15 @@ import { CommandError } from '../exit.js';
 /** For an option that may be given several times. */
 export const repeated = (value: string, before: string[] = []): string[] => [...before, value];
 
+/** For an option that may be given several times, each time as one of these words. */
+export const repeatedOf =
+  <Word extends string>(words: readonly Word[]) =>
+  (value: string, before: Word[] = []): Word[] => {
+    const word = words.find((one) => one === value);
+    if (word === undefined) throw new InvalidArgumentError(`It is one of ${words.join(', ')}.`);
+    return [...before, word];
+  };
+
 /** A whole number above 0. */
 export function count(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It is a whole number above 0.');

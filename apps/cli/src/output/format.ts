@@ -9,7 +9,12 @@ export const formatOption = (): Option =>
   new Option('-o, --output <format>', 'how it is written').choices(['table', 'json', 'csv']).default('table');
 
 /** Writes a whole list. */
-export function writeList<Row>(terminal: Terminal, format: Format, columns: readonly Column<Row>[], rows: readonly Row[]): void {
+export function writeList<Row>(
+  terminal: Terminal,
+  format: Format,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+): void {
   if (format === 'json') terminal.out(`${JSON.stringify(rows, null, 2)}\n`);
   else if (format === 'csv') terminal.out(csvTitles(columns) + rows.map((row) => csvLine(columns, row)).join(''));
   else terminal.out(rows.length === 0 ? '' : table(columns, rows, terminal.screen));

@@ -1,0 +1,193 @@
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { EnrollResponse, Paths } from '@muster/contracts';
+import { Muster } from './muster.js';
+import { eventually, startProgram, type Program } from './program.js';
+
+/** The name of a container whose owner would like to write on an operator's screen. */
+const HOSTILE = 'evil\u001b[2Jname';
+
+const container = (dockerId: string, changes: object = {}) => ({
+  ...{ dockerId, name: `name-of-${dockerId}`, image: 'nginx:1.29', state: 'running', status: 'Up 5 minutes (healthy)' },
+  ports: [{ ip: '0.0.0.0', privatePort: 80, publicPort: 8080, type: 'tcp' }],
+  labels: { tier: 'front' },
+  ...changes,
+});
+
+let dir: string;
+let muster: Muster;
+let agentToken: string;
+const running = new Set<Program>();
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'muster-cli-test-'));
+  muster = new Muster(dir);
+  await muster.start();
+  const { out: token } = await cli('enroll-token', 'create', 'test', '--uses', '5', '--expires', '1h');
+  const answer = await post(Paths.agentEnroll, token.trim(), {
+    ...{ name: 'edge-1', engineId: 'edge', engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' } },
+    ...{ os: 'Debian', arch: 'x86_64', agentVersion: 'test' },
+  });
+  agentToken = EnrollResponse.parse(answer).agentToken;
+  await snapshot(
+    container('web'),
+    container('db', { name: HOSTILE, state: 'exited', status: 'Exited (1) 1 hour ago' }),
+  );
+}, 180_000);
+
+afterAll(async () => {
+  for (const program of running) await program.stop('SIGKILL');
+  await muster.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function post(path: string, token: string, body: unknown): Promise<unknown> {
+  const response = await fetch(muster.url + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(await response.text());
+  return response.json();
+}
+
+const snapshot = (...containers: object[]) => post(Paths.agentContainers, agentToken, containers);
+
+function start(args: string[], env: Record<string, string> = {}, input?: string): Program {
+  const known = { XDG_CONFIG_HOME: join(dir, 'nobody'), MUSTER_URL: muster.url, MUSTER_KEY: muster.key };
+  const program = startProgram('cli', args, { ...known, ...env }, input);
+  running.add(program);
+  void program.ended.then(() => running.delete(program));
+  return program;
+}
+
+async function cli(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const program = start(args);
+  const code = await program.ended;
+  return { code, out: program.stdout(), err: program.stderr() };
+}
+
+describe('muster login', () => {
+  test('keeps the key where only its owner can read it, and later commands use it; logout forgets it', async () => {
+    const env = { XDG_CONFIG_HOME: join(dir, 'config'), MUSTER_URL: '', MUSTER_KEY: '' };
+    const login = start(['login', `${muster.url}/`], env, `${muster.key}\n`);
+    expect({ code: await login.ended, out: login.stdout() }).toEqual({ code: 0, out: '' });
+    expect(login.stderr()).not.toContain(muster.key);
+    const file = join(dir, 'config', 'muster', 'connection.json');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ url: muster.url, key: muster.key });
+
+    const hosts = start(['hosts'], env);
+    expect({ code: await hosts.ended, err: hosts.stderr() }).toEqual({ code: 0, err: '' });
+    expect(hosts.stdout()).toContain('edge-1');
+    // It is not handed to whoever else is asked.
+    const other = start(['hosts'], { ...env, MUSTER_URL: 'http://127.0.0.1:1' });
+    expect(await other.ended).toBe(1);
+    expect(other.stderr()).toContain(`the key that is kept is for ${muster.url}`);
+
+    expect(await start(['logout'], env).ended).toBe(0);
+    expect(await start(['hosts'], env).ended).toBe(1);
+  });
+
+  test('keeps nothing that is not good', async () => {
+    const env = { XDG_CONFIG_HOME: join(dir, 'bad'), MUSTER_URL: '', MUSTER_KEY: '' };
+    const refused = start(['login', muster.url], env, 'muster_key_nonsense\n');
+    expect(await refused.ended).toBe(3);
+    await expect(stat(join(dir, 'bad', 'muster'))).rejects.toThrow('ENOENT');
+    expect(await start(['login', 'ftp://example.org'], env, 'x\n').ended).toBe(2);
+  });
+});
+
+describe('muster hosts, containers and events', () => {
+  test('are tables for people, in which nobody else can write on the screen', async () => {
+    const hosts = await cli('hosts');
+    expect(hosts.out).toMatch(/^NAME +FRESHNESS +SEEN +CONTAINERS +ENGINE/);
+    expect(hosts.out).toMatch(/\nedge-1 +(online|stale|offline) +\d+[sm] +2 +Docker 28\.5\.2/);
+    const containers = await cli('containers', '--host', 'edge-1');
+    expect(containers.out).toMatch(
+      /\nname-of-web +edge-1 +running +healthy +Up 5 minutes \(healthy\) +nginx:1\.29 +8080->80\/tcp/,
+    );
+    expect(containers.out).toContain('evil\ufffd[2Jname');
+    const events = await cli('events', '--since', '1h');
+    expect(events.out).toMatch(/\n\S+Z +edge-1 +name-of-web +created/);
+    expect(hosts.out + containers.out + events.out).not.toContain('\u001b');
+  });
+
+  test('are JSON and CSV for programs, with all that the API says', async () => {
+    const [host] = JSON.parse((await cli('hosts', '-o', 'json')).out) as unknown[];
+    expect(host).toEqual(await muster.host());
+    expect((await cli('hosts', '--search', 'nowhere', '-o', 'csv')).out.split('\r\n')).toHaveLength(2);
+    const found = JSON.parse((await cli('containers', '--state', 'exited', '-o', 'json')).out) as { name: string }[];
+    expect(found.map(({ name }) => name)).toEqual([HOSTILE]);
+    const csv = (await cli('containers', '-l', 'tier=front', '--sort', '-name', '--limit', '1', '-o', 'csv')).out;
+    expect(csv.split('\r\n')[0]).toBe('NAME,HOST,STATE,HEALTH,STATUS,IMAGE,PORTS,AS OF,ID');
+    expect(csv.split('\r\n')[1]).toMatch(/^name-of-web,edge-1,running,healthy,/);
+    expect(csv.split('\r\n')).toHaveLength(3);
+    expect((await cli('containers', '--host', 'nowhere')).err).toBe('muster: there is no host named nowhere\n');
+  });
+
+  test('follow what happens, without a gap, until they are interrupted', async () => {
+    const events = start(['events', '--follow', '-o', 'json']);
+    const watch = start(['containers', '--watch', '-o', 'json']);
+    const told = () =>
+      events
+        .stdout()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { id: string; dockerId: string });
+    await eventually(() => expect(told().length).toBeGreaterThanOrEqual(2));
+    await eventually(() => expect(watch.stdout()).toContain('name-of-web'));
+    await snapshot(container('web'), container('db'), container('late'));
+    await eventually(() => expect(told().some(({ dockerId }) => dockerId === 'late')).toBe(true));
+    await eventually(() => expect(watch.stdout()).toContain('name-of-late'));
+    const ids = told().map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(await events.stop('SIGINT')).toBe(0);
+    expect(await watch.stop('SIGTERM')).toBe(0);
+  }, 120_000);
+});
+
+describe('muster enroll-token', () => {
+  test('makes one that a script can take from standard output, lists it without it, and revokes it', async () => {
+    const made = await cli('enroll-token', 'create', 'rack 4', '--uses', '3', '--expires', '7d');
+    expect(made.code).toBe(0);
+    expect(made.out).toMatch(/^muster_enroll_[0-9A-Za-z]{49}\n$/);
+    expect(made.err).toMatch(/^Good for 3 hosts until 20\S+Z; its id is \S+\.\n$/);
+    const list = JSON.parse((await cli('enroll-token', 'list', '-o', 'json')).out) as { id: string; name: string }[];
+    const { id } = list.find(({ name }) => name === 'rack 4')!;
+    expect(JSON.stringify(list)).not.toContain(made.out.trim());
+    expect((await cli('enroll-token', 'revoke', id)).code).toBe(0);
+    const after = JSON.parse((await cli('enroll-token', 'list', '-o', 'json')).out) as {
+      id: string;
+      revokedAt: string;
+    }[];
+    expect(after.find((token) => token.id === id)!.revokedAt).not.toBeNull();
+    expect((await cli('enroll-token', 'revoke', '00000000-0000-4000-8000-000000000000')).code).toBe(1);
+  });
+});
+
+test('muster export writes all of it, into a file that is whole when it is there', async () => {
+  const file = join(dir, 'containers.csv');
+  expect(await cli('export', 'containers', '--file', file)).toEqual({ code: 0, out: '', err: '' });
+  expect(await readFile(file, 'utf8')).toContain('name-of-web');
+  const lines = (await cli('export', 'events', '--format', 'ndjson')).out.trim().split('\n');
+  expect(lines.map((line) => (JSON.parse(line) as { kind: string }).kind)).toContain('created');
+});
+
+describe('what does not work', () => {
+  test('ends with a line that says why and a code of its own', async () => {
+    const unknown = await start(['hosts'], { MUSTER_KEY: 'muster_key_nonsense' });
+    expect(await unknown.ended).toBe(3);
+    expect(unknown.stderr()).toMatch(/^muster: .+\n$/);
+    const silent = start(['hosts'], { MUSTER_URL: 'http://127.0.0.1:1' });
+    expect(await silent.ended).toBe(4);
+    expect(silent.stderr()).toBe('muster: No answer from http://127.0.0.1:1.\n');
+    const wrong = await cli('containers', '--sort', 'colour');
+    expect(wrong.code).toBe(1);
+    expect(wrong.err).toMatch(/^muster: .*sort .*name/);
+    expect((await cli('containers', '--limit', '0')).code).toBe(2);
+    expect((await cli('events', '--kind', 'exploded')).code).toBe(2);
+  });
+});
