@@ -1,67 +1,20 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { Paths } from '@muster/contracts';
+import { Paths, type MemberRole } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
+import { randomUUID } from 'node:crypto';
 import { issueToken } from '../src/domain/tokens.js';
-import { container, enrollRequest, useApi, type TestHost, type TestOrganization } from './harness.js';
-import { routesOf } from './route-table.js';
+import { guarded, RULES, type Access, type Route } from './access-rules.js';
+import { container, useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer } from './listening.js';
+import { member, person, type TestPerson } from './people.js';
+import { routesOf } from './route-table.js';
 
-/** Who may call a route: `viewer` means a viewer and an admin. */
-type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin';
-
-interface Rule {
-  access: Access;
-  /** A good body, so that only who asks can be why it is refused. */
-  body?: unknown;
-  /** False: a read without an id that answers no list. */
-  isList?: boolean;
-  /** True: a good answer has no end. */
-  isEndless?: boolean;
+/** What a call shows of who makes it. */
+interface Credentials {
+  bearer?: string;
+  /** As a page of ours sends it. */
+  cookie?: string;
 }
-
-/** Every route that there is. One that is missing here fails the first test below. */
-const RULES: Readonly<Record<string, Rule>> = {
-  [`POST ${Paths.agentEnroll}`]: { access: 'enroll', body: enrollRequest() },
-  [`POST ${Paths.agentContainers}`]: { access: 'agent', body: [container('intruder')] },
-  [`POST ${Paths.agentHeartbeat}`]: { access: 'agent', body: { digest: null, engineError: 'intruder' } },
-  [`POST ${Paths.agentToken}`]: { access: 'agent' },
-  [`GET ${Paths.agentToken}`]: { access: 'agent', isList: false },
-  [`DELETE ${Paths.agentToken}`]: { access: 'agent' },
-  [`GET ${Paths.installScript}`]: { access: 'anybody' },
-  [`GET ${Paths.agentRelease}`]: { access: 'anybody' },
-  [`GET ${Paths.health}`]: { access: 'anybody' },
-  [`GET ${Paths.ready}`]: { access: 'anybody' },
-  [`GET ${Paths.enrollmentTokens}`]: { access: 'viewer' },
-  [`POST ${Paths.enrollmentTokens}`]: { access: 'admin', body: { name: 'intruder' } },
-  [`DELETE ${Paths.enrollmentToken}`]: { access: 'admin' },
-  [`GET ${Paths.hosts}`]: { access: 'viewer' },
-  [`GET ${Paths.host}`]: { access: 'viewer' },
-  [`PATCH ${Paths.host}`]: { access: 'admin', body: { name: 'intruder' } },
-  [`DELETE ${Paths.host}`]: { access: 'admin' },
-  [`GET ${Paths.hostContainer}`]: { access: 'viewer' },
-  [`GET ${Paths.containers}`]: { access: 'viewer' },
-  [`GET ${Paths.events}`]: { access: 'viewer' },
-  [`GET ${Paths.audit}`]: { access: 'admin' },
-  [`GET ${Paths.stream}`]: { access: 'viewer', isList: false, isEndless: true },
-  [`GET ${Paths.exportContainers}`]: { access: 'viewer', isList: false },
-  [`GET ${Paths.exportEvents}`]: { access: 'viewer', isList: false },
-  [`GET ${Paths.summary}`]: { access: 'viewer', isList: false },
-  [`GET ${Paths.images}`]: { access: 'viewer' },
-  [`GET ${Paths.ports}`]: { access: 'viewer' },
-  [`GET ${Paths.projects}`]: { access: 'viewer' },
-  [`GET ${Paths.openApi}`]: { access: 'anybody' },
-  // From this machine; metrics.test.ts tells of others.
-  [`GET ${Paths.metrics}`]: { access: 'anybody' },
-  [`GET ${Paths.docs}`]: { access: 'anybody' },
-  [`GET ${Paths.docs}/start.js`]: { access: 'anybody' },
-};
-
-const routes = Object.entries(RULES).map(([name, rule]) => {
-  const [method = '', path = ''] = name.split(' ');
-  return { name, method, path, isList: method === 'GET' && !path.includes(':'), ...rule };
-});
-type Route = (typeof routes)[number];
-const guarded = routes.filter(({ access }) => access !== 'anybody');
 
 describe.each(testEngines())('access on %s', (engine) => {
   const context = useApi(engine);
@@ -69,9 +22,12 @@ describe.each(testEngines())('access on %s', (engine) => {
   let host: TestHost;
   let enrollment: { id: string; token: string };
   let viewer: string;
-  /** Tokens that are not good, by why not. */
-  let bad: Record<Exclude<Access, 'anybody'>, Record<string, string>>;
+  /** Credentials that are not good, by why not. */
+  let bad: Record<Exclude<Access, 'anybody'>, Record<string, Credentials>>;
   let stranger: TestOrganization;
+  let strangeOwner: TestPerson;
+  let people: Record<MemberRole, TestPerson>;
+  let ids: Record<string, string>;
 
   beforeAll(async () => {
     const { api } = context;
@@ -82,6 +38,13 @@ describe.each(testEngines())('access on %s', (engine) => {
     await host.sync([container('a')]);
     enrollment = await organization.enrollmentToken();
     viewer = await api.apiKey(organization.id, 'viewer');
+    strangeOwner = await person(api, stranger.id, 'owner');
+    people = {
+      owner: await person(api, organization.id, 'owner'),
+      admin: await person(api, organization.id, 'admin'),
+      viewer: await person(api, organization.id, 'viewer'),
+    };
+    ids = await idsOf(organization, host, people.viewer.id);
 
     const agent = async (dates: object) => {
       const { token, hash } = issueToken('agent');
@@ -104,7 +67,7 @@ describe.each(testEngines())('access on %s', (engine) => {
       ...{ agent: host.token, enroll: enrollment.token },
       ...{ revoked: await key({ revokedAt: past }), expired: await key({ expiresAt: past }) },
     };
-    bad = {
+    const tokens = {
       agent: {
         ...common('agent', host.token),
         ...{ key: organization.adminKey, enroll: enrollment.token },
@@ -117,18 +80,69 @@ describe.each(testEngines())('access on %s', (engine) => {
         'used up': await enroll({ maxUses: 1, uses: 1 }),
       },
       viewer: keys,
-      admin: keys,
+    };
+    const bearers = (kind: keyof typeof tokens) =>
+      Object.fromEntries(Object.entries(tokens[kind]).map(([why, bearer]) => [why, { bearer }]));
+    const operators = { ...bearers('viewer'), ...(await badSessions()) };
+    bad = {
+      agent: bearers('agent'),
+      enroll: bearers('enroll'),
+      viewer: operators,
+      admin: operators,
+      ...{
+        owner: operators,
+        user: operators,
+      },
     };
   });
 
-  function call({ method, path, body }: Route, token: string | null, ids: Record<string, string> = idsOf()) {
-    const url = path.replace(/:(\w+)/g, (_all, name: string) => ids[name] ?? name);
+  /** Cookies that are not good, by why not. */
+  async function badSessions(): Promise<Record<string, Credentials>> {
+    const { prisma } = context.api.db;
+    const expired = await person(context.api, organization.id, 'owner');
+    await prisma.session.updateMany({ where: { userId: expired.id }, data: { expiresAt: new Date(0) } });
+    const ended = await person(context.api, organization.id, 'owner');
+    await prisma.session.deleteMany({ where: { userId: ended.id } });
+    const removed = await person(context.api, organization.id, 'owner');
+    await prisma.member.delete({ where: { userId: removed.id } });
+    const good = people.owner.browser.cookie;
+    return {
+      'an expired session': { cookie: expired.browser.cookie },
+      'an ended session': { cookie: ended.browser.cookie },
+      'a session of nobody’s member': { cookie: removed.browser.cookie },
+      'another cookie': { cookie: good.replace('muster_session', 'session') },
+      'a forged cookie': { cookie: good.replace(/.{12}$/, 'AAAAAAAA%3D') },
+      'an empty cookie': { cookie: 'muster_session=' },
+    };
+  }
+
+  function call({ method, path, body }: Route, { bearer, cookie }: Credentials, of: Record<string, string> = ids) {
+    const url = path.replace(/:(\w+)/g, (_all, name: string) => of[name] ?? name);
     const request = context.api.http[method.toLowerCase() as 'get'](url);
-    if (token !== null) void request.auth(token, { type: 'bearer' });
+    if (bearer !== undefined) void request.auth(bearer, { type: 'bearer' });
+    if (cookie !== undefined) void request.set({ Cookie: cookie, 'Sec-Fetch-Site': 'same-origin' });
     return body === undefined ? request : request.send(body as object);
   }
 
-  const idsOf = () => ({ hostId: host.id, dockerId: 'a', enrollmentTokenId: enrollment.id });
+  /** The ids of one of each kind of object that an organization has, a member's own session among them. */
+  async function idsOf(of: TestOrganization, { id: hostId }: TestHost, userId: string) {
+    const { prisma } = context.api.db;
+    const at = context.api.clock();
+    const invitation = await prisma.invitation.create({
+      data: {
+        ...{ organizationId: of.id, hash: issueToken('invite').hash, email: `${randomUUID()}@example.org` },
+        ...{ role: 'viewer', createdAt: at, expiresAt: new Date(at.getTime() + 60_000) },
+      },
+    });
+    const key = await prisma.apiKey.create({
+      data: { organizationId: of.id, hash: issueToken('key').hash, name: 'x', role: 'viewer', createdAt: at },
+    });
+    const session = await prisma.session.findFirst({ where: { userId } });
+    return {
+      ...{ hostId, dockerId: 'a', enrollmentTokenId: (await of.enrollmentToken()).id },
+      ...{ userId, invitationId: invitation.id, apiKeyId: key.id, sessionId: session?.id ?? '' },
+    };
+  }
 
   /** All that there is, but for when a token was last used. */
   async function everything() {
@@ -142,6 +156,12 @@ describe.each(testEngines())('access on %s', (engine) => {
         await prisma.agentToken.findMany({ omit: { lastUsedAt }, orderBy: { id: 'asc' } }),
         await prisma.enrollmentToken.findMany({ orderBy: { id: 'asc' } }),
         await prisma.apiKey.findMany({ omit: { lastUsedAt }, orderBy: { id: 'asc' } }),
+        await prisma.user.findMany({ orderBy: { id: 'asc' } }),
+        await prisma.account.findMany({ orderBy: { id: 'asc' } }),
+        await prisma.member.findMany({ orderBy: { id: 'asc' } }),
+        await prisma.invitation.findMany({ orderBy: { id: 'asc' } }),
+        // Those that are over may go.
+        await prisma.session.findMany({ where: { expiresAt: { gt: new Date() } }, orderBy: { id: 'asc' } }),
         await prisma.auditEntry.findMany({ orderBy: { id: 'asc' } }),
       ],
       (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value),
@@ -154,34 +174,61 @@ describe.each(testEngines())('access on %s', (engine) => {
     expect(routesOf(context.api.app).sort()).toEqual(Object.keys(RULES).sort());
   });
 
-  test.each(guarded)('$name is closed without a good token, and nothing is written', async (route) => {
+  const refused = ({ type, body }: { type: string; body: unknown }) => [type, (body as { type?: string }).type];
+  const TOKEN_INVALID = ['application/problem+json', '/problems/token-invalid'];
+  const FORBIDDEN = ['application/problem+json', '/problems/forbidden'];
+
+  test.each(guarded)('$name is closed without good credentials, and nothing is written', async (route) => {
     const before = await everything();
-    const { access } = route;
-    await call(route, null).expect(401).expect('Content-Type', PROBLEM);
-    await call(route, null).set('Authorization', 'Basic YTpi').expect(401).expect('Content-Type', PROBLEM);
-    for (const [why, token] of Object.entries(bad[access as Exclude<Access, 'anybody'>])) {
-      const { status, type, body } = await call(route, token);
-      expect({ why, status, type, problem: (body as { type?: string }).type }).toEqual({
-        ...{ why, status: 401, type: 'application/problem+json', problem: '/problems/token-invalid' },
-      });
+    await call(route, {}).expect(401).expect('Content-Type', PROBLEM);
+    await call(route, {}).set('Authorization', 'Basic YTpi').expect(401).expect('Content-Type', PROBLEM);
+    for (const [why, credentials] of Object.entries(bad[route.access as Exclude<Access, 'anybody'>])) {
+      const answer = await call(route, credentials);
+      expect([why, answer.status, ...refused(answer)]).toEqual([why, 401, ...TOKEN_INVALID]);
     }
     expect(await everything()).toBe(before);
   });
 
-  test.each(guarded.filter(({ access }) => access === 'admin'))('$name is closed to a viewer', async (route) => {
+  /** Whom a route is closed to, though they are in the organization. */
+  const tooLow = (access: Access): Record<string, Credentials> => ({
+    ...(access === 'admin' || access === 'owner'
+      ? { 'a viewer’s key': { bearer: viewer }, 'a viewer': { cookie: people.viewer.browser.cookie } }
+      : {}),
+    ...(access === 'owner' ? { 'an admin': { cookie: people.admin.browser.cookie } } : {}),
+    ...(access === 'owner' || access === 'user' ? { 'an admin’s key': { bearer: organization.adminKey } } : {}),
+  });
+  const ranked = guarded.filter(({ access }) => access === 'admin' || access === 'owner' || access === 'user');
+  test.each(ranked)('$name, for $access, is closed to all who are less, and nothing is written', async (route) => {
     const before = await everything();
-    const answer = await call(route, viewer).expect(403).expect('Content-Type', PROBLEM);
-    expect(answer.body).toMatchObject({ type: '/problems/forbidden' });
+    for (const [who, credentials] of Object.entries(tooLow(route.access))) {
+      const answer = await call(route, credentials);
+      expect([who, answer.status, ...refused(answer)]).toEqual([who, 403, ...FORBIDDEN]);
+    }
     expect(await everything()).toBe(before);
   });
+
+  const changing = guarded.filter(
+    ({ method, access }) => method !== 'GET' && access !== 'agent' && access !== 'enroll',
+  );
+  test.each(changing)('$name is closed to the cookie from a page of another site', async (route) => {
+    const before = await everything();
+    const answer = await call(route, { cookie: people.owner.browser.cookie }).set('Sec-Fetch-Site', 'cross-site');
+    expect([answer.status, ...refused(answer)]).toEqual([403, ...FORBIDDEN]);
+    expect(await everything()).toBe(before);
+  });
+
+  /** Somebody who may do all that there is, elsewhere. */
+  const strange = ({ access }: Route): Credentials =>
+    access === 'owner' || access === 'user' ? { cookie: strangeOwner.browser.cookie } : { bearer: stranger.adminKey };
 
   test.each(guarded.filter(({ path }) => path.includes(':')))(
     "$name takes another organization's object for one that does not exist",
     async (route) => {
       const before = await everything();
       const nobody = '00000000-0000-4000-8000-000000000000';
-      const missing = await call(route, stranger.adminKey, { hostId: nobody, enrollmentTokenId: nobody });
-      const foreign = await call(route, stranger.adminKey).expect(404).expect('Content-Type', PROBLEM);
+      const none = Object.fromEntries(Object.keys(ids).map((name) => [name, name === 'dockerId' ? 'a' : nobody]));
+      const missing = await call(route, strange(route), none);
+      const foreign = await call(route, strange(route)).expect(404).expect('Content-Type', PROBLEM);
       const unnamed = ({ requestId: _requestId, ...problem }: Record<string, unknown>) => problem;
       expect(unnamed(foreign.body as Record<string, unknown>)).toEqual(
         unnamed(missing.body as Record<string, unknown>),
@@ -191,22 +238,52 @@ describe.each(testEngines())('access on %s', (engine) => {
   );
 
   test.each(guarded.filter(({ isList }) => isList))("$name lists nothing of another organization's", async (route) => {
-    const answer = await call(route, stranger.adminKey).expect(200);
-    expect(answer.body).toEqual({ items: [], nextCursor: null });
+    const answer = await call(route, strange(route)).expect(200);
+    for (const [name, id] of Object.entries(ids)) if (name !== 'dockerId') expect(answer.text).not.toContain(id);
+    if (!route.isNeverEmpty) expect(answer.body).toEqual({ items: [], nextCursor: null });
   });
 
   // The counterpart: were the routes closed to everybody, all of the above would hold, too.
-  test.each(guarded.filter(({ isEndless }) => !isEndless))('$name is open to a good token', async (route) => {
-    const own = await context.api.organization();
+  const finite = guarded.filter(({ isEndless }) => !isEndless);
+  const reads = finite.filter(({ method, access }) => method === 'GET' && access !== 'agent');
+
+  test.each(reads)('$name, for $access, is open to whom it is for', async (route) => {
+    const { owner, admin, viewer: least } = people;
+    const may = {
+      ...(route.access === 'viewer' ? { 'a viewer’s key': { bearer: viewer } } : {}),
+      ...(route.access === 'viewer' || route.access === 'user' ? { 'a viewer': { cookie: least.browser.cookie } } : {}),
+      ...(route.access === 'user' ? {} : { 'an admin’s key': { bearer: organization.adminKey } }),
+      ...{ 'an admin': { cookie: admin.browser.cookie }, 'an owner': { cookie: owner.browser.cookie } },
+    };
+    for (const [who, credentials] of Object.entries(may)) {
+      const { status, body } = await call(route, credentials);
+      expect([who, status]).toEqual([who, 200]);
+      if (route.isList) expect((body as { items: unknown[] }).items).not.toEqual([]);
+    }
+  });
+
+  test.each(finite.filter((route) => !reads.includes(route)))('$name is open to whom it is for', async (route) => {
+    const { api } = context;
+    const own = await api.organization();
     const ownHost = await own.enroll();
     await ownHost.sync([container('a')]);
-    const { id, token } = await own.enrollmentToken();
-    const tokens = { enroll: token, agent: ownHost.token, viewer: await context.api.apiKey(own.id, 'viewer') };
-    const ids = { hostId: ownHost.id, dockerId: 'a', enrollmentTokenId: id };
-    const answer = await call(route, { ...tokens, admin: own.adminKey }[route.access as keyof typeof tokens], ids);
-    expect(answer.status).toBeGreaterThanOrEqual(200);
-    expect(answer.status).toBeLessThan(300);
-    if (route.isList) expect((answer.body as { items: unknown[] }).items).not.toEqual([]);
+    const { token } = await own.enrollmentToken();
+    const isPersonal = route.access === 'owner' || route.access === 'user';
+    const owner = isPersonal ? await person(api, own.id, 'owner') : null;
+    const other = isPersonal && route.access === 'owner' ? (await member(api, own.id, 'viewer')).id : owner?.id;
+    const tokens: Partial<Record<Access, string>> = { enroll: token, agent: ownHost.token, admin: own.adminKey };
+    const credentials = owner === null ? { bearer: tokens[route.access]! } : { cookie: owner.browser.cookie };
+    const { status } = await call(route, credentials, await idsOf(own, ownHost, other ?? randomUUID()));
+    expect(status).toBeGreaterThanOrEqual(200);
+    expect(status).toBeLessThan(300);
+  });
+
+  test.each(changing.filter(({ access }) => access === 'admin'))('$name is open to an owner, too', async (route) => {
+    const own = await context.api.organization();
+    const ownHost = await own.enroll();
+    const { browser, id } = await person(context.api, own.id, 'owner');
+    const { status } = await call(route, { cookie: browser.cookie }, await idsOf(own, ownHost, id));
+    expect(status).toBeLessThan(300);
   });
 
   test('the stream is open to a good token', async () => {

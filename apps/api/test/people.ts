@@ -20,10 +20,16 @@ export interface TestPerson {
   signIn(): Promise<Browser>;
 }
 
-export async function person(api: TestApi, organizationId: string, role: MemberRole): Promise<TestPerson> {
+/** A member of an organization, who has not signed in. */
+export async function member(api: TestApi, organizationId: string, role: MemberRole) {
   const email = `${role}-${randomUUID()}@example.org`;
   const newcomer = { organizationId, role, name: `The ${role}`, email, passwordHash: await passwordHash };
   const id = await api.db.prisma.$transaction((tx) => addPerson(tx, newcomer, api.clock()));
+  return { id, email };
+}
+
+export async function person(api: TestApi, organizationId: string, role: MemberRole): Promise<TestPerson> {
+  const { id, email } = await member(api, organizationId, role);
   const signIn = async () => {
     const browser = new Browser(api);
     const answer = await browser.call('post', Paths.session, { email, password: PASSWORD });

@@ -45,9 +45,9 @@ const NOT_MODIFIED: OpenApiResponse = {
   headers: headers('X-Request-Id', 'ETag'),
 };
 
-/** Reads can be asked whether they still hold: all that are JSON. */
-const hasETag = ({ method, answers }: Operation): boolean =>
-  method === 'GET' && (answers[200] instanceof z.ZodType || answers[200] === 'application/json');
+/** Reads can be asked whether they still hold: all of operators' that are JSON. */
+const hasETag = ({ method, access, answers }: Operation): boolean =>
+  method === 'GET' && access !== 'agent' && (answers[200] instanceof z.ZodType || answers[200] === 'application/json');
 
 /** The calls whose answer sets the session's cookie. */
 const SIGNS_IN: ReadonlySet<string> = new Set(['setUp', 'signIn', 'acceptInvitation']);
