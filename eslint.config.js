@@ -84,6 +84,8 @@ export default defineConfig(
   {
     files: ['apps/web/**/*.{ts,tsx}'],
     extends: [reactHooks.configs.flat.recommended],
+    // It is about React's compiler, which does not run here.
+    rules: { 'react-hooks/incompatible-library': 'off' },
   },
   {
     // One place knows the names of environment variables: what a program reads is what its `env.ts` declares.

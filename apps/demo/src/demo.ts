@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -70,6 +70,7 @@ async function perform(stage: Stage, signal: AbortSignal): Promise<void> {
   const [url, hasLocalEngine] = await Promise.all([addressOf(api, signal), localEngineAnswers(programs.agent)]);
   const operator = createOperator(url, key);
   const hosts = FLEET.length + (hasLocalEngine ? 1 : 0);
+  const account = await operator.setUp((await readFile(join(dir, 'data', 'setup-link'), 'utf8')).trim());
   const enrollToken = await operator.createEnrollmentToken(hosts);
 
   write(`Starting ${hosts} agents …\n`);
@@ -94,7 +95,7 @@ async function perform(stage: Stage, signal: AbortSignal): Promise<void> {
   if (!(await operator.waitForHosts(hosts, HOSTS_READY_MS_MAX, signal))) {
     throw new DemoError(`not all of ${hosts} hosts reported within ${HOSTS_READY_MS_MAX / 1_000} s`);
   }
-  write(guide({ url, key, replayedHosts: FLEET.length, hasLocalEngine, durationMs }));
+  write(guide({ url, key, account, replayedHosts: FLEET.length, hasLocalEngine, durationMs }));
   await sleep(durationMs, undefined, { signal });
   write('\nThe time is over: ending the demo.\n');
 }

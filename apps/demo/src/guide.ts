@@ -1,19 +1,23 @@
+import type { Account } from './operator.js';
+
 /** What a person is told once the demo runs: where it is, how to get in, and what to look at first. */
 export function guide(demo: {
   url: string;
   key: string;
+  account: Account;
   replayedHosts: number;
   hasLocalEngine: boolean;
   durationMs: number;
 }): string {
-  const { url, key, replayedHosts, hasLocalEngine, durationMs } = demo;
+  const { url, key, account, replayedHosts, hasLocalEngine, durationMs } = demo;
   const look = (path: string): string => `  curl -sS '${url}${path}' -H 'Authorization: Bearer ${key}'`;
   return `
 Muster's demo is on ${url}
+Open it, and sign in as ${account.email} with the password ${account.password}
 ${replayedHosts} replayed hosts${hasLocalEngine ? ', and this machine’s own engine' : ' (no container engine answers on this machine)'}
 Key: ${key}
 
-Hosts, containers, and what happened last:
+Hosts, containers, and what happened last, for programs:
 ${look('/api/hosts')}
 ${look('/api/containers?limit=20')}
 ${look('/api/events?limit=20')}

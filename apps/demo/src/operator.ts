@@ -1,8 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnrollmentTokenCreated, Host, Paths, page } from '@muster/contracts';
 
+/** By what somebody signs in to the dashboard. */
+export interface Account {
+  email: string;
+  password: string;
+}
+
 /** The demo's own calls of the API, with an admin key. */
 export interface Operator {
+  /** Makes the owner's account, by the link that the API's first start made, and gives what they sign in with. */
+  setUp(link: string): Promise<Account>;
   createEnrollmentToken(maxUses: number): Promise<string>;
   /** Resolves when `count` hosts have reported; false when they had not after `timeoutMs`. */
   waitForHosts(count: number, timeoutMs: number, signal: AbortSignal): Promise<boolean>;
@@ -22,6 +31,12 @@ export function createOperator(url: string, key: string): Operator {
     return response.json();
   }
   return {
+    async setUp(link) {
+      const account = { email: 'demo@example.com', password: randomBytes(9).toString('base64url') };
+      const token = new URL(link).hash.replace('#token=', '');
+      await call(Paths.setup, { method: 'POST', body: JSON.stringify({ token, name: 'Demo', ...account }) });
+      return account;
+    },
     async createEnrollmentToken(maxUses) {
       const body = JSON.stringify({ name: 'demo', maxUses });
       return EnrollmentTokenCreated.parse(await call(Paths.enrollmentTokens, { method: 'POST', body })).token;

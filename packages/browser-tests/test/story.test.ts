@@ -159,6 +159,31 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('link', { name: /^web-01 online/ }).waitFor();
   });
 
+  test('who accepts an invitation as a viewer sees the fleet, and nothing that changes it', async () => {
+    await open('/settings/members');
+    await page.getByLabel('Email').fill('vic@example.org');
+    await page.getByRole('button', { name: 'Make an invitation' }).click();
+    const link = await page.getByRole('region', { name: 'the invitation’s link' }).innerText();
+
+    const other = await browser.newContext();
+    try {
+      const { page: theirs, misdeeds: theirMisdeeds } = await openPage(other);
+      await theirs.goto(link.trim());
+      await theirs.getByLabel('Your name').fill('Vic Viewer');
+      await theirs.getByLabel('Password').fill('another long passphrase');
+      await theirs.getByRole('button', { name: 'Accept and sign in' }).click();
+      await theirs.getByRole('link', { name: /^web-01/ }).click();
+      await theirs.getByRole('heading', { level: 1, name: 'web-01' }).waitFor();
+      expect(await theirs.getByRole('button', { name: 'Actions' }).count()).toBe(0);
+      expect(await theirs.getByRole('link', { name: 'Add a host' }).count()).toBe(0);
+      await theirs.goto(`${dashboard.url}/settings/api-keys`);
+      await theirs.getByRole('heading', { name: 'There is nothing at this address' }).waitFor();
+      expect(theirMisdeeds.list).toEqual([]);
+    } finally {
+      await other.close();
+    }
+  });
+
   test('a session that ended leads to the door, and from there back to where one was', async () => {
     await open('/ports');
     await heading('Ports').waitFor();

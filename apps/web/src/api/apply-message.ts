@@ -31,6 +31,12 @@ export function applyMessage(
   for (const key of staleAfter(message.event)) refresh(key);
 }
 
+/** The hosts of all lists that are kept. */
+const knownHosts = (client: QueryClient): Host[] =>
+  client
+    .getQueriesData<HostPages>({ queryKey: ['hosts', 'list'] })
+    .flatMap(([, data]) => data?.pages.flatMap((page) => page.items) ?? []);
+
 const updateHosts = (client: QueryClient, update: (host: Host) => Host): void => {
   client.setQueriesData<HostPages>({ queryKey: ['hosts', 'list'] }, (data) =>
     data === undefined
@@ -40,18 +46,12 @@ const updateHosts = (client: QueryClient, update: (host: Host) => Host): void =>
 };
 
 function applyHost(client: QueryClient, host: Host, refresh: (key: readonly string[]) => void): void {
+  const known = knownHosts(client).find(({ id }) => id === host.id);
   client.setQueryData(hostQuery(host.id).queryKey, host);
-  let isKnown = false;
-  let hadOtherFreshness = false;
-  updateHosts(client, (known) => {
-    if (known.id !== host.id) return known;
-    isKnown = true;
-    hadOtherFreshness = known.freshness !== host.freshness;
-    return host;
-  });
-  if (!isKnown) refresh(['hosts', 'list']);
+  updateHosts(client, (other) => (other.id === host.id ? host : other));
+  if (known === undefined) refresh(['hosts', 'list']);
   // Each container of the host tells how fresh it is, too.
-  if (hadOtherFreshness) refresh(['containers']);
+  if (known?.freshness !== host.freshness) refresh(['containers']);
 }
 
 /** Hosts that are not named are online. */
@@ -60,11 +60,8 @@ function applyFreshness(
   told: ReadonlyMap<string, Freshness>,
   refresh: (key: readonly string[]) => void,
 ): void {
-  let changed = false;
-  updateHosts(client, (host) => {
-    const freshness = told.get(host.id) ?? 'online';
-    changed ||= freshness !== host.freshness;
-    return freshness === host.freshness ? host : { ...host, freshness };
-  });
-  if (changed) refresh(['containers']);
+  const freshnessOf = ({ id }: Host): Freshness => told.get(id) ?? 'online';
+  if (knownHosts(client).every((host) => host.freshness === freshnessOf(host))) return;
+  updateHosts(client, (host) => ({ ...host, freshness: freshnessOf(host) }));
+  refresh(['containers']);
 }

@@ -50,6 +50,7 @@ export const sessionsQuery = queryOptions({
 });
 
 /** A list that is read page by page, as far as somebody looks. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what is read is what the query then gives
 const pages = <T>(
   key: readonly unknown[],
   read: (

@@ -1,16 +1,21 @@
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { Empty } from '../components/empty';
 
-/** Where an address leads nowhere. */
+/** Says, within a page, that the address leads nowhere. */
 export function NotFound(): ReactNode {
   return (
-    <div className="page">
-      <Empty title="There is nothing at this address">
-        <p>
-          It may be an old link, or a typo. <Link to="/">Back to the fleet</Link>
-        </p>
-      </Empty>
+    <div className="empty">
+      <h1>There is nothing at this address</h1>
+      <p className="soft">
+        It may be an old link, or a typo. <Link to="/">To the fleet</Link>
+      </p>
     </div>
   );
 }
+
+/** The whole page, where the address is none of ours. */
+export const NotFoundPage = (): ReactNode => (
+  <main className="page">
+    <NotFound />
+  </main>
+);

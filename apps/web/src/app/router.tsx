@@ -14,7 +14,7 @@ import { ErrorNote } from '../components/error-note';
 import { containerSearch } from '../features/containers/search';
 import { eventSearch } from '../features/events/search';
 import { fleetSearch } from '../features/fleet/search';
-import { NotFound } from './not-found';
+import { NotFoundPage } from './not-found';
 import { many, one, parseSearch, stringifySearch } from './search-params';
 import { Shell } from './shell';
 
@@ -30,12 +30,12 @@ async function requireSession({
   context: Context;
   location: ParsedLocation;
 }): Promise<void> {
-  const session = await client.ensureQueryData(sessionQuery);
+  const session = await client.query({ ...sessionQuery, staleTime: 'static' });
   // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router's own way to send somebody elsewhere
   if (session === null) throw redirect({ to: '/sign-in', search: { next: location.href } });
 }
 
-const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFound });
+const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFoundPage });
 
 const signedIn = createRoute({
   getParentRoute: () => root,
@@ -138,7 +138,7 @@ export const createAppRouter = (client: QueryClient) =>
         <ErrorNote error={error instanceof Error ? error : new Error(String(error))} onRetry={reset} />
       </main>
     ),
-    defaultNotFoundComponent: NotFound,
+    defaultNotFoundComponent: NotFoundPage,
     scrollRestoration: true,
   });
 

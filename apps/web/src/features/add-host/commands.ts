@@ -6,26 +6,30 @@ export interface Way {
   command: string;
 }
 
-/** How the agent is started with this token against this server; the token stands in none but these lines. */
+/** How the agent is started with this token against the server at `url`. */
 export function waysToEnrol(url: string, token: string): Way[] {
   return [
     {
       id: 'node',
       title: 'Node.js',
-      needs: 'Node.js 20.19 or newer, and a clone of Muster. It runs until you end it: good to try.',
+      needs: 'In a clone of Muster, with Node.js 20.19 or newer. It runs until you end it: good to try.',
       command: `MUSTER_URL=${url} \\\nMUSTER_ENROLL_TOKEN=${token} \\\nnpx -y pnpm@12.21.0 agent`,
     },
     {
       id: 'docker',
       title: 'Docker',
-      needs: 'The agent as a container that reads the engine beside it. Build the image once, in a clone of Muster.',
-      command: `docker build --target agent -t muster-agent .\ndocker run -d --name muster-agent --restart unless-stopped \\\n  -v /var/run/docker.sock:/var/run/docker.sock:ro \\\n  -v muster-agent:/var/lib/muster-agent \\\n  -e MUSTER_URL=${url} \\\n  -e MUSTER_ENROLL_TOKEN=${token} \\\n  muster-agent`,
+      needs:
+        'In a clone of Muster. A proxy holds the engine’s socket, and lets the agent read and nothing else. ' +
+        'From within a container, this machine is not localhost: put an address that leads here.',
+      command: `MUSTER_URL=${url} \\\nMUSTER_ENROLL_TOKEN=${token} \\\nDOCKER_GID=$(stat -c %g /var/run/docker.sock) \\\ndocker compose -f apps/agent/packaging/compose.yaml up -d`,
     },
     {
       id: 'systemd',
       title: 'systemd',
-      needs: 'The agent as a service that starts with the machine. As root, with Muster installed in /opt/muster.',
-      command: `install -m 600 /dev/stdin /etc/muster-agent.env <<'END'\nMUSTER_URL=${url}\nMUSTER_ENROLL_TOKEN=${token}\nEND\nsystemctl enable --now muster-agent`,
+      needs:
+        'As a service, from the release that this server offers once whoever runs it has packaged one ' +
+        '(docs/agent.md). It checks what it fetches, and can be run again.',
+      command: `curl -fsSL ${url}/install.sh |\n  sudo sh -s -- --token ${token}`,
     },
   ];
 }

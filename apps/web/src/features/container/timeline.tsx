@@ -36,7 +36,7 @@ export function Timeline({
         </Link>
       </header>
       <ListStates of={list} what="events" empty={<p className="soft">Nothing that is still kept.</p>}>
-        {(items) => <EventDays events={items} without={['host', 'name']} />}
+        {(items) => <EventDays events={items} without={['host', 'name']} under="section" />}
       </ListStates>
     </section>
   );

@@ -5,11 +5,20 @@ import { groupBy } from '../../domain/group-by';
 const dayOf = ({ recordedAt }: ContainerEvent): string =>
   new Date(recordedAt).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 
-/** Events under the day that they were on, in local time. */
-export function EventDays({ events, without }: { events: readonly ContainerEvent[]; without?: readonly Leaves[] }) {
+/** Events under the day that they were on, in local time. `under`: what heading they stand under themselves. */
+export function EventDays({
+  events,
+  without,
+  under,
+}: {
+  events: readonly ContainerEvent[];
+  without?: readonly Leaves[];
+  under: 'page' | 'section';
+}) {
+  const Title = under === 'page' ? 'h2' : 'h3';
   return [...groupBy(events, dayOf)].map(([day, ofDay]) => (
     <section key={day} className="day">
-      <h3 className="day-title">{day}</h3>
+      <Title className="day-title">{day}</Title>
       <ol className="events card">
         {ofDay.map((event) => (
           <li key={event.id}>

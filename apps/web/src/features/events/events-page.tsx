@@ -74,7 +74,7 @@ export function EventsPage(): ReactNode {
         <OutOfDate of={list} queryKey={query.queryKey} />
       </div>
       <ListStates of={list} what="events" empty={<Empty title="Nothing happened that these filters let through" />}>
-        {(items) => <EventDays events={items} />}
+        {(items) => <EventDays events={items} under="page" />}
       </ListStates>
     </>
   );

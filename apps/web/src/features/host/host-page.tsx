@@ -86,7 +86,7 @@ export function HostPage(): ReactNode {
         </section>
         <section className={current ? 'card' : 'card is-stale'} aria-labelledby="states-title">
           <h2 id="states-title" className="card-title">
-            {current ? 'Containers' : 'Containers, as last heard'}
+            {current ? 'States' : 'States, as last heard'}
           </h2>
           <p className="host-states">
             {inStateOrder(host.containersByState).map(([state, of]) => (
@@ -152,7 +152,7 @@ function HostEvents({ hostId }: { hostId: string }) {
         </Link>
       </header>
       {data !== undefined && events.length === 0 && <p className="soft">Nothing that is still kept.</p>}
-      <EventDays events={events} without={WITHOUT_HOST} />
+      <EventDays events={events} without={WITHOUT_HOST} under="section" />
     </section>
   );
 }

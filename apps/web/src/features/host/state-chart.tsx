@@ -86,7 +86,10 @@ function optionsFor(states: readonly string[], element: HTMLElement): uPlot.Opti
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high)] } },
     axes: [axis, { ...axis, size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000] }],
     series: [
-      { label: 'at', value: (_plot, seconds) => (seconds === null ? '' : new Date(seconds * 1_000).toLocaleString()) },
+      {
+        label: 'at',
+        value: (_plot, seconds) => (Number.isFinite(seconds) ? new Date(seconds * 1_000).toLocaleString() : ''),
+      },
       ...states.map((state): uPlot.Series => {
         const { colour, dash } = LINES[state] ?? { colour: '--ink-soft', dash: [1, 3] };
         const steps = uPlot.paths.stepped?.({ align: 1 });

@@ -1,0 +1,32 @@
+/**
+ * Takes README's picture: runs the demo, waits until enough has happened to look at, and writes docs/dashboard.png.
+ * `pnpm --filter @muster/browser-tests picture`, after a build of the demo.
+ */
+import { fileURLToPath } from 'node:url';
+import { eventually, mainOf, startProgram } from '@muster/test-engines';
+import { chromium } from 'playwright-core';
+
+const TARGET = fileURLToPath(new URL('../../../docs/dashboard.png', import.meta.url));
+/** Long enough for containers to have crashed, and for lines to have dips. */
+const WATCHED_MS = 180_000;
+
+const demo = startProgram(mainOf('demo'), { args: ['--for', '900'] });
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--headless', '--no-sandbox'] });
+try {
+  const [, url, email, password] = await eventually(() => {
+    const said = /demo is on (\S+)\nOpen it, and sign in as (\S+) with the password (\S+)/.exec(demo.stdout());
+    if (said === null) throw new Error(`the demo is not up: ${demo.stdout()}${demo.stderr()}`);
+    return said;
+  }, 180_000);
+  const page = await browser.newPage({ viewport: { width: 1360, height: 820 }, colorScheme: 'light' });
+  await page.goto(url!);
+  await page.getByLabel('Email').fill(email!);
+  await page.getByLabel('Password').fill(password!);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
+  await page.screenshot({ path: TARGET });
+} finally {
+  await browser.close();
+  await demo.stop();
+}
