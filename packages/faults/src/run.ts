@@ -22,18 +22,21 @@ export interface RunParts {
 export async function runFaults(request: FaultsRequest, { write, progress }: RunParts): Promise<boolean> {
   const rig: Rig = { plan: planOf(request), progress };
   // First, so that a quarter of an hour is not spent on what then has no place.
-  const document = request.out === null ? null : await readFile(request.out, 'utf8');
+  let document = request.out === null ? null : await readFile(request.out, 'utf8');
   const commit = await currentCommit();
+  const { cpu, cores, node } = await describeMachine(null);
+  const where = `commit ${commit}, Node.js ${node}, ${cores} cores of ${cpu}`;
   const records: GuaranteeRecord[] = [];
-  for (const id of request.only) records.push(await runOne(GUARANTEES[id], rig));
-
-  write(renderTerminal(records));
-  if (request.out !== null && document !== null) {
-    const { cpu, cores, node } = await describeMachine(null);
-    const where = `commit ${commit}, Node.js ${node}, ${cores} cores of ${cpu}`;
-    await writeFile(request.out, withFigures(document, records, { where, quick: request.quick }));
-    write(`\nWritten to ${request.out}\n`);
+  for (const id of request.only) {
+    const record = await runOne(GUARANTEES[id], rig);
+    records.push(record);
+    if (request.out === null || document === null) continue;
+    // After each, so that what was found is kept should a later one not end.
+    document = withFigures(document, [record], { where, quick: request.quick });
+    await writeFile(request.out, document);
   }
+  write(renderTerminal(records));
+  if (request.out !== null) write(`\nWritten to ${request.out}\n`);
   return records.every(({ findings }) => findings.every(({ kept }) => kept));
 }
 
