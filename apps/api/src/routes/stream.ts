@@ -14,12 +14,17 @@ export interface StreamRouterParts {
   recheckMs?: number;
 }
 
-/** Milliseconds between two looks at whether a listener's key or session is still good: dead within five seconds. */
-const RECHECK_MS = 4_500;
+/**
+ * Milliseconds between two looks at whether a listener's key or session is still good, and for which one look is good
+ * for all who came with it: together, what was revoked is dead within five seconds.
+ */
+const RECHECK_MS = 3_900;
+const SHARED_MS = 1_000;
 
 /** Changes in the operator's organization, as they are committed. */
 export function createStreamRouter({ auth, live, recheckMs = RECHECK_MS }: StreamRouterParts): Router {
   const router = Router();
+  const organizationNow = shareChecks(auth);
 
   router.get(Paths.stream, auth, async (req, res) => {
     const query = readFields(StreamQuery, req.query);
@@ -31,8 +36,9 @@ export function createStreamRouter({ auth, live, recheckMs = RECHECK_MS }: Strea
     await live.listen(organizationId, query, req.get('Last-Event-ID') ?? null, () => {
       const sink = openEventStream(res);
       const recheck = setInterval(() => {
-        void isStillGood(auth, req, res, organizationId).then((good) => {
-          if (!good) sink.end(toFrame({ event: 'unauthorized', data: {} }).bytes);
+        void organizationNow(req, res).then((current) => {
+          if (current !== 'unknown' && current?.id !== organizationId)
+            sink.end(toFrame({ event: 'unauthorized', data: {} }).bytes);
         });
       }, recheckMs);
       void sink.closed.then(() => clearInterval(recheck));
@@ -42,19 +48,31 @@ export function createStreamRouter({ auth, live, recheckMs = RECHECK_MS }: Strea
   return router;
 }
 
-/** Asks again who it is. Only a clear no is one: while the database is away, nothing is told either. */
-async function isStillGood(
-  auth: RequestHandler,
-  req: Request,
-  res: Response,
-  organizationId: string,
-): Promise<boolean> {
+/** Whose calls a key or session is for; null: nobody's any more. While the database is away, nothing is told either. */
+type OrganizationNow = { id: string } | null | 'unknown';
+
+/** Asks again who it is, once for all who listen with the same key or session: a thousand may. */
+function shareChecks(auth: RequestHandler): (req: Request, res: Response) => Promise<OrganizationNow> {
+  const checks = new Map<string, Promise<OrganizationNow>>();
+  return (req, res) => {
+    const credentials = JSON.stringify([req.headers.authorization, req.headers.cookie]);
+    const shared = checks.get(credentials);
+    if (shared !== undefined) return shared;
+    const check = askAgain(auth, req, res);
+    checks.set(credentials, check);
+    setTimeout(() => checks.delete(credentials), SHARED_MS).unref();
+    return check;
+  };
+}
+
+async function askAgain(auth: RequestHandler, req: Request, res: Response): Promise<OrganizationNow> {
   try {
     let refusal: Error | undefined;
     await auth(req, res, (error?: unknown) => (refusal = error as Error | undefined));
     if (refusal !== undefined) throw refusal;
-    return operatorOf(res).organizationId === organizationId;
+    return { id: operatorOf(res).organizationId };
   } catch (error) {
-    return !(error instanceof DomainError) || error.code === 'unavailable';
+    // Only a clear no is one.
+    return error instanceof DomainError && error.code !== 'unavailable' ? null : 'unknown';
   }
 }
