@@ -2,7 +2,7 @@ import { createServer, request, type IncomingMessage, type Server } from 'node:h
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { Container } from '@muster/contracts';
+import type { Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
 
 /** All that the agent may ask of an engine, whatever the API version before it. */

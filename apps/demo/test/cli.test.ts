@@ -26,6 +26,7 @@ test.each([
   [600_000, 'in 10 minutes'],
   [14_400_000, 'in 4 hours'],
 ])('%d ms are told as "%s"', (durationMs, words) => {
-  const text = guide({ url: 'http://h', key: 'k', replayedHosts: 5, hasLocalEngine: false, durationMs });
+  const account = { email: 'demo@example.com', password: 'p' };
+  const text = guide({ url: 'http://h', key: 'k', account, replayedHosts: 5, hasLocalEngine: false, durationMs });
   expect(text).toContain(`ends by itself ${words}`);
 });

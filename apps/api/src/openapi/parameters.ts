@@ -36,7 +36,6 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   engine: 'Hosts whose engine has this name.',
   agentVersion: 'Hosts whose agent is of this version.',
   count: 'Whether to tell how many there are on all pages.',
-  until: 'Recorded before this instant.',
   port: 'Published on this port of the host; repeated: on any of these.',
   type: 'By this transport; repeated: by any of these.',
   format: 'How it is written.',

@@ -11,7 +11,7 @@ export function createAgentReleaseRouter(release: AgentReleaseService): Router {
   });
 
   router.get(Paths.agentRelease, async (req, res) => {
-    const { path, bytes } = await release.file(req.params['file']!);
+    const { path, bytes } = await release.file(req.params['file']);
     res.type('application/octet-stream');
     // Big, and the same until the next release: a proxy may keep it, and must ask whether it still is.
     res.set({ 'Cache-Control': 'public, no-cache', 'Content-Length': String(bytes) });
