@@ -101,10 +101,16 @@ describe('counts by state over time', () => {
 
 test('a port that an engine lists by IP version is one port, and where it listens is told where it matters', () => {
   const port = { privatePort: 80, publicPort: 8080, type: 'tcp' as const };
-  expect(publishedPorts([{ ...port, ip: '0.0.0.0' }, { ...port, ip: '::' }, { privatePort: 9, type: 'udp' }]).map(portWords)).toEqual(
-    ['8080 → 80'],
-  );
-  expect(publishedPorts([{ ...port, ip: '10.0.0.5', type: 'udp' }]).map(portWords)).toEqual(['8080 → 80/udp on 10.0.0.5']);
+  expect(
+    publishedPorts([
+      { ...port, ip: '0.0.0.0' },
+      { ...port, ip: '::' },
+      { privatePort: 9, type: 'udp' },
+    ]).map(portWords),
+  ).toEqual(['8080 → 80']);
+  expect(publishedPorts([{ ...port, ip: '10.0.0.5', type: 'udp' }]).map(portWords)).toEqual([
+    '8080 → 80/udp on 10.0.0.5',
+  ]);
 });
 
 test('an exit is told as a crash by its code alone', () => {

@@ -11,7 +11,8 @@ if (executablePath === undefined) {
 }
 
 /** `describe` where there is a Chromium, else its `skip`, so that a run counts what it left out. */
-export const describeInChromium: typeof describe | typeof describe.skip = executablePath === undefined ? describe.skip : describe;
+export const describeInChromium: typeof describe | typeof describe.skip =
+  executablePath === undefined ? describe.skip : describe;
 
 export const openChromium = (): Promise<Browser> =>
   chromium.launch({

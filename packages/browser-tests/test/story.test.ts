@@ -144,7 +144,7 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByLabel(/^Type old-web/).fill('old-web');
     await confirm.click();
     await heading('Fleet').waitFor();
-    await page.getByRole('link', { name: /^old-web/ }).waitFor({ state: 'detached' });
+    await page.locator('a.tile', { hasText: 'old-web' }).waitFor({ state: 'detached' });
     const { items } = await dashboard.api.call('listHosts');
     expect(items.map(({ name }) => name)).toEqual(['web-01']);
   });
@@ -172,7 +172,7 @@ describeInChromium('from the first start to a fleet', () => {
       await theirs.getByLabel('Your name').fill('Vic Viewer');
       await theirs.getByLabel('Password').fill('another long passphrase');
       await theirs.getByRole('button', { name: 'Accept and sign in' }).click();
-      await theirs.getByRole('link', { name: /^web-01/ }).click();
+      await theirs.locator('a.tile', { hasText: 'web-01' }).click();
       await theirs.getByRole('heading', { level: 1, name: 'web-01' }).waitFor();
       expect(await theirs.getByRole('button', { name: 'Actions' }).count()).toBe(0);
       expect(await theirs.getByRole('link', { name: 'Add a host' }).count()).toBe(0);

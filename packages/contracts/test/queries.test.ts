@@ -73,6 +73,7 @@ describe('containers', () => {
       presence: 'present',
       sort: { key: 'name', descending: false },
       limit: 50,
+      count: false,
     });
   });
 

@@ -74,6 +74,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     ...{ hostId: HOST_ID, agentToken: shownOnce('agent'), cadence: CADENCE },
   } satisfies contracts.EnrollResponse,
   TokenRotation: { agentToken: shownOnce('agent'), cadence: CADENCE } satisfies contracts.TokenRotation,
+  TokenHolder: { hostId: HOST_ID, cadence: CADENCE } satisfies contracts.TokenHolder,
   Snapshot: [CONTAINER] satisfies contracts.Snapshot,
   SyncSummary: {
     ...{ hostId: HOST_ID, applied: true, received: 1, created: 0, updated: 1, unchanged: 0, removed: 0 },

@@ -14,6 +14,7 @@ export const PATH_PARAMETERS: Readonly<Record<string, { description: string; sch
   sessionId: uuid('The session.', '0199c3f0-6a11-7b3c-8d4e-1f2a3b4c5d6e'),
   userId: uuid('The person.', '0199c3f0-6b22-7c4d-9e5f-2a3b4c5d6e7f'),
   invitationId: uuid('The invitation.', '0199c3f0-6c33-7d5e-8f6a-3b4c5d6e7f80'),
+  file: text('A file of the release, by its name.', 'muster-agent-linux-x64'),
 };
 
 export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
@@ -61,6 +62,11 @@ export const REQUEST_HEADERS: Readonly<Record<string, { name: string; descriptio
     name: 'Snapshot-Complete',
     description: '`false`: containers may be missing, and none is taken for removed.',
     example: 'true',
+  },
+  'snapshot-gone': {
+    name: 'Snapshot-Gone',
+    description: 'Of an incomplete snapshot: containers that were gone by then, with commas between their dockerIds.',
+    example: '4c01db0b339c,9d2f6a1c70be',
   },
 };
 

@@ -22,7 +22,7 @@ const MEANING: Readonly<Partial<Record<ProblemType, string>>> = {
 };
 
 /** The kinds of problem that a call may answer with, from who may call it, what it takes and what it says itself. */
-export function problemTypesOf({ method, path, access, query, headers, body, refusals = [] }: Operation) {
+function problemTypesOf({ method, path, access, query, headers, body, refusals = [] }: Operation) {
   const isApi = path.startsWith('/api/');
   const isOperators = ['viewer', 'admin', 'owner', 'user'].includes(access);
   const takes = (condition: boolean, ...types: ProblemType[]) => (condition ? types : []);

@@ -1,4 +1,4 @@
-import type { ContainerEvent, StreamMessage } from '@muster/contracts';
+import type { StreamMessage } from '@muster/contracts';
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, use, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { applyMessage } from './apply-message';
@@ -12,21 +12,14 @@ const REFRESH_EVERY_MS = 2_000;
 /** How often everything that is looked at is read again while changes do not arrive by themselves. */
 const POLL_EVERY_MS = 10_000;
 
-interface Live {
-  connection: LiveConnection;
-  /** Calls back with each change of a container as it commits; returns what ends that. */
-  onContainer(listener: (event: ContainerEvent) => void): () => void;
-}
-
-const LiveContext = createContext<Live | null>(null);
+const LiveContext = createContext<LiveConnection | null>(null);
 
 /** Keeps what is kept of the API up to date, for all below it. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient();
-  const [live, setLive] = useState<Live | null>(null);
+  const [live, setLive] = useState<LiveConnection | null>(null);
 
   useEffect(() => {
-    const listeners = new Set<(event: ContainerEvent) => void>();
     const due = new Map<string, readonly string[]>();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const refreshSoon = (key: readonly string[]): void => {
@@ -37,19 +30,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         due.clear();
       }, REFRESH_EVERY_MS);
     };
-    const onMessage = (message: StreamMessage): void => {
-      applyMessage(client, message, refreshSoon);
-      if (message.event === 'container') listeners.forEach((listener) => listener(message.data));
-    };
+    const onMessage = (message: StreamMessage): void => applyMessage(client, message, refreshSoon);
     const connection = connectLive(api, { onMessage, onGap: () => refresh(client) });
     // eslint-disable-next-line react-hooks/set-state-in-effect -- the connection is opened by the effect that closes it
-    setLive({
-      connection,
-      onContainer(listener) {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
-      },
-    });
+    setLive(connection);
     const poll = setInterval(() => {
       if (connection.state().kind === 'lost' && !document.hidden) refresh(client);
     }, POLL_EVERY_MS);
@@ -71,16 +55,10 @@ export function useLiveState(): LiveState {
   const live = use(LiveContext);
   const store = useMemo(
     () => ({
-      subscribe: (onChange: () => void) => live?.connection.subscribe(onChange) ?? nothing,
-      state: () => live?.connection.state() ?? CONNECTING,
+      subscribe: (onChange: () => void) => live?.subscribe(onChange) ?? nothing,
+      state: () => live?.state() ?? CONNECTING,
     }),
     [live],
   );
   return useSyncExternalStore(store.subscribe, store.state);
-}
-
-/** Calls back with each change of a container as it commits, while the component is there. */
-export function useContainerEvents(listener: (event: ContainerEvent) => void): void {
-  const live = use(LiveContext);
-  useEffect(() => live?.onContainer(listener), [live, listener]);
 }

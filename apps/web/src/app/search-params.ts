@@ -1,5 +1,5 @@
 /** A page's part of the address behind `?`: each name once, or repeated for several values, as the API has it too. */
-export type SearchParams = Readonly<Record<string, string | readonly string[] | undefined>>;
+type SearchParams = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** Reads the part of an address behind `?`. */
 export function parseSearch(search: string): Record<string, string | string[]> {
@@ -39,9 +39,3 @@ export function oneOf<T extends string>(allowed: readonly T[], value: unknown): 
   const first = one(value);
   return allowed.find((word) => word === first);
 }
-
-/** Leaves out what is undefined, which an address does not hold. */
-export const defined = <T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
