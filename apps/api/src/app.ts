@@ -157,7 +157,7 @@ export function createApp({
       enrollment: createEnrollmentService(db, { ...options, tokenCache }),
       heartbeats: createHeartbeatService(db, { ...options, reports }),
       cadence,
-      noteSnapshot: metrics.noteSnapshot,
+      noteSnapshot: (summary) => metrics.noteSnapshot(summary),
       agentLimit: limitAgents(agentRequestsPerMinute, elapsedMs),
     }),
     createHealthRouter(db, isDraining),

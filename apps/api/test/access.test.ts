@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { Paths, type MemberRole } from '@muster/contracts';
+import type { MemberRole } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { issueToken } from '../src/domain/tokens.js';

@@ -22,7 +22,7 @@ const document = createOpenApiDocument();
 const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false });
 addFormats(ajv);
 ajv.addSchema(closed(document as unknown as Json) as object, 'answers');
-ajv.addSchema(document as object, 'requests');
+ajv.addSchema(document, 'requests');
 
 const pointer = (...path: (string | number)[]) =>
   path.map((part) => `/${encodeURIComponent(String(part).replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Paths, SessionItem } from '@muster/contracts';
+import { Paths, type SessionItem } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { Browser } from './browser.js';
 import { useApi } from './harness.js';

@@ -24,10 +24,10 @@ export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process):
       if (stdin.isTTY) stderr.write(question);
       // Echo is the interface's own doing, into what it is told to write to.
       const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-      const lines = createInterface({ input: stdin, output: nowhere, terminal: stdin.isTTY === true });
+      const lines = createInterface({ input: stdin, output: nowhere, terminal: stdin.isTTY });
       try {
-        for await (const line of lines) return line.trim();
-        return '';
+        const { value } = (await lines[Symbol.asyncIterator]().next()) as IteratorResult<string, undefined>;
+        return value?.trim() ?? '';
       } finally {
         lines.close();
         if (stdin.isTTY) stderr.write('\n');

@@ -19,7 +19,7 @@ function createProgram(terminal: Terminal): Command {
   const program = new Command('muster')
     .description("What an operator of Muster does from a terminal.\n'muster help COMMAND' tells more of each command.")
     .addHelpText('after', EXIT_CODES)
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .showHelpAfterError('(see --help)')
     .exitOverride();
   addLoginCommands(program, terminal);

@@ -75,7 +75,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
           waiting.delete(reject);
           // That no connection came free in time says nothing of the server.
           if (isSilence(error)) note(error);
-          reject(error);
+          reject(error instanceof Error ? error : new ServerStalledError());
         },
       );
     });

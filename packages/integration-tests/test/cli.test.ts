@@ -178,7 +178,7 @@ test('muster export writes all of it, into a file that is whole when it is there
 
 describe('what does not work', () => {
   test('ends with a line that says why and a code of its own', async () => {
-    const unknown = await start(['hosts'], { MUSTER_KEY: 'muster_key_nonsense' });
+    const unknown = start(['hosts'], { MUSTER_KEY: 'muster_key_nonsense' });
     expect(await unknown.ended).toBe(3);
     expect(unknown.stderr()).toMatch(/^muster: .+\n$/);
     const silent = start(['hosts'], { MUSTER_URL: 'http://127.0.0.1:1' });

@@ -3,7 +3,7 @@ import { isSameOrigin } from '../domain/same-origin.js';
 import { ForbiddenError } from '../errors.js';
 
 const originOf = ({ headers }: Request) => ({
-  secFetchSite: headers['sec-fetch-site'] as string | undefined,
+  secFetchSite: headers['sec-fetch-site'],
   origin: headers.origin,
   host: headers.host,
 });

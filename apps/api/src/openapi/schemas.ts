@@ -49,7 +49,7 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
     delete json['$schema'];
     delete json['$id'];
   }
-  return schemas as NamedSchemas;
+  return schemas;
 }
 
 /** Leaves out what says again, at length, what another word says. */

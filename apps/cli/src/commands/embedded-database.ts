@@ -12,6 +12,7 @@ export const dataDirOption = ({ env }: Terminal): Option =>
 
 /** Runs what works on the database, whose errors are lines for whoever started it. */
 export async function onEmbeddedDatabase<T>(
+  // eslint-disable-next-line @typescript-eslint/consistent-type-imports -- the module's own type, which has no name
   action: (database: typeof import('@muster/db/backup')) => Promise<T>,
 ): Promise<T> {
   // Only here: other commands shall not wait until a database is loaded that they have no use for.

@@ -24,7 +24,7 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
         const name = what === 'containers' ? 'exportContainers' : 'exportEvents';
         const { body } = await client.call(name, { query: { format } }, { signal: terminal.interrupted });
         if (body === null) throw new CommandError('the answer had nothing in it');
-        const pieces = Readable.fromWeb(body as ReadableStream);
+        const pieces = Readable.fromWeb(body);
         if (file !== undefined) await writeWhole(file, pieces);
         else {
           const decoder = new TextDecoder();

@@ -1,6 +1,3 @@
-/** A page's part of the address behind `?`: each name once, or repeated for several values, as the API has it too. */
-type SearchParams = Readonly<Record<string, string | readonly string[] | undefined>>;
-
 /** Reads the part of an address behind `?`. */
 export function parseSearch(search: string): Record<string, string | string[]> {
   const params = new URLSearchParams(search);

@@ -77,7 +77,7 @@ export async function callBetterAuth<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    if (isAPIError(error) && error.cause !== undefined) throw error.cause;
+    if (isAPIError(error) && error.cause !== undefined) throw error.cause as Error;
     throw error;
   }
 }

@@ -4,8 +4,8 @@ import type { BetterAuthOptions, DBAdapter, DBTransactionAdapter, Where } from '
 /** SHA-256 of what a session's cookie holds, as the database keeps it. */
 export const hashSessionToken = (token: string): string => hash('sha256', token, 'base64url');
 
-type Adapter = DBAdapter<BetterAuthOptions>;
-type InTransaction = DBTransactionAdapter<BetterAuthOptions>;
+type Adapter = DBAdapter;
+type InTransaction = DBTransactionAdapter;
 
 /**
  * better-auth's way to the database, but for sessions' tokens: better-auth stores them as they are, so that whoever
