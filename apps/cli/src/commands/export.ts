@@ -1,6 +1,5 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import { Argument, Option, type Command } from 'commander';
 import { withApi } from '../api.js';
 import { CommandError } from '../exit.js';
