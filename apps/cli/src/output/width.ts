@@ -9,7 +9,9 @@ const widthOfOne = (character: string): number => {
 
 /** The columns that a terminal shows a text in. */
 export const widthOf = (text: string): number =>
-  /^[\x20-\x7e]*$/.test(text) ? text.length : Array.from(text).reduce((sum, character) => sum + widthOfOne(character), 0);
+  /^[\x20-\x7e]*$/.test(text)
+    ? text.length
+    : Array.from(text).reduce((sum, character) => sum + widthOfOne(character), 0);
 
 /** The beginning of a text that fits, with an ellipsis where something is missing. */
 export function cut(text: string, columns: number): string {
