@@ -102,12 +102,21 @@ export function createEnrollmentService(
     );
   }
 
+  /** Whether the token has no use left and the machine no host: asked without a lock, for there may be many who ask. */
+  async function isUsedUpFor(enrollmentTokenId: string, engineId: string): Promise<boolean> {
+    const token = await db.prisma.enrollmentToken.findUnique({ where: { id: enrollmentTokenId } });
+    if (token === null || token.uses < token.maxUses) return false;
+    const { organizationId } = token;
+    return (await db.prisma.host.count({ where: { organizationId, engineId, deletedAt: null } })) === 0;
+  }
+
   async function enrollMachine(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment> {
     // Once more where a host that was there is deleted in between.
     for (let attempt = 1; attempt <= 2; attempt += 1) {
       const { token: agentToken, hash } = issueToken('agent');
       const hostId = await enrollNewHost(db, enrollmentTokenId, request, { agentTokenHash: hash, at: now() });
       if (hostId !== null) return { hostId, agentToken, cadence, created: true };
+      if (await isUsedUpFor(enrollmentTokenId, request.engineId)) throw invalid();
       const known = await enrollKnownHost(enrollmentTokenId, request);
       if (known !== null) return known;
     }
