@@ -42,6 +42,7 @@ const UNAVAILABLE_MESSAGES = [
 
 const TIMEOUT_MESSAGES = [
   'Query read timeout',
+  'Connection terminated due to connection timeout',
   'timeout exceeded when trying to connect',
   'timeout expired',
   'The server does not answer',
