@@ -90,6 +90,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   logger.info({ url: server.url }, 'listening');
 
   const leave = async (signal: NodeJS.Signals) => {
+    // Whoever signals twice does not want to wait for anything.
     if (draining) process.exit(1);
     draining = true;
     logger.info({ signal }, 'draining');
@@ -114,6 +115,7 @@ function fail(error: unknown): never {
       ? error.problems
       : [code === 'EADDRINUSE' ? `${message}: something else listens there; set PORT to another port` : message];
   for (const line of lines) process.stderr.write(`muster: ${line}\n`);
+  // At once: what had been opened by then must not keep a process alive that serves nobody.
   process.exit(1);
 }
 

@@ -8,6 +8,7 @@ import { issueToken } from '../src/domain/tokens.js';
 import { createRetentionService } from '../src/services/retention.js';
 import { container, TestApi, testClock, useApi } from './harness.js';
 
+// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const bearer = { type: 'bearer' } as const;

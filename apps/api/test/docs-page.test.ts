@@ -1,18 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Operations, Paths } from '@muster/contracts';
 import { createTestDatabase } from '@muster/db/testing';
-import { existsSync } from 'node:fs';
+import { findChromium } from '@muster/test-engines';
 import { chromium, type Browser } from 'playwright-core';
 import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/server.js';
 import { useApi } from './harness.js';
 
-const CHROMIUM = '/usr/bin/chromium';
-const CHROMIUM_ARGS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-];
-const inBrowser = existsSync(CHROMIUM) ? describe : describe.skip;
+const installed = findChromium();
+// Skipped, and counted, where no Chromium is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+const inBrowser = installed === null ? describe.skip : describe;
 
 describe('GET /docs', () => {
   const context = useApi('pglite');
@@ -49,7 +46,7 @@ inBrowser('the page in a browser', () => {
   beforeAll(async () => {
     const db = await createTestDatabase('pglite');
     server = await serve(createApp({ db }), { host: '127.0.0.1', port: 0 });
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
+    browser = await chromium.launch(installed!);
     close = async () => {
       await browser.close();
       await server.drain(0);

@@ -10,6 +10,7 @@ import type { AgentIdentity } from '../src/services/agent-token-cache.js';
 import { createAgentTokenService } from '../src/services/agent-token.js';
 import { useApi, type TestApi, type TestClock } from './harness.js';
 
+// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const HOUR_MS = 3_600_000;

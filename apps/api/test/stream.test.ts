@@ -289,6 +289,7 @@ test('a reader that does not keep up is cut off, and holds no more than its back
   await server.close();
 });
 
+// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 onServer('the live stream on a server', () => {

@@ -4,7 +4,7 @@ import type { Terminal } from './terminal.js';
 
 /** The terminal that a process was started in. */
 export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process): Terminal {
-  // `muster … | head` has seen enough.
+  // `muster … | head` has seen enough: nobody reads what would come, and that is no failure.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;

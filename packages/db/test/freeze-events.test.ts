@@ -6,6 +6,7 @@ import { createTestDatabase, hasTestServer, type TestDatabase } from '../src/tes
 import { recordEvents } from './every-table.js';
 import { createHost } from './rig.js';
 
+// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 // An embedded database meets such events in a restore alone: see backup.test.ts.

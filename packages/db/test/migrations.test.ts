@@ -19,6 +19,7 @@ import { cachedTemplate } from '../src/template.js';
 import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
 import { emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
 
+// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int PRIMARY KEY);' };

@@ -3,6 +3,7 @@ import { isSerializationFailure, isTimeout, isUnavailable, transact, type Databa
 import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
 import { createHost, failure } from './rig.js';
 
+// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a transaction on %s', (engine) => {

@@ -8,6 +8,7 @@ import {
   type PostgresClusterOptions,
 } from '@muster/test-engines';
 
+// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 // A server of its own, which it stops and kills: only where one can be had, which CI requires.

@@ -1,3 +1,4 @@
+export * from './chromium.js';
 export * from './postgres.js';
 export * from './docker-client.js';
 export * from './docker.js';
