@@ -1,4 +1,5 @@
 import express, { Router, type RequestHandler } from 'express';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 
 /** The build names these by their content: whoever has one need never ask for it again. */
@@ -35,14 +36,14 @@ const PAGE_HEADERS = {
 export function createWebRouter(directory: string): Router {
   const files = { index: false, redirect: false } as const;
   const router = Router();
-  router.use(HASHED, express.static(join(directory, HASHED), { ...files, immutable: true, maxAge: '1y' }));
-  router.use(
-    express.static(directory, {
-      ...files,
-      cacheControl: false,
-      setHeaders: (res) => res.setHeader('Cache-Control', 'no-cache'),
-    }),
-  );
+  // By hand: `send` leaves a Cache-Control alone that is there already, and the application sets `no-store` first.
+  const keeping = (cacheControl: string) => ({
+    ...files,
+    cacheControl: false,
+    setHeaders: (res: ServerResponse) => res.setHeader('Cache-Control', cacheControl),
+  });
+  router.use(HASHED, express.static(join(directory, HASHED), keeping('public, max-age=31536000, immutable')));
+  router.use(express.static(directory, keeping('no-cache')));
   router.use(page(directory));
   return router;
 }
