@@ -29,8 +29,8 @@ export const sessionCookieName = (publicUrl: string) =>
   isHttps(publicUrl) ? '__Host-muster_session' : 'muster_session';
 
 /**
- * better-auth over our tables, for what should not be invented again: passwords, sessions and their cookies, and
- * identity providers. Who belongs to which organization is ours; a session is for nobody who is no member.
+ * better-auth over our tables, for what should not be invented again: passwords, sessions and their
+ * cookies. Who belongs to which organization is ours; a session is for nobody who is no member.
  */
 export function createBetterAuth({ prisma }: Database, { publicUrl, secret, logger, now }: BetterAuthParts): Auth {
   const https = isHttps(publicUrl);
