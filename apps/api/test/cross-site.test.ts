@@ -68,4 +68,10 @@ describe('a page of another site', () => {
     expect(isSameOrigin(silent, 'http://muster.example.org')).toBeNull();
     expect(isSameOrigin({ ...silent, origin: 'nonsense' }, 'http://muster.example.org')).toBe(false);
   });
+
+  test('that came without TLS is none of ours where we have it, be it of our host', () => {
+    const plain = { secFetchSite: undefined, origin: 'http://10.1.2.3', host: '10.1.2.3' };
+    expect(isSameOrigin(plain, 'https://muster.example.org')).toBe(false);
+    expect(isSameOrigin({ ...plain, origin: 'https://10.1.2.3' }, 'https://muster.example.org')).toBe(true);
+  });
 });

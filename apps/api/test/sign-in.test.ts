@@ -36,6 +36,12 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     await server.close();
   });
 
+  test('is not undone by the credentials that a browser sends to a proxy before us', async () => {
+    const { browser } = await newPerson();
+    const proxys = { Authorization: `Basic ${Buffer.from('ops:secret').toString('base64')}` };
+    expect((await browser.call('get', Paths.hosts, undefined, proxys)).status).toBe(200);
+  });
+
   test('takes an address in any case', async () => {
     const { email } = await newPerson();
     expect((await signIn(email.toUpperCase(), PASSWORD)).status).toBe(201);

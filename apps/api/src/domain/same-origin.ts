@@ -13,6 +13,11 @@ export interface RequestOrigin {
 export function isSameOrigin({ secFetchSite, origin, host }: RequestOrigin, publicUrl: string): boolean | null {
   if (secFetchSite !== undefined) return secFetchSite === 'same-origin';
   if (origin === undefined) return null;
-  // A proxy may give us another Host than the browser knows us by.
-  return origin === new URL(publicUrl).origin || (URL.canParse(origin) && new URL(origin).host === host);
+  const ours = new URL(publicUrl);
+  if (origin === ours.origin) return true;
+  // Reached by another name than the one we are known by. A page that came without TLS is not ours where we have it:
+  // anybody on the way could have written it.
+  if (!URL.canParse(origin)) return false;
+  const { host: itsHost, protocol } = new URL(origin);
+  return itsHost === host && (protocol === 'https:' || ours.protocol === 'http:');
 }

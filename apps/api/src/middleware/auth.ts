@@ -6,7 +6,7 @@ import type { AgentTokenService } from '../services/agent-token.js';
 import type { OperatorIdentity } from '../domain/operator-identity.js';
 import type { ApiKeyService } from '../services/api-key.js';
 import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollment.js';
-import { bearerToken } from './bearer.js';
+import { bearerToken, bearsToken } from './bearer.js';
 import { callerOf } from './caller.js';
 import { RequestAbortedError } from './request-aborted.js';
 import { requireOwnPage } from './same-origin.js';
@@ -58,10 +58,9 @@ export interface OperatorAuthParts {
 export const requireOperatorAuth =
   ({ apiKeys, ...parts }: OperatorAuthParts): RequestHandler =>
   async (req, res, next) => {
-    const operator =
-      req.headers.authorization === undefined
-        ? (await findUserSession(req, res, parts)).operator
-        : await apiKeys.authenticate(bearerToken(req));
+    const operator = bearsToken(req)
+      ? await apiKeys.authenticate(bearerToken(req))
+      : (await findUserSession(req, res, parts)).operator;
     const reads = req.method === 'GET' || req.method === 'HEAD';
     if (!reads && operator.role === 'viewer') throw new ForbiddenError('A viewer may read only.');
     res.locals.operator = operator;
@@ -72,7 +71,7 @@ export const requireOperatorAuth =
 export const requireUserAuth =
   (parts: OperatorAuthParts): RequestHandler =>
   async (req, res, next) => {
-    if (req.headers.authorization !== undefined) {
+    if (bearsToken(req)) {
       await parts.apiKeys.authenticate(bearerToken(req));
       throw new ForbiddenError('This is for people who are signed in, not for keys.');
     }

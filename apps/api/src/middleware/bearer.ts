@@ -2,6 +2,12 @@ import type { Request } from 'express';
 import { TokenInvalidError } from '../errors.js';
 
 /**
+ * Whether a request bears a token, good or not. Other credentials may be a proxy's, which a browser sends to all that
+ * lies behind it.
+ */
+export const bearsToken = (req: Request): boolean => /^Bearer\b/i.test(req.headers.authorization ?? '');
+
+/**
  * The bearer token of a request.
  * @throws TokenInvalidError if there is none.
  */

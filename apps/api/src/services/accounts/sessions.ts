@@ -114,9 +114,12 @@ export function createSessionService(db: Database, { auth, cookieName, limit }: 
   };
 }
 
+/** What is kept of the name that a browser gives itself, by which its owner knows the session. */
+const USER_AGENT_LENGTH_MAX = 400;
+
 function headersOf({ cookie, address, userAgent }: Caller): Headers {
   const headers = new Headers({ [ADDRESS_HEADER]: address });
   if (cookie !== undefined) headers.set('cookie', cookie);
-  if (userAgent !== undefined) headers.set('user-agent', userAgent);
+  if (userAgent !== undefined) headers.set('user-agent', userAgent.slice(0, USER_AGENT_LENGTH_MAX));
   return headers;
 }
