@@ -20,15 +20,25 @@ const RETRY_AFTER_MS_MAX = 86_400_000;
  * Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 export const fullJitterMs = (failures: number, random: number, limits: BackoffLimits): number =>
-  random * Math.min(limits.capMs, limits.baseMs * 2 ** Math.min(failures - 1, 30));
+  random * waitMs(failures, limits);
 
-/** How long to wait before the next try: at least what the server asked for, and never all at the same moment. */
+const waitMs = (failures: number, { baseMs, capMs }: BackoffLimits): number =>
+  Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 30));
+
+/**
+ * How long to wait before the next try: at least what the server asked for, and never all at the same moment. A server
+ * that tells a whole fleet "in 30 seconds" has it come back over half as long again, not within the one second that a
+ * first failure is worth.
+ */
 export const retryDelayMs = (
   failures: number,
   retryAfterMs: number | null,
   random: number,
   limits: BackoffLimits,
-): number => (retryAfterMs ?? 0) + fullJitterMs(failures, random, limits);
+): number => {
+  const askedMs = retryAfterMs ?? 0;
+  return askedMs + random * Math.max(waitMs(failures, limits), Math.min(limits.capMs, askedMs / 2));
+};
 
 /** Milliseconds that a `Retry-After` header asks for (RFC 9110: seconds or an HTTP date); null when it says nothing. */
 export function parseRetryAfter(header: string | undefined, nowMs: number): number | null {

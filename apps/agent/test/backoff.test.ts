@@ -9,7 +9,15 @@ test('waits double up to the cap, and chance takes any part of them', () => {
 
 test('a wait is at least what the server asked for', () => {
   expect(retryDelayMs(1, 5_000, 0, SERVER_BACKOFF)).toBe(5_000);
-  expect(retryDelayMs(1, 5_000, 0.5, SERVER_BACKOFF)).toBe(5_500);
+  expect(retryDelayMs(1, 5_000, 0.5, SERVER_BACKOFF)).toBe(6_250);
+});
+
+test('a fleet that is told to come again in 30 s comes back over half as long, and after many failures over more', () => {
+  expect(retryDelayMs(1, 30_000, 0, SERVER_BACKOFF)).toBe(30_000);
+  expect(retryDelayMs(1, 30_000, 1, SERVER_BACKOFF)).toBe(45_000);
+  expect(retryDelayMs(7, 30_000, 1, SERVER_BACKOFF)).toBe(90_000);
+  // No longer than the longest wait of its own.
+  expect(retryDelayMs(1, 3_600_000, 1, SERVER_BACKOFF)).toBe(3_660_000);
 });
 
 test.each([
