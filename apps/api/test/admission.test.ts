@@ -1,14 +1,21 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Paths } from '@muster/contracts';
+import { Paths, type Problem } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { gzipSync } from 'node:zlib';
+import type { Express } from 'express';
+import { pino } from 'pino';
+import supertest from 'supertest';
 import { createApp } from '../src/app.js';
+import { createAdmission, type Admission } from '../src/middleware/admit.js';
 import { serve, type HttpServer } from '../src/server.js';
+import { turnAwayBefore } from '../src/server/turn-away.js';
+import { createMetrics } from '../src/services/metrics.js';
 import { TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
 
 const MIB = 1024 * 1024;
+const SILENT = pino({ level: 'silent' });
 
 /** The first two of some promises to be kept. */
 const firstTwo = <T>(promises: readonly Promise<T>[]): Promise<T[]> =>
@@ -26,6 +33,8 @@ const ADMISSION = { requestsInWorkMax: 8, waitingForEachMax: 2, bodyBytesInWorkM
 
 describe.each(testEngines())('admission on %s', (engine) => {
   let db: Database;
+  let app: Express;
+  let admission: Admission;
   let server: HttpServer;
   let organization: TestOrganization;
   const open: ClientRequest[] = [];
@@ -36,9 +45,11 @@ describe.each(testEngines())('admission on %s', (engine) => {
   afterAll(() => db.close());
   beforeEach(async () => {
     const clock = testClock();
-    const app = createApp({ db, now: clock, admission: ADMISSION });
+    admission = createAdmission(ADMISSION, { logger: SILENT, elapsedMs: () => performance.now() });
+    app = createApp({ db, now: clock, admission });
     organization = await new TestApi(db, app, clock).organization();
-    server = await serve(app, { host: '127.0.0.1', port: 0 });
+    const parts = { admission, metrics: createMetrics(), publicUrl: 'http://127.0.0.1:3000', isDraining: () => false };
+    server = await serve(turnAwayBefore(app, parts), { host: '127.0.0.1', port: 0 });
   });
   afterEach(async () => {
     for (const req of open.splice(0)) req.destroy();
@@ -103,6 +114,23 @@ describe.each(testEngines())('admission on %s', (engine) => {
     await unlock();
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
+  });
+
+  test('refuses before Express as it would behind it', async () => {
+    const unlock = await keepOperatorsWaiting();
+    for (let waiting = 0; waiting < 3; waiting++) start('GET', Paths.hosts, organization.adminKey).end();
+    while (!admission.turnsAway(Paths.hosts)) await new Promise((resolve) => setTimeout(resolve, 5));
+    const [before, behind] = await Promise.all([
+      fetch(`${server.url}${Paths.hosts}?limit=1`),
+      supertest(app).get(`${Paths.hosts}?limit=1`),
+    ]);
+    const own = { date: '', 'x-request-id': '', 'retry-after': '', connection: '', 'keep-alive': '' };
+    expect({ ...Object.fromEntries(before.headers), ...own }).toEqual({ ...behind.headers, ...own });
+    const told = (await before.json()) as Problem;
+    expect(told).toEqual({ ...(behind.body as Problem), requestId: before.headers.get('x-request-id') });
+    expect(Number(before.headers.get('retry-after'))).toBeGreaterThanOrEqual(2);
+    expect((await fetch(`${server.url}${Paths.health}`)).status).toBe(200);
+    await unlock();
   });
 
   test('gives back what clients took who went away, once what was begun for them is done', async () => {

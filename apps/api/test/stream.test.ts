@@ -2,7 +2,8 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { hasTestServer, testEngines } from '@muster/db/testing';
 import express from 'express';
 import { createApp, type AppParts } from '../src/app.js';
-import { ADMISSION_DEFAULT } from '../src/middleware/admit.js';
+import { pino } from 'pino';
+import { createAdmission } from '../src/middleware/admit.js';
 import { openEventStream } from '../src/middleware/event-stream.js';
 import type { StreamSink } from '../src/services/stream-listener.js';
 import { container, type TestApi, useApi, type TestHost, type TestOrganization } from './harness.js';
@@ -240,7 +241,10 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
   test('holds no place among the requests that are worked on, and is bounded in its listeners', async () => {
     const organization = await context.api.organization();
     const server = await serve({
-      admission: { ...ADMISSION_DEFAULT, requestsInWorkMax: 8 },
+      admission: createAdmission(
+        { requestsInWorkMax: 8 },
+        { logger: pino({ level: 'silent' }), elapsedMs: () => performance.now() },
+      ),
       stream: { ...FAST, listenersMax: 3 },
     });
     const heard = [1, 2, 3].map(() => server.listen(organization.adminKey));

@@ -15,18 +15,12 @@ declare global {
 
 export interface AdmissionOptions {
   /** Requests to the API that are worked on at once. */
-  requestsInWorkMax: number;
+  requestsInWorkMax?: number;
   /** Requests that may wait for each one that is worked on. */
-  waitingForEachMax: number;
+  waitingForEachMax?: number;
   /** Bytes of bodies, as sent and decompressed, that are held in memory at once. */
-  bodyBytesInWorkMax: number;
+  bodyBytesInWorkMax?: number;
 }
-
-export const ADMISSION_DEFAULT: AdmissionOptions = {
-  requestsInWorkMax: 256,
-  waitingForEachMax: 16,
-  bodyBytesInWorkMax: 64 * 1024 * 1024,
-};
 
 /** Milliseconds that a request may wait for its turn: what an agent or a person would wait before asking again. */
 const WAIT_MS_MAX = 2_000;
@@ -120,19 +114,25 @@ class Work {
   }
 }
 
+/** The two places at which a request meets the bounds. */
+export interface Admission {
+  /** Whether a request for this path would find no place even to wait; it is counted as turned away then. */
+  turnsAway: (path: string) => boolean;
+  /** Takes up work, or waits for its turn. @throws OverloadedError for what cannot be taken in time. */
+  admit: RequestHandler;
+}
+
 /**
  * Bounds what is worked on at once, and what is kept of bodies, before anything is read or asked of the database; so
  * it bounds the queue for the database's connections, too. Balancers' questions and files are always answered.
  *
- * Many may wait, for waiting costs next to nothing and to be refused costs nearly as much as a small call: who is
- * refused at once asks at once again, until there is time for nothing but refusals.
- *
- * @throws OverloadedError for what cannot be taken in time.
+ * Many may wait, for waiting costs next to nothing and to be refused costs a good part of a small call: who is refused
+ * at once asks at once again, until there is time for nothing but refusals.
  */
-export function admit(
-  { requestsInWorkMax, waitingForEachMax, bodyBytesInWorkMax }: AdmissionOptions,
+export function createAdmission(
+  { requestsInWorkMax = 256, waitingForEachMax = 16, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
   { logger, elapsedMs }: { logger: Logger; elapsedMs: () => number },
-): RequestHandler {
+): Admission {
   let turnedAway = 0;
   let toldAtMs = -Infinity;
   const noteTurnedAway = () => {
@@ -157,18 +157,27 @@ export function admit(
     operators: gateOf(SHARES.operators),
   } satisfies Record<Kind, object>;
 
-  return (req, res, next) => {
-    const kind = kindOf(req.path);
-    if (kind === null) {
-      next();
-      return;
-    }
-    const work = new Work(gates[kind].requests, gates[kind].bytes, () => !res.closed);
-    res.locals.work = work;
-    endWithAnswer(res, work);
-    const turn = work.enter();
-    if (turn === undefined) next();
-    else turn.then(() => next(), next);
+  return {
+    turnsAway(path) {
+      const kind = kindOf(path);
+      if (kind === null || !gates[kind].requests.isExhausted()) return false;
+      noteTurnedAway();
+      return true;
+    },
+
+    admit(req, res, next) {
+      const kind = kindOf(req.path);
+      if (kind === null) {
+        next();
+        return;
+      }
+      const work = new Work(gates[kind].requests, gates[kind].bytes, () => !res.closed);
+      res.locals.work = work;
+      endWithAnswer(res, work);
+      const turn = work.enter();
+      if (turn === undefined) next();
+      else turn.then(() => next(), next);
+    },
   };
 }
 

@@ -10,6 +10,8 @@ export interface Allowance {
    */
   take(amount: number, line?: 'first' | 'last'): Promise<void> | undefined;
   give(amount: number): void;
+  /** Whether `take` would refuse at once: nothing is to be had, and no place is left to wait in. Takes nothing. */
+  isExhausted(): boolean;
 }
 
 export interface AllowanceOptions {
@@ -65,14 +67,17 @@ export function createAllowance(options: AllowanceOptions): Allowance {
     });
   }
 
+  const isFull = () => lines.last.size >= waitingMax;
+
   return {
+    isExhausted: () => isFull() && !fits(1),
     take(amount, line = 'last') {
       const isNext = lines.first.size === 0 && (line === 'first' || lines.last.size === 0);
       if (isNext && fits(amount)) {
         taken += amount;
         return undefined;
       }
-      if (line === 'last' && lines.last.size >= waitingMax) return Promise.reject(refusal());
+      if (line === 'last' && isFull()) return Promise.reject(refusal());
       return wait(amount, lines[line]);
     },
     give(amount) {
