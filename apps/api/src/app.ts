@@ -3,7 +3,6 @@ import type { Database } from '@muster/db';
 import { randomBytes } from 'node:crypto';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
-import { createAdmission, type Admission } from './middleware/admit.js';
 import { wireAccounts } from './app/accounts.js';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
@@ -71,8 +70,6 @@ export interface AppParts {
   signInsPerMinute?: number;
   /** Which proxies are believed about a caller's address, in Express's terms. */
   trustProxy?: false | number | string[];
-  /** Bounds what is worked on, and kept of bodies, at once. */
-  admission?: Admission;
   /** Where agents and browsers reach this, without a path; by https, browsers are told to use nothing else. */
   publicUrl?: string;
   /** Signs cookies: equal in all processes on one database. Random unless given, and then gone with the process. */
@@ -116,7 +113,6 @@ export function createApp({
   metricsToken = null,
   now = () => new Date(),
   elapsedMs = () => performance.now(),
-  admission = createAdmission({}, { logger, elapsedMs }),
   agentRelease = createAgentReleaseService(null, () => ''),
   isDraining = () => false,
 }: AppParts): Express {
@@ -195,7 +191,7 @@ export function createApp({
     res.set('Cache-Control', NO_STORE);
     next();
   });
-  app.use(requireProtocol, refuseOptions(routers), admission.admit);
+  app.use(requireProtocol, refuseOptions(routers));
   app.use(...routers, methodNotAllowed(routers));
   if (webDir !== undefined) app.use(createWebRouter(webDir));
   app.use(notFound);

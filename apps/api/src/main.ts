@@ -5,12 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { destination, pino } from 'pino';
 import { createApp } from './app.js';
 import { startBackground } from './background.js';
-import { createAdmission } from './middleware/admit.js';
 import { loggableError } from './domain/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
 import { banner, handOver, setupLink, type SecretPlace } from './first-start.js';
 import { serve } from './server.js';
-import { turnAwayBefore } from './server/turn-away.js';
+import { admitTo } from './server/admission.js';
 import { keptSecret } from './services/accounts/kept-secret.js';
 import { createSetupTokens } from './services/accounts/setup-tokens.js';
 import { createAgentReleaseService } from './services/agent-release.js';
@@ -48,13 +47,10 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
     signInsPerMinute: env.MUSTER_SIGN_INS_PER_MINUTE,
     trustProxy: env.MUSTER_TRUST_PROXY,
   };
-  const admission = createAdmission(
-    {
-      requestsInWorkMax: env.MUSTER_REQUESTS_IN_WORK_MAX,
-      bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
-    },
-    { logger, elapsedMs: () => performance.now() },
-  );
+  const admission = {
+    requestsInWorkMax: env.MUSTER_REQUESTS_IN_WORK_MAX,
+    bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
+  };
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
   // is handed over, so that whoever finds the API ready finds the key too.
   let open: (app: RequestListener) => void = () => undefined;
@@ -72,7 +68,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   metrics.tellOfProcess();
   const isDraining = () => draining;
   const app = createApp({
-    ...{ db, logger, cadence, snapshotMemoryBytesMax, ...limits, admission, agentRelease, webDir },
+    ...{ db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir },
     ...{ metrics, metricsToken: env.MUSTER_METRICS_TOKEN ?? null },
     ...{ publicUrl, secret, isDraining },
   });
@@ -90,7 +86,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: publicUrl, database, ...places })}\n`);
-  open(turnAwayBefore(app, { admission, metrics, publicUrl, isDraining }));
+  open(admitTo(app, admission, { logger, metrics, publicUrl, isDraining }));
   logger.info({ url: server.url }, 'listening');
 
   const leave = async (signal: NodeJS.Signals) => {

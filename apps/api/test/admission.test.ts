@@ -4,26 +4,28 @@ import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import type { Express } from 'express';
+import express from 'express';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
-import { createAdmission, type Admission } from '../src/middleware/admit.js';
+import { OverloadedError } from '../src/errors.js';
+import { handleErrors } from '../src/middleware/problem.js';
+import { requestLog } from '../src/middleware/request-log.js';
+import { securityHeaders } from '../src/middleware/security-headers.js';
 import { serve, type HttpServer } from '../src/server.js';
-import { turnAwayBefore } from '../src/server/turn-away.js';
-import { createMetrics } from '../src/services/metrics.js';
+import { createMetrics, type Metrics } from '../src/services/metrics.js';
+import { admitted } from './admitted.js';
 import { TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
 
 const MIB = 1024 * 1024;
-const SILENT = pino({ level: 'silent' });
 
-/** The first two of some promises to be kept. */
-const firstTwo = <T>(promises: readonly Promise<T>[]): Promise<T[]> =>
+/** The first of some promises to be kept. */
+const first = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> =>
   new Promise((resolve) => {
     const kept: T[] = [];
     for (const promise of promises) {
       void promise.then((value) => {
-        if (kept.push(value) === 2) resolve([...kept]);
+        if (kept.push(value) === count) resolve([...kept]);
       });
     }
   });
@@ -33,9 +35,8 @@ const ADMISSION = { requestsInWorkMax: 8, waitingForEachMax: 2, bodyBytesInWorkM
 
 describe.each(testEngines())('admission on %s', (engine) => {
   let db: Database;
-  let app: Express;
-  let admission: Admission;
   let server: HttpServer;
+  let metrics: Metrics;
   let organization: TestOrganization;
   const open: ClientRequest[] = [];
 
@@ -45,11 +46,10 @@ describe.each(testEngines())('admission on %s', (engine) => {
   afterAll(() => db.close());
   beforeEach(async () => {
     const clock = testClock();
-    admission = createAdmission(ADMISSION, { logger: SILENT, elapsedMs: () => performance.now() });
-    app = createApp({ db, now: clock, admission });
+    const app = createApp({ db, now: clock });
     organization = await new TestApi(db, app, clock).organization();
-    const parts = { admission, metrics: createMetrics(), publicUrl: 'http://127.0.0.1:3000', isDraining: () => false };
-    server = await serve(turnAwayBefore(app, parts), { host: '127.0.0.1', port: 0 });
+    metrics = createMetrics();
+    server = await serve(admitted(app, ADMISSION, metrics), { host: '127.0.0.1', port: 0 });
   });
   afterEach(async () => {
     for (const req of open.splice(0)) req.destroy();
@@ -103,7 +103,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const unlock = await keepOperatorsWaiting();
     const answers = Array.from({ length: 5 }, () => get(Paths.hosts));
     // One is worked on and two wait.
-    for (const { status, headers } of await firstTwo(answers)) {
+    for (const { status, headers } of await first(2, answers)) {
       expect(status).toBe(503);
       expect(headers['content-type']).toBe('application/problem+json');
       expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(2);
@@ -116,21 +116,33 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
   });
 
-  test('refuses before Express as it would behind it', async () => {
+  test('refuses with the answer that an application gives, whether at once or in time', async () => {
     const unlock = await keepOperatorsWaiting();
-    for (let waiting = 0; waiting < 3; waiting++) start('GET', Paths.hosts, organization.adminKey).end();
-    while (!admission.turnsAway(Paths.hosts)) await new Promise((resolve) => setTimeout(resolve, 5));
-    const [before, behind] = await Promise.all([
-      fetch(`${server.url}${Paths.hosts}?limit=1`),
-      supertest(app).get(`${Paths.hosts}?limit=1`),
-    ]);
-    const own = { date: '', 'x-request-id': '', 'retry-after': '', connection: '', 'keep-alive': '' };
-    expect({ ...Object.fromEntries(before.headers), ...own }).toEqual({ ...behind.headers, ...own });
-    const told = (await before.json()) as Problem;
-    expect(told).toEqual({ ...(behind.body as Problem), requestId: before.headers.get('x-request-id') });
-    expect(Number(before.headers.get('retry-after'))).toBeGreaterThanOrEqual(2);
-    expect((await fetch(`${server.url}${Paths.health}`)).status).toBe(200);
+    const asks = Array.from({ length: 5 }, () =>
+      fetch(`${server.url}${Paths.hosts}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } }),
+    );
+    // Two find no place to wait in, and two wait as long as they may.
+    const refused = await first(4, asks);
     await unlock();
+    await Promise.all(asks);
+    const tired = express().use(
+      requestLog(pino({ level: 'silent' })),
+      securityHeaders({ https: false }),
+      () => {
+        throw new OverloadedError();
+      },
+      handleErrors(pino({ level: 'silent' })),
+    );
+    const { body, headers } = await supertest(tired).get(Paths.hosts).expect(503);
+    const own = { date: '', 'x-request-id': '', 'retry-after': '', connection: '', 'keep-alive': '' };
+    for (const answer of refused) {
+      expect(answer.status).toBe(503);
+      expect({ ...Object.fromEntries(answer.headers), ...own }).toEqual({ ...headers, ...own });
+      const requestId = answer.headers.get('x-request-id');
+      expect(await answer.json()).toEqual({ ...(body as Problem), requestId });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(2);
+    }
+    expect((await metrics.read()).text).toContain('status="503"} 4');
   });
 
   test('gives back what clients took who went away, once what was begun for them is done', async () => {
@@ -140,7 +152,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
       await answerTo(req);
       return req;
     });
-    const refused = await firstTwo(answered);
+    const refused = await first(2, answered);
     for (const req of requests.filter((each) => !refused.includes(each))) req.destroy();
     await unlock();
     // The first that is answered came after those that went away; then there is room for three at once again.
@@ -171,7 +183,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     // Two have room and are not whole yet; two find none in time.
     const answers = large.map(answerTo);
     expect((await beat(host)).status).toBe(200);
-    expect((await firstTwo(answers)).map(({ status }) => status)).toEqual([503, 503]);
+    expect((await first(2, answers)).map(({ status }) => status)).toEqual([503, 503]);
     for (const req of large) req.end(']'.padStart(9 * MIB));
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
     expect(statuses.sort()).toEqual([200, 200, 503, 503]);

@@ -1,17 +1,13 @@
-import { OverloadedError } from '../errors.js';
-
 /** Something of which there is only so much for all requests at once. */
 export interface Allowance {
   /**
-   * Takes so much of it, `capacity` at most, to be given back by `give`. There is nothing to await where it is to be
-   * had at once; else its turn comes within the time that one may wait. Turns go by arrival, those in the `first` line
-   * before all others, which may hold something already and so are never too many.
-   * @throws OverloadedError where too many wait already, or the turn did not come in time; then nothing was taken.
+   * Takes so much of it, `capacity` at most, to be given back by `give`: true. There is nothing to await where it is to
+   * be had at once, or never; else its turn comes within the time that one may wait. False: too many wait already, or
+   * the turn did not come in time; then nothing was taken. Turns go by arrival, those in the `first` line before all
+   * others, which may hold something already and so are never too many.
    */
-  take(amount: number, line?: 'first' | 'last'): Promise<void> | undefined;
+  take(amount: number, line?: 'first' | 'last'): boolean | Promise<boolean>;
   give(amount: number): void;
-  /** Whether `take` would refuse at once: nothing is to be had, and no place is left to wait in. Takes nothing. */
-  isExhausted(): boolean;
 }
 
 export interface AllowanceOptions {
@@ -26,7 +22,7 @@ export interface AllowanceOptions {
 interface Waiter {
   amount: number;
   timer: NodeJS.Timeout;
-  begin: () => void;
+  begin: (isTaken: true) => void;
 }
 
 export function createAllowance(options: AllowanceOptions): Allowance {
@@ -34,9 +30,9 @@ export function createAllowance(options: AllowanceOptions): Allowance {
   const lines = { first: new Set<Waiter>(), last: new Set<Waiter>() };
   let taken = 0;
 
-  function refusal(): OverloadedError {
+  function refuse(): false {
     onRefusal?.();
-    return new OverloadedError();
+    return false;
   }
 
   const fits = (amount: number) => taken + amount <= capacity;
@@ -49,16 +45,16 @@ export function createAllowance(options: AllowanceOptions): Allowance {
         line.delete(waiter);
         clearTimeout(waiter.timer);
         taken += waiter.amount;
-        waiter.begin();
+        waiter.begin(true);
       }
     }
   }
 
-  function wait(amount: number, line: Set<Waiter>): Promise<void> {
-    return new Promise((resolve, reject) => {
+  function wait(amount: number, line: Set<Waiter>): Promise<boolean> {
+    return new Promise((resolve) => {
       const expire = () => {
         line.delete(waiter);
-        reject(refusal());
+        resolve(refuse());
         // Those behind it may need less than it did.
         letIn();
       };
@@ -67,17 +63,14 @@ export function createAllowance(options: AllowanceOptions): Allowance {
     });
   }
 
-  const isFull = () => lines.last.size >= waitingMax;
-
   return {
-    isExhausted: () => isFull() && !fits(1),
     take(amount, line = 'last') {
       const isNext = lines.first.size === 0 && (line === 'first' || lines.last.size === 0);
       if (isNext && fits(amount)) {
         taken += amount;
-        return undefined;
+        return true;
       }
-      if (line === 'last' && isFull()) return Promise.reject(refusal());
+      if (line === 'last' && lines.last.size >= waitingMax) return refuse();
       return wait(amount, lines[line]);
     },
     give(amount) {
