@@ -3,7 +3,6 @@ import type { Database } from '@muster/db';
 import { randomBytes } from 'node:crypto';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
-import { admit, ADMISSION_DEFAULT, type AdmissionOptions } from './middleware/admit.js';
 import { wireAccounts } from './app/accounts.js';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
@@ -12,7 +11,7 @@ import { guardMetrics } from './middleware/guard-metrics.js';
 import { limitFailures } from './middleware/limit-failures.js';
 import { measureRequests } from './middleware/measure-requests.js';
 import { methodNotAllowed, refuseOptions } from './middleware/method-not-allowed.js';
-import { handleErrors, notFound } from './middleware/problem.js';
+import { handleErrors, NO_STORE, notFound } from './middleware/problem.js';
 import { requireProtocol } from './middleware/protocol.js';
 import { requestLog } from './middleware/request-log.js';
 import { securityHeaders } from './middleware/security-headers.js';
@@ -71,8 +70,6 @@ export interface AppParts {
   signInsPerMinute?: number;
   /** Which proxies are believed about a caller's address, in Express's terms. */
   trustProxy?: false | number | string[];
-  /** What is worked on, and kept of bodies, at once; the rest is turned away. */
-  admission?: AdmissionOptions;
   /** Where agents and browsers reach this, without a path; by https, browsers are told to use nothing else. */
   publicUrl?: string;
   /** Signs cookies: equal in all processes on one database. Random unless given, and then gone with the process. */
@@ -108,7 +105,6 @@ export function createApp({
   authFailuresPerMinute = 0,
   signInsPerMinute = 0,
   trustProxy = false,
-  admission = ADMISSION_DEFAULT,
   publicUrl = PUBLIC_URL_DEFAULT,
   secret = randomBytes(32).toString('base64url'),
   webDir,
@@ -192,10 +188,10 @@ export function createApp({
   );
   app.use((_req, res, next) => {
     // Whatever is not said to be kept is not kept.
-    res.set('Cache-Control', 'no-store');
+    res.set('Cache-Control', NO_STORE);
     next();
   });
-  app.use(requireProtocol, refuseOptions(routers), admit(admission, { logger, elapsedMs }));
+  app.use(requireProtocol, refuseOptions(routers));
   app.use(...routers, methodNotAllowed(routers));
   if (webDir !== undefined) app.use(createWebRouter(webDir));
   app.use(notFound);

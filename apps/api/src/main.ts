@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { destination, pino } from 'pino';
 import { createApp } from './app.js';
 import { startBackground } from './background.js';
-import { ADMISSION_DEFAULT } from './middleware/admit.js';
 import { loggableError } from './domain/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
 import { banner, handOver, setupLink, type SecretPlace } from './first-start.js';
 import { serve } from './server.js';
+import { admitTo } from './server/admission.js';
 import { keptSecret } from './services/accounts/kept-secret.js';
 import { createSetupTokens } from './services/accounts/setup-tokens.js';
 import { createAgentReleaseService } from './services/agent-release.js';
@@ -46,11 +46,10 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
     authFailuresPerMinute: env.MUSTER_AUTH_FAILURES_PER_MINUTE,
     signInsPerMinute: env.MUSTER_SIGN_INS_PER_MINUTE,
     trustProxy: env.MUSTER_TRUST_PROXY,
-    admission: {
-      ...ADMISSION_DEFAULT,
-      requestsInWorkMax: env.MUSTER_REQUESTS_IN_WORK_MAX,
-      bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
-    },
+  };
+  const admission = {
+    requestsInWorkMax: env.MUSTER_REQUESTS_IN_WORK_MAX,
+    bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
   };
   // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
   // is handed over, so that whoever finds the API ready finds the key too.
@@ -67,10 +66,11 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => publicUrl);
   const metrics = createMetrics();
   metrics.tellOfProcess();
+  const isDraining = () => draining;
   const app = createApp({
     ...{ db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir },
     ...{ metrics, metricsToken: env.MUSTER_METRICS_TOKEN ?? null },
-    ...{ publicUrl, secret, isDraining: () => draining },
+    ...{ publicUrl, secret, isDraining },
   });
   const retention = createRetentionService(db, { eventDays: env.MUSTER_EVENT_RETENTION_DAYS });
   const stopBackground = startBackground({ liveness, retention }, logger);
@@ -86,7 +86,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: publicUrl, database, ...places })}\n`);
-  open(app);
+  open(admitTo(app, admission, { logger, metrics, publicUrl, isDraining }));
   logger.info({ url: server.url }, 'listening');
 
   const leave = async (signal: NodeJS.Signals) => {

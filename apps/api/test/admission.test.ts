@@ -1,22 +1,31 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Paths } from '@muster/contracts';
+import { Paths, type Problem } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { gzipSync } from 'node:zlib';
+import express from 'express';
+import { pino } from 'pino';
+import supertest from 'supertest';
 import { createApp } from '../src/app.js';
+import { OverloadedError } from '../src/errors.js';
+import { handleErrors } from '../src/middleware/problem.js';
+import { requestLog } from '../src/middleware/request-log.js';
+import { securityHeaders } from '../src/middleware/security-headers.js';
 import { serve, type HttpServer } from '../src/server.js';
+import { createMetrics, type Metrics } from '../src/services/metrics.js';
+import { admitted } from './admitted.js';
 import { TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
 
 const MIB = 1024 * 1024;
 
-/** The first two of some promises to be kept. */
-const firstTwo = <T>(promises: readonly Promise<T>[]): Promise<T[]> =>
+/** The first of some promises to be kept. */
+const first = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> =>
   new Promise((resolve) => {
     const kept: T[] = [];
     for (const promise of promises) {
       void promise.then((value) => {
-        if (kept.push(value) === 2) resolve([...kept]);
+        if (kept.push(value) === count) resolve([...kept]);
       });
     }
   });
@@ -27,6 +36,7 @@ const ADMISSION = { requestsInWorkMax: 8, waitingForEachMax: 2, bodyBytesInWorkM
 describe.each(testEngines())('admission on %s', (engine) => {
   let db: Database;
   let server: HttpServer;
+  let metrics: Metrics;
   let organization: TestOrganization;
   const open: ClientRequest[] = [];
 
@@ -36,9 +46,10 @@ describe.each(testEngines())('admission on %s', (engine) => {
   afterAll(() => db.close());
   beforeEach(async () => {
     const clock = testClock();
-    const app = createApp({ db, now: clock, admission: ADMISSION });
+    const app = createApp({ db, now: clock });
     organization = await new TestApi(db, app, clock).organization();
-    server = await serve(app, { host: '127.0.0.1', port: 0 });
+    metrics = createMetrics();
+    server = await serve(admitted(app, ADMISSION, metrics), { host: '127.0.0.1', port: 0 });
   });
   afterEach(async () => {
     for (const req of open.splice(0)) req.destroy();
@@ -92,7 +103,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const unlock = await keepOperatorsWaiting();
     const answers = Array.from({ length: 5 }, () => get(Paths.hosts));
     // One is worked on and two wait.
-    for (const { status, headers } of await firstTwo(answers)) {
+    for (const { status, headers } of await first(2, answers)) {
       expect(status).toBe(503);
       expect(headers['content-type']).toBe('application/problem+json');
       expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(2);
@@ -105,6 +116,35 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
   });
 
+  test('refuses with the answer that an application gives, whether at once or in time', async () => {
+    const unlock = await keepOperatorsWaiting();
+    const asks = Array.from({ length: 5 }, () =>
+      fetch(`${server.url}${Paths.hosts}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } }),
+    );
+    // Two find no place to wait in, and two wait as long as they may.
+    const refused = await first(4, asks);
+    await unlock();
+    await Promise.all(asks);
+    const tired = express().use(
+      requestLog(pino({ level: 'silent' })),
+      securityHeaders({ https: false }),
+      () => {
+        throw new OverloadedError();
+      },
+      handleErrors(pino({ level: 'silent' })),
+    );
+    const { body, headers } = await supertest(tired).get(Paths.hosts).expect(503);
+    const own = { date: '', 'x-request-id': '', 'retry-after': '', connection: '', 'keep-alive': '' };
+    for (const answer of refused) {
+      expect(answer.status).toBe(503);
+      expect({ ...Object.fromEntries(answer.headers), ...own }).toEqual({ ...headers, ...own });
+      const requestId = answer.headers.get('x-request-id');
+      expect(await answer.json()).toEqual({ ...(body as Problem), requestId });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(2);
+    }
+    expect((await metrics.read()).text).toContain('status="503"} 4');
+  });
+
   test('gives back what clients took who went away, once what was begun for them is done', async () => {
     const unlock = await keepOperatorsWaiting();
     const requests = Array.from({ length: 5 }, () => start('GET', Paths.hosts, organization.adminKey).end());
@@ -112,7 +152,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
       await answerTo(req);
       return req;
     });
-    const refused = await firstTwo(answered);
+    const refused = await first(2, answered);
     for (const req of requests.filter((each) => !refused.includes(each))) req.destroy();
     await unlock();
     // The first that is answered came after those that went away; then there is room for three at once again.
@@ -143,7 +183,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     // Two have room and are not whole yet; two find none in time.
     const answers = large.map(answerTo);
     expect((await beat(host)).status).toBe(200);
-    expect((await firstTwo(answers)).map(({ status }) => status)).toEqual([503, 503]);
+    expect((await first(2, answers)).map(({ status }) => status)).toEqual([503, 503]);
     for (const req of large) req.end(']'.padStart(9 * MIB));
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
     expect(statuses.sort()).toEqual([200, 200, 503, 503]);

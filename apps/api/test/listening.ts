@@ -1,6 +1,5 @@
 import { StreamMessages, type StreamMessage, type StreamMessageName } from '@muster/contracts';
-import type { Express } from 'express';
-import { createServer, get, type IncomingMessage, type Server } from 'node:http';
+import { createServer, get, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** An application that listens on a free port of the loopback interface. */
@@ -10,7 +9,7 @@ export class TestServer {
     private readonly server: Server,
   ) {}
 
-  static async start(app: Express): Promise<TestServer> {
+  static async start(app: RequestListener): Promise<TestServer> {
     const server = createServer(app);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return new TestServer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, server);

@@ -72,12 +72,19 @@ const BUDGETS: Record<string, ContainerReaderOptions> = {
     hopefulRowsMax: 1,
     hostRowsMax: 0,
     scatteredRowsMax: 0,
+    togetherRowsMax: 0,
     patientRowsMax: 1,
     shortPageRowsMax: 1,
     emptyPageRowsMax: 2,
   },
   'by what an index names': { hopefulRowsMax: 1, hostRowsMax: 1_000, scatteredRowsMax: 1_000, patientRowsMax: 1 },
-  'by whatever suffices': { hopefulRowsMax: 2, hostRowsMax: 6, scatteredRowsMax: 3, patientRowsMax: 4 },
+  'by whatever suffices': {
+    hopefulRowsMax: 2,
+    hostRowsMax: 6,
+    scatteredRowsMax: 3,
+    togetherRowsMax: 5,
+    patientRowsMax: 4,
+  },
 };
 
 /** The filters as one would explain them. */
@@ -155,10 +162,16 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     };
     expect(items.map(({ name }) => name)).toEqual(['c29']);
 
-    const reader = readerWith({ hopefulRowsMax: 1, scatteredRowsMax: 0, patientRowsMax: 3, shortPageRowsMax: 0 });
+    const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
     const query = ContainerQuery.parse({ q: 'needle' });
-    const page = await reader.list({ organizationId: organization.id, actor: 'api_key:', role: 'viewer' }, query);
-    expect(page.items.map(({ name }) => name)).toEqual(['c29']);
+    const ways: ContainerReaderOptions[] = [
+      { hopefulRowsMax: 1, togetherRowsMax: 0, patientRowsMax: 3, shortPageRowsMax: 0 },
+      { hopefulRowsMax: 1, scatteredRowsMax: 0, patientRowsMax: 1, shortPageRowsMax: 0, emptyPageRowsMax: 0 },
+    ];
+    for (const way of ways) {
+      const page = await readerWith(way).list(operator, query);
+      expect(page.items.map(({ name }) => name)).toEqual(['c29']);
+    }
   });
 
   function readerWith(budget: ContainerReaderOptions) {

@@ -2,9 +2,10 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { hasTestServer, testEngines } from '@muster/db/testing';
 import express from 'express';
 import { createApp, type AppParts } from '../src/app.js';
-import { ADMISSION_DEFAULT } from '../src/middleware/admit.js';
 import { openEventStream } from '../src/middleware/event-stream.js';
+import type { AdmissionOptions } from '../src/server/admission.js';
 import type { StreamSink } from '../src/services/stream-listener.js';
+import { admitted } from './admitted.js';
 import { container, type TestApi, useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer, type Listening } from './listening.js';
 
@@ -16,9 +17,9 @@ function useServers(context: { readonly api: TestApi }) {
   afterEach(async () => {
     await Promise.all(servers.splice(0).map((server) => server.close()));
   });
-  return async (parts: Partial<AppParts> = {}) => {
+  return async (parts: Partial<AppParts> = {}, admission: AdmissionOptions = {}) => {
     const { db, clock } = context.api;
-    const server = await TestServer.start(createApp({ db, now: clock, stream: FAST, ...parts }));
+    const server = await TestServer.start(admitted(createApp({ db, now: clock, stream: FAST, ...parts }), admission));
     servers.push(server);
     return server;
   };
@@ -239,10 +240,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
 
   test('holds no place among the requests that are worked on, and is bounded in its listeners', async () => {
     const organization = await context.api.organization();
-    const server = await serve({
-      admission: { ...ADMISSION_DEFAULT, requestsInWorkMax: 8 },
-      stream: { ...FAST, listenersMax: 3 },
-    });
+    const server = await serve({ stream: { ...FAST, listenersMax: 3 } }, { requestsInWorkMax: 8 });
     const heard = [1, 2, 3].map(() => server.listen(organization.adminKey));
     await Promise.all(heard);
     const headers = { Authorization: `Bearer ${organization.adminKey}` };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { createLivenessService } from '../src/services/liveness.js';
 import { createRetentionService } from '../src/services/retention.js';
 import { createApiKeyService } from '../src/services/api-key.js';
@@ -68,6 +69,50 @@ describe.each(testEngines())('retention on %s', (engine) => {
     clock.advance(1);
     await retention.prune();
     await host.post([]).expect(401);
+  });
+});
+
+describe.each(testEngines())('retention of what expires on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('sessions and steps of signing in go once they have expired, invitations 30 days later', async () => {
+    const { clock, db } = context.api;
+    const { id: organizationId } = await context.api.organization();
+    const at = clock();
+    const dates = { createdAt: at, updatedAt: at };
+    const user = await db.prisma.user.create({
+      data: { id: randomUUID(), name: 'Ada', email: `${randomUUID()}@example.org`, ...dates },
+    });
+    const inADay = new Date(at.getTime() + DAY_MS);
+    const inAWeek = new Date(at.getTime() + 7 * DAY_MS);
+    for (const expiresAt of [inADay, inAWeek]) {
+      const own = { id: randomUUID(), expiresAt, ...dates };
+      await db.prisma.session.create({ data: { ...own, userId: user.id, token: randomUUID() } });
+      await db.prisma.verification.create({ data: { ...own, id: randomUUID(), identifier: 'x', value: 'y' } });
+    }
+    const invited = {
+      organizationId,
+      email: 'b@example.org',
+      role: 'viewer' as const,
+      createdAt: at,
+      expiresAt: inADay,
+    };
+    await db.prisma.invitation.create({ data: { ...invited, hash: randomBytes(32) } });
+
+    const retention = createRetentionService(db, { now: clock });
+    const left = async () => [
+      await db.prisma.session.count({ where: { userId: user.id } }),
+      await db.prisma.verification.count(),
+      await db.prisma.invitation.count({ where: { organizationId } }),
+    ];
+    clock.advance(DAY_MS);
+    expect(await retention.prune()).toMatchObject({ expired: 0 });
+    clock.advance(1);
+    expect(await retention.prune()).toMatchObject({ expired: 2 });
+    expect(await left()).toEqual([1, 1, 1]);
+    clock.advance(30 * DAY_MS);
+    expect(await retention.prune()).toMatchObject({ expired: 3 });
+    expect(await left()).toEqual([0, 0, 0]);
   });
 });
 

@@ -46,13 +46,13 @@ async function readWithin(req: Request, encoding: RawBody['encoding'], bytesMax:
   const bytes = await readBytes(req, bytesMax);
   work?.release(expected - REQUEST_BYTES - bytes.length);
   if (encoding === 'identity') {
-    await work?.enter('first');
+    await work?.enter();
     return { bytes, encoding };
   }
   const plainBytesMax = gzipPlainLength(bytes);
   if (plainBytesMax > bytesMax) throw new BodyTooLargeError(bytesMax);
   await work?.hold(plainBytesMax, 'first');
-  await work?.enter('first');
+  await work?.enter();
   return { bytes, encoding, plainBytesMax };
 }
 

@@ -6,7 +6,7 @@ import type { Metrics } from '../services/metrics.js';
 export const measureRequests =
   (metrics: Metrics): RequestHandler =>
   (req, res, next) => {
-    const startedAt = performance.now();
+    const startedAt = res.locals.receivedAt ?? performance.now();
     res.on('close', () => {
       const route = (req.route as { path: string } | undefined)?.path ?? null;
       // A stream takes as long as somebody listens.

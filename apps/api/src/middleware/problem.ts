@@ -35,6 +35,9 @@ const RETRY_AFTER_SPREAD_SECONDS = 4;
 /** The id that the request's log lines and its answer's X-Request-Id carry. */
 const requestIdOf = ({ locals }: Response): string => locals.requestId;
 
+/** No answer is to be kept, unless its route says otherwise. */
+export const NO_STORE = 'no-store';
+
 type ProblemFacts = Omit<Problem, 'requestId'>;
 
 function send(res: Response, problem: ProblemFacts): void {
@@ -47,7 +50,7 @@ function send(res: Response, problem: ProblemFacts): void {
     requestId: requestIdOf(res),
     ...(errors ? { errors } : {}),
   };
-  res.status(status).set('Cache-Control', 'no-store');
+  res.status(status).set('Cache-Control', NO_STORE);
   // Written by hand: res.json would give it Express's own media type parameters.
   res.set('Content-Type', PROBLEM_MEDIA_TYPE).end(JSON.stringify(document));
 }
@@ -111,7 +114,7 @@ export const handleErrors =
   };
 
 /** Seconds after which those who were turned away together may come again, not together. */
-const spreadSeconds = () => String(RETRY_AFTER_SECONDS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_SECONDS));
+export const spreadSeconds = () => String(RETRY_AFTER_SECONDS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_SECONDS));
 
 /** Whole seconds, as Retry-After has them, never too few. */
 const seconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));

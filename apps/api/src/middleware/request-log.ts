@@ -7,6 +7,8 @@ declare global {
   namespace Express {
     interface Locals {
       requestId: string;
+      /** When it came, by `performance.now()`, if it may have waited since. */
+      receivedAt?: number;
       /** One of many refusals that come when there is too much: told of together, not each by itself. */
       isUnremarkable?: boolean;
     }
@@ -22,7 +24,7 @@ export const requestLog =
   (logger: Logger): RequestHandler =>
   (req, res, next) => {
     const id = randomUUID();
-    const startedAt = performance.now();
+    const startedAt = res.locals.receivedAt ?? performance.now();
     res.locals.requestId = id;
     res.setHeader('X-Request-Id', id);
     res.on('close', () => {

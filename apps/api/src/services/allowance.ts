@@ -1,14 +1,12 @@
-import { OverloadedError } from '../errors.js';
-
 /** Something of which there is only so much for all requests at once. */
 export interface Allowance {
   /**
-   * Takes so much of it, `capacity` at most, to be given back by `give`. There is nothing to await where it is to be
-   * had at once; else its turn comes within the time that one may wait. Turns go by arrival, those in the `first` line
-   * before all others, which may hold something already and so are never too many.
-   * @throws OverloadedError where too many wait already, or the turn did not come in time; then nothing was taken.
+   * Takes so much of it, `capacity` at most, to be given back by `give`: true. There is nothing to await where it is to
+   * be had at once, or never; else its turn comes within the time that one may wait. False: too many wait already, or
+   * the turn did not come in time; then nothing was taken. Turns go by arrival, those in the `first` line before all
+   * others, which may hold something already and so are never too many.
    */
-  take(amount: number, line?: 'first' | 'last'): Promise<void> | undefined;
+  take(amount: number, line?: 'first' | 'last'): boolean | Promise<boolean>;
   give(amount: number): void;
 }
 
@@ -24,7 +22,7 @@ export interface AllowanceOptions {
 interface Waiter {
   amount: number;
   timer: NodeJS.Timeout;
-  begin: () => void;
+  begin: (isTaken: true) => void;
 }
 
 export function createAllowance(options: AllowanceOptions): Allowance {
@@ -32,9 +30,9 @@ export function createAllowance(options: AllowanceOptions): Allowance {
   const lines = { first: new Set<Waiter>(), last: new Set<Waiter>() };
   let taken = 0;
 
-  function refusal(): OverloadedError {
+  function refuse(): false {
     onRefusal?.();
-    return new OverloadedError();
+    return false;
   }
 
   const fits = (amount: number) => taken + amount <= capacity;
@@ -47,16 +45,16 @@ export function createAllowance(options: AllowanceOptions): Allowance {
         line.delete(waiter);
         clearTimeout(waiter.timer);
         taken += waiter.amount;
-        waiter.begin();
+        waiter.begin(true);
       }
     }
   }
 
-  function wait(amount: number, line: Set<Waiter>): Promise<void> {
-    return new Promise((resolve, reject) => {
+  function wait(amount: number, line: Set<Waiter>): Promise<boolean> {
+    return new Promise((resolve) => {
       const expire = () => {
         line.delete(waiter);
-        reject(refusal());
+        resolve(refuse());
         // Those behind it may need less than it did.
         letIn();
       };
@@ -70,9 +68,9 @@ export function createAllowance(options: AllowanceOptions): Allowance {
       const isNext = lines.first.size === 0 && (line === 'first' || lines.last.size === 0);
       if (isNext && fits(amount)) {
         taken += amount;
-        return undefined;
+        return true;
       }
-      if (line === 'last' && lines.last.size >= waitingMax) return Promise.reject(refusal());
+      if (line === 'last' && lines.last.size >= waitingMax) return refuse();
       return wait(amount, lines[line]);
     },
     give(amount) {

@@ -5,13 +5,14 @@ import { containersFreshness, type FreshnessContext } from '../domain/freshness.
 import { requireSameSort, sortName } from '../domain/sort.js';
 import { healthKey } from '../domain/state-counts.js';
 import { NotFoundError } from '../errors.js';
-import { containerFilters, inHalf, ofHosts, type CandidateSource } from '../sql/container-filters.js';
+import { containerFilters, inHalf, ofHosts, type CandidateSource, type Presence } from '../sql/container-filters.js';
 import { mergeListed } from '../domain/merge-listed.js';
 import { containerOrder, containerWalk, imagesToWalk, placeKinds } from '../sql/container-walk.js';
-import { countContainers } from '../sql/count-containers.js';
+import { countOfHosts, countRows, type Counted } from '../sql/count-containers.js';
 import { hostsThatHave } from '../sql/hosts-that-have.js';
 import {
   CONTAINER_VIEW,
+  countGathered,
   gatherContainers,
   walkContainers,
   type ContainerViewRow,
@@ -42,6 +43,8 @@ export interface ContainerReaderOptions {
   hostRowsMax?: number;
   /** That an index of labels, text or images names. */
   scatteredRowsMax?: number;
+  /** The same, where that walk found nothing, and to count. */
+  togetherRowsMax?: number;
   /** Of one of the walks that are the last resort, each of which goes on from where the one before ended. */
   patientRowsMax?: number;
   /** Of all those walks together, for a page that has something to show, though less than was asked for. */
@@ -62,6 +65,7 @@ export function createContainerReader(
     hopefulRowsMax = 1_500,
     hostRowsMax = 10_000,
     scatteredRowsMax = 2_500,
+    togetherRowsMax = 60_000,
     patientRowsMax = 8_000,
     shortPageRowsMax = 24_000,
     emptyPageRowsMax = 1_000_000,
@@ -78,14 +82,14 @@ export function createContainerReader(
    */
   async function find(organizationId: string, query: ContainerQuery): Promise<ListedContainers> {
     const limit = query.limit + 1;
-    const { presences, conditions, sources } = containerFilters(organizationId, query, { scatteredRowsMax });
+    const { presences, conditions, sources } = containerFilters(organizationId, query);
     const place = cursorPlace(query);
     if (presences.length === 0) return { rows: [], stoppedAt: null };
     const { descending } = query.sort;
-    const scope = Prisma.sql`c."organizationId" = ${organizationId} AND (${Prisma.join(presences.map(inHalf), ' OR ')})`;
+    const scope = ofHalves(organizationId, presences);
 
-    const gather = (source: CandidateSource) =>
-      gatherContainers(db, source, containerOrder(query.sort, place), [scope, ...conditions], limit);
+    const gather = (source: CandidateSource, rowsMax: number) =>
+      gatherContainers(db, source, containerOrder(query.sort, place), [scope, ...conditions], { limit, rowsMax });
     const walk = async (from: readonly string[] | null, asked: { rowsMax: number; limit: number }) => {
       const order = containerOrder(query.sort, from);
       const walks = presences.flatMap((half) =>
@@ -96,7 +100,7 @@ export function createContainerReader(
     };
 
     if (query.hostId) {
-      const gathered = await gather(ofHosts(query.hostId, presences, hostRowsMax));
+      const gathered = await gather(ofHosts(query.hostId, presences), hostRowsMax);
       if (gathered) return gathered;
     }
     const grouped = query.sort.key === 'state' || query.sort.key === 'changedAt';
@@ -109,14 +113,16 @@ export function createContainerReader(
     const words = query.health?.map(healthKey) ?? query.state;
     if (words && !presences.includes('removed')) {
       const hostIds = await hostsThatHave(db, organizationId, words, hostRowsMax);
-      const gathered = hostIds && (await gather(ofHosts(hostIds, presences, hostRowsMax)));
-      if (gathered) return gathered;
-    }
-    for (const source of sources) {
-      const gathered = await gather(source);
+      const gathered = hostIds && (await gather(ofHosts(hostIds, presences), hostRowsMax));
       if (gathered) return gathered;
     }
     const { rows } = hopeful;
+    // What has none here is rare, or lies together, who knows how far along the order: then more is worth reading.
+    const gatheredRowsMax = rows.length === 0 ? togetherRowsMax : scatteredRowsMax;
+    for (const source of sources) {
+      const gathered = await gather(source, gatheredRowsMax);
+      if (gathered) return gathered;
+    }
     let stoppedAt: ListedContainers['stoppedAt'] = hopeful.stoppedAt;
     for (let walked = 0; stoppedAt !== null && rows.length < limit; walked += patientRowsMax) {
       if (walked >= (rows.length === 0 ? emptyPageRowsMax : shortPageRowsMax)) break;
@@ -128,10 +134,18 @@ export function createContainerReader(
   }
 
   /** How many there are on all pages; `known` where one page has shown it. */
-  async function count(organizationId: string, query: ContainerQuery, known: number | null) {
+  async function count(organizationId: string, query: ContainerQuery, known: number | null): Promise<Counted> {
     if (known !== null) return { total: known, totalIsExact: true };
-    const { presences, conditions } = containerFilters(organizationId, query, { scatteredRowsMax });
-    return countContainers(db, organizationId, query, { presences, conditions }, countedRowsMax);
+    const { presences, conditions, sources } = containerFilters(organizationId, query);
+    if (presences.length === 0) return { total: 0, totalIsExact: true };
+    const told = await countOfHosts(db, organizationId, query);
+    if (told !== null) return { total: told, totalIsExact: true };
+    const scope = ofHalves(organizationId, presences);
+    for (const source of sources) {
+      const total = await countGathered(db, source, [scope, ...conditions], togetherRowsMax);
+      if (total !== null) return { total, totalIsExact: true };
+    }
+    return countRows(db, organizationId, { presences, conditions }, countedRowsMax);
   }
 
   return {
@@ -161,6 +175,9 @@ export function createContainerReader(
     },
   };
 }
+
+const ofHalves = (organizationId: string, presences: readonly Presence[]) =>
+  Prisma.sql`c."organizationId" = ${organizationId} AND (${Prisma.join(presences.map(inHalf), ' OR ')})`;
 
 /** The place that a cursor names in the order of this query. */
 function cursorPlace({ cursor, sort }: ContainerQuery): string[] | null {

@@ -12,6 +12,12 @@ const REMOVED_KEPT_MAX = 10_000;
 /** Milliseconds that a deleted host's token hashes are kept, so that its agent can be told to stop. */
 const DELETED_HOST_KEPT_MS = 30 * DAY_MS;
 
+/**
+ * Milliseconds that an invitation is kept once it has expired, for whoever made it sees so in the list. What proves an
+ * identity (sessions, and steps of signing in) is worth nothing to anybody from then on.
+ */
+const EXPIRED_INVITATION_KEPT_MS = 30 * DAY_MS;
+
 /** Days that a host's history is kept, unless told otherwise. */
 const EVENT_DAYS_DEFAULT = 90;
 
@@ -31,9 +37,9 @@ export interface RetentionService {
   /**
    * Deletes what has been kept for long enough, in small statements; of the history a batch at a time with a pause
    * after it, until `isStopped`. What remains then is for the next time. Audit entries are kept. Resolves with how many
-   * rows of each kind went.
+   * rows of each kind went; `expired` are of what expires: sessions, steps of signing in, invitations.
    */
-  prune(isStopped?: () => boolean): Promise<{ containers: number; hosts: number; events: number }>;
+  prune(isStopped?: () => boolean): Promise<{ containers: number; hosts: number; events: number; expired: number }>;
 }
 
 export interface RetentionOptions {
@@ -91,6 +97,20 @@ export function createRetentionService(db: Database, options: RetentionOptions =
     return events;
   }
 
+  async function pruneExpired(at: number): Promise<number> {
+    const before = (ms: number) => ({ where: { expiresAt: { lt: new Date(ms) } }, limit: BATCH_ROWS });
+    const kinds = [
+      () => prisma.session.deleteMany(before(at)),
+      () => prisma.verification.deleteMany(before(at)),
+      () => prisma.invitation.deleteMany(before(at - EXPIRED_INVITATION_KEPT_MS)),
+    ];
+    let expired = 0;
+    for (const deleteBatch of kinds) {
+      for (let deleted = BATCH_ROWS; deleted === BATCH_ROWS; expired += deleted) deleted = (await deleteBatch()).count;
+    }
+    return expired;
+  }
+
   return {
     async prune(isStopped = () => false) {
       const at = now().getTime();
@@ -111,8 +131,9 @@ export function createRetentionService(db: Database, options: RetentionOptions =
       const { count: hosts } = await prisma.host.deleteMany({
         where: { deletedAt: { lt: new Date(at - DELETED_HOST_KEPT_MS) } },
       });
+      const expired = await pruneExpired(at);
       const events = eventDays === 0 ? 0 : await pruneHistory(new Date(at - eventDays * DAY_MS), isStopped);
-      return { containers, hosts, events };
+      return { containers, hosts, events, expired };
     },
   };
 }

@@ -17,11 +17,10 @@ export interface ContainerFilters {
 /** A way to find rows by an index. */
 export interface CandidateSource {
   /**
-   * Selects at most `rowsMax` and one more rows: whoever gets that many knows that it was too many. Of `indexed`, it
-   * is given those that are to be used.
+   * Selects where rows lie (`at`), at most `rowsMax` and one more: whoever gets that many knows that it was too many. A
+   * row may be named more than once. Of `indexed`, it is given those that are to be used.
    */
-  rows: (indexed: readonly Prisma.Sql[]) => Prisma.Sql;
-  rowsMax: number;
+  places: (rowsMax: number, indexed: readonly Prisma.Sql[]) => Prisma.Sql;
   /**
    * Conditions whose indexes name all their rows before the first is read, and are therefore to be estimated first.
    * Where there are any, the source is of no use without one of them.
@@ -46,11 +45,7 @@ export const inHalf = (presence: Presence): Prisma.Sql => conditionOf[presence];
 
 export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
 
-export function containerFilters(
-  organizationId: string,
-  query: ContainerQuery,
-  { scatteredRowsMax }: { scatteredRowsMax: number },
-): ContainerFilters {
+export function containerFilters(organizationId: string, query: ContainerQuery): ContainerFilters {
   const { hostId, state, health, image, label = [], q } = query;
   // A removed container is `exited` and has no health, whatever it was before.
   const removedCan = health === undefined && (state === undefined || state.includes('exited'));
@@ -69,50 +64,41 @@ export function containerFilters(
   if (health) conditions.push(Prisma.sql`c.health = ANY (${health}::text[])`);
   if (image) {
     conditions.push(Prisma.sql`c.image = ANY (${image}::text[])`);
-    sources.push(ofImages(organizationId, image, presences, scatteredRowsMax));
+    sources.push(ofImages(organizationId, image, presences));
   }
   const labels = label.map(({ key, value }) => labelCondition(key, value));
   conditions.push(...labels.map(({ exact }) => exact));
   if (q !== undefined) conditions.push(isFoundBy(q));
   const indexed = labels.map((condition) => condition.indexed);
   if (q !== undefined && HAS_TRIGRAM.test(q)) indexed.push(searchTextContains(q));
-  if (indexed.length > 0) sources.push(ofLabelsAndText(organizationId, indexed, q, scatteredRowsMax));
+  if (indexed.length > 0) sources.push(ofLabelsAndText(organizationId, indexed, q));
   return { presences, conditions, sources };
 }
 
 /** What hosts have: all of it, for a host's rows lie together. */
-export function ofHosts(hostIds: string[], presences: Presence[], rowsMax: number): CandidateSource {
-  return {
-    rows: () =>
-      ofEach(
-        presences,
-        (half) => Prisma.sql`
-      SELECT c.* FROM containers AS c WHERE c."hostId" = ANY (${hostIds}::uuid[]) AND ${half} LIMIT ${rowsMax + 1}::int`,
-      ),
-    rowsMax,
-    indexed: [],
-  };
-}
+export const ofHosts = (hostIds: string[], presences: Presence[]): CandidateSource => ({
+  places: (rowsMax) => ofEach(presences, Prisma.sql`c."hostId" = ANY (${hostIds}::uuid[])`, rowsMax),
+  indexed: [],
+});
 
-function ofImages(organizationId: string, images: string[], presences: Presence[], rowsMax: number): CandidateSource {
+function ofImages(organizationId: string, images: string[], presences: Presence[]): CandidateSource {
   const beginnings = images.map(imageBeginning);
-  return {
-    rows: () =>
-      ofEach(
-        presences,
-        (half) => Prisma.sql`
-      SELECT c.* FROM containers AS c
-      WHERE c."organizationId" = ${organizationId} AND ${IMAGE} = ANY (${beginnings}::text[]) AND ${half}
-      LIMIT ${rowsMax + 1}::int`,
-      ),
-    rowsMax,
-    indexed: [],
-  };
+  const condition = Prisma.sql`c."organizationId" = ${organizationId} AND ${IMAGE} = ANY (${beginnings}::text[])`;
+  return { places: (rowsMax) => ofEach(presences, condition, rowsMax), indexed: [] };
 }
 
-const ofEach = (presences: Presence[], select: (half: Prisma.Sql) => Prisma.Sql) =>
+const ofEach = (presences: Presence[], condition: Prisma.Sql, rowsMax: number) =>
+  union(
+    presences.map((presence) => Prisma.sql`${condition} AND ${inHalf(presence)}`),
+    rowsMax,
+  );
+
+const union = (conditions: Prisma.Sql[], rowsMax: number) =>
   Prisma.join(
-    presences.map((presence) => Prisma.sql`(${select(inHalf(presence))})`),
+    conditions.map(
+      (condition) =>
+        Prisma.sql`(SELECT c.ctid AS at FROM containers AS c WHERE ${condition} LIMIT ${rowsMax + 1}::int)`,
+    ),
     ' UNION ALL ',
   );
 
@@ -138,41 +124,41 @@ const pattern = (q: string) => q.replace(/[\\%_]/g, '\\$&');
 /** Whether a text has this in it, in whatever case. */
 export const contains = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} ILIKE ${`%${pattern(q)}%`}`;
 
+/**
+ * The same, for rows that are looked at one by one. ASCII is compared byte by byte then: in the locale of most servers,
+ * PostgreSQL would convert each whole text first.
+ */
+const quicklyContains = (text: Prisma.Sql, q: string): Prisma.Sql =>
+  contains(isAscii(q) ? Prisma.sql`${text} COLLATE "C"` : text, q);
+
+// eslint-disable-next-line no-control-regex -- control characters are ASCII too
+const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
+
 /** Whether a text begins so. */
 export const beginsWith = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} LIKE ${`${pattern(q)}%`}`;
 
+const SEARCHED = [Prisma.sql`c.name`, Prisma.sql`c.image`, Prisma.sql`c.command`];
+
 /** What search means: a part of the name, image or command, or the beginning of the engine's id. */
 const isFoundBy = (q: string) => Prisma.sql`(
-  ${contains(Prisma.sql`c.name`, q)} OR ${contains(Prisma.sql`c.image`, q)} OR ${contains(Prisma.sql`c.command`, q)}
+  ${Prisma.join(
+    SEARCHED.map((text) => quicklyContains(text, q)),
+    ' OR ',
+  )}
   OR ${beginsWith(Prisma.sql`c."dockerId"`, q)})`;
 
 const searchTextContains = (q: string) =>
   contains(Prisma.sql`left(container_search_text(c.name, c.image, c.command), 1000)`, q);
 
-/**
- * By the indexes of labels and text, with the rows that are too long for them and those whose id begins so. A row may
- * be found more than once: rows are told apart by where they lie, which holds for as long as the statement does.
- */
-function ofLabelsAndText(
-  organizationId: string,
-  indexed: Prisma.Sql[],
-  q: string | undefined,
-  rowsMax: number,
-): CandidateSource {
+/** By the indexes of labels and text, with the rows that are too long for them and those whose id begins so. */
+function ofLabelsAndText(organizationId: string, indexed: Prisma.Sql[], q: string | undefined): CandidateSource {
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;
   const beyondIndexes = Prisma.sql`${ofOrganization} AND (container_label_count(c.labels) > 64
     OR length(container_search_text(c.name, c.image, c.command)) > 1000)`;
   const byId = q !== undefined && ID_PREFIX.test(q) ? [Prisma.sql`${ofOrganization} AND ${idBegins(q)}`] : [];
   return {
-    rows: (used) => {
-      // Without the organization, which would tempt the planner to read all of it instead.
-      const branches = [Prisma.join([...used], ' AND '), beyondIndexes, ...byId].map(
-        (condition) => Prisma.sql`(SELECT c.ctid FROM containers AS c WHERE ${condition} LIMIT ${rowsMax + 1}::int)`,
-      );
-      return Prisma.sql`
-        SELECT c.* FROM containers AS c WHERE c.ctid = ANY (ARRAY(${Prisma.join(branches, ' UNION ALL ')}))`;
-    },
-    rowsMax,
+    // Without the organization, which would tempt the planner to read all of it instead.
+    places: (rowsMax, used) => union([Prisma.join([...used], ' AND '), beyondIndexes, ...byId], rowsMax),
     indexed,
   };
 }

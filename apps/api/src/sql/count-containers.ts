@@ -9,23 +9,28 @@ export interface Counted {
   totalIsExact: boolean;
 }
 
-/** How many containers a query finds, by what hosts say of theirs where that is enough, else by at most `rowsMax` rows. */
-export async function countContainers(
+/** How many containers a query finds, by what hosts say of theirs; null where they do not say. */
+export async function countOfHosts(
   { prisma }: Database,
   organizationId: string,
   query: ContainerQuery,
+): Promise<number | null> {
+  const sum = ofHosts(query);
+  if (sum === null) return null;
+  const ofThese = query.hostId ? Prisma.sql`h.id = ANY (${query.hostId}::uuid[])` : Prisma.sql`TRUE`;
+  const [counted] = await prisma.$queryRaw<{ total: number }[]>(Prisma.sql`
+    SELECT COALESCE(sum(${sum}), 0)::int AS total FROM hosts AS h
+    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${ofThese}`);
+  return counted?.total ?? 0;
+}
+
+/** How many containers hold, by reading at most `rowsMax` of each half. */
+export async function countRows(
+  { prisma }: Database,
+  organizationId: string,
   { presences, conditions }: Pick<ContainerFilters, 'presences' | 'conditions'>,
   rowsMax: number,
 ): Promise<Counted> {
-  if (presences.length === 0) return { total: 0, totalIsExact: true };
-  const sum = ofHosts(query);
-  if (sum !== null) {
-    const ofThese = query.hostId ? Prisma.sql`h.id = ANY (${query.hostId}::uuid[])` : Prisma.sql`TRUE`;
-    const [counted] = await prisma.$queryRaw<{ total: number }[]>(Prisma.sql`
-      SELECT COALESCE(sum(${sum}), 0)::int AS total FROM hosts AS h
-      WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${ofThese}`);
-    return { total: counted?.total ?? 0, totalIsExact: true };
-  }
   const holds = conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
   // Each half by itself, so that each is read along an index of it.
   const halves = presences.map(

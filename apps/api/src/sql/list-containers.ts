@@ -86,8 +86,11 @@ const ESTIMATE_FACTOR = 6;
  * rows. The planner's estimate is believed in nothing else: a wrong one costs time or ends a page early, and never
  * changes what is found.
  */
-async function worthAsking({ prisma }: Database, source: CandidateSource): Promise<readonly Prisma.Sql[] | null> {
-  const { indexed, rowsMax } = source;
+async function worthAsking(
+  { prisma }: Database,
+  { indexed }: CandidateSource,
+  rowsMax: number,
+): Promise<readonly Prisma.Sql[] | null> {
   if (indexed.length === 0) return indexed;
   const estimate = async (conditions: readonly Prisma.Sql[]) => {
     const [explained] = await prisma.$queryRaw<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }[]>(
@@ -102,42 +105,79 @@ async function worthAsking({ prisma }: Database, source: CandidateSource): Promi
   return used.length > 0 && (await estimate(used)) <= ESTIMATE_FACTOR * rowsMax ? used : null;
 }
 
+/** What a source names, how much that is, and the condition that a row is of it: none is where there is too much. */
+const namedBy = (source: CandidateSource, used: readonly Prisma.Sql[], rowsMax: number) => ({
+  tables: Prisma.sql`candidates AS MATERIALIZED (
+    ${source.places(rowsMax, used)}
+  ), counted AS MATERIALIZED (
+    SELECT count(*) AS candidates FROM candidates
+  )`,
+  isNamed: Prisma.sql`
+    c.ctid = ANY (ARRAY(SELECT at FROM candidates WHERE (SELECT candidates FROM counted) <= ${rowsMax}::int))`,
+});
+
+/**
+ * Asks something of what an index names. The planner is kept from reading the whole table, which it would take for
+ * cheap where it believes that a few rows are found anywhere in it; they may all lie at its end.
+ */
+async function byIndex<Row>({ prisma }: Database, statement: Prisma.Sql): Promise<Row[]> {
+  const [, rows] = await prisma.$transaction([
+    prisma.$executeRaw`SET LOCAL enable_seqscan = off`,
+    prisma.$queryRaw<Row[]>(statement),
+  ]);
+  return rows;
+}
+
 /**
  * The first `limit` of a source's rows that hold (and `conditions` must say of which organization), sorted. Null: the
- * source has too many rows.
- *
- * The planner is kept from reading the whole table, which it would take for cheap where it believes that a few rows
- * are found anywhere in it; they may all lie at its end.
+ * source has more than `rowsMax` rows. What it names is read a second time rather than kept, for wide rows by the
+ * thousand would be written to disk.
  */
 export async function gatherContainers(
   db: Database,
   source: CandidateSource,
   order: ContainerOrder,
   conditions: readonly Prisma.Sql[],
-  limit: number,
+  { limit, rowsMax }: { limit: number; rowsMax: number },
 ): Promise<ListedContainers | null> {
-  const used = await worthAsking(db, source);
+  const used = await worthAsking(db, source, rowsMax);
   if (used === null) return null;
-  const { prisma } = db;
-  const { rowsMax } = source;
-  const [, found] = await prisma.$transaction([
-    prisma.$executeRaw`SET LOCAL enable_seqscan = off`,
-    prisma.$queryRaw<Found<{ candidates: bigint }>[]>(Prisma.sql`
-      WITH candidates AS MATERIALIZED (
-        ${source.rows(used)}
-      ), counted AS MATERIALIZED (
-        SELECT count(*) AS candidates FROM candidates
-      ), page AS MATERIALIZED (
-        SELECT * FROM candidates AS c
-        WHERE (SELECT candidates FROM counted) <= ${rowsMax}::int
-          AND ${Prisma.join([...conditions, order.beyond, HOST_IS_THERE], ' AND ')}
-        ORDER BY ${order.by}
-        LIMIT ${limit}::int
-      )
-      SELECT ${CONTAINER_VIEW}, ${order.place} AS place, counted.candidates
-      FROM counted LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
-      ORDER BY ${order.by}`),
-  ]);
+  const { tables, isNamed } = namedBy(source, used, rowsMax);
+  const found = await byIndex<Found<{ candidates: bigint }>>(
+    db,
+    Prisma.sql`
+    WITH ${tables}, page AS MATERIALIZED (
+      SELECT * FROM containers AS c
+      WHERE ${isNamed} AND ${Prisma.join([...conditions, order.beyond, HOST_IS_THERE], ' AND ')}
+      ORDER BY ${order.by}
+      LIMIT ${limit}::int
+    )
+    SELECT ${CONTAINER_VIEW}, ${order.place} AS place, counted.candidates
+    FROM counted LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
+    ORDER BY ${order.by}`,
+  );
   if ((found[0]?.candidates ?? 0n) > rowsMax) return null;
   return { rows: found.filter(isListed), stoppedAt: null };
+}
+
+/** How many of a source's rows hold. Null: the source has more than `rowsMax` rows. */
+export async function countGathered(
+  db: Database,
+  source: CandidateSource,
+  conditions: readonly Prisma.Sql[],
+  rowsMax: number,
+): Promise<number | null> {
+  const used = await worthAsking(db, source, rowsMax);
+  if (used === null) return null;
+  const { tables, isNamed } = namedBy(source, used, rowsMax);
+  const [counted] = await byIndex<{ candidates: bigint; total: number }>(
+    db,
+    Prisma.sql`
+    WITH ${tables}
+    SELECT candidates, (
+      SELECT count(*) FROM containers AS c WHERE ${isNamed} AND ${Prisma.join([...conditions, HOST_IS_THERE], ' AND ')}
+    )::int AS total
+    FROM counted`,
+  );
+  return counted === undefined || counted.candidates > rowsMax ? null : counted.total;
 }

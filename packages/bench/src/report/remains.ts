@@ -19,8 +19,9 @@ export const REMAINS = `Where the tables above say \`shortfall\`, profiles and p
 - **WAL.** Most of an unchanged snapshot's is the new version of the host's row, which the bare route writes, too; with 8
   connections fewer hosts share the records of a commit than with 64.
 - **Reads at half a million rows.** Over 50 ms are pages deep in the order of state (found by the groups of hosts that
-  have it, for no index may name what a restart changes), a state that one row in hundreds has, and searches that match
-  many rows far along the order, or have fewer than three characters, which a trigram index cannot look up: they walk the
-  order until they have found something, at about 3 µs a row. An empty page with a cursor would take a fiftieth of that
-  time, and people would take it for "there is none". [ADR 6](adr/0006-lists-are-walked-in-index-order.md) tells what
+  have it, for no index may name what a restart changes), a state that one row in hundreds has, and two kinds of searches.
+  What matches ten thousand rows, none of them early in the order, is read by the trigram index from as many pages of the
+  table. What has fewer than three characters has no trigram: the order is walked until something is found, at about 3 µs
+  a row. An empty page with a cursor would take a fiftieth of that time, and people would take it for "there is none".
+  [ADR 6](adr/0006-lists-are-walked-in-index-order.md) tells what
   else was weighed.`;

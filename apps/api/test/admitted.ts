@@ -1,0 +1,17 @@
+import { pino } from 'pino';
+import type { RequestListener } from 'node:http';
+import { admitTo, type AdmissionOptions } from '../src/server/admission.js';
+import { createMetrics, type Metrics } from '../src/services/metrics.js';
+
+/** An application behind its bounds, as in production. */
+export const admitted = (
+  app: RequestListener,
+  options: AdmissionOptions,
+  metrics: Metrics = createMetrics(),
+): RequestListener =>
+  admitTo(app, options, {
+    logger: pino({ level: 'silent' }),
+    metrics,
+    publicUrl: 'http://127.0.0.1:3000',
+    isDraining: () => false,
+  });
