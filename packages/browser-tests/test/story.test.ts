@@ -118,6 +118,18 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('link', { name: /^web-02 quiet as of/ }).waitFor();
     await page.goto(`${dashboard.url}/containers?q=shop-web-2`);
     await page.getByText('was running').waitFor();
+
+    // Each number leads to the containers that it counts, and to no other.
+    await page.goto(dashboard.url);
+    await page.getByText('last known').waitFor();
+    const numbers = page.getByRole('region', { name: 'Numbers' });
+    for (const name of [/containers now$/, /^\d+ running$/, /last known$/]) {
+      const link = numbers.getByRole('link', { name });
+      const told = parseInt(await link.innerText(), 10);
+      await link.click();
+      await page.getByText(told === 1 ? '1 container' : `${told} containers`, { exact: true }).waitFor();
+      await page.goBack();
+    }
   });
 
   test('a host is renamed and deleted, each after it was asked, and gone from the fleet then', async () => {

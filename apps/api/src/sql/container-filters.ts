@@ -1,5 +1,7 @@
-import type { ContainerQuery } from '@muster/contracts';
+import type { ContainerFreshness, ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
+import type { FreshnessCutoffs } from '../domain/freshness.js';
+import { freshnessOf } from './freshness.js';
 
 /** The two halves of the table: every index that a list walks is of one of them. */
 export type Presence = 'present' | 'removed';
@@ -49,9 +51,9 @@ export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
 export function containerFilters(
   organizationId: string,
   query: ContainerQuery,
-  { scatteredRowsMax }: { scatteredRowsMax: number },
+  { cutoffs, scatteredRowsMax }: { cutoffs: FreshnessCutoffs; scatteredRowsMax: number },
 ): ContainerFilters {
-  const { hostId, state, health, image, label = [], q } = query;
+  const { hostId, hostFreshness, state, health, image, label = [], q } = query;
   // A removed container is `exited` and has no health, whatever it was before.
   const removedCan = health === undefined && (state === undefined || state.includes('exited'));
   const presences = (['present', 'removed'] as const).filter(
@@ -64,6 +66,12 @@ export function containerFilters(
   const sources: CandidateSource[] = [];
   if (hostId) {
     conditions.push(Prisma.sql`c."hostId" = ANY (${hostId}::uuid[])`);
+  }
+  if (hostFreshness) {
+    // Refers to no row: hosts are judged once for a statement, and looked up in a hash of those that hold.
+    conditions.push(Prisma.sql`c."hostId" IN (
+      SELECT h.id FROM hosts AS h
+      WHERE h."organizationId" = ${organizationId} AND ${containersAreOf(hostFreshness, cutoffs)})`);
   }
   if (state) conditions.push(Prisma.sql`c.state = ANY (${state}::text[])`);
   if (health) conditions.push(Prisma.sql`c.health = ANY (${health}::text[])`);
@@ -79,6 +87,10 @@ export function containerFilters(
   if (indexed.length > 0) sources.push(ofLabelsAndText(organizationId, indexed, q, scatteredRowsMax));
   return { presences, conditions, sources };
 }
+
+/** Whether the containers of a row `h` of hosts are this current. */
+export const containersAreOf = (hostFreshness: ContainerFreshness[], cutoffs: FreshnessCutoffs): Prisma.Sql =>
+  Prisma.sql`${freshnessOf(cutoffs).containers} = ANY (${hostFreshness}::text[])`;
 
 /** What hosts have: all of it, for a host's rows lie together. */
 export function ofHosts(hostIds: string[], presences: Presence[], rowsMax: number): CandidateSource {
