@@ -132,6 +132,26 @@ describeInChromium('from the first start to a fleet', () => {
     }
   });
 
+  test('a token that was rotated locks the agent out until it is given the new one, and the host is the same then', async () => {
+    const before = await dashboard.api.call('listHosts', { query: { q: 'web-01' } });
+    await open(`/hosts/${before.items[0]!.id}`);
+    await heading('web-01').waitFor();
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Rotate its token' }).click();
+    await page.getByRole('button', { name: 'Revoke the token' }).click();
+    const command = await page.getByRole('region', { name: 'the command for Node.js' }).innerText();
+    const token = /muster_enroll_\w+/.exec(command)![0];
+    // Without another token, an agent that was locked out ends.
+    expect(await host.agent.ended).not.toBe(0);
+    await page.getByRole('button', { name: 'Done' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+
+    await dashboard.restartAgent(host, token);
+    await page.getByText('online', { exact: true }).first().waitFor();
+    const after = await dashboard.api.call('listHosts', { query: { q: 'web-01' } });
+    expect(after.items.map(({ id }) => id)).toEqual([before.items[0]!.id]);
+  });
+
   test('a host is renamed and deleted, each after it was asked, and gone from the fleet then', async () => {
     await open('/');
     await page
