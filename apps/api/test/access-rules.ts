@@ -38,6 +38,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   [`GET ${Paths.hosts}`]: { access: 'viewer' },
   [`GET ${Paths.host}`]: { access: 'viewer' },
   [`PATCH ${Paths.host}`]: { access: 'admin', body: { name: 'intruder' } },
+  [`POST ${Paths.hostToken}`]: { access: 'admin' },
   [`DELETE ${Paths.host}`]: { access: 'admin' },
   [`GET ${Paths.hostContainer}`]: { access: 'viewer' },
   [`GET ${Paths.containers}`]: { access: 'viewer' },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ContainerQuery, type ContainerView } from '@muster/contracts';
+import { ContainerQuery, type ContainerView, type Freshness } from '@muster/contracts';
 import type { Container } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
@@ -38,10 +38,21 @@ const label = fc.record({
 });
 const some = <T>(values: T[]) => fc.subarray(values, { minLength: 1, maxLength: 2 });
 
+/** How current each host's containers are made, and by how many seconds of silence. */
+const SILENCES = [
+  ['online', 0],
+  ['stale', 60],
+  ['offline', 600],
+] as const;
+
 type Asked = Omit<ContainerQuery, 'hostId'> & { hosts: number[] | undefined };
 
 const queryOf: fc.Arbitrary<Asked> = fc.record({
   hosts: fc.option(some([0, 1, 2]), { nil: undefined, freq: 4 }),
+  hostFreshness: fc.option(some<(typeof SILENCES)[number][0]>(['online', 'stale', 'offline']), {
+    nil: undefined,
+    freq: 3,
+  }),
   state: fc.option(some(['created', 'running', 'exited', 'none']), { nil: undefined, freq: 3 }),
   health: fc.option(some<'healthy' | 'unhealthy' | 'starting'>(['healthy', 'unhealthy', 'starting']), {
     nil: undefined,
@@ -88,12 +99,13 @@ const BUDGETS: Record<string, ContainerReaderOptions> = {
 };
 
 /** The filters as one would explain them. */
-function holds(row: Container, query: ContainerQuery): boolean {
+function holds(row: Container, query: ContainerQuery, hostFreshness: Freshness): boolean {
   const labels = new Map(Object.entries(row.labels as Record<string, string>));
   const has = (text: string) => text.toLowerCase().includes(query.q!.toLowerCase());
   return (
     (query.presence === 'all' || (query.presence === 'present') === (row.removedAt === null)) &&
     (query.hostId?.includes(row.hostId) ?? true) &&
+    (query.hostFreshness?.some((freshness) => freshness === hostFreshness) ?? true) &&
     (query.state?.includes(row.state) ?? true) &&
     (query.health?.some((health) => health === row.health) ?? true) &&
     (query.image?.includes(row.image) ?? true) &&
@@ -135,10 +147,20 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
             if (index !== 1) context.api.clock.advance(1_000);
           }
         }
-        const rows = await context.api.db.prisma.container.findMany({ where: { organizationId: organization.id } });
+        const { prisma } = context.api.db;
+        const freshnessOf = new Map<string, Freshness>();
+        for (const [index, { id }] of hosts.entries()) {
+          const [freshness, silentSeconds] = SILENCES[index]!;
+          const heardAt = new Date(context.api.clock().getTime() - silentSeconds * 1_000);
+          await prisma.host.update({ where: { id }, data: { lastSeenAt: heardAt, confirmedAt: heardAt } });
+          freshnessOf.set(id, freshness);
+        }
+        const rows = await prisma.container.findMany({ where: { organizationId: organization.id } });
         for (const { hosts: indexes, ...asked } of queries) {
           const query: ContainerQuery = { ...asked, hostId: indexes?.map((index) => hosts[index]!.id) };
-          const expected = rows.filter((row) => holds(row, query)).sort((a, b) => compareRows(a, b, query.sort));
+          const expected = rows
+            .filter((row) => holds(row, query, freshnessOf.get(row.hostId)!))
+            .sort((a, b) => compareRows(a, b, query.sort));
           for (const [way, budget] of Object.entries(BUDGETS)) {
             const found = await readAll(organization.id, query, budget, expected.length);
             expect({ way, query, found }).toEqual({

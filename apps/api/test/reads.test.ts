@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import type { ContainerEvent, ContainerView, CountedPage, Host } from '@muster/contracts';
+import type { ContainerEvent, ContainerView, CountedPage, Host, Summary } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { toCsvLine } from '../src/domain/csv.js';
 import { container, useApi, type TestHost, type TestOrganization } from './harness.js';
@@ -114,6 +114,39 @@ describe.each(testEngines())('reading while rows change on %s', (engine) => {
       const steadySeen = seen.filter((key) => / s\d\d$/.test(key)).sort();
       expect(steadySeen).toEqual(hosts.flatMap(({ id }) => steady.map((dockerId) => `${id} ${dockerId}`)).sort());
     }
+  });
+
+  test('the containers that the summary counts as current, and as last known, are those that the list finds so', async () => {
+    const organization = await context.api.organization();
+    const [silent, broken, well] = [
+      await organization.enroll(),
+      await organization.enroll(),
+      await organization.enroll(),
+    ];
+    await silent.sync([container('a'), container('b', { state: 'paused' })]);
+    context.api.clock.advance(600_000);
+    await broken.sync([container('c')]);
+    await broken.beat({ digest: null, engineError: 'no socket' }).expect(200);
+    await well.sync([container('d'), container('e'), container('gone')]);
+    await well.sync([container('d'), container('e')]);
+
+    const { body } = await organization.get('/api/summary').expect(200);
+    const { current, lastKnown } = (body as Summary).containers;
+    const find = async (query: string) => {
+      const answer = await organization.get(`/api/containers?count=true&${query}`).expect(200);
+      const { items, total } = answer.body as CountedPage<ContainerView>;
+      expect(total).toBe(items.length);
+      return items.map(({ dockerId, hostFreshness }) => `${dockerId} ${hostFreshness}`);
+    };
+    const silence = 'hostFreshness=stale&hostFreshness=offline&hostFreshness=engine_down';
+    expect(await find('hostFreshness=online')).toEqual(['d online', 'e online']);
+    expect(await find(silence)).toEqual(['a offline', 'b offline', 'c engine_down']);
+    expect(await find(`${silence}&state=running`)).toEqual(['a offline', 'c engine_down']);
+    expect(await find('hostFreshness=online&presence=removed')).toEqual(['gone online']);
+    expect([current.total, lastKnown.total, lastKnown.byState['running']]).toEqual([2, 3, 2]);
+
+    const exported = await organization.get('/api/export/containers?hostFreshness=engine_down').expect(200);
+    expect(exported.text.trim().split('\n')).toHaveLength(2);
   });
 
   test('a container that is made anew under its name keeps one timeline, of which a stretch can be asked for', async () => {

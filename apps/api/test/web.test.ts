@@ -3,8 +3,11 @@ import { createTestDatabase, type TestDatabase } from '@muster/db/testing';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
+
+const SCRIPT = 'export {};';
 
 const HTML = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 
@@ -18,7 +21,11 @@ describe('the dashboard', () => {
     directory = await mkdtemp(join(tmpdir(), 'muster-web-'));
     await mkdir(join(directory, 'assets'));
     await writeFile(join(directory, 'index.html'), '<!doctype html><title>Muster</title>');
-    await writeFile(join(directory, 'assets', 'index-4f2a.js'), 'export {};');
+    await writeFile(join(directory, 'assets', 'index-4f2a.js'), SCRIPT);
+    await writeFile(join(directory, 'assets', 'index-4f2a.js.br'), brotliCompressSync(SCRIPT));
+    await writeFile(join(directory, 'assets', 'index-4f2a.js.gz'), gzipSync(SCRIPT));
+    await writeFile(join(directory, 'assets', 'old-77.js'), SCRIPT);
+    await writeFile(join(directory, 'assets', 'old-77.js.gz'), gzipSync(SCRIPT));
     await writeFile(join(directory, 'icon.svg'), '<svg xmlns="http://www.w3.org/2000/svg"/>');
   });
   afterAll(async () => {
@@ -51,6 +58,36 @@ describe('the dashboard', () => {
     expect(hashed.headers['cache-control']).toBe('public, max-age=31536000, immutable');
     const icon = await http().get('/icon.svg').expect(200);
     expect(icon.headers['cache-control']).toBe('no-cache');
+  });
+
+  test.each([
+    ['Brotli where it is read', 'index-4f2a', 'gzip, deflate, br, zstd', 'br'],
+    ['gzip where Brotli is not', 'index-4f2a', 'gzip, deflate', 'gzip'],
+    ['gzip where Brotli is refused', 'index-4f2a', 'br;q=0, gzip', 'gzip'],
+    ['gzip where Brotli was not written', 'old-77', 'gzip, br', 'gzip'],
+    ['nothing where nothing is read', 'index-4f2a', 'identity', undefined],
+  ])('gives a file compressed with %s', async (_what, name, accepted, encoding) => {
+    const { headers, text } = await http().get(`/assets/${name}.js?v=1`).set('Accept-Encoding', accepted).expect(200);
+    expect(text).toBe(SCRIPT);
+    expect(headers['content-encoding']).toBe(encoding);
+    expect(headers).toMatchObject({
+      'content-type': expect.stringMatching(/^text\/javascript/),
+      'cache-control': 'public, max-age=31536000, immutable',
+      vary: 'Accept-Encoding',
+      'x-content-type-options': 'nosniff',
+    });
+  });
+
+  test('tells the forms of a file apart, and says of each whether it is still the one', async () => {
+    const get = (accepted: string) => http().get('/assets/index-4f2a.js').set('Accept-Encoding', accepted);
+    const tags = new Set<string>();
+    for (const accepted of ['br', 'gzip', 'identity']) {
+      const { headers } = await get(accepted).expect(200);
+      tags.add(headers['etag']!);
+      const again = await get(accepted).set('If-None-Match', headers['etag']!).expect(304);
+      expect(again.headers['vary']).toBe('Accept-Encoding');
+    }
+    expect(tags.size).toBe(3);
   });
 
   test.each(['/../package.json', '/%2e%2e/package.json', '/assets/..%2f..%2fpackage.json'])(

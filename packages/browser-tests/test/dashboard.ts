@@ -29,6 +29,8 @@ export interface Dashboard {
   signIn(context: BrowserContext): Promise<void>;
   /** Starts an engine without containers, and an agent that enrols itself with this token, or one of its own. */
   addHost(name: string, enrollToken?: string): Promise<FleetHost>;
+  /** Starts a host's agent anew, on the state that it kept, with another enrollment token. */
+  restartAgent(host: FleetHost, enrollToken: string): Promise<void>;
   stopServer(): Promise<void>;
   startServer(): Promise<void>;
   close(): Promise<void>;
@@ -59,6 +61,14 @@ export async function startDashboard(databaseUrl: string | null = null): Promise
     }, 120_000);
   }
 
+  const startAgent = (name: string, { dockerHost }: ReplayServer, enrollToken: string): Program =>
+    startProgram(mainOf('agent'), {
+      env: {
+        ...{ MUSTER_URL: url, MUSTER_ENROLL_TOKEN: enrollToken, MUSTER_STATE_DIR: join(dir, 'agents', name) },
+        ...{ DOCKER_HOST: dockerHost, LOG_LEVEL: 'error' },
+      },
+    });
+
   await startServer();
   const api = createClient({ url, key });
   const setupLink = async (): Promise<string> => (await readFile(join(dir, 'data', 'setup-link'), 'utf8')).trim();
@@ -84,15 +94,13 @@ export async function startDashboard(databaseUrl: string | null = null): Promise
       const listen = { socketPath: join(dir, 'engines', `${name}.sock`) };
       const engineServer = await serveReplay(engine, listen, { ID: `browser-test-${name}`, Name: name });
       const token = enrollToken ?? (await api.call('createEnrollmentToken', { body: { name } })).token;
-      const agent = startProgram(mainOf('agent'), {
-        env: {
-          ...{ MUSTER_URL: url, MUSTER_ENROLL_TOKEN: token, MUSTER_STATE_DIR: join(dir, 'agents', name) },
-          ...{ DOCKER_HOST: engineServer.dockerHost, LOG_LEVEL: 'error' },
-        },
-      });
-      const host = { name, engine, server: engineServer, agent };
+      const host = { name, engine, server: engineServer, agent: startAgent(name, engineServer, token) };
       hosts.push(host);
       return host;
+    },
+    async restartAgent(host, enrollToken) {
+      await host.agent.stop();
+      host.agent = startAgent(host.name, host.server, enrollToken);
     },
     async stopServer() {
       await server?.stop();

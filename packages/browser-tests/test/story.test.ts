@@ -118,6 +118,38 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('link', { name: /^web-02 quiet as of/ }).waitFor();
     await page.goto(`${dashboard.url}/containers?q=shop-web-2`);
     await page.getByText('was running').waitFor();
+
+    // Each number leads to the containers that it counts, and to no other.
+    await page.goto(dashboard.url);
+    await page.getByText('last known').waitFor();
+    const numbers = page.getByRole('region', { name: 'Numbers' });
+    for (const name of [/containers now$/, /^\d+ running$/, /last known$/]) {
+      const link = numbers.getByRole('link', { name });
+      const told = parseInt(await link.innerText(), 10);
+      await link.click();
+      await page.getByText(told === 1 ? '1 container' : `${told} containers`, { exact: true }).waitFor();
+      await page.goBack();
+    }
+  });
+
+  test('a token that was rotated locks the agent out until it is given the new one, and the host is the same then', async () => {
+    const before = await dashboard.api.call('listHosts', { query: { q: 'web-01' } });
+    await open(`/hosts/${before.items[0]!.id}`);
+    await heading('web-01').waitFor();
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Rotate its token' }).click();
+    await page.getByRole('button', { name: 'Revoke the token' }).click();
+    const command = await page.getByRole('region', { name: 'the command for Node.js' }).innerText();
+    const token = /muster_enroll_\w+/.exec(command)![0];
+    // Without another token, an agent that was locked out ends.
+    expect(await host.agent.ended).not.toBe(0);
+    await page.getByRole('button', { name: 'Done' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+
+    await dashboard.restartAgent(host, token);
+    await page.getByText('online', { exact: true }).first().waitFor();
+    const after = await dashboard.api.call('listHosts', { query: { q: 'web-01' } });
+    expect(after.items.map(({ id }) => id)).toEqual([before.items[0]!.id]);
   });
 
   test('a host is renamed and deleted, each after it was asked, and gone from the fleet then', async () => {

@@ -1,4 +1,4 @@
-import type { Problem } from '@muster/contracts';
+import type { FieldError, Problem } from '@muster/contracts';
 
 /** The API refused: `problem` says why, in words for the caller; `status` is the HTTP status. */
 export class ProblemError extends Error {
@@ -33,4 +33,22 @@ export class UnexpectedAnswerError extends Error {
     super(`${new URL(url).origin} answered ${status}, and not as Muster would.`);
     this.name = 'UnexpectedAnswerError';
   }
+}
+
+/**
+ * Whether this is a problem as the API tells it, and not as some other program would. By hand: the schema would bring
+ * zod into every page of the dashboard, for this alone.
+ */
+export function isProblem(value: unknown): value is Problem {
+  if (typeof value !== 'object' || value === null) return false;
+  const { type, title, status, detail, requestId, errors } = value as Partial<Record<keyof Problem, unknown>>;
+  const texts = [type, title, detail, requestId];
+  if (!texts.every((text) => typeof text === 'string') || !Number.isInteger(status)) return false;
+  return errors === undefined || (Array.isArray(errors) && errors.every(isFieldError));
+}
+
+function isFieldError(value: unknown): value is FieldError {
+  if (typeof value !== 'object' || value === null) return false;
+  const { path, message } = value as Partial<Record<keyof FieldError, unknown>>;
+  return typeof path === 'string' && typeof message === 'string';
 }

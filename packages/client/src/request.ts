@@ -1,6 +1,6 @@
-import { Problem, PROBLEM_MEDIA_TYPE, Operations, type Operation, type OperationName } from '@muster/contracts';
+import { PROBLEM_MEDIA_TYPE, Operations, type Operation, type OperationName } from '@muster/contracts';
 import type { QueryValue } from './operation-types.js';
-import { NetworkError, ProblemError, UnexpectedAnswerError } from './errors.js';
+import { isProblem, NetworkError, ProblemError, UnexpectedAnswerError } from './errors.js';
 
 /** Where the API is, and who asks. */
 export interface Connection {
@@ -73,8 +73,8 @@ const acceptOf = (answers: Operation['answers']): string => {
 };
 
 async function refusal(response: Response, url: string): Promise<Error> {
-  const problem = Problem.safeParse(await response.json().catch(() => null));
-  if (!problem.success) return new UnexpectedAnswerError(response.status, url);
+  const problem: unknown = await response.json().catch(() => null);
+  if (!isProblem(problem)) return new UnexpectedAnswerError(response.status, url);
   const seconds = Number(response.headers.get('Retry-After') ?? NaN);
-  return new ProblemError(problem.data, Number.isFinite(seconds) ? seconds : null);
+  return new ProblemError(problem, Number.isFinite(seconds) ? seconds : null);
 }

@@ -6,3 +6,7 @@ import { z } from 'zod';
  */
 export const Freshness = z.enum(['online', 'stale', 'offline', 'never', 'engine_down']);
 export type Freshness = z.output<typeof Freshness>;
+
+/** How current a container is: as its host by what that last confirmed, so never `never`. */
+export const ContainerFreshness = Freshness.exclude(['never']);
+export type ContainerFreshness = z.output<typeof ContainerFreshness>;

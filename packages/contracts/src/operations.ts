@@ -177,6 +177,13 @@ export const Operations = {
     summary: 'Revoke a host’s tokens, and forget it and its containers',
     answers: { 204: null },
   },
+  rotateHostToken: {
+    method: 'POST',
+    path: Paths.hostToken,
+    access: 'admin',
+    summary: 'Revoke a host’s tokens, and make an enrollment token for it to come back with; what is known of it stays',
+    answers: { 201: EnrollmentTokenCreated },
+  },
   listContainers: {
     method: 'GET',
     path: Paths.containers,

@@ -8,6 +8,7 @@ export const Paths = {
   enrollmentToken: '/api/enrollment-tokens/:enrollmentTokenId',
   hosts: '/api/hosts',
   host: '/api/hosts/:hostId',
+  hostToken: '/api/hosts/:hostId/token',
   hostContainer: '/api/hosts/:hostId/containers/:dockerId',
   containers: '/api/containers',
   events: '/api/events',

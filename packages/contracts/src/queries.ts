@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ContainerState, DockerId } from './container.js';
-import { Freshness } from './freshness.js';
+import { ContainerFreshness, Freshness } from './freshness.js';
 import { Instant } from './instant.js';
 import { NAME_LENGTH_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.js';
 import { EventKind } from './operator.js';
@@ -51,9 +51,14 @@ const LabelFilter = term.transform((value) => {
   return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
 });
 
-/** Query parameters of `GET /api/containers`. Labels must all hold; the other filters, repeated, mean any of. */
+/**
+ * Query parameters of `GET /api/containers`. Labels must all hold; the other filters, repeated, mean any of.
+ * `hostFreshness` is the container's: `online` is what the summary counts as current, the others what it counts as last
+ * known.
+ */
 export const ContainerQuery = z.strictObject({
   hostId: anyOf(z.uuid()).optional(),
+  hostFreshness: anyOf(ContainerFreshness).optional(),
   state: anyOf(ContainerState).optional(),
   health: anyOf(Health).optional(),
   image: anyOf(term).optional(),

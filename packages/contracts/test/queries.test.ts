@@ -79,6 +79,7 @@ describe('containers', () => {
 
   test.each([
     ['hostId', HOST, OTHER],
+    ['hostFreshness', 'stale', 'engine_down'],
     ['state', 'running', 'a newer state'],
     ['health', 'healthy', 'starting'],
     ['image', 'nginx', 'redis:7'],
@@ -89,6 +90,7 @@ describe('containers', () => {
 
   test.each([
     ['hostId', 'x'],
+    ['hostFreshness', 'never'],
     ['state', 'Running'],
     ['state', ''],
     ['health', 'sick'],

@@ -21,6 +21,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   cursor: 'Where the next page begins: `nextCursor` of the page before, with the same other parameters.',
   limit: `Items on a page, at most; ${PAGE_LIMIT_DEFAULT} by default.`,
   hostId: 'On this host; repeated: on any of these.',
+  hostFreshness: 'Whose host confirms them this currently; repeated: any of these.',
   dockerId: 'By the engine’s id; repeated: any of these.',
   state: 'In this state; repeated: in any of these.',
   health: 'Of this health; repeated: of any of these.',

@@ -27,6 +27,9 @@ export function createHostRouter({ auth, reader, hosts }: HostRouterParts): Rout
     const patch = await readBody(req, HostPatch, BODY_BYTES_MAX);
     res.json(await hosts.rename(operatorOf(res), idFrom('host', req.params['hostId']), patch));
   });
+  router.post(Paths.hostToken, auth, async (req, res) => {
+    res.status(201).json(await hosts.rotateToken(operatorOf(res), idFrom('host', req.params['hostId'])));
+  });
   router.delete(Paths.host, auth, async (req, res) => {
     await hosts.delete(operatorOf(res), idFrom('host', req.params['hostId']));
     res.status(204).end();

@@ -1,6 +1,5 @@
-import express, { Router, type RequestHandler } from 'express';
-import type { ServerResponse } from 'node:http';
-import { join } from 'node:path';
+import express, { Router, type RequestHandler, type Response } from 'express';
+import { extname, join } from 'node:path';
 
 /** The build names these by their content: whoever has one need never ask for it again. */
 const HASHED = '/assets';
@@ -34,18 +33,52 @@ const PAGE_HEADERS = {
  * at each request: a build may come after the start, or never, and then the API is alone.
  */
 export function createWebRouter(directory: string): Router {
-  const files = { index: false, redirect: false } as const;
   const router = Router();
-  // By hand: `send` leaves a Cache-Control alone that is there already, and the application sets `no-store` first.
-  const keeping = (cacheControl: string) => ({
-    ...files,
-    cacheControl: false,
-    setHeaders: (res: ServerResponse) => res.setHeader('Cache-Control', cacheControl),
-  });
-  router.use(HASHED, express.static(join(directory, HASHED), keeping('public, max-age=31536000, immutable')));
-  router.use(express.static(directory, keeping('no-cache')));
+  router.use(HASHED, files(join(directory, HASHED), 'public, max-age=31536000, immutable'));
+  router.use(files(directory, 'no-cache'));
   router.use(page(directory));
   return router;
+}
+
+/** What the build wrote compressed beside a file, the smallest first. */
+const ENCODINGS = [
+  { name: 'br', extension: '.br' },
+  { name: 'gzip', extension: '.gz' },
+] as const;
+
+/** A folder's files, each in the smallest form that there is of it and that who asks can read. */
+function files(directory: string, cacheControl: string): RequestHandler {
+  // By hand: `send` leaves a Cache-Control alone that is there already, and the application sets `no-store` first.
+  const options = { index: false, redirect: false, cacheControl: false } as const;
+  const setHeaders = (res: Response) => res.set('Cache-Control', cacheControl).vary('Accept-Encoding');
+  const plain = express.static(directory, { ...options, setHeaders });
+  const forms = ENCODINGS.map(({ name, extension }) => ({
+    name,
+    extension,
+    serve: express.static(directory, {
+      ...options,
+      // Only once a file was found: a form that was never written leaves no trace.
+      setHeaders: (res: Response, path) =>
+        setHeaders(res)
+          .set('Content-Encoding', name)
+          .type(extname(path.slice(0, -extension.length))),
+    }),
+  }));
+
+  return (req, res, next) => {
+    const { url } = req;
+    const accepted = forms.filter(({ name }) => req.acceptsEncodings(name) !== false);
+    const tryForm = (index: number): void => {
+      const form = accepted[index];
+      req.url = form === undefined ? url : url.replace(/(?=\?|$)/, form.extension);
+      (form?.serve ?? plain)(req, res, (error?: unknown) => {
+        req.url = url;
+        if (error !== undefined || form === undefined) next(error);
+        else tryForm(index + 1);
+      });
+    };
+    tryForm(0);
+  };
 }
 
 const page =

@@ -11,6 +11,7 @@ export interface AuditFact {
   action:
     | 'host.reenrolled'
     | 'host.left'
+    | 'host.token_rotated'
     | 'host.renamed'
     | 'host.deleted'
     | 'enrollment_token.created'

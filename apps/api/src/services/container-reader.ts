@@ -1,7 +1,12 @@
 import { canonicalContainer, type ContainerQuery, type ContainerView, type CountedPage } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../domain/cursor.js';
-import { containersFreshness, type FreshnessContext } from '../domain/freshness.js';
+import {
+  containersFreshness,
+  freshnessCutoffs,
+  type FreshnessContext,
+  type FreshnessCutoffs,
+} from '../domain/freshness.js';
 import { requireSameSort, sortName } from '../domain/sort.js';
 import { healthKey } from '../domain/state-counts.js';
 import { NotFoundError } from '../errors.js';
@@ -80,9 +85,13 @@ export function createContainerReader(
    * or lies together far along the order, is walked on to: a page may end not full, with the place to go on from, but
    * not empty before a great many rows were read.
    */
-  async function find(organizationId: string, query: ContainerQuery): Promise<ListedContainers> {
+  async function find(
+    organizationId: string,
+    query: ContainerQuery,
+    cutoffs: FreshnessCutoffs,
+  ): Promise<ListedContainers> {
     const limit = query.limit + 1;
-    const { presences, conditions, sources } = containerFilters(organizationId, query);
+    const { presences, conditions, sources } = containerFilters(organizationId, query, cutoffs);
     const place = cursorPlace(query);
     if (presences.length === 0) return { rows: [], stoppedAt: null };
     const { descending } = query.sort;
@@ -110,9 +119,13 @@ export function createContainerReader(
     const hopeful = await walk(place, { rowsMax: hopefulRows, limit });
     if (hopeful.stoppedAt === null) return hopeful;
 
-    const words = query.health?.map(healthKey) ?? query.state;
-    if (words && !presences.includes('removed')) {
-      const hostIds = await hostsThatHave(db, organizationId, words, hostRowsMax);
+    const asked = {
+      // Of what was removed, hosts count nothing.
+      words: presences.includes('removed') ? undefined : (query.health?.map(healthKey) ?? query.state),
+      hostFreshness: query.hostFreshness,
+    };
+    if (asked.words ?? asked.hostFreshness) {
+      const hostIds = await hostsThatHave(db, organizationId, asked, cutoffs, hostRowsMax);
       const gathered = hostIds && (await gather(ofHosts(hostIds, presences), hostRowsMax));
       if (gathered) return gathered;
     }
@@ -134,11 +147,16 @@ export function createContainerReader(
   }
 
   /** How many there are on all pages; `known` where one page has shown it. */
-  async function count(organizationId: string, query: ContainerQuery, known: number | null): Promise<Counted> {
+  async function count(
+    organizationId: string,
+    query: ContainerQuery,
+    cutoffs: FreshnessCutoffs,
+    known: number | null,
+  ): Promise<Counted> {
     if (known !== null) return { total: known, totalIsExact: true };
-    const { presences, conditions, sources } = containerFilters(organizationId, query);
+    const { presences, conditions, sources } = containerFilters(organizationId, query, cutoffs);
     if (presences.length === 0) return { total: 0, totalIsExact: true };
-    const told = await countOfHosts(db, organizationId, query);
+    const told = await countOfHosts(db, organizationId, query, cutoffs);
     if (told !== null) return { total: told, totalIsExact: true };
     const scope = ofHalves(organizationId, presences);
     for (const source of sources) {
@@ -150,14 +168,17 @@ export function createContainerReader(
 
   return {
     async list({ organizationId }, query) {
-      const [listed, context] = await Promise.all([find(organizationId, query), freshnessContext()]);
+      // One instant for what is found, counted and told: no container is found for what it is then told not to be.
+      const context = await freshnessContext();
+      const cutoffs = freshnessCutoffs(context);
+      const listed = await find(organizationId, query, cutoffs);
       const items = listed.rows.slice(0, query.limit);
       const place = listed.rows.length > query.limit ? items.at(-1)?.place : listed.stoppedAt;
       const isAll = query.cursor === undefined && !place;
       return {
         items: items.map((row) => toView(row, context)),
         nextCursor: place ? encodeCursor([sortName(query.sort), ...place]) : null,
-        ...(query.count ? await count(organizationId, query, isAll ? items.length : null) : {}),
+        ...(query.count ? await count(organizationId, query, cutoffs, isAll ? items.length : null) : {}),
       };
     },
 

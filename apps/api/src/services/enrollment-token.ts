@@ -31,20 +31,8 @@ export function createEnrollmentTokenService(
   { now = () => new Date() }: { now?: () => Date } = {},
 ): EnrollmentTokenService {
   return {
-    async create({ organizationId, actor }, { name, expiresInSeconds, maxUses }) {
-      const at = now();
-      const { token, hash } = issueToken('enroll');
-      const expiresAt = new Date(at.getTime() + expiresInSeconds * 1000);
-      const row = await transact(db, async (tx) => {
-        const created = await tx.enrollmentToken.create({
-          data: { organizationId, hash, name, maxUses, createdAt: at, expiresAt, createdBy: actor },
-        });
-        const target = `enrollment_token:${created.id}`;
-        const details = { name, maxUses, expiresAt: expiresAt.toISOString() };
-        await recordAudit(tx, { organizationId, at, actor, action: 'enrollment_token.created', target, details });
-        return created;
-      });
-      return { ...toView(row), token };
+    async create(operator, request) {
+      return transact(db, (tx) => makeEnrollmentToken(tx, operator, request, now()));
     },
 
     async list({ organizationId }, { cursor, limit }) {
@@ -78,6 +66,24 @@ export function createEnrollmentTokenService(
       });
     },
   };
+}
+
+/** Makes a token within a transaction, and records that; its caller alone is ever shown it. */
+export async function makeEnrollmentToken(
+  tx: Prisma.TransactionClient,
+  { organizationId, actor }: OperatorIdentity,
+  { name, expiresInSeconds, maxUses }: EnrollmentTokenRequest,
+  at: Date,
+): Promise<EnrollmentTokenCreated> {
+  const { token, hash } = issueToken('enroll');
+  const expiresAt = new Date(at.getTime() + expiresInSeconds * 1000);
+  const created = await tx.enrollmentToken.create({
+    data: { organizationId, hash, name, maxUses, createdAt: at, expiresAt, createdBy: actor },
+  });
+  const target = `enrollment_token:${created.id}`;
+  const details = { name, maxUses, expiresAt: expiresAt.toISOString() };
+  await recordAudit(tx, { organizationId, at, actor, action: 'enrollment_token.created', target, details });
+  return { ...toView(created), token };
 }
 
 const toView = (row: Prisma.EnrollmentTokenGetPayload<object>): EnrollmentToken => ({

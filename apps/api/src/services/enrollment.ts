@@ -69,8 +69,10 @@ export function createEnrollmentService(
           SELECT id, "organizationId", "maxUses", uses, "expiresAt", "revokedAt"
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
         if (token === undefined || !isLive(token, at)) throw invalid();
-        const [host] = await tx.$queryRaw<{ id: string; lastSeenAt: Date | null }[]>(Prisma.sql`
-          SELECT id, "lastSeenAt" FROM hosts
+        const [host] = await tx.$queryRaw<{ id: string; lastSeenAt: Date | null; hasToken: boolean }[]>(Prisma.sql`
+          SELECT id, "lastSeenAt", EXISTS (
+            SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
+          FROM hosts
           WHERE "organizationId" = ${token.organizationId} AND "engineId" = ${request.engineId}
             AND "deletedAt" IS NULL
           FOR NO KEY UPDATE`);
@@ -79,7 +81,8 @@ export function createEnrollmentService(
         if (!repeated && token.uses >= token.maxUses) throw invalid();
         if (host === undefined) return null;
         if (!repeated) {
-          const alive = host.lastSeenAt && at.getTime() - host.lastSeenAt.getTime() < HOST_ALIVE_MS;
+          // Whose tokens were all revoked cannot be alive: whoever comes now is the one to come back.
+          const alive = host.hasToken && host.lastSeenAt && at.getTime() - host.lastSeenAt.getTime() < HOST_ALIVE_MS;
           if (alive && token.maxUses > 1) throw new EngineIdInUseError();
           await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
         }

@@ -1,15 +1,25 @@
-import type { Host, HostPatch } from '@muster/contracts';
+import { EnrollmentTokenRequest, type EnrollmentTokenCreated, type Host, type HostPatch } from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
 import { NotFoundError } from '../errors.js';
 import { forgetHost } from '../sql/forget-host.js';
 import type { AgentTokenCache } from './agent-token-cache.js';
 import type { OperatorIdentity } from '../domain/operator-identity.js';
 import { recordAudit } from './audit.js';
+import { makeEnrollmentToken } from './enrollment-token.js';
 import type { HostReader } from './host-reader.js';
 
 export interface HostService {
   /** @throws NotFoundError if the organization has no such host. */
   rename(operator: OperatorIdentity, hostId: string, patch: HostPatch): Promise<Host>;
+
+  /**
+   * Revokes all tokens of a host, which are dead everywhere within 5 seconds, and makes an enrollment token, good for
+   * one use and a day, by which its agent comes back as the same host. What is known of the host stays, and grows old
+   * until then: an overlap would be one for whoever else has the token, and without such a suspicion agents rotate
+   * theirs by themselves.
+   * @throws NotFoundError if the organization has no such host.
+   */
+  rotateToken(operator: OperatorIdentity, hostId: string): Promise<EnrollmentTokenCreated>;
 
   /**
    * Revokes a host's tokens and forgets its containers and history. Its agent, should it call again, is told to stop;
@@ -32,11 +42,7 @@ export function createHostService(
       const { organizationId, actor } = operator;
       const at = now();
       await transact(db, async (tx) => {
-        const [host] = await tx.$queryRaw<{ name: string }[]>(Prisma.sql`
-          SELECT name FROM hosts
-          WHERE id = ${hostId}::uuid AND "organizationId" = ${organizationId} AND "deletedAt" IS NULL
-          FOR NO KEY UPDATE`);
-        if (host === undefined) throw new NotFoundError('host');
+        const host = await lockHost(tx, organizationId, hostId);
         if (host.name === name) return;
         await tx.host.update({ where: { id: hostId }, data: { name } });
         await recordAudit(tx, {
@@ -47,6 +53,26 @@ export function createHostService(
         });
       });
       return hosts.get(operator, hostId);
+    },
+
+    async rotateToken(operator, hostId) {
+      const { organizationId, actor } = operator;
+      const at = now();
+      const made = await transact(db, async (tx) => {
+        const { name } = await lockHost(tx, organizationId, hostId);
+        const { count } = await tx.agentToken.updateMany({
+          where: { hostId, revokedAt: null },
+          data: { revokedAt: at },
+        });
+        const token = await makeEnrollmentToken(tx, operator, EnrollmentTokenRequest.parse({ name }), at);
+        await recordAudit(tx, {
+          ...{ organizationId, at, actor, target: `host:${hostId}` },
+          ...{ action: 'host.token_rotated', details: { tokensRevoked: count, enrollmentTokenId: token.id } },
+        });
+        return token;
+      });
+      tokenCache?.forgetHost(hostId);
+      return made;
     },
 
     async delete({ organizationId, actor }, hostId) {
@@ -70,4 +96,14 @@ export function createHostService(
       await forgetHost(db, hostId, FORGET_BATCHES_MAX);
     },
   };
+}
+
+/** The host's row, locked until the transaction ends. @throws NotFoundError if the organization has no such host. */
+async function lockHost(tx: Prisma.TransactionClient, organizationId: string, hostId: string) {
+  const [host] = await tx.$queryRaw<{ name: string }[]>(Prisma.sql`
+    SELECT name FROM hosts
+    WHERE id = ${hostId}::uuid AND "organizationId" = ${organizationId} AND "deletedAt" IS NULL
+    FOR NO KEY UPDATE`);
+  if (host === undefined) throw new NotFoundError('host');
+  return host;
 }

@@ -1,5 +1,7 @@
-import type { ContainerQuery } from '@muster/contracts';
+import type { ContainerFreshness, ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
+import type { FreshnessCutoffs } from '../domain/freshness.js';
+import { freshnessOf } from './freshness.js';
 
 /** The two halves of the table: every index that a list walks is of one of them. */
 export type Presence = 'present' | 'removed';
@@ -45,8 +47,12 @@ export const inHalf = (presence: Presence): Prisma.Sql => conditionOf[presence];
 
 export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
 
-export function containerFilters(organizationId: string, query: ContainerQuery): ContainerFilters {
-  const { hostId, state, health, image, label = [], q } = query;
+export function containerFilters(
+  organizationId: string,
+  query: ContainerQuery,
+  cutoffs: FreshnessCutoffs,
+): ContainerFilters {
+  const { hostId, hostFreshness, state, health, image, label = [], q } = query;
   // A removed container is `exited` and has no health, whatever it was before.
   const removedCan = health === undefined && (state === undefined || state.includes('exited'));
   const presences = (['present', 'removed'] as const).filter(
@@ -59,6 +65,12 @@ export function containerFilters(organizationId: string, query: ContainerQuery):
   const sources: CandidateSource[] = [];
   if (hostId) {
     conditions.push(Prisma.sql`c."hostId" = ANY (${hostId}::uuid[])`);
+  }
+  if (hostFreshness) {
+    // Refers to no row: hosts are judged once for a statement, and looked up in a hash of those that hold.
+    conditions.push(Prisma.sql`c."hostId" IN (
+      SELECT h.id FROM hosts AS h
+      WHERE h."organizationId" = ${organizationId} AND ${containersAreOf(hostFreshness, cutoffs)})`);
   }
   if (state) conditions.push(Prisma.sql`c.state = ANY (${state}::text[])`);
   if (health) conditions.push(Prisma.sql`c.health = ANY (${health}::text[])`);
@@ -74,6 +86,10 @@ export function containerFilters(organizationId: string, query: ContainerQuery):
   if (indexed.length > 0) sources.push(ofLabelsAndText(organizationId, indexed, q));
   return { presences, conditions, sources };
 }
+
+/** Whether the containers of a row `h` of hosts are this current. */
+export const containersAreOf = (hostFreshness: ContainerFreshness[], cutoffs: FreshnessCutoffs): Prisma.Sql =>
+  Prisma.sql`${freshnessOf(cutoffs).containers} = ANY (${hostFreshness}::text[])`;
 
 /** What hosts have: all of it, for a host's rows lie together. */
 export const ofHosts = (hostIds: string[], presences: Presence[]): CandidateSource => ({

@@ -1,7 +1,8 @@
 import type { ContainerQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
+import type { FreshnessCutoffs } from '../domain/freshness.js';
 import { healthKey } from '../domain/state-counts.js';
-import { inHalf, type ContainerFilters } from './container-filters.js';
+import { containersAreOf, inHalf, type ContainerFilters } from './container-filters.js';
 
 export interface Counted {
   total: number;
@@ -14,13 +15,15 @@ export async function countOfHosts(
   { prisma }: Database,
   organizationId: string,
   query: ContainerQuery,
+  cutoffs: FreshnessCutoffs,
 ): Promise<number | null> {
   const sum = ofHosts(query);
   if (sum === null) return null;
   const ofThese = query.hostId ? Prisma.sql`h.id = ANY (${query.hostId}::uuid[])` : Prisma.sql`TRUE`;
+  const current = query.hostFreshness ? containersAreOf(query.hostFreshness, cutoffs) : Prisma.sql`TRUE`;
   const [counted] = await prisma.$queryRaw<{ total: number }[]>(Prisma.sql`
     SELECT COALESCE(sum(${sum}), 0)::int AS total FROM hosts AS h
-    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${ofThese}`);
+    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${ofThese} AND ${current}`);
   return counted?.total ?? 0;
 }
 

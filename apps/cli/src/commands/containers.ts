@@ -1,5 +1,5 @@
 import type { Client, Input } from '@muster/client';
-import { CONTAINER_SORT_KEYS, type ContainerView } from '@muster/contracts';
+import { CONTAINER_SORT_KEYS, ContainerFreshness, type ContainerView } from '@muster/contracts';
 import { Option, type Command } from 'commander';
 import { withApi } from '../api.js';
 import { age } from '../output/age.js';
@@ -7,11 +7,12 @@ import { formatOption, writeList, type Format } from '../output/format.js';
 import { FRESHNESS_STYLES, stateStyle } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { count, first, hostIds, hostOption, repeated } from './options.js';
+import { count, first, hostIds, hostOption, repeated, repeatedOf } from './options.js';
 import { onEachChange } from './watch.js';
 
 interface Options {
   host?: string[];
+  freshness?: ContainerFreshness[];
   state?: string[];
   health?: string[];
   image?: string[];
@@ -31,6 +32,11 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .alias('ps')
     .summary('list containers of all hosts')
     .addOption(hostOption())
+    .option(
+      '--freshness <word>',
+      `of hosts that confirm them so: ${ContainerFreshness.options.join(', ')}; repeated: any of these`,
+      repeatedOf(ContainerFreshness.options),
+    )
     .option('--state <state>', 'in this state; repeated: in any of these', repeated)
     .option('--health <health>', 'of this health; repeated: of any of these', repeated)
     .option('--image <reference>', 'of this image; repeated: of any of these', repeated)
@@ -60,8 +66,28 @@ const PRESENCE = ['present', 'removed', 'all'];
 const CLEAR_SCREEN = '\u001b[H\u001b[2J\u001b[3J';
 
 function read(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerView[]> {
-  const { state, health, image, label, search: q, presence, sort, limit = Infinity } = options;
-  const filters: Input<'listContainers'>['query'] = { hostId, state, health, image, label, q, presence, sort };
+  const {
+    freshness: hostFreshness,
+    state,
+    health,
+    image,
+    label,
+    search: q,
+    presence,
+    sort,
+    limit = Infinity,
+  } = options;
+  const filters: Input<'listContainers'>['query'] = {
+    hostId,
+    hostFreshness,
+    state,
+    health,
+    image,
+    label,
+    q,
+    presence,
+    sort,
+  };
   return first(client.items('listContainers', { query: { ...filters, limit: Math.min(limit, 200) } }), limit);
 }
 

@@ -9,6 +9,13 @@ const TYPED_MS = 200;
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
+/** From what is typed to what it found: the first row of the list beside it, if there is one. */
+function goToFirstFound(): boolean {
+  const first = document.querySelector<HTMLElement>('#content [data-index="0"] a');
+  first?.focus();
+  return first !== null;
+}
+
 /** Finds containers from anywhere: `/` comes here, and what is typed goes into the address of the containers' page. */
 export function QuickSearch() {
   const navigate = useNavigate();
@@ -76,6 +83,7 @@ export function QuickSearch() {
           timer.current = setTimeout(() => search(value), TYPED_MS);
         }}
         onKeyDown={(event) => {
+          if (event.key === 'ArrowDown' && goToFirstFound()) event.preventDefault();
           if (event.key !== 'Escape') return;
           event.preventDefault();
           if (entry === '') input.current?.blur();

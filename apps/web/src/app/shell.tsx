@@ -46,8 +46,10 @@ function Content() {
   const main = useRef<HTMLElement>(null);
   const shown = useRef(pathname);
   useEffect(() => {
-    // A reader of the screen starts at the new page; the first one is where they are anyway.
-    if (shown.current !== pathname) main.current?.focus({ preventScroll: true });
+    // A reader of the screen starts at the new page; the first one is where they are anyway. Whoever types goes on
+    // typing: the search changes the page under them.
+    const isTyping = document.activeElement instanceof HTMLInputElement;
+    if (shown.current !== pathname && !isTyping) main.current?.focus({ preventScroll: true });
     shown.current = pathname;
   }, [pathname]);
   return (

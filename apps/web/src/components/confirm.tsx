@@ -14,6 +14,7 @@ export function Confirm({
   action,
   typed,
   onConfirm,
+  onDone,
   onClose,
 }: {
   title: string;
@@ -22,10 +23,12 @@ export function Confirm({
   action: string;
   typed?: string;
   onConfirm: () => Promise<unknown>;
+  /** What follows once it is done; by default it closes. */
+  onDone?: () => void;
   onClose: () => void;
 }) {
   const [entry, setEntry] = useState('');
-  const doing = useMutation({ mutationFn: onConfirm, onSuccess: onClose });
+  const doing = useMutation({ mutationFn: onConfirm, onSuccess: onDone ?? onClose });
   const mayConfirm = typed === undefined || entry.trim() === typed;
   return (
     <Dialog title={title} onClose={onClose}>

@@ -1,4 +1,4 @@
-import type { ContainerView, Freshness } from '@muster/contracts';
+import type { ContainerFreshness, ContainerView, Freshness } from '@muster/contracts';
 
 /** The shapes that states are drawn as; each is another outline, so that none needs its colour to be told. */
 export type Look =
@@ -33,7 +33,8 @@ export function glance({ state, health, exitCode, hostFreshness, removedAt }: To
 }
 
 /** Whether what a host of this freshness says of its containers is how things are now. */
-export const isCurrent = (freshness: Freshness): boolean => freshness === 'online';
+export const isCurrent = (freshness: Freshness): boolean =>
+  (CURRENT_FRESHNESS as readonly Freshness[]).includes(freshness);
 
 function lookOf(
   state: string,
@@ -82,6 +83,11 @@ export function inStateOrder(byState: Readonly<Record<string, number>>): [state:
     .filter(([, count]) => count > 0)
     .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b));
 }
+
+/** The fleet's numbers count these as they are now, and the others as what was last known. */
+export const CURRENT_FRESHNESS: readonly ContainerFreshness[] = ['online'];
+export const LAST_KNOWN_FRESHNESS: readonly ContainerFreshness[] = ['stale', 'offline', 'engine_down'];
+export const HOST_FRESHNESS = [...CURRENT_FRESHNESS, ...LAST_KNOWN_FRESHNESS];
 
 /** A host's freshness, in words, and what it means for what is shown of it. */
 export const FRESHNESS: Readonly<Record<Freshness, { words: string; meaning: string }>> = {

@@ -1,18 +1,16 @@
 import type { EnrollmentTokenCreated } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { Tabs } from 'radix-ui';
 import { useState, type ReactNode } from 'react';
 import { api, fieldError, otherError } from '../../api/client';
 import { useMayChange } from '../../app/session';
 import { Button } from '../../components/button';
-import { Command } from '../../components/copyable';
 import { Empty } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { Choice, Field } from '../../components/field';
 import { Moment } from '../../components/time';
 import { useTitle } from '../../components/title';
 import { Arrivals } from './arrivals';
-import { waysToEnrol } from './commands';
+import { EnrolCommands } from './enrol-commands';
 
 /** Adds a host: makes a token, says what to run, and waits with whoever runs it until the host reports. */
 export function AddHostPage(): ReactNode {
@@ -90,28 +88,13 @@ function MakeToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void
 }
 
 function RunAgent({ token, onAgain }: { token: EnrollmentTokenCreated; onAgain: () => void }) {
-  const ways = waysToEnrol(window.location.origin, token.token);
   return (
     <>
       <section className="card" aria-labelledby="run-title">
         <h2 id="run-title" className="card-title">
           Run the agent there
         </h2>
-        <Tabs.Root defaultValue={ways[0]!.id}>
-          <Tabs.List className="tabs" aria-label="How to run it">
-            {ways.map(({ id, title }) => (
-              <Tabs.Trigger key={id} value={id} className="tab">
-                {title}
-              </Tabs.Trigger>
-            ))}
-          </Tabs.List>
-          {ways.map(({ id, title, needs, command }) => (
-            <Tabs.Content key={id} value={id} className="tab-content">
-              <p className="soft">{needs}</p>
-              <Command text={command} label={`the command for ${title}`} />
-            </Tabs.Content>
-          ))}
-        </Tabs.Root>
+        <EnrolCommands token={token.token} />
         <p className="soft add-note">
           The token is shown this once. It lets {token.maxUses === 1 ? 'one host' : `${token.maxUses} hosts`} in, until{' '}
           <Moment at={token.expiresAt} />.

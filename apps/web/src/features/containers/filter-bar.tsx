@@ -4,7 +4,7 @@ import { hostQuery, summaryQuery } from '../../api/queries';
 import { Button } from '../../components/button';
 import { Menu, MenuCheck, MenuChoice, MenuLabel, MenuRule } from '../../components/menu';
 import { Icon } from '../../design/icons';
-import { STATE_ORDER } from '../../domain/look';
+import { CURRENT_FRESHNESS, FRESHNESS, HOST_FRESHNESS, LAST_KNOWN_FRESHNESS, STATE_ORDER } from '../../domain/look';
 import { COLUMN_FACTS } from './columns';
 import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search';
 
@@ -35,6 +35,7 @@ export function FilterBar({ search, onChange }: { search: ContainerSearch; onCha
 const NO_FILTERS: Partial<ContainerSearch> = {
   q: undefined,
   hostId: undefined,
+  hostFreshness: undefined,
   state: undefined,
   health: undefined,
   image: undefined,
@@ -42,18 +43,33 @@ const NO_FILTERS: Partial<ContainerSearch> = {
   presence: undefined,
 };
 
-const without = (values: readonly string[] | undefined, value: string): string[] | undefined => {
+const without = <T extends string>(values: readonly T[] | undefined, value: T): T[] | undefined => {
   const rest = values?.filter((other) => other !== value) ?? [];
   return rest.length === 0 ? undefined : rest;
 };
 
-const toggled = (values: readonly string[] | undefined, value: string, on: boolean): string[] | undefined =>
+const toggled = <T extends string>(values: readonly T[] | undefined, value: T, on: boolean): T[] | undefined =>
   on ? [...(values ?? []), value] : without(values, value);
+
+/** One chip for what the fleet's page counts together, else one for each word. */
+function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
+  const isJust = (words: readonly string[]): boolean =>
+    hostFreshness.length === words.length && words.every((word) => (hostFreshness as readonly string[]).includes(word));
+  const all = { hostFreshness: undefined };
+  if (isJust(CURRENT_FRESHNESS)) return [{ key: 'current', words: 'known now', change: all }];
+  if (isJust(LAST_KNOWN_FRESHNESS)) return [{ key: 'last known', words: 'last known', change: all }];
+  return hostFreshness.map((word) => ({
+    key: `freshness ${word}`,
+    words: `host ${FRESHNESS[word].words}`,
+    change: { hostFreshness: without(hostFreshness, word) },
+  }));
+}
 
 function chipsOf(search: ContainerSearch): { key: string; words: string; change: Partial<ContainerSearch> }[] {
   const { q, presence } = search;
   return [
     ...(q === undefined ? [] : [{ key: 'q', words: `“${q}”`, change: { q: undefined } }]),
+    ...freshnessChips(search),
     ...(['state', 'health', 'image', 'label'] as const).flatMap((name) =>
       (search[name] ?? []).map((value) => ({
         key: `${name} ${value}`,
@@ -125,6 +141,17 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
           onChange={(on) => onChange({ health: toggled(search.health, health, on) })}
         >
           {health}
+        </MenuCheck>
+      ))}
+      <MenuRule />
+      <MenuLabel>Host, any of</MenuLabel>
+      {HOST_FRESHNESS.map((freshness) => (
+        <MenuCheck
+          key={freshness}
+          checked={search.hostFreshness?.includes(freshness) ?? false}
+          onChange={(on) => onChange({ hostFreshness: toggled(search.hostFreshness, freshness, on) })}
+        >
+          {FRESHNESS[freshness].words}
         </MenuCheck>
       ))}
       <MenuRule />

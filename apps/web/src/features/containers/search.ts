@@ -1,4 +1,6 @@
+import type { ContainerFreshness } from '@muster/contracts';
 import { many, one, oneOf } from '../../app/search-params';
+import { HOST_FRESHNESS } from '../../domain/look';
 
 export const SORTS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
 export type SortKey = (typeof SORTS)[number];
@@ -26,6 +28,7 @@ export type Group = (typeof GROUPS)[number];
 export interface ContainerSearch {
   q?: string | undefined;
   hostId?: string[] | undefined;
+  hostFreshness?: ContainerFreshness[] | undefined;
   state?: string[] | undefined;
   health?: string[] | undefined;
   image?: string[] | undefined;
@@ -36,6 +39,9 @@ export interface ContainerSearch {
   columns?: ColumnId[] | undefined;
 }
 
+const isHostFreshness = (word: string): word is ContainerFreshness =>
+  (HOST_FRESHNESS as readonly string[]).includes(word);
+
 const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
 
 export function containerSearch(search: Record<string, unknown>): ContainerSearch {
@@ -43,6 +49,7 @@ export function containerSearch(search: Record<string, unknown>): ContainerSearc
   return {
     q: one(search['q']),
     hostId: many(search['hostId']),
+    hostFreshness: many(search['hostFreshness'])?.filter(isHostFreshness),
     state: many(search['state']),
     health: many(search['health'])?.filter((word) => (HEALTHS as readonly string[]).includes(word)),
     image: many(search['image']),

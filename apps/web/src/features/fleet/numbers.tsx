@@ -3,8 +3,12 @@ import { Link } from '@tanstack/react-router';
 import { count } from '../../components/count';
 import { FreshnessBadge } from '../../components/state-badge';
 import { StateIcon } from '../../design/state-icons';
-import { inStateOrder, lookOfState } from '../../domain/look';
+import { CURRENT_FRESHNESS, inStateOrder, LAST_KNOWN_FRESHNESS, lookOfState } from '../../domain/look';
 import { FRESHNESS_WORDS } from './search';
+
+/** Where the numbers lead: to just those that they count. */
+const NOW = { hostFreshness: [...CURRENT_FRESHNESS] };
+const LAST_KNOWN = { hostFreshness: [...LAST_KNOWN_FRESHNESS] };
 
 /** The fleet in numbers that add up. What a silent host last said stands apart: it is not running now, as far as anybody knows. */
 export function Numbers({ summary: { hosts, containers } }: { summary: Summary }) {
@@ -26,7 +30,7 @@ export function Numbers({ summary: { hosts, containers } }: { summary: Summary }
       </div>
       <div className="number-group">
         <h2 className="number-title">
-          <Link to="/containers">
+          <Link to="/containers" search={NOW}>
             <strong className="number">{count(containers.current.total)}</strong> containers now
           </Link>
         </h2>
@@ -35,7 +39,9 @@ export function Numbers({ summary: { hosts, containers } }: { summary: Summary }
       {containers.lastKnown.total > 0 && (
         <div className="number-group is-stale">
           <h2 className="number-title" title="Of hosts that are silent, or whose engine does not answer.">
-            <strong className="number">{count(containers.lastKnown.total)}</strong> last known
+            <Link to="/containers" search={LAST_KNOWN}>
+              <strong className="number">{count(containers.lastKnown.total)}</strong> last known
+            </Link>
           </h2>
           <p className="number-note">Their hosts do not confirm them any more. They are in no other number here.</p>
         </div>
@@ -58,7 +64,7 @@ function StateNumbers({ byState, unhealthy }: { byState: Readonly<Record<string,
     <ul className="number-parts">
       {inStateOrder(byState).map(([state, of]) => (
         <li key={state}>
-          <Link to="/containers" search={{ state: [state] }} className="number-part">
+          <Link to="/containers" search={{ ...NOW, state: [state] }} className="number-part">
             <strong className="number">{count(of)}</strong>
             <span className="state">
               <StateIcon look={lookOfState(state)} />
@@ -69,7 +75,7 @@ function StateNumbers({ byState, unhealthy }: { byState: Readonly<Record<string,
       ))}
       {unhealthy > 0 && (
         <li>
-          <Link to="/containers" search={{ health: ['unhealthy'] }} className="number-part">
+          <Link to="/containers" search={{ ...NOW, health: ['unhealthy'] }} className="number-part">
             <span className="soft">of which</span>
             <strong className="number">{count(unhealthy)}</strong>
             <span className="state">

@@ -1,7 +1,7 @@
 import type { Host } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { api, fieldError, otherError } from '../../api/client';
 import { hostQuery } from '../../api/queries';
 import { Button } from '../../components/button';
@@ -12,9 +12,12 @@ import { Field } from '../../components/field';
 import { Menu, MenuItem } from '../../components/menu';
 import { Icon } from '../../design/icons';
 
+/** Comes when it is asked for: with it come the commands of all ways to run an agent. */
+const RotateToken = lazy(() => import('./rotate-token').then((module) => ({ default: module.RotateToken })));
+
 /** What an admin may do to a host. */
 export function HostActions({ host }: { host: Host }) {
-  const [shown, setShown] = useState<'rename' | 'delete' | null>(null);
+  const [shown, setShown] = useState<'rename' | 'rotate' | 'delete' | null>(null);
   const close = (): void => setShown(null);
   return (
     <>
@@ -27,11 +30,17 @@ export function HostActions({ host }: { host: Host }) {
         }
       >
         <MenuItem onSelect={() => setShown('rename')}>Rename …</MenuItem>
+        <MenuItem onSelect={() => setShown('rotate')}>Rotate its token …</MenuItem>
         <MenuItem danger onSelect={() => setShown('delete')}>
           Delete …
         </MenuItem>
       </Menu>
       {shown === 'rename' && <Rename host={host} onClose={close} />}
+      {shown === 'rotate' && (
+        <Suspense>
+          <RotateToken host={host} onClose={close} />
+        </Suspense>
+      )}
       {shown === 'delete' && <Delete host={host} onClose={close} />}
     </>
   );

@@ -1,0 +1,92 @@
+import { describe, expect, test } from '@jest/globals';
+import { Paths, type AuditEntry, type EnrollmentTokenCreated, type EnrollResponse, type Page } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { container, enrollRequest, useApi, type TestOrganization } from './harness.js';
+
+/** Milliseconds for which another process may take a token for good that was revoked here. */
+const REVOKED_WITHIN_MS = 5_000;
+
+describe.each(testEngines())("an operator's rotation of a host's token on %s", (engine) => {
+  const context = useApi(engine);
+  const facts = { engineId: 'the-machine', name: 'web-01' };
+
+  const rotate = async (organization: TestOrganization, hostId: string) => {
+    const path = Paths.hostToken.replace(':hostId', hostId);
+    const { body } = await context.api.http.post(path).auth(organization.adminKey, { type: 'bearer' }).expect(201);
+    return body as EnrollmentTokenCreated;
+  };
+
+  test('locks out whoever has it at once, in every process within 5 seconds, and leaves what is known', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll(facts);
+    const elsewhere = host.through(context.api.replica());
+    await host.sync([container('a')]);
+    await elsewhere.sync([container('a')]);
+
+    await rotate(organization, host.id);
+    await host.post([]).expect(401);
+    context.api.clock.advance(REVOKED_WITHIN_MS);
+    await elsewhere.post([]).expect(401);
+    await context.api.http.post(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(401);
+    expect(Object.keys(await host.present())).toEqual(['a']);
+  });
+
+  test('gives a token by which the same machine comes back once as the same host', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll(facts);
+    await host.sync([container('a')]);
+    const made = await rotate(organization, host.id);
+    expect(made).toMatchObject({ name: 'web-01', maxUses: 1, uses: 0, revokedAt: null });
+
+    const enroll = (engineId: string) =>
+      context.api.http
+        .post(Paths.agentEnroll)
+        .auth(made.token, { type: 'bearer' })
+        .send(enrollRequest({ ...facts, engineId }));
+    const { hostId, agentToken } = (await enroll(facts.engineId).expect(200)).body as EnrollResponse;
+    expect(hostId).toBe(host.id);
+    await context.api.http
+      .post(Paths.agentContainers)
+      .auth(agentToken, { type: 'bearer' })
+      .send([container('a')])
+      .expect(200);
+    await enroll('another-machine').expect(401);
+    expect((await host.history()).map(([kind]) => kind)).toEqual(['created']);
+  });
+
+  test('lets an agent that still has an enrollment token for many back as its host at once, and as no other', async () => {
+    const organization = await context.api.organization();
+    const { token } = await organization.enrollmentToken({ name: 'many', maxUses: 9 });
+    const enroll = () =>
+      context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(enrollRequest(facts));
+    const { hostId, agentToken } = (await enroll().expect(201)).body as EnrollResponse;
+    await context.api.http.get(Paths.agentToken).auth(agentToken, { type: 'bearer' }).expect(200);
+    await enroll().expect(409);
+    await rotate(organization, hostId);
+    const again = (await enroll().expect(200)).body as EnrollResponse;
+    expect(again.hostId).toBe(hostId);
+  });
+
+  test('is in the audit log, without the token', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const { id, token } = await rotate(organization, host.id);
+    const { body, text } = await organization.get(Paths.audit).expect(200);
+    const entries = (body as Page<AuditEntry>).items.filter(({ target }) => target === `host:${host.id}`);
+    expect(entries.find(({ action }) => action === 'host.token_rotated')).toMatchObject({
+      actor: expect.stringMatching(/^api_key:/),
+      details: { tokensRevoked: 1, enrollmentTokenId: id },
+    });
+    expect(text).not.toContain(token);
+  });
+
+  test('of a host that was deleted is refused as of one that never was', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const as = { type: 'bearer' } as const;
+    const { http } = context.api;
+    await http.delete(Paths.host.replace(':hostId', host.id)).auth(organization.adminKey, as).expect(204);
+    await http.post(Paths.hostToken.replace(':hostId', host.id)).auth(organization.adminKey, as).expect(404);
+    expect(await context.api.db.prisma.enrollmentToken.count({ where: { organizationId: organization.id } })).toBe(1);
+  });
+});
