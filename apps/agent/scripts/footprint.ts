@@ -1,0 +1,117 @@
+/**
+ * Measures what the agent costs the machine that it runs on, in a steady state: an engine of 100 containers to which
+ * nothing happens (captured replies, replayed), the built API on an embedded database, the server's own pace.
+ *
+ *   npx -y pnpm@12.21.0 --filter @muster/agent footprint [--seconds 60] [--containers 100] [COMMAND…]
+ *
+ * By default it measures the build under Node.js and, where `package` made one, the executable, both at the same time;
+ * each COMMAND (in quotes) is measured instead. It exits with 1 where a figure is above its bound.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { formatBytes, formatNumber, markdownTable } from '@muster/measure';
+import { readProcessCost, type ProcessCost } from './footprint/process-cost.js';
+import { startApi, startSubject, type Subject } from './footprint/rig.js';
+import type { WireCount } from './footprint/relay.js';
+
+/** Issue 7's: what an agent may cost at most. */
+const BOUNDS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
+
+const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+interface Look {
+  atMs: number;
+  cost: ProcessCost;
+  wire: WireCount;
+  lists: number;
+}
+
+async function look(subject: Subject): Promise<Look> {
+  subject.assertRunning();
+  const cost = await readProcessCost(subject.pid);
+  return { atMs: performance.now(), cost, wire: subject.relay.count(), lists: subject.lists() };
+}
+
+/** Looks once a second for so long. */
+async function watch(subject: Subject, seconds: number): Promise<Look[]> {
+  const looks = [await look(subject)];
+  for (let i = 0; i < seconds; i++) {
+    await sleep(1_000);
+    looks.push(await look(subject));
+  }
+  return looks;
+}
+
+/** A row of the table, and whether every figure is within its bound. */
+function judge(label: string, looks: readonly Look[]): { row: string[]; isWithin: boolean } {
+  const [first, last] = [looks[0]!, looks.at(-1)!];
+  const seconds = (last.atMs - first.atMs) / 1_000;
+  const most = (of: (cost: ProcessCost) => number): number => Math.max(...looks.map(({ cost }) => of(cost)));
+  const figures = {
+    rssBytes: most((cost) => cost.rssBytes),
+    cpuShare: (last.cost.cpuSeconds - first.cost.cpuSeconds) / seconds,
+    // All that went over the wire, the snapshots of a minute included, is laid on the heartbeats.
+    heartbeatBytes: (last.wire.bytes - first.wire.bytes) / (last.wire.heartbeats - first.wire.heartbeats),
+    listsPerMinute: ((last.lists - first.lists) * 60) / seconds,
+  };
+  const within = (name: keyof typeof BOUNDS): boolean => figures[name] <= BOUNDS[name];
+  const cell = (name: keyof typeof BOUNDS, text: string): string => `${text} ${within(name) ? '✓' : '✗ too much'}`;
+  return {
+    row: [
+      label,
+      cell('rssBytes', formatBytes(figures.rssBytes)),
+      formatBytes(most((cost) => cost.anonymousBytes)),
+      formatBytes(most((cost) => cost.pssBytes)),
+      cell('cpuShare', `${formatNumber(figures.cpuShare * 100)} %`),
+      cell('heartbeatBytes', formatBytes(figures.heartbeatBytes)),
+      cell('listsPerMinute', formatNumber(figures.listsPerMinute)),
+    ],
+    isWithin: (Object.keys(BOUNDS) as (keyof typeof BOUNDS)[]).every(within),
+  };
+}
+
+function defaultCommands(): string[] {
+  const binary = inPackage(`release/muster-agent-linux-${process.arch}`);
+  return [`node ${inPackage('dist/main.js')} run`, ...(existsSync(binary) ? [`${binary} run`] : [])];
+}
+
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2).filter((argument) => argument !== '--'),
+  options: {
+    seconds: { type: 'string', default: '60' },
+    'warm-up': { type: 'string', default: '60' },
+    containers: { type: 'string', default: '100' },
+  },
+  allowPositionals: true,
+});
+const dir = await mkdtemp(join(tmpdir(), 'muster-footprint-'));
+const closers: (() => Promise<void>)[] = [() => rm(dir, { recursive: true, force: true })];
+try {
+  const api = await startApi(dir);
+  closers.unshift(() => api.close());
+  const subjects: Subject[] = [];
+  for (const [i, command] of (positionals.length === 0 ? defaultCommands() : positionals).entries()) {
+    const own = join(dir, `agent-${i}`);
+    await mkdir(own);
+    const subject = await startSubject({
+      ...{ label: command.split('/').at(-1)!, command: command.split(' '), dir: own, api },
+      containers: Number(values.containers),
+    });
+    closers.unshift(() => subject.close());
+    subjects.push(subject);
+  }
+  await sleep(Number(values['warm-up']) * 1_000);
+  const judged = await Promise.all(
+    subjects.map(async (subject) => judge(subject.label, await watch(subject, Number(values.seconds)))),
+  );
+  const columns = ['agent', 'RSS', 'of it anonymous', 'PSS', 'CPU of a core', 'wire a heartbeat', 'lists a minute'];
+  process.stdout.write(`${markdownTable({ columns, rows: judged.map(({ row }) => row) })}\n`);
+  if (judged.some(({ isWithin }) => !isWithin)) process.exitCode = 1;
+} finally {
+  for (const close of closers) await close();
+}
