@@ -53,16 +53,20 @@ export interface Subject {
   readonly pid: number;
   readonly relay: Relay;
   /** Throws with its last words where it has ended. */
-  assertRunning(): void;
+  assertRunning: () => void;
   /** How often it asked its engine for the list. */
-  lists(): number;
-  close(): Promise<void>;
+  lists: () => number;
+  close: () => Promise<void>;
 }
 
 /** Containers as a host has them: services of a compose project that run, one in five with a health check. */
 const steadyRoles = (count: number): Role[] =>
   Array.from({ length: count }, (_, i) => ({
-    ...{ temper: 'steady' as const, name: `shop-service-${i}-1`, image: `registry.example.com/shop/service-${i}:1.4.2` },
+    ...{
+      temper: 'steady' as const,
+      name: `shop-service-${i}-1`,
+      image: `registry.example.com/shop/service-${i}:1.4.2`,
+    },
     ...{ command: `/usr/local/bin/service --listen 0.0.0.0:8080 --instance ${i}`, hasHealthCheck: i % 5 === 0 },
     ports: [{ privatePort: 8080, publicPort: 20_000 + i }],
     labels: {
@@ -82,12 +86,13 @@ export async function startSubject(options: {
   api: Api;
 }): Promise<Subject> {
   const { label, command, containers, dir, api } = options;
-  const { server, close } = await startReplayedEngine({
+  const replayed = await startReplayedEngine({
     ...{ flavour: 'docker-28.5', seed: 1, roles: steadyRoles(containers) },
     listen: { socketPath: join(dir, 'engine.sock') },
     // Each is a machine of its own.
     info: { ID: randomUUID(), Name: label },
   });
+  const { server } = replayed;
   const relay = await startRelay(api.url);
   const [program, ...args] = command;
   const agent = spawn(program!, args, {
@@ -111,7 +116,7 @@ export async function startSubject(options: {
       agent.kill('SIGTERM');
       await ended;
       await relay.close();
-      await close();
+      await replayed.close();
     },
   };
 }
