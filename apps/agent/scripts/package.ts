@@ -18,10 +18,9 @@ import { inject } from 'postject';
 import { AGENT_VERSION } from '../src/version.js';
 import { billOfMaterials } from './bill-of-materials.js';
 import { bundleAgent } from './bundle.js';
+import { ARCHITECTURES, checkExecutable, type Architecture } from './executable.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
-const ARCHITECTURES = ['x64', 'arm64'] as const;
-type Architecture = (typeof ARCHITECTURES)[number];
 
 /** Where Node.js looks for an application in itself (its documentation, "Single executable applications"). */
 const SEA_FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
@@ -79,6 +78,7 @@ try {
     await copyFile(nodeFor(arch, work), path);
     await chmod(path, 0o755);
     await inject(path, 'NODE_SEA_BLOB', blob, { sentinelFuse: SEA_FUSE });
+    await checkExecutable(path, arch);
     names.push(name);
   }
   for (const name of ['install.sh', 'muster-agent.service']) {
