@@ -14,14 +14,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
 import { inject } from 'postject';
 import { AGENT_VERSION } from '../src/version.js';
 import { billOfMaterials } from './bill-of-materials.js';
+import { bundleAgent } from './bundle.js';
+import { ARCHITECTURES, checkExecutable, type Architecture } from './executable.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
-const ARCHITECTURES = ['x64', 'arm64'] as const;
-type Architecture = (typeof ARCHITECTURES)[number];
 
 /** Where Node.js looks for an application in itself (its documentation, "Single executable applications"). */
 const SEA_FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
@@ -29,11 +28,7 @@ const SEA_FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 /** The agent as one file of JavaScript, packed as Node.js wants to find it in itself. */
 async function pack(work: string): Promise<Buffer> {
   const main = join(work, 'muster-agent.cjs');
-  await build({
-    ...{ entryPoints: [join(PACKAGE, 'src/main.ts')], outfile: main, bundle: true },
-    ...{ platform: 'node', target: 'node20', format: 'cjs', conditions: ['source'] },
-    ...{ minifySyntax: true, minifyWhitespace: true, legalComments: 'none', logLevel: 'warning' },
-  });
+  await bundleAgent(main, 'cjs');
   const [config, output] = [join(work, 'sea.json'), join(work, 'muster-agent.blob')];
   // No code cache: the same blob is for every architecture.
   await writeFile(config, JSON.stringify({ main, output, disableExperimentalSEAWarning: true }));
@@ -83,6 +78,7 @@ try {
     await copyFile(nodeFor(arch, work), path);
     await chmod(path, 0o755);
     await inject(path, 'NODE_SEA_BLOB', blob, { sentinelFuse: SEA_FUSE });
+    await checkExecutable(path, arch);
     names.push(name);
   }
   for (const name of ['install.sh', 'muster-agent.service']) {

@@ -146,7 +146,7 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
       await (await openJournal(env.stateDir, log)).clear();
       return `This machine has left ${musterUrl}; host ${hostId} and its history stay there.\n`;
     } finally {
-      await client.close();
+      client.close();
     }
   });
 
@@ -178,7 +178,7 @@ async function withEyes<T>(env: AgentEnv, use: (eyes: Eyes) => Promise<T>): Prom
     });
     return await use({ engine, inventory, observer });
   } finally {
-    await engine.close();
+    engine.close();
   }
 }
 
@@ -203,7 +203,7 @@ async function withReporting<T>(
       const session = createSession({ client, musterUrl, enrollToken, store, state, tokenDays, wallNow, random, log });
       return await withEyes(env, (eyes) => use({ ...eyes, client, session, musterUrl }));
     } finally {
-      await client.close();
+      client.close();
     }
   });
 }

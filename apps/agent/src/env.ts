@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { EngineAddress } from './engine/address.js';
 import type { EngineChoice } from './engine/locate.js';
 import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT, type RedactionPatterns } from './engine/redact.js';
-import type { ProxySettings } from './muster/dispatcher.js';
+import type { ProxySettings } from './muster/proxy.js';
 
 /** What the settings tell the agent. This module and `settings.ts` alone know the variables' names. */
 export interface AgentEnv {

@@ -8,6 +8,7 @@ import { status } from './commands/status.js';
 import { defaultConfigPath, readConfigFile } from './config-file.js';
 import { parseEnv, type AgentEnv } from './env.js';
 import { ExitCodes, StopError, type ExitCode } from './exit.js';
+import { keepHeapSmall } from './heap.js';
 import { createLog } from './log.js';
 import { describeSettings, layerSettings } from './settings.js';
 import { AGENT_VERSION } from './version.js';
@@ -19,6 +20,7 @@ void main().then((exitCode) => {
 });
 
 async function main(): Promise<ExitCode> {
+  keepHeapSmall();
   const request = parseCli(process.argv.slice(2));
   if (request.kind === 'error') return complain(ExitCodes.usage, `${request.message} (see --help)`);
   if (request.command === 'help') return print(HELP);

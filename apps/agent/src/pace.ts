@@ -23,7 +23,7 @@ export const COALESCE_MS = 1_000;
 /** No server makes an agent busier than this, whatever it says. */
 const INTERVAL_MS_MIN = 100;
 
-/** The share of an interval that chance takes off it, so that agents started together do not stay together. */
+/** The share of an interval that chance has a say in, so that agents started together do not stay together. */
 const SPREAD = 0.1;
 
 /** A snapshot at once. */
@@ -73,8 +73,8 @@ export const snapshotAnswered = (
 ): Pace => ({
   ...pace,
   cadence: answer.cadence,
-  snapshotAt: now + interval(answer.cadence.snapshotSeconds, random),
-  heartbeatAt: now + interval(answer.cadence.heartbeatSeconds, random),
+  snapshotAt: now + untilSnapshot(answer.cadence, random),
+  heartbeatAt: now + untilHeartbeat(answer.cadence, random),
   notBefore: now,
   holding: !answer.taken,
 });
@@ -92,8 +92,8 @@ export const heartbeatAnswered = (
   snapshotAt:
     answer.snapshotRequired && !pace.holding
       ? now
-      : Math.min(pace.snapshotAt, now + interval(answer.cadence.snapshotSeconds, random)),
-  heartbeatAt: now + interval(answer.cadence.heartbeatSeconds, random),
+      : Math.min(pace.snapshotAt, now + untilSnapshot(answer.cadence, random)),
+  heartbeatAt: now + untilHeartbeat(answer.cadence, random),
   notBefore: now,
 });
 
@@ -120,8 +120,13 @@ export const engineFailed = (pace: Pace, now: number, delayMs: number, isNews: b
 /** No heartbeat can be sent this time; the next is due as usual. */
 export const heartbeatSkipped = (pace: Pace, now: number, random: number): Pace => ({
   ...pace,
-  heartbeatAt: now + interval(pace.cadence.heartbeatSeconds, random),
+  heartbeatAt: now + untilHeartbeat(pace.cadence, random),
 });
 
-const interval = (seconds: number, random: number): number =>
-  Math.max(INTERVAL_MS_MIN, seconds * 1_000 * (1 - SPREAD * random));
+/** Not later than the server expects to hear of us. */
+const untilHeartbeat = ({ heartbeatSeconds }: Cadence, random: number): number =>
+  Math.max(INTERVAL_MS_MIN, heartbeatSeconds * 1_000 * (1 - SPREAD * random));
+
+/** Not sooner than the server wants: each costs the engine a list, and heartbeats vouch for the last one meanwhile. */
+const untilSnapshot = ({ snapshotSeconds }: Cadence, random: number): number =>
+  Math.max(INTERVAL_MS_MIN, snapshotSeconds * 1_000 * (1 + SPREAD * random));

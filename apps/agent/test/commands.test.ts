@@ -1,5 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer as createTcpServer, connect, type AddressInfo } from 'node:net';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
@@ -135,37 +134,5 @@ describe('doctor', () => {
     expect(exitCode).toBe(1);
     expect(text.match(/^FAIL/gm)).toHaveLength(2);
     expect(text).toContain('→');
-  });
-});
-
-describe('a proxy', () => {
-  test('that HTTP_PROXY names carries the agent’s calls, but for hosts that NO_PROXY names', async () => {
-    const asked: string[] = [];
-    const target = new URL(rig.variables['MUSTER_URL']!);
-    // It notes the first line of what it is asked for, and answers from the API whatever that was.
-    const proxy = createTcpServer((client) => {
-      const server = connect(Number(target.port), target.hostname);
-      client.once('data', (chunk: Buffer) => {
-        const line = chunk.toString('latin1').split('\r\n')[0]!;
-        asked.push(line);
-        if (line.startsWith('CONNECT ')) client.write('HTTP/1.1 200 OK\r\n\r\n');
-        else server.write(chunk.toString('latin1').replace(/^(\w+) http:\/\/[^/]+/, '$1 '), 'latin1');
-        client.pipe(server).pipe(client);
-      });
-      for (const socket of [client, server]) socket.on('error', () => socket.destroy());
-    });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-    try {
-      await enrollMachine(env({ HTTP_PROXY: address, MUSTER_URL: 'http://muster.example' }), log, never);
-      expect(asked[0]).toMatch(/muster\.example/);
-      asked.length = 0;
-      await mkdir(join(rig.dir, 'other'));
-      const direct = { HTTP_PROXY: address, NO_PROXY: '127.0.0.1', MUSTER_STATE_DIR: join(rig.dir, 'other') };
-      await enrollMachine(env(direct), log, never);
-      expect(asked).toEqual([]);
-    } finally {
-      proxy.close();
-    }
   });
 });

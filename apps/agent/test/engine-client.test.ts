@@ -8,7 +8,7 @@ import { toMachineFacts } from '../src/engine/identity.js';
 import { InfoReply, VersionReply } from '../src/engine/shapes.js';
 
 const never = new AbortController().signal;
-const closers: (() => Promise<void>)[] = [];
+const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });

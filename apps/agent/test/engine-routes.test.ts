@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
@@ -15,6 +15,7 @@ import { EngineAddress, withTls } from '../src/engine/address.js';
 import { createEngineClient } from '../src/engine/client.js';
 import { locateEngine, type EngineChoice } from '../src/engine/locate.js';
 import { sshArguments } from '../src/engine/ssh.js';
+import { makeCertificates } from './certificates.js';
 
 const never = new AbortController().signal;
 let dir: string;
@@ -46,21 +47,6 @@ const choice = (changes: Partial<EngineChoice>): EngineChoice => ({
 });
 
 describe('over TLS', () => {
-  const openssl = (...args: string[]): void =>
-    void execFileSync('openssl', args, { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] });
-
-  /** An authority, and a certificate of it for 127.0.0.1 that serves and asks. */
-  async function makeCertificates(): Promise<void> {
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-    openssl('req', '-x509', ...key, '-subj', '/CN=authority', '-keyout', 'ca-key.pem', '-out', 'ca.pem');
-    openssl('req', ...key.slice(0, 4), '-nodes', '-subj', '/CN=127.0.0.1', '-keyout', 'key.pem', '-out', 'request.pem');
-    await writeFile(join(dir, 'extensions'), 'subjectAltName=IP:127.0.0.1');
-    openssl(
-      ...['x509', '-req', '-in', 'request.pem', '-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-CAcreateserial'],
-      ...['-days', '2', '-extfile', 'extensions', '-out', 'cert.pem'],
-    );
-  }
-
   /** An engine behind TLS that talks with holders of a certificate of its authority's alone. */
   async function serve(): Promise<number> {
     const socketPath = await replay();
@@ -82,7 +68,7 @@ describe('over TLS', () => {
   }
 
   test('an engine is read with the certificates of DOCKER_CERT_PATH, and not without', async () => {
-    await makeCertificates();
+    await makeCertificates(dir);
     const port = await serve();
     const address = EngineAddress.parse(`tcp://127.0.0.1:${port}`);
     const good = open(withTls(address, { certPath: dir, isVerified: true }));

@@ -113,7 +113,7 @@ describe('while the way to the API is broken', () => {
     expect(await heartbeat()).toMatchObject({ kind: 'retry' });
     network.turn('open');
     expect(await heartbeat()).toMatchObject({ kind: 'ok' });
-    await client.close();
+    client.close();
   });
 
   test.each([

@@ -3,12 +3,13 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { Paths } from '@muster/contracts';
-import { request } from 'undici';
 import { createEngineClient, type EngineClient } from '../engine/client.js';
 import { locateEngine } from '../engine/locate.js';
 import type { AgentEnv } from '../env.js';
+import { send } from '../http/exchange.js';
 import { createMusterClient } from '../muster/client.js';
-import { createMusterDispatcher } from '../muster/dispatcher.js';
+import { proxyFor } from '../muster/proxy.js';
+import { routeToMuster } from '../muster/route.js';
 import { createStateStore, type AgentState } from '../state/state-store.js';
 import type { Check } from './doctor.js';
 
@@ -50,7 +51,7 @@ function engineChecks(env: AgentEnv): Check[] {
     try {
       return await use(engine, how);
     } finally {
-      await engine.close();
+      engine.close();
     }
   }
   return [
@@ -95,16 +96,16 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
     if (url === undefined) throw new Error('MUSTER_URL is not set');
     return new URL(url);
   };
-  const isProxied = env.proxy.http !== null || env.proxy.https !== null;
+  const isProxied = (url: URL): boolean => proxyFor(url, env.proxy) !== null;
   return [
     {
       name: 'dns',
       needs: ['state'],
       async look() {
-        const { hostname } = await urlOf();
-        const host = hostname.replace(/^\[|\]$/g, '');
+        const url = await urlOf();
+        const host = url.hostname.replace(/^\[|\]$/g, '');
         if (isIP(host) !== 0) return { found: `${host} is an address` };
-        if (isProxied) return { found: `${host}: left to the proxy` };
+        if (isProxied(url)) return { found: `${host}: left to the proxy` };
         return { found: `${host} is ${(await lookup(host)).address}` };
       },
       advice: () => 'set MUSTER_URL to the API’s address, and see that this machine resolves its name',
@@ -115,7 +116,7 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
       async look(signal) {
         const url = await urlOf();
         if (url.protocol === 'http:') return plaintext(url);
-        if (isProxied) return { found: 'through a proxy: told by the next check' };
+        if (isProxied(url)) return { found: 'through a proxy: told by the next check' };
         const days = Math.floor(((await certificateEnd(url, signal)) - wallNow().getTime()) / DAY_MS);
         const isShort = days < CERTIFICATE_DAYS_MIN;
         return {
@@ -167,7 +168,7 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
           if (answer.kind !== 'ok') throw new Error(answer.reason);
           return { found: `good, for host ${answer.data.hostId}` };
         } finally {
-          await client.close();
+          client.close();
         }
       },
       advice: () => 'make an enrollment token in Muster, and run: muster-agent enroll --token muster_enroll_…',
@@ -185,17 +186,16 @@ function plaintext({ hostname }: URL): { found: string; warning?: string } {
 }
 
 async function askHealth(env: AgentEnv, url: URL, signal: AbortSignal) {
-  const dispatcher = createMusterDispatcher(env.proxy, LOOK_MS_MAX);
+  const route = routeToMuster(url, env.proxy);
   try {
-    const { statusCode, headers, body } = await request(url.href.replace(/\/$/, '') + Paths.health, {
-      dispatcher,
+    const { statusCode, headers } = await send(route, {
+      ...{ method: 'GET', path: url.pathname.replace(/\/$/, '') + Paths.health },
       signal: AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS_MAX)]),
     });
-    await body.dump();
-    const date = typeof headers['date'] === 'string' ? Date.parse(headers['date']) : Number.NaN;
+    const date = Date.parse(headers.date ?? '');
     return { statusCode, date: Number.isNaN(date) ? null : date };
   } finally {
-    await dispatcher.destroy();
+    route.close();
   }
 }
 

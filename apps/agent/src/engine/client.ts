@@ -1,5 +1,5 @@
-import { Agent } from 'undici';
 import { z } from 'zod';
+import { readText, send } from '../http/exchange.js';
 import type { EngineAddress } from './address.js';
 import { negotiateApiVersion } from './api-version.js';
 import { routeTo } from './connect.js';
@@ -23,7 +23,7 @@ export interface EngineClient {
   inspectContainer(id: string, signal: AbortSignal): Promise<Inspected | null>;
   /** Resolves once the engine tells events; the iteration ends, or throws, when it stops telling them. */
   openEvents(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
-  close(): Promise<void>;
+  close(): void;
 }
 
 export interface EngineClientOptions {
@@ -42,10 +42,7 @@ const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 /** Connects lazily: nothing happens before the first call. Throws `EngineError` for certificates that cannot be read. */
 export function createEngineClient(options: EngineClientOptions): EngineClient {
   const { address, timeouts = TIMEOUTS_DEFAULT } = options;
-  const { origin, connect } = routeTo(address);
-  const dispatcher = new Agent({ connect, connectTimeout: timeouts.promptMs, maxResponseSize: REPLY_BYTES_MAX });
-  // Events have a connection of their own, and nothing may come over it for days.
-  const eventsDispatcher = new Agent({ connect, connectTimeout: timeouts.promptMs, bodyTimeout: 0 });
+  const route = routeTo(address);
   /** What was negotiated; forgotten on any failure, since another version of the engine may come back. */
   let negotiated: string | null = options.apiVersion;
 
@@ -56,17 +53,12 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   ): Promise<{ status: number; version: string | null; text: string }> {
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
-      const response = await dispatcher.request({
-        origin,
-        path,
-        method: 'GET',
-        signal: AbortSignal.any([signal, timeout]),
-      });
+      const response = await send(route, { method: 'GET', path, signal: AbortSignal.any([signal, timeout]) });
       const version = response.headers['api-version'];
       return {
-        status: response.statusCode,
+        status: response.statusCode!,
         version: typeof version === 'string' ? version : null,
-        text: await response.body.text(),
+        text: await readText(response, REPLY_BYTES_MAX),
       };
     } catch (error) {
       signal.throwIfAborted();
@@ -122,16 +114,13 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     },
     async openEvents(signal) {
       try {
-        const path = await versioned('/events', signal);
-        return await openEvents({ dispatcher: eventsDispatcher, origin, path, signal });
+        return await openEvents(route, await versioned('/events', signal), signal);
       } catch (error) {
         signal.throwIfAborted();
         throw error instanceof EngineError ? error : toEngineError(error, false, timeouts.callMs, address);
       }
     },
-    async close() {
-      await Promise.all([dispatcher.destroy(), eventsDispatcher.destroy()]);
-    },
+    close: () => route.close(),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Agent } from 'undici';
+import { send, type HttpRoute } from '../http/exchange.js';
 import { EngineError } from './errors.js';
 import { EngineEvent } from './shapes.js';
 
@@ -35,27 +35,23 @@ const HEADERS_TIMEOUT_MS = 15_000;
 /**
  * Subscribes to an engine's container events. Resolves once the engine has answered, from when on no event is
  * missed; what follows ends or throws when the engine closes the stream. Throws `EngineError` for an HTTP error and
- * undici's errors for a connection that fails.
+ * what `send` does for a connection that fails.
  */
-export async function openEvents(options: {
-  dispatcher: Agent;
-  origin: string;
-  path: string;
-  signal: AbortSignal;
-}): Promise<AsyncIterable<EngineEvent>> {
-  const { dispatcher, origin, path, signal } = options;
-  const response = await dispatcher.request({
-    origin,
-    path: `${path}?filters=${FILTERS}`,
-    method: 'GET',
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    signal,
-  });
+export async function openEvents(
+  route: HttpRoute,
+  path: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<EngineEvent>> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Error('the engine does not tell its events')), HEADERS_TIMEOUT_MS);
+  const either = AbortSignal.any([signal, late.signal]);
+  const call = { method: 'GET', path: `${path}?filters=${FILTERS}`, signal: either } as const;
+  const response = await send(route, call).finally(() => clearTimeout(timer));
   if (response.statusCode !== 200) {
-    await response.body.dump();
+    response.destroy();
     throw new EngineError('refused', `the engine answered /events with ${response.statusCode}`, response.statusCode);
   }
-  return parseEvents(response.body);
+  return parseEvents(response);
 }
 
 /** Newline-delimited JSON as events. A line that is no event is passed over: its neighbours still count. */

@@ -1,7 +1,6 @@
+import { Agent } from 'node:http';
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { Duplex } from 'node:stream';
-import type { Socket } from 'node:net';
-import type { buildConnector } from 'undici';
 import type { EngineAddress } from './address.js';
 
 type SshAddress = EngineAddress & { kind: 'ssh' };
@@ -22,17 +21,22 @@ export const sshArguments = ({ host, port, user, remotePath }: SshAddress): stri
   ...['system', 'dial-stdio'],
 ];
 
-/** Connects undici with an engine through `ssh`, whose standard streams are the connection. */
-export const dialBySsh =
-  (address: SshAddress): buildConnector.connector =>
-  (_options, callback) => {
-    const child = spawn('ssh', sshArguments(address), { stdio: 'pipe' });
-    child.once('error', (error) => callback(error, null));
-    child.once('spawn', () => {
-      // undici asks no more of a socket than of a stream.
-      callback(null, new CommandConnection(child) as unknown as Socket);
-    });
-  };
+/** Connects with an engine through `ssh`, whose standard streams are the connection. */
+export class SshAgent extends Agent {
+  readonly #address: SshAddress;
+
+  constructor(address: SshAddress) {
+    super({ keepAlive: true });
+    this.#address = address;
+  }
+
+  override createConnection(_options: unknown, done: (error: Error | null, connection: Duplex) => void): undefined {
+    const child = spawn('ssh', sshArguments(this.#address), { stdio: 'pipe' });
+    child.once('error', (error) => done(error, undefined as unknown as Duplex));
+    child.once('spawn', () => done(null, new CommandConnection(child)));
+    return undefined;
+  }
+}
 
 /** A command's standard input and output as one connection; closing it ends the command. */
 class CommandConnection extends Duplex {
@@ -54,6 +58,20 @@ class CommandConnection extends Duplex {
       if (code === 0) this.push(null);
       else this.destroy(new Error(`ssh: ${this.#said.trim().split('\n').at(-1) || `ended with ${code}`}`));
     });
+  }
+
+  /** Node asks these of a socket that it keeps; a command's streams have nothing of the kind to set. */
+  setKeepAlive(): this {
+    return this;
+  }
+  setTimeout(): this {
+    return this;
+  }
+  ref(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
   }
 
   override _read(): void {

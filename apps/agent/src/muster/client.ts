@@ -13,7 +13,9 @@ import {
 import { z } from 'zod';
 import { parseRetryAfter } from '../backoff.js';
 import type { EncodedSnapshot } from '../encode-snapshot.js';
-import { createMusterDispatcher, type ProxySettings } from './dispatcher.js';
+import { readText, send } from '../http/exchange.js';
+import type { ProxySettings } from './proxy.js';
+import { routeToMuster } from './route.js';
 
 /**
  * What came of a call. `retry`: it may succeed later (429, 5xx, 408, no connection, no answer in time, an answer that
@@ -65,10 +67,13 @@ export interface MusterClient {
   rotate(agentToken: string, signal: AbortSignal): Promise<Answer<TokenRotation>>;
   /** Has all tokens of this host revoked. */
   leave(agentToken: string, signal: AbortSignal): Promise<Answer<null>>;
-  close(): Promise<void>;
+  close(): void;
 }
 
 const TIMEOUT_MS_DEFAULT = 20_000;
+
+/** No answer of Muster's is a thousandth as long. */
+const ANSWER_BYTES_MAX = 1024 * 1024;
 
 const DIRECT: ProxySettings = { https: null, http: null, except: null };
 
@@ -80,9 +85,9 @@ export function createMusterClient(options: {
   wallNow: () => Date;
 }): MusterClient {
   const { musterUrl, proxy = DIRECT, timeoutMs = TIMEOUT_MS_DEFAULT, wallNow } = options;
-  const { origin, pathname } = new URL(musterUrl);
-  const base = pathname.replace(/\/$/, '');
-  const dispatcher = createMusterDispatcher(proxy, timeoutMs);
+  const url = new URL(musterUrl);
+  const base = url.pathname.replace(/\/$/, '');
+  const route = routeToMuster(url, proxy);
 
   async function ask<S extends z.ZodType>(call: {
     method?: 'POST' | 'GET' | 'DELETE';
@@ -95,8 +100,7 @@ export function createMusterClient(options: {
   }): Promise<Answer<z.output<S>>> {
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
-      const response = await dispatcher.request({
-        origin,
+      const response = await send(route, {
         path: base + call.path,
         method: call.method ?? 'POST',
         headers: {
@@ -108,11 +112,9 @@ export function createMusterClient(options: {
         ...(call.body === undefined ? {} : { body: call.body }),
         signal: AbortSignal.any([call.signal, timeout]),
       });
-      const text = await response.body.text();
+      const text = await readText(response, ANSWER_BYTES_MAX);
       const retryAfter = response.headers['retry-after'];
-      return toAnswer(call.schema, response.statusCode, text, () =>
-        parseRetryAfter(typeof retryAfter === 'string' ? retryAfter : undefined, wallNow().getTime()),
-      );
+      return toAnswer(call.schema, response.statusCode!, text, () => parseRetryAfter(retryAfter, wallNow().getTime()));
     } catch (error) {
       call.signal.throwIfAborted();
       const reason = timeout.aborted ? `no answer within ${timeoutMs / 1_000} s` : connectionFailure(error);
@@ -156,7 +158,7 @@ export function createMusterClient(options: {
     holder: (token, signal) => ask({ method: 'GET', path: Paths.agentToken, token, schema: TokenHolder, signal }),
     rotate: (token, signal) => ask({ path: Paths.agentToken, token, schema: TokenRotation, signal }),
     leave: (token, signal) => ask({ method: 'DELETE', path: Paths.agentToken, token, schema: z.null(), signal }),
-    close: () => dispatcher.destroy(),
+    close: () => route.close(),
   };
 }
 
@@ -206,7 +208,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The innermost cause: undici wraps what the system said, and Node several addresses' failures in one. */
+/** The innermost cause; where several addresses failed, Node tells of them by a code alone. */
 function connectionFailure(error: unknown): string {
   const { message, code, cause } = error as NodeJS.ErrnoException & { cause?: unknown };
   return cause instanceof Error ? connectionFailure(cause) : message || code || 'the connection failed';

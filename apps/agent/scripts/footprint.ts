@@ -1,0 +1,149 @@
+/**
+ * Measures what the agent costs the machine that it runs on, in a steady state: an engine of 100 containers to which
+ * nothing happens (captured replies, replayed), the built API on an embedded database, the server's own pace.
+ *
+ *   npx -y pnpm@12.21.0 --filter @muster/agent footprint [--seconds 180] [--containers 100] [COMMAND…]
+ *
+ * By default it measures the build under Node.js and, where `package` made one, the executable, both at the same time;
+ * each COMMAND (in quotes) is measured instead. It exits with 1 where a figure is above its bound.
+ */
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { formatBytes, formatNumber, markdownTable } from '@muster/measure';
+import { readProcessCost, type ProcessCost } from './footprint/process-cost.js';
+import { startApi, startSubject, type Subject } from './footprint/rig.js';
+import type { WireCount } from './footprint/relay.js';
+
+/** Issue 7's: what an agent may cost at most. */
+const BOUNDS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
+
+/** Looks are so far apart, and a list is seen as late as that. */
+const LOOK_SECONDS = 1;
+
+const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+interface Look {
+  atMs: number;
+  cost: ProcessCost;
+  wire: WireCount;
+  lists: number;
+}
+
+async function look(subject: Subject): Promise<Look> {
+  subject.assertRunning();
+  const cost = await readProcessCost(subject.pid);
+  return { atMs: performance.now(), cost, wire: subject.relay.count(), lists: subject.lists() };
+}
+
+/** Looks again and again for so long. */
+async function watch(subject: Subject, seconds: number): Promise<Look[]> {
+  const looks = [await look(subject)];
+  for (let i = 0; i < seconds / LOOK_SECONDS; i++) {
+    await sleep(LOOK_SECONDS * 1_000);
+    looks.push(await look(subject));
+  }
+  return looks;
+}
+
+/** A row of the table, and whether every figure is within its bound. */
+function judge(label: string, looks: readonly Look[]): { row: string[]; isWithin: boolean } {
+  const [first, last] = [looks[0]!, looks.at(-1)!];
+  const seconds = (last.atMs - first.atMs) / 1_000;
+  const most = (of: (cost: ProcessCost) => number): number => Math.max(...looks.map(({ cost }) => of(cost)));
+  const bytesEach = (kind: keyof WireCount): number =>
+    (last.wire[kind].bytes - first.wire[kind].bytes) / (last.wire[kind].count - first.wire[kind].count);
+  const figures = {
+    rssBytes: most((cost) => cost.rssBytes),
+    cpuShare: (last.cost.cpuSeconds - first.cost.cpuSeconds) / seconds,
+    heartbeatBytes: bytesEach('heartbeats'),
+    listsPerMinute: listsPerMinute(looks),
+  };
+  const within = (name: keyof typeof BOUNDS): boolean => figures[name] <= BOUNDS[name];
+  const cell = (name: keyof typeof BOUNDS, text: string): string => `${text} ${within(name) ? '✓' : '✗ too much'}`;
+  return {
+    row: [
+      label,
+      cell('rssBytes', formatBytes(figures.rssBytes)),
+      formatBytes(most((cost) => cost.anonymousBytes)),
+      formatBytes(most((cost) => cost.pssBytes)),
+      cell('cpuShare', `${formatNumber(figures.cpuShare * 100)} %`),
+      cell('heartbeatBytes', formatBytes(figures.heartbeatBytes)),
+      formatBytes(bytesEach('snapshots')),
+      cell('listsPerMinute', formatNumber(figures.listsPerMinute)),
+    ],
+    isWithin: (Object.keys(BOUNDS) as (keyof typeof BOUNDS)[]).every(within),
+  };
+}
+
+/** By the shortest time between two lists, which is judged in the agent's favour by as much as a look may be late. */
+function listsPerMinute(looks: readonly Look[]): number {
+  // A list that is not seen is not counted: a watch of three minutes sees two.
+  const times = looks.filter(({ lists }, i) => i > 0 && lists > looks[i - 1]!.lists).map(({ atMs }) => atMs);
+  const gaps = times.slice(1).map((atMs, i) => (atMs - times[i]!) / 1_000 + LOOK_SECONDS);
+  return gaps.length === 0 ? NaN : 60 / Math.min(...gaps);
+}
+
+/**
+ * The build, and the executable in a copy of its own. A file that was written in one piece, as the packager does it,
+ * stands in the kernel's cache in larger pieces than one that came over a network, and 12 MB more of it are mapped.
+ */
+async function defaultCommands(into: string): Promise<string[]> {
+  const build = `node ${inPackage('dist/main.js')} run`;
+  const name = `muster-agent-linux-${process.arch}`;
+  const made = inPackage(`release/${name}`);
+  if (!existsSync(made)) return [build];
+  await pipeline(createReadStream(made), createWriteStream(join(into, name), { mode: 0o755 }));
+  return [build, `${join(into, name)} run`];
+}
+
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2).filter((argument) => argument !== '--'),
+  options: {
+    seconds: { type: 'string', default: '180' },
+    'warm-up': { type: 'string', default: '60' },
+    containers: { type: 'string', default: '100' },
+  },
+  allowPositionals: true,
+});
+const dir = await mkdtemp(join(tmpdir(), 'muster-footprint-'));
+const closers: (() => Promise<void>)[] = [() => rm(dir, { recursive: true, force: true })];
+try {
+  const api = await startApi(dir);
+  closers.unshift(() => api.close());
+  const commands = positionals.length === 0 ? await defaultCommands(dir) : positionals;
+  const subjects: Subject[] = [];
+  for (const [i, command] of commands.entries()) {
+    const own = join(dir, `agent-${i}`);
+    await mkdir(own);
+    const subject = await startSubject({
+      ...{ label: command.split('/').at(-1)!, command: command.split(' '), dir: own, api },
+      containers: Number(values.containers),
+    });
+    closers.unshift(() => subject.close());
+    subjects.push(subject);
+  }
+  await sleep(Number(values['warm-up']) * 1_000);
+  const judged = await Promise.all(
+    subjects.map(async (subject) => judge(subject.label, await watch(subject, Number(values.seconds)))),
+  );
+  const columns = [
+    'agent',
+    'RSS',
+    'of it anonymous',
+    'PSS',
+    'CPU of a core',
+    'a heartbeat',
+    'a snapshot',
+    'lists a minute',
+  ];
+  process.stdout.write(`${markdownTable({ columns, rows: judged.map(({ row }) => row) })}\n`);
+  if (judged.some(({ isWithin }) => !isWithin)) process.exitCode = 1;
+} finally {
+  for (const close of closers) await close();
+}

@@ -1,0 +1,60 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+/** Exchanges of one kind, and their bytes: TCP's payload in both directions, headers included. */
+export interface Exchanges {
+  count: number;
+  bytes: number;
+}
+
+/** What went over the wire between an agent and the API. */
+export interface WireCount {
+  heartbeats: Exchanges;
+  snapshots: Exchanges;
+}
+
+/** A relay on the loopback interface that passes everything on as it is. */
+export interface Relay {
+  readonly url: string;
+  count(): WireCount;
+  close(): Promise<void>;
+}
+
+/** Stands between an agent and the API at `apiUrl`, and counts. */
+export async function startRelay(apiUrl: string): Promise<Relay> {
+  const { hostname: host, port } = new URL(apiUrl);
+  const counted: WireCount = { heartbeats: { count: 0, bytes: 0 }, snapshots: { count: 0, bytes: 0 } };
+  const open = new Set<Socket>();
+  const server = createServer((agent) => {
+    const api = connect({ host, port: Number(port) });
+    /** What this connection is used for: an agent has one request under way at most. */
+    let current: Exchanges = { count: 0, bytes: 0 };
+    agent.on('data', (chunk: Buffer) => {
+      // A request's first line comes in one piece with its headers, before anything that may be compressed.
+      const line = chunk.subarray(0, 64).toString('latin1');
+      if (line.startsWith('POST /api/agent/heartbeat ')) current = counted.heartbeats;
+      else if (line.startsWith('POST /api/agent/containers ')) current = counted.snapshots;
+      else if (/^(GET|POST|DELETE) \//.test(line)) current = { count: 0, bytes: 0 };
+      if (/^(GET|POST|DELETE) \//.test(line)) current.count++;
+      current.bytes += chunk.length;
+    });
+    api.on('data', (chunk: Buffer) => void (current.bytes += chunk.length));
+    agent.pipe(api).pipe(agent);
+    for (const [socket, other] of [
+      [agent, api],
+      [api, agent],
+    ] as const) {
+      open.add(socket);
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => open.delete(socket));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    count: () => ({ heartbeats: { ...counted.heartbeats }, snapshots: { ...counted.snapshots } }),
+    async close() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => void server.close(resolve));
+    },
+  };
+}

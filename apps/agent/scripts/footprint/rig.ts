@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { EnrollmentTokenCreated, Paths, TOKEN_RANDOM_BYTES, formatToken } from '@muster/contracts';
+import { startReplayedEngine, type Role } from '@muster/engine-replay';
+import { eventually, mainOf, startProgram } from '@muster/test-engines';
+import { startRelay, type Relay } from './relay.js';
+
+const START_MS_MAX = 120_000;
+
+/** The built API on an embedded database of its own, with the pace that it has when nobody sets another. */
+export interface Api {
+  readonly url: string;
+  enrollmentToken(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Starts it with its database in `dir`. Throws with its last words where it does not start. */
+export async function startApi(dir: string): Promise<Api> {
+  const key = formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
+  const program = startProgram(mainOf('api'), {
+    env: {
+      ...{ HOST: '127.0.0.1', PORT: '0', MUSTER_DATA_DIR: join(dir, 'data'), MUSTER_ADMIN_KEY: key },
+      ...{ MUSTER_DRAIN_SECONDS: '0', LOG_LEVEL: 'warn' },
+    },
+  });
+  const url = await eventually(() => {
+    const line = /Muster is listening on (\S+)/.exec(program.stdout());
+    if (line) return line[1]!;
+    throw new Error(`the API does not listen: ${program.stderr()}`);
+  }, START_MS_MAX).catch(async (error: unknown) => {
+    await program.stop('SIGKILL');
+    throw error;
+  });
+  return {
+    url,
+    async enrollmentToken() {
+      const answer = await fetch(url + Paths.enrollmentTokens, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ name: 'footprint' }),
+      });
+      return EnrollmentTokenCreated.parse(await answer.json()).token;
+    },
+    close: async () => void (await program.stop('SIGINT')),
+  };
+}
+
+/** An agent as a process, and what it is told by and tells. */
+export interface Subject {
+  readonly label: string;
+  readonly pid: number;
+  readonly relay: Relay;
+  /** Throws with its last words where it has ended. */
+  assertRunning: () => void;
+  /** How often it asked its engine for the list. */
+  lists: () => number;
+  close: () => Promise<void>;
+}
+
+/** Containers as a host has them: services of a compose project that run, one in five with a health check. */
+const steadyRoles = (count: number): Role[] =>
+  Array.from({ length: count }, (_, i) => ({
+    ...{
+      temper: 'steady' as const,
+      name: `shop-service-${i}-1`,
+      image: `registry.example.com/shop/service-${i}:1.4.2`,
+    },
+    ...{ command: `/usr/local/bin/service --listen 0.0.0.0:8080 --instance ${i}`, hasHealthCheck: i % 5 === 0 },
+    ports: [{ privatePort: 8080, publicPort: 20_000 + i }],
+    labels: {
+      'com.docker.compose.project': 'shop',
+      'com.docker.compose.service': `service-${i}`,
+      'com.docker.compose.container-number': '1',
+      'org.opencontainers.image.source': `https://git.example.com/shop/service-${i}`,
+    },
+  }));
+
+/** Starts `command` as the agent of an engine with so many containers, against the API. */
+export async function startSubject(options: {
+  label: string;
+  command: readonly string[];
+  containers: number;
+  dir: string;
+  api: Api;
+}): Promise<Subject> {
+  const { label, command, containers, dir, api } = options;
+  const replayed = await startReplayedEngine({
+    ...{ flavour: 'docker-28.5', seed: 1, roles: steadyRoles(containers) },
+    listen: { socketPath: join(dir, 'engine.sock') },
+    // Each is a machine of its own.
+    info: { ID: randomUUID(), Name: label },
+  });
+  const { server } = replayed;
+  const relay = await startRelay(api.url);
+  const [program, ...args] = command;
+  const agent = spawn(program!, args, {
+    env: {
+      ...{ PATH: process.env['PATH'], HOME: dir, MUSTER_STATE_DIR: join(dir, 'state') },
+      ...{ MUSTER_URL: relay.url, MUSTER_ENROLL_TOKEN: await api.enrollmentToken(), DOCKER_HOST: server.dockerHost },
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  await once(agent, 'spawn');
+  let said = '';
+  agent.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const ended = new Promise((resolve) => void agent.once('close', resolve));
+  return {
+    ...{ label, pid: agent.pid!, relay },
+    assertRunning() {
+      if (agent.exitCode !== null || agent.signalCode !== null) throw new Error(`${label} has ended: ${said}`);
+    },
+    lists: () => server.calls.list,
+    async close() {
+      agent.kill('SIGTERM');
+      await ended;
+      await relay.close();
+      await replayed.close();
+    },
+  };
+}

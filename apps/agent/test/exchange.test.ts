@@ -1,0 +1,109 @@
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { readText, send, type HttpRoute } from '../src/http/exchange.js';
+import { routeToMuster } from '../src/muster/route.js';
+
+const never = new AbortController().signal;
+const get = { method: 'GET', path: '/', signal: never } as const;
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function routeTo(server: Server): Promise<HttpRoute> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const route = routeToMuster(new URL(`http://127.0.0.1:${port}`), { https: null, http: null, except: null });
+  closers.push(
+    () => new Promise((resolve) => void server.close(resolve)),
+    () => route.close(),
+  );
+  return route;
+}
+
+/** A server that writes these bytes for whatever it is asked, and then does what is said with the connection. */
+const serveBytes = (bytes: string, then: (socket: Socket) => void): Promise<HttpRoute> =>
+  routeTo(createTcpServer((socket) => socket.once('data', () => socket.write(bytes, () => then(socket)))));
+const serve = (listener: RequestListener): Promise<HttpRoute> => routeTo(createServer(listener));
+
+describe('a connection', () => {
+  test('is kept between calls, also beyond the time that a call was given', async () => {
+    let connections = 0;
+    const server = createServer((_, response) => response.end('x'));
+    server.on('connection', () => connections++);
+    const route = await routeTo(server);
+    const ended = new AbortController();
+    expect(await readText(await send(route, { ...get, signal: ended.signal }), 9)).toBe('x');
+    ended.abort();
+    for (let i = 0; i < 3; i++) expect(await readText(await send(route, get), 9)).toBe('x');
+    expect(connections).toBe(1);
+  });
+
+  test('ends with the route, and whoever waits hears of it', async () => {
+    let asked = (): void => undefined;
+    const isAsked = new Promise<void>((resolve) => (asked = resolve));
+    const route = await serve(() => asked());
+    const waiting = send(route, get);
+    await isAsked;
+    route.close();
+    await expect(waiting).rejects.toThrow('socket hang up');
+  });
+});
+
+describe('an answer', () => {
+  test('that is cut off is none', async () => {
+    const route = await serveBytes('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf', (socket) => socket.end());
+    await expect(readText(await send(route, get), 99)).rejects.toThrow('aborted');
+  });
+
+  test('that is longer than it may be is given up, and not read to its end', async () => {
+    let close = (): void => undefined;
+    const isClosed = new Promise<void>((resolve) => (close = resolve));
+    const route = await serve((_, response) => {
+      response.on('close', close);
+      // It goes on for as long as somebody reads.
+      const more = (): void => void response.write('x'.repeat(1_000), more);
+      more();
+    });
+    await expect(readText(await send(route, get), 10_000)).rejects.toThrow('longer than 10000 bytes');
+    await isClosed;
+  });
+
+  test.each([
+    ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'],
+    ['something else than HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['nothing', ''],
+  ])('that is %s is an error', async (_, bytes) => {
+    const route = await serveBytes(bytes, (socket) => socket.end());
+    await expect(send(route, get)).rejects.toThrow(/./);
+  });
+
+  test('that does not end ends by the signal', async () => {
+    const route = await serve((_, response) => void response.write('begun'));
+    const stop = new AbortController();
+    const answer = await send(route, { ...get, signal: stop.signal });
+    const reading = readText(answer, 99);
+    stop.abort();
+    await expect(reading).rejects.toThrow(/abort/);
+  });
+});
+
+test('a body goes out whole, with its length', async () => {
+  const heard: { length: string | undefined; text: string }[] = [];
+  const route = await serve((request, response) => {
+    let text = '';
+    request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    request.on('end', () => {
+      heard.push({ length: request.headers['content-length'], text });
+      response.end();
+    });
+  });
+  for (const body of ['żółć', Buffer.from('żółć')]) {
+    await readText(await send(route, { ...get, method: 'POST', body }), 0);
+  }
+  expect(heard).toEqual([
+    { length: '8', text: 'żółć' },
+    { length: '8', text: 'żółć' },
+  ]);
+});

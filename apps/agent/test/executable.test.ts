@@ -1,0 +1,49 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { ARCHITECTURES, WrongExecutableError, checkExecutable } from '../scripts/executable.js';
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'muster-executable-'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+/** The first bytes of a program of that type for that machine, by their numbers in the ELF standard. */
+async function program(type: number, machine: number, ident = '\x7fELF\x02\x01\x01'): Promise<string> {
+  const header = Buffer.alloc(64);
+  header.write(ident, 'latin1');
+  header.writeUInt16LE(type, 16);
+  header.writeUInt16LE(machine, 18);
+  const path = join(dir, 'program');
+  await writeFile(path, header);
+  return path;
+}
+
+test('a real executable is told from one for another machine', async () => {
+  const own = ARCHITECTURES.find((arch) => arch === process.arch);
+  for (const arch of ARCHITECTURES) {
+    const checked = checkExecutable(process.execPath, arch);
+    await (arch === own ? checked : expect(checked).rejects.toThrow(WrongExecutableError));
+  }
+});
+
+test.each([
+  ['a program for arm64', 2, 0xb7, true],
+  ['one that is loaded anywhere', 3, 0xb7, true],
+  ['a program for x64', 2, 0x3e, false],
+  ['a program for 32 bits of the same family', 2, 0x28, false],
+  ['an object that is no program', 1, 0xb7, false],
+])('%s passes for arm64 or not: (%i, %i) %s', async (_, type, machine, isGood) => {
+  const checked = checkExecutable(await program(type, machine), 'arm64');
+  await (isGood ? checked : expect(checked).rejects.toThrow('no executable for linux-arm64'));
+});
+
+test.each([
+  ['a script', '#!/bin/sh'],
+  ['a program of another system', 'MZ'],
+  ['32 bits', '\x7fELF\x01\x01'],
+])('%s is none', async (_, ident) => {
+  await expect(checkExecutable(await program(2, 0xb7, ident), 'arm64')).rejects.toThrow(WrongExecutableError);
+});

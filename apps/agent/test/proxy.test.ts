@@ -1,0 +1,177 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readFile } from 'node:fs/promises';
+import { createServer as createHttpsServer } from 'node:https';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Paths, formatToken } from '@muster/contracts';
+import { pino } from 'pino';
+import { enrollMachine } from '../src/agent.js';
+import type { Finding } from '../src/commands/doctor.js';
+import { parseEnv, type AgentEnv } from '../src/env.js';
+import { createMusterClient } from '../src/muster/client.js';
+import { proxyFor } from '../src/muster/proxy.js';
+import { makeCertificates } from './certificates.js';
+import { openRig, type Rig } from './rig.js';
+
+const never = new AbortController().signal;
+
+describe('the proxy to an address', () => {
+  const via = (url: string, except: string | null = null): string | null =>
+    proxyFor(new URL(url), { https: 'http://secure:3128', http: 'http://plain:3128', except })?.host ?? null;
+
+  test('is the one for its kind, and none where none is named for that', () => {
+    expect([via('https://muster.example'), via('http://muster.example')]).toEqual(['secure:3128', 'plain:3128']);
+    const onlyHttp = { https: null, http: 'http://plain:3128', except: null };
+    expect(proxyFor(new URL('https://muster.example'), onlyHttp)).toBeNull();
+  });
+
+  test.each([
+    ['muster.example', 'https://muster.example', true],
+    ['example', 'https://muster.example', true],
+    ['.example', 'https://muster.example', true],
+    ['*.example', 'https://Muster.Example', true],
+    ['ster.example', 'https://muster.example', false],
+    ['a.b, muster.example', 'https://muster.example', true],
+    ['a.b muster.example:443', 'https://muster.example', true],
+    ['muster.example:8443', 'https://muster.example', false],
+    ['127.0.0.1', 'http://127.0.0.1:3000', true],
+    ['::1', 'http://[::1]:3000', true],
+    ['[::1]:3000', 'http://[::1]:3000', true],
+    ['*', 'https://muster.example', true],
+    ['', 'https://muster.example', false],
+  ])('NO_PROXY=%s has %s reached without: %s', (except, url, isDirect) => {
+    expect(via(url, except) === null).toBe(isDirect);
+  });
+});
+
+describe('a proxy', () => {
+  let rig: Rig;
+  let proxy: Server;
+  /** The first lines of what it was asked for, and the credentials that came with it. */
+  let asked: { line: string; credentials: string | null }[];
+  /** Whom it connects with, whatever it is asked for. */
+  let target: { host: string; port: number };
+  let refusal: string | null;
+
+  beforeEach(async () => {
+    rig = await openRig();
+    const { hostId, cadence } = rig.muster;
+    rig.muster.always(Paths.agentToken, { status: 200, json: { hostId, cadence } });
+    [asked, refusal] = [[], null];
+    const { hostname, port } = new URL(rig.variables['MUSTER_URL']!);
+    target = { host: hostname, port: Number(port) };
+    proxy = createServer(serve);
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  });
+  afterEach(async () => {
+    proxy.close();
+    await rig.close();
+  });
+
+  function serve(client: Socket): void {
+    const server = connect(target);
+    let isTunnel = false;
+    server.pipe(client);
+    client.on('data', (chunk: Buffer) => {
+      if (isTunnel) return void server.write(chunk);
+      const request = chunk.toString('latin1');
+      const credentials = /^proxy-authorization: (.*)\r$/im.exec(request)?.[1] ?? null;
+      asked.push({ line: request.split('\r\n')[0]!, credentials });
+      if (refusal !== null) return void client.end(refusal);
+      isTunnel = request.startsWith('CONNECT ');
+      if (isTunnel) client.write('HTTP/1.1 200 OK\r\n\r\n');
+      else server.write(request.replace(/^(\w+) http:\/\/[^/]+/, '$1 '), 'latin1');
+    });
+    client.on('close', () => server.destroy());
+    for (const socket of [client, server]) socket.on('error', () => socket.destroy());
+  }
+
+  const address = (userInfo = ''): string => `http://${userInfo}127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const log = pino({ level: 'silent' });
+  function env(overrides: Record<string, string>): AgentEnv {
+    const parsed = parseEnv({ ...rig.variables, ...overrides });
+    if (!parsed.success) throw new Error(parsed.errors.join('\n'));
+    return parsed.env;
+  }
+
+  test('that HTTP_PROXY names carries the agent’s calls, but for hosts that NO_PROXY names', async () => {
+    const proxied = { HTTP_PROXY: address('me:w%40rd@'), MUSTER_URL: 'http://muster.example/base/' };
+    const { hostId, cadence } = rig.muster;
+    const agentToken = formatToken('agent', new Uint8Array(32).fill(7));
+    rig.muster.always(`/base${Paths.agentEnroll}`, { status: 201, json: { hostId, agentToken, cadence } });
+    rig.muster.always(`/base${Paths.agentToken}`, { status: 200, json: { hostId, cadence } });
+    await enrollMachine(env(proxied), log, never);
+    expect(asked.map(({ line }) => line)).toEqual([
+      `POST http://muster.example/base${Paths.agentEnroll} HTTP/1.1`,
+      `GET http://muster.example/base${Paths.agentToken} HTTP/1.1`,
+    ]);
+    expect(asked[0]!.credentials).toBe(`Basic ${Buffer.from('me:w@rd').toString('base64')}`);
+    expect(rig.muster.heard.map(({ headers }) => headers.host)).toEqual(['muster.example', 'muster.example']);
+    asked.length = 0;
+    await mkdir(join(rig.dir, 'other'));
+    const direct = { HTTP_PROXY: address(), NO_PROXY: '127.0.0.1', MUSTER_STATE_DIR: join(rig.dir, 'other') };
+    await enrollMachine(env(direct), log, never);
+    expect(asked).toEqual([]);
+  });
+
+  test('that HTTPS_PROXY names opens a tunnel, in which the API’s own certificate is checked', async () => {
+    await makeCertificates(rig.dir);
+    const [cert, key] = await Promise.all(['cert.pem', 'key.pem'].map((name) => readFile(join(rig.dir, name))));
+    const paths: string[] = [];
+    const server = createHttpsServer({ cert: cert!, key: key! }, (request, response) => {
+      paths.push(request.url!);
+      response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      target = { host: '127.0.0.1', port };
+      const examine = async (variables: Record<string, string>): Promise<Finding> => {
+        const agent = spawn(
+          process.execPath,
+          ['--conditions=source', '--import', 'tsx', 'src/main.ts', 'doctor', '--json'],
+          {
+            cwd: fileURLToPath(new URL('..', import.meta.url)),
+            env: {
+              ...{
+                PATH: process.env['PATH'],
+                HOME: rig.dir,
+                ...rig.variables,
+                MUSTER_URL: `https://127.0.0.1:${port}`,
+              },
+              ...{ HTTPS_PROXY: address('me:word@'), ...variables },
+            },
+            stdio: ['ignore', 'pipe', 'inherit'],
+          },
+        );
+        const findings = JSON.parse(await text(agent.stdout)) as Finding[];
+        return findings.find(({ check }) => check === 'server')!;
+      };
+      expect(await examine({ NODE_EXTRA_CA_CERTS: join(rig.dir, 'ca.pem') })).toMatchObject({ verdict: 'ok' });
+      expect(asked[0]).toEqual({
+        line: `CONNECT 127.0.0.1:${port} HTTP/1.1`,
+        credentials: `Basic ${Buffer.from('me:word').toString('base64')}`,
+      });
+      expect(new Set(paths)).toEqual(new Set([Paths.health]));
+      expect(await examine({})).toMatchObject({ verdict: 'failed', found: expect.stringMatching(/certificate/) });
+    } finally {
+      server.close();
+    }
+  });
+
+  test('that refuses the tunnel is named as the reason', async () => {
+    refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n';
+    const client = createMusterClient({
+      ...{ musterUrl: 'https://muster.example', wallNow: () => new Date() },
+      proxy: { https: address(), http: null, except: null },
+    });
+    expect(await client.holder('token', never)).toMatchObject({
+      kind: 'retry',
+      reason: 'https://muster.example: the proxy answered 407 to CONNECT',
+    });
+    client.close();
+  });
+});

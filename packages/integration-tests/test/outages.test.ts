@@ -1,0 +1,201 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  dockerEngineUnavailable,
+  mainOf,
+  startDockerEngine,
+  startProgram,
+  type DockerEngine,
+} from '@muster/test-engines';
+import { saidByEngine, saidByMuster } from './comparable.js';
+import { startLink, type Link } from './link.js';
+import { Muster } from './muster.js';
+import { eventually, type Program } from './program.js';
+
+const unavailable = dockerEngineUnavailable();
+if (unavailable !== null) {
+  if (process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error(unavailable);
+  process.stderr.write(`skipped: ${unavailable}\n`);
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Over an agent's patience with an answer (20 s) and its longest wait for the API (a minute). */
+const RECOVERY_MS_MAX = 120_000;
+
+(unavailable === null ? describe : describe.skip)('a real Docker engine, an agent on a machine of its own', () => {
+  let dir: string;
+  let engine: DockerEngine;
+  let muster: Muster;
+  let link: Link;
+  let agent: Program;
+  let stateDir: string;
+  let wrongClockFile: string;
+  const closers: (() => Promise<unknown>)[] = [];
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'muster-outages-'));
+    closers.unshift(() => rm(dir, { recursive: true, force: true }));
+    [stateDir, wrongClockFile] = [join(dir, 'agent'), join(dir, 'wrong-clock')];
+    await writeFile(wrongClockFile, '0');
+    muster = new Muster(dir);
+    closers.unshift(() => muster.stop());
+    await muster.start();
+    link = await startLink(muster.url, dir);
+    closers.unshift(() => link.close());
+    engine = await startDockerEngine();
+    closers.unshift(() => engine.close());
+    agent = startAgent(await muster.enrollmentToken());
+    closers.unshift(() => agent.stop());
+    for (const name of ['steady', 'replaced', 'touched']) await engine.run({ name });
+    await same();
+  }, 180_000);
+
+  afterAll(async () => {
+    for (const close of closers) await close();
+  }, 120_000);
+
+  afterEach(() => {
+    expect(agent.stderr()).not.toContain('defect');
+  });
+
+  const startAgent = (enrollToken = ''): Program =>
+    startProgram(mainOf('agent'), {
+      through: link.through,
+      nodeArgs: ['--import', fileURLToPath(new URL('wrong-clock.js', import.meta.url))],
+      env: {
+        ...{ MUSTER_URL: link.url, MUSTER_ENROLL_TOKEN: enrollToken, MUSTER_STATE_DIR: stateDir },
+        ...{ DOCKER_HOST: engine.dockerHost, WRONG_CLOCK_FILE: wrongClockFile },
+      },
+    });
+
+  /** Resolves when Muster says what the engine says: each container, each field, no other. */
+  const same = (timeoutMs?: number): Promise<void> =>
+    eventually(async () => {
+      expect(saidByMuster(await muster.containers())).toEqual(await saidByEngine(engine));
+    }, timeoutMs);
+
+  /** What the agent says of itself. */
+  const status = async (): Promise<{ serverError: string | null; journalEntries: number; isSuperseded: boolean }> =>
+    JSON.parse(await text(createConnection(join(stateDir, 'status.sock')))) as never;
+
+  const idOf = async (name: string): Promise<string> =>
+    (await engine.list()).find(({ Names }) => Names[0] === `/${name}`)!.Id;
+
+  describe('an engine that is killed with all that it ran', () => {
+    test('takes no container with it, and started again it is exact: they have exited, and are told to have', async () => {
+      const before = (await muster.containers()).map(({ dockerId }) => dockerId);
+      await engine.kill();
+      await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
+      expect((await muster.containers()).map(({ dockerId }) => dockerId)).toEqual(before);
+      await engine.restart();
+      await same();
+      await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
+      const steady = await idOf('steady');
+      expect((await muster.containers('&q=steady'))[0]).toMatchObject({ dockerId: steady, state: 'exited' });
+      expect((await muster.history(steady)).at(-1)!.kind).toBe('exited');
+      for (const name of ['steady', 'replaced', 'touched']) await engine.startContainer(await idOf(name));
+      await same();
+    });
+
+    test('again and again, while containers come and go, leaves no trace in the end', async () => {
+      for (let round = 0; round < 3; round++) {
+        const id = await engine.run({ name: `round-${round}` });
+        if (round === 1) await same();
+        await engine.kill();
+        await engine.restart();
+        await engine.remove(id);
+      }
+      await engine.startContainer(await idOf('steady'));
+      await same();
+      expect(await muster.containers('&q=round')).toEqual([]);
+      expect(await muster.hosts()).toHaveLength(1);
+    });
+  });
+
+  test('a cut link costs no history: what happened behind it is told in its order, with its own times', async () => {
+    for (const name of ['replaced', 'touched']) await engine.startContainer(await idOf(name));
+    await same();
+    const touchedBefore = (await muster.history(await idOf('touched'))).length;
+    const [old, touched] = [await idOf('replaced'), await idOf('touched')];
+    link.cut();
+    const cutAt = Date.now();
+    await eventually(async () => expect((await status()).serverError).not.toBeNull(), RECOVERY_MS_MAX);
+    expect((await muster.host()).freshness).not.toBe('online');
+
+    /** Does something, and waits until the agent has seen it. */
+    const seen = async (act: () => Promise<unknown>): Promise<void> => {
+      const { journalEntries } = await status();
+      await act();
+      await eventually(async () => expect((await status()).journalEntries).toBeGreaterThan(journalEntries));
+    };
+    await seen(() => engine.killContainer(touched));
+    await seen(() => engine.startContainer(touched));
+    await seen(() => engine.pause(touched));
+    await seen(() => engine.unpause(touched));
+    await seen(() => engine.remove(old));
+    await seen(() => engine.run({ name: 'meanwhile', command: ['sleep', '1d'] }));
+    const meanwhile = await idOf('meanwhile');
+    await seen(() => engine.remove(meanwhile));
+    const mendedAt = Date.now();
+    // Nothing of this has arrived.
+    expect(await muster.history(touched)).toHaveLength(touchedBefore);
+
+    link.mend();
+    await same(RECOVERY_MS_MAX);
+    await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
+    const told = (await muster.history(touched)).slice(touchedBefore);
+    expect(told.map(({ kind }) => kind)).toEqual(['exited', 'started', 'paused', 'unpaused']);
+    expect((await muster.history(meanwhile)).map(({ kind }) => kind)).toEqual(['created', 'removed']);
+    expect((await muster.history(old)).at(-1)!.kind).toBe('removed');
+    const times = told.map(({ observedAt }) => Date.parse(observedAt));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(times[0]).toBeGreaterThan(cutAt);
+    expect(times.at(-1)).toBeLessThan(mendedAt + 1_000);
+    expect(await status()).toMatchObject({ journalEntries: 0, serverError: null });
+  }, 300_000);
+
+  describe('a clock that jumps', () => {
+    const jump = async (errorMs: number): Promise<void> => {
+      await writeFile(wrongClockFile, String(errorMs));
+      agent.child.kill('SIGUSR2');
+    };
+    afterEach(() => jump(0));
+
+    test.each([
+      ['forty days ahead, past the time at which a token is replaced', 40 * DAY_MS],
+      ['a day back', -DAY_MS],
+    ])('%s changes nothing of what is exact, online and in order', async (what, errorMs) => {
+      await jump(errorMs);
+      const name = `under-a-clock-${errorMs}`;
+      const id = await engine.run({ name });
+      await same();
+      await jump(-errorMs);
+      await engine.killContainer(id);
+      await same();
+      expect((await muster.history(id)).map(({ kind }) => kind)).toEqual(['created', 'exited']);
+      expect(await muster.host()).toMatchObject({ freshness: 'online', cloneSuspectedAt: null });
+      expect((await status()).isSuperseded).toBe(false);
+      await engine.remove(id);
+      await same();
+    });
+
+    test('back, and an agent that is started again under it, is exact a minute later', async () => {
+      await agent.stop('SIGKILL');
+      await writeFile(wrongClockFile, String(-DAY_MS));
+      const id = await engine.run({ name: 'unseen-under-a-clock' });
+      agent = startAgent();
+      await same(RECOVERY_MS_MAX);
+      await engine.remove(id);
+      await same();
+      expect(await muster.hosts()).toHaveLength(1);
+      expect((await muster.host()).cloneSuspectedAt).toBeNull();
+    }, 200_000);
+  });
+});
