@@ -1,4 +1,4 @@
-import { Link } from '@tanstack/react-router';
+import { Link, useMatchRoute } from '@tanstack/react-router';
 import { Icon } from '../design/icons';
 import { useMayChange } from './session';
 
@@ -13,6 +13,7 @@ const PLACES = [
 /** The ways to the main pages: a rail beside the page, on a phone a bar below it. */
 export function Navigation() {
   const mayChange = useMayChange();
+  const isInSettings = useMatchRoute()({ to: '/settings/$section' }) !== false;
   return (
     <nav className="rail" aria-label="Main">
       <Link to="/" className="brand" aria-label="Muster, to the fleet">
@@ -29,7 +30,12 @@ export function Navigation() {
           </li>
         ))}
         <li className="rail-settings">
-          <Link to="/settings/$section" params={{ section: 'you' }} className="rail-link">
+          <Link
+            to="/settings/$section"
+            params={{ section: 'you' }}
+            className={isInSettings ? 'rail-link active' : 'rail-link'}
+            aria-current={isInSettings ? 'page' : undefined}
+          >
             <Icon name="settings" />
             <span>Settings</span>
           </Link>

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { containersQuery } from '../../api/queries';
 import { count } from '../../components/count';
+import { Loading } from '../../components/empty';
 import { Age } from '../../components/time';
 import { StateIcon } from '../../design/state-icons';
 import { concerns, type Concern } from '../../domain/attention';
@@ -32,6 +33,7 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
           </span>
         )}
       </h2>
+      {!isKnown && unhealthy.error === null && ended.error === null && <Loading what="what is in trouble" />}
       {isKnown && all.length === 0 && (
         <p className="all-well">
           <StateIcon look="running" /> Nothing: no crash, no failing health check, no silent host.

@@ -3,6 +3,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import { serverNow } from '../../api/client';
 import { eventsQuery } from '../../api/queries';
+import { Loading } from '../../components/empty';
 import { ago } from '../../domain/time-words';
 import { stateHistory } from '../../domain/state-history';
 
@@ -27,7 +28,13 @@ export function HostChart({ host }: { host: Host }) {
   if (history === null || until <= history.since) return null;
   return (
     <figure className="chart">
-      <Suspense fallback={<div className="chart-room" />}>
+      <Suspense
+        fallback={
+          <div className="chart-room">
+            <Loading what="the chart" />
+          </div>
+        }
+      >
         <StateChart points={history.points} />
       </Suspense>
       <figcaption className="soft">By state, since {ago(history.since, until)}, from what happened since.</figcaption>

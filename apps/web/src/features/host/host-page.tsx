@@ -125,6 +125,7 @@ function HostContainers({ hostId }: { hostId: string }) {
         </Link>
       </header>
       <ErrorNote error={list.error} onRetry={() => void list.refetch()} />
+      {data === undefined && !list.isError && <Loading what="its containers" />}
       {rows.length > 0 && (
         <ContainerTable
           inline
@@ -141,7 +142,8 @@ function HostContainers({ hostId }: { hostId: string }) {
 }
 
 function HostEvents({ hostId }: { hostId: string }) {
-  const { data } = useInfiniteQuery(eventsQuery({ hostId: [hostId] }, EVENTS));
+  const list = useInfiniteQuery(eventsQuery({ hostId: [hostId] }, EVENTS));
+  const { data } = list;
   const events = data?.pages[0]?.items ?? [];
   return (
     <section className="timeline" aria-labelledby="events-title">
@@ -151,6 +153,8 @@ function HostEvents({ hostId }: { hostId: string }) {
           All of it
         </Link>
       </header>
+      <ErrorNote error={list.error} onRetry={() => void list.refetch()} />
+      {data === undefined && !list.isError && <Loading what="what happened" />}
       {data !== undefined && events.length === 0 && <p className="soft">Nothing that is still kept.</p>}
       <EventDays events={events} without={WITHOUT_HOST} under="section" />
     </section>
