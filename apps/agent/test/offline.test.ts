@@ -91,7 +91,7 @@ describe('after a time in which the API could not be told', () => {
     rig.muster.always(Paths.agentContainers, 'reset');
     rig.muster.always(Paths.agentHeartbeat, problem(503, 'about:blank', { 'retry-after': '60' }));
     await untilTrue(() => rig.logged.some(({ msg }) => msg === 'the API cannot take this now'));
-      rig.engine.stop(rig.engine.idOf('a')!);
+    rig.engine.stop(rig.engine.idOf('a')!);
     await recorded(1);
     rig.engine.start(rig.engine.idOf('a')!);
     await recorded(2);
