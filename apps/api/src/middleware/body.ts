@@ -36,12 +36,13 @@ const REQUEST_BYTES = 2_048;
 
 /**
  * Reads a body within what the process has for bodies. Its bytes are set aside before they are read; meanwhile others
- * work, for a slow line is not ours to hurry.
+ * work, for a slow line is not ours to hurry. What has come already, as most have, is read at once: who left for it
+ * would only stand in line once more.
  */
 async function readWithin(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
   const work = req.res?.locals.work;
   const expected = REQUEST_BYTES + Number(req.headers['content-length'] ?? bytesMax);
-  work?.leave();
+  if (!req.complete) work?.leave();
   await work?.hold(expected);
   const bytes = await readBytes(req, bytesMax);
   work?.release(expected - REQUEST_BYTES - bytes.length);

@@ -25,8 +25,12 @@ export class Work {
     private readonly isWanted: () => boolean,
   ) {}
 
-  /** Takes up work again. @throws OverloadedError if its turn does not come, RequestAbortedError if its client has gone. */
+  /**
+   * Takes up work again, if it had left.
+   * @throws OverloadedError if its turn does not come, RequestAbortedError if its client has gone.
+   */
   async enter(): Promise<void> {
+    if (this.#isIn) return;
     await this.#take(this.requests, 1, 'first');
     this.#isIn = true;
   }
@@ -38,7 +42,10 @@ export class Work {
     this.requests.give(1);
   }
 
-  /** Sets bytes aside until the request is over. @throws as `enter` does. */
+  /**
+   * Sets bytes aside until the request is over. Where it has to wait for them, it leaves: those who hold bytes and wait
+   * for a place must not wait for it. @throws as `enter` does.
+   */
   async hold(bytes: number, line?: 'first'): Promise<void> {
     await this.#take(this.bytes, bytes, line);
     this.#bytesHeld += bytes;
@@ -61,6 +68,7 @@ export class Work {
   async #take(from: Allowance, amount: number, line?: 'first'): Promise<void> {
     const turn = from.take(amount, line);
     if (turn === true) return;
+    this.leave();
     if (!(await turn)) throw new OverloadedError();
     if (!this.#isOver && this.isWanted()) return;
     from.give(amount);

@@ -26,10 +26,11 @@ const MEMORY_BYTES_MAX = 150e6;
 const PEAK_CONNECTIONS = 64;
 /**
  * Seconds that a request may take until it is answered or refused: an agent has one under way, so that so many more of
- * them are needed to keep up their rate. More sockets than this the generator cannot have.
+ * them, each a host of its own, are needed to keep up their rate.
  */
 const PATIENCE_S = 2.5;
-const CONNECTIONS_MAX = 5_000;
+/** Requests a second at which hosts send for the first time, two each: none is to be turned away. */
+const FIRST_PER_SECOND = 300;
 /** Of the load afterwards, as a share of the peak. */
 const CALM_SHARE = 0.2;
 const CALM_CONNECTIONS = 200;
@@ -49,14 +50,15 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
     const storm = (request: Pick<StormRequest, 'connections' | 'perSecond' | 'durationMs'>) =>
       generator.rage({ port, hosts, ...request });
 
-    // Every host's first snapshots, and the compiler's.
-    await storm({ connections: hosts.length, perSecond: null, durationMs: peakMs });
+    // Every host's first snapshot, and the compiler's.
+    const firstMs = (2_200 * hosts.length) / FIRST_PER_SECOND;
+    await storm({ connections: hosts.length, perSecond: FIRST_PER_SECOND, durationMs: firstMs });
     const before = await storm({ connections: PEAK_CONNECTIONS, perSecond: null, durationMs: peakMs });
     progress(`overload: ${perSecond(rateOf(before))} at its peak`);
     forgetPeak(program.pid);
     const restBytes = peakBytes(program.pid);
     const loadRate = LOAD_FACTOR * rateOf(before);
-    const connections = Math.min(CONNECTIONS_MAX, Math.max(PEAK_CONNECTIONS, Math.ceil(loadRate * PATIENCE_S)));
+    const connections = Math.min(hosts.length, Math.max(PEAK_CONNECTIONS, Math.ceil(loadRate * PATIENCE_S)));
     const during = await storm({ connections, perSecond: loadRate, durationMs: overloadMs });
     const memoryBytes = peakBytes(program.pid) - restBytes;
     const sentRate = (1_000 * during.sent) / during.ms;
