@@ -31,7 +31,7 @@ const QUICK: Plan = {
   kill: { rounds: 6, embeddedRounds: 3, hosts: 8 },
   deploy: { deploys: 1, requests: 2_000, connections: 8 },
   frozen: { frozenMs: 8_000 },
-  overload: { peakMs: 6_000, overloadMs: 20_000, hosts: 3_000 },
+  overload: { peakMs: 6_000, overloadMs: 20_000, hosts: 5_000 },
   noisy: { windows: 3, windowMs: 3_000 },
   abuse: { dribblers: 100, repeats: 1 },
   limits: { sprayMs: 6_000 },
