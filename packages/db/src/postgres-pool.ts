@@ -3,7 +3,7 @@ import pg from 'pg';
 
 import { discardUnfinishedTransactions } from './discard-unfinished.js';
 import { DatabaseUnreachableError } from './errors.js';
-import { refuseWhileStalled } from './stalled-server.js';
+import { destroySocket, refuseWhileStalled } from './stalled-server.js';
 
 /** How long the steps of a query may take. A frozen server answers none of them by itself. */
 export interface PostgresPoolOptions {
@@ -83,11 +83,6 @@ export async function endPool(pool: pg.Pool, connections: ReadonlySet<pg.PoolCli
     for (const connection of connections) destroySocket(connection);
   }
   clearTimeout(timer);
-}
-
-function destroySocket(client: pg.PoolClient): void {
-  // `end()` would be polite, and wait.
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
 /**

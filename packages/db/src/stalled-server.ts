@@ -40,16 +40,20 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
   const waiting = new Set<(error: Error) => void>();
   let [isSuspect, isStalled] = [false, false];
   let heardAt = performance.now();
+  /** That a suspicion has come true, or has not. */
+  let verdict = Promise.resolve();
 
-  async function watch(): Promise<void> {
+  async function watch(decide: () => void): Promise<void> {
     while (!pool.ending && !(await givesSignOfLife(connectionString))) {
       isStalled = true;
+      decide();
       for (const reject of waiting) reject(new ServerStalledError());
       // The pool may serve them yet; what it serves them then is given back.
       waiting.clear();
       await new Promise((resolve) => setTimeout(resolve, SIGN_OF_LIFE_PAUSE_MS).unref());
     }
     [isSuspect, isStalled] = [false, false];
+    decide();
   }
 
   function note(error: unknown): void {
@@ -59,11 +63,13 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
     }
     if (isSuspect || performance.now() - heardAt < SILENCE_MS_MIN) return;
     isSuspect = true;
-    void watch();
+    verdict = new Promise((decide) => void watch(decide));
   }
 
   function take(): Promise<pg.PoolClient> {
     if (isStalled) return Promise.reject(new ServerStalledError());
+    // A moment, in place of the whole time of a query of its own: who waited for an earlier one would wait twice.
+    if (isSuspect) return verdict.then(take);
     return new Promise((resolve, reject) => {
       waiting.add(reject);
       connect().then(
@@ -83,6 +89,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
 
   // What is given back is so after an answer, or after none.
   pool.on('release', (error) => note(error));
+  pool.on('connect', (client) => giveUpInSilence(client, note));
   // The pool's own `query` takes its connections by a callback.
   pool.connect = ((callback?: (error: Error | undefined, client: pg.PoolClient | undefined) => void) => {
     const taken = take();
@@ -93,6 +100,31 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
     );
     return undefined;
   }) as typeof pool.connect;
+}
+
+/**
+ * Closes a connection that let a query's time run out. What comes next on it, such as the end of its transaction, would
+ * stand behind that query, and wait in vain for as long again.
+ */
+function giveUpInSilence(client: pg.PoolClient, note: (error: unknown) => void): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+  client.query = ((...args: unknown[]) => {
+    const result = query(...args);
+    // Who asks by a callback is the pool itself, which closes what failed.
+    if (result instanceof Promise) {
+      result.catch((error: unknown) => {
+        if (!isSilence(error)) return;
+        note(error);
+        destroySocket(client);
+      });
+    }
+    return result;
+  }) as typeof client.query;
+}
+
+/** Ends a connection without taking leave: `end()` would be polite, and wait. */
+export function destroySocket(client: pg.PoolClient): void {
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
 /** Whether the server says anything, be it that it takes no connections. */

@@ -70,6 +70,36 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
     }
   });
 
+  test('that froze in the middle of a transaction is waited for once, not once for each statement', async () => {
+    const cluster = await server();
+    const queryTimeoutMs = 3_000;
+    const database = await openDatabase({ url: cluster.url }, { queryTimeoutMs });
+    let thawed: Promise<void> | undefined;
+    const ended = database.prisma.$transaction(
+      async (tx) => {
+        await tx.organization.count();
+        await cluster.freeze();
+        await failure(tx.organization.count());
+        const startedAt = performance.now();
+        const error = await failure(tx.organization.count());
+        return { error, ms: performance.now() - startedAt };
+      },
+      { timeout: 60_000 },
+    );
+    try {
+      const outcome = await ended.catch((error: unknown) => ({ error, ms: 0 }));
+      expect(isUnavailable(outcome.error)).toBe(true);
+      expect(outcome.ms).toBeLessThan(queryTimeoutMs);
+      await (thawed = cluster.thaw());
+      await eventually(() => database.ping());
+      expect(await database.prisma.organization.count()).toBe(0);
+    } finally {
+      await (thawed ?? cluster.thaw());
+      await database.close();
+      await cluster.stop();
+    }
+  });
+
   test('that was killed is unavailable, and serves again after its start, by the same pool', async () => {
     const cluster = await server({ durable: true });
     const database = await openDatabase({ url: cluster.url });
