@@ -18,7 +18,7 @@ import { snapshotOf } from './generation.js';
 export interface StormRequest {
   port: number;
   hosts: SeededHost[];
-  /** They go round among the hosts; one host's share its sequence. */
+  /** Each speaks for its share of the hosts, by turns; where there are more of them than hosts, several for each. */
   connections: number;
   /** Requests a second, due whether or not earlier ones were answered; null: as fast as answers come. */
   perSecond: number | null;
@@ -84,8 +84,12 @@ function nextOf(speaker: Speaker): WireRequest {
 }
 
 async function storm({ port, hosts, connections, perSecond, durationMs }: StormRequest): Promise<StormResult> {
-  const own = Array.from({ length: connections }, (_, i) => speakerOf(hosts[i % hosts.length]!, i % hosts.length));
-  const open = await Promise.all(own.map(() => openConnection(port)));
+  const shares = Array.from({ length: connections }, (): Speaker[] => []);
+  for (let place = 0; place < Math.max(connections, hosts.length); place++) {
+    const number = place % hosts.length;
+    shares[place % connections]!.push(speakerOf(hosts[number]!, number));
+  }
+  const open = await Promise.all(shares.map(() => openConnection(port)));
   const result = { sent: 0, good: 0, refused: 0, bare: 0, other: 0, firstOther: null as string | null, lastBadMs: 0 };
   const goodMs: number[] = [];
   const refusedMs: number[] = [];
@@ -116,18 +120,18 @@ async function storm({ port, hosts, connections, perSecond, durationMs }: StormR
     note(await connection.send(nextOf(speaker)), sentAt);
   }
 
-  async function speak(speaker: Speaker, connection: Connection): Promise<void> {
-    const intervalMs = perSecond === null ? 0 : (1_000 * own.length) / perSecond;
+  async function speak(share: readonly Speaker[], connection: Connection): Promise<void> {
+    const intervalMs = perSecond === null ? 0 : (1_000 * connections) / perSecond;
     // Not all in the same instant.
     let dueAt = startedAt + Math.random() * intervalMs;
     try {
-      while (!isOver()) {
+      for (let turn = 0; !isOver(); turn++) {
         const waitMs = dueAt - performance.now();
         if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, durationMs)));
         if (isOver()) return;
         // What could not be sent while an answer was awaited is not made up for: an agent has one request in flight.
         dueAt = Math.max(dueAt + intervalMs, performance.now());
-        await send(speaker, connection);
+        await send(share[turn % share.length]!, connection);
       }
     } catch (error) {
       result.other += 1;
@@ -136,7 +140,7 @@ async function storm({ port, hosts, connections, perSecond, durationMs }: StormR
     }
   }
 
-  await Promise.all(own.map((speaker, i) => speak(speaker, open[i]!)));
+  await Promise.all(shares.map((share, i) => speak(share, open[i]!)));
   for (const connection of open) connection.close();
   const ms = performance.now() - startedAt;
   return { ...result, ms, goodMs: latency(goodMs), refusedMs: latency(refusedMs) };
