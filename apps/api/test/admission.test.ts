@@ -116,6 +116,23 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
   });
 
+  test('counts a request whose target is a whole address, which routes as its path does', async () => {
+    const unlock = await keepOperatorsWaiting();
+    const whole = `http://muster.example${Paths.hosts}`;
+    const { port } = new URL(server.url);
+    const answers = Array.from({ length: 5 }, () => {
+      const headers = { Authorization: `Bearer ${organization.adminKey}` };
+      const req = request({ host: '127.0.0.1', port, path: whole, headers, agent: false });
+      req.on('error', () => undefined);
+      open.push(req);
+      return answerTo(req.end());
+    });
+    expect((await first(2, answers)).map(({ status }) => status)).toEqual([503, 503]);
+    await unlock();
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
+  });
+
   test('refuses with the answer that an application gives, whether at once or in time', async () => {
     const unlock = await keepOperatorsWaiting();
     const asks = Array.from({ length: 5 }, () =>

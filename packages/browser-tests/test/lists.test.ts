@@ -1,24 +1,19 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { eventually } from '@muster/test-engines';
 import { readFile } from 'node:fs/promises';
-import type { Browser, BrowserContext, Download, Page } from 'playwright-core';
-import { describeInChromium, openChromium, openPage, type Misdeeds } from './chromium.js';
+import type { Download, Page } from 'playwright-core';
+import { describeInChromium, useVisits } from './chromium.js';
 import { runContainer, startDashboard, type Dashboard } from './dashboard.js';
-
-const PATIENCE_MS = 30_000;
 
 /** Script of a first load as the server sends it: the dashboard's promise. */
 const SCRIPT_BYTES_MAX = 200_000;
 
 describeInChromium('the list of containers', () => {
-  let browser: Browser;
+  const visit = useVisits();
   let dashboard: Dashboard;
-  let context: BrowserContext;
   let page: Page;
-  let misdeeds: Misdeeds;
 
   beforeAll(async () => {
-    browser = await openChromium();
     dashboard = await startDashboard();
     const host = await dashboard.addHost('web-01');
     for (const name of ['shop-web-1', 'shop-web-2', 'shop-web-3']) runContainer(host, name);
@@ -28,19 +23,10 @@ describeInChromium('the list of containers', () => {
       expect(items).toHaveLength(4);
     });
   });
-  afterAll(async () => {
-    await browser.close();
-    await dashboard.close();
-  });
+  afterAll(() => dashboard.close());
   beforeEach(async () => {
-    context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-    context.setDefaultTimeout(PATIENCE_MS);
-    await dashboard.signIn(context);
-    ({ page, misdeeds } = await openPage(context));
-  });
-  afterEach(async () => {
-    expect(misdeeds.list).toEqual([]);
-    await context.close();
+    await dashboard.signIn(visit.context);
+    page = visit.page;
   });
 
   const table = () => page.getByRole('table', { name: 'Containers', exact: true });

@@ -1,39 +1,22 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { describeInChromium, openChromium, openPage, type Misdeeds } from './chromium.js';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { describeInChromium, openPage, useVisits } from './chromium.js';
 import { OWNER, runContainer, startDashboard, type Dashboard, type FleetHost } from './dashboard.js';
 
-/** Long enough for a busy machine; nothing here measures time by it. */
-const PATIENCE_MS = 30_000;
-
 describeInChromium('from the first start to a fleet', () => {
-  let browser: Browser;
+  const visit = useVisits();
   let dashboard: Dashboard;
-  let context: BrowserContext;
   let page: Page;
-  let misdeeds: Misdeeds;
   let host: FleetHost;
 
   beforeAll(async () => {
-    browser = await openChromium();
     dashboard = await startDashboard();
   });
-  afterAll(async () => {
-    await browser.close();
-    await dashboard.close();
-  });
-  beforeEach(async () => {
-    context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-    context.setDefaultTimeout(PATIENCE_MS);
-    ({ page, misdeeds } = await openPage(context));
-  });
-  afterEach(async () => {
-    expect(misdeeds.list).toEqual([]);
-    await context.close();
-  });
+  afterAll(() => dashboard.close());
+  beforeEach(() => void (page = visit.page));
 
   const open = async (path: string): Promise<void> => {
-    await dashboard.signIn(context);
+    await dashboard.signIn(visit.context);
     await page.goto(dashboard.url + path);
   };
   const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1, name });
@@ -197,7 +180,7 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('button', { name: 'Make an invitation' }).click();
     const link = await page.getByRole('region', { name: 'the invitation’s link' }).innerText();
 
-    const other = await browser.newContext();
+    const other = await visit.context.browser()!.newContext();
     try {
       const { page: theirs, misdeeds: theirMisdeeds } = await openPage(other);
       await theirs.goto(link.trim());
@@ -219,7 +202,7 @@ describeInChromium('from the first start to a fleet', () => {
   test('a session that ended leads to the door, and from there back to where one was', async () => {
     await open('/ports');
     await heading('Ports').waitFor();
-    await context.request.delete(`${dashboard.url}/api/session`, { headers: { Origin: dashboard.url } });
+    await visit.context.request.delete(`${dashboard.url}/api/session`, { headers: { Origin: dashboard.url } });
     await page.getByText('Your session has ended.', { exact: false }).waitFor();
     await page.getByLabel('Email').fill(OWNER.email);
     await page.getByLabel('Password').fill('a wrong password');

@@ -48,9 +48,14 @@ type Kind = keyof typeof SHARES;
 
 const AGENT_CALLS: ReadonlySet<string> = new Set([Paths.agentHeartbeat, Paths.agentEnroll, Paths.agentToken]);
 
-/** The kind of call that a path is for, as the router compares paths; null for what costs no query and no memory. */
-function kindOf(path: string): Kind | null {
-  const name = path.toLowerCase().replace(/\/$/, '');
+/**
+ * The kind of call that a request's target is for, as the router compares paths; null for what costs no query and no
+ * memory. A target that is a whole address (RFC 9112, 3.2.2) is routed by its path, too, and never counts as that.
+ */
+function kindOf({ url = '' }: IncomingMessage): Kind | null {
+  if (!url.startsWith('/')) return 'operators';
+  const query = url.indexOf('?');
+  const name = (query === -1 ? url : url.slice(0, query)).toLowerCase().replace(/\/$/, '');
   if (name === Paths.agentContainers) return 'snapshots';
   if (AGENT_CALLS.has(name)) return 'calls';
   return name.startsWith('/api/') ? 'operators' : null;
@@ -60,10 +65,10 @@ function kindOf(path: string): Kind | null {
  * Bounds what is worked on at once, and what is kept of bodies, before anything is read or asked of the database; so
  * it bounds the queue for the database's connections, too. Balancers' questions and files are always answered.
  *
- * Many may wait, for waiting costs next to nothing and to be refused costs a part of a small call: who is refused at
- * once asks at once again. And it is all done before `app` has touched a request, since most are refused in an
- * overload, what that costs is taken from those that are answered, and Express alone costs more than all the rest of a
- * refusal. The answer is the one that an `OverloadedError` has there.
+ * Many may wait, for waiting costs next to nothing and a refusal costs a part of a small call: who is refused at once
+ * asks at once again. All of it is done before `app` has touched a request. In an overload most are refused, what that
+ * costs is taken from those that are answered, and Express alone costs more than all the rest of a refusal. The answer
+ * is the one that an `OverloadedError` has there.
  */
 export function admitTo(
   app: RequestListener,
@@ -109,7 +114,7 @@ export function admitTo(
   }
 
   return (req, res) => {
-    const kind = kindOf(pathOf(req));
+    const kind = kindOf(req);
     if (kind === null) {
       app(req, res);
       return;
@@ -128,11 +133,6 @@ export function admitTo(
     if (typeof turn === 'boolean') answer(turn);
     else void turn.then(answer);
   };
-}
-
-function pathOf({ url = '' }: IncomingMessage): string {
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
 }
 
 /** Answers as an `OverloadedError` is answered, of what was prepared but for an id and the time to come again. */

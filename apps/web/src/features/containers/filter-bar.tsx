@@ -48,9 +48,6 @@ const without = <T extends string>(values: readonly T[] | undefined, value: T): 
   return rest.length === 0 ? undefined : rest;
 };
 
-const toggled = <T extends string>(values: readonly T[] | undefined, value: T, on: boolean): T[] | undefined =>
-  on ? [...(values ?? []), value] : without(values, value);
-
 /** One chip for what the fleet's page counts together, else one for each word. */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
   const isJust = (words: readonly string[]): boolean =>
@@ -122,38 +119,29 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         </button>
       }
     >
-      <MenuLabel>State, any of</MenuLabel>
-      {states.map((state) => (
-        <MenuCheck
-          key={state}
-          checked={search.state?.includes(state) ?? false}
-          onChange={(on) => onChange({ state: toggled(search.state, state, on) })}
-        >
-          {state}
-        </MenuCheck>
-      ))}
+      <AnyOf
+        label="State"
+        options={states}
+        chosen={search.state}
+        onChange={(state) => onChange({ state })}
+        wordsOf={(state) => state}
+      />
       <MenuRule />
-      <MenuLabel>Health check, any of</MenuLabel>
-      {HEALTHS.map((health) => (
-        <MenuCheck
-          key={health}
-          checked={search.health?.includes(health) ?? false}
-          onChange={(on) => onChange({ health: toggled(search.health, health, on) })}
-        >
-          {health}
-        </MenuCheck>
-      ))}
+      <AnyOf
+        label="Health check"
+        options={HEALTHS}
+        chosen={search.health}
+        onChange={(health) => onChange({ health })}
+        wordsOf={(health) => health}
+      />
       <MenuRule />
-      <MenuLabel>Host, any of</MenuLabel>
-      {HOST_FRESHNESS.map((freshness) => (
-        <MenuCheck
-          key={freshness}
-          checked={search.hostFreshness?.includes(freshness) ?? false}
-          onChange={(on) => onChange({ hostFreshness: toggled(search.hostFreshness, freshness, on) })}
-        >
-          {FRESHNESS[freshness].words}
-        </MenuCheck>
-      ))}
+      <AnyOf
+        label="Host"
+        options={HOST_FRESHNESS}
+        chosen={search.hostFreshness}
+        onChange={(hostFreshness) => onChange({ hostFreshness })}
+        wordsOf={(freshness) => FRESHNESS[freshness].words}
+      />
       <MenuRule />
       <MenuLabel>Removed containers</MenuLabel>
       <MenuChoice
@@ -166,6 +154,36 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         ]}
       />
     </Menu>
+  );
+}
+
+/** Part of a menu: any number of these, and none means all. */
+function AnyOf<T extends string>({
+  label,
+  options,
+  chosen,
+  onChange,
+  wordsOf,
+}: {
+  label: string;
+  options: readonly T[];
+  chosen: readonly T[] | undefined;
+  onChange: (chosen: T[] | undefined) => void;
+  wordsOf: (option: T) => string;
+}) {
+  return (
+    <>
+      <MenuLabel>{label}, any of</MenuLabel>
+      {options.map((option) => (
+        <MenuCheck
+          key={option}
+          checked={chosen?.includes(option) ?? false}
+          onChange={(on) => onChange(on ? [...(chosen ?? []), option] : without(chosen, option))}
+        >
+          {wordsOf(option)}
+        </MenuCheck>
+      ))}
+    </>
   );
 }
 
