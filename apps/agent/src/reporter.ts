@@ -212,6 +212,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       ...(engineError === null ? {} : { engineError }),
       ...(facts === null ? {} : { engine: facts.engine, os: facts.os }),
       agentVersion: AGENT_VERSION,
+      sentAt: wallNow().toISOString(),
     };
   }
 

@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import { randomBytes } from 'node:crypto';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
-import { wireAccounts } from './app/accounts.js';
+import { wireAccounts, type OidcOptions } from './app/accounts.js';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { limitAgents } from './middleware/limit-agents.js';
@@ -68,6 +68,8 @@ export interface AppParts {
   authFailuresPerMinute?: number;
   /** Tries to prove a password that one address may make in a minute, twice what one account may see; 0: any number. */
   signInsPerMinute?: number;
+  /** An identity provider that people sign in at, too. */
+  oidc?: OidcOptions | null;
   /** Which proxies are believed about a caller's address, in Express's terms. */
   trustProxy?: false | number | string[];
   /** Where agents and browsers reach this, without a path; by https, browsers are told to use nothing else. */
@@ -104,6 +106,7 @@ export function createApp({
   agentRequestsPerMinute = 0,
   authFailuresPerMinute = 0,
   signInsPerMinute = 0,
+  oidc = null,
   trustProxy = false,
   publicUrl = PUBLIC_URL_DEFAULT,
   secret = randomBytes(32).toString('base64url'),
@@ -128,7 +131,7 @@ export function createApp({
   const tokenCache = createAgentTokenCache(options);
   const agentTokens = createAgentTokenService(db, { ...options, cache: tokenCache });
 
-  const accounts = wireAccounts(db, { publicUrl, secret, signInsPerMinute, logger, now, elapsedMs });
+  const accounts = wireAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, elapsedMs });
   const { auth } = accounts;
 
   const hosts = createHostReader(db, freshnessContext);

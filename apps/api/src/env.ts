@@ -45,6 +45,12 @@ const trustProxy = z
     return /^\d+$/.test(first) ? Number(first) : entries;
   });
 
+/** An identity provider is believed for what it says over TLS, or from this machine. */
+const issuer = httpUrl.refine(
+  (url) => url.startsWith('https:') || ['127.0.0.1', '[::1]', 'localhost'].includes(new URL(url).hostname),
+  { error: 'must be an https URL' },
+);
+
 /** Every variable that the API reads, by its name. `.env.example` says the same; a test holds them equal. */
 export const EnvVariables = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -56,6 +62,13 @@ export const EnvVariables = z.object({
     .refine((key) => tokenKind(key) === 'key', { error: 'must be a well-formed muster_key_… token' })
     .optional(),
   MUSTER_SECRET: z.string().min(32, { error: 'must be 32 characters at least' }).optional(),
+  MUSTER_OIDC_ISSUER: issuer.optional(),
+  MUSTER_OIDC_CLIENT_ID: z.string().optional(),
+  MUSTER_OIDC_CLIENT_SECRET: z.string().optional(),
+  MUSTER_OIDC_NAME: z.string().default('single sign-on'),
+  MUSTER_OIDC_STRANGER_ROLE: z
+    .enum(['none', 'viewer', 'admin'], { error: 'must be none, viewer or admin' })
+    .default('none'),
   MUSTER_PUBLIC_URL: httpUrl.transform((url) => url.replace(/\/+$/, '')).optional(),
   MUSTER_AGENT_RELEASE_DIR: z.string().default('apps/agent/release'),
   MUSTER_HEARTBEAT_SECONDS: integer(1, 3_600).default(10),
@@ -84,6 +97,9 @@ export type Env = z.output<typeof EnvVariables>;
 export function parseEnv(source: Readonly<Record<string, string | undefined>>): Env {
   const set = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = EnvVariables.safeParse(set);
+  const oidc = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_OIDC_CLIENT_SECRET'];
+  const missing = oidc.some((name) => name in set) ? oidc.filter((name) => !(name in set)) : [];
+  if (missing.length > 0) throw new EnvError(missing.map((name) => `${name} must be set where the other two are`));
   if (parsed.success) return parsed.data;
   throw new EnvError(parsed.error.issues.map(({ path, message }) => `${String(path[0])} ${message}`));
 }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { destination, pino } from 'pino';
 import { createApp } from './app.js';
+import type { OidcOptions } from './app/accounts.js';
 import { startBackground } from './background.js';
 import { loggableError } from './domain/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
@@ -70,7 +71,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const app = createApp({
     ...{ db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir },
     ...{ metrics, metricsToken: env.MUSTER_METRICS_TOKEN ?? null },
-    ...{ publicUrl, secret, isDraining },
+    ...{ publicUrl, secret, oidc: oidcOf(env), isDraining },
   });
   const retention = createRetentionService(db, { eventDays: env.MUSTER_EVENT_RETENTION_DAYS });
   const stopBackground = startBackground({ liveness, retention }, logger);
@@ -105,6 +106,13 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
       leave(signal).catch((error: unknown) => fail(error));
     });
   }
+}
+
+function oidcOf(env: Env): OidcOptions | null {
+  const { MUSTER_OIDC_ISSUER: issuer, MUSTER_OIDC_CLIENT_ID: clientId, MUSTER_OIDC_CLIENT_SECRET: clientSecret } = env;
+  if (issuer === undefined || clientId === undefined || clientSecret === undefined) return null;
+  const role = env.MUSTER_OIDC_STRANGER_ROLE;
+  return { issuer, clientId, clientSecret, name: env.MUSTER_OIDC_NAME, strangerRole: role === 'none' ? null : role };
 }
 
 /** Says in a line why there is no server, and leaves. */

@@ -52,6 +52,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   [`GET ${Paths.ports}`]: { access: 'viewer' },
   [`GET ${Paths.projects}`]: { access: 'viewer' },
   [`GET ${Paths.signInOptions}`]: { access: 'anybody' },
+  [`GET ${Paths.oidcSignIn}`]: { access: 'anybody' },
+  [`GET ${Paths.oidcCallback}`]: { access: 'anybody' },
   [`POST ${Paths.setup}`]: { access: 'anybody' },
   [`POST ${Paths.session}`]: { access: 'anybody' },
   [`GET ${Paths.session}`]: { access: 'viewer', isList: false },

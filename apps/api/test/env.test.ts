@@ -24,6 +24,7 @@ describe('the environment', () => {
     ['DATABASE_URL', 'mysql://user:hunter2@db/muster'],
     ['MUSTER_ADMIN_KEY', 'muster_key_hunter2'],
     ['MUSTER_PUBLIC_URL', 'hunter2'],
+    ['MUSTER_OIDC_STRANGER_ROLE', 'hunter2'],
     ['MUSTER_HEARTBEAT_SECONDS', '0'],
     ['MUSTER_TRUST_PROXY', 'hunter2'],
     ['MUSTER_TRUST_PROXY', 'true'],
@@ -44,6 +45,17 @@ describe('the environment', () => {
     ['loopback, 10.0.0.0/8,fd00::/8', ['loopback', '10.0.0.0/8', 'fd00::/8']],
   ])('reads MUSTER_TRUST_PROXY=%s as Express wants it', (value, expected) => {
     expect(parseEnv({ MUSTER_TRUST_PROXY: value }).MUSTER_TRUST_PROXY).toEqual(expected);
+  });
+
+  test('has an identity provider whole or not at all, and believes it over TLS or from this machine', () => {
+    const others = { MUSTER_OIDC_CLIENT_ID: 'muster', MUSTER_OIDC_CLIENT_SECRET: 'hunter2' };
+    expect(problems(others)).toEqual(['MUSTER_OIDC_ISSUER must be set where the other two are']);
+    expect(problems({ ...others, MUSTER_OIDC_ISSUER: 'http://login.example.com' })).toEqual([
+      'MUSTER_OIDC_ISSUER must be an https URL',
+    ]);
+    for (const issuer of ['https://login.example.com', 'http://127.0.0.1:8080']) {
+      expect(problems({ ...others, MUSTER_OIDC_ISSUER: issuer })).toEqual([]);
+    }
   });
 
   test('is told about all at once', () => {

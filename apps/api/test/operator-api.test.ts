@@ -117,16 +117,53 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
     });
   });
 
+  describe('clocks', () => {
+    const hourAway = async (sign: 1 | -1) => {
+      const { clock } = context.api;
+      const organization = await context.api.organization();
+      const host = await organization.enroll();
+      const startedAt = new Date(clock().getTime() + sign * 3_600_000 - 60_000).toISOString();
+      const containers = [container('up', { startedAt }), container('down', { state: 'exited', startedAt })];
+      const { digest } = await host.sync(containers);
+      const told = async () => (await organization.get(`/api/hosts/${host.id}`)).body as Host;
+      expect(await told()).toMatchObject({ clockSkewSeconds: null });
+      await host.beat({ digest, sentAt: new Date(clock().getTime() + sign * 3_600_400).toISOString() });
+      return { organization, host, digest, told };
+    };
+
+    test.each([1, -1] as const)('an hour off (%d) is told, and uptimes are by that clock', async (sign) => {
+      const { organization, host, digest, told } = await hourAway(sign);
+      expect(await told()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
+      const { items } = await page<ContainerView>(organization, '/api/containers?sort=name');
+      expect(items.map(({ dockerId, uptimeSeconds }) => [dockerId, uptimeSeconds])).toEqual([
+        ['down', null],
+        ['up', 60],
+      ]);
+      // An agent that does not tell its time tells nothing of it.
+      await host.beat({ digest });
+      expect(await told()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
+    });
+
+    test('of another age are told as far off as can be, and no time at all is refused', async () => {
+      const { host, told } = await hourAway(1);
+      await host.beat({ digest: null, sentAt: '0001-01-01T00:00:00Z' }).expect(200);
+      expect(await told()).toMatchObject({ clockSkewSeconds: -(2 ** 31 - 1) });
+      const refused = await host.beat({ digest: null, sentAt: 'noon' }).expect(400);
+      expect(refused.body).toMatchObject({ errors: [{ path: '/sentAt' }] });
+    });
+  });
+
   describe('containers', () => {
     test('an answer has the ten fields and what is known beside them', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll({ name: 'web-1' });
-      await host.sync([container('a')]);
+      const startedAt = new Date(context.api.clock().getTime() - 300_000).toISOString();
+      await host.sync([container('a', { startedAt })]);
       const at = context.api.clock().toISOString();
       const expected = {
-        ...container('a'),
+        ...container('a', { startedAt }),
         ...{ hostId: host.id, hostName: 'web-1', hostFreshness: 'online', asOf: at, health: 'healthy', exitCode: null },
-        ...{ firstSeenAt: at, changedAt: at, removedAt: null },
+        ...{ uptimeSeconds: 300, firstSeenAt: at, changedAt: at, removedAt: null },
       };
       expect(await page(organization, '/api/containers')).toEqual({ items: [expected], nextCursor: null });
       expect((await organization.get(`/api/hosts/${host.id}/containers/a`).expect(200)).body).toEqual(expected);

@@ -1,7 +1,7 @@
 import { Paths, type MemberRole } from '@muster/contracts';
 import { hashPassword } from 'better-auth/crypto';
 import { randomUUID } from 'node:crypto';
-import { addPerson } from '../src/services/accounts/people.js';
+import { addMember } from '../src/services/accounts/people.js';
 import { createSetupTokens } from '../src/services/accounts/setup-tokens.js';
 import { Browser } from './browser.js';
 import type { TestApi } from './harness.js';
@@ -23,8 +23,8 @@ export interface TestPerson {
 /** A member of an organization, who has not signed in. */
 export async function member(api: TestApi, organizationId: string, role: MemberRole) {
   const email = `${role}-${randomUUID()}@example.org`;
-  const newcomer = { organizationId, role, name: `The ${role}`, email, passwordHash: await passwordHash };
-  const id = await api.db.prisma.$transaction((tx) => addPerson(tx, newcomer, api.clock()));
+  const newcomer = { organizationId, role, name: `The ${role}`, email, wayIn: { passwordHash: await passwordHash } };
+  const id = await api.db.prisma.$transaction((tx) => addMember(tx, newcomer, api.clock()));
   return { id, email };
 }
 

@@ -136,6 +136,7 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     expect(items.map(({ action, actor, actorName }) => [action, actor, actorName])).toEqual([
       ['user.signed_out', `user:${id}`, 'The admin'],
       ['user.signed_in', `user:${id}`, 'The admin'],
+      ['user.joined', `user:${id}`, 'The admin'],
     ]);
   });
 });

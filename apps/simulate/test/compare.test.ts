@@ -22,7 +22,7 @@ const view = (container: Container): ContainerView => ({
   // As from another serializer: the order of the fields does not matter.
   ...(Object.fromEntries(Object.entries(container).reverse()) as Container),
   ...{ hostId, hostName: 'sim-1-1', hostFreshness: 'online', asOf: at, firstSeenAt: at, changedAt: at },
-  ...{ removedAt: null, ...parseStatus(container.status) },
+  ...{ uptimeSeconds: null, removedAt: null, ...parseStatus(container.status) },
 });
 const views = told.texts!.map((text) => view(JSON.parse(text) as Container));
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ContainerEvent, ContainerView, Host } from '@muster/contracts';
 import { many, oneOf, parseSearch, stringifySearch } from '../src/app/search-params';
 import { concerns } from '../src/domain/attention';
+import { clockWords, isClockOff } from '../src/domain/clock-words';
 import { eventGlance, side } from '../src/domain/event-words';
 import { glance } from '../src/domain/look';
 import { portWords, publishedPorts } from '../src/domain/port-words';
@@ -14,14 +15,22 @@ const at = (secondsAgo: number): string => new Date(NOW - secondsAgo * 1_000).to
 const container = (fields: Partial<ContainerView>): ContainerView => ({
   ...{ dockerId: 'a1', name: 'web', image: 'web:1', imageId: null, command: '', state: 'running', status: '' },
   ...{ ports: [], labels: {}, startedAt: null, hostId: 'h1', hostName: 'web-01', hostFreshness: 'online' as const },
-  ...{ asOf: at(1), health: null, exitCode: null, firstSeenAt: at(9_000), changedAt: at(60), removedAt: null },
+  ...{
+    asOf: at(1),
+    health: null,
+    exitCode: null,
+    uptimeSeconds: null,
+    firstSeenAt: at(9_000),
+    changedAt: at(60),
+    removedAt: null,
+  },
   ...fields,
 });
 
 const host = (fields: Partial<Host>): Host =>
   ({
     ...{ id: 'h1', name: 'web-01', freshness: 'online', lastSeenAt: at(1), confirmedAt: at(1), engineError: null },
-    ...{ cloneSuspectedAt: null, ...fields },
+    ...{ cloneSuspectedAt: null, clockSkewSeconds: null, ...fields },
   }) as Host;
 
 const event = (fields: Partial<ContainerEvent>): ContainerEvent => ({
@@ -124,6 +133,17 @@ test('ages are told in one unit, and what is to come as such', () => {
     ...['just now', '15 s ago', '2 min ago', '2 h ago', '2 d ago'],
   ]);
   expect(ago(NOW + 3_600_000, NOW)).toBe('in 1 h');
+});
+
+test('a clock is told to be off where that would mislead', () => {
+  expect([null, 0, -9, 10, -7_200].map(clockWords)).toEqual([
+    'not told',
+    'in time',
+    'in time',
+    '10 s ahead',
+    '2 h behind',
+  ]);
+  expect([null, 9, -10].map((clockSkewSeconds) => isClockOff({ clockSkewSeconds }))).toEqual([false, false, true]);
 });
 
 test('an address is read as it is written, and what is not known in it is left out', () => {

@@ -43,6 +43,15 @@ export interface Plan {
     readRequests: number;
     readMs: number;
   };
+  live: {
+    hosts: number;
+    containers: number;
+    connections: number;
+    /** Calls a second of all hosts together. */
+    pace: number;
+    listeners: number;
+    turnMs: number;
+  };
   tableGrowth: { hosts: number; containers: number; connections: number; snapshotsPerHost: number };
   embedded: { hosts: number; containers: number; connections: number; turnMs: number; warmStarts: number };
 }
@@ -71,6 +80,8 @@ const FULL: Plan = {
     ...{ sizes: [100, 1_000, 10_000], containers: 50, connections: 32, turnMs: 3_000 },
     ...{ readRequests: 40, readMs: 1_200 },
   },
+  // At the default cadence: a heartbeat of each host every ten seconds, a snapshot every sixty.
+  live: { hosts: 5_000, containers: 50, connections: 32, pace: 583, listeners: 1_000, turnMs: 12_000 },
   tableGrowth: { hosts: 100, containers: 50, connections: 64, snapshotsPerHost: 1_000 },
   embedded: { hosts: 16, containers: 50, connections: 8, turnMs: 2_000, warmStarts: 3 },
 };
@@ -95,6 +106,7 @@ const QUICK: Plan = {
     ...{ sizes: [20, 200], containers: 50, connections: 16, turnMs: 500 },
     ...{ readRequests: 5, readMs: 100 },
   },
+  live: { hosts: 50, containers: 50, connections: 8, pace: 50, listeners: 20, turnMs: 1_500 },
   tableGrowth: { hosts: 20, containers: 50, connections: 16, snapshotsPerHost: 50 },
   embedded: { hosts: 4, containers: 50, connections: 4, turnMs: 400, warmStarts: 1 },
 };

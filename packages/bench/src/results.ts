@@ -4,16 +4,18 @@ import type { Machine } from '@muster/measure';
 import type { EmbeddedResult } from './sections/embedded.js';
 import type { GrowthResult } from './sections/growth.js';
 import type { HttpResult } from './sections/http.js';
+import type { LiveResult } from './sections/live.js';
 import type { ServiceResult } from './sections/service.js';
 import type { TableGrowthResult } from './sections/table-growth.js';
 
-export const SECTION_IDS = ['service', 'http', 'growth', 'table-growth', 'embedded'] as const;
+export const SECTION_IDS = ['service', 'http', 'growth', 'live', 'table-growth', 'embedded'] as const;
 export type SectionId = (typeof SECTION_IDS)[number];
 
 export interface SectionResults {
   service: ServiceResult;
   http: HttpResult;
   growth: GrowthResult;
+  live: LiveResult;
   'table-growth': TableGrowthResult;
   embedded: EmbeddedResult;
 }

@@ -14,6 +14,7 @@ import { asResults, readSections, type SectionId, type SectionResults, type Sect
 import { runEmbedded } from './sections/embedded.js';
 import { runGrowth } from './sections/growth.js';
 import { runHttp } from './sections/http.js';
+import { runLive } from './sections/live.js';
 import { runService } from './sections/service.js';
 import { runTableGrowth } from './sections/table-growth.js';
 
@@ -21,6 +22,7 @@ const SERVER_SECTIONS: { [Id in Exclude<SectionId, 'embedded'>]: (bench: Bench) 
   service: runService,
   http: runHttp,
   growth: runGrowth,
+  live: runLive,
   'table-growth': runTableGrowth,
 };
 

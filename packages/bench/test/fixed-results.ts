@@ -84,6 +84,16 @@ export const FIXED: Required<Sections> = {
     sizes: [size(100, 5), size(10_000, 49)],
     rateOfMostOverFewest: same(0.85),
   }),
+  live: record({
+    ...{ hosts: 5_000, containers: 50, listeners: 1_000, pace: 583, alone: load(583), watched: load(583) },
+    p99Ratio: { median: 1.1, min: 1, max: 1.2 },
+    heard: [
+      {
+        ...{ changes: { fewest: 350, most: 350 }, messages: 400_000, bytes: 2e8 },
+        delayMs: { p50: 500, p95: 900, p99: 1_000, max: 1_010 },
+      },
+    ],
+  }),
   'table-growth': record({
     ...{ hosts: 100, containers: 50, snapshotsPerHost: 1_000, snapshotsPerSecond: 3_000 },
     before: { hosts: 100_000, containers: 900_000 },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Cadence } from './cadence.js';
 import { Engine } from './enrollment.js';
+import { Instant } from './instant.js';
 import { ENGINE_ERROR_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
 import { text } from './text.js';
 
@@ -14,6 +15,8 @@ export const Heartbeat = z.object({
   engine: Engine.optional(),
   os: text(0, FACT_LENGTH_MAX).optional(),
   agentVersion: text(0, FACT_LENGTH_MAX).optional(),
+  /** When it was sent, by the host's clock. */
+  sentAt: Instant.optional(),
 });
 export type Heartbeat = z.output<typeof Heartbeat>;
 

@@ -11,6 +11,7 @@ export * from './inventory.js';
 export * from './limits.js';
 export * from './operations.js';
 export * from './operator.js';
+export * from './own-path.js';
 export * from './parse-status.js';
 export * from './paths.js';
 export * from './problem.js';

@@ -59,6 +59,8 @@ export const Host = z.object({
   confirmedAt: Timestamp.nullable(),
   engineError: z.string().nullable(),
   cloneSuspectedAt: Timestamp.nullable(),
+  /** Seconds that the host's clock was ahead of the server's at its last heartbeat, the way here included; null: unknown. */
+  clockSkewSeconds: z.int().nullable(),
   enrolledAt: Timestamp,
 });
 export type Host = z.output<typeof Host>;
@@ -69,6 +71,7 @@ export type HostPatch = z.output<typeof HostPatch>;
 /**
  * A container as an operator sees it: what its host last said, and how old that is. `asOf` is when the host last
  * confirmed its containers; `changedAt` when this one last changed; `removedAt` is null while it is present.
+ * `uptimeSeconds`: how long it had been up then; null where it was not.
  */
 export const ContainerView = z.object({
   ...Container.shape,
@@ -79,6 +82,7 @@ export const ContainerView = z.object({
   asOf: Timestamp.nullable(),
   health: Health.nullable(),
   exitCode: z.int().nullable(),
+  uptimeSeconds: z.int().min(0).nullable(),
   firstSeenAt: Timestamp,
   changedAt: Timestamp,
   removedAt: Timestamp.nullable(),

@@ -21,6 +21,8 @@ export const Paths = {
   exportEvents: '/api/export/events',
   stream: '/api/stream',
   signInOptions: '/api/sign-in-options',
+  oidcSignIn: '/api/sign-in/oidc',
+  oidcCallback: '/api/sign-in/oidc/callback',
   setup: '/api/setup',
   session: '/api/session',
   sessions: '/api/sessions',

@@ -4,6 +4,7 @@ import { ContainerFreshness, Freshness } from './freshness.js';
 import { Instant } from './instant.js';
 import { NAME_LENGTH_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.js';
 import { EventKind } from './operator.js';
+import { isOwnPath } from './own-path.js';
 import { Health } from './parse-status.js';
 import { text } from './text.js';
 
@@ -157,6 +158,23 @@ export type ContainerExportQuery = z.output<typeof ContainerExportQuery>;
 /** Query parameters of `GET /api/export/events`: the filters of the list, and all that they find. */
 export const EventExportQuery = EventQuery.omit({ cursor: true, limit: true }).extend(ExportFormat);
 export type EventExportQuery = z.output<typeof EventExportQuery>;
+
+/** Query parameters of `GET /api/sign-in/oidc`: the page to go on to, by its path here; the fleet by default. */
+export const OidcSignInQuery = z.strictObject({
+  next: z.string().max(2_000).refine(isOwnPath, { error: 'must be a path of this server' }).optional(),
+});
+export type OidcSignInQuery = z.output<typeof OidcSignInQuery>;
+
+const told = (description: string) => z.string().optional().meta({ description });
+
+/** Query parameters of `GET /api/sign-in/oidc/callback`: what the identity provider says, who may say more than this. */
+export const OidcCallbackQuery = z.looseObject({
+  state: told('Which try this is the end of (RFC 6749, 4.1.2).'),
+  code: told('What the provider vouches for somebody by, for whoever redeems it.'),
+  error: told('Why it does not vouch for anybody, in place of a code.'),
+  error_description: told('The same in words.'),
+  iss: told('Which provider this is (RFC 9207).'),
+});
 
 /** Query parameters of `GET /api/stream`: which hosts and kinds of change to be told of; all of them by default. */
 export const StreamQuery = z.strictObject({

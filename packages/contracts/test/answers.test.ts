@@ -23,6 +23,7 @@ test("an operator's container is all of the agent's, and what the server knows o
     asOf: NOW,
     health: null,
     exitCode: null,
+    uptimeSeconds: 60,
     firstSeenAt: NOW,
     changedAt: NOW,
     removedAt: null,

@@ -8,7 +8,15 @@ const AT = '2026-01-01T00:00:00.000Z';
 const viewsOf = (generation: number): ContainerView[] =>
   snapshotOf(HOST, generation).map((container) => ({
     ...container,
-    ...{ hostId: '0', hostName: 'h', hostFreshness: 'online', asOf: AT, health: null, exitCode: null },
+    ...{
+      hostId: '0',
+      hostName: 'h',
+      hostFreshness: 'online',
+      asOf: AT,
+      health: null,
+      exitCode: null,
+      uptimeSeconds: 1,
+    },
     ...{ firstSeenAt: AT, changedAt: AT, removedAt: null },
   }));
 

@@ -1,3 +1,4 @@
+import { Paths, type MemberRole } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import type { RequestHandler, Router } from 'express';
 import type { Logger } from 'pino';
@@ -8,6 +9,7 @@ import { createMemberRouter } from '../routes/members.js';
 import { createSessionRouter } from '../routes/session.js';
 import { createOwnSessionRouter } from '../routes/sessions.js';
 import { createBetterAuth, sessionCookieName } from '../services/accounts/better-auth.js';
+import { createIdentityProvider, type IdentityProviderOptions } from '../services/accounts/identity-provider.js';
 import { createInvitationService } from '../services/accounts/invitations.js';
 import { createMemberService } from '../services/accounts/members.js';
 import { createOwnSessionService } from '../services/accounts/own-sessions.js';
@@ -15,6 +17,8 @@ import { createSessionService } from '../services/accounts/sessions.js';
 import { createSetupTokens } from '../services/accounts/setup-tokens.js';
 import { createSetupService } from '../services/accounts/setup.js';
 import { createSignInLimit } from '../services/accounts/sign-in-limit.js';
+import { createVouchedPeople } from '../services/accounts/vouched-people.js';
+import { createVouchedSignIn } from '../services/accounts/vouched-sign-in.js';
 import { createApiKeyManagement } from '../services/api-key-management.js';
 import { createApiKeyService } from '../services/api-key.js';
 
@@ -22,14 +26,24 @@ export interface AccountParts {
   publicUrl: string;
   secret: string;
   signInsPerMinute: number;
+  /** Who else vouches for people; null: nobody. */
+  oidc: OidcOptions | null;
   logger: Logger;
   now: () => Date;
   elapsedMs: () => number;
 }
 
+/** An identity provider, as `IdentityProviderOptions` has it. */
+export interface OidcOptions extends Pick<IdentityProviderOptions, 'issuer' | 'clientId' | 'clientSecret'> {
+  /** What people know it by. */
+  name: string;
+  /** What those become whom nobody has invited; null: they stay outside. */
+  strangerRole: MemberRole | null;
+}
+
 /** Wires people and keys: what finds the operator of a call, and the routers of accounts. */
 export function wireAccounts(db: Database, parts: AccountParts): { auth: RequestHandler; routers: Router[] } {
-  const { publicUrl, secret, signInsPerMinute, logger, now, elapsedMs } = parts;
+  const { publicUrl, secret, signInsPerMinute, oidc, logger, now, elapsedMs } = parts;
   const limit = createSignInLimit(signInsPerMinute, elapsedMs);
   const sessions = createSessionService(db, {
     auth: createBetterAuth(db, { publicUrl, secret, logger, now }),
@@ -37,6 +51,17 @@ export function wireAccounts(db: Database, parts: AccountParts): { auth: Request
     limit,
   });
   const ownSessions = createOwnSessionService(db, { limit, now });
+  const vouched =
+    oidc === null
+      ? null
+      : {
+          name: oidc.name,
+          signIn: createVouchedSignIn({
+            provider: createIdentityProvider({ ...oidc, callbackUrl: publicUrl + Paths.oidcCallback, secret }),
+            userOf: createVouchedPeople(db, { strangerRole: oidc.strangerRole, now }),
+            ...{ sessions, limit, publicUrl, logger },
+          }),
+        };
   const setup = createSetupService(db, { sessions, setupTokens: createSetupTokens(db, { now }), now });
 
   const operators = { apiKeys: createApiKeyService(db, { now }), sessions, publicUrl };
@@ -44,7 +69,7 @@ export function wireAccounts(db: Database, parts: AccountParts): { auth: Request
   const userAuth = requireUserAuth(operators);
   const ownPages = refuseOtherSites(publicUrl);
   const routers = [
-    createSessionRouter({ auth, userAuth, ownPages, sessions, ownSessions, setup }),
+    createSessionRouter({ auth, userAuth, ownPages, sessions, ownSessions, setup, vouched }),
     createOwnSessionRouter({ userAuth, ownSessions, sessions }),
     createMemberRouter({
       ...{ auth, ownPages, members: createMemberService(db, { now }) },

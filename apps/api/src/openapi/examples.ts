@@ -39,6 +39,7 @@ const HOST: contracts.Host = {
   confirmedAt: AT,
   engineError: null,
   cloneSuspectedAt: null,
+  clockSkewSeconds: 0,
   enrolledAt: EARLIER,
 };
 
@@ -91,7 +92,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   HostPatch: { name: 'edge-1' } satisfies contracts.HostPatch,
   ContainerView: {
     ...{ ...CONTAINER, hostId: HOST_ID, hostName: 'edge-1', hostFreshness: 'online', asOf: AT, health: 'healthy' },
-    ...{ exitCode: null, firstSeenAt: EARLIER, changedAt: AT, removedAt: null },
+    ...{ exitCode: null, uptimeSeconds: 93_600, firstSeenAt: EARLIER, changedAt: AT, removedAt: null },
   } satisfies contracts.ContainerView,
   ContainerEvent: {
     ...{ id: '812-4', hostId: HOST_ID, hostName: 'edge-1', dockerId: CONTAINER.dockerId, name: CONTAINER.name },

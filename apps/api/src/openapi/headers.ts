@@ -18,6 +18,7 @@ export const HEADERS = {
   'RateLimit-Policy': header('How many requests a host may make; absent without a limit.', TEXT, '"agent";q=600;w=60'),
   'Retry-After': header('Seconds to wait before the same may be good.', { type: 'integer', minimum: 1 }, 2, true),
   'WWW-Authenticate': header('What credentials are asked for (RFC 6750).', TEXT, 'Bearer realm="muster"', true),
+  Location: header('Where to go on.', TEXT, '/', true),
   'Set-Cookie': header('The session’s cookie: HttpOnly, SameSite.', TEXT, 'muster_session=…; Path=/; HttpOnly', true),
 };
 

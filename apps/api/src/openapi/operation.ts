@@ -19,7 +19,7 @@ export function describeOperation(name: string, operation: Operation, schemas: S
   const descriptions = [WHO[access], name === 'stream' ? streamDescription() : undefined].filter(Boolean);
   const answered = Object.entries(answers).map(([status, answer]) => [
     status,
-    describeAnswer(name, operation, answer, schemas.answers),
+    describeAnswer(name, operation, Number(status), answer, schemas.answers),
   ]);
   return {
     operationId: name,
@@ -50,20 +50,23 @@ const hasETag = ({ method, access, answers }: Operation): boolean =>
   method === 'GET' && access !== 'agent' && (answers[200] instanceof z.ZodType || answers[200] === 'application/json');
 
 /** The calls whose answer sets the session's cookie. */
-const SIGNS_IN: ReadonlySet<string> = new Set(['setUp', 'signIn', 'acceptInvitation']);
+const SIGNS_IN: ReadonlySet<string> = new Set(['setUp', 'signIn', 'acceptInvitation', 'finishOidcSignIn']);
 
 function describeAnswer(
   name: string,
   operation: Operation,
+  status: number,
   answer: z.ZodType | string | null,
   schemas: ReferredSchemas,
 ): OpenApiResponse {
+  const leadsOn = status === 303;
   return {
-    description: answer === null ? 'It is done.' : 'The answer.',
+    description: leadsOn ? 'Go on there.' : answer === null ? 'It is done.' : 'The answer.',
     headers: {
       ...headers('X-Request-Id'),
       ...(hasETag(operation) ? headers('ETag') : {}),
       ...(operation.access === 'agent' ? headers('RateLimit', 'RateLimit-Policy') : {}),
+      ...(leadsOn ? headers('Location') : {}),
       ...(SIGNS_IN.has(name) ? headers('Set-Cookie') : {}),
     },
     ...(answer === null ? {} : { content: typeof answer === 'string' ? text(answer) : json(answer, schemas) }),
@@ -122,7 +125,7 @@ function fieldsOf(schema: z.ZodType | undefined, schemas: ReferredSchemas): [str
 
 function queryParameters({ query }: Operation, schemas: ReferredSchemas): object[] {
   return fieldsOf(query, schemas).map(([name, schema, required]) => ({
-    ...{ name, in: 'query', required, description: QUERY_PARAMETERS[name], schema },
+    ...{ name, in: 'query', required, description: schema['description'] ?? QUERY_PARAMETERS[name], schema },
     // Repeated, as `state=exited&state=dead`; some contain commas.
     ...(schema['type'] === 'array' ? { style: 'form', explode: true } : {}),
   }));

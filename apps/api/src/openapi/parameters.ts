@@ -41,6 +41,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   port: 'Published on this port of the host; repeated: on any of these.',
   type: 'By this transport; repeated: by any of these.',
   format: 'How it is written.',
+  next: 'The page to go on to, by its path here; the fleet by default.',
 };
 
 export const REQUEST_HEADERS: Readonly<Record<string, { name: string; description: string; example: string }>> = {

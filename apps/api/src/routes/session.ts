@@ -1,11 +1,21 @@
-import { BODY_BYTES_MAX, Paths, SetupRequest, SignInRequest, type SignInOptions } from '@muster/contracts';
+import {
+  BODY_BYTES_MAX,
+  OidcCallbackQuery,
+  OidcSignInQuery,
+  Paths,
+  SetupRequest,
+  SignInRequest,
+  type SignInOptions,
+} from '@muster/contracts';
 import { Router, type RequestHandler, type Response } from 'express';
+import { NotFoundError } from '../errors.js';
 import { operatorOf, userSessionOf } from '../middleware/auth.js';
-import { readBody } from '../middleware/body.js';
+import { readBody, readFields } from '../middleware/body.js';
 import { callerOf } from '../middleware/caller.js';
 import type { OwnSessionService } from '../services/accounts/own-sessions.js';
 import type { SessionService, WithCookies } from '../services/accounts/sessions.js';
 import type { SetupService } from '../services/accounts/setup.js';
+import type { Onward, VouchedSignInService } from '../services/accounts/vouched-sign-in.js';
 
 export interface SessionRouterParts {
   /** Finds the operator, for `operatorOf`. */
@@ -17,16 +27,28 @@ export interface SessionRouterParts {
   sessions: SessionService;
   ownSessions: Pick<OwnSessionService, 'end'>;
   setup: SetupService;
+  /** Signing in at an identity provider, and what people know that by; null where there is none. */
+  vouched: { name: string; signIn: VouchedSignInService } | null;
 }
 
 /** Signing in and out. */
 export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: SessionRouterParts): Router {
   const router = Router();
-  const { sessions, ownSessions, setup } = parts;
+  const { sessions, ownSessions, setup, vouched } = parts;
 
   router.get(Paths.signInOptions, async (_req, res) => {
-    const options: SignInOptions = { setupRequired: await setup.isRequired(), oidc: null };
+    const oidc = vouched === null ? null : { name: vouched.name, startPath: Paths.oidcSignIn };
+    const options: SignInOptions = { setupRequired: await setup.isRequired(), oidc };
     res.json(options);
+  });
+  router.get(Paths.oidcSignIn, async (req, res) => {
+    const { next = '/' } = readFields(OidcSignInQuery, req.query);
+    goOn(res, await providerOf(vouched).start(callerOf(req), next));
+  });
+  router.get(Paths.oidcCallback, async (req, res) => {
+    readFields(OidcCallbackQuery, req.query);
+    const [, query = ''] = req.url.split('?', 2);
+    goOn(res, await providerOf(vouched).finish(callerOf(req), query));
   });
   router.post(Paths.setup, ownPages, async (req, res) => {
     const request = await readBody(req, SetupRequest, BODY_BYTES_MAX);
@@ -45,6 +67,17 @@ export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: Sess
     res.status(204).end();
   });
   return router;
+}
+
+/** @throws NotFoundError where there is none. */
+function providerOf(vouched: SessionRouterParts['vouched']): VouchedSignInService {
+  if (vouched === null) throw new NotFoundError('identity provider');
+  return vouched.signIn;
+}
+
+function goOn(res: Response, { location, cookies }: Onward): void {
+  setCookies(res, cookies);
+  res.status(303).set('Location', location).end();
 }
 
 /** Puts cookies on their way with an answer. */

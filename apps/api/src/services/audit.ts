@@ -17,6 +17,7 @@ export interface AuditFact {
     | 'enrollment_token.created'
     | 'enrollment_token.revoked'
     | 'user.joined'
+    | 'user.vouched_for'
     | 'user.signed_in'
     | 'user.signed_out'
     | 'user.password_changed'

@@ -219,8 +219,24 @@ function toView(row: ContainerViewRow, context: FreshnessContext): ContainerView
     asOf: row.confirmedAt?.toISOString() ?? null,
     health: row.health,
     exitCode: row.exitCode,
+    uptimeSeconds: uptimeSeconds(row),
     firstSeenAt: row.firstSeenAt.toISOString(),
     changedAt: row.changedAt.toISOString(),
     removedAt: row.removedAt?.toISOString() ?? null,
   };
+}
+
+const UP: ReadonlySet<string> = new Set(['running', 'paused']);
+
+/** How long a container had been up when its host last confirmed it, both by the host's clock. */
+function uptimeSeconds({
+  state,
+  removedAt,
+  startedAt,
+  confirmedAt,
+  clockSkewSeconds,
+}: ContainerViewRow): number | null {
+  if (!UP.has(state) || removedAt !== null || startedAt === null || confirmedAt === null) return null;
+  const seconds = (confirmedAt.getTime() - startedAt.getTime()) / 1_000 + (clockSkewSeconds ?? 0);
+  return Math.max(0, Math.floor(seconds));
 }

@@ -81,6 +81,7 @@ const CONTAINER_COLUMNS: Columns<ContainerView> = {
   status: ({ status }) => status,
   health: ({ health }) => health,
   exitCode: ({ exitCode }) => exitCode,
+  uptimeSeconds: ({ uptimeSeconds }) => uptimeSeconds,
   ports: ({ ports }) => ports.map(portText).join(' '),
   labels: ({ labels }) => JSON.stringify(labels),
   startedAt: ({ startedAt }) => startedAt,

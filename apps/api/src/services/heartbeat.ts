@@ -24,19 +24,29 @@ export function createHeartbeatService(
   { now = () => new Date(), cadence = CADENCE_DEFAULT, reports = createHostReports(db) }: HeartbeatServiceOptions = {},
 ): HeartbeatService {
   return {
-    async beat(hostId, { digest, engineError = null, engine, os = null, agentVersion = null }, stream) {
+    async beat(hostId, { digest, engineError = null, engine, os = null, agentVersion = null, sentAt }, stream) {
+      const receivedAt = now();
       const facts = {
         engineName: engine?.name ?? null,
         engineVersion: engine?.version ?? null,
         engineApiVersion: engine?.apiVersion ?? null,
         os,
         agentVersion,
+        clockSkewSeconds: sentAt === undefined ? null : skewSeconds(new Date(sentAt), receivedAt),
       };
       const reported = await reports.report({
-        ...{ kind: 'heartbeat', hostId, receivedAt: now(), digest, stream, engineError, facts },
+        ...{ kind: 'heartbeat', hostId, receivedAt, digest, stream, engineError, facts },
       });
       if (reported === null) throw new HostDeletedError();
       return { snapshotRequired: !reported.matched, cadence };
     },
   };
+}
+
+/** A clock may say any year; the column holds 68 of them. */
+const SKEW_SECONDS_MAX = 2 ** 31 - 1;
+
+function skewSeconds(sentAt: Date, receivedAt: Date): number {
+  const seconds = Math.round((sentAt.getTime() - receivedAt.getTime()) / 1_000);
+  return Math.max(-SKEW_SECONDS_MAX, Math.min(SKEW_SECONDS_MAX, seconds));
 }

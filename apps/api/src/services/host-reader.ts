@@ -65,5 +65,6 @@ const toHost = (row: HostRow, context: FreshnessContext): Host => ({
   confirmedAt: row.confirmedAt?.toISOString() ?? null,
   engineError: row.engineError,
   cloneSuspectedAt: row.cloneSuspectedAt?.toISOString() ?? null,
+  clockSkewSeconds: row.clockSkewSeconds,
   enrolledAt: row.enrolledAt.toISOString(),
 });

@@ -8,6 +8,7 @@ import type { ContainerOrder, ContainerWalk } from './container-walk.js';
 export interface ContainerViewRow extends HostSigns {
   hostId: string;
   hostName: string;
+  clockSkewSeconds: number | null;
   dockerId: string;
   name: string;
   image: string;
@@ -40,8 +41,8 @@ const isListed = <Beside>(row: Found<Beside>): row is Beside & ListedRow => row.
 /** The columns of a container view; `c` is its row, `h` its host's. */
 export const CONTAINER_VIEW = Prisma.sql`
   c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError",
-  c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status, c.ports, c.labels, c."startedAt",
-  c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
+  h."clockSkewSeconds", c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status, c.ports, c.labels,
+  c."startedAt", c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
 
 /** A subquery in the list of conditions, and not a join: it is asked last, and the order of the walk stays. */
 const HOST_IS_THERE = Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = c."hostId")`;

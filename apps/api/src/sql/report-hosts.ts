@@ -9,6 +9,8 @@ export interface HostFacts {
   engineApiVersion: string | null;
   os: string | null;
   agentVersion: string | null;
+  /** Of its clock against ours; positive: it is ahead. */
+  clockSkewSeconds: number | null;
 }
 
 /** "I live": a heartbeat, or a complete snapshot that may be the one which the host's rows equal already. */
@@ -25,7 +27,7 @@ export interface HostReported {
   containerCount: number;
 }
 
-/** The columns of a report as the statement has them, with their types: one array parameter each. */
+/** The columns of a report as the statements have them, with their types: one parameter each, or an array of several. */
 const COLUMNS = {
   hostId: 'uuid',
   isSnapshot: 'boolean',
@@ -40,6 +42,7 @@ const COLUMNS = {
   engineApiVersion: 'text',
   os: 'text',
   agentVersion: 'text',
+  clockSkewSeconds: 'int',
 } as const;
 
 type ReportColumns = Record<keyof typeof COLUMNS, unknown>;
@@ -50,6 +53,7 @@ const NO_FACTS: HostFacts = {
   engineApiVersion: null,
   os: null,
   agentVersion: null,
+  clockSkewSeconds: null,
 };
 
 const toColumns = (report: HostReport): ReportColumns =>
@@ -104,9 +108,16 @@ const SET = assignments({
   engineApiVersion: fact('engineApiVersion'),
   os: fact('os'),
   agentVersion: fact('agentVersion'),
+  clockSkewSeconds: fact('clockSkewSeconds'),
   cloneSuspectedAt: suspectClone(ORDER),
   ...ofSnapshotOnly(takeOrder(ORDER)),
 });
+
+const TYPED = Object.entries(COLUMNS);
+const SEVERAL_ENTRIES = `SELECT * FROM unnest(${TYPED.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
+        AS entry (${TYPED.map(([column]) => `"${column}"`).join(', ')})`;
+/** Without arrays, and a join of them: half the cost, for both sides. */
+const ONE_ENTRY = `SELECT ${TYPED.map(([column, type], index) => `$${index + 1}::${type} AS "${column}"`).join(', ')}`;
 
 /**
  * Writes down reports of different hosts, by one update of each host's row that no index has to follow. `several`
@@ -121,12 +132,7 @@ function reportStatement({ name, several }: { name: string; several: boolean }):
     name,
     text: `
     WITH entry AS (
-      SELECT * FROM unnest(${Object.values(COLUMNS)
-        .map((type, index) => `$${index + 1}::${type}[]`)
-        .join(', ')})
-        AS entry (${Object.keys(COLUMNS)
-          .map((column) => `"${column}"`)
-          .join(', ')})
+      ${several ? SEVERAL_ENTRIES : ONE_ENTRY}
     )${several ? locked : ''}
     UPDATE hosts SET
       ${SET}
@@ -148,9 +154,13 @@ const REPORT_SEVERAL = reportStatement({ name: 'report_hosts', several: true });
  */
 export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReported | null)[]> {
   const columns = reports.map(toColumns);
-  const values = (Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).map((name) => columns.map((row) => row[name]));
-  const statement = reports.length === 1 ? REPORT_ONE : REPORT_SEVERAL;
-  const rows = await db.query<HostReported & { hostId: string }>(statement, values);
+  const names = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
+  const [only, ...others] = columns;
+  const rows = await db.query<HostReported & { hostId: string }>(
+    ...(only !== undefined && others.length === 0
+      ? ([REPORT_ONE, names.map((name) => only[name])] as const)
+      : ([REPORT_SEVERAL, names.map((name) => columns.map((row) => row[name]))] as const)),
+  );
   const byHost = new Map(rows.map(({ hostId, ...reported }) => [hostId, reported]));
   return reports.map(({ hostId }) => byHost.get(hostId) ?? null);
 }

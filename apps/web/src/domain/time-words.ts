@@ -4,7 +4,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** How long that is, in one unit, rounded down: `4 min`, `3 h`, `12 d`. Below a second is `0 s`. */
-function duration(ms: number): string {
+export function duration(ms: number): string {
   const span = Math.max(0, ms);
   if (span < MINUTE) return `${Math.floor(span / SECOND)} s`;
   if (span < HOUR) return `${Math.floor(span / MINUTE)} min`;

@@ -3,13 +3,14 @@
  * Each connection speaks for hosts of its own, so that what one host says arrives in order.
  */
 import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ownCpuMs } from '../measure/cpu.js';
 import { type Answer, type Connection, latency, type Latency, openConnection, seededRandom } from '@muster/measure';
 import type { HostProgress } from '../workload.js';
 import { createFleet, type FleetHost, type FleetShape, type Traffic } from './fleet.js';
 
-/** Until when load is sent: for a time, or so often by each host. */
-export type Extent = { durationMs: number } | { perHost: number };
+/** Until when load is sent: for a time, as fast as it is answered or at a pace, or so often by each host. */
+export type Extent = { durationMs: number; perSecond?: number } | { perHost: number };
 
 export interface LoadRequest {
   fleet: string;
@@ -84,14 +85,22 @@ async function load({ fleet, port, connections, traffic, extent }: LoadRequest):
   const startedAt = performance.now();
   const deadline = 'durationMs' in extent ? startedAt + extent.durationMs : Infinity;
   const perHost = 'perHost' in extent ? extent.perHost : Infinity;
+  const perSecond = 'perSecond' in extent ? extent.perSecond : undefined;
+  // Each connection takes its turn in the whole pace.
+  const intervalMs = perSecond === undefined ? 0 : (1_000 * count) / perSecond;
 
   const speakFor = async (connection: Connection, own: readonly FleetHost[], seed: number): Promise<void> => {
     const random = seededRandom(seed);
+    let dueAt = startedAt + (intervalMs * seed) / count;
     for (let pass = 0; pass < perHost; pass++) {
       for (const host of own) {
+        // Who is late for its turn has waited, and that counts; that a timer is late does not.
+        const isLate = intervalMs > 0 && performance.now() > dueAt;
+        if (!isLate && intervalMs > 0) await sleep(dueAt - performance.now());
         if (performance.now() >= deadline) return;
         const request = host.next(traffic, random());
-        const sentAt = performance.now();
+        const sentAt = isLate ? dueAt : performance.now();
+        dueAt += intervalMs;
         const answer = await connection.send(request);
         if (answer.status === UNAVAILABLE) {
           unavailable += 1;

@@ -9,6 +9,7 @@ const TITLES: Readonly<Record<SectionId, string>> = {
   service: 'Service level: one way against another on the same database',
   http: 'HTTP level: the API against the limit of its stack',
   growth: 'Growth: from a hundred hosts to ten thousand',
+  live: 'Live: a thousand who watch, and those who report',
   'table-growth': 'Table growth: what unchanged snapshots leave behind',
   embedded: 'Embedded: without a database server',
 };
@@ -26,6 +27,10 @@ all of them the same. The bare route reads the body, updates one row by a prepar
 it authenticates nobody and stores nothing. CPU is that of all threads of the server and of all processes of PostgreSQL.`,
   growth: `A database and an API process for each size, filled by first snapshots over HTTP; each round measures all of them.
 Afterwards reads, one at a time, on a connection that is kept.`,
+  live: `Hosts report at a pace, not as fast as they can: the same calls with nobody listening and with listeners to
+\`GET /api/stream\`, who are one more process on the same machine. A call that had to wait for its turn counts from when
+its turn was. Every listener must have heard every change that was recorded. Delay: from a change's being recorded to its
+being heard; the history is read once a second.`,
   'table-growth': 'At the highest rate that the API takes; nothing is vacuumed but what the server vacuums by itself.',
   embedded: "The database is in the API's process (PGlite). Ready: `/readyz` answers 200.",
 };

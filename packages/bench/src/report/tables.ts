@@ -4,9 +4,12 @@ import type { Sections } from '../results.js';
 import type { EmbeddedResult } from '../sections/embedded.js';
 import type { GrowthResult } from '../sections/growth.js';
 import type { HttpResult } from '../sections/http.js';
+import type { LiveResult } from '../sections/live.js';
 import type { ServiceCell, ServiceResult } from '../sections/service.js';
 import type { TableGrowthResult } from '../sections/table-growth.js';
-import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, type Table } from '@muster/measure';
+import type { Heard } from '../load/listeners.js';
+import type { LoadFigures } from '../measure/turn.js';
+import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, median, type Table } from '@muster/measure';
 import { SERVER_NAMES, SERVER_ORDER } from './plots.js';
 import { formatBound, formatFigure, judge } from './targets.js';
 
@@ -137,6 +140,45 @@ function growthTables({ sizes }: GrowthResult): TitledTable[] {
   ];
 }
 
+function liveTables({ alone, watched, heard, p99Ratio, ...counts }: LiveResult): TitledTable[] {
+  const row = (name: string, figures: LoadFigures) => [
+    ...[name, formatSpread(figures.perSecond), formatMs(figures.latencyMs.p50), formatMs(figures.latencyMs.p99)],
+    ...[formatNumber(figures.serverCpuUs), formatNumber(figures.postgresCpuUs)],
+    ...[formatMs(figures.eventLoopMs.p99), formatMs(figures.eventLoopMs.max), formatBytes(figures.rssBytes)],
+  ];
+  const middle = (of: (told: Heard) => number) => median(heard.map(of));
+  return [
+    {
+      title:
+        `${formatNumber(counts.hosts)} hosts of ${formatNumber(counts.containers)} containers, ` +
+        `${formatNumber(counts.pace)} calls a second asked for`,
+      columns: [
+        ...['who listens', 'calls/s', 'p50', 'p99', 'CPU µs API', 'CPU µs PostgreSQL'],
+        ...['loop delay p99', 'loop delay max', 'RSS'],
+      ],
+      rows: [row('nobody', alone), row(`${formatNumber(counts.listeners)} listeners`, watched)],
+    },
+    {
+      title: `What ${formatNumber(counts.listeners)} listeners heard, in each round`,
+      columns: [
+        'changes, each listener',
+        'messages, all',
+        'bytes, all',
+        'delay p50',
+        'delay p99',
+        'p99 of calls / alone',
+      ],
+      rows: [
+        [
+          ...[formatNumber(middle(({ changes }) => changes.most)), formatNumber(middle(({ messages }) => messages))],
+          ...[formatBytes(middle(({ bytes }) => bytes)), formatMs(middle(({ delayMs }) => delayMs.p50))],
+          ...[formatMs(middle(({ delayMs }) => delayMs.p99)), formatSpread(p99Ratio, 'x')],
+        ],
+      ],
+    },
+  ];
+}
+
 function tableGrowthTables({ before, after, ...counts }: TableGrowthResult): TitledTable[] {
   const row = (name: string, first: number, last: number) => [
     ...[name, formatBytes(first), formatBytes(last), formatRatio(last / first)],
@@ -173,7 +215,7 @@ function embeddedTables({ cold, warm, heartbeat, changed, rssBytes, ...counts }:
 
 /** The tables of a section that was run. */
 export function tablesOf(id: keyof Sections, sections: Sections): TitledTable[] {
-  const { service, http, growth, 'table-growth': tables, embedded } = sections;
+  const { service, http, growth, live, 'table-growth': tables, embedded } = sections;
   switch (id) {
     case 'service':
       return service ? serviceTables(service.result) : [];
@@ -181,6 +223,8 @@ export function tablesOf(id: keyof Sections, sections: Sections): TitledTable[] 
       return http ? httpTables(http.result) : [];
     case 'growth':
       return growth ? growthTables(growth.result) : [];
+    case 'live':
+      return live ? liveTables(live.result) : [];
     case 'table-growth':
       return tables ? tableGrowthTables(tables.result) : [];
     case 'embedded':

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { recordAudit } from '../audit.js';
 import { withHashedSessions } from './hashed-sessions.js';
+import { vouchedSessions, type VouchedSessions } from './vouched-sessions.js';
 
 /** Seconds that a session lives after it was last used, and of use between two writes of that. */
 const SESSION_SECONDS = 7 * 86_400;
@@ -32,7 +33,10 @@ export const sessionCookieName = (publicUrl: string) =>
  * better-auth over our tables, for what should not be invented again: passwords, sessions and their
  * cookies. Who belongs to which organization is ours; a session is for nobody who is no member.
  */
-export function createBetterAuth({ prisma }: Database, { publicUrl, secret, logger, now }: BetterAuthParts): Auth {
+export function createBetterAuth(
+  { prisma }: Database,
+  { publicUrl, secret, logger, now }: BetterAuthParts,
+): Auth & VouchedSessions {
   const https = isHttps(publicUrl);
   const log = logger.child({ part: 'better-auth' });
   return betterAuth({
@@ -45,6 +49,7 @@ export function createBetterAuth({ prisma }: Database, { publicUrl, secret, logg
     database: withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })),
     // Ours are asked before a password is hashed, by account too, and for every call that takes one.
     rateLimit: { enabled: false },
+    plugins: [vouchedSessions],
     emailAndPassword: { enabled: true, disableSignUp: true },
     session: { expiresIn: SESSION_SECONDS, updateAge: SESSION_WRITE_SECONDS },
     advanced: {
@@ -69,7 +74,7 @@ export function createBetterAuth({ prisma }: Database, { publicUrl, secret, logg
         },
       },
     },
-  }) as unknown as Auth;
+  }) as unknown as Auth & VouchedSessions;
 }
 
 /** Calls better-auth, and throws what really went wrong where it hides that behind an error of its own. */

@@ -17,7 +17,7 @@ import type { OperatorIdentity } from '../../domain/operator-identity.js';
 import { hashToken, issueToken } from '../../domain/tokens.js';
 import { ConflictError, NotFoundError, TokenInvalidError } from '../../errors.js';
 import { recordAudit } from '../audit.js';
-import { addPerson, normalEmail } from './people.js';
+import { addMember, normalEmail } from './people.js';
 import type { SessionService, WithCookies } from './sessions.js';
 
 /** How long an invitation's link is good. */
@@ -131,9 +131,7 @@ export function createInvitationService(
         await tx.$queryRaw`SELECT id FROM invitations WHERE id = ${id}::uuid FOR UPDATE`;
         const { organizationId, role } = await find(tx, token);
         await tx.invitation.delete({ where: { id } });
-        const target = `user:${await addPerson(tx, { organizationId, role, name, email, passwordHash }, at)}` as const;
-        const details = { name, role };
-        await recordAudit(tx, { organizationId, at, actor: target, action: 'user.joined', target, details });
+        await addMember(tx, { organizationId, role, name, email, wayIn: { passwordHash } }, at);
       });
       return sessions.signIn(caller, { email, password });
     },

@@ -10,6 +10,7 @@ import { hashSessionToken } from './hashed-sessions.js';
 import { normalEmail } from './people.js';
 import { createSessionView } from './session-view.js';
 import type { SignInLimit } from './sign-in-limit.js';
+import type { VouchedSessions } from './vouched-sessions.js';
 
 /** What signing in or out comes to: an answer, and `Set-Cookie` values that must go with it. */
 export interface WithCookies<T> {
@@ -39,6 +40,12 @@ export interface SessionService {
    */
   signIn(caller: Caller, credentials: SignInRequest): Promise<WithCookies<Session>>;
 
+  /**
+   * Signs in whom an identity provider has vouched for, and returns the cookies.
+   * @throws CredentialsInvalidError where they are no member any more.
+   */
+  signInVouched(caller: Caller, userId: string): Promise<string[]>;
+
   /** Cookies that take the place of those of a session that was ended. */
   farewell(caller: Caller): Promise<string[]>;
 
@@ -47,7 +54,7 @@ export interface SessionService {
 }
 
 export interface SessionServiceParts {
-  auth: Auth;
+  auth: Auth & VouchedSessions;
   /** The name of the session's cookie. */
   cookieName: string;
   limit: SignInLimit;
@@ -101,6 +108,19 @@ export function createSessionService(db: Database, { auth, cookieName, limit }: 
       if (row === null || member === null) throw new CredentialsInvalidError();
       const operator = { ...member, actor: `user:${member.userId}` } as const;
       return { value: await view(operator, row.expiresAt), cookies: headers.getSetCookie() };
+    },
+
+    async signInVouched(caller, userId) {
+      const { headers } = await callBetterAuth(() =>
+        auth.api.startVouchedSession({
+          body: { userId },
+          headers: headersOf({ ...caller, cookie: undefined }),
+          returnHeaders: true,
+        }),
+      ).catch((error: unknown) => {
+        throw isAPIError(error) && error.statusCode < 500 ? new CredentialsInvalidError() : error;
+      });
+      return headers.getSetCookie();
     },
 
     async farewell(caller) {

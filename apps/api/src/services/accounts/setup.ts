@@ -3,9 +3,8 @@ import { transact, type Database } from '@muster/db';
 import { hashPassword } from 'better-auth/crypto';
 import type { Caller } from '../../domain/caller.js';
 import { TokenInvalidError } from '../../errors.js';
-import { recordAudit } from '../audit.js';
 import { lockFirstOrganization } from '../first-organization.js';
-import { addPerson } from './people.js';
+import { addMember } from './people.js';
 import type { SessionService, WithCookies } from './sessions.js';
 import type { SetupTokens } from './setup-tokens.js';
 
@@ -41,10 +40,7 @@ export function createSetupService(db: Database, { sessions, setupTokens, now }:
         const organizationId = await lockFirstOrganization(tx, at);
         if (!(await setupTokens.isGood(tx, token))) throw invalid();
         await tx.setupToken.deleteMany();
-        const newcomer = { organizationId, role: 'owner', name, email, passwordHash } as const;
-        const target = `user:${await addPerson(tx, newcomer, at)}` as const;
-        const details = { name, role: 'owner' };
-        await recordAudit(tx, { organizationId, at, actor: target, action: 'user.joined', target, details });
+        await addMember(tx, { organizationId, role: 'owner', name, email, wayIn: { passwordHash } }, at);
       });
       return sessions.signIn(caller, { email, password });
     },

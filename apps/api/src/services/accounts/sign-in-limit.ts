@@ -4,10 +4,10 @@ import { RateLimitedError } from '../../errors.js';
 
 export interface SignInLimit {
   /**
-   * Counts a try to prove a password, before it costs anything.
+   * Counts a try to sign in or to prove a password, before it costs anything; `account` where one is named.
    * @throws RateLimitedError where there were too many from this address, or for this account from anywhere.
    */
-  take(address: string, account: string): void;
+  take(address: string, account?: string): void;
 }
 
 /**
@@ -24,7 +24,7 @@ export function createSignInLimit(perMinute: number, elapsedMs: () => number): S
       // An address that has used up its own tries does not use up an account's.
       const taken = [
         () => addresses.take(addressGroup(address), elapsedMs()),
-        () => accounts.take(account, elapsedMs()),
+        ...(account === undefined ? [] : [() => accounts.take(account, elapsedMs())]),
       ];
       for (const take of taken) {
         const { allowed, retryAfterMs } = take();

@@ -11,6 +11,7 @@ import { Age, Moment } from '../../components/time';
 import { useTitle } from '../../components/title';
 import { FRESHNESS, isCurrent } from '../../domain/look';
 import { portWords, publishedPorts } from '../../domain/port-words';
+import { duration } from '../../domain/time-words';
 import { Labels } from './labels';
 import { Timeline } from './timeline';
 
@@ -95,6 +96,12 @@ export function ContainerPage(): ReactNode {
             <dd>
               {container.startedAt === null ? <span className="soft">never</span> : <Age at={container.startedAt} />}
             </dd>
+            {container.uptimeSeconds !== null && (
+              <>
+                <dt>{current ? 'Up for' : 'Was up for'}</dt>
+                <dd>{duration(container.uptimeSeconds * 1_000)}</dd>
+              </>
+            )}
             <dt>Engine says</dt>
             <dd>{container.status === '' ? <span className="soft">nothing</span> : container.status}</dd>
             <dt>Command</dt>

@@ -10,6 +10,7 @@ import { FreshnessBadge } from '../../components/state-badge';
 import { Age, Moment } from '../../components/time';
 import { useTitle } from '../../components/title';
 import { StateIcon } from '../../design/state-icons';
+import { clockWords, isClockOff } from '../../domain/clock-words';
 import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../domain/look';
 import { ContainerTable } from '../containers/container-table';
 import type { ColumnId } from '../containers/search';
@@ -53,6 +54,12 @@ export function HostPage(): ReactNode {
           machine, agent and all. Remove the agent’s state on one of them and enrol it anew.
         </p>
       )}
+      {isClockOff(host) && (
+        <p className="note note-warning">
+          Its clock is {clockWords(host.clockSkewSeconds)}: what it tells of times, such as when a container started, is
+          off by that. Synchronise it.
+        </p>
+      )}
       <div className="columns">
         <section className="card" aria-labelledby="facts-title">
           <h2 id="facts-title" className="card-title">
@@ -78,6 +85,8 @@ export function HostPage(): ReactNode {
             <dd>
               <Age at={host.lastSeenAt} />
             </dd>
+            <dt>Clock</dt>
+            <dd>{clockWords(host.clockSkewSeconds)}</dd>
             <dt>Enrolled</dt>
             <dd>
               <Moment at={host.enrolledAt} />

@@ -1,4 +1,4 @@
-import type { Session } from '@muster/contracts';
+import { isOwnPath, type Session } from '@muster/contracts';
 import { useMutation, useQueryClient, type UseMutationResult } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { sessionQuery } from '../../api/queries';
@@ -15,10 +15,8 @@ export function useEnter<Input>(
     onSuccess: async (session) => {
       client.clear();
       client.setQueryData(sessionQuery.queryKey, session);
+      // An address may be written by anybody: it leads nowhere but to a page of ours.
       await navigate({ href: isOwnPath(next) ? next : '/' });
     },
   });
 }
-
-/** An address may be written by anybody: it leads nowhere but to a page of ours. */
-const isOwnPath = (path: string): boolean => /^\/(?![/\\])/.test(path);

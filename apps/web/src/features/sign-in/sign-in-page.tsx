@@ -11,9 +11,19 @@ import { useEnter } from './enter';
 
 const route = getRouteApi('/sign-in');
 
+/** Why somebody is here who wanted to be elsewhere. */
+const WHY: Readonly<Record<string, string>> = {
+  ended: 'Your session has ended. Sign in to go on where you were.',
+  'oidc-unknown':
+    'You are known there, but not here: nobody has invited you, or your address is not confirmed there. Ask an owner for an invitation.',
+  'oidc-refused': 'You were not signed in there.',
+  'oidc-mismatched': 'That took too long, or was begun elsewhere. Try it again.',
+  'oidc-unavailable': 'That cannot be reached at the moment, or gives no answer that is one. Try it again later.',
+};
+
 /** The way in, by password or by the organization's identity provider. */
 export function SignInPage(): ReactNode {
-  const { next, why } = route.useSearch();
+  const { next = '/', why } = route.useSearch();
   const options = useQuery(signInOptionsQuery);
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
@@ -23,7 +33,7 @@ export function SignInPage(): ReactNode {
   const oidc = options.data?.oidc ?? null;
   return (
     <Door title="Sign in">
-      {why === 'ended' && <p className="note">Your session has ended. Sign in to go on where you were.</p>}
+      {why !== undefined && why in WHY && <p className="note">{WHY[why]}</p>}
       <form
         className="stack"
         onSubmit={(event) => {
@@ -54,7 +64,10 @@ export function SignInPage(): ReactNode {
         </Button>
       </form>
       {oidc !== null && (
-        <a className="button button-plain door-oidc" href={oidc.startPath}>
+        <a
+          className="button button-plain door-oidc"
+          href={`${oidc.startPath}?${new URLSearchParams({ next }).toString()}`}
+        >
           Sign in with {oidc.name}
         </a>
       )}

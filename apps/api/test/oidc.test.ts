@@ -1,0 +1,264 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Paths, type MemberRole } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { randomUUID } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { createApp } from '../src/app.js';
+import type { OidcOptions } from '../src/app/accounts.js';
+import { Browser } from './browser.js';
+import { TestApi, useApi } from './harness.js';
+import { TestIdentityProvider, type Profile } from './identity-provider.js';
+import { member, PASSWORD, person } from './people.js';
+
+const PUBLIC_URL = 'http://127.0.0.1:3000';
+const CALLBACK_URL = PUBLIC_URL + Paths.oidcCallback;
+const SECRET = 'one secret for all the processes of this test';
+
+describe.each(testEngines())('signing in at an identity provider on %s', (engine) => {
+  const context = useApi(engine);
+  let provider: TestIdentityProvider;
+  let log: string;
+  beforeAll(async () => {
+    provider = await TestIdentityProvider.start(CALLBACK_URL);
+  });
+  afterAll(() => provider.close());
+  beforeEach(() => {
+    log = '';
+  });
+
+  /** A process that asks this provider. */
+  const api = (options: Partial<OidcOptions> = {}, parts: Partial<Parameters<typeof createApp>[0]> = {}): TestApi => {
+    const { db, clock } = context.api;
+    const write = (chunk: Buffer, _encoding: string, done: () => void) => {
+      log += chunk.toString();
+      done();
+    };
+    const logger = pino({ level: 'debug' }, new Writable({ write }));
+    const oidc = provider.options(options);
+    const app = createApp({ db, now: clock, publicUrl: PUBLIC_URL, secret: SECRET, logger, oidc, ...parts });
+    return new TestApi(db, app, clock);
+  };
+
+  /** Somebody who is known there, and comes with a browser. */
+  const visitor = (profile: Profile): string => {
+    const id = randomUUID();
+    provider.people.set(id, profile);
+    provider.visitor = id;
+    return id;
+  };
+
+  const begin = async (browser: Browser, next?: string): Promise<string> => {
+    const query = next === undefined ? '' : `?${new URLSearchParams({ next }).toString()}`;
+    const answer = await browser.get(Paths.oidcSignIn + query);
+    expect(answer.status).toBe(303);
+    return answer.headers['location']!;
+  };
+  /** Comes back with what the provider gave it, and returns where it is sent then. */
+  const end = async (browser: Browser, callback: string): Promise<string> => {
+    const answer = await browser.get(callback.slice(PUBLIC_URL.length));
+    expect(answer.status).toBe(303);
+    return answer.headers['location']!;
+  };
+  const signIn = async (browser: Browser, next?: string): Promise<string> =>
+    end(browser, await provider.visit(await begin(browser, next)));
+  const turnedBack = (why: string, next = '/') =>
+    `/sign-in?${new URLSearchParams({ why: `oidc-${why}`, next }).toString()}`;
+
+  const invite = async (email: string, role: MemberRole) => {
+    const organization = await context.api.organization();
+    const owner = await person(context.api, organization.id, 'owner');
+    await owner.browser.call('post', Paths.invitations, { email, role });
+    return { organization, owner };
+  };
+  const newEmail = () => `${randomUUID()}@example.org`;
+  const usersOf = (email: string) => context.api.db.prisma.user.count({ where: { email } });
+
+  test('is offered by name, with where it begins', async () => {
+    const { body } = await new Browser(api()).get(Paths.signInOptions);
+    expect(body).toMatchObject({ oidc: { name: 'Example', startPath: Paths.oidcSignIn } });
+  });
+
+  test('is not there where no provider is', async () => {
+    for (const path of [Paths.oidcSignIn, `${Paths.oidcCallback}?code=1`]) {
+      expect((await new Browser(context.api).get(path)).status).toBe(404);
+    }
+  });
+
+  test('makes a member of who is invited, and leads on to where they wanted to be', async () => {
+    const email = newEmail();
+    const { organization, owner } = await invite(email, 'admin');
+    visitor({ name: 'Ada', email: email.toUpperCase(), email_verified: true });
+    const browser = new Browser(api());
+    expect(await signIn(browser, '/containers?state=dead')).toBe('/containers?state=dead');
+
+    const session = (await browser.get(Paths.session)).body as object;
+    expect(session).toMatchObject({
+      ...{ role: 'admin', organization: { id: organization.id }, user: { name: 'Ada', email } },
+    });
+    expect((await owner.browser.get(Paths.invitations)).body).toMatchObject({ items: [] });
+    const { items } = (await owner.browser.get(Paths.audit)).body as { items: { action: string; actor: string }[] };
+    const id = (session as { user: { id: string } }).user.id;
+    expect(items.filter(({ actor }) => actor === `user:${id}`).map(({ action }) => action)).toEqual([
+      'user.signed_in',
+      'user.joined',
+    ]);
+    expect((await browser.get(Paths.hosts)).status).toBe(200);
+  });
+
+  test('knows a member by their address once, and by their id from then on', async () => {
+    const { id: organizationId } = await context.api.organization();
+    const { id, email } = await member(context.api, organizationId, 'viewer');
+    const subject = visitor({ name: 'Another name', email, email_verified: true });
+    const browser = new Browser(api());
+    expect(await signIn(browser)).toBe('/');
+    expect((await browser.get(Paths.session)).body).toMatchObject({ user: { id, name: 'The viewer' } });
+
+    provider.people.set(subject, { email: newEmail(), email_verified: true });
+    const again = new Browser(api());
+    expect(await signIn(again)).toBe('/');
+    expect((await again.get(Paths.session)).body).toMatchObject({ user: { id, email } });
+    // Their password is good, too.
+    const byPassword = await new Browser(context.api).call('post', Paths.session, { email, password: PASSWORD });
+    expect(byPassword.status).toBe(201);
+  });
+
+  test('has no password to change for who has none', async () => {
+    const email = newEmail();
+    await invite(email, 'viewer');
+    visitor({ email, email_verified: true });
+    const browser = new Browser(api());
+    await signIn(browser);
+    const change = { currentPassword: PASSWORD, newPassword: 'another password altogether' };
+    expect((await browser.call('put', Paths.password, change)).status).toBe(409);
+  });
+
+  test.each([
+    ['whom nobody knows', true, () => Promise.resolve(newEmail())],
+    [
+      'whose address the provider does not vouch for',
+      false,
+      async () => (await member(context.api, (await context.api.organization()).id, 'owner')).email,
+    ],
+  ])('leaves outside %s', async (_who, isVerified, emailOf) => {
+    const email = await emailOf();
+    const before = await usersOf(email);
+    const subject = visitor({ email, email_verified: isVerified });
+    const browser = new Browser(api());
+    expect(await signIn(browser, '/hosts')).toBe(turnedBack('unknown', '/hosts'));
+    expect(browser.cookie).toBe('');
+    expect(await usersOf(email)).toBe(before);
+    expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
+  });
+
+  test('leaves outside who was removed', async () => {
+    const { id: organizationId } = await context.api.organization();
+    const owner = await person(context.api, organizationId, 'owner');
+    const { id, email } = await member(context.api, organizationId, 'viewer');
+    visitor({ email, email_verified: true });
+    const browser = new Browser(api());
+    await signIn(browser);
+    await owner.browser.call('delete', Paths.member.replace(':userId', id));
+    expect((await browser.get(Paths.hosts)).status).toBe(401);
+    expect(await signIn(new Browser(api()))).toBe(turnedBack('unknown'));
+  });
+
+  test('takes in strangers where it is told to, once there is an owner', async () => {
+    visitor({ name: 'Zoe', email: newEmail(), email_verified: true });
+    const open = api({ strangerRole: 'viewer' });
+    expect(await signIn(new Browser(open))).toBe(turnedBack('unknown'));
+    await member(context.api, 'default', 'owner');
+    const browser = new Browser(open);
+    expect(await signIn(browser)).toBe('/');
+    expect((await browser.get(Paths.session)).body).toMatchObject({ role: 'viewer', organization: { id: 'default' } });
+  });
+
+  test('says so where a person declines', async () => {
+    provider.visitor = null;
+    expect(await signIn(new Browser(api()), '/ports')).toBe(turnedBack('refused', '/ports'));
+  });
+
+  test('begins in one process and ends in another', async () => {
+    const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
+    visitor({ email, email_verified: true });
+    const browser = new Browser(api());
+    const callback = await provider.visit(await begin(browser));
+    expect(await end(browser.through(api()), callback)).toBe('/');
+  });
+
+  test('ends in the browser that began it, and once', async () => {
+    const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
+    visitor({ email, email_verified: true });
+    const one = api();
+    const browser = new Browser(one);
+    const callback = await provider.visit(await begin(browser));
+    // Whoever is lured to this address would be signed in as somebody else.
+    expect(await end(new Browser(one), callback)).toBe(turnedBack('mismatched'));
+    const another = new Browser(one);
+    await begin(another);
+    expect(await end(another, callback)).toBe(turnedBack('mismatched'));
+    expect(another.cookie).toBe('');
+
+    const keepsAll = browser.through(one);
+    expect(await end(browser, callback)).toBe('/');
+    expect(await end(keepsAll, callback)).toBe(turnedBack('mismatched'));
+    expect(await context.api.db.prisma.session.count({ where: { user: { email } } })).toBe(1);
+  });
+
+  test('says so where the provider is away, and goes on when it is back', async () => {
+    const away = await TestIdentityProvider.start(CALLBACK_URL);
+    const one = api({ issuer: away.issuer });
+    await away.close();
+    expect(await begin(new Browser(one), '/ports')).toBe(turnedBack('unavailable', '/ports'));
+    const back = await TestIdentityProvider.start(CALLBACK_URL, Number(new URL(away.issuer).port));
+    const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
+    back.people.set('ada', { email, email_verified: true });
+    back.visitor = 'ada';
+    const browser = new Browser(one);
+    const callback = await back.visit(await begin(browser));
+    await back.close();
+    expect(await end(browser, callback)).toBe(turnedBack('unavailable'));
+    expect(log).toContain('"refusal":"unavailable"');
+  });
+
+  test('leads nowhere but to a page of ours', async () => {
+    for (const next of ['https://example.org', '//example.org', '/\\example.org', 'javascript:alert(1)', '/a\nb']) {
+      const answer = await new Browser(api()).get(`${Paths.oidcSignIn}?${new URLSearchParams({ next }).toString()}`);
+      expect(answer.status).toBe(400);
+      expect(answer.body).toMatchObject({ errors: [{ path: '/next', message: 'must be a path of this server' }] });
+    }
+  });
+
+  test('keeps its secrets: from scripts, from other sites, from addresses and from the log', async () => {
+    const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
+    visitor({ email, email_verified: true });
+    const one = api();
+    const browser = new Browser(one);
+    const answer = await browser.get(Paths.oidcSignIn);
+    const [cookie = ''] = answer.headers['set-cookie'] as unknown as string[];
+    expect(cookie).toMatch(/^muster_oidc=[^;]+; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/);
+    const attempt = /=([^.]+)/.exec(cookie)![1]!;
+    const address = answer.headers['location']!;
+    expect(address).not.toContain(attempt);
+    expect(address).toContain('code_challenge_method=S256');
+    const callback = await provider.visit(address);
+    expect(await end(browser, callback)).toBe('/');
+    const { searchParams } = new URL(callback);
+    for (const secret of [attempt, searchParams.get('code')!, searchParams.get('state')!]) {
+      expect(log).not.toContain(secret);
+    }
+    expect(log).not.toContain(provider.options().clientSecret);
+    expect(log).toContain(Paths.oidcCallback);
+
+    const https = api({}, { publicUrl: 'https://muster.example.org' });
+    const [secure] = (await new Browser(https).get(Paths.oidcSignIn)).headers['set-cookie'] as unknown as string[];
+    expect(secure).toMatch(/^__Host-muster_oidc=[^;]+; Max-Age=600; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
+  });
+
+  test('is limited by address, as all tries are', async () => {
+    const one = api({}, { signInsPerMinute: 2 });
+    const statuses = [];
+    for (let tries = 0; tries < 3; tries += 1) statuses.push((await new Browser(one).get(Paths.oidcSignIn)).status);
+    expect(statuses).toEqual([303, 303, 429]);
+  });
+});
