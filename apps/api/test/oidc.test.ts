@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, type MemberRole } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
+import { TestIdentityProvider, type Profile } from '@muster/test-engines/identity-provider';
 import { randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
@@ -8,7 +9,6 @@ import { createApp } from '../src/app.js';
 import type { OidcOptions } from '../src/app/accounts.js';
 import { Browser } from './browser.js';
 import { TestApi, useApi } from './harness.js';
-import { TestIdentityProvider, type Profile } from './identity-provider.js';
 import { member, PASSWORD, person } from './people.js';
 
 const PUBLIC_URL = 'http://127.0.0.1:3000';
@@ -20,7 +20,8 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
   let provider: TestIdentityProvider;
   let log: string;
   beforeAll(async () => {
-    provider = await TestIdentityProvider.start(CALLBACK_URL);
+    provider = await TestIdentityProvider.start();
+    provider.register(CALLBACK_URL);
   });
   afterAll(() => provider.close());
   beforeEach(() => {
@@ -35,7 +36,8 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
       done();
     };
     const logger = pino({ level: 'debug' }, new Writable({ write }));
-    const oidc = provider.options(options);
+    const { issuer, client } = provider;
+    const oidc: OidcOptions = { issuer, ...client, name: 'Example', strangerRole: null, ...options };
     const app = createApp({ db, now: clock, publicUrl: PUBLIC_URL, secret: SECRET, logger, oidc, ...parts });
     return new TestApi(db, app, clock);
   };
@@ -206,11 +208,12 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
   });
 
   test('says so where the provider is away, and goes on when it is back', async () => {
-    const away = await TestIdentityProvider.start(CALLBACK_URL);
+    const away = await TestIdentityProvider.start();
     const one = api({ issuer: away.issuer });
     await away.close();
     expect(await begin(new Browser(one), '/ports')).toBe(turnedBack('unavailable', '/ports'));
-    const back = await TestIdentityProvider.start(CALLBACK_URL, Number(new URL(away.issuer).port));
+    const back = await TestIdentityProvider.start(Number(new URL(away.issuer).port));
+    back.register(CALLBACK_URL);
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     back.people.set('ada', { email, email_verified: true });
     back.visitor = 'ada';
@@ -247,7 +250,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     for (const secret of [attempt, searchParams.get('code')!, searchParams.get('state')!]) {
       expect(log).not.toContain(secret);
     }
-    expect(log).not.toContain(provider.options().clientSecret);
+    expect(log).not.toContain(provider.client.clientSecret);
     expect(log).toContain(Paths.oidcCallback);
 
     const https = api({}, { publicUrl: 'https://muster.example.org' });

@@ -36,8 +36,11 @@ export interface Dashboard {
   close(): Promise<void>;
 }
 
-/** Starts one on a database of its own: an embedded one, unless there is a URL. */
-export async function startDashboard(databaseUrl: string | null = null): Promise<Dashboard> {
+/** Starts one on a database of its own: an embedded one, unless there is a URL. `env`: more of the API's environment. */
+export async function startDashboard(
+  databaseUrl: string | null = null,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Dashboard> {
   const dir = await mkdtemp(join(tmpdir(), 'muster-browser-'));
   const key = formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
   const hosts: FleetHost[] = [];
@@ -51,6 +54,7 @@ export async function startDashboard(databaseUrl: string | null = null): Promise
         ...{ MUSTER_DATA_DIR: join(dir, 'data'), MUSTER_ADMIN_KEY: key, MUSTER_DRAIN_SECONDS: '0' },
         ...{ MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_SNAPSHOT_SECONDS: '5' },
         ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }),
+        ...env,
       },
     });
     server = program;

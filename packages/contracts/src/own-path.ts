@@ -1,2 +1,2 @@
-/** Whether this is a path on the host that it is opened at: `//host` and `/\host` lead elsewhere. */
-export const isOwnPath = (path: string): boolean => /^\/(?![/\\])[\x21-\x7e]*$/.test(path);
+/** A path on the host that it is opened at, as a regular expression: `//host` and `/\host` lead elsewhere. */
+export const OWN_PATH_PATTERN = String.raw`^/(?![/\\])[\x21-\x7e]*$`;

@@ -4,7 +4,7 @@ import { ContainerFreshness, Freshness } from './freshness.js';
 import { Instant } from './instant.js';
 import { NAME_LENGTH_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.js';
 import { EventKind } from './operator.js';
-import { isOwnPath } from './own-path.js';
+import { OWN_PATH_PATTERN } from './own-path.js';
 import { Health } from './parse-status.js';
 import { text } from './text.js';
 
@@ -161,7 +161,11 @@ export type EventExportQuery = z.output<typeof EventExportQuery>;
 
 /** Query parameters of `GET /api/sign-in/oidc`: the page to go on to, by its path here; the fleet by default. */
 export const OidcSignInQuery = z.strictObject({
-  next: z.string().max(2_000).refine(isOwnPath, { error: 'must be a path of this server' }).optional(),
+  next: z
+    .string()
+    .max(2_000)
+    .regex(new RegExp(OWN_PATH_PATTERN), { error: 'must be a path of this server' })
+    .optional(),
 });
 export type OidcSignInQuery = z.output<typeof OidcSignInQuery>;
 

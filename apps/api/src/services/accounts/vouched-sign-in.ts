@@ -1,4 +1,4 @@
-import { isOwnPath } from '@muster/contracts';
+import { OWN_PATH_PATTERN } from '@muster/contracts';
 import { parseCookies } from 'better-auth/cookies';
 import type { Logger } from 'pino';
 import type { Caller } from '../../domain/caller.js';
@@ -38,6 +38,8 @@ export interface VouchedSignInParts {
   logger: Logger;
 }
 
+const OWN_PATH = new RegExp(OWN_PATH_PATTERN);
+
 /** How long a person may take at the provider. */
 const ATTEMPT_SECONDS = 600;
 
@@ -53,7 +55,7 @@ export function createVouchedSignIn(parts: VouchedSignInParts): VouchedSignInSer
   function attemptOf({ cookie = '' }: Caller): { attempt: string; next: string } | null {
     const [attempt, encoded = ''] = parseCookies(cookie).get(cookieName)?.split('.') ?? [];
     const next = Buffer.from(encoded, 'base64url').toString();
-    return attempt === undefined || !isOwnPath(next) ? null : { attempt, next };
+    return attempt === undefined || !OWN_PATH.test(next) ? null : { attempt, next };
   }
 
   /** Back to the page for signing in, which knows why. What went wrong is logged, without what the provider was told. */

@@ -1,7 +1,9 @@
-import { isOwnPath, type Session } from '@muster/contracts';
+import { OWN_PATH_PATTERN, type Session } from '@muster/contracts';
 import { useMutation, useQueryClient, type UseMutationResult } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { sessionQuery } from '../../api/queries';
+
+const OWN_PATH = new RegExp(OWN_PATH_PATTERN);
 
 /** Signs in by a call whose answer is a session, and goes on to `next`, a path of this page. */
 export function useEnter<Input>(
@@ -16,7 +18,7 @@ export function useEnter<Input>(
       client.clear();
       client.setQueryData(sessionQuery.queryKey, session);
       // An address may be written by anybody: it leads nowhere but to a page of ours.
-      await navigate({ href: isOwnPath(next) ? next : '/' });
+      await navigate({ href: OWN_PATH.test(next) ? next : '/' });
     },
   });
 }

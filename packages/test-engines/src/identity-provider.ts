@@ -1,10 +1,8 @@
-import { jest } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';
-import type { OidcOptions } from '../src/app/accounts.js';
 
 /** What the provider knows of a person. */
 export interface Profile {
@@ -13,34 +11,33 @@ export interface Profile {
   email_verified?: boolean;
 }
 
-const CLIENT = { clientId: 'muster', clientSecret: 'a secret of the provider, and of nobody else' };
-
 /** An OpenID provider on loopback, at which whoever comes is the person whom a test has put before it. */
 export class TestIdentityProvider {
+  /** What a client is known to it by. */
+  readonly client = { clientId: 'muster', clientSecret: 'a secret of the provider, and of nobody else' };
   /** By their ids there. */
   readonly people = new Map<string, Profile>();
   /** Who sits before the browser; null: somebody who declines. */
   visitor: string | null = null;
+  private callbackUrl = '';
 
   private constructor(
     private readonly server: Server,
     readonly issuer: string,
-    private readonly callbackUrl: string,
   ) {}
 
-  /** Begins to listen, at once or on the port where it was before. */
-  static async start(callbackUrl: string, port = 0): Promise<TestIdentityProvider> {
+  /** Begins to listen, on a port that is free or the one where it was before. It answers once it has a client. */
+  static async start(port = 0): Promise<TestIdentityProvider> {
     const server = createServer();
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
-    const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const provider = new TestIdentityProvider(server, issuer, callbackUrl);
-    server.on('request', provider.handler());
-    return provider;
+    return new TestIdentityProvider(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   }
 
-  options(more: Partial<OidcOptions> = {}): OidcOptions {
-    return { issuer: this.issuer, ...CLIENT, name: 'Example', strangerRole: null, ...more };
+  /** Takes the client, which has people sent back to this address. */
+  register(callbackUrl: string): void {
+    this.callbackUrl = callbackUrl;
+    this.server.on('request', this.handler());
   }
 
   async close(): Promise<void> {
@@ -68,10 +65,11 @@ export class TestIdentityProvider {
   }
 
   private handler() {
-    const { clientId, clientSecret } = CLIENT;
+    const { clientId, clientSecret } = this.client;
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     // It warns that it keeps all in memory, which is where a test's belongs.
-    const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const { warn } = console;
+    console.warn = () => undefined;
     const provider: Provider = new Provider(this.issuer, {
       clients: [{ client_id: clientId, client_secret: clientSecret, redirect_uris: [this.callbackUrl] }],
       cookies: { keys: ['signs the cookies of the provider'] },
@@ -89,7 +87,7 @@ export class TestIdentityProvider {
       },
       ttl: { AccessToken: 60, Grant: 60, IdToken: 60, Interaction: 60, Session: 60 },
     });
-    warn.mockRestore();
+    console.warn = warn;
     const answer = provider.callback();
     return (req: IncomingMessage, res: ServerResponse) => {
       if (req.url !== '/door') return void answer(req, res);

@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import { TestIdentityProvider } from '@muster/test-engines/identity-provider';
+import { describeInChromium, useVisits } from './chromium.js';
+import { OWNER, startDashboard, type Dashboard } from './dashboard.js';
+
+describeInChromium('signing in at an identity provider', () => {
+  const visit = useVisits();
+  let provider: TestIdentityProvider;
+  let dashboard: Dashboard;
+
+  beforeAll(async () => {
+    provider = await TestIdentityProvider.start();
+    const { issuer, client } = provider;
+    dashboard = await startDashboard(null, {
+      ...{ MUSTER_OIDC_ISSUER: issuer, MUSTER_OIDC_NAME: 'Example Inc.' },
+      ...{ MUSTER_OIDC_CLIENT_ID: client.clientId, MUSTER_OIDC_CLIENT_SECRET: client.clientSecret },
+    });
+    provider.register(dashboard.url + Paths.oidcCallback);
+    provider.people.set('ada', { email: OWNER.email, email_verified: true });
+    provider.people.set('eve', { email: 'eve@example.org', email_verified: true });
+  });
+  afterAll(async () => {
+    await dashboard.close();
+    await provider.close();
+  });
+
+  const button = () => visit.page.getByRole('link', { name: 'Sign in with Example Inc.' });
+
+  test('leads a member there and back to the page that they wanted, and nobody else', async () => {
+    const { page, context } = visit;
+    // Makes the owner's account, and forgets that it was here.
+    await dashboard.signIn(context);
+    await context.clearCookies();
+
+    provider.visitor = 'eve';
+    await page.goto(`${dashboard.url}/ports?port=443`);
+    await button().click();
+    await page.getByText('You are known there, but not here', { exact: false }).waitFor();
+    // The provider knows who sits here, until they leave.
+    await context.clearCookies();
+
+    provider.visitor = 'ada';
+    await button().click();
+    await page.getByRole('heading', { level: 1, name: 'Ports' }).waitFor();
+    expect(page.url()).toBe(`${dashboard.url}/ports?port=443`);
+    const session = await context.request.get(dashboard.url + Paths.session);
+    expect(await session.json()).toMatchObject({ user: { email: OWNER.email }, role: 'owner' });
+  });
+});
