@@ -6,7 +6,7 @@ describe('the command line', () => {
   test('without arguments runs every section and writes the document', () => {
     expect(parseCli([])).toEqual({
       ...{ kind: 'run', quick: false, rounds: null, hosts: null, out: 'docs' },
-      sections: ['service', 'http', 'growth', 'table-growth', 'embedded'],
+      sections: ['service', 'http', 'growth', 'live', 'table-growth', 'embedded'],
     });
   });
 

@@ -21,7 +21,7 @@ export interface Heard {
   /** All messages of all listeners. */
   messages: number;
   bytes: number;
-  /** From a change's being recorded until the first listener had heard of it, in ms. */
+  /** From a change's being recorded until a listener had heard of it, in ms. */
   delayMs: Latency;
 }
 
@@ -69,11 +69,12 @@ interface Listener {
 async function listen({ port, key }: { port: number; key: string }): Promise<Listener> {
   const socket = connect({ port, host: '127.0.0.1' });
   const listener: Listener = { socket, isClosed: false, messages: 0, changes: 0, bytes: 0, delaysMs: [] };
-  const isFirst = listeners.length === 0;
+  // Those that are opened first.
+  const isTimed = listeners.length === 0;
   await once(socket, 'connect');
   const head = [`GET ${Paths.stream} HTTP/1.1`, 'Host: 127.0.0.1', `Authorization: Bearer ${key}`];
   socket.write(`${head.join('\r\n')}\r\n\r\n`);
-  let rest = '';
+  let [rest, event] = ['', ''];
   const heard = new Promise<void>((resolve, reject) => {
     socket.on('error', reject);
     socket.on('close', () => {
@@ -84,15 +85,17 @@ async function listen({ port, key }: { port: number; key: string }): Promise<Lis
       listener.bytes += chunk.length;
       const lines = (rest + chunk.toString('latin1')).split('\n');
       rest = lines.pop()!;
-      for (const [i, line] of lines.entries()) {
-        if (!line.startsWith('event: ')) continue;
-        listener.messages += 1;
-        resolve();
-        if (line.trimEnd() !== 'event: container') continue;
-        listener.changes += 1;
-        const data = lines[i + 1] ?? '';
-        // One is enough to tell when all are told, and reading them all would take the machine from who tells them.
-        if (isFirst && data.startsWith('data: ')) listener.delaysMs.push(Date.now() - recordedAt(data.slice(6)));
+      for (const line of lines) {
+        if (line.startsWith('event: ')) {
+          event = line.slice('event: '.length).trimEnd();
+        } else if (line.startsWith('data: ')) {
+          listener.messages += 1;
+          resolve();
+          if (event !== 'container') continue;
+          listener.changes += 1;
+          // Some are enough to tell when all are told; to read them all would take the machine from who tells them.
+          if (isTimed) listener.delaysMs.push(Date.now() - recordedAt(line.slice('data: '.length)));
+        }
       }
     });
   });
