@@ -29,8 +29,8 @@ export interface Journal {
   size(): number;
   /** The oldest entry; null: nothing is left to tell. */
   first(): JournalEntry | null;
-  /** The oldest entry was told, or never can be. */
-  dropFirst(): Promise<void>;
+  /** The entry, which was the oldest, was told or never can be. Those after it may have pushed it out meanwhile. */
+  drop(entry: JournalEntry): Promise<void>;
   /** Forgets everything: it was of a host that this machine no longer is. */
   clear(): Promise<void>;
 }
@@ -88,6 +88,8 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
     await onDisk('removed', () => unlink(path).catch(ignoreMissing));
   }
 
+  const first = (): JournalEntry | null => (lines.length === 0 ? null : JournalEntry.parse(JSON.parse(lines[0]!)));
+
   return {
     acknowledged(containers) {
       base = containers;
@@ -108,9 +110,11 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
       }
     },
     size: () => lines.length,
-    first: () => (lines.length === 0 ? null : JournalEntry.parse(JSON.parse(lines[0]!))),
-    async dropFirst() {
-      bytes -= lines.shift()?.length ?? 0;
+    first,
+    async drop({ stream, sequence }) {
+      const oldest = first();
+      if (oldest?.stream !== stream || oldest.sequence !== sequence) return;
+      bytes -= lines.shift()!.length;
       // What is left on the disk until the last is told counts once only, by its order.
       if (lines.length === 0) await forgetAll();
     },

@@ -6,7 +6,7 @@ import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
  */
 export interface Pace {
   readonly cadence: Cadence;
-  /** The next regular snapshot, or the next try at one. */
+  /** The next regular snapshot, or the next try at one; infinite while one is under way. */
   readonly snapshotAt: number;
   /** The snapshot that a change of the engine asks for; null: nothing changed since the last look. */
   readonly changeAt: number | null;
@@ -54,8 +54,12 @@ export const engineChanged = (pace: Pace, now: number, coalesceMs: number): Pace
   holding: false,
 });
 
-/** The engine is being read: what changes from now on asks for another look. */
-export const snapshotBegun = (pace: Pace): Pace => ({ ...pace, changeAt: null });
+/** The engine is being read: what changes from now on asks for another look, and nothing else for another snapshot. */
+export const snapshotBegun = (pace: Pace): Pace => ({
+  ...pace,
+  changeAt: null,
+  snapshotAt: Number.POSITIVE_INFINITY,
+});
 
 /** The engine is being read for the journal: the server is told as soon as it can be. */
 export const recordBegun = (pace: Pace): Pace => ({
@@ -64,7 +68,10 @@ export const recordBegun = (pace: Pace): Pace => ({
   snapshotAt: Math.min(pace.snapshotAt, pace.notBefore),
 });
 
-/** The server answered a snapshot. `taken`: false when it would not apply it, and would not the next either. */
+/**
+ * The server answered a snapshot. `taken`: false when it would not apply it, and would not the next either. What was
+ * recorded while it was under way does not wait for the next regular one.
+ */
 export const snapshotAnswered = (
   pace: Pace,
   now: number,
@@ -73,7 +80,7 @@ export const snapshotAnswered = (
 ): Pace => ({
   ...pace,
   cadence: answer.cadence,
-  snapshotAt: now + untilSnapshot(answer.cadence, random),
+  snapshotAt: Math.min(pace.snapshotAt, now + untilSnapshot(answer.cadence, random)),
   heartbeatAt: now + untilHeartbeat(answer.cadence, random),
   notBefore: now,
   holding: !answer.taken,

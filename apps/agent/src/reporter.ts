@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Heartbeat, SyncSummary } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { ENGINE_BACKOFF, SERVER_BACKOFF, fullJitterMs, retryDelayMs } from './backoff.js';
-import { encodeSnapshot } from './encode-snapshot.js';
-import type { Journal, JournalEntry } from './journal.js';
+import { during } from './during.js';
+import type { Journal } from './journal.js';
 import type { Answer, MusterClient } from './muster/client.js';
 import type { Session } from './muster/session.js';
 import type { Observation, Observer } from './observe.js';
@@ -19,6 +19,7 @@ import {
   snapshotBegun,
   startPace,
 } from './pace.js';
+import { replayOf } from './replay.js';
 import type { SnapshotStream } from './snapshot-stream.js';
 import { AGENT_VERSION } from './version.js';
 
@@ -68,6 +69,8 @@ export interface ReporterOptions {
   onEngineFailure(): void;
 }
 
+type Seen = Observation & { kind: 'seen' };
+
 /** Timers cannot count further than 24.8 days; a wait beyond this is taken in steps. */
 const SLEEP_MS_MAX = 86_400_000;
 
@@ -84,6 +87,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   let acceptedAt: Date | null = null;
   let containers: number | null = null;
   let isSuperseded = false;
+  /** The snapshot that is under way, until it is answered or kept. */
+  let unanswered: Seen | null = null;
   let wake = new AbortController();
 
   function changed(afterMs = coalesceMs): void {
@@ -91,7 +96,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     wake.abort();
   }
 
-  async function look(signal: AbortSignal): Promise<(Observation & { kind: 'seen' }) | null> {
+  async function look(signal: AbortSignal): Promise<Seen | null> {
     const seen = await observer.observe(signal);
     if (seen.kind === 'seen') {
       noteEngineReadable(seen.containers.length);
@@ -107,15 +112,13 @@ export function createReporter(options: ReporterOptions): Reporter {
     const seen = await look(signal);
     if (seen === null) return;
     const order = stream.next(seen.observedAt);
-    const answer = await session.call(
-      (token) => client.postSnapshot(token, seen.snapshot, order, signal),
-      seen.facts,
-      signal,
-    );
+    unanswered = seen;
+    const answer = await call((token) => client.postSnapshot(token, seen.snapshot, order, signal), seen.facts, signal);
     if (answer.kind === 'retry') {
-      await journal.record(seen.containers, () => stream.next(seen.observedAt));
+      await keepUnanswered();
       return void noteServerFailure('snapshot', answer);
     }
+    unanswered = null;
     noteAnswered();
     if (answer.kind === 'refused') {
       digest = null;
@@ -123,7 +126,8 @@ export function createReporter(options: ReporterOptions): Reporter {
       pace = snapshotAnswered(pace, now(), { cadence: pace.cadence, taken: false }, random());
       return;
     }
-    if (answer.data.applied) journal.acknowledged(seen.containers);
+    // Else what was kept meanwhile is newer.
+    if (answer.data.applied && journal.size() === 0) journal.acknowledged(seen.containers);
     noteSummary(answer.data);
   }
 
@@ -131,36 +135,52 @@ export function createReporter(options: ReporterOptions): Reporter {
   async function recordChange(signal: AbortSignal): Promise<void> {
     pace = recordBegun(pace);
     const seen = await look(signal);
-    if (seen !== null) await journal.record(seen.containers, () => stream.next(seen.observedAt));
+    if (seen === null) return;
+    await keepUnanswered();
+    await keep(seen);
   }
+
+  const keep = ({ containers: seen, observedAt }: Seen): Promise<void> =>
+    journal.record(seen, () => stream.next(observedAt));
+
+  /** Its answer may never come, so it is kept, before what was seen after it. Had it arrived, this changes nothing. */
+  async function keepUnanswered(): Promise<void> {
+    if (unanswered === null) return;
+    const sent = unanswered;
+    unanswered = null;
+    await keep(sent);
+  }
+
+  /** Makes a call. It may hang, and while it is under way the API can be told of no change: each is kept. */
+  const call: Session['call'] = (request, facts, signal) =>
+    during(session.call(request, facts, signal), async (over) => {
+      while (!over.aborted) {
+        const waitMs = (pace.changeAt ?? Number.POSITIVE_INFINITY) - now();
+        if (waitMs > 0) await idle(waitMs, over);
+        else await recordChange(signal);
+      }
+    });
 
   /** Tells the API what it missed, the oldest first. False where it cannot be told yet. */
   async function replayJournal(signal: AbortSignal): Promise<boolean> {
     // Of a host that this machine is no longer, nobody wants to know.
     if (!session.isEnrolled() && journal.size() > 0) await journal.clear();
-    for (let entry = journal.first(); entry !== null; entry = journal.first()) {
-      const answer = await session.call(await replayOf(entry, signal), observer.facts(), signal);
+    const atFirst = journal.size();
+    for (let told = 0, entry = journal.first(); entry !== null; told++, entry = journal.first()) {
+      const replay = await replayOf(client, entry, signal);
+      // For each two told it gets shorter by one at least, or answers slower than changes would never let it end.
+      const mayGrow = journal.size() <= atFirst - told / 2;
+      const facts = observer.facts();
+      const answer = await (mayGrow ? call(replay, facts, signal) : session.call(replay, facts, signal));
       if (answer.kind === 'retry') {
         noteServerFailure('snapshot', answer);
         return false;
       }
       noteAnswered();
       if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refuses a part of the journal');
-      await journal.dropFirst();
+      await journal.drop(entry);
     }
     return true;
-  }
-
-  async function replayOf(
-    { stream: of, sequence, observedAt, containers: seen, goneIds }: JournalEntry,
-    signal: AbortSignal,
-  ) {
-    const encoded = await encodeSnapshot(seen);
-    // It is a part of a snapshot that was within the limits.
-    if (!encoded.success) throw new TypeError(encoded.reason);
-    const order = { stream: of, sequence, observedAt: new Date(observedAt) };
-    const partial = { snapshot: encoded.snapshot, goneIds };
-    return (token: string) => client.postPartialSnapshot(token, partial, order, signal);
   }
 
   function noteSummary(summary: SyncSummary): void {
@@ -189,7 +209,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       return;
     }
     const heartbeat = composeHeartbeat();
-    const answer = await session.call(
+    const answer = await call(
       (token) => client.heartbeat(token, heartbeat, stream.current(), signal),
       observer.facts(),
       signal,

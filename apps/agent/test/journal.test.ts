@@ -26,7 +26,7 @@ async function told(journal: Awaited<ReturnType<typeof openJournal>>) {
   for (let entry = journal.first(); entry !== null; entry = journal.first()) {
     const states = entry.containers.map(({ dockerId, state }) => `${dockerId} ${state}`);
     entries.push([entry.sequence, states, entry.goneIds]);
-    await journal.dropFirst();
+    await journal.drop(entry);
   }
   return entries;
 }
@@ -70,6 +70,18 @@ describe('the journal', () => {
     const lines = (await readFile(join(dir, 'journal.ndjson'), 'utf8')).trim().split('\n');
     expect(lines).toHaveLength(journal.size());
     expect((JSON.parse(lines.at(-1)!) as { sequence: number }).sequence).toBe(600);
+  });
+
+  test('loses to its bound no entry that was not told, when one that was told is pushed out beside it', async () => {
+    const journal = await openJournal(dir, log);
+    journal.acknowledged([]);
+    for (let i = 0; i < 500; i++) await journal.record([container(`c-${i}`)], order);
+    const underWay = journal.first()!;
+    await journal.record([container('c-500')], order);
+    const { sequence } = journal.first()!;
+    expect(sequence).toBeGreaterThan(underWay.sequence);
+    await journal.drop(underWay);
+    expect(journal.first()!.sequence).toBe(sequence);
   });
 
   test('says in several entries that more are gone than one can name', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, type Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
-import { problem, type Heard } from './scripted-muster.js';
+import { problem, type Heard, type Reaction } from './scripted-muster.js';
 
 /** The server asks to be left alone for so long, in which the engine's life goes on. */
 const AWAY: Record<string, string> = { 'retry-after': '2' };
@@ -34,6 +34,15 @@ async function untilTrue(condition: () => boolean): Promise<void> {
   }
 }
 
+/** One stream, in which sequence and time of observation rise. */
+function expectOrder(told: readonly Heard[]): void {
+  const sequences = told.map(sequenceOf);
+  expect(sequences).toEqual([...new Set(sequences)].sort((x, y) => x - y));
+  expect(new Set(told.map(({ headers }) => headers['snapshot-stream'])).size).toBe(1);
+  const observed = told.map(({ headers }) => Date.parse(headers['snapshot-observed-at'] as string));
+  expect(observed).toEqual([...observed].sort((x, y) => x - y));
+}
+
 /** Runs the agent into a server that is away, and lets three things happen meanwhile. */
 async function liveThroughAnOutage(): Promise<void> {
   rig.run();
@@ -61,11 +70,7 @@ describe('after a time in which the API could not be told', () => {
     expect(told.map(statesIn)).toEqual([['a exited'], [], ['a running'], expect.arrayContaining(['a running'])]);
     expect(told[1]!.headers['snapshot-gone']).toMatch(/^[0-9a-f]{64}$/);
     expect(statesIn(told[3]!)).toHaveLength(2);
-    const sequences = told.map(sequenceOf);
-    expect(sequences).toEqual([...sequences].sort((x, y) => x - y));
-    expect(new Set(told.map(({ headers }) => headers['snapshot-stream'])).size).toBe(1);
-    const observed = told.map(({ headers }) => Date.parse(headers['snapshot-observed-at'] as string));
-    expect(observed).toEqual([...observed].sort((x, y) => x - y));
+    expectOrder(told);
   });
 
   test('a part whose answer is lost is sent again as the same part', async () => {
@@ -108,4 +113,104 @@ describe('after a time in which the API could not be told', () => {
     expect(streams.slice(0, 2)).toEqual([first.headers['snapshot-stream'], first.headers['snapshot-stream']]);
     expect(streams[2]).not.toBe(streams[0]);
   });
+});
+
+describe('while a call is under way that gets no answer', () => {
+  const ENDS: [string, Reaction | null][] = [
+    ['is answered in the end', null],
+    ['breaks off', 'reset'],
+  ];
+  const told = (from: number): Heard[] => rig.muster.snapshots.slice(from);
+  const toldToTheEnd = (from: number) => (): boolean => told(from).some(isPartial) && !isPartial(told(from).at(-1)!);
+
+  /** Three changes, each on the disk before the next, where `before` others are already. */
+  async function change(before: number): Promise<void> {
+    rig.engine.start(rig.engine.idOf('a')!);
+    await recorded(before + 1);
+    rig.engine.remove(rig.engine.idOf('b')!);
+    await recorded(before + 2);
+    rig.engine.stop(rig.engine.idOf('a')!);
+    await recorded(before + 3);
+  }
+
+  beforeEach(async () => {
+    rig.engine.stop(rig.engine.idOf('a')!);
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    await untilTrue(() => rig.engineServer.calls.events > 0);
+  });
+
+  test.each(ENDS)('as a heartbeat that %s, each change is seen, and told in its order', async (_, end) => {
+    const release = rig.muster.hold(Paths.agentHeartbeat);
+    const beats = rig.muster.heartbeats.length;
+    await rig.muster.until(() => rig.muster.heartbeats.length > beats);
+    const [requests, lists] = [rig.muster.heard.length, rig.engineServer.calls.list];
+    await change(0);
+    expect(rig.muster.heard).toHaveLength(requests);
+    expect(rig.engineServer.calls.list).toBe(lists + 3);
+    release(end);
+    await rig.muster.until(toldToTheEnd(1));
+    expect(told(1).map(statesIn).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
+    expect(told(1).map(isPartial)).toEqual([true, true, true, false]);
+    expectOrder(told(1));
+  });
+
+  test.each(ENDS)('as a snapshot that %s, so is what it told itself', async (_, end) => {
+    const release = rig.muster.hold(Paths.agentContainers);
+    rig.engine.pause(rig.engine.idOf('c')!);
+    await rig.muster.until(() => rig.muster.snapshots.length === 2);
+    const requests = rig.muster.heard.length;
+    // What is under way is kept, too, before the first that was seen after it.
+    await change(1);
+    expect(rig.muster.heard).toHaveLength(requests);
+    release(end);
+    await rig.muster.until(toldToTheEnd(2));
+    expect(told(2).map(statesIn).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
+    expect(told(2).map(isPartial)).toEqual([true, true, true, true, false]);
+    expectOrder(told(1));
+  });
+
+  test.each(ENDS)('as a part of the journal that %s, it joins the journal', async (_, end) => {
+    rig.muster.next(Paths.agentContainers, 'reset');
+    const release = rig.muster.hold(Paths.agentContainers);
+    rig.engine.pause(rig.engine.idOf('c')!);
+    await rig.muster.until(() => rig.muster.snapshots.length === 3);
+    await change(1);
+    release(end);
+    await rig.muster.until(toldToTheEnd(3));
+    // The first is sent again where its answer was lost, as the same part.
+    const bySequence = new Map(partials().map((each) => [sequenceOf(each), statesIn(each)]));
+    expect([...bySequence.values()]).toEqual([['c paused'], ['a running'], [], ['a exited']]);
+    expect(statesIn(told(3).at(-1)!).sort()).toEqual(['a exited', 'c paused']);
+  });
+
+  test('an agent that is stopped then tells of it in its next run', async () => {
+    rig.muster.hold(Paths.agentContainers);
+    rig.engine.pause(rig.engine.idOf('c')!);
+    await rig.muster.until(() => rig.muster.snapshots.length === 2);
+    await change(1);
+    await rig.stopAll();
+    rig.run();
+    await rig.muster.until(toldToTheEnd(2));
+    expect(told(2).map(statesIn).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
+  });
+});
+
+test('answers that take longer than changes do not keep the API from hearing how it is now', async () => {
+  rig.muster.answerMs = 150;
+  rig.run();
+  await rig.muster.until(() => rig.muster.snapshots.length === 1);
+  const b = rig.engine.idOf('b')!;
+  let isPaused = false;
+  const unrest = setInterval(() => {
+    rig.engine[isPaused ? 'unpause' : 'pause'](b);
+    isPaused = !isPaused;
+  }, 40);
+  try {
+    const whole = (): number => rig.muster.snapshots.length - partials().length;
+    await rig.muster.until(() => whole() >= 4);
+    expect(partials().length).toBeGreaterThan(4);
+  } finally {
+    clearInterval(unrest);
+  }
 });

@@ -6,7 +6,7 @@ import { dryRun } from '../src/agent.js';
 import { retryDelayMs, SERVER_BACKOFF } from '../src/backoff.js';
 import { parseEnv } from '../src/env.js';
 import { createMusterClient } from '../src/muster/client.js';
-import { nextStep, serverFailed, snapshotAnswered, startPace, type Pace } from '../src/pace.js';
+import { nextStep, serverFailed, snapshotAnswered, snapshotBegun, startPace, type Pace } from '../src/pace.js';
 import { openRig, type Rig } from './rig.js';
 
 /** What the way to the API does with an answer, or with a connection. */
@@ -173,7 +173,7 @@ describe('an hour without the API', () => {
       expect(backAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
       expect(action).toBe('snapshot');
       const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
-      const after = snapshotAnswered(pace, backAt, { cadence, taken: true }, 0);
+      const after = snapshotAnswered(snapshotBegun(pace), backAt, { cadence, taken: true }, 0);
       expect(nextStep(after)).toEqual({ action: 'heartbeat', at: backAt + 10_000 });
     }
   });
@@ -190,7 +190,7 @@ describe('an hour without the API', () => {
     // Nor later: what is left of having begun together is gone for good.
     const reports = fleet.map(({ backAt, pace }, i) => {
       const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
-      return snapshotAnswered(pace, backAt, { cadence, taken: true }, seeded(i + 10_000)()).snapshotAt;
+      return snapshotAnswered(snapshotBegun(pace), backAt, { cadence, taken: true }, seeded(i + 10_000)()).snapshotAt;
     });
     expect(largestSecond(reports)).toBeLessThan(0.05);
   });

@@ -5,6 +5,7 @@ import {
   engineFailed,
   heartbeatAnswered,
   nextStep,
+  recordBegun,
   serverFailed,
   snapshotAnswered,
   snapshotBegun,
@@ -54,6 +55,12 @@ test('a change while a snapshot is under way asks for another', () => {
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 100 + COALESCE_MS });
 });
 
+test('what was recorded while a snapshot was under way is told as soon as that is answered', () => {
+  const underWay = engineChanged(snapshotBegun(settled(0)), 60_000, COALESCE_MS);
+  const pace = snapshotAnswered(recordBegun(underWay), 65_000, { cadence, taken: true }, 0);
+  expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 65_000 });
+});
+
 test('a heartbeat that asks for a snapshot gets one at once', () => {
   const pace = heartbeatAnswered(settled(0), 10_000, { cadence, snapshotRequired: true }, 0);
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 10_000 });
@@ -96,7 +103,7 @@ test('the server’s pace is followed from each answer on, and a slowed fleet is
   expect(nextStep(heartbeatAnswered(settled(0), 10_000, { cadence: slow, snapshotRequired: false }, 0.5)).at).toBe(
     60_000,
   );
-  const spread = snapshotAnswered(settled(0), 0, { cadence: slow, taken: true }, 0.5);
+  const spread = snapshotAnswered(snapshotBegun(settled(0)), 0, { cadence: slow, taken: true }, 0.5);
   expect(nextStep(spread)).toEqual({ action: 'heartbeat', at: 95_000 });
 });
 

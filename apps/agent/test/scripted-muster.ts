@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { Paths, ProblemTypes, formatToken, type Cadence, type Container } from '@muster/contracts';
 
@@ -18,6 +19,9 @@ export interface Heard {
 export type Reaction =
   { status: number; json?: unknown; headers?: Record<string, string>; text?: string } | 'reset' | 'hang';
 
+/** One that may be decided later; null: the ordinary answer. */
+type Promised = Reaction | Promise<Reaction | null>;
+
 /** A problem document of the given status and type. */
 export const problem = (status: number, type = 'about:blank', headers: Record<string, string> = {}): Reaction => ({
   status,
@@ -34,8 +38,10 @@ export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 export class ScriptedMuster {
   readonly heard: Heard[] = [];
   cadence: Cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
+  /** How long each answer takes. */
+  answerMs = 0;
   readonly hostId = randomUUID();
-  readonly #queued = new Map<string, Reaction[]>();
+  readonly #queued = new Map<string, Promised[]>();
   readonly #always = new Map<string, Reaction>();
   #issued = 0;
   readonly #waiting = new Set<() => void>();
@@ -52,8 +58,15 @@ export class ScriptedMuster {
   }
 
   /** The next requests to `path` meet these, one each. */
-  next(path: string, ...reactions: Reaction[]): void {
+  next(path: string, ...reactions: Promised[]): void {
     this.#queued.set(path, [...(this.#queued.get(path) ?? []), ...reactions]);
+  }
+
+  /** The next request to `path` hangs until the returned function says what it meets; null: the ordinary answer. */
+  hold(path: string): (reaction: Reaction | null) => void {
+    let release: (reaction: Reaction | null) => void;
+    this.next(path, new Promise((resolve) => (release = resolve)));
+    return (reaction) => release(reaction);
   }
 
   /** All requests to `path` meet this from now on; null: the ordinary answer. */
@@ -104,13 +117,15 @@ export class ScriptedMuster {
       token: (request.headers.authorization ?? '').replace(/^Bearer /, ''),
     };
     this.heard.push(heard);
-    const reaction = this.#queued.get(path)?.shift() ?? this.#always.get(path) ?? this.#ordinary(heard);
+    setImmediate(() => this.#waiting.forEach((look) => look()));
+    if (this.answerMs > 0) await sleep(this.answerMs);
+    const scripted = await (this.#queued.get(path)?.shift() ?? this.#always.get(path));
+    const reaction = scripted ?? this.#ordinary(heard);
     if (reaction === 'reset') request.socket.resetAndDestroy();
     else if (reaction !== 'hang') {
       const { status, json, text: body = JSON.stringify(json), headers } = reaction;
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
     }
-    setImmediate(() => this.#waiting.forEach((look) => look()));
   }
 
   #ordinary({ path, json }: Heard): Reaction {
