@@ -2,6 +2,7 @@ import { isSerializationFailure, isTimeout, isUnavailable } from '@muster/db';
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem, type ProblemType } from '@muster/contracts';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
+import { seldom } from '../domain/seldom.js';
 import {
   DomainError,
   InvalidRequestError,
@@ -31,6 +32,9 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { type: ProblemType; status: n
 /** Seconds after which a request that was turned away may be good. */
 const RETRY_AFTER_SECONDS = 2;
 const RETRY_AFTER_SPREAD_SECONDS = 4;
+
+/** Milliseconds between two log lines about requests that could not be served. */
+const TELL_INTERVAL_MS = 5_000;
 
 /** The id that the request's log lines and its answer's X-Request-Id carry. */
 const requestIdOf = ({ locals }: Response): string => locals.requestId;
@@ -79,9 +83,10 @@ export function sendExpectationFailed(res: Response): void {
  * Turns whatever was thrown into a problem document. What a domain error says is public; of anything else, only the
  * request's id leaves the server, and the log has the rest under it.
  */
-export const handleErrors =
-  (logger: Logger): ErrorRequestHandler =>
-  (thrown: unknown, req, res, _next) => {
+export function handleErrors(logger: Logger): ErrorRequestHandler {
+  // While a database is away, each request of a whole fleet fails for the same reason.
+  const tell = seldom(TELL_INTERVAL_MS, () => performance.now());
+  return (thrown: unknown, req, res, _next) => {
     if (thrown instanceof RequestAbortedError || res.headersSent) {
       res.destroy();
       return;
@@ -97,8 +102,9 @@ export const handleErrors =
       res.locals.isUnremarkable = true;
       res.set('Retry-After', spreadSeconds());
     } else if (error.code === 'unavailable') {
-      logger.warn({ err: error.cause ?? error, requestId: requestIdOf(res) }, 'request turned away');
-      res.set('Retry-After', String(RETRY_AFTER_SECONDS));
+      const requestId = requestIdOf(res);
+      tell((turnedAway) => logger.warn({ err: error.cause ?? error, requestId, turnedAway }, 'requests turned away'));
+      res.set('Retry-After', spreadSeconds());
     }
     if (error instanceof RateLimitedError) {
       res.locals.isUnremarkable = true;
@@ -112,6 +118,7 @@ export const handleErrors =
     const errors = error instanceof InvalidRequestError && error.errors.length > 0 ? [...error.errors] : undefined;
     send(res, { ...PROBLEMS[error.code], detail: error.message, ...(errors ? { errors } : {}) });
   };
+}
 
 /** Seconds after which those who were turned away together may come again, not together. */
 export const spreadSeconds = () => String(RETRY_AFTER_SECONDS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_SECONDS));

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { IncomingMessage, ServerResponse, type RequestListener } from 'node:http';
 import { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { seldom } from '../domain/seldom.js';
 import { OverloadedError } from '../errors.js';
 import { NO_STORE, PROBLEMS, spreadSeconds } from '../middleware/problem.js';
 import { securityHeaders } from '../middleware/security-headers.js';
@@ -75,14 +76,9 @@ export function admitTo(
   { requestsInWorkMax = 256, waitingForEachMax = 16, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
   { logger, metrics, publicUrl, isDraining }: AdmissionParts,
 ): RequestListener {
-  let turnedAway = 0;
-  let toldAtMs = -Infinity;
+  const tell = seldom(TELL_INTERVAL_MS, () => performance.now());
   const noteTurnedAway = () => {
-    turnedAway += 1;
-    if (performance.now() - toldAtMs < TELL_INTERVAL_MS) return;
-    logger.warn({ turnedAway }, 'more requests than can be worked on');
-    toldAtMs = performance.now();
-    turnedAway = 0;
+    tell((turnedAway) => logger.warn({ turnedAway }, 'more requests than can be worked on'));
   };
 
   const gateOf = ({ requests, bytes }: { requests: number; bytes: number }) => {
