@@ -98,13 +98,14 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       send(res, { type: ProblemTypes.internal, title: 'Internal error', status: 500, detail });
       return;
     }
-    if (error instanceof OverloadedError) {
+    if (error.code === 'unavailable') {
       res.locals.isUnremarkable = true;
       res.set('Retry-After', spreadSeconds());
-    } else if (error.code === 'unavailable') {
       const requestId = requestIdOf(res);
-      tell((turnedAway) => logger.warn({ err: error.cause ?? error, requestId, turnedAway }, 'requests turned away'));
-      res.set('Retry-After', spreadSeconds());
+      // Whoever finds an overload says so.
+      if (!(error instanceof OverloadedError)) {
+        tell((turnedAway) => logger.warn({ err: error.cause ?? error, requestId, turnedAway }, 'requests turned away'));
+      }
     }
     if (error instanceof RateLimitedError) {
       res.locals.isUnremarkable = true;
