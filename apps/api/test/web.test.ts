@@ -8,6 +8,7 @@ import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 
 const SCRIPT = 'export {};';
+const PAGE = '<!doctype html><title>Muster</title>';
 
 const HTML = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 
@@ -20,7 +21,9 @@ describe('the dashboard', () => {
     db = await createTestDatabase('pglite');
     directory = await mkdtemp(join(tmpdir(), 'muster-web-'));
     await mkdir(join(directory, 'assets'));
-    await writeFile(join(directory, 'index.html'), '<!doctype html><title>Muster</title>');
+    await writeFile(join(directory, 'index.html'), PAGE);
+    await writeFile(join(directory, 'index.html.br'), brotliCompressSync(PAGE));
+    await writeFile(join(directory, 'index.html.gz'), gzipSync(PAGE));
     await writeFile(join(directory, 'assets', 'index-4f2a.js'), SCRIPT);
     await writeFile(join(directory, 'assets', 'index-4f2a.js.br'), brotliCompressSync(SCRIPT));
     await writeFile(join(directory, 'assets', 'index-4f2a.js.gz'), gzipSync(SCRIPT));
@@ -33,10 +36,19 @@ describe('the dashboard', () => {
     await rm(directory, { recursive: true });
   });
 
-  test.each(['/', '/containers', '/hosts/42'])('answers a browser that goes to %s with its page', async (path) => {
-    const { headers, text } = await http().get(path).set(HTML).expect(200);
-    expect(text).toContain('<title>Muster</title>');
-    expect(headers).toMatchObject({ 'cache-control': 'no-cache', vary: 'Accept' });
+  test.each([
+    ['/', 'br'],
+    ['/containers?q=web', 'gzip'],
+    ['/hosts/42', 'identity'],
+  ])('answers a browser that goes to %s with its page, as %s', async (path, encoding) => {
+    const { headers, text } = await http().get(path).set(HTML).set('Accept-Encoding', encoding).expect(200);
+    expect(text).toBe(PAGE);
+    expect(headers['content-encoding'] ?? 'identity').toBe(encoding);
+    expect(headers).toMatchObject({
+      'content-type': expect.stringMatching(/^text\/html/),
+      'cache-control': 'no-cache',
+      vary: 'Accept, Accept-Encoding',
+    });
     expect(headers['content-security-policy']).toMatch(/^default-src 'none';script-src 'self';/);
     expect(headers['content-security-policy']).not.toContain('unsafe');
   });

@@ -5,7 +5,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { Plugin } from 'vite';
 
 /** What shrinks; fonts are compressed as they are. */
-const TEXTS = /\.(js|css)$/;
+const TEXTS = /\.(html|js|css)$/;
 
 /**
  * Writes beside each text of the build the same with Brotli (`.br`) and gzip (`.gz`), as small as they get: it is done

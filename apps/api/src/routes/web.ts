@@ -34,8 +34,8 @@ const PAGE_HEADERS = {
  */
 export function createWebRouter(directory: string): Router {
   const router = Router();
-  router.use(HASHED, files(join(directory, HASHED), 'public, max-age=31536000, immutable'));
-  router.use(files(directory, 'no-cache'));
+  router.use(HASHED, files(join(directory, HASHED), { 'Cache-Control': 'public, max-age=31536000, immutable' }));
+  router.use(files(directory, { 'Cache-Control': 'no-cache' }));
   router.use(page(directory));
   return router;
 }
@@ -47,10 +47,10 @@ const ENCODINGS = [
 ] as const;
 
 /** A folder's files, each in the smallest form that there is of it and that who asks can read. */
-function files(directory: string, cacheControl: string): RequestHandler {
+function files(directory: string, headers: Readonly<Record<string, string>>): RequestHandler {
   // By hand: `send` leaves a Cache-Control alone that is there already, and the application sets `no-store` first.
   const options = { index: false, redirect: false, cacheControl: false } as const;
-  const setHeaders = (res: Response) => res.set('Cache-Control', cacheControl).vary('Accept-Encoding');
+  const setHeaders = (res: Response) => res.set(headers).vary('Accept-Encoding');
   const plain = express.static(directory, { ...options, setHeaders });
   const forms = ENCODINGS.map(({ name, extension }) => ({
     name,
@@ -81,20 +81,22 @@ function files(directory: string, cacheControl: string): RequestHandler {
   };
 }
 
-const page =
-  (directory: string): RequestHandler =>
-  (req, res, next) => {
+function page(directory: string): RequestHandler {
+  const serve = files(directory, PAGE_HEADERS);
+  return (req, res, next) => {
     const reads = req.method === 'GET' || req.method === 'HEAD';
     if (!reads || !wantsHtml(req.headers.accept) || isNoPage(req.path)) {
       next();
       return;
     }
-    // Not by its whole path: `send` takes a folder with a dot before its name for a secret.
-    const options = { root: directory, cacheControl: false, headers: PAGE_HEADERS };
-    res.sendFile('index.html', options, (error) => {
-      if (error !== undefined) next((error as { status?: number }).status === 404 ? undefined : error);
+    const { url } = req;
+    req.url = '/index.html';
+    serve(req, res, (error?: unknown) => {
+      req.url = url;
+      next(error);
     });
   };
+}
 
 /** A browser says `text/html`; the anything that curl and scripts accept is not meant so. */
 const wantsHtml = (accept = ''): boolean => /(^|[\s,])text\/html\b/i.test(accept);

@@ -21,5 +21,8 @@ export function ago(at: number, now: number): string {
   return `${duration(told)} ago`;
 }
 
+/** Made once: `toLocaleString` makes one at each call, which costs fifty times what the telling does. */
+const EXACTLY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+
 /** The exact moment in the reader's own time zone, to the second, with the zone. */
-export const exactly = (at: Date): string => at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+export const exactly = (at: Date): string => EXACTLY.format(at);

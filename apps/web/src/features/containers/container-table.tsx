@@ -1,12 +1,11 @@
 import type { ContainerView } from '@muster/contracts';
-import { useTable } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useMemo, useRef, type KeyboardEvent } from 'react';
+import { memo, useEffect, useMemo, useRef, type CSSProperties, type KeyboardEvent } from 'react';
 import { useIsNarrow } from '../../app/media';
-import { COLUMN_FACTS, columns, features } from './columns';
+import { ColumnHeader } from './column-header';
+import { COLUMN_FACTS } from './columns';
 import { COLUMNS, type ColumnId } from './search';
 import type { Sort } from './sort';
-import { ColumnHeader } from './column-header';
 
 /** Pixels; what tables.css gives a row on a wide and on a narrow screen. */
 const ROW_PX = 36;
@@ -17,8 +16,6 @@ const OVERSCAN = 12;
 
 /** Rows from the end at which the next page is asked for. */
 const READ_AHEAD_ROWS = 60;
-
-const byContainer = ({ hostId, dockerId }: ContainerView): string => `${hostId} ${dockerId}`;
 
 /**
  * Containers as a table of any length: only the rows that are seen are drawn, and more are asked for as the end comes
@@ -48,38 +45,39 @@ export function ContainerTable({
 }) {
   const isNarrow = useIsNarrow();
   const scroller = useRef<HTMLDivElement>(null);
-  const columnVisibility = useMemo(
-    () => Object.fromEntries(COLUMNS.map((id) => [id, shownColumns.includes(id)])),
+  const columns = useMemo(
+    () => ['name' as const, ...COLUMNS.filter((id) => shownColumns.includes(id))],
     [shownColumns],
   );
-  const data = rows as ContainerView[];
-  const table = useTable({ features, columns, data, getRowId: byContainer, state: { columnVisibility } });
-  const visible = table.getVisibleLeafColumns().map(({ id }) => id as ColumnId | 'name');
-  const template = visible.map((id) => COLUMN_FACTS[id].width).join(' ');
+  const template = columns.map((id) => COLUMN_FACTS[id].width).join(' ');
 
-  const tableRows = table.getRowModel().rows;
   const virtual = useVirtualizer({
-    count: tableRows.length,
+    count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => (isNarrow ? ROW_NARROW_PX : ROW_PX),
     overscan: OVERSCAN,
-    getItemKey: (index) => tableRows[index]!.id,
   });
   useEffect(() => virtual.measure(), [virtual, isNarrow]);
 
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
-  const isNearEnd = last >= tableRows.length - READ_AHEAD_ROWS;
+  const isNearEnd = last >= rows.length - READ_AHEAD_ROWS;
   useEffect(() => {
     if (isNearEnd) onNearEnd();
-  }, [isNearEnd, onNearEnd, tableRows.length]);
+  }, [isNearEnd, onNearEnd, rows.length]);
 
   return (
     <div ref={scroller} className={inline ? 'grid grid-inline' : 'grid'} tabIndex={0} role="region" aria-label={label}>
-      <div role="table" aria-label={label} aria-rowcount={total === -1 ? -1 : total + 1} className="grid-table">
+      <div
+        role="table"
+        aria-label={label}
+        aria-rowcount={total === -1 ? -1 : total + 1}
+        className="grid-table"
+        style={{ '--columns': template } as CSSProperties}
+      >
         <div role="rowgroup" className="grid-head">
-          <div role="row" aria-rowindex={1} className="grid-row" style={{ gridTemplateColumns: template }}>
-            {visible.map((id) => (
+          <div role="row" aria-rowindex={1} className="grid-row">
+            {columns.map((id) => (
               <ColumnHeader key={id} facts={COLUMN_FACTS[id]} sort={sort} onSort={onSort} />
             ))}
           </div>
@@ -90,30 +88,41 @@ export function ContainerTable({
           style={{ height: virtual.getTotalSize() }}
           onKeyDown={(event) => goToRow(event, (index) => virtual.scrollToIndex(index))}
         >
-          {items.map(({ index, key, start, size }) => {
-            const row = tableRows[index]!;
-            return (
-              <div
-                key={key}
-                role="row"
-                aria-rowindex={index + 2}
-                data-index={index}
-                className="grid-row"
-                style={{ gridTemplateColumns: template, height: size, transform: `translateY(${start}px)` }}
-              >
-                {row.getVisibleCells().map((cell) => (
-                  <div key={cell.id} role="cell" className={`grid-cell cell-${cell.column.id}`}>
-                    <table.FlexRender cell={cell} />
-                  </div>
-                ))}
-              </div>
-            );
+          {items.map(({ index, start, size }) => {
+            const container = rows[index]!;
+            const key = `${container.hostId} ${container.dockerId}`;
+            return <Row key={key} container={container} columns={columns} index={index} top={start} height={size} />;
           })}
         </div>
       </div>
     </div>
   );
 }
+
+/** A container as a row. While one scrolls, only those that come into sight are drawn: those that are there stay. */
+const Row = memo(function Row({
+  container,
+  columns,
+  index,
+  top,
+  height,
+}: {
+  container: ContainerView;
+  columns: readonly (ColumnId | 'name')[];
+  index: number;
+  top: number;
+  height: number;
+}) {
+  return (
+    <div role="row" aria-rowindex={index + 2} data-index={index} className="grid-row" style={{ top, height }}>
+      {columns.map((id) => (
+        <div key={id} role="cell" className={`grid-cell cell-${id}`}>
+          {COLUMN_FACTS[id].cell(container)}
+        </div>
+      ))}
+    </div>
+  );
+});
 
 /** Up and down go to the name in the row before or after. */
 function goToRow(event: KeyboardEvent<HTMLElement>, scrollTo: (index: number) => void): void {
