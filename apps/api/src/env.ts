@@ -97,9 +97,13 @@ export type Env = z.output<typeof EnvVariables>;
 export function parseEnv(source: Readonly<Record<string, string | undefined>>): Env {
   const set = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = EnvVariables.safeParse(set);
-  const oidc = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_OIDC_CLIENT_SECRET'];
-  const missing = oidc.some((name) => name in set) ? oidc.filter((name) => !(name in set)) : [];
-  if (missing.length > 0) throw new EnvError(missing.map((name) => `${name} must be set where the other two are`));
-  if (parsed.success) return parsed.data;
-  throw new EnvError(parsed.error.issues.map(({ path, message }) => `${String(path[0])} ${message}`));
+  const wrong = parsed.error?.issues.map(({ path, message }) => `${String(path[0])} ${message}`) ?? [];
+  const isAsked = IDENTITY_PROVIDER.some((name) => name in set);
+  const missing = IDENTITY_PROVIDER.filter((name) => isAsked && !(name in set));
+  const problems = [...wrong, ...missing.map((name) => `${name} must be set to sign in at an identity provider`)];
+  if (parsed.success && problems.length === 0) return parsed.data;
+  throw new EnvError(problems);
 }
+
+/** All of them, or none. */
+const IDENTITY_PROVIDER = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_OIDC_CLIENT_SECRET'] as const;

@@ -49,7 +49,9 @@ describe('the environment', () => {
 
   test('has an identity provider whole or not at all, and believes it over TLS or from this machine', () => {
     const others = { MUSTER_OIDC_CLIENT_ID: 'muster', MUSTER_OIDC_CLIENT_SECRET: 'hunter2' };
-    expect(problems(others)).toEqual(['MUSTER_OIDC_ISSUER must be set where the other two are']);
+    const missing = 'MUSTER_OIDC_ISSUER must be set to sign in at an identity provider';
+    expect(problems(others)).toEqual([missing]);
+    expect(problems({ ...others, PORT: 'x' })).toEqual([expect.stringMatching(/^PORT must be /), missing]);
     expect(problems({ ...others, MUSTER_OIDC_ISSUER: 'http://login.example.com' })).toEqual([
       'MUSTER_OIDC_ISSUER must be an https URL',
     ]);

@@ -47,8 +47,9 @@ export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: Sess
   });
   router.get(Paths.oidcCallback, async (req, res) => {
     readFields(OidcCallbackQuery, req.query);
-    const [, query = ''] = req.url.split('?', 2);
-    goOn(res, await providerOf(vouched).finish(callerOf(req), query));
+    // As it was sent: what else the provider says is its own.
+    const { search } = new URL(req.url, 'http://localhost');
+    goOn(res, await providerOf(vouched).finish(callerOf(req), search));
   });
   router.post(Paths.setup, ownPages, async (req, res) => {
     const request = await readBody(req, SetupRequest, BODY_BYTES_MAX);

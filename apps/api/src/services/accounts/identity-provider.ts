@@ -46,7 +46,7 @@ export interface IdentityProvider {
   /** Where a browser goes with it. @throws NotVouchedError */
   addressOf(attempt: string): Promise<string>;
 
-  /** Who came back, with the query that the provider gave the browser. @throws NotVouchedError */
+  /** Who came back, with the query that the provider gave the browser, from its `?` on. @throws NotVouchedError */
   redeem(attempt: string, query: string): Promise<VouchedPerson>;
 }
 
@@ -90,7 +90,7 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
     async redeem(attempt, query) {
       const config = await configuration();
       try {
-        const tokens = await client.authorizationCodeGrant(config, new URL(`${callbackUrl}?${query}`), {
+        const tokens = await client.authorizationCodeGrant(config, new URL(query, callbackUrl), {
           pkceCodeVerifier: derived(attempt, 'verifier'),
           expectedState: derived(attempt, 'state'),
           expectedNonce: derived(attempt, 'nonce'),

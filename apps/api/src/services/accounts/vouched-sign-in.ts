@@ -22,7 +22,7 @@ export interface VouchedSignInService {
   start(caller: Caller, next: string): Promise<Onward>;
 
   /**
-   * Signs in whoever comes back from there with a query.
+   * Signs in whoever comes back from there with a query, from its `?` on.
    * @throws RateLimitedError after too many tries.
    */
   finish(caller: Caller, query: string): Promise<Onward>;
