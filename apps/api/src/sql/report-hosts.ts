@@ -116,7 +116,7 @@ const SET = assignments({
 const TYPED = Object.entries(COLUMNS);
 const SEVERAL_ENTRIES = `SELECT * FROM unnest(${TYPED.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
         AS entry (${TYPED.map(([column]) => `"${column}"`).join(', ')})`;
-/** Without arrays, and a join of them: half the cost, for both sides. */
+/** Without arrays, whose making and joining is a quarter of what a lone report costs. */
 const ONE_ENTRY = `SELECT ${TYPED.map(([column, type], index) => `$${index + 1}::${type} AS "${column}"`).join(', ')}`;
 
 /**

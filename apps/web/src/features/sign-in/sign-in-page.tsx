@@ -33,7 +33,7 @@ export function SignInPage(): ReactNode {
   const oidc = options.data?.oidc ?? null;
   return (
     <Door title="Sign in">
-      {why !== undefined && why in WHY && <p className="note">{WHY[why]}</p>}
+      {why !== undefined && Object.hasOwn(WHY, why) && <p className="note">{WHY[why]}</p>}
       <form
         className="stack"
         onSubmit={(event) => {
