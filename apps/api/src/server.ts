@@ -11,6 +11,13 @@ const CONNECTIONS_CHECK_MS = 1_000;
 /** Longer than any common balancer keeps an idle connection, so that it is never we who close one it is using. */
 const KEEP_ALIVE_TIMEOUT_MS = 70_000;
 
+/**
+ * Connections that the system holds for us until we take them, so far as it lets us (`net.core.somaxconn`). Beyond
+ * that it drops what a client took for the end of a handshake, who then waits for seconds: Node's own 511 is too few
+ * for a fleet that comes back all at once.
+ */
+const BACKLOG = 4_096;
+
 /** Milliseconds that requests in flight have to finish once nothing new is taken. */
 const FINISH_TIMEOUT_MS = 10_000;
 
@@ -53,7 +60,7 @@ export async function serve(
   server.on('connect', (_req, socket) => broken.refuseConnect(socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });

@@ -28,11 +28,17 @@ function post(path: string, { token, stream, header }: Sender, headers: string, 
   return { head: `${head.join('\r\n')}\r\n\r\n`, body };
 }
 
-/** The snapshot that is the `sequence`th of its stream, observed now. */
-export function snapshotRequest(sender: Sender, sequence: number, body: Buffer): WireRequest {
+/** The snapshot that is the `sequence`th of its stream, observed now; `encoding`: how its body is compressed. */
+export function snapshotRequest(
+  sender: Sender,
+  sequence: number,
+  body: Buffer,
+  encoding: 'gzip' | null = null,
+): WireRequest {
   const observedAt = new Date().toISOString();
   const order = `\r\n${SnapshotHeaderNames.sequence}: ${sequence}\r\n${SnapshotHeaderNames.observedAt}: ${observedAt}`;
-  return post(Paths.agentContainers, sender, order, body);
+  const encoded = encoding === null ? '' : `\r\nContent-Encoding: ${encoding}`;
+  return post(Paths.agentContainers, sender, `${order}${encoded}`, body);
 }
 
 export const heartbeatRequest = (sender: Sender, digest: string | null): WireRequest =>

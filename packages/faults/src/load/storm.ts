@@ -13,6 +13,7 @@ import {
   type SeededHost,
   type WireRequest,
 } from '@muster/measure';
+import { gzipSync } from 'node:zlib';
 import { snapshotOf } from './generation.js';
 
 export interface StormRequest {
@@ -58,8 +59,17 @@ interface Speaker {
   host: SeededHost;
   number: number;
   sequence: number;
-  generation: number;
+  /** The generation that the API took last; 0: none. */
+  taken: number;
   turn: number;
+  /** Bodies by their generation: the one that was taken last, and the next. */
+  bodies: Map<number, Buffer>;
+}
+
+/** A request, and the generation that the API has of its host once it was taken. */
+interface Turn {
+  request: WireRequest;
+  generation: number;
 }
 
 /** Kept between two storms, so that a host's sequence goes on rising. */
@@ -68,19 +78,46 @@ const speakers = new Map<string, Speaker>();
 function speakerOf(host: SeededHost, number: number): Speaker {
   const known = speakers.get(host.id);
   if (known !== undefined) return known;
-  const speaker = { host, number, sequence: 0, generation: 1, turn: number };
+  const speaker: Speaker = { host, number, sequence: 0, taken: 0, turn: number, bodies: new Map() };
   speakers.set(host.id, speaker);
   return speaker;
 }
 
-/** As a fleet does: half heartbeats, four tenths the last snapshot again, one tenth a new one. */
-function nextOf(speaker: Speaker): WireRequest {
+/**
+ * As a fleet does: half heartbeats, four tenths the last snapshot again, one tenth a new one. What is new is new to the
+ * API, so that a request is as much work in a storm, where most are refused, as at its peak.
+ */
+function nextOf(speaker: Speaker): Turn {
   speaker.turn += 1;
-  if (speaker.turn % 2 === 0) return heartbeatRequest(speaker.host, null);
-  if (speaker.turn % 10 === 1) speaker.generation += 1;
+  if (speaker.turn % 2 === 0) return { request: heartbeatRequest(speaker.host, null), generation: speaker.taken };
+  const generation = speaker.turn % 10 === 1 || speaker.taken === 0 ? speaker.taken + 1 : speaker.taken;
   speaker.sequence += 1;
-  const body = Buffer.from(JSON.stringify(snapshotOf(speaker.number, speaker.generation)));
-  return snapshotRequest(speaker.host, speaker.sequence, body);
+  return { request: snapshotRequest(speaker.host, speaker.sequence, bodyOf(speaker, generation), 'gzip'), generation };
+}
+
+/** Compressed, as an agent sends them; the core that does so is the generator's own. */
+function bodyOf({ number, taken, bodies }: Speaker, generation: number): Buffer {
+  const known = bodies.get(generation);
+  if (known !== undefined) return known;
+  const body = gzipSync(JSON.stringify(snapshotOf(number, generation)), GZIP_OPTIONS);
+  bodies.delete(taken - 1);
+  bodies.set(generation, body);
+  return body;
+}
+
+/** Level 3 costs a part of the default, for a few bytes more. */
+const GZIP_OPTIONS = { level: 3 };
+
+/** Connections that are asked for at once: as many wait to be taken in a server that is as Node makes it, and more are lost. */
+const OPENING_MAX = 256;
+
+async function openConnections(port: number, count: number): Promise<Connection[]> {
+  const open: Connection[] = [];
+  while (open.length < count) {
+    const batch = Array.from({ length: Math.min(OPENING_MAX, count - open.length) }, () => openConnection(port));
+    open.push(...(await Promise.all(batch)));
+  }
+  return open;
 }
 
 async function storm({ port, hosts, connections, perSecond, durationMs }: StormRequest): Promise<StormResult> {
@@ -89,7 +126,7 @@ async function storm({ port, hosts, connections, perSecond, durationMs }: StormR
     const number = place % hosts.length;
     shares[place % connections]!.push(speakerOf(hosts[number]!, number));
   }
-  const open = await Promise.all(shares.map(() => openConnection(port)));
+  const open = await openConnections(port, connections);
   const result = { sent: 0, good: 0, refused: 0, bare: 0, other: 0, firstOther: null as string | null, lastBadMs: 0 };
   const goodMs: number[] = [];
   const refusedMs: number[] = [];
@@ -117,7 +154,10 @@ async function storm({ port, hosts, connections, perSecond, durationMs }: StormR
   async function send(speaker: Speaker, connection: Connection): Promise<void> {
     const sentAt = performance.now();
     result.sent += 1;
-    note(await connection.send(nextOf(speaker)), sentAt);
+    const { request, generation } = nextOf(speaker);
+    const answer = await connection.send(request);
+    if (answer.status === 200) speaker.taken = generation;
+    note(answer, sentAt);
   }
 
   async function speak(share: readonly Speaker[], connection: Connection): Promise<void> {
