@@ -53,6 +53,7 @@ import { createMetrics, type Metrics } from './services/metrics.js';
 import { createPortReader } from './services/port-reader.js';
 import { createProjectReader } from './services/project-reader.js';
 import { createSummaryReader } from './services/summary-reader.js';
+import { findRevokedTokens } from './sql/find-revoked-tokens.js';
 
 export interface AppParts {
   db: Database;
@@ -128,8 +129,8 @@ export function createApp({
     onFailure: (error) => logger.warn({ err: error }, 'the fleet could not be counted for the metrics'),
   });
 
-  const tokenCache = createAgentTokenCache(options);
-  const agentTokens = createAgentTokenService(db, { ...options, cache: tokenCache });
+  const tokenCache = createAgentTokenCache({ elapsedMs, findRevoked: (horizon) => findRevokedTokens(db, horizon) });
+  const agentTokens = createAgentTokenService(db, { now, elapsedMs, cache: tokenCache });
 
   const accounts = wireAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, elapsedMs });
   const { auth } = accounts;

@@ -56,12 +56,12 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   // is handed over, so that whoever finds the API ready finds the key too.
   let open: (app: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => (open = resolve));
-  const handle: RequestListener = (req, res) => {
+  let handle: RequestListener = (req, res) => {
     void opened.then((app) => {
       app(req, res);
     });
   };
-  const server = await serve(handle, { host: env.HOST, port: env.PORT, logger });
+  const server = await serve((req, res) => handle(req, res), { host: env.HOST, port: env.PORT, logger });
   const publicUrl = env.MUSTER_PUBLIC_URL ?? server.url;
   const secret = env.MUSTER_SECRET ?? (await keptSecret(db));
   const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => publicUrl);
@@ -87,7 +87,8 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: publicUrl, database, ...places })}\n`);
-  open(admitTo(app, admission, { logger, metrics, publicUrl, isDraining }));
+  handle = admitTo(app, admission, { logger, metrics, publicUrl, isDraining });
+  open(handle);
   logger.info({ url: server.url }, 'listening');
 
   const leave = async (signal: NodeJS.Signals) => {

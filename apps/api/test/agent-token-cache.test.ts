@@ -1,41 +1,133 @@
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import { createAgentTokenCache } from '../src/services/agent-token-cache.js';
-import { testClock, useApi } from './harness.js';
+import { createAgentTokenService } from '../src/services/agent-token.js';
+import { findRevokedTokens, type Revocations } from '../src/sql/find-revoked-tokens.js';
+import { clocksOf, testClock, useApi } from './harness.js';
 
 const identity = (hostId: string) => ({ hostId, tokenId: `token-of-${hostId}` });
 
-test('a token is remembered for less than five seconds, and not at all by a clock that was set back', () => {
-  const clock = testClock();
-  const cache = createAgentTokenCache({ now: clock });
-  cache.set('a', identity('host'), clock().getTime());
-  clock.advance(4_999);
+/** A cache, its clock, and the looks at what was revoked that it waits for, to be ended by the test. */
+function watchingCache() {
+  let at = 1_000;
+  const looks: { horizon: string | null; end: (revocations: Revocations) => Promise<void>; fail: () => Promise<void> }[] =
+    [];
+  const cache = createAgentTokenCache({
+    elapsedMs: () => at,
+    findRevoked: (horizon) =>
+      new Promise((resolve, reject) => {
+        const settled = () => new Promise<void>((done) => setImmediate(done));
+        looks.push({
+          horizon,
+          end: (revocations) => (resolve(revocations), settled()),
+          fail: () => (reject(new Error('no database')), settled()),
+        });
+      }),
+  });
+  return { cache, looks, now: () => at, advance: (ms: number) => (at += ms) };
+}
+
+test('a token is remembered for less than five seconds where nobody looks for revocations', () => {
+  let at = 0;
+  const cache = createAgentTokenCache({ elapsedMs: () => at });
+  cache.set('a', identity('host'), 0);
+  at = 4_999;
   expect(cache.get('a')).toEqual(identity('host'));
-  clock.advance(1);
-  expect(cache.get('a')).toBeUndefined();
-  cache.set('a', identity('host'), clock().getTime());
-  clock.advance(-1);
+  at = 5_000;
   expect(cache.get('a')).toBeUndefined();
 });
 
+test('one that was looked up after a look is remembered as long as looks go on, ten minutes at most', async () => {
+  const { cache, looks, now, advance } = watchingCache();
+  expect(cache.get('a')).toBeUndefined();
+  await looks[0]!.end({ horizon: '7', tokenIds: [] });
+  advance(1);
+  cache.set('a', identity('host'), now());
+  for (let look = 1; look < 300; look++) {
+    advance(2_000);
+    expect(cache.get('a')).toEqual(identity('host'));
+    await looks[look]!.end({ horizon: String(7 + look), tokenIds: [] });
+    expect(looks[look]!.horizon).toBe(String(6 + look));
+  }
+  advance(2_000);
+  expect(cache.get('a')).toBeUndefined();
+});
+
+test('one that a look finds revoked is forgotten, and no other', async () => {
+  const { cache, looks, now, advance } = watchingCache();
+  cache.get('a');
+  await looks[0]!.end({ horizon: '7', tokenIds: [] });
+  advance(1);
+  cache.set('a', identity('one'), now());
+  cache.set('b', identity('two'), now());
+  advance(2_000);
+  cache.get('a');
+  await looks[1]!.end({ horizon: '8', tokenIds: [identity('one').tokenId, 'unknown'] });
+  expect([cache.get('a'), cache.get('b')]).toEqual([undefined, identity('two')]);
+});
+
+test('a look-up that a look overtook is believed for five seconds only', async () => {
+  const { cache, looks, now, advance } = watchingCache();
+  cache.get('a');
+  await looks[0]!.end({ horizon: '7', tokenIds: [] });
+  advance(2_000);
+  const readAt = now();
+  cache.get('a');
+  // It finds the token revoked, while the look-up that did not see that is on its way.
+  await looks[1]!.end({ horizon: '8', tokenIds: [identity('host').tokenId] });
+  cache.set('a', identity('host'), readAt);
+  advance(4_999);
+  cache.get('another');
+  await looks[2]!.end({ horizon: '9', tokenIds: [] });
+  expect(cache.get('a')).toEqual(identity('host'));
+  advance(1);
+  expect(cache.get('a')).toBeUndefined();
+});
+
+test('where looks fail or do not end, what was remembered dies within five seconds of the last good one', async () => {
+  const { cache, looks, now, advance } = watchingCache();
+  cache.get('a');
+  await looks[0]!.end({ horizon: '7', tokenIds: [] });
+  advance(1);
+  cache.set('a', identity('host'), now());
+  advance(6_000);
+  // Idle for so long: what is known may be old.
+  expect(cache.get('a')).toBeUndefined();
+  await looks[1]!.end({ horizon: '8', tokenIds: [] });
+  advance(1);
+  cache.set('a', identity('host'), now());
+  for (const look of [2, 3]) {
+    advance(2_000);
+    expect(cache.get('a')).toBeDefined();
+    await looks[look]!.end({ horizon: String(7 + look), tokenIds: [] });
+  }
+  advance(2_000);
+  expect(cache.get('a')).toBeDefined();
+  await looks[4]!.fail();
+  advance(2_999);
+  expect(cache.get('a')).toBeDefined();
+  expect(looks[5]!.horizon).toBe('10');
+  advance(1);
+  expect(cache.get('a')).toBeUndefined();
+  expect(looks).toHaveLength(6);
+});
+
 test('all tokens of a host are forgotten together, and no others', () => {
-  const clock = testClock();
-  const cache = createAgentTokenCache({ now: clock });
+  const cache = createAgentTokenCache();
   for (const [hash, host] of [
     ['a', 'one'],
     ['b', 'one'],
     ['c', 'two'],
   ] as const) {
-    cache.set(hash, identity(host), clock().getTime());
+    cache.set(hash, { hostId: host, tokenId: `token-${hash}` }, performance.now());
   }
   cache.forgetHost('one');
   expect(['a', 'b', 'c'].map((hash) => cache.get(hash) !== undefined)).toEqual([false, false, true]);
 });
 
 test('however many tokens come, 50,000 are remembered, the last ones', () => {
-  const clock = testClock();
-  const cache = createAgentTokenCache({ now: clock });
-  for (let n = 0; n <= 50_000; n++) cache.set(String(n), identity(String(n)), clock().getTime());
+  const cache = createAgentTokenCache();
+  for (let n = 0; n <= 50_000; n++) cache.set(String(n), identity(String(n)), performance.now());
   expect(cache.get('0')).toBeUndefined();
   expect(cache.get('1')).toBeDefined();
 });
@@ -66,5 +158,91 @@ describe.each(testEngines())('a token that one process revokes, on %s,', (engine
     await host.beat({ digest: null }).expect(410);
     await there.beat({ digest: null }).expect(410);
     await there.post([]).expect(410);
+  });
+
+  test('is found by the next look, though its transaction began before the last one', async () => {
+    const { db, clock } = context.api;
+    const organization = await context.api.organization();
+    const [slow, quick] = [await organization.enroll(), await organization.enroll()];
+    const tokenOf = (hostId: string) => db.prisma.agentToken.findFirstOrThrow({ where: { hostId, revokedAt: null } });
+    const tokens = [await tokenOf(slow.id), await tokenOf(quick.id)];
+    const revoke = (hostId: string) => ({ where: { hostId }, data: { revokedAt: clock() } });
+    const first = await findRevokedTokens(db, null);
+    expect(first.tokenIds).toEqual([]);
+
+    if (engine === 'pglite') {
+      // One session: there is no other transaction beside a look.
+      await db.prisma.agentToken.updateMany(revoke(slow.id));
+      await db.prisma.agentToken.updateMany(revoke(quick.id));
+      const { tokenIds } = await findRevokedTokens(db, first.horizon);
+      expect(tokenIds.sort()).toEqual(tokens.map(({ id }) => id).sort());
+      return;
+    }
+    let commit: () => void = () => undefined;
+    const mayCommit = new Promise<void>((resolve) => (commit = resolve));
+    let revoked: () => void = () => undefined;
+    const isRevoked = new Promise<void>((resolve) => (revoked = resolve));
+    const transaction = db.prisma.$transaction(async (tx) => {
+      await tx.agentToken.updateMany(revoke(slow.id));
+      revoked();
+      await mayCommit;
+    });
+    await isRevoked;
+    await db.prisma.agentToken.updateMany(revoke(quick.id));
+    const second = await findRevokedTokens(db, first.horizon);
+    expect(second.tokenIds).toEqual([tokens[1]!.id]);
+    commit();
+    await transaction;
+    const third = await findRevokedTokens(db, second.horizon);
+    expect(third.tokenIds).toContain(tokens[0]!.id);
+    // Everything has ended: what was told is not told for good.
+    const { tokenIds } = await findRevokedTokens(db, third.horizon);
+    expect((await findRevokedTokens(db, (await findRevokedTokens(db, third.horizon)).horizon)).tokenIds).toEqual([]);
+    expect(tokenIds.length).toBeLessThanOrEqual(2);
+  });
+
+  test('stays known to a process that looks, without being looked up again', async () => {
+    const { db } = context.api;
+    const clock = testClock(context.api.clock());
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const { token } = host;
+    let lookUps = 0;
+    const counting: typeof db = {
+      ...db,
+      query: (statement, values) => {
+        if (statement.name === 'find_agent_tokens') lookUps += 1;
+        return db.query(statement, values);
+      },
+    };
+    const looks: Promise<Revocations>[] = [];
+    const cache = createAgentTokenCache({
+      ...clocksOf(clock),
+      findRevoked: (horizon) => {
+        looks.push(findRevokedTokens(db, horizon));
+        return looks.at(-1)!;
+      },
+    });
+    const tokens = createAgentTokenService(counting, { ...clocksOf(clock), cache });
+    const call = async () => {
+      await tokens.authenticate(token);
+      await looks.at(-1);
+    };
+    await call();
+    // Nothing is known of the time between a look-up and the end of a look that was under way: this one comes after.
+    clock.advance(1);
+    cache.forgetHost(host.id);
+    await call();
+    const before = lookUps;
+    for (let turn = 0; turn < 20; turn++) {
+      clock.advance(2_000);
+      await call();
+    }
+    expect([lookUps, looks.length]).toEqual([before, 21]);
+    await db.prisma.agentToken.updateMany({ where: { hostId: host.id }, data: { revokedAt: clock() } });
+    clock.advance(2_000);
+    // The call that has it looked for is taken; the one after the look is not.
+    await call();
+    await expect(tokens.authenticate(token)).rejects.toThrow('not valid');
   });
 });

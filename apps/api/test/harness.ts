@@ -24,6 +24,9 @@ export function testClock(start = new Date('2026-03-01T12:00:00.000Z')): TestClo
   });
 }
 
+/** A clock as what it tests is given it, for dates and for durations. */
+export const clocksOf = (clock: TestClock) => ({ now: clock, elapsedMs: () => clock().getTime() });
+
 /** Signs the cookies of all replicas. */
 const SECRET = 'a secret of tests, long enough to be one';
 
@@ -42,7 +45,7 @@ export class TestApi {
 
   /** Another process on the same database, which remembers nothing of what this one does. */
   replica(): TestApi {
-    return new TestApi(this.db, createApp({ db: this.db, now: this.clock, secret: SECRET }), this.clock);
+    return new TestApi(this.db, createApp({ db: this.db, ...clocksOf(this.clock), secret: SECRET }), this.clock);
   }
 
   /** A new organization with one key; tests of one file share a database and never each other's organization. */
@@ -206,7 +209,7 @@ export function useApi(
   beforeAll(async () => {
     const db = await createTestDatabase(engine, database);
     const clock = testClock();
-    holder.api = new TestApi(db, createApp({ db, now: clock, secret: SECRET, ...options }), clock);
+    holder.api = new TestApi(db, createApp({ db, ...clocksOf(clock), secret: SECRET, ...options }), clock);
   });
   afterAll(() => holder.api?.db.close());
   return {

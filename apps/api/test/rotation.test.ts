@@ -8,7 +8,7 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AgentIdentity } from '../src/services/agent-token-cache.js';
 import { createAgentTokenService } from '../src/services/agent-token.js';
-import { useApi, type TestApi, type TestClock } from './harness.js';
+import { clocksOf, useApi, type TestApi, type TestClock } from './harness.js';
 
 // Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
@@ -40,7 +40,7 @@ function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
     // An extended client does all that a client does; Prisma gives it another type.
     prisma: prisma as unknown as Database['prisma'],
   };
-  return { tokens: createAgentTokenService(slow, { now: clock }), read, goOn };
+  return { tokens: createAgentTokenService(slow, clocksOf(clock)), read, goOn };
 }
 
 const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const).catch(() => 'refused' as const);
@@ -59,7 +59,7 @@ class Holder {
     readonly parts: { db: Database; clock: TestClock },
     private held: string,
   ) {
-    this.#tokens = createAgentTokenService(parts.db, { now: parts.clock });
+    this.#tokens = createAgentTokenService(parts.db, clocksOf(parts.clock));
   }
 
   async use(): Promise<AgentIdentity> {
@@ -130,7 +130,7 @@ const steps: Readonly<Record<string, (holder: Holder) => unknown>> = {
 
 describe.each(testEngines())('the life of agent tokens on %s', (engine) => {
   const context = useApi(engine);
-  const services = ({ db, clock }: TestApi) => createAgentTokenService(db, { now: clock });
+  const services = ({ db, clock }: TestApi) => createAgentTokenService(db, clocksOf(clock));
   const enrolled = async () => (await context.api.organization()).enroll();
 
   test('whatever is rotated, used, lost or late, the last token that its holder got is good', async () => {

@@ -73,7 +73,7 @@ function kindOf({ url = '' }: IncomingMessage): Kind | null {
  */
 export function admitTo(
   app: RequestListener,
-  { requestsInWorkMax = 256, waitingForEachMax = 16, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
+  { requestsInWorkMax = 256, waitingForEachMax = 8, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
   { logger, metrics, publicUrl, isDraining }: AdmissionParts,
 ): RequestListener {
   const tell = seldom(TELL_INTERVAL_MS, () => performance.now());
@@ -135,16 +135,17 @@ export function admitTo(
 function refusals(publicUrl: string, isDraining: () => boolean): RequestListener {
   const { code, message: detail } = new OverloadedError();
   const facts = { ...PROBLEMS[code], detail };
+  // A UUID needs no escape in JSON, so that the text around it is always the same; and it is ASCII, its length in bytes.
+  const [before = '', after = ''] = JSON.stringify({ ...facts, requestId: '{id}' } satisfies Problem).split('{id}');
   const headers = [
     ...securityHeadersOf(publicUrl),
     ...['Cache-Control', NO_STORE, 'Content-Type', PROBLEM_MEDIA_TYPE, 'Retry-After'],
   ];
   return (_req, res) => {
     const requestId = randomUUID();
-    const body = JSON.stringify({ ...facts, requestId } satisfies Problem);
+    const body = before + requestId + after;
     const own = [spreadSeconds(), 'X-Request-Id', requestId, 'Content-Length', String(body.length)];
     if (isDraining()) own.push('Connection', 'close');
-    // The body is ASCII, so that its length in bytes is its own.
     res.writeHead(facts.status, [...headers, ...own]).end(body, 'latin1');
   };
 }

@@ -2,13 +2,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** A request on a connection, until it has come whole and its answer is out. */
+/** A request on a connection, and its answer. */
 export interface Exchange {
-  req: IncomingMessage;
-  res: ServerResponse;
-  isAnswered: boolean;
-  /** Called once when the answer is out, or cannot be any more. */
-  onAnswered: () => void;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
 }
 
 export interface Connections {
@@ -23,8 +20,8 @@ export interface Connections {
 }
 
 interface Connection {
-  socket: Socket;
-  exchanges: Exchange[];
+  readonly socket: Socket;
+  readonly exchanges: Exchange[];
   /** How much had come when it was last looked at, and when that was first so. */
   bytesRead: number;
   sinceMs: number;
@@ -33,26 +30,38 @@ interface Connection {
 /**
  * Keeps account of a server's connections. Node's own closes those that are between two requests, but not those that
  * never sent one, or stopped in the middle of one: a browser's spare connection would hold up a shutdown.
+ *
+ * Every request passes here, refused ones among them, so that it costs next to nothing: no closure, and nothing of a
+ * request is kept once it is over, which of thousands of idle connections would be most of the heap.
  */
 export function trackConnections(server: Server): Connections {
   const connections = new Map<Duplex, Connection>();
 
+  const forget = (socket: Socket) => connections.delete(socket);
+  function settle(socket: Socket): void {
+    const exchanges = connections.get(socket)?.exchanges ?? [];
+    // In place: an array that was left behind would keep what it holds until the next full collection.
+    for (let i = exchanges.length - 1; i >= 0; i--) if (!isUnderWay(exchanges[i]!)) exchanges.splice(i, 1);
+  }
+  function onAnswered(this: ServerResponse): void {
+    // An answer that came before its request was whole: what is left of that is dropped, and then it is over.
+    if (this.req.complete) settle(this.req.socket);
+    else this.req.on('close', onClosed);
+  }
+  function onClosed(this: IncomingMessage): void {
+    settle(this.socket);
+  }
+
   server.on('connection', (socket: Socket) => {
     connections.set(socket, { socket, exchanges: [], bytesRead: -1, sinceMs: 0 });
-    socket.once('close', () => {
-      // Of answers that wait for their turn, Node does not say that their connection is gone.
-      for (const exchange of connections.get(socket)?.exchanges ?? []) markAnswered(exchange);
-      connections.delete(socket);
-    });
+    socket.once('close', () => forget(socket));
   });
 
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     const connection = connections.get(req.socket);
     if (connection === undefined) return;
-    const exchange: Exchange = { req, res, isAnswered: false, onAnswered: () => undefined };
-    res.once('close', () => markAnswered(exchange));
-    connection.exchanges = connection.exchanges.filter(isUnderWay);
-    connection.exchanges.push(exchange);
+    connection.exchanges.push({ req, res });
+    res.on('close', onAnswered);
   });
 
   const exchanges = (socket: Duplex) => (connections.get(socket)?.exchanges ?? []).filter(isUnderWay);
@@ -64,7 +73,7 @@ export function trackConnections(server: Server): Connections {
       const now = performance.now();
       for (const connection of connections.values()) {
         const { socket } = connection;
-        const owesAnswer = exchanges(socket).some(({ req, isAnswered }) => req.complete && !isAnswered);
+        const owesAnswer = exchanges(socket).some(({ req, res }) => req.complete && !res.closed);
         if (owesAnswer || socket.bytesRead !== connection.bytesRead) {
           connection.bytesRead = socket.bytesRead;
           connection.sinceMs = now;
@@ -76,16 +85,15 @@ export function trackConnections(server: Server): Connections {
   };
 }
 
-function markAnswered(exchange: Exchange): void {
-  if (exchange.isAnswered) return;
-  exchange.isAnswered = true;
-  exchange.onAnswered();
-}
-
 /** Resolves once an answer is out, or cannot be any more. */
-export function answerOf(exchange: Exchange): Promise<void> {
-  if (exchange.isAnswered) return Promise.resolve();
-  return new Promise((resolve) => (exchange.onAnswered = resolve));
+export function answerOf({ req, res }: Exchange): Promise<void> {
+  if (res.closed || req.socket.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const settled = () => resolve();
+    res.once('close', settled);
+    // Of answers that wait for their turn, Node does not say that their connection is gone.
+    req.socket.once('close', settled);
+  });
 }
 
-const isUnderWay = ({ req, isAnswered }: Exchange) => !isAnswered || !req.complete;
+const isUnderWay = ({ req, res }: Exchange) => !res.closed || !req.complete;

@@ -1,51 +1,114 @@
+import type { Revocations } from '../sql/find-revoked-tokens.js';
+
 /** The host that a token speaks for; known from the token alone. */
 export interface AgentIdentity {
   hostId: string;
   tokenId: string;
 }
 
-/** Milliseconds for which a look-up holds: a token that another process revoked is dead here as soon. */
+/** Milliseconds in which a token that another process revoked is dead here: what anything known holds for by itself. */
 const LIFE_MS = 5_000;
 
-/** Tokens that are remembered at most, whatever is thrown at us; each costs some 200 bytes. */
+/** Milliseconds between two looks at what was revoked, while tokens are asked for. */
+const LOOK_INTERVAL_MS = 2_000;
+
+/** Milliseconds after which a token is looked up again in any case, so that its use is noted. */
+const LOOK_UP_AGAIN_MS = 600_000;
+
+/** Tokens that are remembered at most, whatever is thrown at us; each costs some 400 bytes. */
 const TOKENS_MAX = 50_000;
 
-/** Agent tokens that were found good a moment ago, by their hashes. */
+/** Agent tokens that were found good, by their hashes. */
 export interface AgentTokenCache {
   get(hash: string): AgentIdentity | undefined;
-  /** `readAt`: the instant before the look-up began, so that it is never taken for younger than it is. */
+  /** `readAt`: by `elapsedMs`, the instant before the look-up began, so that it is never taken for younger than it is. */
   set(hash: string, identity: AgentIdentity, readAt: number): void;
   /** To be called when a host's tokens are revoked or replaced: for this process they are dead at once. */
   forgetHost(hostId: string): void;
 }
 
-export function createAgentTokenCache({ now = () => new Date() }: { now?: () => Date } = {}): AgentTokenCache {
+export interface AgentTokenCacheOptions {
+  /** Milliseconds of a clock that is never set. */
+  elapsedMs?: () => number;
+  /** Finds what was revoked since an earlier look; absent: each look-up holds for 5 seconds and no longer. */
+  findRevoked?: (horizon: string | null) => Promise<Revocations>;
+}
+
+interface Entry {
+  identity: AgentIdentity;
+  readAt: number;
+  /** Whether each revocation that its look-up could not see will be among those that a look finds. */
+  isWatched: boolean;
+}
+
+/** The last look that ended. */
+interface Look {
+  startedAt: number;
+  endedAt: number;
+  horizon: string;
+}
+
+/**
+ * A fleet of ten thousand calls with another token each time, so that a memory of five seconds spares it nothing. What
+ * changes is rare: a look every two seconds at what was revoked keeps all tokens good. Where looks fail or come late, a
+ * look-up holds for five seconds.
+ */
+export function createAgentTokenCache({
+  elapsedMs = () => performance.now(),
+  findRevoked,
+}: AgentTokenCacheOptions = {}): AgentTokenCache {
   // In the order of their setting, so that the first is the oldest.
-  const entries = new Map<string, { identity: AgentIdentity; readAt: number }>();
+  const entries = new Map<string, Entry>();
+  const hashesByToken = new Map<string, string>();
   const hashesByHost = new Map<string, Set<string>>();
+  let lastLook: Look | null = null;
+  let isLooking = false;
 
   function remove(hash: string): void {
-    const hostId = entries.get(hash)?.identity.hostId;
-    if (hostId === undefined) return;
+    const identity = entries.get(hash)?.identity;
+    if (identity === undefined) return;
     entries.delete(hash);
-    const hashes = hashesByHost.get(hostId);
+    hashesByToken.delete(identity.tokenId);
+    const hashes = hashesByHost.get(identity.hostId);
     hashes?.delete(hash);
-    if (hashes?.size === 0) hashesByHost.delete(hostId);
+    if (hashes?.size === 0) hashesByHost.delete(identity.hostId);
+  }
+
+  async function look(find: NonNullable<AgentTokenCacheOptions['findRevoked']>): Promise<void> {
+    isLooking = true;
+    const startedAt = elapsedMs();
+    try {
+      const { horizon, tokenIds } = await find(lastLook?.horizon ?? null);
+      for (const tokenId of tokenIds) {
+        const hash = hashesByToken.get(tokenId);
+        if (hash !== undefined) remove(hash);
+      }
+      lastLook = { startedAt, endedAt: elapsedMs(), horizon };
+    } catch {
+      // Then nothing holds for longer than its look-up, and the next of those tells what is wrong with the database.
+    } finally {
+      isLooking = false;
+    }
   }
 
   return {
     get(hash) {
+      const at = elapsedMs();
+      const isWithin = (since: number, ms: number) => at - since < ms;
+      const isLookDue = lastLook === null || !isWithin(lastLook.startedAt, LOOK_INTERVAL_MS);
+      if (findRevoked !== undefined && isLookDue && !isLooking) void look(findRevoked);
       const entry = entries.get(hash);
       if (entry === undefined) return undefined;
-      // A clock that was set back makes an entry look younger than it is: from the future is old too.
-      const age = now().getTime() - entry.readAt;
-      if (age >= 0 && age < LIFE_MS) return entry.identity;
+      const isSeenTo = entry.isWatched && lastLook !== null && isWithin(lastLook.startedAt, LIFE_MS);
+      if (isWithin(entry.readAt, isSeenTo ? LOOK_UP_AGAIN_MS : LIFE_MS)) return entry.identity;
       remove(hash);
       return undefined;
     },
     set(hash, identity, readAt) {
       remove(hash);
-      entries.set(hash, { identity, readAt });
+      // A look that ended meanwhile may have found what the look-up did not see.
+      entries.set(hash, { identity, readAt, isWatched: lastLook !== null && lastLook.endedAt < readAt });
+      hashesByToken.set(identity.tokenId, hash);
       const hashes = hashesByHost.get(identity.hostId);
       if (hashes) hashes.add(hash);
       else hashesByHost.set(identity.hostId, new Set([hash]));

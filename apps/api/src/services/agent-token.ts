@@ -18,7 +18,7 @@ export interface AgentTokenService {
   /**
    * Finds the host of an agent token. The first use of a token revokes those issued before it, for its holder has
    * this one; never one issued after it, which its holder may have got meanwhile. What was found good counts as good
-   * for 5 seconds, in this process only as long as nobody revokes it here.
+   * until it is revoked: in this process from then on, in every other within 5 seconds.
    * @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked.
    * @throws HostDeletedError for one whose host was deleted.
    */
@@ -53,12 +53,13 @@ export function createAgentTokenService(
   db: Database,
   {
     now = () => new Date(),
-    cache = createAgentTokenCache({ now }),
-  }: { now?: () => Date; cache?: AgentTokenCache } = {},
+    elapsedMs = () => performance.now(),
+    cache = createAgentTokenCache({ elapsedMs }),
+  }: { now?: () => Date; elapsedMs?: () => number; cache?: AgentTokenCache } = {},
 ): AgentTokenService {
   const { prisma } = db;
 
-  // A fleet asks for a thousand different tokens a second, none of them twice in a cache's life: they go together.
+  // A fleet that comes back asks for a thousand different tokens a second: they go together.
   const lookUps = createGroupCommit<{ key: string; hash: Buffer }, AgentTokenRow | null>(
     (wanted) =>
       findAgentTokens(
@@ -112,13 +113,13 @@ export function createAgentTokenService(
       const known = cache.get(key);
       if (known !== undefined) return known;
 
-      let readAt = now();
+      let readAt = elapsedMs();
       let row = await findLive(key, hash);
       if (row.firstUsedAt === null) {
+        readAt = elapsedMs();
         const isFirst = await takeIntoUse(row);
         // It revoked the tokens before it.
         cache.forgetHost(row.hostId);
-        readAt = now();
         // Another call was the first with this token, and both are good; or it was revoked, which reading it tells.
         if (!isFirst) row = await findLive(key, hash);
       }
@@ -127,7 +128,7 @@ export function createAgentTokenService(
         await prisma.agentToken.updateMany({ where: { id: row.id }, data: { lastUsedAt: at } });
       }
       const identity = { hostId: row.hostId, tokenId: row.id };
-      cache.set(key, identity, readAt.getTime());
+      cache.set(key, identity, readAt);
       return identity;
     },
 

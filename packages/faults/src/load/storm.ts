@@ -2,7 +2,9 @@
  * A fleet that heeds nothing, as a process of its own which can be given a core of its own. It is told over the IPC
  * channel what to send, and tells what came back.
  */
+import { Paths } from '@muster/contracts';
 import {
+  getRequest,
   heartbeatRequest,
   latency,
   openConnection,
@@ -108,13 +110,21 @@ function bodyOf({ number, taken, bodies }: Speaker, generation: number): Buffer 
 /** Level 3 costs a part of the default, for a few bytes more. */
 const GZIP_OPTIONS = { level: 3 };
 
-/** Connections that are asked for at once: as many wait to be taken in a server that is as Node makes it, and more are lost. */
+/** Connections that are asked for at once. */
 const OPENING_MAX = 256;
 
+/**
+ * Opens connections that the server has taken. The system calls one open before the server knows of it, and Node takes
+ * one in each turn of its loop: those that a storm finds waiting would wait until it is over.
+ */
 async function openConnections(port: number, count: number): Promise<Connection[]> {
   const open: Connection[] = [];
   while (open.length < count) {
-    const batch = Array.from({ length: Math.min(OPENING_MAX, count - open.length) }, () => openConnection(port));
+    const batch = Array.from({ length: Math.min(OPENING_MAX, count - open.length) }, async () => {
+      const connection = await openConnection(port);
+      await connection.send(getRequest(Paths.health, ''));
+      return connection;
+    });
     open.push(...(await Promise.all(batch)));
   }
   return open;
