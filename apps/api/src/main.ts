@@ -2,6 +2,7 @@ import { openDatabase, type Database } from '@muster/db';
 import type { RequestListener } from 'node:http';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { destination, pino } from 'pino';
 import { createApp } from './app.js';
 import type { OidcOptions } from './app/accounts.js';
@@ -18,6 +19,10 @@ import { createApiKeyService } from './services/api-key.js';
 import { createLivenessService } from './services/liveness.js';
 import { createMetrics } from './services/metrics.js';
 import { createRetentionService } from './services/retention.js';
+
+// V8 lets a small heap grow to four times what lives in it before it looks for what does not. Twice costs a little more
+// time, and saves the memory of a machine that has other things to run: in an overload, half of what it grows by.
+setFlagsFromString('--heap-growing-percent=100');
 
 /** The dashboard is another package's build, found by its name: it need not be there. */
 const webDir = fileURLToPath(new URL('.', import.meta.resolve('@muster/web/dist/index.html')));

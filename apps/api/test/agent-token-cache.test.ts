@@ -10,8 +10,11 @@ const identity = (hostId: string) => ({ hostId, tokenId: `token-of-${hostId}` })
 /** A cache, its clock, and the looks at what was revoked that it waits for, to be ended by the test. */
 function watchingCache() {
   let at = 1_000;
-  const looks: { horizon: string | null; end: (revocations: Revocations) => Promise<void>; fail: () => Promise<void> }[] =
-    [];
+  const looks: {
+    horizon: string | null;
+    end: (revocations: Revocations) => Promise<void>;
+    fail: () => Promise<void>;
+  }[] = [];
   const cache = createAgentTokenCache({
     elapsedMs: () => at,
     findRevoked: (horizon) =>

@@ -73,7 +73,7 @@ function kindOf({ url = '' }: IncomingMessage): Kind | null {
  */
 export function admitTo(
   app: RequestListener,
-  { requestsInWorkMax = 256, waitingForEachMax = 8, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
+  { requestsInWorkMax = 256, waitingForEachMax = 10, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
   { logger, metrics, publicUrl, isDraining }: AdmissionParts,
 ): RequestListener {
   const tell = seldom(TELL_INTERVAL_MS, () => performance.now());
