@@ -21,9 +21,6 @@ export const REMAINS = `Where the tables above say \`shortfall\`, profiles and p
   goes without arrays, which brought heartbeats level; to wait a turn of the event loop for a second one was tried, and
   made it slower. The faster the machine's processor is beside its disk, the less there is to share: on a slower day of the
   same machine the same cases passed.
-- **Ten thousand hosts against a hundred.** A hundred hosts call so often that their tokens are remembered, for five
-  seconds; of ten thousand none calls twice in that time, so each call has its token looked up, and each host's row lies
-  on a page of its own, in PostgreSQL and in the write-ahead log. To remember longer would let a revoked token live longer.
 - **WAL.** Most of an unchanged snapshot's is the new version of the host's row, which the bare route writes, too; with 8
   connections fewer hosts share the records of a commit than with 64.
 - **Reads at half a million rows.** Over 50 ms are pages deep in the order of state (found by the groups of hosts that
