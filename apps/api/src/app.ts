@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
 import { wireAccounts, type OidcOptions } from './app/accounts.js';
+import { seldom } from './domain/seldom.js';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { limitAgents } from './middleware/limit-agents.js';
@@ -96,6 +97,9 @@ export interface AppParts {
   isDraining?: () => boolean;
 }
 
+/** Milliseconds between two log lines about looks that failed. */
+const TELL_INTERVAL_MS = 5_000;
+
 const PUBLIC_URL_DEFAULT = 'http://127.0.0.1:3000';
 
 /** Wires the application. It opens nothing and starts nothing: the database is open, and the caller listens. */
@@ -129,7 +133,13 @@ export function createApp({
     onFailure: (error) => logger.warn({ err: error }, 'the fleet could not be counted for the metrics'),
   });
 
-  const tokenCache = createAgentTokenCache({ elapsedMs, findRevoked: (horizon) => findRevokedTokens(db, horizon) });
+  const tellOfLooks = seldom(TELL_INTERVAL_MS, elapsedMs);
+  const tokenCache = createAgentTokenCache({
+    elapsedMs,
+    findRevoked: (horizon) => findRevokedTokens(db, horizon),
+    onLookFailed: (error) =>
+      tellOfLooks((failed) => logger.warn({ err: error, failed }, 'no look at which tokens were revoked')),
+  });
   const agentTokens = createAgentTokenService(db, { now, elapsedMs, cache: tokenCache });
 
   const accounts = wireAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, elapsedMs });

@@ -92,6 +92,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: publicUrl, database, ...places })}\n`);
+  // From here on without a promise for each request.
   handle = admitTo(app, admission, { logger, metrics, publicUrl, isDraining });
   open(handle);
   logger.info({ url: server.url }, 'listening');

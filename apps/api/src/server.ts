@@ -14,7 +14,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 70_000;
 /**
  * Connections that the system holds until we take them, so far as it allows (`net.core.somaxconn`). Beyond that it drops
  * what a client took for the end of a handshake, and the client waits for seconds. Node takes one in each turn of its
- * event loop, some in a second where turns are long: its own 511 is too few for a fleet that comes back all at once.
+ * event loop, a few dozen a second where turns are long: its own 511 is too few for a fleet that comes back all at once.
  */
 const BACKLOG = 4_096;
 

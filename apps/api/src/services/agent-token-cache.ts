@@ -15,7 +15,7 @@ const LOOK_INTERVAL_MS = 2_000;
 /** Milliseconds after which a token is looked up again in any case, so that its use is noted. */
 const LOOK_UP_AGAIN_MS = 600_000;
 
-/** Tokens that are remembered at most, whatever is thrown at us; each costs some 400 bytes. */
+/** Tokens that are remembered at most, whatever is thrown at us; each costs about a kilobyte. */
 const TOKENS_MAX = 50_000;
 
 /** Agent tokens that were found good, by their hashes. */
@@ -32,6 +32,8 @@ export interface AgentTokenCacheOptions {
   elapsedMs?: () => number;
   /** Finds what was revoked since an earlier look; absent: each look-up holds for 5 seconds and no longer. */
   findRevoked?: (horizon: string | null) => Promise<Revocations>;
+  /** Called with why a look failed. */
+  onLookFailed?: (error: unknown) => void;
 }
 
 interface Entry {
@@ -56,12 +58,15 @@ interface Look {
 export function createAgentTokenCache({
   elapsedMs = () => performance.now(),
   findRevoked,
+  onLookFailed,
 }: AgentTokenCacheOptions = {}): AgentTokenCache {
   // In the order of their setting, so that the first is the oldest.
   const entries = new Map<string, Entry>();
   const hashesByToken = new Map<string, string>();
   const hashesByHost = new Map<string, Set<string>>();
   let lastLook: Look | null = null;
+  /** When the last one began, whatever became of it. */
+  let lookedAt = -Infinity;
   let isLooking = false;
 
   function remove(hash: string): void {
@@ -76,7 +81,7 @@ export function createAgentTokenCache({
 
   async function look(find: NonNullable<AgentTokenCacheOptions['findRevoked']>): Promise<void> {
     isLooking = true;
-    const startedAt = elapsedMs();
+    const startedAt = (lookedAt = elapsedMs());
     try {
       const { horizon, tokenIds } = await find(lastLook?.horizon ?? null);
       for (const tokenId of tokenIds) {
@@ -84,8 +89,9 @@ export function createAgentTokenCache({
         if (hash !== undefined) remove(hash);
       }
       lastLook = { startedAt, endedAt: elapsedMs(), horizon };
-    } catch {
-      // Then nothing holds for longer than its look-up, and the next of those tells what is wrong with the database.
+    } catch (error) {
+      // Until a look succeeds, nothing holds for longer than its look-up.
+      onLookFailed?.(error);
     } finally {
       isLooking = false;
     }
@@ -95,7 +101,7 @@ export function createAgentTokenCache({
     get(hash) {
       const at = elapsedMs();
       const isWithin = (since: number, ms: number) => at - since < ms;
-      const isLookDue = lastLook === null || !isWithin(lastLook.startedAt, LOOK_INTERVAL_MS);
+      const isLookDue = !isWithin(lookedAt, LOOK_INTERVAL_MS);
       if (findRevoked !== undefined && isLookDue && !isLooking) void look(findRevoked);
       const entry = entries.get(hash);
       if (entry === undefined) return undefined;

@@ -7,7 +7,7 @@ export interface Revocations {
   tokenIds: string[];
 }
 
-/** Numbers from another cluster, whose backup this one has, are above all of its own: they mean nothing here. */
+/** Numbers from another cluster, whose backup this one has, may be above all of its own: they mean nothing here. */
 const FIND_REVOKED_TOKENS: Statement = {
   name: 'find_revoked_tokens',
   text: `

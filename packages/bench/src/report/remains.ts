@@ -19,8 +19,8 @@ export const REMAINS = `Where the tables above say \`shortfall\`, profiles and p
 - **Heartbeats, unchanged and 2 % over 8 connections.** With so few, a statement has mostly one report to carry, and what
   Muster does beside it counts: it authenticates, hashes the body, judges the order and answers with a summary. A report
   that is alone goes without arrays, which helped; to wait a turn of the event loop for a second one, or to have two or
-  four statements under way, was tried and made it slower. The faster the machine's processor is beside its disk, the less there is to share: on slower days of the same
-  machine the same cases passed, and the rounds of one run lie apart.
+  four statements under way, was tried and made it slower. The faster the machine's processor is beside its disk, the
+  less there is to share: on slower days of the same machine the same cases passed, and the rounds of one run lie apart.
 - **WAL.** Most of an unchanged snapshot's is the new version of the host's row, which the bare route writes, too; with 8
   connections fewer hosts share the records of a commit than with 64.
 - **Reads at half a million rows.** Over 50 ms are pages deep in the order of state (found by the groups of hosts that

@@ -97,7 +97,7 @@ function nextOf(speaker: Speaker): Turn {
   return { request: snapshotRequest(speaker.host, speaker.sequence, bodyOf(speaker, generation), 'gzip'), generation };
 }
 
-/** Compressed, as an agent sends them; the core that does so is the generator's own. */
+/** Compressed, as an agent sends all but small ones; the core that does so is the generator's own. */
 function bodyOf({ number, taken, bodies }: Speaker, generation: number): Buffer {
   const known = bodies.get(generation);
   if (known !== undefined) return known;
@@ -166,7 +166,7 @@ async function storm({ port, hosts, connections, perSecond, durationMs }: StormR
     result.sent += 1;
     const { request, generation } = nextOf(speaker);
     const answer = await connection.send(request);
-    if (answer.status === 200) speaker.taken = generation;
+    if (answer.status === 200) speaker.taken = Math.max(speaker.taken, generation);
     note(answer, sentAt);
   }
 
