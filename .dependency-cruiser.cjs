@@ -64,6 +64,7 @@ const apiLayers = [
   'sql',
   'domain',
   '(errors|turn-taking)',
+  'lib',
 ].map((layer) => `^apps/api/src/${layer}(\\.ts$|/)`);
 
 /** Source that only tests import, though it lies in src/ so that other packages can. */
