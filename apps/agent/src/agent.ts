@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { toTerminalJson, toTerminalText } from '@muster/contracts';
 import {
   DirectoryLockUnavailableError,
   DirectoryLockedError,
@@ -130,7 +131,8 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
     if (answer.kind !== 'ok') throw new StopError(`the API cannot be asked: ${answer.reason}`, ExitCodes.failed);
     const { hostId } = answer.data;
     const how = known?.hostId === hostId ? 'was enrolled already' : 'is enrolled';
-    return `This machine (${facts.engine.name} ${facts.engine.version}) ${how}: host ${hostId}\n`;
+    const machine = toTerminalText(`${facts.engine.name} ${facts.engine.version}`);
+    return `This machine (${machine}) ${how}: host ${hostId}\n`;
   });
 
 /** Revokes this machine's token and forgets it. Throws `StopError` where an agent runs, or the API could not be told. */
@@ -154,7 +156,7 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
 export const dryRun = (env: AgentEnv, signal: AbortSignal): Promise<string> =>
   withEyes(env, async ({ inventory }) => {
     const containers = await inventory.read(signal).catch(stopByEngine);
-    return `${JSON.stringify(JSON.parse(snapshotText(containers)), null, 2)}\n`;
+    return `${toTerminalJson(JSON.stringify(JSON.parse(snapshotText(containers)), null, 2))}\n`;
   });
 
 function stopByEngine(error: unknown): never {

@@ -1,10 +1,10 @@
-import { appendFile, readFile, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Container, SNAPSHOT_GONE_MAX, canonicalContainer, parseStatus } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { SnapshotOrder } from './muster/client.js';
-import { writeAtomically } from './state/state-store.js';
+import { appendPrivate, readPrivate, writeAtomically } from './state/state-store.js';
 
 /**
  * What was seen while nothing could be sent: at one instant, the containers that had changed since the look before, and
@@ -70,7 +70,7 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
     lines.push(line);
     bytes += line.length;
     if (lines.length <= ENTRIES_MAX && bytes <= BYTES_MAX && !isFileBehind) {
-      return onDisk('written', () => appendFile(path, `${line}\n`, { mode: 0o600 }));
+      return onDisk('written', () => appendPrivate(path, `${line}\n`));
     }
     let dropped = 0;
     const isFull = lines.length > ENTRIES_MAX || bytes > BYTES_MAX;
@@ -143,8 +143,9 @@ const withoutAge = (container: Container): string =>
 
 /** The entries of a run that ended; a last line that a kill cut short is none. */
 async function readLines(path: string, log: Logger): Promise<string[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    ignoreMissing(error);
+  const text = await readPrivate(path).catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') log.warn({ reason: message }, 'the journal of an earlier run cannot be read');
     return '';
   });
   const lines = text.split('\n').filter((line) => line !== '');

@@ -1,8 +1,14 @@
+import { toTerminalJson } from '@muster/contracts';
 import { pino, type Logger } from 'pino';
 import type { LogLevel } from './env.js';
 
-/** JSON lines on stderr: stdout belongs to what a person asked for. No token gets past it, even by a mistake. */
+/**
+ * Creates the log: JSON lines on stderr, since stdout belongs to what a person asked for. No token gets into it, even by
+ * mistake, and nothing that a server or an engine said can be a command to the terminal that shows it.
+ */
 export function createLog(level: LogLevel): Logger {
+  // Synchronous, so that the last line before an exit is not lost.
+  const stderr = pino.destination({ fd: 2, sync: true });
   const secrets = ['agentToken', 'enrollToken', 'authorization', 'headers'];
   return pino(
     {
@@ -11,7 +17,6 @@ export function createLog(level: LogLevel): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: [...secrets, ...secrets.map((key) => `*.${key}`)],
     },
-    // Synchronous, so that the last line before an exit is not lost.
-    pino.destination({ fd: 2, sync: true }),
+    { write: (line: string) => void stderr.write(toTerminalJson(line)) },
   );
 }

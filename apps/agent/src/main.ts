@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { homedir } from 'node:os';
+import { toTerminalText } from '@muster/contracts';
 import { dryRun, enrollMachine, leaveMuster, runAgent, runOnce } from './agent.js';
 import { HELP, parseCli, type CliRequest } from './cli.js';
 import { checksFor } from './commands/checks.js';
@@ -95,8 +96,8 @@ function print(text: string, exitCode: ExitCode = ExitCodes.ok): ExitCode {
   return exitCode;
 }
 
-/** One line each for the person who started this, whatever the log level. */
+/** Prints one line per message for the person who started this, whatever the log level. A server may have worded it. */
 function complain(exitCode: ExitCode, ...messages: string[]): ExitCode {
-  for (const message of messages) process.stderr.write(`muster-agent: ${message}\n`);
+  for (const message of messages) process.stderr.write(`muster-agent: ${toTerminalText(message)}\n`);
   return exitCode;
 }

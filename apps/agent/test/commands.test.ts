@@ -9,7 +9,7 @@ import { examine, report } from '../src/commands/doctor.js';
 import { status } from '../src/commands/status.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
 import { openRig, type Rig } from './rig.js';
-import { problem, tokenInvalid } from './scripted-muster.js';
+import { hostileProblem, problem, tokenInvalid } from './scripted-muster.js';
 
 const log = pino({ level: 'silent' });
 const never = new AbortController().signal;
@@ -79,6 +79,18 @@ describe('status', () => {
     expect((await status(env(), false)).text).toContain('No agent runs');
   });
 
+  test.each([false, true])('shows a server’s words without a command to the terminal, as JSON: %s', async (json) => {
+    rig.muster.always(Paths.agentContainers, hostileProblem(503));
+    rig.run();
+    for (;;) {
+      const { text } = await status(env(), json);
+      // eslint-disable-next-line no-control-regex -- control characters are what is searched for
+      expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+      if (text.includes('2J')) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  });
+
   async function untilWell(): Promise<string> {
     for (;;) {
       const { text, exitCode } = await status(env(), true);
@@ -121,6 +133,15 @@ describe('doctor', () => {
       state: 'failed',
       dns: 'skipped',
     });
+  });
+
+  test.each([false, true])('shows a server’s words without a command to the terminal, as JSON: %s', async (json) => {
+    await rig.once();
+    rig.muster.always(Paths.agentToken, hostileProblem(503));
+    const { text } = report(await findings(), json);
+    expect(text).toContain('2J');
+    // eslint-disable-next-line no-control-regex -- control characters are what is searched for
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   });
 
   test('says so by its exit code, and has advice for every failure', async () => {

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, link, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EnrollRequest, Paths, ProblemTypes, formatToken } from '@muster/contracts';
@@ -160,6 +160,31 @@ describe('the state directory', () => {
     await writeFile(stateFile(), 'not json');
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
     expect(await readFile(stateFile(), 'utf8')).toBe('not json');
+  });
+
+  test.each([
+    ['symbolic', symlink],
+    ['hard', link],
+  ])(
+    'with a %s link in place of its file is refused, and the file that it leads to keeps its mode',
+    async (_, make) => {
+      await rig.once();
+      const elsewhere = join(rig.dir, 'elsewhere.json');
+      await rename(stateFile(), elsewhere);
+      await chmod(elsewhere, 0o644);
+      await make(elsewhere, stateFile());
+      await expect(rig.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
+      expect((await stat(elsewhere)).mode & 0o777).toBe(0o644);
+    },
+  );
+
+  const asRoot = process.getuid?.() === 0 ? test : test.skip;
+  asRoot('that belongs to the service’s user stays readable for that user after root has enrolled', async () => {
+    await rig.once();
+    await chown(rig.variables['MUSTER_STATE_DIR']!, 12_345, 12_345);
+    rig.muster.next(Paths.agentContainers, tokenInvalid);
+    await rig.once();
+    expect(await stat(stateFile())).toMatchObject({ uid: 12_345, gid: 12_345 });
   });
 
   test('is one agent’s at a time', async () => {

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -95,6 +95,17 @@ describe('the journal', () => {
     const journal = await openJournal(join(dir, 'nowhere'), log);
     journal.acknowledged([]);
     await journal.record([container('a')], order);
+    expect(await told(journal)).toEqual([[1, ['a running'], []]]);
+  });
+
+  test('follows no link: what it leads to is neither read nor written, and the entries are still told', async () => {
+    const elsewhere = join(dir, 'elsewhere');
+    await writeFile(elsewhere, 'not ours');
+    await symlink(elsewhere, join(dir, 'journal.ndjson'));
+    const journal = await openJournal(dir, log);
+    journal.acknowledged([]);
+    await journal.record([container('a')], order);
+    expect(await readFile(elsewhere, 'utf8')).toBe('not ours');
     expect(await told(journal)).toEqual([[1, ['a running'], []]]);
   });
 });

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, parseSnapshot } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
+import { hostileProblem } from './scripted-muster.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
@@ -84,6 +85,17 @@ describe('--once', () => {
   test('posts one snapshot and ends with 0', async () => {
     expect(await run(['--once'])).toMatchObject({ code: 0, stdout: '' });
     expect(rig.muster.heard.map(({ path }) => path)).toEqual([Paths.agentEnroll, Paths.agentContainers]);
+  });
+
+  test('prints a server’s words, in its last line and its log, without a command to the terminal', async () => {
+    rig.muster.always(Paths.agentContainers, hostileProblem(400));
+    rig.muster.next(Paths.agentContainers, hostileProblem(503));
+    const { code, stderr } = await run(['--once']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('2J');
+    // eslint-disable-next-line no-control-regex -- control characters are what is searched for
+    expect(stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(stderr).not.toMatch(/^muster-agent: all is well/m);
   });
 
   test('ends with 1 where it could not list, in one line after its log', async () => {

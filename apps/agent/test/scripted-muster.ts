@@ -29,6 +29,15 @@ export const problem = (status: number, type = 'about:blank', headers: Record<st
   json: { type, title: `Problem ${status}`, status, detail: 'As the script says.', requestId: 'r-1' },
 });
 
+/** A problem document whose words are commands to a terminal. */
+export const hostileProblem = (status: number): Reaction => ({
+  status,
+  json: {
+    ...{ type: 'about:blank', title: '\u001b]0;title\u0007', status, requestId: 'r-1' },
+    detail: 'clear\u009b2J\u007f\u202e\nmuster-agent: all is well',
+  },
+});
+
 export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 
 /**

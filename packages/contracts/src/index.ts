@@ -21,4 +21,5 @@ export * from './snapshot.js';
 export * from './stream.js';
 export * from './summary.js';
 export * from './sync-summary.js';
+export * from './terminal-text.js';
 export * from './token.js';

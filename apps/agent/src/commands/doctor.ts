@@ -1,3 +1,4 @@
+import { toTerminalJson, toTerminalText } from '@muster/contracts';
 import { ExitCodes, type ExitCode } from '../exit.js';
 
 /** What one check found. `advice`: what to do about it, where there is something to do. */
@@ -48,10 +49,10 @@ export function report(findings: readonly Finding[], json: boolean): { text: str
   const exitCode = findings.every(({ verdict }) => verdict === 'ok' || verdict === 'warning')
     ? ExitCodes.ok
     : ExitCodes.failed;
-  if (json) return { text: `${JSON.stringify(findings, null, 2)}\n`, exitCode };
+  if (json) return { text: `${toTerminalJson(JSON.stringify(findings, null, 2))}\n`, exitCode };
   const lines = findings.flatMap(({ check, verdict, found, advice }) => [
-    `${MARKS[verdict]}  ${check.padEnd(12)}  ${found}`,
-    ...(advice === null ? [] : [`${' '.repeat(20)}→ ${advice}`]),
+    `${MARKS[verdict]}  ${check.padEnd(12)}  ${toTerminalText(found)}`,
+    ...(advice === null ? [] : [`${' '.repeat(20)}→ ${toTerminalText(advice)}`]),
   ]);
   return { text: `${lines.join('\n')}\n`, exitCode };
 }

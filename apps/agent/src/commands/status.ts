@@ -1,3 +1,4 @@
+import { toTerminalJson, toTerminalText } from '@muster/contracts';
 import type { AgentEnv } from '../env.js';
 import { ExitCodes, type ExitCode } from '../exit.js';
 import { createStateStore } from '../state/state-store.js';
@@ -11,12 +12,15 @@ export async function status(env: AgentEnv, json: boolean): Promise<{ text: stri
   const exitCode = isWell && !running.isSuperseded ? ExitCodes.ok : ExitCodes.failed;
   if (json) {
     const enrolled = enrollment && { musterUrl: enrollment.musterUrl, hostId: enrollment.hostId };
-    return { text: `${JSON.stringify({ running, enrollment: enrolled }, null, 2)}\n`, exitCode };
+    return { text: `${toTerminalJson(JSON.stringify({ running, enrollment: enrolled }, null, 2))}\n`, exitCode };
   }
   const enrolled =
     enrollment === null ? 'not enrolled' : `enrolled at ${enrollment.musterUrl} as host ${enrollment.hostId}`;
   const lines = running === null ? [`No agent runs with ${env.stateDir}.`] : describeRunning(running);
-  return { text: [...lines, `This machine is ${enrolled}.`, ''].join('\n'), exitCode };
+  return {
+    text: [...lines, `This machine is ${enrolled}.`].map((line) => `${toTerminalText(line)}\n`).join(''),
+    exitCode,
+  };
 }
 
 function describeRunning(running: AgentStatus): string[] {

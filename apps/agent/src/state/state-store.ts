@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, mkdir, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { tokenKind } from '@muster/contracts';
 import { z } from 'zod';
@@ -63,8 +64,7 @@ export function createStateStore(dir: string): StateStore {
     async load() {
       let text: string;
       try {
-        text = await readFile(path, 'utf8');
-        await restrict(path, 0o600);
+        text = await readPrivate(path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_STATE;
         throw unusable(path, (error as Error).message);
@@ -98,9 +98,58 @@ export async function prepareStateDir(dir: string): Promise<void> {
 const unusable = (path: string, why: string): StopError =>
   new StopError(`cannot use ${path} as state (MUSTER_STATE_DIR): ${why}`, ExitCodes.failed);
 
-/** Takes away what group and others may do, where they may anything. */
+/** Takes away what group and others may do in the directory that the operator named. */
 async function restrict(path: string, mode: number): Promise<void> {
   if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, mode);
+}
+
+/**
+ * Opens a file of the state directory and closes it to group and others. Rejects for a symbolic or a hard link: the
+ * directory may belong to the service's user while root runs `once` or `leave` in it, and a link must not lead root to
+ * another file. O_NONBLOCK, so that a pipe in its place is not waited for.
+ */
+async function openPrivate(path: string, flags: number): Promise<FileHandle> {
+  const file = await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
+  try {
+    const facts = await file.stat();
+    if (!facts.isFile() || facts.nlink > 1) throw new Error('it is not a regular file, or has another name elsewhere');
+    if ((facts.mode & 0o077) !== 0) await file.chmod(0o600);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Reads a file of the state directory as text. Rejects for one that is missing, or is a link. */
+export async function readPrivate(path: string): Promise<string> {
+  const file = await openPrivate(path, constants.O_RDONLY);
+  try {
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/** Appends to a file of the state directory, which is created where it is missing. Rejects for a link. */
+export async function appendPrivate(path: string, text: string): Promise<void> {
+  const file = await openPrivate(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
+  try {
+    await giveToOwnerOf(dirname(path), file);
+    await file.writeFile(text);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Gives a file to the owner of its directory. Root runs `enroll` or `once` in the directory of the service's user, who
+ * must be able to read what came of it.
+ */
+async function giveToOwnerOf(directory: string, file: FileHandle): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(directory);
+  if (uid !== 0) await file.chown(uid, gid);
 }
 
 /** The whole text or the one before it, whenever the power goes: written aside, forced to the disk, then renamed. */
@@ -110,6 +159,7 @@ export async function writeAtomically(path: string, text: string): Promise<void>
     const file = await open(aside, 'wx', 0o600);
     try {
       await file.writeFile(text);
+      await giveToOwnerOf(dirname(path), file);
       await file.sync();
     } finally {
       await file.close();
