@@ -153,8 +153,8 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
   });
 
 /** The text of the snapshot that would be sent, for people to read. Throws `StopError` where the engine fails. */
-export const dryRun = (env: AgentEnv, signal: AbortSignal): Promise<string> =>
-  withEyes(env, async ({ inventory }) => {
+export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
+  withEyes(env, log, async ({ inventory }) => {
     const containers = await inventory.read(signal).catch(stopByEngine);
     return `${toTerminalJson(JSON.stringify(JSON.parse(snapshotText(containers)), null, 2))}\n`;
   });
@@ -168,10 +168,10 @@ async function openEngine(env: AgentEnv): Promise<EngineClient> {
   return createEngineClient({ address, apiVersion: env.engineApiVersion });
 }
 
-async function withEyes<T>(env: AgentEnv, use: (eyes: Eyes) => Promise<T>): Promise<T> {
+async function withEyes<T>(env: AgentEnv, log: Logger, use: (eyes: Eyes) => Promise<T>): Promise<T> {
   const engine = await openEngine(env).catch(stopByEngine);
   try {
-    const inventory = createInventory(engine, env.redaction);
+    const inventory = createInventory(engine, env.redaction, log);
     const observer = createObserver({
       inventory,
       wallNow,
@@ -203,7 +203,7 @@ async function withReporting<T>(
     const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
     try {
       const session = createSession({ client, musterUrl, enrollToken, store, state, tokenDays, wallNow, random, log });
-      return await withEyes(env, (eyes) => use({ ...eyes, client, session, musterUrl }));
+      return await withEyes(env, log, (eyes) => use({ ...eyes, client, session, musterUrl }));
     } finally {
       client.close();
     }

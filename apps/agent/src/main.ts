@@ -61,7 +61,7 @@ async function obey({ command, json }: Request, env: AgentEnv, signal: AbortSign
   const log = createLog(env.logLevel);
   switch (command) {
     case 'dry-run':
-      return print(await dryRun(env, signal));
+      return print(await dryRun(env, log, signal));
     case 'enroll':
       return print(await enrollMachine(env, log, signal));
     case 'leave':

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Paths } from '@muster/contracts';
+import { pino } from 'pino';
 import { dryRun } from '../src/agent.js';
 import { retryDelayMs, SERVER_BACKOFF } from '../src/backoff.js';
 import { parseEnv } from '../src/env.js';
@@ -75,7 +76,7 @@ describe('while the way to the API is broken', () => {
   async function truth(): Promise<unknown> {
     const parsed = parseEnv(rig.variables);
     if (!parsed.success) throw new Error(parsed.errors.join('\n'));
-    return JSON.parse(await dryRun(parsed.env, new AbortController().signal));
+    return JSON.parse(await dryRun(parsed.env, pino({ level: 'silent' }), new AbortController().signal));
   }
 
   test.each(['cut', 'half answers'] as const)(

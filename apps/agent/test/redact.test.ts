@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container } from '@muster/contracts';
 import fc from 'fast-check';
-import { REDACTED, REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT, redactContainer } from '../src/engine/redact.js';
+import { REDACTED, REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT, createRedactor } from '../src/engine/redact.js';
 
 const defaults = { names: REDACT_NAMES_DEFAULT, values: REDACT_VALUES_DEFAULT };
 const container = (command: string, labels: Record<string, string> = {}): Container =>
   Container.parse({ dockerId: 'a', name: 'a', image: 'i', state: 'running', command, labels });
 const commandOf = (command: string, patterns = defaults): string =>
-  redactContainer(container(command), patterns).command;
+  createRedactor(patterns).redact(container(command)).command;
 const labelOf = (name: string, value: string, patterns = defaults): string =>
-  redactContainer(container('', { [name]: value }), patterns).labels[name]!;
+  createRedactor(patterns).redact(container('', { [name]: value })).labels[name]!;
 
 describe('a command', () => {
   test.each([
@@ -21,6 +21,8 @@ describe('a command', () => {
     ['curl -H "Authorization: Bearer abcdefgh12345678"', `curl -H "Authorization: Bearer ${REDACTED}"`],
     ['git clone https://x ghp_0123456789abcdefghijABCDEFGHIJ012345', `git clone https://x ${REDACTED}`],
     ['agent muster_agent_0123456789', `agent ${REDACTED}`],
+    ['x eyJhbGciOiJ9.eyJzdWIiOiJ9.c2lnbmF0dXJl --y', `x ${REDACTED} --y`],
+    ['x key_eyJhbGciOiJ9.eyJzdWIiOiJ9.c2ln', `x key_${REDACTED}`],
   ])('%s loses its secret', (command, redacted) => {
     expect(commandOf(command)).toBe(redacted);
   });
@@ -83,9 +85,73 @@ test('whatever a command or a label holds, it comes out as one, in time', () => 
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 4_000 }), (pieces) => {
       const text = pieces.join('');
-      const redacted = redactContainer(container(text, { a: text }), defaults);
+      const redacted = createRedactor(defaults).redact(container(text, { a: text }));
       expect(Container.safeParse(redacted).success).toBe(true);
     }),
     { numRuns: 100 },
   );
+});
+
+/** A text that each part of the patterns matches, or one that begins as such a text does. */
+const EXAMPLES = [
+  ...['muster_agent_0123', 'ghp_0123456789abcdefghij', 'github_pat_0123456789abcdefghij', 'glpat-0123456789abcdef'],
+  ...['xoxb-0123456789', 'AKIA0123456789ABCDEF', 'AIza0123456789012345678901234567', 'sk-proj-0123456789abcdef'],
+  ...['eyJhbGciOiJ9.eyJzdWIiOiJ9.c2ln', 'bearer 01234567', 'a://b:c@d', 'x://:password@', 'passwd=x', '--secret x'],
+  ...['password="a', "token='a", 'api-key', 'access_key', 'private.key', ' auth ', '-a \t', 'a="\'', '=\'"'],
+];
+
+describe('no text takes more time than others of its length', () => {
+  const SMALL = 16_384;
+  const LARGE = 4 * SMALL;
+  const of = (unit: string, length: number): string => unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
+  const timeOf = (work: () => unknown): number => {
+    const since = performance.now();
+    work();
+    return performance.now() - since;
+  };
+  const bestOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => timeOf(work)));
+
+  /** Quadratic work takes 16 times as long for four times the text; what takes no time at all needs no such judgement. */
+  function expectLinear(work: (text: string) => unknown, unit: string): void {
+    if (timeOf(() => work(of(unit, LARGE))) < 50) return;
+    const [small, large] = [SMALL, LARGE].map((length) => bestOf(() => work(of(unit, length)))) as [number, number];
+    if (large >= 50) expect({ unit, ratio: large / small }).toEqual({ unit, ratio: expect.closeTo(4, -1) });
+  }
+
+  test.each(EXAMPLES)('%s, and whatever begins like it, repeated', (example) => {
+    for (let length = 1; length <= example.length; length++) {
+      const unit = example.slice(0, length);
+      expectLinear((text) => text.replace(REDACT_VALUES_DEFAULT, ''), unit);
+      expectLinear((text) => text.replace(REDACT_NAMES_DEFAULT, ''), unit);
+      // Only so much of one text is searched, so that several make up the length.
+      const inCommand = (text: string) =>
+        Array.from({ length: Math.ceil(text.length / SMALL) }, () => commandOf(text.slice(0, SMALL)));
+      expect(timeOf(() => inCommand(of(unit, SMALL)))).toBeLessThan(500);
+    }
+  });
+});
+
+describe('a limit that is reached', () => {
+  const many = Array.from({ length: 10 }, (_, i) => container('x'.repeat(1_000), { [`label-${i}`]: 'plain' }));
+
+  test('hides what is left, and searches nothing of it: nothing is sent that was not searched', () => {
+    const redactor = createRedactor(defaults, () => 0, { charactersMax: 3_100, msMax: 1 });
+    const redacted = many.map((each) => redactor.redact(each));
+    expect(redacted.map(({ command }) => command === REDACTED)).toEqual([
+      ...Array<boolean>(3).fill(false),
+      ...Array<boolean>(7).fill(true),
+    ]);
+    expect(Object.values(redacted[9]!.labels)).toEqual([REDACTED]);
+    expect(redactor.withheld()).toBe(13);
+  });
+
+  test('in time, which an operator’s own pattern may take, does the same', () => {
+    let now = 0;
+    const redactor = createRedactor(defaults, () => (now += 10), { charactersMax: 1_000_000, msMax: 45 });
+    const redacted = many.map((each) => redactor.redact(each));
+    expect(redacted.map(({ command }) => command === REDACTED)).toEqual([
+      ...Array<boolean>(2).fill(false),
+      ...Array<boolean>(8).fill(true),
+    ]);
+  });
 });

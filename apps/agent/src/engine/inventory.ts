@@ -1,7 +1,9 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { Container } from '@muster/contracts';
+import type { Logger } from 'pino';
 import type { EngineClient } from './client.js';
 import { EngineError } from './errors.js';
-import { redactContainer, type RedactionPatterns } from './redact.js';
+import { createRedactor, type RedactionPatterns } from './redact.js';
 import type { ListedContainer } from './shapes.js';
 import { NOT_INSPECTED, toContainer, type Inspected } from './to-container.js';
 
@@ -22,17 +24,25 @@ export interface Inventory {
 /** Inspections under way at once: an inspection takes the engine 2 ms, and a lock of that container. */
 const INSPECTIONS_MAX = 4;
 
+/** Milliseconds for which the search for secrets keeps heartbeats and events waiting. */
+const BLOCKED_MS_MAX = 20;
+
 interface Entry {
   /** Null while it is being found out, and after an inspection that failed. */
   inspected: Inspected | null;
 }
 
 /** An inventory of the engine behind `client`, without what the patterns hide. */
-export function createInventory(client: EngineClient, redaction: RedactionPatterns): Inventory {
+export function createInventory(
+  client: EngineClient,
+  redaction: RedactionPatterns,
+  log: Pick<Logger, 'warn'>,
+): Inventory {
   // An entry is replaced, never reused, when it is invalidated: an inspection that was under way then
   // writes its outdated finding into an entry that nobody reads any more.
   let entries = new Map<string, Entry>();
   let watched = false;
+  let isWithholding = false;
 
   async function inspect(listed: ListedContainer, signal: AbortSignal): Promise<Container | null> {
     // The engine has nothing to tell of one never started, and there can be thousands of those.
@@ -60,6 +70,24 @@ export function createInventory(client: EngineClient, redaction: RedactionPatter
     }
   }
 
+  /** Redacts in the order of ids, so that equal states are equal also where a limit is reached. */
+  async function redactAll(containers: Container[]): Promise<Container[]> {
+    const redactor = createRedactor(redaction);
+    const redacted: Container[] = [];
+    let yieldedAt = performance.now();
+    for (const container of containers.sort((a, b) => (a.dockerId < b.dockerId ? -1 : 1))) {
+      redacted.push(redactor.redact(container));
+      if (performance.now() - yieldedAt < BLOCKED_MS_MAX) continue;
+      await yieldToEventLoop();
+      yieldedAt = performance.now();
+    }
+    const texts = redactor.withheld();
+    const isNews = texts > 0 && !isWithholding;
+    isWithholding = texts > 0;
+    if (isNews) log.warn({ texts }, 'too much to search for secrets: these labels and commands are sent as [redacted]');
+    return redacted;
+  }
+
   return {
     async read(signal) {
       const listed = await client.listContainers(signal);
@@ -68,10 +96,8 @@ export function createInventory(client: EngineClient, redaction: RedactionPatter
       const containers = await mapBounded(listed, INSPECTIONS_MAX, (each) => inspect(each, signal));
       // A snapshot that names one container twice would be refused as a whole.
       const byId = new Map<string, Container>();
-      for (const container of containers) {
-        if (container !== null) byId.set(container.dockerId, redactContainer(container, redaction));
-      }
-      return [...byId.values()];
+      for (const container of containers) if (container !== null) byId.set(container.dockerId, container);
+      return redactAll([...byId.values()]);
     },
     invalidate: (id) => void entries.delete(id),
     setWatched(value) {
