@@ -35,6 +35,7 @@ import { createAgentTokenService } from './services/agent-token.js';
 import { createAuditReader } from './services/audit-reader.js';
 import { createContainerReader } from './services/container-reader.js';
 import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
+import { addClockMetrics } from './services/database-clock.js';
 import { createEnrollmentTokenService } from './services/enrollment-token.js';
 import { createEnrollmentService } from './services/enrollment.js';
 import { createEventReader } from './services/event-reader.js';
@@ -88,7 +89,10 @@ export interface AppParts {
   metrics?: Metrics;
   /** What the metrics are read with; null: they are read from this machine alone. */
   metricsToken?: string | null;
+  /** What everything is stored and judged by. `main.ts` gives the database's clock; by default, this process's. */
   now?: () => Date;
+  /** Milliseconds by which this process's wall clock is ahead of `now`. */
+  skewMs?: () => number;
   /** Milliseconds of a clock that is never set: what limits are counted by. */
   elapsedMs?: () => number;
   /** What hands out the agent; absent: this API has none. */
@@ -120,6 +124,7 @@ export function createApp({
   metrics = createMetrics(),
   metricsToken = null,
   now = () => new Date(),
+  skewMs = () => 0,
   elapsedMs = () => performance.now(),
   agentRelease = createAgentReleaseService(null, () => ''),
   isDraining = () => false,
@@ -128,6 +133,7 @@ export function createApp({
   const reports = createHostReports(db);
   const freshnessContext = createFreshnessContext(createLivenessService(db, options), options);
 
+  addClockMetrics(metrics.registry, skewMs);
   addFleetMetrics(metrics.registry, {
     ...{ db, freshnessContext, elapsedMs },
     onFailure: (error) => logger.warn({ err: error }, 'the fleet could not be counted for the metrics'),

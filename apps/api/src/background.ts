@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import type { Clock } from './lib/clock.js';
+import { CLOCK_INTERVAL_MS } from './services/database-clock.js';
 import type { LivenessService } from './services/liveness.js';
 import type { RetentionService } from './services/retention.js';
 
@@ -9,10 +11,11 @@ const RETENTION_INTERVAL_MS = 10 * 60_000;
  * was under way is done. A failure is logged and tried again at the next interval: each of these catches up.
  */
 export function startBackground(
-  { liveness, retention }: { liveness: LivenessService; retention: RetentionService },
+  { clock, liveness, retention }: { clock: Clock; liveness: LivenessService; retention: RetentionService },
   logger: Logger,
 ): () => Promise<void> {
   const stops = [
+    every(CLOCK_INTERVAL_MS, () => clock.read(), "comparison with the database's clock", logger),
     every(liveness.intervalMs, () => liveness.beat(), 'sign of life', logger),
     every(
       RETENTION_INTERVAL_MS,

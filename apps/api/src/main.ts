@@ -16,6 +16,7 @@ import { keptSecret } from './services/accounts/kept-secret.js';
 import { createSetupTokens } from './services/accounts/setup-tokens.js';
 import { createAgentReleaseService } from './services/agent-release.js';
 import { createApiKeyService } from './services/api-key.js';
+import { createDatabaseClock } from './services/database-clock.js';
 import { createLivenessService } from './services/liveness.js';
 import { createMetrics } from './services/metrics.js';
 import { createRetentionService } from './services/retention.js';
@@ -44,7 +45,10 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const logger = pino({ level: env.LOG_LEVEL, serializers: { err: loggableError } }, destination(2));
   let draining = false;
   const cadence = { heartbeatSeconds: env.MUSTER_HEARTBEAT_SECONDS, snapshotSeconds: env.MUSTER_SNAPSHOT_SECONDS };
-  const liveness = createLivenessService(db, { cadence });
+  const clock = createDatabaseClock(db);
+  await clock.start();
+  const { now } = clock;
+  const liveness = createLivenessService(db, { now, cadence });
   await liveness.beat();
   const snapshotMemoryBytesMax = env.MUSTER_SNAPSHOT_MEMORY_MIB * 1024 * 1024;
   const limits = {
@@ -76,18 +80,18 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const app = createApp({
     ...{ db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir },
     ...{ metrics, metricsToken: env.MUSTER_METRICS_TOKEN ?? null },
-    ...{ publicUrl, secret, oidc: oidcOf(env), isDraining },
+    ...{ publicUrl, secret, oidc: oidcOf(env), isDraining, now, skewMs: clock.skewMs },
   });
-  const retention = createRetentionService(db, { eventDays: env.MUSTER_EVENT_RETENTION_DAYS });
-  const stopBackground = startBackground({ liveness, retention }, logger);
+  const retention = createRetentionService(db, { now, eventDays: env.MUSTER_EVENT_RETENTION_DAYS });
+  const stopBackground = startBackground({ clock, liveness, retention }, logger);
 
   const toPerson = (kind: Parameters<typeof handOver>[0], value: string) =>
     handOver(kind, value, process.stdout.isTTY, dataDir);
   const places: { adminKey: SecretPlace | null; setup: SecretPlace | null } = { adminKey: null, setup: null };
-  await createApiKeyService(db).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {
+  await createApiKeyService(db, { now }).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {
     places.adminKey = await toPerson('adminKey', key);
   });
-  await createSetupTokens(db).issue(async (token) => {
+  await createSetupTokens(db, { now }).issue(async (token) => {
     places.setup = await toPerson('setupLink', setupLink(publicUrl, token));
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Paths, type ContainerView, type Page } from '@muster/contracts';
+import { createTestDatabase, hasTestServer } from '@muster/db/testing';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -120,6 +121,39 @@ describe('a process that stood still', () => {
     for (const answer of [await asked, await call(url + Paths.hosts, token)]) {
       expect(await answer.json()).toMatchObject({ items: [{ freshness: 'online' }] });
     }
+  });
+});
+
+/** What a process imports whose wall clock is this far ahead. */
+const wallClockAheadBy = (ms: number) =>
+  `data:text/javascript,${encodeURIComponent(
+    `const Real=Date;globalThis.Date=class extends Real{constructor(...parts){if(parts.length===0)super(Real.now()+${ms});
+    else super(...parts)}static now(){return Real.now()+${ms}}}`,
+  )}`;
+
+(hasTestServer() ? describe : describe.skip)('a process whose clock is an hour ahead of its database', () => {
+  test('stores and answers by the clock of the database, and says how far its own is from that', async () => {
+    const db = await createTestDatabase('postgresql');
+    cleanUps.push(() => db.close());
+    const { token } = issueToken('key');
+    const env = { DATABASE_URL: db.url!, MUSTER_ADMIN_KEY: token };
+    const api = start({ ...env, NODE_OPTIONS: `--import=${wallClockAheadBy(3_600_000)}` });
+    const url = await api.url();
+    const agentToken = await enrol(url, token);
+    expect((await call(url + Paths.agentContainers, agentToken, 'POST', [container('a')])).status).toBe(200);
+    const host = await db.prisma.host.findFirstOrThrow();
+    const { aliveAt } = await db.prisma.serviceLiveness.findFirstOrThrow();
+    const { createdAt } = await db.prisma.apiKey.findFirstOrThrow();
+    const { at } = await db.prisma.auditEntry.findFirstOrThrow({ orderBy: { id: 'desc' } });
+    for (const instant of [host.lastSeenAt, host.confirmedAt, host.enrolledAt, aliveAt, createdAt, at]) {
+      expect(Math.abs((instant?.getTime() ?? 0) - Date.now())).toBeLessThan(300_000);
+    }
+    const { at: answered } = (await (await call(url + Paths.summary, token)).json()) as { at: string };
+    expect(Math.abs(Date.parse(answered) - Date.now())).toBeLessThan(300_000);
+    const metrics = await (await fetch(url + Paths.metrics)).text();
+    const skew = Number(/^muster_clock_skew_seconds (\S+)$/m.exec(metrics)?.[1]);
+    expect(skew).toBeGreaterThan(3_500);
+    expect(skew).toBeLessThan(3_700);
   });
 });
 

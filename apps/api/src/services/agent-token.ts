@@ -52,10 +52,10 @@ const LOOK_UPS_MAX = 500;
 export function createAgentTokenService(
   db: Database,
   {
-    now = () => new Date(),
+    now,
     elapsedMs = () => performance.now(),
     cache = createAgentTokenCache({ elapsedMs }),
-  }: { now?: () => Date; elapsedMs?: () => number; cache?: AgentTokenCache } = {},
+  }: { now: () => Date; elapsedMs?: () => number; cache?: AgentTokenCache },
 ): AgentTokenService {
   const { prisma } = db;
 

@@ -21,10 +21,7 @@ export interface ApiKeyService {
 
 const invalid = () => new TokenInvalidError('The API key is not valid, or no longer.');
 
-export function createApiKeyService(
-  { prisma }: Database,
-  { now = () => new Date() }: { now?: () => Date } = {},
-): ApiKeyService {
+export function createApiKeyService({ prisma }: Database, { now }: { now: () => Date }): ApiKeyService {
   return {
     async authenticate(token) {
       if (tokenKind(token) !== 'key') throw invalid();

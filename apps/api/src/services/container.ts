@@ -79,7 +79,7 @@ export interface ContainerService {
 
 export interface ContainerServiceOptions {
   cadence?: Cadence;
-  now?: () => Date;
+  now: () => Date;
   /** Shared with the heartbeat service, so that heartbeats and unchanged snapshots share statements. */
   reports?: HostReports;
   /** Bytes of hosts' last snapshots that are kept in memory, to compare the next ones with. */
@@ -114,8 +114,8 @@ interface Sync {
  * database's). Each ends in a statement that asks under the host's lock whether what it assumes still holds; where
  * it does not, the next way is taken.
  */
-export function createContainerService(db: Database, options: ContainerServiceOptions = {}): ContainerService {
-  const { cadence = CADENCE_DEFAULT, now = () => new Date(), random = Math.random } = options;
+export function createContainerService(db: Database, options: ContainerServiceOptions): ContainerService {
+  const { cadence = CADENCE_DEFAULT, now, random = Math.random } = options;
   const { reports = createHostReports(db) } = options;
   const memory = createSnapshotMemory(options.memoryBytesMax ?? SNAPSHOT_MEMORY_BYTES_DEFAULT);
 

@@ -26,10 +26,7 @@ export interface EnrollmentTokenService {
   revoke(operator: OperatorIdentity, id: string): Promise<void>;
 }
 
-export function createEnrollmentTokenService(
-  db: Database,
-  { now = () => new Date() }: { now?: () => Date } = {},
-): EnrollmentTokenService {
+export function createEnrollmentTokenService(db: Database, { now }: { now: () => Date }): EnrollmentTokenService {
   return {
     async create(operator, request) {
       return transact(db, (tx) => makeEnrollmentToken(tx, operator, request, now()));

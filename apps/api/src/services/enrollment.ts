@@ -45,7 +45,7 @@ interface LockedToken {
 const invalid = () => new TokenInvalidError('The enrollment token is not valid, or no longer, or used up.');
 
 export interface EnrollmentServiceOptions {
-  now?: () => Date;
+  now: () => Date;
   cadence?: Cadence;
   /** That of this process's agent tokens, which an enrolment revokes. */
   tokenCache?: AgentTokenCache;
@@ -53,7 +53,7 @@ export interface EnrollmentServiceOptions {
 
 export function createEnrollmentService(
   db: Database,
-  { now = () => new Date(), cadence = CADENCE_DEFAULT, tokenCache }: EnrollmentServiceOptions = {},
+  { now, cadence = CADENCE_DEFAULT, tokenCache }: EnrollmentServiceOptions,
 ): EnrollmentService {
   const isLive = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
     token.revokedAt === null && token.expiresAt > at;

@@ -14,14 +14,14 @@ export interface HeartbeatService {
 
 export interface HeartbeatServiceOptions {
   cadence?: Cadence;
-  now?: () => Date;
+  now: () => Date;
   /** Shared with the container service, so that heartbeats and unchanged snapshots share statements. */
   reports?: HostReports;
 }
 
 export function createHeartbeatService(
   db: Database,
-  { now = () => new Date(), cadence = CADENCE_DEFAULT, reports = createHostReports(db) }: HeartbeatServiceOptions = {},
+  { now, cadence = CADENCE_DEFAULT, reports = createHostReports(db) }: HeartbeatServiceOptions,
 ): HeartbeatService {
   return {
     async beat(hostId, { digest, engineError = null, engine, os = null, agentVersion = null, sentAt }, stream) {

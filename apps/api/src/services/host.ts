@@ -35,7 +35,7 @@ const FORGET_BATCHES_MAX = 4;
 export function createHostService(
   db: Database,
   hosts: Pick<HostReader, 'get'>,
-  { now = () => new Date(), tokenCache }: { now?: () => Date; tokenCache?: AgentTokenCache } = {},
+  { now, tokenCache }: { now: () => Date; tokenCache?: AgentTokenCache },
 ): HostService {
   return {
     async rename(operator, hostId, { name }) {

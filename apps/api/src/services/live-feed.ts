@@ -38,14 +38,11 @@ const MISSED_EVENTS_MAX = 10_000;
 const MISSED_MS_MAX = 24 * 3_600_000;
 
 export interface LiveFeedOptions {
-  now?: () => Date;
+  now: () => Date;
   missedEventsMax?: number;
 }
 
-export function createLiveFeed(
-  db: Database,
-  { now = () => new Date(), missedEventsMax = MISSED_EVENTS_MAX }: LiveFeedOptions = {},
-): LiveFeed {
+export function createLiveFeed(db: Database, { now, missedEventsMax = MISSED_EVENTS_MAX }: LiveFeedOptions): LiveFeed {
   return {
     async horizon() {
       const { horizon } = await readFeed(db, []);

@@ -34,7 +34,7 @@ interface Reading {
 
 export function createLivenessService(
   { prisma }: Database,
-  { now = () => new Date(), cadence = CADENCE_DEFAULT }: { now?: () => Date; cadence?: Cadence } = {},
+  { now, cadence = CADENCE_DEFAULT }: { now: () => Date; cadence?: Cadence },
 ): LivenessService {
   // A silence of Muster's that is not counted as an outage is counted as its hosts'. A heartbeat is what it may cost:
   // two more are missed before a host is stale.

@@ -43,7 +43,7 @@ export interface RetentionService {
 }
 
 export interface RetentionOptions {
-  now?: () => Date;
+  now: () => Date;
   removedKeptMax?: number;
   /** Days that events are kept; 0: for good. */
   eventDays?: number;
@@ -52,8 +52,8 @@ export interface RetentionOptions {
   pauseMs?: number;
 }
 
-export function createRetentionService(db: Database, options: RetentionOptions = {}): RetentionService {
-  const { now = () => new Date(), removedKeptMax = REMOVED_KEPT_MAX } = options;
+export function createRetentionService(db: Database, options: RetentionOptions): RetentionService {
+  const { now, removedKeptMax = REMOVED_KEPT_MAX } = options;
   const { eventDays = EVENT_DAYS_DEFAULT, eventBatchRows = BATCH_ROWS, pauseMs = PAUSE_MS } = options;
   const { prisma } = db;
 

@@ -7,7 +7,7 @@ import type { Contender } from './contender.js';
 /** Muster's own service, given what its route gives it. */
 export async function createMuster(url: string): Promise<Contender> {
   const db = await openDatabase({ url }, { poolMax: POOL_MAX });
-  const service = createContainerService(db);
+  const service = createContainerService(db, { now: () => new Date() });
   return {
     id: 'muster',
     async deliver({ hostId, containers, body, stream, sequence, observedAt }) {

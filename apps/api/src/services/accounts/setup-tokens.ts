@@ -17,10 +17,7 @@ export interface SetupTokens {
   isGood(tx: Pick<Prisma.TransactionClient, 'user' | 'setupToken'>, token: string): Promise<boolean>;
 }
 
-export function createSetupTokens(
-  { prisma }: Database,
-  { now = () => new Date() }: { now?: () => Date } = {},
-): SetupTokens {
+export function createSetupTokens({ prisma }: Database, { now }: { now: () => Date }): SetupTokens {
   const oldest = () => new Date(now().getTime() - SETUP_TOKEN_MS);
 
   return {

@@ -1,0 +1,108 @@
+/** Milliseconds of a round trip beyond which a reading says too little about the reference's time. */
+const ROUND_TRIP_MS_MAX = 250;
+
+/** Readings taken by `start` until one has a short round trip. */
+const FIRST_READINGS_MAX = 5;
+
+/** Milliseconds by which a reading must differ to count as a step of the reference, not as drift. */
+const STEP_MS_MIN = 1_000;
+
+/** A clock that follows a reference but is never set, unless the reference is. */
+export interface Clock {
+  /** The reference's time: the process's monotonic clock plus the measured offset. Throws before the first `read`. */
+  now(): Date;
+
+  /** Takes the first reading: the best of a few, so that a slow start does not leave the clock wrong. */
+  start(): Promise<void>;
+
+  /** Compares the clock with the reference once. A slow answer changes nothing. To be called every few seconds. */
+  read(): Promise<void>;
+
+  /** Milliseconds by which the process's wall clock is ahead of this clock; negative: behind. */
+  skewMs(): number;
+}
+
+export interface ClockOptions {
+  /** Reads the reference, in milliseconds since 1970. */
+  readReferenceMs: () => number | Promise<number>;
+  /**
+   * Milliseconds that a step of the reference must last before it is followed. 0: at once. For a reference that
+   * someone may set wrong for a moment and that nothing confirms, such as this machine's own wall clock.
+   */
+  stepConfirmedAfterMs?: number;
+  /** The process's wall clock, in milliseconds since 1970. */
+  wallMs?: () => number;
+  /** Milliseconds of a clock that is never set. */
+  elapsedMs?: () => number;
+}
+
+/** What a reading proves: the offset lies between these two. */
+interface Bounds {
+  low: number;
+  high: number;
+}
+
+/**
+ * Creates a clock over a reference such as a database's clock. A reading bounds the offset by the instants before and
+ * after it, and the offset moves only as far as the bounds force it to: readings add no jitter, and the error stays
+ * below the shortest round trip.
+ */
+export function createClock({
+  readReferenceMs,
+  stepConfirmedAfterMs = 0,
+  wallMs = Date.now,
+  elapsedMs = () => performance.now(),
+}: ClockOptions): Clock {
+  let offsetMs: number | null = null;
+  /** A step that was seen and is not followed yet. */
+  let step: { offsetMs: number; seenAt: number } | null = null;
+
+  async function measure(): Promise<Bounds> {
+    const before = elapsedMs();
+    const reference = await readReferenceMs();
+    return { low: reference - elapsedMs(), high: reference - before };
+  }
+
+  function nowMs(): number {
+    if (offsetMs === null) throw new Error('The clock was not started.');
+    return elapsedMs() + offsetMs;
+  }
+
+  function follow(bounds: Bounds): void {
+    const current = offsetMs ?? middle(bounds);
+    const next = Math.min(Math.max(current, bounds.low), bounds.high);
+    const at = elapsedMs();
+    if (Math.abs(next - current) < STEP_MS_MIN || stepConfirmedAfterMs === 0) {
+      offsetMs = next;
+      step = null;
+    } else if (step === null || Math.abs(step.offsetMs - next) >= STEP_MS_MIN) {
+      step = { offsetMs: next, seenAt: at };
+    } else if (at - step.seenAt >= stepConfirmedAfterMs) {
+      offsetMs = next;
+      step = null;
+    }
+  }
+
+  return {
+    now: () => new Date(nowMs()),
+
+    async start() {
+      let best = await measure();
+      for (let reading = 1; width(best) > ROUND_TRIP_MS_MAX && reading < FIRST_READINGS_MAX; reading++) {
+        const next = await measure();
+        if (width(next) < width(best)) best = next;
+      }
+      offsetMs = middle(best);
+    },
+
+    async read() {
+      const bounds = await measure();
+      if (width(bounds) <= ROUND_TRIP_MS_MAX) follow(bounds);
+    },
+
+    skewMs: () => wallMs() - nowMs(),
+  };
+}
+
+const width = ({ low, high }: Bounds): number => high - low;
+const middle = ({ low, high }: Bounds): number => (low + high) / 2;

@@ -1,0 +1,124 @@
+import { describe, expect, test } from '@jest/globals';
+import { testEngines } from '@muster/db/testing';
+import { createClock } from '../src/lib/clock.js';
+import { createDatabaseClock } from '../src/services/database-clock.js';
+import { useApi } from './harness.js';
+
+const START = Date.UTC(2026, 2, 1, 12);
+
+/** A reference, a wall clock and a monotonic clock that the test moves, and the time that a reading takes each way. */
+function world() {
+  const ms = { elapsed: 5_000, reference: START, wall: START, there: 10, back: 10 };
+  const pass = (passedMs: number) => {
+    ms.elapsed += passedMs;
+    ms.reference += passedMs;
+    ms.wall += passedMs;
+  };
+  const readReferenceMs = () => {
+    pass(ms.there);
+    const { reference } = ms;
+    pass(ms.back);
+    return Promise.resolve(reference);
+  };
+  return { ms, pass, readReferenceMs, wallMs: () => ms.wall, elapsedMs: () => ms.elapsed };
+}
+
+describe('a clock', () => {
+  test('keeps to its reference within a round trip, whatever the wall clock says', async () => {
+    const { ms, pass, ...parts } = world();
+    ms.wall += 3_600_000;
+    const clock = createClock(parts);
+    await clock.start();
+    for (const [there, back] of [
+      [0, 200],
+      [200, 0],
+      [5, 5],
+      [40, 0],
+    ] as const) {
+      Object.assign(ms, { there, back });
+      pass(5_000);
+      // A drift of 200 ppm, as cheap quartz has it.
+      ms.reference += 1;
+      await clock.read();
+      expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(21);
+    }
+    expect(clock.skewMs() / 1000).toBeCloseTo(3_600, 1);
+    ms.wall -= 7_200_000;
+    expect(clock.skewMs() / 1000).toBeCloseTo(-3_600, 1);
+    expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(21);
+  });
+
+  test('learns nothing from an answer that took long', async () => {
+    const { ms, pass, ...parts } = world();
+    const clock = createClock(parts);
+    await clock.start();
+    Object.assign(ms, { there: 10, back: 300 });
+    ms.reference += 60_000;
+    await clock.read();
+    expect(ms.reference - clock.now().getTime()).toBe(60_000);
+  });
+
+  test('starts with the best of several readings where all are slow', async () => {
+    const { ms, pass, ...parts } = world();
+    const slow = [900, 300, 1_200, 700, 800];
+    const clock = createClock({
+      ...parts,
+      readReferenceMs: () => {
+        Object.assign(ms, { there: 0, back: slow.shift() });
+        return parts.readReferenceMs();
+      },
+    });
+    await clock.start();
+    expect(slow).toEqual([]);
+    expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(150);
+  });
+
+  test('follows a reference that was set, at once or once that has lasted', async () => {
+    const { ms, pass, ...parts } = world();
+    const atOnce = createClock(parts);
+    const later = createClock({ ...parts, stepConfirmedAfterMs: 60_000 });
+    await atOnce.start();
+    await later.start();
+    ms.reference += 3_600_000;
+    await atOnce.read();
+    expect(Math.abs(atOnce.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
+    for (let reading = 0; reading < 12; reading++) {
+      await later.read();
+      expect(ms.reference - later.now().getTime()).toBeGreaterThan(3_500_000);
+      pass(5_000);
+    }
+    await later.read();
+    expect(Math.abs(later.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
+  });
+
+  test('that waits for a step to last ignores one that is taken back', async () => {
+    const { ms, pass, ...parts } = world();
+    const clock = createClock({ ...parts, stepConfirmedAfterMs: 60_000 });
+    await clock.start();
+    for (const step of [3_600_000, -3_600_000, 3_600_000, -3_600_000]) {
+      ms.reference += step;
+      for (let reading = 0; reading < 8; reading++) {
+        await clock.read();
+        pass(5_000);
+      }
+    }
+    expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
+  });
+
+  test('gives no time before it was started', () => {
+    expect(() => createClock(world()).now()).toThrow('not started');
+  });
+});
+
+describe.each(testEngines())("the database's clock on %s", (engine) => {
+  const context = useApi(engine);
+
+  test('is read as it is', async () => {
+    const clock = createDatabaseClock(context.api.db);
+    await clock.start();
+    await clock.read();
+    // The test's database runs on this machine.
+    expect(Math.abs(clock.now().getTime() - Date.now())).toBeLessThan(5_000);
+    expect(Math.abs(clock.skewMs())).toBeLessThan(5_000);
+  });
+});
