@@ -264,11 +264,14 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     const { db, http } = context.api;
     const made: string[] = [];
     const handOver = async (key: string) => void made.push(key);
-    await Promise.all([1, 2, 3].map(() => createApiKeyService(db, { now: context.api.clock }).bootstrap(null, handOver)));
+    await Promise.all(
+      [1, 2, 3].map(() => createApiKeyService(db, { now: context.api.clock }).bootstrap(null, handOver)),
+    );
     expect(made).toHaveLength(1);
     await http.get('/api/hosts').auth(made[0]!, { type: 'bearer' }).expect(200);
     const { token } = issueToken('key');
-    for (let start = 0; start < 2; start++) await createApiKeyService(db, { now: context.api.clock }).bootstrap(token, handOver);
+    for (let start = 0; start < 2; start++)
+      await createApiKeyService(db, { now: context.api.clock }).bootstrap(token, handOver);
     expect(made).toHaveLength(1);
     await http.post('/api/enrollment-tokens').auth(token, { type: 'bearer' }).send({ name: 'x' }).expect(201);
     expect(await db.prisma.apiKey.count()).toBe(2);
@@ -278,7 +281,9 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     const { db } = context.api;
     await db.prisma.apiKey.deleteMany();
     const fail = () => Promise.reject(new Error('no room on the disk'));
-    await expect(createApiKeyService(db, { now: context.api.clock }).bootstrap(null, fail)).rejects.toThrow('no room on the disk');
+    await expect(createApiKeyService(db, { now: context.api.clock }).bootstrap(null, fail)).rejects.toThrow(
+      'no room on the disk',
+    );
     expect(await db.prisma.apiKey.count()).toBe(0);
   });
 });

@@ -10,7 +10,7 @@ const STEP_MS_MIN = 1_000;
 /** A clock that follows a reference but is never set, unless the reference is. */
 export interface Clock {
   /** The reference's time: the process's monotonic clock plus the measured offset. Throws before the first `read`. */
-  now(): Date;
+  now: () => Date;
 
   /** Takes the first reading: the best of a few, so that a slow start does not leave the clock wrong. */
   start(): Promise<void>;
@@ -19,7 +19,7 @@ export interface Clock {
   read(): Promise<void>;
 
   /** Milliseconds by which the process's wall clock is ahead of this clock; negative: behind. */
-  skewMs(): number;
+  skewMs: () => number;
 }
 
 export interface ClockOptions {
