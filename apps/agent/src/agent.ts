@@ -19,7 +19,13 @@ import type { AgentEnv } from './env.js';
 import { ExitCodes, StopError } from './exit.js';
 import { openJournal } from './journal.js';
 import { createMusterClient, type MusterClient } from './muster/client.js';
-import { createSession, type Session } from './muster/session.js';
+import {
+  SESSION_WAITS_DEFAULT,
+  createSession,
+  type Session,
+  type SessionOptions,
+  type SessionWaits,
+} from './muster/session.js';
 import { createObserver, type Observer } from './observe.js';
 import { createEngineFollower } from './follow-engine.js';
 import { reportOnce } from './once.js';
@@ -53,22 +59,23 @@ interface Reporting extends Eyes {
   musterUrl: string;
 }
 
-/** What decides waits: chance in [0, 1), and how long a burst of events is gathered. */
+/** What decides waits: chance in [0, 1), how long a burst of events is gathered, and how long a session waits. */
 export interface Timing {
   random: () => number;
   coalesceMs: number;
+  waits: SessionWaits;
 }
 
-const TIMING_DEFAULT: Timing = { random: Math.random, coalesceMs: COALESCE_MS };
+const TIMING_DEFAULT: Timing = { random: Math.random, coalesceMs: COALESCE_MS, waits: SESSION_WAITS_DEFAULT };
 
-/** Reports until the signal is aborted; throws `StopError` when there is no point in going on. */
+/** Reports until the signal is aborted. Throws `StopError` for what only an operator can change. */
 export const runAgent = (
   env: AgentEnv,
   log: Logger,
   signal: AbortSignal,
-  { random, coalesceMs }: Timing = TIMING_DEFAULT,
+  { random, coalesceMs, waits }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
-  withReporting(env, log, signal, random, async (parts) => {
+  withReporting(env, log, signal, { random, waits }, async (parts) => {
     const { engine, inventory, observer, client, session } = parts;
     const stream = createSnapshotStream(randomUUID);
     const journal = await openJournal(env.stateDir, log);
@@ -115,19 +122,20 @@ export const runOnce = (
   env: AgentEnv,
   log: Logger,
   signal: AbortSignal,
-  { random }: Pick<Timing, 'random'> = TIMING_DEFAULT,
+  { random, waits }: Pick<Timing, 'random' | 'waits'> = TIMING_DEFAULT,
 ): Promise<void> =>
-  withReporting(env, log, signal, random, ({ observer, client, session }) =>
+  withReporting(env, log, signal, { random, waits }, ({ observer, client, session }) =>
     reportOnce({ observer, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal),
   );
 
 /** Enrols this machine where it is not, and says as which host. Throws `StopError` where it could not. */
 export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
-  withReporting(env, log, signal, Math.random, async ({ engine, client, session }) => {
+  withReporting(env, log, signal, { ...TIMING_DEFAULT, isEnrollCommand: true }, async ({ engine, client, session }) => {
     const known = session.enrollment();
     const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(stopByEngine);
     // The first use of a token tells whether the API knows it, and an enrolment whose answer was lost ends here, too.
     const answer = await session.call((token) => client.holder(token, signal), facts, signal);
+    if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind !== 'ok') throw new StopError(`the API cannot be asked: ${answer.reason}`, ExitCodes.failed);
     const { hostId } = answer.data;
     const how = known?.hostId === hostId ? 'was enrolled already' : 'is enrolled';
@@ -135,7 +143,10 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
     return `This machine (${machine}) ${how}: host ${hostId}\n`;
   });
 
-/** Revokes this machine's token and forgets it. Throws `StopError` where an agent runs, or the API could not be told. */
+/**
+ * Has the API revoke this host's tokens and forgets them. The token of a run that another superseded is only forgotten:
+ * the other machine reports with it. Throws `StopError` if an agent runs, or the API could not be asked.
+ */
 export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withState(env, async (store, state) => {
     const { enrollment } = state;
@@ -144,9 +155,11 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
     const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
     try {
       const fixed = { enrollToken: null, tokenDays: 0, wallNow, random: Math.random, log };
-      await createSession({ client, musterUrl, store, state, ...fixed }).leave(signal);
+      const end = await createSession({ client, musterUrl, store, state, ...fixed }).leave(signal);
       await (await openJournal(env.stateDir, log)).clear();
-      return `This machine has left ${musterUrl}; host ${hostId} and its history stay there.\n`;
+      if (end === 'revoked') return `This machine has left ${musterUrl}; host ${hostId} and its history stay there.\n`;
+      const why = enrollment.isSuperseded ? 'another agent reports with it' : 'the API did not know it';
+      return `This machine has forgotten its token for ${musterUrl}; ${why}. Host ${hostId} stays there as it is.\n`;
     } finally {
       client.close();
     }
@@ -188,7 +201,7 @@ async function withReporting<T>(
   env: AgentEnv,
   log: Logger,
   signal: AbortSignal,
-  random: () => number,
+  options: Pick<SessionOptions, 'random' | 'waits' | 'isEnrollCommand'>,
   use: (parts: Reporting) => Promise<T>,
 ): Promise<T> {
   return withState(env, async (store, state) => {
@@ -202,7 +215,9 @@ async function withReporting<T>(
     const { enrollToken, tokenDays } = env;
     const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
     try {
-      const session = createSession({ client, musterUrl, enrollToken, store, state, tokenDays, wallNow, random, log });
+      const { random, waits, isEnrollCommand = false } = options;
+      const fixed = { random, waits: waits ?? SESSION_WAITS_DEFAULT, isEnrollCommand, wallNow, log };
+      const session = createSession({ client, musterUrl, enrollToken, store, state, tokenDays, ...fixed });
       return await withEyes(env, log, (eyes) => use({ ...eyes, client, session, musterUrl }));
     } finally {
       client.close();

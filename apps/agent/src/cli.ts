@@ -48,7 +48,7 @@ ${SETTINGS.map(({ variable, flag, help, fallback }) =>
   --json                status and doctor as JSON
 
 Exit codes: 0 done or stopped by a signal, 1 failed, 2 wrong flag or setting,
-3 dismissed by the API (token dead, or host deleted).
+3 dismissed by the API (token dead, or host deleted); run does not end then: it keeps its state and asks again.
 `;
 
 /** Flags of an earlier release that are commands by now. */

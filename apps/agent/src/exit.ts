@@ -5,7 +5,7 @@ export const ExitCodes = {
   failed: 1,
   /** A flag or an environment value is wrong. */
   usage: 2,
-  /** The API wants no more of this agent: its token is dead and it cannot enrol, or its host was deleted. */
+  /** The API refuses this machine's tokens, or deleted its host. Only a single command ends with it, never `run`. */
   dismissed: 3,
 } as const;
 export type ExitCode = (typeof ExitCodes)[keyof typeof ExitCodes];

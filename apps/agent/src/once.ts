@@ -32,6 +32,7 @@ export async function reportOnce(options: OnceOptions, signal: AbortSignal): Pro
       seen.facts,
       signal,
     );
+    if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind === 'refused') throw failed(`the API refuses the snapshot: ${answer.reason}`);
     if (answer.kind === 'ok') {
       const { applied, reason, received, created, updated, removed, unchanged, hostId } = answer.data;

@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 import { ENGINE_BACKOFF, SERVER_BACKOFF, fullJitterMs, retryDelayMs } from './backoff.js';
 import { during } from './during.js';
 import type { Journal } from './journal.js';
-import type { Answer, MusterClient } from './muster/client.js';
-import type { Session } from './muster/session.js';
+import type { MusterClient } from './muster/client.js';
+import type { Session, SessionAnswer } from './muster/session.js';
 import type { Observation, Observer } from './observe.js';
 import {
   engineChanged,
@@ -25,7 +25,7 @@ import { AGENT_VERSION } from './version.js';
 
 /** Reports one engine to one API until it is stopped. */
 export interface Reporter {
-  /** Resolves when the signal is aborted; throws `StopError` when the API wants no more of this agent. */
+  /** Resolves when the signal is aborted. Throws `StopError` for a machine that was never enrolled and cannot be. */
   run(signal: AbortSignal): Promise<void>;
   /** The engine's containers changed: a snapshot follows shortly, one for a whole burst. */
   changed(): void;
@@ -71,6 +71,12 @@ export interface ReporterOptions {
 
 type Seen = Observation & { kind: 'seen' };
 
+/** An answer after which the same is tried again. */
+type Failure = SessionAnswer<never> & { kind: 'retry' | 'dismissed' };
+
+const isFailure = (answer: SessionAnswer<unknown>): answer is Failure =>
+  answer.kind === 'retry' || answer.kind === 'dismissed';
+
 /** Timers cannot count further than 24.8 days; a wait beyond this is taken in steps. */
 const SLEEP_MS_MAX = 86_400_000;
 
@@ -114,7 +120,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     const order = stream.next(seen.observedAt);
     unanswered = seen;
     const answer = await call((token) => client.postSnapshot(token, seen.snapshot, order, signal), seen.facts, signal);
-    if (answer.kind === 'retry') {
+    if (isFailure(answer)) {
       await keepUnanswered();
       return void noteServerFailure('snapshot', answer);
     }
@@ -128,6 +134,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     }
     // Else what was kept meanwhile is newer.
     if (answer.data.applied && journal.size() === 0) journal.acknowledged(seen.containers);
+    await session.recordSuperseded(answer.data.reason === 'stream_superseded');
     noteSummary(answer.data);
   }
 
@@ -172,7 +179,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       const mayGrow = journal.size() <= atFirst - told / 2;
       const facts = observer.facts();
       const answer = await (mayGrow ? call(replay, facts, signal) : session.call(replay, facts, signal));
-      if (answer.kind === 'retry') {
+      if (isFailure(answer)) {
         noteServerFailure('snapshot', answer);
         return false;
       }
@@ -214,7 +221,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       observer.facts(),
       signal,
     );
-    if (answer.kind === 'retry') return void noteServerFailure('heartbeat', answer);
+    if (isFailure(answer)) return void noteServerFailure('heartbeat', answer);
     noteAnswered();
     if (answer.kind === 'refused') {
       log.error({ reason: answer.reason }, 'the API refuses this heartbeat');
@@ -263,13 +270,20 @@ export function createReporter(options: ReporterOptions): Reporter {
     acceptedAt = wallNow();
   }
 
-  function noteServerFailure(
-    action: 'snapshot' | 'heartbeat',
-    { reason, retryAfterMs }: Answer<never> & { kind: 'retry' },
-  ): void {
+  function noteServerFailure(action: 'snapshot' | 'heartbeat', answer: Failure): void {
+    const { reason } = answer;
     serverFailures++;
     serverError = reason;
-    const delayMs = retryDelayMs(serverFailures, retryAfterMs, random(), SERVER_BACKOFF);
+    if (answer.kind === 'dismissed') {
+      const retryInMs = Math.round(answer.askAgainMs);
+      log.error(
+        { reason, retryInMs },
+        'the API refuses this machine: keeping its token and its state, and asking again',
+      );
+      pace = serverFailed(pace, now(), answer.askAgainMs, action);
+      return;
+    }
+    const delayMs = retryDelayMs(serverFailures, answer.retryAfterMs, random(), SERVER_BACKOFF);
     log.warn({ reason, tries: serverFailures, retryInMs: Math.round(delayMs) }, 'the API cannot take this now');
     pace = serverFailed(pace, now(), delayMs, action);
   }

@@ -57,10 +57,40 @@ describe('leave', () => {
   test('keeps the token where the API could not be told, and needs none that is dead already', async () => {
     await rig.once();
     rig.muster.next(Paths.agentToken, problem(503), tokenInvalid);
-    await expect(leaveMuster(env(), log, never)).rejects.toThrow('could not be told');
+    await expect(leaveMuster(env(), log, never)).rejects.toThrow('could not be asked');
     expect(await state()).not.toBeNull();
     await leaveMuster(env(), log, never);
     expect(await state()).toBeNull();
+  });
+});
+
+describe('leave, after another run of an agent took the host over,', () => {
+  test('forgets the token, and does not revoke the host’s, with which the other run reports', async () => {
+    rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
+    const agent = rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    rig.muster.always(Paths.agentContainers, { status: 200, json: superseded() });
+    await rig.muster.until(() => rig.muster.snapshots.length === 3);
+    await agent.stop();
+    expect(await leaveMuster(env(), log, never)).toContain('another agent reports with it');
+    expect(await state()).toBeNull();
+    expect(rig.muster.of(Paths.agentToken)).toHaveLength(0);
+  });
+
+  test('which has ended since, revokes them as ever', async () => {
+    rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
+    const agent = rig.run();
+    rig.muster.next(Paths.agentContainers, { status: 200, json: superseded() });
+    await rig.muster.until(() => rig.muster.snapshots.length === 3);
+    await agent.stop();
+    rig.muster.always(Paths.agentToken, { status: 204, text: '' });
+    expect(await leaveMuster(env(), log, never)).toContain('has left');
+    expect(rig.muster.of(Paths.agentToken)).toHaveLength(1);
+  });
+
+  const superseded = () => ({
+    ...{ hostId: rig.muster.hostId, applied: false, reason: 'stream_superseded', received: 1, created: 0, updated: 0 },
+    ...{ unchanged: 0, removed: 0, revision: 1, digest: null, cadence: rig.muster.cadence },
   });
 });
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EnrollRequest, Paths, ProblemTypes, formatToken } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
-import { problem, tokenInvalid } from './scripted-muster.js';
+import { problem, tokenInvalid, type Heard } from './scripted-muster.js';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -17,6 +17,8 @@ const tokens = (): string[] => rig.muster.snapshots.map(({ token }) => token);
 const stateFile = (): string => join(rig.variables['MUSTER_STATE_DIR']!, 'agent.json');
 const hostDeleted = problem(410, ProblemTypes.hostDeleted);
 const inUse = problem(409, ProblemTypes.engineIdInUse);
+const inUseFor = (seconds: number) => problem(409, ProblemTypes.engineIdInUse, { 'retry-after': String(seconds) });
+const dismissals = () => rig.logged.filter(({ msg }) => msg.startsWith('the API refuses this machine'));
 
 test('an agent that is started again uses the token that it kept', async () => {
   await rig.once();
@@ -52,18 +54,48 @@ describe('a token that the API calls invalid', () => {
     expect(tokens()[2]).not.toBe(tokens()[1]);
   });
 
-  test('ends an agent that cannot enrol again', async () => {
+  test('never ends an agent that cannot enroll again: it keeps its token, asks again, and goes on when that is good', async () => {
     await rig.once();
+    const kept = await readFile(stateFile(), 'utf8');
+    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.muster.always(Paths.agentContainers, tokenInvalid);
-    const end = await rig.run({ MUSTER_ENROLL_TOKEN: '' }).ended;
-    expect(end).toMatchObject({ exitCode: 3, message: expect.stringContaining('MUSTER_ENROLL_TOKEN') });
-    expect(rig.muster.snapshots).toHaveLength(2);
+    const agent = rig.run({ MUSTER_ENROLL_TOKEN: '' });
+    await rig.muster.until(() => rig.muster.snapshots.length === 4);
+    expect(await readFile(stateFile(), 'utf8')).toBe(kept);
+    expect(dismissals()[0]).toMatchObject({ level: 50, reason: expect.stringContaining('MUSTER_ENROLL_TOKEN') });
+    rig.muster.always(Paths.agentContainers, null);
+    await rig.muster.until(() => rig.muster.snapshots.length === 5 && rig.muster.heartbeats.length > 0);
+    expect(new Set(tokens()).size).toBe(1);
+    expect(await agent.stop()).toBeNull();
   });
 
-  test('ends an agent whose new token is refused as well, instead of enrolling for ever', async () => {
+  test('is asked about again no sooner than the wait is long, and what changes in between is told afterwards', async () => {
+    await rig.once();
     rig.muster.always(Paths.agentContainers, tokenInvalid);
-    expect(await rig.run().ended).toMatchObject({ exitCode: 3 });
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    rig.run({ MUSTER_ENROLL_TOKEN: '' });
+    await rig.muster.until(() => dismissals().length === 1);
+    rig.engine.pause(rig.engine.idOf('h5-host')!);
+    await rig.muster.until(() => dismissals().length === 3);
+    const [first, second, third] = rig.muster.snapshots.slice(1).map(({ atMs }) => atMs);
+    expect(second! - first!).toBeGreaterThanOrEqual(200);
+    expect(third! - second!).toBeGreaterThanOrEqual(200);
+    rig.muster.always(Paths.agentContainers, null);
+    const isPartial = ({ headers }: Heard): boolean => headers['snapshot-complete'] === 'false';
+    await rig.muster.until(() => rig.muster.snapshots.some(isPartial) && !isPartial(rig.muster.snapshots.at(-1)!));
+  });
+
+  test('and that of a token just issued leads to no enrolling without end', async () => {
+    rig.muster.always(Paths.agentContainers, tokenInvalid);
+    const agent = rig.run();
+    await rig.muster.until(() => dismissals().length === 2);
+    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(2);
+    expect(await agent.stop()).toBeNull();
+  });
+
+  test('ends a single command with exit code 3', async () => {
+    await rig.once();
+    rig.muster.always(Paths.agentContainers, tokenInvalid);
+    await expect(rig.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
   });
 
   test('is not taken for one because something else answers 401', async () => {
@@ -77,32 +109,56 @@ describe('a token that the API calls invalid', () => {
 });
 
 describe('a deleted host', () => {
-  test('stops its agent, also when a heartbeat hears of it', async () => {
+  test('does not end its agent, which keeps its token: the answer may be a wrong server’s', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.muster.next(Paths.agentHeartbeat, hostDeleted);
-    expect(await rig.run().ended).toMatchObject({ exitCode: 3, message: expect.stringContaining('deleted') });
+    rig.muster.next(Paths.agentHeartbeat, hostDeleted, hostDeleted);
+    const agent = rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 4);
+    expect(dismissals().map(({ reason }) => reason)).toEqual(Array(2).fill(expect.stringContaining('deleted')));
+    expect(new Set(rig.muster.heartbeats.map(({ token }) => token)).size).toBe(1);
+    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    expect(await agent.stop()).toBeNull();
   });
 
-  test('is not brought back by a restart with the old enrollment token, but by a new one', async () => {
-    rig.muster.next(Paths.agentContainers, hostDeleted);
-    expect(await rig.run().ended).toMatchObject({ exitCode: 3 });
+  test('is not brought back with the enrollment token that made it, but with a new one', async () => {
+    await rig.once();
+    rig.muster.next(Paths.agentContainers, hostDeleted, hostDeleted);
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 3 });
     expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
     await rig.once({ MUSTER_ENROLL_TOKEN: formatToken('enroll', new Uint8Array(32).fill(7)) });
     expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(2);
     await rig.once();
+    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(2);
   });
 });
 
 describe('an identity', () => {
-  test('that another live host has is replaced by one that the agent makes up, and keeps', async () => {
-    rig.muster.next(Paths.agentEnroll, inUse);
+  test('that a live host has is replaced by a random one, and kept, once the grace that the API names has passed', async () => {
+    rig.muster.next(Paths.agentEnroll, inUseFor(1), inUseFor(30));
+    const since = performance.now();
     await rig.once();
+    expect(performance.now() - since).toBeGreaterThanOrEqual(1_000);
     rig.muster.next(Paths.agentContainers, tokenInvalid);
     await rig.once();
-    const [own, madeUp, again] = engineIds();
+    const [own, same, madeUp, again] = engineIds();
+    expect(same).toBe(own);
     expect(madeUp).not.toBe(own);
     expect(again).toBe(madeUp);
+  });
+
+  test('of a machine that was re-installed a moment ago stays: its host is not alive when the grace has passed', async () => {
+    rig.muster.next(Paths.agentEnroll, inUseFor(1));
+    await rig.once();
+    expect(new Set(engineIds()).size).toBe(1);
+    expect(engineIds()).toHaveLength(2);
+  });
+
+  test('is not waited for without end, whatever the API asks for, nor if it names no time', async () => {
+    rig.muster.next(Paths.agentEnroll, inUseFor(86_400));
+    rig.muster.always(Paths.agentEnroll, inUse);
+    const agent = rig.run();
+    await rig.muster.until(() => new Set(engineIds()).size === 2);
+    await agent.stop();
   });
 
   test('made up before a lost answer is the one that enrolling is repeated with', async () => {
@@ -114,13 +170,32 @@ describe('an identity', () => {
   });
 });
 
-test.each([
-  ['refused', tokenInvalid, { exitCode: 3, message: expect.stringContaining('MUSTER_ENROLL_TOKEN') }],
-  ['answered as no Muster would', { status: 404, text: 'nothing here' }, { exitCode: 1 }],
-])('an enrolment that is %s ends the agent, and is not repeated', async (_, reaction, end) => {
-  rig.muster.always(Paths.agentEnroll, reaction);
-  expect(await rig.run().ended).toMatchObject(end);
-  expect(rig.muster.heard).toHaveLength(1);
+describe('a first enrollment', () => {
+  test('that is refused is asked for again later, and ends a single command with exit code 3', async () => {
+    rig.muster.next(Paths.agentEnroll, tokenInvalid, tokenInvalid, tokenInvalid);
+    await expect(rig.once()).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining('MUSTER_ENROLL_TOKEN'),
+    });
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(4);
+  });
+
+  test('that is answered as no Muster would ends the agent, which has nothing to lose', async () => {
+    rig.muster.always(Paths.agentEnroll, { status: 404, text: 'nothing here' });
+    expect(await rig.run().ended).toMatchObject({ exitCode: 1 });
+    expect(rig.muster.heard).toHaveLength(1);
+  });
+
+  test('no other answer to enrolling again ends an agent that was enrolled', async () => {
+    await rig.once();
+    rig.muster.next(Paths.agentContainers, tokenInvalid);
+    rig.muster.next(Paths.agentEnroll, { status: 404, text: 'nothing here' });
+    rig.run();
+    await rig.muster.until(() => rig.muster.snapshots.length === 3);
+    expect(tokens()[2]).toBe(tokens()[0]);
+  });
 });
 
 describe('the state directory', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { formatToken } from '@muster/contracts';
 import { startReplayedEngine, type Flavour, type Role } from '@muster/engine-replay';
 import { pino } from 'pino';
-import { runAgent, runOnce } from '../src/agent.js';
+import { runAgent, runOnce, type Timing } from '../src/agent.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
 import type { StopError } from '../src/exit.js';
 import { ScriptedMuster } from './scripted-muster.js';
@@ -49,7 +49,8 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
     { write: (line: string) => void logged.push(JSON.parse(line) as never) },
   );
   // Waits are a tenth of their longest: short, and still waits.
-  const timing = { random: () => 0.1, coalesceMs };
+  const waits = { dismissed: { min: 200, max: 600 }, identity: { max: 1_000, unnamed: 500 } };
+  const timing: Timing = { random: () => 0.1, coalesceMs, waits };
   const running: { stop(): Promise<unknown> }[] = [];
   return {
     ...{ dir, muster, engine: replay.engine, engineServer: replay.server, variables, logged },

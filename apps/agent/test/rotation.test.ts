@@ -38,7 +38,7 @@ describe('a token', () => {
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2);
     expect(rotations().map(({ token }) => token)).toEqual([old]);
-    expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: null });
+    expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
   test('that is young, or is never to be replaced, stays', async () => {
@@ -75,8 +75,45 @@ describe('a token', () => {
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
     expect(rig.muster.snapshots.slice(1).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
+    await rig.muster.until(() => rig.muster.heartbeats.length > 0);
     expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
-    expect(await stored()).toMatchObject({ agentToken: old, previousToken: null });
+    expect(await stored()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
+  });
+
+  test('that was in use for days and is unknown to a restored database gives way to the one before it', async () => {
+    const old = await enrolledDaysAgo(31);
+    const before = rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2);
+    await before.stop();
+    const answered = rig.muster.snapshots.length;
+    rig.muster.next(Paths.agentContainers, tokenInvalid);
+    const after = rig.run({ MUSTER_ENROLL_TOKEN: '' });
+    await rig.muster.until(() => rig.muster.snapshots.length === answered + 2);
+    expect(rig.muster.snapshots.slice(answered).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
+    await rig.muster.until(() => rig.muster.heartbeats.at(-1)!.token === old);
+    await after.stop();
+    // The newer one is not lost either: it is the good one where the answer came from a wrong server.
+    expect(await stored()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
+  });
+
+  test('that is refused as well as the one before it costs neither of them', async () => {
+    const old = await enrolledDaysAgo(1);
+    const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
+    state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
+    await writeFile(path(), JSON.stringify(state));
+    rig.muster.always(Paths.agentContainers, tokenInvalid);
+    await expect(rig.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
+    expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
+  });
+
+  test('forgets the one before it a month after the API took it', async () => {
+    const old = await enrolledDaysAgo(1);
+    const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
+    const acceptedAt = new Date(Date.now() - 31 * 86_400_000).toISOString();
+    const enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old, acceptedAt };
+    await writeFile(path(), JSON.stringify({ ...state, enrollment }));
+    await rig.once();
+    expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: null });
   });
 });
 

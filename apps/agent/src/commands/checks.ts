@@ -164,14 +164,19 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         }
         const client = createMusterClient({ musterUrl: enrollment.musterUrl, proxy: env.proxy, wallNow });
         try {
-          const answer = await client.holder(enrollment.agentToken, signal);
-          if (answer.kind !== 'ok') throw new Error(answer.reason);
-          return { found: `good, for host ${answer.data.hostId}` };
+          const { agentToken, previousToken } = enrollment;
+          const answer = await client.holder(agentToken, signal);
+          if (answer.kind === 'ok') return { found: `good, for host ${answer.data.hostId}` };
+          const before = previousToken === null ? null : await client.holder(previousToken, signal);
+          if (before?.kind !== 'ok') throw new Error(answer.reason);
+          return { found: `the one before the present one is good, for host ${before.data.hostId}` };
         } finally {
           client.close();
         }
       },
-      advice: () => 'make an enrollment token in Muster, and run: muster-agent enroll --token muster_enroll_…',
+      advice: () =>
+        'if MUSTER_URL leads to the right server, stop the agent, make an enrollment token in Muster, and run: ' +
+        'muster-agent enroll --token muster_enroll_…; otherwise wait: the agent keeps its token and asks again',
     },
   ];
 }

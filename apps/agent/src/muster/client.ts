@@ -24,7 +24,7 @@ import { routeToMuster } from './route.js';
 export type Answer<T> =
   | { kind: 'ok'; data: T }
   | { kind: 'retry'; reason: string; retryAfterMs: number | null }
-  | { kind: 'refused'; status: number; problemType: string | null; reason: string };
+  | { kind: 'refused'; status: number; problemType: string | null; reason: string; retryAfterMs: number | null };
 
 /** Where a snapshot stands among those of its host. */
 export interface SnapshotOrder {
@@ -190,7 +190,8 @@ function toAnswer<S extends z.ZodType>(
   const problem = Problem.safeParse(body);
   const reason = problem.success ? describe(problem.data) : `answered ${status}`;
   if (status === 429 || status === 408 || status >= 500) return { kind: 'retry', reason, retryAfterMs: retryAfterMs() };
-  return { kind: 'refused', status, problemType: problem.success ? problem.data.type : null, reason };
+  const problemType = problem.success ? problem.data.type : null;
+  return { kind: 'refused', status, problemType, reason, retryAfterMs: retryAfterMs() };
 }
 
 const describe = ({ status, title, detail, errors = [], requestId }: Problem): string =>

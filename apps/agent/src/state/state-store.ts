@@ -12,7 +12,7 @@ export interface AgentState {
   identity: string | null;
   /** Null until it is enrolled. */
   enrollment: Enrollment | null;
-  /** SHA-256 of the enrollment token of a host that was deleted since; null otherwise. */
+  /** SHA-256 of the enrollment token of a host that was deleted since, as an earlier release wrote it; null otherwise. */
   retiredEnrollToken: string | null;
 }
 
@@ -26,8 +26,14 @@ export interface Enrollment {
   agentToken: string;
   /** When the token was issued, by this machine's clock; null: not known. */
   issuedAt: string | null;
-  /** The token before, for as long as it is not certain that the API knows this one; null otherwise. */
+  /** The token before, for the API that does not know this one (yet, or after a restore); null: there is none. */
   previousToken: string | null;
+  /** When the API first took this token, by this machine's clock; null: not yet, or not known. */
+  acceptedAt: string | null;
+  /** SHA-256 of the enrollment token that it came from; null: not known. */
+  enrolledWith: string | null;
+  /** True: another run of an agent reports as this host, by the last answer of the API. */
+  isSuperseded: boolean;
 }
 
 const AgentToken = z.string().refine((value) => tokenKind(value) === 'agent');
@@ -40,9 +46,12 @@ const StateFile = z.object({
       musterUrl: z.string(),
       hostId: z.string(),
       agentToken: AgentToken,
-      // Files of earlier releases have neither.
+      // Files of earlier releases lack these.
       issuedAt: z.iso.datetime().nullable().default(null),
       previousToken: AgentToken.nullable().default(null),
+      acceptedAt: z.iso.datetime().nullable().default(null),
+      enrolledWith: z.string().nullable().default(null),
+      isSuperseded: z.boolean().default(false),
     })
     .nullable(),
   retiredEnrollToken: z.string().nullable(),

@@ -9,7 +9,9 @@ export function addRestoreCommand(program: Command, terminal: Terminal): void {
     .summary('make an embedded database of a backup')
     .description(
       'Makes the embedded database of a backup in an empty directory, all of it or nothing.\n' +
-        'Agents report anew by themselves. What was revoked after the backup is valid again: revoke it again.',
+        'Hosts whose present or previous token is in the backup report again by themselves, within an hour.\n' +
+        'Hosts that were enrolled after the backup, or have rotated their token twice since, keep asking:\n' +
+        'give them a new enrollment token. What was revoked after the backup is valid again: revoke it again.',
     )
     .argument('<file>', 'the backup')
     .addOption(dataDirOption(terminal))
