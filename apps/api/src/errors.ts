@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'conflict'
   | 'engine_id_in_use'
   | 'host_deleted'
+  | 'request_timeout'
   | 'body_too_large'
   | 'unsupported_media_type'
   | 'rate_limited'
@@ -85,6 +86,13 @@ export class EngineIdInUseError extends DomainError {
 export class HostDeletedError extends DomainError {
   constructor() {
     super('host_deleted', 'This host was deleted. Its agent should stop.');
+  }
+}
+
+/** A body that came too slowly to be waited for. */
+export class RequestTimeoutError extends DomainError {
+  constructor() {
+    super('request_timeout', 'The body came too slowly: at least 1 KiB a second is expected.');
   }
 }
 

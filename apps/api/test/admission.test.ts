@@ -15,7 +15,7 @@ import { securityHeaders } from '../src/middleware/security-headers.js';
 import { serve, type HttpServer } from '../src/server.js';
 import { createMetrics, type Metrics } from '../src/services/metrics.js';
 import { admitted } from './admitted.js';
-import { TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
+import { container, enrollRequest, TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
 
 const MIB = 1024 * 1024;
 
@@ -30,7 +30,7 @@ const first = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> 
     }
   });
 
-/** At once: four small calls, three snapshots, one operator; and 24 MiB of snapshots, 4 MiB of anything else. */
+/** At once: four small calls, two snapshots, one operator, one without credentials; and 24 MiB of snapshots. */
 const ADMISSION = { requestsInWorkMax: 8, waitingForEachMax: 2, bodyBytesInWorkMax: 32 * MIB };
 
 describe.each(testEngines())('admission on %s', (engine) => {
@@ -179,9 +179,10 @@ describe.each(testEngines())('admission on %s', (engine) => {
   });
 
   test('lets a slow line keep nobody else from working', async () => {
-    const [slow, quick] = [await organization.enroll(), await organization.enroll()];
-    const halves = Array.from({ length: 5 }, () => {
-      const req = start('POST', Paths.agentContainers, slow.token, { 'Content-Length': 2 });
+    const quick = await organization.enroll();
+    const slow = await Promise.all(Array.from({ length: 5 }, () => organization.enroll()));
+    const halves = slow.map((host) => {
+      const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
       req.write('[');
       return req;
     });
@@ -190,20 +191,39 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
   });
 
-  test('keeps bodies within their memory, and small calls have their own', async () => {
-    const host = await organization.enroll();
-    const large = Array.from({ length: 4 }, () => {
-      const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 10 * MIB });
-      req.write('['.padEnd(MIB));
+  test('receives one body of a host at a time: the next waits, and is told to come again', async () => {
+    const [host, other] = [await organization.enroll(), await organization.enroll()];
+    const half = () => {
+      const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
+      req.write('[');
       return req;
-    });
-    // Two have room and are not whole yet; two find none in time.
-    const answers = large.map(answerTo);
-    expect((await beat(host)).status).toBe(200);
-    expect((await first(2, answers)).map(({ status }) => status)).toEqual([503, 503]);
-    for (const req of large) req.end(']'.padStart(9 * MIB));
-    const statuses = (await Promise.all(answers)).map(({ status }) => status);
-    expect(statuses.sort()).toEqual([200, 200, 503, 503]);
+    };
+    const first = half();
+    // Its body comes with its head, so it need not wait for one.
+    while ((await beat(other)).status !== 200) continue;
+    const second = await answerTo(half());
+    expect(second.status).toBe(429);
+    expect(Number(second.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await snapshot(other, '[]')).status).toBe(200);
+    expect((await answerTo(first.end(']'))).status).toBe(200);
+    expect((await answerTo(half().end(']'))).status).toBe(200);
+  });
+
+  test('takes in more bodies than it has memory for, by turns', async () => {
+    const hosts = await Promise.all(Array.from({ length: 8 }, () => organization.enroll()));
+    const body = `[${' '.repeat(9 * MIB)}]`;
+    const answers = await Promise.all(hosts.map((host) => snapshot(host, body)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
+  });
+
+  test('answers 408 to a body that comes too slowly, and closes', async () => {
+    const host = await organization.enroll();
+    const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 10 * MIB });
+    const trickle = setInterval(() => req.write(' '.repeat(100)), 500);
+    const { status, headers } = await answerTo(req);
+    clearInterval(trickle);
+    expect(status).toBe(408);
+    expect(headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
     expect((await snapshot(host, '[]')).status).toBe(200);
   });
 
@@ -216,5 +236,109 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect((await snapshot(host, bomb, gzip)).status).toBe(400);
     bomb.writeUInt32LE(0xffffffff, bomb.length - 4);
     expect((await snapshot(host, bomb, gzip)).status).toBe(413);
+  });
+});
+
+/** What is announced and does not come, as one taken-over host, or anybody at all, can send it; with the usual bounds. */
+describe.each(testEngines())('bodies that are announced and not sent, on %s', (engine) => {
+  let db: Database;
+  let server: HttpServer;
+  let organization: TestOrganization;
+  const open: ClientRequest[] = [];
+
+  beforeAll(async () => {
+    db = await createTestDatabase(engine);
+    const clock = testClock();
+    const app = createApp({ db, now: clock });
+    organization = await new TestApi(db, app, clock).organization();
+    server = await serve(admitted(app, {}), { host: '127.0.0.1', port: 0 });
+  });
+  afterAll(async () => {
+    await server.drain(0);
+    await db.close();
+  });
+  afterEach(() => {
+    for (const req of open.splice(0)) req.destroy();
+  });
+
+  /** Sends a head and waits until it must have been read. */
+  async function announce(count: number, path: string, bytes: number, token?: string) {
+    for (let i = 0; i < count; i++) {
+      const { hostname, port } = new URL(server.url);
+      const req = request({
+        ...{ host: hostname, port, method: 'POST', path, agent: false },
+        headers: {
+          ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+          ...{ 'Content-Type': 'application/json', 'Content-Length': bytes },
+        },
+      });
+      req.on('error', () => undefined);
+      req.flushHeaders();
+      open.push(req);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+
+  const post = (path: string, token: string | null, body: object) =>
+    fetch(`${server.url}${path}`, {
+      method: 'POST',
+      headers: { ...(token === null ? {} : { Authorization: `Bearer ${token}` }), 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    }).then(({ status }) => status);
+  const [beatBody, name] = [{ digest: null, engineError: 'x' }, 'made meanwhile'];
+
+  test.each([
+    ['five large snapshots', 5, Paths.agentContainers, 10 * MIB],
+    ['125 small calls', 125, Paths.agentHeartbeat, 65_536],
+    ['one snapshot to a whole address', 1, `http://x${Paths.agentContainers}`, 8 * MIB],
+  ])('%s of one host take nothing from others', async (_what, count, path, bytes) => {
+    const [loud, victim] = [await organization.enroll(), await organization.enroll()];
+    await announce(count, path, bytes, loud.token);
+    expect(await post(Paths.agentContainers, victim.token, [container('a')])).toBe(200);
+    expect(await post(Paths.agentHeartbeat, victim.token, beatBody)).toBe(200);
+    expect(await post(Paths.enrollmentTokens, organization.adminKey, { name })).toBe(201);
+  });
+
+  test.each([Paths.session, Paths.setup, Paths.invitationOffer, Paths.invitationAcceptance])(
+    '125 bodies without credentials to %s take nothing from anybody, not even from those who sign in',
+    async (path) => {
+      const victim = await organization.enroll();
+      await announce(125, path, 65_536);
+      expect(await post(Paths.session, null, { email: 'a@example.com', password: 'not the right one' })).toBe(401);
+      expect(await post(Paths.agentHeartbeat, victim.token, beatBody)).toBe(200);
+      expect(await post(Paths.enrollmentTokens, organization.adminKey, { name })).toBe(201);
+    },
+  );
+
+  test('500 hosts behind one address all get through, though their bodies come slowly', async () => {
+    const { token: enrollmentToken } = await organization.enrollmentToken({ name: 'fleet', maxUses: 500 });
+    const tokens: string[] = [];
+    for (let i = 0; i < 500; i++) {
+      const answer = await fetch(`${server.url}${Paths.agentEnroll}`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${enrollmentToken}`, 'Content-Type': 'application/json' },
+        body: JSON.stringify(enrollRequest()),
+      });
+      tokens.push(((await answer.json()) as { agentToken: string }).agentToken);
+    }
+    const body = JSON.stringify([container('a')]);
+    const answers = tokens.map((token) => {
+      const req = request(`${server.url}${Paths.agentContainers}`, {
+        ...{ method: 'POST', agent: false },
+        headers: {
+          Authorization: `Bearer ${token}`,
+          'Content-Type': 'application/json',
+          'Content-Length': body.length,
+        },
+      });
+      req.on('error', () => undefined);
+      open.push(req);
+      req.write(body.slice(0, 10));
+      setTimeout(() => req.end(body.slice(10)), 1_000);
+      return new Promise<number | undefined>((resolve) => {
+        req.once('response', (res) => resolve(res.resume().statusCode));
+      });
+    });
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
   });
 });

@@ -1,11 +1,10 @@
-import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
 import { parseWith } from '@muster/contracts';
 import type { z } from 'zod';
 import { valid } from '../domain/valid.js';
 import { BodyTooLargeError, UnsupportedMediaTypeError } from '../errors.js';
 import { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from '../services/body-bytes.js';
-import { RequestAbortedError } from './request-aborted.js';
+import { receiveBody } from './receive-body.js';
 
 /**
  * Reads a JSON body's bytes as they are, for whoever has a use for them before they are parsed.
@@ -13,6 +12,7 @@ import { RequestAbortedError } from './request-aborted.js';
  * @throws BodyTooLargeError above `bytesMax`; what follows of the request is read and dropped, because a client that
  * is still sending does not look for an answer.
  * @throws OverloadedError where others' bodies leave no room for this one in time.
+ * @throws RequestTimeoutError for one that comes too slowly, RateLimitedError where the caller sends others at once.
  */
 export async function readJsonBytes(req: Request, bytesMax: number): Promise<RawBody> {
   const encoding = contentEncoding(req);
@@ -31,28 +31,23 @@ export async function readJsonBytes(req: Request, bytesMax: number): Promise<Raw
   return readWithin(req, encoding, bytesMax);
 }
 
-/** Bytes that a request costs beside its body's. */
-const REQUEST_BYTES = 2_048;
-
 /**
- * Reads a body within what the process has for bodies. Its bytes are set aside before they are read; meanwhile others
- * work, for a slow line is not ours to hurry. What has come already, as most have, is read at once: who left for it
- * would only stand in line once more.
+ * Reads a body within what the process has for bodies. Its bytes are counted as they come, never as they are announced;
+ * while they come, others work. A body that came with its head, as most do, is read at once: who left for it would only
+ * stand in line once more.
  */
 async function readWithin(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
   const work = req.res?.locals.work;
-  const expected = REQUEST_BYTES + Number(req.headers['content-length'] ?? bytesMax);
-  if (!req.complete) work?.leave();
-  await work?.hold(expected);
-  const bytes = await readBytes(req, bytesMax);
-  work?.release(expected - REQUEST_BYTES - bytes.length);
+  const bytes = await receiveBody(req, bytesMax);
   if (encoding === 'identity') {
+    work?.holdsAll();
     await work?.enter();
     return { bytes, encoding };
   }
   const plainBytesMax = gzipPlainLength(bytes);
   if (plainBytesMax > bytesMax) throw new BodyTooLargeError(bytesMax);
-  await work?.hold(plainBytesMax, 'first');
+  await work?.hold(plainBytesMax);
+  work?.holdsAll();
   await work?.enter();
   return { bytes, encoding, plainBytesMax };
 }
@@ -74,29 +69,4 @@ function contentEncoding(req: Request): RawBody['encoding'] {
   const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === 'gzip') return encoding;
   throw new UnsupportedMediaTypeError('The body may be sent plain or with Content-Encoding: gzip.');
-}
-
-function readBytes(req: IncomingMessage, bytesMax: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    req.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= bytesMax) {
-        chunks.push(chunk);
-      } else {
-        chunks.length = 0;
-        reject(new BodyTooLargeError(bytesMax));
-      }
-    });
-    req.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    // A request closes in any case; only one that has not ended was broken off.
-    const abort = () => {
-      if (!req.readableEnded) reject(new RequestAbortedError());
-    };
-    req.on('error', abort);
-    req.on('close', abort);
-    // Broken off while something else was awaited: then no event tells of it any more.
-    if (req.destroyed) abort();
-  });
 }

@@ -22,6 +22,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { type: ProblemType; status: n
   not_found: { type: ProblemTypes.notFound, status: 404, title: 'Not found' },
   conflict: { type: ProblemTypes.conflict, status: 409, title: 'Conflict' },
   engine_id_in_use: { type: ProblemTypes.engineIdInUse, status: 409, title: 'Engine id in use' },
+  request_timeout: { type: ProblemTypes.requestTimeout, status: 408, title: 'Request timeout' },
   host_deleted: { type: ProblemTypes.hostDeleted, status: 410, title: 'Host deleted' },
   body_too_large: { type: ProblemTypes.bodyTooLarge, status: 413, title: 'Body too large' },
   unsupported_media_type: { type: ProblemTypes.unsupportedMediaType, status: 415, title: 'Unsupported media type' },
@@ -115,6 +116,8 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       const presented = req.headers.authorization !== undefined;
       res.set('WWW-Authenticate', `Bearer realm="muster"${presented ? ', error="invalid_token"' : ''}`);
     }
+    // The rest of the body is not waited for.
+    if (error.code === 'request_timeout') res.set('Connection', 'close');
     if (error.code === 'unsupported_media_type') res.set('Accept-Encoding', 'gzip').set('Accept', 'application/json');
     const errors = error instanceof InvalidRequestError && error.errors.length > 0 ? [...error.errors] : undefined;
     send(res, { ...PROBLEMS[error.code], detail: error.message, ...(errors ? { errors } : {}) });

@@ -1,5 +1,7 @@
 import { OverloadedError } from '../errors.js';
+import type { ByteHolder } from '../lib/byte-budget.js';
 import type { Allowance } from '../services/allowance.js';
+import type { BodyTransfer, BodyTransfers, TransferPeer } from './body-transfers.js';
 import { RequestAbortedError } from './request-aborted.js';
 
 declare global {
@@ -12,49 +14,87 @@ declare global {
   }
 }
 
+export interface WorkParts {
+  requests: Allowance;
+  /** What its body takes of the memory for bodies of its kind. */
+  bytes: ByteHolder;
+  transfers: BodyTransfers;
+  /** Whether calls of its kind carry no credentials, so that their bodies are limited by address alone. */
+  isAnonymous: boolean;
+  /** Whether its client is still there. */
+  isWanted: () => boolean;
+}
+
 /** A request's part of what there is for all of them. It is in from the beginning. */
 export class Work {
   #isIn = true;
   #isOver = false;
-  #bytesHeld = 0;
 
-  constructor(
-    private readonly requests: Allowance,
-    private readonly bytes: Allowance,
-    /** Whether its client is still there. */
-    private readonly isWanted: () => boolean,
-  ) {}
+  constructor(private readonly parts: WorkParts) {}
 
   /**
    * Takes up work again, if it had left.
-   * @throws OverloadedError if its turn does not come, RequestAbortedError if its client has gone.
+   * @throws OverloadedError if its turn does not come, RequestAbortedError if its client has gone or it is over.
    */
   async enter(): Promise<void> {
     if (this.#isIn) return;
-    await this.#take(this.requests, 1, 'first');
+    const { requests, isWanted } = this.parts;
+    if (this.#isOver) throw new RequestAbortedError();
+    if (!(await requests.take(1, 'first'))) throw new OverloadedError();
     this.#isIn = true;
+    if (this.isOver || !isWanted()) {
+      // After the end, nothing else would give it back.
+      this.leave();
+      throw new RequestAbortedError();
+    }
   }
 
-  /** Makes room for others, while it waits for what is not ours to hurry: a body, or the next event of a stream. */
+  /** Makes room for others while it waits for something that takes its time: a body, or the next event of a stream. */
   leave(): void {
     if (!this.#isIn) return;
     this.#isIn = false;
-    this.requests.give(1);
+    this.parts.requests.give(1);
   }
 
   /**
-   * Sets bytes aside until the request is over. Where it has to wait for them, it leaves: those who hold bytes and wait
-   * for a place must not wait for it. @throws as `enter` does.
+   * Counts bytes until the request is over. Where it has to wait for room, it leaves: those who hold bytes and wait for a
+   * place must not wait for it. @throws as `enter` does.
    */
-  async hold(bytes: number, line?: 'first'): Promise<void> {
-    await this.#take(this.bytes, bytes, line);
-    this.#bytesHeld += bytes;
+  async hold(bytes: number): Promise<void> {
+    const taken = this.takeBytes(bytes);
+    if (taken === true) return;
+    this.leave();
+    if (!(await taken)) throw new OverloadedError();
   }
 
-  /** Gives back what was held and is not needed. */
-  release(bytes: number): void {
-    this.#bytesHeld -= bytes;
-    this.bytes.give(bytes);
+  /** As `hold`, for who waits by itself: true, or whether there was room in time. */
+  takeBytes(bytes: number): boolean | Promise<boolean> {
+    const { bytes: holder, isWanted } = this.parts;
+    // Nobody waits for what is read now, and what were taken for it would never be given back.
+    if (this.#isOver) return false;
+    const taken = holder.take(bytes);
+    if (typeof taken === 'boolean') return taken;
+    return taken.then((isTaken) => {
+      if (!isTaken || (!this.#isOver && isWanted())) return isTaken;
+      if (this.#isOver) holder.release();
+      throw new RequestAbortedError();
+    });
+  }
+
+  /** Declares that its body takes no more bytes. */
+  holdsAll(): void {
+    this.parts.bytes.complete();
+  }
+
+  /** Begins to receive a body that has not come whole. @throws RateLimitedError if too many of its peer's come already. */
+  beginTransfer(peer: TransferPeer | null, address: string): Promise<BodyTransfer> {
+    const { transfers, bytes, isAnonymous } = this.parts;
+    return transfers.begin({ peer: isAnonymous ? null : peer, address, holder: bytes });
+  }
+
+  /** Whether everything was given back. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Gives everything back. */
@@ -62,16 +102,6 @@ export class Work {
     if (this.#isOver) return;
     this.#isOver = true;
     this.leave();
-    this.release(this.#bytesHeld);
-  }
-
-  async #take(from: Allowance, amount: number, line?: 'first'): Promise<void> {
-    const turn = from.take(amount, line);
-    if (turn === true) return;
-    this.leave();
-    if (!(await turn)) throw new OverloadedError();
-    if (!this.#isOver && this.isWanted()) return;
-    from.give(amount);
-    throw new RequestAbortedError();
+    this.parts.bytes.release();
   }
 }

@@ -14,6 +14,7 @@ const MEANING: Readonly<Partial<Record<ProblemType, string>>> = {
   [ProblemTypes.conflict]: 'It does not go together with what is there.',
   [ProblemTypes.engineIdInUse]: 'A host with this identity is alive: enrol with another one.',
   [ProblemTypes.hostDeleted]: 'An operator deleted the host: its agent stops.',
+  [ProblemTypes.requestTimeout]: 'The body came too slowly, or not whole in time.',
   [ProblemTypes.bodyTooLarge]: 'The body is too large, as sent or decompressed.',
   [ProblemTypes.unsupportedMediaType]: 'The body is no JSON in UTF-8, plain or by gzip.',
   [ProblemTypes.rateLimited]: 'More requests than may be made: wait for as long as Retry-After says.',
@@ -35,7 +36,12 @@ function problemTypesOf({ method, path, access, query, headers, body, refusals =
     ...takes(access === 'metrics', ProblemTypes.forbidden, ProblemTypes.rateLimited),
     ...takes(path.includes(':'), ProblemTypes.notFound),
     ...takes(access === 'agent', ProblemTypes.hostDeleted),
-    ...takes(body !== undefined, ProblemTypes.bodyTooLarge, ProblemTypes.unsupportedMediaType),
+    ...takes(
+      body !== undefined,
+      ProblemTypes.requestTimeout,
+      ProblemTypes.bodyTooLarge,
+      ProblemTypes.unsupportedMediaType,
+    ),
     ...takes(isApi, ProblemTypes.rateLimited, ProblemTypes.internal, ProblemTypes.unavailable),
     ...refusals,
   ]);

@@ -1,4 +1,12 @@
-import { Paths, PROBLEM_MEDIA_TYPE, type Problem } from '@muster/contracts';
+import {
+  BODY_BYTES_MAX,
+  Operations,
+  Paths,
+  PROBLEM_MEDIA_TYPE,
+  SNAPSHOT_BODY_BYTES_MAX,
+  type Operation,
+  type Problem,
+} from '@muster/contracts';
 import type { Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { IncomingMessage, ServerResponse, type RequestListener } from 'node:http';
@@ -6,6 +14,8 @@ import { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { seldom } from '../domain/seldom.js';
 import { OverloadedError } from '../errors.js';
+import { createByteBudget } from '../lib/byte-budget.js';
+import { createBodyTransfers } from '../middleware/body-transfers.js';
 import { NO_STORE, PROBLEMS, spreadSeconds } from '../middleware/problem.js';
 import { securityHeaders } from '../middleware/security-headers.js';
 import { Work } from '../middleware/work.js';
@@ -32,39 +42,70 @@ export interface AdmissionParts {
 /** Milliseconds that a request may wait for its turn: what an agent or a person would wait before asking again. */
 const WAIT_MS_MAX = 2_000;
 
+/** Milliseconds that a body may wait for memory. It is longer, because those who hold it too slowly are given up first. */
+const BYTES_WAIT_MS_MAX = 5_000;
+
 /** Milliseconds between two log lines about those that were turned away. */
 const TELL_INTERVAL_MS = 5_000;
 
 /**
  * What each kind of call has for itself, so that none can take it from another: a host must not look dead because
- * others send large snapshots, nor an operator be locked out by a fleet that comes back all at once.
+ * others send large snapshots, nor an operator be locked out by a fleet that comes back all at once, nor anybody by
+ * callers without credentials. `bodyBytesMax`: of one body, as sent and decompressed.
  */
 const SHARES = {
   /** Heartbeats, enrolments and rotations: small, quick, and what a host's life is judged by. */
-  calls: { requests: 1 / 2, bytes: 1 / 8 },
-  snapshots: { requests: 3 / 8, bytes: 3 / 4 },
-  operators: { requests: 1 / 8, bytes: 1 / 8 },
+  calls: { requests: 1 / 2, bytes: 1 / 8, bodyBytesMax: BODY_BYTES_MAX },
+  snapshots: { requests: 5 / 16, bytes: 3 / 4, bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX },
+  operators: { requests: 1 / 8, bytes: 1 / 16, bodyBytesMax: BODY_BYTES_MAX },
+  /** Calls that are for anybody, and calls without credentials. */
+  anonymous: { requests: 1 / 16, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
+  /** The dashboard's files, the agent's release, and paths at which there is nothing: they need no database. */
+  files: { requests: 1 / 4, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
 };
 type Kind = keyof typeof SHARES;
 
-const AGENT_CALLS: ReadonlySet<string> = new Set([Paths.agentHeartbeat, Paths.agentEnroll, Paths.agentToken]);
+/** Bytes that a request costs beside its body's. */
+const REQUEST_BYTES = 2_048;
 
-/**
- * The kind of call that a request's target is for, as the router compares paths; null for what costs no query and no
- * memory. A target that is a whole address (RFC 9112, 3.2.2) is routed by its path, too, and never counts as that.
- */
-function kindOf({ url = '' }: IncomingMessage): Kind | null {
-  if (!url.startsWith('/')) return 'operators';
-  const query = url.indexOf('?');
-  const name = (query === -1 ? url : url.slice(0, query)).toLowerCase().replace(/\/$/, '');
+const AGENT_CALLS: ReadonlySet<string> = new Set([Paths.agentHeartbeat, Paths.agentEnroll, Paths.agentToken]);
+const UNBOUNDED: ReadonlySet<string> = new Set([Paths.health, Paths.ready, Paths.metrics]);
+const CALLS_OF_ANYBODY: ReadonlySet<string> = new Set(
+  Object.values<Operation>(Operations)
+    .filter(({ access }) => access === 'anybody')
+    .map(({ method, path }) => `${method} ${path}`),
+);
+
+/** The kind of call that a request is; null for balancers' questions, which are always answered. */
+function kindOf({ method = '', url = '', headers }: IncomingMessage): Kind | null {
+  const name = pathOf(url);
   if (name === Paths.agentContainers) return 'snapshots';
   if (AGENT_CALLS.has(name)) return 'calls';
-  return name.startsWith('/api/') ? 'operators' : null;
+  if (UNBOUNDED.has(name)) return null;
+  if (!name.startsWith('/api/')) return 'files';
+  // Whatever its headers say, such a call's body is read before anything is known of the caller.
+  const isAnonymous = headers.authorization === undefined && headers.cookie === undefined;
+  return isAnonymous || CALLS_OF_ANYBODY.has(`${method} ${name}`) ? 'anonymous' : 'operators';
+}
+
+/** A target that is its path and perhaps a query: all that well-behaved clients send. */
+const PLAIN_TARGET = /^\/[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
+
+/** What a whole address begins with (RFC 9112, 3.2.2). */
+const ORIGIN = /^[a-z][a-z0-9+.-]*:[/\\]{2}[^/\\?#]*/i;
+
+/** The path of a request's target as the router compares it, in lower case; '' for one without a path. */
+function pathOf(target: string): string {
+  const local = PLAIN_TARGET.test(target)
+    ? target
+    : target.replace(ORIGIN, '').replace(/#.*/, '').replaceAll('\\', '/');
+  const query = local.indexOf('?');
+  return (query === -1 ? local : local.slice(0, query)).trim().toLowerCase().replace(/\/$/, '');
 }
 
 /**
  * Bounds what is worked on at once, and what is kept of bodies, before anything is read or asked of the database; so
- * it bounds the queue for the database's connections, too. Balancers' questions and files are always answered.
+ * it bounds the queue for the database's connections, too. Balancers' questions are always answered.
  *
  * Many may wait, for waiting costs next to nothing and a refusal costs a part of a small call: who is refused at once
  * asks at once again. All of it is done before `app` has touched a request. In an overload most are refused, what that
@@ -81,25 +122,35 @@ export function admitTo(
     tell((turnedAway) => logger.warn({ turnedAway }, 'more requests than can be worked on'));
   };
 
-  const gateOf = ({ requests, bytes }: { requests: number; bytes: number }) => {
+  const transfers = createBodyTransfers();
+  const gateOf = (kind: Kind) => {
+    const { requests, bytes, bodyBytesMax } = SHARES[kind];
     const inWorkMax = Math.max(1, Math.floor(requestsInWorkMax * requests));
     const waits = { waitingMax: inWorkMax * waitingForEachMax, waitMsMax: WAIT_MS_MAX, onRefusal: noteTurnedAway };
+    const capacity = Math.floor(bodyBytesInWorkMax * bytes);
+    const holderBytesMax = REQUEST_BYTES + 2 * bodyBytesMax;
     return {
       requests: createAllowance({ capacity: inWorkMax, ...waits }),
-      bytes: createAllowance({ capacity: Math.floor(bodyBytesInWorkMax * bytes), ...waits }),
+      bytes: createByteBudget({ capacity, holderBytesMax, waitMsMax: BYTES_WAIT_MS_MAX, onRefusal: noteTurnedAway }),
+      holderBytesMax,
+      isAnonymous: kind === 'anonymous' || kind === 'files',
     };
   };
   const gates = {
-    calls: gateOf(SHARES.calls),
-    snapshots: gateOf(SHARES.snapshots),
-    operators: gateOf(SHARES.operators),
+    calls: gateOf('calls'),
+    snapshots: gateOf('snapshots'),
+    operators: gateOf('operators'),
+    anonymous: gateOf('anonymous'),
+    files: gateOf('files'),
   } satisfies Record<Kind, object>;
 
   const refuse = refusals(publicUrl, isDraining);
 
   /** Its turn has come, or was to be had at once. */
-  function begin({ requests, bytes }: (typeof gates)[Kind], req: IncomingMessage, res: ServerResponse, at: number) {
-    const work = new Work(requests, bytes, () => !res.closed);
+  function begin(gate: (typeof gates)[Kind], req: IncomingMessage, res: ServerResponse, at: number) {
+    const { requests, bytes, holderBytesMax, isAnonymous } = gate;
+    const isWanted = () => !res.closed;
+    const work = new Work({ requests, bytes: bytes.holder(holderBytesMax), transfers, isAnonymous, isWanted });
     endWithAnswer(res, work);
     // Where Express keeps what is known of a request: it makes none where there is one.
     (res as Response).locals = Object.assign(Object.create(null) as object, {

@@ -1,0 +1,132 @@
+/** Memory for many holders together: each counts its bytes as they come, and gives them back when it is done. */
+export interface ByteBudget {
+  /** A holder that needs at most `bytesMax` in all. */
+  holder(bytesMax: number): ByteHolder;
+  readonly heldBytes: number;
+}
+
+export interface ByteHolder {
+  /**
+   * Takes bytes: true. False if there was no room in time; then nothing was taken. There is nothing to await if there is
+   * room at once. A holder waits for one take at a time.
+   */
+  take(bytes: number): boolean | Promise<boolean>;
+  /** Declares that it takes nothing more. What it holds stays its own. */
+  complete(): void;
+  /** Gives back all that it holds. */
+  release(): void;
+  readonly heldBytes: number;
+  /** Whether any holder of the budget waits for room. */
+  readonly isScarce: boolean;
+}
+
+export interface ByteBudgetOptions {
+  capacity: number;
+  /** The most that any one holder needs. */
+  holderBytesMax: number;
+  waitMsMax: number;
+  /** Called for each take for which there was no room in time. */
+  onRefusal?: () => void;
+}
+
+interface Waiter {
+  holder: Holder;
+  bytes: number;
+  timer: NodeJS.Timeout;
+  settle: (isTaken: boolean) => void;
+}
+
+interface Holder extends ByteHolder {
+  readonly bytesMax: number;
+}
+
+/**
+ * Nobody reserves what has not come, so holders could fill the budget and then all wait for each other. Therefore what
+ * one holder may need at most is kept free, and goes to the one that has waited longest until it is done: there is
+ * always one that can finish. Takes are served by arrival.
+ */
+export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
+  const { capacity, holderBytesMax, waitMsMax, onRefusal } = options;
+  const openCapacity = Math.max(0, capacity - holderBytesMax);
+  const waiters = new Set<Waiter>();
+  let heldBytes = 0;
+  /** The holder that what is kept free is for. */
+  let senior: Holder | null = null;
+
+  const restOf = (holder: Holder) => Math.min(holder.bytesMax, capacity) - holder.heldBytes;
+
+  function isRoomFor(holder: Holder, bytes: number): boolean {
+    if (heldBytes + bytes <= openCapacity) return true;
+    if (senior === null && heldBytes + restOf(holder) <= capacity) senior = holder;
+    return senior === holder && heldBytes + bytes <= capacity;
+  }
+
+  function admitWaiters(): void {
+    // The senior's next bytes may stand behind others', which wait for it.
+    const ofSenior = senior === null ? undefined : [...waiters].find(({ holder }) => holder === senior);
+    if (ofSenior !== undefined && isRoomFor(ofSenior.holder, ofSenior.bytes)) ofSenior.settle(true);
+    for (const waiter of waiters) {
+      if (!isRoomFor(waiter.holder, waiter.bytes)) return;
+      waiter.settle(true);
+    }
+  }
+
+  function resign(holder: Holder): void {
+    if (senior === holder) senior = null;
+    if (waiters.size > 0) admitWaiters();
+  }
+
+  function wait(holder: Holder, bytes: number, add: () => void): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (isTaken: boolean) => {
+        waiters.delete(waiter);
+        clearTimeout(waiter.timer);
+        if (isTaken) add();
+        resolve(isTaken);
+      };
+      const expire = () => {
+        settle(false);
+        onRefusal?.();
+        admitWaiters();
+      };
+      const waiter: Waiter = { holder, bytes, timer: setTimeout(expire, waitMsMax), settle };
+      waiters.add(waiter);
+    });
+  }
+
+  return {
+    holder(bytesMax) {
+      let mine = 0;
+      const holder: Holder = {
+        bytesMax,
+        take(bytes) {
+          const add = () => {
+            mine += bytes;
+            heldBytes += bytes;
+          };
+          if ((waiters.size === 0 || senior === holder) && isRoomFor(holder, bytes)) {
+            add();
+            return true;
+          }
+          return wait(holder, bytes, add);
+        },
+        complete: () => resign(holder),
+        release() {
+          heldBytes -= mine;
+          mine = 0;
+          resign(holder);
+        },
+        get heldBytes() {
+          return mine;
+        },
+        get isScarce() {
+          return waiters.size > 0;
+        },
+      };
+      return holder;
+    },
+    get heldBytes() {
+      return heldBytes;
+    },
+  };
+}

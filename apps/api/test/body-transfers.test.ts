@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { OverloadedError, RequestTimeoutError } from '../src/errors.js';
+import { createByteBudget } from '../src/lib/byte-budget.js';
+import { createBodyTransfers, type TransferPeer } from '../src/middleware/body-transfers.js';
+import { RequestAbortedError } from '../src/middleware/request-aborted.js';
+import { Work } from '../src/middleware/work.js';
+import { createAllowance } from '../src/services/allowance.js';
+
+const KIB = 1_024;
+
+describe('bodies in transfer', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  const budgetOf = (capacity: number) =>
+    createByteBudget({ capacity, holderBytesMax: capacity / 2, waitMsMax: 60_000 });
+  const host = (id: string): TransferPeer => ({ kind: 'host', id });
+
+  /** A body that brings so many bytes in each second, until it is given up or `seconds` have passed. */
+  async function secondsUntilGivenUp(bytesPerSecond: number, seconds: number): Promise<number | null> {
+    const transfers = createBodyTransfers();
+    const holder = budgetOf(1_000 * KIB).holder(500 * KIB);
+    const transfer = await transfers.begin({ peer: host('a'), address: '192.0.2.1', holder });
+    let error: unknown;
+    transfer.onGivenUp = (given) => (error = given);
+    for (let second = 1; second <= seconds; second++) {
+      transfer.received(bytesPerSecond);
+      jest.advanceTimersByTime(1_000);
+      if (error !== undefined) {
+        expect(error).toBeInstanceOf(RequestTimeoutError);
+        transfer.end();
+        return second;
+      }
+    }
+    transfer.end();
+    return null;
+  }
+
+  test('must bring a KiB a second once five seconds have passed, however much came before', async () => {
+    expect(await secondsUntilGivenUp(KIB - 1, 60)).toBe(6);
+    expect(await secondsUntilGivenUp(KIB, 60)).toBeNull();
+    expect(await secondsUntilGivenUp(0, 5)).toBeNull();
+  });
+
+  test('do not count the time in which they wait for room', async () => {
+    const transfers = createBodyTransfers();
+    const transfer = await transfers.begin({ peer: null, address: '192.0.2.1', holder: budgetOf(KIB).holder(512) });
+    let error: unknown;
+    transfer.onGivenUp = (given) => (error = given);
+    transfer.paused(true);
+    jest.advanceTimersByTime(60_000);
+    transfer.paused(false);
+    jest.advanceTimersByTime(4_000);
+    expect(error).toBeUndefined();
+  });
+
+  test('that hold much and come slowly are given up where others wait for room, and those alone', async () => {
+    const transfers = createBodyTransfers();
+    const budget = budgetOf(1_000 * KIB);
+    const begin = async (id: string) => {
+      const holder = budget.holder(500 * KIB);
+      const transfer = await transfers.begin({ peer: host(id), address: '192.0.2.1', holder });
+      const body = { holder, transfer, error: undefined as unknown };
+      transfer.onGivenUp = (given) => (body.error = given);
+      return body;
+    };
+    const [slow, quick, small] = [await begin('slow'), await begin('quick'), await begin('small')];
+    expect([slow.holder.take(300 * KIB), quick.holder.take(150 * KIB), small.holder.take(KIB)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    const second = () => {
+      for (const { transfer } of [slow, small]) transfer.received(2 * KIB);
+      quick.transfer.received(100 * KIB);
+      jest.advanceTimersByTime(1_000);
+    };
+    for (let i = 0; i < 4; i++) second();
+    expect([slow.error, quick.error, small.error]).toEqual([undefined, undefined, undefined]);
+    const senior = budget.holder(500 * KIB);
+    expect(senior.take(400 * KIB)).toBe(true);
+    void budget.holder(500 * KIB).take(400 * KIB);
+    second();
+    expect(slow.error).toBeInstanceOf(OverloadedError);
+    expect([quick.error, small.error]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('work that is over', () => {
+  const parts = () => {
+    const requests = createAllowance({ capacity: 1, waitingMax: 1, waitMsMax: 60_000 });
+    const budget = createByteBudget({ capacity: 10, holderBytesMax: 5, waitMsMax: 60_000 });
+    expect(requests.take(1)).toBe(true);
+    const bytes = budget.holder(5);
+    const work = new Work({
+      requests,
+      bytes,
+      transfers: createBodyTransfers(),
+      isAnonymous: false,
+      isWanted: () => true,
+    });
+    return { requests, budget, work };
+  };
+
+  test('takes up no place again, which it would never give back', async () => {
+    const { requests, work } = parts();
+    work.leave();
+    work.end();
+    await expect(work.enter()).rejects.toThrow(RequestAbortedError);
+    expect(requests.take(1)).toBe(true);
+  });
+
+  test('gives back a place and bytes that it waited for', async () => {
+    const { requests, budget, work } = parts();
+    work.leave();
+    expect(requests.take(1)).toBe(true);
+    const other = budget.holder(5);
+    const [entered, held] = [work.enter(), (other.take(5), other.take(5), work.hold(1))];
+    work.end();
+    requests.give(1);
+    other.release();
+    await expect(entered).rejects.toThrow(RequestAbortedError);
+    await expect(held).rejects.toThrow(RequestAbortedError);
+    expect(requests.take(1)).toBe(true);
+    expect(budget.heldBytes).toBe(0);
+  });
+
+  test('holds no bytes', async () => {
+    const { budget, work } = parts();
+    work.end();
+    await expect(work.hold(1)).rejects.toThrow();
+    expect(budget.heldBytes).toBe(0);
+  });
+});

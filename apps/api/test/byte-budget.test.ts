@@ -1,0 +1,70 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { createByteBudget } from '../src/lib/byte-budget.js';
+
+const LONG_MS = 60_000;
+
+describe('a byte budget', () => {
+  test('counts what has come, not what may come', () => {
+    const budget = createByteBudget({ capacity: 100, holderBytesMax: 50, waitMsMax: LONG_MS });
+    const holders = Array.from({ length: 10 }, () => budget.holder(50));
+    expect(holders.map((holder) => holder.take(5))).toEqual(Array(10).fill(true));
+    expect(budget.heldBytes).toBe(50);
+    for (const holder of holders) holder.release();
+    expect(budget.heldBytes).toBe(0);
+  });
+
+  test('keeps room for one to finish, the one that has waited longest', async () => {
+    const budget = createByteBudget({ capacity: 100, holderBytesMax: 50, waitMsMax: LONG_MS });
+    const [first, second, third] = [budget.holder(50), budget.holder(50), budget.holder(50)];
+    expect([first.take(25), second.take(25)]).toEqual([true, true]);
+    expect(first.take(25)).toBe(true);
+    const later = second.take(25);
+    const last = third.take(25);
+    expect(third.isScarce).toBe(true);
+    first.release();
+    await expect(later).resolves.toBe(true);
+    second.release();
+    await expect(last).resolves.toBe(true);
+    expect(budget.heldBytes).toBe(25);
+  });
+
+  test('turns away in time who finds no room, and tells of it', async () => {
+    let refused = 0;
+    const budget = createByteBudget({
+      ...{ capacity: 10, holderBytesMax: 10, waitMsMax: 10 },
+      onRefusal: () => (refused += 1),
+    });
+    const [holding, waiting] = [budget.holder(10), budget.holder(10)];
+    expect(holding.take(10)).toBe(true);
+    await expect(waiting.take(1)).resolves.toBe(false);
+    expect(refused).toBe(1);
+    holding.release();
+    expect(waiting.take(10)).toBe(true);
+  });
+
+  test('is never exceeded, and everybody who takes by pieces gets all they need, however they take turns', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 }), { maxLength: 20 }),
+        fc.integer({ min: 100, max: 300 }),
+        async (needs, capacity) => {
+          const budget = createByteBudget({ capacity, holderBytesMax: 100, waitMsMax: LONG_MS });
+          const all = needs.map(async (pieces) => {
+            const holder = budget.holder(100);
+            for (const piece of pieces) {
+              if (!(await holder.take(piece))) return false;
+              if (budget.heldBytes > capacity) return false;
+            }
+            holder.complete();
+            await Promise.resolve();
+            holder.release();
+            return true;
+          });
+          expect(await Promise.all(all)).toEqual(needs.map(() => true));
+          expect(budget.heldBytes).toBe(0);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,29 @@
+import { describe, expect, test } from '@jest/globals';
+import { createKeyedSemaphore } from '../src/lib/keyed-semaphore.js';
+
+describe('a keyed semaphore', () => {
+  test('bounds each key alone, and hands a permit on by arrival', async () => {
+    const semaphore = createKeyedSemaphore({ permits: 1, waitingMax: 2, waitMsMax: 60_000 });
+    expect([semaphore.acquire('a'), semaphore.acquire('b')]).toEqual([true, true]);
+    const order: string[] = [];
+    const second = Promise.resolve(semaphore.acquire('a')).then(() => order.push('second'));
+    const third = Promise.resolve(semaphore.acquire('a')).then(() => order.push('third'));
+    expect(semaphore.acquire('a')).toBe(false);
+    semaphore.release('a');
+    await second;
+    semaphore.release('a');
+    await third;
+    expect(order).toEqual(['second', 'third']);
+    semaphore.release('a');
+    semaphore.release('b');
+    expect(semaphore.size).toBe(0);
+  });
+
+  test('lets nobody wait longer than they may, and then takes nothing', async () => {
+    const semaphore = createKeyedSemaphore({ permits: 1, waitingMax: 2, waitMsMax: 10 });
+    expect(semaphore.acquire('a')).toBe(true);
+    await expect(semaphore.acquire('a')).resolves.toBe(false);
+    semaphore.release('a');
+    expect(semaphore.size).toBe(0);
+  });
+});
