@@ -25,14 +25,15 @@ export class Muster {
     private readonly dir: string,
     private readonly snapshotSeconds = 10,
     private readonly agentReleaseDir = join(dir, 'no-release'),
+    private readonly heartbeatSeconds = 1,
   ) {}
 
-  /** Starts it, on the port that it had where it ran before. */
-  async start(): Promise<void> {
+  /** Starts it on the named database, an empty one if there is none, and on the port that it had before. */
+  async start(database = 'data'): Promise<void> {
     const program = startProgram('api', [], {
-      ...{ HOST: '127.0.0.1', PORT: this.#port, MUSTER_DATA_DIR: join(this.dir, 'data'), MUSTER_ADMIN_KEY: this.key },
+      ...{ HOST: '127.0.0.1', PORT: this.#port, MUSTER_DATA_DIR: join(this.dir, database), MUSTER_ADMIN_KEY: this.key },
       ...{ MUSTER_SNAPSHOT_SECONDS: String(this.snapshotSeconds), MUSTER_AGENT_RELEASE_DIR: this.agentReleaseDir },
-      ...{ MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_DRAIN_SECONDS: '0', LOG_LEVEL: 'warn' },
+      ...{ MUSTER_HEARTBEAT_SECONDS: String(this.heartbeatSeconds), MUSTER_DRAIN_SECONDS: '0', LOG_LEVEL: 'warn' },
     });
     this.#program = program;
     this.url = await eventually(() => {

@@ -1,0 +1,110 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { startReplayedEngine } from '@muster/engine-replay';
+import { mainOf, startProgram as startMain } from '@muster/test-engines';
+import { Muster } from './muster.js';
+import { eventually, startProgram, type Program } from './program.js';
+
+/** An agent that is refused asks again after 10 to 20 minutes: here 2 to 4 seconds. */
+const FAST_TIME_FACTOR = 300;
+
+const DAY_MS = 86_400_000;
+
+let dir: string;
+let muster: Muster;
+let engine: Awaited<ReturnType<typeof startReplayedEngine>>;
+let agent: Program | null;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'muster-end-of-life-'));
+  engine = await startReplayedEngine({
+    ...{ flavour: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
+    roles: [{ name: 'web', temper: 'steady' }],
+  });
+  // By the agent's fast clock a second or so.
+  muster = new Muster(dir, FAST_TIME_FACTOR, join(dir, 'no-release'), FAST_TIME_FACTOR);
+  agent = null;
+  await muster.start();
+});
+afterEach(async () => {
+  await agent?.stop();
+  await muster.stop();
+  await engine.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+function startAgent(enrollToken = ''): Program {
+  agent = startMain(mainOf('agent'), {
+    nodeArgs: ['--import', fileURLToPath(new URL('fast-time.js', import.meta.url))],
+    env: {
+      ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: enrollToken, MUSTER_STATE_DIR: join(dir, 'agent') },
+      ...{ DOCKER_HOST: engine.server.dockerHost, FAST_TIME_FACTOR: String(FAST_TIME_FACTOR) },
+    },
+  });
+  return agent;
+}
+
+/** Resolves when the one host has reported a container, and was seen after this call. */
+async function reporting(): Promise<void> {
+  const since = Date.now();
+  await eventually(async () => {
+    const { containerCount, lastSeenAt } = await muster.host();
+    expect(containerCount).toBe(1);
+    expect(Date.parse(lastSeenAt!)).toBeGreaterThan(since);
+  }, 60_000);
+}
+
+const saying = (what: string): Promise<void> => eventually(() => expect(agent!.stderr()).toContain(what), 60_000);
+
+async function musterCommand(...args: string[]): Promise<void> {
+  const program = startProgram('cli', args, {});
+  expect([await program.ended, program.stderr()]).toEqual([0, '']);
+}
+
+interface State {
+  enrollment: { issuedAt: string; acceptedAt: string | null; previousToken: string | null };
+}
+const statePath = (): string => join(dir, 'agent', 'agent.json');
+const readState = async (): Promise<State> => JSON.parse(await readFile(statePath(), 'utf8')) as State;
+
+test('an API with an empty database at the address ends no agent: with the right one back it reports by itself', async () => {
+  startAgent(await muster.enrollmentToken());
+  await reporting();
+  // As on a machine that install.sh set up, which keeps no enrollment token.
+  await agent!.stop();
+  startAgent();
+  await reporting();
+  const kept = await readFile(statePath(), 'utf8');
+  await muster.stop();
+  await muster.start('another');
+  await saying('asking again');
+  expect(await muster.hosts()).toEqual([]);
+  expect(agent!.isRunning()).toBe(true);
+  expect(await readFile(statePath(), 'utf8')).toBe(kept);
+  await muster.stop();
+  await muster.start();
+  await reporting();
+});
+
+test('a database that is restored from a backup of before the last rotation finds its agents again', async () => {
+  startAgent(await muster.enrollmentToken());
+  await reporting();
+  await agent!.stop();
+  await muster.stop();
+  await musterCommand('backup', join(dir, 'backup'), '--data-dir', join(dir, 'data'));
+  await muster.start();
+
+  const state = await readState();
+  state.enrollment.issuedAt = new Date(Date.now() - 40 * DAY_MS).toISOString();
+  await writeFile(statePath(), JSON.stringify(state));
+  startAgent();
+  await eventually(async () => expect((await readState()).enrollment.acceptedAt).not.toBeNull(), 60_000);
+  await muster.stop();
+
+  await musterCommand('restore', join(dir, 'backup'), '--data-dir', join(dir, 'restored'));
+  await muster.start('restored');
+  await reporting();
+  expect(agent!.stderr()).toContain('using the one before');
+});
