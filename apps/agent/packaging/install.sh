@@ -11,7 +11,8 @@ usage() {
 Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-service]
        install.sh --uninstall
 
-  --token T      the enrollment token; MUSTER_ENROLL_TOKEN where others can read this machine's process list
+  --token T      the enrollment token; MUSTER_ENROLL_TOKEN where others can read this machine's process list.
+                 Not needed, and not used, where the agent runs and reports to this API already
   --url URL      the API to report to, where that is not the one that served this script
   --prefix DIR   where bin/muster-agent goes (default: /usr/local)
   --no-service   install, enrol and report once, but leave it to you to keep the agent running
@@ -26,6 +27,23 @@ die() {
   printf 'install.sh: %s\n' "$*" >&2
   exit 1
 }
+
+part=
+stopped=no
+changed=no
+
+# Leaves nothing half done behind, whatever ended the script: a service that was stopped runs again.
+clean_up() {
+  [ -z "$part" ] || rm -f "$part"
+  if [ "$stopped" = yes ]; then
+    give_state_to_service || true
+    systemctl start muster-agent || warn 'the service muster-agent could not be started again'
+  fi
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -57,20 +75,26 @@ expected() { # NAME
   done
 }
 
-# Puts a file of the release in its place, unless it is there already. A file with another checksum goes nowhere.
+# Puts a file of the release in its place, unless it is there already. A file with another checksum goes nowhere, nor
+# does an executable that does not run on this machine.
 obtain() { # NAME TARGET
   want=$(expected "$1")
   [ -n "$want" ] || die "this release has no $1"
   if [ -f "$2" ] && [ "$(sha256 "$2")" = "$want" ]; then return; fi
   mkdir -p "$(dirname "$2")"
   part="$2.part.$$"
-  trap 'rm -f "$part"' EXIT
   fetch "$source/agent-release/$1" "$part" || die "cannot fetch $source/agent-release/$1"
   got=$(sha256 "$part")
   [ "$got" = "$want" ] || die "$1 has the checksum $got, and must have $want: nothing was installed"
-  if [ "$1" != "${1#muster-agent-linux-}" ]; then chmod 755 "$part"; else chmod 644 "$part"; fi
+  if [ "$1" != "${1#muster-agent-linux-}" ]; then
+    chmod 755 "$part"
+    "$part" version >/dev/null || die "$1 does not run on this machine: nothing was installed"
+  else
+    chmod 644 "$part"
+  fi
   mv -f "$part" "$2"
-  trap - EXIT
+  part=
+  changed=yes
   say "Installed $2"
 }
 
@@ -107,10 +131,13 @@ socket_group() {
   done
 }
 
-# One line of the settings is this script's; the others are whoever's who wrote them.
-write_config() {
+make_config() {
   mkdir -p "$(dirname "$config")"
   [ -f "$config" ] || printf '# Settings of the Muster agent: muster-agent config shows them all.\n' >"$config"
+}
+
+# One line of the settings is this script's, and is written once the machine is enrolled there. The others are left alone.
+write_config() {
   if grep -q '^MUSTER_URL=' "$config"; then
     [ "$(grep '^MUSTER_URL=' "$config")" != "MUSTER_URL=$url" ] || return 0
     kept=$(grep -v '^MUSTER_URL=' "$config" || true)
@@ -119,10 +146,32 @@ write_config() {
   else
     printf 'MUSTER_URL=%s\n' "$url" >>"$config"
   fi
+  changed=yes
+}
+
+# -h: a link in the state directory, which is the unprivileged user's, must not lead root to another file.
+give_state_to_service() { [ -n "$root" ] || chown -hR muster-agent "$state"; }
+
+agent() {
+  MUSTER_URL=$url MUSTER_ENROLL_TOKEN=$token MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config LOG_LEVEL=warn \
+    "$binary" "$@"
+}
+
+is_enrolled_at() { grep -qiF "\"musterUrl\": \"$1" "$state/agent.json" 2>/dev/null; }
+
+# Enrolls and reports once, so that the host is there to be seen when this ends. One that fails changes nothing.
+enroll() {
+  if runs_systemd && systemctl is-active --quiet muster-agent; then
+    stopped=yes
+    systemctl stop muster-agent
+  fi
+  agent once || die "this machine could not report to $url; ask: $binary doctor"
 }
 
 install_unit() {
+  before=$changed
   obtain muster-agent.service "$unit.orig"
+  changed=$before
   group=$(socket_group)
   if [ "$group" = root ]; then
     warn 'the engine’s socket is for root alone: give it a group, or name a socket proxy with DOCKER_HOST'
@@ -130,32 +179,43 @@ install_unit() {
   fi
   if [ -n "$group" ]; then groups="SupplementaryGroups=$group"; else groups='# no group for the engine'; fi
   sed -e "s|^ExecStart=/usr/local/bin/|ExecStart=$prefix/bin/|" -e "s|^SupplementaryGroups=.*|$groups|" \
-    "$unit.orig" >"$unit"
+    "$unit.orig" >"$unit.part"
   rm -f "$unit.orig"
+  if cmp -s "$unit.part" "$unit"; then
+    rm -f "$unit.part"
+    return
+  fi
+  mv -f "$unit.part" "$unit"
+  changed=yes
   systemctl daemon-reload
 }
 
 do_install() {
   arch=$(architecture)
   obtain "muster-agent-linux-$arch" "$binary"
-  "$binary" version >/dev/null || die "$binary does not run on this machine"
   make_user
-  write_config
-  if runs_systemd && systemctl is-active --quiet muster-agent; then systemctl stop muster-agent; fi
+  make_config
   mkdir -p "$state"
   chmod 700 "$state"
-  # Reported once, the host is there to be seen when this ends.
-  if [ -n "$token" ] || [ -f "$state/agent.json" ]; then
-    MUSTER_ENROLL_TOKEN=$token MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config LOG_LEVEL=warn "$binary" once ||
-      die "the agent is installed, but could not report; ask: $binary doctor"
-    say "This machine reports to $url"
+  give_state_to_service
+  if is_enrolled_at "$url\""; then
+    # The agent's own answer, for a token that the API refuses is what a new enrollment token is for.
+    if [ -n "$token" ] && ! agent status >/dev/null 2>&1; then enroll; fi
+  elif [ -n "$token" ]; then
+    enroll
+  elif is_enrolled_at ''; then
+    die "this machine is enrolled at another address than $url: run this again with --token to enroll it there"
   else
-    warn "not enrolled: run this again with --token"
+    warn 'not enrolled: run this again with --token'
   fi
-  if [ -z "$root" ]; then chown -R muster-agent "$state"; fi
+  give_state_to_service
+  write_config
+  if is_enrolled_at "$url\""; then say "This machine is enrolled at $url"; fi
   if [ "$service" = yes ] && runs_systemd; then
     install_unit
-    systemctl enable --quiet --now muster-agent
+    systemctl enable --quiet muster-agent
+    if [ "$changed" = yes ]; then systemctl restart muster-agent; else systemctl start muster-agent; fi
+    stopped=no
     say 'The agent runs as the service muster-agent'
   else
     say "Keep it running with: MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config $binary run"

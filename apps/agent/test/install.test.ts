@@ -1,0 +1,192 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { appendFile, chmod, cp, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import { ENROLL_TOKEN, openRig, type Rig } from './rig.js';
+import { problem } from './scripted-muster.js';
+
+/*
+ * The script as root runs it on a machine with systemd: real files, in a mount namespace of its own, and a systemctl
+ * that records what it is asked. The executable that it installs runs the agent's source.
+ */
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const SERVICE_USER = 23_456;
+
+const mayMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
+if (!mayMount && process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error('a mount namespace cannot be made');
+
+/** Arranges the machine and becomes the script, which is on standard input. */
+const MACHINE = `set -e
+mount --bind "$MACHINE/etc" /etc
+mount --bind "$MACHINE/var-lib" /var/lib
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/system
+exec sh -s -- "$@"`;
+
+const SYSTEMCTL = `#!/bin/sh
+echo "$*" >>"$MACHINE/systemctl.log"
+case $1 in
+  is-active) [ -f "$MACHINE/active" ] ;;
+  stop) rm -f "$MACHINE/active" ;;
+  start | restart) touch "$MACHINE/active" ;;
+esac
+`;
+
+let rig: Rig;
+let machine: string;
+let child: ChildProcess | null;
+
+beforeEach(async () => {
+  rig = await openRig();
+  machine = join(rig.dir, 'machine');
+  child = null;
+  await mkdir(join(machine, 'bin'), { recursive: true });
+  await mkdir(join(machine, 'var-lib'));
+  await cp('/etc', join(machine, 'etc'), { recursive: true, verbatimSymlinks: true });
+  await mkdir(join(machine, 'etc/systemd/system'), { recursive: true });
+  await appendFile(join(machine, 'etc/passwd'), `muster-agent:x:${SERVICE_USER}:${SERVICE_USER}::/:/bin/false\n`);
+  await executable(join(machine, 'bin/systemctl'), SYSTEMCTL);
+});
+afterEach(async () => {
+  if (child !== null && child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  await rig.close();
+});
+
+async function executable(path: string, content: string): Promise<void> {
+  await writeFile(path, content);
+  await chmod(path, 0o755);
+}
+
+/** The script as the API serves it, with what it fetches. */
+async function served(): Promise<string> {
+  const command = `${process.execPath} --conditions=source --import tsx src/main.ts "$@"`;
+  const files = {
+    [`muster-agent-linux-${process.arch}`]: `#!/bin/sh\ncd ${PACKAGE}\nexec ${command}\n`,
+    'muster-agent.service': await readFile(join(PACKAGE, 'packaging/muster-agent.service'), 'utf8'),
+  };
+  for (const [name, content] of Object.entries(files)) {
+    rig.muster.always(`/agent-release/${name}`, { status: 200, text: content });
+  }
+  const sums = Object.entries(files).map(
+    ([name, text]) => `${createHash('sha256').update(text).digest('hex')}  ${name}`,
+  );
+  const script = await readFile(join(PACKAGE, 'packaging/install.sh'), 'utf8');
+  return script
+    .replace("MUSTER_URL_DEFAULT=''", `MUSTER_URL_DEFAULT='${rig.variables['MUSTER_URL']}'`)
+    .replace("CHECKSUMS=''", `CHECKSUMS='${sums.join('\n')}'`);
+}
+
+async function start(...args: string[]) {
+  const script = await served();
+  const started = spawn(
+    'unshare',
+    ['--mount', '--propagation', 'private', 'sh', '-c', MACHINE, 'sh', '--prefix', join(machine, 'opt'), ...args],
+    {
+      env: {
+        PATH: `${machine}/bin:/usr/bin:/bin:/usr/sbin:/sbin`,
+        MACHINE: machine,
+        DOCKER_HOST: rig.variables['DOCKER_HOST'],
+      },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    },
+  );
+  child = started;
+  started.stdin.end(script);
+  const ended = new Promise<number | null>((resolve) => void started.once('close', resolve));
+  return { pid: started.pid!, result: Promise.all([ended, text(started.stdout), text(started.stderr)]) };
+}
+
+async function install(...args: string[]) {
+  const [code, stdout, stderr] = await (await start(...args)).result;
+  return { code, stdout, stderr };
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+const isActive = (): Promise<boolean> => exists(join(machine, 'active'));
+const systemctl = async (): Promise<string[]> =>
+  (await readFile(join(machine, 'systemctl.log'), 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
+const stateFile = (): string => join(machine, 'var-lib/muster-agent/agent.json');
+
+async function installed(): Promise<void> {
+  expect(await install('--token', ENROLL_TOKEN)).toMatchObject({ code: 0, stderr: '' });
+  expect(await isActive()).toBe(true);
+  await writeFile(join(machine, 'systemctl.log'), '');
+}
+
+/** The release is served, by a cache perhaps, but no call of an agent gets an answer. */
+function apiIsAway(): void {
+  for (const path of [Paths.agentEnroll, Paths.agentContainers]) {
+    rig.muster.always(path, problem(503, 'about:blank', { 'retry-after': '3600' }));
+  }
+}
+
+(mayMount ? describe : describe.skip)('install.sh', () => {
+  test('enrolls, reports once and starts the service, which can read what root wrote', async () => {
+    await installed();
+    expect(rig.muster.snapshots).toHaveLength(1);
+    for (const name of ['', ...(await readdir(join(machine, 'var-lib/muster-agent')))]) {
+      expect((await stat(join(machine, 'var-lib/muster-agent', name))).uid).toBe(SERVICE_USER);
+    }
+  });
+
+  test('run again changes nothing, stops nothing and calls no API', async () => {
+    await installed();
+    const calls = rig.muster.of(Paths.agentContainers).length + rig.muster.of(Paths.agentEnroll).length;
+    expect(await install()).toMatchObject({ code: 0, stderr: '' });
+    expect((await systemctl()).filter((call) => /^(stop|restart)/.test(call))).toEqual([]);
+    expect(await isActive()).toBe(true);
+    expect(rig.muster.of(Paths.agentContainers).length + rig.muster.of(Paths.agentEnroll).length).toBe(calls);
+  });
+
+  test('run again with a token while the API is away says so, and leaves the service running as it was', async () => {
+    await installed();
+    const state = await readFile(stateFile(), 'utf8');
+    const config = await readFile(join(machine, 'etc/muster-agent/config'), 'utf8');
+    apiIsAway();
+    const { code, stderr } = await install('--token', ENROLL_TOKEN);
+    expect(code).toBe(1);
+    expect(stderr).toContain('could not report');
+    expect(await isActive()).toBe(true);
+    expect(await readFile(stateFile(), 'utf8')).toBe(state);
+    expect((await stat(stateFile())).uid).toBe(SERVICE_USER);
+    expect(await readFile(join(machine, 'etc/muster-agent/config'), 'utf8')).toBe(config);
+  });
+
+  test('run again without a token while the API is away does not touch the service', async () => {
+    await installed();
+    apiIsAway();
+    expect(await install()).toMatchObject({ code: 0 });
+    expect((await systemctl()).filter((call) => /^(stop|restart)/.test(call))).toEqual([]);
+    expect(await isActive()).toBe(true);
+  });
+
+  test('that is killed while it waits for the API starts the service that it had stopped', async () => {
+    await installed();
+    rig.muster.always(Paths.agentContainers, 'hang');
+    const snapshots = rig.muster.snapshots.length;
+    const { pid, result } = await start('--token', ENROLL_TOKEN);
+    await rig.muster.until(() => rig.muster.snapshots.length > snapshots);
+    process.kill(-pid, 'SIGTERM');
+    expect((await result)[0]).not.toBe(0);
+    expect(await isActive()).toBe(true);
+  });
+
+  test('for another address, where no agent can enroll, leaves the settings of the service as they were', async () => {
+    await installed();
+    const config = await readFile(join(machine, 'etc/muster-agent/config'), 'utf8');
+    expect((await install('--url', 'http://127.0.0.1:9', '--token', ENROLL_TOKEN)).code).toBe(1);
+    expect((await install('--url', 'http://127.0.0.1:9')).code).toBe(1);
+    expect(await readFile(join(machine, 'etc/muster-agent/config'), 'utf8')).toBe(config);
+    expect(await isActive()).toBe(true);
+  });
+});
