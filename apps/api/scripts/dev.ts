@@ -8,6 +8,11 @@ import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 
 const inRepository = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
+// With a database server of its own choice, the key that everyone knows would stay in that database: set another one there.
+const { DATABASE_URL, MUSTER_ADMIN_KEY } = process.env;
+if (DATABASE_URL && !MUSTER_ADMIN_KEY)
+  console.error('DATABASE_URL is set: the API makes an admin key, or takes MUSTER_ADMIN_KEY.');
+
 const child = spawn(
   process.execPath,
   ['--watch', '--watch-preserve-output', '--conditions=source', '--import', 'tsx', 'src/main.ts'],
@@ -17,7 +22,7 @@ const child = spawn(
     env: {
       MUSTER_DATA_DIR: inRepository('.muster/dev'),
       MUSTER_DRAIN_SECONDS: '0',
-      MUSTER_ADMIN_KEY: formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)),
+      ...(DATABASE_URL ? {} : { MUSTER_ADMIN_KEY: formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)) }),
       ...process.env,
       HOST: '127.0.0.1',
     },

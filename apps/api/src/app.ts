@@ -8,7 +8,7 @@ import { seldom } from './domain/seldom.js';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { limitAgents } from './middleware/limit-agents.js';
-import { guardMetrics } from './middleware/guard-metrics.js';
+import { guardMetrics, type MetricsWithoutToken } from './middleware/guard-metrics.js';
 import { limitFailures } from './middleware/limit-failures.js';
 import { measureRequests } from './middleware/measure-requests.js';
 import { methodNotAllowed, refuseOptions } from './middleware/method-not-allowed.js';
@@ -87,8 +87,10 @@ export interface AppParts {
     Pick<LiveFeedOptions, 'missedEventsMax'>;
   /** What is counted; of its own by default. */
   metrics?: Metrics;
-  /** What the metrics are read with; null: they are read from this machine alone. */
+  /** The bearer token that reads the metrics; null: see `metricsWithoutToken`. */
   metricsToken?: string | null;
+  /** Who reads the metrics where there is no token. */
+  metricsWithoutToken?: MetricsWithoutToken;
   /** What everything is stored and judged by. `main.ts` gives the database's clock; by default, this process's. */
   now?: () => Date;
   /** Milliseconds by which this process's wall clock is ahead of `now`. */
@@ -123,6 +125,7 @@ export function createApp({
   stream = {},
   metrics = createMetrics(),
   metricsToken = null,
+  metricsWithoutToken = 'this machine',
   now = () => new Date(),
   skewMs = () => 0,
   elapsedMs = () => performance.now(),
@@ -192,7 +195,7 @@ export function createApp({
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
     ...accounts.routers,
     createDocumentationRouter(),
-    createMetricsRouter({ guard: guardMetrics(metricsToken), metrics }),
+    createMetricsRouter({ guard: guardMetrics(metricsToken, metricsWithoutToken), metrics }),
     createAgentReleaseRouter(agentRelease),
   ];
 

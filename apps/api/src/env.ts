@@ -1,4 +1,4 @@
-import { tokenKind } from '@muster/contracts';
+import { formatToken, TOKEN_RANDOM_BYTES, tokenKind } from '@muster/contracts';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
@@ -21,6 +21,22 @@ const integer = (min: number, max: number) =>
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+/** As the URL standard writes it: a scheme or host in capitals is the same URL. */
+const publicUrl = httpUrl
+  .transform((url) => new URL(url))
+  .refine(
+    ({ pathname, search, hash, username, password }) => pathname === '/' && !(search || hash || username || password),
+    {
+      error: 'must be a URL without a path, such as https://muster.example.com',
+    },
+  )
+  .transform(({ origin }) => origin);
+
+/** The admin key of `pnpm dev`, which everyone knows. */
+const PUBLIC_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
+
+const isLoopbackHost = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host);
 
 const PROXY_WORDS: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'uniquelocal']);
 
@@ -69,7 +85,7 @@ export const EnvVariables = z.object({
   MUSTER_OIDC_STRANGER_ROLE: z
     .enum(['none', 'viewer', 'admin'], { error: 'must be none, viewer or admin' })
     .default('none'),
-  MUSTER_PUBLIC_URL: httpUrl.transform((url) => url.replace(/\/+$/, '')).optional(),
+  MUSTER_PUBLIC_URL: publicUrl.optional(),
   MUSTER_AGENT_RELEASE_DIR: z.string().default('apps/agent/release'),
   MUSTER_HEARTBEAT_SECONDS: integer(1, 3_600).default(10),
   MUSTER_SNAPSHOT_SECONDS: integer(1, 86_400).default(60),
@@ -101,9 +117,19 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
   const isAsked = IDENTITY_PROVIDER.some((name) => name in set);
   const missing = IDENTITY_PROVIDER.filter((name) => isAsked && !(name in set));
   const problems = [...wrong, ...missing.map((name) => `${name} must be set to sign in at an identity provider`)];
+  if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isPrivate(parsed.data)) {
+    problems.push(
+      'MUSTER_ADMIN_KEY must be a key of your own: this one is for development, with the embedded database, HOST on a ' +
+        'loopback address and no MUSTER_PUBLIC_URL',
+    );
+  }
   if (parsed.success && problems.length === 0) return parsed.data;
   throw new EnvError(problems);
 }
+
+/** Whether no other machine can reach this API, and no other process its database. */
+const isPrivate = ({ DATABASE_URL, HOST, MUSTER_PUBLIC_URL }: Env): boolean =>
+  DATABASE_URL === undefined && MUSTER_PUBLIC_URL === undefined && isLoopbackHost(HOST);
 
 /** All of them, or none. */
 const IDENTITY_PROVIDER = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_OIDC_CLIENT_SECRET'] as const;

@@ -1,4 +1,5 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** How a person can get at a secret: as it is, or in a file that only they can read. */
@@ -20,9 +21,10 @@ export async function handOver(
   if (isTerminal) return { shown: secret };
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, FILES[kind]);
-  await writeFile(file, `${secret}\n`, { mode: 0o600 });
-  // A file that was there before keeps its mode otherwise.
-  await chmod(file, 0o600);
+  // A new file: one that exists keeps its mode, may be another user's, or may be a link to somewhere else.
+  const unfinished = `${file}.${randomUUID()}`;
+  await writeFile(unfinished, `${secret}\n`, { mode: 0o600, flag: 'wx' });
+  await rename(unfinished, file);
   return { file };
 }
 

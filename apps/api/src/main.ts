@@ -30,6 +30,8 @@ const webDir = fileURLToPath(new URL('.', import.meta.resolve('@muster/web/dist/
 
 // The banner goes to standard output, the log to standard error: either can be kept without the other.
 async function main(env: Env): Promise<void> {
+  // Everything that this process creates holds secrets: the database, the admin key, the set-up link.
+  process.umask(0o077);
   const dataDir = resolve(env.MUSTER_DATA_DIR);
   const db = await openDatabase(env.DATABASE_URL === undefined ? { dataDir } : { url: env.DATABASE_URL });
 
@@ -80,6 +82,7 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const app = createApp({
     ...{ db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir },
     ...{ metrics, metricsToken: env.MUSTER_METRICS_TOKEN ?? null },
+    metricsWithoutToken: env.MUSTER_PUBLIC_URL === undefined ? 'this machine' : 'no one',
     ...{ publicUrl, secret, oidc: oidcOf(env), isDraining, now, skewMs: clock.skewMs },
   });
   const retention = createRetentionService(db, { now, eventDays: env.MUSTER_EVENT_RETENTION_DAYS });

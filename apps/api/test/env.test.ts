@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import { readFile } from 'node:fs/promises';
 import { EnvError, EnvVariables, parseEnv } from '../src/env.js';
 
@@ -24,6 +25,9 @@ describe('the environment', () => {
     ['DATABASE_URL', 'mysql://user:hunter2@db/muster'],
     ['MUSTER_ADMIN_KEY', 'muster_key_hunter2'],
     ['MUSTER_PUBLIC_URL', 'hunter2'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/hunter2'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/?hunter2'],
+    ['MUSTER_PUBLIC_URL', 'https://hunter2@muster.example.com'],
     ['MUSTER_OIDC_STRANGER_ROLE', 'hunter2'],
     ['MUSTER_HEARTBEAT_SECONDS', '0'],
     ['MUSTER_TRUST_PROXY', 'hunter2'],
@@ -45,6 +49,27 @@ describe('the environment', () => {
     ['loopback, 10.0.0.0/8,fd00::/8', ['loopback', '10.0.0.0/8', 'fd00::/8']],
   ])('reads MUSTER_TRUST_PROXY=%s as Express wants it', (value, expected) => {
     expect(parseEnv({ MUSTER_TRUST_PROXY: value }).MUSTER_TRUST_PROXY).toEqual(expected);
+  });
+
+  test.each([
+    ['HTTPS://Muster.Example.COM', 'https://muster.example.com'],
+    ['https://muster.example.com:443/', 'https://muster.example.com'],
+    ['http://127.0.0.1:3000', 'http://127.0.0.1:3000'],
+  ])('reads MUSTER_PUBLIC_URL=%s as one spelling, which decides whether cookies are secure', (value, expected) => {
+    expect(parseEnv({ MUSTER_PUBLIC_URL: value }).MUSTER_PUBLIC_URL).toBe(expected);
+  });
+
+  test.each([
+    ['a database server', { DATABASE_URL: 'postgresql://db.example.com/muster' }],
+    ['an address that other machines reach', { HOST: '0.0.0.0' }],
+    ['a public URL', { MUSTER_PUBLIC_URL: 'https://muster.example.com' }],
+  ])('refuses the admin key of development, which everyone knows, with %s', (_, others) => {
+    const key = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
+    expect(problems({ MUSTER_ADMIN_KEY: key })).toEqual([]);
+    expect(problems({ MUSTER_ADMIN_KEY: key, HOST: '::1' })).toEqual([]);
+    expect(problems({ ...others, MUSTER_ADMIN_KEY: key })).toEqual([
+      expect.stringMatching(/^MUSTER_ADMIN_KEY must be a key of your own/),
+    ]);
   });
 
   test('has an identity provider whole or not at all, and believes it over TLS or from this machine', () => {
@@ -70,5 +95,17 @@ describe('the environment', () => {
     const variables = [...api.matchAll(/^#? ?([A-Z][A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
     expect(variables.map(([name]) => name)).toEqual(Object.keys(EnvVariables.shape));
     expect(problems(Object.fromEntries(variables) as Record<string, string>)).toEqual([]);
+  });
+
+  test('never enters a container build, and neither does anything else that git ignores', async () => {
+    const patternsOf = async (file: string) =>
+      (await readFile(new URL(`../../../${file}`, import.meta.url), 'utf8'))
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'))
+        .map((line) => line.replace(/^\*\*\//, '').replace(/\/$/, ''));
+    const kept = await patternsOf('.dockerignore');
+    for (const pattern of [...(await patternsOf('.gitignore')), '.git']) {
+      expect(kept).toContain(pattern === '.env.local' ? '.env.*' : pattern);
+    }
   });
 });

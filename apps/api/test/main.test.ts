@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Paths, type ContainerView, type Page } from '@muster/contracts';
 import { createTestDatabase, hasTestServer } from '@muster/db/testing';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueToken } from '../src/domain/tokens.js';
+import { handOver } from '../src/first-start.js';
 import { container, enrollRequest } from './harness.js';
 import { ApiProcess } from './process.js';
 
@@ -24,6 +25,15 @@ function start(env: Record<string, string>): ApiProcess {
   const api = ApiProcess.spawn(env);
   cleanUps.push(() => api.stop('SIGKILL'));
   return api;
+}
+
+/** The address in the log line of a process that serves. */
+async function listeningOn(api: ApiProcess): Promise<URL> {
+  for (;;) {
+    const line = /"url":"([^"]+)".*"listening"/.exec(api.stderr);
+    if (line) return new URL(line[1]!);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 const call = (url: string, token: string, method = 'GET', body?: object) =>
@@ -95,6 +105,26 @@ describe('a start', () => {
     const second = start({ MUSTER_DATA_DIR: dataDir });
     expect((await call((await second.url()) + Paths.hosts, key)).status).toBe(200);
     expect(second.stdout).not.toContain('admin-key');
+  });
+
+  test('writes a secret into a new file of its own, whatever has its name', async () => {
+    const dataDir = await directory();
+    const elsewhere = join(await directory(), 'of-another-user');
+    await writeFile(elsewhere, '');
+    await symlink(elsewhere, join(dataDir, 'admin-key'));
+    await handOver('adminKey', 'the secret', false, dataDir);
+    expect(await readFile(elsewhere, 'utf8')).toBe('');
+    expect(await readFile(join(dataDir, 'admin-key'), 'utf8')).toBe('the secret\n');
+  });
+
+  test('with a public URL, however it is spelled, has no metrics without a token and is known to be https', async () => {
+    const env = { MUSTER_DATA_DIR: await directory(), MUSTER_PUBLIC_URL: 'HTTPS://Muster.Example.COM/' };
+    const api = start(env);
+    expect(await api.url()).toBe('https://muster.example.com');
+    const { port } = await listeningOn(api);
+    const answer = await fetch(`http://127.0.0.1:${port}${Paths.metrics}`);
+    expect(answer.status).toBe(403);
+    expect(answer.headers.get('strict-transport-security')).toMatch(/^max-age=/);
   });
 
   test('takes MUSTER_ADMIN_KEY and makes none', async () => {

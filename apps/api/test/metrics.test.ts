@@ -126,6 +126,27 @@ describe('metrics', () => {
     }
   });
 
+  test.each(['evil', 'muster.example.com', 'localhost.evil.example', '203.0.113.7:3000', '[::ffff:cb00:7107]', ''])(
+    'without a token are not read by the name %j, which is not a loopback name',
+    async (host) => {
+      await context.api.http.get(Paths.metrics).set('Host', host).expect(403);
+    },
+  );
+
+  test.each(['localhost', 'LOCALHOST:3000', '127.0.0.1', '[::1]:3000'])(
+    'without a token are read on this machine by the name %s',
+    async (host) => {
+      await context.api.http.get(Paths.metrics).set('Host', host).expect(200);
+    },
+  );
+
+  test('without a token are read by no one where Muster has a public URL, whatever a proxy says or leaves out', async () => {
+    const { db, clock } = context.api;
+    const api = new TestApi(db, createApp({ db, metricsWithoutToken: 'no one' }), clock);
+    const answer = await api.http.get(Paths.metrics).expect(403);
+    expect((answer.body as { detail: string }).detail).toContain('MUSTER_METRICS_TOKEN');
+  });
+
   test('are there when the database is not, without the numbers that it has', async () => {
     const db = await createTestDatabase('pglite');
     const api = new TestApi(db, createApp({ db }), testClock());

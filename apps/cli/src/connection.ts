@@ -1,4 +1,5 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -21,11 +22,10 @@ const fileOf = ({ env }: Terminal): string =>
 export async function saveConnection(terminal: Terminal, connection: KnownConnection): Promise<string> {
   const file = fileOf(terminal);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  // Beside it first, so that the file is never half a one, nor for a moment readable to others.
-  const beside = `${file}.${process.pid}`;
-  await writeFile(beside, `${JSON.stringify(connection)}\n`, { mode: 0o600 });
-  await chmod(beside, 0o600);
-  await rename(beside, file);
+  // A new file, because a mode holds only for a file that is created, and then renamed, so that it is never half written.
+  const unfinished = `${file}.${randomUUID()}`;
+  await writeFile(unfinished, `${JSON.stringify(connection)}\n`, { mode: 0o600, flag: 'wx' });
+  await rename(unfinished, file);
   return file;
 }
 

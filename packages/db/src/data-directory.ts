@@ -1,5 +1,6 @@
 /** The embedded database's directory: what lies in it, and who may use it. */
-import { access, mkdir, open, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, chmod, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import {
@@ -46,16 +47,81 @@ export function dataDirectoryPaths(dataDir: string): DataDirectoryPaths {
   };
 }
 
+/** Every permission of the group and of all other users. */
+const OTHERS = 0o077;
+
+/** Set on directories that several users write to, such as /tmp. */
+const STICKY = 0o1000;
+
 /**
- * Makes the directory if need be, for its owner alone, and takes its lock.
+ * Takes the lock of a data directory, which is created if it is missing. Afterwards only its owner can enter the
+ * directory, and the database's files that are already in it are readable and writable by their owner only.
  *
- * @throws DatabaseLockedError | DataDirectoryError
+ * @throws DatabaseLockedError
+ * @throws DataDirectoryError also where the directory cannot be closed to other users.
  */
 export async function lockDataDirectory(directory: string): Promise<DirectoryLock> {
   return explained(directory, async () => {
+    // The mode of `mkdir` holds for a directory that it creates, not for a volume that exists.
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    return acquireDirectoryLock(directory);
+    await closeToOthers(directory);
+    const lock = await acquireDirectoryLock(directory);
+    try {
+      await restrictTree(dataDirectoryPaths(directory).postgres);
+      return lock;
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
   });
+}
+
+/** Sets mode 0700 where others have any permission. Some file systems accept a mode and ignore it, so it is read back. */
+async function closeToOthers(directory: string): Promise<void> {
+  const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const { mode } = await handle.stat();
+    if ((mode & OTHERS) === 0) return;
+    if ((mode & STICKY) !== 0) throw openToOthers(directory, mode);
+    try {
+      await handle.chmod(0o700);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EPERM') throw openToOthers(directory, mode, { cause: error });
+      throw error;
+    }
+    const { mode: changed } = await handle.stat();
+    if ((changed & OTHERS) !== 0) throw openToOthers(directory, changed);
+  } finally {
+    await handle.close();
+  }
+}
+
+const openToOthers = (directory: string, mode: number, options?: ErrorOptions): DataDirectoryError =>
+  new DataDirectoryError(
+    directory,
+    `other users of this machine can enter it (mode ${(mode & 0o7777).toString(8).padStart(4, '0')}) and this user ` +
+      'cannot change that; set MUSTER_DATA_DIR to a directory of its own, for example one inside it',
+    options,
+  );
+
+/**
+ * Takes the permissions of all other users away from a directory and everything in it; does nothing where there is none.
+ * PGlite creates its files with mode 0666 whatever the umask is. Symbolic links are neither followed nor changed.
+ */
+async function restrictTree(directory: string): Promise<void> {
+  let entries;
+  try {
+    entries = await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  await chmod(directory, 0o700);
+  for (const entry of entries) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) await restrictTree(path);
+    else if (entry.isFile()) await chmod(path, 0o600);
+  }
 }
 
 /**

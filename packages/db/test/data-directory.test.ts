@@ -5,7 +5,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -107,6 +107,22 @@ inNamespaces('a data directory', () => {
     expect(Number(written)).toBeGreaterThan(0);
     expect(await says()).toBe(`${written} read`);
     expect(await says()).toBe(`${Number(written) + 1} read`);
+  });
+});
+
+inNamespaces('a data directory of another user', () => {
+  test('is refused while it cannot be closed, in words that say what to do', async () => {
+    await mkdir(dataDir);
+    // As a volume that a group of users may write to, for a process that is not its owner.
+    await chmod(dataDir, 0o777);
+    await chown(dataDir, 12_345, 12_345);
+    await chmod(folder.path, 0o755);
+    const { says } = start('./writer.ts', ['--user', '--map-root-user']);
+    expect(await says()).toBe(
+      `DataDirectoryError: The data directory ${dataDir} cannot be used: other users of this machine can enter it ` +
+        '(mode 0777) and this user cannot change that; set MUSTER_DATA_DIR to a directory of its own, for example one ' +
+        'inside it.',
+    );
   });
 });
 

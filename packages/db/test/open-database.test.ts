@@ -10,9 +10,9 @@ import {
   type DatabaseTarget,
 } from '@muster/db';
 import { createEmptyServerDatabase, createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 // Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
@@ -113,6 +113,42 @@ describe('an embedded database in a directory', () => {
     const second = await open({ dataDir });
     expect(second.appliedMigrations).toEqual([]);
     expect(await second.prisma.organization.count()).toBe(1);
+  });
+
+  test('is closed to other users again when its directory or its files were opened to them', async () => {
+    const dataDir = await directory();
+    const first = await openDatabase({ dataDir });
+    await first.close();
+    const outside = join(await directory(), 'outside');
+    await mkdir(dirname(outside), { recursive: true });
+    await writeFile(outside, 'of another program', { mode: 0o644 });
+    await symlink(outside, join(dataDir, 'postgres', 'link'));
+    await chmod(dataDir, 0o755);
+    await chmod(join(dataDir, 'postgres'), 0o755);
+    await chmod(outside, 0o644);
+    await chmod(join(dataDir, 'postgres', 'PG_VERSION'), 0o666);
+    await open({ dataDir });
+    const modeOf = async (...path: string[]) => (await stat(join(...path))).mode & 0o777;
+    expect(await modeOf(dataDir)).toBe(0o700);
+    expect(await modeOf(dataDir, 'postgres')).toBe(0o700);
+    expect(await modeOf(dataDir, 'postgres', 'PG_VERSION')).toBe(0o600);
+    expect(await modeOf(outside)).toBe(0o644);
+  });
+
+  test('is closed to other users where its directory existed before, as a mounted volume does', async () => {
+    const dataDir = await directory();
+    await mkdir(dataDir, { recursive: true });
+    await chmod(dataDir, 0o755);
+    await open({ dataDir });
+    expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
+  });
+
+  test('is refused in a directory that several users write to, which stays as it is', async () => {
+    const dataDir = await directory();
+    await mkdir(dataDir, { recursive: true });
+    await chmod(dataDir, 0o1777);
+    await expect(openDatabase({ dataDir })).rejects.toThrow(/other users of this machine can enter it \(mode 1777\)/);
+    expect((await stat(dataDir)).mode & 0o7777).toBe(0o1777);
   });
 
   test('is open once', async () => {

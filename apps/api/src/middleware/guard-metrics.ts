@@ -4,16 +4,23 @@ import type { Request, RequestHandler } from 'express';
 import { ForbiddenError, TokenInvalidError } from '../errors.js';
 import { bearerToken } from './bearer.js';
 
+/** Who may read the metrics where no token is set: no one, or a client on this machine. */
+export type MetricsWithoutToken = 'no one' | 'this machine';
+
 /**
- * Lets those in who may read the metrics: with a token, whoever sends it. Without one, whoever asks from this machine
- * by no proxy: a proxy beside us would let the whole world in by its own address.
+ * Lets a client read the metrics: with the token, from anywhere. Without a token, only `this machine` can be let in: a
+ * loopback connection whose Host is a loopback name, so that no page in a browser can read them through a name of its
+ * own that leads here. A proxy on this machine connects from loopback as well and may add no header, so `this machine`
+ * is for installations without a public URL.
  * @throws TokenInvalidError, or ForbiddenError where there is no token to send.
  */
-export function guardMetrics(token: string | null): RequestHandler {
+export function guardMetrics(token: string | null, withoutToken: MetricsWithoutToken): RequestHandler {
   if (token === null) {
     return (req, _res, next) => {
-      if (isLoopback(req.socket.remoteAddress ?? '') && !isForwarded(req)) next();
-      else throw new ForbiddenError('Set MUSTER_METRICS_TOKEN to read the metrics from another machine.');
+      const isLocal =
+        isLoopback(req.socket.remoteAddress ?? '') && isLoopbackHost(req.headers.host) && !isForwarded(req);
+      if (withoutToken === 'this machine' && isLocal) next();
+      else throw new ForbiddenError('Set MUSTER_METRICS_TOKEN, and send it as the bearer token, to read the metrics.');
     };
   }
   const digest = (text: string) => createHash('sha256').update(text).digest();
@@ -27,6 +34,14 @@ export function guardMetrics(token: string | null): RequestHandler {
 
 const isForwarded = ({ headers }: Request): boolean =>
   ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip'].some((name) => headers[name] !== undefined);
+
+/** Whether a Host header names this machine as loopback: `localhost` or a loopback address, with any port. */
+function isLoopbackHost(host: string | undefined): boolean {
+  const url = `http://${host ?? ''}`;
+  if (!URL.canParse(url)) return false;
+  const { hostname } = new URL(url);
+  return hostname === 'localhost' || isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'));
+}
 
 const isLoopback = (address: string): boolean => {
   const plain = address.replace(/^::ffff:/, '');

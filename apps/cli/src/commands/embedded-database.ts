@@ -17,6 +17,8 @@ export async function onEmbeddedDatabase<T>(
 ): Promise<T> {
   // Only here: other commands shall not wait until a database is loaded that they have no use for.
   const database = await import('@muster/db/backup');
+  // PGlite creates directories that every user may enter otherwise.
+  process.umask(0o077);
   try {
     return await action(database);
   } catch (error) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Argument, Option, type Command } from 'commander';
@@ -35,9 +36,9 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
 
 /** Writes a file that nobody sees half of. */
 async function writeWhole(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-  const beside = `${file}.${process.pid}.part`;
+  const beside = `${file}.${randomUUID()}.part`;
   try {
-    const handle = await open(beside, 'w', 0o600);
+    const handle = await open(beside, 'wx', 0o600);
     try {
       for await (const piece of pieces) await handle.write(piece);
     } finally {
