@@ -34,6 +34,7 @@ case $1 in
   is-active) [ -f "$MACHINE/active" ] ;;
   stop) rm -f "$MACHINE/active" ;;
   start | restart) touch "$MACHINE/active" ;;
+  enable) case "$*" in *--now*) touch "$MACHINE/active" ;; esac ;;
 esac
 `;
 
