@@ -124,9 +124,11 @@ export const runOnce = (
   signal: AbortSignal,
   { random, waits }: Pick<Timing, 'random' | 'waits'> = TIMING_DEFAULT,
 ): Promise<void> =>
-  withReporting(env, log, signal, { random, waits }, ({ observer, client, session }) =>
-    reportOnce({ observer, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal),
-  );
+  withReporting(env, log, signal, { random, waits }, async ({ observer, client, session }) => {
+    await reportOnce({ observer, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
+    // Its stream superseded that of the entries, which no later run may tell any more.
+    await (await openJournal(env.stateDir, log)).clear();
+  });
 
 /** Enrols this machine where it is not, and says as which host. Throws `StopError` where it could not. */
 export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>

@@ -20,6 +20,13 @@ const JournalEntry = z.object({
 });
 export type JournalEntry = z.output<typeof JournalEntry>;
 
+/**
+ * A line after which an entry, and each before it, needs no telling. Without it, a run that was killed in the middle of
+ * its replay would have the next one tell entries again under a stream that was superseded since, which the API takes
+ * for two machines with one token.
+ */
+const ToldMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
+
 /** A bounded record, on the disk, of what happened while the API could not be told. */
 export interface Journal {
   /** The API holds exactly these: what is recorded from now on is told against them. */
@@ -115,8 +122,9 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
       const oldest = first();
       if (oldest?.stream !== stream || oldest.sequence !== sequence) return;
       bytes -= lines.shift()!.length;
-      // What is left on the disk until the last is told counts once only, by its order.
-      if (lines.length === 0) await forgetAll();
+      if (lines.length === 0) return forgetAll();
+      const marker: z.input<typeof ToldMarker> = { told: { stream, sequence } };
+      await (isFileBehind ? rewrite() : onDisk('written', () => appendPrivate(path, `${JSON.stringify(marker)}\n`)));
     },
     clear: forgetAll,
   };
@@ -141,19 +149,32 @@ function changesBetween(
 const withoutAge = (container: Container): string =>
   JSON.stringify([canonicalContainer({ ...container, status: '' }), parseStatus(container.status)]);
 
-/** The entries of a run that ended; a last line that a kill cut short is none. */
+/** The entries of earlier runs that are still to be told. A last line that a kill cut short is dropped. */
 async function readLines(path: string, log: Logger): Promise<string[]> {
   const text = await readPrivate(path).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT') log.warn({ reason: message }, 'the journal of an earlier run cannot be read');
     return '';
   });
-  const lines = text.split('\n').filter((line) => line !== '');
-  const good = lines.filter((line) => JournalEntry.safeParse(parseJson(line)).success);
-  if (good.length < lines.length)
-    log.warn({ lost: lines.length - good.length }, 'parts of the journal are not readable');
-  return good;
+  let untold: { line: string; entry: JournalEntry }[] = [];
+  let lost = 0;
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const value = parseJson(line);
+    const entry = JournalEntry.safeParse(value);
+    const marker = ToldMarker.safeParse(value);
+    if (entry.success) untold.push({ line, entry: entry.data });
+    else if (marker.success) untold = untold.slice(untold.findIndex(isEntry(marker.data.told)) + 1);
+    else lost++;
+  }
+  if (lost > 0) log.warn({ lost }, 'parts of the journal are not readable');
+  return untold.map(({ line }) => line);
 }
+
+const isEntry =
+  (told: Pick<JournalEntry, 'stream' | 'sequence'>) =>
+  ({ entry }: { entry: JournalEntry }): boolean =>
+    entry.stream === told.stream && entry.sequence === told.sequence;
 
 function ignoreMissing(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

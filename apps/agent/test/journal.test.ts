@@ -62,6 +62,17 @@ describe('the journal', () => {
     expect((await openJournal(dir, log)).size()).toBe(0);
   });
 
+  test('is told once: what a run told before it was killed in the middle, the next run does not tell again', async () => {
+    const first = await openJournal(dir, log);
+    first.acknowledged([]);
+    for (const name of ['a', 'b', 'c', 'd']) await first.record([container(name)], order);
+    await first.drop(first.first()!);
+    await first.drop(first.first()!);
+    await first.record([container('e')], order);
+    const second = await openJournal(dir, log);
+    expect((await told(second)).map(([sequence]) => sequence)).toEqual([3, 4, 5]);
+  });
+
   test('is bounded: the oldest entries go', async () => {
     const journal = await openJournal(dir, log);
     journal.acknowledged([]);

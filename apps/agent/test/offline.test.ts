@@ -115,6 +115,34 @@ describe('after a time in which the API could not be told', () => {
   });
 });
 
+test('an agent that is killed in the middle of its replay tells in its next run only what it had not told', async () => {
+  await liveThroughAnOutage();
+  const release = rig.muster.hold(Paths.agentContainers);
+  release(null);
+  rig.muster.hold(Paths.agentContainers);
+  await rig.muster.until(() => partials().length === 2);
+  await rig.stopAll();
+  const told = rig.muster.snapshots.length;
+  rig.run();
+  await rig.muster.until(() => rig.muster.snapshots.length > told && !isPartial(rig.muster.snapshots.at(-1)!));
+  const again = rig.muster.snapshots.slice(told).filter(isPartial).map(sequenceOf);
+  const [answered, unanswered] = partials().map(sequenceOf);
+  expect(again[0]).toBe(unanswered);
+  expect(again).not.toContain(answered);
+});
+
+test('entries of before a single report are not told after it: its stream took the place of theirs', async () => {
+  await liveThroughAnOutage();
+  rig.muster.hold(Paths.agentContainers);
+  await rig.muster.until(() => partials().length === 1);
+  await rig.stopAll();
+  const told = rig.muster.snapshots.length;
+  await rig.once();
+  rig.run();
+  await rig.muster.until(() => rig.muster.snapshots.length === told + 2);
+  expect(rig.muster.snapshots.slice(told).filter(isPartial)).toEqual([]);
+});
+
 describe('while a call is under way that gets no answer', () => {
   const ENDS: [string, Reaction | null][] = [
     ['is answered in the end', null],
