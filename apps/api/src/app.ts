@@ -7,7 +7,7 @@ import { wireAccounts, type OidcOptions } from './app/accounts.js';
 import { seldom } from './domain/seldom.js';
 import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
-import { limitAgents } from './middleware/limit-agents.js';
+import { createAgentLimits } from './middleware/limit-agents.js';
 import { guardMetrics, type MetricsWithoutToken } from './middleware/guard-metrics.js';
 import { limitFailures } from './middleware/limit-failures.js';
 import { measureRequests } from './middleware/measure-requests.js';
@@ -65,7 +65,7 @@ export interface AppParts {
   cadence?: Cadence;
   /** Bytes of hosts' last snapshots to remember; see `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
-  /** Requests that one host's agent may make in a minute; 0: any number. */
+  /** Requests that one host's agent may make in a minute, of which a snapshot counts as several; 0: any number. */
   agentRequestsPerMinute?: number;
   /** Requests without good credentials that one address may make in a minute before they are slowed; 0: any number. */
   authFailuresPerMinute?: number;
@@ -177,9 +177,12 @@ export function createApp({
       heartbeats: createHeartbeatService(db, { ...options, reports }),
       cadence,
       noteSnapshot: (summary) => metrics.noteSnapshot(summary),
-      agentLimit: limitAgents(agentRequestsPerMinute, elapsedMs),
+      limits: createAgentLimits({
+        ...{ perMinute: agentRequestsPerMinute, elapsedMs },
+        retryAfterMsMax: cadence.heartbeatSeconds * 1_000,
+      }),
     }),
-    createHealthRouter(db, isDraining),
+    createHealthRouter(db, isDraining, elapsedMs),
     createHostRouter({ auth, reader: hosts, hosts: createHostService(db, hosts, { ...options, tokenCache }) }),
     createContainerRouter({ auth, containers }),
     createInventoryRouter({

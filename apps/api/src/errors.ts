@@ -118,6 +118,17 @@ export class RateLimitedError extends DomainError {
   }
 }
 
+/** A host's earlier snapshots cost more than it may use: the next one has to wait. */
+export class SnapshotDelayedError extends RateLimitedError {
+  constructor(
+    retryAfterMs: number,
+    /** Whether the request counts as a sign of the host's life: one in several seconds does. */
+    readonly isSign: boolean,
+  ) {
+    super('Earlier snapshots of this host were costly: this one has to wait. Heartbeats need not.', retryAfterMs);
+  }
+}
+
 /** Too much at once, or a part is out of reach; the same request may be good in a moment. */
 export class UnavailableError extends DomainError {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Paths } from '@muster/contracts';
+import { Paths, type Container } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
+import type { Request, RequestHandler, Response } from 'express';
+import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
 import { addressGroup } from '../src/domain/address-group.js';
 import { issueToken } from '../src/domain/tokens.js';
-import { container, enrollRequest, TestApi, testClock } from './harness.js';
+import { createAgentLimits } from '../src/middleware/limit-agents.js';
+import { container, enrollRequest, order, TestApi, testClock } from './harness.js';
 
 describe.each(testEngines())("an agent's limit on %s", (engine) => {
   let db: Database;
@@ -31,22 +34,19 @@ describe.each(testEngines())("an agent's limit on %s", (engine) => {
     for (let i = 0; i < 9; i++) await host.beat(beat).expect(200);
     const before = await host.host();
     api.clock.advance(1000);
-    const refused = await host
-      .post([container('a')])
-      .expect(429)
-      .expect('Content-Type', 'application/problem+json');
+    const refused = await host.beat(beat).expect(429).expect('Content-Type', 'application/problem+json');
     expect(refused.headers).toMatchObject({ 'retry-after': '1', ratelimit: '"agent";r=0;t=1' });
     expect(refused.body).toMatchObject({ type: '/problems/rate-limited', status: 429 });
     expect(await host.host()).toEqual(before);
     elapsed.ms += 1000;
-    await host.sync([container('a')]);
+    await host.beat(beat).expect(200);
   });
 
   test('is refused before the body is read, and the client that still sends it reads why', async () => {
     const { api } = limited();
     const host = await (await api.organization()).enroll();
     for (let i = 0; i < 10; i++) await host.beat(beat).expect(200);
-    await host.post('x'.repeat(9 * 1024 * 1024)).expect(429);
+    await host.beat({ ...beat, engineError: 'x'.repeat(60_000) }).expect(429);
   });
 
   test('of a noisy one takes nothing from another, and a rotated token buys nothing', async () => {
@@ -66,6 +66,142 @@ describe.each(testEngines())("an agent's limit on %s", (engine) => {
     const host = await (await api.organization()).enroll();
     for (let i = 0; i < 30; i++) await host.beat(beat).expect(200);
     expect((await host.beat(beat)).headers['ratelimit']).toBeUndefined();
+  });
+});
+
+describe.each(testEngines())('what snapshots cost on %s', (engine) => {
+  let db: Database;
+  beforeAll(async () => {
+    db = await createTestDatabase(engine);
+  });
+  afterAll(() => db.close());
+
+  const limited = () => {
+    const clock = testClock();
+    const elapsed = { ms: 0 };
+    const app = createApp({ db, now: clock, agentRequestsPerMinute: 600, elapsedMs: () => elapsed.ms });
+    return { api: new TestApi(db, app, clock), elapsed };
+  };
+  const fleet = (count: number, changes: Partial<Container> = {}) =>
+    Array.from({ length: count }, (_, i) => container(`c${i}`, { ports: [], labels: {}, ...changes }));
+  const beat = { digest: null, engineError: 'no engine' };
+
+  test('delays the next snapshot of a host that owes, never its heartbeats or another host, and counts as a sign of life', async () => {
+    const { api, elapsed } = limited();
+    const organization = await api.organization();
+    const [costly, other] = [await organization.enroll(), await organization.enroll()];
+    let refused;
+    for (let i = 0; i < 20 && refused === undefined; i++) {
+      const answer = await costly.post(fleet(5_000, { image: `image:${i}` }));
+      if (answer.status === 429) refused = answer;
+      else expect(answer.status).toBe(200);
+    }
+    // A burst of 1,000, each at 101 and its bytes.
+    expect((await costly.host()).revision).toBeLessThanOrEqual(10);
+    expect(refused?.body).toMatchObject({ type: '/problems/rate-limited', detail: expect.stringContaining('costly') });
+    expect(Number(refused?.headers['retry-after'])).toBeGreaterThan(0);
+    expect(Number(refused?.headers['retry-after'])).toBeLessThanOrEqual(10);
+    await costly.beat(beat).expect(200);
+    await other.sync([container('a')]);
+
+    api.clock.advance(60_000);
+    elapsed.ms += 5_000;
+    await costly.post([]).expect(429);
+    expect((await costly.host()).lastSeenAt).toEqual(api.clock());
+    elapsed.ms += 60_000;
+    await costly.sync([container('a')]);
+  });
+
+  test('lets a host of 5,000 containers change all of them once a minute', async () => {
+    const { api, elapsed } = limited();
+    const host = await (await api.organization()).enroll();
+    for (let minute = 0; minute < 3; minute++) {
+      await host.sync(fleet(5_000, { image: `image:${minute}` }));
+      for (let i = 0; i < 6; i++) await host.beat(beat).expect(200);
+      elapsed.ms += 60_000;
+    }
+  });
+
+  test('lets an agent replay a full journal at once, and then report', async () => {
+    const { api } = limited();
+    const host = await (await api.organization()).enroll();
+    const stream = randomUUID();
+    await host.sync(fleet(50), order(stream, 1));
+    for (let i = 0; i < 500; i++) {
+      const headers = { ...order(stream, i + 2), 'Snapshot-Complete': 'false' };
+      await host.sync(fleet(2, { image: `image:${i}` }), headers);
+    }
+    await host.sync(fleet(50), order(stream, 502));
+  });
+});
+
+describe('the limits of an agent', () => {
+  const DAY_MINUTES = 24 * 60;
+
+  /** The limits behind a clock of their own; each call tells whether it was let in. */
+  function limits(perMinute = 600) {
+    const elapsed = { ms: 0 };
+    const agentLimits = createAgentLimits({
+      ...{ perMinute, elapsedMs: () => elapsed.ms, retryAfterMsMax: 10_000 },
+    });
+    const isLetIn = (limit: RequestHandler, hostId: string) => {
+      const res = { locals: { agent: { hostId } }, setHeader: () => undefined } as unknown as Response;
+      try {
+        void limit(null as unknown as Request, res, () => undefined);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    return {
+      elapsed,
+      beat: (hostId: string) => isLetIn(agentLimits.calls, hostId),
+      snapshot: (hostId: string, bodyBytes: number, rowsWritten: number) => {
+        const letIn = isLetIn(agentLimits.snapshots, hostId);
+        if (letIn) agentLimits.chargeSnapshot(hostId, { bodyBytes, rowsWritten });
+        return letIn;
+      },
+    };
+  }
+
+  test('never refuse a host of 5,000 containers that all change once a minute, for a day, with labels for 10 MiB', () => {
+    const { elapsed, beat, snapshot } = limits();
+    for (let minute = 0; minute < DAY_MINUTES; minute++) {
+      expect(snapshot('large', 10 * 1024 * 1024, 5_000)).toBe(true);
+      for (let i = 0; i < 6; i++) expect(beat('large')).toBe(true);
+      elapsed.ms += 60_000;
+    }
+  });
+
+  test('never refuse the replay of a full journal of small or of large entries, and the snapshot after it', () => {
+    for (const entries of [500, 10]) {
+      const { beat, snapshot } = limits();
+      const [bytes, rows] = [2 * 1024 * 1024, 7_000];
+      for (let i = 0; i < entries; i++) expect(snapshot('back', bytes / entries, rows / entries)).toBe(true);
+      expect(snapshot('back', 1024 * 1024, 5_000)).toBe(true);
+      expect(beat('back')).toBe(true);
+    }
+  });
+
+  test('never refuse the first whole snapshots of a fleet after an upgrade', () => {
+    const { beat, snapshot } = limits();
+    for (let host = 0; host < 10_000; host++) {
+      expect(snapshot(`host ${host}`, 10 * 1024 * 1024, 5_000)).toBe(true);
+      expect(beat(`host ${host}`)).toBe(true);
+    }
+  });
+
+  test('let one host write no more rows than its rate, once it has spent what it saved', () => {
+    const { elapsed, beat, snapshot } = limits();
+    let rows = 0;
+    for (let second = 0; second < 3_600; second++) {
+      if (snapshot('noisy', 800 * 1024, 5_000)) rows += 5_000;
+      expect(beat('noisy')).toBe(true);
+      elapsed.ms += 1_000;
+    }
+    // 600 a minute, of which it spends 60 on heartbeats, and the burst of 1,000: at 114 a snapshot.
+    expect(rows / 5_000).toBeLessThanOrEqual((60 * 600 + 1_000) / 114 + 1);
+    expect(rows / 5_000).toBeGreaterThanOrEqual((60 * 540) / 114 - 1);
   });
 });
 

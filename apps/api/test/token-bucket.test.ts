@@ -53,6 +53,17 @@ describe('a token bucket', () => {
     );
   });
 
+  test('gives none while it owes, and owes no more than it may', () => {
+    const buckets = createTokenBuckets({ perMinute: 60, burst: 10, debtMax: 20 });
+    buckets.charge('a', 15, 0);
+    expect(buckets.take('a', 0)).toMatchObject({ allowed: false, remaining: 0, retryAfterMs: 6_000 });
+    expect(buckets.take('a', 5_999).allowed).toBe(false);
+    expect(buckets.take('a', 6_000).allowed).toBe(true);
+    buckets.charge('a', 1_000, 6_000);
+    expect(buckets.take('a', 6_000).retryAfterMs).toBe(21_000);
+    expect(buckets.take('b', 6_000).allowed).toBe(true);
+  });
+
   test('costs no memory once it is full, and a flood of keys no more than was said', () => {
     const buckets = createTokenBuckets({ perMinute: 600, burst: 60, keysMax: 100 });
     for (let i = 0; i < 10_000; i++) buckets.take(`key ${i}`, 0);

@@ -15,6 +15,8 @@ export interface TokenBuckets {
    * zero is.
    */
   take(key: string, nowMs: number): TokenTaken;
+  /** Takes so many tokens whether they are there or not: a bucket that owes tokens, `debtMax` at most, gives none. */
+  charge(key: string, tokens: number, nowMs: number): void;
   /** Buckets that are remembered, twice `keysMax` at most. */
   readonly size: number;
 }
@@ -24,6 +26,8 @@ export interface TokenBucketOptions {
   perMinute: number;
   /** Tokens that a full bucket holds, 1 at least: what may come at once after a pause. */
   burst: number;
+  /** Tokens that a bucket can owe; 0 by default. */
+  debtMax?: number;
   /** Keys of one generation. Beyond it the older half is forgotten, which fills its buckets. */
   keysMax?: number;
 }
@@ -36,24 +40,35 @@ const KEYS_MAX_DEFAULT = 50_000;
  * long as an empty bucket takes to fill: nothing has to be swept, and no timer runs.
  */
 export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
-  const { perMinute, burst, keysMax = KEYS_MAX_DEFAULT } = options;
+  const { perMinute, burst, debtMax = 0, keysMax = KEYS_MAX_DEFAULT } = options;
   const intervalMs = 60_000 / perMinute;
   const fillMs = burst * intervalMs;
+  /** What the emptiest bucket takes to be full again. */
+  const lifeMs = fillMs + debtMax * intervalMs;
   let current = new Map<string, number>();
   let previous = new Map<string, number>();
   let currentSince = -Infinity;
 
   function turnGeneration(nowMs: number): void {
     // What was last used two generations ago is full by now; so is what was last used one long pause ago.
-    previous = nowMs - currentSince < 2 * fillMs ? current : new Map<string, number>();
+    previous = nowMs - currentSince < 2 * lifeMs ? current : new Map<string, number>();
     current = new Map();
     currentSince = nowMs;
   }
 
+  /** The instant at which a bucket is full. */
+  function fullAtOf(key: string, nowMs: number): number {
+    if (nowMs - currentSince >= lifeMs || current.size >= keysMax) turnGeneration(nowMs);
+    return Math.max(current.get(key) ?? previous.get(key) ?? nowMs, nowMs);
+  }
+
   return {
+    charge(key, tokens, nowMs) {
+      const fullAt = fullAtOf(key, nowMs);
+      current.set(key, Math.min(fullAt + tokens * intervalMs, nowMs + lifeMs));
+    },
     take(key, nowMs) {
-      if (nowMs - currentSince >= fillMs || current.size >= keysMax) turnGeneration(nowMs);
-      const fullAt = Math.max(current.get(key) ?? previous.get(key) ?? nowMs, nowMs);
+      const fullAt = fullAtOf(key, nowMs);
       const fullAtAfter = fullAt + intervalMs;
       const overMs = fullAtAfter - nowMs - fillMs;
       // A thousandth of a millisecond: sums of fractions must not refuse the last token of a full bucket.

@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
-import { DomainError, ForbiddenError, TokenInvalidError } from '../errors.js';
+import { DomainError, ForbiddenError, SnapshotDelayedError, TokenInvalidError } from '../errors.js';
 import type { SessionService, UserSession } from '../services/accounts/sessions.js';
 import type { AgentIdentity } from '../services/agent-token-cache.js';
 import type { AgentTokenService } from '../services/agent-token.js';
@@ -113,13 +113,16 @@ export const noteRefusedCalls =
   (tokens: AgentTokenService): ErrorRequestHandler =>
   async (thrown: unknown, _req, res, next) => {
     const { agent } = res.locals;
-    const refused = thrown instanceof DomainError ? !UNNOTED.has(thrown.code) : thrown instanceof RequestAbortedError;
+    const refused = thrown instanceof DomainError ? isNoted(thrown) : thrown instanceof RequestAbortedError;
     if (agent !== undefined && refused) {
       // What the caller is told is why it was refused, whether or not that could be noted.
       await tokens.noteCall(agent).catch(() => undefined);
     }
     next(thrown);
   };
+
+const isNoted = (error: DomainError) =>
+  error instanceof SnapshotDelayedError ? error.isSign : !UNNOTED.has(error.code);
 
 /** A call beyond the limit is not noted, for that would cost what the limit saves; those within it are, many a minute. */
 const UNNOTED: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);

@@ -1,29 +1,92 @@
-import type { RequestHandler } from 'express';
-import { createTokenBuckets } from '../domain/token-bucket.js';
-import { RateLimitedError } from '../errors.js';
+import type { RequestHandler, Response } from 'express';
+import { createTokenBuckets, type TokenTaken } from '../domain/token-bucket.js';
+import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
 import { agentOf } from './auth.js';
 
-/** Of a minute's requests, those that may come at once; where that is few, so many all the same. */
+/** Of a minute's small calls, those that may come at once; where that is few, so many all the same. */
 const BURST_SHARE = 1 / 10;
 const BURST_MIN = 10;
 
 /**
- * Lets each host's agent make so many requests a minute, 0: any number, and tells it how many are left
- * (draft-ietf-httpapi-ratelimit-headers-11). It counts by host, not by token, so that rotating buys nothing, and in this
- * process alone: ADR 8 says why.
- *
- * @throws RateLimitedError beyond it, before the body is read.
+ * What snapshots may cost at once. An agent that comes back after a day sends up to 500 journal entries of 2 MiB in all,
+ * one after the other, and then a whole snapshot: no more than 800.
  */
-export function limitAgents(perMinute: number, elapsedMs: () => number): RequestHandler {
-  if (perMinute === 0) return (_req, _res, next) => next();
+const SNAPSHOT_BURST_MIN = 1_000;
+
+/** What a snapshot costs beside the 1 of any call. */
+const BODY_BYTES_PER_COST = 64 * 1_024;
+const ROWS_PER_COST = 50;
+
+/** Milliseconds between two snapshots of one host that were delayed and count as a sign of its life. */
+const SIGN_INTERVAL_MS = 5_000;
+
+export interface AgentLimits {
+  /** Stands before small calls. @throws RateLimitedError beyond their number, before the body is read. */
+  calls: RequestHandler;
+  /** Stands before snapshots. @throws SnapshotDelayedError while the host owes for earlier ones, before the body is read. */
+  snapshots: RequestHandler;
+  /** Charges what a snapshot cost: its body's bytes before decompression, and the rows of containers that it wrote. */
+  chargeSnapshot(hostId: string, cost: { bodyBytes: number; rowsWritten: number }): void;
+}
+
+export interface AgentLimitOptions {
+  /** What each host's calls may cost in a minute, where a small call costs 1; 0: any amount. */
+  perMinute: number;
+  /** Milliseconds of a clock that is never set. */
+  elapsedMs: () => number;
+  /** The longest that an agent is told to wait: one that waits altogether must not look dead. */
+  retryAfterMsMax: number;
+}
+
+/**
+ * Limits each host's agent, and tells it how much is left (draft-ietf-httpapi-ratelimit-headers-11). Small calls are
+ * counted alone, so that a host whose snapshots are delayed still says that it lives. It counts by host, not by token, so
+ * that rotating buys nothing, and in this process alone: ADR 8 says why.
+ */
+export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: AgentLimitOptions): AgentLimits {
+  if (perMinute === 0) {
+    const pass: RequestHandler = (_req, _res, next) => next();
+    return { calls: pass, snapshots: pass, chargeSnapshot: () => undefined };
+  }
   const burst = Math.min(perMinute, Math.max(BURST_MIN, Math.ceil(perMinute * BURST_SHARE)));
-  const buckets = createTokenBuckets({ perMinute, burst });
+  const calls = createTokenBuckets({ perMinute, burst });
+  const snapshots = createTokenBuckets({
+    ...{ perMinute, burst: Math.max(perMinute, SNAPSHOT_BURST_MIN), debtMax: perMinute },
+  });
+  const signs = createTokenBuckets({ perMinute: 60_000 / SIGN_INTERVAL_MS, burst: 1 });
   const policy = `"agent";q=${perMinute};w=60`;
-  return (_req, res, next) => {
-    const { allowed, remaining, retryAfterMs, fullInMs } = buckets.take(agentOf(res).hostId, elapsedMs());
+
+  function describe(res: Response, { allowed, remaining, retryAfterMs, fullInMs }: TokenTaken): void {
     res.setHeader('RateLimit-Policy', policy);
     res.setHeader('RateLimit', `"agent";r=${remaining};t=${Math.ceil((allowed ? fullInMs : retryAfterMs) / 1000)}`);
-    if (!allowed) throw new RateLimitedError(`This host may make ${perMinute} requests a minute.`, retryAfterMs);
-    next();
+  }
+
+  return {
+    calls(_req, res, next) {
+      const { hostId } = agentOf(res);
+      const nowMs = elapsedMs();
+      const taken = calls.take(hostId, nowMs);
+      describe(res, taken);
+      if (!taken.allowed) {
+        throw new RateLimitedError(`This host may make ${perMinute} requests a minute.`, taken.retryAfterMs);
+      }
+      snapshots.charge(hostId, 1, nowMs);
+      next();
+    },
+    snapshots(_req, res, next) {
+      const { hostId } = agentOf(res);
+      const nowMs = elapsedMs();
+      const taken = snapshots.take(hostId, nowMs);
+      describe(res, taken);
+      if (!taken.allowed) {
+        const isSign = signs.take(hostId, nowMs).allowed;
+        throw new SnapshotDelayedError(Math.min(taken.retryAfterMs, retryAfterMsMax), isSign);
+      }
+      next();
+    },
+    chargeSnapshot(hostId, { bodyBytes, rowsWritten }) {
+      const cost = bodyBytes / BODY_BYTES_PER_COST + rowsWritten / ROWS_PER_COST;
+      if (cost > 0) snapshots.charge(hostId, cost, elapsedMs());
+    },
   };
 }

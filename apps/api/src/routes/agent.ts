@@ -12,9 +12,11 @@ import {
   type TokenHolder,
   type TokenRotation,
 } from '@muster/contracts';
-import { Router, type RequestHandler } from 'express';
+import { Router } from 'express';
 import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../middleware/auth.js';
 import { readBody, readFields, readJsonBytes } from '../middleware/body.js';
+import { createHostTurns } from '../middleware/host-turns.js';
+import type { AgentLimits } from '../middleware/limit-agents.js';
 import { sendJson } from '../middleware/send-json.js';
 import type { AgentTokenService } from '../services/agent-token.js';
 import type { RawBody } from '../services/body-bytes.js';
@@ -30,15 +32,16 @@ export interface AgentRouterParts {
   cadence: Cadence;
   /** Counts what became of a snapshot. */
   noteSnapshot: (summary: SyncSummary) => void;
-  /** Stands behind the authentication of an agent, before its body is read. */
-  agentLimit: RequestHandler;
+  limits: AgentLimits;
 }
 
 /** What agents call. */
 export function createAgentRouter(parts: AgentRouterParts): Router {
-  const { agentTokens, containers, enrollment, heartbeats, cadence, noteSnapshot, agentLimit } = parts;
+  const { agentTokens, containers, enrollment, heartbeats, cadence, noteSnapshot, limits } = parts;
   const router = Router();
   const agentAuth = requireAgentAuth(agentTokens);
+  const turns = createHostTurns();
+  const call = (handler: Parameters<typeof turns.calls>[0]) => [agentAuth, limits.calls, turns.calls(handler)];
 
   router.post(Paths.agentEnroll, requireEnrollmentAuth(enrollment), async (req, res) => {
     const request = await readBody(req, EnrollRequest, BODY_BYTES_MAX);
@@ -46,36 +49,47 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     res.status(created ? 201 : 200).json(answer);
   });
 
-  router.post(Paths.agentContainers, agentAuth, agentLimit, async (req, res) => {
+  const takeSnapshot = turns.snapshots(async (req, res) => {
     const { hostId } = agentOf(res);
     const headers = readFields(SnapshotHeaders, req.headers);
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
     const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
     const metadata = { ...headers, observedAt, digest: snapshotDigest(body) };
-    const summary = await containers.syncBody(hostId, body, metadata);
-    noteSnapshot(summary);
-    sendJson(res, summary);
+    let rowsWritten = 0;
+    try {
+      const summary = await containers.syncBody(hostId, body, metadata);
+      rowsWritten = summary.created + summary.updated + summary.removed;
+      noteSnapshot(summary);
+      sendJson(res, summary);
+    } finally {
+      limits.chargeSnapshot(hostId, { bodyBytes: body.bytes.length, rowsWritten });
+    }
   });
+  router.post(Paths.agentContainers, agentAuth, limits.snapshots, takeSnapshot);
 
-  router.post(Paths.agentHeartbeat, agentAuth, agentLimit, async (req, res) => {
+  const takeHeartbeat = call(async (req, res) => {
     const { stream } = readFields(HeartbeatHeaders, req.headers);
     const heartbeat = await readBody(req, Heartbeat, BODY_BYTES_MAX);
     sendJson(res, await heartbeats.beat(agentOf(res).hostId, heartbeat, stream));
   });
+  router.post(Paths.agentHeartbeat, ...takeHeartbeat);
 
-  router.post(Paths.agentToken, agentAuth, agentLimit, async (_req, res) => {
+  const rotate = call(async (_req, res) => {
     const { agentToken } = await agentTokens.rotate(agentOf(res), () => !res.closed);
     res.status(201).json({ agentToken, cadence } satisfies TokenRotation);
   });
+  router.post(Paths.agentToken, ...rotate);
 
-  router.get(Paths.agentToken, agentAuth, agentLimit, (_req, res) => {
+  const identify = call((_req, res) => {
     sendJson(res, { hostId: agentOf(res).hostId, cadence } satisfies TokenHolder);
   });
+  router.get(Paths.agentToken, ...identify);
 
-  router.delete(Paths.agentToken, agentAuth, agentLimit, async (_req, res) => {
+  const leave = call(async (_req, res) => {
     await agentTokens.leave(agentOf(res));
     res.status(204).end();
   });
+  router.delete(Paths.agentToken, ...leave);
 
   return router;
 }

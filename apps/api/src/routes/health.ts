@@ -2,10 +2,15 @@ import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { Router } from 'express';
 import { UnavailableError } from '../errors.js';
+import { shareFor } from '../lib/share-for.js';
+
+/** Milliseconds for which one check of the database answers all who ask. */
+const CHECK_INTERVAL_MS = 250;
 
 /** What balancers and orchestrators ask. `isDraining`: true once this process takes its leave. */
-export function createHealthRouter(db: Database, isDraining: () => boolean): Router {
+export function createHealthRouter(db: Database, isDraining: () => boolean, elapsedMs: () => number): Router {
   const router = Router();
+  const checkDatabase = shareFor(CHECK_INTERVAL_MS, elapsedMs, () => db.ping());
 
   router.get(Paths.health, (_req, res) => {
     res.json({ status: 'ok' });
@@ -13,7 +18,7 @@ export function createHealthRouter(db: Database, isDraining: () => boolean): Rou
 
   router.get(Paths.ready, async (_req, res) => {
     if (isDraining()) throw new UnavailableError('This process is shutting down.');
-    await db.ping();
+    await checkDatabase();
     res.json({ status: 'ready' });
   });
   return router;

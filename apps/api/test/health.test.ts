@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { createTestDatabase } from '@muster/db/testing';
+import supertest from 'supertest';
+import { createApp } from '../src/app.js';
+
+describe('/readyz', () => {
+  let db: Database;
+  beforeAll(async () => {
+    db = await createTestDatabase('pglite');
+  });
+  afterAll(() => db.close());
+
+  /** An application that counts its checks of the database, which `ping` stands for. */
+  function counted(ping: () => Promise<void>) {
+    const elapsed = { ms: 0 };
+    const checks = { count: 0 };
+    const counting: Database = {
+      ...db,
+      ping: () => {
+        checks.count += 1;
+        return ping();
+      },
+    };
+    const app = createApp({ db: counting, elapsedMs: () => elapsed.ms });
+    const ask = () => supertest(app).get(Paths.ready);
+    return { elapsed, checks, ask };
+  }
+
+  test('checks the database once for all who ask within a quarter of a second', async () => {
+    const { elapsed, checks, ask } = counted(() => db.ping());
+    const answers = await Promise.all(Array.from({ length: 50 }, () => ask()));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(checks.count).toBe(1);
+    elapsed.ms += 250;
+    await ask().expect(200);
+    expect(checks.count).toBe(2);
+  });
+
+  test('shares a failure, too, and no longer than that', async () => {
+    let isAway = true;
+    const error = Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
+    const { elapsed, checks, ask } = counted(() => (isAway ? Promise.reject(error) : Promise.resolve()));
+    await ask().expect(503);
+    await ask().expect(503);
+    expect(checks.count).toBe(1);
+    isAway = false;
+    elapsed.ms += 250;
+    await ask().expect(200);
+  });
+});
