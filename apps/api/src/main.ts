@@ -91,9 +91,10 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   const toPerson = (kind: Parameters<typeof handOver>[0], value: string) =>
     handOver(kind, value, process.stdout.isTTY, dataDir);
   const places: { adminKey: SecretPlace | null; setup: SecretPlace | null } = { adminKey: null, setup: null };
-  await createApiKeyService(db, { now }).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {
+  const isAccepted = await createApiKeyService(db, { now }).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {
     places.adminKey = await toPerson('adminKey', key);
   });
+  if (!isAccepted) logger.warn('MUSTER_ADMIN_KEY was revoked or replaced before, and is not accepted: set a new key');
   await createSetupTokens(db, { now }).issue(async (token) => {
     places.setup = await toPerson('setupLink', setupLink(publicUrl, token));
   });

@@ -67,6 +67,35 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect(JSON.stringify(items)).not.toContain(key);
   });
 
+  test('show who created them', async () => {
+    const organization = await context.api.organization();
+    const { browser, id } = await person(context.api, organization.id, 'admin');
+    const byPerson = ApiKeyCreated.parse(
+      (await browser.call('post', Paths.apiKeys, { name: 'x', role: 'admin' })).body,
+    );
+    expect(byPerson).toMatchObject({ createdBy: `user:${id}`, createdByName: 'The admin' });
+    const answer = await context.api.http.post(Paths.apiKeys).auth(byPerson.key, bearer).send({ name: 'y' });
+    expect(answer.body).toMatchObject({ createdBy: `api_key:${byPerson.id}`, createdByName: 'x' });
+    expect((await list(organization)).items.map(({ name, createdByName }) => [name, createdByName])).toEqual([
+      ['y', 'x'],
+      ['x', 'The admin'],
+      ['admin', null],
+    ]);
+  });
+
+  test('that expire create none that outlives them', async () => {
+    const organization = await context.api.organization();
+    const inMinutes = (minutes: number) => new Date(context.api.clock().getTime() + minutes * 60_000).toISOString();
+    const { key } = await create(organization, { name: 'short-lived', role: 'admin', expiresAt: inMinutes(10) });
+    const createWith = (expiresAt: string | null) =>
+      context.api.http.post(Paths.apiKeys).auth(key, bearer).send({ name: 'z', role: 'admin', expiresAt });
+    for (const expiresAt of [null, inMinutes(11)]) {
+      const refused = await createWith(expiresAt).expect(400);
+      expect(refused.body).toMatchObject({ errors: [{ path: '/expiresAt' }] });
+    }
+    await createWith(inMinutes(10)).expect(201);
+  });
+
   test('are for admins and owners to see and to make', async () => {
     const organization = await context.api.organization();
     const statuses = [];

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Member, Paths, type MemberRole, type Page } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import type { Browser } from './browser.js';
-import { useApi } from './harness.js';
+import { enrollRequest, useApi } from './harness.js';
 import { PASSWORD, person } from './people.js';
 
 describe.each(testEngines())('members on %s', (engine) => {
@@ -98,6 +98,62 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect((await elsewhere.get(Paths.hosts)).status).toBe(401);
     expect((await browser.call('post', Paths.session, { email, password: PASSWORD })).status).toBe(401);
     expect((await owner.browser.call('delete', pathOf(id))).status).toBe(404);
+  });
+
+  async function withCredentials() {
+    const { organization, owner, join } = await withOwner();
+    const { browser, id } = await join('owner');
+    const bearer = { type: 'bearer' } as const;
+    const admin = { name: 'x', role: 'admin' };
+    const key = ((await browser.call('post', Paths.apiKeys, admin)).body as { key: string }).key;
+    const makeBy = async (path: string, body: object) =>
+      (await context.api.http.post(path).auth(key, bearer).send(body).expect(201)).body as {
+        key: string;
+        token: string;
+      };
+    const keyOfKey = (await makeBy(Paths.apiKeys, admin)).key;
+    const tokens = [
+      ((await browser.call('post', Paths.enrollmentTokens, { name: 'x' })).body as { token: string }).token,
+      (await makeBy(Paths.enrollmentTokens, { name: 'y' })).token,
+    ];
+    const { body } = await browser.call('post', Paths.invitations, { email: `${id}@example.org`, role: 'owner' });
+    const link = (body as { url: string }).url.split('#token=')[1]!;
+    const statuses = async () => {
+      const { http } = context.api.replica();
+      const read = async (token: string) => (await http.get(Paths.hosts).auth(token, bearer)).status;
+      const enroll = async (token: string) =>
+        (await http.post(Paths.agentEnroll).auth(token, bearer).send(enrollRequest())).status;
+      return {
+        keys: [await read(key), await read(keyOfKey)],
+        tokens: [await enroll(tokens[0]!), await enroll(tokens[1]!)],
+        invitation: (await http.post(Paths.invitationOffer).send({ token: link })).status,
+        ofOthers: await read(organization.adminKey),
+      };
+    };
+    return { organization, owner, id, statuses };
+  }
+
+  test('who are removed leave no key, no enrollment token and no invitation behind, also none that a key of theirs created', async () => {
+    const { organization, owner, id, statuses } = await withCredentials();
+    expect((await owner.browser.call('delete', pathOf(id))).status).toBe(204);
+    expect(await statuses()).toEqual({ keys: [401, 401], tokens: [401, 401], invitation: 401, ofOthers: 200 });
+    const { items } = (await organization.get(`${Paths.audit}?limit=6`)).body as { items: { action: string }[] };
+    expect(items.map(({ action }) => action)).toEqual([
+      'member.removed',
+      'enrollment_token.revoked',
+      'enrollment_token.revoked',
+      'api_key.revoked',
+      'api_key.revoked',
+      'invitation.revoked',
+    ]);
+    expect(items[3]).toMatchObject({ actor: `user:${owner.id}`, details: { reason: 'member.removed' } });
+  });
+
+  test('who are removed leave their keys and enrollment tokens behind where the owner keeps them', async () => {
+    const { owner, id, statuses } = await withCredentials();
+    expect((await owner.browser.call('delete', `${pathOf(id)}?keepCredentials=maybe`)).status).toBe(400);
+    expect((await owner.browser.call('delete', `${pathOf(id)}?keepCredentials=true`)).status).toBe(204);
+    expect(await statuses()).toEqual({ keys: [200, 200], tokens: [201, 201], invitation: 401, ofOthers: 200 });
   });
 
   test('leave what was done to them in the audit log, by name', async () => {

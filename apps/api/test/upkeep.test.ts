@@ -277,6 +277,30 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     expect(await db.prisma.apiKey.count()).toBe(2);
   });
 
+  test('is replaced, where it is configured, by the next one that is, and is never accepted again', async () => {
+    const { db, http, clock } = context.api;
+    const [first, second] = [issueToken('key').token, issueToken('key').token];
+    const startWith = (key: string) =>
+      createApiKeyService(db, { now: clock }).bootstrap(key, () => Promise.reject(new Error('no key is to be made')));
+    const use = async (key: string) => (await http.get('/api/hosts').auth(key, { type: 'bearer' })).status;
+    expect(await startWith(first)).toBe(true);
+    const others = await db.prisma.apiKey.count({ where: { name: 'First admin key', revokedAt: null } });
+    expect([await use(first), await use(second)]).toEqual([200, 401]);
+    for (let start = 0; start < 2; start++) expect(await startWith(second)).toBe(true);
+    expect([await use(first), await use(second)]).toEqual([401, 200]);
+    // As a replica does that restarts with the former key while the others have the new one already.
+    expect(await startWith(first)).toBe(false);
+    expect([await use(first), await use(second)]).toEqual([401, 200]);
+    expect(await db.prisma.apiKey.count({ where: { name: 'First admin key', revokedAt: null } })).toBe(others);
+    const entries = await db.prisma.auditEntry.findMany({ orderBy: { id: 'desc' }, take: 2 });
+    const [secondKey, firstKey] = await db.prisma.apiKey.findMany({ orderBy: { id: 'desc' }, take: 2 });
+    const common = { actor: 'system', details: { name: 'MUSTER_ADMIN_KEY', role: 'admin' } };
+    expect(entries).toMatchObject([
+      { ...common, action: 'api_key.revoked', target: `api_key:${firstKey!.id}` },
+      { ...common, action: 'api_key.created', target: `api_key:${secondKey!.id}` },
+    ]);
+  });
+
   test('that cannot be handed over is not made', async () => {
     const { db } = context.api;
     await db.prisma.apiKey.deleteMany();

@@ -124,6 +124,10 @@ export const ApiKey = z.object({
   name: z.string(),
   role: Role,
   createdAt: Timestamp,
+  /** `user:<id>`, `api_key:<id>`, or `system` for a key of the installation; null: not recorded. */
+  createdBy: z.string().nullable(),
+  /** The name that this person or key has now. */
+  createdByName: z.string().nullable(),
   expiresAt: Timestamp.nullable(),
   /** To the hour. */
   lastUsedAt: Timestamp.nullable(),

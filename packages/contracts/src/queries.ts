@@ -150,6 +150,16 @@ export type PageQuery = z.output<typeof PageQuery>;
 const ExportFormat = { format: z.enum(['csv', 'ndjson']).default('csv') };
 
 /** Query parameters of `GET /api/export/containers`: the filters of the list, and all that they find. */
+/** How a member is removed. */
+export const MemberRemovalQuery = z.strictObject({
+  /** Whether the API keys and enrollment tokens that they created stay valid. */
+  keepCredentials: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true'),
+});
+export type MemberRemovalQuery = z.output<typeof MemberRemovalQuery>;
+
 export const ContainerExportQuery = ContainerQuery.omit({ cursor: true, limit: true, sort: true, count: true }).extend(
   ExportFormat,
 );

@@ -50,7 +50,8 @@ const ENROLLMENT_TOKEN: contracts.EnrollmentToken = {
 
 const API_KEY: contracts.ApiKey = {
   ...{ id: '0199c3f0-61b2-7d40-9a3b-7c2d3e4f5a6b', name: 'dashboards', role: 'viewer' },
-  ...{ createdAt: EARLIER, expiresAt: null, lastUsedAt: AT, revokedAt: null },
+  ...{ createdAt: EARLIER, createdBy: 'user:0199c3f0-3e1d-7b5c-8c7e-2a3b4c5d6e7f', createdByName: 'Ada Lovelace' },
+  ...{ expiresAt: null, lastUsedAt: AT, revokedAt: null },
 };
 
 const INVITATION: contracts.Invitation = {

@@ -4,6 +4,7 @@ import {
   InvitationOfferRequest,
   InvitationRequest,
   MemberPatch,
+  MemberRemovalQuery,
   PageQuery,
   Paths,
 } from '@muster/contracts';
@@ -37,7 +38,8 @@ export function createMemberRouter({ auth, ownPages, members, invitations }: Mem
     res.json(await members.change(operatorOf(res), idFrom('member', req.params['userId']), patch));
   });
   router.delete(Paths.member, auth, requireOwner, async (req, res) => {
-    await members.remove(operatorOf(res), idFrom('member', req.params['userId']));
+    const options = readFields(MemberRemovalQuery, req.query);
+    await members.remove(operatorOf(res), idFrom('member', req.params['userId']), options);
     res.status(204).end();
   });
 

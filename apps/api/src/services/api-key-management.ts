@@ -5,13 +5,15 @@ import type { OperatorIdentity } from '../domain/operator-identity.js';
 import { issueToken } from '../domain/tokens.js';
 import { invalid } from '../domain/valid.js';
 import { NotFoundError } from '../errors.js';
+import { findActorNames } from './accounts/actor-names.js';
+import { lockOperator } from './accounts/credentials.js';
 import { recordAudit } from './audit.js';
 
-/** An organization's API keys. They are the organization's, whoever made them. */
+/** An organization's API keys. Removing a member revokes those that they created, unless the owner keeps them. */
 export interface ApiKeyManagement {
   /**
-   * Makes a key; this answer is the only one that shows it.
-   * @throws InvalidRequestError naming `expiresAt` where that is past.
+   * Creates a key; this answer is the only one that shows it.
+   * @throws InvalidRequestError naming `expiresAt` where that is past, or after the end of the key that creates this one.
    */
   create(operator: OperatorIdentity, request: ApiKeyRequest): Promise<ApiKeyCreated>;
 
@@ -27,22 +29,28 @@ export interface ApiKeyManagement {
 
 export function createApiKeyManagement(db: Database, { now }: { now: () => Date }): ApiKeyManagement {
   return {
-    async create({ organizationId, actor }, { name, role, expiresAt: end }) {
+    async create(operator, { name, role, expiresAt: end }) {
+      const { organizationId, actor } = operator;
       const at = now();
       const expiresAt = end === null ? null : new Date(end);
       if (expiresAt !== null && expiresAt <= at)
         throw invalid([{ path: '/expiresAt', message: 'must be in the future' }]);
       const { token, hash } = issueToken('key');
       const row = await transact(db, async (tx) => {
+        const creatorEnd = await lockOperator(tx, operator);
+        if (creatorEnd !== null && (expiresAt === null || expiresAt > creatorEnd)) {
+          const message = `must not be after ${creatorEnd.toISOString()}, when the key that creates this one expires`;
+          throw invalid([{ path: '/expiresAt', message }]);
+        }
         const created = await tx.apiKey.create({
-          data: { organizationId, hash, name, role, createdAt: at, expiresAt },
+          data: { organizationId, hash, name, role, createdAt: at, expiresAt, createdBy: actor },
         });
         const target = `api_key:${created.id}`;
         const details = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
         await recordAudit(tx, { organizationId, at, actor, action: 'api_key.created', target, details });
         return created;
       });
-      return { ...toView(row), key: token };
+      return { ...toView(row, await findActorNames(db, [actor])), key: token };
     },
 
     async list({ organizationId }, { cursor, limit }) {
@@ -52,7 +60,12 @@ export function createApiKeyManagement(db: Database, { now }: { now: () => Date 
         orderBy: { id: 'desc' },
         take: limit + 1,
       });
-      const items = rows.slice(0, limit).map(toView);
+      const shown = rows.slice(0, limit);
+      const names = await findActorNames(
+        db,
+        shown.map(({ createdBy }) => createdBy ?? ''),
+      );
+      const items = shown.map((row) => toView(row, names));
       return { items, nextCursor: rows.length > limit ? encodeCursor([items.at(-1)!.id]) : null };
     },
 
@@ -74,8 +87,12 @@ export function createApiKeyManagement(db: Database, { now }: { now: () => Date 
   };
 }
 
-const toView = ({ id, name, role, ...dates }: Prisma.ApiKeyGetPayload<object>): ApiKey => ({
+const toView = (
+  { id, name, role, createdBy, ...dates }: Prisma.ApiKeyGetPayload<object>,
+  names: ReadonlyMap<string, string>,
+): ApiKey => ({
   ...{ id, name, role, createdAt: dates.createdAt.toISOString() },
+  ...{ createdBy, createdByName: names.get(createdBy ?? '') ?? null },
   expiresAt: dates.expiresAt?.toISOString() ?? null,
   lastUsedAt: dates.lastUsedAt?.toISOString() ?? null,
   revokedAt: dates.revokedAt?.toISOString() ?? null,

@@ -10,6 +10,7 @@ import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import { issueToken } from '../domain/tokens.js';
 import { NotFoundError } from '../errors.js';
 import type { OperatorIdentity } from '../domain/operator-identity.js';
+import { lockOperator } from './accounts/credentials.js';
 import { recordAudit } from './audit.js';
 
 export interface EnrollmentTokenService {
@@ -68,10 +69,12 @@ export function createEnrollmentTokenService(db: Database, { now }: { now: () =>
 /** Makes a token within a transaction, and records that; its caller alone is ever shown it. */
 export async function makeEnrollmentToken(
   tx: Prisma.TransactionClient,
-  { organizationId, actor }: OperatorIdentity,
+  operator: OperatorIdentity,
   { name, expiresInSeconds, maxUses }: EnrollmentTokenRequest,
   at: Date,
 ): Promise<EnrollmentTokenCreated> {
+  const { organizationId, actor } = operator;
+  await lockOperator(tx, operator);
   const { token, hash } = issueToken('enroll');
   const expiresAt = new Date(at.getTime() + expiresInSeconds * 1000);
   const created = await tx.enrollmentToken.create({

@@ -17,6 +17,7 @@ import type { OperatorIdentity } from '../../domain/operator-identity.js';
 import { hashToken, issueToken } from '../../domain/tokens.js';
 import { ConflictError, NotFoundError, TokenInvalidError } from '../../errors.js';
 import { recordAudit } from '../audit.js';
+import { lockOperator } from './credentials.js';
 import { addMember, normalEmail } from './people.js';
 import type { SessionService, WithCookies } from './sessions.js';
 
@@ -67,16 +68,24 @@ export function createInvitationService(
   }
 
   return {
-    async create({ organizationId, actor }, { email: asked, role }) {
+    async create(operator, { email: asked, role }) {
+      const { organizationId, actor } = operator;
       const at = now();
       const email = normalEmail(asked);
       const { token, hash } = issueToken('invite');
       const row = await transact(db, async (tx) => {
+        await lockOperator(tx, operator);
         if ((await tx.member.count({ where: { organizationId, user: { email } } })) > 0) {
           throw new ConflictError('A member has this e-mail address already.');
         }
         // The unique key is what two at once meet at.
-        const fresh = { hash, role, createdAt: at, expiresAt: new Date(at.getTime() + INVITATION_MS) };
+        const fresh = {
+          hash,
+          role,
+          createdAt: at,
+          expiresAt: new Date(at.getTime() + INVITATION_MS),
+          createdBy: actor,
+        };
         const created = await tx.invitation.upsert({
           where: { organizationId_email: { organizationId, email } },
           create: { organizationId, email, ...fresh },

@@ -1,9 +1,10 @@
-import type { Member, MemberPatch, Page, PageQuery } from '@muster/contracts';
+import type { Member, MemberPatch, MemberRemovalQuery, Page, PageQuery } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../domain/cursor.js';
 import type { OperatorIdentity } from '../../domain/operator-identity.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
 import { recordAudit } from '../audit.js';
+import { revokeCreatedBy, withdrawInvitationsOf } from './credentials.js';
 
 /** Who is in an organization. Whatever changes here holds from the next call on, in every process. */
 export interface MemberService {
@@ -17,11 +18,11 @@ export interface MemberService {
   change(operator: OperatorIdentity, userId: string, patch: MemberPatch): Promise<Member>;
 
   /**
-   * Removes a member, with their sessions and all that they could sign in with. Keys that they made are the
-   * organization's, and stay.
+   * Removes a member, with their sessions and all that they could sign in with, and takes back their open invitations.
+   * API keys and enrollment tokens that they created are revoked unless `keepCredentials`.
    * @throws NotFoundError | ConflictError as `change` does.
    */
-  remove(operator: OperatorIdentity, userId: string): Promise<void>;
+  remove(operator: OperatorIdentity, userId: string, options: MemberRemovalQuery): Promise<void>;
 }
 
 export function createMemberService(db: Database, { now }: { now: () => Date }): MemberService {
@@ -53,7 +54,7 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
       });
     },
 
-    async remove({ organizationId, actor }, userId) {
+    async remove({ organizationId, actor }, userId, { keepCredentials }) {
       const at = now();
       await transact(db, async (tx) => {
         const member = await lockedMember(tx, organizationId, userId);
@@ -61,7 +62,11 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
         await tx.member.delete({ where: { id: member.id } });
         await tx.session.deleteMany({ where: { userId } });
         await tx.account.deleteMany({ where: { userId } });
-        const details = { name: member.user.name, email: member.user.email, role: member.role };
+        const created = { organizationId, userId, actor, at };
+        await withdrawInvitationsOf(tx, created);
+        if (!keepCredentials) await revokeCreatedBy(tx, created);
+        const { name, email } = member.user;
+        const details = { name, email, role: member.role, ...(keepCredentials ? { keepCredentials } : {}) };
         const target = `user:${userId}`;
         await recordAudit(tx, { organizationId, at, actor, action: 'member.removed', target, details });
       });

@@ -1,0 +1,20 @@
+import type { Database } from '@muster/db';
+
+/** Finds the present names of people and keys among actors such as `user:<id>`. A removed person keeps their name. */
+export async function findActorNames(
+  { prisma }: Pick<Database, 'prisma'>,
+  actors: readonly string[],
+): Promise<Map<string, string>> {
+  const ids = (kind: string) => [
+    ...new Set(actors.filter((actor) => actor.startsWith(kind)).map((actor) => actor.slice(kind.length))),
+  ];
+  const [users, keys] = [ids('user:'), ids('api_key:')];
+  const select = { id: true, name: true } as const;
+  const found = {
+    user: users.length === 0 ? [] : await prisma.user.findMany({ where: { id: { in: users } }, select }),
+    api_key: keys.length === 0 ? [] : await prisma.apiKey.findMany({ where: { id: { in: keys } }, select }),
+  };
+  return new Map(
+    Object.entries(found).flatMap(([kind, rows]) => rows.map(({ id, name }) => [`${kind}:${id}`, name] as const)),
+  );
+}

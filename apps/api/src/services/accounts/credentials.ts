@@ -1,0 +1,86 @@
+import type { Prisma } from '@muster/db';
+import type { OperatorActor, OperatorIdentity } from '../../domain/operator-identity.js';
+import { TokenInvalidError } from '../../errors.js';
+import { recordAudit } from '../audit.js';
+
+/**
+ * Locks the member or the key that an operator acts by, so that it cannot be removed or revoked before the transaction
+ * ends: whatever the operator creates is committed before `revokeCreatedBy` searches for it. Returns the end of the key;
+ * null for a person and for a key without an end.
+ * @throws TokenInvalidError where it was removed or revoked after the request was authenticated.
+ */
+export async function lockOperator(tx: Prisma.TransactionClient, operator: OperatorIdentity): Promise<Date | null> {
+  const { organizationId, actor } = operator;
+  const [kind, id] = actor.split(':') as ['api_key' | 'user', string];
+  const [row] =
+    kind === 'user'
+      ? await tx.$queryRaw<{ expiresAt: Date | null }[]>`
+          SELECT NULL::timestamptz AS "expiresAt" FROM members
+          WHERE "userId" = ${id} AND "organizationId" = ${organizationId} FOR SHARE`
+      : await tx.$queryRaw<{ expiresAt: Date | null }[]>`
+          SELECT "expiresAt" FROM api_keys
+          WHERE id = ${id}::uuid AND "organizationId" = ${organizationId} AND "revokedAt" IS NULL FOR SHARE`;
+  if (row === undefined) throw new TokenInvalidError('The credentials of this call are no longer valid.');
+  return row.expiresAt;
+}
+
+export interface CreatedBy {
+  organizationId: string;
+  /** The person whose credentials end. They must be locked, or removed, by the transaction. */
+  userId: string;
+  /** Who ends them, for the audit log. */
+  actor: OperatorActor;
+  at: Date;
+}
+
+/**
+ * Revokes the API keys that a person created, those that these keys created in turn, and the enrollment tokens of all of
+ * them. Each is recorded in the audit log.
+ */
+export async function revokeCreatedBy(tx: Prisma.TransactionClient, created: CreatedBy): Promise<void> {
+  const { organizationId, userId, actor, at } = created;
+  const person = `user:${userId}`;
+  const common = { organizationId, at, actor };
+  const details = { reason: 'member.removed' };
+  let creators: string[];
+  for (;;) {
+    const keys = await tx.$queryRaw<{ id: string; name: string; role: string; isActive: boolean }[]>`
+      WITH RECURSIVE created AS (
+        SELECT id FROM api_keys WHERE "organizationId" = ${organizationId} AND "createdBy" = ${person}
+        UNION
+        SELECT k.id FROM api_keys k JOIN created c ON k."createdBy" = 'api_key:' || c.id
+        WHERE k."organizationId" = ${organizationId}
+      )
+      SELECT k.id::text AS id, k.name, k.role::text AS role, k."revokedAt" IS NULL AS "isActive"
+      FROM api_keys k JOIN created USING (id) ORDER BY k.id`;
+    creators = [person, ...keys.map(({ id }) => `api_key:${id}`)];
+    const active = keys.filter(({ isActive }) => isActive);
+    // A key that waited for its row's lock may have created another one: search again until there is none.
+    if (active.length === 0) break;
+    await tx.apiKey.updateMany({ where: { id: { in: active.map(({ id }) => id) } }, data: { revokedAt: at } });
+    for (const { id, name, role } of active) {
+      const target = `api_key:${id}`;
+      await recordAudit(tx, { ...common, action: 'api_key.revoked', target, details: { name, role, ...details } });
+    }
+  }
+  const tokens = await tx.enrollmentToken.updateManyAndReturn({
+    where: { organizationId, createdBy: { in: creators }, revokedAt: null, expiresAt: { gt: at } },
+    data: { revokedAt: at },
+  });
+  for (const { id, name } of tokens) {
+    const target = `enrollment_token:${id}`;
+    await recordAudit(tx, { ...common, action: 'enrollment_token.revoked', target, details: { name, ...details } });
+  }
+}
+
+/** Takes back the open invitations that a person made: whoever has such a link could let that person in again. */
+export async function withdrawInvitationsOf(tx: Prisma.TransactionClient, created: CreatedBy): Promise<void> {
+  const { organizationId, userId, actor, at } = created;
+  const where = { organizationId, createdBy: `user:${userId}` };
+  for (const { id, email, role } of await tx.invitation.findMany({ where })) {
+    await tx.invitation.deleteMany({ where: { id } });
+    const details = { email, role, reason: 'member.removed' };
+    const target = `invitation:${id}`;
+    await recordAudit(tx, { organizationId, at, actor, action: 'invitation.revoked', target, details });
+  }
+}
