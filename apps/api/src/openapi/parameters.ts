@@ -41,6 +41,8 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   port: 'Published on this port of the host; repeated: on any of these.',
   type: 'By this transport; repeated: by any of these.',
   format: 'How it is written.',
+  keepCredentials:
+    'Whether API keys and enrollment tokens that the member created stay valid; by default they are revoked.',
   next: 'The page to go on to, by its path here; the fleet by default.',
 };
 

@@ -21,6 +21,16 @@ export function Field({
   );
 }
 
+/** A yes or no. */
+export function Checkbox({ label, ...rest }: ComponentPropsWithRef<'input'> & { label: ReactNode }) {
+  return (
+    <label className="checkbox">
+      <input type="checkbox" {...rest} />
+      <span>{label}</span>
+    </label>
+  );
+}
+
 /** One of several, to choose. */
 export function Choice<T extends string>({
   label,

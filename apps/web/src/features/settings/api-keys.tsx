@@ -26,7 +26,8 @@ export function ApiKeys() {
                 <tr>
                   <th scope="col">Name</th>
                   <th scope="col">May</th>
-                  <th scope="col">Made</th>
+                  <th scope="col">Created</th>
+                  <th scope="col">By</th>
                   <th scope="col">Last used</th>
                   <th scope="col">Ends</th>
                   <th scope="col">
@@ -57,6 +58,9 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
       <td>{apiKey.role === 'admin' ? 'read and change' : 'read'}</td>
       <td>
         <Moment at={apiKey.createdAt} />
+      </td>
+      <td>
+        <Creator of={apiKey} />
       </td>
       <td>
         <Age at={apiKey.lastUsedAt} />
@@ -93,6 +97,18 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
         )}
       </td>
     </tr>
+  );
+}
+
+/** A person or a key by its present name, or this installation at a start. */
+function Creator({ of: { createdBy, createdByName } }: { of: ApiKey }) {
+  if (createdBy === null) return <span className="soft">not recorded</span>;
+  if (createdBy === 'system') return <span className="soft">Muster’s configuration</span>;
+  return (
+    <span title={createdBy}>
+      {createdBy.startsWith('api_key:') ? 'key ' : ''}
+      <bdi>{createdByName ?? createdBy}</bdi>
+    </span>
   );
 }
 

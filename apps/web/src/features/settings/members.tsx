@@ -8,7 +8,7 @@ import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { Command } from '../../components/copyable';
 import { ErrorNote } from '../../components/error-note';
-import { Choice, Field } from '../../components/field';
+import { Checkbox, Choice, Field } from '../../components/field';
 import { ListStates } from '../../components/list-states';
 import { Moment } from '../../components/time';
 
@@ -60,6 +60,7 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
   const client = useQueryClient();
   const session = useSession();
   const [asks, setAsks] = useState(false);
+  const [keepCredentials, setKeepCredentials] = useState(false);
   const reread = () => client.invalidateQueries({ queryKey: ['members'] });
   const changing = useMutation({
     mutationFn: (role: MemberRole) => api.call('changeMember', { params: { userId: member.userId }, body: { role } }),
@@ -106,11 +107,24 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
               action="Remove the member"
               onClose={() => setAsks(false)}
               onConfirm={async () => {
-                await api.call('removeMember', { params: { userId: member.userId } });
-                await reread();
+                await api.call('removeMember', { params: { userId: member.userId }, query: { keepCredentials } });
+                await Promise.all([
+                  reread(),
+                  ...['api-keys', 'enrollment-tokens', 'invitations'].map((key) =>
+                    client.invalidateQueries({ queryKey: [key] }),
+                  ),
+                ]);
               }}
             >
-              <p>Their sessions end at once. To let them in again, invite them anew.</p>
+              <p>
+                Their sessions end and their open invitations are withdrawn at once. To let them in again, invite them
+                again.
+              </p>
+              <Checkbox
+                label="Keep the API keys and enrollment tokens that they created. Otherwise these are revoked, and programs that use them are refused."
+                checked={keepCredentials}
+                onChange={(event) => setKeepCredentials(event.target.checked)}
+              />
             </Confirm>
           )}
         </td>
