@@ -1,17 +1,20 @@
 import { z } from 'zod';
 import { Cadence } from './cadence.js';
 import { Engine } from './enrollment.js';
+import { AgentProblems } from './host-problems.js';
 import { Instant } from './instant.js';
 import { ENGINE_ERROR_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
 import { text } from './text.js';
 
 /**
  * "I am here, and my containers are as in the snapshot that you gave this digest to." An agent that cannot list its
- * containers sends `digest: null` and says why in `engineError`.
+ * containers sends `digest: null` and says why in `problems`. `engineError` is the older form of the problem
+ * `engine_unreachable`; an agent sends both, for APIs that do not know `problems`.
  */
 export const Heartbeat = z.object({
   digest: text(1, FACT_LENGTH_MAX).nullable(),
   engineError: text(1, ENGINE_ERROR_LENGTH_MAX).optional(),
+  problems: AgentProblems.optional(),
   engine: Engine.optional(),
   os: text(0, FACT_LENGTH_MAX).optional(),
   agentVersion: text(0, FACT_LENGTH_MAX).optional(),

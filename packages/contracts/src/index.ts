@@ -6,6 +6,7 @@ export * from './enrollment.js';
 export * from './field-errors.js';
 export * from './freshness.js';
 export * from './heartbeat.js';
+export * from './host-problems.js';
 export * from './instant.js';
 export * from './inventory.js';
 export * from './limits.js';

@@ -41,6 +41,12 @@ export const FACT_LENGTH_MAX = 255;
 /** Characters of an agent's account of why it cannot list its containers. */
 export const ENGINE_ERROR_LENGTH_MAX = 1_024;
 
+/** Characters of a host problem's message. */
+export const PROBLEM_MESSAGE_LENGTH_MAX = 1_024;
+
+/** Problems that one heartbeat carries. */
+export const HOST_PROBLEMS_MAX = 8;
+
 /** Entries of `errors` in one problem document. */
 export const PROBLEM_ERRORS_MAX = 20;
 

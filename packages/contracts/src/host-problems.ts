@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { HOST_PROBLEMS_MAX, PROBLEM_MESSAGE_LENGTH_MAX } from './limits.js';
+import { text } from './text.js';
+
+/**
+ * What keeps a host's state from being current or complete:
+ *
+ * - `engine_unreachable`: the agent cannot reach its engine.
+ * - `list_refused`: the engine refuses to list its containers, or its list cannot be read.
+ * - `too_many_containers`: the host has more containers than one snapshot can hold.
+ * - `snapshot_refused`: the API refused the host's last snapshot.
+ * - `truncated`: fields of some containers were over a limit and are shortened.
+ * - `clone_suspected`: two machines seem to use this host's token.
+ * - `clock_skew`: the host's clock differs from the API's.
+ */
+export const HostProblemCode = z.enum([
+  'engine_unreachable',
+  'list_refused',
+  'too_many_containers',
+  'snapshot_refused',
+  'truncated',
+  'clone_suspected',
+  'clock_skew',
+]);
+export type HostProblemCode = z.output<typeof HostProblemCode>;
+
+/** One problem of a host. `message` is a sentence for people, `since` the API's time. */
+export const HostProblem = z.object({ code: HostProblemCode, message: z.string(), since: z.iso.datetime() });
+export type HostProblem = z.output<typeof HostProblem>;
+
+/** The problems that an agent detects. The API detects the others. */
+export const AgentProblemCode = HostProblemCode.extract([
+  'engine_unreachable',
+  'list_refused',
+  'too_many_containers',
+  'snapshot_refused',
+]);
+export type AgentProblemCode = z.output<typeof AgentProblemCode>;
+
+/** One problem as an agent reports it. */
+export interface AgentProblem {
+  code: AgentProblemCode;
+  message: string;
+}
+
+/**
+ * An agent's problems as a heartbeat carries them: all that it has now. A code that this version does not know is
+ * ignored, because agents and API are upgraded separately; of two entries with one code the first counts.
+ */
+export const AgentProblems = z
+  .array(z.object({ code: text(1, 64), message: text(1, PROBLEM_MESSAGE_LENGTH_MAX) }))
+  .max(HOST_PROBLEMS_MAX)
+  .transform((problems): AgentProblem[] => {
+    const known = new Map<AgentProblemCode, AgentProblem>();
+    for (const { code, message } of problems) {
+      const parsed = AgentProblemCode.safeParse(code);
+      if (parsed.success && !known.has(parsed.data)) known.set(parsed.data, { code: parsed.data, message });
+    }
+    return [...known.values()];
+  });
