@@ -30,6 +30,7 @@ import { createObserver, type Observer } from './observe.js';
 import { createEngineFollower } from './follow-engine.js';
 import { reportOnce } from './once.js';
 import { COALESCE_MS } from './pace.js';
+import { openReportedIds } from './reported-ids.js';
 import { createReporter, type Reporter } from './reporter.js';
 import { createSnapshotStream } from './snapshot-stream.js';
 import { createStateStore, prepareStateDir, type AgentState, type StateStore } from './state/state-store.js';
@@ -79,8 +80,9 @@ export const runAgent = (
     const { engine, inventory, observer, client, session } = parts;
     const stream = createSnapshotStream(randomUUID);
     const journal = await openJournal(env.stateDir, log);
+    const reportedIds = await openReportedIds(env.stateDir, log);
     const reporter = createReporter({
-      ...{ observer, client, session, stream, journal, now, wallNow, random, log, coalesceMs },
+      ...{ observer, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs },
       onEngineFailure: () => follower.restart(),
     });
     const follower = createEngineFollower({ engine, inventory, observer, reporter, random, log });
@@ -159,6 +161,7 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
       const fixed = { enrollToken: null, tokenDays: 0, wallNow, random: Math.random, log };
       const end = await createSession({ client, musterUrl, store, state, ...fixed }).leave(signal);
       await (await openJournal(env.stateDir, log)).clear();
+      await (await openReportedIds(env.stateDir, log)).clear();
       if (end === 'revoked') return `This machine has left ${musterUrl}; host ${hostId} and its history stay there.\n`;
       const why = enrollment.isSuperseded ? 'another agent reports with it' : 'the API did not know it';
       return `This machine has forgotten its token for ${musterUrl}; ${why}. Host ${hostId} stays there as it is.\n`;
@@ -170,7 +173,7 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
 /** The text of the snapshot that would be sent, for people to read. Throws `StopError` where the engine fails. */
 export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withEyes(env, log, async ({ inventory }) => {
-    const containers = await inventory.read(signal).catch(stopByEngine);
+    const { containers } = await inventory.read(signal).catch(stopByEngine);
     return `${toTerminalJson(JSON.stringify(JSON.parse(snapshotText(containers)), null, 2))}\n`;
   });
 

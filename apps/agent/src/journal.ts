@@ -31,8 +31,11 @@ const ToldMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: 
 export interface Journal {
   /** The API holds exactly these: what is recorded from now on is told against them. */
   acknowledged(containers: readonly Container[]): void;
-  /** Notes how the containers differ from the last ones told or recorded. Never throws: a full disk costs history only. */
-  record(containers: readonly Container[], order: () => SnapshotOrder): Promise<void>;
+  /**
+   * Records how the containers differ from the last ones told or recorded. What is among `presentIds` is not gone: a host
+   * of very many containers reports only some. Never throws: a full disk costs history only.
+   */
+  record(containers: readonly Container[], order: () => SnapshotOrder, presentIds?: ReadonlySet<string>): Promise<void>;
   size(): number;
   /** The oldest entry; null: nothing is left to tell. */
   first(): JournalEntry | null;
@@ -50,6 +53,8 @@ const BYTES_MAX = 2 * 1024 * 1024;
 const KEPT_SHARE = 0.75;
 
 const FILE_NAME = 'journal.ndjson';
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** The journal in `stateDir`, with what an earlier run left in it. */
 export async function openJournal(stateDir: string, log: Logger): Promise<Journal> {
@@ -101,8 +106,8 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
     acknowledged(containers) {
       base = containers;
     },
-    async record(containers, order) {
-      const changes = base === null ? null : changesBetween(base, containers);
+    async record(containers, order, presentIds = NONE) {
+      const changes = base === null ? null : changesBetween(base, containers, presentIds);
       base = containers;
       if (changes === null) return;
       const { changed, goneIds } = changes;
@@ -134,6 +139,7 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
 function changesBetween(
   before: readonly Container[],
   after: readonly Container[],
+  presentIds: ReadonlySet<string>,
 ): { changed: Container[]; goneIds: string[] } | null {
   const left = new Map(before.map((container) => [container.dockerId, container]));
   const changed: Container[] = [];
@@ -142,7 +148,7 @@ function changesBetween(
     left.delete(container.dockerId);
     if (was === undefined || withoutAge(was) !== withoutAge(container)) changed.push(container);
   }
-  const goneIds = [...left.keys()];
+  const goneIds = [...left.keys()].filter((id) => !presentIds.has(id));
   return changed.length + goneIds.length === 0 ? null : { changed, goneIds };
 }
 

@@ -1,26 +1,48 @@
-import { ENGINE_ERROR_LENGTH_MAX, type Container } from '@muster/contracts';
+import {
+  ENGINE_ERROR_LENGTH_MAX,
+  SNAPSHOT_BODY_BYTES_MAX,
+  SNAPSHOT_CONTAINERS_MAX,
+  type Container,
+} from '@muster/contracts';
 import { encodeSnapshot, type EncodedSnapshot } from './encode-snapshot.js';
 import { EngineError } from './engine/errors.js';
 import type { MachineFacts } from './engine/identity.js';
-import type { Inventory } from './engine/inventory.js';
+import type { EngineReading, Inventory } from './engine/inventory.js';
+
+/** Why an engine's containers cannot be listed; `code` is one of a host's problems. */
+export interface EngineFault {
+  code: 'engine_unreachable' | 'list_refused';
+  message: string;
+}
+
+/** What was seen of an engine at one instant. */
+export interface Seen {
+  kind: 'seen';
+  snapshot: EncodedSnapshot;
+  /** The containers in the snapshot. */
+  containers: readonly Container[];
+  /** The ids of all containers that the engine has. */
+  presentIds: ReadonlySet<string>;
+  /** Why the snapshot holds only the first containers by name; null: it holds all. */
+  incompleteness: string | null;
+  observedAt: Date;
+  facts: MachineFacts;
+}
 
 /**
- * One look at the engine: all of its containers, or why it could not be had. There is no third: a list that failed
- * never becomes an empty snapshot, nor a shorter one.
+ * One reading of the engine, or why it failed. There is no third: a list that failed never becomes an empty snapshot, nor
+ * a complete one that lacks something. `isEngineWell`: the engine answers, but asking again soon changes nothing.
  */
-export type Observation =
-  | { kind: 'seen'; snapshot: EncodedSnapshot; containers: readonly Container[]; observedAt: Date; facts: MachineFacts }
-  /** `isEngineWell`: the engine did answer, with more than the API takes; asking it again soon changes nothing. */
-  | { kind: 'failed'; error: string; isEngineWell: boolean };
+export type Observation = Seen | { kind: 'failed'; fault: EngineFault; isEngineWell: boolean };
 
-/** Looks at the engine and the machine. */
+/** Reads the engine and the machine. */
 export interface Observer {
   observe(signal: AbortSignal): Promise<Observation>;
-  /** Null when the engine answers, otherwise why not. Costs it nothing. */
-  check(signal: AbortSignal): Promise<string | null>;
-  /** What the last look that succeeded told of the machine; null before it. */
+  /** Null if the engine answers, otherwise why not. Costs it nothing. */
+  check(signal: AbortSignal): Promise<EngineFault | null>;
+  /** What the last successful reading found about the machine; null before it. */
   facts(): MachineFacts | null;
-  /** The engine may be another one by now: the facts are read again at the next look. */
+  /** The engine may be another one by now: the facts are read again next time. */
   forgetFacts(): void;
 }
 
@@ -36,13 +58,13 @@ export function createObserver({ inventory, ping, readFacts, wallNow }: Observer
   let facts: MachineFacts | null = null;
   let areFactsCurrent = false;
 
-  async function read(signal: AbortSignal): Promise<{ containers: Container[]; facts: MachineFacts }> {
-    const containers = await inventory.read(signal);
+  async function read(signal: AbortSignal): Promise<EngineReading & { facts: MachineFacts }> {
+    const reading = await inventory.read(signal);
     if (facts === null || !areFactsCurrent) {
       facts = await readFacts(signal);
       areFactsCurrent = true;
     }
-    return { containers, facts };
+    return { ...reading, facts };
   }
 
   return {
@@ -50,12 +72,14 @@ export function createObserver({ inventory, ping, readFacts, wallNow }: Observer
       // The state is at least as new as this: what happens while it is read is not promised to be in it.
       const observedAt = wallNow();
       try {
-        const seen = await read(signal);
-        const encoded = await encodeSnapshot(seen.containers);
-        if (!encoded.success) return { kind: 'failed', error: encoded.reason, isEngineWell: true };
-        return { kind: 'seen', snapshot: encoded.snapshot, containers: seen.containers, observedAt, facts: seen.facts };
+        const reading = await read(signal);
+        const { snapshot, encoded: containers } = await encodeSnapshot(reading.containers);
+        const incompleteness = explainIncompleteness(reading, containers);
+        const { presentIds, facts } = reading;
+        return { kind: 'seen', snapshot, containers, presentIds, incompleteness, observedAt, facts };
       } catch (error) {
-        return { kind: 'failed', error: engineErrorText(error), isEngineWell: false };
+        const fault = toEngineFault(error);
+        return { kind: 'failed', fault, isEngineWell: (error as EngineError).failure === 'too_large' };
       }
     },
     async check(signal) {
@@ -63,7 +87,7 @@ export function createObserver({ inventory, ping, readFacts, wallNow }: Observer
         await ping(signal);
         return null;
       } catch (error) {
-        return engineErrorText(error);
+        return { ...toEngineFault(error), code: 'engine_unreachable' };
       }
     },
     facts: () => facts,
@@ -73,8 +97,19 @@ export function createObserver({ inventory, ping, readFacts, wallNow }: Observer
   };
 }
 
-/** The engine's failure as the contract carries it; any other error is not the engine's, and thrown on. */
-function engineErrorText(error: unknown): string {
+function explainIncompleteness(reading: EngineReading, reported: readonly Container[]): string | null {
+  const isEncodedWhole = reported.length === reading.containers.length;
+  if (isEncodedWhole && !reading.isCut) return null;
+  const limit = isEncodedWhole
+    ? `a snapshot holds at most ${SNAPSHOT_CONTAINERS_MAX}`
+    : `what they hold is more than the ${SNAPSHOT_BODY_BYTES_MAX} bytes of a snapshot`;
+  return `${reading.presentIds.size} containers, and ${limit}: only the first ${reported.length} by name are reported`;
+}
+
+/** The engine's failure as the contract carries it. Any other error is not the engine's, and thrown on. */
+function toEngineFault(error: unknown): EngineFault {
   if (!(error instanceof EngineError)) throw error;
-  return error.message.replaceAll('\0', '').slice(0, ENGINE_ERROR_LENGTH_MAX).toWellFormed() || 'the engine failed';
+  const message = error.message.replaceAll('\0', '').slice(0, ENGINE_ERROR_LENGTH_MAX).toWellFormed();
+  const hasAnswered = error.failure !== 'unreachable' && error.failure !== 'timeout';
+  return { code: hasAnswered ? 'list_refused' : 'engine_unreachable', message: message || 'the engine failed' };
 }

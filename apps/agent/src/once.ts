@@ -25,13 +25,12 @@ export async function reportOnce(options: OnceOptions, signal: AbortSignal): Pro
   const { observer, client, session, stream, random, log } = options;
   for (let tries = 1; ; tries++) {
     const seen = await observer.observe(signal);
-    if (seen.kind === 'failed') throw failed(seen.error);
+    if (seen.kind === 'failed') throw failed(seen.fault.message);
+    const { snapshot, incompleteness } = seen;
+    if (incompleteness !== null) log.warn({ reason: incompleteness }, 'not all containers can be reported');
     const order = stream.next(seen.observedAt);
-    const answer = await session.call(
-      (token) => client.postSnapshot(token, seen.snapshot, order, signal),
-      seen.facts,
-      signal,
-    );
+    const part = { snapshot, isComplete: incompleteness === null, goneIds: [] };
+    const answer = await session.call((token) => client.postSnapshot(token, part, order, signal), seen.facts, signal);
     if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind === 'refused') throw failed(`the API refuses the snapshot: ${answer.reason}`);
     if (answer.kind === 'ok') {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Heartbeat, SyncSummary } from '@muster/contracts';
+import { ENGINE_ERROR_LENGTH_MAX, type SyncSummary } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { ENGINE_BACKOFF, SERVER_BACKOFF, fullJitterMs, retryDelayMs } from './backoff.js';
 import { during } from './during.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from './muster/client.js';
 import type { Session, SessionAnswer } from './muster/session.js';
-import type { Observation, Observer } from './observe.js';
+import type { EngineFault, Observer, Seen } from './observe.js';
 import {
   engineChanged,
   engineFailed,
@@ -19,7 +19,10 @@ import {
   snapshotBegun,
   startPace,
 } from './pace.js';
+import type { AgentHeartbeat, AgentProblem } from './problems.js';
 import { replayOf } from './replay.js';
+import type { ReportedIds } from './reported-ids.js';
+import { snapshotParts } from './snapshot-parts.js';
 import type { SnapshotStream } from './snapshot-stream.js';
 import { AGENT_VERSION } from './version.js';
 
@@ -49,6 +52,8 @@ export interface ReportingProgress {
   journalEntries: number;
   /** True: another agent reports with this host's token. */
   isSuperseded: boolean;
+  /** What keeps the host's state in Muster from being current or complete, the engine's error included. */
+  problems: AgentProblem[];
 }
 
 export interface ReporterOptions {
@@ -57,6 +62,7 @@ export interface ReporterOptions {
   session: Session;
   stream: SnapshotStream;
   journal: Journal;
+  reportedIds: ReportedIds;
   wallNow: () => Date;
   /** Monotonic milliseconds. */
   now: () => number;
@@ -69,8 +75,6 @@ export interface ReporterOptions {
   onEngineFailure(): void;
 }
 
-type Seen = Observation & { kind: 'seen' };
-
 /** An answer after which the same is tried again. */
 type Failure = SessionAnswer<never> & { kind: 'retry' | 'dismissed' };
 
@@ -82,11 +86,15 @@ const SLEEP_MS_MAX = 86_400_000;
 
 /** A reporter that has not begun. */
 export function createReporter(options: ReporterOptions): Reporter {
-  const { observer, client, session, stream, journal, now, wallNow, random, log, coalesceMs } = options;
+  const { observer, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } = options;
   let pace = startPace(now());
   /** What the API calls the state that it last took from us; null: it holds nothing that we could vouch for. */
   let digest: string | null = null;
-  let engineError: string | null = null;
+  let engineFault: EngineFault | null = null;
+  /** Why the last snapshot holds only a part of the containers; null: it holds all. */
+  let incompleteness: string | null = null;
+  /** Why the API refused the last snapshot; null: it did not. */
+  let refusal: string | null = null;
   let engineFailures = 0;
   let serverFailures = 0;
   let serverError: string | null = null;
@@ -105,10 +113,10 @@ export function createReporter(options: ReporterOptions): Reporter {
   async function look(signal: AbortSignal): Promise<Seen | null> {
     const seen = await observer.observe(signal);
     if (seen.kind === 'seen') {
-      noteEngineReadable(seen.containers.length);
+      recordEngineReadable(seen);
       return seen;
     }
-    noteEngineFailure(seen.error, seen.isEngineWell);
+    recordEngineFault(seen.fault, seen.isEngineWell);
     return null;
   }
 
@@ -117,9 +125,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     pace = snapshotBegun(pace);
     const seen = await look(signal);
     if (seen === null) return;
-    const order = stream.next(seen.observedAt);
     unanswered = seen;
-    const answer = await call((token) => client.postSnapshot(token, seen.snapshot, order, signal), seen.facts, signal);
+    const answer = await postSnapshot(seen, signal);
     if (isFailure(answer)) {
       await keepUnanswered();
       return void noteServerFailure('snapshot', answer);
@@ -128,14 +135,36 @@ export function createReporter(options: ReporterOptions): Reporter {
     noteAnswered();
     if (answer.kind === 'refused') {
       digest = null;
-      log.error({ reason: answer.reason }, 'the API refuses this snapshot: not sent again before the next change');
+      refusal = answer.reason;
+      log.error({ reason: answer.reason }, 'the API refuses this snapshot: trying again with the next regular one');
       pace = snapshotAnswered(pace, now(), { cadence: pace.cadence, taken: false }, random());
       return;
     }
+    refusal = null;
     // Else what was kept meanwhile is newer.
     if (answer.data.applied && journal.size() === 0) journal.acknowledged(seen.containers);
     await session.recordSuperseded(answer.data.reason === 'stream_superseded');
     noteSummary(answer.data);
+  }
+
+  /** Sends a snapshot in one request, or an incomplete one in as many as it takes to name what is gone. */
+  async function postSnapshot(seen: Seen, signal: AbortSignal): Promise<SessionAnswer<SyncSummary>> {
+    // The API may hold too much that an earlier run reported and this one does not know of: a complete snapshot ends that.
+    const isComplete = seen.incompleteness === null || refusal !== null;
+    const gone = isComplete ? [] : reportedIds.goneFrom(seen.presentIds);
+    const parts = snapshotParts(seen.snapshot, isComplete, gone);
+    // Changes that are recorded in the meantime come after all of these.
+    const ordered = parts.map((part) => ({ part, order: stream.next(seen.observedAt) }));
+    const ids = seen.containers.map(({ dockerId }) => dockerId);
+    for (const { part, order } of ordered) {
+      const answer = await call((token) => client.postSnapshot(token, part, order, signal), seen.facts, signal);
+      const isLast = part === parts.at(-1);
+      const isApplied = answer.kind === 'ok' && answer.data.applied;
+      if (isApplied && isComplete) await reportedIds.replace(ids);
+      else if (isApplied) await reportedIds.update(isLast ? ids : [], part.goneIds);
+      if (isLast || !isApplied) return answer;
+    }
+    throw new TypeError('a snapshot has at least one part');
   }
 
   /** While the API cannot be told of a change, it is kept for later. */
@@ -147,8 +176,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     await keep(seen);
   }
 
-  const keep = ({ containers: seen, observedAt }: Seen): Promise<void> =>
-    journal.record(seen, () => stream.next(observedAt));
+  const keep = ({ containers: seen, presentIds, observedAt }: Seen): Promise<void> =>
+    journal.record(seen, () => stream.next(observedAt), presentIds);
 
   /** Its answer may never come, so it is kept, before what was seen after it. Had it arrived, this changes nothing. */
   async function keepUnanswered(): Promise<void> {
@@ -171,7 +200,10 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** Tells the API what it missed, the oldest first. False where it cannot be told yet. */
   async function replayJournal(signal: AbortSignal): Promise<boolean> {
     // Of a host that this machine is no longer, nobody wants to know.
-    if (!session.isEnrolled() && journal.size() > 0) await journal.clear();
+    if (!session.isEnrolled()) {
+      if (journal.size() > 0) await journal.clear();
+      await reportedIds.clear();
+    }
     const atFirst = journal.size();
     for (let told = 0, entry = journal.first(); entry !== null; told++, entry = journal.first()) {
       const replay = await replayOf(client, entry, signal);
@@ -185,6 +217,10 @@ export function createReporter(options: ReporterOptions): Reporter {
       }
       noteAnswered();
       if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refuses a part of the journal');
+      else if (answer.data.applied && incompleteness !== null) {
+        const ids = entry.containers.map(({ dockerId }) => dockerId);
+        await reportedIds.update(ids, entry.goneIds);
+      }
       await journal.drop(entry);
     }
     return true;
@@ -192,7 +228,7 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   function noteSummary(summary: SyncSummary): void {
     const { applied, reason, received, created, updated, removed, revision, cadence } = summary;
-    digest = applied ? summary.digest : null;
+    digest = applied && incompleteness === null ? summary.digest : null;
     isSuperseded = reason === 'stream_superseded';
     const counts = { received, created, updated, removed, revision };
     if (applied) log[created + updated + removed > 0 ? 'info' : 'debug'](counts, 'snapshot applied');
@@ -201,15 +237,17 @@ export function createReporter(options: ReporterOptions): Reporter {
     } else log.warn({ reason }, 'the API did not apply this snapshot');
     const isNewStream = stream.answered(summary, now());
     if (isNewStream) log.warn('the other agent seems to be gone: reporting again');
-    pace = snapshotAnswered(pace, now(), { cadence, taken: applied }, random());
+    // An incomplete snapshot leaves the API without a digest, so that it would ask for another at each heartbeat.
+    const taken = applied && incompleteness === null;
+    pace = snapshotAnswered(pace, now(), { cadence, taken }, random());
     if (isNewStream) changed();
   }
 
   async function sendHeartbeat(signal: AbortSignal): Promise<void> {
-    if (engineError === null) {
+    if (engineFault === null) {
       // Without this a frozen engine, whose event stream is only silent, would be vouched for until the next list.
-      const error = await observer.check(signal);
-      if (error !== null) noteEngineFailure(error, false);
+      const fault = await observer.check(signal);
+      if (fault !== null) recordEngineFault(fault, false);
     }
     if (!session.isEnrolled() && observer.facts() === null) {
       pace = heartbeatSkipped(pace, now(), random());
@@ -231,36 +269,55 @@ export function createReporter(options: ReporterOptions): Reporter {
     pace = heartbeatAnswered(pace, now(), answer.data, random());
   }
 
-  function composeHeartbeat(): Heartbeat {
+  function composeHeartbeat(): AgentHeartbeat {
     const facts = observer.facts();
     return {
       // A change that no snapshot has told yet is not "as in the last snapshot".
-      digest: engineError === null && pace.changeAt === null ? digest : null,
-      ...(engineError === null ? {} : { engineError }),
+      digest: engineFault === null && pace.changeAt === null ? digest : null,
+      // Older APIs know of this one problem, by this name.
+      ...(engineFault === null ? {} : { engineError: engineFault.message }),
+      ...(problems().length === 0 ? {} : { problems: problems() }),
       ...(facts === null ? {} : { engine: facts.engine, os: facts.os }),
       agentVersion: AGENT_VERSION,
       sentAt: wallNow().toISOString(),
     };
   }
 
-  function noteEngineFailure(error: string, isEngineWell: boolean): void {
-    const isNews = error !== engineError;
+  /** What keeps this host's state from being current or complete, as far as its agent knows. */
+  function problems(): AgentProblem[] {
+    const found: AgentProblem[] = engineFault === null ? [] : [engineFault];
+    if (incompleteness !== null) found.push({ code: 'too_many_containers', message: incompleteness });
+    if (refusal !== null) found.push({ code: 'snapshot_refused', message: refusal });
+    return found.map(({ code, message }) => ({
+      code,
+      message: message.slice(0, ENGINE_ERROR_LENGTH_MAX).toWellFormed(),
+    }));
+  }
+
+  function recordEngineFault(fault: EngineFault, isEngineWell: boolean): void {
+    const { message } = fault;
+    const isNews = message !== engineFault?.message;
     engineFailures++;
     const delayMs = isEngineWell
       ? pace.cadence.snapshotSeconds * 1_000
       : fullJitterMs(engineFailures, random(), ENGINE_BACKOFF);
-    if (isNews) log.error({ engineError: error }, 'cannot list the containers: reporting that instead of a snapshot');
-    else log.debug({ engineError: error, retryInMs: Math.round(delayMs) }, 'still cannot list the containers');
-    engineError = error;
+    const about = { engineError: message, retryInMs: Math.round(delayMs) };
+    if (isNews) log.error(about, 'cannot list the containers: reporting that instead of a snapshot');
+    else log.debug(about, 'still cannot list the containers');
+    engineFault = fault;
     digest = null;
     pace = engineFailed(pace, now(), delayMs, isNews);
     if (!isEngineWell) options.onEngineFailure();
   }
 
-  function noteEngineReadable(count: number): void {
-    if (engineError !== null) log.info({ containers: count }, 'the engine can be read again');
-    containers = count;
-    engineError = null;
+  function recordEngineReadable(seen: Seen): void {
+    containers = seen.presentIds.size;
+    if (engineFault !== null) log.info({ containers }, 'the engine can be read again');
+    if (incompleteness === null && seen.incompleteness !== null) {
+      log.warn({ reason: seen.incompleteness }, 'not all containers can be reported');
+    }
+    incompleteness = seen.incompleteness;
+    engineFault = null;
     engineFailures = 0;
   }
 
@@ -300,8 +357,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     changed: () => changed(),
     lostSight: () => changed(0),
     progress: () => ({
-      ...{ acceptedAt: acceptedAt?.toISOString() ?? null, containers, engineError, serverError, isSuperseded },
-      journalEntries: journal.size(),
+      ...{ acceptedAt: acceptedAt?.toISOString() ?? null, containers, serverError, isSuperseded },
+      ...{ engineError: engineFault?.message ?? null, journalEntries: journal.size(), problems: problems() },
     }),
     async run(signal) {
       try {

@@ -19,6 +19,8 @@ export const AgentStatus = z.object({
   serverError: z.string().nullable(),
   journalEntries: z.int(),
   isSuperseded: z.boolean(),
+  // An agent of an earlier release has none of these.
+  problems: z.array(z.object({ code: z.string(), message: z.string() })).default([]),
 });
 export type AgentStatus = z.output<typeof AgentStatus>;
 

@@ -137,7 +137,14 @@ export class ScriptedMuster {
     }
   }
 
-  #ordinary({ path, json }: Heard): Reaction {
+  /** The ordinary answer to a snapshot. */
+  summary(received: number, isPartial = false) {
+    const { hostId, cadence } = this;
+    const counts = { received, created: received, updated: 0, unchanged: 0, removed: 0, revision: 1 };
+    return { hostId, applied: true, ...counts, digest: isPartial ? null : `digest-${this.snapshots.length}`, cadence };
+  }
+
+  #ordinary({ path, json, headers }: Heard): Reaction {
     const { hostId, cadence } = this;
     switch (path) {
       case Paths.agentEnroll: {
@@ -145,12 +152,8 @@ export class ScriptedMuster {
         return { status: 201, json: { hostId, agentToken, cadence } };
       }
       case Paths.agentContainers: {
-        const received = (json as Container[]).length;
-        const counts = { received, created: received, updated: 0, unchanged: 0, removed: 0, revision: 1 };
-        return {
-          status: 200,
-          json: { hostId, applied: true, ...counts, digest: `digest-${this.snapshots.length}`, cadence },
-        };
+        const isPartial = headers['snapshot-complete'] === 'false';
+        return { status: 200, json: this.summary((json as Container[]).length, isPartial) };
       }
       default:
         return { status: 200, json: { snapshotRequired: (json as { digest: unknown }).digest === null, cadence } };

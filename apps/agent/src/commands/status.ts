@@ -8,7 +8,7 @@ import { askStatus, type AgentStatus } from '../status-socket.js';
 export async function status(env: AgentEnv, json: boolean): Promise<{ text: string; exitCode: ExitCode }> {
   const running = await askStatus(env.stateDir);
   const { enrollment } = await createStateStore(env.stateDir).load();
-  const isWell = running !== null && running.engineError === null && running.serverError === null;
+  const isWell = running?.engineError === null && running.serverError === null && running.problems.length === 0;
   const exitCode = isWell && !running.isSuperseded ? ExitCodes.ok : ExitCodes.failed;
   if (json) {
     const enrolled = enrollment && { musterUrl: enrollment.musterUrl, hostId: enrollment.hostId };
@@ -32,6 +32,9 @@ function describeRunning(running: AgentStatus): string[] {
       ? `Engine: ${engineAddress}${name}${containers === null ? '' : `, ${containers} containers`}.`
       : `Engine: ${engineError}.`,
     serverError === null ? `Server: heard it last at ${acceptedAt ?? 'no time yet'}.` : `Server: ${serverError}.`,
+    ...running.problems
+      .filter(({ message }) => message !== engineError)
+      .map(({ code, message }) => `Problem: ${code}: ${message}.`),
     ...(journalEntries > 0 ? [`${journalEntries} changes wait to be told.`] : []),
     ...(running.isSuperseded
       ? ['Another agent reports as this host: is this machine a clone? Then `leave` here and enrol it anew.']

@@ -1,11 +1,22 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import type { Container } from '@muster/contracts';
+import { SNAPSHOT_CONTAINERS_MAX, type Container } from '@muster/contracts';
 import type { Logger } from 'pino';
+import { byName } from '../by-name.js';
 import type { EngineClient } from './client.js';
 import { EngineError } from './errors.js';
 import { createRedactor, type RedactionPatterns } from './redact.js';
 import type { ListedContainer } from './shapes.js';
-import { NOT_INSPECTED, toContainer, type Inspected } from './to-container.js';
+import { NOT_INSPECTED, toContainer, toName, type Inspected } from './to-container.js';
+
+/** What an engine was read to have. */
+export interface EngineReading {
+  /** Its containers; if they are more than a snapshot holds, the first by name. */
+  containers: Container[];
+  /** True: it has more containers than these. */
+  isCut: boolean;
+  /** The ids of all containers that it listed. */
+  presentIds: ReadonlySet<string>;
+}
 
 /**
  * What an engine runs, exactly: a list, completed by what only an inspection tells. Each container is inspected once
@@ -13,8 +24,8 @@ import { NOT_INSPECTED, toContainer, type Inspected } from './to-container.js';
  * start could go unnoticed, so each is inspected at each look.
  */
 export interface Inventory {
-  /** Every container of the engine, or an `EngineError`: never a part of them. */
-  read(signal: AbortSignal): Promise<Container[]>;
+  /** Reads the engine, or throws `EngineError`: what could not be listed is never taken for absent. */
+  read(signal: AbortSignal): Promise<EngineReading>;
   /** What was known of a container no longer holds: it started, or its health changed. */
   invalidate(id: string): void;
   /** True from when on no event is missed; each change of it forgets everything, for what happened before is unknown. */
@@ -91,13 +102,15 @@ export function createInventory(
   return {
     async read(signal) {
       const listed = await client.listContainers(signal);
-      const ids = new Set(listed.map(({ Id }) => Id));
-      for (const id of entries.keys()) if (!ids.has(id)) entries.delete(id);
-      const containers = await mapBounded(listed, INSPECTIONS_MAX, (each) => inspect(each, signal));
+      const presentIds = new Set(listed.map(({ Id }) => Id));
+      for (const id of entries.keys()) if (!presentIds.has(id)) entries.delete(id);
+      const isCut = listed.length > SNAPSHOT_CONTAINERS_MAX;
+      const reported = isCut ? firstByName(listed) : listed;
+      const containers = await mapBounded(reported, INSPECTIONS_MAX, (each) => inspect(each, signal));
       // A snapshot that names one container twice would be refused as a whole.
       const byId = new Map<string, Container>();
       for (const container of containers) if (container !== null) byId.set(container.dockerId, container);
-      return redactAll([...byId.values()]);
+      return { containers: await redactAll([...byId.values()]), isCut, presentIds };
     },
     invalidate: (id) => void entries.delete(id),
     setWatched(value) {
@@ -106,6 +119,9 @@ export function createInventory(
     },
   };
 }
+
+const firstByName = (listed: readonly ListedContainer[]): ListedContainer[] =>
+  byName(listed, toName, ({ Id }) => Id).slice(0, SNAPSHOT_CONTAINERS_MAX);
 
 /** `map` over the items with at most `atOnce` under way; the first failure is thrown, and nothing begun after it. */
 async function mapBounded<T, R>(items: readonly T[], atOnce: number, map: (item: T) => Promise<R>): Promise<R[]> {

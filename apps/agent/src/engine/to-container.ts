@@ -57,10 +57,10 @@ const clean = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFo
 const cut = (text: string, lengthMax: number): string => clean(text.slice(0, lengthMax));
 
 /**
- * The container's own name. An engine writes a slash before it, lists the names that links give it beside it
+ * Returns the container's own name. An engine writes a slash before it, lists the names that links give it beside it
  * (`/other/alias`), and may list none for a dead container: the short id then stands in, as in Docker's own output.
  */
-function toName({ Names, Id }: ListedContainer): string {
+export function toName({ Names, Id }: Pick<ListedContainer, 'Names' | 'Id'>): string {
   const names = Names.map((name) => name.replace(/^\//, '')).filter((name) => name !== '');
   return cut(names.find((name) => !name.includes('/')) ?? names[0] ?? Id.slice(0, 12), NAME_LENGTH_MAX);
 }

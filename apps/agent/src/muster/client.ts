@@ -12,8 +12,8 @@ import {
 } from '@muster/contracts';
 import { z } from 'zod';
 import { parseRetryAfter } from '../backoff.js';
-import type { EncodedSnapshot } from '../encode-snapshot.js';
 import { readText, send } from '../http/exchange.js';
+import type { SnapshotPart } from '../snapshot-parts.js';
 import type { ProxySettings } from './proxy.js';
 import { routeToMuster } from './route.js';
 
@@ -33,25 +33,12 @@ export interface SnapshotOrder {
   observedAt: Date;
 }
 
-/** A snapshot that names only what changed: containers of its body, and those that were gone by then. */
-export interface PartialSnapshot {
-  snapshot: EncodedSnapshot;
-  goneIds: readonly string[];
-}
-
 /** The agent's calls of Muster's API. None throws but on abort, with the signal's reason. */
 export interface MusterClient {
   enroll(enrollToken: string, request: EnrollRequest, signal: AbortSignal): Promise<Answer<EnrollResponse>>;
   postSnapshot(
     agentToken: string,
-    snapshot: EncodedSnapshot,
-    order: SnapshotOrder,
-    signal: AbortSignal,
-  ): Promise<Answer<SyncSummary>>;
-  /** What was observed while nothing could be sent; the others of the host's containers are left as they are. */
-  postPartialSnapshot(
-    agentToken: string,
-    partial: PartialSnapshot,
+    part: SnapshotPart,
     order: SnapshotOrder,
     signal: AbortSignal,
   ): Promise<Answer<SyncSummary>>;
@@ -125,24 +112,12 @@ export function createMusterClient(options: {
   return {
     enroll: (token, request, signal) =>
       ask({ path: Paths.agentEnroll, token, body: JSON.stringify(request), schema: EnrollResponse, signal }),
-    postSnapshot: (token, { body, encoding }, order, signal) =>
+    postSnapshot: (token, part, order, signal) =>
       ask({
         path: Paths.agentContainers,
         token,
-        body,
-        headers: snapshotHeaders(encoding, order, { [SnapshotHeaderNames.complete]: 'true' }),
-        schema: SyncSummary,
-        signal,
-      }),
-    postPartialSnapshot: (token, { snapshot: { body, encoding }, goneIds }, order, signal) =>
-      ask({
-        path: Paths.agentContainers,
-        token,
-        body,
-        headers: snapshotHeaders(encoding, order, {
-          [SnapshotHeaderNames.complete]: 'false',
-          ...(goneIds.length === 0 ? {} : { [SnapshotHeaderNames.gone]: goneIds.join(',') }),
-        }),
+        body: part.snapshot.body,
+        headers: snapshotHeaders(part, order),
         schema: SyncSummary,
         signal,
       }),
@@ -163,15 +138,15 @@ export function createMusterClient(options: {
 }
 
 const snapshotHeaders = (
-  encoding: EncodedSnapshot['encoding'],
+  { snapshot: { encoding }, isComplete, goneIds }: SnapshotPart,
   { stream, sequence, observedAt }: SnapshotOrder,
-  scope: Record<string, string>,
 ): Record<string, string> => ({
   ...(encoding === null ? {} : { 'content-encoding': encoding }),
+  [SnapshotHeaderNames.complete]: String(isComplete),
+  ...(goneIds.length === 0 ? {} : { [SnapshotHeaderNames.gone]: goneIds.join(',') }),
   [SnapshotHeaderNames.stream]: stream,
   [SnapshotHeaderNames.sequence]: String(sequence),
   [SnapshotHeaderNames.observedAt]: observedAt.toISOString(),
-  ...scope,
 });
 
 /** What an answer means, by its status alone where its body is not Muster's. */
