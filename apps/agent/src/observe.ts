@@ -1,4 +1,5 @@
 import {
+  type AgentProblemCode,
   ENGINE_ERROR_LENGTH_MAX,
   SNAPSHOT_BODY_BYTES_MAX,
   SNAPSHOT_CONTAINERS_MAX,
@@ -11,7 +12,7 @@ import type { EngineReading, Inventory } from './engine/inventory.js';
 
 /** Why an engine's containers cannot be listed; `code` is one of a host's problems. */
 export interface EngineFault {
-  code: 'engine_unreachable' | 'list_refused';
+  code: Extract<AgentProblemCode, 'engine_unreachable' | 'list_refused'>;
   message: string;
 }
 

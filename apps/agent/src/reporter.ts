@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ENGINE_ERROR_LENGTH_MAX, type SyncSummary } from '@muster/contracts';
+import { PROBLEM_MESSAGE_LENGTH_MAX, type AgentProblem, type Heartbeat, type SyncSummary } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { ENGINE_BACKOFF, SERVER_BACKOFF, fullJitterMs, retryDelayMs } from './backoff.js';
 import { during } from './during.js';
@@ -19,7 +19,6 @@ import {
   snapshotBegun,
   startPace,
 } from './pace.js';
-import type { AgentHeartbeat, AgentProblem } from './problems.js';
 import { replayOf } from './replay.js';
 import type { ReportedIds } from './reported-ids.js';
 import { snapshotParts } from './snapshot-parts.js';
@@ -269,7 +268,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     pace = heartbeatAnswered(pace, now(), answer.data, random());
   }
 
-  function composeHeartbeat(): AgentHeartbeat {
+  function composeHeartbeat(): Heartbeat {
     const facts = observer.facts();
     return {
       // A change that no snapshot has told yet is not "as in the last snapshot".
@@ -290,7 +289,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (refusal !== null) found.push({ code: 'snapshot_refused', message: refusal });
     return found.map(({ code, message }) => ({
       code,
-      message: message.slice(0, ENGINE_ERROR_LENGTH_MAX).toWellFormed(),
+      message: message.slice(0, PROBLEM_MESSAGE_LENGTH_MAX).toWellFormed(),
     }));
   }
 
