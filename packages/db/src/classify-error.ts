@@ -29,8 +29,19 @@ const UNAVAILABLE_SOCKET_CODES = new Set([
  */
 const UNAVAILABLE_SQLSTATE = /^(08...|57P0.|53...)$/;
 
+/** PostgreSQL: a statement that waited for a lock for longer than it may. */
+const LOCK_TIMEOUT_SQLSTATE = '55P03';
+
 /** PostgreSQL: a statement that ran, or waited for a lock, for longer than it may. */
-const TIMEOUT_SQLSTATE = new Set(['57014', '55P03']);
+const TIMEOUT_SQLSTATE = new Set(['57014', LOCK_TIMEOUT_SQLSTATE]);
+
+/** A statement's turn among those that take long did not come in time. */
+export class NoTurnError extends Error {
+  constructor() {
+    super('No turn came free in time');
+    this.name = 'NoTurnError';
+  }
+}
 
 /** node-postgres gives these no code; pg 8.23.1, pg-pool 3.14.0. */
 const UNAVAILABLE_MESSAGES = [
@@ -46,6 +57,7 @@ const TIMEOUT_MESSAGES = [
   'timeout exceeded when trying to connect',
   'timeout expired',
   'The server does not answer',
+  'No turn came free in time',
 ];
 
 /** Prisma's driver adapters name some failures instead of numbering them. */
@@ -116,6 +128,12 @@ function says(error: unknown, kinds: ReadonlySet<string>, messages: readonly str
 /** The transaction was rolled back for the sake of another one (serialization failure, deadlock): do it again. */
 export function isSerializationFailure(error: unknown): boolean {
   for (const code of codes(error)) if (code === 'P2034' || SERIALIZATION_SQLSTATE.has(code)) return true;
+  return false;
+}
+
+/** Another transaction holds a row for longer than this one would wait: it can be done again once that is over. */
+export function isLockTimeout(error: unknown): boolean {
+  for (const code of codes(error)) if (code === LOCK_TIMEOUT_SQLSTATE) return true;
   return false;
 }
 

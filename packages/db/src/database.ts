@@ -10,6 +10,11 @@ export type DatabaseEngine = 'postgresql' | 'pglite';
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /**
+   * True for one that ends in milliseconds and waits for no lock: it runs on connections that nothing else takes, so that
+   * it never stands behind large statements.
+   */
+  readonly isSmall?: boolean;
 }
 
 /** An open database with all migrations applied. */
@@ -27,7 +32,8 @@ export interface Database {
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
   /**
    * As `query`, for a statement that may take longer than others because it carries more: it gets `timeoutMs` in
-   * place of the server's usual limit. Costs three more round trips.
+   * place of the server's usual limit. Costs three more round trips. Of a server's connections, these take some only;
+   * the rest wait for their turn, without a connection.
    */
   queryPatiently<Row extends object>(
     statement: Statement,

@@ -42,6 +42,10 @@ const SERVER_DEFAULTS: PostgresPoolOptions = {
   applicationName: 'muster',
 };
 
+/** Of a server's connections, those that are kept for small statements, where there are enough in all. */
+const SMALL_CONNECTIONS = 2;
+const KEPT_FROM = 5;
+
 /** How long an interactive transaction waits for the embedded database's one connection. */
 const EMBEDDED_TRANSACTION_WAIT_MS = 30_000;
 
@@ -67,18 +71,27 @@ async function openServer(url: string, migrations: readonly Migration[], options
     poolOptions,
     options.migrationsDirectory === undefined,
   );
-  const pool = createPostgresPool(url, poolOptions);
-  const connections = new Set<pg.PoolClient>();
-  pool.on('connect', (client) => connections.add(client));
-  pool.on('remove', (client) => connections.delete(client));
+  const kept = poolOptions.poolMax < KEPT_FROM ? 0 : SMALL_CONNECTIONS;
+  const pool = createPostgresPool(url, { ...poolOptions, poolMax: poolOptions.poolMax - kept });
+  const smallPool = kept === 0 ? pool : createPostgresPool(url, { ...poolOptions, poolMax: kept });
+  const pools = [...new Set([pool, smallPool])];
+  const ends = pools.map((each) => {
+    const connections = new Set<pg.PoolClient>();
+    each.on('connect', (client) => connections.add(client));
+    each.on('remove', (client) => connections.delete(client));
+    return () => endPool(each, connections);
+  });
   return database({
     engine: 'postgresql',
     location: describeUrl(url),
     pool,
+    smallPool,
     appliedMigrations,
     transactionWaitMs: poolOptions.connectTimeoutMs,
     onIdleError: options.onIdleError,
-    end: () => endPool(pool, connections),
+    end: async () => {
+      await Promise.all(ends.map((end) => end()));
+    },
   });
 }
 
@@ -149,6 +162,7 @@ export async function migrateEmbedded(
       engine: 'pglite',
       location,
       pool,
+      smallPool: pool,
       appliedMigrations,
       transactionWaitMs: EMBEDDED_TRANSACTION_WAIT_MS,
       onIdleError: options.onIdleError,
@@ -164,15 +178,20 @@ interface Parts {
   engine: DatabaseEngine;
   location: string;
   pool: pg.Pool;
+  /** For small statements; may be the same. */
+  smallPool: pg.Pool;
   appliedMigrations: readonly string[];
   transactionWaitMs: number;
   onIdleError: ((error: Error) => void) | undefined;
   end: () => Promise<void>;
 }
 
-function database({ engine, location, pool, appliedMigrations, transactionWaitMs, onIdleError, end }: Parts): Database {
+function database({ pool, smallPool, engine, ...parts }: Parts): Database {
+  const { location, appliedMigrations, transactionWaitMs, onIdleError, end } = parts;
+  const pools = [...new Set([pool, smallPool])];
   // Without a listener the loss of an idle connection would end the process.
-  pool.on('error', (error) => onIdleError?.(error));
+  for (const each of pools) each.on('error', (error) => onIdleError?.(error));
+  const sum = (of: (pool: pg.Pool) => number) => pools.reduce((total, each) => total + of(each), 0);
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool),
     errorFormat: 'minimal',
@@ -188,13 +207,13 @@ function database({ engine, location, pool, appliedMigrations, transactionWaitMs
     engine,
     location,
     appliedMigrations,
-    ...createQueries(pool, engine),
+    ...createQueries({ pool, smallPool }, engine),
     connections: () => ({
-      ...{ busy: pool.totalCount - pool.idleCount, idle: pool.idleCount },
-      ...{ max: pool.options.max, waiting: pool.waitingCount },
+      ...{ busy: sum((each) => each.totalCount - each.idleCount), idle: sum((each) => each.idleCount) },
+      ...{ max: sum((each) => each.options.max), waiting: sum((each) => each.waitingCount) },
     }),
     ping: async () => {
-      await pool.query('SELECT 1');
+      await smallPool.query('SELECT 1');
     },
     close: () => (closed ??= close()),
   };

@@ -1,11 +1,9 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { RateLimitedError } from '../errors.js';
-import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { agentOf } from './auth.js';
+import { createTurns } from './take-turns.js';
 
 /** How many of a host's requests may wait for its turn in each line, and for how many milliseconds. */
-const WAITING_MAX = 8;
-const WAIT_MS_MAX = 2_000;
+const LINE = { waitingMax: 8, waitMsMax: 2_000 };
 
 type Handler = (req: Request, res: Response) => Promise<void> | void;
 
@@ -18,27 +16,15 @@ export interface HostTurns {
 
 /**
  * Works on two requests of one host at a time at most: one snapshot, and one small call beside it, so that a heartbeat
- * never stands behind a snapshot. They would wait for each other's lock on the host in any case, with a connection to the
- * database each. A request that waits for its turn has not been read, and leaves its place to others.
+ * never stands behind a snapshot. They would wait for each other's lock on the host in any case. A request that waits for
+ * its turn has not been read.
  */
 export function createHostTurns(): HostTurns {
   const line = () => {
-    const turns = createKeyedSemaphore({ permits: 1, waitingMax: WAITING_MAX, waitMsMax: WAIT_MS_MAX });
+    const takeTurn = createTurns('host', LINE);
     return (handler: Handler): RequestHandler =>
-      async (req, res) => {
-        const { hostId } = agentOf(res);
-        const turn = turns.acquire(hostId);
-        if (turn !== true) {
-          res.locals.work?.leave();
-          if (!(await turn)) throw new RateLimitedError('Other requests of this host are still worked on.', 1_000);
-        }
-        try {
-          await res.locals.work?.enter();
-          await handler(req, res);
-        } finally {
-          turns.release(hostId);
-        }
-      };
+      (req, res) =>
+        takeTurn(res, agentOf(res).hostId, () => handler(req, res));
   };
   return { calls: line(), snapshots: line() };
 }

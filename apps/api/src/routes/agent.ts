@@ -18,6 +18,7 @@ import { readBody, readFields, readJsonBytes } from '../middleware/body.js';
 import { createHostTurns } from '../middleware/host-turns.js';
 import type { AgentLimits } from '../middleware/limit-agents.js';
 import { sendJson } from '../middleware/send-json.js';
+import { createTurns } from '../middleware/take-turns.js';
 import type { AgentTokenService } from '../services/agent-token.js';
 import type { RawBody } from '../services/body-bytes.js';
 import type { ContainerService } from '../services/container.js';
@@ -35,17 +36,26 @@ export interface AgentRouterParts {
   limits: AgentLimits;
 }
 
+/**
+ * A fleet is enrolled with one token, whose row is locked for each: they go one by one, and a burst of machines waits
+ * rather than fails, for milliseconds each.
+ */
+const ENROLLMENT_LINE = { waitingMax: 1_000, waitMsMax: 10_000 };
+
 /** What agents call. */
 export function createAgentRouter(parts: AgentRouterParts): Router {
   const { agentTokens, containers, enrollment, heartbeats, cadence, noteSnapshot, limits } = parts;
   const router = Router();
   const agentAuth = requireAgentAuth(agentTokens);
   const turns = createHostTurns();
+  const takeEnrollmentTurn = createTurns('enrollment token', ENROLLMENT_LINE);
   const call = (handler: Parameters<typeof turns.calls>[0]) => [agentAuth, limits.calls, turns.calls(handler)];
 
   router.post(Paths.agentEnroll, requireEnrollmentAuth(enrollment), async (req, res) => {
     const request = await readBody(req, EnrollRequest, BODY_BYTES_MAX);
-    const { created, ...answer } = await enrollment.enroll(enrollmentOf(res), request);
+    const token = enrollmentOf(res);
+    const enroll = () => enrollment.enroll(token, request);
+    const { created, ...answer } = await takeEnrollmentTurn(res, token.enrollmentTokenId, enroll);
     res.status(created ? 201 : 200).json(answer);
   });
 

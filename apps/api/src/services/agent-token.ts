@@ -3,7 +3,7 @@ import { Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
 import { HostDeletedError, TokenInvalidError, UnavailableError } from '../errors.js';
 import { findAgentTokens, type AgentTokenRow } from '../sql/find-agent-tokens.js';
-import { noteAgentCall } from '../sql/note-agent-call.js';
+import { lockForAgentCall, noteAgentCall } from '../sql/note-agent-call.js';
 import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
 import { recordAudit } from './audit.js';
 import { createGroupCommit } from './group-commit.js';
@@ -81,14 +81,14 @@ export function createAgentTokenService(
 
   /**
    * Marks the first use of a token and revokes those issued before it. False if that was not this call's to do: the
-   * token was revoked, used or too old since it was read.
+   * token was revoked, used or too old since it was read, or another transaction holds the host's row.
    */
   async function takeIntoUse({ id, hostId }: AgentTokenRow): Promise<boolean> {
     const at = now();
     // The lock on the host comes first here and in `rotate`, so that the two cannot wait for each other.
     const used = await prisma.$executeRaw(Prisma.sql`
       WITH host AS (
-        SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE
+        SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE SKIP LOCKED
       ), used AS (
         UPDATE agent_tokens SET "firstUsedAt" = ${at}, "lastUsedAt" = ${at}, "expiresAt" = NULL
         FROM host
@@ -115,9 +115,10 @@ export function createAgentTokenService(
 
       let readAt = elapsedMs();
       let row = await findLive(key, hash);
+      let isFirst = false;
       if (row.firstUsedAt === null) {
         readAt = elapsedMs();
-        const isFirst = await takeIntoUse(row);
+        isFirst = await takeIntoUse(row);
         // It revoked the tokens before it.
         cache.forgetHost(row.hostId);
         // Another call was the first with this token, and both are good; or it was revoked, which reading it tells.
@@ -128,7 +129,8 @@ export function createAgentTokenService(
         await prisma.agentToken.updateMany({ where: { id: row.id }, data: { lastUsedAt: at } });
       }
       const identity = { hostId: row.hostId, tokenId: row.id };
-      cache.set(key, identity, readAt);
+      // One whose first use could not be marked is good, and the next call tries again.
+      if (row.firstUsedAt !== null || isFirst) cache.set(key, identity, readAt);
       return identity;
     },
 
@@ -140,9 +142,10 @@ export function createAgentTokenService(
       const replaceable = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
         // Its update is also the lock on the host that comes first wherever tokens are written.
-        await noteAgentCall(tx, hostId, at);
-        const presented = await tx.agentToken.findUnique({ where: { id: tokenId }, select: { revokedAt: true } });
+        await lockForAgentCall(tx, hostId, at);
+        const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalid();
+        if (presented.firstUsedAt === null) await markFirstUse(tx, presented, at);
         if (!isWanted()) throw new UnavailableError('Nobody waits for this answer any more.');
         await tx.agentToken.updateMany({
           where: { hostId, firstUsedAt: null, revokedAt: null, createdAt: { lte: replaceable } },
@@ -161,7 +164,7 @@ export function createAgentTokenService(
     async leave({ hostId }) {
       const at = now();
       await transact(db, async (tx) => {
-        await noteAgentCall(tx, hostId, at);
+        await lockForAgentCall(tx, hostId, at);
         const host = await tx.host.findUnique({ where: { id: hostId }, select: { organizationId: true } });
         const { count } = await tx.agentToken.updateMany({
           where: { hostId, revokedAt: null },
@@ -179,6 +182,19 @@ export function createAgentTokenService(
 
     noteCall: ({ hostId }) => noteAgentCall(prisma, hostId, now()),
   };
+}
+
+/** What `takeIntoUse` does, for a token whose first use could not be marked before, under the lock on its host. */
+async function markFirstUse(
+  tx: Prisma.TransactionClient,
+  { id, hostId, createdAt }: { id: string; hostId: string; createdAt: Date },
+  at: Date,
+): Promise<void> {
+  await tx.agentToken.update({ where: { id }, data: { firstUsedAt: at, lastUsedAt: at, expiresAt: null } });
+  await tx.agentToken.updateMany({
+    where: { hostId, revokedAt: null, createdAt: { lt: createdAt } },
+    data: { revokedAt: at },
+  });
 }
 
 /**

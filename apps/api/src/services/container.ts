@@ -31,6 +31,7 @@ import {
   type SnapshotText,
 } from '../domain/snapshot-text.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
+import { findHostLock } from '../sql/find-host-lock.js';
 import { readHostState, type HostState } from '../sql/read-host-state.js';
 import { touchStale } from '../sql/touch-host.js';
 import { writeSnapshot } from '../sql/write-snapshot.js';
@@ -95,6 +96,10 @@ export const SNAPSHOT_MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024;
 const ATTEMPTS_MAX = 30;
 const RETRY_DELAY_MS_MAX = 60;
 
+/** Milliseconds that a sync waits while another transaction holds the host's row, and between two looks at that. */
+const LOCK_WAIT_MS_MAX = 2_500;
+const LOCK_PAUSE_MS = 50;
+
 /** A snapshot on its way through. */
 interface Sync {
   hostId: string;
@@ -122,6 +127,18 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   const backOff = (attempt: number) =>
     new Promise((resolve) => setTimeout(resolve, random() * Math.min(RETRY_DELAY_MS_MAX, 2 ** attempt)));
 
+  /**
+   * Waits until no other transaction holds the host's row, without a connection: to read it before would be for nothing.
+   * @throws UnavailableError if that does not come in time.
+   */
+  async function waitForLock(hostId: string): Promise<void> {
+    for (let waitedMs = 0; waitedMs < LOCK_WAIT_MS_MAX; waitedMs += LOCK_PAUSE_MS) {
+      if ((await findHostLock(db, hostId)) !== 'locked') return;
+      await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
+    }
+    throw new UnavailableError('Another change of this host takes long. Try again.');
+  }
+
   async function syncByDigest(sync: Sync): Promise<SyncSummary | null> {
     const { hostId, source, order, times, complete, digest } = sync;
     if (!complete || digest === null) return null;
@@ -129,7 +146,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     const remembered = memory.recall(hostId);
     if (remembered !== undefined && remembered.digest !== digest) return null;
     const reported = await reports.report({ kind: 'snapshot', hostId, digest, order, ...times });
-    if (reported === null) return null;
+    if (reported === null || reported === 'later') return null;
     const { revision, containerCount } = reported;
     if (remembered === undefined) memory.remember(hostId, { revision, digest, ...source.keepsake() });
     const counts = { received: containerCount, created: 0, updated: 0, unchanged: containerCount, removed: 0 };
@@ -157,6 +174,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
       const summary = await write(sync, host.revision, diffSnapshot(host.containers, rows, { complete, goneIds }));
       if (summary !== null) return summary;
       await backOff(attempt);
+      await waitForLock(hostId);
     }
     throw new UnavailableError('Other snapshots of this host keep coming first. Try again.');
   }

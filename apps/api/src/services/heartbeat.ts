@@ -38,6 +38,8 @@ export function createHeartbeatService(
         ...{ kind: 'heartbeat', hostId, receivedAt, digest, stream, engineError, facts },
       });
       if (reported === null) throw new HostDeletedError();
+      // A snapshot is being written: what it makes of the host, the next heartbeat finds.
+      if (reported === 'later') return { snapshotRequired: false, cadence };
       return { snapshotRequired: !reported.matched, cadence };
     },
   };

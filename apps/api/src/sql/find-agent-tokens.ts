@@ -13,6 +13,7 @@ export interface AgentTokenRow {
 
 const FIND_AGENT_TOKENS: Statement = {
   name: 'find_agent_tokens',
+  isSmall: true,
   text: `
     SELECT t.hash, t.id::text AS id, t."hostId"::text AS "hostId", t."firstUsedAt", t."lastUsedAt", t."expiresAt",
       t."revokedAt", h."deletedAt" AS "hostDeletedAt"

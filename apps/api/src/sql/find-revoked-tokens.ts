@@ -10,6 +10,7 @@ export interface Revocations {
 /** Numbers from another cluster, whose backup this one has, may be above all of its own: they mean nothing here. */
 const FIND_REVOKED_TOKENS: Statement = {
   name: 'find_revoked_tokens',
+  isSmall: true,
   text: `
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, ARRAY(
       SELECT id::text FROM agent_tokens

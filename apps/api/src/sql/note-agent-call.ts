@@ -2,7 +2,8 @@ import type { Prisma } from '@muster/db';
 
 /**
  * Notes that a host's agent called, where the call writes nothing else of the host: it was refused, or it was about
- * something else. A later call that was noted first stays.
+ * something else. A later call that was noted first stays. Where another transaction holds the host's row, nothing is
+ * written: a wait for it would hold a connection.
  */
 export async function noteAgentCall(
   prisma: Pick<Prisma.TransactionClient, '$executeRaw'>,
@@ -10,6 +11,17 @@ export async function noteAgentCall(
   at: Date,
 ): Promise<void> {
   await prisma.$executeRaw`
+    WITH locked AS (
+      SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE hosts SET "lastSeenAt" = GREATEST("lastSeenAt", ${at}::timestamptz)
+    FROM locked
+    WHERE hosts.id = locked.id AND "deletedAt" IS NULL`;
+}
+
+/** The same in a transaction that needs the lock on the host: it waits for it. */
+export async function lockForAgentCall(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<void> {
+  await tx.$executeRaw`
     UPDATE hosts SET "lastSeenAt" = GREATEST("lastSeenAt", ${at}::timestamptz)
     WHERE id = ${hostId}::uuid AND "deletedAt" IS NULL`;
 }

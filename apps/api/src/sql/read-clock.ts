@@ -2,6 +2,7 @@ import type { Database, Statement } from '@muster/db';
 
 const READ_CLOCK: Statement = {
   name: 'read_clock',
+  isSmall: true,
   text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "epochMs"`,
 };
 

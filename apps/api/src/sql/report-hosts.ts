@@ -120,23 +120,24 @@ const SEVERAL_ENTRIES = `SELECT * FROM unnest(${TYPED.map(([, type], index) => `
 const ONE_ENTRY = `SELECT ${TYPED.map(([column, type], index) => `$${index + 1}::${type} AS "${column}"`).join(', ')}`;
 
 /**
- * Writes down reports of different hosts, by one update of each host's row that no index has to follow. `several`
- * locks the rows in one order and leaves out those that somebody else has locked, so that it never waits, neither
- * for a slow sync nor in a circle; for a single report the update's own wait for its row is the right one.
+ * Writes down reports of different hosts, by one update of each host's row that no index has to follow. It locks the rows
+ * in one order and leaves out those that another transaction has locked, so that it never waits, neither for a slow sync
+ * nor in a circle: all other hosts' reports would wait behind it.
  */
 function reportStatement({ name, several }: { name: string; several: boolean }): Statement {
-  const locked = `, locked AS (
-      SELECT id FROM hosts WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-    )`;
+  const rows = several ? 'id = ANY ($1::uuid[]) ORDER BY id' : 'id = $1::uuid';
   return {
     name,
+    isSmall: true,
     text: `
     WITH entry AS (
       ${several ? SEVERAL_ENTRIES : ONE_ENTRY}
-    )${several ? locked : ''}
+    ), locked AS (
+      SELECT id FROM hosts WHERE ${rows} FOR NO KEY UPDATE SKIP LOCKED
+    )
     UPDATE hosts SET
       ${SET}
-    FROM entry ${several ? 'JOIN locked ON locked.id = entry."hostId"' : ''}
+    FROM entry JOIN locked ON locked.id = entry."hostId"
     WHERE hosts.id = entry."hostId" AND ${IS_THERE}
       AND (NOT ${entry('isSnapshot')} OR (hosts.digest = ${entry('digest')} AND ${orderTest(ORDER)}))
     RETURNING hosts.id::text AS "hostId", COALESCE(hosts.digest = ${entry('digest')}, FALSE) AS matched,
@@ -150,7 +151,7 @@ const REPORT_SEVERAL = reportStatement({ name: 'report_hosts', several: true });
 /**
  * Writes down reports, at most one of each host, and gives what came of each in their order; null: nothing was
  * written. That is so where the host is gone, where a snapshot is not the one that the host's rows equal or the order
- * does not allow it, and, of several reports, where another transaction holds the host's row.
+ * does not allow it, and where another transaction holds the host's row.
  */
 export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReported | null)[]> {
   const columns = reports.map(toColumns);

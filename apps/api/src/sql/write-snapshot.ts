@@ -98,11 +98,14 @@ const GONE = `), gone AS (
 const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Statement => ({
   name,
   text: `
-    WITH guard AS (
+    WITH locked AS (
+      SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
+    ), guard AS (
       UPDATE hosts SET
       ${GUARD}
-      WHERE id = $1::uuid AND revision = $2::int AND ${IS_THERE} AND ${orderTest(ORDER)}
-      RETURNING id, "organizationId", revision, digest
+      FROM locked
+      WHERE hosts.id = locked.id AND revision = $2::int AND ${IS_THERE} AND ${orderTest(ORDER)}
+      RETURNING hosts.id, "organizationId", revision, digest
     ${whole ? WRITTEN : ''}), patched AS (
       UPDATE containers AS stored SET
         state = p.state, status = p.status, "startedAt" = p."startedAt", health = p.health, "exitCode" = p."exitCode",
@@ -147,6 +150,7 @@ const PATIENCE_MS_PER_MIB = 1_500;
  * a failed guard writes nothing. Whatever changes a host's rows holds this lock and raises the revision: two
  * snapshots of one host are serialized by it, those of two hosts share no lock, and since no statement holds one
  * host's lock while it waits for another's, there is no deadlock. The rows themselves need no order of their own.
+ * Where another transaction has locked the host's row, the guard fails: a wait for it would hold a connection.
  *
  * Null: the guard failed. Read again, compare again.
  */

@@ -1,0 +1,27 @@
+import type { Response } from 'express';
+import { RateLimitedError } from '../errors.js';
+import { createKeyedSemaphore, type KeyedSemaphoreOptions } from '../lib/keyed-semaphore.js';
+
+/**
+ * Does something for one key at a time. Who waits for a turn leaves the request's place to others.
+ * @throws RateLimitedError if the turn does not come in time, and what `action` throws.
+ */
+export type TakeTurns = <T>(res: Response, key: string, action: () => T | Promise<T>) => Promise<T>;
+
+/** `whose`: of what a key is the id, as callers know it. */
+export function createTurns(whose: string, options: Omit<KeyedSemaphoreOptions, 'permits'>): TakeTurns {
+  const turns = createKeyedSemaphore({ permits: 1, ...options });
+  return async (res, key, action) => {
+    const turn = turns.acquire(key);
+    if (turn !== true) {
+      res.locals.work?.leave();
+      if (!(await turn)) throw new RateLimitedError(`Other requests of this ${whose} are still worked on.`, 1_000);
+    }
+    try {
+      await res.locals.work?.enter();
+      return await action();
+    } finally {
+      turns.release(key);
+    }
+  };
+}

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { createTestDatabase, hasTestServer } from '@muster/db/testing';
+import { createApp } from '../src/app.js';
+import { container, enrollRequest, TestApi, testClock, type TestHost } from './harness.js';
+
+// The embedded database has one connection, so that nobody can hold a row. Skipped, and counted, where no server is.
+const onServer = hasTestServer() ? describe : describe.skip;
+
+/** What another replica's large snapshot does to a host's row: it holds its lock for seconds. */
+onServer('while another transaction holds a row', () => {
+  let db: Database;
+  let api: TestApi;
+  beforeAll(async () => {
+    db = await createTestDatabase('postgresql');
+    const clock = testClock();
+    api = new TestApi(db, createApp({ db, now: clock }), clock);
+  });
+  afterAll(() => db.close());
+
+  /** Locks a row until the returned function is called. */
+  async function lock(table: 'hosts' | 'enrollment_tokens', id: string): Promise<() => Promise<void>> {
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let isLocked: () => void = () => undefined;
+    const locked = new Promise<void>((resolve) => (isLocked = resolve));
+    const done = db.prisma.$transaction(
+      async (tx) => {
+        await tx.$executeRawUnsafe(`SELECT FROM ${table} WHERE id = '${id}' FOR NO KEY UPDATE`);
+        isLocked();
+        await released;
+      },
+      { timeout: 60_000 },
+    );
+    await locked;
+    return async () => {
+      release();
+      await done;
+    };
+  }
+
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  const beat = { digest: null, engineError: 'no engine' };
+  const statusOf = async (request: PromiseLike<{ status: number }>) => (await request).status;
+
+  /** The most connections in use at once of some that were looked at, beside the one that holds the lock. */
+  async function busiest(samples = 20): Promise<number> {
+    let most = 0;
+    for (let i = 0; i < samples; i++) {
+      await pause(20);
+      most = Math.max(most, db.connections().busy - 1);
+    }
+    return most;
+  }
+
+  test("a host's calls wait without a connection, nobody else waits, and all of them are answered", async () => {
+    const organization = await api.organization();
+    const [held, other] = [await organization.enroll(), await organization.enroll()];
+    await held.beat(beat).expect(200);
+    const unlock = await lock('hosts', held.id);
+    const calls = [
+      ...Array.from({ length: 6 }, () => statusOf(held.beat(beat))),
+      ...Array.from({ length: 3 }, () => statusOf(held.post([container('a')]))),
+      statusOf(held.post('nothing of a snapshot')),
+    ];
+    // One is looked at now and then by each who waits.
+    expect(await busiest()).toBeLessThanOrEqual(3);
+    let othersAnswered = 0;
+    const others = Promise.all(
+      Array.from({ length: 20 }, async () => {
+        await other.beat(beat).expect(200);
+        othersAnswered += 1;
+      }),
+    );
+    await Promise.race([others, pause(20_000)]);
+    expect(othersAnswered).toBe(20);
+    await unlock();
+    expect((await Promise.all(calls)).sort()).toEqual([...Array<number>(9).fill(200), 400]);
+  });
+
+  test('a token is rotated, and one is used for the first time, without a connection to wait with', async () => {
+    const organization = await api.organization();
+    const host = await organization.enroll();
+    const unlock = await lock('hosts', host.id);
+    // Its first use: it is good, though nothing can be written down yet.
+    const identify = () => api.http.get(Paths.agentToken).auth(host.token, { type: 'bearer' });
+    await identify().expect(200);
+    const rotations = [1, 2, 3].map(() =>
+      statusOf(api.http.post(Paths.agentToken).auth(host.token, { type: 'bearer' })),
+    );
+    await pause(300);
+    await unlock();
+    expect(await Promise.all(rotations)).toEqual([201, 201, 201]);
+    await identify().expect(200);
+    expect(await db.prisma.agentToken.count({ where: { hostId: host.id, firstUsedAt: null, revokedAt: null } })).toBe(
+      1,
+    );
+  });
+
+  test('a heartbeat is answered within a few seconds however long it lasts, and written afterwards', async () => {
+    const host = await (await api.organization()).enroll();
+    await host.beat(beat).expect(200);
+    const unlock = await lock('hosts', host.id);
+    api.clock.advance(10_000);
+    const answer = await host.beat({ ...beat, engineError: 'the engine is away' }).expect(200);
+    expect(answer.body).toMatchObject({ snapshotRequired: false });
+    await unlock();
+    await expectEventually(host, api.clock());
+    expect((await host.host()).engineError).toBe('the engine is away');
+  });
+
+  async function expectEventually(host: TestHost, lastSeenAt: Date): Promise<void> {
+    for (let i = 0; i < 100 && (await host.host()).lastSeenAt?.getTime() !== lastSeenAt.getTime(); i++) await pause(50);
+    expect((await host.host()).lastSeenAt).toEqual(lastSeenAt);
+  }
+
+  test('machines that enrol with one token wait for each other with one connection in all', async () => {
+    const organization = await api.organization();
+    const host = await organization.enroll();
+    const { id, token } = await organization.enrollmentToken({ name: 'fleet', maxUses: 50 });
+    const unlock = await lock('enrollment_tokens', id);
+    const enrolments = Array.from({ length: 30 }, () =>
+      statusOf(api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(enrollRequest())),
+    );
+    await pause(300);
+    expect(await busiest()).toBeLessThanOrEqual(1);
+    await host.sync([container('a')]);
+    await unlock();
+    expect(new Set(await Promise.all(enrolments))).toEqual(new Set([201]));
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, test } from '@jest/globals';
+import { transact, type Database, type Statement } from '@muster/db';
+import { createTestDatabase, hasTestServer } from '@muster/db/testing';
+import { createHost } from './rig.js';
+
+// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+const onServer = hasTestServer() ? describe : describe.skip;
+
+onServer('the connections to a server', () => {
+  const withDatabase = async (action: (database: Database) => Promise<void>): Promise<void> => {
+    const database = await createTestDatabase('postgresql');
+    try {
+      await action(database);
+    } finally {
+      await database.close();
+    }
+  };
+
+  const SLOW: Statement = { name: 'slow', text: 'SELECT pg_sleep(1)' };
+  const SMALL: Statement = { name: 'small', isSmall: true, text: 'SELECT 1' };
+  const ORDINARY: Statement = { name: 'ordinary', text: 'SELECT 2' };
+
+  /** Runs statements, and gives their names in the order in which they ended. */
+  function inOrder() {
+    const ended: string[] = [];
+    const run = (name: string, statement: Promise<unknown>) => statement.then(() => void ended.push(name));
+    return { ended, run };
+  }
+
+  test('are kept for small statements: none stands behind large ones, however many there are', () =>
+    withDatabase(async (database) => {
+      const { ended, run } = inOrder();
+      const slow = Array.from({ length: 12 }, () => run('slow', database.query(SLOW, [])));
+      await Promise.all([run('small', database.query(SMALL, [])), run('ping', database.ping())]);
+      expect(new Set(ended)).toEqual(new Set(['small', 'ping']));
+      expect(database.connections().max).toBe(10);
+      await Promise.all(slow);
+    }));
+
+  test('are not all taken by patient statements, which wait for their turn without one', () =>
+    withDatabase(async (database) => {
+      const { ended, run } = inOrder();
+      const patient = Array.from({ length: 6 }, () => run('patient', database.queryPatiently(SLOW, [], 5_000)));
+      await run('ordinary', database.query(ORDINARY, []));
+      expect(ended).toEqual(['ordinary']);
+      expect(database.connections()).toMatchObject({ busy: 3, waiting: 0 });
+      await Promise.all(patient);
+    }));
+
+  test('are given back by a transaction that waits for a row, which is done once it is free', () =>
+    withDatabase(async (database) => {
+      const id = await createHost(database, 'held');
+      let release: () => void = () => undefined;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      const holding = database.prisma.$transaction(
+        async (tx) => {
+          await tx.host.update({ where: { id }, data: { name: 'first' } });
+          await released;
+        },
+        { timeout: 30_000 },
+      );
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const waiting = Array.from({ length: 4 }, (_, i) =>
+        transact(database, (tx) => tx.host.update({ where: { id }, data: { name: `then ${i}` } })),
+      );
+      let isFree = false;
+      for (let i = 0; i < 200 && !isFree; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        isFree = database.connections().busy === 1;
+      }
+      expect(isFree).toBe(true);
+      release();
+      await Promise.all([holding, ...waiting]);
+      expect((await database.prisma.host.findUniqueOrThrow({ where: { id } })).name).toContain('then');
+    }));
+});
