@@ -1,26 +1,32 @@
 import { z } from 'zod';
 import { Instant } from './instant.js';
-import {
-  DOCKER_ID_LENGTH_MAX,
-  LABELS_MAX,
-  NAME_LENGTH_MAX,
-  PORT_IP_LENGTH_MAX,
-  PROBLEM_ERRORS_MAX,
-  STATE_LENGTH_MAX,
-  STATUS_LENGTH_MAX,
-} from './limits.js';
+import { DOCKER_ID_LENGTH_MAX, PROBLEM_ERRORS_MAX } from './limits.js';
 import { storable, text, toStorable } from './text.js';
 
-const PortNumber = z.int().min(1).max(65_535);
+const PORT_NUMBER_MAX = 65_535;
+const PortNumber = z.int().min(1).max(PORT_NUMBER_MAX);
 
-/** A port of a container, and where the host publishes it. `ip` and `publicPort` are absent when it does not. */
-export const Port = z.object({
-  ip: text(0, PORT_IP_LENGTH_MAX).optional(),
-  privatePort: PortNumber,
-  publicPort: PortNumber.optional(),
-  type: z.enum(['tcp', 'udp', 'sctp']),
-});
+/**
+ * A port of a container, and where the host publishes it. `ip` and `publicPort` are absent when it does not. `count`
+ * consecutive ports, beginning with `privatePort` and `publicPort`, can be one entry; absent, it is 1.
+ */
+export const Port = z
+  .object({
+    ip: text(0).optional(),
+    privatePort: PortNumber,
+    publicPort: PortNumber.optional(),
+    type: z.enum(['tcp', 'udp', 'sctp']),
+    count: PortNumber.optional(),
+  })
+  .refine(({ privatePort, publicPort = 1, count = 1 }) => count === 1 || endsInRange(privatePort, publicPort, count), {
+    error: `must not count beyond port ${PORT_NUMBER_MAX}`,
+    path: ['count'],
+  });
 export type Port = z.output<typeof Port>;
+
+/** Whether `count` ports from both numbers on are port numbers. */
+export const endsInRange = (privatePort: number, publicPort: number, count: number): boolean =>
+  Math.max(privatePort, publicPort) + count - 1 <= PORT_NUMBER_MAX;
 
 /**
  * A container's ports, any number of them: one published range is thousands. Built by hand because an array schema
@@ -34,6 +40,7 @@ export const Ports = z
     for (const [index, item] of value.entries()) {
       const parsed = Port.safeParse(item);
       if (parsed.success) {
+        if (parsed.data.count === 1) delete parsed.data.count;
         ports.push(parsed.data);
         continue;
       }
@@ -56,7 +63,7 @@ export const DockerId = z.string().regex(DockerIdPattern, {
  * A container's state: Docker's `created`, `running`, `paused`, `restarting`, `removing`, `exited` and `dead`, or
  * whatever lower-case word a newer engine says; an unknown one is stored, not rejected.
  */
-export const ContainerState = text(1, STATE_LENGTH_MAX).refine((value) => value === value.toLowerCase(), {
+export const ContainerState = text(1).refine((value) => value === value.toLowerCase(), {
   error: 'must be lower-case',
 });
 
@@ -73,12 +80,7 @@ export const Labels = z
   })
   .transform((value, context) => {
     const labels = Object.create(null) as Record<string, string>;
-    const keys = Object.keys(value);
-    if (keys.length > LABELS_MAX) {
-      context.issues.push({ code: 'custom', message: `must hold at most ${LABELS_MAX} labels`, input: value });
-      return z.NEVER;
-    }
-    for (const rawKey of keys) {
+    for (const rawKey of Object.keys(value)) {
       const rawText: unknown = value[rawKey];
       const key = toStorable(rawKey);
       const text = toStorable(rawText);
@@ -93,18 +95,46 @@ export const Labels = z
   });
 export type Labels = z.output<typeof Labels>;
 
-/** One container as its engine lists it: what an agent sends, and what the database then holds. */
+/** The fields that `fitContainer` shortens, in the order in which `truncated` names them. */
+export const TRUNCATABLE_FIELDS = [
+  'name',
+  'image',
+  'imageId',
+  'command',
+  'state',
+  'status',
+  'ports',
+  'labels',
+] as const;
+export type TruncatableField = (typeof TRUNCATABLE_FIELDS)[number];
+
+/**
+ * The names of fields that were shortened. Built by hand for the reason that `Ports` is. Other names are dropped: they
+ * are of fields that a newer agent sends and this version does not store.
+ */
+export const Truncated = z
+  .custom<string[]>((value) => Array.isArray(value) && value.every((name) => typeof name === 'string'), {
+    error: 'must be an array of field names',
+  })
+  .transform((names) => TRUNCATABLE_FIELDS.filter((field) => names.includes(field)));
+
+/**
+ * One container as its engine lists it: what an agent sends. The schema says what a container is, `fitContainer` how
+ * long its fields may be; `parseContainer` applies both, and its result is what the database then holds. `truncated`
+ * is absent where nothing was shortened.
+ */
 export const Container = z.object({
   dockerId: DockerId,
-  name: text(1, NAME_LENGTH_MAX),
-  image: text(1, NAME_LENGTH_MAX),
+  name: text(1),
+  image: text(1),
   imageId: storable(z.string()).nullable().default(null),
   command: storable(z.string()).default(''),
   state: ContainerState,
-  status: text(0, STATUS_LENGTH_MAX).default(''),
+  status: text(0).default(''),
   ports: Ports.default(() => []),
   labels: Labels.default(() => Object.create(null) as Labels),
   startedAt: Instant.nullable().default(null),
+  truncated: Truncated.optional(),
 });
 export type Container = z.output<typeof Container>;
 

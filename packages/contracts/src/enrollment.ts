@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Accepts } from './accepts.js';
 import { Cadence } from './cadence.js';
 import { DISPLAY_NAME_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
 import { text } from './text.js';
@@ -25,13 +26,18 @@ export const EnrollRequest = z.object({
 export type EnrollRequest = z.output<typeof EnrollRequest>;
 
 /** 201 for a new host, 200 for one that came back. The token is shown in this answer only. */
-export const EnrollResponse = z.object({ hostId: z.uuid(), agentToken: z.string(), cadence: Cadence });
+export const EnrollResponse = z.object({
+  hostId: z.uuid(),
+  agentToken: z.string(),
+  cadence: Cadence,
+  accepts: Accepts.optional(),
+});
 export type EnrollResponse = z.output<typeof EnrollResponse>;
 
 /** 201 of a rotation. The old token lives until this one is first used. */
-export const TokenRotation = z.object({ agentToken: z.string(), cadence: Cadence });
+export const TokenRotation = z.object({ agentToken: z.string(), cadence: Cadence, accepts: Accepts.optional() });
 export type TokenRotation = z.output<typeof TokenRotation>;
 
 /** 200: whose an agent token is. */
-export const TokenHolder = z.object({ hostId: z.uuid(), cadence: Cadence });
+export const TokenHolder = z.object({ hostId: z.uuid(), cadence: Cadence, accepts: Accepts.optional() });
 export type TokenHolder = z.output<typeof TokenHolder>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Accepts } from './accepts.js';
 import { Cadence } from './cadence.js';
 import { Engine } from './enrollment.js';
 import { AgentProblems } from './host-problems.js';
@@ -24,5 +25,9 @@ export const Heartbeat = z.object({
 export type Heartbeat = z.output<typeof Heartbeat>;
 
 /** `snapshotRequired`: true unless the heartbeat's digest is non-null and equals the host's. */
-export const HeartbeatResponse = z.object({ snapshotRequired: z.boolean(), cadence: Cadence });
+export const HeartbeatResponse = z.object({
+  snapshotRequired: z.boolean(),
+  cadence: Cadence,
+  accepts: Accepts.optional(),
+});
 export type HeartbeatResponse = z.output<typeof HeartbeatResponse>;

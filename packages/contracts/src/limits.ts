@@ -1,9 +1,13 @@
 /**
- * The limits of the wire, each named once. A body beyond one is refused as a whole; nothing is ever cut short.
+ * The limits of the wire, each named once. A body beyond one is refused as a whole, except for the fields of a
+ * container: `fitContainer` shortens those, so that one container never blocks the snapshot of its host.
  */
 
 /** Containers in one snapshot. */
 export const SNAPSHOT_CONTAINERS_MAX = 5_000;
+
+/** Present containers of one host. Only incomplete snapshots can exceed it: they add to what is there. */
+export const HOST_CONTAINERS_MAX = 10_000;
 
 /** Containers that one incomplete snapshot can say are gone: as many ids of Docker's as a request's headers hold. */
 export const SNAPSHOT_GONE_MAX = 100;
@@ -17,11 +21,24 @@ export const BODY_BYTES_MAX = 64 * 1024;
 /** Characters of a container's engine id. */
 export const DOCKER_ID_LENGTH_MAX = 128;
 
-/** Characters of a container's name and of its image reference. */
+/** Characters of a container's name, of its image reference and of its image id. */
 export const NAME_LENGTH_MAX = 1_024;
 
-/** Labels of one container: some hundred times what any real one has, and what a database takes in one statement. */
+/** Characters of a container's command. */
+export const COMMAND_LENGTH_MAX = 4_096;
+
+/** Characters of a label's key. A label with a longer key is dropped: two shortened keys could become one. */
+export const LABEL_KEY_LENGTH_MAX = 256;
+
+/** Characters of a label's value. */
+export const LABEL_VALUE_LENGTH_MAX = 4_096;
+
+/** Labels of one container, and bytes of all their keys and values in UTF-8 (64 KiB). */
 export const LABELS_MAX = 4_096;
+export const LABELS_BYTES_MAX = 64 * 1024;
+
+/** Port entries of one container, after consecutive ports were merged into ranges. */
+export const PORTS_MAX = 4_096;
 
 /** Characters of a state word. */
 export const STATE_LENGTH_MAX = 32;

@@ -1,31 +1,49 @@
-import { DockerIdPattern, type Container, type Port } from './container.js';
+import {
+  DockerIdPattern,
+  endsInRange,
+  TRUNCATABLE_FIELDS,
+  type Container,
+  type Labels,
+  type Port,
+} from './container.js';
 import { MillisecondInstantPattern } from './instant.js';
-import { LABELS_MAX, NAME_LENGTH_MAX, PORT_IP_LENGTH_MAX, STATE_LENGTH_MAX, STATUS_LENGTH_MAX } from './limits.js';
+import { labelsFit } from './fit-container.js';
+import {
+  COMMAND_LENGTH_MAX,
+  NAME_LENGTH_MAX,
+  PORT_IP_LENGTH_MAX,
+  PORTS_MAX,
+  STATE_LENGTH_MAX,
+  STATUS_LENGTH_MAX,
+} from './limits.js';
 
 /**
- * Whether a parsed JSON value is a container exactly as `Container` would give it back: all ten fields and no other,
- * each within its limits and in its final form. Then it need not go through the schema, which makes some forty
- * objects to say yes. What this does not recognise may still be good: the schema decides. A test holds the two equal.
+ * Whether a parsed JSON value is a container exactly as `Container` and `fitContainer` would give it back: all ten
+ * fields, `truncated` where it is not empty, and no other, each within its limits and in its final form. Then it need
+ * not go through the schema, which makes some forty objects to say yes. What this does not recognise may still be
+ * good: the schema decides. A test holds the two equal.
  */
 export function isPlainContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false;
   const container = value as Container;
-  const { dockerId, startedAt } = container;
+  const { dockerId, startedAt, truncated } = container;
   return (
-    hasKeys(container, 10) &&
+    hasKeys(container, truncated === undefined ? 10 : 11) &&
     typeof dockerId === 'string' &&
     DockerIdPattern.test(dockerId) &&
     isText(container.name, 1, NAME_LENGTH_MAX) &&
     isText(container.image, 1, NAME_LENGTH_MAX) &&
-    (container.imageId === null || isText(container.imageId)) &&
-    isText(container.command) &&
+    (container.imageId === null || isText(container.imageId, 0, NAME_LENGTH_MAX)) &&
+    isText(container.command, 0, COMMAND_LENGTH_MAX) &&
     isText(container.state, 1, STATE_LENGTH_MAX) &&
     container.state === container.state.toLowerCase() &&
     isText(container.status, 0, STATUS_LENGTH_MAX) &&
     Array.isArray(container.ports) &&
+    container.ports.length <= PORTS_MAX &&
     container.ports.every(isPlainPort) &&
     areLabels(container.labels) &&
-    (startedAt === null || (typeof startedAt === 'string' && isCanonicalInstant(startedAt)))
+    (startedAt === null || (typeof startedAt === 'string' && isCanonicalInstant(startedAt))) &&
+    (truncated === undefined || areFields(truncated))
   );
 }
 
@@ -43,24 +61,33 @@ const isPortNumber = (value: unknown) =>
 
 function isPlainPort(value: unknown): value is Port {
   if (typeof value !== 'object' || value === null) return false;
-  const { ip, privatePort, publicPort, type } = value as Partial<Record<keyof Port, unknown>>;
-  const optional = Number(ip !== undefined) + Number(publicPort !== undefined);
+  const { ip, privatePort, publicPort, type, count } = value as Partial<Record<keyof Port, unknown>>;
+  const optional = Number(ip !== undefined) + Number(publicPort !== undefined) + Number(count !== undefined);
   return (
     hasKeys(value, 2 + optional) &&
     isPortNumber(privatePort) &&
     (publicPort === undefined || isPortNumber(publicPort)) &&
     (ip === undefined || isText(ip, 0, PORT_IP_LENGTH_MAX)) &&
-    (type === 'tcp' || type === 'udp' || type === 'sctp')
+    (type === 'tcp' || type === 'udp' || type === 'sctp') &&
+    (count === undefined || isCount(count, privatePort as number, publicPort as number | undefined))
   );
+}
+
+const isCount = (count: unknown, privatePort: number, publicPort = 1): boolean =>
+  isPortNumber(count) && count !== 1 && endsInRange(privatePort, publicPort, count as number);
+
+/** Whether it is what `Truncated` gives back, and not empty. */
+function areFields(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0) return false;
+  const places = value.map((field) => TRUNCATABLE_FIELDS.indexOf(field as (typeof TRUNCATABLE_FIELDS)[number]));
+  return places.every((place, index) => place !== -1 && (index === 0 || place > places[index - 1]!));
 }
 
 function areLabels(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const labels = value as Record<string, unknown>;
-  const keys = Object.keys(labels);
-  if (keys.length > LABELS_MAX) return false;
-  for (const key of keys) if (!isText(key) || !isText(labels[key])) return false;
-  return true;
+  for (const key of Object.keys(labels)) if (!isText(key) || !isText(labels[key])) return false;
+  return labelsFit(labels as Labels);
 }
 
 /** Whether it is what `Date#toISOString` writes, of a year that every database has. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Container } from './container.js';
 import { fieldErrors, type FieldError, type Parsed } from './field-errors.js';
+import { fitContainer } from './fit-container.js';
 import { PROBLEM_ERRORS_MAX, SNAPSHOT_CONTAINERS_MAX } from './limits.js';
 import { isPlainContainer } from './plain-container.js';
 
@@ -11,9 +12,15 @@ import { isPlainContainer } from './plain-container.js';
 export const Snapshot = z.array(Container).max(SNAPSHOT_CONTAINERS_MAX);
 export type Snapshot = z.output<typeof Snapshot>;
 
-/** Parses one container. As `Container.safeParse`, and several times cheaper for what is in its final form already. */
-export const parseContainer = (value: unknown): z.ZodSafeParseResult<Container> =>
-  isPlainContainer(value) ? { success: true, data: value } : Container.safeParse(value);
+/**
+ * Parses one container and shortens what is over a limit. As `Container.safeParse` and `fitContainer`, and several times
+ * cheaper for what is in its final form already.
+ */
+export function parseContainer(value: unknown): z.ZodSafeParseResult<Container> {
+  if (isPlainContainer(value)) return { success: true, data: value };
+  const parsed = Container.safeParse(value);
+  return parsed.success ? { success: true, data: fitContainer(parsed.data) } : parsed;
+}
 
 /** What is wrong with a snapshot of more containers than `SNAPSHOT_CONTAINERS_MAX`: how many more, nobody counts. */
 export const TOO_MANY_CONTAINERS = `must hold at most ${SNAPSHOT_CONTAINERS_MAX} containers, this one has more`;

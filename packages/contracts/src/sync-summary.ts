@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Accepts } from './accepts.js';
 import { Cadence } from './cadence.js';
 
 const Count = z.int().nonnegative();
@@ -25,5 +26,6 @@ export const SyncSummary = z.object({
   revision: Count,
   digest: z.string().nullable(),
   cadence: Cadence,
+  accepts: Accepts.optional(),
 });
 export type SyncSummary = z.output<typeof SyncSummary>;

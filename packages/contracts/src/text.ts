@@ -15,5 +15,13 @@ export function toStorable(value: unknown): { text: string } | { message: string
   return value.includes('\0') ? { message: NUL_MESSAGE } : { text: value.toWellFormed() };
 }
 
-/** `storable` text of `min` to `max` UTF-16 units. */
-export const text = (min: number, max: number) => storable(z.string().min(min).max(max));
+/** `storable` text of `min` to `max` UTF-16 units, without a `max` of any length. */
+export const text = (min: number, max?: number) =>
+  storable(max === undefined ? z.string().min(min) : z.string().min(min).max(max));
+
+/** The first `max` UTF-16 units of well-formed text, one fewer where that would split a surrogate pair. */
+export function shortenText(value: string, max: number): string {
+  if (value.length <= max) return value;
+  const last = value.charCodeAt(max - 1);
+  return value.slice(0, last >= 0xd800 && last <= 0xdbff ? max - 1 : max);
+}

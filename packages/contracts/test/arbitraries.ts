@@ -55,9 +55,11 @@ export const port: fc.Arbitrary<Port> = fc
       privatePort: fc.oneof(fc.constantFrom(80, 443), portNumber),
       publicPort: fc.oneof(fc.constantFrom(80, 8080), portNumber),
       type,
+      count: fc.integer({ min: 2, max: 9 }),
     },
     { requiredKeys: ['privatePort', 'type'] },
   )
+  .filter(({ privatePort, publicPort = 1, count = 1 }) => Math.max(privatePort, publicPort) + count - 1 <= 65_535)
   // The order of a record's keys is its own accident, and must make no difference.
   .chain((value) => fc.shuffledSubarray(Object.entries(value), { minLength: Object.keys(value).length }))
   .map((entries) => Object.fromEntries(entries) as Port);
@@ -94,6 +96,49 @@ const validContainer: fc.Arbitrary<ContainerInput> = fc.record(
     ports: fc.array(port, { maxLength: 5 }),
     labels,
     startedAt: fc.option(instant),
+    truncated: fc.array(fc.constantFrom('command', 'labels', 'ports', 'exit'), { maxLength: 4 }),
+  },
+  { requiredKeys: ['dockerId', 'name', 'image', 'state'] },
+);
+
+/** A text around a limit, cut wherever that falls: inside surrogate pairs too. */
+const textAround = (max: number, unit = 'x🐳é\u20ac') =>
+  fc.tuple(fc.integer({ min: Math.max(1, max - 3), max: max + 5 }), fc.nat(3)).map(([length, shift]) =>
+    unit
+      .repeat(length)
+      .slice(shift, shift + length)
+      .toWellFormed(),
+  );
+
+/** A container with fields at, below and above their limits. */
+export const oversizedContainer: fc.Arbitrary<ContainerInput> = fc.record(
+  {
+    dockerId,
+    name: textAround(1_024),
+    image: textAround(1_024),
+    imageId: fc.option(textAround(1_024)),
+    command: textAround(4_096),
+    state: textAround(32),
+    status: textAround(255),
+    ports: fc.oneof(
+      fc.array(port, { maxLength: 5 }),
+      fc
+        .record({ length: fc.integer({ min: 4_090, max: 4_110 }), step: fc.constantFrom(1, 2) })
+        .map(({ length, step }) =>
+          Array.from({ length }, (_, i) => ({ privatePort: i * step + 1, type: 'tcp' as const })),
+        ),
+      fc.constant<Port[]>([{ ip: 'f'.repeat(70), privatePort: 1, type: 'udp' }]),
+    ),
+    labels: fc.oneof(
+      labels,
+      fc
+        .uniqueArray(fc.tuple(textAround(256), textAround(4_096)), { selector: ([key]) => key, maxLength: 24 })
+        .map(ownProperties),
+      fc
+        .integer({ min: 4_090, max: 4_110 })
+        .map((count) => ownProperties(Array.from({ length: count }, (_, i) => [`${i}`, '']))),
+    ),
+    truncated: fc.array(fc.constantFrom('command', 'labels', 'ports'), { maxLength: 2 }),
   },
   { requiredKeys: ['dockerId', 'name', 'image', 'state'] },
 );

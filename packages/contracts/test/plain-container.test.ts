@@ -1,10 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Container, parseContainer } from '../src/index.js';
+import { Container, fitContainer, parseContainer } from '../src/index.js';
 import { isPlainContainer } from '../src/plain-container.js';
 import { anySnapshot, ownProperties, validSnapshot } from './arbitraries.js';
 
 const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+const accepted = (value: unknown) => {
+  const parsed = parseContainer(value);
+  if (!parsed.success) throw new Error(parsed.error.message);
+  return parsed.data;
+};
 
 const plain = {
   dockerId: 'a',
@@ -25,7 +31,9 @@ describe('a container in its final form', () => {
       fc.property(anySnapshot, (snapshot) => {
         for (const item of overTheWire(snapshot) as unknown[]) {
           if (!isPlainContainer(item)) continue;
-          expect(Container.safeParse(item)).toEqual({ success: true, data: item });
+          const parsed = Container.parse(item);
+          expect(parsed).toEqual(item);
+          expect(fitContainer(parsed)).toBe(parsed);
         }
       }),
       { numRuns: 3_000 },
@@ -35,7 +43,7 @@ describe('a container in its final form', () => {
   test('is whatever the schema gave', () => {
     fc.assert(
       fc.property(validSnapshot, (snapshot) => {
-        for (const item of snapshot) expect(isPlainContainer(overTheWire(Container.parse(item)))).toBe(true);
+        for (const item of snapshot) expect(isPlainContainer(overTheWire(accepted(item)))).toBe(true);
       }),
       { numRuns: 1_000 },
     );
@@ -65,6 +73,22 @@ describe('a container in its final form', () => {
     ['a day that does not exist', { startedAt: '2026-02-31T12:00:00.000Z' }],
     ['the year 0', { startedAt: '0000-03-01T12:00:00.000Z' }],
     ['an image id that is no text', { imageId: 7 }],
+    ['an image id that is too long', { imageId: 'i'.repeat(1_025) }],
+    ['a command that is too long', { command: 'c'.repeat(4_097) }],
+    ['a label key that is too long', { labels: { ['k'.repeat(257)]: '' } }],
+    ['a label value that is too long', { labels: { k: 'v'.repeat(4_097) } }],
+    ['too many labels', { labels: Object.fromEntries(Array.from({ length: 4_097 }, (_, i) => [`${i}`, ''])) }],
+    [
+      'labels of more than 64 KiB',
+      { labels: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`${i}`, 'é'.repeat(2_048)])) },
+    ],
+    ['too many ports', { ports: Array.from({ length: 4_097 }, (_, i) => ({ privatePort: 2 * i + 1, type: 'tcp' })) }],
+    ['a port count of 1', { ports: [{ privatePort: 80, type: 'tcp', count: 1 }] }],
+    ['a port count beyond the last port', { ports: [{ privatePort: 65_535, type: 'tcp', count: 2 }] }],
+    ['an empty list of shortened fields', { truncated: [] }],
+    ['shortened fields in another order', { truncated: ['labels', 'command'] }],
+    ['a field shortened twice', { truncated: ['labels', 'labels'] }],
+    ['an unknown field shortened', { truncated: ['exit'] }],
   ])('is not one with %s', (_what, changes) => {
     expect(isPlainContainer(plain)).toBe(true);
     expect(isPlainContainer(overTheWire({ ...plain, ...changes }))).toBe(false);

@@ -1,4 +1,4 @@
-import { comparePorts, type EventKind, type EventValue, type Labels, type Port } from '@muster/contracts';
+import { comparePorts, mergePorts, type EventKind, type EventValue, type Labels, type Port } from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
 
 /** What happened to a container, before it has a host, a time and a place in the history. */
@@ -100,7 +100,11 @@ function updatedFields(
     for (const field of ['state', 'startedAt'] as const) {
       if (from[field] !== to[field]) add({ from: { [field]: from[field] }, to: { [field]: to[field] } });
     }
-    if (!samePorts(from.ports, to.ports)) add(differingPorts(from.ports, to.ports));
+    if (!samePorts(from.ports, to.ports)) {
+      // An agent or engine that was upgraded lists the same ports one by one or as ranges: that is not a change.
+      const [before, after] = [mergePorts(from.ports), mergePorts(to.ports)];
+      if (!samePorts(before, after)) add(differingPorts(before, after));
+    }
   }
   return Object.keys(updated.to).length > 0 ? updated : null;
 }
@@ -113,8 +117,8 @@ export function sameLabels(a: Labels, b: Labels): boolean {
   return keys.length === Object.keys(b).length && !keys.some(labelDiffers(a, b));
 }
 
-const portKey = ({ ip, privatePort, publicPort = 0, type }: Port) =>
-  JSON.stringify([ip ?? null, privatePort, publicPort, type]);
+const portKey = ({ ip, privatePort, publicPort = 0, type, count = 1 }: Port) =>
+  JSON.stringify([ip ?? null, privatePort, publicPort, type, count]);
 
 /** In whatever order they stand. */
 export function samePorts(a: readonly Port[], b: readonly Port[]): boolean {

@@ -14,10 +14,11 @@ export interface ContainerRow extends ContainerFacts {
 }
 
 export function toContainerFacts(container: Container): ContainerFacts {
-  const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt } = container;
+  const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, truncated } = container;
   const { health, exitCode } = parseStatus(status);
   // Written out: a spread of each of 5,000 containers takes three times as long.
-  return { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, health, exitCode };
+  const facts = { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, health, exitCode };
+  return truncated === undefined ? facts : { ...facts, truncated };
 }
 
 /** Makes the row of a container that a host sent. */
@@ -29,16 +30,18 @@ export function toContainerRow(container: Container): ContainerRow {
 
 /**
  * Of the fields one after the other, each text behind its length, so that no two containers make the same string.
- * Cheaper than JSON in canonical order, whose objects would be made for this alone.
+ * Cheaper than JSON in canonical order, whose objects would be made for this alone. What a container rarely has
+ * (`count` of a port, `truncated`) is part of it only where present: the stored digests of all others stay valid.
  */
 function digestOf(container: Container): string {
-  const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt } = container;
+  const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, truncated } = container;
   let text = measured(dockerId) + measured(name) + measured(image) + measured(imageId) + measured(command);
   text += measured(state) + measured(status) + measured(startedAt);
-  for (const { ip, privatePort, publicPort, type } of ports.length > 1 ? ports.toSorted(comparePorts) : ports) {
-    text += `${measured(ip ?? null)}${privatePort}>${publicPort ?? ''}/${type};`;
+  for (const { ip, privatePort, publicPort, type, count } of ports.length > 1 ? ports.toSorted(comparePorts) : ports) {
+    text += `${measured(ip ?? null)}${privatePort}>${publicPort ?? ''}/${type}${count === undefined ? '' : `*${count}`};`;
   }
   for (const key of Object.keys(labels).sort()) text += measured(key) + measured(labels[key]!);
+  if (truncated !== undefined) text += `!${truncated.join()}`;
   return hash('sha256', text, 'base64');
 }
 

@@ -105,7 +105,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
 }
 
 /** To be raised when the same bytes come to mean something else to us: then no stored digest matches any more. */
-const PARSER_VERSION = '1';
+const PARSER_VERSION = '2';
 
 /** Names a body by its bytes as received: SHA-256 of how we would parse it, how it is encoded, and the bytes. */
 const snapshotDigest = ({ bytes, encoding }: RawBody): string =>

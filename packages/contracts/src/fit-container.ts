@@ -1,0 +1,115 @@
+import { comparePorts } from './canonical.js';
+import { TRUNCATABLE_FIELDS, type Container, type Labels, type Port, type TruncatableField } from './container.js';
+import {
+  COMMAND_LENGTH_MAX,
+  LABEL_KEY_LENGTH_MAX,
+  LABEL_VALUE_LENGTH_MAX,
+  LABELS_BYTES_MAX,
+  LABELS_MAX,
+  NAME_LENGTH_MAX,
+  PORT_IP_LENGTH_MAX,
+  PORTS_MAX,
+  STATE_LENGTH_MAX,
+  STATUS_LENGTH_MAX,
+} from './limits.js';
+import { mergePorts } from './port-ranges.js';
+import { shortenText } from './text.js';
+
+export interface FitOptions {
+  /** False: too many ports are cut without being merged first, for an API that does not know `ports[].count`. */
+  portRanges?: boolean;
+}
+
+/**
+ * Shortens what is over a limit, so that one field never keeps a container, or its host's snapshot, from being stored.
+ *
+ * - Texts are cut at their limit, never inside a surrogate pair.
+ * - Labels: those whose key is too long are dropped (two shortened keys could become one), values are cut, and where
+ *   the labels are still too many or too large, those that come last in key order are dropped.
+ * - Ports beyond `PORTS_MAX` are merged into ranges, which loses nothing; what is still too much is dropped, last first.
+ *
+ * `truncated` then names the fields that lost something, in addition to those that it named already. A container within
+ * its limits is returned as it is. The result fits, so that fitting it again changes nothing. Takes the time of sorting
+ * the keys and ports that are over a limit.
+ */
+export function fitContainer(container: Container, { portRanges = true }: FitOptions = {}): Container {
+  const { ports, portsAreLost } = fitPorts(container.ports, portRanges);
+  const fitted = {
+    name: shortenText(container.name, NAME_LENGTH_MAX),
+    image: shortenText(container.image, NAME_LENGTH_MAX),
+    imageId: container.imageId === null ? null : shortenText(container.imageId, NAME_LENGTH_MAX),
+    command: shortenText(container.command, COMMAND_LENGTH_MAX),
+    state: shortenText(container.state, STATE_LENGTH_MAX),
+    status: shortenText(container.status, STATUS_LENGTH_MAX),
+    ports,
+    labels: fitLabels(container.labels),
+  };
+  const changed = TRUNCATABLE_FIELDS.filter((field) => fitted[field] !== container[field]);
+  if (changed.length === 0 && container.truncated?.length !== 0) return container;
+
+  const { truncated: earlier = [], ...rest } = container;
+  const lost = new Set<TruncatableField>([...changed, ...earlier]);
+  if (!portsAreLost && !earlier.includes('ports')) lost.delete('ports');
+  if (lost.size === 0) return { ...rest, ...fitted };
+  return { ...rest, ...fitted, truncated: TRUNCATABLE_FIELDS.filter((field) => lost.has(field)) };
+}
+
+const hasLongAddress = ({ ip }: Port): boolean => ip !== undefined && ip.length > PORT_IP_LENGTH_MAX;
+
+function fitPorts(ports: Port[], portRanges: boolean): { ports: Port[]; portsAreLost: boolean } {
+  const isAddressLost = ports.some(hasLongAddress);
+  if (ports.length <= PORTS_MAX && !isAddressLost) return { ports, portsAreLost: false };
+  const shortened = ports.map((port) =>
+    hasLongAddress(port) ? { ...port, ip: shortenText(port.ip!, PORT_IP_LENGTH_MAX) } : port,
+  );
+  const merges = portRanges && shortened.length > PORTS_MAX;
+  const ordered = merges ? mergePorts(shortened) : shortened.sort(comparePorts);
+  return { ports: ordered.slice(0, PORTS_MAX), portsAreLost: isAddressLost || ordered.length > PORTS_MAX };
+}
+
+/** Whether labels, all of well-formed text, are within every limit. */
+export function labelsFit(labels: Labels): boolean {
+  const keys = Object.keys(labels);
+  if (keys.length > LABELS_MAX) return false;
+  let units = 0;
+  for (const key of keys) {
+    const value = labels[key]!;
+    if (key.length > LABEL_KEY_LENGTH_MAX || value.length > LABEL_VALUE_LENGTH_MAX) return false;
+    units += key.length + value.length;
+  }
+  // A UTF-16 unit is 1 to 3 bytes of UTF-8, so that few labels have to be measured.
+  return units * 3 <= LABELS_BYTES_MAX || (units <= LABELS_BYTES_MAX && labelBytes(labels) <= LABELS_BYTES_MAX);
+}
+
+function labelBytes(labels: Labels): number {
+  let bytes = 0;
+  for (const key of Object.keys(labels)) bytes += utf8Bytes(key) + utf8Bytes(labels[key]!);
+  return bytes;
+}
+
+function fitLabels(labels: Labels): Labels {
+  if (labelsFit(labels)) return labels;
+  const fitted = Object.create(null) as Labels;
+  let count = 0;
+  let bytes = 0;
+  for (const key of Object.keys(labels).sort()) {
+    if (key.length > LABEL_KEY_LENGTH_MAX) continue;
+    const value = shortenText(labels[key]!, LABEL_VALUE_LENGTH_MAX);
+    count += 1;
+    bytes += utf8Bytes(key) + utf8Bytes(value);
+    if (count > LABELS_MAX || bytes > LABELS_BYTES_MAX) break;
+    fitted[key] = value;
+  }
+  return fitted;
+}
+
+/** Bytes of well-formed text in UTF-8. */
+function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    // Each half of a surrogate pair stands for 2 of its character's 4 bytes.
+    if (unit >= 0x80) bytes += unit >= 0x800 && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
+  }
+  return bytes;
+}

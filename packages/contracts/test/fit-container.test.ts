@@ -1,0 +1,221 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  canonicalContainer,
+  Container,
+  fitContainer,
+  LABELS_BYTES_MAX,
+  mergePorts,
+  type ContainerInput,
+  type Port,
+} from '../src/index.js';
+import { isPlainContainer } from '../src/plain-container.js';
+import { minimal, oversizedContainer, ownProperties, port, validSnapshot, withFields } from './arbitraries.js';
+
+const container = (fields: Partial<ContainerInput>): Container => Container.parse(withFields(fields));
+const fit = (fields: Partial<ContainerInput>): Container => fitContainer(container(fields));
+const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+const labelBytes = (labels: Record<string, string>) =>
+  Object.entries(labels).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
+
+const anyContainer = fc.oneof(
+  oversizedContainer,
+  validSnapshot.filter(({ length }) => length > 0).map((snapshot) => snapshot[0]!),
+);
+
+test('whatever a container holds, the fitted one is within every limit and of well-formed text', () => {
+  fc.assert(
+    fc.property(anyContainer, (input) => {
+      expect(isPlainContainer(overTheWire(fitContainer(Container.parse(input))))).toBe(true);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a container that fits is returned as it is, and so is every fitted one', () => {
+  fc.assert(
+    fc.property(anyContainer, (input) => {
+      const once = fitContainer(Container.parse(input));
+      expect(fitContainer(once)).toBe(once);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('what was shortened is named, and nothing else is named or changed', () => {
+  fc.assert(
+    fc.property(oversizedContainer, (input) => {
+      const before = Container.parse(input);
+      const after = fitContainer(before);
+      const named = new Set<string>(after.truncated);
+      for (const field of Object.keys(before) as (keyof Container)[]) {
+        if (field === 'truncated') continue;
+        const same =
+          field === 'ports'
+            ? JSON.stringify(mergePorts(before.ports)) === JSON.stringify(mergePorts(after.ports))
+            : JSON.stringify(before[field]) === JSON.stringify(after[field]);
+        if (!same) expect(named).toContain(field);
+        else if (!(before.truncated ?? []).includes(field as 'name')) expect(named).not.toContain(field);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('the order of labels and ports makes no difference', () => {
+  fc.assert(
+    fc.property(oversizedContainer, (input) => {
+      const { labels = {}, ports = [], ...rest } = input;
+      const reversed = {
+        ...rest,
+        labels: ownProperties(Object.entries(labels).reverse()),
+        ports: [...ports].reverse(),
+      };
+      const [a, b] = [fitContainer(Container.parse(input)), fitContainer(Container.parse(reversed))];
+      expect(JSON.stringify(canonicalContainer(b))).toBe(JSON.stringify(canonicalContainer(a)));
+    }),
+    { numRuns: 100 },
+  );
+});
+
+describe.each([
+  ['name', 1_024],
+  ['image', 1_024],
+  ['imageId', 1_024],
+  ['command', 4_096],
+  ['state', 32],
+  ['status', 255],
+] as const)('%s', (field, max) => {
+  test(`is kept up to ${max} characters and cut there`, () => {
+    expect(fit({ [field]: 'x'.repeat(max) })).not.toHaveProperty('truncated');
+    expect(fit({ [field]: 'x'.repeat(max + 1) })).toMatchObject({ [field]: 'x'.repeat(max), truncated: [field] });
+  });
+
+  test('loses a character whose half would be cut off', () => {
+    expect(fit({ [field]: `${'x'.repeat(max - 1)}🐳` })).toMatchObject({ [field]: 'x'.repeat(max - 1) });
+  });
+});
+
+describe('labels', () => {
+  test('with a key that is too long are dropped, for two shortened keys could become one', () => {
+    const long = 'k'.repeat(257);
+    const fitted = fit({ labels: { [`${long}1`]: 'a', [`${long}2`]: 'b', ['k'.repeat(256)]: 'c', a: 'd' } });
+    expect(Object.entries(fitted.labels)).toEqual([
+      ['a', 'd'],
+      ['k'.repeat(256), 'c'],
+    ]);
+    expect(fitted.truncated).toEqual(['labels']);
+  });
+
+  test('have their values cut before any label is dropped', () => {
+    const labels = { a: 'x'.repeat(100_000), b: 'y'.repeat(100_000), c: 'z' };
+    expect(fit({ labels }).labels).toEqual({ a: 'x'.repeat(4_096), b: 'y'.repeat(4_096), c: 'z' });
+  });
+
+  test('of more than 64 KiB lose those that come last in key order', () => {
+    const keys = Array.from({ length: 20 }, (_, i) => String.fromCharCode(97 + i));
+    const labels = Object.fromEntries(keys.toReversed().map((key) => [key, '€'.repeat(1_365)]));
+    const fitted = fit({ labels });
+    expect(Object.keys(fitted.labels)).toEqual(keys.slice(0, 16));
+    expect(labelBytes(fitted.labels)).toBeLessThanOrEqual(LABELS_BYTES_MAX);
+    expect(labelBytes(fitted.labels) + 4_096).toBeGreaterThan(LABELS_BYTES_MAX);
+  });
+
+  test('are kept up to exactly 64 KiB', () => {
+    const labels = Object.fromEntries(
+      Array.from({ length: 16 }, (_, i) => [String.fromCharCode(97 + i), 'x'.repeat(4_095)]),
+    );
+    expect(labelBytes(labels)).toBe(LABELS_BYTES_MAX);
+    expect(fit({ labels })).not.toHaveProperty('truncated');
+    expect(fit({ labels: { ...labels, q: '' } }).truncated).toEqual(['labels']);
+  });
+
+  test('are at most 4,096', () => {
+    const labels = Object.fromEntries(Array.from({ length: 4_097 }, (_, i) => [`k${String(i).padStart(4, '0')}`, '']));
+    const fitted = fit({ labels });
+    expect(Object.keys(fitted.labels)).toHaveLength(4_096);
+    expect(fitted.labels).not.toHaveProperty('k4096');
+  });
+
+  test('keep the key __proto__', () => {
+    const labels = ownProperties([
+      ['__proto__', 'kept'],
+      ['z', 'x'.repeat(5_000)],
+    ]);
+    expect(Object.entries(fit({ labels }).labels)).toContainEqual(['__proto__', 'kept']);
+  });
+});
+
+describe('ports', () => {
+  const published = (length: number, step: number): Port[] =>
+    Array.from({ length }, (_, i) => ({ ip: '::', privatePort: i * step + 1, publicPort: i * step + 1, type: 'udp' }));
+
+  test('that are too many become ranges, which loses nothing', () => {
+    const fitted = fit({ ports: published(40_000, 1) });
+    expect(fitted.ports).toEqual([{ ip: '::', privatePort: 1, publicPort: 1, type: 'udp', count: 40_000 }]);
+    expect(fitted).not.toHaveProperty('truncated');
+  });
+
+  test('that do not follow each other are cut', () => {
+    const ports = published(5_000, 2);
+    expect(fit({ ports: ports.toReversed() })).toMatchObject({ ports: ports.slice(0, 4_096), truncated: ['ports'] });
+  });
+
+  test('are not merged for an API that does not know ranges', () => {
+    const ports = published(5_000, 1);
+    const fitted = fitContainer(container({ ports }), { portRanges: false });
+    expect(fitted).toMatchObject({ ports: ports.slice(0, 4_096), truncated: ['ports'] });
+  });
+
+  test('have an address of at most 64 characters', () => {
+    const fitted = fit({ ports: [{ ip: 'f'.repeat(65), privatePort: 1, type: 'tcp' }] });
+    expect(fitted).toMatchObject({ ports: [{ ip: 'f'.repeat(64) }], truncated: ['ports'] });
+  });
+});
+
+describe('mergePorts', () => {
+  /** Every single port that the entries stand for. */
+  const expanded = (ports: readonly Port[]) =>
+    ports
+      .flatMap(({ count = 1, ...first }) =>
+        Array.from({ length: count }, (_, i) =>
+          JSON.stringify([
+            first.ip ?? null,
+            first.type,
+            first.privatePort + i,
+            first.publicPort === undefined ? null : first.publicPort + i,
+          ]),
+        ),
+      )
+      .sort();
+
+  test('stands for exactly the same ports, and merging again changes nothing', () => {
+    fc.assert(
+      fc.property(fc.array(port, { maxLength: 12 }), (ports) => {
+        const merged = mergePorts(ports);
+        expect(expanded(merged)).toEqual(expanded(ports));
+        expect(mergePorts(merged)).toEqual(merged);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('keeps ports apart that are published elsewhere, on another address or with another protocol', () => {
+    const ports: Port[] = [
+      { privatePort: 80, type: 'tcp' },
+      { privatePort: 81, publicPort: 81, type: 'tcp' },
+      { privatePort: 82, publicPort: 90, type: 'tcp' },
+      { ip: '::', privatePort: 83, publicPort: 83, type: 'tcp' },
+      { privatePort: 84, publicPort: 84, type: 'udp' },
+    ];
+    expect(mergePorts(ports)).toEqual(ports);
+  });
+});
+
+test('a container of 10 MiB is fitted within two seconds', () => {
+  const labels = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`key-${i}`, 'a value of some length']));
+  const large = Container.parse({ ...minimal, labels });
+  const start = performance.now();
+  fitContainer(large);
+  expect(performance.now() - start).toBeLessThan(2_000);
+});
