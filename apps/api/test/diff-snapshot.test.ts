@@ -160,7 +160,7 @@ describe('each change is recorded once', () => {
 test('an event stays small however much has changed', () => {
   const many = (value: string) =>
     Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`key-${index}-${'k'.repeat(2_000)}`, value]));
-  const ports = Array.from({ length: 5_000 }, (_, index) => ({ privatePort: index + 1, type: 'tcp' as const }));
+  const ports = Array.from({ length: 5_000 }, (_, index) => ({ privatePort: 2 * index + 1, type: 'tcp' as const }));
   const [event] = diffSnapshot(
     [stored({ labels: many('a'.repeat(5_000)), ports: [], command: 'a' })],
     [row({ labels: many('b'.repeat(5_000)), ports, command: 'b'.repeat(100_000) })],
