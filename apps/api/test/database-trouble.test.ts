@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
-import type { Database } from '@muster/db';
-import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
+import { openDatabase, type Database } from '@muster/db';
+import { createEmptyServerDatabase, createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
@@ -111,5 +111,45 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
       where: { target: `host:${host.id}`, action: 'host.deleted' },
     });
     expect(audit).toHaveLength(1);
+  });
+});
+
+onServer.each(['postgresql'] as const)('a database that takes no writes on %s', (engine) => {
+  test('is a 503 with a time to come again, and /readyz says so, until it takes them again', async () => {
+    const { url, drop } = await createEmptyServerDatabase();
+    // Its connections take writes throughout: the setting is for new ones.
+    const admin = await openDatabase({ url }, { applicationName: 'admin', poolMax: 1 });
+    const db = await openDatabase({ url }, { poolMax: 2 });
+    try {
+      const clock = testClock();
+      const api = new TestApi(db, createApp({ db, now: clock, elapsedMs: () => clock().getTime() }), clock);
+      const { adminKey } = await api.organization();
+      const write = () => api.http.post(Paths.enrollmentTokens).auth(adminKey, bearer).send({ name: 'x' });
+      await write().expect(201);
+      const name = new URL(url).pathname.slice(1);
+      await admin.prisma.$executeRawUnsafe(`ALTER DATABASE "${name}" SET default_transaction_read_only = on`);
+      await admin.prisma.$queryRaw`
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = ${name} AND application_name <> 'admin'`;
+      const refusals = await Promise.all([write(), write(), write()]);
+      for (const { status, headers } of refusals) {
+        expect([status, headers['retry-after']]).toEqual([503, expect.stringMatching(/^[2-5]$/)]);
+      }
+      expect((await write()).body).toMatchObject({
+        type: '/problems/unavailable',
+        detail: 'The database takes no writes at the moment.',
+      });
+      clock.advance(1_000);
+      await api.http.get(Paths.ready).expect(503);
+      await admin.prisma.$executeRawUnsafe(`ALTER DATABASE "${name}" RESET default_transaction_read_only`);
+      // Each connection that was refused a write was closed; the next ones are new.
+      await write().expect(201);
+      clock.advance(1_000);
+      await api.http.get(Paths.ready).expect(200);
+    } finally {
+      await db.close();
+      await admin.close();
+      await drop();
+    }
   });
 });

@@ -462,8 +462,9 @@ export const Operations = {
     method: 'GET',
     path: Paths.ready,
     access: 'anybody',
-    summary: 'Whether the process takes calls: its database answers, and it is not draining',
+    summary: 'Whether the process takes calls: its database answers and takes writes, and it is not draining',
     answers: { 200: z.object({ status: z.literal('ready') }) },
+    refusals: [ProblemTypes.unavailable],
   },
   getMetrics: {
     method: 'GET',

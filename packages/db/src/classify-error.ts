@@ -72,6 +72,9 @@ const TIMEOUT_KINDS = new Set(['SocketTimeout']);
 
 const SERIALIZATION_SQLSTATE = new Set(['40001', '40P01']);
 
+/** PostgreSQL: a write in a transaction that is read-only, as all of a standby's are. */
+const READ_ONLY_SQLSTATE = '25006';
+
 /** An error and all that it wraps: `cause`, Prisma's `meta.driverAdapterError`, the parts of an AggregateError. */
 function* layers(error: unknown, depth = 0): Generator<Record<string, unknown>> {
   if (typeof error !== 'object' || error === null || depth > 6) return;
@@ -95,12 +98,18 @@ function* codes(error: unknown): Generator<string> {
   }
 }
 
+/** The database refused a write because it is read-only: a standby, or a primary that was demoted. */
+export function isReadOnly(error: unknown): boolean {
+  for (const code of codes(error)) if (code === READ_ONLY_SQLSTATE) return true;
+  return false;
+}
+
 /**
- * The database cannot be used at the moment: it is away, shutting down, starting up, full, or too slow to answer.
+ * The database cannot be used at the moment: it is away, shutting down, starting up, full, read-only, or too slow to answer.
  * Trying again later is sensible; whether what failed was done is unknown.
  */
 export function isUnavailable(error: unknown): boolean {
-  if (isTimeout(error)) return true;
+  if (isTimeout(error) || isReadOnly(error)) return true;
   for (const code of codes(error)) {
     if (UNAVAILABLE_PRISMA_CODES.has(code) || UNAVAILABLE_SOCKET_CODES.has(code)) return true;
     if (UNAVAILABLE_SQLSTATE.test(code)) return true;

@@ -42,7 +42,7 @@ export interface Database {
   ): Promise<Row[]>;
   /** The pool's connections now: open ones in use and not, how many there may be, and how many callers wait for one. */
   connections(): { busy: number; idle: number; max: number; waiting: number };
-  /** Rejects, in bounded time, where the database does not answer. */
+  /** Rejects, in bounded time, where the database does not answer or takes no writes. */
   ping(): Promise<void>;
   /** Closes it within a few seconds, whatever state its server is in. Calling it again does nothing. */
   close(): Promise<void>;

@@ -47,6 +47,19 @@ export class DatabaseUnsuitableError extends DatabaseOpenError {
   readonly code = 'database-unsuitable';
 }
 
+/** The server takes no writes. `code` is also PostgreSQL's own code where it refuses one, read_only_sql_transaction. */
+export class DatabaseReadOnlyError extends DatabaseOpenError {
+  override readonly name = 'DatabaseReadOnlyError';
+  readonly code = '25006';
+
+  constructor(location: string) {
+    super(
+      `The database ${location} is read-only, as a standby or a demoted primary is: ` +
+        'set DATABASE_URL to the primary, or try again once this server has been promoted.',
+    );
+  }
+}
+
 /** The database has migrations which this version of Muster does not know. */
 export class DatabaseTooNewError extends DatabaseOpenError {
   override readonly name = 'DatabaseTooNewError';

@@ -1,10 +1,11 @@
 /** Muster's database: the Prisma client over PostgreSQL or the embedded PGlite, its migrations, its errors. */
-export { isSerializationFailure, isTimeout, isUnavailable, isUniqueViolation } from './classify-error.js';
+export { isReadOnly, isSerializationFailure, isTimeout, isUnavailable, isUniqueViolation } from './classify-error.js';
 export type { Database, DatabaseEngine, Statement } from './database.js';
 export {
   DataDirectoryError,
   DatabaseLockedError,
   DatabaseOpenError,
+  DatabaseReadOnlyError,
   DatabaseTooNewError,
   DatabaseUnreachableError,
   DatabaseUnsuitableError,

@@ -7,7 +7,7 @@ import type { Database, DatabaseEngine } from './database.js';
 import { openDataDirectory, openInMemory, type EmbeddedDatabase } from './embedded-database.js';
 import { createQueries } from './queries.js';
 import { createEmbeddedPool } from './embedded-pool.js';
-import { DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
+import { DatabaseReadOnlyError, DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
 import { freezeEventsOfTheFuture } from './freeze-events.js';
 import { PrismaClient } from './generated/prisma/client.js';
 import { isUnavailable } from './classify-error.js';
@@ -21,6 +21,7 @@ import {
   requirePostgresUrl,
   type PostgresPoolOptions,
 } from './postgres-pool.js';
+import { requireWritable, requireWritableConnection } from './read-only-server.js';
 import { findTemplate } from './template.js';
 
 /** A server by its URL, an embedded database in a directory, or one that is gone when it is closed. */
@@ -107,12 +108,13 @@ async function migrateServer(
     if (outdated !== null) {
       throw new DatabaseUnsuitableError(`Muster needs PostgreSQL 15 or newer, ${describeUrl(url)} is ${outdated}.`);
     }
+    await requireWritableConnection(client, describeUrl(url));
     const applied = await applyMigrations(client, migrations);
     // A dump that was loaded into another cluster. Of an embedded database `restore` has seen to it.
     if (isOurs) await freezeEventsOfTheFuture(client);
     return applied;
   } catch (error) {
-    if (isUnavailable(error)) {
+    if (isUnavailable(error) && !(error instanceof DatabaseReadOnlyError)) {
       throw new DatabaseUnreachableError(describeUrl(url), (error as Error).message, { cause: error });
     }
     throw error;
@@ -212,9 +214,7 @@ function database({ pool, smallPool, engine, ...parts }: Parts): Database {
       ...{ busy: sum((each) => each.totalCount - each.idleCount), idle: sum((each) => each.idleCount) },
       ...{ max: sum((each) => each.options.max), waiting: sum((each) => each.waitingCount) },
     }),
-    ping: async () => {
-      await smallPool.query('SELECT 1');
-    },
+    ping: () => requireWritable(smallPool, location),
     close: () => (closed ??= close()),
   };
 }

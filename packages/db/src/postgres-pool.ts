@@ -3,6 +3,7 @@ import pg from 'pg';
 
 import { discardUnfinishedTransactions } from './discard-unfinished.js';
 import { DatabaseUnreachableError } from './errors.js';
+import { discardReadOnlyConnections } from './read-only-server.js';
 import { destroySocket, refuseWhileStalled } from './stalled-server.js';
 
 /** How long the steps of a query may take. A frozen server answers none of them by itself. */
@@ -41,6 +42,7 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
   });
   discardUnfinishedTransactions(pool);
   refuseWhileStalled(pool, url);
+  discardReadOnlyConnections(pool);
   return pool;
 }
 

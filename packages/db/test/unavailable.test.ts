@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { isTimeout, isUnavailable, openDatabase } from '@muster/db';
-import { hasTestServer } from '@muster/db/testing';
+import { DatabaseReadOnlyError, isReadOnly, isTimeout, isUnavailable, openDatabase } from '@muster/db';
+import { createEmptyServerDatabase, hasTestServer } from '@muster/db/testing';
 import {
   eventually,
   startPostgresCluster,
   type PostgresCluster,
   type PostgresClusterOptions,
 } from '@muster/test-engines';
+import pg from 'pg';
 
 // Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
@@ -126,6 +127,87 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
     } finally {
       await database.close();
       await cluster.stop();
+    }
+  });
+});
+
+onServer.each(['postgresql'] as const)('a server that takes no writes (%s)', () => {
+  const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
+  const organization = { name: 'o', slug: 'o' };
+
+  /** An open database, and what makes its new connections read-only or not; those that exist keep what they are. */
+  async function flippable() {
+    const { url, drop } = await createEmptyServerDatabase();
+    const database = await openDatabase({ url }, { poolMax: 3 });
+    const name = new URL(url).pathname.slice(1);
+    const admin = new pg.Client({ connectionString: url });
+    admin.on('error', () => undefined);
+    await admin.connect();
+    return {
+      url,
+      database,
+      demote: async () => {
+        await admin.query(`ALTER DATABASE "${name}" SET default_transaction_read_only = on`);
+        await admin.query(
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()',
+          [name],
+        );
+      },
+      promote: () => admin.query(`ALTER DATABASE "${name}" RESET default_transaction_read_only`),
+      close: async () => {
+        await admin.end();
+        await database.close();
+        await drop();
+      },
+    };
+  }
+
+  test('is unavailable by every kind of call, and is used again as soon as a new connection takes writes', async () => {
+    const { database, demote, promote, close } = await flippable();
+    const { prisma } = database;
+    const writes = (id: string) => [
+      () => prisma.organization.create({ data: { id, ...organization, slug: id } }),
+      () => prisma.$transaction(async (tx) => tx.organization.create({ data: { id, ...organization, slug: id } })),
+      () => prisma.$transaction([prisma.organization.create({ data: { id, ...organization, slug: id } })]),
+      () =>
+        prisma.$executeRaw`INSERT INTO organizations (id, name, slug, "createdAt") VALUES (${id}, 'o', ${id}, now())`,
+      () =>
+        database.query(
+          { name: 'test', text: 'INSERT INTO organizations (id, name, slug, "createdAt") VALUES ($1, $1, $1, now())' },
+          [id],
+        ),
+    ];
+    try {
+      await demote();
+      await eventually(async () => expect(isReadOnly(await failure(database.ping()))).toBe(true));
+      for (const write of writes('refused')) {
+        const error = await failure(write());
+        expect([isReadOnly(error), isUnavailable(error), isTimeout(error)]).toEqual([true, true, false]);
+      }
+      // Several at once, so that every connection of the pool has been refused a write.
+      await Promise.all([1, 2, 3].map(() => failure(writes('refused')[1]!())));
+      await promote();
+      for (const [i, write] of writes('x').entries()) {
+        await prisma.organization.deleteMany();
+        expect([i, await failure(write())]).toEqual([i, null]);
+      }
+      await database.ping();
+    } finally {
+      await close();
+    }
+  });
+
+  test('is refused at the start, with one sentence that says what to do', async () => {
+    const { url, demote, close } = await flippable();
+    try {
+      await demote();
+      const error = (await failure(openDatabase({ url }))) as Error;
+      expect(error).toBeInstanceOf(DatabaseReadOnlyError);
+      expect(error.message).toMatch(
+        /^The database postgresql:\/\/\S+ is read-only, .* set DATABASE_URL to the primary/,
+      );
+    } finally {
+      await close();
     }
   });
 });

@@ -1,4 +1,4 @@
-import { isSerializationFailure, isTimeout, isUnavailable } from '@muster/db';
+import { isReadOnly, isSerializationFailure, isTimeout, isUnavailable } from '@muster/db';
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem, type ProblemType } from '@muster/contracts';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
@@ -134,6 +134,7 @@ function toDomainError(thrown: unknown): DomainError | null {
   if (thrown instanceof DomainError) return thrown;
   if (isSerializationFailure(thrown))
     return new UnavailableError('Other changes kept coming first.', { cause: thrown });
+  if (isReadOnly(thrown)) return new UnavailableError('The database takes no writes at the moment.', { cause: thrown });
   if (isTimeout(thrown)) return new UnavailableError('The database did not answer in time.', { cause: thrown });
   if (isUnavailable(thrown)) return new UnavailableError('The database cannot be reached.', { cause: thrown });
   // Express itself throws this for a path that is not well-formed percent-encoding.

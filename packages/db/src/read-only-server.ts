@@ -1,0 +1,53 @@
+/** Servers that take no writes: a standby, a primary that was demoted, a database that was set to read-only. */
+import type pg from 'pg';
+
+import { isReadOnly } from './classify-error.js';
+import { DatabaseReadOnlyError } from './errors.js';
+import { destroySocket } from './stalled-server.js';
+
+/**
+ * Closes each connection whose server refuses a write because it is read-only. The address may lead to another server
+ * after a failover, which only a new connection reaches.
+ */
+export function discardReadOnlyConnections(pool: pg.Pool): void {
+  pool.on('connect', (client) => {
+    const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+    client.query = ((...args: unknown[]) => {
+      const result = query(...args);
+      // `pool.query` uses callbacks, and closes the connection of a query that failed.
+      if (result instanceof Promise) {
+        result.catch((error: unknown) => {
+          if (isReadOnly(error)) destroySocket(client);
+        });
+      }
+      return result;
+    }) as typeof client.query;
+  });
+}
+
+/**
+ * Checks that a server takes writes, on a connection that is closed where it does not.
+ *
+ * @throws DatabaseReadOnlyError
+ */
+export async function requireWritable(pool: pg.Pool, location: string): Promise<void> {
+  const client = await pool.connect();
+  let failure: Error | undefined;
+  try {
+    await requireWritableConnection(client, location);
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error));
+    throw error;
+  } finally {
+    client.release(failure);
+  }
+}
+
+/** @throws DatabaseReadOnlyError */
+export async function requireWritableConnection(client: pg.ClientBase, location: string): Promise<void> {
+  // `on` in recovery too.
+  const { rows } = await client.query<{ setting: string }>(
+    `SELECT current_setting('transaction_read_only') AS setting`,
+  );
+  if (rows[0]?.setting === 'on') throw new DatabaseReadOnlyError(location);
+}
