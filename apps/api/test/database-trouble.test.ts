@@ -114,7 +114,7 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
   });
 });
 
-onServer.each(['postgresql'] as const)('a database that takes no writes on %s', (engine) => {
+onServer.each(['postgresql'] as const)('a database that takes no writes on %s', () => {
   test('is a 503 with a time to come again, and /readyz says so, until it takes them again', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     // Its connections take writes throughout: the setting is for new ones.
