@@ -203,6 +203,7 @@ export function createApp({
   ];
 
   const app = express();
+  app.disable('x-powered-by');
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
   app.set('trust proxy', trustProxy);

@@ -1,7 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { pino, type Logger } from 'pino';
 import { createBrokenRequests } from './server/broken-request.js';
+import { awaitContinue } from './middleware/expect-continue.js';
 import { trackConnections, type Connections } from './server/connections.js';
+import { reduceTarget } from './server/target.js';
 
 /** Milliseconds in which a request must have arrived whole, and its headers; checked every second. */
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -54,7 +56,14 @@ export async function serve(
   // Before the handler, so that nothing is answered before it is known of.
   const connections = trackConnections(server);
   const broken = createBrokenRequests(connections, logger);
-  server.on('request', handler);
+  server.on('request', (req, res) => {
+    if (reduceTarget(req)) handler(req, res);
+    else broken.refuseTarget(res);
+  });
+  server.on('checkContinue', (req, res) => {
+    awaitContinue(req);
+    server.emit('request', req, res);
+  });
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   server.on('clientError', (error, socket) => broken.refuse(error, socket));
   server.on('connect', (_req, socket) => broken.refuseConnect(socket));

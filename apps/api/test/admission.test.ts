@@ -231,7 +231,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect((await snapshot(host, '[]')).status).toBe(200);
   });
 
-  test('believes a gzip body about its size, and refuses it where it lied', async () => {
+  test('refuses a gzip body that lies about its size', async () => {
     const host = await organization.enroll();
     const gzip = { 'Content-Encoding': 'gzip' };
     const bomb = gzipSync(`[${' '.repeat(9 * MIB)}]`);
@@ -239,7 +239,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     bomb.writeUInt32LE(100, bomb.length - 4);
     expect((await snapshot(host, bomb, gzip)).status).toBe(400);
     bomb.writeUInt32LE(0xffffffff, bomb.length - 4);
-    expect((await snapshot(host, bomb, gzip)).status).toBe(413);
+    expect((await snapshot(host, bomb, gzip)).status).toBe(400);
   });
 });
 

@@ -69,6 +69,25 @@ describe('the agent’s release', () => {
     }
   });
 
+  test.each([
+    ['a condition that does not hold', { 'If-Match': '"x"' }, 412],
+    ['a date that it was changed after', { 'If-Unmodified-Since': 'Thu, 01 Jan 1970 00:00:00 GMT' }, 412],
+    ['a range beyond its end', { Range: 'bytes=5-' }, 416],
+  ])('refuses %s with a problem of its own length, and goes on', async (_what, headers, status) => {
+    const answer = await serving(dir).get('/agent-release/muster-agent-linux-x64').set(headers).expect(status);
+    expect(answer.type).toBe('application/problem+json');
+    expect(answer.body).toMatchObject({ type: '/problems/invalid-request', status });
+    expect(Number(answer.headers['content-length'])).toBe(Buffer.byteLength(answer.text));
+    for (const name of ['etag', 'last-modified', 'accept-ranges']) expect(answer.headers[name]).toBeUndefined();
+    expect(answer.headers['content-range']).toBe(status === 416 ? 'bytes */5' : undefined);
+  });
+
+  test('is handed out in part to who asks for a part', async () => {
+    const request = serving(dir).get('/agent-release/muster-agent-linux-x64').set('Range', 'bytes=1-2');
+    const answer = await request.expect(206).expect('Content-Range', 'bytes 1-2/5').buffer(true);
+    expect([...(answer.body as Buffer)]).toEqual([0x45, 0x4c]);
+  });
+
   test('is said to be missing where there is none', async () => {
     for (const directory of [null, join(dir, 'nowhere')]) {
       const api = serving(directory);

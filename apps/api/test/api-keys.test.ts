@@ -31,6 +31,35 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     await read(key).expect(401);
   });
 
+  test('are not made with an end that no answer can state, so that no list ever breaks', async () => {
+    const organization = await context.api.organization();
+    for (const expiresAt of ['9999-12-31T23:59:59-14:00', '10000-01-01T00:00:00Z', '0000-06-01T00:00:00Z']) {
+      const request = { name: 'beyond', expiresAt };
+      const answer = await context.api.http.post(Paths.apiKeys).auth(organization.adminKey, bearer).send(request);
+      expect([answer.status, answer.body]).toMatchObject([400, { errors: [{ path: '/expiresAt' }] }]);
+    }
+    expect((await list(organization)).items.map(({ name }) => name)).toEqual(['admin']);
+  });
+
+  test('cannot be stored with an end that no answer can state, whoever writes them', async () => {
+    const organization = await context.api.organization();
+    const { id } = await create(organization, { name: 'old' });
+    const set = `UPDATE api_keys SET "expiresAt" = $1::timestamptz WHERE id = $2::uuid`;
+    const { prisma } = context.api.db;
+    for (const expiresAt of ['10000-01-01T13:59:59Z', 'infinity']) {
+      await expect(prisma.$executeRawUnsafe(set, expiresAt, id)).rejects.toThrow('api_keys_expiresAt_check');
+    }
+    expect(await list(organization)).toMatchObject({ items: [{ name: 'old', expiresAt: null }, { name: 'admin' }] });
+  });
+
+  test('are not made of a body with a field that is not known: a misspelt end would be none', async () => {
+    const organization = await context.api.organization();
+    const request = { name: 'ci', role: 'admin', expires_at: '2026-12-01T00:00:00Z' };
+    const answer = await context.api.http.post(Paths.apiKeys).auth(organization.adminKey, bearer).send(request);
+    expect([answer.status, answer.body]).toMatchObject([400, { errors: [{ path: '/expires_at' }] }]);
+    expect((await list(organization)).items).toHaveLength(1);
+  });
+
   test('are listed without themselves, the newest first, with when they were last used', async () => {
     const organization = await context.api.organization();
     await create(await context.api.organization(), { name: 'of another' });

@@ -33,6 +33,10 @@ describe('GET /docs', () => {
       const file = await context.api.http.get(path).expect(200);
       expect(file.headers['cache-control']).toBe('public, max-age=31536000, immutable');
       await context.api.http.get(`${path}.map`).expect(404);
+      await context.api.http.get(`${path}/more`).expect(404);
+      await context.api.http.post(path).expect(405).expect('Allow', 'GET, HEAD');
+      const refused = await context.api.http.get(path).set('If-Match', '"x"').expect(412);
+      expect(refused.type).toBe('application/problem+json');
     }
     await context.api.http.get(`${files[0]!.split('/').slice(0, -1).join('/')}/package.json`).expect(404);
   });

@@ -111,6 +111,30 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
       expect(answer.body).toMatchObject({ type: '/problems/unsupported-media-type' });
     });
 
+    test('in gzip of several members, or under its older name, is read', async () => {
+      const host = await enrolled();
+      const members = Buffer.concat(['[', ' '.repeat(200_000), ']'].map((part) => gzipSync(part)));
+      await raw(host.token, gzip, members).expect(200);
+      await raw(host.token, { ...json, 'Content-Encoding': 'x-gzip' }, gzipSync('[]')).expect(200);
+    });
+
+    test('in gzip of several members that make more than 10 MiB is 413', async () => {
+      const host = await enrolled();
+      const half = gzipSync(' '.repeat(6 * 1024 * 1024));
+      await raw(host.token, gzip, Buffer.concat([half, half])).expect(413);
+    });
+
+    const whole = gzipSync(JSON.stringify(Array.from({ length: 100 }, (_, i) => container(`c${i}`))));
+    test.each([
+      ['is cut short', whole.subarray(0, whole.length - 5)],
+      ['is cut in half', whole.subarray(0, whole.length / 2)],
+      ['has bytes behind it', Buffer.concat([whole, Buffer.from('????')])],
+      ['has zeros behind it', Buffer.concat([whole, Buffer.alloc(4)])],
+    ])('in gzip that %s is 400, whatever its last bytes seem to say', async (_what, body) => {
+      const answer = await raw((await enrolled()).token, gzip, body).expect(400);
+      expect(answer.body).toMatchObject({ errors: [{ path: '', message: 'the body is not valid gzip' }] });
+    });
+
     test.each([
       ['broken gzip', gzip, Buffer.from('not gzip'), 'the body is not valid gzip'],
       ['bytes that are not UTF-8', json, Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), 'the body is not valid UTF-8'],

@@ -65,12 +65,44 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
     }
   });
 
+  const asCursor = (...values: unknown[]) => Buffer.from(JSON.stringify(values)).toString('base64url');
+  const ID = '00000000-0000-0000-0000-000000000000';
+
+  // What an int4 does not hold, what no column holds, and what JSON has besides whole numbers.
+  const NUMBERS = [3_000_000_000, -3_000_000_000, 2 ** 53, 1e300, 0.5, '1', null];
+  test.each([
+    ['hosts?sort=containerCount', (n: unknown) => ['containerCount', n, ID]],
+    ['ports', (n: unknown) => ['host', ID, n, 'tcp', '', 1, 'a']],
+    ['ports', (n: unknown) => ['host', ID, 1, 'tcp', '', n, 'a']],
+    ['events', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5, 1] : [1, n])],
+    ['audit', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5] : [n])],
+  ])('a cursor of %s with a number that its column does not hold is named', async (list, place) => {
+    for (const number of NUMBERS) {
+      const cursor = asCursor(...place(number));
+      const path = `/api/${list}${list.includes('?') ? '&' : '?'}cursor=${cursor}`;
+      const { body } = await organization.get(path).expect(400);
+      expect(body).toMatchObject({ errors: [{ path: '/cursor' }] });
+    }
+  });
+
+  test('one rule says what an id is, in a query and in a path', async () => {
+    // No version of a UUID has these digits, but PostgreSQL takes it for one.
+    const odd = '11111111-1111-0111-0111-11111111111A';
+    await organization.get(`/api/containers?hostId=${odd}`).expect(200, { items: [], nextCursor: null });
+    await organization.get(`/api/hosts/${odd}`).expect(404);
+    await organization.get('/api/containers?hostId=1').expect(400);
+    await organization.get('/api/hosts/1').expect(404);
+  });
+
   test.each([
     ['sort=colour', '/sort', /name.*-name/],
     ['freshness=young', '/freshness/0', /online.*stale/],
     ['count=maybe', '/count', /true.*false/],
     ['limit=0', '/limit', /1 to 200/],
     ['colour=red', '/colour', /not known/],
+    ['sort=name&sort=name', '/sort', /^must not be repeated$/],
+    ['count=true&count=true', '/count', /^must not be repeated$/],
+    ['limit=1&limit=2', '/limit', /^must not be repeated$/],
   ])('?%s is refused by the name of the parameter, with what is allowed', async (query, path, message) => {
     const { body } = await organization.get(`/api/hosts?${query}`).expect(400);
     expect(body).toMatchObject({ errors: [{ path, message: expect.stringMatching(message) }] });

@@ -182,8 +182,50 @@ describe('what is no request is answered with a problem document', () => {
     const [old] = answersIn(await talk('GET /healthz HTTP/1.0', '', ''));
     expect(old).toMatchObject({ status: 200 });
     const upload = ['Host: x', 'Expect: 100-continue', 'Content-Length: 2', 'Connection: close', '', '{}'];
-    const answers = answersIn(await talk(`POST ${Paths.agentContainers} HTTP/1.1`, ...upload));
-    expect(answers.map(({ status }) => status)).toEqual([100, 401]);
+    const refused = answersIn(await talk(`POST ${Paths.agentContainers} HTTP/1.1`, ...upload));
+    expect(refused.map(({ status }) => status)).toEqual([401]);
+    const host = await (await context.api.organization()).enroll();
+    const good = [`Authorization: Bearer ${host.token}`, 'Content-Type: application/json', ...upload];
+    const taken = answersIn(await talk(`POST ${Paths.agentHeartbeat} HTTP/1.1`, ...good));
+    expect(taken.map(({ status }) => status)).toEqual([100, 400]);
+  });
+
+  test.each([
+    ['a whole address that is none', 'http://[/healthz'],
+    ['an address of another scheme', 'ftp://x/healthz'],
+    ['an address without a path that can be read', 'http://a:99999999/healthz'],
+  ])('%s', async (_what, target) => {
+    const received = await talk(`GET ${target} HTTP/1.1`, 'Host: x', '', '');
+    expectProblem(received, 400);
+    expect(received).toMatch(/x-content-type-options: nosniff/i);
+    expect(received).not.toMatch(/x-powered-by/i);
+  });
+
+  test('a whole address is answered as its path is', async () => {
+    const received = await talk('GET http://x.example/healthz HTTP/1.1', 'Host: x', 'Connection: close', '', '');
+    expect(answersIn(received)).toMatchObject([{ status: 200, body: '{"status":"ok"}' }]);
+  });
+
+  const UPLOAD_BYTES = 9 * 1024 * 1024;
+  test.each([
+    ['headers that are too large', [`X: ${'x'.repeat(20_000)}`], 431],
+    ['an expectation', ['Expect: something-odd'], 417],
+    ['no credentials, on a connection that closes', ['Connection: close'], 401],
+  ])('a client that sends a large body reads why it was refused: %s', async (_what, headers, status) => {
+    const server = await start(context.api.app);
+    const client = await Client.connect(server);
+    const head = ['Host: x', 'Content-Type: application/json', `Content-Length: ${UPLOAD_BYTES}`];
+    client.send(`POST ${Paths.agentContainers} HTTP/1.1`, ...head, ...headers, '', '');
+    // As most clients do: it looks for an answer when it has sent everything.
+    client.socket.pause();
+    let failure: unknown;
+    client.socket.on('error', (error) => (failure = error));
+    for (let sent = 0; sent < UPLOAD_BYTES; sent += 65_536) {
+      if (!client.socket.write(Buffer.alloc(65_536, ' '))) await once(client.socket, 'drain');
+    }
+    client.socket.resume();
+    expectProblem(await client.ended, status);
+    expect(failure).toBeUndefined();
   });
 
   test('a body that breaks off its own encoding', async () => {

@@ -90,6 +90,33 @@ describe('the dashboard', () => {
     });
   });
 
+  test.each([
+    ['a condition that does not hold', { 'If-Match': '"x"' }, 412],
+    ['a range beyond its end', { Range: 'bytes=1000-' }, 416],
+  ])('refuses %s with a problem that is not labelled as the file', async (_what, headers, status) => {
+    for (const path of ['/assets/index-4f2a.js', '/index.html']) {
+      for (const accepted of ['br', 'identity']) {
+        const request = http()
+          .get(path)
+          .set({ ...headers, 'Accept-Encoding': accepted });
+        const answer = await request.expect(status).expect('Content-Type', 'application/problem+json');
+        expect(answer.body).toMatchObject({ status });
+        expect(answer.headers).not.toHaveProperty('content-encoding');
+        expect(Number(answer.headers['content-length'])).toBe(Buffer.byteLength(answer.text));
+        expect(answer.headers['cache-control']).toBe('no-store');
+      }
+    }
+  });
+
+  test('has files that take no other method, and says so', async () => {
+    for (const path of ['/assets/index-4f2a.js', '/icon.svg']) {
+      const answer = await http().post(path).expect(405).expect('Content-Type', 'application/problem+json');
+      expect(answer.headers['allow']).toBe('GET, HEAD');
+    }
+    for (const path of ['/assets/gone.js', '/assets', '/..%2Fpackage.json', '/%00'])
+      await http().post(path).expect(404);
+  });
+
   test('tells the forms of a file apart, and says of each whether it is still the one', async () => {
     const get = (accepted: string) => http().get('/assets/index-4f2a.js').set('Accept-Encoding', accepted);
     const tags = new Set<string>();

@@ -1,14 +1,27 @@
+/**
+ * The wire of accounts. Bodies that operators send are strict: a misspelt field would otherwise be a default, such as a key
+ * that never expires.
+ */
 import { z } from 'zod';
+import { Instant } from './instant.js';
 import { DISPLAY_NAME_LENGTH_MAX, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN } from './limits.js';
 import { Role } from './operator.js';
-import { text } from './text.js';
+import { displayName, storable, text } from './text.js';
 
 const Timestamp = z.iso.datetime();
 const Email = z.email().max(254);
-const Name = text(1, DISPLAY_NAME_LENGTH_MAX);
+const Name = displayName(DISPLAY_NAME_LENGTH_MAX);
 
-/** A password as it is chosen. */
-const NewPassword = text(PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX);
+/** A password as it is chosen. Characters are counted as a person does: one outside the basic plane is one, not two. */
+const NewPassword = storable(
+  z
+    .string()
+    .min(PASSWORD_LENGTH_MIN)
+    .max(PASSWORD_LENGTH_MAX)
+    .refine((value) => Array.from(value).length >= PASSWORD_LENGTH_MIN, {
+      error: `must have at least ${PASSWORD_LENGTH_MIN} characters`,
+    }),
+);
 
 /** A password as it is told: whatever was chosen once. */
 const Password = text(1, PASSWORD_LENGTH_MAX);
@@ -26,7 +39,7 @@ export const SignInOptions = z.object({
 export type SignInOptions = z.output<typeof SignInOptions>;
 
 /** Makes the owner, with the token of the one-time link. The answer is the owner's session. */
-export const SetupRequest = z.object({
+export const SetupRequest = z.strictObject({
   token: z.string().min(1).max(200),
   name: Name,
   email: Email,
@@ -34,7 +47,7 @@ export const SetupRequest = z.object({
 });
 export type SetupRequest = z.output<typeof SetupRequest>;
 
-export const SignInRequest = z.object({ email: Email, password: Password });
+export const SignInRequest = z.strictObject({ email: Email, password: Password });
 export type SignInRequest = z.output<typeof SignInRequest>;
 
 /** Who is asking: a person by a session's cookie, or a program by an API key. */
@@ -63,7 +76,7 @@ export const SessionItem = z.object({
 export type SessionItem = z.output<typeof SessionItem>;
 
 /** Signs out everywhere else, too. */
-export const PasswordChange = z.object({ currentPassword: Password, newPassword: NewPassword });
+export const PasswordChange = z.strictObject({ currentPassword: Password, newPassword: NewPassword });
 export type PasswordChange = z.output<typeof PasswordChange>;
 
 export const Member = z.object({
@@ -75,10 +88,10 @@ export const Member = z.object({
 });
 export type Member = z.output<typeof Member>;
 
-export const MemberPatch = z.object({ role: MemberRole });
+export const MemberPatch = z.strictObject({ role: MemberRole });
 export type MemberPatch = z.output<typeof MemberPatch>;
 
-export const InvitationRequest = z.object({ email: Email, role: MemberRole });
+export const InvitationRequest = z.strictObject({ email: Email, role: MemberRole });
 export type InvitationRequest = z.output<typeof InvitationRequest>;
 
 export const Invitation = z.object({
@@ -95,7 +108,7 @@ export const InvitationCreated = Invitation.extend({ url: z.string() });
 export type InvitationCreated = z.output<typeof InvitationCreated>;
 
 /** Asks what a link offers. It is no query, so that no log on the way holds the token. */
-export const InvitationOfferRequest = z.object({ token: z.string().min(1).max(200) });
+export const InvitationOfferRequest = z.strictObject({ token: z.string().min(1).max(200) });
 export type InvitationOfferRequest = z.output<typeof InvitationOfferRequest>;
 
 /** What the person with the link is told before accepting. */
@@ -103,18 +116,18 @@ export const InvitationOffer = z.object({ email: z.string(), organization: z.str
 export type InvitationOffer = z.output<typeof InvitationOffer>;
 
 /** Accepts as a new user. The answer is a session. */
-export const InvitationAcceptance = z.object({
+export const InvitationAcceptance = z.strictObject({
   token: z.string().min(1).max(200),
   name: Name,
   password: NewPassword,
 });
 export type InvitationAcceptance = z.output<typeof InvitationAcceptance>;
 
-export const ApiKeyRequest = z.object({
+export const ApiKeyRequest = z.strictObject({
   name: Name,
   role: Role.default('viewer'),
   /** Null: until it is revoked. */
-  expiresAt: z.iso.datetime({ offset: true }).nullable().default(null),
+  expiresAt: Instant.nullable().default(null),
 });
 export type ApiKeyRequest = z.output<typeof ApiKeyRequest>;
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Accepts } from './accepts.js';
 import { Cadence } from './cadence.js';
 import { DISPLAY_NAME_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
-import { text } from './text.js';
+import { displayName, text } from './text.js';
 
 /** A fact that an agent tells of its machine. */
 const fact = (min: number) => text(min, FACT_LENGTH_MAX);
@@ -16,7 +16,7 @@ export type Engine = z.output<typeof Engine>;
  * one comes back as the same host.
  */
 export const EnrollRequest = z.object({
-  name: text(1, DISPLAY_NAME_LENGTH_MAX),
+  name: displayName(DISPLAY_NAME_LENGTH_MAX),
   engineId: fact(1),
   engine: Engine,
   os: fact(0),

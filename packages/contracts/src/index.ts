@@ -9,6 +9,7 @@ export * from './fit-container.js';
 export * from './freshness.js';
 export * from './heartbeat.js';
 export * from './host-problems.js';
+export * from './id.js';
 export * from './instant.js';
 export * from './inventory.js';
 export * from './limits.js';

@@ -9,7 +9,7 @@ import {
   ENROLLMENT_TOKEN_USES_MAX,
 } from './limits.js';
 import { Health } from './parse-status.js';
-import { text } from './text.js';
+import { displayName } from './text.js';
 
 const Timestamp = z.iso.datetime();
 
@@ -17,8 +17,8 @@ const Timestamp = z.iso.datetime();
 export const Role = z.enum(['admin', 'viewer']);
 export type Role = z.output<typeof Role>;
 
-export const EnrollmentTokenRequest = z.object({
-  name: text(1, DISPLAY_NAME_LENGTH_MAX),
+export const EnrollmentTokenRequest = z.strictObject({
+  name: displayName(DISPLAY_NAME_LENGTH_MAX),
   expiresInSeconds: z.int().min(1).max(ENROLLMENT_TOKEN_SECONDS_MAX).default(ENROLLMENT_TOKEN_SECONDS_DEFAULT),
   maxUses: z.int().min(1).max(ENROLLMENT_TOKEN_USES_MAX).default(1),
 });
@@ -65,7 +65,7 @@ export const Host = z.object({
 });
 export type Host = z.output<typeof Host>;
 
-export const HostPatch = z.object({ name: text(1, DISPLAY_NAME_LENGTH_MAX) });
+export const HostPatch = z.strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX) });
 export type HostPatch = z.output<typeof HostPatch>;
 
 /**

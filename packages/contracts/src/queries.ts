@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ContainerState, DockerId } from './container.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
+import { Id } from './id.js';
 import { Instant } from './instant.js';
 import { NAME_LENGTH_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.js';
 import { EventKind } from './operator.js';
@@ -58,7 +59,7 @@ const LabelFilter = term.transform((value) => {
  * known.
  */
 export const ContainerQuery = z.strictObject({
-  hostId: anyOf(z.uuid()).optional(),
+  hostId: anyOf(Id).optional(),
   hostFreshness: anyOf(ContainerFreshness).optional(),
   state: anyOf(ContainerState).optional(),
   health: anyOf(Health).optional(),
@@ -104,7 +105,7 @@ export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
 
 /** Query parameters of `GET /api/events`. The newest come first; `since` and `until` are by our clock, and only `since` is included. */
 export const EventQuery = z.strictObject({
-  hostId: anyOf(z.uuid()).optional(),
+  hostId: anyOf(Id).optional(),
   dockerId: anyOf(DockerId).optional(),
   name: anyOf(term).optional(),
   kind: anyOf(EventKind).optional(),
@@ -134,13 +135,13 @@ const PortNumber = z
 export const PortQuery = z.strictObject({
   port: anyOf(PortNumber).optional(),
   type: anyOf(z.enum(['tcp', 'udp', 'sctp'])).optional(),
-  hostId: anyOf(z.uuid()).optional(),
+  hostId: anyOf(Id).optional(),
   ...Paging,
 });
 export type PortQuery = z.output<typeof PortQuery>;
 
 /** Query parameters of `GET /api/projects`. By project, then by host. */
-export const ProjectQuery = z.strictObject({ hostId: anyOf(z.uuid()).optional(), q: term.optional(), ...Paging });
+export const ProjectQuery = z.strictObject({ hostId: anyOf(Id).optional(), q: term.optional(), ...Paging });
 export type ProjectQuery = z.output<typeof ProjectQuery>;
 
 /** Query parameters of the lists that have none but those of pages. */
@@ -192,7 +193,7 @@ export const OidcCallbackQuery = z.looseObject({
 
 /** Query parameters of `GET /api/stream`: which hosts and kinds of change to be told of; all of them by default. */
 export const StreamQuery = z.strictObject({
-  hostId: anyOf(z.uuid()).optional(),
+  hostId: anyOf(Id).optional(),
   kind: anyOf(EventKind).optional(),
   name: anyOf(term).optional(),
 });

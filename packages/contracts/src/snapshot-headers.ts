@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { DockerId } from './container.js';
+import { Id } from './id.js';
 import { Instant } from './instant.js';
-import { SNAPSHOT_GONE_MAX } from './limits.js';
+import { DOCKER_ID_LENGTH_MAX, SNAPSHOT_GONE_MAX } from './limits.js';
 
 /** Names of the headers that carry a snapshot's metadata. The body is state, so that equal state is equal bytes. */
 export const SnapshotHeaderNames = {
@@ -17,14 +17,13 @@ const Sequence = z
   .regex(/^\d{1,15}$/, { error: 'must be a whole number from 0 to 999999999999999' })
   .transform(Number);
 
+const DOCKER_ID = `[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}`;
+const GONE_IDS = new RegExp(`^${DOCKER_ID}(?: *, *${DOCKER_ID}){0,${SNAPSHOT_GONE_MAX - 1}}$`);
+
 const GoneIds = z
   .string()
-  .transform((value) => value.split(',').map((id) => id.trim()))
-  .pipe(
-    z
-      .array(DockerId, { error: 'must be dockerIds with commas between them' })
-      .max(SNAPSHOT_GONE_MAX, { error: `must not name more than ${SNAPSHOT_GONE_MAX} containers` }),
-  );
+  .regex(GONE_IDS, { error: `must be 1 to ${SNAPSHOT_GONE_MAX} dockerIds with commas between them` })
+  .transform((value) => value.split(',').map((id) => id.trim()));
 
 /**
  * The metadata of a snapshot, keyed by lower-case header name as HTTP servers give it. Stream (the UUID of one run
@@ -32,7 +31,7 @@ const GoneIds = z
  */
 export const SnapshotHeaders = z
   .object({
-    'snapshot-stream': z.guid({ error: 'must be a UUID' }).toLowerCase().optional(),
+    'snapshot-stream': Id.optional(),
     'snapshot-sequence': Sequence.optional(),
     'snapshot-observed-at': Instant.optional(),
     'snapshot-complete': z
@@ -80,5 +79,5 @@ export type SnapshotHeaders = z.output<typeof SnapshotHeaders>;
 
 /** The metadata of a heartbeat: the agent's run, so that a stream counts as alive between two snapshots. */
 export const HeartbeatHeaders = z
-  .object({ 'snapshot-stream': z.guid({ error: 'must be a UUID' }).toLowerCase().optional() })
+  .object({ 'snapshot-stream': Id.optional() })
   .transform((headers) => ({ stream: headers['snapshot-stream'] ?? null }));

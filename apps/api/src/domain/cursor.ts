@@ -7,14 +7,15 @@ import { InvalidRequestError } from '../errors.js';
 export const encodeCursor = (values: readonly (string | number)[]): string =>
   Buffer.from(JSON.stringify(values)).toString('base64url');
 
+/** What a value in a cursor is, by what SQL takes it for: an `int4` or `int8` is a whole number that such a column holds. */
+type CursorKind = 'string' | 'int4' | 'int8' | 'uuid' | 'instant';
+type CursorValues<K extends readonly CursorKind[]> = { [I in keyof K]: K[I] extends 'int4' | 'int8' ? number : string };
+
 /**
  * Reads a cursor of exactly these kinds of value.
  * @throws InvalidRequestError naming `cursor` if this is not one that such a list gave.
  */
-export function decodeCursor<const K extends readonly ('string' | 'integer' | 'uuid' | 'instant')[]>(
-  cursor: string,
-  kinds: K,
-): { [I in keyof K]: K[I] extends 'integer' ? number : string } {
+export function decodeCursor<const K extends readonly CursorKind[]>(cursor: string, kinds: K): CursorValues<K> {
   let values: unknown;
   try {
     values = JSON.parse(Buffer.from(cursor, 'base64url').toString());
@@ -23,17 +24,23 @@ export function decodeCursor<const K extends readonly ('string' | 'integer' | 'u
   }
   if (!Array.isArray(values) || values.length !== kinds.length) throw badCursor();
   if (!kinds.every((kind, index) => IS_KIND[kind](values[index]))) throw badCursor();
-  return values as { [I in keyof K]: K[I] extends 'integer' ? number : string };
+  return values as unknown as CursorValues<K>;
 }
+
+const INT4_MAX = 2 ** 31 - 1;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const IS_KIND = {
   string: (value: unknown) => typeof value === 'string' && !value.includes('\0') && value.isWellFormed(),
-  integer: (value: unknown) => Number.isSafeInteger(value),
+  int4: (value: unknown) => isWholeNumber(value) && Math.abs(value) <= INT4_MAX,
+  // JSON's numbers are exact up to here; no counter of ours comes near.
+  int8: (value: unknown) => isWholeNumber(value),
   uuid: (value: unknown) => typeof value === 'string' && UUID.test(value),
   instant: (value: unknown) => typeof value === 'string' && /^(?!0000)\d{4}-\d\d-\d\dT/.test(value) && isInstant(value),
 } as const;
+
+const isWholeNumber = (value: unknown): value is number => Number.isSafeInteger(value) && !Object.is(value, -0);
 
 function isInstant(value: string): boolean {
   const date = new Date(value);

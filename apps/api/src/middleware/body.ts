@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import { parseWith } from '@muster/contracts';
+import { parseParameters, parseWith } from '@muster/contracts';
 import type { z } from 'zod';
 import { valid } from '../domain/valid.js';
 import { BodyTooLargeError, UnsupportedMediaTypeError } from '../errors.js';
@@ -44,12 +44,14 @@ async function readWithin(req: Request, encoding: RawBody['encoding'], bytesMax:
     await work?.enter();
     return { bytes, encoding };
   }
-  const plainBytesMax = gzipPlainLength(bytes);
-  if (plainBytesMax > bytesMax) throw new BodyTooLargeError(bytesMax);
-  await work?.hold(plainBytesMax);
-  work?.holdsAll();
-  await work?.enter();
-  return { bytes, encoding, plainBytesMax };
+  const reserve = async (plainBytes: number) => {
+    await work?.hold(plainBytes);
+    work?.holdsAll();
+    await work?.enter();
+  };
+  const plainBytesMax = Math.min(gzipPlainLength(bytes), bytesMax);
+  await reserve(plainBytesMax);
+  return { bytes, encoding, plainBytesMax, reserve };
 }
 
 /**
@@ -62,11 +64,13 @@ export async function readBody<S extends z.ZodType>(req: Request, schema: S, byt
 }
 
 /** Checks query parameters, headers or path parameters. @throws InvalidRequestError naming them. */
-export const readFields = <S extends z.ZodType>(schema: S, fields: unknown): z.output<S> =>
-  valid(parseWith(schema, fields));
+export const readFields = <S extends z.ZodType>(schema: S, fields: Readonly<Record<string, unknown>>): z.output<S> =>
+  valid(parseParameters(schema, fields));
 
 function contentEncoding(req: Request): RawBody['encoding'] {
   const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === 'gzip') return encoding;
+  // An older name of the same (RFC 9110, 8.4.1.3).
+  if (encoding === 'x-gzip') return 'gzip';
   throw new UnsupportedMediaTypeError('The body may be sent plain or with Content-Encoding: gzip.');
 }

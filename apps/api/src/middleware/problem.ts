@@ -11,6 +11,8 @@ import {
   UnavailableError,
   type ErrorCode,
 } from '../errors.js';
+import { endAfterRequest } from './end-after-request.js';
+import { FileRefusedError } from './file-refusal.js';
 import { RequestAbortedError } from './request-aborted.js';
 
 /** Each domain error's place in HTTP. */
@@ -45,7 +47,13 @@ export const NO_STORE = 'no-store';
 
 type ProblemFacts = Omit<Problem, 'requestId'>;
 
-function send(res: Response, problem: ProblemFacts): void {
+/** Headers that say how the body is framed, coded, validated or named: of the answer that was to be, not of a problem. */
+const HEADERS_OF_THE_OTHER_ANSWER = [
+  ...['Content-Length', 'Content-Encoding', 'Content-Range', 'Content-Disposition', 'Content-Language'],
+  ...['Transfer-Encoding', 'Trailer', 'ETag', 'Last-Modified', 'Accept-Ranges'],
+];
+
+function send(res: Response, problem: ProblemFacts, headers: Readonly<Record<string, string>> = {}): void {
   const { type, title, status, detail, errors } = problem;
   const document: Problem = {
     type,
@@ -55,9 +63,12 @@ function send(res: Response, problem: ProblemFacts): void {
     requestId: requestIdOf(res),
     ...(errors ? { errors } : {}),
   };
-  res.status(status).set('Cache-Control', NO_STORE);
+  for (const name of HEADERS_OF_THE_OTHER_ANSWER) res.removeHeader(name);
   // Written by hand: res.json would give it Express's own media type parameters.
-  res.set('Content-Type', PROBLEM_MEDIA_TYPE).end(JSON.stringify(document));
+  res.status(status).set({ ...headers, 'Cache-Control': NO_STORE, 'Content-Type': PROBLEM_MEDIA_TYPE });
+  // What the request took is free again, though its client may go on sending for a while.
+  res.locals.work?.end();
+  endAfterRequest(res, JSON.stringify(document));
 }
 
 /** Nothing is here. */
@@ -71,6 +82,19 @@ export function sendMethodNotAllowed(res: Response, allowed: readonly string[]):
   const title = 'Method not allowed';
   send(res, { type: ProblemTypes.methodNotAllowed, title, status: 405, detail: `This path takes ${methods}.` });
 }
+
+/** What a request for a file asked that the file cannot give. */
+function sendFileRefusal(res: Response, { status, bytes }: FileRefusedError): void {
+  const { title, detail } = FILE_REFUSALS[status];
+  const document = { type: ProblemTypes.invalidRequest, title, status, detail };
+  // RFC 9110, 15.5.17: how long the file is.
+  send(res, document, bytes === null ? {} : { 'Content-Range': `bytes */${bytes}` });
+}
+
+const FILE_REFUSALS: Readonly<Record<FileRefusedError['status'], { title: string; detail: string }>> = {
+  412: { title: 'Precondition failed', detail: 'The file is not as the conditions of the request require.' },
+  416: { title: 'Range not satisfiable', detail: 'The file has no bytes in the range that was asked for.' },
+};
 
 /** The request wants something of us before its body that we do not know. */
 export function sendExpectationFailed(res: Response): void {
@@ -90,6 +114,10 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
   return (thrown: unknown, req, res, _next) => {
     if (thrown instanceof RequestAbortedError || res.headersSent) {
       res.destroy();
+      return;
+    }
+    if (thrown instanceof FileRefusedError) {
+      sendFileRefusal(res, thrown);
       return;
     }
     const error = toDomainError(thrown);

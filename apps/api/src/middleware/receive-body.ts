@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { BodyTooLargeError, OverloadedError } from '../errors.js';
 import type { BodyTransfer, TransferPeer } from './body-transfers.js';
+import { sendContinue } from './expect-continue.js';
 import { RequestAbortedError } from './request-aborted.js';
 import type { Work } from './work.js';
 
@@ -23,8 +24,9 @@ const GRACE_BYTES = 16 * 1_024;
  */
 export async function receiveBody(req: Request, bytesMax: number): Promise<Buffer> {
   const work = req.res?.locals.work;
+  if (work !== undefined) await work.hold(REQUEST_BYTES);
+  if (req.res !== undefined) sendContinue(req, req.res);
   if (work === undefined) return receive(req, bytesMax);
-  await work.hold(REQUEST_BYTES);
   if (req.complete) return receive(req, bytesMax, work);
   work.leave();
   return receive(req, bytesMax, work, () => work.beginTransfer(peerOf(req.res!), req.ip ?? ''));

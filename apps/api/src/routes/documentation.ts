@@ -1,7 +1,9 @@
 import { Paths } from '@muster/contracts';
-import express, { Router, type Response } from 'express';
+import { Router } from 'express';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { toFileError } from '../middleware/file-refusal.js';
+import { sendMethodNotAllowed } from '../middleware/problem.js';
 import { createOpenApiDocument } from '../openapi/document.js';
 
 /** What the page is made of, by others: its files stay as they are for as long as their version does. */
@@ -73,13 +75,20 @@ export function createDocumentationRouter(): Router {
   });
   // These two alone: the package has much more, maps of its source among it.
   for (const file of SWAGGER_UI_FILES) {
-    router.use(
-      `${ASSETS}/${file}`,
-      express.static(`${SWAGGER_UI}/${file}`, { redirect: false, setHeaders: keepForGood }),
-    );
+    router.use(`${ASSETS}/${file}`, (req, res, next) => {
+      if (req.path !== '/') {
+        next();
+        return;
+      }
+      if (req.method !== 'GET' && req.method !== 'HEAD') {
+        sendMethodNotAllowed(res, ['GET', 'HEAD']);
+        return;
+      }
+      res.set('Cache-Control', 'public, max-age=31536000, immutable');
+      res.sendFile(`${SWAGGER_UI}/${file}`, { cacheControl: false, dotfiles: 'allow' }, (error?: unknown) => {
+        if (error !== undefined) next(toFileError(error));
+      });
+    });
   }
   return router;
 }
-
-/** Said by hand: `send` leaves alone what is said already, which is to keep nothing. */
-const keepForGood = (res: Response) => res.set('Cache-Control', 'public, max-age=31536000, immutable');

@@ -1,5 +1,5 @@
+import { Id } from '@muster/contracts';
 import type { RequestHandler } from 'express';
-import { z } from 'zod';
 import { NotFoundError } from '../errors.js';
 
 /** A read may be kept by its caller, but must be asked for again: its ETag tells whether it still holds. */
@@ -10,7 +10,7 @@ export const revalidated: RequestHandler = (_req, res, next) => {
 
 /** The id of a `what` from a path. One that cannot be an id belongs to nothing. @throws NotFoundError. */
 export function idFrom(what: string, value: unknown): string {
-  const parsed = z.guid().safeParse(value);
+  const parsed = Id.safeParse(value);
   if (!parsed.success) throw new NotFoundError(what);
-  return parsed.data.toLowerCase();
+  return parsed.data;
 }

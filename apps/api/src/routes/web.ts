@@ -1,5 +1,8 @@
 import express, { Router, type RequestHandler, type Response } from 'express';
-import { extname, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { extname, join, normalize } from 'node:path';
+import { toFileError } from '../middleware/file-refusal.js';
+import { sendMethodNotAllowed } from '../middleware/problem.js';
 
 /** The build names these by their content: whoever has one need never ask for it again. */
 const HASHED = '/assets';
@@ -37,7 +40,19 @@ export function createWebRouter(directory: string): Router {
   router.use(HASHED, files(join(directory, HASHED), { 'Cache-Control': 'public, max-age=31536000, immutable' }));
   router.use(files(directory, { 'Cache-Control': 'no-cache' }));
   router.use(page(directory));
+  router.use(refuseOtherMethods(directory));
   return router;
+}
+
+/** Answers 405 for a method that files do not have, where there is a file. */
+function refuseOtherMethods(directory: string): RequestHandler {
+  return async (req, res, next) => {
+    const isRead = req.method === 'GET' || req.method === 'HEAD';
+    const isFile = async () => (await stat(join(directory, normalize(`/${decodeURIComponent(req.path)}`)))).isFile();
+    if (!isRead && !req.path.includes('%00') && (await isFile().catch(() => false))) {
+      sendMethodNotAllowed(res, ['GET', 'HEAD']);
+    } else next();
+  };
 }
 
 /** What the build wrote compressed beside a file, the smallest first. */
@@ -73,7 +88,8 @@ function files(directory: string, headers: Readonly<Record<string, string>>): Re
       req.url = form === undefined ? url : url.replace(/(?=\?|$)/, form.extension);
       (form?.serve ?? plain)(req, res, (error?: unknown) => {
         req.url = url;
-        if (error !== undefined || form === undefined) next(error);
+        if (error !== undefined) next(toFileError(error));
+        else if (form === undefined) next();
         else tryForm(index + 1);
       });
     };

@@ -16,6 +16,8 @@ import { seldom } from '../domain/seldom.js';
 import { OverloadedError } from '../errors.js';
 import { createByteBudget } from '../lib/byte-budget.js';
 import { createBodyTransfers } from '../middleware/body-transfers.js';
+import { endAfterRequest } from '../middleware/end-after-request.js';
+import { isAwaitingContinue } from '../middleware/expect-continue.js';
 import { NO_STORE, PROBLEMS, spreadSeconds } from '../middleware/problem.js';
 import { securityHeaders } from '../middleware/security-headers.js';
 import { Work } from '../middleware/work.js';
@@ -192,12 +194,15 @@ function refusals(publicUrl: string, isDraining: () => boolean): RequestListener
     ...securityHeadersOf(publicUrl),
     ...['Cache-Control', NO_STORE, 'Content-Type', PROBLEM_MEDIA_TYPE, 'Retry-After'],
   ];
-  return (_req, res) => {
+  return (req, res) => {
     const requestId = randomUUID();
     const body = before + requestId + after;
     const own = [spreadSeconds(), 'X-Request-Id', requestId, 'Content-Length', String(body.length)];
-    if (isDraining()) own.push('Connection', 'close');
-    res.writeHead(facts.status, [...headers, ...own]).end(body, 'latin1');
+    const closes = isDraining() || isAwaitingContinue(req);
+    if (closes) own.push('Connection', 'close');
+    res.writeHead(facts.status, [...headers, ...own]);
+    if (closes || !res.shouldKeepAlive) endAfterRequest(res, body, true);
+    else res.end(body, 'latin1');
   };
 }
 

@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem } from '@muster/contracts';
+import type { Request, Response } from 'express';
+import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
+import { endAfterRequest } from '../middleware/end-after-request.js';
+import { securityHeaders } from '../middleware/security-headers.js';
 import { answerOf, type Connections } from './connections.js';
 
-/** Milliseconds that a client which is still sending has to read why it was refused. */
-const LINGER_MS = 1_000;
+/**
+ * Milliseconds that a client has to close the connection once it was refused: in all, and without sending anything. What it
+ * still sends is read and dropped, for a connection that is closed before that is reset, and the answer is lost.
+ */
+const LINGER_MS_MAX = 10_000;
+const LINGER_SILENT_MS_MAX = 1_000;
 
 type ProblemFacts = Pick<Problem, 'type' | 'title' | 'status' | 'detail'>;
 
@@ -37,11 +45,16 @@ const MALFORMED: ProblemFacts = {
   detail: 'This is not well-formed HTTP.',
 };
 
+const NO_TARGET: ProblemFacts = { ...MALFORMED, detail: 'The target of the request is not a path.' };
+
 const NO_PROXY: ProblemFacts = { ...MALFORMED, detail: 'This server is no proxy.' };
 
 export interface BrokenRequests {
   /** Answers what is too broken, too large or too slow to become a request, and closes the connection. */
   refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
+
+  /** Answers a request whose target has no path that a handler could be found by. */
+  refuseTarget(res: ServerResponse): void;
 
   /** Answers a CONNECT, which Node would meet with silence, and closes the connection. */
   refuseConnect(socket: Duplex): void;
@@ -68,8 +81,7 @@ export function createBrokenRequests(connections: Connections, logger: Logger): 
       logger.info({ requestId, code, statusCode: problem.status }, 'broken request refused');
       socket.end(rawAnswer(problem, requestId));
     }
-    const close = setTimeout(() => socket.destroy(), LINGER_MS);
-    socket.once('close', () => clearTimeout(close));
+    drain(socket);
   }
 
   const refuseOnce = (socket: Duplex, problem: ProblemFacts, code: string) => {
@@ -86,6 +98,14 @@ export function createBrokenRequests(connections: Connections, logger: Logger): 
       else refuseOnce(socket, BROKEN[code] ?? MALFORMED, code);
     },
 
+    refuseTarget(res) {
+      const requestId = randomUUID();
+      logger.info({ requestId, code: 'TARGET', statusCode: NO_TARGET.status }, 'broken request refused');
+      securityHeaders({ https: false })(res.req as Request, res as Response, () => undefined);
+      res.writeHead(NO_TARGET.status, headOf(NO_TARGET, requestId));
+      endAfterRequest(res, bodyOf(NO_TARGET, requestId), true);
+    },
+
     refuseConnect(socket) {
       // Node has let go of it, and with it of its errors.
       socket.on('error', () => socket.destroy());
@@ -95,15 +115,38 @@ export function createBrokenRequests(connections: Connections, logger: Logger): 
   };
 }
 
-function rawAnswer({ type, title, status, detail }: ProblemFacts, requestId: string): string {
-  const body = JSON.stringify({ type, title, status, detail, requestId } satisfies Problem);
-  const head = [
-    `HTTP/1.1 ${status} ${title}`,
-    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Cache-Control: no-store',
-    `X-Request-Id: ${requestId}`,
-    'Connection: close',
-  ];
-  return `${head.join('\r\n')}\r\n\r\n${body}`;
+/** Reads and drops what still comes, and closes the connection when nothing does any more. */
+function drain(socket: Duplex): void {
+  const close = () => socket.destroy();
+  const limit = setTimeout(close, LINGER_MS_MAX);
+  let silence = setTimeout(close, LINGER_SILENT_MS_MAX);
+  // Node's own listener would parse it, and find it broken again.
+  socket.removeAllListeners('data');
+  socket.on('data', () => {
+    clearTimeout(silence);
+    silence = setTimeout(close, LINGER_SILENT_MS_MAX);
+  });
+  socket.once('end', close);
+  socket.once('close', () => {
+    clearTimeout(limit);
+    clearTimeout(silence);
+  });
+  socket.resume();
+}
+
+const bodyOf = ({ type, title, status, detail }: ProblemFacts, requestId: string): string =>
+  JSON.stringify({ type, title, status, detail, requestId } satisfies Problem);
+
+const headOf = (problem: ProblemFacts, requestId: string): Record<string, string> => ({
+  'Content-Type': PROBLEM_MEDIA_TYPE,
+  'Content-Length': String(Buffer.byteLength(bodyOf(problem, requestId))),
+  'Cache-Control': 'no-store',
+  'X-Request-Id': requestId,
+  Connection: 'close',
+});
+
+function rawAnswer(problem: ProblemFacts, requestId: string): string {
+  const { status, title } = problem;
+  const head = Object.entries(headOf(problem, requestId)).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP/1.1 ${status} ${title}`, ...head, '', bodyOf(problem, requestId)].join('\r\n');
 }

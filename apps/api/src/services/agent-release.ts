@@ -11,8 +11,8 @@ export interface AgentReleaseService {
    */
   installScript(): Promise<string>;
 
-  /** A file of the release. @throws NotFoundError for any other name. */
-  file(name: string): Promise<{ path: string; bytes: number }>;
+  /** Where a file of the release is. @throws NotFoundError for any other name. */
+  file(name: string): Promise<string>;
 }
 
 /** What a release holds beside the script; the package's own command writes the same. */
@@ -47,8 +47,8 @@ export function createAgentReleaseService(directory: string | null, publicUrl: (
     async file(name) {
       if (!FILES.has(name)) throw new NotFoundError('file of the agent’s release');
       const path = pathOf(name);
-      const found = await stat(path).catch(missing);
-      return { path, bytes: found.size };
+      await stat(path).catch(missing);
+      return path;
     },
   };
 }

@@ -35,8 +35,10 @@ export function createApiKeyManagement(db: Database, { now }: { now: () => Date 
       const expiresAt = end === null ? null : new Date(end);
       if (expiresAt !== null && expiresAt <= at)
         throw invalid([{ path: '/expiresAt', message: 'must be in the future' }]);
+      // All that can fail comes before the commit: a key whose answer failed would never be shown.
+      const names = await findActorNames(db, [actor]);
       const { token, hash } = issueToken('key');
-      const row = await transact(db, async (tx) => {
+      return transact(db, async (tx) => {
         const creatorEnd = await lockOperator(tx, operator);
         if (creatorEnd !== null && (expiresAt === null || expiresAt > creatorEnd)) {
           const message = `must not be after ${creatorEnd.toISOString()}, when the key that creates this one expires`;
@@ -48,9 +50,8 @@ export function createApiKeyManagement(db: Database, { now }: { now: () => Date 
         const target = `api_key:${created.id}`;
         const details = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
         await recordAudit(tx, { organizationId, at, actor, action: 'api_key.created', target, details });
-        return created;
+        return { ...toView(created, names), key: token };
       });
-      return { ...toView(row, await findActorNames(db, [actor])), key: token };
     },
 
     async list({ organizationId }, { cursor, limit }) {

@@ -12,7 +12,7 @@ export interface AuditReader {
 export function createAuditReader(db: Database): AuditReader {
   return {
     async list({ organizationId }, { cursor, limit }) {
-      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['integer'])[0];
+      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['int8'])[0];
       const rows = await db.prisma.auditEntry.findMany({
         where: { organizationId, ...(after === undefined ? {} : { id: { lt: after } }) },
         orderBy: { id: 'desc' },

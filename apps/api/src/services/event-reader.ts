@@ -46,7 +46,7 @@ export function createEventReader(
       conditions.push(Prisma.sql`(left(e.name, 200) COLLATE "C") = ${beginning}`);
     }
     if (cursor !== undefined) {
-      const [tx, id] = decodeCursor(cursor, ['integer', 'integer']);
+      const [tx, id] = decodeCursor(cursor, ['int8', 'int8']);
       conditions.push(Prisma.sql`(e.tx, e.id) < (${tx}::bigint, ${id}::bigint)`);
     }
     return Prisma.sql`

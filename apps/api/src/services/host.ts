@@ -1,4 +1,9 @@
-import { EnrollmentTokenRequest, type EnrollmentTokenCreated, type Host, type HostPatch } from '@muster/contracts';
+import {
+  ENROLLMENT_TOKEN_SECONDS_DEFAULT,
+  type EnrollmentTokenCreated,
+  type Host,
+  type HostPatch,
+} from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
 import { NotFoundError } from '../errors.js';
 import { forgetHost } from '../sql/forget-host.js';
@@ -64,7 +69,12 @@ export function createHostService(
           where: { hostId, revokedAt: null },
           data: { revokedAt: at },
         });
-        const token = await makeEnrollmentToken(tx, operator, EnrollmentTokenRequest.parse({ name }), at);
+        const token = await makeEnrollmentToken(
+          tx,
+          operator,
+          { name, expiresInSeconds: ENROLLMENT_TOKEN_SECONDS_DEFAULT, maxUses: 1 },
+          at,
+        );
         await recordAudit(tx, {
           ...{ organizationId, at, actor, target: `host:${hostId}` },
           ...{ action: 'host.token_rotated', details: { tokensRevoked: count, enrollmentTokenId: token.id } },

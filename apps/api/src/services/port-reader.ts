@@ -48,7 +48,7 @@ export function createPortReader(
   };
 }
 
-const PLACE = ['string', 'uuid', 'integer', 'string', 'string', 'integer', 'string'] as const;
+const PLACE = ['string', 'uuid', 'int4', 'string', 'string', 'int4', 'string'] as const;
 
 const toView = (row: PortRow, context: FreshnessContext): PublishedPort => ({
   publicPort: row.publicPort,

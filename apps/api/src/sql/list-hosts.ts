@@ -14,7 +14,7 @@ const SORTS = {
   enrolledAt: { sql: Prisma.sql`h."enrolledAt"`, type: Prisma.sql`timestamptz`, kind: 'instant' },
   // A host that was never seen comes before all others.
   lastSeenAt: { sql: Prisma.sql`COALESCE(h."lastSeenAt", 'epoch')`, type: Prisma.sql`timestamptz`, kind: 'instant' },
-  containerCount: { sql: Prisma.sql`h."containerCount"`, type: Prisma.sql`int`, kind: 'integer' },
+  containerCount: { sql: Prisma.sql`h."containerCount"`, type: Prisma.sql`int`, kind: 'int4' },
   agentVersion: { sql: Prisma.sql`h."agentVersion"`, type: Prisma.sql`text`, kind: 'string' },
 } as const satisfies Record<HostSortKey, { sql: Prisma.Sql; type: Prisma.Sql; kind: string }>;
 

@@ -73,7 +73,7 @@ export function createInvitationService(
       const at = now();
       const email = normalEmail(asked);
       const { token, hash } = issueToken('invite');
-      const row = await transact(db, async (tx) => {
+      return transact(db, async (tx) => {
         await lockOperator(tx, operator);
         if ((await tx.member.count({ where: { organizationId, user: { email } } })) > 0) {
           throw new ConflictError('A member has this e-mail address already.');
@@ -94,10 +94,9 @@ export function createInvitationService(
         const target = `invitation:${created.id}`;
         const details = { email, role };
         await recordAudit(tx, { organizationId, at, actor, action: 'invitation.created', target, details });
-        return created;
+        // What follows # stays in the browser: no server and no proxy logs it.
+        return { ...toView(created), url: `${publicUrl}/invitation#token=${token}` };
       });
-      // What follows # stays in the browser: no server and no proxy logs it.
-      return { ...toView(row), url: `${publicUrl}/invitation#token=${token}` };
     },
 
     async list({ organizationId }, { cursor, limit }) {

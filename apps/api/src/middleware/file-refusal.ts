@@ -1,0 +1,30 @@
+import { NotFoundError } from '../errors.js';
+import { RequestAbortedError } from './request-aborted.js';
+
+/** A file that is there, and a condition or a range of the request that it does not meet. `bytes`: its length, if known. */
+export class FileRefusedError extends Error {
+  constructor(
+    readonly status: 412 | 416,
+    readonly bytes: number | null,
+  ) {
+    super(`a request for a file was refused with ${status}`);
+    this.name = new.target.name;
+  }
+}
+
+/**
+ * What an error of `send`, with which Express serves files, means to the caller. Only these statuses are believed, and only
+ * here: any other error that carries a status is ours, whatever it says.
+ */
+export function toFileError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code, status, headers } = error as NodeJS.ErrnoException & { status?: unknown; headers?: object };
+  if (code === 'ECONNABORTED') return new RequestAbortedError();
+  // A path with a NUL, one that leads out of the folder, a hidden file, and one that went away while it was opened.
+  if (status === 400 || status === 403 || status === 404) return new NotFoundError('file');
+  if (status === 412) return new FileRefusedError(412, null);
+  if (status !== 416) return error;
+  const [, bytes] =
+    /^bytes \*\/(\d+)$/.exec(String((headers as Record<string, unknown> | undefined)?.['Content-Range'])) ?? [];
+  return new FileRefusedError(416, bytes === undefined ? null : Number(bytes));
+}
