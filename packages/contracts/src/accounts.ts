@@ -6,22 +6,14 @@ import { z } from 'zod';
 import { Instant } from './instant.js';
 import { DISPLAY_NAME_LENGTH_MAX, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN } from './limits.js';
 import { Role } from './operator.js';
-import { displayName, storable, text } from './text.js';
+import { displayName, text } from './text.js';
 
 const Timestamp = z.iso.datetime();
 const Email = z.email().max(254);
 const Name = displayName(DISPLAY_NAME_LENGTH_MAX);
 
-/** A password as it is chosen. Characters are counted as a person does: one outside the basic plane is one, not two. */
-const NewPassword = storable(
-  z
-    .string()
-    .min(PASSWORD_LENGTH_MIN)
-    .max(PASSWORD_LENGTH_MAX)
-    .refine((value) => Array.from(value).length >= PASSWORD_LENGTH_MIN, {
-      error: `must have at least ${PASSWORD_LENGTH_MIN} characters`,
-    }),
-);
+/** A password as it is chosen. */
+const NewPassword = text(PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX);
 
 /** A password as it is told: whatever was chosen once. */
 const Password = text(1, PASSWORD_LENGTH_MAX);

@@ -33,7 +33,7 @@ export function shortenText(value: string, max: number): string {
 }
 
 /**
- * A name that people give and look for: 1 to `max` UTF-16 units of storable text with at least one character that can be
+ * A name that people give and look for: 1 to `max` characters of storable text with at least one character that can be
  * seen, without the white space around it.
  */
 export const displayName = (max: number) =>

@@ -1,13 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import type { z } from 'zod';
 import {
+  ApiKeyRequest,
   Cadence,
   CADENCE_DEFAULT,
   EnrollmentTokenRequest,
   EnrollRequest,
   Heartbeat,
   HostPatch,
+  Operations,
   parseWith,
+  type Operation,
 } from '../src/index.js';
 
 const refusedPaths = (schema: z.ZodType, body: unknown): string[] => {
@@ -112,4 +115,19 @@ test('the cadence by default is a valid one', () => {
 
 test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a cadence of %j seconds is none', (heartbeatSeconds) => {
   expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
+});
+
+test('a name that nobody can see is none, and the white space around one is not part of it', () => {
+  for (const schema of [HostPatch, EnrollmentTokenRequest, ApiKeyRequest]) {
+    for (const name of [' ', '\t', '\u00a0\u2003']) expect(refusedPaths(schema, { name })).toEqual(['/name']);
+    expect(schema.parse({ name: ' rack 4 ' })).toMatchObject({ name: 'rack 4' });
+  }
+});
+
+test('bodies that operators send are strict: a misspelt field is refused and not a default', () => {
+  const operators = Object.values<Operation>(Operations).filter(
+    ({ access, body }) => body !== undefined && access !== 'agent' && access !== 'enroll',
+  );
+  expect(operators.length).toBeGreaterThan(8);
+  for (const { body } of operators) expect(refusedPaths(body!, { maxuses: 5 })).toContain('/maxuses');
 });

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { jsonPointer, parseWith } from '../src/index.js';
+import { HostPatch, jsonPointer, MemberPatch, parseParameters, parseWith } from '../src/index.js';
 
 /** The keys of a JSON Pointer, as RFC 6901 section 4 reads it. */
 const keysOf = (pointer: string): string[] =>
@@ -63,4 +63,18 @@ test('a message does not carry the value: a mistyped secret must not come back',
   });
   expect(JSON.stringify(parsed)).not.toContain('hunter2');
   expect(parsed.success).toBe(false);
+});
+
+test('what is missing, and what is repeated, is called so', () => {
+  const missing = { success: false, errors: [{ path: '/name', message: 'is missing' }] };
+  expect(parseWith(HostPatch, {})).toEqual(missing);
+  expect(parseWith(MemberPatch, {})).toEqual({ success: false, errors: [{ path: '/role', message: 'is missing' }] });
+  const schema = z.object({ a: z.string().optional(), b: z.enum(['x']).optional(), c: z.array(z.string()).optional() });
+  expect(parseParameters(schema, { a: ['1', '2'], b: ['x', 'x'], c: ['1', '2'] })).toEqual({
+    success: false,
+    errors: [
+      { path: '/a', message: 'must not be repeated' },
+      { path: '/b', message: 'must not be repeated' },
+    ],
+  });
 });

@@ -54,3 +54,16 @@ test('an instant survives in canonical form, and that form is a fixed point', ()
     }),
   );
 });
+
+test('the letters of RFC 3339 may be small', () => {
+  expect(Instant.parse('2026-01-31t12:00:00.5z')).toBe('2026-01-31T12:00:00.500Z');
+});
+
+test('an instant without seconds is none of RFC 3339', () => {
+  expect(Instant.safeParse('2026-01-31T12:00Z').success).toBe(false);
+});
+
+test('the + of an offset that became a space is recognised, and what to send instead is said', () => {
+  const { error } = Instant.safeParse('2026-01-31T12:00:00 02:00');
+  expect(error?.issues.map(({ message }) => message)).toEqual([expect.stringContaining('%2B')]);
+});
