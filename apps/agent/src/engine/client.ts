@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { readText, send } from '../http/exchange.js';
+import { TooLongError, readText, send } from '../http/exchange.js';
 import type { EngineAddress } from './address.js';
 import { negotiateApiVersion } from './api-version.js';
 import { routeTo } from './connect.js';
@@ -36,8 +36,11 @@ export interface EngineClientOptions {
 
 const TIMEOUTS_DEFAULT = { promptMs: 5_000, callMs: 15_000 };
 
-/** More than 100 times what 5,000 ordinary containers need; a bound only so that a broken engine cannot fill memory. */
-const REPLY_BYTES_MAX = 256 * 1024 * 1024;
+/**
+ * Bytes of one reply: twice the list of 5,000 ordinary containers, and what can be read and sent within the
+ * service's 256 MiB of memory. A container's author can make the list as long as they like.
+ */
+const REPLY_BYTES_MAX = 24 * 1024 * 1024;
 
 /** Connects lazily: nothing happens before the first call. Throws `EngineError` for certificates that cannot be read. */
 export function createEngineClient(options: EngineClientOptions): EngineClient {
@@ -178,6 +181,12 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 function toEngineError(error: unknown, timedOut: boolean, timeoutMs: number, address: EngineAddress): EngineError {
+  if (error instanceof TooLongError) {
+    return new EngineError(
+      'too_large',
+      `${error.message}: the engine at ${address.label} lists more than the agent reads`,
+    );
+  }
   if (timedOut) {
     return new EngineError('timeout', `the engine at ${address.label} gave no answer within ${timeoutMs / 1_000} s`);
   }

@@ -45,13 +45,18 @@ export function send(route: HttpRoute, { method, path, headers, body, signal }: 
   });
 }
 
-/** The answer's body, whole. Throws where it was cut off, or is longer than `bytesMax`. */
+/** An answer that is longer than its reader takes. */
+export class TooLongError extends RangeError {
+  override readonly name = 'TooLongError';
+}
+
+/** The answer's body, whole. Throws `TooLongError` if it is longer than `bytesMax`, and another error if it was cut off. */
 export async function readText(answer: IncomingMessage, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > bytesMax) throw new RangeError(`the answer is longer than ${bytesMax} bytes`);
+    if (bytes > bytesMax) throw new TooLongError(`the answer is longer than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

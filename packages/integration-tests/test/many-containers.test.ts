@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { startReplayedEngine } from '@muster/engine-replay';
+import { Muster } from './muster.js';
+import { eventually, startProgram, type Program } from './program.js';
+
+const CONTAINERS = 6_000;
+const REPORTED = 5_000;
+
+let dir: string;
+let muster: Muster;
+let engine: Awaited<ReturnType<typeof startReplayedEngine>>;
+let agent: Program;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'muster-many-'));
+  engine = await startReplayedEngine({
+    ...{ flavour: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
+    roles: [{ name: 'z', temper: 'steady' }],
+  });
+  muster = new Muster(dir, 60);
+  await muster.start();
+});
+afterEach(async () => {
+  await agent.stop();
+  await muster.stop();
+  await engine.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const nameOf = (index: number): string => `c-${String(index).padStart(5, '0')}`;
+const create = (): string[] => Array.from({ length: CONTAINERS }, (_, i) => engine.engine.create({ name: nameOf(i) }));
+
+test('a host of 6,000 containers, each replaced three times, is never refused: the first by name are exact each time', async () => {
+  let ids = create();
+  agent = startProgram('agent', [], {
+    ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() },
+    ...{ MUSTER_STATE_DIR: join(dir, 'agent'), DOCKER_HOST: engine.server.dockerHost },
+  });
+  const exact = (): Promise<void> =>
+    eventually(async () => {
+      expect((await muster.host()).containerCount).toBe(REPORTED);
+      // The first, one in the middle and the last of those reported, and none of the others.
+      for (const index of [0, 2_500, REPORTED - 1, REPORTED]) {
+        const found = await muster.containers(`&q=${nameOf(index)}`);
+        expect(found.map(({ dockerId }) => dockerId)).toEqual(index < REPORTED ? [ids[index]] : []);
+      }
+    }, 240_000);
+  await exact();
+  for (let round = 0; round < 3; round++) {
+    for (const id of ids) engine.engine.remove(id);
+    ids = create();
+    await exact();
+  }
+  expect(agent.stderr()).toContain('not all containers can be reported');
+  expect(agent.stderr()).not.toMatch(/refuses|defect/);
+}, 900_000);
