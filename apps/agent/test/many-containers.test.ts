@@ -185,6 +185,22 @@ describe('a problem is named in the heartbeat', () => {
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
+  test('of a list that is too long to be read, which its agent outlives and reads again at the regular pace', async () => {
+    rig = await openRig({ roles: [{ name: 'z', temper: 'steady' }] });
+    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
+    rig.run();
+    await until(() => rig.muster.snapshots.length === 1);
+    const ids = Array.from({ length: 100 }, (_, i) =>
+      rig.engine.create({ name: nameOf(i), labels: { long: 'x'.repeat(300_000) } }),
+    );
+    await until(() => rig.muster.heartbeats.length > 0 && problemsOf(lastHeartbeat()).length > 0);
+    expect(problemsOf(lastHeartbeat())).toEqual([
+      { code: 'list_refused', message: expect.stringContaining('more than the agent reads') },
+    ]);
+    for (const id of ids) rig.engine.remove(id);
+    await until(() => problemsOf(lastHeartbeat()).length === 0);
+  });
+
   test('of a snapshot that the API refuses, which is sent again at the regular pace and not only at a change', async () => {
     rig = await openRig();
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };

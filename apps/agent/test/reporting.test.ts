@@ -225,3 +225,21 @@ async function eventually(condition: () => boolean): Promise<boolean> {
   for (let i = 0; i < 200 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
   return condition();
 }
+
+test('a container over a limit is shortened, and says in which fields; the others of its host are as they are', async () => {
+  rig = await openRig({ roles: [{ name: 'other', temper: 'steady', labels: { plain: 'yes' } }] });
+  const labels = Object.fromEntries(Array.from({ length: 4_097 }, (_, i) => [`label-${i}`, '']));
+  rig.engine.create({ name: 'many-labels', labels });
+  rig.engine.create({ name: 'long', command: 'x'.repeat(5_000), labels: { long: 'y'.repeat(5_000), short: 'z' } });
+  rig.engine.create({ name: 'n'.repeat(2_000) });
+  rig.run();
+  await rig.muster.until(() => rig.muster.snapshots.length === 1);
+  const byName = new Map(lastSnapshot().map((each) => [each.name, each]));
+  expect(byName.get('other')).toMatchObject({ labels: { plain: 'yes' } });
+  expect(byName.get('other')).not.toHaveProperty('truncated');
+  expect(byName.get('many-labels')).toMatchObject({ truncated: ['labels'] });
+  expect(Object.keys(byName.get('many-labels')!.labels)).toHaveLength(4_096);
+  expect(byName.get('long')).toMatchObject({ truncated: ['command', 'labels'], labels: { short: 'z' } });
+  expect([byName.get('long')!.command.length, byName.get('long')!.labels['long']!.length]).toEqual([4_096, 4_096]);
+  expect(byName.get('n'.repeat(1_024))).toMatchObject({ truncated: ['name'] });
+});

@@ -1,5 +1,5 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import { SNAPSHOT_CONTAINERS_MAX, type Container } from '@muster/contracts';
+import { SNAPSHOT_CONTAINERS_MAX, fitContainer, type Container } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { byName } from '../by-name.js';
 import type { EngineClient } from './client.js';
@@ -81,13 +81,13 @@ export function createInventory(
     }
   }
 
-  /** Redacts in the order of ids, so that equal states are equal also where a limit is reached. */
+  /** Redacts and shortens in the order of ids, so that equal states are equal also where a limit is reached. */
   async function redactAll(containers: Container[]): Promise<Container[]> {
     const redactor = createRedactor(redaction);
     const redacted: Container[] = [];
     let yieldedAt = performance.now();
     for (const container of containers.sort((a, b) => (a.dockerId < b.dockerId ? -1 : 1))) {
-      redacted.push(redactor.redact(container));
+      redacted.push(fit(redactor.redact(container)));
       if (performance.now() - yieldedAt < BLOCKED_MS_MAX) continue;
       await yieldToEventLoop();
       yieldedAt = performance.now();
@@ -119,6 +119,15 @@ export function createInventory(
     },
   };
 }
+
+/**
+ * Shortens what is over a limit, after the search for secrets: a secret that is cut in two would not be recognised. Ports
+ * are left to the API, which merges too many into ranges; not every API takes ranges.
+ */
+const fit = (container: Container): Container => ({
+  ...fitContainer({ ...container, ports: [] }),
+  ports: container.ports,
+});
 
 const firstByName = (listed: readonly ListedContainer[]): ListedContainer[] =>
   byName(listed, toName, ({ Id }) => Id).slice(0, SNAPSHOT_CONTAINERS_MAX);

@@ -1,8 +1,6 @@
 import {
   Instant,
-  NAME_LENGTH_MAX,
   PORT_IP_LENGTH_MAX,
-  STATE_LENGTH_MAX,
   STATUS_LENGTH_MAX,
   type Container,
   type Health,
@@ -21,16 +19,16 @@ export interface Inspected {
 export const NOT_INSPECTED: Inspected = { startedAt: null, health: null };
 
 /**
- * An engine's account of one container as the contract has it. Whatever the engine says, the result satisfies the
- * contract's `Container`: what is missing gets the contract's default, what is too long is cut, and what cannot be
- * told (a port number of 0) is left out.
+ * Translates an engine's account of one container into the contract's terms. Whatever the engine says, the result
+ * satisfies the contract's `Container`: what is missing gets the contract's default, and what cannot be said there (a
+ * port number of 0) is left out. Texts may be over a limit: `fitContainer` shortens them and says so.
  */
 export function toContainer(listed: ListedContainer, inspected: Inspected): Container {
   const state = toState(listed.State);
   return {
     dockerId: listed.Id,
     name: toName(listed),
-    image: cut(listed.Image || listed.ImageID || '<none>', NAME_LENGTH_MAX),
+    image: clean(listed.Image || listed.ImageID || '<none>'),
     imageId: clean(listed.ImageID) || null,
     command: clean(listed.Command),
     state,
@@ -62,7 +60,7 @@ const cut = (text: string, lengthMax: number): string => clean(text.slice(0, len
  */
 export function toName({ Names, Id }: Pick<ListedContainer, 'Names' | 'Id'>): string {
   const names = Names.map((name) => name.replace(/^\//, '')).filter((name) => name !== '');
-  return cut(names.find((name) => !name.includes('/')) ?? names[0] ?? Id.slice(0, 12), NAME_LENGTH_MAX);
+  return clean(names.find((name) => !name.includes('/')) ?? names[0] ?? Id.slice(0, 12));
 }
 
 /**
@@ -79,7 +77,7 @@ const STATE_BY_PODMAN_WORD: Readonly<Record<string, string>> = {
 function toState(word: string): string {
   const lower = word.toLowerCase();
   const known = Object.hasOwn(STATE_BY_PODMAN_WORD, lower) ? STATE_BY_PODMAN_WORD[lower]! : lower;
-  return cut(known, STATE_LENGTH_MAX).toLowerCase() || 'unknown';
+  return clean(known).toLowerCase() || 'unknown';
 }
 
 const SUFFIX_BY_HEALTH: Readonly<Record<Health, string>> = {
