@@ -15,6 +15,7 @@ import { methodNotAllowed, refuseOptions } from './middleware/method-not-allowed
 import { handleErrors, NO_STORE, notFound } from './middleware/problem.js';
 import { requireProtocol } from './middleware/protocol.js';
 import { requestLog } from './middleware/request-log.js';
+import { STALLED_MS_MAX } from './middleware/stalled-readers.js';
 import { securityHeaders } from './middleware/security-headers.js';
 import { createAgentReleaseRouter } from './routes/agent-release.js';
 import { createAgentRouter } from './routes/agent.js';
@@ -83,12 +84,14 @@ export interface AppParts {
   webDir?: string;
   /** The pace of the live stream. */
   stream?: Pick<LiveStreamOptions, 'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax'> &
-    Pick<StreamRouterParts, 'recheckMs'> &
+    Pick<StreamRouterParts, 'recheckMs' | 'operatorListenersMax'> &
     Pick<LiveFeedOptions, 'missedEventsMax'>;
   /** What is counted; of its own by default. */
   metrics?: Metrics;
   /** The bearer token that reads the metrics; null: see `metricsWithoutToken`. */
   metricsToken?: string | null;
+  /** Milliseconds in which a client must take some of a long answer; the usual ones by default. */
+  stalledMsMax?: number;
   /** Who reads the metrics where there is no token. */
   metricsWithoutToken?: MetricsWithoutToken;
   /** What everything is stored and judged by. `main.ts` gives the database's clock; by default, this process's. */
@@ -125,6 +128,7 @@ export function createApp({
   stream = {},
   metrics = createMetrics(),
   metricsToken = null,
+  stalledMsMax = STALLED_MS_MAX,
   metricsWithoutToken = 'this machine',
   now = () => new Date(),
   skewMs = () => 0,
@@ -192,14 +196,14 @@ export function createApp({
       ports: createPortReader(db, freshnessContext),
       projects: createProjectReader(db, freshnessContext),
     }),
-    createStreamRouter({ auth, live, ...stream }),
+    createStreamRouter({ auth, live, stalledMsMax, ...stream }),
     createHistoryRouter({ auth, audit: createAuditReader(db), events }),
-    createExportRouter({ auth, exports: createExportService({ containers, events }) }),
+    createExportRouter({ auth, exports: createExportService({ containers, events }), stalledMsMax }),
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
     ...accounts.routers,
     createDocumentationRouter(),
     createMetricsRouter({ guard: guardMetrics(metricsToken, metricsWithoutToken), metrics }),
-    createAgentReleaseRouter(agentRelease),
+    createAgentReleaseRouter(agentRelease, stalledMsMax),
   ];
 
   const app = express();
@@ -220,7 +224,7 @@ export function createApp({
   });
   app.use(requireProtocol, refuseOptions(routers));
   app.use(...routers, methodNotAllowed(routers));
-  if (webDir !== undefined) app.use(createWebRouter(webDir));
+  if (webDir !== undefined) app.use(createWebRouter(webDir, stalledMsMax));
   app.use(notFound);
   app.use(noteRefusedCalls(agentTokens), limitFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));
   return app;

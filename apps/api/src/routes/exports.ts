@@ -2,32 +2,47 @@ import { ContainerExportQuery, EventExportQuery, Paths } from '@muster/contracts
 import { Router, type RequestHandler, type Response } from 'express';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { OverloadedError } from '../errors.js';
+import { OverloadedError, RateLimitedError } from '../errors.js';
+import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { operatorOf } from '../middleware/auth.js';
 import { readFields } from '../middleware/body.js';
 import { RequestAbortedError } from '../middleware/request-aborted.js';
+import { closeWhenStalled, STALLED_MS_MAX } from '../middleware/stalled-readers.js';
 import type { ExportService } from '../services/export.js';
 
 export interface ExportRouterParts {
   /** Finds the operator, for `operatorOf`. */
   auth: RequestHandler;
   exports: ExportService;
+  /** Milliseconds in which a reader must take some of it. */
+  stalledMsMax?: number;
 }
 
-/** Exports that one process writes at once. Each takes as long as its reader does. */
+/** Exports that one process writes at once, and those of one operator. Each takes as long as its reader does. */
 const EXPORTS_MAX = 8;
+const OPERATOR_EXPORTS_MAX = 2;
+
+/** Milliseconds after which an operator who writes too many may try again. */
+const RETRY_MS = 5_000;
 
 const MEDIA_TYPES = { csv: 'text/csv; charset=utf-8; header=present', ndjson: 'application/x-ndjson' } as const;
 
 /** Everything that a filter finds, as a file. */
-export function createExportRouter({ auth, exports }: ExportRouterParts): Router {
+export function createExportRouter(parts: ExportRouterParts): Router {
+  const { auth, exports, stalledMsMax = STALLED_MS_MAX } = parts;
   const router = Router();
+  const shares = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
   let running = 0;
 
   async function send(res: Response, name: string, format: keyof typeof MEDIA_TYPES, text: AsyncGenerator<string>) {
     if (running >= EXPORTS_MAX) throw new OverloadedError();
+    const { actor } = operatorOf(res);
+    if (shares.acquire(actor) !== true) {
+      throw new RateLimitedError(`Only ${OPERATOR_EXPORTS_MAX} exports can be made at once.`, RETRY_MS);
+    }
     running += 1;
     try {
+      closeWhenStalled(res, stalledMsMax);
       // The first page before the first byte: what is wrong with it can still be said.
       const first = await text.next();
       // From here on it is the reader who takes time.
@@ -40,6 +55,7 @@ export function createExportRouter({ auth, exports }: ExportRouterParts): Router
       throw res.destroyed ? new RequestAbortedError() : error;
     } finally {
       running -= 1;
+      shares.release(actor);
     }
   }
 

@@ -1,10 +1,12 @@
 import { Paths, StreamQuery } from '@muster/contracts';
 import { Router, type Request, type RequestHandler, type Response } from 'express';
 import { toFrame } from '../domain/stream-frame.js';
-import { DomainError } from '../errors.js';
+import { DomainError, RateLimitedError } from '../errors.js';
+import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { operatorOf } from '../middleware/auth.js';
 import { readFields } from '../middleware/body.js';
 import { openEventStream } from '../middleware/event-stream.js';
+import { closeWhenStalled, STALLED_MS_MAX } from '../middleware/stalled-readers.js';
 import type { LiveStream } from '../services/live-stream.js';
 
 export interface StreamRouterParts {
@@ -12,7 +14,17 @@ export interface StreamRouterParts {
   auth: RequestHandler;
   live: LiveStream;
   recheckMs?: number;
+  /** Milliseconds in which a listener must take some of what waits for it. */
+  stalledMsMax?: number;
+  /** Streams of one operator. */
+  operatorListenersMax?: number;
 }
+
+/** Of the 5,000 that a process has, for one key or person: a team's screens may share a key. */
+const OPERATOR_LISTENERS_MAX = 1_000;
+
+/** Milliseconds after which an operator who listens too often may try again. */
+const RETRY_MS = 5_000;
 
 /**
  * Milliseconds between two looks at whether a listener's key or session is still good, and for which one look is good
@@ -22,8 +34,11 @@ const RECHECK_MS = 3_900;
 const SHARED_MS = 1_000;
 
 /** Changes in the operator's organization, as they are committed. */
-export function createStreamRouter({ auth, live, recheckMs = RECHECK_MS }: StreamRouterParts): Router {
+export function createStreamRouter(parts: StreamRouterParts): Router {
+  const { auth, live, recheckMs = RECHECK_MS, stalledMsMax = STALLED_MS_MAX } = parts;
+  const { operatorListenersMax: permits = OPERATOR_LISTENERS_MAX } = parts;
   const router = Router();
+  const shares = createKeyedSemaphore({ permits, waitingMax: 0, waitMsMax: 0 });
   const organizationNow = shareChecks(auth);
 
   router.get(Paths.stream, auth, async (req, res) => {
@@ -32,7 +47,9 @@ export function createStreamRouter({ auth, live, recheckMs = RECHECK_MS }: Strea
       res.status(200).end();
       return;
     }
-    const { organizationId } = operatorOf(res);
+    const { organizationId, actor } = operatorOf(res);
+    if (shares.acquire(actor) !== true) throw new RateLimitedError(`Only ${permits} streams can be open.`, RETRY_MS);
+    closeWhenStalled(res, stalledMsMax, () => shares.release(actor));
     await live.listen(organizationId, query, req.get('Last-Event-ID') ?? null, () => {
       const sink = openEventStream(res);
       const recheck = setInterval(() => {

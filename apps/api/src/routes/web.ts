@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { toFileError } from '../middleware/file-refusal.js';
 import { sendMethodNotAllowed } from '../middleware/problem.js';
+import { closeWhenStalled, STALLED_MS_MAX } from '../middleware/stalled-readers.js';
 
 /** The build names these by their content: whoever has one need never ask for it again. */
 const HASHED = '/assets';
@@ -35,8 +36,12 @@ const PAGE_HEADERS = {
  * lives at, for the paths inside it are its own affair; whoever does not accept HTML gets no page. Files are looked for
  * at each request: a build may come after the start, or never, and then the API is alone.
  */
-export function createWebRouter(directory: string): Router {
+export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX): Router {
   const router = Router();
+  router.use((_req, res, next) => {
+    res.once('pipe', () => closeWhenStalled(res, stalledMsMax));
+    next();
+  });
   router.use(HASHED, files(join(directory, HASHED), { 'Cache-Control': 'public, max-age=31536000, immutable' }));
   router.use(files(directory, { 'Cache-Control': 'no-cache' }));
   router.use(page(directory));

@@ -1,0 +1,113 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { createTestDatabase } from '@muster/db/testing';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createApp } from '../src/app.js';
+import { serve, type HttpServer } from '../src/server.js';
+import { createAgentReleaseService } from '../src/services/agent-release.js';
+import { admitted } from './admitted.js';
+import { container, TestApi, testClock, type TestOrganization } from './harness.js';
+
+const STALLED_MS = 1_000;
+const RELEASE_FILE = 'muster-agent-linux-x64';
+
+describe('a client that takes nothing of a long answer', () => {
+  let db: Database;
+  let directory: string;
+  let server: HttpServer;
+  let organization: TestOrganization;
+  const sockets: Socket[] = [];
+
+  beforeAll(async () => {
+    db = await createTestDatabase('pglite');
+    directory = await mkdtemp(join(tmpdir(), 'muster-slow-readers-'));
+    for (const file of [RELEASE_FILE, 'large.js']) {
+      await writeFile(join(directory, file), '');
+      await truncate(join(directory, file), 64 * 1024 * 1024);
+    }
+    const clock = testClock();
+    const app = createApp({
+      ...{ db, now: clock, webDir: directory, stalledMsMax: STALLED_MS },
+      stream: { operatorListenersMax: 2 },
+      agentRelease: createAgentReleaseService(directory, () => 'http://127.0.0.1:3000'),
+    });
+    organization = await new TestApi(db, app, clock).organization();
+    const host = await organization.enroll();
+    const rows = Array.from({ length: 1_000 }, (_, i) => container(`c${i}`, { labels: { large: 'x'.repeat(8_000) } }));
+    await host.sync(rows);
+    server = await serve(admitted(app, { requestsInWorkMax: 8 }), { host: '127.0.0.1', port: 0 });
+  });
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+  });
+  afterAll(async () => {
+    await server.drain(0);
+    await db.close();
+    await rm(directory, { recursive: true });
+  });
+
+  /** Asks, and reads no more than the beginning of the answer. */
+  async function askAndStop(path: string): Promise<{ status: number; closed: Promise<void> }> {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${organization.adminKey}\r\n\r\n`);
+    const head = await new Promise<Buffer>((resolve) => socket.once('data', resolve));
+    socket.pause();
+    return { status: Number(head.toString('latin1').split(' ')[1]), closed };
+  }
+  const get = (path: string) =>
+    fetch(`${server.url}${path}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } });
+
+  /** Waits until the socket has closed; a paused one learns of it when it reads on. */
+  async function expectClosed(closed: Promise<void>): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 3 * STALLED_MS));
+    for (const socket of sockets) socket.resume();
+    await closed;
+  }
+
+  test.each([`${Paths.exportContainers}?format=ndjson`, `/agent-release/${RELEASE_FILE}`, '/large.js'])(
+    'is closed where it asked for %s',
+    async (path) => {
+      const { status, closed } = await askAndStop(path);
+      expect(status).toBe(200);
+      await expectClosed(closed);
+    },
+  );
+
+  test('has two exports at most, and others theirs', async () => {
+    const exportPath = `${Paths.exportContainers}?format=ndjson`;
+    const first = await Promise.all([askAndStop(exportPath), askAndStop(exportPath)]);
+    expect(first.map(({ status }) => status)).toEqual([200, 200]);
+    const refused = await get(exportPath);
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get('retry-after')).toBe('5');
+    const other = await organization.api.apiKey(organization.id, 'viewer');
+    const answer = await fetch(`${server.url}${exportPath}`, { headers: { Authorization: `Bearer ${other}` } });
+    expect(answer.status).toBe(200);
+    expect((await answer.text()).split('\n')).toHaveLength(1_001);
+    for (const { closed } of first) await expectClosed(closed);
+    expect((await get(exportPath)).status).toBe(200);
+  });
+
+  test('has no more streams than its share, and others theirs', async () => {
+    const [first] = await Promise.all([askAndStop(Paths.stream), askAndStop(Paths.stream)]);
+    expect(first.status).toBe(200);
+    expect((await get(Paths.stream)).status).toBe(429);
+    const other = await organization.api.apiKey(organization.id, 'viewer');
+    const answer = await fetch(`${server.url}${Paths.stream}`, { headers: { Authorization: `Bearer ${other}` } });
+    expect(answer.status).toBe(200);
+    await answer.body?.cancel();
+  });
+
+  test('does not keep others from files: what is sent holds no place', async () => {
+    const files = await Promise.all(Array.from({ length: 6 }, () => askAndStop(`/agent-release/${RELEASE_FILE}`)));
+    expect(files.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
+    expect((await get('/nothing-is-here')).status).toBe(404);
+  });
+});
