@@ -44,6 +44,7 @@ import { createExportService } from './services/export.js';
 import { addFleetMetrics } from './services/fleet-metrics.js';
 import { createFreshnessContext } from './services/freshness-context.js';
 import { createHeartbeatService } from './services/heartbeat.js';
+import { createSnapshotRefusals } from './services/host-problems/snapshot-refusals.js';
 import { createHostReader } from './services/host-reader.js';
 import { createHostReports } from './services/host-reports.js';
 import { createHostService } from './services/host.js';
@@ -179,6 +180,10 @@ export function createApp({
       containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
       enrollment: createEnrollmentService(db, { ...options, tokenCache }),
       heartbeats: createHeartbeatService(db, { ...options, reports }),
+      refusals: createSnapshotRefusals(db, {
+        now,
+        logFailure: (error) => logger.warn({ err: error }, 'could not record that a snapshot was refused'),
+      }),
       cadence,
       noteSnapshot: (summary) => metrics.noteSnapshot(summary),
       limits: createAgentLimits({

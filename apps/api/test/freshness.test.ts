@@ -13,7 +13,7 @@ const context = (seconds: number, outages: readonly Outage[] = []) => ({
   ...{ now: at(seconds), cadence: CADENCE_DEFAULT, outages },
 });
 const outage = (from: number, to: number): Outage => ({ startedAt: at(from), endedAt: at(to) });
-const heard = { lastSeenAt: at(0), confirmedAt: at(0), observedAt: at(0), engineError: null };
+const heard = { lastSeenAt: at(0), confirmedAt: at(0), observedAt: at(0), engineError: null, leftAt: null };
 const silent = { ...heard, confirmedAt: null, observedAt: null };
 
 describe('a host', () => {
@@ -108,13 +108,26 @@ describe('the instants that separate what is online, stale and offline', () => {
         const now = context(0, history);
         const { onlineFrom, staleFrom } = freshnessCutoffs(now);
         for (const heardAt of [new Date(START + heardMs), onlineFrom, staleFrom, new Date(+onlineFrom - 1)]) {
-          const host = { lastSeenAt: heardAt, confirmedAt: heardAt, observedAt: heardAt, engineError: null };
+          const host = {
+            lastSeenAt: heardAt,
+            confirmedAt: heardAt,
+            observedAt: heardAt,
+            engineError: null,
+            leftAt: null,
+          };
           const expected = heardAt >= onlineFrom ? 'online' : heardAt >= staleFrom ? 'stale' : 'offline';
           expect(hostFreshness(host, now)).toBe(expected);
         }
       }),
     );
   });
+});
+
+test('a host whose agent left is that, and so are its containers, however long ago they were confirmed', () => {
+  for (const seconds of [1, 60, 10_000]) {
+    expect(hostFreshness({ ...heard, leftAt: at(1) }, context(seconds))).toBe('left');
+    expect(containersFreshness({ ...heard, leftAt: at(1), engineError: 'no socket' }, context(seconds))).toBe('left');
+  }
 });
 
 describe.each(testEngines())('a statement on %s', (engine) => {
@@ -127,7 +140,9 @@ describe.each(testEngines())('a statement on %s', (engine) => {
     const signs = instants.flatMap((lastSeenAt) =>
       instants.flatMap((confirmedAt) =>
         [null, at(-60)].flatMap((observedAt) =>
-          [null, 'no socket'].map((engineError) => ({ lastSeenAt, confirmedAt, observedAt, engineError })),
+          [null, 'no socket'].flatMap((engineError) =>
+            [null, at(-10)].map((leftAt) => ({ lastSeenAt, confirmedAt, observedAt, engineError, leftAt })),
+          ),
         ),
       ),
     );

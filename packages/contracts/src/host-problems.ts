@@ -58,3 +58,6 @@ export const AgentProblems = z
     }
     return [...known.values()];
   });
+
+/** Seconds by which a host's clock may differ from the API's before that is a problem. */
+export const CLOCK_SKEW_SECONDS_MAX = 60;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Container, ContainerState, DockerId } from './container.js';
 import { Engine } from './enrollment.js';
 import { Freshness } from './freshness.js';
+import { HostProblem } from './host-problems.js';
 import {
   DISPLAY_NAME_LENGTH_MAX,
   ENROLLMENT_TOKEN_SECONDS_DEFAULT,
@@ -50,6 +51,8 @@ export const Host = z.object({
   arch: z.string(),
   agentVersion: z.string(),
   freshness: Freshness,
+  /** What keeps the host's state from being current or complete; at most one entry for each code. */
+  problems: z.array(HostProblem),
   containerCount: z.int(),
   /** The present containers by state, and by health those that have a check; a word that none has is left out. */
   containersByState: z.record(z.string(), z.int()),

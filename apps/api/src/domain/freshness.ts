@@ -26,6 +26,8 @@ export interface HostSigns {
   /** Null until a complete snapshot was applied, though incomplete ones may have been. */
   confirmedAt: Date | null;
   engineError: string | null;
+  /** When the agent left; null unless it did. */
+  leftAt: Date | null;
 }
 
 /**
@@ -52,9 +54,10 @@ function bySilence(heardAt: Date, context: FreshnessContext): 'online' | 'stale'
 
 /** Whether a host's agent lives, and whether it can list its containers. */
 function agentFreshness(
-  { lastSeenAt, engineError }: HostSigns,
+  { lastSeenAt, engineError, leftAt }: HostSigns,
   context: FreshnessContext,
 ): Exclude<Freshness, 'never'> {
+  if (leftAt !== null) return 'left';
   const agent = lastSeenAt === null ? 'offline' : bySilence(lastSeenAt, context);
   return agent === 'online' && engineError !== null ? 'engine_down' : agent;
 }
@@ -65,7 +68,9 @@ function agentFreshness(
  */
 export function hostFreshness(host: HostSigns & { observedAt: Date | null }, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
-  return agent !== 'engine_down' && host.confirmedAt === null && host.observedAt === null ? 'never' : agent;
+  return agent !== 'engine_down' && agent !== 'left' && host.confirmedAt === null && host.observedAt === null
+    ? 'never'
+    : agent;
 }
 
 /**
@@ -74,7 +79,7 @@ export function hostFreshness(host: HostSigns & { observedAt: Date | null }, con
  */
 export function containersFreshness(host: HostSigns, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
-  if (agent === 'engine_down') return agent;
+  if (agent === 'engine_down' || agent === 'left') return agent;
   if (host.confirmedAt === null) return agent === 'online' ? 'stale' : agent;
   return bySilence(host.confirmedAt, context);
 }

@@ -3,6 +3,9 @@ import type { StaleReason } from '@muster/contracts';
 /** Milliseconds within which a stream counts as alive, and after which a superseded one should have fallen silent. */
 export const STREAM_ALIVE_MS = 60_000;
 
+/** Milliseconds for which a suspected clone counts: long enough for someone to see it the next morning. */
+export const CLONE_SUSPECTED_MS = 24 * 3_600_000;
+
 /** How many superseded streams a host remembers. */
 export const SUPERSEDED_STREAMS_KEPT = 8;
 

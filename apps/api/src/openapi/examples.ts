@@ -31,6 +31,7 @@ const HOST: contracts.Host = {
   arch: 'x86_64',
   agentVersion: '0.1.0',
   freshness: 'online',
+  problems: [],
   containerCount: 1,
   containersByState: { running: 1 },
   containersByHealth: { healthy: 1 },
@@ -113,7 +114,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     at: AT,
     hosts: {
       total: 2,
-      byFreshness: { online: 1, stale: 0, offline: 1, never: 0, engine_down: 0 },
+      byFreshness: { online: 1, stale: 0, offline: 1, never: 0, engine_down: 0, left: 0 },
       cloneSuspected: 0,
     },
     containers: {

@@ -12,7 +12,7 @@ import {
   type TokenHolder,
   type TokenRotation,
 } from '@muster/contracts';
-import { Router } from 'express';
+import { Router, type Request, type Response } from 'express';
 import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../middleware/auth.js';
 import { readBody, readFields, readJsonBytes } from '../middleware/body.js';
 import { createHostTurns } from '../middleware/host-turns.js';
@@ -24,12 +24,14 @@ import type { RawBody } from '../services/body-bytes.js';
 import type { ContainerService } from '../services/container.js';
 import type { EnrollmentService } from '../services/enrollment.js';
 import type { HeartbeatService } from '../services/heartbeat.js';
+import type { SnapshotRefusals } from '../services/host-problems/snapshot-refusals.js';
 
 export interface AgentRouterParts {
   agentTokens: AgentTokenService;
   containers: ContainerService;
   enrollment: EnrollmentService;
   heartbeats: HeartbeatService;
+  refusals: SnapshotRefusals;
   cadence: Cadence;
   /** Counts what became of a snapshot. */
   noteSnapshot: (summary: SyncSummary) => void;
@@ -44,7 +46,7 @@ const ENROLLMENT_LINE = { waitingMax: 1_000, waitMsMax: 10_000 };
 
 /** What agents call. */
 export function createAgentRouter(parts: AgentRouterParts): Router {
-  const { agentTokens, containers, enrollment, heartbeats, cadence, noteSnapshot, limits } = parts;
+  const { agentTokens, containers, enrollment, heartbeats, refusals, cadence, noteSnapshot, limits } = parts;
   const router = Router();
   const agentAuth = requireAgentAuth(agentTokens);
   const turns = createHostTurns();
@@ -61,6 +63,16 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
 
   const takeSnapshot = turns.snapshots(async (req, res) => {
     const { hostId } = agentOf(res);
+    try {
+      await applySnapshot(hostId, req, res);
+    } catch (error) {
+      await refusals.record(hostId, error);
+      throw error;
+    }
+  });
+  router.post(Paths.agentContainers, agentAuth, limits.snapshots, takeSnapshot);
+
+  async function applySnapshot(hostId: string, req: Request, res: Response) {
     const headers = readFields(SnapshotHeaders, req.headers);
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
     const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
@@ -74,8 +86,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     } finally {
       limits.chargeSnapshot(hostId, { bodyBytes: body.bytes.length, rowsWritten });
     }
-  });
-  router.post(Paths.agentContainers, agentAuth, limits.snapshots, takeSnapshot);
+  }
 
   const takeHeartbeat = call(async (req, res) => {
     const { stream } = readFields(HeartbeatHeaders, req.headers);

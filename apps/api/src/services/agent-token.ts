@@ -172,6 +172,7 @@ export function createAgentTokenService(
         });
         // Of two calls at once, the second finds nothing to do.
         if (host === null || count === 0) return;
+        await tx.host.update({ where: { id: hostId }, data: { leftAt: at } });
         await recordAudit(tx, {
           ...{ organizationId: host.organizationId, at, actor: `host:${hostId}`, target: `host:${hostId}` },
           ...{ action: 'host.left', details: { tokensRevoked: count } },

@@ -165,7 +165,18 @@ async function welcomeBack(tx: Prisma.TransactionClient, hostId: string, request
   const revoked = await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
   await tx.host.update({
     where: { id: hostId },
-    data: { ...factsOf(request), lastSeenAt: at, streamHeardAt: null, engineError: null, cloneSuspectedAt: null },
+    data: {
+      ...factsOf(request),
+      lastSeenAt: at,
+      leftAt: null,
+      streamHeardAt: null,
+      engineError: null,
+      agentProblems: [],
+      snapshotRefusedAt: null,
+      snapshotRefusedReason: null,
+      cloneSuspectedAt: null,
+      cloneSuspectedSince: null,
+    },
   });
   return revoked.count;
 }

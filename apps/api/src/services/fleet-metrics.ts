@@ -1,10 +1,10 @@
-import { DOCKER_STATES, Freshness, Health } from '@muster/contracts';
+import { DOCKER_STATES, Freshness, Health, HostProblemCode } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
 import { freshnessCutoffs } from '../domain/freshness.js';
+import { CLONE_SUSPECTED_MS } from '../domain/order.js';
 import { countsByWord } from '../domain/state-counts.js';
 import { countFleet, type FleetCounts } from '../sql/count-fleet.js';
-import { CLONE_SUSPECTED_MS } from './summary-reader.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
 
 /** Milliseconds that a count is good for: several scrapers ask, and it reads every host. */
@@ -71,6 +71,19 @@ export function addFleetMetrics(
       const counted = await counts();
       if (counted === null) this.remove();
       else this.set(counted.cloneSuspected);
+    },
+  });
+
+  new Gauge({
+    name: 'muster_host_problems',
+    help: 'Hosts by what keeps their state from being current or complete. A host may count under several codes.',
+    labelNames: ['code'],
+    registers,
+    async collect() {
+      this.reset();
+      const counted = await counts();
+      if (counted === null) return;
+      for (const code of HostProblemCode.options) this.set({ code }, counted.problems[code] ?? 0);
     },
   });
 

@@ -1,6 +1,7 @@
 import { CADENCE_DEFAULT, type Cadence, type Heartbeat, type HeartbeatResponse } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { HostDeletedError } from '../errors.js';
+import { heartbeatProblems } from './host-problems/host-problems.js';
 import { createHostReports, type HostReports } from './host-reports.js';
 
 export interface HeartbeatService {
@@ -24,18 +25,21 @@ export function createHeartbeatService(
   { now, cadence = CADENCE_DEFAULT, reports = createHostReports(db) }: HeartbeatServiceOptions,
 ): HeartbeatService {
   return {
-    async beat(hostId, { digest, engineError = null, engine, os = null, agentVersion = null, sentAt }, stream) {
+    async beat(hostId, heartbeat, stream) {
+      const { digest, engine, os = null, agentVersion = null, sentAt } = heartbeat;
       const receivedAt = now();
+      const clockSkewSeconds = sentAt === undefined ? null : skewSeconds(new Date(sentAt), receivedAt);
+      const problems = heartbeatProblems(heartbeat, clockSkewSeconds, receivedAt);
       const facts = {
         engineName: engine?.name ?? null,
         engineVersion: engine?.version ?? null,
         engineApiVersion: engine?.apiVersion ?? null,
         os,
         agentVersion,
-        clockSkewSeconds: sentAt === undefined ? null : skewSeconds(new Date(sentAt), receivedAt),
+        clockSkewSeconds,
       };
       const reported = await reports.report({
-        ...{ kind: 'heartbeat', hostId, receivedAt, digest, stream, engineError, facts },
+        ...{ kind: 'heartbeat', hostId, receivedAt, digest, stream, problems, facts },
       });
       if (reported === null) throw new HostDeletedError();
       // A snapshot is being written: what it makes of the host, the next heartbeat finds.

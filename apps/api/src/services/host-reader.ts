@@ -7,6 +7,7 @@ import { countsByWord, type StateChanges } from '../domain/state-counts.js';
 import { NotFoundError } from '../errors.js';
 import { listHosts, type HostRow } from '../sql/list-hosts.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
+import { hostProblems } from './host-problems/host-problems.js';
 
 export interface HostReader {
   /** The organization's hosts, filtered and in order. */
@@ -58,6 +59,7 @@ const toHost = (row: HostRow, context: FreshnessContext): Host => ({
   arch: row.arch,
   agentVersion: row.agentVersion,
   freshness: hostFreshness(row, context),
+  problems: hostProblems(row, context.now),
   containerCount: row.containerCount,
   ...countsByWord(row.stateCounts as StateChanges),
   revision: row.revision,

@@ -1,6 +1,7 @@
 import { Freshness, type ContainerCounts, type Summary } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { freshnessCutoffs } from '../domain/freshness.js';
+import { CLONE_SUSPECTED_MS } from '../domain/order.js';
 import { countsByWord, type StateChanges } from '../domain/state-counts.js';
 import { countFleet } from '../sql/count-fleet.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
@@ -12,9 +13,6 @@ export interface SummaryReader {
    */
   read(organizationId: string): Promise<Summary>;
 }
-
-/** Milliseconds that a suspicion counts as recent: long enough for somebody to see it the next morning. */
-export const CLONE_SUSPECTED_MS = 24 * 3_600_000;
 
 export function createSummaryReader(db: Database, freshnessContext: ReadFreshnessContext): SummaryReader {
   /** By organization, what is on its way, and what begins when that has come. */

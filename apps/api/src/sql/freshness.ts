@@ -10,10 +10,12 @@ export function freshnessOf({ onlineFrom, staleFrom }: FreshnessCutoffs): { host
   const isDown = Prisma.sql`h."engineError" IS NOT NULL AND h."lastSeenAt" >= ${onlineFrom}::timestamptz`;
   return {
     host: Prisma.sql`CASE
+      WHEN h."leftAt" IS NOT NULL THEN 'left'
       WHEN ${isDown} THEN 'engine_down'
       WHEN h."confirmedAt" IS NULL AND h."observedAt" IS NULL THEN 'never'
       ELSE ${bySilence(Prisma.sql`h."lastSeenAt"`, Prisma.sql`'online'`)} END`,
     containers: Prisma.sql`CASE
+      WHEN h."leftAt" IS NOT NULL THEN 'left'
       WHEN ${isDown} THEN 'engine_down'
       WHEN h."confirmedAt" IS NULL THEN ${bySilence(Prisma.sql`h."lastSeenAt"`, Prisma.sql`'stale'`)}
       ELSE ${bySilence(Prisma.sql`h."confirmedAt"`, Prisma.sql`'online'`)} END`,

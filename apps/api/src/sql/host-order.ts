@@ -1,4 +1,4 @@
-import { STREAM_ALIVE_MS, SUPERSEDED_STREAMS_KEPT } from '../domain/order.js';
+import { CLONE_SUSPECTED_MS, STREAM_ALIVE_MS, SUPERSEDED_STREAMS_KEPT } from '../domain/order.js';
 
 /**
  * A report's place in the order, as SQL expressions of types uuid, bigint, timestamptz and timestamptz. `stream` and
@@ -53,17 +53,37 @@ export const takeOrder = ({ stream, sequence, observedAt, receivedAt }: OrderExp
 });
 
 /**
- * The value of `cloneSuspectedAt` after a call from `stream`: a stream that was superseded more than a minute ago
- * and still talks is another machine with the same token.
+ * The assignments that record a suspected clone after a call from `stream`: a stream that was superseded more than a
+ * minute ago and still calls is another machine with the same token. One suspicion lasts until it was not seen for
+ * `CLONE_SUSPECTED_MS`.
  */
-export const suspectClone = ({ stream, receivedAt }: Pick<OrderExpressions, 'stream' | 'receivedAt'>): string => `CASE
-      WHEN EXISTS (
+export const suspectClone = (call: Pick<OrderExpressions, 'stream' | 'receivedAt'>): Record<string, string> => ({
+  cloneSuspectedAt: `CASE WHEN ${isClone(call)} THEN ${call.receivedAt} ELSE hosts."cloneSuspectedAt" END`,
+  cloneSuspectedSince: `CASE
+      WHEN NOT ${isClone(call)} THEN hosts."cloneSuspectedSince"
+      WHEN hosts."cloneSuspectedAt" > ${call.receivedAt} - INTERVAL '${CLONE_SUSPECTED_MS} milliseconds'
+        THEN COALESCE(hosts."cloneSuspectedSince", hosts."cloneSuspectedAt")
+      ELSE ${call.receivedAt}
+    END`,
+});
+
+const isClone = ({ stream, receivedAt }: Pick<OrderExpressions, 'stream' | 'receivedAt'>): string => `EXISTS (
         SELECT 1 FROM jsonb_array_elements(hosts."supersededStreams") AS superseded
         WHERE superseded ->> 'stream' = ${stream}::text
-          AND (superseded ->> 'at')::timestamptz < ${receivedAt} - ${ALIVE})
-      THEN ${receivedAt}
-      ELSE hosts."cloneSuspectedAt"
-    END`;
+          AND (superseded ->> 'at')::timestamptz < ${receivedAt} - ${ALIVE})`;
+
+/**
+ * The assignments of a snapshot that the host's rows now equal, or were brought towards (`isComplete`, an SQL condition):
+ * the API refuses its snapshots no longer, and what a complete one contradicts has ended. The clock is not its subject.
+ */
+export const endProblems = (isComplete: string): Record<string, string> => ({
+  snapshotRefusedAt: 'NULL',
+  snapshotRefusedReason: 'NULL',
+  agentProblems: `CASE
+      WHEN hosts."agentProblems" = '[]' OR NOT ${isComplete} THEN hosts."agentProblems"
+      ELSE jsonb_path_query_array(hosts."agentProblems", '$[*] ? (@.code == "clock_skew")')
+    END`,
+});
 
 /** `"column" = value, …` for an UPDATE's SET. */
 export const assignments = (columns: Record<string, string>): string =>

@@ -40,7 +40,7 @@ const isListed = <Beside>(row: Found<Beside>): row is Beside & ListedRow => row.
 
 /** The columns of a container view; `c` is its row, `h` its host's. */
 export const CONTAINER_VIEW = Prisma.sql`
-  c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError",
+  c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
   h."clockSkewSeconds", c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status, c.ports, c.labels,
   c."startedAt", c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
 

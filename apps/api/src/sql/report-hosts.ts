@@ -1,6 +1,15 @@
 import type { Database, Statement } from '@muster/db';
 import type { SnapshotOrder } from '../domain/order.js';
-import { assignments, IS_THERE, isSuperseded, orderTest, suspectClone, takeOrder } from './host-order.js';
+import { assignments, endProblems, IS_THERE, isSuperseded, orderTest, suspectClone, takeOrder } from './host-order.js';
+
+/** What a heartbeat says of its host's problems. */
+export interface HeartbeatProblems {
+  /** The text of `engine_unreachable`, by which a host is `engine_down`. */
+  engineError: string | null;
+  problems: readonly { code: string; message: string; since: string }[];
+  /** True if the host may run something else than Muster has: then its heartbeat confirms nothing. */
+  isNotCurrent: boolean;
+}
 
 /** What an agent tells of its machine beside its containers; null: it did not say. */
 export interface HostFacts {
@@ -16,7 +25,7 @@ export interface HostFacts {
 /** "I live": a heartbeat, or a complete snapshot that may be the one which the host's rows equal already. */
 export type HostReport = { hostId: string; receivedAt: Date } & (
   | { kind: 'snapshot'; digest: string; order: SnapshotOrder | null; observedAt: Date }
-  | { kind: 'heartbeat'; digest: string | null; stream: string | null; engineError: string | null; facts: HostFacts }
+  | { kind: 'heartbeat'; digest: string | null; stream: string | null; problems: HeartbeatProblems; facts: HostFacts }
 );
 
 /** A report that was written down; `matched`: its digest is the host's. */
@@ -37,6 +46,8 @@ const COLUMNS = {
   observedAt: 'timestamptz',
   receivedAt: 'timestamptz',
   engineError: 'text',
+  problems: 'text',
+  isNotCurrent: 'boolean',
   engineName: 'text',
   engineVersion: 'text',
   engineApiVersion: 'text',
@@ -61,11 +72,12 @@ const toColumns = (report: HostReport): ReportColumns =>
     ? {
         ...{ hostId: report.hostId, isSnapshot: true, digest: report.digest, receivedAt: report.receivedAt },
         ...{ stream: report.order?.stream ?? null, sequence: report.order?.sequence ?? null },
-        ...{ observedAt: report.observedAt, engineError: null, ...NO_FACTS },
+        ...{ observedAt: report.observedAt, engineError: null, problems: '[]', isNotCurrent: false, ...NO_FACTS },
       }
     : {
         ...{ hostId: report.hostId, isSnapshot: false, digest: report.digest, receivedAt: report.receivedAt },
-        ...{ stream: report.stream, sequence: null, observedAt: null, engineError: report.engineError },
+        ...{ stream: report.stream, sequence: null, observedAt: null, engineError: report.problems.engineError },
+        ...{ problems: JSON.stringify(report.problems.problems), isNotCurrent: report.problems.isNotCurrent },
         ...report.facts,
       };
 
@@ -77,17 +89,17 @@ const ORDER = {
   receivedAt: entry('receivedAt'),
 };
 
-/** A heartbeat says nothing of the order, but that its stream lives. */
-const ofSnapshotOnly = (columns: Record<string, string>): Record<string, string> =>
+/** The assignments of a snapshot. A heartbeat leaves these columns as they are, but for those that it has its own value of. */
+const ofSnapshot = (columns: Record<string, string>, ofHeartbeat: Record<string, string>): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(columns).map(([column, value]) => {
-      const ofHeartbeat =
-        column === 'streamHeardAt'
-          ? `CASE WHEN hosts.stream = ${ORDER.stream} THEN ${ORDER.receivedAt} ELSE hosts."streamHeardAt" END`
-          : `hosts."${column}"`;
-      return [column, `CASE WHEN ${entry('isSnapshot')} THEN ${value} ELSE ${ofHeartbeat} END`];
-    }),
+    Object.entries(columns).map(([column, value]) => [
+      column,
+      `CASE WHEN ${entry('isSnapshot')} THEN ${value} ELSE ${ofHeartbeat[column] ?? `hosts."${column}"`} END`,
+    ]),
   );
+
+/** A heartbeat says nothing of the order, but that its stream lives. */
+const STREAM_SEEN_AT = `CASE WHEN hosts.stream = ${ORDER.stream} THEN ${ORDER.receivedAt} ELSE hosts."streamHeardAt" END`;
 
 /** What only an agent whose stream is not superseded may say: one that was replaced knows nothing of this machine. */
 const ofLiveStream = (column: string, value: string) =>
@@ -95,11 +107,24 @@ const ofLiveStream = (column: string, value: string) =>
 
 const fact = (column: keyof HostFacts) => ofLiveStream(column, `COALESCE(${entry(column)}, hosts."${column}")`);
 
+/** The problems of a heartbeat, each since the heartbeat that first reported it. Almost always there are none. */
+const AGENT_PROBLEMS = ofLiveStream(
+  'agentProblems',
+  `CASE WHEN ${entry('problems')} = '[]' THEN '[]'::jsonb ELSE (
+        SELECT jsonb_agg(problem || COALESCE(
+          (SELECT jsonb_build_object('since', known -> 'since')
+            FROM jsonb_array_elements(hosts."agentProblems") AS known
+            WHERE known ->> 'code' = problem ->> 'code' LIMIT 1),
+          '{}'))
+        FROM jsonb_array_elements(${entry('problems')}::jsonb) AS problem
+      ) END`,
+);
+
 const SET = assignments({
   lastSeenAt: ORDER.receivedAt,
   confirmedAt: `CASE
-      WHEN hosts.digest = ${entry('digest')} AND ${entry('engineError')} IS NULL
-        AND (${entry('isSnapshot')} OR COALESCE(hosts.stream = ${ORDER.stream}, ${ORDER.stream} IS NULL))
+      WHEN hosts.digest = ${entry('digest')} AND NOT ${entry('isNotCurrent')} AND (${entry('isSnapshot')}
+        OR (hosts."snapshotRefusedAt" IS NULL AND COALESCE(hosts.stream = ${ORDER.stream}, ${ORDER.stream} IS NULL)))
       THEN ${ORDER.receivedAt} ELSE hosts."confirmedAt"
     END`,
   engineError: ofLiveStream('engineError', entry('engineError')),
@@ -109,8 +134,11 @@ const SET = assignments({
   os: fact('os'),
   agentVersion: fact('agentVersion'),
   clockSkewSeconds: fact('clockSkewSeconds'),
-  cloneSuspectedAt: suspectClone(ORDER),
-  ...ofSnapshotOnly(takeOrder(ORDER)),
+  ...suspectClone(ORDER),
+  ...ofSnapshot(
+    { ...takeOrder(ORDER), ...endProblems('TRUE') },
+    { streamHeardAt: STREAM_SEEN_AT, agentProblems: AGENT_PROBLEMS },
+  ),
 });
 
 const TYPED = Object.entries(COLUMNS);

@@ -1,5 +1,5 @@
 import type { Database, Statement } from '@muster/db';
-import { IS_THERE, suspectClone } from './host-order.js';
+import { assignments, IS_THERE, suspectClone } from './host-order.js';
 
 const TOUCH_STALE: Statement = {
   name: 'touch_stale_host',
@@ -9,7 +9,7 @@ const TOUCH_STALE: Statement = {
     )
     UPDATE hosts SET
       "lastSeenAt" = $2::timestamptz,
-      "cloneSuspectedAt" = ${suspectClone({ stream: '$3::uuid', receivedAt: '$2::timestamptz' })}
+      ${assignments(suspectClone({ stream: '$3::uuid', receivedAt: '$2::timestamptz' }))}
     FROM locked
     WHERE hosts.id = locked.id AND ${IS_THERE}`,
 };

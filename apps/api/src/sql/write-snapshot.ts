@@ -2,7 +2,7 @@ import type { Database, Statement } from '@muster/db';
 import type { SnapshotDiff } from '../domain/diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from '../domain/order.js';
 import { createTurnTaking, stringifyInTurns } from '../turn-taking.js';
-import { assignments, IS_THERE, orderTest, takeOrder } from './host-order.js';
+import { assignments, endProblems, IS_THERE, orderTest, takeOrder } from './host-order.js';
 
 export interface SnapshotWrite {
   hostId: string;
@@ -47,6 +47,7 @@ const GUARD = assignments({
   lastSeenAt: ORDER.receivedAt,
   confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
   engineError: 'NULL',
+  ...endProblems('$4::boolean'),
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
   stateCounts: `CASE WHEN $14::text = '{}' THEN "stateCounts" ELSE (
         SELECT COALESCE(jsonb_object_agg(word, containers), '{}')

@@ -24,6 +24,12 @@ const columnsAt = (now: Date): Column<Host>[] => [
     text: ({ lastSeenAt }) => age(lastSeenAt, now),
     raw: ({ lastSeenAt }) => lastSeenAt ?? '',
   },
+  {
+    title: 'PROBLEMS',
+    text: ({ problems }) => problems.map(({ code }) => code).join(',') || '-',
+    raw: ({ problems }) => problems.map(({ code, since, message }) => `${code} since ${since}: ${message}`).join('; '),
+    style: ({ problems }) => (problems.length > 0 ? 'red' : null),
+  },
   { title: 'CONTAINERS', text: ({ containerCount }) => String(containerCount) },
   { title: 'ENGINE', text: ({ engine }) => `${engine.name} ${engine.version}` },
   { title: 'OS', text: ({ os }) => os },

@@ -8,6 +8,7 @@ export const FRESHNESS_STYLES: Readonly<Record<Freshness, Style>> = {
   offline: 'red',
   never: 'gray',
   engine_down: 'red',
+  left: 'gray',
 };
 
 /** A state or health that is as one would want it, or that somebody should look at; null: neither. */

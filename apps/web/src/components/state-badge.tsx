@@ -27,6 +27,7 @@ const FRESHNESS_LOOKS = {
   offline: 'dead',
   never: 'created',
   engine_down: 'unhealthy',
+  left: 'removed',
 } as const;
 
 /** A host's freshness by shape, colour and word; what it means, on hover. */

@@ -1,6 +1,7 @@
-import type { ContainerEvent, ContainerView, Host } from '@muster/contracts';
+import type { ContainerEvent, ContainerView, Host, HostProblemCode } from '@muster/contracts';
 import { isCurrent, type Look } from './look';
 import { groupBy } from './group-by';
+import { IS_SEVERE } from './problem-words';
 
 /** Something that somebody should look at, the worst first. */
 export interface Concern {
@@ -55,11 +56,12 @@ interface Ranked {
 function hostConcern(host: Host): Ranked | null {
   const base = { hostId: host.id, hostName: host.name, dockerId: null, what: host.name };
   const at = host.confirmedAt ?? host.lastSeenAt;
-  if (host.cloneSuspectedAt !== null) {
-    const trouble = 'two machines report as this host';
+  const problem = host.problems.find(({ code }) => code !== 'engine_unreachable' && IS_SEVERE[code]);
+  if (problem !== undefined) {
+    const trouble = PROBLEM_CONCERNS[problem.code] ?? problem.message;
     return {
       rank: 0,
-      concern: { ...base, key: `clone ${host.id}`, look: 'unhealthy', trouble, at: host.cloneSuspectedAt },
+      concern: { ...base, key: `${problem.code} ${host.id}`, look: 'unhealthy', trouble, at: problem.since },
     };
   }
   switch (host.freshness) {
@@ -76,9 +78,18 @@ function hostConcern(host: Host): Ranked | null {
       };
     case 'online':
     case 'never':
+    case 'left':
       return null;
   }
 }
+
+/** The problems whose own messages are too long for a list. */
+const PROBLEM_CONCERNS: Partial<Record<HostProblemCode, string>> = {
+  clone_suspected: 'two machines report as this host',
+  list_refused: 'its engine refuses to list the containers',
+  snapshot_refused: 'its snapshots are refused',
+  too_many_containers: 'has more containers than a snapshot can hold',
+};
 
 function containerConcern(container: ContainerView, crashes: ReadonlyMap<string, ContainerEvent[]>): Ranked | null {
   // What a silent host last said is no news: the host itself is the concern.

@@ -5,7 +5,7 @@ import { duration } from './time-words';
 const SKEW_SECONDS_MIN = 10;
 
 /** Whether a host's clock is so far from the server's that times which it tells mislead. */
-export const isClockOff = ({ clockSkewSeconds }: Pick<Host, 'clockSkewSeconds'>): boolean =>
+const isClockOff = ({ clockSkewSeconds }: Pick<Host, 'clockSkewSeconds'>): boolean =>
   clockSkewSeconds !== null && Math.abs(clockSkewSeconds) >= SKEW_SECONDS_MIN;
 
 /** How a host's clock stands to the server's. */

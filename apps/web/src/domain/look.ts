@@ -86,7 +86,7 @@ export function inStateOrder(byState: Readonly<Record<string, number>>): [state:
 
 /** The fleet's numbers count these as they are now, and the others as what was last known. */
 export const CURRENT_FRESHNESS: readonly ContainerFreshness[] = ['online'];
-export const LAST_KNOWN_FRESHNESS: readonly ContainerFreshness[] = ['stale', 'offline', 'engine_down'];
+export const LAST_KNOWN_FRESHNESS: readonly ContainerFreshness[] = ['stale', 'offline', 'engine_down', 'left'];
 export const HOST_FRESHNESS = [...CURRENT_FRESHNESS, ...LAST_KNOWN_FRESHNESS];
 
 /** A host's freshness, in words, and what it means for what is shown of it. */
@@ -98,5 +98,10 @@ export const FRESHNESS: Readonly<Record<Freshness, { words: string; meaning: str
   engine_down: {
     words: 'engine down',
     meaning: 'The agent lives, but its container engine does not answer. What is shown is the last that it said.',
+  },
+  left: {
+    words: 'left',
+    meaning:
+      'Its agent left Muster. What is shown is the last that it reported. Enroll the host again to bring it back.',
   },
 };

@@ -5,6 +5,7 @@ import { Button } from '../../components/button';
 import { count } from '../../components/count';
 import { FreshnessBadge } from '../../components/state-badge';
 import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../domain/look';
+import { IS_SEVERE, PROBLEM_TITLES } from '../../domain/problem-words';
 import { StateIcon } from '../../design/state-icons';
 import type { RecentEvents } from './recent-events';
 import { RunningLine } from './running-line';
@@ -57,9 +58,18 @@ export function HostTiles({
   );
 }
 
-const RANK: Readonly<Record<Freshness, number>> = { offline: 0, engine_down: 0, stale: 1, never: 2, online: 3 };
+const RANK: Readonly<Record<Freshness, number>> = {
+  offline: 0,
+  engine_down: 0,
+  stale: 1,
+  never: 2,
+  online: 3,
+  left: 4,
+};
+const rankOf = ({ freshness, problems }: Host): number =>
+  problems.some(({ code }) => IS_SEVERE[code]) ? 0 : RANK[freshness];
 const worstFirst = (a: Host, b: Host): number =>
-  RANK[a.freshness] - RANK[b.freshness] || a.name.localeCompare(b.name, undefined, { numeric: true });
+  rankOf(a) - rankOf(b) || a.name.localeCompare(b.name, undefined, { numeric: true });
 
 function HostTile({ host, events, since }: { host: Host; events: readonly ContainerEvent[]; since: number }) {
   const current = isCurrent(host.freshness);
@@ -70,6 +80,12 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
         <strong className="clip">{host.name}</strong>
         <FreshnessBadge freshness={host.freshness} since={host.confirmedAt} />
       </span>
+      {host.problems.length > 0 && (
+        <span className="state">
+          <StateIcon look="unhealthy" />
+          <span>{host.problems.map(({ code }) => PROBLEM_TITLES[code]).join(', ')}</span>
+        </span>
+      )}
       <span className="tile-counts">
         {inStateOrder(host.containersByState).map(([state, of]) => (
           <span key={state} className="state" title={`${count(of)} ${state}`}>

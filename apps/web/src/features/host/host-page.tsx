@@ -10,13 +10,14 @@ import { FreshnessBadge } from '../../components/state-badge';
 import { Age, Moment } from '../../components/time';
 import { useTitle } from '../../components/title';
 import { StateIcon } from '../../design/state-icons';
-import { clockWords, isClockOff } from '../../domain/clock-words';
+import { clockWords } from '../../domain/clock-words';
 import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../domain/look';
 import { ContainerTable } from '../containers/container-table';
 import type { ColumnId } from '../containers/search';
 import { EventDays } from '../events/event-days';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
+import { HostProblems } from './host-problems';
 
 const route = getRouteApi('/signed-in/hosts/$hostId');
 const COLUMNS: readonly ColumnId[] = ['state', 'image', 'ports', 'project', 'changedAt'];
@@ -43,23 +44,8 @@ export function HostPage(): ReactNode {
         <FreshnessBadge freshness={host.freshness} since={host.confirmedAt} />
         {mayChange && <HostActions host={host} />}
       </header>
-      {!current && (
-        <p className="note note-warning">
-          {FRESHNESS[host.freshness].meaning} {host.engineError !== null && <>The engine’s error: {host.engineError}</>}
-        </p>
-      )}
-      {host.cloneSuspectedAt !== null && (
-        <p className="note note-trouble">
-          Two machines report as this host, last seen <Age at={host.cloneSuspectedAt} />: most often a copy of a virtual
-          machine, agent and all. Remove the agent’s state on one of them and enrol it anew.
-        </p>
-      )}
-      {isClockOff(host) && (
-        <p className="note note-warning">
-          Its clock is {clockWords(host.clockSkewSeconds)}: what it tells of times, such as when a container started, is
-          off by that. Synchronise it.
-        </p>
-      )}
+      {!current && <p className="note note-warning">{FRESHNESS[host.freshness].meaning}</p>}
+      <HostProblems problems={host.problems} />
       <div className="columns">
         <section className="card" aria-labelledby="facts-title">
           <h2 id="facts-title" className="card-title">

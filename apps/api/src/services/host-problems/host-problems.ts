@@ -1,0 +1,78 @@
+import {
+  CLOCK_SKEW_SECONDS_MAX,
+  HostProblemCode,
+  type AgentProblem,
+  type Heartbeat,
+  type HostProblem,
+} from '@muster/contracts';
+import { CLONE_SUSPECTED_MS } from '../../domain/order.js';
+import type { HeartbeatProblems } from '../../sql/report-hosts.js';
+
+/** The columns of a host that its problems follow from. */
+export interface ProblemColumns {
+  agentProblems: unknown;
+  snapshotRefusedAt: Date | null;
+  snapshotRefusedReason: string | null;
+  cloneSuspectedAt: Date | null;
+  cloneSuspectedSince: Date | null;
+  clockSkewSeconds: number | null;
+}
+
+/** With one of these, a heartbeat confirms nothing: what the host runs now is not what Muster has. */
+const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
+  'engine_unreachable',
+  'list_refused',
+  'too_many_containers',
+  'snapshot_refused',
+]);
+
+/**
+ * Reads a heartbeat's problems. An agent that knows `problems` reports all that it has there, and `engineError` only for
+ * APIs that do not; `clock_skew` is measured here. `since` is the time of receipt: the database keeps an earlier one.
+ */
+export function heartbeatProblems(
+  { problems, engineError }: Pick<Heartbeat, 'problems' | 'engineError'>,
+  clockSkewSeconds: number | null,
+  receivedAt: Date,
+): HeartbeatProblems {
+  const older: AgentProblem[] = engineError === undefined ? [] : [{ code: 'engine_unreachable', message: engineError }];
+  const reported = problems ?? older;
+  const since = receivedAt.toISOString();
+  const stored: HostProblem[] = reported.map(({ code, message }) => ({ code, message, since }));
+  if (isClockOff(clockSkewSeconds)) stored.push({ code: 'clock_skew', message: '', since });
+  return {
+    engineError: reported.find(({ code }) => code === 'engine_unreachable')?.message ?? null,
+    problems: stored,
+    isNotCurrent: reported.some(({ code }) => NOT_CURRENT.has(code)),
+  };
+}
+
+const isClockOff = (clockSkewSeconds: number | null): clockSkewSeconds is number =>
+  clockSkewSeconds !== null && Math.abs(clockSkewSeconds) > CLOCK_SKEW_SECONDS_MAX;
+
+/** A host's problems, at most one of each code, in the order of `HostProblemCode`. */
+export function hostProblems(host: ProblemColumns, now: Date): HostProblem[] {
+  const found = new Map<HostProblemCode, HostProblem>();
+  for (const { code, message, since } of host.agentProblems as HostProblem[]) {
+    found.set(code, { code, message, since: new Date(since).toISOString() });
+  }
+  if (host.snapshotRefusedAt !== null) {
+    // What the API itself refused is more exact than what the agent says of it.
+    const message = host.snapshotRefusedReason ?? 'The API refused the last snapshot.';
+    found.set('snapshot_refused', { code: 'snapshot_refused', message, since: host.snapshotRefusedAt.toISOString() });
+  }
+  const { cloneSuspectedAt, cloneSuspectedSince } = host;
+  if (cloneSuspectedAt !== null && now.getTime() - cloneSuspectedAt.getTime() < CLONE_SUSPECTED_MS) {
+    const since = (cloneSuspectedSince ?? cloneSuspectedAt).toISOString();
+    found.set('clone_suspected', { code: 'clone_suspected', message: CLONE_MESSAGE, since });
+  }
+  const skew = found.get('clock_skew');
+  if (skew !== undefined) found.set('clock_skew', { ...skew, message: clockMessage(host.clockSkewSeconds ?? 0) });
+  return HostProblemCode.options.flatMap((code) => found.get(code) ?? []);
+}
+
+const CLONE_MESSAGE =
+  "Two machines use this host's token; one is usually a copy of the other. Remove the agent's state on the copy and enroll it.";
+
+const clockMessage = (seconds: number): string =>
+  `The host's clock is ${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead of'} the API's. Synchronize it.`;

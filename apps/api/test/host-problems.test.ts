@@ -1,0 +1,227 @@
+import { describe, expect, test } from '@jest/globals';
+import { Paths, type Host } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { container, enrollRequest, order, TestHost, useApi } from './harness.js';
+
+const AGENT_PROBLEMS = ['engine_unreachable', 'list_refused', 'too_many_containers', 'snapshot_refused'] as const;
+const STREAM = '019ab000-0000-7000-8000-000000000001';
+const OTHER_STREAM = '019ab000-0000-7000-8000-000000000002';
+
+describe.each(testEngines())("a host's problems on %s", (engine) => {
+  const context = useApi(engine);
+  const enrolled = async () => (await context.api.organization()).enroll();
+  const shown = async (host: TestHost) =>
+    (await host.organization.get(`/api/hosts/${host.id}`).expect(200)).body as Host;
+  const codes = async (host: TestHost) => (await shown(host)).problems.map(({ code }) => code);
+  const containersFreshness = async (host: TestHost) => {
+    const { body } = await host.organization.get('/api/containers').expect(200);
+    return (body as { items: { hostFreshness: string }[] }).items.map(({ hostFreshness }) => hostFreshness);
+  };
+  /** The same machine, with the token that an operator issued to restore it. */
+  const enrolledAgain = async (host: TestHost) => {
+    const { engineId } = await shown(host);
+    const issued = await context.api.http
+      .post(`/api/hosts/${host.id}/token`)
+      .auth(host.organization.adminKey, { type: 'bearer' })
+      .expect(201);
+    const { body } = await context.api.http
+      .post(Paths.agentEnroll)
+      .auth((issued.body as { token: string }).token, { type: 'bearer' })
+      .send(enrollRequest({ engineId }))
+      .expect(200);
+    return new TestHost(host.organization, host.id, (body as { agentToken: string }).agentToken);
+  };
+  const now = () => context.api.clock().toISOString();
+  const minutes = async (host: TestHost, count: number, beat: object) => {
+    for (let i = 0; i < count * 6; i++) {
+      context.api.clock.advance(10_000);
+      await host.beat(beat).expect(200);
+    }
+  };
+
+  test.each(AGENT_PROBLEMS)('%s is shown with its reason since the first heartbeat that reported it', async (code) => {
+    const host = await enrolled();
+    const { digest } = await host.sync([container('a')]);
+    expect(await shown(host)).toMatchObject({ problems: [] });
+    const since = now();
+    await host.beat({ digest: null, problems: [{ code, message: 'for a reason' }] }).expect(200);
+    await minutes(host, 1, { digest: null, problems: [{ code, message: 'for another reason' }] });
+    expect((await shown(host)).problems).toEqual([{ code, message: 'for another reason', since }]);
+    await host.beat({ digest, problems: [] }).expect(200);
+    expect(await shown(host)).toMatchObject({ problems: [] });
+  });
+
+  test.each(AGENT_PROBLEMS)('with %s, heartbeats keep the host alive and make no container current', async (code) => {
+    const host = await enrolled();
+    const { digest } = await host.sync([container('a')]);
+    // Even one that claims the digest of what Muster has.
+    await minutes(host, 1, { digest, problems: [{ code, message: 'for a reason' }] });
+    const freshness = code === 'engine_unreachable' ? 'engine_down' : 'online';
+    expect(await shown(host)).toMatchObject({ freshness });
+    expect(await containersFreshness(host)).toEqual([code === 'engine_unreachable' ? 'engine_down' : 'stale']);
+    await minutes(host, 5, { digest, problems: [{ code, message: 'for a reason' }] });
+    expect(await shown(host)).toMatchObject({ freshness });
+    expect(await containersFreshness(host)).toEqual([code === 'engine_unreachable' ? 'engine_down' : 'offline']);
+    await host.beat({ digest }).expect(200);
+    expect(await containersFreshness(host)).toEqual(['online']);
+  });
+
+  test('an older agent reports an unreachable engine by engineError alone', async () => {
+    const host = await enrolled();
+    await host.sync([]);
+    await host.beat({ digest: null, engineError: 'no socket' }).expect(200);
+    expect(await shown(host)).toMatchObject({
+      ...{ freshness: 'engine_down', engineError: 'no socket' },
+      problems: [{ code: 'engine_unreachable', message: 'no socket', since: now() }],
+    });
+  });
+
+  test('the problems of a newer agent win over the engineError that it sends for older APIs', async () => {
+    const host = await enrolled();
+    await host.sync([]);
+    const problems = [{ code: 'list_refused', message: '403 from the proxy' }];
+    await host.beat({ digest: null, engineError: '403 from the proxy', problems }).expect(200);
+    expect(await shown(host)).toMatchObject({ freshness: 'online', engineError: null });
+    expect(await codes(host)).toEqual(['list_refused']);
+  });
+
+  test('a code that the API does not know is ignored, and more than 8 problems are refused', async () => {
+    const host = await enrolled();
+    await host.sync([]);
+    const problem = (code: string) => ({ code, message: 'for a reason' });
+    await host.beat({ digest: null, problems: [problem('from_the_future'), problem('list_refused')] }).expect(200);
+    expect(await codes(host)).toEqual(['list_refused']);
+    await host.beat({ digest: null, problems: Array.from({ length: 9 }, () => problem('list_refused')) }).expect(400);
+  });
+
+  test('a complete snapshot ends what it contradicts', async () => {
+    const host = await enrolled();
+    await host.sync([container('a')]);
+    const beat = { digest: null, problems: AGENT_PROBLEMS.map((code) => ({ code, message: 'for a reason' })) };
+    await host.beat(beat).expect(200);
+    await host.sync([container('b')], { 'Snapshot-Complete': 'false' });
+    expect(await codes(host)).toEqual([...AGENT_PROBLEMS]);
+    await host.sync([container('a')]);
+    expect(await codes(host)).toEqual([]);
+    await host.beat(beat).expect(200);
+    // The same bytes again: nothing is written but that the host lives and is current.
+    await host.sync([container('a')]);
+    expect(await codes(host)).toEqual([]);
+  });
+
+  test('a snapshot that the API refuses is shown with the field and since when, until one is applied', async () => {
+    const host = await enrolled();
+    const { digest } = await host.sync([container('a')]);
+    const since = now();
+    await host.post([{ ...container('a'), name: '' }]).expect(400);
+    context.api.clock.advance(10_000);
+    await host.post('[').expect(400);
+    await host.post([{ ...container('a'), name: '' }]).expect(400);
+    const { problems } = await shown(host);
+    expect(problems).toEqual([{ code: 'snapshot_refused', message: expect.stringContaining('/0/name'), since }]);
+    await minutes(host, 1, { digest });
+    expect(await shown(host)).toMatchObject({ freshness: 'online' });
+    expect(await containersFreshness(host)).toEqual(['stale']);
+    await host.sync([container('a')]);
+    expect(await shown(host)).toMatchObject({ problems: [] });
+    expect(await containersFreshness(host)).toEqual(['online']);
+  });
+
+  test('a body that is too large is a refused snapshot', async () => {
+    const host = await enrolled();
+    await host.sync([]);
+    await host.post(JSON.stringify([container('a', { command: 'x'.repeat(11 * 1024 * 1024) })])).expect(413);
+    expect(await codes(host)).toEqual(['snapshot_refused']);
+  });
+
+  test('a clock that differs by more than a minute is shown until it is right, and makes nothing less current', async () => {
+    const host = await enrolled();
+    const { digest } = await host.sync([container('a')]);
+    const beatAt = (seconds: number) =>
+      host
+        .beat({ digest, sentAt: new Date(context.api.clock().getTime() + seconds * 1_000).toISOString() })
+        .expect(200);
+    await beatAt(60);
+    expect(await codes(host)).toEqual([]);
+    const since = now();
+    await beatAt(-3_600);
+    context.api.clock.advance(10_000);
+    await beatAt(-3_700);
+    expect((await shown(host)).problems).toEqual([
+      { code: 'clock_skew', message: expect.stringContaining('3700 s behind'), since },
+    ]);
+    await host.sync([container('a'), container('b')]);
+    expect(await codes(host)).toEqual(['clock_skew']);
+    expect(await containersFreshness(host)).toEqual(['online', 'online']);
+    await beatAt(0);
+    expect(await codes(host)).toEqual([]);
+  });
+
+  test('a suspected clone is shown since the first call of the second machine, for a day after its last', async () => {
+    const host = await enrolled();
+    await host.sync([], order(STREAM, 1));
+    await host.sync([], order(OTHER_STREAM, 1));
+    context.api.clock.advance(61_000);
+    const since = now();
+    await host.post([], order(STREAM, 2)).expect(200);
+    context.api.clock.advance(3_600_000);
+    await host.post([], order(STREAM, 3)).expect(200);
+    expect((await shown(host)).problems).toEqual([
+      { code: 'clone_suspected', message: expect.stringContaining('Two machines'), since },
+    ]);
+    context.api.clock.advance(24 * 3_600_000);
+    expect(await codes(host)).toEqual([]);
+    const again = now();
+    await host.post([], order(STREAM, 4)).expect(200);
+    expect((await shown(host)).problems).toMatchObject([{ since: again }]);
+  });
+
+  test('a machine that was superseded says nothing of the problems of the one that reports', async () => {
+    const host = await enrolled();
+    await host.sync([], order(STREAM, 1));
+    await host.sync([], order(OTHER_STREAM, 1));
+    const problems = [{ code: 'list_refused', message: 'for a reason' }];
+    await host.beat({ digest: null, problems }, { 'Snapshot-Stream': STREAM }).expect(200);
+    expect(await codes(host)).toEqual([]);
+  });
+
+  test('enrolling again begins without problems', async () => {
+    const host = await enrolled();
+    await host.sync([]);
+    await host.post('[').expect(400);
+    await host.beat({ digest: null, problems: [{ code: 'list_refused', message: 'for a reason' }] }).expect(200);
+    context.api.clock.advance(600_000);
+    const again = await enrolledAgain(host);
+    expect(await codes(again)).toEqual([]);
+  });
+
+  test('a host whose agent left is that until it is enrolled again', async () => {
+    const host = await enrolled();
+    await host.sync([container('a')]);
+    await context.api.http.delete(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(204);
+    context.api.clock.advance(3_600_000);
+    expect(await shown(host)).toMatchObject({ freshness: 'left' });
+    expect(await containersFreshness(host)).toEqual(['left']);
+    const { body } = await host.organization.get('/api/summary').expect(200);
+    expect(body).toMatchObject({ hosts: { byFreshness: { left: 1, offline: 0 } } });
+    const again = await enrolledAgain(host);
+    expect(again.id).toBe(host.id);
+    expect((await shown(again)).freshness).toBe('online');
+  });
+
+  test('the metrics count hosts by problem', async () => {
+    const host = await enrolled();
+    await host.sync([]);
+    const counts = async () => {
+      context.api.clock.advance(10_000);
+      const { text } = await context.api.http.get(Paths.metrics).expect(200);
+      const count = (code: string) =>
+        Number(new RegExp(`muster_host_problems\\{code="${code}"\\} (\\d+)`).exec(text)?.[1]);
+      return { listRefused: count('list_refused'), snapshotRefused: count('snapshot_refused') };
+    };
+    const { listRefused, snapshotRefused } = await counts();
+    await host.beat({ digest: null, problems: [{ code: 'list_refused', message: 'for a reason' }] }).expect(200);
+    await host.post('[').expect(400);
+    expect(await counts()).toEqual({ listRefused: listRefused + 1, snapshotRefused: snapshotRefused + 1 });
+  });
+});

@@ -1,0 +1,23 @@
+import type { HostProblemCode } from '@muster/contracts';
+
+/** A host problem's name, as a heading. */
+export const PROBLEM_TITLES: Readonly<Record<HostProblemCode, string>> = {
+  engine_unreachable: 'Engine unreachable',
+  list_refused: 'Container list refused',
+  too_many_containers: 'Too many containers',
+  snapshot_refused: 'Snapshot refused',
+  truncated: 'Shortened fields',
+  clone_suspected: 'Possible clone',
+  clock_skew: 'Clock differs',
+};
+
+/** Problems with which the containers shown may not be those that the host runs. */
+export const IS_SEVERE: Readonly<Record<HostProblemCode, boolean>> = {
+  engine_unreachable: true,
+  list_refused: true,
+  too_many_containers: true,
+  snapshot_refused: true,
+  truncated: false,
+  clone_suspected: true,
+  clock_skew: false,
+};

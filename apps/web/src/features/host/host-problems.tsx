@@ -1,0 +1,19 @@
+import type { HostProblem } from '@muster/contracts';
+import { Age } from '../../components/time';
+import { IS_SEVERE, PROBLEM_TITLES } from '../../domain/problem-words';
+
+/** What keeps a host's state from being current or complete: what, since when, and the reason. */
+export function HostProblems({ problems }: { problems: readonly HostProblem[] }) {
+  if (problems.length === 0) return null;
+  return (
+    <ul className="problems" aria-label="Problems">
+      {problems.map(({ code, message, since }) => (
+        <li key={code} className={IS_SEVERE[code] ? 'note note-trouble' : 'note note-warning'}>
+          <p>
+            <strong>{PROBLEM_TITLES[code]}</strong> since <Age at={since} />. <bdi className="break">{message}</bdi>
+          </p>
+        </li>
+      ))}
+    </ul>
+  );
+}
