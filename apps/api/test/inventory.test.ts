@@ -36,7 +36,7 @@ describe.each(testEngines())('the fleet in numbers on %s', (engine) => {
     expect(hosts).toEqual({
       ...{ total: 5, cloneSuspected: 0 },
       // The one that only ever sent a part of its containers is heard, and its containers are not confirmed.
-      byFreshness: { online: 2, stale: 0, offline: 1, never: 1, engine_down: 1 },
+      byFreshness: { online: 2, stale: 0, offline: 1, never: 1, engine_down: 1, left: 0 },
     });
     expect(containers).toEqual({
       current: { total: 2, byState: { running: 2 }, byHealth: { healthy: 1, unhealthy: 1 } },
