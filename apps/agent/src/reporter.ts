@@ -270,12 +270,13 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   function composeHeartbeat(): Heartbeat {
     const facts = observer.facts();
+    const found = problems();
     return {
       // A change that no snapshot has told yet is not "as in the last snapshot".
       digest: engineFault === null && pace.changeAt === null ? digest : null,
       // Older APIs know of this one problem, by this name.
       ...(engineFault === null ? {} : { engineError: engineFault.message }),
-      ...(problems().length === 0 ? {} : { problems: problems() }),
+      ...(found.length === 0 ? {} : { problems: found }),
       ...(facts === null ? {} : { engine: facts.engine, os: facts.os }),
       agentVersion: AGENT_VERSION,
       sentAt: wallNow().toISOString(),
