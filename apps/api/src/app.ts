@@ -9,6 +9,7 @@ import { noteRefusedCalls } from './middleware/auth.js';
 import { closeWhenDraining } from './middleware/close-when-draining.js';
 import { createAgentLimits } from './middleware/limit-agents.js';
 import { guardMetrics, type MetricsWithoutToken } from './middleware/guard-metrics.js';
+import { limitEnrollments } from './middleware/limit-enrollments.js';
 import { limitFailures } from './middleware/limit-failures.js';
 import { measureRequests } from './middleware/measure-requests.js';
 import { methodNotAllowed, refuseOptions } from './middleware/method-not-allowed.js';
@@ -186,6 +187,7 @@ export function createApp({
       }),
       cadence,
       noteSnapshot: (summary) => metrics.noteSnapshot(summary),
+      enrollmentLimit: limitEnrollments(elapsedMs),
       limits: createAgentLimits({
         ...{ perMinute: agentRequestsPerMinute, elapsedMs },
         retryAfterMsMax: cadence.heartbeatSeconds * 1_000,

@@ -75,10 +75,14 @@ export class ConflictError extends DomainError {
   }
 }
 
-/** An enrollment token for many hosts may not take over a host that is alive. */
+/** No enrollment token takes over a host that is alive; in `retryAfterMs` it no longer is, unless it is seen again. */
 export class EngineIdInUseError extends DomainError {
-  constructor() {
-    super('engine_id_in_use', 'A host with this engineId was seen in the last 5 minutes. Enrol with another identity.');
+  constructor(readonly retryAfterMs: number) {
+    super(
+      'engine_id_in_use',
+      'A host with this engineId was seen a moment ago. If it is this machine, try again after Retry-After; otherwise ' +
+        'enroll with another engineId.',
+    );
   }
 }
 

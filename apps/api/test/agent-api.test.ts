@@ -65,40 +65,66 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await enrol(token, request).expect(401);
     });
 
-    test('a known machine comes back as the same host, with its history and name, and its earlier tokens dead', async () => {
+    test('a repeated enrollment adds no token and no audit entry, and is limited', async () => {
       const organization = await context.api.organization();
-      const request = enrollRequest({ name: 'first name' });
-      const { token: firstToken } = await organization.enrollmentToken();
-      const before = hostOf(organization, (await enrol(firstToken, request).expect(201)).body);
-      await before.sync([container('a')], order(randomUUID(), 1));
-      const { token: secondToken } = await organization.enrollmentToken();
-      const answer = await enrol(secondToken, { ...request, agentVersion: '0.2.0' }).expect(200);
-      const after = hostOf(organization, answer.body);
-      expect(after.id).toBe(before.id);
-      await post(before.token).expect(401);
-      expect(await after.history()).toHaveLength(1);
-      // The run of a re-installed agent is believed at once, even if its clock is behind.
-      const past = order(randomUUID(), 1, new Date('2020-01-01T00:00:00Z'));
-      expect(await after.sync([container('b')], past)).toMatchObject({ applied: true });
-      expect(await after.host()).toMatchObject({ name: 'first name', agentVersion: '0.2.0' });
-      const audit = await context.api.db.prisma.auditEntry.findMany({
-        where: { organizationId: organization.id, target: `host:${after.id}` },
-        orderBy: { id: 'asc' },
-      });
-      expect(audit.map(({ action }) => action)).toEqual(['host.enrolled', 'host.reenrolled']);
+      const { token } = await organization.enrollmentToken();
+      const request = enrollRequest();
+      const first = hostOf(organization, (await enrol(token, request).expect(201)).body);
+      const { prisma } = context.api.db;
+      const rows = async () => [
+        await prisma.agentToken.count({ where: { hostId: first.id } }),
+        await prisma.auditEntry.count({ where: { organizationId: organization.id } }),
+      ];
+      const before = await rows();
+      for (let repeat = 1; repeat < 20; repeat++) await enrol(token, request).expect(200);
+      expect(await rows()).toEqual(before);
+
+      const refused = await enrol(token, request).expect(429);
+      expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+      context.api.clock.advance(60_000);
+      const last = hostOf(organization, (await enrol(token, request).expect(200)).body);
+      await post(first.token).expect(401);
+      await post(last.token).expect(200);
+      await enrol(token, request).expect(401);
     });
 
-    test('a token for many hosts cannot take over a host that is alive', async () => {
+    test('500 hosts behind one address enroll at once with one token', async () => {
       const organization = await context.api.organization();
-      const { token } = await organization.enrollmentToken({ name: 'many', maxUses: 5 });
+      const { token } = await organization.enrollmentToken({ name: 'fleet', maxUses: 500 });
+      for (let batch = 0; batch < 25; batch++) {
+        await Promise.all(Array.from({ length: 20 }, () => enrol(token, enrollRequest()).expect(201)));
+      }
+    });
+
+    test('a token that is used while its enrollment is repeated is either the good one or dead', async () => {
+      const organization = await context.api.organization();
+      const { token } = await organization.enrollmentToken();
       const request = enrollRequest();
-      const host = hostOf(organization, (await enrol(token, request).expect(201)).body);
+      const first = hostOf(organization, (await enrol(token, request).expect(201)).body);
+      const [repeat] = await Promise.all([enrol(token, request), post(first.token)]);
+      if (repeat.status === 401) {
+        await post(first.token).expect(200);
+      } else {
+        await post(first.token).expect(401);
+        await post(hostOf(organization, repeat.body).token).expect(200);
+      }
+    });
+
+    test.each([1, 5])('no token, here one for %d hosts, takes over a host that is alive', async (maxUses) => {
+      const organization = await context.api.organization();
+      const request = enrollRequest();
+      const host = hostOf(organization, (await enrol((await organization.enrollmentToken()).token, request)).body);
       await host.sync([]);
+      context.api.clock.advance(12_500);
+      const { token } = await organization.enrollmentToken({ name: 'another', maxUses });
       const answer = await enrol(token, request).expect(409);
       expect(answer.body).toMatchObject({ type: '/problems/engine-id-in-use' });
+      // The rest of three heartbeats, which are 30 s.
+      expect(answer.headers['retry-after']).toBe('18');
       await host.post([]).expect(200);
-      context.api.clock.advance(5 * 60_000);
+      context.api.clock.advance(30_000);
       await enrol(token, request).expect(200);
+      await host.post([]).expect(401);
     });
 
     test('the same machine in another organization is another host', async () => {
@@ -114,7 +140,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       const tokens = await Promise.all([organization.enrollmentToken(), organization.enrollmentToken()]);
       const request = enrollRequest();
       const answers = await Promise.all(tokens.map(({ token }) => enrol(token, request)));
-      expect(answers.map(({ status }) => status).sort()).toEqual([200, 201]);
+      expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
     });
 
     test('an expired, a revoked and a foreign token are refused', async () => {

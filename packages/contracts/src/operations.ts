@@ -86,7 +86,7 @@ export const Operations = {
     summary: 'Enrol a host: get its agent token',
     body: EnrollRequest,
     answers: { 200: EnrollResponse, 201: EnrollResponse },
-    refusals: [ProblemTypes.engineIdInUse],
+    refusals: [ProblemTypes.engineIdInUse, ProblemTypes.forbidden],
   },
   reportContainers: {
     method: 'POST',

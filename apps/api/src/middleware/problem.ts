@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { seldom } from '../domain/seldom.js';
 import {
   DomainError,
+  EngineIdInUseError,
   InvalidRequestError,
   OverloadedError,
   RateLimitedError,
@@ -140,6 +141,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       res.locals.isUnremarkable = true;
       res.set('Retry-After', seconds(error.retryAfterMs));
     }
+    if (error instanceof EngineIdInUseError) res.set('Retry-After', seconds(error.retryAfterMs));
     if (error.code === 'token_invalid' || error.code === 'credentials_invalid') {
       const presented = req.headers.authorization !== undefined;
       res.set('WWW-Authenticate', `Bearer realm="muster"${presented ? ', error="invalid_token"' : ''}`);

@@ -12,7 +12,7 @@ const MEANING: Readonly<Partial<Record<ProblemType, string>>> = {
   [ProblemTypes.forbidden]: 'Good credentials, which may not do this.',
   [ProblemTypes.notFound]: 'There is none, or it belongs to another organization.',
   [ProblemTypes.conflict]: 'It does not go together with what is there.',
-  [ProblemTypes.engineIdInUse]: 'A host with this identity is alive: enrol with another one.',
+  [ProblemTypes.engineIdInUse]: 'A live host has this engineId: try again after Retry-After, or enroll with another.',
   [ProblemTypes.hostDeleted]: 'An operator deleted the host: its agent stops.',
   [ProblemTypes.requestTimeout]: 'The body came too slowly, or not whole in time.',
   [ProblemTypes.bodyTooLarge]: 'The body is too large, as sent or decompressed.',
@@ -62,10 +62,16 @@ const REQUEST_ID = { 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id'
 const RETRY_AFTER = { 'Retry-After': { $ref: '#/components/headers/Retry-After' } };
 const AUTHENTICATE = { 'WWW-Authenticate': { $ref: '#/components/headers/WWW-Authenticate' } };
 
-const headersOf = (status: number) => ({
+const NAME_RETRY_AFTER: ReadonlySet<ProblemType> = new Set([
+  ProblemTypes.engineIdInUse,
+  ProblemTypes.rateLimited,
+  ProblemTypes.unavailable,
+]);
+
+const headersOf = (status: number, types: readonly ProblemType[]) => ({
   ...REQUEST_ID,
   ...(status === 401 ? AUTHENTICATE : {}),
-  ...(status === 429 || status === 503 ? RETRY_AFTER : {}),
+  ...(types.some((type) => NAME_RETRY_AFTER.has(type)) ? RETRY_AFTER : {}),
 });
 
 /** The answers of refusals, each by its kind's name; and `OtherProblem`, for what any call may meet. */
@@ -75,7 +81,7 @@ export const problemResponses = (): Record<string, object> => ({
       componentName(kind.type),
       {
         description: MEANING[kind.type],
-        headers: headersOf(kind.status),
+        headers: headersOf(kind.status, [kind.type]),
         content: { [PROBLEM_MEDIA_TYPE]: { schema: PROBLEM, example: example(kind) } },
       },
     ]),
@@ -105,7 +111,10 @@ function responseOf(status: number, kinds: typeof KINDS): object {
     return { $ref: `#/components/responses/${componentName(first.type)}` };
   return {
     description: kinds.map(({ type }) => MEANING[type]).join(' Or: '),
-    headers: headersOf(status),
+    headers: headersOf(
+      status,
+      kinds.map(({ type }) => type),
+    ),
     content: {
       [PROBLEM_MEDIA_TYPE]: {
         schema: PROBLEM,

@@ -18,6 +18,7 @@ import { readBody, readFields, readJsonBytes } from '../middleware/body.js';
 import { createHostTurns } from '../middleware/host-turns.js';
 import type { AgentLimits } from '../middleware/limit-agents.js';
 import { sendJson } from '../middleware/send-json.js';
+import type { EnrollmentLimit } from '../middleware/limit-enrollments.js';
 import { createTurns } from '../middleware/take-turns.js';
 import type { AgentTokenService } from '../services/agent-token.js';
 import type { RawBody } from '../services/body-bytes.js';
@@ -36,6 +37,7 @@ export interface AgentRouterParts {
   /** Counts what became of a snapshot. */
   noteSnapshot: (summary: SyncSummary) => void;
   limits: AgentLimits;
+  enrollmentLimit: EnrollmentLimit;
 }
 
 /**
@@ -47,15 +49,17 @@ const ENROLLMENT_LINE = { waitingMax: 1_000, waitMsMax: 10_000 };
 /** What agents call. */
 export function createAgentRouter(parts: AgentRouterParts): Router {
   const { agentTokens, containers, enrollment, heartbeats, refusals, cadence, noteSnapshot, limits } = parts;
+  const { enrollmentLimit } = parts;
   const router = Router();
   const agentAuth = requireAgentAuth(agentTokens);
   const turns = createHostTurns();
   const takeEnrollmentTurn = createTurns('enrollment token', ENROLLMENT_LINE);
   const call = (handler: Parameters<typeof turns.calls>[0]) => [agentAuth, limits.calls, turns.calls(handler)];
 
-  router.post(Paths.agentEnroll, requireEnrollmentAuth(enrollment), async (req, res) => {
+  router.post(Paths.agentEnroll, requireEnrollmentAuth(enrollment), enrollmentLimit.beforeBody, async (req, res) => {
     const request = await readBody(req, EnrollRequest, BODY_BYTES_MAX);
     const token = enrollmentOf(res);
+    enrollmentLimit.requireMachineAllowed(token.enrollmentTokenId, request.engineId);
     const enroll = () => enrollment.enroll(token, request);
     const { created, ...answer } = await takeEnrollmentTurn(res, token.enrollmentTokenId, enroll);
     res.status(created ? 201 : 200).json(answer);

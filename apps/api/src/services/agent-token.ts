@@ -81,9 +81,9 @@ export function createAgentTokenService(
 
   /**
    * Marks the first use of a token and revokes those issued before it. False if that was not this call's to do: the
-   * token was revoked, used or too old since it was read, or another transaction holds the host's row.
+   * token was revoked, replaced, used or too old since it was read, or another transaction holds the host's row.
    */
-  async function takeIntoUse({ id, hostId }: AgentTokenRow): Promise<boolean> {
+  async function takeIntoUse({ id, hostId }: AgentTokenRow, hash: Buffer): Promise<boolean> {
     const at = now();
     // The lock on the host comes first here and in `rotate`, so that the two cannot wait for each other.
     const used = await prisma.$executeRaw(Prisma.sql`
@@ -92,7 +92,7 @@ export function createAgentTokenService(
       ), used AS (
         UPDATE agent_tokens SET "firstUsedAt" = ${at}, "lastUsedAt" = ${at}, "expiresAt" = NULL
         FROM host
-        WHERE agent_tokens.id = ${id}::uuid AND "revokedAt" IS NULL AND "firstUsedAt" IS NULL
+        WHERE agent_tokens.id = ${id}::uuid AND hash = ${hash} AND "revokedAt" IS NULL AND "firstUsedAt" IS NULL
           AND COALESCE("expiresAt" > ${at}, TRUE)
         RETURNING agent_tokens.id, "hostId", "createdAt"
       ), earlier AS (
@@ -118,7 +118,7 @@ export function createAgentTokenService(
       let isFirst = false;
       if (row.firstUsedAt === null) {
         readAt = elapsedMs();
-        isFirst = await takeIntoUse(row);
+        isFirst = await takeIntoUse(row, hash);
         // It revoked the tokens before it.
         cache.forgetHost(row.hostId);
         // Another call was the first with this token, and both are good; or it was revoked, which reading it tells.

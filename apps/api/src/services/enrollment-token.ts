@@ -66,11 +66,14 @@ export function createEnrollmentTokenService(db: Database, { now }: { now: () =>
   };
 }
 
-/** Makes a token within a transaction, and records that; its caller alone is ever shown it. */
+/**
+ * Makes a token within a transaction, and records that; its caller alone is ever shown it. One made for a host
+ * (`hostId`) enrolls no other.
+ */
 export async function makeEnrollmentToken(
   tx: Prisma.TransactionClient,
   operator: OperatorIdentity,
-  { name, expiresInSeconds, maxUses }: EnrollmentTokenRequest,
+  { name, expiresInSeconds, maxUses, hostId = null }: EnrollmentTokenRequest & { hostId?: string | null },
   at: Date,
 ): Promise<EnrollmentTokenCreated> {
   const { organizationId, actor } = operator;
@@ -78,7 +81,7 @@ export async function makeEnrollmentToken(
   const { token, hash } = issueToken('enroll');
   const expiresAt = new Date(at.getTime() + expiresInSeconds * 1000);
   const created = await tx.enrollmentToken.create({
-    data: { organizationId, hash, name, maxUses, createdAt: at, expiresAt, createdBy: actor },
+    data: { organizationId, hash, name, maxUses, hostId, createdAt: at, expiresAt, createdBy: actor },
   });
   const target = `enrollment_token:${created.id}`;
   const details = { name, maxUses, expiresAt: expiresAt.toISOString() };

@@ -1,13 +1,14 @@
 import { CADENCE_DEFAULT, tokenKind, type Cadence, type EnrollRequest, type EnrollResponse } from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
-import { EngineIdInUseError, TokenInvalidError, UnavailableError } from '../errors.js';
+import { EngineIdInUseError, ForbiddenError, TokenInvalidError, UnavailableError } from '../errors.js';
 import { enrollNewHost } from '../sql/enroll-new-host.js';
 import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAudit } from './audit.js';
 
-/** A host seen within so many milliseconds is alive: a token for many hosts may not take it over. */
-const HOST_ALIVE_MS = 5 * 60_000;
+/** A host seen within so many heartbeats, and so many milliseconds, is alive: no token takes it over. */
+const ALIVE_HEARTBEATS = 3;
+const ALIVE_MS_MIN = 30_000;
 
 /** An enrollment token that was found good, though perhaps used up. */
 export interface EnrollmentIdentity {
@@ -26,9 +27,12 @@ export interface EnrollmentService {
   /**
    * Gives a machine its host and the host's token. A known `engineId` of the token's organization comes back as the
    * same host, history and name kept, its earlier tokens revoked. Until the token issued here is first used, the
-   * same call may be repeated at no cost of uses: an answer that was lost locks nobody out.
+   * same call may be repeated: that replaces the token, costs no use and adds no row, so an answer that was lost locks
+   * no one out.
    * @throws TokenInvalidError if the enrollment token is used up.
-   * @throws EngineIdInUseError if the token is for many hosts and the host of this engineId is alive.
+   * @throws EngineIdInUseError if the host of this engineId is alive.
+   * @throws ForbiddenError if the token was made for another host, or an operator revoked this host's tokens and this
+   *   is not the token that was made to restore it.
    */
   enroll(token: EnrollmentIdentity, request: EnrollRequest): Promise<Enrollment>;
 }
@@ -36,10 +40,18 @@ export interface EnrollmentService {
 interface LockedToken {
   id: string;
   organizationId: string;
+  hostId: string | null;
   maxUses: number;
   uses: number;
   expiresAt: Date;
   revokedAt: Date | null;
+}
+
+interface LockedHost {
+  id: string;
+  lastSeenAt: Date | null;
+  tokensRevokedAt: Date | null;
+  hasToken: boolean;
 }
 
 const invalid = () => new TokenInvalidError('The enrollment token is not valid, or no longer, or used up.');
@@ -55,6 +67,8 @@ export function createEnrollmentService(
   db: Database,
   { now, cadence = CADENCE_DEFAULT, tokenCache }: EnrollmentServiceOptions,
 ): EnrollmentService {
+  const aliveMs = Math.max(ALIVE_MS_MIN, ALIVE_HEARTBEATS * cadence.heartbeatSeconds * 1000);
+
   const isLive = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
     token.revokedAt === null && token.expiresAt > at;
 
@@ -66,43 +80,65 @@ export function createEnrollmentService(
       async (tx) => {
         // One token's enrolments go one by one, so that its uses are counted exactly.
         const [token] = await tx.$queryRaw<LockedToken[]>(Prisma.sql`
-          SELECT id, "organizationId", "maxUses", uses, "expiresAt", "revokedAt"
+          SELECT id, "organizationId", "hostId"::text AS "hostId", "maxUses", uses, "expiresAt", "revokedAt"
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
         if (token === undefined || !isLive(token, at)) throw invalid();
-        const [host] = await tx.$queryRaw<{ id: string; lastSeenAt: Date | null; hasToken: boolean }[]>(Prisma.sql`
-          SELECT id, "lastSeenAt", EXISTS (
+        const [host] = await tx.$queryRaw<LockedHost[]>(Prisma.sql`
+          SELECT id::text AS id, "lastSeenAt", "tokensRevokedAt", EXISTS (
             SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
           FROM hosts
           WHERE "organizationId" = ${token.organizationId} AND "engineId" = ${request.engineId}
             AND "deletedAt" IS NULL
           FOR NO KEY UPDATE`);
 
-        const repeated = host !== undefined && (await isUnusedIssueOf(tx, token.id, host.id));
-        if (!repeated && token.uses >= token.maxUses) throw invalid();
-        if (host === undefined) return null;
-        if (!repeated) {
-          // Whose tokens were all revoked cannot be alive: whoever comes now is the one to come back.
-          const alive = host.hasToken && host.lastSeenAt && at.getTime() - host.lastSeenAt.getTime() < HOST_ALIVE_MS;
-          if (alive && token.maxUses > 1) throw new EngineIdInUseError();
-          await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
+        const agentToken = issueToken('agent');
+        const unusedId = host === undefined ? null : await findUnusedIssue(tx, token.id, host.id);
+        if (host !== undefined && unusedId !== null) {
+          await tx.agentToken.update({ where: { id: unusedId }, data: { hash: agentToken.hash } });
+          await updateReturnedHost(tx, host.id, request, at);
+          return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
         }
-
-        const tokensRevoked = await welcomeBack(tx, host.id, request, at);
-        const { token: agentToken, hash } = issueToken('agent');
-        await tx.agentToken.create({ data: { hash, hostId: host.id, enrollmentTokenId: token.id, createdAt: at } });
+        if (token.uses >= token.maxUses) throw invalid();
+        if (token.hostId !== null && token.hostId !== host?.id) throw isForAnotherHost();
+        if (host === undefined) return null;
+        requireReturn(token, host, at);
+        await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
+        const revoked = await tx.agentToken.updateMany({
+          where: { hostId: host.id, revokedAt: null },
+          data: { revokedAt: at },
+        });
+        await updateReturnedHost(tx, host.id, request, at);
+        await tx.agentToken.create({
+          data: { hash: agentToken.hash, hostId: host.id, enrollmentTokenId: token.id, createdAt: at },
+        });
         await recordAudit(tx, {
           organizationId: token.organizationId,
           at,
           actor: `enrollment_token:${token.id}`,
           action: 'host.reenrolled',
           target: `host:${host.id}`,
-          details: { name: request.name, engineId: request.engineId, repeated, tokensRevoked },
+          details: { name: request.name, engineId: request.engineId, tokensRevoked: revoked.count },
         });
-        return { hostId: host.id, agentToken, cadence, created: false };
+        return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
       },
       // A burst of machines with one token waits for its turn rather than fail.
       { maxWait: 10_000, timeout: 10_000 },
     );
+  }
+
+  /** Decides whether a token brings a known host back. The one that was made for it always does. */
+  function requireReturn(token: LockedToken, host: LockedHost, at: Date): void {
+    if (token.hostId === host.id) return;
+    if (host.tokensRevokedAt !== null) {
+      throw new ForbiddenError(
+        "An operator revoked this host's tokens: only the enrollment token that was made for this host restores it.",
+      );
+    }
+    // A host all of whose tokens were revoked, such as one that left, cannot be alive.
+    if (!host.hasToken || host.lastSeenAt === null) return;
+    const graceMs = host.lastSeenAt.getTime() + aliveMs - at.getTime();
+    // A stored instant may lie ahead of the clock.
+    if (graceMs > 0) throw new EngineIdInUseError(Math.min(graceMs, aliveMs));
   }
 
   /** Whether the token has no use left and the machine no host: asked without a lock, for there may be many who ask. */
@@ -142,10 +178,13 @@ export function createEnrollmentService(
   };
 }
 
-/** Whether the host holds a token of this enrollment that nobody has used yet: then its answer may have been lost. */
-async function isUnusedIssueOf(tx: Prisma.TransactionClient, enrollmentTokenId: string, hostId: string) {
+const isForAnotherHost = () =>
+  new ForbiddenError('This enrollment token restores another host. Enroll this machine with another one.');
+
+/** Finds a token issued by this enrollment that has not been used: the answer with it may have been lost. */
+async function findUnusedIssue(tx: Prisma.TransactionClient, enrollmentTokenId: string, hostId: string) {
   const where = { enrollmentTokenId, hostId, firstUsedAt: null, revokedAt: null };
-  return (await tx.agentToken.count({ where })) > 0;
+  return (await tx.agentToken.findFirst({ where, select: { id: true } }))?.id ?? null;
 }
 
 const factsOf = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
@@ -157,12 +196,8 @@ const factsOf = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
   agentVersion,
 });
 
-/**
- * Takes a known host's earlier tokens away, and says how many; a new run of its agent may report at once, whatever
- * its clock says.
- */
-async function welcomeBack(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
-  const revoked = await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
+/** Records that a host came back. A new run of its agent may report at once, whatever its clock says. */
+async function updateReturnedHost(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
   await tx.host.update({
     where: { id: hostId },
     data: {
@@ -176,7 +211,7 @@ async function welcomeBack(tx: Prisma.TransactionClient, hostId: string, request
       snapshotRefusedReason: null,
       cloneSuspectedAt: null,
       cloneSuspectedSince: null,
+      tokensRevokedAt: null,
     },
   });
-  return revoked.count;
 }

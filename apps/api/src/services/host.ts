@@ -19,7 +19,8 @@ export interface HostService {
 
   /**
    * Revokes all tokens of a host, which are dead everywhere within 5 seconds, and makes an enrollment token, good for
-   * one use and a day, by which its agent comes back as the same host. What is known of the host stays, and grows old
+   * one use and a day, by which its agent comes back as the same host; nothing else brings it back. What is known of
+   * the host stays, and grows old
    * until then: an overlap would be one for whoever else has the token, and without such a suspicion agents rotate
    * theirs by themselves.
    * @throws NotFoundError if the organization has no such host.
@@ -64,7 +65,13 @@ export function createHostService(
       const { organizationId, actor } = operator;
       const at = now();
       const made = await transact(db, async (tx) => {
+        // Of several, only the last one made brings the host back. Enrollment, too, locks enrollment tokens first.
+        await tx.enrollmentToken.updateMany({
+          where: { organizationId, hostId, revokedAt: null },
+          data: { revokedAt: at },
+        });
         const { name } = await lockHost(tx, organizationId, hostId);
+        await tx.host.update({ where: { id: hostId }, data: { tokensRevokedAt: at } });
         const { count } = await tx.agentToken.updateMany({
           where: { hostId, revokedAt: null },
           data: { revokedAt: at },
@@ -72,7 +79,7 @@ export function createHostService(
         const token = await makeEnrollmentToken(
           tx,
           operator,
-          { name, expiresInSeconds: ENROLLMENT_TOKEN_SECONDS_DEFAULT, maxUses: 1 },
+          { name, expiresInSeconds: ENROLLMENT_TOKEN_SECONDS_DEFAULT, maxUses: 1, hostId },
           at,
         );
         await recordAudit(tx, {

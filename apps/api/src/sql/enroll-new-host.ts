@@ -3,7 +3,7 @@ import { isUniqueViolation, type Database, type Statement } from '@muster/db';
 import { v7 as newId } from 'uuid';
 
 /**
- * Takes one use of the enrollment token, if it is good for one and its organization has no host of this engine, and
+ * Takes one use of the enrollment token, if it is good for a new host and its organization has no host of this engine, and
  * makes the host, its token and the audit entry: all of it or nothing.
  *
  * In one statement, because a fleet is enrolled with one token and its row is locked: from here to the commit, instead
@@ -14,7 +14,7 @@ const ENROLL_NEW_HOST: Statement = {
   text: `
     WITH used AS (
       UPDATE enrollment_tokens AS t SET uses = uses + 1
-      WHERE id = $1::uuid AND uses < "maxUses" AND "revokedAt" IS NULL AND "expiresAt" > $2::timestamptz
+      WHERE id = $1::uuid AND uses < "maxUses" AND "hostId" IS NULL AND "revokedAt" IS NULL AND "expiresAt" > $2::timestamptz
         AND NOT EXISTS (
           SELECT FROM hosts AS h
           WHERE h."organizationId" = t."organizationId" AND h."engineId" = $4::text AND h."deletedAt" IS NULL)
