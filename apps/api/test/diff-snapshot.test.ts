@@ -176,7 +176,14 @@ test('an event stays small however much has changed', () => {
 
 test('an incomplete snapshot removes nothing', () => {
   const diff = diffSnapshot([stored()], [], { complete: false });
-  expect(diff).toEqual({ writes: [], patches: [], removals: [], events: [], unchanged: 0, stateChanges: {} });
+  expect(diff).toEqual({
+    writes: [],
+    patches: [],
+    removals: [],
+    events: [],
+    unchanged: 0,
+    totalChanges: { stateCounts: {}, truncated: 0 },
+  });
 });
 
 test('an equal row is not written, and a row that only aged is not marked as changed', () => {

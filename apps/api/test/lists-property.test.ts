@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ContainerQuery, type ContainerView, type Freshness } from '@muster/contracts';
+import { ContainerQuery, DOCKER_STATES, type ContainerView, type Freshness } from '@muster/contracts';
 import type { Container } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
@@ -20,7 +20,7 @@ const containerIn = fc.record({
   name: fc.constantFrom(...NAMES),
   image: fc.constantFrom(...IMAGES),
   command: fc.constantFrom('', 'nginx -g', 'do 100% work', LONG_COMMAND),
-  state: fc.constantFrom('created', 'running', 'exited', 'hibernating'),
+  state: fc.constantFrom('created', 'running', 'exited', 'hibernating', 'adrift'),
   status: fc.constantFrom('', 'Up 6 minutes (healthy)', 'Up 1 second (unhealthy)', 'Exited (1) 2 hours ago'),
   labels: fc.oneof(
     fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom(...VALUES), { noNullPrototype: true }),
@@ -53,7 +53,7 @@ const queryOf: fc.Arbitrary<Asked> = fc.record({
     nil: undefined,
     freq: 3,
   }),
-  state: fc.option(some(['created', 'running', 'exited', 'none']), { nil: undefined, freq: 3 }),
+  state: fc.option(some(['created', 'running', 'exited', 'hibernating', 'other', 'none']), { nil: undefined, freq: 3 }),
   health: fc.option(some<'healthy' | 'unhealthy' | 'starting'>(['healthy', 'unhealthy', 'starting']), {
     nil: undefined,
     freq: 4,
@@ -98,6 +98,9 @@ const BUDGETS: Record<string, ContainerReaderOptions> = {
   },
 };
 
+/** States that are not Docker's are one in the order of a list. */
+const stateKey = ({ state }: Container) => (DOCKER_STATES.some((known) => known === state) ? state : 'other');
+
 /** The filters as one would explain them. */
 function holds(row: Container, query: ContainerQuery, hostFreshness: Freshness): boolean {
   const labels = new Map(Object.entries(row.labels as Record<string, string>));
@@ -106,7 +109,7 @@ function holds(row: Container, query: ContainerQuery, hostFreshness: Freshness):
     (query.presence === 'all' || (query.presence === 'present') === (row.removedAt === null)) &&
     (query.hostId?.includes(row.hostId) ?? true) &&
     (query.hostFreshness?.some((freshness) => freshness === hostFreshness) ?? true) &&
-    (query.state?.includes(row.state) ?? true) &&
+    (query.state?.some((state) => state === row.state || state === stateKey(row)) ?? true) &&
     (query.health?.some((health) => health === row.health) ?? true) &&
     (query.image?.includes(row.image) ?? true) &&
     (query.label ?? []).every(({ key, value }) => labels.has(key) && (value === null || labels.get(key) === value)) &&
@@ -120,7 +123,7 @@ function compareRows(a: Container, b: Container, { key, descending }: ContainerQ
     const own = {
       name: [cut(row.name)],
       image: [cut(row.image), cut(row.name)],
-      state: [row.state],
+      state: [stateKey(row)],
       firstSeenAt: [row.firstSeenAt.toISOString()],
       changedAt: [row.changedAt.toISOString()],
     };

@@ -1,9 +1,28 @@
-import { expect, test } from '@jest/globals';
-import { countsByWord } from '../src/domain/state-counts.js';
+import { describe, expect, test } from '@jest/globals';
+import { countsByWord, totalsOf } from '../src/domain/state-counts.js';
 
-test("a host's counts are told by state and by health", () => {
-  expect(countsByWord({ running: 3, exited: 1, 'health:healthy': 2, 'health:unhealthy': 1 })).toEqual({
-    containersByState: { running: 3, exited: 1 },
-    containersByHealth: { healthy: 2, unhealthy: 1 },
+describe("a host's counts", () => {
+  test('are shown by state and by health', () => {
+    expect(countsByWord({ running: 3, exited: 1, 'health:healthy': 2, 'health:unhealthy': 1 })).toEqual({
+      containersByState: { running: 3, exited: 1 },
+      containersByHealth: { healthy: 2, unhealthy: 1 },
+    });
+  });
+
+  test('that an earlier version stored are shown with its unknown states as one', () => {
+    expect(countsByWord({ running: 3, hibernating: 1, other: 2, constructor: 1, 'health:bad': 1 })).toEqual({
+      containersByState: { running: 3, other: 5 },
+      containersByHealth: {},
+    });
+  });
+
+  test('never take a state for a health', () => {
+    const container = { health: null, truncated: undefined };
+    const { stateCounts } = totalsOf([
+      { ...container, state: 'health:healthy' },
+      { ...container, state: 'other' },
+      { ...container, state: 'running', health: 'healthy' },
+    ]);
+    expect(stateCounts).toEqual({ other: 2, running: 1, 'health:healthy': 1 });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { DOCKER_STATES, fitContainer, type Container } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
@@ -7,8 +8,9 @@ import { container, order, useApi } from './harness.js';
 /** A small world, so that containers come, change, go and come back. */
 const changes = fc.record({
   name: fc.constantFrom('web', 'db', 'naïve 🐳', "Robert'); DROP TABLE hosts;--"),
-  state: fc.constantFrom('created', 'running', 'paused', 'exited', 'hibernating'),
+  state: fc.constantFrom('created', 'running', 'paused', 'exited', 'hibernating', 'health:healthy'),
   status: fc.constantFrom('', 'Up 5 minutes', 'Up 6 minutes (healthy)', 'Exited (1) 2 hours ago'),
+  command: fc.constantFrom('', 'x'.repeat(4_096), 'x'.repeat(5_000), 'x'.repeat(6_000)),
   labels: fc.dictionary(fc.constantFrom('k', '__proto__', ''), fc.constantFrom('', 'v')),
   startedAt: fc.constantFrom(null, '2026-03-01T11:00:00.000Z', '2026-03-01T11:30:00.000Z'),
 });
@@ -44,7 +46,7 @@ class Model {
       this.sequence = sequence;
     }
     for (const sent of snapshot) {
-      const next = { ...sent, removed: false };
+      const next = { ...fitted(sent), removed: false };
       const before = this.rows.get(sent.dockerId);
       if (before === undefined) counts.created += 1;
       else if (JSON.stringify(normal(before)) === JSON.stringify(normal(next))) counts.unchanged += 1;
@@ -67,14 +69,25 @@ class Model {
     const counts: Record<string, number> = {};
     for (const { removed, state, status } of this.rows.values()) {
       if (removed) continue;
-      counts[state] = (counts[state] ?? 0) + 1;
+      const word = DOCKER_STATES.some((known) => known === state) ? state : 'other';
+      counts[word] = (counts[word] ?? 0) + 1;
       if (status?.endsWith('(healthy)')) counts['health:healthy'] = (counts['health:healthy'] ?? 0) + 1;
     }
     return counts;
   }
+
+  truncatedCount() {
+    return [...this.rows.values()].filter(({ removed, truncated }) => !removed && truncated !== undefined).length;
+  }
 }
 
-const normal = (row: Row) => ({ ...row, labels: Object.entries(row.labels ?? {}).sort() });
+const fitted = (sent: ReturnType<typeof container>) => fitContainer(sent as Container) as ReturnType<typeof container>;
+
+const normal = (row: Row) => ({
+  ...row,
+  truncated: row.truncated ?? [],
+  labels: Object.entries(row.labels ?? {}).sort(),
+});
 
 describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
   const context = useApi(engine);
@@ -104,18 +117,32 @@ describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
 
           const rows = await context.api.db.prisma.container.findMany({ where: { hostId: host.id } });
           const stored = rows.map(
-            ({ dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, removedAt }) =>
+            ({
+              dockerId,
+              name,
+              image,
+              imageId,
+              command,
+              state,
+              status,
+              ports,
+              labels,
+              startedAt,
+              removedAt,
+              truncated,
+            }) =>
               normal({
                 ...{ dockerId, name, image, imageId, command, state, status, ports, labels },
-                ...{ startedAt: startedAt?.toISOString() ?? null, removed: removedAt !== null },
+                ...{ startedAt: startedAt?.toISOString() ?? null, removed: removedAt !== null, truncated },
               } as Row),
           );
           const byId = (a: { dockerId: string }, b: { dockerId: string }) => (a.dockerId < b.dockerId ? -1 : 1);
           expect(stored.sort(byId)).toEqual([...model.rows.values()].map(normal).sort(byId));
           const present = [...model.rows.values()].filter(({ removed }) => !removed).length;
-          const { containerCount, stateCounts } = await host.host();
+          const { containerCount, stateCounts, truncatedCount } = await host.host();
           expect(containerCount).toBe(present);
           expect(stateCounts).toEqual(model.stateCounts());
+          expect(truncatedCount).toBe(model.truncatedCount());
         }
       }),
       { numRuns: 100, endOnFailure: false },

@@ -1,7 +1,7 @@
 import type { Container, Port } from '@muster/contracts';
 import { containerChanges, sameLabels, samePorts, type EventDraft } from './container-changes.js';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
-import { addStateChanges, StateTally, type StateChanges } from './state-counts.js';
+import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
 
 /**
  * A row as the database has it. Of one whose digest equals the snapshot's, only `dockerId` is read: there is nothing
@@ -32,7 +32,7 @@ export interface SnapshotDiff {
   /** How many rows are left alone. */
   unchanged: number;
   /** How the counts of the host's present containers change by all this. */
-  stateChanges: StateChanges;
+  totalChanges: ContainerTotals;
 }
 
 /**
@@ -80,12 +80,12 @@ export function diffSnapshot(
       diff.events.push(draft('removed', absent.row, absent.row.state, null));
     }
   }
-  return { ...diff, stateChanges: tally.changes };
+  return { ...diff, totalChanges: tally.totals };
 }
 
 /** A diff of rows that are left alone. */
 export const noChange = (unchanged: number): SnapshotDiff => ({
-  ...{ writes: [], patches: [], removals: [], events: [], unchanged, stateChanges: {} },
+  ...{ writes: [], patches: [], removals: [], events: [], unchanged, totalChanges: NO_TOTALS },
 });
 
 /** Two diffs of different containers of one host, as one. */
@@ -95,7 +95,7 @@ export const joinDiffs = (a: SnapshotDiff, b: SnapshotDiff): SnapshotDiff => ({
   removals: [...a.removals, ...b.removals],
   events: [...a.events, ...b.events],
   unchanged: a.unchanged + b.unchanged,
-  stateChanges: addStateChanges(a.stateChanges, b.stateChanges),
+  totalChanges: addTotals(a.totalChanges, b.totalChanges),
 });
 
 const draft = (
@@ -110,7 +110,11 @@ const sameConfiguration = (a: Container, b: Container): boolean =>
   a.image === b.image &&
   a.imageId === b.imageId &&
   a.command === b.command &&
-  sameLabels(a.labels, b.labels);
+  sameLabels(a.labels, b.labels) &&
+  sameTruncated(a.truncated, b.truncated);
+
+const sameTruncated = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
+  a.length === b.length && a.every((field, index) => field === b[index]);
 
 function toPatch(from: ContainerFacts, to: ContainerRow, changed: boolean): ContainerPatch {
   const { dockerId, state, status, startedAt, health, exitCode, digest } = to;
@@ -118,7 +122,7 @@ function toPatch(from: ContainerFacts, to: ContainerRow, changed: boolean): Cont
   return { dockerId, state, status, startedAt, health, exitCode, digest, ports, changed };
 }
 
-/** Whether two rows of one container are equal in all ten fields. Cheaper than their digests, and the same. */
+/** Whether two rows of one container are equal in all that a snapshot says of them. Cheaper than their digests, and the same. */
 export const sameContainer = (a: Container, b: Container): boolean =>
   a.status === b.status &&
   a.state === b.state &&

@@ -8,7 +8,7 @@ import {
   type FreshnessCutoffs,
 } from '../domain/freshness.js';
 import { requireSameSort, sortName } from '../domain/sort.js';
-import { healthKey } from '../domain/state-counts.js';
+import { healthKey, stateKey } from '../domain/state-counts.js';
 import { NotFoundError } from '../errors.js';
 import { containerFilters, inHalf, ofHosts, type CandidateSource, type Presence } from '../sql/container-filters.js';
 import { mergeListed } from '../domain/merge-listed.js';
@@ -121,7 +121,7 @@ export function createContainerReader(
 
     const asked = {
       // Of what was removed, hosts count nothing.
-      words: presences.includes('removed') ? undefined : (query.health?.map(healthKey) ?? query.state),
+      words: presences.includes('removed') ? undefined : (query.health?.map(healthKey) ?? query.state?.map(stateKey)),
       hostFreshness: query.hostFreshness,
     };
     if (asked.words ?? asked.hostFreshness) {

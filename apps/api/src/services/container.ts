@@ -30,6 +30,7 @@ import {
   elementCount,
   type SnapshotText,
 } from '../domain/snapshot-text.js';
+import { totalsOf, type ContainerTotals } from '../domain/state-counts.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
 import { findHostLock } from '../sql/find-host-lock.js';
 import { readHostState, type HostState } from '../sql/read-host-state.js';
@@ -157,12 +158,14 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     const remembered = memory.recall(sync.hostId);
     if (remembered === undefined || !sync.complete) return null;
     const diff = await diffTexts(remembered, sync.source);
-    return diff && write(sync, remembered.revision, diff);
+    return diff && write(sync, remembered.revision, diff, null);
   }
 
   async function syncByRows(sync: Sync): Promise<SyncSummary> {
     const { hostId, order, times, complete, goneIds } = sync;
     const rows = await sync.source.rows();
+    // Counted anew: that mends what another version may have counted differently.
+    const totals = complete ? totalsOf(rows) : null;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const host = await readHostState(db, hostId, rows);
       if (host === null) throw new HostDeletedError();
@@ -171,7 +174,8 @@ export function createContainerService(db: Database, options: ContainerServiceOp
         if (order) await touchStale(db, hostId, order.stream, times.receivedAt);
         return staleSummary(hostId, rows, host, verdict, cadence);
       }
-      const summary = await write(sync, host.revision, diffSnapshot(host.containers, rows, { complete, goneIds }));
+      const diff = diffSnapshot(host.containers, rows, { complete, goneIds });
+      const summary = await write(sync, host.revision, diff, totals);
       if (summary !== null) return summary;
       await backOff(attempt);
       await waitForLock(hostId);
@@ -180,10 +184,15 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   }
 
   /** Null: somebody else changed the host since `revision`, or the order does not allow it. */
-  async function write(sync: Sync, revision: number, diff: SnapshotDiff): Promise<SyncSummary | null> {
+  async function write(
+    sync: Sync,
+    revision: number,
+    diff: SnapshotDiff,
+    totals: ContainerTotals | null,
+  ): Promise<SyncSummary | null> {
     const { hostId, complete, digest, source, order, times, eventsObservedAt } = sync;
     const written = await writeSnapshot(db, {
-      ...{ hostId, revision, diff, complete, digest },
+      ...{ hostId, revision, diff, totals, complete, digest },
       ...{ order, times, eventsObservedAt },
     });
     if (written === null || !complete) memory.forget(hostId);

@@ -1,6 +1,7 @@
-import type { ContainerFreshness, ContainerQuery } from '@muster/contracts';
+import { DOCKER_STATES, type ContainerFreshness, type ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import type { FreshnessCutoffs } from '../domain/freshness.js';
+import { OTHER_STATE } from '../domain/state-counts.js';
 import { freshnessOf } from './freshness.js';
 
 /** The two halves of the table: every index that a list walks is of one of them. */
@@ -72,7 +73,7 @@ export function containerFilters(
       SELECT h.id FROM hosts AS h
       WHERE h."organizationId" = ${organizationId} AND ${containersAreOf(hostFreshness, cutoffs)})`);
   }
-  if (state) conditions.push(Prisma.sql`c.state = ANY (${state}::text[])`);
+  if (state) conditions.push(isInState(state));
   if (health) conditions.push(Prisma.sql`c.health = ANY (${health}::text[])`);
   if (image) {
     conditions.push(Prisma.sql`c.image = ANY (${image}::text[])`);
@@ -86,6 +87,15 @@ export function containerFilters(
   if (indexed.length > 0) sources.push(ofLabelsAndText(organizationId, indexed, q));
   return { presences, conditions, sources };
 }
+
+/** Whether a row is in one of these states, of which `other` is every state that is not one of Docker's. */
+export const isInState = (states: readonly string[]): Prisma.Sql =>
+  states.includes(OTHER_STATE)
+    ? Prisma.sql`(c.state = ANY (${states}::text[]) OR ${STATE_KEY} = ${OTHER_STATE})`
+    : Prisma.sql`c.state = ANY (${states}::text[])`;
+
+/** The word under which a row's state is counted. */
+export const STATE_KEY = Prisma.sql`(CASE WHEN c.state IN (${Prisma.join([...DOCKER_STATES])}) THEN c.state ELSE ${OTHER_STATE} END)`;
 
 /** Whether the containers of a row `h` of hosts are this current. */
 export const containersAreOf = (hostFreshness: ContainerFreshness[], cutoffs: FreshnessCutoffs): Prisma.Sql =>

@@ -1,6 +1,6 @@
 import type { ContainerQuery, ContainerSortKey } from '@muster/contracts';
 import { Prisma } from '@muster/db';
-import { IMAGE, imageBeginning, inHalf, type Presence } from './container-filters.js';
+import { IMAGE, imageBeginning, inHalf, STATE_KEY, type Presence } from './container-filters.js';
 
 /** The order of a list: what it sorts by, from a place in it onwards. `c` is the row in all of this SQL. */
 export interface ContainerOrder {
@@ -39,7 +39,8 @@ const NAME: SortColumn = { sql: Prisma.sql`(left(c.name, 200) COLLATE "C")`, kin
 const SORT_COLUMNS: Readonly<Record<ContainerSortKey, readonly SortColumn[]>> = {
   name: [NAME],
   image: [{ sql: IMAGE, kind: 'string' }, NAME],
-  state: [{ sql: Prisma.sql`(c.state COLLATE "C")`, kind: 'string' }],
+  // States that are not Docker's come together, as `other`: hosts count no more of them.
+  state: [{ sql: Prisma.sql`(${STATE_KEY} COLLATE "C")`, kind: 'string' }],
   firstSeenAt: [{ sql: Prisma.sql`c."firstSeenAt"`, kind: 'instant' }],
   changedAt: [{ sql: Prisma.sql`c."changedAt"`, kind: 'instant' }],
 };
@@ -151,17 +152,20 @@ function removedHostsWalk(organizationId: string, order: ContainerOrder, after: 
 
 /** Along the states and, within each, the hosts that have any container in it: no index of containers has a state. */
 function statesWalk(organizationId: string, order: ContainerOrder, after: readonly string[] | null): ContainerWalk {
-  const key = [Prisma.sql`(words.state COLLATE "C")`, Prisma.sql`h.id`];
+  const key = [Prisma.sql`(keys.state COLLATE "C")`, Prisma.sql`h.id`];
   return groupsWalk(
     order,
     Prisma.sql`
-    SELECT h.id AS "hostId", words.state, h."containerCount"
-    FROM hosts AS h CROSS JOIN LATERAL jsonb_object_keys(h."stateCounts") AS words (state)
-    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND words.state NOT LIKE 'health:%'
+    SELECT h.id AS "hostId", keys.state, h."containerCount"
+    FROM hosts AS h CROSS JOIN LATERAL (
+      SELECT DISTINCT ${STATE_KEY} AS state
+      FROM jsonb_object_keys(h."stateCounts") AS c (state) WHERE c.state NOT LIKE 'health:%'
+    ) AS keys
+    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
       AND ${fromGroup(key, 'string', after, order.descending)}
     ORDER BY ${orderBy(key, order.descending)} LIMIT ${GROUPS_MAX}::int`,
     {
-      member: Prisma.sql`c.state = g.state`,
+      member: Prisma.sql`${STATE_KEY} = g.state`,
       place: Prisma.sql`ARRAY[g.state, g."hostId"::text, ${groupEnd(order.descending)}]::text[]`,
     },
   );

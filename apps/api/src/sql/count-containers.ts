@@ -1,7 +1,7 @@
 import type { ContainerQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { FreshnessCutoffs } from '../domain/freshness.js';
-import { healthKey } from '../domain/state-counts.js';
+import { healthKey, isKnownState, OTHER_STATE, stateKey } from '../domain/state-counts.js';
 import { containersAreOf, inHalf, type ContainerFilters } from './container-filters.js';
 
 export interface Counted {
@@ -53,7 +53,9 @@ export async function countRows(
 /** What each host has of it; null where a host does not say. */
 function ofHosts({ presence, state, health, image, label, q }: ContainerQuery): Prisma.Sql | null {
   if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
-  const words = state ?? health?.map(healthKey);
+  // A single state that is not Docker's is counted with the others.
+  if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
+  const words = state?.map(stateKey) ?? health?.map(healthKey);
   if (words === undefined) return Prisma.sql`h."containerCount"`;
   return Prisma.sql`(
     SELECT sum((h."stateCounts" ->> word)::int) FROM unnest(${[...new Set(words)]}::text[]) AS word)`;

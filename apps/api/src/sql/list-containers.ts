@@ -1,4 +1,4 @@
-import type { Health, Labels, Port } from '@muster/contracts';
+import type { Health, Labels, Port, TruncatableField } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { HostSigns } from '../domain/freshness.js';
 import type { Listed } from '../domain/merge-listed.js';
@@ -21,6 +21,7 @@ export interface ContainerViewRow extends HostSigns {
   startedAt: Date | null;
   health: Health | null;
   exitCode: number | null;
+  truncated: TruncatableField[];
   firstSeenAt: Date;
   changedAt: Date;
   removedAt: Date | null;
@@ -42,7 +43,7 @@ const isListed = <Beside>(row: Found<Beside>): row is Beside & ListedRow => row.
 export const CONTAINER_VIEW = Prisma.sql`
   c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
   h."clockSkewSeconds", c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status, c.ports, c.labels,
-  c."startedAt", c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
+  c."startedAt", c.health, c."exitCode", c.truncated, c."firstSeenAt", c."changedAt", c."removedAt"`;
 
 /** A subquery in the list of conditions, and not a join: it is asked last, and the order of the walk stays. */
 const HOST_IS_THERE = Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = c."hostId")`;

@@ -3,7 +3,8 @@ import { Prisma, type Database } from '@muster/db';
 import { decodeCursor } from '../domain/cursor.js';
 import type { FreshnessCutoffs } from '../domain/freshness.js';
 import { requireSameSort, sortName } from '../domain/sort.js';
-import { beginsWith, contains } from './container-filters.js';
+import { isKnownState, OTHER_STATE } from '../domain/state-counts.js';
+import { beginsWith, contains, isInState } from './container-filters.js';
 import { freshnessOf } from './freshness.js';
 
 export type HostRow = Prisma.HostGetPayload<object>;
@@ -76,11 +77,19 @@ export async function listHosts(
   };
 }
 
+/** Whether a host has a present container in one of these states. Of a state that is not Docker's, only rows say. */
+function hasInState(states: readonly string[]): Prisma.Sql {
+  const counted = Prisma.sql`h."stateCounts" ?| ${states.filter(isKnownState)}::text[]`;
+  if (states.every(isKnownState)) return counted;
+  return Prisma.sql`(${counted} OR (h."stateCounts" ? ${OTHER_STATE} AND EXISTS (
+    SELECT FROM containers AS c WHERE c."hostId" = h.id AND c."removedAt" IS NULL AND ${isInState(states)})))`;
+}
+
 function filtersOf(query: HostQuery, cutoffs: FreshnessCutoffs): Prisma.Sql[] {
   const { freshness, state, engine, agentVersion, q } = query;
   const filters: Prisma.Sql[] = [];
   if (freshness) filters.push(Prisma.sql`${freshnessOf(cutoffs).host} = ANY (${freshness}::text[])`);
-  if (state) filters.push(Prisma.sql`h."stateCounts" ?| ${state}::text[]`);
+  if (state) filters.push(hasInState(state));
   if (engine) filters.push(Prisma.sql`h."engineName" = ANY (${engine}::text[])`);
   if (agentVersion) filters.push(Prisma.sql`h."agentVersion" = ANY (${agentVersion}::text[])`);
   if (q !== undefined) {

@@ -1,4 +1,4 @@
-import type { Health, Labels, Port } from '@muster/contracts';
+import type { Health, Labels, Port, TruncatableField } from '@muster/contracts';
 import type { Database, Statement } from '@muster/db';
 import type { ContainerFacts, ContainerRow } from '../domain/container-row.js';
 import type { StoredContainer } from '../domain/diff-snapshot.js';
@@ -39,6 +39,7 @@ interface ContainerJson {
   startedAt: string | null;
   health: Health | null;
   exitCode: number | null;
+  truncated: TruncatableField[];
   removedAt: string | null;
 }
 

@@ -1,6 +1,7 @@
 import type { Database, Statement } from '@muster/db';
 import type { SnapshotDiff } from '../domain/diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from '../domain/order.js';
+import { COUNTED_WORDS, OTHER_STATE, type ContainerTotals } from '../domain/state-counts.js';
 import { createTurnTaking, stringifyInTurns } from '../turn-taking.js';
 import { assignments, endProblems, IS_THERE, orderTest, takeOrder } from './host-order.js';
 
@@ -9,6 +10,8 @@ export interface SnapshotWrite {
   /** The host's revision that `diff` was made against. */
   revision: number;
   diff: SnapshotDiff;
+  /** Counts of all the host's containers after this; null: they are as before, but for what `diff` changes. */
+  totals: ContainerTotals | null;
   complete: boolean;
   /** Of the body; null for one that must not be remembered. */
   digest: string | null;
@@ -49,37 +52,41 @@ const GUARD = assignments({
   engineError: 'NULL',
   ...endProblems('$4::boolean'),
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
-  stateCounts: `CASE WHEN $14::text = '{}' THEN "stateCounts" ELSE (
+  // An earlier version counted every state by itself, and may still run next to this one.
+  stateCounts: `CASE WHEN $16::boolean THEN $14::jsonb WHEN $14::text = '{}' THEN "stateCounts" ELSE (
         SELECT COALESCE(jsonb_object_agg(word, containers), '{}')
         FROM (
-          SELECT word, sum(containers::int) AS containers
+          SELECT CASE WHEN word = ANY ('{${COUNTED_WORDS.join()}}'::text[]) THEN word ELSE '${OTHER_STATE}' END AS word,
+            sum(containers::int) AS containers
           FROM (
             SELECT * FROM jsonb_each_text("stateCounts") UNION ALL SELECT * FROM jsonb_each_text($14::jsonb)
           ) AS counts (word, containers)
-          GROUP BY word
+          GROUP BY 1
         ) AS summed
         WHERE containers <> 0
       ) END`,
+  truncatedCount: 'CASE WHEN $16::boolean THEN $17::int ELSE GREATEST(0, "truncatedCount" + $17::int) END',
   ...takeOrder(ORDER),
 });
 
 const WRITTEN = `), written AS (
       INSERT INTO containers AS stored (
         "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-        health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
+        health, "exitCode", truncated, digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
       SELECT guard.id, r."dockerId", r.name, r.image, r."imageId", r.command, r.state, r.status, r.ports, r.labels,
-        r."startedAt", r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL,
-        guard."organizationId"
-      FROM guard, json_to_recordset($16::json) AS r(
+        r."startedAt", r.health, r."exitCode", COALESCE(r.truncated, '{}'), r.digest, ${ORDER.receivedAt},
+        ${ORDER.receivedAt}, NULL, guard."organizationId"
+      FROM guard, json_to_recordset($18::json) AS r(
         "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
-        labels jsonb, "startedAt" timestamptz, health text, "exitCode" float8, digest text)
+        labels jsonb, "startedAt" timestamptz, health text, "exitCode" float8, truncated text[],
+        digest text)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         name = excluded.name, image = excluded.image, "imageId" = excluded."imageId",
         command = ${keepEqual('command')},
         state = excluded.state, status = excluded.status, ports = excluded.ports,
         labels = ${keepEqual('labels')},
         "startedAt" = excluded."startedAt", health = excluded.health, "exitCode" = excluded."exitCode",
-        digest = excluded.digest, "changedAt" = excluded."changedAt", "removedAt" = NULL
+        truncated = excluded.truncated, digest = excluded.digest, "changedAt" = excluded."changedAt", "removedAt" = NULL
       RETURNING (xmax = 0) AS inserted
     `;
 
@@ -88,7 +95,7 @@ const GONE = `), gone AS (
         state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
         "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
-      WHERE "hostId" = guard.id AND "dockerId" = ANY ($17::text[]) AND "removedAt" IS NULL
+      WHERE "hostId" = guard.id AND "dockerId" = ANY ($19::text[]) AND "removedAt" IS NULL
       RETURNING 1
     `;
 
@@ -156,17 +163,18 @@ const PATIENCE_MS_PER_MIB = 1_500;
  * Null: the guard failed. Read again, compare again.
  */
 export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
-  const { hostId, revision, diff, complete, digest, order, times, eventsObservedAt } = write;
+  const { hostId, revision, diff, totals, complete, digest, order, times, eventsObservedAt } = write;
   const rowsChange = diff.writes.length + diff.patches.length + diff.removals.length > 0;
   const turns = createTurnTaking();
   const writes = await stringifyInTurns(diff.writes, turns);
   const patches = await stringifyInTurns(diff.patches, turns);
   const events = await stringifyInTurns(diff.events, turns);
+  const { stateCounts, truncated } = totals ?? diff.totalChanges;
   const values: unknown[] = [
     ...[hostId, revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
     ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
-    ...[patches, eventsObservedAt, events, JSON.stringify(diff.stateChanges)],
-    diff.writes.length > 0 || diff.patches.some(({ changed }) => changed),
+    ...[patches, eventsObservedAt, events, JSON.stringify(stateCounts)],
+    ...[diff.writes.length > 0 || diff.patches.some(({ changed }) => changed), totals !== null, truncated],
   ];
   const whole = diff.writes.length + diff.removals.length > 0;
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
