@@ -207,3 +207,35 @@ test('containers that differ only in the order of ports and labels have one dige
   expect(two.digest).toBe(one.digest);
   expect(row({ ports, labels: { a: '1', b: '3' } }).digest).not.toBe(one.digest);
 });
+
+test('a row whose shortened fields alone differ is written as a whole, and that is no event', () => {
+  const labels = { a: 'x'.repeat(4_096) };
+  const diff = diffSnapshot([stored({ labels })], [row({ labels, truncated: ['labels'] })], { complete: true });
+  expect(diff).toMatchObject({ writes: [{ truncated: ['labels'] }], patches: [], events: [] });
+  expect(diff.totalChanges.truncated).toBe(1);
+});
+
+describe('the digest of a row', () => {
+  const parsed = Container.parse(container('a'));
+
+  test('is what earlier versions stored, so that an upgrade rewrites no row', () => {
+    expect(toContainerRow(parsed).digest).toBe('YdT+RRe2a/RAPHOzyjC9E/A/9UiivwEOXEGm/O9C6+s=');
+  });
+
+  test('differs where another version read the status, so that health and exit code are read again', () => {
+    const earlier = toContainerRow(parsed, { parserVersion: 1 });
+    const later = toContainerRow(parsed, { parserVersion: 2 });
+    expect(later.digest).not.toBe(earlier.digest);
+    const before: StoredContainer = { dockerId: 'a', equal: false, removed: false, row: { ...earlier, health: null } };
+    expect(diffSnapshot([before], [later], { complete: true }).patches).toMatchObject([{ health: 'healthy' }]);
+  });
+
+  test('differs where ports are counted and fields shortened', () => {
+    const digests = [
+      parsed,
+      { ...parsed, truncated: ['labels' as const] },
+      { ...parsed, ports: [{ ...parsed.ports[0]!, count: 2 }] },
+    ].map((one) => toContainerRow(one).digest);
+    expect(new Set(digests).size).toBe(3);
+  });
+});

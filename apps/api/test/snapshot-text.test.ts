@@ -67,7 +67,7 @@ describe('a body of megabytes, read piece by piece', () => {
 
   test('gives the rows that it gives as a whole', async () => {
     const parsed = parseSnapshot(JSON.parse(JSON.stringify(long)));
-    expect(parsed.success && parsed.data.map(toContainerRow)).toEqual(await rowsOf(JSON.stringify(long)));
+    expect(parsed.success && parsed.data.map((one) => toContainerRow(one))).toEqual(await rowsOf(JSON.stringify(long)));
   });
 
   test('names the same fields as it does as a whole', async () => {

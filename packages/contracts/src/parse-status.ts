@@ -4,6 +4,9 @@ import { z } from 'zod';
 export const Health = z.enum(['healthy', 'unhealthy', 'starting']);
 export type Health = z.output<typeof Health>;
 
+/** To be raised with every change to what `parseStatus` reads, so that stored rows are read again. */
+export const STATUS_PARSER_VERSION = 1;
+
 /** What can be read out of an engine's status text. Null: the text does not say. */
 export interface ParsedStatus {
   health: Health | null;

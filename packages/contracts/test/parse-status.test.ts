@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { parseStatus } from '../src/index.js';
+import { parseStatus, STATUS_PARSER_VERSION } from '../src/index.js';
 
 /** Durations as Docker's `units.HumanDuration` writes them, one of each form. */
 const DURATIONS = [
@@ -40,6 +41,22 @@ describe.each(DURATIONS)('after %s', (duration) => {
   ])('%j is read', (status, expected) => {
     expect(parseStatus(status)).toEqual(expected);
   });
+});
+
+test('what is read changes with its version only, so that rows of an earlier version are read again', () => {
+  const texts = DURATIONS.flatMap((duration) =>
+    ['Up', 'Created', 'Exited (1)', 'Exited (-1)', 'Restarting (137)', 'Dead', 'Stopped', 'Initialized'].flatMap(
+      (word) =>
+        ['', ' ago', ' (healthy)', ' (unhealthy)', ' (health: starting)', ' (starting)', ' (Paused)'].map(
+          (end) => `${word} ${duration}${end}`,
+        ),
+    ),
+  );
+  const read = createHash('sha256')
+    .update(JSON.stringify(texts.map(parseStatus)))
+    .digest('hex');
+  // Where this fails: raise the version, then take over the new hash.
+  expect([STATUS_PARSER_VERSION, read.slice(0, 16)]).toEqual([1, 'f7d5dd72c6a84f27']);
 });
 
 test.each(['Created', 'Removal In Progress', 'Dead', ''])('%j says neither health nor exit code', (status) => {

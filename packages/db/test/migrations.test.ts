@@ -17,7 +17,15 @@ import { migrationsDirectory } from '../src/package-paths.js';
 import { openDatabase } from '../src/open-database.js';
 import { cachedTemplate } from '../src/template.js';
 import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
-import { emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
+import {
+  container,
+  createHost,
+  emptyDatabase,
+  failure,
+  temporaryDirectory,
+  writeMigrations,
+  type EmptyDatabase,
+} from './rig.js';
 
 // Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
@@ -82,6 +90,45 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     const second = await target.open();
     expect(second.appliedMigrations).toEqual([]);
     await second.close();
+  });
+
+  test('states that an earlier version counted one by one, or as a health, are counted as other', async () => {
+    const NAME = '20261128030100_other_states';
+    const own = await loadMigrations();
+    const sqlOf = async (name: string) => readFile(join(migrationsDirectory, name, 'migration.sql'), 'utf8');
+    const earlier = own.filter(({ name }) => name < NAME);
+    await writeMigrations(
+      folder.path,
+      Object.fromEntries(await Promise.all(earlier.map(async ({ name }) => [name, await sqlOf(name)] as const))),
+    );
+    const before = await target.open({ migrationsDirectory: folder.path });
+    const hostOf = async (engineId: string, stateCounts: object, rows: object[]) => {
+      const hostId = await createHost(before, engineId);
+      await before.prisma.host.update({ where: { id: hostId }, data: { stateCounts, revision: 3 } });
+      const data = rows.map((row, index) => ({ ...container(hostId, `c${index}`), ...row }));
+      await before.prisma.container.createMany({ data });
+      return hostId;
+    };
+    const odd = await hostOf('odd', { running: 1, hibernating: 2, 'health:healthy': 3 }, [
+      { state: 'running', health: 'healthy' },
+      { state: 'hibernating' },
+      { state: 'adrift' },
+      { state: 'health:healthy' },
+      { state: 'adrift', removedAt: new Date() },
+    ]);
+    const usual = await hostOf('usual', { running: 1 }, [{ state: 'running' }]);
+    await before.close();
+
+    await writeMigrations(folder.path, { [NAME]: await sqlOf(NAME) });
+    const after = await target.open({ migrationsDirectory: folder.path });
+    const hosts = await after.prisma.host.findMany({ select: { id: true, stateCounts: true, revision: true } });
+    expect(new Map(hosts.map(({ id, ...rest }) => [id, rest]))).toEqual(
+      new Map([
+        [odd, { stateCounts: { running: 1, other: 3, 'health:healthy': 1 }, revision: 4 }],
+        [usual, { stateCounts: { running: 1 }, revision: 3 }],
+      ]),
+    );
+    await after.close();
   });
 
   test('a later version adds what is new, in order', async () => {

@@ -1,4 +1,4 @@
-import type * as contracts from '@muster/contracts';
+import * as contracts from '@muster/contracts';
 
 const HOST_ID = 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293';
 const USER_ID = '0199c3f0-6b22-7c4d-9e5f-2a3b4c5d6e7f';
@@ -6,6 +6,7 @@ const AT = '2026-03-01T12:00:00.000Z';
 const EARLIER = '2026-02-27T08:15:30.000Z';
 const LATER = '2026-03-08T12:00:00.000Z';
 const CADENCE: contracts.Cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
+const ACCEPTS = [contracts.ACCEPTS_PORT_RANGES];
 
 const ENGINE: contracts.EnrollRequest['engine'] = { name: 'Docker', version: '28.5.2', apiVersion: '1.51' };
 
@@ -74,17 +75,25 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     ...{ name: 'edge-1', engineId: HOST.engineId, engine: ENGINE, os: HOST.os, arch: HOST.arch, agentVersion: '0.1.0' },
   } satisfies contracts.EnrollRequest,
   EnrollResponse: {
-    ...{ hostId: HOST_ID, agentToken: shownOnce('agent'), cadence: CADENCE },
+    ...{ hostId: HOST_ID, agentToken: shownOnce('agent'), cadence: CADENCE, accepts: ACCEPTS },
   } satisfies contracts.EnrollResponse,
-  TokenRotation: { agentToken: shownOnce('agent'), cadence: CADENCE } satisfies contracts.TokenRotation,
-  TokenHolder: { hostId: HOST_ID, cadence: CADENCE } satisfies contracts.TokenHolder,
+  TokenRotation: {
+    agentToken: shownOnce('agent'),
+    cadence: CADENCE,
+    accepts: ACCEPTS,
+  } satisfies contracts.TokenRotation,
+  TokenHolder: { hostId: HOST_ID, cadence: CADENCE, accepts: ACCEPTS } satisfies contracts.TokenHolder,
   Snapshot: [CONTAINER] satisfies contracts.Snapshot,
   SyncSummary: {
     ...{ hostId: HOST_ID, applied: true, received: 1, created: 0, updated: 1, unchanged: 0, removed: 0 },
-    ...{ revision: 7, digest: '3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', cadence: CADENCE },
+    ...{ revision: 7, digest: '3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', cadence: CADENCE, accepts: ACCEPTS },
   } satisfies contracts.SyncSummary,
   Heartbeat: { digest: '3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' } satisfies contracts.Heartbeat,
-  HeartbeatResponse: { snapshotRequired: false, cadence: CADENCE } satisfies contracts.HeartbeatResponse,
+  HeartbeatResponse: {
+    snapshotRequired: false,
+    cadence: CADENCE,
+    accepts: ACCEPTS,
+  } satisfies contracts.HeartbeatResponse,
   EnrollmentTokenRequest: { name: 'rack 4', maxUses: 20 },
   EnrollmentToken: ENROLLMENT_TOKEN,
   EnrollmentTokenCreated: {

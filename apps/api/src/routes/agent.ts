@@ -11,6 +11,10 @@ import {
   type SyncSummary,
   type TokenHolder,
   type TokenRotation,
+  STATUS_PARSER_VERSION,
+  ACCEPTS_PORT_RANGES,
+  type EnrollResponse,
+  type HeartbeatResponse,
 } from '@muster/contracts';
 import { Router, type Request, type Response } from 'express';
 import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../middleware/auth.js';
@@ -62,7 +66,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     enrollmentLimit.requireMachineAllowed(token.enrollmentTokenId, request.engineId);
     const enroll = () => enrollment.enroll(token, request);
     const { created, ...answer } = await takeEnrollmentTurn(res, token.enrollmentTokenId, enroll);
-    res.status(created ? 201 : 200).json(answer);
+    res.status(created ? 201 : 200).json({ ...answer, accepts: ACCEPTS } satisfies EnrollResponse);
   });
 
   const takeSnapshot = turns.snapshots(async (req, res) => {
@@ -86,7 +90,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
       const summary = await containers.syncBody(hostId, body, metadata);
       rowsWritten = summary.created + summary.updated + summary.removed;
       noteSnapshot(summary);
-      sendJson(res, summary);
+      sendJson(res, { ...summary, accepts: ACCEPTS } satisfies SyncSummary);
     } finally {
       limits.chargeSnapshot(hostId, { bodyBytes: body.bytes.length, rowsWritten });
     }
@@ -95,18 +99,19 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
   const takeHeartbeat = call(async (req, res) => {
     const { stream } = readFields(HeartbeatHeaders, req.headers);
     const heartbeat = await readBody(req, Heartbeat, BODY_BYTES_MAX);
-    sendJson(res, await heartbeats.beat(agentOf(res).hostId, heartbeat, stream));
+    const answer = await heartbeats.beat(agentOf(res).hostId, heartbeat, stream);
+    sendJson(res, { ...answer, accepts: ACCEPTS } satisfies HeartbeatResponse);
   });
   router.post(Paths.agentHeartbeat, ...takeHeartbeat);
 
   const rotate = call(async (_req, res) => {
     const { agentToken } = await agentTokens.rotate(agentOf(res), () => !res.closed);
-    res.status(201).json({ agentToken, cadence } satisfies TokenRotation);
+    res.status(201).json({ agentToken, cadence, accepts: ACCEPTS } satisfies TokenRotation);
   });
   router.post(Paths.agentToken, ...rotate);
 
   const identify = call((_req, res) => {
-    sendJson(res, { hostId: agentOf(res).hostId, cadence } satisfies TokenHolder);
+    sendJson(res, { hostId: agentOf(res).hostId, cadence, accepts: ACCEPTS } satisfies TokenHolder);
   });
   router.get(Paths.agentToken, ...identify);
 
@@ -119,8 +124,14 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
   return router;
 }
 
-/** To be raised when the same bytes come to mean something else to us: then no stored digest matches any more. */
-const PARSER_VERSION = '2';
+/**
+ * Names how a body is read, so that no stored digest matches once the same bytes mean something else. Its first number
+ * is raised with changes to `parseContainer` or `fitContainer`.
+ */
+const PARSER_VERSION = `2.${STATUS_PARSER_VERSION}`;
+
+/** What a snapshot may have, apart from what every version of this API knows. */
+const ACCEPTS = [ACCEPTS_PORT_RANGES];
 
 /** Names a body by its bytes as received: SHA-256 of how we would parse it, how it is encoded, and the bytes. */
 const snapshotDigest = ({ bytes, encoding }: RawBody): string =>

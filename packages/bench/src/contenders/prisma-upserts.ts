@@ -20,8 +20,13 @@ export async function createPrismaUpserts(url: string): Promise<Contender> {
       const dockerIds = containers.map(({ dockerId }) => dockerId);
       await prisma.$transaction(
         [
-          ...containers.map(({ dockerId, ...fields }) => {
-            const data = { ...fields, ports: fields.ports as unknown as Prisma.InputJsonValue, removedAt: null };
+          ...containers.map(({ dockerId, truncated = [], ...fields }) => {
+            const data = {
+              ...fields,
+              truncated,
+              ports: fields.ports as unknown as Prisma.InputJsonValue,
+              removedAt: null,
+            };
             return prisma.container.upsert({
               where: { hostId_dockerId: { hostId, dockerId } },
               create: {
