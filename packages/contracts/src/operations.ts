@@ -479,6 +479,7 @@ export const Operations = {
     access: 'anybody',
     summary: 'The shell script that installs the agent from this API',
     answers: { 200: 'text/x-shellscript' },
+    refusals: [ProblemTypes.notFound],
   },
   getAgentRelease: {
     method: 'GET',

@@ -147,7 +147,7 @@ function headerParameters(operationId: string, operation: Operation, schemas: Re
       : []),
     ...(operation.body === undefined
       ? []
-      : [header('Content-Encoding', 'How the body is compressed.', { enum: ['identity', 'gzip'] })]),
+      : [header('Content-Encoding', 'How the body is compressed.', { enum: ['identity', 'gzip', 'x-gzip'] })]),
     ...(operationId === 'stream'
       ? [header('Last-Event-ID', 'Go on after this message, without a loss.', { type: 'string' })]
       : []),

@@ -54,7 +54,8 @@ export const REQUEST_HEADERS: Readonly<Record<string, { name: string; descriptio
   },
   'snapshot-sequence': {
     name: 'Snapshot-Sequence',
-    description: 'The snapshot’s place in the run: each is higher than the one before.',
+    description:
+      'The snapshot’s place in the run: each is higher than the one before. Sent together with Snapshot-Stream, or not at all.',
     example: '42',
   },
   'snapshot-observed-at': {
@@ -65,11 +66,12 @@ export const REQUEST_HEADERS: Readonly<Record<string, { name: string; descriptio
   'snapshot-complete': {
     name: 'Snapshot-Complete',
     description: '`false`: containers may be missing, and none is taken for removed.',
-    example: 'true',
+    example: 'false',
   },
   'snapshot-gone': {
     name: 'Snapshot-Gone',
-    description: 'Of an incomplete snapshot: containers that were gone by then, with commas between their dockerIds.',
+    description:
+      'Of an incomplete snapshot, and refused with a complete one: containers that were gone by then, with commas between their dockerIds.',
     example: '4c01db0b339c,9d2f6a1c70be',
   },
 };

@@ -7,6 +7,7 @@ export const SECURITY_SCHEMES = {
   enrollmentToken: bearer('An enrollment token, `muster_enroll_…`: lets a host in.'),
   agentToken: bearer('A host’s own token, `muster_agent_…`, as its enrolment gave it.'),
   apiKey: bearer('An API key, `muster_key_…`, of the role viewer or admin.'),
+  metricsToken: bearer('What `MUSTER_METRICS_TOKEN` holds: reads the metrics.'),
   session: {
     type: 'apiKey',
     in: 'cookie',

@@ -1,0 +1,129 @@
+import addFormatsModule from 'ajv-formats';
+import ajvModule from 'ajv/dist/2020.js';
+import type { JsonSchema } from './arbitrary.js';
+
+// Their types say that they are CommonJS's `exports`.
+const { Ajv2020 } = ajvModule;
+const addFormats = addFormatsModule.default;
+
+/** What is used of an OpenAPI 3.1 document. */
+export interface OpenApi {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, JsonSchema>; responses?: Record<string, Response>; headers?: Record<string, { required?: boolean }> };
+}
+export interface Parameter {
+  name: string;
+  in: 'path' | 'query' | 'header';
+  required?: boolean;
+  schema: JsonSchema;
+}
+interface Response {
+  $ref?: string;
+  content?: Record<string, { schema: JsonSchema }>;
+  headers?: Record<string, { $ref: string }>;
+}
+interface Operation {
+  operationId: string;
+  parameters?: Parameter[];
+  requestBody?: { content: Record<string, { schema: JsonSchema }> };
+  responses: Record<string, Response>;
+  security?: Record<string, unknown>[];
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** One operation of a document, with what the document says of requests and answers. */
+export interface DocumentedOperation {
+  id: string;
+  method: string;
+  path: string;
+  parameters: Parameter[];
+  bodySchema: JsonSchema | null;
+  /** Names of the security schemes, any of which lets a caller in. */
+  schemes: string[];
+  /** Whether the document has this value for a parameter; `values` are as they are sent, several if it is repeated. */
+  allows(parameter: Parameter, values: readonly string[]): boolean;
+  allowsBody(value: unknown): boolean;
+  /** What of an answer is not as documented; null if nothing is. */
+  faultOf(answer: Answer): string | null;
+}
+
+/** Refusals that may come of any call, and that the document leaves to `default`. */
+const OF_ANY_CALL: ReadonlySet<number> = new Set([405, 408, 417, 431]);
+
+type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
+
+/** The same document, in which an answer with more than what is documented is wrong. */
+function closed(json: Json): Json {
+  if (typeof json !== 'object' || json === null) return json;
+  if (Array.isArray(json)) return json.map(closed);
+  const { example: _example, examples: _examples, ...rest } = json;
+  const inside = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, closed(value)]));
+  const isObject = inside['type'] === 'object' && inside['properties'] !== undefined;
+  return isObject ? { additionalProperties: false, ...inside } : inside;
+}
+
+/** The operations of a document, each with its judgement. */
+export function operationsOf(document: OpenApi): DocumentedOperation[] {
+  const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false });
+  addFormats(ajv);
+  ajv.addSchema(closed(document as unknown as Json) as object, 'answers');
+  ajv.addSchema(document, 'requests');
+
+  const faultsAt = (where: string, value: unknown, ...path: string[]): string | null => {
+    const pointer = path.map((part) => `/${encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))}`);
+    const validate = ajv.getSchema(`${where}#${pointer.join('')}`);
+    if (validate === undefined) throw new Error(`the document has no schema at ${path.join(' ')}`);
+    return validate(value) === true ? null : ajv.errorsText(validate.errors);
+  };
+
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): DocumentedOperation => {
+      const { parameters = [], requestBody, responses } = operation;
+      const at = ['paths', path, method];
+      return {
+        ...{ id: operation.operationId, method: method.toUpperCase(), path, parameters },
+        bodySchema: requestBody?.content['application/json']?.schema ?? null,
+        schemes: (operation.security ?? []).flatMap((scheme) => Object.keys(scheme)),
+
+        allows(parameter, values) {
+          const index = String(parameters.indexOf(parameter));
+          const isList = parameter.schema['type'] === 'array';
+          if (!isList && values.length > 1) return false;
+          const schema = (isList ? parameter.schema['items'] : parameter.schema) as JsonSchema;
+          const typed = values.map((value) => (schema['type'] === 'integer' ? toInteger(value) : value));
+          return faultsAt('requests', isList ? typed : typed[0], ...at, 'parameters', index, 'schema') === null;
+        },
+        allowsBody: (value) =>
+          faultsAt('requests', value, ...at, 'requestBody', 'content', 'application/json', 'schema') === null,
+
+        faultOf({ status, headers, body }) {
+          const key = responses[status] === undefined && OF_ANY_CALL.has(status) ? 'default' : String(status);
+          const named = responses[key]?.$ref?.split('/').pop();
+          const response = named === undefined ? responses[key] : document.components.responses?.[named];
+          if (response === undefined) return `the status ${status} is not documented`;
+          for (const [name, { $ref }] of Object.entries(response.headers ?? {})) {
+            const header = document.components.headers?.[$ref.split('/').pop()!];
+            if (header?.required === true && headers[name.toLowerCase()] === undefined) return `${name} is missing`;
+          }
+          const type = String(headers['content-type'] ?? '').split(';', 1)[0]!;
+          if (status >= 400) {
+            if (type !== 'application/problem+json') return `${type} is no problem document`;
+            return faultsAt('answers', JSON.parse(body), 'components', 'schemas', 'Problem');
+          }
+          if (response.content === undefined) return body === '' ? null : 'a body is not documented';
+          if (response.content[type] === undefined) return `the type ${type} is not documented`;
+          if (type !== 'application/json') return null;
+          return faultsAt('answers', JSON.parse(body), ...at, 'responses', key, 'content', type, 'schema');
+        },
+      };
+    }),
+  );
+}
+
+/** A number where the text is one of JSON's whole numbers; otherwise the text, which no integer is. */
+const toInteger = (text: string): number | string => (/^-?\d{1,15}$/.test(text) ? Number(text) : text);
