@@ -10,6 +10,7 @@ import type { OpenApiMedia, OpenApiResponse } from '../src/openapi/document-shap
 import { createOpenApiDocument } from '../src/openapi/document.js';
 import { documented, faults } from './documented.js';
 import { useApi } from './harness.js';
+import { person } from './people.js';
 import { routesOf } from './route-table.js';
 
 const document = createOpenApiDocument();
@@ -65,6 +66,70 @@ describe('the OpenAPI document', () => {
   test.each(bodies)('shows $what of $name in an example that is good', ({ media, at }) => {
     expect(media.example).toBeDefined();
     expect(faults('answers', media.example, ...at)).toBeNull();
+  });
+});
+
+describe('the examples of the document', () => {
+  const context = useApi('pglite');
+
+  /** The headers of each security scheme. */
+  async function credentials(): Promise<Record<string, Record<string, string>>> {
+    const organization = await context.api.organization();
+    const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+    const owner = await person(context.api, organization.id, 'owner');
+    return {
+      ...{ apiKey: bearer(organization.adminKey), agentToken: bearer((await organization.enroll()).token) },
+      enrollmentToken: bearer((await organization.enrollmentToken()).token),
+      session: { Cookie: owner.browser.cookie, 'Sec-Fetch-Site': 'same-origin' },
+      metricsToken: {},
+    };
+  }
+
+  interface Parameter {
+    name: string;
+    in: string;
+    example?: unknown;
+  }
+  const calls = operations.filter(({ name }) => name !== 'stream');
+  test.each(calls)('make a call of $name that is not refused for its form', async ({ path, method, operation }) => {
+    const parameters = operation.parameters as Parameter[];
+    const url = path.replace(/\{(\w+)\}/g, (_all, name) =>
+      String(parameters.find((one) => one.name === name)!.example),
+    );
+    const headers = parameters.filter((one) => one.in === 'header' && one.example !== undefined);
+    const [scheme] = Object.keys((operation['security'] as object[])[0] ?? {});
+    const request = context.api.http[method as 'post'](url).set(scheme ? (await credentials())[scheme]! : {});
+    for (const { name, example } of headers) void request.set(name, String(example));
+    const body = operation.requestBody?.content['application/json']?.example;
+    const { status, text } = await (body === undefined ? request : request.send(body as object));
+    // The ids and secrets of examples are nobody's: what they name is not there.
+    const isOfNobody = /\{/.test(path) || /"token"|"currentPassword"|"password"/.test(JSON.stringify(body ?? null));
+    const isAboutSecret = status === 400 && text.includes('/currentPassword');
+    if (isOfNobody) expect([200, 201, 204, 401, 404]).toContain(isAboutSecret ? 401 : status);
+    else expect([status < 400 || status === 404, text]).toEqual([true, text]);
+  });
+});
+
+describe('the document', () => {
+  test('defines every security scheme that a call names', () => {
+    const named = operations.flatMap(({ operation }) => (operation['security'] as object[]).flatMap(Object.keys));
+    expect(Object.keys(document.components['securitySchemes']!)).toEqual(expect.arrayContaining([...new Set(named)]));
+  });
+
+  test.each([
+    ['NUL in a text', [{ dockerId: 'a', name: 'a\0', image: 'b', state: 'running' }]],
+    ['a state with capital letters', [{ dockerId: 'a', name: 'a', image: 'b', state: 'Running' }]],
+  ])('refuses what the API refuses: %s', (_what, snapshot) => {
+    const at = ['paths', '/api/agent/containers', 'post', 'requestBody', 'content', 'application/json', 'schema'];
+    expect(faults('requests', snapshot, ...at)).not.toBeNull();
+  });
+
+  test('refuses what the API refuses of Snapshot-Gone', () => {
+    const { parameters } = document.paths['/api/agent/containers']!['post']!;
+    const index = (parameters as { name: string }[]).findIndex(({ name }) => name === 'Snapshot-Gone');
+    const at = ['paths', '/api/agent/containers', 'post', 'parameters', index, 'schema'];
+    expect(faults('requests', 'a,b', ...at)).toBeNull();
+    for (const gone of ['a,', ',a', 'a,,b', '', 'a/b']) expect(faults('requests', gone, ...at)).not.toBeNull();
   });
 });
 

@@ -8,6 +8,7 @@ export const GUARANTEE_IDS = [
   'overload',
   'noisy',
   'abuse',
+  'document',
   'limits',
   'revoked',
   'leaks',

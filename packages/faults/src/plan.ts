@@ -8,6 +8,7 @@ export interface Plan {
   overload: { peakMs: number; overloadMs: number; hosts: number };
   noisy: { windows: number; windowMs: number };
   abuse: { dribblers: number; repeats: number };
+  document: { cases: number };
   limits: { sprayMs: number };
   revoked: { hosts: number };
 }
@@ -21,6 +22,7 @@ const FULL: Plan = {
   overload: { peakMs: 15_000, overloadMs: 60_000, hosts: 5_000 },
   noisy: { windows: 5, windowMs: 6_000 },
   abuse: { dribblers: 200, repeats: 3 },
+  document: { cases: 20_000 },
   limits: { sprayMs: 20_000 },
   revoked: { hosts: 10 },
 };
@@ -34,6 +36,7 @@ const QUICK: Plan = {
   overload: { peakMs: 6_000, overloadMs: 20_000, hosts: 5_000 },
   noisy: { windows: 3, windowMs: 3_000 },
   abuse: { dribblers: 100, repeats: 1 },
+  document: { cases: 1_000 },
   limits: { sprayMs: 6_000 },
   revoked: { hosts: 4 },
 };

@@ -17,10 +17,19 @@ export const nameOf = (schema: z.ZodType): string | null => NAMED.get(schema) ??
 
 const refTo = (name: string): string => `#/components/schemas/${name}`;
 
+const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
+
 /** What zod cannot tell, because these are checked by hand: see the contracts. */
 const BY_HAND = new Map<z.core.$ZodType, JsonSchema>([
   [contracts.Ports, { type: 'array', items: { $ref: refTo('Port') } }],
-  [contracts.Labels, { type: 'object', additionalProperties: { type: 'string' } }],
+  [
+    contracts.Labels,
+    {
+      ...{ type: 'object', propertyNames: { pattern: NO_NUL_PATTERN } },
+      additionalProperties: { type: 'string', pattern: NO_NUL_PATTERN },
+    },
+  ],
+  [contracts.ContainerState, { pattern: String.raw`^[^A-Z\u0000]*$` }],
 ]);
 
 /**

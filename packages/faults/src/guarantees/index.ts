@@ -1,5 +1,6 @@
 import type { Guarantee, GuaranteeId } from '../guarantee.js';
 import { abuse } from './abuse.js';
+import { document } from './document.js';
 import { deploy } from './deploy.js';
 import { frozen } from './frozen.js';
 import { kill } from './kill.js';
@@ -11,5 +12,5 @@ import { revoked } from './revoked.js';
 
 export const GUARANTEES: Readonly<Record<GuaranteeId, Guarantee>> = {
   ...{ kill, deploy, frozen, overload, noisy },
-  ...{ abuse, limits, revoked, leaks },
+  ...{ abuse, document, limits, revoked, leaks },
 };

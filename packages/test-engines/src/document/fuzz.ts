@@ -104,10 +104,11 @@ export async function fuzzDocument({ url, document, settle, cases, seed }: Docum
     return null;
   }
 
-  await fc.assert(
-    fc.asyncProperty(fc.oneof(...operations.map((operation) => callsOf(operation, resolve))), check),
-    { numRuns: cases, seed, endOnFailure: true },
-  );
+  await fc.assert(fc.asyncProperty(fc.oneof(...operations.map((operation) => callsOf(operation, resolve, known))), check), {
+    numRuns: cases,
+    seed,
+    endOnFailure: true,
+  });
   agent.destroy();
   return { cases: number, statuses, refused, failures: [...failures.values()] };
 }
@@ -120,7 +121,11 @@ function show({ operation, query, body, ...call }: Call): string {
 
 const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value)).toWellFormed();
 
-function callsOf(operation: DocumentedOperation, resolve: (ref: string) => JsonSchema): fc.Arbitrary<Call> {
+function callsOf(
+  operation: DocumentedOperation,
+  resolve: (ref: string) => JsonSchema,
+  { credentials }: Known,
+): fc.Arbitrary<Call> {
   const of = (place: Parameter['in']) => operation.parameters.filter((parameter) => parameter.in === place);
   const values = ({ schema }: Parameter) => nearlyMatching(schema, resolve);
 
@@ -166,7 +171,8 @@ function callsOf(operation: DocumentedOperation, resolve: (ref: string) => JsonS
           { weight: 1, arbitrary: fc.constant(null) },
           { weight: 1, arbitrary: fc.uint8Array({ maxLength: 100 }) },
         );
-  const right = operation.schemes.length === 0 ? [null] : operation.schemes;
+  const held = operation.schemes.filter((scheme) => credentials[scheme] !== undefined);
+  const right = held.length === 0 ? [null] : held;
   return fc.record({
     operation: fc.constant(operation),
     path,

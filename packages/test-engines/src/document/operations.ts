@@ -9,7 +9,11 @@ const addFormats = addFormatsModule.default;
 /** What is used of an OpenAPI 3.1 document. */
 export interface OpenApi {
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, JsonSchema>; responses?: Record<string, Response>; headers?: Record<string, { required?: boolean }> };
+  components: {
+    schemas: Record<string, JsonSchema>;
+    responses?: Record<string, Response>;
+    headers?: Record<string, { required?: boolean }>;
+  };
 }
 export interface Parameter {
   name: string;
