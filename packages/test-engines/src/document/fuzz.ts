@@ -104,11 +104,14 @@ export async function fuzzDocument({ url, document, settle, cases, seed }: Docum
     return null;
   }
 
-  await fc.assert(fc.asyncProperty(fc.oneof(...operations.map((operation) => callsOf(operation, resolve, known))), check), {
-    numRuns: cases,
-    seed,
-    endOnFailure: true,
-  });
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(...operations.map((operation) => callsOf(operation, resolve, known))), check),
+    {
+      numRuns: cases,
+      seed,
+      endOnFailure: true,
+    },
+  );
   agent.destroy();
   return { cases: number, statuses, refused, failures: [...failures.values()] };
 }
