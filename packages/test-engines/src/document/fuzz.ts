@@ -257,14 +257,12 @@ function toRequest(call: Call, known: Known, cursors: ReadonlyMap<string, string
   };
   const named = (name: string, value: string) => (value === KNOWN ? (known.ids[name] ?? 'unknown') : value);
 
-  let isOtherPath = false;
   let target = operation.path;
   for (const parameter of operation.parameters.filter((one) => one.in === 'path')) {
     const { name } = parameter;
-    const value = named(name, call.path[name]!).slice(0, 2_000).toWellFormed();
+    // Nothing would make it another path.
+    const value = named(name, call.path[name]!).slice(0, 2_000).toWellFormed() || '-';
     judge(parameter, [value]);
-    // Nothing, or what clients and servers resolve, is another path.
-    if (value === '') isOtherPath = true;
     target = target.replace(`{${name}}`, encodeURIComponent(value));
   }
 
@@ -297,7 +295,6 @@ function toRequest(call: Call, known: Known, cursors: ReadonlyMap<string, string
     if (encoding !== 'identity') headers['content-encoding'] = encoding;
   }
   if (operation.bodySchema !== null && !allowsBody(operation, call.body)) isRefused = true;
-  if (isOtherPath) isRefused = false;
   const query = pairs.length === 0 ? '' : `?${pairs.join('&')}`;
   return { method: operation.method, target: target + query, headers, body, isRefused };
 }
