@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 /** Milliseconds of work at a stretch: what another request waits at most because of one long loop. */
-const STRETCH_MS = 8;
+const STRETCH_MS = 4;
 
 /**
  * For loops over thousands of things: `due` is true once they have held the event loop for long enough, and
@@ -23,7 +23,7 @@ export async function stringifyInTurns(items: readonly unknown[], turns: TurnTak
 }
 
 /** Few enough to be written well within a stretch. */
-const PIECE_ITEMS = 200;
+const PIECE_ITEMS = 50;
 
 export function createTurnTaking(): TurnTaking {
   let since = performance.now();

@@ -15,6 +15,8 @@ export interface TokenBuckets {
    * zero is.
    */
   take(key: string, nowMs: number): TokenTaken;
+  /** Milliseconds until the bucket of `key` holds a token; 0: it does. Takes nothing. */
+  waitMs(key: string, nowMs: number): number;
   /** Takes so many tokens whether they are there or not: a bucket that owes tokens, `debtMax` at most, gives none. */
   charge(key: string, tokens: number, nowMs: number): void;
   /** Buckets that are remembered, twice `keysMax` at most. */
@@ -67,6 +69,7 @@ export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
       const fullAt = fullAtOf(key, nowMs);
       current.set(key, Math.min(fullAt + tokens * intervalMs, nowMs + lifeMs));
     },
+    waitMs: (key, nowMs) => Math.max(0, fullAtOf(key, nowMs) + intervalMs - nowMs - fillMs),
     take(key, nowMs) {
       const fullAt = fullAtOf(key, nowMs);
       const fullAtAfter = fullAt + intervalMs;

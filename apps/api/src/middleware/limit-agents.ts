@@ -8,12 +8,14 @@ const BURST_SHARE = 1 / 10;
 const BURST_MIN = 10;
 
 /**
- * What snapshots may cost at once. An agent that comes back after a day sends up to 500 journal entries of 2 MiB in all,
- * one after the other, and then a whole snapshot: no more than 800.
+ * Snapshots that may come at once, and what they may cost at once beside their number. An agent that comes back after a
+ * day sends up to 500 journal entries, of 2 MiB in all, one after the other, and then a whole snapshot: these cost less
+ * than 300. So does one of 10 MiB that changes 5,000 containers.
  */
-const SNAPSHOT_BURST_MIN = 1_000;
+const SNAPSHOT_BURST_MIN = 600;
+const COST_BURST_MIN = 300;
 
-/** What a snapshot costs beside the 1 of any call. */
+/** What a snapshot costs beside the 1 that it counts as any call does. */
 const BODY_BYTES_PER_COST = 64 * 1_024;
 const ROWS_PER_COST = 50;
 
@@ -40,7 +42,7 @@ export interface AgentLimitOptions {
 
 /**
  * Limits each host's agent, and tells it how much is left (draft-ietf-httpapi-ratelimit-headers-11). Small calls are
- * counted alone, so that a host whose snapshots are delayed still says that it lives. It counts by host, not by token, so
+ * counted alone, snapshots by their number and by what they cost, so that a host whose snapshots are delayed still says that it lives. It counts by host, not by token, so
  * that rotating buys nothing, and in this process alone: ADR 8 says why.
  */
 export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: AgentLimitOptions): AgentLimits {
@@ -50,9 +52,9 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
   }
   const burst = Math.min(perMinute, Math.max(BURST_MIN, Math.ceil(perMinute * BURST_SHARE)));
   const calls = createTokenBuckets({ perMinute, burst });
-  const snapshots = createTokenBuckets({
-    ...{ perMinute, burst: Math.max(perMinute, SNAPSHOT_BURST_MIN), debtMax: perMinute },
-  });
+  const snapshots = createTokenBuckets({ perMinute, burst: Math.max(perMinute, SNAPSHOT_BURST_MIN) });
+  const costBurst = Math.max(perMinute / 2, COST_BURST_MIN);
+  const costs = createTokenBuckets({ perMinute, burst: costBurst, debtMax: perMinute });
   const signs = createTokenBuckets({ perMinute: 60_000 / SIGN_INTERVAL_MS, burst: 1 });
   const policy = `"agent";q=${perMinute};w=60`;
 
@@ -70,13 +72,14 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       if (!taken.allowed) {
         throw new RateLimitedError(`This host may make ${perMinute} requests a minute.`, taken.retryAfterMs);
       }
-      snapshots.charge(hostId, 1, nowMs);
       next();
     },
     snapshots(_req, res, next) {
       const { hostId } = agentOf(res);
       const nowMs = elapsedMs();
-      const taken = snapshots.take(hostId, nowMs);
+      const counted = snapshots.take(hostId, nowMs);
+      const owedMs = costs.waitMs(hostId, nowMs);
+      const taken = owedMs > 0 ? { ...counted, allowed: false, remaining: 0, retryAfterMs: owedMs } : counted;
       describe(res, taken);
       if (!taken.allowed) {
         const isSign = signs.take(hostId, nowMs).allowed;
@@ -86,7 +89,7 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
     },
     chargeSnapshot(hostId, { bodyBytes, rowsWritten }) {
       const cost = bodyBytes / BODY_BYTES_PER_COST + rowsWritten / ROWS_PER_COST;
-      if (cost > 0) snapshots.charge(hostId, cost, elapsedMs());
+      costs.charge(hostId, cost, elapsedMs());
     },
   };
 }

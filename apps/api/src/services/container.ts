@@ -219,8 +219,9 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   };
 }
 
-/** Containers that are compared in one go. */
+/** Containers that are compared without a pause, and bytes of their text: a few milliseconds of work. */
 const PIECE_CONTAINERS = 200;
+const PIECE_BYTES = 24 * 1024;
 
 /**
  * What a snapshot changes, by comparing its text with that of the one before, of which the rows are known to be. It
@@ -234,9 +235,11 @@ async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotS
   if (old === null || text === null || elementCount(old) !== elementCount(text)) return null;
   const differing = differingElements(old, text);
   let diff = noChange(elementCount(text) - differing.length);
-  for (let start = 0; start < differing.length; start += PIECE_CONTAINERS) {
+  const perPiece = Math.ceil((PIECE_BYTES * elementCount(text)) / Math.max(1, text.bytes.length));
+  const step = Math.min(PIECE_CONTAINERS, perPiece);
+  for (let start = 0; start < differing.length; start += step) {
     if (turns.due()) await turns.yieldTurn();
-    const piece = diffElements(old, text, differing.slice(start, start + PIECE_CONTAINERS), source);
+    const piece = diffElements(old, text, differing.slice(start, start + step), source);
     if (piece === null) return null;
     diff = joinDiffs(diff, piece);
   }

@@ -1,7 +1,15 @@
 import { Paths } from '@muster/contracts';
 import { formatBytes, formatMs } from '@muster/measure';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
-import { dribble, hostileBodies, hostileHeads, statusesOf, type Dribble } from '../load/hostile.js';
+import {
+  announcement,
+  dribble,
+  holdOpen,
+  hostileBodies,
+  hostileHeads,
+  statusesOf,
+  type Dribble,
+} from '../load/hostile.js';
 import { enroll, type Agent } from '../parts/agent.js';
 import { newAdminKey, startApi, type Api } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
@@ -82,11 +90,18 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
     const server = outcomes.filter(({ status }) => status >= 500);
     for (const line of namesOf(server)) progress(`abuse: ${line}`);
 
+    const victim = await enroll(client, enrollment.token, 'well-behaved');
+    const calls = await callsBesideHeld(api, client, { agent, victim, adminKey });
+    progress('abuse: bodies that are announced and held');
+    const refused = calls.filter(({ status }) => status === 429 || status === 503 || status === 0);
+    for (const line of namesOf(refused)) progress(`abuse: ${line}`);
+
     const lives = await dribbleAll(api, agent, plan.abuse.dribblers);
     progress('abuse: dribblers');
     const health = await client.send({ path: Paths.ready });
     return [
       never('answers of 5xx', server.length, outcomes.length, 'hostile requests'),
+      never('calls of others refused while bodies are announced and held', refused.length, calls.length, 'calls'),
       atMost('memory over idle', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
       atMost('event loop held, at the longest', worst.busyMs, HOLD_MS_MAX, formatMs),
       atMost(`until ${lives.length} dribbling connections are closed`, Math.max(...lives), DRIBBLE_MS_MAX, seconds),
@@ -121,6 +136,47 @@ async function answerTo(client: Client, name: string, call: Call): Promise<Outco
 async function answerToBytes({ port }: Api, name: string, bytes: string): Promise<Outcome> {
   const [status = 0] = await statusesOf(port, bytes, 2_000);
   return { name, status };
+}
+
+/** Milliseconds after which heads that were sent must have been read. */
+const HEADS_READ_MS = 300;
+
+/** What once filled what all shared, to the byte: 48 MiB of snapshots, 8 MiB of small calls, and of operators' calls. */
+function heldBodies({ token }: Agent): { name: string; heads: string[] }[] {
+  const large = [...Array<number>(4).fill(10_485_760), 8_378_368];
+  const small = [...Array<number>(124).fill(65_536), 6_144];
+  const heads = (target: string, sizes: readonly number[], bearer?: string) =>
+    sizes.map((bytes) => announcement(target, bytes, bearer));
+  return [
+    { name: 'snapshots of one agent', heads: heads(Paths.agentContainers, large, token) },
+    { name: 'heartbeats of one agent', heads: heads(Paths.agentHeartbeat, small, token) },
+    { name: 'a snapshot to a whole address', heads: heads(`http://x${Paths.agentContainers}`, [8_386_560], token) },
+    { name: 'sign-ins', heads: heads(Paths.session, small) },
+    { name: 'invitations', heads: heads(Paths.invitationOffer, small) },
+  ];
+}
+
+/** What others get who call while bodies are announced and held. */
+async function callsBesideHeld(
+  { port }: Api,
+  client: Client,
+  { agent, victim, adminKey }: { agent: Agent; victim: Agent; adminKey: string },
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const { name, heads } of heldBodies(agent)) {
+    const release = await holdOpen(port, heads);
+    await rest(HEADS_READ_MS);
+    const body = '{"digest":null,"engineError":"none"}';
+    const others: Call[] = [
+      victim.snapshot('[]'),
+      { method: 'POST', path: Paths.agentHeartbeat, token: victim.token, body },
+      { method: 'POST', path: Paths.enrollmentTokens, token: adminKey, body: '{"name":"beside"}' },
+      { method: 'POST', path: Paths.session, body: '{"email":"a@example.com","password":"not the right one"}' },
+    ];
+    for (const call of others) outcomes.push(await answerTo(client, `beside ${name}`, call));
+    release();
+  }
+  return outcomes;
 }
 
 /** Milliseconds until each of so many dribbling connections was closed. */

@@ -99,6 +99,22 @@ export async function statusesOf(port: number, bytes: string, silentMs: number):
   return [...received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }
 
+/** A head that announces a body of so many bytes, of which nothing follows. */
+export const announcement = (target: string, bodyBytes: number, token?: string): string =>
+  [
+    `POST ${target} HTTP/1.1`,
+    ...['Host: x', 'Content-Type: application/json', `Content-Length: ${bodyBytes}`],
+    ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
+    ...['', ''],
+  ].join('\r\n');
+
+/** Sends each of these on a connection of its own, and keeps them open until the returned function is called. */
+export async function holdOpen(port: number, heads: readonly string[]): Promise<() => void> {
+  const sockets = await Promise.all(heads.map(() => open(port)));
+  sockets.forEach((socket, i) => socket.resume().write(heads[i]!));
+  return () => sockets.forEach((socket) => socket.destroy());
+}
+
 /** How a connection dribbles: what it sends at once, and what it then sends a byte at a time. */
 export type Dribble = { name: string; first: string; then: string };
 

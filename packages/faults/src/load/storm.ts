@@ -26,7 +26,15 @@ export interface StormRequest {
   /** Requests a second, due whether or not earlier ones were answered; null: as fast as answers come. */
   perSecond: number | null;
   durationMs: number;
+  /** What they send, `fleet` by default. */
+  mix?: Mix;
 }
+
+/**
+ * `fleet`: half heartbeats, four tenths the last snapshot again, one tenth a new one. `heartbeats`: nothing else. `costly`:
+ * heartbeats, and as many snapshots of 5,000 containers with 60 labels that have all changed.
+ */
+type Mix = 'fleet' | 'heartbeats' | 'costly';
 
 export interface StormResult {
   sent: number;
@@ -86,12 +94,17 @@ function speakerOf(host: SeededHost, number: number): Speaker {
 }
 
 /**
- * As a fleet does: half heartbeats, four tenths the last snapshot again, one tenth a new one. What is new is new to the
- * API, so that a request is as much work in a storm, where most are refused, as at its peak.
+ * What is new is new to the API, so that a request is as much work in a storm, where most are refused, as at its peak.
  */
-function nextOf(speaker: Speaker): Turn {
+function nextOf(speaker: Speaker, mix: Mix): Turn {
   speaker.turn += 1;
-  if (speaker.turn % 2 === 0) return { request: heartbeatRequest(speaker.host, null), generation: speaker.taken };
+  if (mix === 'heartbeats' || speaker.turn % 2 === 0)
+    return { request: heartbeatRequest(speaker.host, null), generation: speaker.taken };
+  if (mix === 'costly') {
+    speaker.sequence += 1;
+    const body = costlyBody(speaker.turn % 4 === 1);
+    return { request: snapshotRequest(speaker.host, speaker.sequence, body, 'gzip'), generation: speaker.taken };
+  }
   const generation = speaker.turn % 10 === 1 || speaker.taken === 0 ? speaker.taken + 1 : speaker.taken;
   speaker.sequence += 1;
   return { request: snapshotRequest(speaker.host, speaker.sequence, bodyOf(speaker, generation), 'gzip'), generation };
@@ -104,6 +117,21 @@ function bodyOf({ number, taken, bodies }: Speaker, generation: number): Buffer 
   const body = gzipSync(JSON.stringify(snapshotOf(number, generation)), GZIP_OPTIONS);
   bodies.delete(taken - 1);
   bodies.set(generation, body);
+  return body;
+}
+
+const costlyBodies = new Map<boolean, Buffer>();
+
+/** One of two snapshots, as large as an agent may send, which differ in every container. */
+function costlyBody(isEven: boolean): Buffer {
+  const known = costlyBodies.get(isEven);
+  if (known !== undefined) return known;
+  const labels = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`label-${i}`, `value-${i}-${isEven}`]));
+  const containers = Array.from({ length: 5_000 }, (_, i) => ({
+    ...{ dockerId: `costly-${i}`, name: `costly-${i}`, image: `costly:${isEven}`, state: 'running', labels },
+  }));
+  const body = gzipSync(JSON.stringify(containers), GZIP_OPTIONS);
+  costlyBodies.set(isEven, body);
   return body;
 }
 
@@ -130,7 +158,8 @@ async function openConnections(port: number, count: number): Promise<Connection[
   return open;
 }
 
-async function storm({ port, hosts, connections, perSecond, durationMs }: StormRequest): Promise<StormResult> {
+async function storm(request: StormRequest): Promise<StormResult> {
+  const { port, hosts, connections, perSecond, durationMs, mix = 'fleet' } = request;
   const shares = Array.from({ length: connections }, (): Speaker[] => []);
   for (let place = 0; place < Math.max(connections, hosts.length); place++) {
     const number = place % hosts.length;
@@ -164,7 +193,7 @@ async function storm({ port, hosts, connections, perSecond, durationMs }: StormR
   async function send(speaker: Speaker, connection: Connection): Promise<void> {
     const sentAt = performance.now();
     result.sent += 1;
-    const { request, generation } = nextOf(speaker);
+    const { request, generation } = nextOf(speaker, mix);
     const answer = await connection.send(request);
     if (answer.status === 200) speaker.taken = Math.max(speaker.taken, generation);
     note(answer, sentAt);
