@@ -21,7 +21,7 @@ export function startBackground(
       RETENTION_INTERVAL_MS,
       async (isStopped) => {
         const pruned = await retention.prune(isStopped);
-        if (pruned.containers + pruned.hosts + pruned.events > 0) logger.info(pruned, 'retention');
+        if (pruned.containers + pruned.hosts + pruned.events + pruned.tokens > 0) logger.info(pruned, 'retention');
       },
       'retention',
       logger,
@@ -29,6 +29,8 @@ export function startBackground(
   ];
   return async () => {
     await Promise.all(stops.map((stop) => stop()));
+    // If that fails, the lease ends by itself.
+    await retention.release().catch(() => undefined);
   };
 }
 

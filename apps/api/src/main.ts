@@ -3,13 +3,14 @@ import type { RequestListener } from 'node:http';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { destination, pino } from 'pino';
+import { destination, pino, type Logger } from 'pino';
 import { createApp } from './app.js';
 import type { OidcOptions } from './app/accounts.js';
 import { startBackground } from './background.js';
 import { loggableError } from './domain/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
 import { banner, handOver, setupLink, type SecretPlace } from './first-start.js';
+import { createLease } from './lib/lease.js';
 import { serve } from './server.js';
 import { admitTo } from './server/admission.js';
 import { keptSecret } from './services/accounts/kept-secret.js';
@@ -19,7 +20,7 @@ import { createApiKeyService } from './services/api-key.js';
 import { createDatabaseClock } from './services/database-clock.js';
 import { createLivenessService } from './services/liveness.js';
 import { createMetrics } from './services/metrics.js';
-import { createRetentionService } from './services/retention.js';
+import { addRetentionMetrics, createRetentionService, RETENTION_LEASE } from './services/retention.js';
 
 // V8 lets a small heap grow to four times what lives in it before it looks for what does not. Twice costs a little more
 // time, and saves the memory of a machine that has other things to run: in an overload, half of what it grows by.
@@ -33,18 +34,20 @@ async function main(env: Env): Promise<void> {
   // Everything that this process creates holds secrets: the database, the admin key, the set-up link.
   process.umask(0o077);
   const dataDir = resolve(env.MUSTER_DATA_DIR);
-  const db = await openDatabase(env.DATABASE_URL === undefined ? { dataDir } : { url: env.DATABASE_URL });
+  const logger = pino({ level: env.LOG_LEVEL, serializers: { err: loggableError } }, destination(2));
+  const db = await openDatabase(env.DATABASE_URL === undefined ? { dataDir } : { url: env.DATABASE_URL }, {
+    onMigrationWait: (wait) => logger.warn(wait, 'a migration waits for a table that is in use, and tries again'),
+  });
 
   try {
-    await start(env, db, dataDir);
+    await start(env, db, dataDir, logger);
   } catch (error) {
     await db.close();
     throw error;
   }
 }
 
-async function start(env: Env, db: Database, dataDir: string): Promise<void> {
-  const logger = pino({ level: env.LOG_LEVEL, serializers: { err: loggableError } }, destination(2));
+async function start(env: Env, db: Database, dataDir: string, logger: Logger): Promise<void> {
   let draining = false;
   const cadence = { heartbeatSeconds: env.MUSTER_HEARTBEAT_SECONDS, snapshotSeconds: env.MUSTER_SNAPSHOT_SECONDS };
   const clock = createDatabaseClock(db);
@@ -85,7 +88,18 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
     metricsWithoutToken: env.MUSTER_PUBLIC_URL === undefined ? 'this machine' : 'no one',
     ...{ publicUrl, secret, oidc: oidcOf(env), isDraining, now, skewMs: clock.skewMs },
   });
-  const retention = createRetentionService(db, { now, eventDays: env.MUSTER_EVENT_RETENTION_DAYS });
+  const retention = createRetentionService(db, {
+    ...{ now, skewMs: clock.skewMs, lease: createLease(db, RETENTION_LEASE) },
+    eventDays: env.MUSTER_EVENT_RETENTION_DAYS,
+    onFailure: (step, error) =>
+      logger.warn({ err: error, step }, 'a step of retention failed; the next pass repeats it'),
+    onPaused: (skewMs) =>
+      logger.warn(
+        { skewMs },
+        "retention deletes nothing: this process's clock and the database's differ by over a minute",
+      ),
+  });
+  addRetentionMetrics(metrics.registry, retention);
   const stopBackground = startBackground({ clock, liveness, retention }, logger);
 
   const toPerson = (kind: Parameters<typeof handOver>[0], value: string) =>
@@ -105,6 +119,18 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
   open(handle);
   logger.info({ url: server.url }, 'listening');
 
+  // Not before requests are answered: a large index takes minutes.
+  const stopIndexes = new AbortController();
+  const indexes = db
+    .buildIndexes({
+      signal: stopIndexes.signal,
+      onWait: (wait) => logger.info(wait, 'an index waits for other sessions'),
+    })
+    .then((migrations) => {
+      if (migrations.length > 0) logger.info({ migrations }, 'indexes were built');
+    })
+    .catch((error: unknown) => logger.warn({ err: error }, 'no index was built; the next start tries again'));
+
   const leave = async (signal: NodeJS.Signals) => {
     // Whoever signals twice does not want to wait for anything.
     if (draining) process.exit(1);
@@ -112,6 +138,8 @@ async function start(env: Env, db: Database, dataDir: string): Promise<void> {
     logger.info({ signal }, 'draining');
     // Somebody at a terminal is not a balancer that has to notice first.
     await server.drain(signal === 'SIGINT' ? 0 : env.MUSTER_DRAIN_SECONDS * 1000);
+    stopIndexes.abort();
+    await indexes;
     await stopBackground();
     await db.close();
     logger.info('stopped');

@@ -150,8 +150,16 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
     const [one, two] = await histories();
     clock.advance(10 * DAY_MS);
     const parts = { now: clock, eventDays: 10, eventBatchRows: 2, pauseMs: 0 };
-    let batches = 0;
-    const stopped = await createRetentionService(db, parts).prune(() => (batches += 1) > 1);
+    let isStopped = false;
+    const watched: typeof db = {
+      ...db,
+      query: async <Row extends object>(...[statement, values]: Parameters<typeof db.query>) => {
+        const rows = await db.query<Row>(statement, values);
+        if (statement.name === 'prune_events') isStopped = true;
+        return rows;
+      },
+    };
+    const stopped = await createRetentionService(watched, parts).prune(() => isStopped);
     expect(stopped).toMatchObject({ events: 2 });
     await Promise.all([1, 2, 3].map(() => createRetentionService(db, parts).prune()));
     // One that stepped over what another held found less than a batch, and leaves the rest for the next time.

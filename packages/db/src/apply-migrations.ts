@@ -4,6 +4,7 @@
  * Unlike Prisma's, a failed migration leaves nothing behind, not even the record of its failure.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type pg from 'pg';
 
@@ -13,8 +14,18 @@ import type { Migration } from './migrations.js';
 /** The key of the advisory lock that `prisma migrate` takes. */
 const MIGRATION_LOCK_KEY = 72707369;
 
-/** A migration waits no longer than this for a table that a running replica uses, and holds up others meanwhile. */
-const TABLE_LOCK_TIMEOUT_MS = 30_000;
+/**
+ * A migration that waits for a table holds up every later statement on it. So it waits no longer than this, and tries
+ * again after a pause.
+ */
+const LOCK_TIMEOUT_MS = 2_000;
+const PAUSE_MS = 2_000;
+
+/** Milliseconds of tries after which a table counts as in use for good. */
+const PATIENCE_MS = 600_000;
+
+const LOCK_NOT_AVAILABLE = '55P03';
+const DEADLOCK_DETECTED = '40P01';
 
 const FEATURE_NOT_SUPPORTED = '0A000';
 const UNDEFINED_FILE = '58P01';
@@ -45,19 +56,113 @@ interface HistoryRow {
   finished_at: Date | null;
 }
 
+/** That a migration waits, and for what. */
+export interface MigrationWait {
+  readonly migration: string;
+  /** The transactions that have been open for longest, as PostgreSQL names their sessions; no statement's text. */
+  readonly blockers: readonly string[];
+}
+
+export interface ApplyOptions {
+  /** Leaves indexes that are built concurrently to `buildIndexes`, unless the database is new and so has no rows. */
+  readonly deferIndexes?: boolean;
+  /** Called each time that a table was in use, before the next try. */
+  readonly onWait?: ((wait: MigrationWait) => void) | undefined;
+  readonly lockTimeoutMs?: number;
+  readonly pauseMs?: number;
+  readonly patienceMs?: number;
+}
+
 /**
  * Brings the database up to `migrations` and returns the names of those that it applied, each in a transaction of its
  * own. Any number of processes may do this at once: each migration is applied by one of them, the others wait.
  *
  * @throws MigrationFailedError | MigrationHistoryError | DatabaseTooNewError | DatabaseUnsuitableError
  */
-export async function applyMigrations(client: pg.ClientBase, migrations: readonly Migration[]): Promise<string[]> {
+export async function applyMigrations(
+  client: pg.ClientBase,
+  migrations: readonly Migration[],
+  options: ApplyOptions = {},
+): Promise<string[]> {
   const applied: string[] = [];
   // Without a lock at first, so that a start with nothing to do waits for nobody.
-  for (const migration of pending(await readHistory(client), migrations)) {
-    if (await applyOne(client, migration, migrations)) applied.push(migration.name);
+  const history = await readHistory(client);
+  const isDeferred = ({ index }: Migration) => options.deferIndexes === true && history !== null && index !== null;
+  for (const migration of pending(history, migrations)) {
+    if (isDeferred(migration)) continue;
+    const apply = () => applyOne(client, migration, migrations, options.lockTimeoutMs ?? LOCK_TIMEOUT_MS);
+    if (await retryWhileLocked(client, migration.name, apply, options)) applied.push(migration.name);
   }
   return applied;
+}
+
+/** Finds the concurrent indexes that are not recorded as built. */
+export async function pendingIndexes(client: pg.ClientBase, migrations: readonly Migration[]): Promise<Migration[]> {
+  return pending(await readHistory(client), migrations).filter(({ index }) => index !== null);
+}
+
+/** Records a migration that was applied outside a transaction. Does nothing if another process did. */
+export async function recordMigration(
+  client: pg.ClientBase,
+  migration: Migration,
+  migrations: readonly Migration[],
+): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);
+    if (pending(await readHistory(client), migrations).includes(migration)) await insertHistory(client, migration);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Whether a statement failed because others use what it needs: it may succeed later. */
+export function isLocked(error: unknown): boolean {
+  const { code, cause } = error as { code?: string; cause?: unknown };
+  return code === LOCK_NOT_AVAILABLE || code === DEADLOCK_DETECTED || (cause !== undefined && isLocked(cause));
+}
+
+/**
+ * Repeats `action`, with pauses, while it fails because tables are in use.
+ *
+ * @throws MigrationFailedError once that has lasted for too long; and what `action` throws otherwise.
+ */
+export async function retryWhileLocked<T>(
+  client: pg.ClientBase,
+  name: string,
+  action: () => Promise<T>,
+  { onWait, pauseMs = PAUSE_MS, patienceMs = PATIENCE_MS }: ApplyOptions,
+): Promise<T> {
+  const since = performance.now();
+  for (;;) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!isLocked(error)) throw error;
+    }
+    const blockers = await findBlockers(client);
+    onWait?.({ migration: name, blockers });
+    if (performance.now() - since > patienceMs) {
+      const sessions = blockers.length === 0 ? 'other sessions' : blockers.join(', ');
+      throw new MigrationFailedError(name, `a table that it needs is in use by ${sessions}: end that and start again`);
+    }
+    await sleep(pauseMs * (0.5 + Math.random()));
+  }
+}
+
+async function findBlockers(client: pg.ClientBase): Promise<string[]> {
+  const { rows } = await client.query<{ pid: number; application: string; state: string; seconds: number }>(
+    `SELECT pid, application_name AS application, COALESCE(state, backend_type) AS state,
+       round(extract(epoch FROM clock_timestamp() - xact_start))::int AS seconds
+     FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < clock_timestamp() - interval '1 s'
+     ORDER BY xact_start LIMIT 3`,
+  );
+  return rows.map(
+    ({ pid, application, state, seconds }) => `pid ${pid} (${application || 'unnamed'}, ${state} for ${seconds} s)`,
+  );
 }
 
 /** False where another process was first. */
@@ -65,6 +170,7 @@ async function applyOne(
   client: pg.ClientBase,
   migration: Migration,
   migrations: readonly Migration[],
+  lockTimeoutMs: number,
 ): Promise<boolean> {
   await client.query('BEGIN');
   try {
@@ -77,7 +183,7 @@ async function applyOne(
       await client.query('COMMIT');
       return false;
     }
-    await execute(client, migration);
+    await execute(client, migration, lockTimeoutMs);
     await client.query('COMMIT');
     return true;
   } catch (error) {
@@ -87,19 +193,24 @@ async function applyOne(
   }
 }
 
-async function execute(client: pg.ClientBase, migration: Migration): Promise<void> {
+async function execute(client: pg.ClientBase, migration: Migration, lockTimeoutMs: number): Promise<void> {
   try {
     await client.query(CREATE_HISTORY);
-    await client.query(`SET LOCAL lock_timeout = ${TABLE_LOCK_TIMEOUT_MS}`);
-    await client.query(migration.sql);
-    await client.query(
-      `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
-       VALUES ($1, $2, $3, now(), clock_timestamp(), 1)`,
-      [randomUUID(), migration.checksum, migration.name],
-    );
+    await client.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
+    // In a transaction, and on PGlite, no index is built concurrently.
+    await client.query(migration.index === null ? migration.sql : migration.sql.replace(' CONCURRENTLY ', ' '));
+    await insertHistory(client, migration);
   } catch (error) {
     throw new MigrationFailedError(migration.name, reasonOf(error), { cause: error });
   }
+}
+
+async function insertHistory(client: pg.ClientBase, migration: Migration): Promise<void> {
+  await client.query(
+    `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+     VALUES ($1, $2, $3, now(), clock_timestamp(), 1)`,
+    [randomUUID(), migration.checksum, migration.name],
+  );
 }
 
 /** What a migration can be refused for that is not its own fault, with what to do; else the database's words. */

@@ -1,4 +1,5 @@
 /** What the rest of Muster gets to see of a database. */
+import type { BuildIndexesOptions } from './build-indexes.js';
 import type { PrismaClient } from './generated/prisma/client.js';
 
 export type DatabaseEngine = 'postgresql' | 'pglite';
@@ -42,6 +43,11 @@ export interface Database {
   ): Promise<Row[]>;
   /** The pool's connections now: open ones in use and not, how many there may be, and how many callers wait for one. */
   connections(): { busy: number; idle: number; max: number; waiting: number };
+  /**
+   * Builds the large indexes that opening the database left out, because rows were in it, and returns the names of
+   * their migrations. Takes as long as it takes, without holding up reads or writes; all works without them.
+   */
+  buildIndexes(options?: BuildIndexesOptions): Promise<string[]>;
   /** Rejects, in bounded time, where the database does not answer or takes no writes. */
   ping(): Promise<void>;
   /** Closes it within a few seconds, whatever state its server is in. Calling it again does nothing. */

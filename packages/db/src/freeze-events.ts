@@ -34,6 +34,9 @@ SELECT setval('container_events_id_seq', max(id)), count(*)::int AS events FROM 
  * backup, a dump) would be told long after newer ones. So where there is one with a number that this cluster has not
  * reached, all events move before its first transaction, in the order that they had.
  *
+ * One statement moves all of them, and writers of events wait for it. That happens once for a loaded dump, at the first
+ * start on it, before any process serves from it: a process that serves has found nothing to move.
+ *
  * Resolves with how many events were moved. Others who do this at the same time wait, as do those who write events.
  */
 export async function freezeEventsOfTheFuture(client: pg.ClientBase): Promise<number> {

@@ -11,6 +11,22 @@ export interface Migration {
   readonly sql: string;
   /** SHA-256 of migration.sql in hex, as Prisma records it. */
   readonly checksum: string;
+  /** What the migration builds if it is a single CREATE INDEX CONCURRENTLY; otherwise null. */
+  readonly index: ConcurrentIndex | null;
+}
+
+/** A large index: a database that is in use gets it after the API serves, without a lock that others wait for. */
+export interface ConcurrentIndex {
+  readonly name: string;
+  readonly table: string;
+}
+
+const CONCURRENT_INDEX = /^CREATE INDEX CONCURRENTLY "([^"]+)" ON "([^"]+)"[^;]*;?$/;
+
+function concurrentIndexOf(sql: string): ConcurrentIndex | null {
+  const statement = sql.replaceAll(/^\s*--.*$/gm, '').trim();
+  const [, name, table] = CONCURRENT_INDEX.exec(statement) ?? [];
+  return name === undefined || table === undefined ? null : { name, table };
 }
 
 /** Reads all migrations of a folder, in the order in which they are applied. */
@@ -20,7 +36,9 @@ export async function loadMigrations(directory: string = migrationsDirectory): P
   return Promise.all(
     names.sort().map(async (name) => {
       const bytes = await readFile(join(directory, name, 'migration.sql'));
-      return { name, sql: bytes.toString('utf8'), checksum: createHash('sha256').update(bytes).digest('hex') };
+      const sql = bytes.toString('utf8');
+      const checksum = createHash('sha256').update(bytes).digest('hex');
+      return { name, sql, checksum, index: concurrentIndexOf(sql) };
     }),
   );
 }

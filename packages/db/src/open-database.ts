@@ -2,7 +2,8 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
 
-import { applyMigrations } from './apply-migrations.js';
+import { applyMigrations, type MigrationWait } from './apply-migrations.js';
+import { buildIndexes, type BuildIndexesOptions } from './build-indexes.js';
 import type { Database, DatabaseEngine } from './database.js';
 import { openDataDirectory, openInMemory, type EmbeddedDatabase } from './embedded-database.js';
 import { createQueries } from './queries.js';
@@ -22,6 +23,7 @@ import {
   type PostgresPoolOptions,
 } from './postgres-pool.js';
 import { requireWritable, requireWritableConnection } from './read-only-server.js';
+import { destroySocket } from './stalled-server.js';
 import { findTemplate } from './template.js';
 
 /** A server by its URL, an embedded database in a directory, or one that is gone when it is closed. */
@@ -33,6 +35,8 @@ export interface DatabaseOptions extends Partial<PostgresPoolOptions> {
   readonly onIdleError?: (error: Error) => void;
   /** Other migrations than this version's own. */
   readonly migrationsDirectory?: string;
+  /** Called when a migration finds a table in use, before it tries again. */
+  readonly onMigrationWait?: (wait: MigrationWait) => void;
 }
 
 const SERVER_DEFAULTS: PostgresPoolOptions = {
@@ -71,6 +75,7 @@ async function openServer(url: string, migrations: readonly Migration[], options
     migrations,
     poolOptions,
     options.migrationsDirectory === undefined,
+    options.onMigrationWait,
   );
   const kept = poolOptions.poolMax < KEPT_FROM ? 0 : SMALL_CONNECTIONS;
   const pool = createPostgresPool(url, { ...poolOptions, poolMax: poolOptions.poolMax - kept });
@@ -90,10 +95,33 @@ async function openServer(url: string, migrations: readonly Migration[], options
     appliedMigrations,
     transactionWaitMs: poolOptions.connectTimeoutMs,
     onIdleError: options.onIdleError,
+    buildIndexes: (buildOptions) => buildServerIndexes(url, migrations, poolOptions, buildOptions),
     end: async () => {
       await Promise.all(ends.map((end) => end()));
     },
   });
+}
+
+/** On a connection of its own. A build that is under way at a shutdown is left to the server. */
+async function buildServerIndexes(
+  url: string,
+  migrations: readonly Migration[],
+  poolOptions: PostgresPoolOptions,
+  options: BuildIndexesOptions = {},
+): Promise<string[]> {
+  const { signal } = options;
+  const client = await connectForMigrations(url, poolOptions);
+  const end = () => destroySocket(client);
+  signal?.addEventListener('abort', end);
+  try {
+    return await buildIndexes(client, migrations, options);
+  } catch (error) {
+    if (signal?.aborted === true) return [];
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', end);
+    await client.end().catch(() => undefined);
+  }
 }
 
 async function migrateServer(
@@ -101,6 +129,7 @@ async function migrateServer(
   migrations: readonly Migration[],
   options: PostgresPoolOptions,
   isOurs: boolean,
+  onWait: DatabaseOptions['onMigrationWait'],
 ): Promise<string[]> {
   const client = await connectForMigrations(url, options);
   try {
@@ -109,7 +138,7 @@ async function migrateServer(
       throw new DatabaseUnsuitableError(`Muster needs PostgreSQL 15 or newer, ${describeUrl(url)} is ${outdated}.`);
     }
     await requireWritableConnection(client, describeUrl(url));
-    const applied = await applyMigrations(client, migrations);
+    const applied = await applyMigrations(client, migrations, { deferIndexes: true, onWait });
     // A dump that was loaded into another cluster. Of an embedded database `restore` has seen to it.
     if (isOurs) await freezeEventsOfTheFuture(client);
     return applied;
@@ -168,6 +197,8 @@ export async function migrateEmbedded(
       appliedMigrations,
       transactionWaitMs: EMBEDDED_TRANSACTION_WAIT_MS,
       onIdleError: options.onIdleError,
+      // Its tables are small enough for indexes to be built when it is opened.
+      buildIndexes: () => Promise.resolve([]),
       end,
     });
   } catch (error) {
@@ -185,11 +216,12 @@ interface Parts {
   appliedMigrations: readonly string[];
   transactionWaitMs: number;
   onIdleError: ((error: Error) => void) | undefined;
+  buildIndexes: Database['buildIndexes'];
   end: () => Promise<void>;
 }
 
 function database({ pool, smallPool, engine, ...parts }: Parts): Database {
-  const { location, appliedMigrations, transactionWaitMs, onIdleError, end } = parts;
+  const { location, appliedMigrations, transactionWaitMs, onIdleError, buildIndexes, end } = parts;
   const pools = [...new Set([pool, smallPool])];
   // Without a listener the loss of an idle connection would end the process.
   for (const each of pools) each.on('error', (error) => onIdleError?.(error));
@@ -207,6 +239,7 @@ function database({ pool, smallPool, engine, ...parts }: Parts): Database {
   return {
     prisma,
     engine,
+    buildIndexes,
     location,
     appliedMigrations,
     ...createQueries({ pool, smallPool }, engine),

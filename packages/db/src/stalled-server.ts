@@ -123,7 +123,7 @@ function giveUpInSilence(client: pg.PoolClient, note: (error: unknown) => void):
 }
 
 /** Ends a connection without taking leave: `end()` would be polite, and wait. */
-export function destroySocket(client: pg.PoolClient): void {
+export function destroySocket(client: pg.ClientBase): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 

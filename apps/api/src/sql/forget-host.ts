@@ -6,8 +6,14 @@ const BATCH_ROWS = 5_000;
 /**
  * Deletes a deleted host's containers and history in small statements, at most `batchesMax` of each. Nobody writes
  * them any more, for every write asks whether the host is deleted, and nobody reads them. True: nothing is left.
+ * `isStopped` is asked between two statements.
  */
-export async function forgetHost({ prisma }: Database, hostId: string, batchesMax: number): Promise<boolean> {
+export async function forgetHost(
+  { prisma }: Database,
+  hostId: string,
+  batchesMax: number,
+  isStopped: () => boolean = () => false,
+): Promise<boolean> {
   const deleteEvents = () => prisma.$executeRaw`
     DELETE FROM container_events WHERE "hostId" = ${hostId}::uuid AND (tx, id) IN (
       SELECT tx, id FROM container_events WHERE "hostId" = ${hostId}::uuid LIMIT ${BATCH_ROWS}::int)`;
@@ -18,7 +24,7 @@ export async function forgetHost({ prisma }: Database, hostId: string, batchesMa
     let batches = 0;
     while ((await deleteBatch()) === BATCH_ROWS) {
       batches += 1;
-      if (batches === batchesMax) return false;
+      if (batches === batchesMax || isStopped()) return false;
     }
   }
   return true;

@@ -1,22 +1,29 @@
 import { Prisma, type Database } from '@muster/db';
 
 /** Rows looked at by one statement: the containers of as many hosts at most are read for it. */
-const BATCH_ROWS = 500;
+const BATCH_ROWS = 200;
 
-type Place = { organizationId: string; changedAt: Date; hostId: string };
+/** The key of the row up to which the changes were read. */
+export type ChangePlace = { organizationId: string; changedAt: Date; hostId: string };
 
 /**
  * Deletes from `container_changes` what no present container bears any more, because it changed again or is gone.
  * `before` lies well before the oldest write under way: nobody writes a row of that age again.
+ *
+ * Reads from `after` on until `isStopped`, and returns where to continue; undefined: at the beginning.
  */
-export async function forgetSupersededChanges({ prisma }: Database, before: Date): Promise<void> {
-  let after: Place | undefined;
+export async function forgetSupersededChanges(
+  { prisma }: Database,
+  before: Date,
+  after: ChangePlace | undefined,
+  isStopped: () => boolean,
+): Promise<ChangePlace | undefined> {
   do {
     const beyond: Prisma.Sql = after
       ? Prisma.sql`AND ("organizationId", "changedAt", "hostId")
           > (${after.organizationId}, ${after.changedAt}::timestamptz, ${after.hostId}::uuid)`
       : Prisma.empty;
-    [after] = await prisma.$queryRaw<Place[]>(Prisma.sql`
+    [after] = await prisma.$queryRaw<ChangePlace[]>(Prisma.sql`
       WITH batch AS MATERIALIZED (
         SELECT * FROM container_changes WHERE "changedAt" < ${before}::timestamptz ${beyond}
         ORDER BY "organizationId", "changedAt", "hostId" LIMIT ${BATCH_ROWS}::int
@@ -32,5 +39,6 @@ export async function forgetSupersededChanges({ prisma }: Database, before: Date
       )
       SELECT "organizationId", "changedAt", "hostId"::text AS "hostId" FROM batch
       ORDER BY "organizationId", "changedAt", "hostId" OFFSET ${BATCH_ROWS - 1}::int`);
-  } while (after);
+  } while (after && !isStopped());
+  return after;
 }

@@ -1,0 +1,83 @@
+import { Prisma, type Database } from '@muster/db';
+
+/** Rows of an organization that one statement reads to find hosts, and hosts that one statement reads. */
+const ROWS_MAX = 1_000;
+const HOSTS_MAX = 100;
+
+const NO_HOST = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Finds hosts with a container removed before `before`: not all of them at once, but none only if there is none. Reads the
+ * oldest removed rows of each organization by their index, so the cost depends on what is due.
+ */
+export async function hostsWithRemovedBefore({ prisma }: Database, before: Date): Promise<string[]> {
+  const rows = await prisma.$queryRaw<{ hostId: string }[]>(Prisma.sql`
+    SELECT DISTINCT due."hostId"::text AS "hostId"
+    FROM organizations AS o CROSS JOIN LATERAL (
+      SELECT c."hostId" FROM containers AS c
+      WHERE c."organizationId" = o.id AND c."removedAt" IS NOT NULL AND c."removedAt" < ${before}::timestamptz
+      ORDER BY c."removedAt" LIMIT ${ROWS_MAX}::int) AS due`);
+  return rows.map(({ hostId }) => hostId);
+}
+
+/**
+ * Hosts from which a container was removed since `since` and that have more than `keptMax` removed ones: one step into an
+ * index for each host, and for each with removals as many as it has, up to `keptMax`.
+ */
+export async function* hostsWithExcess({ prisma }: Database, since: Date, keptMax: number): AsyncGenerator<string> {
+  for (let after = NO_HOST; ;) {
+    const hosts = await prisma.$queryRaw<{ id: string; hasExcess: boolean }[]>(Prisma.sql`
+      SELECT h.id::text AS id, CASE
+        WHEN EXISTS (
+          SELECT FROM containers AS c
+          WHERE c."hostId" = h.id AND c."removedAt" IS NOT NULL AND c."removedAt" >= ${since}::timestamptz)
+        THEN EXISTS (
+          SELECT FROM containers AS c WHERE c."hostId" = h.id AND c."removedAt" IS NOT NULL OFFSET ${keptMax}::int)
+        ELSE FALSE END AS "hasExcess"
+      FROM (SELECT id FROM hosts WHERE id > ${after}::uuid ORDER BY id LIMIT ${HOSTS_MAX}::int) AS h ORDER BY h.id`);
+    for (const { id, hasExcess } of hosts) if (hasExcess) yield id;
+    if (hosts.length < HOSTS_MAX) return;
+    after = hosts.at(-1)!.id;
+  }
+}
+
+/** Deletes a batch of a host's containers that were removed before `before`, and returns how many these were. */
+export const pruneRemovedContainers = (db: Database, hostId: string, before: Date, rowsMax: number): Promise<number> =>
+  pruneHost(
+    db,
+    hostId,
+    Prisma.sql`
+      SELECT "dockerId", "removedAt" FROM containers
+      WHERE "hostId" = ${hostId}::uuid AND "removedAt" IS NOT NULL AND "removedAt" < ${before}::timestamptz
+      ORDER BY "removedAt" LIMIT ${rowsMax}::int`,
+  );
+
+/** Deletes a batch of a host's removed containers beyond the `keptMax` that were removed last; returns how many. */
+export const pruneExcessContainers = (
+  db: Database,
+  hostId: string,
+  keptMax: number,
+  rowsMax: number,
+): Promise<number> =>
+  pruneHost(
+    db,
+    hostId,
+    Prisma.sql`
+      SELECT "dockerId", "removedAt" FROM containers
+      WHERE "hostId" = ${hostId}::uuid AND "removedAt" IS NOT NULL
+      ORDER BY "removedAt" DESC, "dockerId" LIMIT ${rowsMax}::int OFFSET ${keptMax}::int`,
+  );
+
+/**
+ * Deletes removed containers of a host. If there are any, it holds the host's lock and raises its revision: a snapshot
+ * that brings one of them back either committed before (then `removedAt` is null again and the row stays) or compares
+ * again.
+ */
+const pruneHost = ({ prisma }: Database, hostId: string, aged: Prisma.Sql): Promise<number> =>
+  prisma.$executeRaw(Prisma.sql`
+    WITH aged AS MATERIALIZED (${aged}), guard AS (
+      UPDATE hosts SET revision = revision + 1 WHERE id = ${hostId}::uuid AND EXISTS (SELECT FROM aged) RETURNING id
+    )
+    DELETE FROM containers USING guard, aged
+    WHERE containers."hostId" = guard.id AND containers."dockerId" = aged."dockerId"
+      AND containers."removedAt" = aged."removedAt"`);

@@ -1,0 +1,118 @@
+import { describe, expect, test } from '@jest/globals';
+import { testEngines } from '@muster/db/testing';
+import { randomUUID } from 'node:crypto';
+import { createLease } from '../src/lib/lease.js';
+import { useApi } from './harness.js';
+
+const LONG_MS = 600_000;
+
+describe.each(testEngines())('a lease on %s', (engine) => {
+  const context = useApi(engine);
+  const create = (name: string, ttlMs = LONG_MS, elapsedMs?: () => number) =>
+    createLease(context.api.db, { name, ttlMs, ...(elapsedMs ? { elapsedMs } : {}) });
+  /** Ends a lease by the database's clock, as if its time had passed. */
+  const expire = (name: string) =>
+    context.api.db.prisma.$executeRaw`
+      UPDATE leases SET "expiresAt" = clock_timestamp() - interval '1 ms' WHERE name = ${name}`;
+
+  test('is held by one of many processes that want it at once, and each name is a lease of its own', async () => {
+    const name = randomUUID();
+    const processes = Array.from({ length: 10 }, () => create(name));
+    const taken = await Promise.all(processes.map((lease) => lease.acquire()));
+    expect(taken.filter(Boolean)).toHaveLength(1);
+    const holder = processes[taken.indexOf(true)]!;
+    expect(await holder.acquire()).toBe(true);
+    expect(holder.epoch).toBe(1n);
+    expect(await create(randomUUID()).acquire()).toBe(true);
+  });
+
+  test('passes to another process when its holder releases it, and only then', async () => {
+    const name = randomUUID();
+    const [one, two] = [create(name), create(name)];
+    expect(await one.acquire()).toBe(true);
+    expect(await two.acquire()).toBe(false);
+    await two.release();
+    expect(await one.renew()).toBe(true);
+    await one.release();
+    expect(one.remainingMs()).toBe(0);
+    expect(await one.renew()).toBe(false);
+    expect(await two.acquire()).toBe(true);
+    expect(two.epoch).toBe(2n);
+  });
+
+  test('of a holder that crashed is free once its time has passed by the database', async () => {
+    const name = randomUUID();
+    const [crashed, next] = [create(name, 300), create(name)];
+    expect(await crashed.acquire()).toBe(true);
+    expect(await next.acquire()).toBe(false);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(await next.acquire()).toBe(true);
+  });
+
+  test('is not lost by its holder, nor taken by another, because of a clock of theirs', async () => {
+    const name = randomUUID();
+    let elapsed = 0;
+    const holder = create(name, 1_000_000, () => elapsed);
+    const ahead = create(name, 1_000_000, () => elapsed + 10 ** 9);
+    expect(await holder.acquire()).toBe(true);
+    expect(await ahead.acquire()).toBe(false);
+    elapsed = 400_000;
+    expect(holder.remainingMs()).toBe(600_000);
+    elapsed = 2_000_000;
+    // It cannot be sure without asking; the database, whose clock counts, still has it as the holder.
+    expect(holder.remainingMs()).toBe(0);
+    expect(await ahead.acquire()).toBe(false);
+    expect(await holder.renew()).toBe(true);
+    expect(holder.remainingMs()).toBe(1_000_000);
+  });
+
+  test('keeps a holder that was paused from writing once another process has it', async () => {
+    const { db } = context.api;
+    const name = randomUUID();
+    const [paused, next] = [create(name), create(name)];
+    const writes = (lease: typeof paused) => db.prisma.$transaction((tx) => lease.confirm(tx));
+    expect(await paused.acquire()).toBe(true);
+    expect(await writes(paused)).toBe(true);
+    expect(await writes(next)).toBe(false);
+
+    await expire(name);
+    expect(await writes(paused)).toBe(false);
+    expect(await next.acquire()).toBe(true);
+    // It believes that it holds the lease.
+    expect(paused.remainingMs()).toBeGreaterThan(0);
+    expect(await writes(paused)).toBe(false);
+    expect(await writes(next)).toBe(true);
+    expect(await paused.renew()).toBe(false);
+    expect(paused.epoch).toBeNull();
+    expect(await paused.acquire()).toBe(false);
+  });
+
+  test('that ended and that no one took is its holder’s again', async () => {
+    const name = randomUUID();
+    const lease = create(name);
+    await lease.acquire();
+    await expire(name);
+    expect(await lease.renew()).toBe(true);
+    expect(lease.epoch).toBe(1n);
+  });
+
+  // The embedded database has one connection, so one transaction at a time.
+  (engine === 'postgresql' ? test : test.skip)('cannot be taken while its holder writes under it', async () => {
+    const { db } = context.api;
+    const name = randomUUID();
+    const [holder, next] = [create(name, 300), create(name)];
+    await holder.acquire();
+    const order: string[] = [];
+    let taking: Promise<unknown> = Promise.resolve();
+    await db.prisma.$transaction(async (tx) => {
+      expect(await holder.confirm(tx)).toBe(true);
+      // Its time passes before it commits.
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      taking = next.acquire().then((taken) => order.push(`taken ${taken}`));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      order.push('written');
+    });
+    await taking;
+    expect(order).toEqual(['written', 'taken true']);
+  });
+});

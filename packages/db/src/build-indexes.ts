@@ -1,0 +1,105 @@
+/** Builds large indexes while the database is in use, without a lock that reads or writes wait for. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type pg from 'pg';
+
+import { isLocked, pendingIndexes, recordMigration, retryWhileLocked, type MigrationWait } from './apply-migrations.js';
+import type { ConcurrentIndex, Migration } from './migrations.js';
+
+const DUPLICATE_TABLE = '42P07';
+const INVALID_POLL_MS = 1_000;
+
+export interface BuildIndexesOptions {
+  /** Ends the wait for others. A build that has begun is left to the server, and is recorded at the next start. */
+  readonly signal?: AbortSignal;
+  /** Called when a build waits for other sessions, before the next try. */
+  readonly onWait?: (wait: MigrationWait) => void;
+  readonly lockTimeoutMs?: number;
+}
+
+const FIND_INDEX = `
+SELECT i.indisvalid AS "isValid", EXISTS (
+  SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid
+) AS "isBeingBuilt"
+FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace`;
+
+/**
+ * Builds the indexes that the database lacks, one after the other, and returns the names of their migrations. Any number
+ * of processes may do this at once. What an interrupted build left behind is dropped and built again.
+ *
+ * A transaction that is open for hours delays the build by as long, and nothing else.
+ */
+export async function buildIndexes(
+  client: pg.ClientBase,
+  migrations: readonly Migration[],
+  options: BuildIndexesOptions = {},
+): Promise<string[]> {
+  const built: string[] = [];
+  // For the session, which is this call's own: the build takes as long as it takes.
+  await client.query('SET statement_timeout = 0');
+  for (const migration of await pendingIndexes(client, migrations)) {
+    const { index } = migration;
+    if (index === null) continue;
+    await buildOne(client, migration, index, options);
+    if (options.signal?.aborted === true) break;
+    await recordMigration(client, migration, migrations);
+    built.push(migration.name);
+  }
+  return built;
+}
+
+/** Returns once the index is there and valid, whoever built it, or the signal is given. */
+async function buildOne(
+  client: pg.ClientBase,
+  migration: Migration,
+  index: ConcurrentIndex,
+  { signal, onWait, lockTimeoutMs = 2_000 }: BuildIndexesOptions,
+): Promise<void> {
+  while (signal?.aborted !== true) {
+    const found = await findIndex(client, index);
+    if (found?.isValid === true) return;
+    if (found === null) await create(client, migration);
+    else if (found.isBeingBuilt) await sleep(INVALID_POLL_MS, undefined, { signal }).catch(() => undefined);
+    else {
+      const drop = () => (signal?.aborted === true ? Promise.resolve() : dropInvalid(client, index, lockTimeoutMs));
+      await retryWhileLocked(client, migration.name, drop, {
+        ...(onWait ? { onWait } : {}),
+        patienceMs: Infinity,
+      });
+    }
+  }
+}
+
+async function findIndex(client: pg.ClientBase, { name }: ConcurrentIndex) {
+  const { rows } = await client.query<{ isValid: boolean; isBeingBuilt: boolean }>(FIND_INDEX, [name]);
+  return rows[0] ?? null;
+}
+
+/**
+ * Builds it, outside a transaction. It waits for as long as it must: while it does, it holds up no read and no write. If
+ * another process builds it at the same time, one of the two fails, and finds the other's.
+ */
+async function create(client: pg.ClientBase, { sql }: Migration): Promise<void> {
+  try {
+    await client.query(sql);
+  } catch (error) {
+    if ((error as { code?: string }).code !== DUPLICATE_TABLE && !isLocked(error)) throw error;
+    await sleep(INVALID_POLL_MS * Math.random());
+  }
+}
+
+/** Drops an invalid index. The lock on the table excludes all who build indexes of it; then it is judged again. */
+async function dropInvalid(client: pg.ClientBase, index: ConcurrentIndex, lockTimeoutMs: number): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await client.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
+    await client.query(`LOCK TABLE "${index.table}" IN SHARE UPDATE EXCLUSIVE MODE`);
+    const found = await findIndex(client, index);
+    if (found?.isValid === false) await client.query(`DROP INDEX "${index.name}"`);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
