@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { createApp } from '../src/app.js';
+import { createVouchedPeople } from '../src/services/accounts/vouched-people.js';
 import type { OidcOptions } from '../src/app/accounts.js';
 import { Browser } from './browser.js';
 import { TestApi, useApi } from './harness.js';
@@ -108,6 +109,20 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect((await browser.get(Paths.hosts)).status).toBe(200);
   });
 
+  test('makes one member of who signs in for the first time in several browsers at once', async () => {
+    const { db, clock } = context.api;
+    const userOf = createVouchedPeople(db, { strangerRole: null, now: clock });
+    const email = newEmail();
+    await invite(email, 'viewer');
+    const known = await member(context.api, (await context.api.organization()).id, 'viewer');
+    for (const verifiedEmail of [email, known.email]) {
+      const person = { issuer: provider.issuer, subject: randomUUID(), name: 'Ada', verifiedEmail };
+      const ids = await Promise.all([1, 2, 3, 4].map(() => userOf(person)));
+      expect([new Set(ids).size, typeof ids[0]]).toEqual([1, 'string']);
+      expect(await db.prisma.account.count({ where: { accountId: person.subject } })).toBe(1);
+    }
+  });
+
   test('knows a member by their address once, and by their id from then on', async () => {
     const { id: organizationId } = await context.api.organization();
     const { id, email } = await member(context.api, organizationId, 'viewer');
@@ -151,6 +166,20 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect(browser.cookie).toBe('');
     expect(await usersOf(email)).toBe(before);
     expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
+  });
+
+  test('records in the audit log that somebody came whom nobody knows, without who that is', async () => {
+    const { prisma } = context.api.db;
+    const failures = () => prisma.auditEntry.findMany({ where: { action: 'user.sign_in_failed' } });
+    const known = new Set((await failures()).map(({ id }) => id));
+    const email = newEmail();
+    const subject = visitor({ email, email_verified: true });
+    await signIn(new Browser(api()));
+    const entries = (await failures()).filter(({ id }) => !known.has(id));
+    expect(entries).toMatchObject([{ target: 'system', details: { method: 'identity provider', count: 1 } }]);
+    const text = JSON.stringify(entries.map(({ details }) => details));
+    expect(text).not.toContain(email);
+    expect(text).not.toContain(subject);
   });
 
   test('leaves outside who was removed', async () => {

@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { ContainerEvent, ContainerView, CountedPage, Host, Summary } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { toCsvLine } from '../src/domain/csv.js';
 import { container, useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer } from './listening.js';
 
@@ -271,10 +270,4 @@ describe.each(testEngines())('exports on %s', (engine) => {
     }
     await server.close();
   });
-});
-
-test('cells of CSV are quoted where they must be, and numbers stay numbers', () => {
-  expect(toCsvLine(['a', 'b,c', 'd"e', 'f\ng', null, -1, '-1', '\t=', '\r'])).toBe(
-    `a,"b,c","d""e","f\ng",,-1,'-1,'\t=,"'\r"\r\n`,
-  );
 });

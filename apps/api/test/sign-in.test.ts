@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { createApp } from '../src/app.js';
+import { FAILURE_WINDOW_MS } from '../src/services/accounts/failed-sign-ins.js';
 import { Browser } from './browser.js';
 import { TestApi, testClock, useApi } from './harness.js';
 import { TestServer } from './listening.js';
@@ -138,6 +139,82 @@ describe.each(testEngines())('signing in on %s', (engine) => {
       ['user.signed_in', `user:${id}`, 'The admin'],
       ['user.joined', `user:${id}`, 'The admin'],
     ]);
+  });
+});
+
+describe.each(testEngines())('failed sign-ins on %s', (engine) => {
+  const context = useApi(engine);
+
+  async function rig() {
+    const { db, clock } = context.api;
+    const elapsed = { ms: 0 };
+    const app = createApp({ db, now: clock, trustProxy: 1, elapsedMs: () => elapsed.ms });
+    const api = new TestApi(db, app, clock);
+    const organization = await api.organization();
+    const visitor = await person(api, organization.id, 'admin');
+    const fail = (email: string, address = '203.0.113.1') =>
+      new Browser(api).call(
+        'post',
+        Paths.session,
+        { email, password: 'wrong' },
+        { 'X-Forwarded-For': address, 'Sec-Fetch-Site': 'same-origin' },
+      );
+    const entries = (organizationId = organization.id) =>
+      db.prisma.auditEntry.findMany({
+        where: { organizationId, action: 'user.sign_in_failed' },
+        orderBy: { id: 'asc' },
+      });
+    return { api, elapsed, organization, visitor, fail, entries };
+  }
+
+  test('are in the audit log of the account’s organization, with their address and their number', async () => {
+    const { elapsed, visitor, fail, entries } = await rig();
+    const common = { actor: 'system', target: `user:${visitor.id}` };
+    const first = { address: '203.0.113.1', method: 'password', count: 1 };
+    await fail(visitor.email.toUpperCase());
+    expect(await entries()).toMatchObject([{ ...common, details: first }]);
+    await Promise.all([fail(visitor.email), fail(visitor.email)]);
+    const change = { currentPassword: 'wrong', newPassword: 'a quite different one' };
+    await visitor.browser.call('put', Paths.password, change, {
+      'X-Forwarded-For': '203.0.113.9',
+      'Sec-Fetch-Site': 'same-origin',
+    });
+    const counted = { address: '203.0.113.9', method: 'password change', count: 4 };
+    expect(await entries()).toMatchObject([{ ...common, details: counted }]);
+    elapsed.ms += FAILURE_WINDOW_MS;
+    await fail(visitor.email);
+    expect(await entries()).toMatchObject([{ details: counted }, { ...common, details: first }]);
+  });
+
+  test('of accounts that do not exist are one entry together, which names none of them', async () => {
+    const { api, elapsed, fail, entries } = await rig();
+    const { id } = await api.db.prisma.organization.findFirstOrThrow({
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    });
+    const before = (await entries(id)).length;
+    for (let i = 0; i < 20; i++) await fail(`nobody-${i}@example.org`, `203.0.113.${i}`);
+    const added = (await entries(id)).slice(before);
+    expect(added).toMatchObject([{ target: 'system', details: { address: '203.0.113.19', count: 20 } }]);
+    expect(JSON.stringify(added.map(({ details }) => details))).not.toContain('nobody');
+    elapsed.ms += FAILURE_WINDOW_MS;
+    await fail('nobody@example.org');
+    expect((await entries(id)).length).toBe(before + 2);
+  });
+
+  test('include one whose entry cannot be written: no session comes of it', async () => {
+    const { api, visitor } = await rig();
+    const { prisma } = api.db;
+    await prisma.$executeRaw`
+      CREATE FUNCTION refuse_entry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`;
+    await prisma.$executeRaw`
+      CREATE TRIGGER refuse BEFORE INSERT ON audit_entries FOR EACH ROW
+      WHEN (NEW.action = 'user.signed_in') EXECUTE FUNCTION refuse_entry()`;
+    try {
+      await expect(visitor.signIn()).rejects.toThrow('could not sign in');
+      expect(await prisma.session.count({ where: { userId: visitor.id } })).toBe(1);
+    } finally {
+      await prisma.$executeRaw`DROP FUNCTION refuse_entry() CASCADE`;
+    }
   });
 });
 

@@ -1,7 +1,7 @@
+import { toTerminalText } from '@muster/contracts';
 import { createClient, NetworkError, ProblemError, UnexpectedAnswerError, type Client } from '@muster/client';
 import { knownConnection } from './connection.js';
 import { CommandError, ExitCodes, type ExitCode } from './exit.js';
-import { plainText } from './output/plain-text.js';
 import type { Terminal } from './terminal.js';
 
 /**
@@ -22,7 +22,9 @@ export async function withApi(terminal: Terminal, action: (client: Client) => Pr
 export function commandError(error: unknown): unknown {
   if (error instanceof ProblemError) {
     const fields = (error.problem.errors ?? []).map(({ path, message }) => `; ${path.slice(1)} ${message}`);
-    return new CommandError(plainText(error.message + fields.join('')), exitCodeOf(error.status), { cause: error });
+    return new CommandError(toTerminalText(error.message + fields.join('')), exitCodeOf(error.status), {
+      cause: error,
+    });
   }
   if (error instanceof NetworkError || error instanceof UnexpectedAnswerError) {
     return new CommandError(error.message, ExitCodes.unreachable, { cause: error });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { age } from '../src/output/age.js';
-import { csvLine } from '../src/output/csv.js';
-import { plainText } from '../src/output/plain-text.js';
+import { writeList, writeOne } from '../src/output/format.js';
+import type { Screen, Terminal } from '../src/terminal.js';
 import { table, type Column } from '../src/output/table.js';
 import { cut, widthOf } from '../src/output/width.js';
 
@@ -53,28 +53,35 @@ describe('a table', () => {
   });
 });
 
-test('what cannot be shown is not left out, so that two names do not look like one', () => {
-  expect(plainText('a\u0007b')).toBe('a\ufffdb');
-  expect(plainText('plain, ümläut, 日本, 🚢')).toBe('plain, ümläut, 日本, 🚢');
-});
-
 test('a text that is cut fits, and shows that it was', () => {
   expect(cut('nginx', 5)).toBe('nginx');
   expect(cut('nginx:1.29', 6)).toBe('nginx…');
   expect(cut('日本語', 4)).toBe('日…');
 });
 
-describe('a line of CSV', () => {
-  const line = (name: string) => csvLine(COLUMNS, { name, state: 'x' });
+describe('a list of what hostile hosts say', () => {
+  const rows = [{ name: 'a\u001b]0;x\u0007\u009b2J\u202e', state: '=1+1' }];
+  // eslint-disable-next-line no-control-regex -- control characters are what must not be there
+  const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
+  const written = (format: 'json' | 'csv', screen: Screen | null): string => {
+    let out = '';
+    const terminal = { screen, out: (text: string) => void (out += text) } as Terminal;
+    writeList(terminal, format, COLUMNS, rows);
+    writeOne(terminal, format, COLUMNS, rows[0]!);
+    return out;
+  };
 
-  test('has quotes where it needs them', () => {
-    expect(line('a,b')).toBe('"a,b",x\r\n');
-    expect(line('a"b')).toBe('"a""b",x\r\n');
-    expect(line('a\nb')).toBe('"a\nb",x\r\n');
+  test.each(['json', 'csv'] as const)('is shown as %s without a command to the terminal', (format) => {
+    expect(written(format, { columns: 80, hasColours: true })).not.toMatch(CONTROL);
   });
 
-  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1'])('holds no formula: %j', (name) => {
-    expect(line(name)).toMatch(/^"?'/);
+  test('is JSON of the same value wherever it goes', () => {
+    const [list] = /^\[.*?\n\]/s.exec(written('json', null)) ?? ['null'];
+    expect(JSON.parse(list)).toEqual(rows);
+  });
+
+  test('goes into a file as CSV unchanged, but for formulas', () => {
+    expect(written('csv', null)).toContain(`"${rows[0]!.name}",'=1+1\r\n`);
   });
 });
 

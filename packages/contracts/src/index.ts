@@ -3,6 +3,7 @@ export * from './accounts.js';
 export * from './cadence.js';
 export * from './canonical.js';
 export * from './container.js';
+export * from './csv.js';
 export * from './enrollment.js';
 export * from './field-errors.js';
 export * from './fit-container.js';

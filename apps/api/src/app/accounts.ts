@@ -9,6 +9,7 @@ import { createMemberRouter } from '../routes/members.js';
 import { createSessionRouter } from '../routes/session.js';
 import { createOwnSessionRouter } from '../routes/sessions.js';
 import { createBetterAuth, sessionCookieName } from '../services/accounts/better-auth.js';
+import { createFailedSignIns } from '../services/accounts/failed-sign-ins.js';
 import { createIdentityProvider, type IdentityProviderOptions } from '../services/accounts/identity-provider.js';
 import { createInvitationService } from '../services/accounts/invitations.js';
 import { createMemberService } from '../services/accounts/members.js';
@@ -45,12 +46,14 @@ export interface OidcOptions extends Pick<IdentityProviderOptions, 'issuer' | 'c
 export function wireAccounts(db: Database, parts: AccountParts): { auth: RequestHandler; routers: Router[] } {
   const { publicUrl, secret, signInsPerMinute, oidc, logger, now, elapsedMs } = parts;
   const limit = createSignInLimit(signInsPerMinute, elapsedMs);
+  const failures = createFailedSignIns(db, { now, elapsedMs });
   const sessions = createSessionService(db, {
     auth: createBetterAuth(db, { publicUrl, secret, logger, now }),
     cookieName: sessionCookieName(publicUrl),
     limit,
+    failures,
   });
-  const ownSessions = createOwnSessionService(db, { limit, now });
+  const ownSessions = createOwnSessionService(db, { limit, failures, now });
   const vouched =
     oidc === null
       ? null
@@ -59,7 +62,7 @@ export function wireAccounts(db: Database, parts: AccountParts): { auth: Request
           signIn: createVouchedSignIn({
             provider: createIdentityProvider({ ...oidc, callbackUrl: publicUrl + Paths.oidcCallback, secret }),
             userOf: createVouchedPeople(db, { strangerRole: oidc.strangerRole, now }),
-            ...{ sessions, limit, publicUrl, logger },
+            ...{ sessions, limit, failures, publicUrl, logger },
           }),
         };
   const setup = createSetupService(db, { sessions, setupTokens: createSetupTokens(db, { now }), now });

@@ -19,6 +19,7 @@ export interface AuditFact {
     | 'user.joined'
     | 'user.vouched_for'
     | 'user.signed_in'
+    | 'user.sign_in_failed'
     | 'user.signed_out'
     | 'user.password_changed'
     | 'member.role_changed'
@@ -33,7 +34,8 @@ export interface AuditFact {
 }
 
 /**
- * Records what was done, in the transaction that does it: there is no deed without its entry, nor the reverse.
+ * Records what was done, in the transaction that does it: there is no deed without its entry, nor the reverse. A session,
+ * which better-auth starts outside a transaction, is ended again where its entry cannot be written (better-auth.ts).
  * `host.enrolled` is recorded by the statement that enrols (sql/enroll-new-host.ts).
  */
 export const recordAudit = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, fact: AuditFact) =>

@@ -1,12 +1,12 @@
-import type {
-  ContainerEvent,
-  ContainerExportQuery,
-  ContainerView,
-  EventExportQuery,
-  Page,
-  Port,
+import {
+  toCsvLine,
+  type ContainerEvent,
+  type ContainerExportQuery,
+  type ContainerView,
+  type EventExportQuery,
+  type Page,
+  type Port,
 } from '@muster/contracts';
-import { toCsvLine } from '../domain/csv.js';
 import type { OperatorIdentity } from '../domain/operator-identity.js';
 import type { ContainerReader } from './container-reader.js';
 import type { EventReader } from './event-reader.js';

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { toTerminalJson } from '@muster/contracts';
 import { Argument, Option, type Command } from 'commander';
 import { withApi } from '../api.js';
 import { CommandError } from '../exit.js';
+import { csvFor } from '../output/format.js';
 import type { Terminal } from '../terminal.js';
 
 interface Options {
@@ -28,7 +30,11 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
         if (file !== undefined) await writeWhole(file, pieces);
         else {
           const decoder = new TextDecoder();
-          for await (const piece of pieces) terminal.out(decoder.decode(piece as Uint8Array, { stream: true }));
+          const toShown = (text: string) => (format === 'csv' ? csvFor(terminal, text) : toTerminalJson(text));
+          for await (const piece of pieces) {
+            const text = decoder.decode(piece as Uint8Array, { stream: true });
+            terminal.out(terminal.screen === null ? text : toShown(text));
+          }
         }
       }),
     );

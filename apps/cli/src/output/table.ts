@@ -1,6 +1,6 @@
+import { toTerminalText } from '@muster/contracts';
 import { styleText } from 'node:util';
 import type { Screen } from '../terminal.js';
-import { plainText } from './plain-text.js';
 import { cut, widthOf } from './width.js';
 
 export type Style = Parameters<typeof styleText>[0];
@@ -25,7 +25,7 @@ const WIDTH_MIN = 8;
  * is there. Nothing in it is a command to a terminal.
  */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen | null): string {
-  const cells = rows.map((row) => columns.map(({ text }) => plainText(text(row))));
+  const cells = rows.map((row) => columns.map(({ text }) => toTerminalText(text(row))));
   const natural = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((line) => widthOf(line[i]!))));
   const widths = screen === null ? natural : fit(natural, screen.columns);
   const paint = (style: Style | null | undefined, text: string) =>

@@ -64,12 +64,19 @@ export function createBetterAuth(
       session: {
         create: {
           before: async ({ userId }) => (await prisma.member.count({ where: { userId } })) > 0,
-          after: async ({ userId }) => {
+          after: async ({ id, userId }) => {
             const member = await prisma.member.findUnique({ where: { userId } });
             if (member === null) return;
             const { organizationId } = member;
             const who = `user:${userId}` as const;
-            await recordAudit(prisma, { organizationId, at: now(), actor: who, action: 'user.signed_in', target: who });
+            const fact = { organizationId, at: now(), actor: who, action: 'user.signed_in', target: who } as const;
+            try {
+              await recordAudit(prisma, fact);
+            } catch (error) {
+              // No one is given its cookie now; a session without an entry must not stay either.
+              await prisma.session.deleteMany({ where: { id } });
+              throw error;
+            }
           },
         },
       },

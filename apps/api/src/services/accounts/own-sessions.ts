@@ -4,6 +4,7 @@ import { hashPassword, verifyPassword } from 'better-auth/crypto';
 import { invalid } from '../../domain/valid.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
 import { recordAudit, type AuditFact } from '../audit.js';
+import type { FailedSignIns } from './failed-sign-ins.js';
 import type { UserSession } from './sessions.js';
 import type { SignInLimit } from './sign-in-limit.js';
 
@@ -29,10 +30,12 @@ export interface OwnSessionService {
 
 export interface OwnSessionServiceParts {
   limit: SignInLimit;
+  failures: FailedSignIns;
   now: () => Date;
 }
 
-export function createOwnSessionService(db: Database, { limit, now }: OwnSessionServiceParts): OwnSessionService {
+export function createOwnSessionService(db: Database, parts: OwnSessionServiceParts): OwnSessionService {
+  const { limit, failures, now } = parts;
   const factOf = ({ userId, operator }: UserSession, action: AuditFact['action']): AuditFact => ({
     ...{ organizationId: operator.organizationId, at: now(), actor: operator.actor, action },
     target: `user:${userId}`,
@@ -72,6 +75,7 @@ export function createOwnSessionService(db: Database, { limit, now }: OwnSession
       if (!account?.password) throw new ConflictError('This account has no password: its identity provider has.');
       limit.take(address, userId);
       if (!(await verifyPassword({ hash: account.password, password: currentPassword }))) {
+        await failures.record({ account: { userId }, address, method: 'password change' });
         throw invalid([{ path: '/currentPassword', message: 'is not right' }]);
       }
       const password = await hashPassword(newPassword);

@@ -7,6 +7,7 @@ import type { OperatorIdentity } from '../../domain/operator-identity.js';
 import { CredentialsInvalidError } from '../../errors.js';
 import { ADDRESS_HEADER, callBetterAuth } from './better-auth.js';
 import { hashSessionToken } from './hashed-sessions.js';
+import type { FailedSignIns } from './failed-sign-ins.js';
 import { normalEmail } from './people.js';
 import { createSessionView } from './session-view.js';
 import type { SignInLimit } from './sign-in-limit.js';
@@ -58,9 +59,11 @@ export interface SessionServiceParts {
   /** The name of the session's cookie. */
   cookieName: string;
   limit: SignInLimit;
+  failures: FailedSignIns;
 }
 
-export function createSessionService(db: Database, { auth, cookieName, limit }: SessionServiceParts): SessionService {
+export function createSessionService(db: Database, parts: SessionServiceParts): SessionService {
+  const { auth, cookieName, limit, failures } = parts;
   const { prisma } = db;
   const view = createSessionView(db);
   const namesSession = ({ cookie }: Caller) => cookie?.includes(`${cookieName}=`) ?? false;
@@ -99,8 +102,10 @@ export function createSessionService(db: Database, { auth, cookieName, limit }: 
           headers: headersOf({ ...caller, cookie: undefined }),
           returnHeaders: true,
         }),
-      ).catch((error: unknown) => {
-        throw isAPIError(error) && error.statusCode < 500 ? new CredentialsInvalidError() : error;
+      ).catch(async (error: unknown) => {
+        if (!isAPIError(error) || error.statusCode >= 500) throw error;
+        await failures.record({ account: { email }, address: caller.address, method: 'password' });
+        throw new CredentialsInvalidError();
       });
       const row = await prisma.session.findUnique({ where: { token: hashSessionToken(response.token) } });
       const member = await prisma.member.findUnique({ where: { userId: response.user.id } });

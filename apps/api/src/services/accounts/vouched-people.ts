@@ -1,5 +1,6 @@
 import type { MemberRole } from '@muster/contracts';
-import { transact, type Database, type Prisma } from '@muster/db';
+import { isUniqueViolation, transact, type Database, type Prisma } from '@muster/db';
+import { ConflictError } from '../../errors.js';
 import { recordAudit } from '../audit.js';
 import { lockFirstOrganization } from '../first-organization.js';
 import type { VouchedPerson } from './identity-provider.js';
@@ -16,11 +17,12 @@ export interface VouchedPeopleParts {
  * provider's id of them; the first time by their e-mail address, if it vouches for that: as a member, who has one more
  * way in from then on, or as somebody who is invited, and joins.
  */
-export const createVouchedPeople =
-  (db: Database, { strangerRole, now }: VouchedPeopleParts) =>
-  ({ issuer, subject, name, verifiedEmail }: VouchedPerson): Promise<string | null> =>
+export const createVouchedPeople = (db: Database, { strangerRole, now }: VouchedPeopleParts) => {
+  const find = ({ issuer, subject, name, verifiedEmail }: VouchedPerson): Promise<string | null> =>
     transact(db, async (tx) => {
       const at = now();
+      // Of several first sign-ins of one person at once, one makes the account, and the others find it.
+      await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${issuer} ${subject}`}, 0))`;
       const wayIn = { issuer, subject };
       const providerId_accountId = { providerId: issuer, accountId: subject };
       const known = await tx.account.findUnique({
@@ -44,6 +46,17 @@ export const createVouchedPeople =
       const place = (await takeInvitation(tx, email, at)) ?? (await placeForStranger(tx, strangerRole, at));
       return place === null ? null : addMember(tx, { ...place, name: name ?? email, email, wayIn }, at);
     });
+
+  return async (person: VouchedPerson): Promise<string | null> => {
+    try {
+      return await find(person);
+    } catch (error) {
+      // Another sign-in took the address first, such as an invitation that was accepted: now there is a member.
+      if (isUniqueViolation(error) || error instanceof ConflictError) return find(person);
+      throw error;
+    }
+  };
+};
 
 type Place = { organizationId: string; role: MemberRole };
 

@@ -3,6 +3,7 @@ import { parseCookies } from 'better-auth/cookies';
 import type { Logger } from 'pino';
 import type { Caller } from '../../domain/caller.js';
 import { CredentialsInvalidError } from '../../errors.js';
+import type { FailedSignIns } from './failed-sign-ins.js';
 import { NotVouchedError, type IdentityProvider, type Refusal, type VouchedPerson } from './identity-provider.js';
 import type { SessionService } from './sessions.js';
 import type { SignInLimit } from './sign-in-limit.js';
@@ -34,6 +35,7 @@ export interface VouchedSignInParts {
   userOf: (person: VouchedPerson) => Promise<string | null>;
   sessions: Pick<SessionService, 'signInVouched'>;
   limit: SignInLimit;
+  failures: FailedSignIns;
   publicUrl: string;
   logger: Logger;
 }
@@ -44,7 +46,7 @@ const OWN_PATH = new RegExp(OWN_PATH_PATTERN);
 const ATTEMPT_SECONDS = 600;
 
 export function createVouchedSignIn(parts: VouchedSignInParts): VouchedSignInService {
-  const { provider, userOf, sessions, limit, publicUrl, logger } = parts;
+  const { provider, userOf, sessions, limit, failures, publicUrl, logger } = parts;
   const isHttps = publicUrl.startsWith('https:');
   const cookieName = isHttps ? '__Host-muster_oidc' : 'muster_oidc';
 
@@ -90,7 +92,10 @@ export function createVouchedSignIn(parts: VouchedSignInParts): VouchedSignInSer
       try {
         if (found === null) throw new NotVouchedError('mismatched', new Error('this browser has begun nothing'));
         const userId = await userOf(await provider.redeem(found.attempt, query));
-        if (userId === null) throw new CredentialsInvalidError();
+        if (userId === null) {
+          await failures.record({ account: null, address: caller.address, method: 'identity provider' });
+          throw new CredentialsInvalidError();
+        }
         return { location: found.next, cookies: [used, ...(await sessions.signInVouched(caller, userId))] };
       } catch (error) {
         return { location: turnBack(error, found?.next ?? '/'), cookies: [used] };

@@ -1,0 +1,86 @@
+import type { Database } from '@muster/db';
+import { recordAudit } from '../audit.js';
+import { normalEmail } from './people.js';
+
+/** A try to sign in, or to prove a password, that was refused. */
+export interface FailedSignIn {
+  /** Whose account it was for, as far as that is known. */
+  account: { email: string } | { userId: string } | null;
+  address: string;
+  method: 'password' | 'identity provider' | 'password change';
+}
+
+export interface FailedSignIns {
+  /**
+   * Records a failure in the audit log of the account's organization, or of the first one where there is no such
+   * account, which is not named there. Failures for one account, and those for all unknown ones, share an entry with
+   * their count for `FAILURE_WINDOW_MS`, so that no one can fill the log or hide in it.
+   */
+  record(failure: FailedSignIn): Promise<void>;
+}
+
+/** Milliseconds in which failures for one account are one entry of the audit log. Each process has its own. */
+export const FAILURE_WINDOW_MS = 600_000;
+
+/** Windows to remember: an account's failures begin a new entry where it was forgotten before its time. */
+const WINDOWS_MAX = 10_000;
+
+/** Characters of the longest address: a proxy that is trusted may pass on something else. */
+const ADDRESS_LENGTH_MAX = 45;
+
+interface Window {
+  openedMs: number;
+  entry: Promise<bigint>;
+}
+
+/** `elapsedMs` is a clock that is never set. */
+export function createFailedSignIns(
+  { prisma }: Pick<Database, 'prisma'>,
+  { now, elapsedMs }: { now: () => Date; elapsedMs: () => number },
+): FailedSignIns {
+  /** In the order in which they were opened. */
+  const windows = new Map<string, Window>();
+
+  function forgetOldWindows(): void {
+    for (const [key, { openedMs }] of windows) {
+      if (elapsedMs() - openedMs < FAILURE_WINDOW_MS && windows.size < WINDOWS_MAX) return;
+      windows.delete(key);
+    }
+  }
+
+  return {
+    async record({ account, address: sent, method }) {
+      const address = sent.slice(0, ADDRESS_LENGTH_MAX);
+      const where =
+        account === null ? null : 'email' in account ? { user: { email: normalEmail(account.email) } } : account;
+      // The same statements whether or not there is such an account, so that the time does not tell.
+      const member = where === null ? null : await prisma.member.findFirst({ where });
+      const first = await prisma.organization.findFirst({ orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
+      const organizationId = member?.organizationId ?? first?.id;
+      if (organizationId === undefined) return;
+
+      forgetOldWindows();
+      const target = member === null ? 'system' : `user:${member.userId}`;
+      const open = windows.get(target);
+      if (open !== undefined) {
+        const more = JSON.stringify({ address, method });
+        await prisma.$executeRaw`
+          UPDATE audit_entries
+          SET details = details || ${more}::jsonb || jsonb_build_object('count', (details->>'count')::int + 1)
+          WHERE id = ${await open.entry}`;
+        return;
+      }
+      const details = { address, method, count: 1 };
+      const action = 'user.sign_in_failed';
+      const fact = { organizationId, at: now(), actor: 'system', action, target, details } as const;
+      const entry = recordAudit(prisma, fact).then(({ id }) => id);
+      windows.set(target, { openedMs: elapsedMs(), entry });
+      try {
+        await entry;
+      } catch (error) {
+        windows.delete(target);
+        throw error;
+      }
+    },
+  };
+}
