@@ -140,7 +140,7 @@ export function createApp({
 }: AppParts): Express {
   const options = { now, cadence };
   const reports = createHostReports(db);
-  const freshnessContext = createFreshnessContext(createLivenessService(db, options), options);
+  const freshnessContext = createFreshnessContext(db, createLivenessService(db, options), options);
 
   addClockMetrics(metrics.registry, skewMs);
   addFleetMetrics(metrics.registry, {
@@ -155,7 +155,7 @@ export function createApp({
     onLookFailed: (error) =>
       tellOfLooks((failed) => logger.warn({ err: error, failed }, 'no look at which tokens were revoked')),
   });
-  const agentTokens = createAgentTokenService(db, { now, elapsedMs, cache: tokenCache });
+  const agentTokens = createAgentTokenService(db, { ...options, elapsedMs, cache: tokenCache });
 
   const accounts = wireAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, elapsedMs });
   const { auth } = accounts;

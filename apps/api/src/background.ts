@@ -4,6 +4,9 @@ import { CLOCK_INTERVAL_MS } from './services/database-clock.js';
 import type { LivenessService } from './services/liveness.js';
 import type { RetentionService } from './services/retention.js';
 
+/** Milliseconds between two readings of every host for instants that lie in the future. */
+const FUTURE_INTERVAL_MS = 60_000;
+
 const RETENTION_INTERVAL_MS = 10 * 60_000;
 
 /**
@@ -17,6 +20,7 @@ export function startBackground(
   const stops = [
     every(CLOCK_INTERVAL_MS, () => clock.read(), "comparison with the database's clock", logger),
     every(liveness.intervalMs, () => liveness.beat(), 'sign of life', logger),
+    every(FUTURE_INTERVAL_MS, () => liveness.lowerFutureInstants(), 'lowering of instants in the future', logger),
     every(
       RETENTION_INTERVAL_MS,
       async (isStopped) => {

@@ -116,6 +116,7 @@ describe.each(testEngines())('what the fleet has in common on %s', (engine) => {
     Promise.resolve({
       now: context.api.clock(),
       cadence: { heartbeatSeconds: 10, snapshotSeconds: 60 },
+      otherHeartbeats: [],
       outages: [],
     });
 

@@ -202,7 +202,11 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
   function readerWith(budget: ContainerReaderOptions) {
     const now = context.api.clock();
     const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
-    return createContainerReader(context.api.db, () => Promise.resolve({ now, cadence, outages: [] }), budget);
+    return createContainerReader(
+      context.api.db,
+      () => Promise.resolve({ now, cadence, otherHeartbeats: [], outages: [] }),
+      budget,
+    );
   }
 
   async function readAll(organizationId: string, query: ContainerQuery, budget: ContainerReaderOptions, total: number) {

@@ -61,10 +61,14 @@ export function judgeOrder(
     const cloneSuspected = receivedAt.getTime() - superseded.at.getTime() > STREAM_ALIVE_MS;
     return { current: false, reason: 'stream_superseded', cloneSuspected };
   }
-  // Heard in the future is not alive either: our clock was set back since, and says nothing about then.
+  // What lies far in the future was stored by a clock that was ahead, and says nothing about then.
   const currentIsAlive =
     host.streamHeardAt !== null && Math.abs(receivedAt.getTime() - host.streamHeardAt.getTime()) < STREAM_ALIVE_MS;
-  return currentIsAlive && host.observedAt !== null && observedAt < host.observedAt
+  const isEarlier =
+    host.observedAt !== null &&
+    observedAt < host.observedAt &&
+    host.observedAt.getTime() - receivedAt.getTime() < STREAM_ALIVE_MS;
+  return currentIsAlive && isEarlier
     ? { current: false, reason: 'observed_earlier', cloneSuspected: false }
     : { current: true };
 }

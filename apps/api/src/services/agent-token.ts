@@ -1,4 +1,4 @@
-import { tokenKind } from '@muster/contracts';
+import { CADENCE_DEFAULT, tokenKind, type Cadence } from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../domain/tokens.js';
 import { HostDeletedError, TokenInvalidError, UnavailableError } from '../errors.js';
@@ -54,8 +54,9 @@ export function createAgentTokenService(
   {
     now,
     elapsedMs = () => performance.now(),
+    cadence = CADENCE_DEFAULT,
     cache = createAgentTokenCache({ elapsedMs }),
-  }: { now: () => Date; elapsedMs?: () => number; cache?: AgentTokenCache },
+  }: { now: () => Date; elapsedMs?: () => number; cadence?: Cadence; cache?: AgentTokenCache },
 ): AgentTokenService {
   const { prisma } = db;
 
@@ -125,7 +126,7 @@ export function createAgentTokenService(
         if (!isFirst) row = await findLive(key, hash);
       }
       const at = now();
-      if (row.lastUsedAt !== null && at.getTime() - row.lastUsedAt.getTime() > LAST_USED_GRAIN_MS) {
+      if (row.lastUsedAt !== null && Math.abs(at.getTime() - row.lastUsedAt.getTime()) > LAST_USED_GRAIN_MS) {
         await prisma.agentToken.updateMany({ where: { id: row.id }, data: { lastUsedAt: at } });
       }
       const identity = { hostId: row.hostId, tokenId: row.id };
@@ -142,7 +143,7 @@ export function createAgentTokenService(
       const replaceable = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
         // Its update is also the lock on the host that comes first wherever tokens are written.
-        await lockForAgentCall(tx, hostId, at);
+        await lockForAgentCall(tx, hostId, at, cadence.heartbeatSeconds);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalid();
         if (presented.firstUsedAt === null) await markFirstUse(tx, presented, at);

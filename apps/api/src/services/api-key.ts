@@ -34,7 +34,7 @@ export function createApiKeyService({ prisma }: Database, { now }: { now: () => 
       const at = now();
       const key = await prisma.apiKey.findUnique({ where: { hash: hashToken(token) } });
       if (key === null || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= at)) throw invalid();
-      if (key.lastUsedAt === null || at.getTime() - key.lastUsedAt.getTime() > LAST_USED_GRAIN_MS) {
+      if (key.lastUsedAt === null || Math.abs(at.getTime() - key.lastUsedAt.getTime()) > LAST_USED_GRAIN_MS) {
         await prisma.apiKey.updateMany({ where: { id: key.id }, data: { lastUsedAt: at } });
       }
       return { organizationId: key.organizationId, actor: `api_key:${key.id}`, role: key.role };

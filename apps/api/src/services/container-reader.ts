@@ -4,6 +4,7 @@ import { decodeCursor, encodeCursor } from '../domain/cursor.js';
 import {
   containersFreshness,
   freshnessCutoffs,
+  notAfter,
   type FreshnessContext,
   type FreshnessCutoffs,
 } from '../domain/freshness.js';
@@ -210,16 +211,17 @@ function cursorPlace({ cursor, sort }: ContainerQuery): string[] | null {
 
 function toView(row: ContainerViewRow, context: FreshnessContext): ContainerView {
   const startedAt = row.startedAt?.toISOString() ?? null;
+  const asOf = row.confirmedAt && notAfter(row.confirmedAt, context.now);
   return {
     // jsonb keeps keys in an order of its own.
     ...canonicalContainer({ ...row, startedAt }),
     hostId: row.hostId,
     hostName: row.hostName,
     hostFreshness: containersFreshness(row, context),
-    asOf: row.confirmedAt?.toISOString() ?? null,
+    asOf: asOf?.toISOString() ?? null,
     health: row.health,
     exitCode: row.exitCode,
-    uptimeSeconds: uptimeSeconds(row),
+    uptimeSeconds: uptimeSeconds({ ...row, confirmedAt: asOf }),
     firstSeenAt: row.firstSeenAt.toISOString(),
     changedAt: row.changedAt.toISOString(),
     removedAt: row.removedAt?.toISOString() ?? null,

@@ -35,7 +35,7 @@ import { HostDeletedError, UnavailableError } from '../errors.js';
 import { findHostLock } from '../sql/find-host-lock.js';
 import { readHostState, type HostState } from '../sql/read-host-state.js';
 import { touchStale } from '../sql/touch-host.js';
-import { writeSnapshot } from '../sql/write-snapshot.js';
+import { writeSnapshot, type HostVersion } from '../sql/write-snapshot.js';
 import { plainBytes, type RawBody } from './body-bytes.js';
 import { createHostReports, type HostReports } from './host-reports.js';
 import { createSnapshotMemory, type RememberedSnapshot } from './snapshot-memory.js';
@@ -146,7 +146,8 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     // Where we know of another digest, asking would be for nothing.
     const remembered = memory.recall(hostId);
     if (remembered !== undefined && remembered.digest !== digest) return null;
-    const reported = await reports.report({ kind: 'snapshot', hostId, digest, order, ...times });
+    const { heartbeatSeconds } = cadence;
+    const reported = await reports.report({ kind: 'snapshot', hostId, digest, order, heartbeatSeconds, ...times });
     if (reported === null || reported === 'later') return null;
     const { revision, containerCount } = reported;
     if (remembered === undefined) memory.remember(hostId, { revision, digest, ...source.keepsake() });
@@ -156,9 +157,10 @@ export function createContainerService(db: Database, options: ContainerServiceOp
 
   async function syncByText(sync: Sync): Promise<SyncSummary | null> {
     const remembered = memory.recall(sync.hostId);
-    if (remembered === undefined || !sync.complete) return null;
+    // Without a digest, nothing but the revision would say that its rows are still the host's.
+    if (remembered === undefined || remembered.digest === null || !sync.complete) return null;
     const diff = await diffTexts(remembered, sync.source);
-    return diff && write(sync, remembered.revision, diff, null);
+    return diff && write(sync, remembered, diff, null);
   }
 
   async function syncByRows(sync: Sync): Promise<SyncSummary> {
@@ -171,11 +173,12 @@ export function createContainerService(db: Database, options: ContainerServiceOp
       if (host === null) throw new HostDeletedError();
       const verdict = judgeOrder(host.order, order, times);
       if (!verdict.current) {
-        if (order) await touchStale(db, hostId, order.stream, times.receivedAt);
+        const { heartbeatSeconds } = cadence;
+        if (order) await touchStale(db, hostId, order.stream, { ...times, heartbeatSeconds });
         return staleSummary(hostId, rows, host, verdict, cadence);
       }
       const diff = diffSnapshot(host.containers, rows, { complete, goneIds });
-      const summary = await write(sync, host.revision, diff, totals);
+      const summary = await write(sync, host, diff, totals);
       if (summary !== null) return summary;
       await backOff(attempt);
       await waitForLock(hostId);
@@ -183,17 +186,17 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     throw new UnavailableError('Other snapshots of this host keep coming first. Try again.');
   }
 
-  /** Null: somebody else changed the host since `revision`, or the order does not allow it. */
+  /** Null: somebody else changed the host since `base`, or the order does not allow it. */
   async function write(
     sync: Sync,
-    revision: number,
+    base: HostVersion,
     diff: SnapshotDiff,
     totals: ContainerTotals | null,
   ): Promise<SyncSummary | null> {
     const { hostId, complete, digest, source, order, times, eventsObservedAt } = sync;
     const written = await writeSnapshot(db, {
-      ...{ hostId, revision, diff, totals, complete, digest },
-      ...{ order, times, eventsObservedAt },
+      ...{ hostId, base, diff, totals, complete, digest },
+      ...{ order, times, eventsObservedAt, heartbeatSeconds: cadence.heartbeatSeconds },
     });
     if (written === null || !complete) memory.forget(hostId);
     else memory.remember(hostId, { revision: written.revision, digest, ...source.keepsake() });

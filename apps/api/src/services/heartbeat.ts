@@ -40,6 +40,7 @@ export function createHeartbeatService(
       };
       const reported = await reports.report({
         ...{ kind: 'heartbeat', hostId, receivedAt, digest, stream, problems, facts },
+        heartbeatSeconds: cadence.heartbeatSeconds,
       });
       if (reported === null) throw new HostDeletedError();
       // A snapshot is being written: what it makes of the host, the next heartbeat finds.

@@ -1,7 +1,7 @@
 import type { CountedPage, Host, HostQuery } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { encodeCursor } from '../domain/cursor.js';
-import { freshnessCutoffs, hostFreshness, type FreshnessContext } from '../domain/freshness.js';
+import { freshnessCutoffs, hostFreshness, notAfter, type FreshnessContext } from '../domain/freshness.js';
 import type { OperatorIdentity } from '../domain/operator-identity.js';
 import { countsByWord, type StateChanges } from '../domain/state-counts.js';
 import { NotFoundError } from '../errors.js';
@@ -63,8 +63,8 @@ const toHost = (row: HostRow, context: FreshnessContext): Host => ({
   containerCount: row.containerCount,
   ...countsByWord(row.stateCounts as StateChanges),
   revision: row.revision,
-  lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
-  confirmedAt: row.confirmedAt?.toISOString() ?? null,
+  lastSeenAt: row.lastSeenAt && notAfter(row.lastSeenAt, context.now).toISOString(),
+  confirmedAt: row.confirmedAt && notAfter(row.confirmedAt, context.now).toISOString(),
   engineError: row.engineError,
   cloneSuspectedAt: row.cloneSuspectedAt?.toISOString() ?? null,
   clockSkewSeconds: row.clockSkewSeconds,

@@ -31,7 +31,7 @@ export const orderTest = ({ stream, sequence, observedAt, receivedAt }: OrderExp
     ${stream} IS NULL OR CASE WHEN hosts.stream = ${stream}
       THEN COALESCE(hosts.sequence < ${sequence}, TRUE)
       ELSE NOT ${isSuperseded(stream)} AND NOT COALESCE(
-        ${observedAt} < hosts."observedAt"
+        ${observedAt} < hosts."observedAt" AND hosts."observedAt" < ${receivedAt} + ${ALIVE}
           AND hosts."streamHeardAt" > ${receivedAt} - ${ALIVE} AND hosts."streamHeardAt" < ${receivedAt} + ${ALIVE},
         FALSE)
     END)`;

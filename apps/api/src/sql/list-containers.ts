@@ -42,8 +42,8 @@ const isListed = <Beside>(row: Found<Beside>): row is Beside & ListedRow => row.
 /** The columns of a container view; `c` is its row, `h` its host's. */
 export const CONTAINER_VIEW = Prisma.sql`
   c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
-  h."clockSkewSeconds", c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status, c.ports, c.labels,
-  c."startedAt", c.health, c."exitCode", c.truncated, c."firstSeenAt", c."changedAt", c."removedAt"`;
+  h."heartbeatSeconds", h."clockSkewSeconds", c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status,
+  c.ports, c.labels, c."startedAt", c.health, c."exitCode", c.truncated, c."firstSeenAt", c."changedAt", c."removedAt"`;
 
 /** A subquery in the list of conditions, and not a join: it is asked last, and the order of the walk stays. */
 const HOST_IS_THERE = Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = c."hostId")`;

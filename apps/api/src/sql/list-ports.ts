@@ -75,13 +75,14 @@ export async function listPorts(
       SELECT *, row_number() OVER () AS number, sum("containerCount" + 1) OVER (ROWS UNBOUNDED PRECEDING) AS cost
       FROM (
         SELECT h.id AS "hostId", h.name AS "hostName", h."containerCount", h."lastSeenAt", h."confirmedAt",
-          h."engineError", h."leftAt"
+          h."engineError", h."leftAt", h."heartbeatSeconds"
         FROM hosts AS h WHERE ${Prisma.join(ofHosts, ' AND ')} ORDER BY h.name, h.id LIMIT ${HOSTS_MAX}::int
       ) AS ordered
     ), taken AS MATERIALIZED (
       SELECT * FROM numbered WHERE number = 1 OR cost <= ${rowsMax}::int
     ), page AS MATERIALIZED (
-      SELECT g.number, g."hostId"::text AS "hostId", g."hostName", g."lastSeenAt", g."confirmedAt", g."engineError", g."leftAt",
+      SELECT g.number, g."hostId"::text AS "hostId", g."hostName", g."lastSeenAt", g."confirmedAt", g."engineError",
+        g."leftAt", g."heartbeatSeconds",
         p."publicPort", p.type, p.ip, p."privatePort", c."dockerId", c.name AS "containerName", c.image, c.state
       FROM taken AS g
       CROSS JOIN LATERAL (

@@ -28,7 +28,8 @@ const COUNTS = Prisma.sql`
   count(*)::int AS containers, (count(*) FILTER (WHERE c.state = 'running'))::int AS running,
   (count(*) FILTER (WHERE c.health = 'unhealthy'))::int AS unhealthy`;
 
-const HOST = Prisma.sql`h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt"`;
+const HOST = Prisma.sql`h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
+  h."heartbeatSeconds"`;
 
 /** The projects on a few hosts, by what all these have. */
 export async function projectsOfHosts(
@@ -63,11 +64,13 @@ export async function walkProjects(
   const steps = await prisma.$queryRaw<(Step & { stopped: boolean })[]>(Prisma.sql`
     WITH RECURSIVE walked AS (
       SELECT ${project}::text COLLATE "C" AS project, ${hostId}::uuid AS "hostId", NULL::text AS "hostName",
-        NULL::timestamptz(3) AS "lastSeenAt", NULL::timestamptz(3) AS "confirmedAt", NULL::text AS "engineError", NULL::timestamptz(3) AS "leftAt",
+        NULL::timestamptz(3) AS "lastSeenAt", NULL::timestamptz(3) AS "confirmedAt", NULL::text AS "engineError",
+        NULL::timestamptz(3) AS "leftAt", NULL::int AS "heartbeatSeconds",
         NULL::text[] AS services, 0 AS containers, 0 AS running, 0 AS unhealthy, 0 AS found, 0 AS rows, 0 AS number
       UNION ALL
       -- One that is not asked for is stepped over, whatever hosts have it.
-      SELECT step.project, CASE WHEN ${isAsked} THEN step."hostId" ELSE ${AFTER_EVERY_HOST}::uuid END, h.name, h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt", counted.services,
+      SELECT step.project, CASE WHEN ${isAsked} THEN step."hostId" ELSE ${AFTER_EVERY_HOST}::uuid END, h.name,
+        h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt", h."heartbeatSeconds", counted.services,
         counted.containers, counted.running, counted.unhealthy,
         w.found + CASE WHEN counted.containers > 0 THEN 1 ELSE 0 END, w.rows + counted.containers, w.number + 1
       FROM walked AS w
@@ -85,7 +88,8 @@ export async function walkProjects(
       ) AS counted
       WHERE w.found < ${limit}::int AND w.rows < ${rowsMax}::int AND w.number < ${stepsMax}::int
     )
-    SELECT project, "hostId"::text AS "hostId", "hostName", "lastSeenAt", "confirmedAt", "engineError", "leftAt", services,
+    SELECT project, "hostId"::text AS "hostId", "hostName", "lastSeenAt", "confirmedAt", "engineError", "leftAt",
+      "heartbeatSeconds", services,
       containers, running, unhealthy, (rows >= ${rowsMax}::int OR number >= ${stepsMax}::int) AS stopped, number
     FROM walked
     WHERE number > 0 AND (containers > 0 OR rows >= ${rowsMax}::int OR number >= ${stepsMax}::int)

@@ -23,7 +23,12 @@ export interface HostFacts {
 }
 
 /** "I live": a heartbeat, or a complete snapshot that may be the one which the host's rows equal already. */
-export type HostReport = { hostId: string; receivedAt: Date } & (
+export type HostReport = {
+  hostId: string;
+  receivedAt: Date;
+  /** What the answer asks the host for. */
+  heartbeatSeconds: number;
+} & (
   | { kind: 'snapshot'; digest: string; order: SnapshotOrder | null; observedAt: Date }
   | { kind: 'heartbeat'; digest: string | null; stream: string | null; problems: HeartbeatProblems; facts: HostFacts }
 );
@@ -45,6 +50,7 @@ const COLUMNS = {
   sequence: 'bigint',
   observedAt: 'timestamptz',
   receivedAt: 'timestamptz',
+  heartbeatSeconds: 'int',
   engineError: 'text',
   problems: 'text',
   isNotCurrent: 'boolean',
@@ -67,15 +73,19 @@ const NO_FACTS: HostFacts = {
   clockSkewSeconds: null,
 };
 
+const ofEveryReport = ({ hostId, digest, receivedAt, heartbeatSeconds }: HostReport) => ({
+  ...{ hostId, digest, receivedAt, heartbeatSeconds },
+});
+
 const toColumns = (report: HostReport): ReportColumns =>
   report.kind === 'snapshot'
     ? {
-        ...{ hostId: report.hostId, isSnapshot: true, digest: report.digest, receivedAt: report.receivedAt },
+        ...{ ...ofEveryReport(report), isSnapshot: true },
         ...{ stream: report.order?.stream ?? null, sequence: report.order?.sequence ?? null },
         ...{ observedAt: report.observedAt, engineError: null, problems: '[]', isNotCurrent: false, ...NO_FACTS },
       }
     : {
-        ...{ hostId: report.hostId, isSnapshot: false, digest: report.digest, receivedAt: report.receivedAt },
+        ...{ ...ofEveryReport(report), isSnapshot: false },
         ...{ stream: report.stream, sequence: null, observedAt: null, engineError: report.problems.engineError },
         ...{ problems: JSON.stringify(report.problems.problems), isNotCurrent: report.problems.isNotCurrent },
         ...report.facts,
@@ -122,6 +132,7 @@ const AGENT_PROBLEMS = ofLiveStream(
 
 const SET = assignments({
   lastSeenAt: ORDER.receivedAt,
+  heartbeatSeconds: entry('heartbeatSeconds'),
   confirmedAt: `CASE
       WHEN hosts.digest = ${entry('digest')} AND NOT ${entry('isNotCurrent')} AND (${entry('isSnapshot')}
         OR (hosts."snapshotRefusedAt" IS NULL AND COALESCE(hosts.stream = ${ORDER.stream}, ${ORDER.stream} IS NULL)))

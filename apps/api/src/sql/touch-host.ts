@@ -9,16 +9,22 @@ const TOUCH_STALE: Statement = {
     )
     UPDATE hosts SET
       "lastSeenAt" = $2::timestamptz,
+      "heartbeatSeconds" = $4::int,
       ${assignments(suspectClone({ stream: '$3::uuid', receivedAt: '$2::timestamptz' }))}
     FROM locked
     WHERE hosts.id = locked.id AND ${IS_THERE}`,
 };
 
 /**
- * Notes that an agent was heard with a snapshot too old to apply: it lives, and nothing else is written but the
- * suspicion that two machines share its token. Where another transaction holds the host's row, nothing is: that one writes
- * down that the agent lives.
+ * Records that an agent called with a snapshot too old to apply: it is alive, was asked for a heartbeat, and nothing else
+ * is written but the suspicion that two machines share its token. If another transaction holds the host's row, nothing is
+ * written: that one records that the agent is alive.
  */
-export async function touchStale(db: Database, hostId: string, stream: string, receivedAt: Date): Promise<void> {
-  await db.query(TOUCH_STALE, [hostId, receivedAt, stream]);
+export async function touchStale(
+  db: Database,
+  hostId: string,
+  stream: string,
+  { receivedAt, heartbeatSeconds }: { receivedAt: Date; heartbeatSeconds: number },
+): Promise<void> {
+  await db.query(TOUCH_STALE, [hostId, receivedAt, stream, heartbeatSeconds]);
 }

@@ -7,8 +7,11 @@ import { assignments, endProblems, IS_THERE, orderTest, takeOrder } from './host
 
 export interface SnapshotWrite {
   hostId: string;
-  /** The host's revision that `diff` was made against. */
-  revision: number;
+  /**
+   * What `diff` was made against: the host's revision, and the digest at that revision. A number alone may come again
+   * where the database lost a commit (a failover, a restore) and something else was written in its place.
+   */
+  base: HostVersion;
   diff: SnapshotDiff;
   /** Counts of all the host's containers after this; null: they are as before, but for what `diff` changes. */
   totals: ContainerTotals | null;
@@ -17,8 +20,15 @@ export interface SnapshotWrite {
   digest: string | null;
   order: SnapshotOrder | null;
   times: SnapshotTimes;
+  /** What the answer asks the host for. */
+  heartbeatSeconds: number;
   /** The instant by the host's clock that its history tells. */
   eventsObservedAt: Date;
+}
+
+export interface HostVersion {
+  revision: number;
+  digest: string | null;
 }
 
 /** What the database wrote. */
@@ -48,6 +58,7 @@ const GUARD = assignments({
   revision: 'revision + $3::int',
   digest: '$5',
   lastSeenAt: ORDER.receivedAt,
+  heartbeatSeconds: '$18::int',
   confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
   engineError: 'NULL',
   ...endProblems('$4::boolean'),
@@ -76,7 +87,7 @@ const WRITTEN = `), written AS (
       SELECT guard.id, r."dockerId", r.name, r.image, r."imageId", r.command, r.state, r.status, r.ports, r.labels,
         r."startedAt", r.health, r."exitCode", COALESCE(r.truncated, '{}'), r.digest, ${ORDER.receivedAt},
         ${ORDER.receivedAt}, NULL, guard."organizationId"
-      FROM guard, json_to_recordset($18::json) AS r(
+      FROM guard, json_to_recordset($20::json) AS r(
         "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
         labels jsonb, "startedAt" timestamptz, health text, "exitCode" float8, truncated text[],
         digest text)
@@ -95,7 +106,7 @@ const GONE = `), gone AS (
         state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
         "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
-      WHERE "hostId" = guard.id AND "dockerId" = ANY ($19::text[]) AND "removedAt" IS NULL
+      WHERE "hostId" = guard.id AND "dockerId" = ANY ($21::text[]) AND "removedAt" IS NULL
       RETURNING 1
     `;
 
@@ -112,7 +123,8 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
       UPDATE hosts SET
       ${GUARD}
       FROM locked
-      WHERE hosts.id = locked.id AND revision = $2::int AND ${IS_THERE} AND ${orderTest(ORDER)}
+      WHERE hosts.id = locked.id AND revision = $2::int AND digest IS NOT DISTINCT FROM $19::text
+        AND ${IS_THERE} AND ${orderTest(ORDER)}
       RETURNING hosts.id, "organizationId", revision, digest
     ${whole ? WRITTEN : ''}), patched AS (
       UPDATE containers AS stored SET
@@ -153,8 +165,8 @@ const PATIENCE_MS_MIN = 5_000;
 const PATIENCE_MS_PER_MIB = 1_500;
 
 /**
- * Writes a diff, all of it in one statement. Its guard locks the host's row and passes only if the revision is still
- * the one that was compared with and the order still allows it; everything else is written FROM the guard, so that
+ * Writes a diff, all of it in one statement. Its guard locks the host's row and passes only if revision and digest
+ * are still those that were compared with and the order still allows it; everything else is written FROM the guard, so that
  * a failed guard writes nothing. Whatever changes a host's rows holds this lock and raises the revision: two
  * snapshots of one host are serialized by it, those of two hosts share no lock, and since no statement holds one
  * host's lock while it waits for another's, there is no deadlock. The rows themselves need no order of their own.
@@ -163,7 +175,7 @@ const PATIENCE_MS_PER_MIB = 1_500;
  * Null: the guard failed. Read again, compare again.
  */
 export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
-  const { hostId, revision, diff, totals, complete, digest, order, times, eventsObservedAt } = write;
+  const { hostId, base, diff, totals, complete, digest, order, times, eventsObservedAt, heartbeatSeconds } = write;
   const rowsChange = diff.writes.length + diff.patches.length + diff.removals.length > 0;
   const turns = createTurnTaking();
   const writes = await stringifyInTurns(diff.writes, turns);
@@ -171,10 +183,11 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   const events = await stringifyInTurns(diff.events, turns);
   const { stateCounts, truncated } = totals ?? diff.totalChanges;
   const values: unknown[] = [
-    ...[hostId, revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
+    ...[hostId, base.revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
     ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
     ...[patches, eventsObservedAt, events, JSON.stringify(stateCounts)],
     ...[diff.writes.length > 0 || diff.patches.some(({ changed }) => changed), totals !== null, truncated],
+    ...[heartbeatSeconds, base.digest],
   ];
   const whole = diff.writes.length + diff.removals.length > 0;
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;

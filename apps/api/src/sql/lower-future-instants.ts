@@ -1,0 +1,45 @@
+import { Prisma, type Database } from '@muster/db';
+
+/** Milliseconds by which a host's instants may lie ahead: statements that wait are written by a `now` of before. */
+const TOLERANCE_MS = 5_000;
+
+/** Hosts written by one statement. */
+const BATCH_ROWS = 1_000;
+
+const COLUMNS = ['lastSeenAt', 'confirmedAt', 'streamHeardAt', 'observedAt', 'cloneSuspectedAt'] as const;
+const quoted = (column: string) => Prisma.raw(`"${column}"`);
+
+/**
+ * Lowers to `now` what hosts have of a clock that was ahead of it, so that their silence counts from now on and not
+ * from then. It reads every host and writes only those that have such an instant. Rows are locked in one order, and
+ * those that someone else has locked are left for the next time: it waits for nobody. Resolves with how many it wrote.
+ */
+export async function lowerFutureInstants({ prisma }: Database, now: Date): Promise<number> {
+  const limit = new Date(now.getTime() + TOLERANCE_MS);
+  const isAhead = COLUMNS.map((column) => Prisma.sql`${quoted(column)} > ${limit}::timestamptz`);
+  const lowered = COLUMNS.map(
+    (column) =>
+      Prisma.sql`${quoted(column)} = CASE WHEN hosts.${quoted(column)} > ${now}::timestamptz
+        THEN ${now}::timestamptz ELSE hosts.${quoted(column)} END`,
+  );
+  let written = 0;
+  for (let batch = BATCH_ROWS; batch === BATCH_ROWS; written += batch) {
+    batch = await prisma.$executeRaw(Prisma.sql`
+      WITH ahead AS (
+        SELECT id FROM hosts
+        WHERE "deletedAt" IS NULL AND (${Prisma.join(isAhead, ' OR ')} OR EXISTS (
+          SELECT FROM jsonb_array_elements("supersededStreams") AS superseded
+          WHERE (superseded ->> 'at')::timestamptz > ${limit}::timestamptz))
+        ORDER BY id LIMIT ${BATCH_ROWS}::int FOR NO KEY UPDATE SKIP LOCKED
+      )
+      UPDATE hosts SET ${Prisma.join(lowered)}, "supersededStreams" = COALESCE((
+          SELECT jsonb_agg(
+            CASE WHEN (superseded ->> 'at')::timestamptz > ${now}::timestamptz
+              THEN superseded || jsonb_build_object('at', ${now}::timestamptz) ELSE superseded END
+            ORDER BY place)
+          FROM jsonb_array_elements(hosts."supersededStreams") WITH ORDINALITY AS streams (superseded, place)
+        ), '[]')
+      FROM ahead WHERE hosts.id = ahead.id`);
+  }
+  return written;
+}

@@ -1,0 +1,271 @@
+import { describe, expect, test } from '@jest/globals';
+import { CADENCE_DEFAULT, Paths } from '@muster/contracts';
+import { createTestDatabase, testEngines } from '@muster/db/testing';
+import { randomUUID } from 'node:crypto';
+import { createApp } from '../src/app.js';
+import { createDatabaseClock } from '../src/services/database-clock.js';
+import { createLivenessService } from '../src/services/liveness.js';
+import { clocksOf, container, TestApi, testClock, useApi, type TestHost } from './harness.js';
+
+const HOUR_MS = 3_600_000;
+
+const freshness = async (host: TestHost) =>
+  ((await host.organization.get(`/api/hosts/${host.id}`).expect(200)).body as { freshness: string }).freshness;
+const containerFreshness = async (host: TestHost) => {
+  const { body } = await host.organization.get(`/api/containers?hostId=${host.id}`).expect(200);
+  return (body as { items: { hostFreshness: string }[] }).items.map(({ hostFreshness }) => hostFreshness);
+};
+
+/** Two processes on one database: one by the clock of the test, and one that is an hour ahead of it. */
+function processes(api: TestApi) {
+  const ahead = testClock(new Date(api.clock().getTime() + HOUR_MS));
+  const { db } = api;
+  const liveness = createLivenessService(db, { now: api.clock });
+  return {
+    liveness,
+    ahead: {
+      liveness: createLivenessService(db, { now: ahead }),
+      api: new TestApi(db, createApp({ db, ...clocksOf(ahead) }), ahead),
+    },
+    /** Lets time pass, with a sign of life every five seconds. */
+    async live(seconds: number) {
+      for (let left = seconds; left > 0; left -= 5) {
+        api.clock.advance(Math.min(5, left) * 1000);
+        await liveness.beat();
+      }
+    },
+  };
+}
+
+describe.each(testEngines())('after a process was an hour ahead for a moment, on %s', (engine) => {
+  const context = useApi(engine);
+
+  test('a host that dies is stale and offline at the usual times, whichever process saw it last', async () => {
+    const { api } = context;
+    const { liveness, ahead, live } = processes(api);
+    const organization = await api.organization();
+    const [one, other] = [await organization.enroll(), await organization.enroll()];
+    await liveness.beat();
+    for (const host of [one, other]) await host.sync([container('a')]);
+    await ahead.liveness.beat();
+    await one.through(ahead.api).sync([container('a')]);
+    expect((await one.host()).lastSeenAt).toEqual(ahead.api.clock());
+
+    await liveness.beat();
+    await other.sync([container('a')]);
+    for (const host of [one, other]) expect(await freshness(host)).toBe('online');
+    await live(30);
+    for (const host of [one, other]) expect(await freshness(host)).toBe('online');
+    await live(5);
+    for (const host of [one, other]) {
+      expect(await freshness(host)).toBe('stale');
+      expect(await containerFreshness(host)).toEqual(['stale']);
+    }
+    await live(265);
+    for (const host of [one, other]) {
+      expect(await freshness(host)).toBe('offline');
+      expect(await containerFreshness(host)).toEqual(['offline']);
+    }
+  });
+
+  test('a real outage of Muster is recognised, and what was taken for one is not left', async () => {
+    const { api } = context;
+    const { liveness, ahead, live } = processes(api);
+    const host = await (await api.organization()).enroll();
+    await live(5);
+    await ahead.liveness.beat();
+    await live(10);
+    await host.sync([container('a')]);
+    const now = api.clock();
+    for (const { endedAt } of await liveness.outages()) expect(endedAt.getTime()).toBeLessThanOrEqual(now.getTime());
+
+    api.clock.advance(20 * 60_000);
+    expect(await freshness(host)).toBe('online');
+    await liveness.beat();
+    expect((await liveness.outages()).at(-1)).toEqual({ startedAt: now, endedAt: api.clock() });
+    expect(await freshness(host)).toBe('online');
+    await live(35);
+    expect(await freshness(host)).toBe('stale');
+  });
+
+  test('what it wrote of hosts while others were right again is lowered too, and shown by no later instant', async () => {
+    const { api } = context;
+    const { liveness, ahead, live } = processes(api);
+    const host = await (await api.organization()).enroll();
+    await liveness.beat();
+    await host.through(ahead.api).sync([container('a')]);
+    const shown = (await host.organization.get(`/api/hosts/${host.id}`).expect(200)).body as object;
+    const at = api.clock().toISOString();
+    expect(shown).toMatchObject({ lastSeenAt: at, confirmedAt: at });
+    expect((await host.organization.get('/api/containers').expect(200)).body).toMatchObject({ items: [{ asOf: at }] });
+    await liveness.lowerFutureInstants();
+    expect(await host.host()).toMatchObject({ lastSeenAt: api.clock(), confirmedAt: api.clock() });
+    const row = await host.host();
+    await liveness.lowerFutureInstants();
+    expect(await host.host()).toEqual(row);
+    await live(35);
+    expect(await freshness(host)).toBe('stale');
+  });
+
+  test('a call that changes nothing but the last sight of a host lowers it', async () => {
+    const { api } = context;
+    const { ahead } = processes(api);
+    const host = await (await api.organization()).enroll();
+    await host.through(ahead.api).sync([]);
+    await api.http.post(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(201);
+    expect((await host.host()).lastSeenAt).toEqual(api.clock());
+  });
+
+  test('a run of an agent that starts again is believed, and a second machine is noticed', async () => {
+    const { api } = context;
+    const { liveness, ahead, live } = processes(api);
+    const host = await (await api.organization()).enroll();
+    const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()];
+    const order = (stream: string, sequence: number, at: Date) => ({
+      ...{ 'Snapshot-Stream': stream, 'Snapshot-Sequence': String(sequence), 'Snapshot-Observed-At': at.toISOString() },
+    });
+    await host.through(ahead.api).sync([], order(first, 1, ahead.api.clock()));
+    await host.through(ahead.api).sync([container('a')], order(second, 1, ahead.api.clock()));
+    await host.beat({ digest: null }, { 'Snapshot-Stream': second }).expect(200);
+    expect(await host.sync([container('b')], order(third, 1, api.clock()))).toMatchObject({ applied: true });
+    expect((await host.host()).cloneSuspectedAt).toBeNull();
+
+    await liveness.lowerFutureInstants();
+    await live(65);
+    expect(await host.sync([], order(first, 2, api.clock()))).toMatchObject({ applied: false });
+    expect((await host.host()).cloneSuspectedAt).toEqual(api.clock());
+  });
+});
+
+describe('an embedded database, whose clock is that of its process', () => {
+  /** The machine's clocks, as the test sets them. */
+  function machine() {
+    const ms = { elapsed: 0, wall: Date.UTC(2026, 2, 1, 12) };
+    const pass = (passedMs: number) => {
+      ms.elapsed += passedMs;
+      ms.wall += passedMs;
+    };
+    return { ms, pass, clocks: { wallMs: () => ms.wall, elapsedMs: () => ms.elapsed } };
+  }
+
+  test('is told nothing of a wall clock that jumps an hour ahead for a moment', async () => {
+    const db = await createTestDatabase('pglite');
+    const { ms, pass, clocks } = machine();
+    const clock = createDatabaseClock(db, clocks);
+    await clock.start();
+    const liveness = createLivenessService(db, { now: clock.now });
+    const api = new TestApi(db, createApp({ db, now: clock.now }), testClock());
+    const host = await (await api.organization()).enroll();
+    const live = async (seconds: number) => {
+      for (let passed = 0; passed < seconds; passed += 5) {
+        pass(5_000);
+        await clock.read();
+        await liveness.beat();
+      }
+    };
+    await live(10);
+    ms.wall += HOUR_MS;
+    await live(20);
+    await host.sync([container('a')]);
+    expect(clock.skewMs()).toBe(HOUR_MS);
+    ms.wall -= HOUR_MS;
+    await live(30);
+    expect((await db.prisma.serviceLiveness.findFirstOrThrow()).aliveAt).toEqual(new Date(ms.wall));
+    expect(await liveness.outages()).toEqual([]);
+    expect(await freshness(host)).toBe('online');
+    await live(5);
+    expect(await freshness(host)).toBe('stale');
+    await db.close();
+  });
+
+  test('is right again after a start with a clock that was an hour ahead', async () => {
+    const db = await createTestDatabase('pglite');
+    const { ms, pass, clocks } = machine();
+    const run = async () => {
+      const clock = createDatabaseClock(db, clocks);
+      await clock.start();
+      const liveness = createLivenessService(db, { now: clock.now });
+      await liveness.beat();
+      return { liveness, api: new TestApi(db, createApp({ db, now: clock.now }), testClock()) };
+    };
+    const first = await run();
+    const host = await (await first.api.organization()).enroll();
+    await host.sync([container('a')]);
+    pass(2_000);
+    ms.wall += HOUR_MS;
+    const wrong = await run();
+    await host.through(wrong.api).sync([container('a')]);
+    pass(2_000);
+    ms.wall -= HOUR_MS;
+    const { liveness, api } = await run();
+    const shown = host.through(api);
+    expect(await freshness(shown)).toBe('online');
+    const live = async (seconds: number) => {
+      for (let passed = 0; passed < seconds; passed += 5) {
+        pass(5_000);
+        await liveness.beat();
+      }
+    };
+    await live(35);
+    expect(await freshness(shown)).toBe('stale');
+    await live(265);
+    expect(await freshness(shown)).toBe('offline');
+    const startedAt = new Date(ms.wall);
+    pass(20 * 60_000);
+    await liveness.beat();
+    expect((await liveness.outages()).at(-1)).toEqual({ startedAt, endedAt: new Date(ms.wall) });
+    await db.close();
+  });
+});
+
+describe.each(testEngines())('a host on %s is judged by the heartbeat that it was last given', (engine) => {
+  const context = useApi(engine);
+  const SLOW = { heartbeatSeconds: 60, snapshotSeconds: 120 };
+
+  test('until its next call, in lists and counts as for itself', async () => {
+    const { api } = context;
+    const slow = new TestApi(api.db, createApp({ db: api.db, ...clocksOf(api.clock), cadence: SLOW }), api.clock);
+    const organization = await api.organization();
+    const [bySnapshot, byHeartbeat, byRotation, usual] = [
+      ...[await organization.enroll(), await organization.enroll(), await organization.enroll()],
+      await organization.enroll(),
+    ] as const;
+    for (const host of [bySnapshot, byHeartbeat, byRotation, usual]) await host.sync([container('a')]);
+    await bySnapshot.through(slow).sync([container('a'), container('b')]);
+    const { digest } = await byHeartbeat.host();
+    await byHeartbeat.through(slow).beat({ digest }).expect(200);
+    await slow.http.post(Paths.agentToken).auth(byRotation.token, { type: 'bearer' }).expect(201);
+    const hosts = [bySnapshot, byHeartbeat, byRotation];
+    for (const host of hosts) expect((await host.host()).heartbeatSeconds).toBe(60);
+    expect((await usual.host()).heartbeatSeconds).toBe(CADENCE_DEFAULT.heartbeatSeconds);
+
+    const liveness = createLivenessService(api.db, { now: api.clock });
+    const live = async (seconds: number) => {
+      for (let passed = 0; passed < seconds; passed += 5) {
+        await liveness.beat();
+        api.clock.advance(5_000);
+      }
+    };
+    const listed = async (asked: string) => {
+      const { body } = await organization.get(`/api/hosts?freshness=${asked}`).expect(200);
+      return (body as { items: { id: string }[] }).items.map(({ id }) => id).sort();
+    };
+    const ids = hosts.map(({ id }) => id).sort();
+    await live(180);
+    expect(await listed('online')).toEqual(ids);
+    for (const host of hosts) expect(await freshness(host)).toBe('online');
+    expect(await containerFreshness(bySnapshot)).toEqual(['online', 'online']);
+    expect(await freshness(usual)).toBe('stale');
+    await live(5);
+    expect(await listed('stale')).toEqual([...ids, usual.id].sort());
+    await live(410);
+    expect(await listed('stale')).toEqual(ids);
+    await live(10);
+    expect(await listed('offline')).toEqual([...ids, usual.id].sort());
+
+    // The shorter one holds from the host's next call on.
+    await bySnapshot.sync([container('a')]);
+    await live(35);
+    expect(await listed('stale')).toEqual([bySnapshot.id]);
+  });
+});
