@@ -40,7 +40,7 @@ const ORDER = {
 const JUDGE = {
   name: 'judge',
   text: `
-    SELECT ${orderTest(ORDER)} AS current, ${suspectClone(ORDER)} AS clone
+    SELECT ${orderTest(ORDER)} AS current, ${suspectClone(ORDER).cloneSuspectedAt} AS clone
     FROM (SELECT $1::uuid AS stream, $2::bigint AS sequence, $3::timestamptz AS "observedAt",
       $4::timestamptz AS "streamHeardAt", NULL::timestamptz AS "cloneSuspectedAt",
       $5::jsonb AS "supersededStreams") AS hosts`,

@@ -57,7 +57,9 @@ export const takeOrder = ({ stream, sequence, observedAt, receivedAt }: OrderExp
  * minute ago and still calls is another machine with the same token. One suspicion lasts until it was not seen for
  * `CLONE_SUSPECTED_MS`.
  */
-export const suspectClone = (call: Pick<OrderExpressions, 'stream' | 'receivedAt'>): Record<string, string> => ({
+export const suspectClone = (
+  call: Pick<OrderExpressions, 'stream' | 'receivedAt'>,
+): Record<'cloneSuspectedAt' | 'cloneSuspectedSince', string> => ({
   cloneSuspectedAt: `CASE WHEN ${isClone(call)} THEN ${call.receivedAt} ELSE hosts."cloneSuspectedAt" END`,
   cloneSuspectedSince: `CASE
       WHEN NOT ${isClone(call)} THEN hosts."cloneSuspectedSince"
