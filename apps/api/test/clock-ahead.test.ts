@@ -28,7 +28,7 @@ function processes(api: TestApi) {
       api: new TestApi(db, createApp({ db, ...clocksOf(ahead) }), ahead),
     },
     /** Lets time pass, with a sign of life every five seconds. */
-    async live(seconds: number) {
+    live: async (seconds: number) => {
       for (let left = seconds; left > 0; left -= 5) {
         api.clock.advance(Math.min(5, left) * 1000);
         await liveness.beat();

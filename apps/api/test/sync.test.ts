@@ -346,14 +346,16 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     test.each(refused)('%s', async (_what, body, path) => {
       const host = await enroll();
       await host.sync([container('kept')]);
-      const before = [await host.present(), await host.host()];
+      const before = [await host.present(), await host.host()] as const;
       const answer = await host
         .post(body)
         .expect(400)
         .expect('Content-Type', /^application\/problem\+json/);
       expect(answer.body).toMatchObject({ type: '/problems/invalid-request', status: 400 });
       expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
-      expect([await host.present(), await host.host()]).toEqual(before);
+      // But for the refusal itself, which the host shows.
+      const refusal = { snapshotRefusedAt: expect.any(Date), snapshotRefusedReason: expect.any(String) };
+      expect([await host.present(), await host.host()]).toEqual([before[0], { ...before[1], ...refusal }]);
     });
 
     test('malformed JSON', async () => {
