@@ -4,6 +4,7 @@ import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { readFile } from 'node:fs/promises';
 import { createApp } from '../src/app.js';
 import { createMetrics } from '../src/services/metrics.js';
+import { addRetentionMetrics, createRetentionService } from '../src/services/retention.js';
 import { container, TestApi, testClock, useApi } from './harness.js';
 
 /** The series of an exposition: name and labels, as they are written, to their values. */
@@ -161,6 +162,7 @@ describe('metrics', () => {
     const metrics = createMetrics();
     metrics.tellOfProcess();
     const { db, clock } = context.api;
+    addRetentionMetrics(metrics.registry, createRetentionService(db, { now: clock }));
     const api = new TestApi(db, createApp({ db, metrics }), clock);
     await api.http.get(Paths.health).expect(200);
     const series = await read(api);
