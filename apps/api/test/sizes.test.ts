@@ -1,7 +1,19 @@
 /** What one host, one container or one page may hold (DESIGN 3). */
 import { describe, expect, test } from '@jest/globals';
-import type { ContainerView, CountedPage, Host, Summary } from '@muster/contracts';
+import {
+  CADENCE_DEFAULT,
+  Container,
+  ContainerExportQuery,
+  type ContainerView,
+  type CountedPage,
+  type Host,
+  type Summary,
+} from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
+import { toContainerRow } from '../src/domain/container-row.js';
+import { createContainerReader } from '../src/services/container-reader.js';
+import { createExportService } from '../src/services/export.js';
+import { readHostState } from '../src/sql/read-host-state.js';
 import { container, useApi } from './harness.js';
 
 describe.each(testEngines())('sizes on %s', (engine) => {
@@ -79,5 +91,108 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       const found = await organization.get('/api/hosts?state=health:healthy').expect(200);
       expect((found.body as CountedPage<Host>).items).toHaveLength(1);
     });
+  });
+
+  describe('a host', () => {
+    const many = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => ({ ...container(`c${from + i}`), ports: [], labels: {} }));
+    const partly = { 'Snapshot-Complete': 'false' };
+
+    test('has at most 10,000 present containers, and a snapshot that would make more writes nothing', async () => {
+      const host = await (await context.api.organization()).enroll();
+      await host.sync(many(0, 5_000));
+      await host.sync(many(5_000, 4_999), partly);
+      const before = await host.host();
+      const refused = await host.post(many(9_998, 3), partly).expect(400);
+      expect(refused.body).toMatchObject({
+        type: '/problems/invalid-request',
+        errors: [{ path: '', message: 'would make 10001 present containers, and a host has at most 10000' }],
+      });
+      expect(await host.host()).toMatchObject({ revision: before.revision, containerCount: 9_999 });
+      expect(await host.sync(many(9_998, 2), partly)).toMatchObject({ created: 1, unchanged: 1 });
+      // What is gone makes room, in the same snapshot as well.
+      expect(await host.sync(many(10_000, 1), { ...partly, 'Snapshot-Gone': 'c0' })).toMatchObject({
+        ...{ created: 1, removed: 1 },
+      });
+      expect(await host.host()).toMatchObject({ containerCount: 10_000 });
+    }, 60_000);
+
+    test('has only those containers read that an incomplete snapshot names', async () => {
+      const host = await (await context.api.organization()).enroll();
+      await host.sync(many(0, 50));
+      const incoming = [container('c1'), container('new')].map((one) => toContainerRow(Container.parse(one)));
+      const state = await readHostState(context.api.db, host.id, incoming, { complete: false, goneIds: ['c2', 'c99'] });
+      expect(state?.containers.map(({ dockerId }) => dockerId).sort()).toEqual(['c1', 'c2']);
+    });
+  });
+
+  describe('a page of rows as large as they were allowed to be before', () => {
+    const MIB = 1024 * 1024;
+    const BOUND = 4 * MIB;
+    const ROWS = 45;
+
+    /** Written by SQL: the API would shorten them. */
+    const plant = async () => {
+      const organization = await context.api.organization();
+      const host = await organization.enroll();
+      await host.sync(Array.from({ length: ROWS }, (_, i) => container(`c${i}`)));
+      await context.api.db.prisma.$executeRaw`
+        UPDATE containers SET labels = jsonb_build_object('com.docker.compose.project', 'p' || "dockerId",
+          'com.docker.compose.service', repeat('x', ${MIB}::int)), command = repeat('y', ${MIB}::int)
+        WHERE "hostId" = ${host.id}::uuid`;
+      return { organization, host };
+    };
+
+    test.each([
+      ['containers', '/api/containers?limit=200', 'dockerId'],
+      ['containers of a host', '/api/containers?limit=200&sort=-name&hostId=HOST', 'dockerId'],
+      ['containers of an image', '/api/containers?limit=200&image=nginx:1.29&presence=all', 'dockerId'],
+      ['containers by state', '/api/containers?limit=200&sort=state', 'dockerId'],
+      ['projects', '/api/projects?limit=200', 'project'],
+      ['ports', '/api/ports?limit=200', 'dockerId'],
+      ['images', '/api/images?limit=200', 'image'],
+    ])(
+      'ends by its bytes, and all pages together have every row once: %s',
+      async (_what, path, key) => {
+        const { organization, host } = await plant();
+        const found: string[] = [];
+        let cursor = '';
+        do {
+          const answer = await organization.get(`${path.replace('HOST', host.id)}${cursor}`).expect(200);
+          expect(answer.text.length).toBeLessThan(BOUND);
+          const page = answer.body as { items: Record<string, string>[]; nextCursor: string | null };
+          found.push(...page.items.map((item) => item[key]!));
+          cursor = page.nextCursor === null ? '' : `&cursor=${page.nextCursor}`;
+        } while (cursor !== '');
+        expect(found).toHaveLength(key === 'image' ? 1 : ROWS);
+        expect(new Set(found).size).toBe(found.length);
+      },
+      60_000,
+    );
+
+    test('of an export goes out in pieces that end by their bytes', async () => {
+      const { organization } = await plant();
+      const { db, clock } = context.api;
+      const reader = createContainerReader(db, () =>
+        Promise.resolve({ outages: [], now: clock(), cadence: CADENCE_DEFAULT }),
+      );
+      const exports = createExportService({ containers: reader, events: null as never });
+      const query = ContainerExportQuery.parse({ format: 'ndjson' });
+      let lines = 0;
+      for await (const piece of exports.containers({ organizationId: organization.id } as never, query)) {
+        expect(piece.length).toBeLessThan(BOUND);
+        lines += piece.split('\n').length - 1;
+      }
+      expect(lines).toBe(ROWS);
+    }, 60_000);
+
+    test('of a history ends by what its events say, however well that compresses', async () => {
+      const { organization, host } = await plant();
+      await context.api.db.prisma.$executeRaw`
+        UPDATE container_events SET "to" = jsonb_build_object('labels', repeat('z', ${MIB}::int))
+        WHERE "hostId" = ${host.id}::uuid`;
+      const { text } = await organization.get('/api/events?limit=200').expect(200);
+      expect(text.length).toBeLessThan(BOUND);
+    }, 60_000);
   });
 });

@@ -3,6 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/
 import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import pg from 'pg';
 
 import { backUp, restore } from '../src/backup/index.js';
 import { BackupError, DatabaseLockedError, DataDirectoryError } from '../src/errors.js';
@@ -10,8 +11,10 @@ import { loadMigrations } from '../src/migrations.js';
 import { openDatabase } from '../src/open-database.js';
 import { migrationsDirectory } from '../src/package-paths.js';
 import { cachedTemplate } from '../src/template.js';
+import { backupBytes } from '../src/backup/write-backup.js';
+import { createEmptyServerDatabase, hasTestServer } from '../src/testing.js';
 import { fillEveryTable, recordEvents, tablesAsText } from './every-table.js';
-import { failure, temporaryDirectory } from './rig.js';
+import { container, createHost, failure, temporaryDirectory } from './rig.js';
 
 let folder: { path: string; remove: () => Promise<void> };
 let dataDir: string;
@@ -297,4 +300,36 @@ describe('a restore', () => {
     expect(error.message).toContain('99991231000000_broken failed');
     expect(await readdir(copy)).toEqual([]);
   });
+});
+
+// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+const onServer = hasTestServer() ? test : test.skip;
+
+onServer('a backup is read in pieces that end by their bytes, however well the rows are compressed', async () => {
+  const { url, drop } = await createEmptyServerDatabase();
+  const database = await openDatabase({ url });
+  const client = new pg.Client(url);
+  try {
+    const hostId = await createHost(database);
+    await database.prisma.container.createMany({
+      data: Array.from({ length: 700 }, (_, i) => container(hostId, `c${i}`)),
+    });
+    await database.prisma.$executeRaw`
+      UPDATE containers SET command = repeat('x', 1048576) WHERE "dockerId" LIKE 'c6%'`;
+    await client.connect();
+    const counts = { tables: 0, rows: 0 };
+    let bytesMax = 0;
+    let bytes = 0;
+    for await (const piece of backupBytes(client, new Date(), counts)) {
+      bytesMax = Math.max(bytesMax, piece.length);
+      bytes += piece.length;
+    }
+    expect(bytes).toBeGreaterThan(100 * 1024 * 1024);
+    expect(bytesMax).toBeLessThan(6 * 1024 * 1024);
+    expect(counts.rows).toBeGreaterThanOrEqual(700);
+  } finally {
+    await client.end();
+    await database.close();
+    await drop();
+  }
 });

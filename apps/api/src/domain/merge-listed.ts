@@ -3,6 +3,8 @@ export interface Listed<Row extends { place: readonly string[] }> {
   rows: Row[];
   /** Where the walk ended that was not allowed to go on; null: there is nothing beyond `rows`, or they are enough. */
   stoppedAt: readonly string[] | null;
+  /** Whether it ended because the rows are as large as a page may be. */
+  isFull: boolean;
 }
 
 /**
@@ -21,7 +23,8 @@ export function mergeListed<Row extends { place: readonly string[] }>(
     .sort((a, b) => compare(a.place, b.place))
     .filter(({ place }) => stoppedAt === null || compare(place, stoppedAt) <= 0)
     .slice(0, limit);
-  return { rows, stoppedAt: rows.length < limit ? stoppedAt : null };
+  const isFull = walks.some((walk) => walk.isFull);
+  return { rows, stoppedAt: rows.length < limit ? stoppedAt : null, isFull };
 }
 
 /** By code point, as the database compares texts under "C"; UUIDs and instants come out the same as texts. */

@@ -20,9 +20,11 @@ import {
   CONTAINER_VIEW,
   countGathered,
   gatherContainers,
+  PAGE_BYTES_MAX,
   walkContainers,
   type ContainerViewRow,
   type ListedContainers,
+  type ListedRow,
 } from '../sql/list-containers.js';
 import type { OperatorIdentity } from '../domain/operator-identity.js';
 import type { ReadFreshnessContext } from './freshness-context.js';
@@ -94,7 +96,7 @@ export function createContainerReader(
     const limit = query.limit + 1;
     const { presences, conditions, sources } = containerFilters(organizationId, query, cutoffs);
     const place = cursorPlace(query);
-    if (presences.length === 0) return { rows: [], stoppedAt: null };
+    if (presences.length === 0) return { rows: [], stoppedAt: null, isFull: false };
     const { descending } = query.sort;
     const scope = ofHalves(organizationId, presences);
 
@@ -118,7 +120,7 @@ export function createContainerReader(
     // Of a group, one row may be all there is, and a whole host is read for it.
     if (grouped) hopefulRows = Math.max(hopefulRows, limit * GROUP_ROWS);
     const hopeful = await walk(place, { rowsMax: hopefulRows, limit });
-    if (hopeful.stoppedAt === null) return hopeful;
+    if (hopeful.stoppedAt === null || hopeful.isFull) return hopeful;
 
     const asked = {
       // Of what was removed, hosts count nothing.
@@ -143,8 +145,9 @@ export function createContainerReader(
       const more = await walk(stoppedAt, { rowsMax: patientRowsMax, limit: limit - rows.length });
       rows.push(...more.rows);
       stoppedAt = more.stoppedAt;
+      if (more.isFull) break;
     }
-    return { rows, stoppedAt };
+    return { rows, stoppedAt, isFull: false };
   }
 
   /** How many there are on all pages; `known` where one page has shown it. */
@@ -173,8 +176,8 @@ export function createContainerReader(
       const context = await freshnessContext();
       const cutoffs = freshnessCutoffs(context);
       const listed = await find(organizationId, query, cutoffs);
-      const items = listed.rows.slice(0, query.limit);
-      const place = listed.rows.length > query.limit ? items.at(-1)?.place : listed.stoppedAt;
+      const items = listed.rows.slice(0, Math.min(query.limit, countThatFit(listed.rows)));
+      const place = listed.rows.length > items.length ? items.at(-1)?.place : listed.stoppedAt;
       const isAll = query.cursor === undefined && !place;
       return {
         items: items.map((row) => toView(row, context)),
@@ -196,6 +199,13 @@ export function createContainerReader(
       return toView(row, context);
     },
   };
+}
+
+/** How many rows, at least one, are together no larger than a page may be. */
+function countThatFit(rows: readonly ListedRow[]): number {
+  let bytes = 0;
+  const first = rows.findIndex(({ octets }, index) => (bytes += octets) > PAGE_BYTES_MAX && index > 0);
+  return first === -1 ? rows.length : first;
 }
 
 const ofHalves = (organizationId: string, presences: readonly Presence[]) =>

@@ -1,5 +1,6 @@
 import {
   CADENCE_DEFAULT,
+  HOST_CONTAINERS_MAX,
   SNAPSHOT_BODY_BYTES_MAX,
   type Cadence,
   type Container,
@@ -31,11 +32,12 @@ import {
   type SnapshotText,
 } from '../domain/snapshot-text.js';
 import { totalsOf, type ContainerTotals } from '../domain/state-counts.js';
+import { invalid } from '../domain/valid.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
 import { findHostLock } from '../sql/find-host-lock.js';
 import { readHostState, type HostState } from '../sql/read-host-state.js';
 import { touchStale } from '../sql/touch-host.js';
-import { writeSnapshot, type HostVersion } from '../sql/write-snapshot.js';
+import { presentCount, writeSnapshot, type HostVersion } from '../sql/write-snapshot.js';
 import { plainBytes, type RawBody } from './body-bytes.js';
 import { createHostReports, type HostReports } from './host-reports.js';
 import { createSnapshotMemory, type RememberedSnapshot } from './snapshot-memory.js';
@@ -169,7 +171,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     // Counted anew: that mends what another version may have counted differently.
     const totals = complete ? totalsOf(rows) : null;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-      const host = await readHostState(db, hostId, rows);
+      const host = await readHostState(db, hostId, rows, { complete, goneIds });
       if (host === null) throw new HostDeletedError();
       const verdict = judgeOrder(host.order, order, times);
       if (!verdict.current) {
@@ -178,6 +180,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
         return staleSummary(hostId, rows, host, verdict, cadence);
       }
       const diff = diffSnapshot(host.containers, rows, { complete, goneIds });
+      if (!complete) refuseTooMany(host.containerCount, presentCount(diff, complete));
       const summary = await write(sync, host, diff, totals);
       if (summary !== null) return summary;
       await backOff(attempt);
@@ -267,6 +270,13 @@ function diffElements(
     rows.push(is);
   }
   return diffSnapshot(stored, rows, { complete: true });
+}
+
+/** @throws InvalidRequestError if a host's present containers would become too many by an incomplete snapshot. */
+function refuseTooMany(present: number, added: number): void {
+  if (added <= 0 || present + added <= HOST_CONTAINERS_MAX) return;
+  const message = `would make ${present + added} present containers, and a host has at most ${HOST_CONTAINERS_MAX}`;
+  throw invalid([{ path: '', message }]);
 }
 
 function staleSummary(

@@ -73,7 +73,7 @@ export function createEventReader(
         WITH walked AS MATERIALIZED (
           ${walk(organizationId, query)}
         ), sized AS (
-          SELECT e.*, sum(COALESCE(pg_column_size(e."from"), 0) + COALESCE(pg_column_size(e."to"), 0))
+          SELECT e.*, sum(COALESCE(octet_length(e."from"::text), 0) + COALESCE(octet_length(e."to"::text), 0))
             OVER (ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER () AS number
           FROM (SELECT * FROM walked AS e WHERE ${Prisma.join(conditions, ' AND ')} LIMIT ${limit + 1}::int) AS e
         ), page AS MATERIALIZED (

@@ -47,12 +47,25 @@ export function createProjectReader(
   return {
     async list({ organizationId }, query) {
       const [{ projects, stoppedAt }, context] = await Promise.all([find(organizationId, query), freshnessContext()]);
-      const rows = projects.slice(0, query.limit);
+      const rows = projects.slice(0, Math.min(query.limit, countThatFit(projects)));
       const last = rows.at(-1);
-      const place = projects.length > query.limit && last ? [last.project, last.hostId] : stoppedAt;
+      const place = projects.length > rows.length && last ? [last.project, last.hostId] : stoppedAt;
       return { items: rows.map((row) => toView(row, context)), nextCursor: place && encodeCursor(place) };
     },
   };
+}
+
+/** Characters of all services on one page, but for its first project. */
+const PAGE_CHARACTERS_MAX = 1024 * 1024;
+
+/** How many projects, at least one, have together no more services than a page may name. */
+function countThatFit(projects: readonly ProjectRow[]): number {
+  let characters = 0;
+  const first = projects.findIndex(({ services }, index) => {
+    for (const service of services) characters += service.length;
+    return characters > PAGE_CHARACTERS_MAX && index > 0;
+  });
+  return first === -1 ? projects.length : first;
 }
 
 const toView = (row: ProjectRow, context: FreshnessContext): Project => ({

@@ -30,9 +30,26 @@ export interface ContainerViewRow extends HostSigns {
 /** A row with its place in the order of the list. */
 export interface ListedRow extends ContainerViewRow {
   place: string[];
+  /** Bytes of its texts, and of its ports and labels as JSON. */
+  octets: number;
 }
 
 export type ListedContainers = Listed<ListedRow>;
+
+/** Bytes that the rows of one statement may have together, but for the first of them. */
+export const PAGE_BYTES_MAX = 1024 * 1024;
+
+const OCTETS = Prisma.sql`(octet_length(c.name) + octet_length(c.image) + octet_length(c.command)
+  + octet_length(c.labels::text) + octet_length(c.ports::text) + 1000)`;
+
+/** The rows of `page` as `sized`, each with the bytes (`octets`) that it has, and all up to it (`bytes`). */
+const sizedPage = ({ by }: ContainerOrder) => Prisma.sql`sized AS (
+      SELECT c.*, row_number() OVER (ORDER BY ${by}) AS number,
+        sum(c.octets) OVER (ORDER BY ${by} ROWS UNBOUNDED PRECEDING) AS bytes
+      FROM (SELECT c.*, ${OCTETS} AS octets FROM page AS c) AS c
+    )`;
+
+const FITS = Prisma.sql`(c.number = 1 OR c.bytes <= ${PAGE_BYTES_MAX}::int)`;
 
 /** A page without a row still has one, of nulls, for what it tells beside them. */
 type Found<Beside> = Beside & (ListedRow | { [Column in keyof ListedRow]: null });
@@ -61,20 +78,26 @@ export async function walkContainers(
   { rowsMax, limit }: { rowsMax: number; limit: number },
 ): Promise<ListedContainers> {
   const holds = conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
-  const rows = await prisma.$queryRaw<Found<{ stoppedAt: string[] | null }>[]>(Prisma.sql`
+  const rows = await prisma.$queryRaw<Found<{ stoppedAt: string[] | null; found: number }>[]>(Prisma.sql`
     WITH ${walk.tables(rowsMax, holds)}, page AS MATERIALIZED (
       SELECT * FROM containers AS c WHERE c.ctid = ANY (ARRAY(
         SELECT at FROM walked AS c WHERE c.holds AND ${HOST_IS_THERE} LIMIT ${limit}::int))
-    )
-    SELECT ${CONTAINER_VIEW}, ${order.place} AS place, ended."stoppedAt"
+    ), ${sizedPage(order)}
+    SELECT ${CONTAINER_VIEW}, ${order.place} AS place, c.octets, ended.*
     FROM (
       SELECT CASE WHEN (SELECT count(*) FROM page) < ${limit}::int THEN (
         ${walk.stoppedAt(rowsMax)}
-      ) END AS "stoppedAt"
+      ) END AS "stoppedAt", (SELECT count(*) FROM page)::int AS found
     ) AS ended
-    LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
+    LEFT JOIN (sized AS c JOIN hosts AS h ON h.id = c."hostId") ON ${FITS}
     ORDER BY ${order.by}`);
-  return { rows: rows.filter(isListed), stoppedAt: rows[0]?.stoppedAt ?? null };
+  return toListed(rows.filter(isListed), rows[0]?.found ?? 0, rows[0]?.stoppedAt ?? null);
+}
+
+/** Where not all that was found fits, the list goes on after the last row that does. */
+function toListed(rows: ListedRow[], found: number, stoppedAt: string[] | null): ListedContainers {
+  const isFull = found > rows.length;
+  return { rows, stoppedAt: isFull ? rows.at(-1)!.place : stoppedAt, isFull };
 }
 
 /** An index that names more rows than this many times what may be read is not asked: naming them takes the time. */
@@ -145,7 +168,7 @@ export async function gatherContainers(
   const used = await worthAsking(db, source, rowsMax);
   if (used === null) return null;
   const { tables, isNamed } = namedBy(source, used, rowsMax);
-  const found = await byIndex<Found<{ candidates: bigint }>>(
+  const found = await byIndex<Found<{ candidates: bigint; found: number }>>(
     db,
     Prisma.sql`
     WITH ${tables}, page AS MATERIALIZED (
@@ -153,13 +176,14 @@ export async function gatherContainers(
       WHERE ${isNamed} AND ${Prisma.join([...conditions, order.beyond, HOST_IS_THERE], ' AND ')}
       ORDER BY ${order.by}
       LIMIT ${limit}::int
-    )
-    SELECT ${CONTAINER_VIEW}, ${order.place} AS place, counted.candidates
-    FROM counted LEFT JOIN (page AS c JOIN hosts AS h ON h.id = c."hostId") ON TRUE
+    ), ${sizedPage(order)}
+    SELECT ${CONTAINER_VIEW}, ${order.place} AS place, c.octets, counted.candidates,
+      (SELECT count(*) FROM page)::int AS found
+    FROM counted LEFT JOIN (sized AS c JOIN hosts AS h ON h.id = c."hostId") ON ${FITS}
     ORDER BY ${order.by}`,
   );
   if ((found[0]?.candidates ?? 0n) > rowsMax) return null;
-  return { rows: found.filter(isListed), stoppedAt: null };
+  return toListed(found.filter(isListed), found[0]?.found ?? 0, null);
 }
 
 /** How many of a source's rows hold. Null: the source has more than `rowsMax` rows. */

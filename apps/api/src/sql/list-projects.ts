@@ -23,7 +23,7 @@ const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** Of rows `c` of one project on one host `h`. */
 const COUNTS = Prisma.sql`
-  COALESCE(array_agg(DISTINCT container_service(c.labels) ORDER BY container_service(c.labels))
+  COALESCE(array_agg(DISTINCT left(container_service(c.labels), 200) ORDER BY left(container_service(c.labels), 200))
     FILTER (WHERE container_service(c.labels) IS NOT NULL), '{}') AS services,
   count(*)::int AS containers, (count(*) FILTER (WHERE c.state = 'running'))::int AS running,
   (count(*) FILTER (WHERE c.health = 'unhealthy'))::int AS unhealthy`;

@@ -45,7 +45,7 @@ export async function readFeed(
       h."deletedAt", e."dockerId", e.name, e.kind, e."from", e."to", e."exitCode", e."observedAt", e."recordedAt"
     FROM feed LEFT JOIN (
       reader CROSS JOIN LATERAL (
-        SELECT e.*, sum(COALESCE(pg_column_size(e."from"), 0) + COALESCE(pg_column_size(e."to"), 0))
+        SELECT e.*, sum(COALESCE(octet_length(e."from"::text), 0) + COALESCE(octet_length(e."to"::text), 0))
           OVER (ORDER BY e.tx, e.id ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER (ORDER BY e.tx, e.id) AS number
         FROM (
           SELECT * FROM container_events AS e

@@ -10,12 +10,15 @@ export interface HostState {
   revision: number;
   digest: string | null;
   order: HostOrder;
-  /** The present rows, and the removed ones that were asked for. */
+  /** Present containers. */
+  containerCount: number;
+  /** The present rows, of which only the named ones where not all were asked for, and the removed ones that are named. */
   containers: StoredContainer[];
 }
 
 interface HostJson {
   revision: number;
+  containerCount: number;
   digest: string | null;
   stream: string | null;
   sequence: number | null;
@@ -48,18 +51,18 @@ interface ContainerJson {
  * as it arrives. The database compares the digests: of an unchanged container only its id crosses the wire. json and
  * not jsonb, whose building is quadratic in the keys of an object.
  */
-const READ_HOST_STATE: Statement = {
-  name: 'read_host_state',
+const readStatement = (name: string, ofRows: string): Statement => ({
+  name,
   text: `
     WITH incoming AS (
       SELECT * FROM unnest($2::text[], $3::text[]) AS incoming ("dockerId", digest)
     ), present AS MATERIALIZED (
       SELECT c AS container, c."dockerId", c.digest = incoming.digest AS equal
       FROM containers AS c LEFT JOIN incoming ON incoming."dockerId" = c."dockerId"
-      WHERE c."hostId" = $1::uuid AND c."removedAt" IS NULL
+      WHERE c."hostId" = $1::uuid AND c."removedAt" IS NULL AND ${ofRows}
     )
     SELECT json_build_object(
-        'revision', revision, 'digest', digest, 'stream', stream, 'sequence', sequence, 'observedAt', "observedAt",
+        'revision', revision, 'containerCount', "containerCount", 'digest', digest, 'stream', stream, 'sequence', sequence, 'observedAt', "observedAt",
         'streamHeardAt', "streamHeardAt", 'supersededStreams', "supersededStreams",
         'equal', COALESCE((SELECT json_agg("dockerId") FROM present WHERE equal), '[]')) AS host,
       NULL::json AS container
@@ -70,27 +73,36 @@ const READ_HOST_STATE: Statement = {
     SELECT NULL, to_json(c)
     FROM incoming JOIN containers AS c ON c."hostId" = $1::uuid AND c."dockerId" = incoming."dockerId"
     WHERE c."removedAt" IS NOT NULL`,
-};
+});
+
+const READ_ALL = readStatement('read_host_state', 'TRUE');
+const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($4::text[])');
 
 /**
- * Reads what a sync compares a snapshot with, in one statement and without a lock.
+ * Reads what a sync compares a snapshot with, in one statement and without a lock: all present rows for a complete one,
+ * and for another one those that it names or says are gone, however many others there are.
  * Null: there is no such host, or it was deleted.
  */
 export async function readHostState(
   db: Database,
   hostId: string,
   incoming: readonly ContainerRow[],
+  { complete, goneIds }: { complete: boolean; goneIds: readonly string[] },
 ): Promise<HostState | null> {
   const dockerIds = incoming.map(({ dockerId }) => dockerId);
   const digests = incoming.map(({ digest }) => digest);
-  const rows = await db.query<{ host: HostJson | null; container: ContainerJson | null }>(READ_HOST_STATE, [
-    ...[hostId, dockerIds, digests],
-  ]);
+  const values = complete ? [hostId, dockerIds, digests] : [hostId, dockerIds, digests, [...dockerIds, ...goneIds]];
+  const rows = await db.query<{ host: HostJson | null; container: ContainerJson | null }>(
+    complete ? READ_ALL : READ_NAMED,
+    values,
+  );
   const host = rows.find((row) => row.host !== null)?.host;
   if (!host) return null;
-  const { revision, digest, stream, sequence, observedAt, streamHeardAt, supersededStreams, equal } = host;
+  const { revision, containerCount, digest, stream, sequence, observedAt, streamHeardAt, supersededStreams, equal } =
+    host;
   return {
     revision,
+    containerCount,
     digest,
     order: {
       ...{ stream, sequence },

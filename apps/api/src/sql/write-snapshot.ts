@@ -1,3 +1,4 @@
+import { HOST_CONTAINERS_MAX } from '@muster/contracts';
 import type { Database, Statement } from '@muster/db';
 import type { SnapshotDiff } from '../domain/diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from '../domain/order.js';
@@ -125,6 +126,7 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
       FROM locked
       WHERE hosts.id = locked.id AND revision = $2::int AND digest IS NOT DISTINCT FROM $19::text
         AND ${IS_THERE} AND ${orderTest(ORDER)}
+        AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
       RETURNING hosts.id, "organizationId", revision, digest
     ${whole ? WRITTEN : ''}), patched AS (
       UPDATE containers AS stored SET
@@ -201,7 +203,10 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
 }
 
 /** The host's present containers after a complete snapshot; after another one, how many more there are than before. */
-function presentCount({ writes, patches, removals, events, unchanged }: SnapshotDiff, complete: boolean): number {
+export function presentCount(
+  { writes, patches, removals, events, unchanged }: SnapshotDiff,
+  complete: boolean,
+): number {
   if (complete) return writes.length + patches.length + unchanged;
   const appeared = events.filter(({ kind }) => kind === 'created' || kind === 'reappeared').length;
   return appeared - removals.length;

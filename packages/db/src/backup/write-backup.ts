@@ -6,13 +6,14 @@ import type pg from 'pg';
 import { identifier, readSequences, readTables, type Table } from './catalog.js';
 import { FORMAT, FORMAT_VERSION, type BackupEnd, type BackupHeader, type TableStart } from './format.js';
 
-/** Rows that are in memory at once. */
+/** Rows that are asked for at once, and bytes of them; of one row more than that, where it is larger. */
 const FETCHED_ROWS = 500;
+const FETCHED_BYTES = 4 * 1024 * 1024;
 
 /** Values become the same text whatever the session was told before. */
 const AS_TEXT = `
   SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';
-  SET extra_float_digits = 1`;
+  SET extra_float_digits = 1; SET synchronize_seqscans = off`;
 
 /** How much a backup holds. */
 export interface BackupCounts {
@@ -61,15 +62,40 @@ async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader
   };
 }
 
+/**
+ * Reads a table in pieces that are bounded by their bytes. One cursor gives the sizes of the rows, and another one in the
+ * same order the rows: a single row can have many megabytes, though it is compressed to few on disk.
+ */
 async function* readRows(client: pg.ClientBase, { name, columns }: Table): AsyncGenerator<string[]> {
   const values = columns.map((column) => `${identifier(column.name)}::text`).join(', ');
+  const row = `json_build_array(${values})::text`;
   await client.query(
-    `DECLARE backed_up NO SCROLL CURSOR FOR SELECT json_build_array(${values})::text AS row FROM ${identifier(name)}`,
+    `DECLARE sizes NO SCROLL CURSOR FOR SELECT octet_length(${row}) AS bytes FROM ${identifier(name)}`,
   );
+  await client.query(`DECLARE backed_up NO SCROLL CURSOR FOR SELECT ${row} AS row FROM ${identifier(name)}`);
   for (;;) {
-    const { rows } = await client.query<{ row: string }>(`FETCH ${FETCHED_ROWS} FROM backed_up`);
-    if (rows.length > 0) yield rows.map(({ row }) => row);
-    if (rows.length < FETCHED_ROWS) break;
+    const { rows: sizes } = await client.query<{ bytes: number }>(`FETCH ${FETCHED_ROWS} FROM sizes`);
+    for (const count of pieces(sizes.map(({ bytes }) => bytes))) {
+      const { rows } = await client.query<{ row: string }>(`FETCH ${count} FROM backed_up`);
+      yield rows.map(({ row }) => row);
+    }
+    if (sizes.length < FETCHED_ROWS) break;
   }
+  await client.query('CLOSE sizes');
   await client.query('CLOSE backed_up');
+}
+
+/** How many of these rows, by their bytes, to fetch each time. */
+function pieces(sizes: readonly number[]): number[] {
+  const counts: number[] = [];
+  let bytes = 0;
+  for (const size of sizes) {
+    bytes += size;
+    if (counts.length === 0 || bytes > FETCHED_BYTES) {
+      counts.push(0);
+      bytes = size;
+    }
+    counts[counts.length - 1]! += 1;
+  }
+  return counts;
 }
