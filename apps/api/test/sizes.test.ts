@@ -174,7 +174,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       const { organization } = await plant();
       const { db, clock } = context.api;
       const reader = createContainerReader(db, () =>
-        Promise.resolve({ outages: [], now: clock(), cadence: CADENCE_DEFAULT }),
+        Promise.resolve({ outages: [], otherHeartbeats: [], now: clock(), cadence: CADENCE_DEFAULT }),
       );
       const exports = createExportService({ containers: reader, events: null as never });
       const query = ContainerExportQuery.parse({ format: 'ndjson' });
