@@ -17,15 +17,7 @@ import { migrationsDirectory } from '../src/package-paths.js';
 import { openDatabase } from '../src/open-database.js';
 import { cachedTemplate } from '../src/template.js';
 import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
-import {
-  container,
-  createHost,
-  emptyDatabase,
-  failure,
-  temporaryDirectory,
-  writeMigrations,
-  type EmptyDatabase,
-} from './rig.js';
+import { container, emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
 
 // Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
@@ -103,8 +95,16 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     );
     const before = await target.open({ migrationsDirectory: folder.path });
     const hostOf = async (engineId: string, stateCounts: object, rows: object[]) => {
-      const hostId = await createHost(before, engineId);
-      await before.prisma.host.update({ where: { id: hostId }, data: { stateCounts, revision: 3 } });
+      // In SQL: the client would write columns that later migrations add.
+      const [host] = await before.prisma.$queryRaw<{ id: string }[]>`
+        WITH organization AS (
+          INSERT INTO organizations (id, name, slug) VALUES ('org', 'Org', 'org') ON CONFLICT DO NOTHING
+        )
+        INSERT INTO hosts (id, "organizationId", name, "engineId", "engineName", "engineVersion", "engineApiVersion",
+          os, arch, "agentVersion", "enrolledAt", revision, "stateCounts")
+        VALUES (gen_random_uuid(), 'org', 'host', ${engineId}, '', '', '', '', '', '', now(), 3, ${stateCounts}::jsonb)
+        RETURNING id::text`;
+      const hostId = host!.id;
       const data = rows.map((row, index) => ({ ...container(hostId, `c${index}`), ...row }));
       await before.prisma.container.createMany({ data });
       return hostId;
