@@ -7,6 +7,8 @@ import {
   type ContainerView,
   type CountedPage,
   type Host,
+  type Page,
+  type PublishedPort,
   type Summary,
 } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
@@ -60,6 +62,20 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       await host.sync([]);
       expect(await truncated()).toBe(0);
     });
+  });
+
+  test('consecutive ports as one entry are found by each of them, and shown as a range', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const ports = [{ privatePort: 8_000, publicPort: 9_000, type: 'tcp' as const, count: 10 }];
+    await host.sync([container('a', { ports }), container('b')]);
+    const find = async (query: string) =>
+      ((await organization.get(`/api/ports?${query}`).expect(200)).body as Page<PublishedPort>).items;
+    expect(await find('port=9009')).toMatchObject([{ publicPort: 9_000, count: 10, dockerId: 'a' }]);
+    expect(await find('port=9010')).toEqual([]);
+    expect(await find('')).toHaveLength(2);
+    const { text } = await organization.get('/api/export/containers?format=csv').expect(200);
+    expect(text).toContain('9000-9009->8000-8009/tcp');
   });
 
   describe('states', () => {

@@ -120,6 +120,7 @@ test('a port that an engine lists by IP version is one port, and where it listen
   expect(publishedPorts([{ ...port, ip: '10.0.0.5', type: 'udp' }]).map(portWords)).toEqual([
     '8080 → 80/udp on 10.0.0.5',
   ]);
+  expect(publishedPorts([{ ...port, count: 10 }]).map(portWords)).toEqual(['8080-8089 → 80-89']);
 });
 
 test('an exit is told as a crash by its code alone', () => {

@@ -17,13 +17,15 @@ export const ImageInUse = z.object({
 });
 export type ImageInUse = z.output<typeof ImageInUse>;
 
-/** A port that a present container publishes on its host. */
+/** A port, or `count` consecutive ones, that a present container publishes on its host. */
 export const PublishedPort = z.object({
   publicPort: z.int(),
   type: z.enum(['tcp', 'udp', 'sctp']),
   /** The host's address that it listens on; null: all of them. */
   ip: z.string().nullable(),
   privatePort: z.int(),
+  /** Absent: 1. */
+  count: z.int().optional(),
   hostId: z.uuid(),
   hostName: z.string(),
   hostFreshness: Freshness,

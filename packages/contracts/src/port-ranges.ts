@@ -15,6 +15,10 @@ export function mergePorts(ports: readonly Port[]): Port[] {
   return merged.sort(comparePorts);
 }
 
+/** Writes consecutive ports as text: `8080`, or `8000-8009` for ten of them. */
+export const portRange = (first: number, count = 1): string =>
+  count === 1 ? `${first}` : `${first}-${first + count - 1}`;
+
 /** How far the public port is from the private one, which all ports of one range share; unpublished ones come first. */
 const offset = ({ privatePort, publicPort }: Port): number =>
   publicPort === undefined ? Number.MIN_SAFE_INTEGER : publicPort - privatePort;

@@ -1,4 +1,5 @@
 import {
+  portRange,
   toCsvLine,
   type ContainerEvent,
   type ContainerExportQuery,
@@ -105,9 +106,10 @@ const EVENT_COLUMNS: Columns<ContainerEvent> = {
 };
 
 /** As `docker ps` writes it. */
-function portText({ ip, publicPort, privatePort, type }: Port): string {
-  if (publicPort === undefined) return `${privatePort}/${type}`;
-  return `${ip === undefined ? '' : `${ip.includes(':') ? `[${ip}]` : ip}:`}${publicPort}->${privatePort}/${type}`;
+function portText({ ip, publicPort, privatePort, type, count }: Port): string {
+  if (publicPort === undefined) return `${portRange(privatePort, count)}/${type}`;
+  const address = ip === undefined ? '' : `${ip.includes(':') ? `[${ip}]` : ip}:`;
+  return `${address}${portRange(publicPort, count)}->${portRange(privatePort, count)}/${type}`;
 }
 
 const valueText = (value: ContainerEvent['from']): string | null =>

@@ -55,6 +55,7 @@ const toView = (row: PortRow, context: FreshnessContext): PublishedPort => ({
   type: row.type,
   ip: row.ip,
   privatePort: row.privatePort,
+  ...(row.count === null ? {} : { count: row.count }),
   hostId: row.hostId,
   hostName: row.hostName,
   hostFreshness: containersFreshness(row, context),

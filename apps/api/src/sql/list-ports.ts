@@ -9,6 +9,8 @@ export interface PortRow extends HostSigns {
   type: 'tcp' | 'udp' | 'sctp';
   ip: string | null;
   privatePort: number;
+  /** Null: 1. */
+  count: number | null;
   dockerId: string;
   containerName: string;
   image: string;
@@ -52,7 +54,11 @@ export async function listPorts(
   const ofHosts = [Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`];
   if (hostId) ofHosts.push(Prisma.sql`h.id = ANY (${hostId}::uuid[])`);
   const asked = [Prisma.sql`p."publicPort" IS NOT NULL`];
-  if (port) asked.push(Prisma.sql`p."publicPort" = ANY (${port}::int[])`);
+  if (port) {
+    asked.push(Prisma.sql`EXISTS (
+      SELECT FROM unnest(${port}::int[]) AS asked (port)
+      WHERE asked.port BETWEEN p."publicPort" AND p."publicPort" + COALESCE(p.count, 1) - 1)`);
+  }
   if (type) asked.push(Prisma.sql`p.type = ANY (${type}::text[])`);
   if (after) {
     const [hostName, afterHostId, ...rest] = after;
@@ -66,7 +72,10 @@ export async function listPorts(
   // Asked before a container's ports are taken apart, which costs more.
   const mayHave = port
     ? Prisma.join(
-        port.map((one) => Prisma.sql`c.ports @> jsonb_build_array(jsonb_build_object('publicPort', ${one}::int))`),
+        [
+          ...port.map((one) => Prisma.sql`c.ports @> jsonb_build_array(jsonb_build_object('publicPort', ${one}::int))`),
+          Prisma.sql`jsonb_path_exists(c.ports, '$[*].count')`,
+        ],
         ' OR ',
       )
     : Prisma.sql`c.ports <> '[]'`;
@@ -83,13 +92,13 @@ export async function listPorts(
     ), page AS MATERIALIZED (
       SELECT g.number, g."hostId"::text AS "hostId", g."hostName", g."lastSeenAt", g."confirmedAt", g."engineError",
         g."leftAt", g."heartbeatSeconds",
-        p."publicPort", p.type, p.ip, p."privatePort", c."dockerId", c.name AS "containerName", c.image, c.state
+        p."publicPort", p.type, p.ip, p."privatePort", p.count, c."dockerId", c.name AS "containerName", c.image, c.state
       FROM taken AS g
       CROSS JOIN LATERAL (
         SELECT c."dockerId", c.name, c.image, c.state, c.ports FROM containers AS c
         WHERE c."hostId" = g."hostId" AND c."removedAt" IS NULL AND (${mayHave}) OFFSET 0
       ) AS c
-      CROSS JOIN LATERAL jsonb_to_recordset(c.ports) AS p ("publicPort" int, type text, ip text, "privatePort" int)
+      CROSS JOIN LATERAL jsonb_to_recordset(c.ports) AS p ("publicPort" int, type text, ip text, "privatePort" int, count int)
       WHERE ${Prisma.join(asked, ' AND ')}
       ORDER BY g.number, p."publicPort", p.type, COALESCE(p.ip, ''), p."privatePort", c."dockerId"
       LIMIT ${limit}::int

@@ -1,5 +1,5 @@
 import type { Client, Input } from '@muster/client';
-import { CONTAINER_SORT_KEYS, ContainerFreshness, type ContainerView } from '@muster/contracts';
+import { CONTAINER_SORT_KEYS, ContainerFreshness, portRange, type ContainerView } from '@muster/contracts';
 import { Option, type Command } from 'commander';
 import { withApi } from '../api.js';
 import { age } from '../output/age.js';
@@ -117,8 +117,8 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
 const portsOf = ({ ports }: ContainerView): string =>
   ports
     .filter(({ publicPort }) => publicPort !== undefined)
-    .map(({ ip = '', publicPort, privatePort, type }) => {
+    .map(({ ip = '', publicPort, privatePort, type, count }) => {
       const address = ['', '0.0.0.0', '::'].includes(ip) ? '' : `${ip.includes(':') ? `[${ip}]` : ip}:`;
-      return `${address}${publicPort}->${privatePort}/${type}`;
+      return `${address}${portRange(publicPort!, count)}->${portRange(privatePort, count)}/${type}`;
     })
     .join(' ');

@@ -1,4 +1,4 @@
-import type { ContainerView } from '@muster/contracts';
+import { portRange, type ContainerView } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { portWords, publishedPorts } from '../domain/port-words';
 
@@ -12,13 +12,13 @@ export function PortLinks({ container: { ports } }: { container: Pick<ContainerV
     <span className="ports clip">
       {published.slice(0, SHOWN_MAX).map((port) => (
         <Link
-          key={`${port.publicPort}/${port.type}/${port.privatePort}`}
+          key={`${port.publicPort}/${port.type}/${port.privatePort}/${port.count}`}
           to="/ports"
           search={{ port: String(port.publicPort) }}
           title={portWords(port)}
           className="number"
         >
-          {port.publicPort}
+          {portRange(port.publicPort, port.count)}
         </Link>
       ))}
       {more > 0 && <span className="soft number">+{more}</span>}

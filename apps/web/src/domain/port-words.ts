@@ -1,4 +1,4 @@
-import type { Port } from '@muster/contracts';
+import { portRange, type Port } from '@muster/contracts';
 import { groupBy } from './group-by';
 
 /** A port that a host publishes, once for all addresses that it listens on. */
@@ -6,6 +6,8 @@ export interface PublishedAs {
   publicPort: number;
   privatePort: number;
   type: Port['type'];
+  /** How many consecutive ports. */
+  count: number;
   /** Where it listens; empty: on all addresses. */
   ips: readonly string[];
 }
@@ -16,18 +18,21 @@ const EVERYWHERE: ReadonlySet<string | undefined> = new Set([undefined, '', '0.0
 export function publishedPorts(ports: readonly Port[]): PublishedAs[] {
   const byPort = groupBy(
     ports.filter((port) => port.publicPort !== undefined),
-    ({ publicPort, privatePort, type }) => `${publicPort} ${privatePort} ${type}`,
+    ({ publicPort, privatePort, type, count = 1 }) => `${publicPort} ${privatePort} ${type} ${count}`,
   );
   return [...byPort.values()].map((same) => {
-    const { publicPort, privatePort, type } = same[0]!;
+    const { publicPort, privatePort, type, count = 1 } = same[0]!;
     const everywhere = same.some(({ ip }) => EVERYWHERE.has(ip));
-    return { publicPort: publicPort!, privatePort, type, ips: everywhere ? [] : same.map(({ ip }) => ip!) };
+    return { publicPort: publicPort!, privatePort, type, count, ips: everywhere ? [] : same.map(({ ip }) => ip!) };
   });
 }
 
 /** `8080 → 80`, and where it listens, if not everywhere. TCP goes without saying. */
-export function portWords({ publicPort, privatePort, type, ips }: PublishedAs): string {
+export function portWords({ publicPort, privatePort, type, count, ips }: PublishedAs): string {
   const protocol = type === 'tcp' ? '' : `/${type}`;
-  const ports = publicPort === privatePort ? `${publicPort}` : `${publicPort} → ${privatePort}`;
+  const ports =
+    publicPort === privatePort
+      ? portRange(publicPort, count)
+      : `${portRange(publicPort, count)} → ${portRange(privatePort, count)}`;
   return `${ports}${protocol}${ips.length === 0 ? '' : ` on ${ips.join(', ')}`}`;
 }

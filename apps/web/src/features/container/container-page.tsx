@@ -1,3 +1,4 @@
+import { portRange } from '@muster/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
@@ -85,7 +86,10 @@ export function ContainerPage(): ReactNode {
                 {inner.length > 0 && (
                   <li className="soft">
                     {inner
-                      .map(({ privatePort, type }) => `${privatePort}${type === 'tcp' ? '' : `/${type}`}`)
+                      .map(
+                        ({ privatePort, type, count }) =>
+                          `${portRange(privatePort, count)}${type === 'tcp' ? '' : `/${type}`}`,
+                      )
                       .join(', ')}{' '}
                     inside only
                   </li>

@@ -1,3 +1,4 @@
+import { portRange } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
@@ -68,7 +69,7 @@ export function PortsPage(): ReactNode {
                       className={current ? '' : 'is-stale'}
                     >
                       <td className="is-number">
-                        <strong>{item.publicPort}</strong>
+                        <strong>{portRange(item.publicPort, item.count)}</strong>
                         {item.type !== 'tcp' && <span className="soft">/{item.type}</span>}
                       </td>
                       <td>
