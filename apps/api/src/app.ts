@@ -205,7 +205,10 @@ export function createApp({
     }),
     createStreamRouter({ auth, live, stalledMsMax, ...stream }),
     createHistoryRouter({ auth, audit: createAuditReader(db), events }),
-    createExportRouter({ auth, exports: createExportService({ containers, events }), stalledMsMax }),
+    createExportRouter({
+      ...{ auth, exports: createExportService({ containers, events }), stalledMsMax },
+      recheckMs: stream.recheckMs,
+    }),
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
     ...accounts.routers,
     createDocumentationRouter(),

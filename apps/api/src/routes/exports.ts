@@ -1,21 +1,23 @@
 import { ContainerExportQuery, EventExportQuery, Paths } from '@muster/contracts';
-import { Router, type RequestHandler, type Response } from 'express';
+import { Router, type Request, type RequestHandler, type Response } from 'express';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { OverloadedError, RateLimitedError } from '../errors.js';
+import { OverloadedError, RateLimitedError, TokenInvalidError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { operatorOf } from '../middleware/auth.js';
 import { readFields } from '../middleware/body.js';
+import { RECHECK_MS, shareChecks } from '../middleware/recheck-operator.js';
 import { RequestAbortedError } from '../middleware/request-aborted.js';
 import { closeWhenStalled, STALLED_MS_MAX } from '../middleware/stalled-readers.js';
 import type { ExportService } from '../services/export.js';
 
 export interface ExportRouterParts {
-  /** Finds the operator, for `operatorOf`. */
+  /** Finds the operator, for `operatorOf`. Asked again while an export lasts. */
   auth: RequestHandler;
   exports: ExportService;
   /** Milliseconds in which a reader must take some of it. */
   stalledMsMax?: number;
+  recheckMs?: number | undefined;
 }
 
 /** Exports that one process writes at once, and those of one operator. Each takes as long as its reader does. */
@@ -27,14 +29,37 @@ const RETRY_MS = 5_000;
 
 const MEDIA_TYPES = { csv: 'text/csv; charset=utf-8; header=present', ndjson: 'application/x-ndjson' } as const;
 
+interface ExportFile {
+  name: string;
+  format: keyof typeof MEDIA_TYPES;
+  pages: AsyncGenerator<string>;
+}
+
 /** Everything that a filter finds, as a file. */
 export function createExportRouter(parts: ExportRouterParts): Router {
-  const { auth, exports, stalledMsMax = STALLED_MS_MAX } = parts;
+  const { auth, exports, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = parts;
   const router = Router();
   const shares = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
+  const organizationNow = shareChecks(auth);
   let running = 0;
 
-  async function send(res: Response, name: string, format: keyof typeof MEDIA_TYPES, text: AsyncGenerator<string>) {
+  /**
+   * The pages of an export for as long as its operator may read them: one that is read slowly lasts for hours, and each of
+   * its pages is as of when it was read.
+   */
+  async function* whileAllowed(req: Request, res: Response, pages: AsyncGenerator<string>): AsyncGenerator<string> {
+    const { organizationId } = operatorOf(res);
+    let checkedAt = performance.now();
+    for await (const page of pages) {
+      yield page;
+      if (performance.now() - checkedAt < recheckMs) continue;
+      const current = await organizationNow(req, res);
+      if (current !== 'unknown' && current?.id !== organizationId) throw new TokenInvalidError('No longer allowed.');
+      checkedAt = performance.now();
+    }
+  }
+
+  async function send(req: Request, res: Response, { name, format, pages }: ExportFile) {
     if (running >= EXPORTS_MAX) throw new OverloadedError();
     const { actor } = operatorOf(res);
     if (shares.acquire(actor) !== true) {
@@ -44,6 +69,7 @@ export function createExportRouter(parts: ExportRouterParts): Router {
     try {
       closeWhenStalled(res, stalledMsMax);
       // The first page before the first byte: what is wrong with it can still be said.
+      const text = whileAllowed(req, res, pages);
       const first = await text.next();
       // From here on it is the reader who takes time.
       res.locals.work?.leave();
@@ -61,11 +87,13 @@ export function createExportRouter(parts: ExportRouterParts): Router {
 
   router.get(Paths.exportContainers, auth, async (req, res) => {
     const query = readFields(ContainerExportQuery, req.query);
-    await send(res, 'containers', query.format, exports.containers(operatorOf(res), query));
+    const pages = exports.containers(operatorOf(res), query);
+    await send(req, res, { name: 'containers', format: query.format, pages });
   });
   router.get(Paths.exportEvents, auth, async (req, res) => {
     const query = readFields(EventExportQuery, req.query);
-    await send(res, 'events', query.format, exports.events(operatorOf(res), query));
+    const pages = exports.events(operatorOf(res), query);
+    await send(req, res, { name: 'events', format: query.format, pages });
   });
   return router;
 }

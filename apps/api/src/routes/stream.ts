@@ -1,11 +1,12 @@
 import { Paths, StreamQuery } from '@muster/contracts';
-import { Router, type Request, type RequestHandler, type Response } from 'express';
+import { Router, type RequestHandler } from 'express';
 import { toFrame } from '../domain/stream-frame.js';
-import { DomainError, RateLimitedError } from '../errors.js';
+import { RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { operatorOf } from '../middleware/auth.js';
 import { readFields } from '../middleware/body.js';
 import { openEventStream } from '../middleware/event-stream.js';
+import { RECHECK_MS, shareChecks } from '../middleware/recheck-operator.js';
 import { closeWhenStalled, STALLED_MS_MAX } from '../middleware/stalled-readers.js';
 import type { LiveStream } from '../services/live-stream.js';
 
@@ -25,13 +26,6 @@ const OPERATOR_LISTENERS_MAX = 1_000;
 
 /** Milliseconds after which an operator who listens too often may try again. */
 const RETRY_MS = 5_000;
-
-/**
- * Milliseconds between two looks at whether a listener's key or session is still good, and for which one look is good
- * for all who came with it: together, what was revoked is dead within five seconds.
- */
-const RECHECK_MS = 3_900;
-const SHARED_MS = 1_000;
 
 /** Changes in the operator's organization, as they are committed. */
 export function createStreamRouter(parts: StreamRouterParts): Router {
@@ -63,33 +57,4 @@ export function createStreamRouter(parts: StreamRouterParts): Router {
     });
   });
   return router;
-}
-
-/** Whose calls a key or session is for; null: nobody's any more. While the database is away, nothing is told either. */
-type OrganizationNow = { id: string } | null | 'unknown';
-
-/** Asks again who it is, once for all who listen with the same key or session: a thousand may. */
-function shareChecks(auth: RequestHandler): (req: Request, res: Response) => Promise<OrganizationNow> {
-  const checks = new Map<string, Promise<OrganizationNow>>();
-  return (req, res) => {
-    const credentials = JSON.stringify([req.headers.authorization, req.headers.cookie]);
-    const shared = checks.get(credentials);
-    if (shared !== undefined) return shared;
-    const check = askAgain(auth, req, res);
-    checks.set(credentials, check);
-    setTimeout(() => checks.delete(credentials), SHARED_MS).unref();
-    return check;
-  };
-}
-
-async function askAgain(auth: RequestHandler, req: Request, res: Response): Promise<OrganizationNow> {
-  try {
-    let refusal: Error | undefined;
-    await auth(req, res, (error?: unknown) => (refusal = error as Error | undefined));
-    if (refusal !== undefined) throw refusal;
-    return { id: operatorOf(res).organizationId };
-  } catch (error) {
-    // Only a clear no is one.
-    return error instanceof DomainError && error.code !== 'unavailable' ? null : 'unknown';
-  }
 }
