@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Member, Paths, type MemberRole, type Page } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
+import { ForbiddenError } from '../src/errors.js';
+import { lockOperator } from '../src/services/accounts/credentials.js';
 import type { Browser } from './browser.js';
 import { enrollRequest, useApi } from './harness.js';
 import { PASSWORD, person } from './people.js';
@@ -154,6 +156,36 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect((await owner.browser.call('delete', `${pathOf(id)}?keepCredentials=maybe`)).status).toBe(400);
     expect((await owner.browser.call('delete', `${pathOf(id)}?keepCredentials=true`)).status).toBe(204);
     expect(await statuses()).toEqual({ keys: [200, 200], tokens: [201, 201], invitation: 401, ofOthers: 200 });
+  });
+
+  test('who are owners no more leave no invitation behind by which they could be owner again', async () => {
+    const { organization, owner, join } = await withOwner();
+    const { browser, id } = await join('owner');
+    const invite = (by: Browser, email: string) => by.call('post', Paths.invitations, { email, role: 'owner' });
+    const { body } = await invite(browser, `${id}@example.org`);
+    expect((await invite(owner.browser, `other-${id}@example.org`)).status).toBe(201);
+    expect((await change(owner.browser, id, 'admin')).status).toBe(200);
+    const token = (body as { url: string }).url.split('#token=')[1]!;
+    const acceptance = { token, name: 'Another name', password: PASSWORD };
+    expect((await context.api.http.post(Paths.invitationAcceptance).send(acceptance)).status).toBe(401);
+    const open = (await owner.browser.get(Paths.invitations)).body as { items: { email: string }[] };
+    expect(open.items.map(({ email }) => email)).toEqual([`other-${id}@example.org`]);
+    const { items } = (await organization.get(`${Paths.audit}?limit=2`)).body as { items: object[] };
+    expect(items).toMatchObject([
+      { action: 'member.role_changed', target: `user:${id}` },
+      { action: 'invitation.revoked', actor: `user:${owner.id}`, details: { reason: 'member.role_changed' } },
+    ]);
+  });
+
+  test('who lose their role between the check of a call and what it creates are refused', async () => {
+    const { organization, join } = await withOwner();
+    const { id } = await join('owner');
+    const { prisma } = context.api.db;
+    const operator = { organizationId: organization.id, actor: `user:${id}`, role: 'owner' } as const;
+    const lock = () => prisma.$transaction((tx) => lockOperator(tx, operator));
+    expect(await lock()).toBeNull();
+    await prisma.member.update({ where: { userId: id }, data: { role: 'viewer' } });
+    await expect(lock()).rejects.toThrow(ForbiddenError);
   });
 
   test('leave what was done to them in the audit log, by name', async () => {

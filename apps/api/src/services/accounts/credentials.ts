@@ -1,27 +1,34 @@
 import type { Prisma } from '@muster/db';
 import type { OperatorActor, OperatorIdentity } from '../../domain/operator-identity.js';
-import { TokenInvalidError } from '../../errors.js';
+import { ForbiddenError, TokenInvalidError } from '../../errors.js';
 import { recordAudit } from '../audit.js';
 
 /**
  * Locks the member or the key that an operator acts by, so that it cannot be removed or revoked before the transaction
  * ends: whatever the operator creates is committed before `revokeCreatedBy` searches for it. Returns the end of the key;
  * null for a person and for a key without an end.
- * @throws TokenInvalidError where it was removed or revoked after the request was authenticated.
+ * @throws TokenInvalidError where it was removed or revoked after the request was authenticated; ForbiddenError where the
+ * member was given another role after that.
  */
 export async function lockOperator(tx: Prisma.TransactionClient, operator: OperatorIdentity): Promise<Date | null> {
-  const { organizationId, actor } = operator;
+  const { organizationId, actor, role } = operator;
   const [kind, id] = actor.split(':') as ['api_key' | 'user', string];
   const [row] =
     kind === 'user'
-      ? await tx.$queryRaw<{ expiresAt: Date | null }[]>`
-          SELECT NULL::timestamptz AS "expiresAt" FROM members
+      ? await tx.$queryRaw<OperatorRow[]>`
+          SELECT NULL::timestamptz AS "expiresAt", role::text AS role FROM members
           WHERE "userId" = ${id} AND "organizationId" = ${organizationId} FOR SHARE`
-      : await tx.$queryRaw<{ expiresAt: Date | null }[]>`
-          SELECT "expiresAt" FROM api_keys
+      : await tx.$queryRaw<OperatorRow[]>`
+          SELECT "expiresAt", role::text AS role FROM api_keys
           WHERE id = ${id}::uuid AND "organizationId" = ${organizationId} AND "revokedAt" IS NULL FOR SHARE`;
   if (row === undefined) throw new TokenInvalidError('The credentials of this call are no longer valid.');
+  if (row.role !== role) throw new ForbiddenError('Your role has been changed.');
   return row.expiresAt;
+}
+
+interface OperatorRow {
+  expiresAt: Date | null;
+  role: string;
 }
 
 export interface CreatedBy {
@@ -73,13 +80,20 @@ export async function revokeCreatedBy(tx: Prisma.TransactionClient, created: Cre
   }
 }
 
-/** Takes back the open invitations that a person made: whoever has such a link could let that person in again. */
-export async function withdrawInvitationsOf(tx: Prisma.TransactionClient, created: CreatedBy): Promise<void> {
+/**
+ * Revokes the open invitations that a person made, each recorded in the audit log with the reason: whoever has such a link
+ * could let that person in again, with a role that they lost.
+ */
+export async function withdrawInvitationsOf(
+  tx: Prisma.TransactionClient,
+  created: CreatedBy,
+  reason: 'member.removed' | 'member.role_changed',
+): Promise<void> {
   const { organizationId, userId, actor, at } = created;
   const where = { organizationId, createdBy: `user:${userId}` };
   for (const { id, email, role } of await tx.invitation.findMany({ where })) {
     await tx.invitation.deleteMany({ where: { id } });
-    const details = { email, role, reason: 'member.removed' };
+    const details = { email, role, reason };
     const target = `invitation:${id}`;
     await recordAudit(tx, { organizationId, at, actor, action: 'invitation.revoked', target, details });
   }

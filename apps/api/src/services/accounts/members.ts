@@ -12,6 +12,7 @@ export interface MemberService {
   list(operator: OperatorIdentity, query: PageQuery): Promise<Page<Member>>;
 
   /**
+   * Gives a member another role. The open invitations of an owner who becomes something less are revoked.
    * @throws NotFoundError where the organization has no such member.
    * @throws ConflictError where nobody would be owner any more.
    */
@@ -47,6 +48,9 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
         if (member.role === role) return toView(member);
         if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
         await tx.member.update({ where: { id: member.id }, data: { role } });
+        if (member.role === 'owner') {
+          await withdrawInvitationsOf(tx, { organizationId, userId, actor, at }, 'member.role_changed');
+        }
         const details = { name: member.user.name, from: member.role, to: role };
         const target = `user:${userId}`;
         await recordAudit(tx, { organizationId, at, actor, action: 'member.role_changed', target, details });
@@ -63,7 +67,7 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
         await tx.session.deleteMany({ where: { userId } });
         await tx.account.deleteMany({ where: { userId } });
         const created = { organizationId, userId, actor, at };
-        await withdrawInvitationsOf(tx, created);
+        await withdrawInvitationsOf(tx, created, 'member.removed');
         if (!keepCredentials) await revokeCreatedBy(tx, created);
         const { name, email } = member.user;
         const details = { name, email, role: member.role, ...(keepCredentials ? { keepCredentials } : {}) };
