@@ -204,6 +204,32 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect((await browser.get(Paths.session)).body).toMatchObject({ role: 'viewer', organization: { id: 'default' } });
   });
 
+  test.each([
+    ['is longer than any here', 'x'.repeat(100_000)],
+    ['has a character that cannot be stored', 'A\0da'],
+    ['is blank', ' '],
+  ])('takes the address for a name that %s', async (_case, name) => {
+    const email = newEmail();
+    await invite(email, 'viewer');
+    visitor({ name, email, email_verified: true });
+    const browser = new Browser(api());
+    expect(await signIn(browser)).toBe('/');
+    expect((await browser.get(Paths.session)).body).toMatchObject({ user: { name: email, email } });
+  });
+
+  test("does not take an address for a member's that only lower case makes theirs", async () => {
+    const { id: organizationId } = await context.api.organization();
+    const { email } = await member(context.api, organizationId, 'owner');
+    // The sign for kelvin, whose lower case is the letter k.
+    const local = `\u212a${randomUUID()}`;
+    await context.api.db.prisma.user.update({
+      where: { email },
+      data: { email: `${local.toLowerCase()}@example.org` },
+    });
+    visitor({ name: 'Mallory', email: `${local}@example.org`, email_verified: true });
+    expect(await signIn(new Browser(api()))).toBe(turnedBack('unknown'));
+  });
+
   test('says so where a person declines', async () => {
     provider.visitor = null;
     expect(await signIn(new Browser(api()), '/ports')).toBe(turnedBack('refused', '/ports'));

@@ -1,3 +1,4 @@
+import { SetupRequest } from '@muster/contracts';
 import * as client from 'openid-client';
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Voucher } from './people.js';
@@ -15,8 +16,9 @@ export interface IdentityProviderOptions {
 
 /** A person as the provider vouches for them. */
 export interface VouchedPerson extends Voucher {
+  /** Null where it tells none that could be one here. */
   name: string | null;
-  /** Null where it tells none, or does not vouch for it. */
+  /** Null where it tells none that could be one here, or does not vouch for it. */
   verifiedEmail: string | null;
 }
 
@@ -49,6 +51,12 @@ export interface IdentityProvider {
   /** Who came back, with the query that the provider gave the browser, from its `?` on. @throws NotVouchedError */
   redeem(attempt: string, query: string): Promise<VouchedPerson>;
 }
+
+/**
+ * A provider's word is held to the limits of what people type: a person may choose their name there, of any length, and
+ * some characters of other alphabets become ASCII letters, and so another's address, in lower case.
+ */
+const { name: NameClaim, email: EmailClaim } = SetupRequest.shape;
 
 const ATTEMPT_BYTES = 32;
 const TIMEOUT_SECONDS = 5;
@@ -103,8 +111,8 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
         const { name, email, email_verified: isVerified } = told;
         return {
           ...{ issuer, subject },
-          name: typeof name === 'string' ? name : null,
-          verifiedEmail: typeof email === 'string' && isVerified === true ? email : null,
+          name: NameClaim.safeParse(name).data ?? null,
+          verifiedEmail: isVerified === true ? (EmailClaim.safeParse(email).data ?? null) : null,
         };
       } catch (error) {
         throw new NotVouchedError(refusalOf(error), error);
