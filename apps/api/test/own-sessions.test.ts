@@ -57,6 +57,23 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect(await statusesOf([...browsers, left, stranger.browser])).toEqual([401, 401, 401, 401, 200]);
   });
 
+  test('are not begun with the old password by a sign-in that overlaps the change of it', async () => {
+    const ada = await newPerson();
+    const change = ada.browser.call('put', Paths.password, {
+      currentPassword: PASSWORD,
+      newPassword: 'a quite different one',
+    });
+    const started: Promise<Browser | null>[] = [];
+    for (let i = 0; i < 10; i += 1) {
+      // A refused sign-in is what should be.
+      started.push(ada.signIn().catch(() => null));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect((await change).status).toBe(204);
+    const others = (await Promise.all(started)).filter((browser) => browser !== null);
+    expect(await statusesOf([ada.browser, ...others])).toEqual([200, ...others.map(() => 401)]);
+  });
+
   test('end with a change of password, but for the one that asks', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();

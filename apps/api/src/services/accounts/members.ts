@@ -64,8 +64,9 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
         const member = await lockedMember(tx, organizationId, userId);
         if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
         await tx.member.delete({ where: { id: member.id } });
-        await tx.session.deleteMany({ where: { userId } });
+        // In this order, a sign-in that overlaps this finds no password, or its session is found here.
         await tx.account.deleteMany({ where: { userId } });
+        await tx.session.deleteMany({ where: { userId } });
         const created = { organizationId, userId, actor, at };
         await withdrawInvitationsOf(tx, created, 'member.removed');
         if (!keepCredentials) await revokeCreatedBy(tx, created);

@@ -81,6 +81,18 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
     return { value: { id, userId, expiresAt, operator: { organizationId, actor: `user:${userId}`, role } }, cookies };
   }
 
+  async function findPasswordHash(email: string): Promise<string | null> {
+    const account = await prisma.account.findFirst({ where: { providerId: 'credential', user: { email } } });
+    return account?.password ?? null;
+  }
+
+  /** The same, after a change of it that has begun is committed or given up: what begins later sees the new session. */
+  async function lockPasswordHash(userId: string): Promise<string | null> {
+    const [account] = await prisma.$queryRaw<{ password: string | null }[]>`
+      SELECT password FROM accounts WHERE "userId" = ${userId} AND "providerId" = 'credential' FOR SHARE`;
+    return account?.password ?? null;
+  }
+
   return {
     async authenticate(caller) {
       if (!namesSession(caller)) return { value: null, cookies: [] };
@@ -95,6 +107,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
 
     async signIn(caller, { email, password }) {
       limit.take(caller.address, normalEmail(email));
+      const hashBefore = await findPasswordHash(normalEmail(email));
       const { headers, response } = await callBetterAuth(() =>
         // Without the cookies of whoever was signed in here before.
         auth.api.signInEmail({
@@ -107,7 +120,13 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
         await failures.record({ account: { email }, address: caller.address, method: 'password' });
         throw new CredentialsInvalidError();
       });
-      const row = await prisma.session.findUnique({ where: { token: hashSessionToken(response.token) } });
+      const token = hashSessionToken(response.token);
+      // Its check takes long, and a change of the password meanwhile has ended only the sessions that there were.
+      if ((await lockPasswordHash(response.user.id)) !== hashBefore) {
+        await prisma.session.deleteMany({ where: { token } });
+        throw new CredentialsInvalidError();
+      }
+      const row = await prisma.session.findUnique({ where: { token } });
       const member = await prisma.member.findUnique({ where: { userId: response.user.id } });
       // Removed while they signed in.
       if (row === null || member === null) throw new CredentialsInvalidError();
