@@ -2,7 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { createApp } from '../src/app.js';
+import { serve } from '../src/server.js';
 import { createMetrics } from '../src/services/metrics.js';
 import { addRetentionMetrics, createRetentionService } from '../src/services/retention.js';
 import { container, TestApi, testClock, useApi } from './harness.js';
@@ -121,18 +123,25 @@ describe('metrics', () => {
   });
 
   test('without a token are not read through a proxy', async () => {
-    for (const header of ['X-Forwarded-For', 'Forwarded', 'Via', 'X-Real-Ip']) {
+    for (const header of [
+      'X-Forwarded-For',
+      'X-Forwarded-Host',
+      'X-Forwarded-Proto',
+      'Forwarded',
+      'Via',
+      'X-Real-Ip',
+    ]) {
       const answer = await context.api.http.get(Paths.metrics).set(header, '203.0.113.7').expect(403);
       expect((answer.body as { detail: string }).detail).toContain('MUSTER_METRICS_TOKEN');
     }
   });
 
-  test.each(['evil', 'muster.example.com', 'localhost.evil.example', '203.0.113.7:3000', '[::ffff:cb00:7107]', ''])(
-    'without a token are not read by the name %j, which is not a loopback name',
-    async (host) => {
-      await context.api.http.get(Paths.metrics).set('Host', host).expect(403);
-    },
-  );
+  test.each([
+    ...['evil', 'muster.example.com', 'localhost.evil.example', '203.0.113.7:3000', '[::ffff:cb00:7107]', ''],
+    ...['evil@localhost', 'localhost#x', 'localhost:3000/../x', 'localhost?', '[localhost]:x'],
+  ])('without a token are not read by the name %j, which is not a loopback name', async (host) => {
+    await context.api.http.get(Paths.metrics).set('Host', host).expect(403);
+  });
 
   test.each(['localhost', 'LOCALHOST:3000', '127.0.0.1', '[::1]:3000'])(
     'without a token are read on this machine by the name %s',
@@ -140,6 +149,25 @@ describe('metrics', () => {
       await context.api.http.get(Paths.metrics).set('Host', host).expect(200);
     },
   );
+
+  test('without a token are not read by HTTP/1.0, which proxies speak that say nothing', async () => {
+    const server = await serve(createApp({ db: context.api.db }), { host: '127.0.0.1', port: 0 });
+    const statusBy = (version: string) =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
+        socket.once('error', reject);
+        socket.once('data', (head) => {
+          resolve(head.toString('latin1').split(' ')[1]!);
+          socket.destroy();
+        });
+        socket.write(`GET ${Paths.metrics} HTTP/${version}\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+      });
+    try {
+      expect([await statusBy('1.1'), await statusBy('1.0')]).toEqual(['200', '403']);
+    } finally {
+      await server.drain(0);
+    }
+  });
 
   test('without a token are read by no one where Muster has a public URL, whatever a proxy says or leaves out', async () => {
     const { db, clock } = context.api;

@@ -32,15 +32,16 @@ export function guardMetrics(token: string | null, withoutToken: MetricsWithoutT
   };
 }
 
-const isForwarded = ({ headers }: Request): boolean =>
-  ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip'].some((name) => headers[name] !== undefined);
+/** Whether a proxy says that it sent this, or may have: some speak HTTP/1.0 to what is behind them, and no client here does. */
+const isForwarded = ({ headers, httpVersion }: Request): boolean =>
+  httpVersion === '1.0' || Object.keys(headers).some((name) => FORWARDED.has(name) || name.startsWith('x-forwarded-'));
+
+const FORWARDED: ReadonlySet<string> = new Set(['forwarded', 'via', 'x-real-ip']);
 
 /** Whether a Host header names this machine as loopback: `localhost` or a loopback address, with any port. */
-function isLoopbackHost(host: string | undefined): boolean {
-  const url = `http://${host ?? ''}`;
-  if (!URL.canParse(url)) return false;
-  const { hostname } = new URL(url);
-  return hostname === 'localhost' || isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'));
+function isLoopbackHost(host = ''): boolean {
+  const name = /^(\[.*\]|[^[\]:]*)(?::\d*)?$/.exec(host.toLowerCase())?.[1] ?? '';
+  return name === 'localhost' || isLoopback(name.replace(/^\[(.*)\]$/, '$1'));
 }
 
 const isLoopback = (address: string): boolean => {
