@@ -111,6 +111,9 @@ function explainIncompleteness(reading: EngineReading, reported: readonly Contai
 function toEngineFault(error: unknown): EngineFault {
   if (!(error instanceof EngineError)) throw error;
   const message = error.message.replaceAll('\0', '').slice(0, ENGINE_ERROR_LENGTH_MAX).toWellFormed();
-  const hasAnswered = error.failure !== 'unreachable' && error.failure !== 'timeout';
-  return { code: hasAnswered ? 'list_refused' : 'engine_unreachable', message: message || 'the engine failed' };
+  return { code: isRefusal(error) ? 'list_refused' : 'engine_unreachable', message: message || 'the engine failed' };
 }
+
+/** Whether the engine, or a proxy before it, answered and gives no list. One that fails with a 5xx counts as down. */
+const isRefusal = ({ failure, status }: EngineError): boolean =>
+  failure === 'malformed' || failure === 'too_large' || (failure === 'refused' && status !== null && status < 500);

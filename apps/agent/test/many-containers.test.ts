@@ -167,7 +167,8 @@ test('containers that hold more than a body has room for are reported as far as 
 
 describe('a problem is named in the heartbeat', () => {
   test.each([
-    ['refuses the list', { kind: 'status', status: 500 }, 'list_refused'],
+    ['refuses the list', { kind: 'status', status: 403 }, 'list_refused'],
+    ['fails', { kind: 'status', status: 500 }, 'engine_unreachable'],
     ['answers with something else', { kind: 'truncate' }, 'list_refused'],
     ['breaks off', { kind: 'reset' }, 'engine_unreachable'],
   ] as const)('of an engine that %s', async (_, fault, code) => {

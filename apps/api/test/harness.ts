@@ -24,8 +24,11 @@ export function testClock(start = new Date('2026-03-01T12:00:00.000Z')): TestClo
   });
 }
 
-/** A clock as what it tests is given it, for dates and for durations. */
-export const clocksOf = (clock: TestClock) => ({ now: clock, elapsedMs: () => clock().getTime() });
+/** The clocks of an application under test: for dates, and for durations, which never goes back when a test sets the former back. */
+export function clocksOf(clock: TestClock) {
+  let elapsedMs = clock().getTime();
+  return { now: clock, elapsedMs: () => (elapsedMs = Math.max(elapsedMs, clock().getTime())) };
+}
 
 /** Signs the cookies of all replicas. */
 const SECRET = 'a secret of tests, long enough to be one';

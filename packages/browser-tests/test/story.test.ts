@@ -124,8 +124,6 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('button', { name: 'Revoke the token' }).click();
     const command = await page.getByRole('region', { name: 'the command for Node.js' }).innerText();
     const token = /muster_enroll_\w+/.exec(command)![0];
-    // Without another token, an agent that was locked out ends.
-    expect(await host.agent.ended).not.toBe(0);
     await page.getByRole('button', { name: 'Done' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
 

@@ -103,8 +103,8 @@ describe('muster login', () => {
 describe('muster hosts, containers and events', () => {
   test('are tables for people, in which nobody else can write on the screen', async () => {
     const hosts = await cli('hosts');
-    expect(hosts.out).toMatch(/^NAME +FRESHNESS +SEEN +CONTAINERS +ENGINE/);
-    expect(hosts.out).toMatch(/\nedge-1 +(online|stale|offline) +\d+[sm] +2 +Docker 28\.5\.2/);
+    expect(hosts.out).toMatch(/^NAME +FRESHNESS +SEEN +PROBLEMS +CONTAINERS +ENGINE/);
+    expect(hosts.out).toMatch(/\nedge-1 +(online|stale|offline) +\d+[sm] +- +2 +Docker 28\.5\.2/);
     const containers = await cli('containers', '--host', 'edge-1');
     expect(containers.out).toMatch(
       /\nname-of-web +edge-1 +running +healthy +Up 5 minutes \(healthy\) +nginx:1\.29 +8080->80\/tcp/,

@@ -1,6 +1,6 @@
-import { portRange, type ContainerView } from '@muster/contracts';
+import type { ContainerView } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
-import { portWords, publishedPorts } from '../domain/port-words';
+import { portRange, portWords, publishedPorts } from '../domain/port-words';
 
 const SHOWN_MAX = 3;
 

@@ -1,4 +1,4 @@
-import { portRange, type Port } from '@muster/contracts';
+import type { Port } from '@muster/contracts';
 import { groupBy } from './group-by';
 
 /** A port that a host publishes, once for all addresses that it listens on. */
@@ -26,6 +26,10 @@ export function publishedPorts(ports: readonly Port[]): PublishedAs[] {
     return { publicPort: publicPort!, privatePort, type, count, ips: everywhere ? [] : same.map(({ ip }) => ip!) };
   });
 }
+
+/** Consecutive ports: `8080`, or `8000-8009`. The contracts have this too, but the page's script carries none of their code. */
+export const portRange = (first: number, count = 1): string =>
+  count === 1 ? `${first}` : `${first}-${first + count - 1}`;
 
 /** `8080 → 80`, and where it listens, if not everywhere. TCP goes without saying. */
 export function portWords({ publicPort, privatePort, type, count, ips }: PublishedAs): string {

@@ -1,4 +1,3 @@
-import { portRange } from '@muster/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
@@ -11,7 +10,7 @@ import { StateBadge } from '../../components/state-badge';
 import { Age, Moment } from '../../components/time';
 import { useTitle } from '../../components/title';
 import { FRESHNESS, isCurrent } from '../../domain/look';
-import { portWords, publishedPorts } from '../../domain/port-words';
+import { portRange, portWords, publishedPorts } from '../../domain/port-words';
 import { duration } from '../../domain/time-words';
 import { Labels } from './labels';
 import { Timeline } from './timeline';

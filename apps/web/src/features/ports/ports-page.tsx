@@ -1,4 +1,3 @@
-import { portRange } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
@@ -9,6 +8,7 @@ import { ImageRef } from '../../components/image-ref';
 import { ListStates } from '../../components/list-states';
 import { FreshnessBadge } from '../../components/state-badge';
 import { useTitle } from '../../components/title';
+import { portRange } from '../../domain/port-words';
 import { StateIcon } from '../../design/state-icons';
 import { isCurrent, lookOfState } from '../../domain/look';
 
