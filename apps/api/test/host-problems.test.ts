@@ -185,6 +185,53 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual([]);
   });
 
+  test('shortened fields are shown with how many containers have some, since the first of them, until all fit', async () => {
+    const host = await enrolled();
+    await host.sync([container('a')]);
+    const large = (dockerId: string) => container(dockerId, { command: 'c'.repeat(5_000) });
+    const since = now();
+    const { digest } = await host.sync([large('a')]);
+    await minutes(host, 1, { digest });
+    expect((await shown(host)).problems).toEqual([
+      { code: 'truncated', message: expect.stringContaining('1 container has'), since },
+    ]);
+    expect(await containersFreshness(host)).toEqual(['online']);
+    await host.sync([large('b')], { 'Snapshot-Complete': 'false' });
+    expect((await shown(host)).problems).toEqual([
+      { code: 'truncated', message: expect.stringContaining('2 containers have'), since },
+    ]);
+    await host.sync([container('a'), container('b')]);
+    expect(await codes(host)).toEqual([]);
+    context.api.clock.advance(10_000);
+    const again = now();
+    await host.sync([large('a'), container('b')]);
+    expect((await shown(host)).problems).toMatchObject([{ code: 'truncated', since: again }]);
+  });
+
+  test('what the API refuses of a superseded machine says nothing of the one that reports', async () => {
+    const host = await enrolled();
+    await host.sync([], order(STREAM, 1));
+    await host.sync([], order(OTHER_STREAM, 1));
+    await host.post('[', order(STREAM, 2)).expect(400);
+    // Its stream is known even where another header is wrong.
+    await host.post([], { 'Snapshot-Stream': STREAM.toUpperCase() }).expect(400);
+    expect(await codes(host)).toEqual([]);
+    await host.post('[', order(OTHER_STREAM, 2)).expect(400);
+    expect(await codes(host)).toEqual(['snapshot_refused']);
+  });
+
+  test('a journal that is replayed once more is no second machine', async () => {
+    const host = await enrolled();
+    const observedAt = context.api.clock();
+    await host.sync([], order(STREAM, 1, observedAt));
+    await host.sync([], order(OTHER_STREAM, 1));
+    context.api.clock.advance(600_000);
+    await host.post([], order(STREAM, 1, observedAt)).expect(200);
+    expect(await codes(host)).toEqual([]);
+    await host.post([], order(STREAM, 2, context.api.clock())).expect(200);
+    expect(await codes(host)).toEqual(['clone_suspected']);
+  });
+
   test('enrolling again begins without problems', async () => {
     const host = await enrolled();
     await host.sync([]);
@@ -217,11 +264,17 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
       const { text } = await context.api.http.get(Paths.metrics).expect(200);
       const count = (code: string) =>
         Number(new RegExp(`muster_host_problems\\{code="${code}"\\} (\\d+)`).exec(text)?.[1]);
-      return { listRefused: count('list_refused'), snapshotRefused: count('snapshot_refused') };
+      return {
+        ...{ listRefused: count('list_refused'), snapshotRefused: count('snapshot_refused') },
+        truncated: count('truncated'),
+      };
     };
-    const { listRefused, snapshotRefused } = await counts();
+    const { listRefused, snapshotRefused, truncated } = await counts();
+    await host.sync([container('a', { command: 'c'.repeat(5_000) })]);
     await host.beat({ digest: null, problems: [{ code: 'list_refused', message: 'for a reason' }] }).expect(200);
     await host.post('[').expect(400);
-    expect(await counts()).toEqual({ listRefused: listRefused + 1, snapshotRefused: snapshotRefused + 1 });
+    expect(await counts()).toEqual({
+      ...{ listRefused: listRefused + 1, snapshotRefused: snapshotRefused + 1, truncated: truncated + 1 },
+    });
   });
 });

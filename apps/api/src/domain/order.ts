@@ -38,7 +38,8 @@ export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date 
 
 /**
  * Whether a snapshot may replace what the host has. Within a stream the sequence must rise. A superseded stream is
- * stale for good, and one that still talks a minute after it was superseded is a second machine with the same token.
+ * stale for good, and one that reports what it observed more than a minute after it was superseded is a second machine
+ * with the same token; what it observed before comes from the journal of the agent that was restarted.
  * A stream never seen is current whatever its clock says, for it is the agent after a restart, unless it was
  * observed before what we have while the stream that told us is still alive: a late request of an earlier run.
  * A snapshot without an order is taken as it comes.
@@ -58,7 +59,7 @@ export function judgeOrder(
   }
   const superseded = host.supersededStreams.find(({ stream }) => stream === order.stream);
   if (superseded) {
-    const cloneSuspected = receivedAt.getTime() - superseded.at.getTime() > STREAM_ALIVE_MS;
+    const cloneSuspected = observedAt.getTime() - superseded.at.getTime() > STREAM_ALIVE_MS;
     return { current: false, reason: 'stream_superseded', cloneSuspected };
   }
   // What lies far in the future was stored by a clock that was ahead, and says nothing about then.

@@ -74,7 +74,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     try {
       await applySnapshot(hostId, req, res);
     } catch (error) {
-      await refusals.record(hostId, error);
+      await refusals.record(hostId, streamOf(req), error);
       throw error;
     }
   });
@@ -123,6 +123,9 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
 
   return router;
 }
+
+/** The stream that a snapshot names, also where its other headers cannot be read; null: none that is valid. */
+const streamOf = (req: Request): string | null => HeartbeatHeaders.safeParse(req.headers).data?.stream ?? null;
 
 /**
  * Names how a body is read, so that no stored digest matches once the same bytes mean something else. Its first number

@@ -27,7 +27,8 @@ export async function countFleet(
     WITH judged AS MATERIALIZED (
       SELECT h."stateCounts" AS counts, ${freshness.host} AS freshness, ${freshness.containers} = 'online' AS current,
         COALESCE(h."cloneSuspectedAt" >= ${cloneSuspectedFrom}::timestamptz, FALSE) AS cloned,
-        h."agentProblems" AS problems, h."snapshotRefusedAt" IS NOT NULL AS refused
+        h."agentProblems" AS problems, h."snapshotRefusedAt" IS NOT NULL AS refused,
+        h."truncatedCount" > 0 AS truncated
       FROM hosts AS h WHERE ${scope} AND h."deletedAt" IS NULL
     ), hosts AS (
       SELECT freshness, count(*)::int AS hosts, count(*) FILTER (WHERE cloned)::int AS cloned
@@ -37,6 +38,7 @@ export async function countFleet(
         SELECT problem ->> 'code' AS code FROM judged CROSS JOIN LATERAL jsonb_array_elements(problems) AS problem
         WHERE problems <> '[]' AND NOT (refused AND problem ->> 'code' = 'snapshot_refused')
         UNION ALL SELECT 'snapshot_refused' FROM judged WHERE refused
+        UNION ALL SELECT 'truncated' FROM judged WHERE truncated
         UNION ALL SELECT 'clone_suspected' FROM judged WHERE cloned
       ) AS found
       GROUP BY code

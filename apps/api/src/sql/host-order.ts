@@ -53,12 +53,13 @@ export const takeOrder = ({ stream, sequence, observedAt, receivedAt }: OrderExp
 });
 
 /**
- * The assignments that record a suspected clone after a call from `stream`: a stream that was superseded more than a
- * minute ago and still calls is another machine with the same token. One suspicion lasts until it was not seen for
+ * The assignments that record a suspected clone after a call from `stream`: a stream that reports what it observed more than
+ * a minute after it was superseded is another machine with the same token. One that reports what it observed before is
+ * the agent's journal, sent again. A null `observedAt` is the time of receipt. One suspicion lasts until it was not seen for
  * `CLONE_SUSPECTED_MS`.
  */
 export const suspectClone = (
-  call: Pick<OrderExpressions, 'stream' | 'receivedAt'>,
+  call: Omit<OrderExpressions, 'sequence'>,
 ): Record<'cloneSuspectedAt' | 'cloneSuspectedSince', string> => ({
   cloneSuspectedAt: `CASE WHEN ${isClone(call)} THEN ${call.receivedAt} ELSE hosts."cloneSuspectedAt" END`,
   cloneSuspectedSince: `CASE
@@ -69,10 +70,10 @@ export const suspectClone = (
     END`,
 });
 
-const isClone = ({ stream, receivedAt }: Pick<OrderExpressions, 'stream' | 'receivedAt'>): string => `EXISTS (
+const isClone = ({ stream, observedAt, receivedAt }: Omit<OrderExpressions, 'sequence'>): string => `EXISTS (
         SELECT 1 FROM jsonb_array_elements(hosts."supersededStreams") AS superseded
         WHERE superseded ->> 'stream' = ${stream}::text
-          AND (superseded ->> 'at')::timestamptz < ${receivedAt} - ${ALIVE})`;
+          AND (superseded ->> 'at')::timestamptz < COALESCE(${observedAt}, ${receivedAt}) - ${ALIVE})`;
 
 /**
  * The assignments of a snapshot that the host's rows now equal, or were brought towards (`isComplete`, an SQL condition):

@@ -1,4 +1,5 @@
 import type { Database, Statement } from '@muster/db';
+import type { SnapshotTimes } from '../domain/order.js';
 import { assignments, IS_THERE, suspectClone } from './host-order.js';
 
 const TOUCH_STALE: Statement = {
@@ -10,7 +11,7 @@ const TOUCH_STALE: Statement = {
     UPDATE hosts SET
       "lastSeenAt" = $2::timestamptz,
       "heartbeatSeconds" = $4::int,
-      ${assignments(suspectClone({ stream: '$3::uuid', receivedAt: '$2::timestamptz' }))}
+      ${assignments(suspectClone({ stream: '$3::uuid', observedAt: '$5::timestamptz', receivedAt: '$2::timestamptz' }))}
     FROM locked
     WHERE hosts.id = locked.id AND ${IS_THERE}`,
 };
@@ -24,7 +25,7 @@ export async function touchStale(
   db: Database,
   hostId: string,
   stream: string,
-  { receivedAt, heartbeatSeconds }: { receivedAt: Date; heartbeatSeconds: number },
+  { observedAt, receivedAt, heartbeatSeconds }: SnapshotTimes & { heartbeatSeconds: number },
 ): Promise<void> {
-  await db.query(TOUCH_STALE, [hostId, receivedAt, stream, heartbeatSeconds]);
+  await db.query(TOUCH_STALE, [hostId, receivedAt, stream, heartbeatSeconds, observedAt]);
 }

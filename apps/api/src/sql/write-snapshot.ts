@@ -55,6 +55,8 @@ const ORDER = {
   receivedAt: '$6::timestamptz',
 };
 
+const TRUNCATED = 'CASE WHEN $16::boolean THEN $17::int ELSE GREATEST(0, "truncatedCount" + $17::int) END';
+
 const GUARD = assignments({
   revision: 'revision + $3::int',
   digest: '$5',
@@ -77,7 +79,13 @@ const GUARD = assignments({
         ) AS summed
         WHERE containers <> 0
       ) END`,
-  truncatedCount: 'CASE WHEN $16::boolean THEN $17::int ELSE GREATEST(0, "truncatedCount" + $17::int) END',
+  truncatedCount: TRUNCATED,
+  // An earlier version that runs next to this one leaves the instant as it was when the count becomes 0.
+  truncatedSince: `CASE
+      WHEN ${TRUNCATED} = 0 THEN NULL
+      WHEN "truncatedCount" = 0 THEN ${ORDER.receivedAt}
+      ELSE COALESCE("truncatedSince", ${ORDER.receivedAt})
+    END`,
   ...takeOrder(ORDER),
 });
 

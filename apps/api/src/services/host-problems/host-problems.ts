@@ -13,6 +13,9 @@ export interface ProblemColumns {
   agentProblems: unknown;
   snapshotRefusedAt: Date | null;
   snapshotRefusedReason: string | null;
+  truncatedCount: number;
+  truncatedSince: Date | null;
+  confirmedAt: Date | null;
   cloneSuspectedAt: Date | null;
   cloneSuspectedSince: Date | null;
   clockSkewSeconds: number | null;
@@ -61,6 +64,11 @@ export function hostProblems(host: ProblemColumns, now: Date): HostProblem[] {
     const message = host.snapshotRefusedReason ?? 'The API refused the last snapshot.';
     found.set('snapshot_refused', { code: 'snapshot_refused', message, since: host.snapshotRefusedAt.toISOString() });
   }
+  if (host.truncatedCount > 0) {
+    // An earlier version that runs next to this one counts them without an instant.
+    const since = (host.truncatedSince ?? host.confirmedAt ?? now).toISOString();
+    found.set('truncated', { code: 'truncated', message: truncatedMessage(host.truncatedCount), since });
+  }
   const { cloneSuspectedAt, cloneSuspectedSince } = host;
   if (cloneSuspectedAt !== null && now.getTime() - cloneSuspectedAt.getTime() < CLONE_SUSPECTED_MS) {
     const since = (cloneSuspectedSince ?? cloneSuspectedAt).toISOString();
@@ -73,6 +81,10 @@ export function hostProblems(host: ProblemColumns, now: Date): HostProblem[] {
 
 const CLONE_MESSAGE =
   "Two machines use this host's token; one is usually a copy of the other. Remove the agent's state on the copy and enroll it.";
+
+const truncatedMessage = (containers: number): string =>
+  `${containers === 1 ? '1 container has' : `${containers} containers have`} fields over a limit, which are stored shortened. ` +
+  'Each container names its own in `truncated`.';
 
 const clockMessage = (seconds: number): string =>
   `The host's clock is ${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead of'} the API's. Synchronize it.`;

@@ -1,4 +1,5 @@
 import type { Database, Statement } from '@muster/db';
+import { isSuperseded } from '../../sql/host-order.js';
 
 const RECORD_SNAPSHOT_REFUSED: Statement = {
   name: 'record_snapshot_refused',
@@ -6,6 +7,7 @@ const RECORD_SNAPSHOT_REFUSED: Statement = {
     WITH locked AS (
       SELECT id FROM hosts
       WHERE id = $1::uuid AND "snapshotRefusedReason" IS DISTINCT FROM $3
+        AND ($4::uuid IS NULL OR NOT ${isSuperseded('$4::uuid')})
       FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE hosts SET "snapshotRefusedAt" = COALESCE("snapshotRefusedAt", $2::timestamptz), "snapshotRefusedReason" = $3
@@ -14,10 +16,14 @@ const RECORD_SNAPSHOT_REFUSED: Statement = {
 };
 
 /**
- * Records that the API refused a host's snapshot, until one is applied. Writes nothing if the
+ * Records that the API refused a host's snapshot, until one is applied. Writes nothing if the snapshot's stream was
+ * superseded (another machine with the same token says nothing of this one; null: it named none), nothing if the
  * reason is the recorded one, so that an agent that repeats itself costs an index lookup, and nothing while another
  * transaction holds the host's row, so that no connection waits: the agent's next attempt is recorded.
  */
-export async function recordSnapshotRefused(db: Database, hostId: string, reason: string, at: Date): Promise<void> {
-  await db.query(RECORD_SNAPSHOT_REFUSED, [hostId, at, reason]);
+export async function recordSnapshotRefused(
+  db: Database,
+  { hostId, stream, reason, at }: { hostId: string; stream: string | null; reason: string; at: Date },
+): Promise<void> {
+  await db.query(RECORD_SNAPSHOT_REFUSED, [hostId, at, reason, stream]);
 }

@@ -8,9 +8,9 @@ const REASON_LENGTH_MAX = 1_024;
 export interface SnapshotRefusals {
   /**
    * Records on the host that its snapshot was refused for what it contains, and why; other errors say nothing of the
-   * snapshot and are ignored. Never throws: the agent is told of the refusal whether or not it could be recorded.
+   * snapshot and are ignored, as is a snapshot of a stream (null: unknown) that was superseded. Never throws: the agent is told of the refusal whether or not it could be recorded.
    */
-  record(hostId: string, error: unknown): Promise<void>;
+  record(hostId: string, stream: string | null, error: unknown): Promise<void>;
 }
 
 /** `logFailure` receives the error of a refusal that could not be recorded. */
@@ -19,11 +19,12 @@ export function createSnapshotRefusals(
   { now, logFailure }: { now: () => Date; logFailure: (error: unknown) => void },
 ): SnapshotRefusals {
   return {
-    async record(hostId, error) {
+    async record(hostId, stream, error) {
       const reason = reasonOf(error);
       if (reason === null) return;
       try {
-        await recordSnapshotRefused(db, hostId, reason.slice(0, REASON_LENGTH_MAX).toWellFormed(), now());
+        const stored = reason.slice(0, REASON_LENGTH_MAX).toWellFormed();
+        await recordSnapshotRefused(db, { hostId, stream, reason: stored, at: now() });
       } catch (failure) {
         logFailure(failure);
       }
