@@ -8,7 +8,8 @@ const REASON_LENGTH_MAX = 1_024;
 export interface SnapshotRefusals {
   /**
    * Records on the host that its snapshot was refused for what it contains, and why; other errors say nothing of the
-   * snapshot and are ignored, as is a snapshot of a stream (null: unknown) that was superseded. Never throws: the agent is told of the refusal whether or not it could be recorded.
+   * snapshot and are ignored, as is a snapshot of a stream (null: unknown) that was superseded. Never throws: the agent
+   * receives the refusal whether or not it could be recorded.
    */
   record(hostId: string, stream: string | null, error: unknown): Promise<void>;
 }
