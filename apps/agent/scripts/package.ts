@@ -5,7 +5,8 @@
  *   npx -y pnpm@12.21.0 --filter @muster/agent package [--out DIR] [x64] [arm64]
  *
  * Node's own executable is copied: for this machine's architecture the one that runs this script, for the other the
- * same version out of npm's package `node-linux-ARCH`. What is made for another architecture is not run here.
+ * same version out of npm's package `node-linux-ARCH`, whose hash is in `node-archives.ts`. What is made for another
+ * architecture is not run here.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -19,6 +20,7 @@ import { AGENT_VERSION } from '../src/version.js';
 import { billOfMaterials } from './bill-of-materials.js';
 import { bundleAgent } from './bundle.js';
 import { ARCHITECTURES, checkExecutable, type Architecture } from './executable.js';
+import { archiveHash, checkArchive } from './node-archives.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
@@ -36,16 +38,21 @@ async function pack(work: string): Promise<Buffer> {
   return readFile(output);
 }
 
-/** Node's executable for `arch`, of the version that runs this. */
-function nodeFor(arch: Architecture, work: string): string {
+/**
+ * Returns Node's executable for `arch`, of the version that runs this.
+ * @throws UnknownArchiveError where npm's archive is not the one that the repository names.
+ */
+async function nodeFor(arch: Architecture, work: string): Promise<string> {
   if (process.platform === 'linux' && process.arch === arch) return process.execPath;
   const name = `node-linux-${arch}`;
+  const hash = archiveHash(process.versions.node, arch);
   const [archive] = JSON.parse(
     execFileSync('npm', ['pack', `${name}@${process.versions.node}`, '--json', '--pack-destination', work], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   ) as [{ filename: string }];
+  await checkArchive(join(work, archive.filename), hash);
   execFileSync('tar', ['-xzf', join(work, archive.filename), '-C', work, 'package/bin/node']);
   return join(work, 'package/bin/node');
 }
@@ -75,7 +82,7 @@ try {
   for (const arch of architectures) {
     const name = `muster-agent-linux-${arch}`;
     const path = join(release, name);
-    await copyFile(nodeFor(arch, work), path);
+    await copyFile(await nodeFor(arch, work), path);
     await chmod(path, 0o755);
     await inject(path, 'NODE_SEA_BLOB', blob, { sentinelFuse: SEA_FUSE });
     await checkExecutable(path, arch);

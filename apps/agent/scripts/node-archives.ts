@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import type { Architecture } from './executable.js';
+
+/**
+ * SHA-512 of npm's archives `node-linux-ARCH@VERSION`, in base64, as `npm view node-linux-ARCH@VERSION dist.integrity`
+ * shows it. They are kept here so that a release never contains a Node.js that nobody reviewed, whatever a registry or a
+ * proxy answers on the day of the build.
+ */
+const NODE_ARCHIVES: Readonly<Record<string, Readonly<Record<Architecture, string>>>> = {
+  '20.20.2': {
+    x64: 'PeHQM8wAdmHtZA1mBocygZxs5LiUWtsJezQTkBd0iY987KpGrD1O2tVEydvMZiuXceRanxt7rjTnDEBwOPujoQ==',
+    arm64: 'LCXJnNTFiyGuYBw2gZSI5OBFMbkjAPt8sqD/NKrWoE2QmDgSubTqFng6GaNJ9EJ8HpxBMGcWWpbbcs4Vo+CnGg==',
+  },
+  '22.23.3': {
+    x64: 'qHnz5tFsHoj/WM+uRENVjWONi5hVvmwrgq8A4V76KpuVNAc4+jwK8x4gwbobE9BtHNg/AKR2583eYorLF/c7ng==',
+    arm64: 'l3DAHZreylo+p9QXDtsOrjG2JXJqVzYXnAGmIQNOUNARcMppTO2cmewVQP+36tjJnSE+dzpMNtgW+c3oiDvXtA==',
+  },
+  '24.21.0': {
+    x64: '3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
+    arm64: 'FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==',
+  },
+};
+
+/** An archive is not the one that this repository names, or the repository names none. */
+export class UnknownArchiveError extends Error {}
+
+/**
+ * Returns the SHA-512 that the archive with Node.js of this version must have, in base64.
+ * @throws UnknownArchiveError for a version that `NODE_ARCHIVES` lacks.
+ */
+export function archiveHash(version: string, arch: Architecture): string {
+  const hash = NODE_ARCHIVES[version]?.[arch];
+  if (hash !== undefined) return hash;
+  throw new UnknownArchiveError(
+    `no hash is known for Node.js ${version} for ${arch}: build with ${Object.keys(NODE_ARCHIVES).join(', ')}, or add ` +
+      'the hash to apps/agent/scripts/node-archives.ts',
+  );
+}
+
+/**
+ * Checks that a file is the archive with this SHA-512 (base64).
+ * @throws UnknownArchiveError where it is another one.
+ */
+export async function checkArchive(path: string, hash: string): Promise<void> {
+  const actual = createHash('sha512');
+  await pipeline(createReadStream(path), actual);
+  if (actual.digest('base64') === hash) return;
+  throw new UnknownArchiveError(`${path} is not the archive whose hash is in apps/agent/scripts/node-archives.ts`);
+}
