@@ -114,6 +114,7 @@ describe.each(testEngines())('members on %s', (engine) => {
         token: string;
       };
     const keyOfKey = (await makeBy(Paths.apiKeys, admin)).key;
+    const viewerKey = (await makeBy(Paths.apiKeys, { name: 'v', role: 'viewer' })).key;
     const tokens = [
       ((await browser.call('post', Paths.enrollmentTokens, { name: 'x' })).body as { token: string }).token,
       (await makeBy(Paths.enrollmentTokens, { name: 'y' })).token,
@@ -126,7 +127,7 @@ describe.each(testEngines())('members on %s', (engine) => {
       const enroll = async (token: string) =>
         (await http.post(Paths.agentEnroll).auth(token, bearer).send(enrollRequest())).status;
       return {
-        keys: [await read(key), await read(keyOfKey)],
+        keys: [await read(key), await read(keyOfKey), await read(viewerKey)],
         tokens: [await enroll(tokens[0]!), await enroll(tokens[1]!)],
         invitation: (await http.post(Paths.invitationOffer).send({ token: link })).status,
         ofOthers: await read(organization.adminKey),
@@ -138,12 +139,13 @@ describe.each(testEngines())('members on %s', (engine) => {
   test('who are removed leave no key, no enrollment token and no invitation behind, also none that a key of theirs created', async () => {
     const { organization, owner, id, statuses } = await withCredentials();
     expect((await owner.browser.call('delete', pathOf(id))).status).toBe(204);
-    expect(await statuses()).toEqual({ keys: [401, 401], tokens: [401, 401], invitation: 401, ofOthers: 200 });
-    const { items } = (await organization.get(`${Paths.audit}?limit=6`)).body as { items: { action: string }[] };
+    expect(await statuses()).toEqual({ keys: [401, 401, 401], tokens: [401, 401], invitation: 401, ofOthers: 200 });
+    const { items } = (await organization.get(`${Paths.audit}?limit=7`)).body as { items: { action: string }[] };
     expect(items.map(({ action }) => action)).toEqual([
       'member.removed',
       'enrollment_token.revoked',
       'enrollment_token.revoked',
+      'api_key.revoked',
       'api_key.revoked',
       'api_key.revoked',
       'invitation.revoked',
@@ -155,7 +157,40 @@ describe.each(testEngines())('members on %s', (engine) => {
     const { owner, id, statuses } = await withCredentials();
     expect((await owner.browser.call('delete', `${pathOf(id)}?keepCredentials=maybe`)).status).toBe(400);
     expect((await owner.browser.call('delete', `${pathOf(id)}?keepCredentials=true`)).status).toBe(204);
-    expect(await statuses()).toEqual({ keys: [200, 200], tokens: [201, 201], invitation: 401, ofOthers: 200 });
+    expect(await statuses()).toEqual({ keys: [200, 200, 200], tokens: [201, 201], invitation: 401, ofOthers: 200 });
+  });
+
+  test('who become viewers keep neither admin keys nor enrollment tokens, and keep keys that only read', async () => {
+    const { organization, owner, id, statuses } = await withCredentials();
+    const demoted = await change(owner.browser, id, 'viewer');
+    expect([demoted.status, demoted.body]).toMatchObject([200, { userId: id, role: 'viewer' }]);
+    const { items } = (await organization.get(`${Paths.audit}?limit=5`)).body as { items: object[] };
+    expect(await statuses()).toEqual({ keys: [401, 401, 200], tokens: [401, 401], invitation: 401, ofOthers: 200 });
+    const details = { reason: 'member.role_changed' };
+    expect(items).toMatchObject([
+      { action: 'member.role_changed', details: { name: 'The owner', from: 'owner', to: 'viewer' } },
+      { action: 'enrollment_token.revoked', details },
+      { action: 'enrollment_token.revoked', details },
+      { action: 'api_key.revoked', actor: `user:${owner.id}`, details: { ...details, role: 'admin' } },
+      { action: 'api_key.revoked', actor: `user:${owner.id}`, details: { ...details, role: 'admin' } },
+    ]);
+  });
+
+  test('who become admins keep what an admin may create', async () => {
+    const { owner, id, statuses } = await withCredentials();
+    expect((await change(owner.browser, id, 'admin')).status).toBe(200);
+    expect(await statuses()).toEqual({ keys: [200, 200, 200], tokens: [201, 201], invitation: 401, ofOthers: 200 });
+  });
+
+  test('who become viewers keep their credentials where the owner keeps them, and the audit log says so', async () => {
+    const { organization, owner, id, statuses } = await withCredentials();
+    const demote = (keep: string) =>
+      owner.browser.call('patch', `${pathOf(id)}?keepCredentials=${keep}`, { role: 'viewer' });
+    expect((await demote('maybe')).status).toBe(400);
+    expect((await demote('true')).status).toBe(200);
+    const { items } = (await organization.get(`${Paths.audit}?limit=1`)).body as { items: object[] };
+    expect(await statuses()).toEqual({ keys: [200, 200, 200], tokens: [201, 201], invitation: 401, ofOthers: 200 });
+    expect(items).toMatchObject([{ details: { from: 'owner', to: 'viewer', keepCredentials: true } }]);
   });
 
   test('who are owners no more leave no invitation behind by which they could be owner again', async () => {

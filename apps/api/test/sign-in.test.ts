@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { createApp } from '../src/app.js';
-import { FAILURE_WINDOW_MS } from '../src/services/accounts/failed-sign-ins.js';
+import { ADDRESSES_MAX, FAILURE_WINDOW_MS } from '../src/services/accounts/failed-sign-ins.js';
 import { Browser } from './browser.js';
 import { TestApi, testClock, useApi } from './harness.js';
 import { TestServer } from './listening.js';
@@ -184,6 +184,26 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
     elapsed.ms += FAILURE_WINDOW_MS;
     await fail(visitor.email);
     expect(await entries()).toMatchObject([{ details: counted }, { ...common, details: first }]);
+  });
+
+  test('keep the address of an attacker that another address follows, and no more addresses than fit', async () => {
+    const { elapsed, visitor, fail, entries } = await rig();
+    const fromMany = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        elapsed.ms += 10_000;
+        await fail(visitor.email, `203.0.113.${i}`);
+      }
+    };
+    await fromMany(3);
+    await fail(visitor.email, '203.0.113.0');
+    const addresses = ['203.0.113.0', '203.0.113.1', '203.0.113.2'];
+    expect(await entries()).toMatchObject([{ details: { address: '203.0.113.0', count: 4, addresses } }]);
+    await fromMany(ADDRESSES_MAX + 5);
+    const [entry] = await entries();
+    const details = entry!.details as { address: string; addresses: string[] };
+    expect(details.address).toBe(`203.0.113.${ADDRESSES_MAX + 4}`);
+    expect(details.addresses).toHaveLength(ADDRESSES_MAX);
+    expect(details.addresses.slice(0, 3)).toEqual(addresses);
   });
 
   test('of accounts that do not exist are one entry together, which names none of them', async () => {

@@ -80,6 +80,17 @@ describe('a client that takes nothing of a long answer', () => {
     },
   );
 
+  test('may ask for the headers of an export while it has two, since HEAD makes none', async () => {
+    const exportPath = `${Paths.exportContainers}?format=ndjson`;
+    const first = await Promise.all([askAndStop(exportPath), askAndStop(exportPath)]);
+    const head = await fetch(`${server.url}${exportPath}`, {
+      ...{ method: 'HEAD', headers: { Authorization: `Bearer ${organization.adminKey}` } },
+    });
+    expect([head.status, head.headers.get('content-type')]).toEqual([200, 'application/x-ndjson']);
+    expect(head.headers.get('content-disposition')).toMatch(/^attachment; filename="muster-containers-/);
+    for (const { closed } of first) await expectClosed(closed);
+  });
+
   test('has two exports at most, and others theirs', async () => {
     const exportPath = `${Paths.exportContainers}?format=ndjson`;
     const first = await Promise.all([askAndStop(exportPath), askAndStop(exportPath)]);

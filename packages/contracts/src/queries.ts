@@ -148,19 +148,19 @@ export type ProjectQuery = z.output<typeof ProjectQuery>;
 export const PageQuery = z.strictObject({ ...Paging });
 export type PageQuery = z.output<typeof PageQuery>;
 
-const ExportFormat = { format: z.enum(['csv', 'ndjson']).default('csv') };
-
-/** Query parameters of `GET /api/export/containers`: the filters of the list, and all that they find. */
-/** How a member is removed. */
-export const MemberRemovalQuery = z.strictObject({
-  /** Whether the API keys and enrollment tokens that they created stay valid. */
+/** Query parameters of the calls that remove a member or give them another role. */
+export const MemberCredentialsQuery = z.strictObject({
+  /** Whether API keys and enrollment tokens that the member created stay valid although the member has lost the right. */
   keepCredentials: z
     .enum(['true', 'false'])
     .default('false')
     .transform((value) => value === 'true'),
 });
-export type MemberRemovalQuery = z.output<typeof MemberRemovalQuery>;
+export type MemberCredentialsQuery = z.output<typeof MemberCredentialsQuery>;
 
+const ExportFormat = { format: z.enum(['csv', 'ndjson']).default('csv') };
+
+/** Query parameters of `GET /api/export/containers`: the filters of the list, and all that they find. */
 export const ContainerExportQuery = ContainerQuery.omit({ cursor: true, limit: true, sort: true, count: true }).extend(
   ExportFormat,
 );

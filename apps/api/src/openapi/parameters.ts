@@ -42,7 +42,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   type: 'By this transport; repeated: by any of these.',
   format: 'How it is written.',
   keepCredentials:
-    'Whether API keys and enrollment tokens that the member created stay valid; by default they are revoked.',
+    'Whether the API keys and enrollment tokens that the member created, and has lost the right to create, stay valid; by default they are revoked.',
   next: 'The page to go on to, by its path here; the fleet by default.',
 };
 

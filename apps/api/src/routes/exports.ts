@@ -60,6 +60,17 @@ export function createExportRouter(parts: ExportRouterParts): Router {
   }
 
   async function send(req: Request, res: Response, { name, format, pages }: ExportFile) {
+    const setHeaders = () => {
+      const day = new Date().toISOString().slice(0, 10);
+      res.status(200).setHeader('Content-Type', MEDIA_TYPES[format]);
+      res.setHeader('Content-Disposition', `attachment; filename="muster-${name}-${day}.${format}"`);
+    };
+    if (req.method === 'HEAD') {
+      // The rows are not read: no header depends on them.
+      setHeaders();
+      res.end();
+      return;
+    }
     if (running >= EXPORTS_MAX) throw new OverloadedError();
     const { actor } = operatorOf(res);
     if (shares.acquire(actor) !== true) {
@@ -73,9 +84,7 @@ export function createExportRouter(parts: ExportRouterParts): Router {
       const first = await text.next();
       // From here on it is the reader who takes time.
       res.locals.work?.leave();
-      const day = new Date().toISOString().slice(0, 10);
-      res.status(200).setHeader('Content-Type', MEDIA_TYPES[format]);
-      res.setHeader('Content-Disposition', `attachment; filename="muster-${name}-${day}.${format}"`);
+      setHeaders();
       await pipeline(Readable.from(from(first, text), { objectMode: true, highWaterMark: 1 }), res);
     } catch (error) {
       throw res.destroyed ? new RequestAbortedError() : error;

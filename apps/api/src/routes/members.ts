@@ -3,8 +3,8 @@ import {
   InvitationAcceptance,
   InvitationOfferRequest,
   InvitationRequest,
+  MemberCredentialsQuery,
   MemberPatch,
-  MemberRemovalQuery,
   PageQuery,
   Paths,
 } from '@muster/contracts';
@@ -34,11 +34,12 @@ export function createMemberRouter({ auth, ownPages, members, invitations }: Mem
     res.json(await members.list(operatorOf(res), readFields(PageQuery, req.query)));
   });
   router.patch(Paths.member, auth, requireOwner, async (req, res) => {
+    const options = readFields(MemberCredentialsQuery, req.query);
     const patch = await readBody(req, MemberPatch, BODY_BYTES_MAX);
-    res.json(await members.change(operatorOf(res), idFrom('member', req.params['userId']), patch));
+    res.json(await members.change(operatorOf(res), idFrom('member', req.params['userId']), patch, options));
   });
   router.delete(Paths.member, auth, requireOwner, async (req, res) => {
-    const options = readFields(MemberRemovalQuery, req.query);
+    const options = readFields(MemberCredentialsQuery, req.query);
     await members.remove(operatorOf(res), idFrom('member', req.params['userId']), options);
     res.status(204).end();
   });

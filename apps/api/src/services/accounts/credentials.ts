@@ -33,22 +33,30 @@ interface OperatorRow {
 
 export interface CreatedBy {
   organizationId: string;
-  /** The person whose credentials end. They must be locked, or removed, by the transaction. */
+  /** The person whose credentials end. The transaction must have removed the member, or have changed their role. */
   userId: string;
   /** Who ends them, for the audit log. */
   actor: OperatorActor;
   at: Date;
 }
 
+/** Why credentials of a person end. */
+type CredentialsEnd = 'member.removed' | 'member.role_changed';
+
 /**
  * Revokes the API keys that a person created, those that these keys created in turn, and the enrollment tokens of all of
- * them. Each is recorded in the audit log.
+ * them. Each is recorded in the audit log with the reason. A member who became a viewer (`member.role_changed`) loses the
+ * admin keys alone, because a viewer may do what the other keys can do.
  */
-export async function revokeCreatedBy(tx: Prisma.TransactionClient, created: CreatedBy): Promise<void> {
+export async function revokeCreatedBy(
+  tx: Prisma.TransactionClient,
+  created: CreatedBy,
+  reason: CredentialsEnd,
+): Promise<void> {
   const { organizationId, userId, actor, at } = created;
   const person = `user:${userId}`;
   const common = { organizationId, at, actor };
-  const details = { reason: 'member.removed' };
+  const details = { reason };
   let creators: string[];
   for (;;) {
     const keys = await tx.$queryRaw<{ id: string; name: string; role: string; isActive: boolean }[]>`
@@ -61,7 +69,7 @@ export async function revokeCreatedBy(tx: Prisma.TransactionClient, created: Cre
       SELECT k.id::text AS id, k.name, k.role::text AS role, k."revokedAt" IS NULL AS "isActive"
       FROM api_keys k JOIN created USING (id) ORDER BY k.id`;
     creators = [person, ...keys.map(({ id }) => `api_key:${id}`)];
-    const active = keys.filter(({ isActive }) => isActive);
+    const active = keys.filter(({ isActive, role }) => isActive && (reason === 'member.removed' || role === 'admin'));
     // A key that waited for its row's lock may have created another one: search again until there is none.
     if (active.length === 0) break;
     await tx.apiKey.updateMany({ where: { id: { in: active.map(({ id }) => id) } }, data: { revokedAt: at } });
@@ -87,7 +95,7 @@ export async function revokeCreatedBy(tx: Prisma.TransactionClient, created: Cre
 export async function withdrawInvitationsOf(
   tx: Prisma.TransactionClient,
   created: CreatedBy,
-  reason: 'member.removed' | 'member.role_changed',
+  reason: CredentialsEnd,
 ): Promise<void> {
   const { organizationId, userId, actor, at } = created;
   const where = { organizationId, createdBy: `user:${userId}` };

@@ -14,13 +14,17 @@ export interface FailedSignIns {
   /**
    * Records a failure in the audit log of the account's organization, or of the first one where there is no such
    * account, which is not named there. Failures for one account, and those for all unknown ones, share an entry with
-   * their count for `FAILURE_WINDOW_MS`, so that no one can fill the log or hide in it.
+   * their count for `FAILURE_WINDOW_MS`, so that no one can fill the log or hide in it. The entry keeps its first
+   * `ADDRESSES_MAX` addresses and the latest one.
    */
   record(failure: FailedSignIn): Promise<void>;
 }
 
 /** Milliseconds in which failures for one account are one entry of the audit log. Each process has its own. */
 export const FAILURE_WINDOW_MS = 600_000;
+
+/** Addresses of one entry, beside the latest one. */
+export const ADDRESSES_MAX = 20;
 
 /** Windows to remember: an account's failures begin a new entry where it was forgotten before its time. */
 const WINDOWS_MAX = 10_000;
@@ -66,11 +70,17 @@ export function createFailedSignIns(
         const more = JSON.stringify({ address, method });
         await prisma.$executeRaw`
           UPDATE audit_entries
-          SET details = details || ${more}::jsonb || jsonb_build_object('count', (details->>'count')::int + 1)
+          SET details = details || ${more}::jsonb || jsonb_build_object(
+            'count', (details->>'count')::int + 1,
+            'addresses', CASE
+              WHEN details->'addresses' @> to_jsonb(${address}::text)
+                OR jsonb_array_length(details->'addresses') >= ${ADDRESSES_MAX} THEN details->'addresses'
+              ELSE details->'addresses' || to_jsonb(${address}::text)
+            END)
           WHERE id = ${await open.entry}`;
         return;
       }
-      const details = { address, method, count: 1 };
+      const details = { address, method, count: 1, addresses: [address] };
       const action = 'user.sign_in_failed';
       const fact = { organizationId, at: now(), actor: 'system', action, target, details } as const;
       const entry = recordAudit(prisma, fact).then(({ id }) => id);

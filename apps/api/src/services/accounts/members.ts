@@ -1,4 +1,4 @@
-import type { Member, MemberPatch, MemberRemovalQuery, Page, PageQuery } from '@muster/contracts';
+import type { Member, MemberCredentialsQuery, MemberPatch, Page, PageQuery } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../domain/cursor.js';
 import type { OperatorIdentity } from '../../domain/operator-identity.js';
@@ -12,18 +12,24 @@ export interface MemberService {
   list(operator: OperatorIdentity, query: PageQuery): Promise<Page<Member>>;
 
   /**
-   * Gives a member another role. The open invitations of an owner who becomes something less are revoked.
+   * Gives a member another role. The open invitations of an owner who becomes something less are revoked. When the member
+   * becomes a viewer, so are the admin keys and enrollment tokens that they created, unless `keepCredentials`.
    * @throws NotFoundError where the organization has no such member.
    * @throws ConflictError where nobody would be owner any more.
    */
-  change(operator: OperatorIdentity, userId: string, patch: MemberPatch): Promise<Member>;
+  change(
+    operator: OperatorIdentity,
+    userId: string,
+    patch: MemberPatch,
+    options: MemberCredentialsQuery,
+  ): Promise<Member>;
 
   /**
    * Removes a member, with their sessions and all that they could sign in with, and takes back their open invitations.
    * API keys and enrollment tokens that they created are revoked unless `keepCredentials`.
    * @throws NotFoundError | ConflictError as `change` does.
    */
-  remove(operator: OperatorIdentity, userId: string, options: MemberRemovalQuery): Promise<void>;
+  remove(operator: OperatorIdentity, userId: string, options: MemberCredentialsQuery): Promise<void>;
 }
 
 export function createMemberService(db: Database, { now }: { now: () => Date }): MemberService {
@@ -41,17 +47,19 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
       return { items: shown.map(toView), nextCursor };
     },
 
-    async change({ organizationId, actor }, userId, { role }) {
+    async change({ organizationId, actor }, userId, { role }, { keepCredentials }) {
       const at = now();
       return transact(db, async (tx) => {
         const member = await lockedMember(tx, organizationId, userId);
         if (member.role === role) return toView(member);
         if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
         await tx.member.update({ where: { id: member.id }, data: { role } });
-        if (member.role === 'owner') {
-          await withdrawInvitationsOf(tx, { organizationId, userId, actor, at }, 'member.role_changed');
-        }
-        const details = { name: member.user.name, from: member.role, to: role };
+        const created = { organizationId, userId, actor, at };
+        if (member.role === 'owner') await withdrawInvitationsOf(tx, created, 'member.role_changed');
+        const isDemoted = role === 'viewer';
+        if (isDemoted && !keepCredentials) await revokeCreatedBy(tx, created, 'member.role_changed');
+        const kept = isDemoted && keepCredentials ? { keepCredentials } : {};
+        const details = { name: member.user.name, from: member.role, to: role, ...kept };
         const target = `user:${userId}`;
         await recordAudit(tx, { organizationId, at, actor, action: 'member.role_changed', target, details });
         return toView({ ...member, role });
@@ -69,7 +77,7 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
         await tx.session.deleteMany({ where: { userId } });
         const created = { organizationId, userId, actor, at };
         await withdrawInvitationsOf(tx, created, 'member.removed');
-        if (!keepCredentials) await revokeCreatedBy(tx, created);
+        if (!keepCredentials) await revokeCreatedBy(tx, created, 'member.removed');
         const { name, email } = member.user;
         const details = { name, email, role: member.role, ...(keepCredentials ? { keepCredentials } : {}) };
         const target = `user:${userId}`;

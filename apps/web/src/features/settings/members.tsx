@@ -1,6 +1,6 @@
 import type { Invitation, InvitationCreated, Member, MemberRole } from '@muster/contracts';
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { api, fieldError, otherError } from '../../api/client';
 import { invitationsQuery, membersQuery } from '../../api/queries';
 import { useIsOwner, useMayChange, useSession } from '../../app/session';
@@ -59,13 +59,17 @@ export function Members() {
 function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
   const client = useQueryClient();
   const session = useSession();
-  const [asks, setAsks] = useState(false);
-  const [keepCredentials, setKeepCredentials] = useState(false);
-  const reread = () => client.invalidateQueries({ queryKey: ['members'] });
+  const [asks, setAsks] = useState<'viewer' | 'removal' | null>(null);
+  const refetchMembers = () => client.invalidateQueries({ queryKey: ['members'] });
   const changing = useMutation({
     mutationFn: (role: MemberRole) => api.call('changeMember', { params: { userId: member.userId }, body: { role } }),
-    onSettled: reread,
+    onSettled: refetchMembers,
   });
+  const refetchAll = () =>
+    Promise.all([
+      refetchMembers(),
+      ...['api-keys', 'enrollment-tokens', 'invitations'].map((key) => client.invalidateQueries({ queryKey: [key] })),
+    ]);
   const isMe = session?.user?.id === member.userId;
   return (
     <tr>
@@ -80,7 +84,11 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
             aria-label={`Role of ${member.name}`}
             value={changing.isPending ? changing.variables : member.role}
             disabled={changing.isPending}
-            onChange={(event) => changing.mutate(event.target.value as MemberRole)}
+            onChange={(event) => {
+              const role = event.target.value as MemberRole;
+              if (role === 'viewer') setAsks('viewer');
+              else changing.mutate(role);
+            }}
           >
             {ROLES.map(({ value }) => (
               <option key={value} value={value}>
@@ -98,38 +106,72 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
       </td>
       {isOwner && (
         <td className="is-action">
-          <Button kind="quiet" aria-label={`Remove ${member.name}`} onClick={() => setAsks(true)}>
+          <Button kind="quiet" aria-label={`Remove ${member.name}`} onClick={() => setAsks('removal')}>
             Remove …
           </Button>
-          {asks && (
-            <Confirm
+          {asks === 'removal' && (
+            <ConfirmWithCredentials
               title={`Remove ${member.name}?`}
               action="Remove the member"
-              onClose={() => setAsks(false)}
-              onConfirm={async () => {
-                await api.call('removeMember', { params: { userId: member.userId }, query: { keepCredentials } });
-                await Promise.all([
-                  reread(),
-                  ...['api-keys', 'enrollment-tokens', 'invitations'].map((key) =>
-                    client.invalidateQueries({ queryKey: [key] }),
-                  ),
-                ]);
+              checkbox="Keep the API keys and enrollment tokens that they created. Otherwise these are revoked, and programs that use them are refused."
+              onClose={() => setAsks(null)}
+              onConfirm={async (query) => {
+                await api.call('removeMember', { params: { userId: member.userId }, query });
+                await refetchAll();
               }}
             >
-              <p>
-                Their sessions end and their open invitations are withdrawn at once. To let them in again, invite them
-                again.
-              </p>
-              <Checkbox
-                label="Keep the API keys and enrollment tokens that they created. Otherwise these are revoked, and programs that use them are refused."
-                checked={keepCredentials}
-                onChange={(event) => setKeepCredentials(event.target.checked)}
-              />
-            </Confirm>
+              Their sessions end and their open invitations are withdrawn at once. To let them in again, invite them
+              again.
+            </ConfirmWithCredentials>
+          )}
+          {asks === 'viewer' && (
+            <ConfirmWithCredentials
+              title={`Make ${member.name} a viewer?`}
+              action="Change the role"
+              checkbox="Keep the admin keys and enrollment tokens that they created. Otherwise these are revoked, and programs that use them are refused."
+              onClose={() => setAsks(null)}
+              onConfirm={async (query) => {
+                const body = { role: 'viewer' as const };
+                await api.call('changeMember', { params: { userId: member.userId }, query, body });
+                await refetchAll();
+              }}
+            >
+              A viewer sees everything and changes nothing.
+            </ConfirmWithCredentials>
           )}
         </td>
       )}
     </tr>
+  );
+}
+
+/** Asks before a member loses rights, and what becomes of the credentials that they created. */
+function ConfirmWithCredentials({
+  title,
+  action,
+  checkbox,
+  children,
+  onConfirm,
+  onClose,
+}: {
+  title: string;
+  action: string;
+  /** The checkbox's words: what is kept, and what happens otherwise. */
+  checkbox: string;
+  children: ReactNode;
+  onConfirm: (query: { keepCredentials: boolean }) => Promise<unknown>;
+  onClose: () => void;
+}) {
+  const [keepCredentials, setKeepCredentials] = useState(false);
+  return (
+    <Confirm title={title} action={action} onClose={onClose} onConfirm={() => onConfirm({ keepCredentials })}>
+      <p>{children}</p>
+      <Checkbox
+        label={checkbox}
+        checked={keepCredentials}
+        onChange={(event) => setKeepCredentials(event.target.checked)}
+      />
+    </Confirm>
   );
 }
 
