@@ -12,14 +12,27 @@ export interface TurnTaking {
   yieldTurn(): Promise<void>;
 }
 
-/** `JSON.stringify` of a list, a long one in stretches. */
-export async function stringifyInTurns(items: readonly unknown[], turns: TurnTaking): Promise<string> {
+/** `JSON.stringify` of a list, a long one in stretches: its text in pieces. */
+export async function stringifyInTurns(items: readonly unknown[], turns: TurnTaking): Promise<string[]> {
+  if (items.length === 0) return ['[]'];
   const pieces: string[] = [];
   for (let start = 0; start < items.length; start += PIECE_ITEMS) {
-    pieces.push(JSON.stringify(items.slice(start, start + PIECE_ITEMS)).slice(1, -1));
+    const json = JSON.stringify(items.slice(start, start + PIECE_ITEMS));
+    pieces.push(`${start === 0 ? '[' : ','}${json.slice(1, -1)}`);
     if (turns.due()) await turns.yieldTurn();
   }
-  return `[${pieces.join(',')}]`;
+  pieces.push(']');
+  return pieces;
+}
+
+/** Texts in UTF-8, many or long ones in stretches. */
+export async function encodeInTurns(texts: readonly string[], turns: TurnTaking): Promise<Buffer[]> {
+  const encoded: Buffer[] = [];
+  for (const text of texts) {
+    encoded.push(Buffer.from(text));
+    if (turns.due()) await turns.yieldTurn();
+  }
+  return encoded;
 }
 
 /** Few enough to be written well within a stretch. */

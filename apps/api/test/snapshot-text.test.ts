@@ -17,10 +17,10 @@ const bytesOf = (text: string) => Buffer.from(text);
 const indented = fc.constantFrom(0, 1, 2);
 
 describe('cutting the text of an array', () => {
-  test('gives the texts of its elements, whatever they hold', () => {
-    fc.assert(
-      fc.property(fc.array(fc.jsonValue()), indented, (values, indent) => {
-        const text = cutSnapshot(bytesOf(` ${JSON.stringify(values, null, indent)}\n`));
+  test('gives the texts of its elements, whatever they hold', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.jsonValue()), indented, async (values, indent) => {
+        const text = await cutSnapshot(bytesOf(` ${JSON.stringify(values, null, indent)}\n`));
         const cut = Array.from({ length: elementCount(text!) }, (_, index) => elementBytes(text!, index).toString());
         expect(cut.map((element): unknown => JSON.parse(element))).toEqual(JSON.parse(JSON.stringify(values)));
       }),
@@ -30,11 +30,22 @@ describe('cutting the text of an array', () => {
 
   test.each(['', ' ', '[', ']', '{}', '[}', '[]]', '[[]', '["]', '"[]"', '[{"a":"]"]', '[1] 2', 'null'])(
     'is null for %j, which is none',
-    (text) => expect(cutSnapshot(bytesOf(text))).toBeNull(),
+    async (text) => expect(await cutSnapshot(bytesOf(text))).toBeNull(),
   );
 
-  test('shows where two texts differ', () => {
-    const [a, b] = ['[1, 22, "3"]', '[1, 23, "3"]'].map((text) => cutSnapshot(bytesOf(text))!);
+  test('lets others have a turn while it cuts a long text', async () => {
+    // One string, and many: about 20 ms of work each.
+    for (const long of [`["${'a'.repeat(16e6)}"]`, `[${'"a",'.repeat(4e6)}"a"]`]) {
+      let turns = 0;
+      const timer = setInterval(() => (turns += 1), 1);
+      await cutSnapshot(bytesOf(long));
+      clearInterval(timer);
+      expect(turns).toBeGreaterThan(0);
+    }
+  });
+
+  test('shows where two texts differ', async () => {
+    const [a, b] = await Promise.all(['[1, 22, "3"]', '[1, 23, "3"]'].map((text) => cutSnapshot(bytesOf(text))));
     expect(differingElements(a!, b!)).toEqual([1]);
     expect(differingElements(a!, a!)).toEqual([]);
   });

@@ -33,7 +33,7 @@ export interface Database {
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
   /**
    * As `query`, for a statement that may take longer than others because it carries more: it gets `timeoutMs` in
-   * place of the server's usual limit. Costs three more round trips. Of a server's connections, these take some only;
+   * place of the server's usual limit. Values may be a `LongText`; lists are of texts. Costs three more round trips. Of a server's connections, these take some only;
    * the rest wait for their turn, without a connection.
    */
   queryPatiently<Row extends object>(

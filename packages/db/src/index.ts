@@ -13,5 +13,6 @@ export {
   MigrationHistoryError,
 } from './errors.js';
 export * from './generated/prisma/client.js';
+export { LongText } from './long-text.js';
 export { openDatabase, type DatabaseOptions, type DatabaseTarget } from './open-database.js';
 export { transact } from './transact.js';

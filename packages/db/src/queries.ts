@@ -3,6 +3,8 @@ import type pg from 'pg';
 
 import { NoTurnError } from './classify-error.js';
 import type { Database, DatabaseEngine, Statement } from './database.js';
+import { LongText } from './long-text.js';
+import { queryLong } from './long-text-query.js';
 
 /** How much longer than the server this side waits: the server's word is the clearer one where it still comes. */
 const GRACE_MS = 500;
@@ -47,10 +49,10 @@ export function createQueries(
     try {
       // For this transaction alone, so that a pooler which shares sessions hands nobody else our patience.
       await client.query(`BEGIN; SET LOCAL statement_timeout = ${timeoutMs}`);
-      const { rows } = await client.query<Row & pg.QueryResultRow>({
+      const { rows } = await queryLong<Row & pg.QueryResultRow>(client, {
         ...statement,
         query_timeout: timeoutMs + GRACE_MS,
-      } as pg.QueryConfig);
+      });
       await client.query('COMMIT');
       return rows;
     } catch (error) {
@@ -62,8 +64,14 @@ export function createQueries(
     }
   }
 
-  // PGlite enforces no statement timeout, and has one session for everybody: no transaction is held open on it.
-  return { query, queryPatiently: engine === 'pglite' ? query : queryPatiently };
+  /** PGlite enforces no statement timeout, and has one session for everybody: no transaction is held open on it. */
+  const queryWhole: Database['queryPatiently'] = (statement, values) =>
+    query(
+      statement,
+      values.map((value) => (value instanceof LongText ? value.toString() : value)),
+    );
+
+  return { query, queryPatiently: engine === 'pglite' ? queryWhole : queryPatiently };
 }
 
 /** So many at once; the others wait, in the order of arrival. @throws NoTurnError from `begin` if no turn comes in time. */

@@ -5,6 +5,8 @@ export const GUARANTEE_IDS = [
   'kill',
   'deploy',
   'frozen',
+  'restored',
+  'clock',
   'overload',
   'noisy',
   'abuse',

@@ -5,6 +5,7 @@ export interface Plan {
   /** Whole deploys at least, and requests at least. */
   deploy: { deploys: number; requests: number; connections: number };
   frozen: { frozenMs: number };
+  restored: { hosts: number };
   overload: { peakMs: number; overloadMs: number; hosts: number };
   noisy: { windows: number; windowMs: number };
   abuse: { dribblers: number; repeats: number };
@@ -19,6 +20,7 @@ const FULL: Plan = {
   kill: { rounds: 30, embeddedRounds: 30, hosts: 8 },
   deploy: { deploys: 3, requests: 10_000, connections: 16 },
   frozen: { frozenMs: 20_000 },
+  restored: { hosts: 10 },
   overload: { peakMs: 15_000, overloadMs: 60_000, hosts: 5_000 },
   noisy: { windows: 5, windowMs: 6_000 },
   abuse: { dribblers: 200, repeats: 3 },
@@ -33,6 +35,7 @@ const QUICK: Plan = {
   kill: { rounds: 6, embeddedRounds: 3, hosts: 8 },
   deploy: { deploys: 1, requests: 2_000, connections: 8 },
   frozen: { frozenMs: 8_000 },
+  restored: { hosts: 3 },
   overload: { peakMs: 6_000, overloadMs: 20_000, hosts: 5_000 },
   noisy: { windows: 3, windowMs: 3_000 },
   abuse: { dribblers: 100, repeats: 1 },

@@ -33,7 +33,8 @@ const timer = setInterval(() => {
 timer.unref();
 process.channel?.unref();
 
-process.on('message', () => {
+process.on('message', ({ ask }: ProbeRequest | { ask: string }) => {
+  if (ask !== 'holds') return;
   process.send?.(longest);
   longest = { busyMs: 0, wallMs: 0 };
 });

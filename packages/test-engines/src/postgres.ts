@@ -56,6 +56,10 @@ export interface PostgresCluster {
   crash(): Promise<void>;
   /** Starts the server again, on the same port and files, after `crash`. */
   restart(): Promise<void>;
+  /** Copies the files of a server that is not running (after `crash`), in place of an earlier copy. */
+  saveFiles(): Promise<void>;
+  /** Puts the files of the last `saveFiles` in place of the present ones. The server must not be running. */
+  restoreFiles(): Promise<void>;
   /** Stops the server and removes its files. Calling it again does nothing. */
   stop(): Promise<void>;
 }
@@ -130,8 +134,16 @@ function cluster(server: Server, url: string, version: string): PostgresCluster 
     thaw: () => server.signalAll('SIGCONT'),
     crash: () => server.signalAll('SIGKILL'),
     restart: () => server.start(),
+    saveFiles: () => copyDirectory(server.data, `${server.data}.saved`),
+    restoreFiles: () => copyDirectory(`${server.data}.saved`, server.data),
     stop: () => (stopped ??= server.stop()),
   };
+}
+
+/** With owners and modes, which PostgreSQL checks at its start. */
+async function copyDirectory(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await run('cp', ['-a', from, to]);
 }
 
 function settings(port: number, durable: boolean): string[] {

@@ -1,4 +1,5 @@
 import { parseContainer, type Container } from '@muster/contracts';
+import { createTurnTaking } from '../turn-taking.js';
 
 /**
  * The JSON text of a snapshot, cut into its containers without being parsed: what is equal to the last snapshot's
@@ -15,49 +16,49 @@ const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b
 
 const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
+/** Bytes that are read before the clock is. */
+const STEP_BYTES = 64 * 1024;
+
 /**
- * Cuts the text of a JSON array into the texts of its elements; null: this is no array. It looks at strings and
- * brackets alone: whether an element is JSON is for who parses it to find out, and what is not never equals anything
- * that was.
+ * Cuts the text of a JSON array into the texts of its elements, a long one in stretches; null: this is no array. It looks
+ * at strings and brackets alone: whether an element is JSON is for who parses it to find out, and what is not never
+ * equals anything that was.
  */
-export function cutSnapshot(bytes: Buffer): SnapshotText | null {
+export async function cutSnapshot(bytes: Buffer): Promise<SnapshotText | null> {
   let start = 0;
   while (isSpace(bytes[start])) start++;
   let end = bytes.length;
   while (end > start && isSpace(bytes[end - 1])) end--;
   if (end - start < 2 || bytes[start] !== OPEN_BRACKET || bytes[end - 1] !== CLOSE_BRACKET) return null;
 
+  const turns = createTurnTaking();
   const bounds: number[] = [];
   let depth = 0;
+  let isInString = false;
   let elementStart = start + 1;
   const last = end - 1;
-  for (let at = start + 1; at < last; at++) {
-    const byte = bytes[at];
-    if (byte === QUOTE) {
-      at = endOfString(bytes, at, last);
-      if (at === -1) return null;
-    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      depth++;
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      if (--depth < 0) return null;
-    } else if (byte === COMMA && depth === 0) {
-      bounds.push(elementStart, at);
-      elementStart = at + 1;
+  for (let at = start + 1; at < last;) {
+    for (const stop = Math.min(last, at + STEP_BYTES); at < stop; at++) {
+      const byte = bytes[at];
+      if (isInString) {
+        if (byte === QUOTE) isInString = false;
+        else if (byte === BACKSLASH) at++;
+      } else if (byte === QUOTE) {
+        isInString = true;
+      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        depth++;
+      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+        if (--depth < 0) return null;
+      } else if (byte === COMMA && depth === 0) {
+        bounds.push(elementStart, at);
+        elementStart = at + 1;
+      }
     }
+    if (at < last && turns.due()) await turns.yieldTurn();
   }
-  if (depth !== 0) return null;
+  if (isInString || depth !== 0) return null;
   if (bounds.length > 0 || !isBlank(bytes, elementStart, last)) bounds.push(elementStart, last);
   return { bytes, bounds: Uint32Array.from(bounds) };
-}
-
-/** The place of the quote that ends the string which begins at `start`; -1: none before `limit`. */
-function endOfString(bytes: Buffer, start: number, limit: number): number {
-  for (let at = start + 1; at < limit; at++) {
-    const byte = bytes[at];
-    if (byte === QUOTE) return at;
-    if (byte === BACKSLASH) at++;
-  }
-  return -1;
 }
 
 function isBlank(bytes: Buffer, start: number, end: number): boolean {

@@ -236,7 +236,7 @@ const PIECE_BYTES = 24 * 1024;
 async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotSource): Promise<SnapshotDiff | null> {
   const turns = createTurnTaking();
   const bytes = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
-  const old = bounds === null ? cutSnapshot(bytes) : { bytes, bounds };
+  const old = bounds === null ? await cutSnapshot(bytes) : { bytes, bounds };
   const text = await source.text();
   if (old === null || text === null || elementCount(old) !== elementCount(text)) return null;
   const differing = differingElements(old, text);

@@ -37,7 +37,7 @@ export function sourceOfBody(body: RawBody): SnapshotSource {
     keepsake: () => ({ body, bounds: text?.bounds ?? null }),
     async text() {
       if ((await refusalOf(await bytes())) !== null) return null;
-      return (text = cutSnapshot(await bytes()));
+      return (text = await cutSnapshot(await bytes()));
     },
     row: (text, index) => {
       const container = decodeElement(text, index);
@@ -59,7 +59,7 @@ export function sourceOfContainers(containers: readonly Container[]): SnapshotSo
   const bytes = () => (written ??= Buffer.from(JSON.stringify(containers)));
   return {
     keepsake: () => ({ body: { bytes: bytes(), encoding: 'identity' }, bounds: text?.bounds ?? null }),
-    text: async () => (text = cutSnapshot(bytes())),
+    text: async () => (text = await cutSnapshot(bytes())),
     row: (_text, index) => toContainerRow(containers[index]!),
     rows: () => toRows(containers, createTurnTaking()),
   };
@@ -101,7 +101,7 @@ const PARSE_BYTES_MAX = 256 * 1024;
 
 /** Parses and checks a snapshot as `parseSnapshot` does, a long one piece by piece. */
 async function readSnapshot(bytes: Buffer, turns: TurnTaking): Promise<Parsed<Snapshot>> {
-  const text = bytes.length > PARSE_BYTES_MAX ? cutSnapshot(bytes) : null;
+  const text = bytes.length > PARSE_BYTES_MAX ? await cutSnapshot(bytes) : null;
   const reader = createSnapshotReader();
   if (text === null) {
     const whole = parseJsonBytes(bytes);

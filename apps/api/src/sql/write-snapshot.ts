@@ -1,9 +1,9 @@
 import { HOST_CONTAINERS_MAX } from '@muster/contracts';
-import type { Database, Statement } from '@muster/db';
+import { LongText, type Database, type Statement } from '@muster/db';
 import type { SnapshotDiff } from '../domain/diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from '../domain/order.js';
 import { COUNTED_WORDS, OTHER_STATE, type ContainerTotals } from '../domain/state-counts.js';
-import { createTurnTaking, stringifyInTurns } from '../turn-taking.js';
+import { createTurnTaking, encodeInTurns, stringifyInTurns, type TurnTaking } from '../turn-taking.js';
 import { assignments, endProblems, IS_THERE, orderTest, takeOrder } from './host-order.js';
 
 export interface SnapshotWrite {
@@ -191,24 +191,29 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   const writes = await stringifyInTurns(diff.writes, turns);
   const patches = await stringifyInTurns(diff.patches, turns);
   const events = await stringifyInTurns(diff.events, turns);
+  const lengths = [writes, patches, events].flatMap((pieces) => pieces.map(({ length }) => length));
+  const bytes = lengths.reduce((sum, length) => sum + length, 0);
+  const isLong = bytes > USUAL_BYTES_MAX;
+  const text = (pieces: string[]) => (isLong ? toLongText(pieces, turns) : pieces.join(''));
   const { stateCounts, truncated } = totals ?? diff.totalChanges;
   const values: unknown[] = [
     ...[hostId, base.revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
     ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
-    ...[patches, eventsObservedAt, events, JSON.stringify(stateCounts)],
+    ...[await text(patches), eventsObservedAt, await text(events), JSON.stringify(stateCounts)],
     ...[diff.writes.length > 0 || diff.patches.some(({ changed }) => changed), totals !== null, truncated],
     ...[heartbeatSeconds, base.digest],
   ];
   const whole = diff.writes.length + diff.removals.length > 0;
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
-  if (whole) values.push(writes, diff.removals);
-  const bytes = writes.length + patches.length + events.length;
-  const [written] =
-    bytes <= USUAL_BYTES_MAX
-      ? await db.query<SnapshotWritten>(statement, values)
-      : await db.queryPatiently<SnapshotWritten>(statement, values, patienceMs(bytes));
+  if (whole) values.push(await text(writes), diff.removals);
+  const [written] = isLong
+    ? await db.queryPatiently<SnapshotWritten>(statement, values, patienceMs(bytes))
+    : await db.query<SnapshotWritten>(statement, values);
   return written ?? null;
 }
+
+const toLongText = async (pieces: readonly string[], turns: TurnTaking): Promise<LongText> =>
+  new LongText(await encodeInTurns(pieces, turns));
 
 /** The host's present containers after a complete snapshot; after another one, how many more there are than before. */
 export function presentCount(

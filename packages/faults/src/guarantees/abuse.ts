@@ -1,4 +1,5 @@
-import { Paths } from '@muster/contracts';
+import { gzipSync } from 'node:zlib';
+import { Paths, SnapshotHeaderNames } from '@muster/contracts';
 import { formatBytes, formatMs } from '@muster/measure';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import {
@@ -13,7 +14,7 @@ import {
 import { enroll, type Agent } from '../parts/agent.js';
 import { newAdminKey, startApi, type Api } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
-import { createClient, type Call, type Client } from '../parts/http.js';
+import { createClient, type Call, type Client, type Reply } from '../parts/http.js';
 import { forgetPeak, peakBytes, residentBytes } from '../parts/memory.js';
 import { createOperator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
@@ -29,6 +30,8 @@ export const abuse: Guarantee = {
 const DRIBBLE_MS_MAX = 20_000;
 const MEMORY_BYTES_MAX = 150e6;
 const HOLD_MS_MAX = 100;
+/** An answer's bytes: a page ends by bytes as well as by rows, and its last row may be as large as a row can be. */
+const PAGE_BYTES_MAX = 2e6;
 
 /** Bodies that come at once: fewer than there is room for, so that none is turned away for want of it. */
 const AT_ONCE = 3;
@@ -85,7 +88,6 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
       }
       progress(`abuse: bodies and heads, ${repeat} of ${plan.abuse.repeats}`);
     }
-    const memoryBytes = peakBytes(api.program.pid) - idleBytes;
     progress(`abuse: the event loop was held longest by ${worst.name} (${formatMs(worst.busyMs)})`);
     const server = outcomes.filter(({ status }) => status >= 500);
     for (const line of namesOf(server)) progress(`abuse: ${line}`);
@@ -98,10 +100,26 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
 
     const lives = await dribbleAll(api, agent, plan.abuse.dribblers);
     progress('abuse: dribblers');
+    const pages = await readLargePages(client, agent, adminKey);
+    progress(`abuse: ${pages.length} pages of containers that are as large as they can be`);
     const health = await client.send({ path: Paths.ready });
+    const memoryBytes = peakBytes(api.program.pid) - idleBytes;
     return [
       never('answers of 5xx', server.length, outcomes.length, 'hostile requests'),
       never('calls of others refused while bodies are announced and held', refused.length, calls.length, 'calls'),
+      atMost(
+        'largest page of containers that were sent as large as can be',
+        Math.max(...pages.map(({ text }) => Buffer.byteLength(text))),
+        PAGE_BYTES_MAX,
+        formatBytes,
+        { timed: false },
+      ),
+      always(
+        'pages of such containers answered',
+        pages.filter(({ status }) => status === 200).length,
+        pages.length,
+        'pages',
+      ),
       atMost('memory over idle', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
       atMost('event loop held, at the longest', worst.busyMs, HOLD_MS_MAX, formatMs),
       atMost(`until ${lives.length} dribbling connections are closed`, Math.max(...lives), DRIBBLE_MS_MAX, seconds),
@@ -177,6 +195,35 @@ async function callsBesideHeld(
     release();
   }
   return outcomes;
+}
+
+/** Containers with nine megabytes of a command each, and as many with all the labels that a container may have. */
+const LARGE_COMMANDS = 10;
+const LARGE_LABELS = 140;
+
+/** Has a host hold containers as large as can be sent, and reads what an operator would read of them. */
+async function readLargePages(client: Client, agent: Agent, adminKey: string): Promise<Reply[]> {
+  const container = (name: string) => ({ dockerId: name, name: ` ${name}`, image: 'nginx:1', state: 'running' });
+  const incomplete = async (containers: object[]) => {
+    const call = agent.snapshot(gzipSync(JSON.stringify(containers), { level: 1 }));
+    const headers = { ...call.headers, 'content-encoding': 'gzip', [SnapshotHeaderNames.complete]: 'false' };
+    await client.send({ ...call, headers });
+  };
+  const command = 'a'.repeat(9 * 1_024 * 1_024);
+  for (let i = 0; i < LARGE_COMMANDS; i++) await incomplete([{ ...container(`command-${i}`), command }]);
+  const labels = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`label-${i}`, 'a'.repeat(4_000)]));
+  await incomplete(Array.from({ length: LARGE_LABELS }, (_, i) => ({ ...container(`labels-${i}`), labels })));
+  const paths = [
+    '',
+    '?limit=200',
+    `?hostId=${agent.hostId}&limit=200`,
+    '?q=labels-&limit=200',
+    '?sort=image&limit=200',
+  ];
+  const pages: Reply[] = [];
+  for (const path of paths)
+    pages.push(...(await all(AT_ONCE, () => client.send({ path: Paths.containers + path, token: adminKey }))));
+  return pages;
 }
 
 /** Milliseconds until each of so many dribbling connections was closed. */

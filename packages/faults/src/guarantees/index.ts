@@ -1,5 +1,6 @@
 import type { Guarantee, GuaranteeId } from '../guarantee.js';
 import { abuse } from './abuse.js';
+import { clock } from './clock.js';
 import { document } from './document.js';
 import { deploy } from './deploy.js';
 import { frozen } from './frozen.js';
@@ -8,9 +9,10 @@ import { leaks } from './leaks.js';
 import { limits } from './limits.js';
 import { noisy } from './noisy.js';
 import { overload } from './overload.js';
+import { restored } from './restored.js';
 import { revoked } from './revoked.js';
 
 export const GUARANTEES: Readonly<Record<GuaranteeId, Guarantee>> = {
-  ...{ kill, deploy, frozen, overload, noisy },
-  ...{ abuse, document, limits, revoked, leaks },
+  ...{ kill, deploy, frozen, restored, clock, overload },
+  ...{ noisy, abuse, document, limits, revoked, leaks },
 };

@@ -1,9 +1,12 @@
-import { formatBytes, formatMs, seedHosts } from '@muster/measure';
+import { Paths } from '@muster/contracts';
+import { formatBytes, formatMs, getRequest, openConnection, seedHosts } from '@muster/measure';
 import { always, atLeast, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { announcement, holdOpen } from '../load/hostile.js';
 import type { StormRequest, StormResult } from '../load/storm.js';
 import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { onCore, pinServer } from '../parts/cores.js';
+import { createClient, type Call } from '../parts/http.js';
 import { forgetPeak, peakBytes } from '../parts/memory.js';
 import { onDatabase, ORGANIZATION, withServer, type Server } from '../parts/server.js';
 import { startStorm } from '../parts/storm.js';
@@ -36,14 +39,25 @@ const FIRST_CONNECTIONS = 200;
 const CALM_SHARE = 0.2;
 const CALM_CONNECTIONS = 200;
 
+/** Bodies of sign-ins that are announced and never come, as many as once filled what all callers shared. */
+const ANONYMOUS_BODIES = Array.from({ length: 125 }, () => announcement(Paths.session, 65_536));
+/** Milliseconds between two calls of each person. */
+const PERSON_INTERVAL_MS = 1_000;
+/** Who ask at once whether it is ready, and for how long. */
+const READINESS_CALLERS = 400;
+const READINESS_MS = 3_000;
+/** Transactions a second beyond those of an idle server: readiness is looked up four times a second. */
+const READINESS_STATEMENTS_MAX = 20;
+
 async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_overload');
   const { peakMs, overloadMs } = plan.overload;
   return withClosers(async (closers) => {
     await pinServer(cluster.url, 0);
-    const env = { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' };
-    const started = await startApi({ env, adminKey: newAdminKey(), through: onCore(0) });
-    const { port, program } = closers.add(started, (api) => api.stop());
+    const env = { DATABASE_URL: databaseUrl, MUSTER_AUTH_FAILURES_PER_MINUTE: '0', MUSTER_SIGN_INS_PER_MINUTE: '0' };
+    const adminKey = newAdminKey();
+    const started = await startApi({ env, adminKey, through: onCore(0) });
+    const { port, program, url } = closers.add(started, (api) => api.stop());
     const hosts = await onDatabase(databaseUrl, (client) =>
       seedHosts(client, ORGANIZATION, 'storm', plan.overload.hosts),
     );
@@ -60,7 +74,12 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
     const restBytes = peakBytes(program.pid);
     const loadRate = LOAD_FACTOR * rateOf(before);
     const connections = Math.min(hosts.length, Math.max(PEAK_CONNECTIONS, Math.ceil(loadRate * PATIENCE_S)));
+    const people = closers.add(await startPeople(url, adminKey), (each) => each.end());
+    const release = await holdOpen(port, ANONYMOUS_BODIES);
     const during = await storm({ connections, perSecond: loadRate, durationMs: overloadMs });
+    release();
+    const { calls, refusals } = await people.end();
+    for (const refusal of refusals) progress(`overload: ${refusal}`);
     const memoryBytes = peakBytes(program.pid) - restBytes;
     const sentRate = (1_000 * during.sent) / during.ms;
     progress(`overload: ${perSecond(sentRate)} sent, ${perSecond(rateOf(during))} answered with 200`);
@@ -70,17 +89,28 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
     const again = await storm({ connections: PEAK_CONNECTIONS, perSecond: null, durationMs: peakMs });
     progress(`overload: ${perSecond(rateOf(again))} at its peak afterwards`);
     const peak = (rateOf(before) + rateOf(again)) / 2;
+    const readiness = await askReadiness(databaseUrl, port);
+    progress(`overload: ${readiness.answers} answers of /readyz, ${readiness.other} others`);
 
     const all = [first, before, during, after, again];
     for (const { firstOther } of all) if (firstOther !== null) progress(`overload: ${firstOther}`);
     return [
+      never("hosts' first snapshots and heartbeats refused", first.refused, first.sent, 'requests'),
       atLeast('requests sent, of what it carries', sentRate / peak, LOAD_FACTOR * 0.75, times),
       atLeast(`goodput, of ${perSecond(peak)} at its peak`, rateOf(during) / peak, GOODPUT_SHARE_MIN, percent),
       always('refused by 429 or 503 with a Retry-After', during.refused - during.bare, during.refused, 'refusals'),
       never('other answers, and connections that broke', sum(all, 'other'), sum(all, 'sent'), 'requests'),
+      never("people's calls refused beside it, and beside bodies without credentials", refusals.length, calls, 'calls'),
       atMost('until what is taken is answered, 99 of 100', during.goodMs.p99, 4_000, formatMs),
       atMost('memory beyond what it had before', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
       atMost('last refusal after the storm', after.lastBadMs, RECOVERY_MS_MAX, seconds),
+      never(
+        `answers of /readyz other than 200 to ${READINESS_CALLERS} callers`,
+        readiness.other,
+        readiness.answers,
+        'answers',
+      ),
+      atMost('statements for these, a second', readiness.statementsPerSecond, READINESS_STATEMENTS_MAX, perSecond),
     ];
   });
 }
@@ -91,3 +121,77 @@ const sum = (storms: readonly StormResult[], figure: 'other' | 'sent'): number =
   storms.reduce((total, storm) => total + storm[figure], 0);
 
 const times = (ratio: number): string => `${ratio.toFixed(2)} times`;
+
+/** People who call while a fleet storms. */
+interface People {
+  /** How many calls they made, and what was refused or failed. */
+  end(): Promise<{ calls: number; refusals: string[] }>;
+}
+
+/** An operator who reads, and a person who signs in, each over a connection that is open before the storm. */
+async function startPeople(url: string, adminKey: string): Promise<People> {
+  const client = createClient(url);
+  const result = { calls: 0, refusals: [] as string[] };
+  const wrongPassword = JSON.stringify({ email: 'a@example.com', password: 'not the right one' });
+  const calls: Call[] = [
+    { path: Paths.hosts, token: adminKey },
+    { method: 'POST', path: Paths.session, body: wrongPassword },
+  ];
+  let isOver = false;
+  const ask = async (call: Call) => {
+    const reply = await client.send(call).catch((error: unknown) => error as Error);
+    result.calls += 1;
+    const { path } = call;
+    if (reply instanceof Error) result.refusals.push(`${path}: ${reply.message}`);
+    else if (reply.status === 429 || reply.status >= 500) result.refusals.push(`${path}: ${reply.status}`);
+  };
+  for (const call of calls) await ask(call);
+  const loops = calls.map(async (call) => {
+    while (!isOver) {
+      await ask(call);
+      await new Promise((resolve) => setTimeout(resolve, PERSON_INTERVAL_MS));
+    }
+  });
+  return {
+    async end() {
+      isOver = true;
+      await Promise.all(loops);
+      client.close();
+      return result;
+    },
+  };
+}
+
+/** Asks for `/readyz` over many connections at once, and counts what that costs the database. */
+async function askReadiness(databaseUrl: string, port: number) {
+  const connections = await Promise.all(Array.from({ length: READINESS_CALLERS }, () => openConnection(port)));
+  const result = { answers: 0, other: 0, statementsPerSecond: NaN };
+  const isOverAt = performance.now() + READINESS_MS;
+  const loops = connections.map(async (connection) => {
+    while (performance.now() < isOverAt) {
+      const { status } = await connection.send(getRequest(Paths.ready, ''));
+      result.answers += 1;
+      if (status !== 200) result.other += 1;
+    }
+    connection.close();
+  });
+  const asked = await transactionsDuring(databaseUrl, READINESS_MS);
+  await Promise.all(loops);
+  result.statementsPerSecond = asked - (await transactionsDuring(databaseUrl, READINESS_MS));
+  return result;
+}
+
+/** Transactions a second in a database for a while. A backend reports its own to the others once a second at most. */
+async function transactionsDuring(databaseUrl: string, ms: number): Promise<number> {
+  const read = () =>
+    onDatabase(databaseUrl, async (client) => {
+      const { rows } = await client.query<{ count: string }>(
+        'SELECT xact_commit + xact_rollback AS count FROM pg_stat_database WHERE datname = current_database()',
+      );
+      return Number(rows[0]!.count);
+    });
+  const before = await read();
+  const startedAt = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return (1_000 * ((await read()) - before)) / (performance.now() - startedAt);
+}

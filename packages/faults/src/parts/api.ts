@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import { askProgram, eventually, mainOf, ProgramError, startProgram, type Program } from '@muster/test-engines';
 import type { Holds, ProbeRequest } from '../probe.js';
+import type { ClockRequest } from '../shifted-clock.js';
 
 export interface ApiOptions {
   env: Readonly<Record<string, string>>;
@@ -11,6 +12,8 @@ export interface ApiOptions {
   adminKey: string;
   /** A command that the process is started through, such as `taskset`. */
   through?: readonly string[];
+  /** Milliseconds by which its wall clock is ahead from the beginning; only with this can its clock be set. */
+  clockAheadMs?: number;
 }
 
 export interface Api {
@@ -21,6 +24,8 @@ export interface Api {
   readonly readyMs: number;
   /** The longest that the event loop was held since this was last asked, or since it began. */
   holds(): Promise<Holds>;
+  /** Sets its wall clock so many milliseconds ahead of the machine's. */
+  setClockAhead(ms: number): Promise<void>;
   /** Ends it as a person does, who does not want to wait for a balancer. */
   stop(): Promise<void>;
 }
@@ -30,14 +35,16 @@ const START_MS_MAX = 60_000;
 export const newAdminKey = (): string => formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
 
 /** Starts the API and waits until it is ready. @throws ProgramError with its last words if it does not become so. */
-export async function startApi({ env, port = 0, adminKey, through = [] }: ApiOptions): Promise<Api> {
+export async function startApi({ env, port = 0, adminKey, through = [], clockAheadMs }: ApiOptions): Promise<Api> {
   const startedAt = performance.now();
+  const preloads = ['../probe.js', ...(clockAheadMs === undefined ? [] : ['../shifted-clock.js'])];
   const program = startProgram(mainOf('api'), {
     env: {
       ...{ HOST: '127.0.0.1', PORT: String(port), MUSTER_ADMIN_KEY: adminKey, NODE_ENV: 'production' },
+      ...(clockAheadMs === undefined ? {} : { FAULTS_CLOCK_AHEAD_MS: String(clockAheadMs) }),
       ...{ LOG_LEVEL: 'warn', ...env },
     },
-    nodeArgs: ['--enable-source-maps', '--import', import.meta.resolve('../probe.js')],
+    nodeArgs: ['--enable-source-maps', ...preloads.flatMap((name) => ['--import', import.meta.resolve(name)])],
     ...{ through, ipc: true },
   });
   try {
@@ -45,6 +52,9 @@ export async function startApi({ env, port = 0, adminKey, through = [] }: ApiOpt
     return {
       ...{ program, url, port: Number(new URL(url).port), readyMs: performance.now() - startedAt },
       holds: () => askProgram<Holds>(program.child, { ask: 'holds' } satisfies ProbeRequest),
+      setClockAhead: async (aheadMs) => {
+        await askProgram(program.child, { ask: 'clock', aheadMs } satisfies ClockRequest);
+      },
       stop: async () => {
         await program.stop('SIGINT');
       },

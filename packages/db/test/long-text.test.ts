@@ -1,0 +1,74 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { LongText, type Database, type Statement } from '@muster/db';
+import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
+import { Socket } from 'node:net';
+import { failure } from './rig.js';
+
+const PIECE = Buffer.from('ä"\\\n'.repeat(10_000));
+const long = (pieces: number) => new LongText(Array.from({ length: pieces }, () => PIECE));
+
+const STATEMENT: Statement = {
+  name: 'long_text',
+  text: `SELECT md5($1::text) AS digest, octet_length($1::text) AS length, $2::text AS text, $3::int AS number,
+    $4::boolean AS flag, $5::timestamptz AS instant, $6::text[] AS list, $7::text AS nothing, $8::jsonb AS json`,
+};
+
+const withDatabase = async (engine: 'pglite' | 'postgresql', action: (db: Database) => Promise<void>) => {
+  const db = await createTestDatabase(engine);
+  try {
+    await action(db);
+  } finally {
+    await db.close();
+  }
+};
+
+describe.each(testEngines())('a long text, on %s', (engine) => {
+  test('arrives as it is, next to values of every kind', () =>
+    withDatabase(engine, async (db) => {
+      const instant = new Date('2026-11-28T08:00:00.123Z');
+      const list = ['plain', 'with "quotes" and \\', 'a, b', '{}', 'NULL', ''];
+      const values = [long(100), "it's", -7, true, instant, list, null, '{"a": [1]}'];
+      const [whole] = await db.query<{ digest: string }>(
+        { name: 'whole_text', text: 'SELECT md5($1::text) AS digest' },
+        [long(100).toString()],
+      );
+      // The second time, the connection may know the statement.
+      for (let time = 1; time <= 2; time++) {
+        expect(await db.queryPatiently(STATEMENT, values, 5_000)).toEqual([
+          {
+            ...{
+              digest: whole!.digest,
+              length: 100 * PIECE.length,
+              text: "it's",
+              number: -7,
+              flag: true,
+              instant,
+              list,
+            },
+            ...{ nothing: null, json: { a: [1] } },
+          },
+        ]);
+      }
+    }));
+
+  test('fails with the statement that it is part of, and the next one succeeds', () =>
+    withDatabase(engine, async (db) => {
+      const broken: Statement = { name: 'broken', text: 'SELECT $1::text::int AS number' };
+      expect(await failure(db.queryPatiently(broken, [long(1)], 5_000))).toMatchObject({ code: '22P02' });
+      expect(await db.queryPatiently(broken, ['7'], 5_000)).toEqual([{ number: 7 }]);
+    }));
+});
+
+(hasTestServer() ? test : test.skip)('a long text is written piece by piece, never copied to one message', () =>
+  withDatabase('postgresql', async (db) => {
+    const write = jest.spyOn(Socket.prototype, 'write');
+    try {
+      await db.queryPatiently({ name: 'length', text: 'SELECT octet_length($1::text)' }, [long(100)], 5_000);
+      const sizes = write.mock.calls.map(([chunk]) => (Buffer.isBuffer(chunk) ? chunk.length : 0));
+      expect(sizes.filter((size) => size === PIECE.length)).toHaveLength(100);
+      expect(Math.max(...sizes)).toBe(PIECE.length);
+    } finally {
+      write.mockRestore();
+    }
+  }),
+);

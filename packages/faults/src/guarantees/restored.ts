@@ -1,0 +1,132 @@
+import { eventually } from '@muster/test-engines';
+import { SyncSummary } from '@muster/contracts';
+import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { enroll, type Agent } from '../parts/agent.js';
+import { withClosers } from '../parts/closers.js';
+import { createClient, type Call, type Client } from '../parts/http.js';
+import { createOperator, type Operator } from '../parts/operator.js';
+import { startReplicas } from '../parts/replicas.js';
+import { onDatabase, withServer, type Server } from '../parts/server.js';
+import { listen } from '../parts/stream.js';
+import { seconds } from '../report/words.js';
+
+/** A database that loses its last commits below running replicas: what they remember of them is not believed. */
+export const restored: Guarantee = {
+  id: 'restored',
+  title: 'A database that was put back is believed, not what was remembered of it',
+  check: (rig) => withServer((server) => putBack(rig, server)),
+};
+
+const REPLICAS = 2;
+/** Revisions and transactions that are lost. */
+const LOST_TRANSACTIONS = 2_000;
+const DEAD_MS_MAX = 5_000;
+const STREAM_MS_MAX = 15_000;
+/** Longer than a process takes to look at what was revoked. */
+const POLL_MS = 3_000;
+/** How long a revoked token is tried. */
+const WATCH_MS = 8_000;
+
+async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
+  const databaseUrl = await createDatabase('faults_restored');
+  return withClosers(async (closers) => {
+    const env = { DATABASE_URL: databaseUrl, MUSTER_AUTH_FAILURES_PER_MINUTE: '0' };
+    const { adminKey, replicas } = await startReplicas(REPLICAS, env, closers);
+    const [a, b] = replicas.map(({ url }) => closers.add(createClient(url), (each) => each.close())) as [
+      Client,
+      Client,
+    ];
+    const operator = createOperator(b, adminKey);
+    const { hosts: count } = plan.restored;
+    const { token } = await operator.enrollmentToken(2 * count);
+    const enrolled = async (kind: string) => {
+      const agents: Agent[] = [];
+      for (let i = 0; i < count; i++) agents.push(await enroll(a, token, `${kind}-${i}`));
+      return agents;
+    };
+    const [reporting, doomed] = [await enrolled('reporting'), await enrolled('doomed')];
+    for (const agent of [...reporting, ...doomed]) await send(a, agent.snapshot(body('running', 'running')));
+
+    await cluster.crash();
+    await cluster.saveFiles();
+    await cluster.restart();
+    progress('restored: the database is saved');
+    // What is lost: a revision of each host, which the first replica remembers, and many transactions.
+    for (const agent of reporting) await send(a, agent.snapshot(body('running', 'exited')));
+    for (const agent of doomed) await send(a, agent.heartbeat(null));
+    await onDatabase(databaseUrl, async (client) => {
+      for (let i = 0; i < LOST_TRANSACTIONS; i++) await client.query('SELECT pg_current_xact_id()');
+    });
+    await passed(POLL_MS);
+    const listener = closers.add(await listen(replicas[0]!.url, adminKey), (each) => each.close());
+    await passed(POLL_MS);
+    await cluster.crash();
+    await cluster.restoreFiles();
+    await cluster.restart();
+    progress('restored: the database is put back');
+
+    // The numbers of these transactions are such as the first replica has seen before.
+    const deaths = Promise.all(doomed.map((agent) => watchDeath(operator, a, agent)));
+    // Another revision of the same number, which the first replica knows nothing of.
+    for (const agent of reporting) await send(b, agent.snapshot(body('running', 'running', 'running')));
+    const rows = await Promise.all(reporting.map((agent) => compare(a, operator, agent)));
+    const sentAt = performance.now();
+    const streamMs = await eventually(() => {
+      if (!/event: (container|reset)/.test(listener.text())) throw new Error('nothing came');
+      return performance.now() - sentAt;
+    }, STREAM_MS_MAX).catch(() => NaN);
+    const lastAcceptedMs = Math.max(...(await deaths));
+    progress('restored: snapshots, tokens and the stream');
+    return [
+      never('applied, and the rows are not the snapshot', rows.filter((row) => row === 'wrong').length, count, 'hosts'),
+      always('applied', rows.filter((row) => row !== 'refused').length, count, 'snapshots'),
+      atMost(`a token that is revoked then: last accepted, of ${count}`, lastAcceptedMs, DEAD_MS_MAX, seconds, {
+        timed: false,
+      }),
+      atMost('until a stream that was open says what changed, or to read again', streamMs, STREAM_MS_MAX, seconds),
+    ];
+  });
+}
+
+const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A snapshot of containers in these states. */
+const body = (...states: string[]): string =>
+  JSON.stringify(states.map((state, i) => ({ dockerId: `c${i}`, name: `c${i}`, image: 'nginx:1', state })));
+
+/** A call that must succeed, tried again where the API asks for it, as an agent does. */
+async function send(client: Client, call: Call): Promise<string> {
+  return eventually(async () => {
+    const { status, text } = await client.send(call);
+    if (status !== 200) throw new Error(`${call.path} answered ${status}: ${text.slice(0, 300)}`);
+    return text;
+  });
+}
+
+/** Sends a snapshot to a replica that remembers another one, and compares it with what the operator reads. */
+async function compare(client: Client, operator: Operator, agent: Agent): Promise<'equal' | 'wrong' | 'refused'> {
+  const states = ['exited', 'exited'];
+  const { applied } = SyncSummary.parse(JSON.parse(await send(client, agent.snapshot(body(...states)))));
+  if (!applied) return 'refused';
+  const containers = await operator.containers(`&hostId=${agent.hostId}`);
+  const found = containers.map(({ dockerId, state }) => `${dockerId} ${state}`).sort();
+  return found.join() === states.map((state, i) => `c${i} ${state}`).join() ? 'equal' : 'wrong';
+}
+
+/**
+ * Has a replica look a token up, deletes the host at another one, and resolves with how long after that the token was
+ * accepted last by the first. At once: a replica must not believe what it knew of revocations before.
+ */
+async function watchDeath(operator: Operator, client: Client, agent: Agent): Promise<number> {
+  await send(client, agent.heartbeat(null));
+  await eventually(() => operator.deleteHost(agent.hostId));
+  const revokedAt = performance.now();
+  let lastAcceptedMs = 0;
+  while (performance.now() - revokedAt < WATCH_MS) {
+    const askedMs = performance.now() - revokedAt;
+    const { status } = await client.send(agent.heartbeat(null));
+    if (status === 200) lastAcceptedMs = askedMs;
+    await passed(100);
+  }
+  return lastAcceptedMs;
+}

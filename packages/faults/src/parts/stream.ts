@@ -1,0 +1,25 @@
+import { Paths } from '@muster/contracts';
+
+/** A listener to `/api/stream`. */
+export interface Listener {
+  /** All that came, as it came. */
+  text(): string;
+  close(): void;
+}
+
+/** Opens the stream of an API and listens until it is closed. @throws Error if it is refused. */
+export async function listen(url: string, key: string): Promise<Listener> {
+  const end = new AbortController();
+  const headers = { authorization: `Bearer ${key}`, accept: 'text/event-stream' };
+  const answer = await fetch(url + Paths.stream, { headers, signal: end.signal });
+  if (!answer.ok || answer.body === null) throw new Error(`the stream answered ${answer.status}`);
+  let received = '';
+  const decoder = new TextDecoder();
+  const read = async () => {
+    for await (const chunk of answer.body as AsyncIterable<Uint8Array>)
+      received += decoder.decode(chunk, { stream: true });
+  };
+  // It ends when it is closed, or with its API.
+  read().catch(() => undefined);
+  return { text: () => received, close: () => end.abort() };
+}
