@@ -154,6 +154,8 @@ export function createApp({
     findRevoked: (horizon) => findRevokedTokens(db, horizon),
     onLookFailed: (error) =>
       tellOfLooks((failed) => logger.warn({ err: error, failed }, 'no look at which tokens were revoked')),
+    onDiscarded: () =>
+      logger.warn('the database lost a part of its history, or was restarted: cached agent tokens were discarded'),
   });
   const agentTokens = createAgentTokenService(db, { ...options, elapsedMs, cache: tokenCache });
 

@@ -12,7 +12,7 @@ async function watchingCache() {
   let at = 1_000;
   const failures: unknown[] = [];
   const looks: {
-    horizon: string | null;
+    horizon: bigint | null;
     end: (revocations: Revocations) => Promise<void>;
     fail: () => Promise<void>;
   }[] = [];
@@ -31,7 +31,7 @@ async function watchingCache() {
   });
   const advance = (ms: number) => (at += ms);
   expect(cache.get('any')).toBeUndefined();
-  await looks[0]!.end({ horizon: '7', tokenIds: [] });
+  await looks[0]!.end({ server: 'one', horizon: 7n, tokenIds: [] });
   advance(1);
   return { cache, looks, failures, now: () => at, advance };
 }
@@ -52,8 +52,8 @@ test('one that was looked up after a look is remembered as long as looks go on, 
   for (let look = 1; look < 300; look++) {
     advance(2_000);
     expect(cache.get('a')).toEqual(identity('host'));
-    await looks[look]!.end({ horizon: String(7 + look), tokenIds: [] });
-    expect(looks[look]!.horizon).toBe(String(6 + look));
+    await looks[look]!.end({ server: 'one', horizon: BigInt(7 + look), tokenIds: [] });
+    expect(looks[look]!.horizon).toBe(BigInt(6 + look));
   }
   advance(2_000);
   expect(cache.get('a')).toBeUndefined();
@@ -65,7 +65,7 @@ test('one that a look finds revoked is forgotten, and no other', async () => {
   cache.set('b', identity('two'), now());
   advance(2_000);
   cache.get('a');
-  await looks[1]!.end({ horizon: '8', tokenIds: [identity('one').tokenId, 'unknown'] });
+  await looks[1]!.end({ server: 'one', horizon: 8n, tokenIds: [identity('one').tokenId, 'unknown'] });
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, identity('two')]);
 });
 
@@ -75,11 +75,11 @@ test('a look-up that a look overtook is believed for five seconds only', async (
   const readAt = now();
   cache.get('a');
   // It finds the token revoked, while the look-up that did not see that is on its way.
-  await looks[1]!.end({ horizon: '8', tokenIds: [identity('host').tokenId] });
+  await looks[1]!.end({ server: 'one', horizon: 8n, tokenIds: [identity('host').tokenId] });
   cache.set('a', identity('host'), readAt);
   advance(4_999);
   cache.get('another');
-  await looks[2]!.end({ horizon: '9', tokenIds: [] });
+  await looks[2]!.end({ server: 'one', horizon: 9n, tokenIds: [] });
   expect(cache.get('a')).toEqual(identity('host'));
   advance(1);
   expect(cache.get('a')).toBeUndefined();
@@ -91,13 +91,13 @@ test('where looks fail or do not end, what was remembered dies within five secon
   advance(6_000);
   // Idle for so long: what is known may be old.
   expect(cache.get('a')).toBeUndefined();
-  await looks[1]!.end({ horizon: '8', tokenIds: [] });
+  await looks[1]!.end({ server: 'one', horizon: 8n, tokenIds: [] });
   advance(1);
   cache.set('a', identity('host'), now());
   for (const look of [2, 3]) {
     advance(2_000);
     expect(cache.get('a')).toBeDefined();
-    await looks[look]!.end({ horizon: String(7 + look), tokenIds: [] });
+    await looks[look]!.end({ server: 'one', horizon: BigInt(7 + look), tokenIds: [] });
   }
   advance(2_000);
   expect(cache.get('a')).toBeDefined();
@@ -108,11 +108,36 @@ test('where looks fail or do not end, what was remembered dies within five secon
   expect(looks).toHaveLength(5);
   advance(1_000);
   expect(cache.get('a')).toBeDefined();
-  expect(looks[5]!.horizon).toBe('10');
+  expect(looks[5]!.horizon).toBe(10n);
   advance(1);
   expect(cache.get('a')).toBeUndefined();
   expect(looks).toHaveLength(6);
   expect(failures).toEqual([new Error('no database')]);
+});
+
+test.each([
+  ['a lower horizon', { server: 'one', horizon: 6n }],
+  ['another server, whose horizon has passed the last one', { server: 'two', horizon: 900n }],
+])('after %s, nothing that was remembered before is believed', async (_what, after) => {
+  const { cache, looks, now, advance } = await watchingCache();
+  cache.set('a', identity('one'), now());
+  cache.set('b', identity('two'), now());
+  advance(2_000);
+  cache.get('a');
+  const readAt = now();
+  await looks[1]!.end({ ...after, tokenIds: [] });
+  expect([cache.get('a'), cache.get('b')]).toEqual([undefined, undefined]);
+  // One that was read while the poll was under way may be of the lost history.
+  cache.set('a', identity('one'), readAt);
+  advance(1);
+  cache.set('b', identity('two'), now());
+  for (let poll = 2; poll < 5; poll++) {
+    advance(2_000);
+    cache.get('any');
+    expect(looks[poll]!.horizon).toBe(after.horizon);
+    await looks[poll]!.end({ ...after, tokenIds: [] });
+  }
+  expect([cache.get('a'), cache.get('b')]).toEqual([undefined, identity('two')]);
 });
 
 test('all tokens of a host are forgotten together, and no others', () => {

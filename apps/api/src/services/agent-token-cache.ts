@@ -1,3 +1,4 @@
+import { isContinued, type HistoryPoint } from '../domain/database-history.js';
 import type { Revocations } from '../sql/find-revoked-tokens.js';
 
 /** The host that a token speaks for; known from the token alone. */
@@ -31,9 +32,11 @@ export interface AgentTokenCacheOptions {
   /** Milliseconds of a clock that is never set. */
   elapsedMs?: () => number;
   /** Finds what was revoked since an earlier look; absent: each look-up holds for 5 seconds and no longer. */
-  findRevoked?: (horizon: string | null) => Promise<Revocations>;
+  findRevoked?: (horizon: bigint | null) => Promise<Revocations>;
   /** Called with why a look failed. */
   onLookFailed?: (error: unknown) => void;
+  /** Called when all tokens were discarded, because the database's history is not the one in which they were found good. */
+  onDiscarded?: () => void;
 }
 
 interface Entry {
@@ -44,10 +47,9 @@ interface Entry {
 }
 
 /** The last look that ended. */
-interface Look {
+interface Look extends HistoryPoint {
   startedAt: number;
   endedAt: number;
-  horizon: string;
 }
 
 /**
@@ -59,6 +61,7 @@ export function createAgentTokenCache({
   elapsedMs = () => performance.now(),
   findRevoked,
   onLookFailed,
+  onDiscarded,
 }: AgentTokenCacheOptions = {}): AgentTokenCache {
   // In the order of their setting, so that the first is the oldest.
   const entries = new Map<string, Entry>();
@@ -79,16 +82,25 @@ export function createAgentTokenCache({
     if (hashes?.size === 0) hashesByHost.delete(identity.hostId);
   }
 
+  function discardAll(): void {
+    entries.clear();
+    hashesByToken.clear();
+    hashesByHost.clear();
+    onDiscarded?.();
+  }
+
   async function look(find: NonNullable<AgentTokenCacheOptions['findRevoked']>): Promise<void> {
     isLooking = true;
     const startedAt = (lookedAt = elapsedMs());
     try {
-      const { horizon, tokenIds } = await find(lastLook?.horizon ?? null);
+      const { server, horizon, tokenIds } = await find(lastLook?.horizon ?? null);
+      // A token may have been revoked by a transaction whose number lies below the horizon of the lost history.
+      if (lastLook !== null && !isContinued(lastLook, { server, horizon })) discardAll();
       for (const tokenId of tokenIds) {
         const hash = hashesByToken.get(tokenId);
         if (hash !== undefined) remove(hash);
       }
-      lastLook = { startedAt, endedAt: elapsedMs(), horizon };
+      lastLook = { startedAt, endedAt: elapsedMs(), server, horizon };
     } catch (error) {
       // Until a look succeeds, nothing holds for longer than its look-up.
       onLookFailed?.(error);

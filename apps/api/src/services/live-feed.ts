@@ -1,4 +1,5 @@
 import type { Database } from '@muster/db';
+import { isContinued } from '../domain/database-history.js';
 import { toContainerEvent } from '../domain/event-row.js';
 import { formatPosition, isBehind, parsePosition, type FeedPosition } from '../domain/feed-position.js';
 import { toFrame, type StreamFrame } from '../domain/stream-frame.js';
@@ -6,7 +7,7 @@ import { readFeed, recordedAtOf, type FeedRow } from '../sql/read-feed.js';
 
 export interface LiveFeed {
   /** Where the history is complete: whatever is told from here on is all that was not committed before. */
-  horizon(): Promise<FeedPosition>;
+  horizon(): Promise<FeedPlace>;
 
   /** What each organization's history has beyond a position, and how far it has been read: there is no more if no event came. */
   read(from: readonly FeedReader[]): Promise<ReadonlyMap<string, FeedPiece>>;
@@ -21,14 +22,20 @@ export interface LiveFeed {
   missed(organizationId: string, after: FeedPosition, until: FeedPosition): AsyncGenerator<StreamFrame[], boolean>;
 }
 
-export interface FeedReader {
-  organizationId: string;
+/** A position, which means something on one run of one server only. */
+export interface FeedPlace {
+  server: string;
   position: FeedPosition;
 }
 
-export interface FeedPiece {
+export interface FeedReader extends FeedPlace {
+  organizationId: string;
+}
+
+export interface FeedPiece extends FeedPlace {
   frames: StreamFrame[];
-  position: FeedPosition;
+  /** True: the reader's position is of a history that the database lost. What followed it there cannot be known. */
+  isReset: boolean;
   /** False: all there is to be told now has been read. */
   hasMore: boolean;
 }
@@ -45,20 +52,23 @@ export interface LiveFeedOptions {
 export function createLiveFeed(db: Database, { now, missedEventsMax = MISSED_EVENTS_MAX }: LiveFeedOptions): LiveFeed {
   return {
     async horizon() {
-      const { horizon } = await readFeed(db, []);
-      return { tx: horizon, id: 0n };
+      const { server, horizon } = await readFeed(db, []);
+      return { server, position: { tx: horizon, id: 0n } };
     },
 
     async read(from) {
-      const { horizon, rows } = await readFeed(db, from);
+      const { server, horizon, rows } = await readFeed(db, from);
+      const end = { tx: horizon, id: 0n };
       const byOrganization = new Map<string, FeedRow[]>(from.map(({ organizationId }) => [organizationId, []]));
       for (const row of rows) byOrganization.get(row.organizationId)?.push(row);
-      const pieces = from.map(({ organizationId, position }): [string, FeedPiece] => {
+      const pieces = from.map(({ organizationId, server: serverBefore, position }): [string, FeedPiece] => {
+        if (!isContinued({ server: serverBefore, horizon: position.tx }, { server, horizon })) {
+          return [organizationId, { frames: [], server, position: end, isReset: true, hasMore: false }];
+        }
         const found = byOrganization.get(organizationId) ?? [];
-        const end = { tx: horizon, id: 0n };
         const read = found.at(-1) ?? (isBehind(end, position) ? end : position);
-        const hasMore = found.length > 0;
-        return [organizationId, { frames: toFrames(found), position: { tx: read.tx, id: read.id }, hasMore }];
+        const place = { server, position: { tx: read.tx, id: read.id } };
+        return [organizationId, { frames: toFrames(found), ...place, isReset: false, hasMore: found.length > 0 }];
       });
       return new Map(pieces);
     },

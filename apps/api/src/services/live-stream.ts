@@ -36,6 +36,8 @@ const RETRY_MS_SPREAD = 3_000;
 /** One organization that somebody listens to. */
 interface Channel {
   organizationId: string;
+  /** The run of the database's server to which `position` belongs. */
+  server: string;
   /** All that was committed up to here has been told. */
   position: FeedPosition;
   hosts: HostSigns;
@@ -72,9 +74,9 @@ export function createLiveStream(
 
   async function openChannel(organizationId: string): Promise<Channel> {
     // The place in the history first: what changes after it is told, whether or not it is seen in the hosts already.
-    const position = await feed.horizon();
+    const place = await feed.horizon();
     const signs = (await hosts.look([organizationId])).get(organizationId) ?? new Map<string, never>();
-    const channel: Channel = { organizationId, position, hosts: signs, listeners: new Set(), summary: null };
+    const channel: Channel = { organizationId, ...place, hosts: signs, listeners: new Set(), summary: null };
     live.add(channel);
     feeding.start();
     watching.start();
@@ -113,11 +115,19 @@ export function createLiveStream(
         const piece = pieces.get(channel.organizationId);
         if (piece === undefined) continue;
         // Before the first is told: whoever comes meanwhile begins here.
+        channel.server = piece.server;
         channel.position = piece.position;
-        await tellAll(channel, piece.frames);
+        await (piece.isReset ? tellReset(channel) : tellAll(channel, piece.frames));
       }
       behind = behind.filter(({ organizationId }) => pieces.get(organizationId)?.hasMore);
     }
+  }
+
+  /** Has all who listen read their lists again: events may have been lost with the history, and others be in it now. */
+  async function tellReset(channel: Channel): Promise<void> {
+    logger.warn('the database lost a part of its history, or was restarted: those who listen read everything again');
+    for (const listener of channel.listeners) listener.restartAt(channel.position);
+    await tellAll(channel, [toFrame({ event: 'reset', data: {} })]);
   }
 
   async function tellHosts(): Promise<void> {
@@ -154,6 +164,8 @@ export function createLiveStream(
     const missed = feed.missed(channel.organizationId, listener.position, until);
     for (;;) {
       const next = await missed.next();
+      // A reset waits for those who were restarted.
+      if (listener.wasRestarted) return true;
       if (next.done === true) return next.value;
       await listener.tellFirst(next.value);
       if (listener.sink.isClosed) return true;

@@ -22,6 +22,7 @@ const PENDING_MAX = 10_000;
 export class StreamListener {
   /** Messages of now, while those of before are still on their way; null: these have been told. */
   #pending: StreamFrame[] | null = [];
+  #wasRestarted = false;
 
   constructor(
     readonly sink: StreamSink,
@@ -41,6 +42,20 @@ export class StreamListener {
     } else {
       this.#pending.push(...mine);
     }
+  }
+
+  /**
+   * Begins again at a position: the database lost the history in which the listener's own lay. What is kept of that
+   * history is dropped, and what was missed in it cannot be told any more.
+   */
+  restartAt(position: FeedPosition): void {
+    this.position = position;
+    this.#wasRestarted = true;
+    this.#pending = this.#pending?.filter((frame) => frame.position === undefined) ?? null;
+  }
+
+  get wasRestarted(): boolean {
+    return this.#wasRestarted;
   }
 
   /** Tells messages of before. Resolves when there is room for more. */

@@ -1,6 +1,8 @@
 import { Prisma, type Database } from '@muster/db';
+import type { HistoryPoint } from '../domain/database-history.js';
 import type { EventRow } from '../domain/event-row.js';
 import type { FeedPosition } from '../domain/feed-position.js';
+import { SERVER_RUN } from './server-run.js';
 
 export interface FeedRow extends EventRow {
   organizationId: string;
@@ -8,9 +10,8 @@ export interface FeedRow extends EventRow {
   deletedAt: Date | null;
 }
 
-export interface FeedRead {
-  /** Each transaction before this one has ended: what it wrote is among what can be read, and no more will come. */
-  horizon: bigint;
+/** What transactions before the horizon wrote is among what can be read, and no more will come. */
+export interface FeedRead extends HistoryPoint {
   /** By organization, and in the order of the feed. */
   rows: FeedRow[];
 }
@@ -33,15 +34,15 @@ export async function readFeed(
   const organizations = from.map(({ organizationId }) => organizationId);
   const txs = from.map(({ position }) => String(position.tx));
   const ids = from.map(({ position }) => String(position.id));
-  type Row = { horizon: bigint } & (FeedRow | { [Column in keyof FeedRow]: null });
+  type Row = HistoryPoint & (FeedRow | { [Column in keyof FeedRow]: null });
   const rows = await prisma.$queryRaw<Row[]>(Prisma.sql`
     WITH feed AS MATERIALIZED (
-      SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon
+      SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, ${Prisma.raw(SERVER_RUN)} AS server
     ), reader AS (
       SELECT * FROM unnest(${organizations}::text[], ${txs}::text[]::bigint[], ${ids}::text[]::bigint[])
         AS reader ("organizationId", tx, id)
     )
-    SELECT feed.horizon, e."organizationId", e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName",
+    SELECT feed.server, feed.horizon, e."organizationId", e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName",
       h."deletedAt", e."dockerId", e.name, e.kind, e."from", e."to", e."exitCode", e."observedAt", e."recordedAt"
     FROM feed LEFT JOIN (
       reader CROSS JOIN LATERAL (
@@ -57,7 +58,8 @@ export async function readFeed(
     ) ON e.number = 1 OR e.bytes <= ${BYTES_MAX}::int
     ORDER BY e."organizationId", e.tx, e.id`);
   if (rows[0] === undefined) throw new Error('the feed has a horizon');
-  return { horizon: rows[0].horizon, rows: rows.filter(isFeedRow) };
+  const { server, horizon } = rows[0];
+  return { server, horizon, rows: rows.filter(isFeedRow) };
 }
 
 const isFeedRow = <Beside>(row: Beside & (FeedRow | { [Column in keyof FeedRow]: null })): row is Beside & FeedRow =>

@@ -1,0 +1,174 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { openDatabase, type Database } from '@muster/db';
+import { hasTestServer, testEngines } from '@muster/db/testing';
+import { startPostgresCluster, type PostgresCluster } from '@muster/test-engines';
+import { createApp } from '../src/app.js';
+import { isContinued } from '../src/domain/database-history.js';
+import { findRevokedTokens } from '../src/sql/find-revoked-tokens.js';
+import { readFeed } from '../src/sql/read-feed.js';
+import { clocksOf, container, TestApi, testClock, useApi } from './harness.js';
+import { TestServer } from './listening.js';
+
+/** What a database says of its history: `ahead` is added to its transaction horizon. */
+interface History {
+  server: string;
+  ahead: bigint;
+}
+
+/** What a process sees before and after a standby that lacks the last transactions of its primary takes over. */
+const FAILOVERS: [what: string, before: History, after: History][] = [
+  ['whose horizon is lower', { server: 'the same', ahead: 1_000_000n }, { server: 'the same', ahead: 0n }],
+  ['whose horizon is higher already', { server: 'old primary', ahead: 0n }, { server: 'promoted standby', ahead: 0n }],
+];
+
+/** Repeats a question until it has this answer; fails with the last one. */
+async function expectInTime<T>(ask: () => Promise<T>, expected: T): Promise<void> {
+  let answer = await ask();
+  for (let tries = 0; tries < 200 && answer !== expected; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    answer = await ask();
+  }
+  expect(answer).toBe(expected);
+}
+
+/** The same database, as if it had this history. The test changes it in place. */
+function withHistory(db: Database, history: History): Database {
+  const seen = <Row extends object>(row: Row): Row =>
+    'horizon' in row && 'server' in row
+      ? { ...row, server: history.server, horizon: inTypeOf(row.horizon, history.ahead + BigInt(String(row.horizon))) }
+      : row;
+  const queryRaw = async (...query: Parameters<typeof db.prisma.$queryRaw>) =>
+    (await db.prisma.$queryRaw<object[]>(...query)).map(seen);
+  return {
+    ...db,
+    query: async <Row extends object>(...query: Parameters<typeof db.query>) =>
+      (await db.query<Row>(...query)).map(seen),
+    prisma: new Proxy(db.prisma, {
+      get: (target, name) => (name === '$queryRaw' ? queryRaw : (Reflect.get(target, name) as unknown)),
+    }),
+  };
+}
+
+const inTypeOf = (sample: unknown, value: bigint) => (typeof sample === 'string' ? String(value) : value);
+
+test('a history is continued by the same server at the same horizon or a higher one, and by nothing else', () => {
+  const before = { server: 'one', horizon: 10n };
+  expect(isContinued(before, { server: 'one', horizon: 10n })).toBe(true);
+  expect(isContinued(before, { server: 'one', horizon: 11n })).toBe(true);
+  expect(isContinued(before, { server: 'one', horizon: 9n })).toBe(false);
+  expect(isContinued(before, { server: 'two', horizon: 11n })).toBe(false);
+});
+
+const onServer = hasTestServer() ? test : test.skip;
+
+onServer('a crash begins another history, whether or not the server survives it', async () => {
+  const cluster = (await startPostgresCluster()) as PostgresCluster;
+  const db = await openDatabase({ url: cluster.url });
+  const poll = async () => {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await findRevokedTokens(db, null);
+      } catch (error) {
+        if (tries === 200) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  };
+  try {
+    const first = await poll();
+    expect(isContinued(first, await poll())).toBe(true);
+    const [{ pid }] = await db.prisma.$queryRaw<[{ pid: number }]>`
+      SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY backend_start LIMIT 1`;
+    process.kill(pid, 'SIGKILL');
+    // The server ends all connections and recovers; a poll before it noticed is still of the first history.
+    let second = await poll();
+    for (let tries = 0; tries < 200 && isContinued(first, second); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      second = await poll();
+    }
+    expect(second.server).not.toBe(first.server);
+    await cluster.crash();
+    await cluster.restart();
+    expect((await poll()).server).not.toBe(second.server);
+  } finally {
+    await db.close();
+    await cluster.stop();
+  }
+});
+
+describe.each(testEngines())('on %s,', (engine) => {
+  const context = useApi(engine);
+  const servers: TestServer[] = [];
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => server.close()));
+  });
+
+  test('a database continues its own history from each statement to the next, on any connection', async () => {
+    const { db } = context.api;
+    for (let round = 0; round < 20; round++) {
+      const [before, alike] = await Promise.all([findRevokedTokens(db, null), readFeed(db, [])]);
+      expect(alike.server).toBe(before.server);
+      await context.api.organization();
+      const feed = await readFeed(db, []);
+      expect(isContinued(before, feed)).toBe(true);
+      expect(isContinued(feed, await findRevokedTokens(db, before.horizon))).toBe(true);
+    }
+  });
+
+  test.each(FAILOVERS)(
+    'after a failover to a server %s, no revoked token is accepted',
+    async (_what, before, after) => {
+      const { db } = context.api;
+      const clock = testClock(context.api.clock());
+      const history = { ...before };
+      const api = new TestApi(db, createApp({ db: withHistory(db, history), ...clocksOf(clock) }), clock);
+      const [host, other] = await Promise.all(
+        ['one', 'two'].map(async () => (await (await context.api.organization()).enroll()).through(api)),
+      );
+      const beat = async (of = host!) => (await of.beat({ digest: null })).status;
+      // A token is cached for long once it was looked up after a poll for revocations.
+      for (let poll = 0; poll < 3; poll++) {
+        expect([await beat(), await beat(other)]).toEqual([200, 200]);
+        clock.advance(2_500);
+      }
+
+      Object.assign(history, after);
+      await db.prisma.agentToken.updateMany({ where: { hostId: host!.id }, data: { revokedAt: clock() } });
+      // Below every horizon that this process has seen.
+      await db.prisma.agentToken.updateMany({ where: { hostId: host!.id }, data: { revokedTx: 3 } });
+      clock.advance(2_000);
+      await expectInTime(beat, 401);
+      expect(await beat(other)).toBe(200);
+    },
+  );
+
+  test.each(FAILOVERS)(
+    'after a failover to a server %s, listeners get a reset and what is new',
+    async (_what, before, after) => {
+      const { db, clock } = context.api;
+      const history = { ...before };
+      const stream = { feedIntervalMs: 20, hostsIntervalMs: 20, recheckMs: 50 };
+      const server = await TestServer.start(createApp({ db: withHistory(db, history), now: clock, stream }));
+      servers.push(server);
+      const organization = await context.api.organization();
+      const host = await organization.enroll();
+      await host.sync([container('before')]);
+      const listening = await server.listen(organization.adminKey);
+      await listening.until(() => listening.of('freshness').length > 0);
+      await host.sync([container('before'), container('known')]);
+      if (before.ahead === 0n) await listening.until(() => listening.of('container').length > 0);
+
+      Object.assign(history, after);
+      await listening.until(() => listening.of('reset').length > 0);
+      await host.sync([container('before'), container('known'), container('new')]);
+      await listening.until(() => listening.of('container').some(({ data }) => data.dockerId === 'new'));
+      expect(listening.of('reset')).toHaveLength(1);
+      // Who comes now is told no more than how things are.
+      const later = await server.listen(organization.adminKey);
+      await later.until(() => later.of('freshness').length > 0);
+      await host.sync([container('before')]);
+      await later.until(() => later.of('container').length >= 2);
+      expect(later.of('reset')).toEqual([]);
+    },
+  );
+});
