@@ -167,6 +167,14 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
         '/name',
       ]);
     });
+
+    test('a machine whose name cannot be seen is enrolled under one that can', async () => {
+      const organization = await context.api.organization();
+      const { token } = await organization.enrollmentToken();
+      const answer = await enrol(token, enrollRequest({ name: '\u200b\u202e' })).expect(201);
+      const { id } = hostOf(organization, answer.body);
+      expect((await organization.get(`/api/hosts/${id}`).expect(200)).body).toMatchObject({ name: 'unnamed' });
+    });
   });
 
   describe('heartbeats', () => {

@@ -92,6 +92,15 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       expect((await page<ContainerView>(organization, '/api/containers')).items[0]).toMatchObject({ hostName: 'new' });
     });
 
+    test('are not renamed to what cannot be seen: the answer names the field', async () => {
+      const organization = await context.api.organization();
+      const host = await organization.enroll({ name: 'old' });
+      for (const name of ['\u200b', '\u202e', '\u2066\u2069']) {
+        const answer = await send(organization, 'patch', `/api/hosts/${host.id}`, { name }).expect(400);
+        expect((answer.body as { errors: { path: string }[] }).errors).toMatchObject([{ path: '/name' }]);
+      }
+    });
+
     test('freshness follows silence: online, stale, offline', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();

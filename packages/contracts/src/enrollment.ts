@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Accepts } from './accepts.js';
 import { Cadence } from './cadence.js';
 import { DISPLAY_NAME_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
-import { displayName, text } from './text.js';
+import { machineName, text } from './text.js';
 
 /** A fact that an agent tells of its machine. */
 const fact = (min: number) => text(min, FACT_LENGTH_MAX);
@@ -11,12 +11,15 @@ const fact = (min: number) => text(min, FACT_LENGTH_MAX);
 export const Engine = z.object({ name: fact(1), version: fact(0), apiVersion: fact(0) });
 export type Engine = z.output<typeof Engine>;
 
+/** The name of a host whose own cannot be seen, until an operator renames it. */
+const HOST_NAME_SUBSTITUTE = 'unnamed';
+
 /**
  * Asks for a host's own token, with an enrollment token as bearer. `engineId` is the machine's identity: the same
  * one comes back as the same host.
  */
 export const EnrollRequest = z.object({
-  name: displayName(DISPLAY_NAME_LENGTH_MAX),
+  name: machineName(DISPLAY_NAME_LENGTH_MAX, HOST_NAME_SUBSTITUTE),
   engineId: fact(1),
   engine: Engine,
   os: fact(0),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { z } from 'zod';
+import { z } from 'zod';
 import {
   ApiKeyRequest,
   Cadence,
@@ -10,6 +10,7 @@ import {
   HostPatch,
   Operations,
   parseWith,
+  toTerminalJson,
   type Operation,
 } from '../src/index.js';
 
@@ -117,11 +118,44 @@ test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a cadence of %j second
   expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
 });
 
-test('a name that nobody can see is none, and the white space around one is not part of it', () => {
-  for (const schema of [HostPatch, EnrollmentTokenRequest, ApiKeyRequest]) {
-    for (const name of [' ', '\t', '\u00a0\u2003']) expect(refusedPaths(schema, { name })).toEqual(['/name']);
+/** Texts that draw nothing: white space, no width, direction marks, fillers, tags. */
+const INVISIBLE = [
+  ...[' ', '\t', '\u00a0\u2003', '\u0007', '\u200b', '\u200d\ufeff', '\u202e', '\u2066\u2069', '\u061c', '\u00ad'],
+  ...['\u3164', '\u115f\u1160', '\u2800', '\ufe0f', '\u{e0041}\u{e007f}', '\u{1d173}', ' \u202e\u200b '],
+];
+
+describe.each([
+  ['a host', HostPatch],
+  ['an enrollment token', EnrollmentTokenRequest],
+  ['an API key', ApiKeyRequest],
+])('the name of %s', (_, schema) => {
+  test.each(INVISIBLE.map((name) => [toTerminalJson(JSON.stringify(name)), name]))(
+    'is refused if nothing of it shows: %s',
+    (__, name) => {
+      expect(refusedPaths(schema, { name })).toEqual(['/name']);
+    },
+  );
+
+  test.each(['rack 4', '\u202eweb', 'ü', 'データ', 'قاعدة', '🚢', '\ue0b0', '\u0301'])('may be %j', (name) => {
+    expect(schema.parse({ name })).toMatchObject({ name });
+  });
+
+  test('has no white space around it', () => {
     expect(schema.parse({ name: ' rack 4 ' })).toMatchObject({ name: 'rack 4' });
-  }
+  });
+
+  test('is documented by a pattern that accepts no invisible text of the basic plane and refuses no valid name', () => {
+    const { pattern } = z.toJSONSchema(schema.shape.name, { io: 'input' });
+    for (const name of INVISIBLE.filter((text) => !/[\ud800-\udfff]/.test(text)))
+      expect(name).not.toMatch(new RegExp(pattern!));
+    for (const name of ['rack 4', '\u202eweb', '🚢']) expect(name).toMatch(new RegExp(pattern!));
+  });
+});
+
+test('a machine whose name cannot be seen is let in under one that can', () => {
+  for (const name of INVISIBLE)
+    expect(EnrollRequest.parse({ ...ENROLL, name })).toEqual({ ...ENROLL, name: 'unnamed' });
+  expect(EnrollRequest.parse({ ...ENROLL, name: ' \u202eweb ' }).name).toBe('\u202eweb');
 });
 
 test('bodies that operators send are strict: a misspelt field is refused and not a default', () => {
