@@ -23,6 +23,12 @@ const NODE_ARCHIVES: Readonly<Record<string, Readonly<Record<Architecture, strin
   },
 };
 
+/** The oldest release line of Node.js that receives security fixes (20 does not since April 2026). */
+const MAINTAINED_MAJOR_MIN = 22;
+
+/** Returns whether this version's release line still receives security fixes. */
+export const receivesSecurityFixes = (version: string): boolean => Number.parseInt(version, 10) >= MAINTAINED_MAJOR_MIN;
+
 /** An archive is not the one that this repository names, or the repository names none. */
 export class UnknownArchiveError extends Error {}
 

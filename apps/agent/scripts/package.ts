@@ -20,7 +20,7 @@ import { AGENT_VERSION } from '../src/version.js';
 import { billOfMaterials } from './bill-of-materials.js';
 import { bundleAgent } from './bundle.js';
 import { ARCHITECTURES, checkExecutable, type Architecture } from './executable.js';
-import { archiveHash, checkArchive } from './node-archives.js';
+import { archiveHash, checkArchive, receivesSecurityFixes } from './node-archives.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
@@ -69,6 +69,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const release = resolve(values.out);
+if (!receivesSecurityFixes(process.versions.node)) {
+  const advice = 'build with Node.js 24';
+  process.stderr.write(`Node.js ${process.versions.node} is in this release and has no security fixes: ${advice}\n`);
+}
 const wrong = positionals.find((arch) => !ARCHITECTURES.some((known) => known === arch));
 if (wrong !== undefined) throw new Error(`no release is made for ${wrong}, only for ${ARCHITECTURES.join(' and ')}`);
 const architectures = positionals.length === 0 ? ARCHITECTURES : (positionals as Architecture[]);

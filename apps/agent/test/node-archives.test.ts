@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ARCHITECTURES } from '../scripts/executable.js';
-import { UnknownArchiveError, archiveHash, checkArchive } from '../scripts/node-archives.js';
+import { UnknownArchiveError, archiveHash, checkArchive, receivesSecurityFixes } from '../scripts/node-archives.js';
 
 let dir: string;
 beforeEach(async () => {
@@ -30,6 +30,14 @@ test('an archive with one changed bit does not become part of a release', async 
 test('a version of Node.js that the repository does not name is refused, with what to do', () => {
   expect(() => archiveHash('20.0.0', 'arm64')).toThrow(UnknownArchiveError);
   expect(() => archiveHash('20.0.0', 'arm64')).toThrow('node-archives.ts');
+});
+
+test.each([
+  ['20.20.2', false],
+  ['22.12.0', true],
+  ['24.21.0', true],
+])('Node.js %s receives security fixes: %s', (version, isMaintained) => {
+  expect(receivesSecurityFixes(version)).toBe(isMaintained);
 });
 
 test('the version that the image is built with has a hash for each architecture', async () => {
@@ -62,4 +70,5 @@ tar -czf "$2/node.tgz" -C '${dir}' package && echo '[{"filename":"node.tgz"}]'
   // A Node.js that the repository has no hash for does not even ask npm.
   expect(made.stderr).toMatch(/UnknownArchiveError: (.* is not the archive|no hash is known)/);
   expect(await readdir(release)).toEqual([]);
+  expect(made.stderr.includes('has no security fixes')).toBe(!receivesSecurityFixes(process.versions.node));
 }, 60_000);

@@ -4,11 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
+import { developmentEnv } from './development-env.js';
 
 const inRepository = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
-// With a database server of its own choice, the key that everyone knows would stay in that database: set another one there.
 const { DATABASE_URL, MUSTER_ADMIN_KEY } = process.env;
 if (DATABASE_URL && !MUSTER_ADMIN_KEY)
   console.error('DATABASE_URL is set: the API makes an admin key, or takes MUSTER_ADMIN_KEY.');
@@ -19,13 +18,7 @@ const child = spawn(
   {
     cwd: inRepository('apps/api'),
     stdio: 'inherit',
-    env: {
-      MUSTER_DATA_DIR: inRepository('.muster/dev'),
-      MUSTER_DRAIN_SECONDS: '0',
-      ...(DATABASE_URL ? {} : { MUSTER_ADMIN_KEY: formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)) }),
-      ...process.env,
-      HOST: '127.0.0.1',
-    },
+    env: developmentEnv(process.env, inRepository('.muster/dev')),
   },
 );
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));

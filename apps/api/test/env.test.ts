@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import { readFile } from 'node:fs/promises';
+import { developmentEnv } from '../scripts/development-env.js';
 import { EnvError, EnvVariables, parseEnv } from '../src/env.js';
 
 const problems = (source: Record<string, string>): readonly string[] => {
@@ -72,6 +73,20 @@ describe('the environment', () => {
     ]);
   });
 
+  test('of development has the admin key that everyone knows with an embedded database alone', () => {
+    const publicKey = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
+    const server = { DATABASE_URL: 'postgresql://127.0.0.1/shared' };
+    const embedded = developmentEnv({ HOST: '0.0.0.0' }, '/data');
+    expect(embedded).toMatchObject({ MUSTER_ADMIN_KEY: publicKey, MUSTER_DATA_DIR: '/data', HOST: '127.0.0.1' });
+    expect(problems(embedded as Record<string, string>)).toEqual([]);
+    expect(developmentEnv(server, '/data')).not.toHaveProperty('MUSTER_ADMIN_KEY');
+    // Whoever sets that key for a database server all the same is refused by the API.
+    const insistent = developmentEnv({ ...server, MUSTER_ADMIN_KEY: publicKey }, '/data');
+    expect(problems(insistent as Record<string, string>)).toEqual([
+      expect.stringMatching(/^MUSTER_ADMIN_KEY must be a key of your own/),
+    ]);
+  });
+
   test('has an identity provider whole or not at all, and believes it over TLS or from this machine', () => {
     const others = { MUSTER_OIDC_CLIENT_ID: 'muster', MUSTER_OIDC_CLIENT_SECRET: 'hunter2' };
     const missing = 'MUSTER_OIDC_ISSUER must be set to sign in at an identity provider';
@@ -104,7 +119,7 @@ describe('the environment', () => {
         .filter((line) => line !== '' && !line.startsWith('#'))
         .map((line) => line.replace(/^\*\*\//, '').replace(/\/$/, ''));
     const kept = await patternsOf('.dockerignore');
-    for (const pattern of [...(await patternsOf('.gitignore')), '.git']) {
+    for (const pattern of [...(await patternsOf('.gitignore')), '.git', '.muster', '.env', 'node_modules']) {
       expect(kept).toContain(pattern === '.env.local' ? '.env.*' : pattern);
     }
   });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -18,10 +18,12 @@ const SavedConnection = z.object({ url: z.string(), key: z.string() });
 const fileOf = ({ env }: Terminal): string =>
   join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'), 'muster', 'connection.json');
 
-/** Keeps a connection for later commands, in a file of mode 0600; gives its path. */
+/** Keeps a connection for later commands, in a file of mode 0600 in a directory of mode 0700; returns its path. */
 export async function saveConnection(terminal: Terminal, connection: KnownConnection): Promise<string> {
   const file = fileOf(terminal);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  // Also one that was there before: who can write in it can put another file in place of this one.
+  await chmod(dirname(file), 0o700);
   // A new file, because a mode holds only for a file that is created, and then renamed, so that it is never half written.
   const unfinished = `${file}.${randomUUID()}`;
   await writeFile(unfinished, `${JSON.stringify(connection)}\n`, { mode: 0o600, flag: 'wx' });

@@ -197,6 +197,47 @@ describeInChromium('from the first start to a fleet', () => {
     }
   });
 
+  test('a member becomes a viewer only after a question, and then loses the admin keys that they created', async () => {
+    await open('/settings/members');
+    await page.getByLabel('Email').fill('dan@example.org');
+    await page.getByLabel('Role', { exact: true }).selectOption('admin');
+    await page.getByRole('button', { name: 'Make an invitation' }).click();
+    const link = await page.getByRole('region', { name: 'the invitation’s link' }).innerText();
+    const other = await visit.context.browser()!.newContext();
+    try {
+      const { page: theirs } = await openPage(other);
+      await theirs.goto(link.trim());
+      await theirs.getByLabel('Your name').fill('Dan Admin');
+      await theirs.getByLabel('Password').fill('another long passphrase');
+      await theirs.getByRole('button', { name: 'Accept and sign in' }).click();
+      await theirs.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
+      const status = await theirs.evaluate(async () => {
+        const body = JSON.stringify({ name: 'of dan', role: 'admin' });
+        const headers = { 'Content-Type': 'application/json' };
+        return (await fetch('/api/api-keys', { method: 'POST', headers, body })).status;
+      });
+      expect(status).toBe(201);
+    } finally {
+      await other.close();
+    }
+    const isRevoked = async () => {
+      const { items } = await dashboard.api.call('listApiKeys');
+      return items.find(({ name }) => name === 'of dan')!.revokedAt !== null;
+    };
+    await open('/settings/members');
+    const role = page.getByLabel('Role of Dan Admin');
+    await role.selectOption('viewer');
+    await page.getByRole('heading', { name: 'Make Dan Admin a viewer?' }).waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect([await role.inputValue(), await isRevoked()]).toEqual(['admin', false]);
+
+    await role.selectOption('viewer');
+    await page.getByRole('button', { name: 'Change the role' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect([await role.inputValue(), await isRevoked()]).toEqual(['viewer', true]);
+  });
+
   test('a session that ended leads to the door, and from there back to where one was', async () => {
     await open('/ports');
     await heading('Ports').waitFor();
