@@ -50,6 +50,7 @@ import { createHostReader } from './services/host-reader.js';
 import { createHostReports } from './services/host-reports.js';
 import { createHostService } from './services/host.js';
 import { createImageReader } from './services/image-reader.js';
+import { addFeedMetrics } from './services/live/feed-metrics.js';
 import { createLiveFeed, type LiveFeedOptions } from './services/live-feed.js';
 import { createLiveHosts } from './services/live-hosts.js';
 import { createLiveStream, type LiveStreamOptions } from './services/live-stream.js';
@@ -85,7 +86,10 @@ export interface AppParts {
   /** Where the built dashboard lies, or will; without it, the API is alone. */
   webDir?: string;
   /** The pace of the live stream. */
-  stream?: Pick<LiveStreamOptions, 'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax'> &
+  stream?: Pick<
+    LiveStreamOptions,
+    'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax' | 'laggingMs' | 'positionIntervalMs'
+  > &
     Pick<StreamRouterParts, 'recheckMs' | 'operatorListenersMax'> &
     Pick<LiveFeedOptions, 'missedEventsMax'>;
   /** What is counted; of its own by default. */
@@ -173,8 +177,12 @@ export function createApp({
       hosts: createLiveHosts(db, hosts, freshnessContext),
       summaries,
     },
-    { logger, isDraining, ...stream },
+    { logger, isDraining, now, elapsedMs, ...stream },
   );
+  addFeedMetrics(metrics.registry, {
+    ...{ db, now, unreadMs: () => live.unreadMs() },
+    onFailure: (error) => logger.warn({ err: error }, 'cannot measure how late the live stream is'),
+  });
 
   // Routes are tried one after the other: what a whole fleet calls comes first.
   const routers = [

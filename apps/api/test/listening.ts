@@ -39,6 +39,8 @@ export class Listening {
   readonly messages: StreamMessage[] = [];
   /** Of `retry`, in milliseconds. */
   readonly retries: number[] = [];
+  /** The last id that was sent, with a message or without one: what a client would reconnect with. */
+  lastEventId: string | undefined;
   readonly ended: Promise<void>;
   readonly #waiting = new Set<() => void>();
   #rest = '';
@@ -79,6 +81,7 @@ export class Listening {
     const fields = new Map(block.split('\n').map((line) => line.split(/: ?(.*)/s, 2) as [string, string]));
     const [event, id, data, retry] = ['event', 'id', 'data', 'retry'].map((field) => fields.get(field));
     if (retry !== undefined) this.retries.push(Number(retry));
+    this.lastEventId = id ?? this.lastEventId;
     if (event === undefined || data === undefined) return;
     const checked = StreamMessages[event as StreamMessageName].parse(JSON.parse(data));
     this.messages.push({ event, data: checked, ...(id === undefined ? {} : { id }) } as StreamMessage);

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { hasTestServer, testEngines } from '@muster/db/testing';
+import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
+import { Paths, type ContainerEvent } from '@muster/contracts';
 import express from 'express';
+import { randomUUID } from 'node:crypto';
 import { createApp, type AppParts } from '../src/app.js';
 import { openEventStream } from '../src/middleware/event-stream.js';
 import type { AdmissionOptions } from '../src/server/admission.js';
@@ -184,6 +186,123 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(heard.of('container').map(({ data }) => data.dockerId)).toEqual(['b']);
   });
 
+  test('a client that was sent no event yet misses none of those after it lost its connection', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const server = await serve();
+    const resume = async (lastEventId?: string) => {
+      const heard = await server.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
+      await heard.until(() => heard.lastEventId !== undefined);
+      return heard;
+    };
+    const first = await resume();
+    first.close();
+    await host.sync([container('a')]);
+    const second = await resume(first.lastEventId);
+    await second.until(() => second.of('container').length > 0);
+    second.close();
+    expect(second.of('reset')).toEqual([]);
+    await host.sync([container('a'), container('b')]);
+    // One that starts at the present, and one that comes back from there.
+    const last = (await historyOf(organization)).at(-1);
+    let third = await resume();
+    // Other tests' transactions on the server may hold the last event back for a moment.
+    while (third.lastEventId !== last) {
+      third.close();
+      third = await resume();
+    }
+    third.close();
+    await host.sync([container('b')]);
+    const fourth = await resume(third.lastEventId);
+    await fourth.until(() => fourth.of('container').length > 0);
+    expect(fourth.of('container').map(({ data }) => `${data.kind} ${data.dockerId}`)).toEqual(['removed a']);
+    expect(fourth.of('reset')).toEqual([]);
+  });
+
+  test('a client whose filters let nothing through is sent how far the stream is, and resumes there', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const server = await serve({ stream: { ...FAST, positionIntervalMs: 20, missedEventsMax: 0 } });
+    const query = '?name=no-such-container';
+    const heard = await server.listen(organization.adminKey, { query });
+    await heard.until(() => heard.lastEventId !== undefined);
+    await host.sync([container('a'), container('b')]);
+    const [, last] = await historyOf(organization);
+    while (heard.lastEventId !== last) await new Promise((resolve) => setTimeout(resolve, 10));
+    heard.close();
+    expect(heard.of('container')).toEqual([]);
+    const again = await server.listen(organization.adminKey, { query, lastEventId: last! });
+    await again.until(() => again.lastEventId !== undefined);
+    expect(again.of('reset')).toEqual([]);
+  });
+
+  test('a reset says where the stream continues, and nothing is missing after that', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    await host.sync([container('a')]);
+    const server = await serve();
+    const heard = await server.listen(organization.adminKey, { lastEventId: '1-1' });
+    await heard.until(() => heard.of('reset').length > 0);
+    heard.close();
+    const [{ id: lastEventId = '' } = {}] = heard.of('reset');
+    await host.sync([]);
+    const again = await server.listen(organization.adminKey, { lastEventId });
+    await again.until(() => again.of('container').some(({ data }) => data.kind === 'removed'));
+    expect(again.of('reset')).toEqual([]);
+  });
+
+  test('an id after which nothing happened is good for days', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    await host.sync([container('a')]);
+    const [lastEventId] = await historyOf(organization);
+    context.api.clock.advance(3 * 24 * 3_600_000);
+    const server = await serve();
+    for (const late of [false, true]) {
+      if (late) await host.sync([]);
+      const heard = await server.listen(organization.adminKey, { lastEventId: lastEventId! });
+      await heard.until(() => heard.lastEventId !== undefined && heard.of('container').length === Number(late));
+      expect(heard.of('reset')).toEqual([]);
+    }
+  });
+
+  test('more than 200 hosts that change at once are one message, which costs no client its place', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const heard = await (await serve()).listen(organization.adminKey);
+    await heard.until(() => heard.messages.length >= 2);
+    const { prisma } = context.api.db;
+    const template = await prisma.host.findUniqueOrThrow({ where: { id: host.id } });
+    const copies = Array.from({ length: 201 }, (_, number) => ({
+      ...{ organizationId: organization.id, name: `copy-${number}`, engineId: randomUUID(), engineName: 'Docker' },
+      ...{ engineVersion: template.engineVersion, engineApiVersion: template.engineApiVersion, os: template.os },
+      ...{ arch: template.arch, agentVersion: template.agentVersion, enrolledAt: template.enrolledAt },
+    }));
+    await prisma.host.createMany({ data: copies });
+    await heard.until(() => heard.of('hosts-changed').length > 0);
+    await host.sync([container('a')]);
+    await heard.until(() => heard.of('container').length > 0);
+    expect(heard.of('reset')).toEqual([]);
+  });
+
+  test('lags, and says so, where the history cannot be read, until it can', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const server = await serve({ stream: { ...FAST, laggingMs: 300 } });
+    const heard = await server.listen(organization.adminKey);
+    await heard.until(() => heard.lastEventId !== undefined);
+    const { prisma } = context.api.db;
+    await prisma.$executeRaw`ALTER TABLE container_events RENAME TO container_events_away`;
+    try {
+      await heard.until(() => heard.of('lagging').length > 0);
+    } finally {
+      await prisma.$executeRaw`ALTER TABLE container_events_away RENAME TO container_events`;
+    }
+    await heard.until(() => heard.of('caught-up').length > 0);
+    await host.sync([container('a')]);
+    await heard.until(() => heard.of('container').length > 0);
+  });
+
   test("another organization's id is unknown, a day old one too old, and too many events too many", async () => {
     const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
     await (await stranger.enroll()).sync([container('a')]);
@@ -315,6 +434,52 @@ onServer('the live stream on a server', () => {
     );
     await heard.until(() => heard.of('container').length === 2);
     expect(heard.of('container').map(({ data }) => data.dockerId)).toEqual(['late', 'a']);
+  });
+
+  test('lags, and says so, while a transaction in another database of the server holds events back', async () => {
+    const { api } = context;
+    const organization = await api.organization();
+    const host = await organization.enroll();
+    const server = await serve();
+    const heard = await server.listen(organization.adminKey);
+    await heard.until(() => heard.lastEventId !== undefined);
+    const lagSeconds = async () => {
+      const { text } = await api.http.get(Paths.metrics).expect(200);
+      return Number(/^muster_feed_lag_seconds (\S+)$/m.exec(text)?.[1]);
+    };
+    const neighbour = await createTestDatabase('postgresql');
+    try {
+      await neighbour.prisma.$transaction(
+        async (tx) => {
+          await tx.$queryRaw`SELECT pg_current_xact_id()::text`;
+          await host.sync([container('a')]);
+          const { body } = await organization.get(Paths.events).expect(200);
+          const [event] = (body as { items: ContainerEvent[] }).items;
+          expect(event).toMatchObject({ dockerId: 'a', kind: 'created' });
+
+          api.clock.advance(7_000);
+          await heard.until(() => heard.of('lagging').length > 0);
+          expect(heard.of('lagging')[0]!.data).toEqual({ since: event!.recordedAt });
+          expect(heard.of('container')).toEqual([]);
+          expect(await lagSeconds()).toBeGreaterThanOrEqual(7);
+          const newcomer = await server.listen(organization.adminKey);
+          await newcomer.until(() => newcomer.lastEventId !== undefined);
+          expect(newcomer.messages.map((message) => message.event)).toEqual(['summary', 'freshness', 'lagging']);
+          // A process that has just begun to listen knows it as well.
+          const elsewhere = await (await serve()).listen(organization.adminKey);
+          await elsewhere.until(() => elsewhere.lastEventId !== undefined);
+          expect(elsewhere.of('lagging')).toHaveLength(1);
+        },
+        { timeout: 60_000 },
+      );
+      await heard.until(() => heard.of('caught-up').length > 0);
+      const order = heard.messages.map((message) => message.event);
+      expect(order.indexOf('container')).toBeGreaterThan(0);
+      expect(order.indexOf('container')).toBeLessThan(order.indexOf('caught-up'));
+      while ((await lagSeconds()) > 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    } finally {
+      await neighbour.close();
+    }
   });
 
   test('tells all of a busy history once and in order, to those who stay and to those who come and go', async () => {

@@ -14,6 +14,12 @@ export interface ServerSentEvent {
 export class EventStreamParser {
   #rest = '';
   #event: Partial<ServerSentEvent> = {};
+  #lastEventId: string | undefined;
+
+  /** The id from which a reader continues who has taken all events so far. It also comes without an event. */
+  get lastEventId(): string | undefined {
+    return this.#lastEventId;
+  }
 
   /** Takes the next piece, and gives the events that it completes. */
   feed(piece: string): ServerSentEvent[] {
@@ -30,6 +36,7 @@ export class EventStreamParser {
         continue;
       }
       const { event = 'message', data, id } = this.#event;
+      this.#lastEventId = id ?? this.#lastEventId;
       if (data !== undefined) events.push({ event, data, ...(id === undefined ? {} : { id }) });
       this.#event = {};
     }

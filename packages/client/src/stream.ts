@@ -31,8 +31,8 @@ const SILENCE_MS_MAX = 40_000;
 const isName = (name: string): name is StreamMessageName => Object.hasOwn(StreamMessages, name);
 
 /**
- * Follows `GET /api/stream`: gives each message, and connects again where the connection is lost, going on after the
- * last id. It ends when `signal` is aborted, or after a message `unauthorized`.
+ * Follows `GET /api/stream`: gives each message, and connects again where the connection is lost, continuing after the
+ * last id, so that no event is missed without a `reset`. It ends when `signal` is aborted, or after a message `unauthorized`.
  * @throws ProblemError where the API refuses for good: a key that is not valid, a parameter that it does not know.
  */
 export async function* followStream(
@@ -46,9 +46,10 @@ export async function* followStream(
     onState({ state: 'connecting' });
     let problem: unknown = null;
     try {
-      for await (const message of connectOnce(connection, { query, lastId, signal }, onState)) {
+      const onId = (id: string) => (lastId = id);
+      for await (const message of connectOnce(connection, { query, lastId, signal, onId }, onState)) {
         failures = 0;
-        if (message.event === 'reset') lastId = undefined;
+        // A `reset` without an id is an older API's: the id that it had still says more than none.
         lastId = message.id ?? lastId;
         yield message;
         if (message.event === 'unauthorized') return;
@@ -75,11 +76,13 @@ interface Attempt {
   query: StreamOptions['query'];
   lastId: string | undefined;
   signal: AbortSignal;
+  /** Called with an id that came without a message, once all messages before it have been taken. */
+  onId: (id: string) => void;
 }
 
 async function* connectOnce(
   connection: Connection,
-  { query, lastId, signal }: Attempt,
+  { query, lastId, signal, onId }: Attempt,
   onState: (state: ConnectionState) => void,
 ): AsyncGenerator<StreamMessage> {
   const silence = new AbortController();
@@ -107,6 +110,7 @@ async function* connectOnce(
           // A newer API may say more than is known here.
           if (isName(event.event)) yield { ...event, data: JSON.parse(data) as unknown } as StreamMessage;
         }
+        if (parser.lastEventId !== undefined) onId(parser.lastEventId);
       }
     } finally {
       // Also where nobody wants the next message: the connection would stay.

@@ -117,6 +117,28 @@ describe('a stream', () => {
     expect(states).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open']);
   });
 
+  test('keeps its place where many hosts changed, and takes the one that a reset or a bare id gives', async () => {
+    const sent = [
+      event('container', {}, '5-1') + event('hosts-changed', {}),
+      event('reset', {}, '9-3'),
+      // An older API's.
+      event('reset', {}),
+      // One that a later API names in a way that is unknown here, and one without a message.
+      event('news', {}, '9-4') + 'id: 9-5\n\n',
+    ];
+    const lastIds: unknown[] = [];
+    const client = await clientOf((req, res) => {
+      const text = sent[lastIds.length] ?? event('unauthorized', {});
+      lastIds.push(req.headers['last-event-id']);
+      res.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(text, () => res.end());
+    });
+    const { signal } = new AbortController();
+    const events: string[] = [];
+    for await (const message of client.stream({ signal, random: () => 0 })) events.push(message.event);
+    expect(lastIds).toEqual([undefined, '5-1', '9-3', '9-3', '9-5']);
+    expect(events).toEqual(['container', 'hosts-changed', 'reset', 'reset', 'unauthorized']);
+  }, 60_000);
+
   test('that is refused for good throws, and one that is overloaded is asked again when it says', async () => {
     const problem = (status: number) => ({ type: '/problems/x', title: 'x', status, detail: 'x', requestId: 'r' });
     let asked = 0;

@@ -17,6 +17,15 @@ describe('an event stream', () => {
     expect(parse('data: not yet complete\n')).toEqual([]);
   });
 
+  test('has the last id of a block that is complete, also where that has no data', () => {
+    const parser = new EventStreamParser();
+    expect(parser.lastEventId).toBeUndefined();
+    expect(parser.feed('id: 7-1\n')).toEqual([]);
+    expect(parser.lastEventId).toBeUndefined();
+    expect(parser.feed('\ndata: x\n\n')).toEqual([{ event: 'message', data: 'x' }]);
+    expect(parser.lastEventId).toBe('7-1');
+  });
+
   test('says the same in whatever pieces it arrives', () => {
     const text = 'event: a\r\nid: 1\r\ndata: x\r\n\r\n: ping\n\ndata: y\rdata: z\r\rdata: last\n\n';
     const whole = parse(text);

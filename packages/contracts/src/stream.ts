@@ -5,8 +5,10 @@ import { Summary } from './summary.js';
 
 /**
  * The messages of `GET /api/stream`, as server-sent events: `event` is the name here, `data` the JSON of its schema.
- * Those of the history alone carry an id (`tx-id`), from which `Last-Event-ID` goes on without a loss; the others say
- * how things are, and are sent again on each connect.
+ * `container` and `reset` carry an id (`tx-id`) from which `Last-Event-ID` continues without a loss. The stream also sends
+ * ids without a message: at the start of each connection, and every 30 s to a client whose filters let no event through.
+ * The other messages describe the present state, and are sent again on each connect. Clients ignore names that they do
+ * not know.
  */
 export const StreamMessages = {
   /** The first message of a connection, and again, at most every few seconds, when the numbers have changed. */
@@ -19,8 +21,20 @@ export const StreamMessages = {
   'host-deleted': z.object({ hostId: z.uuid() }),
   /** How current each host is that is not online: after `summary` on each connect. */
   freshness: z.object({ hosts: z.array(z.object({ hostId: z.uuid(), freshness: Freshness })) }),
-  /** The history does not reach back to `Last-Event-ID`, or more was missed than is sent: read the lists again. */
+  /** More hosts changed at once than are sent one by one: read the hosts again. No event of the history is missing. */
+  'hosts-changed': z.object({}),
+  /**
+   * The history does not reach back to `Last-Event-ID`, or more was missed than is sent: read the lists again. Carries
+   * the id from which the stream continues.
+   */
   reset: z.object({}),
+  /**
+   * Changes arrive late: those after `since` may not have been sent. Sent when that begins, whenever `since` moves, and
+   * to each client that connects in the meantime.
+   */
+  lagging: z.object({ since: z.iso.datetime() }),
+  /** Follows `lagging`: everything that was committed has been sent, and changes arrive within seconds again. */
+  'caught-up': z.object({}),
   /** The key or session has ended: no more will come, and no new connection will be let in. */
   unauthorized: z.object({}),
 } as const;

@@ -5,6 +5,9 @@ export interface FeedPosition {
   id: bigint;
 }
 
+/** Before all events: the position in a history that has none yet. */
+export const FEED_START: FeedPosition = { tx: 0n, id: 0n };
+
 const TEXT = /^(\d{1,19})-(\d{1,19})$/;
 const INT8_MAX = 2n ** 63n - 1n;
 

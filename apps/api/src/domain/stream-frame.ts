@@ -1,5 +1,5 @@
 import type { StreamMessage, StreamQuery } from '@muster/contracts';
-import { isBehind, type FeedPosition } from './feed-position.js';
+import { formatPosition, isBehind, type FeedPosition } from './feed-position.js';
 
 /** A message as it goes over the wire, made once for all who listen, with what it takes to know for whom it is. */
 export interface StreamFrame {
@@ -28,6 +28,9 @@ export function toFrame(message: StreamMessage, position?: FeedPosition): Stream
       return { bytes };
   }
 }
+
+/** Sends an id without a message: a client that reconnects continues from there. */
+export const positionBytes = (position: FeedPosition): Buffer => Buffer.from(`id: ${formatPosition(position)}\n\n`);
 
 /** Tells clients when to come again, should the connection end: not all of them at once. */
 export const retryAfter = (ms: number): Buffer => Buffer.from(`retry: ${Math.round(ms)}\n\n`);

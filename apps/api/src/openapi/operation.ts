@@ -158,8 +158,14 @@ function headerParameters(operationId: string, operation: Operation, schemas: Re
 /** What comes of a stream, by the names of its messages. */
 function streamDescription(): string {
   const messages = Object.entries(StreamMessages).map(([name, schema]) => {
-    const data = nameOf(schema);
-    return `- \`${name}\`: ${data === null ? 'an object' : `\`${data}\``}`;
+    const data = nameOf(schema) ?? `{ ${Object.keys(schema.shape).join(', ')} }`.replace(/\s+/g, ' ');
+    return `- \`${name}\`: \`${data}\``;
   });
-  return ['Each message’s `event` is one of these, with JSON as its `data`:', ...messages].join('\n');
+  return [
+    'Each message’s `event` is one of these, with JSON as its `data`. More may be added: ignore those that you do not know.',
+    ...messages,
+    '',
+    'An `id`, which also comes without a message, is what `Last-Event-ID` continues from. After `lagging`, changes since',
+    '`since` are late, until `caught-up`. `reset` says that some are missing: read the lists again.',
+  ].join('\n');
 }

@@ -1,18 +1,28 @@
 import type { Database } from '@muster/db';
 import { isContinued } from '../domain/database-history.js';
 import { toContainerEvent } from '../domain/event-row.js';
-import { formatPosition, isBehind, parsePosition, type FeedPosition } from '../domain/feed-position.js';
+import { FEED_START, formatPosition, isBehind, parsePosition, type FeedPosition } from '../domain/feed-position.js';
 import { toFrame, type StreamFrame } from '../domain/stream-frame.js';
-import { readFeed, recordedAtOf, type FeedRow } from '../sql/read-feed.js';
+import { findWithheldEvents } from '../sql/find-withheld-events.js';
+import { findPosition, findLastEvent, readFeed, type FeedRow } from '../sql/read-feed.js';
 
 export interface LiveFeed {
   /** Where the history is complete: whatever is told from here on is all that was not committed before. */
   horizon(): Promise<FeedPlace>;
 
+  /** The last event up to a position, which is what the stream sends as an id: unlike any position, it can be looked up. */
+  lastEvent(organizationId: string, position: FeedPosition): Promise<FeedPosition>;
+
   /** What each organization's history has beyond a position, and how far it has been read: there is no more if no event came. */
   read(from: readonly FeedReader[]): Promise<ReadonlyMap<string, FeedPiece>>;
 
-  /** The place of an event by its id; null: there is none, or it is so old that the history may have gaps since. */
+  /** Since when these organizations have committed events that the feed withholds; those without any are left out. */
+  withheldSince(organizationIds: readonly string[]): Promise<ReadonlyMap<string, Date>>;
+
+  /**
+   * The position that an id of the stream stands for. Null: the history does not know it, or what follows began more
+   * than a day ago. A position after which nothing happened stays good, however old it is.
+   */
   placeOf(organizationId: string, eventId: string): Promise<FeedPosition | null>;
 
   /**
@@ -56,6 +66,12 @@ export function createLiveFeed(db: Database, { now, missedEventsMax = MISSED_EVE
       return { server, position: { tx: horizon, id: 0n } };
     },
 
+    async lastEvent(organizationId, { tx }) {
+      return (await findLastEvent(db, organizationId, tx)) ?? FEED_START;
+    },
+
+    withheldSince: (organizationIds) => findWithheldEvents(db, organizationIds),
+
     async read(from) {
       const { server, horizon, rows } = await readFeed(db, from);
       const end = { tx: horizon, id: 0n };
@@ -75,9 +91,12 @@ export function createLiveFeed(db: Database, { now, missedEventsMax = MISSED_EVE
 
     async placeOf(organizationId, eventId) {
       const position = parsePosition(eventId);
-      const recordedAt = position && (await recordedAtOf(db, organizationId, position));
-      const isRecent = recordedAt !== null && now().getTime() - recordedAt.getTime() <= MISSED_MS_MAX;
-      return isRecent ? position : null;
+      if (position === null) return null;
+      const { hasEvent, nextRecordedAt } = await findPosition(db, organizationId, position);
+      if (!hasEvent && isBehind(position, FEED_START)) return null;
+      // Retention deletes the oldest events first: where this one is still there, none after it is gone.
+      const missedMs = nextRecordedAt === null ? 0 : now().getTime() - nextRecordedAt.getTime();
+      return missedMs <= MISSED_MS_MAX ? position : null;
     },
 
     async *missed(organizationId, after, until) {

@@ -17,7 +17,7 @@ export interface LiveHosts {
   changes(organizationId: string, before: HostSigns, after: HostSigns): Promise<StreamFrame[]>;
 }
 
-/** Hosts that are told of one by one. Where more have changed at once, whoever listens reads the list again. */
+/** Hosts that are sent one by one. Where more have changed at once, clients read the list again. */
 const HOSTS_TOLD_MAX = 200;
 
 export function createLiveHosts(
@@ -37,7 +37,7 @@ export function createLiveHosts(
       });
       const gone = [...before.keys()].filter((hostId) => !after.has(hostId));
       if (changed.length + gone.length > HOSTS_TOLD_MAX) {
-        return [freshnessFrame(after), toFrame({ event: 'reset', data: {} })];
+        return [freshnessFrame(after), toFrame({ event: 'hosts-changed', data: {} })];
       }
       const views = changed.length === 0 ? [] : await hosts.some(organizationId, changed);
       return [

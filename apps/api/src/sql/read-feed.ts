@@ -65,15 +65,41 @@ export async function readFeed(
 const isFeedRow = <Beside>(row: Beside & (FeedRow | { [Column in keyof FeedRow]: null })): row is Beside & FeedRow =>
   row.hostId !== null;
 
-/** When the event at this place was recorded; null if there is none. */
-export async function recordedAtOf(
+/** What the history has at a position and after it. */
+export interface FoundPosition {
+  hasEvent: boolean;
+  /** When the first event after it was recorded; null: none follows. */
+  nextRecordedAt: Date | null;
+}
+
+/** Looks a position up in an organization's history. */
+export async function findPosition(
   { prisma }: Database,
   organizationId: string,
   { tx, id }: FeedPosition,
-): Promise<Date | null> {
-  const event = await prisma.containerEvent.findFirst({
-    where: { organizationId, tx, id },
-    select: { recordedAt: true },
+): Promise<FoundPosition> {
+  const [place] = await prisma.$queryRaw<FoundPosition[]>(Prisma.sql`
+    SELECT EXISTS (
+      SELECT FROM container_events AS e
+      WHERE e."organizationId" = ${organizationId} AND e.tx = ${tx}::bigint AND e.id = ${id}::bigint
+    ) AS "hasEvent", (
+      SELECT e."recordedAt" FROM container_events AS e
+      WHERE e."organizationId" = ${organizationId} AND (e.tx, e.id) > (${tx}::bigint, ${id}::bigint)
+      ORDER BY e.tx, e.id LIMIT 1
+    ) AS "nextRecordedAt"`);
+  if (place === undefined) throw new Error('a query without FROM has one row');
+  return place;
+}
+
+/** Finds the last event of an organization before a transaction; null if there is none. */
+export async function findLastEvent(
+  { prisma }: Database,
+  organizationId: string,
+  beforeTx: bigint,
+): Promise<FeedPosition | null> {
+  return prisma.containerEvent.findFirst({
+    where: { organizationId, tx: { lt: beforeTx } },
+    orderBy: [{ tx: 'desc' }, { id: 'desc' }],
+    select: { tx: true, id: true },
   });
-  return event?.recordedAt ?? null;
 }

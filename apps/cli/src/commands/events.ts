@@ -1,5 +1,5 @@
-import type { Client } from '@muster/client';
-import { EventKind, type ContainerEvent } from '@muster/contracts';
+import type { Client, ConnectionState } from '@muster/client';
+import { EventKind, toTerminalText, type ContainerEvent, type StreamMessage } from '@muster/contracts';
 import type { Command } from 'commander';
 import { withApi } from '../api.js';
 import { formatOption, writeList, writeOne, type Format } from '../output/format.js';
@@ -65,9 +65,11 @@ async function follow(
 ): Promise<void> {
   const { name, kind, output } = options;
   let told: ReadonlySet<string> | null = null;
-  for await (const message of client.stream({ query: { hostId, name, kind }, signal: terminal.interrupted })) {
+  const warn = createStreamWarnings(terminal);
+  const signal = terminal.interrupted;
+  for await (const message of client.stream({ query: { hostId, name, kind }, signal, onState: warn.onState })) {
     if (message.event === 'unauthorized') throw keyEnded();
-    if (message.event === 'reset') terminal.err('muster: more happened than the stream could tell; some is missing\n');
+    warn.onMessage(message);
     if (told === null) {
       const before = await read(client, options, hostId);
       told = new Set(before.map(({ id }) => id));
@@ -78,6 +80,28 @@ async function follow(
       writeOne(terminal, output, COLUMNS, message.data);
     }
   }
+}
+
+/** Says on standard error what keeps the events from being complete or current: a lag once for each connection. */
+function createStreamWarnings(terminal: Terminal) {
+  let isLagging = false;
+  return {
+    onState: ({ state }: ConnectionState): void => {
+      if (state === 'open') isLagging = false;
+    },
+    onMessage: (message: StreamMessage): void => {
+      if (message.event === 'reset') {
+        terminal.err('muster: more happened than the stream sends again: some events are missing here\n');
+      } else if (message.event === 'lagging' && !isLagging) {
+        isLagging = true;
+        const since = toTerminalText(message.data.since);
+        terminal.err(`muster: the server holds back events since ${since}: they arrive late\n`);
+      } else if (message.event === 'caught-up' && isLagging) {
+        isLagging = false;
+        terminal.err('muster: the server has caught up: events arrive at once again\n');
+      }
+    },
+  };
 }
 
 const COLUMNS: Column<ContainerEvent>[] = [

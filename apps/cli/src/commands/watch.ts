@@ -1,13 +1,16 @@
-import type { Client } from '@muster/client';
+import type { Client, ConnectionState } from '@muster/client';
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
 /** Milliseconds between two looks, however much happens. */
 const LOOK_INTERVAL_MS = 1_000;
 
+/** Milliseconds after which it is shown again although the stream says nothing: it may be held back. */
+const SHOW_AGAIN_MS = 25_000;
+
 /**
- * Calls `show` once the stream is there and then whenever it tells of something, at most once a second, until whoever
- * runs the command interrupts it. Nothing that happens in between is missed: it is looked at again after that.
+ * Calls `show` once the stream is connected and then whenever it sends something, at most once a second, until the user
+ * interrupts the command; while it is connected and silent, every `showAgainMs`. Nothing that happens in between is missed.
  * @throws what `show` does, and CommandError when the key has ended.
  */
 export async function onEachChange(
@@ -15,14 +18,19 @@ export async function onEachChange(
   client: Client,
   hostId: string[] | undefined,
   show: () => Promise<void>,
+  showAgainMs = SHOW_AGAIN_MS,
 ): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([terminal.interrupted, stop.signal]);
   let hasChanged = false;
+  let isConnected = false;
   let wake: () => void = () => undefined;
 
   const listen = async () => {
-    for await (const { event } of client.stream({ query: { hostId }, signal })) {
+    const onState = ({ state }: ConnectionState) => {
+      isConnected = state === 'open';
+    };
+    for await (const { event } of client.stream({ query: { hostId }, signal, onState })) {
       if (event === 'unauthorized') throw keyEnded();
       hasChanged = true;
       wake();
@@ -35,10 +43,10 @@ export async function onEachChange(
         await show();
         await pause(LOOK_INTERVAL_MS, signal);
       } else {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          signal.addEventListener('abort', () => resolve(), { once: true });
-        });
+        const silence = new AbortController();
+        wake = () => silence.abort();
+        await pause(showAgainMs, AbortSignal.any([signal, silence.signal]));
+        hasChanged ||= isConnected;
       }
     }
   };

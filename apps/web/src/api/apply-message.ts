@@ -25,7 +25,10 @@ export function applyMessage(
       break;
     case 'container':
     case 'host-deleted':
+    case 'hosts-changed':
     case 'reset':
+    case 'lagging':
+    case 'caught-up':
       break;
   }
   for (const key of staleAfter(message.event)) refresh(key);
@@ -37,12 +40,15 @@ const knownHosts = (client: QueryClient): Host[] =>
     .getQueriesData<HostPages>({ queryKey: ['hosts', 'list'] })
     .flatMap(([, data]) => data?.pages.flatMap((page) => page.items) ?? []);
 
+/** Changes single hosts of the lists. The lists stay as old as they were, so that they are still read again in time. */
 const updateHosts = (client: QueryClient, update: (host: Host) => Host): void => {
-  client.setQueriesData<HostPages>({ queryKey: ['hosts', 'list'] }, (data) =>
-    data === undefined
-      ? data
-      : { ...data, pages: data.pages.map((page) => ({ ...page, items: page.items.map(update) })) },
-  );
+  for (const { queryKey, state } of client.getQueryCache().findAll({ queryKey: ['hosts', 'list'] })) {
+    client.setQueryData<HostPages>(
+      queryKey,
+      (data) => data && { ...data, pages: data.pages.map((page) => ({ ...page, items: page.items.map(update) })) },
+      { updatedAt: state.dataUpdatedAt },
+    );
+  }
 };
 
 function applyHost(client: QueryClient, host: Host, refresh: (key: readonly string[]) => void): void {
@@ -50,8 +56,6 @@ function applyHost(client: QueryClient, host: Host, refresh: (key: readonly stri
   client.setQueryData(hostQuery(host.id).queryKey, host);
   updateHosts(client, (other) => (other.id === host.id ? host : other));
   if (known === undefined) refresh(['hosts', 'list']);
-  // Each container of the host tells how fresh it is, too.
-  if (known?.freshness !== host.freshness) refresh(['containers']);
 }
 
 /** Hosts that are not named are online. */

@@ -3,10 +3,11 @@ import type { StreamMessage } from '@muster/contracts';
 import { isSignedOut } from './client';
 
 /**
- * `live`: changes arrive as they commit. `connecting`: for the first time. `lost`: they do not arrive, since then; it is
- * tried again. `ended`: the session is over, and nothing will come.
+ * `live`: changes arrive as they commit. `connecting`: for the first time. `lagging`: connected, but the server holds
+ * back what changed since then. `lost`: no connection since then; it is tried again. `ended`: the session is over, and
+ * nothing will come. `since` is in milliseconds, by the server's clock for `lagging` and by this device's for `lost`.
  */
-export type LiveState = { kind: 'connecting' } | { kind: 'live' } | { kind: 'lost'; since: number } | { kind: 'ended' };
+export type LiveState = { kind: 'connecting' | 'live' | 'ended' } | { kind: 'lagging' | 'lost'; since: number };
 
 export interface LiveConnection {
   state(): LiveState;
@@ -54,6 +55,8 @@ export function connectLive(
     });
     for await (const message of messages) {
       if (message.event === 'reset') onGap();
+      if (message.event === 'lagging') become({ kind: 'lagging', since: Date.parse(message.data.since) });
+      if (message.event === 'caught-up') become({ kind: 'live' });
       if (message.event === 'unauthorized') become({ kind: 'ended' });
       onMessage(message);
     }

@@ -4,13 +4,21 @@ import { createContext, use, useEffect, useMemo, useState, useSyncExternalStore,
 import { applyMessage } from './apply-message';
 import { api } from './client';
 import { connectLive, type LiveConnection, type LiveState } from './live-connection';
-import { refresh } from './refresh';
+import { FLEET_KEYS } from './queries';
+import { refresh, refreshOlderThan } from './refresh';
 
 /** Lists are read again so often at most, however much happens. */
 const REFRESH_EVERY_MS = 2_000;
 
 /** How often everything that is looked at is read again while changes do not arrive by themselves. */
 const POLL_EVERY_MS = 10_000;
+
+/**
+ * How old what is on the screen gets before it is read again although the stream says nothing, and how often that is
+ * checked: within 30 s, whatever becomes of the stream.
+ */
+const AGE_MS_MAX = 22_000;
+const AGE_CHECK_EVERY_MS = 5_000;
 
 const LiveContext = createContext<LiveConnection | null>(null);
 
@@ -35,11 +43,19 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     // eslint-disable-next-line react-hooks/set-state-in-effect -- the connection is opened by the effect that closes it
     setLive(connection);
     const poll = setInterval(() => {
-      if (connection.state().kind === 'lost' && !document.hidden) refresh(client);
+      const { kind } = connection.state();
+      if ((kind === 'lost' || kind === 'lagging') && !document.hidden) refresh(client);
     }, POLL_EVERY_MS);
+    const readOldAgain = (): void => {
+      if (connection.state().kind !== 'ended' && !document.hidden) refreshOlderThan(client, FLEET_KEYS, AGE_MS_MAX);
+    };
+    const ageCheck = setInterval(readOldAgain, AGE_CHECK_EVERY_MS);
+    document.addEventListener('visibilitychange', readOldAgain);
     return () => {
       clearTimeout(timer);
       clearInterval(poll);
+      clearInterval(ageCheck);
+      document.removeEventListener('visibilitychange', readOldAgain);
       connection.close();
     };
   }, [client]);

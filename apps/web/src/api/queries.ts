@@ -67,7 +67,7 @@ const pages = <T>(
     placeholderData: keepPreviousData,
   });
 
-/** The stream says when these are out of date, so that nothing else must. */
+/** The stream says when these are out of date, and `refreshOlderThan` reads them again where it does not. */
 const FOLLOWED = { staleTime: Infinity } as const;
 
 type Query<Name extends PagedName> =
@@ -124,13 +124,24 @@ export const invitationsQuery = () =>
 export const apiKeysQuery = () =>
   pages(['api-keys'], (page, options) => api.call('listApiKeys', { query: page }, options));
 
-/** What a message of the stream makes stale. */
+/** The first words of the keys of what is read of containers. */
+const CONTAINER_KEYS: readonly string[] = ['containers', 'events', 'images', 'ports', 'projects'];
+
+/** Those of all that shows the fleet: it changes without anyone acting on this page. */
+export const FLEET_KEYS: readonly string[] = ['summary', 'hosts', ...CONTAINER_KEYS];
+
+/**
+ * What a message of the stream makes stale. A `host` message is also sent when the counts of its containers change, while
+ * the history, and with it each container's own message, may be held back.
+ */
 export const staleAfter = (event: StreamMessage['event']): readonly (readonly string[])[] => {
   switch (event) {
     case 'container':
-      return [['containers'], ['events'], ['images'], ['ports'], ['projects']];
+    case 'host':
+      return CONTAINER_KEYS.map((key) => [key]);
     case 'host-deleted':
-      return [['hosts'], ['containers'], ['events'], ['summary'], ['images'], ['ports'], ['projects']];
+    case 'hosts-changed':
+      return FLEET_KEYS.map((key) => [key]);
     default:
       return [];
   }

@@ -16,5 +16,20 @@ export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
   });
 }
 
+/**
+ * Reads again what is on the screen of these keys (their first words) and was last read, or tried, longer ago. A list that
+ * was read further than a few pages is left as it is.
+ */
+export function refreshOlderThan(client: QueryClient, keys: readonly string[], ageMs: number, now = Date.now()): void {
+  void client.refetchQueries({
+    type: 'active',
+    predicate: ({ queryKey: [word], state }) =>
+      keys.some((key) => key === word) &&
+      state.fetchStatus === 'idle' &&
+      now - Math.max(state.dataUpdatedAt, state.errorUpdatedAt) >= ageMs &&
+      pageCount(state.data) <= PAGES_READ_AGAIN_MAX,
+  });
+}
+
 const pageCount = (data: unknown): number =>
   typeof data === 'object' && data !== null && 'pages' in data ? (data as InfiniteData<unknown>).pages.length : 1;

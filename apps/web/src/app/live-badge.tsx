@@ -10,6 +10,14 @@ export function LiveBadge() {
       {state.kind === 'live' && <span title="Changes appear here as they happen.">Live</span>}
       {state.kind === 'connecting' && <span>Connecting …</span>}
       {state.kind === 'ended' && <span>Signed out</span>}
+      {state.kind === 'lagging' && (
+        <span title="The server sends changes late, because its database holds them back. Pages are read again every 10 seconds.">
+          Delayed{' '}
+          <span className="live-since">
+            since <Age at={new Date(state.since).toISOString()} />
+          </span>
+        </span>
+      )}
       {state.kind === 'lost' && (
         <span title="The connection for live changes broke off. It is tried again, and pages are read again every 10 seconds.">
           Not live{' '}

@@ -1,0 +1,41 @@
+import type { Database } from '@muster/db';
+import { Gauge, type Registry } from 'prom-client';
+import { findWithheldEvents } from '../../sql/find-withheld-events.js';
+
+export interface FeedMetricsParts {
+  db: Database;
+  /** By the database's clock. */
+  now: () => Date;
+  /** Milliseconds since the last successful read for a listener of this process; 0 while there is none. */
+  unreadMs: () => number;
+  /** Called with the reason why the database could not be asked. */
+  onFailure: (error: unknown) => void;
+}
+
+/**
+ * Adds how late the live stream is: the age of the oldest event of any organization that is committed and still
+ * withheld, or the time since the stream was last read, whichever is longer. It is measured whether or not a client
+ * listens. While the database does not answer and no client listens, it is missing.
+ */
+export function addFeedMetrics(registry: Registry, { db, now, unreadMs, onFailure }: FeedMetricsParts): void {
+  async function withheldMs(): Promise<number | null> {
+    try {
+      const since = [...(await findWithheldEvents(db, null)).values()].map((recordedAt) => recordedAt.getTime());
+      return since.length === 0 ? 0 : now().getTime() - Math.min(...since);
+    } catch (error) {
+      onFailure(error);
+      return null;
+    }
+  }
+  new Gauge({
+    name: 'muster_feed_lag_seconds',
+    help: 'Seconds by which the live stream is late: the age of the oldest change that it cannot send yet.',
+    registers: [registry],
+    async collect() {
+      const withheld = await withheldMs();
+      const unread = unreadMs();
+      if (withheld === null && unread === 0) this.remove();
+      else this.set(Math.max(withheld ?? 0, unread) / 1000);
+    },
+  });
+}
