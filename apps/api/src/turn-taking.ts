@@ -16,9 +16,13 @@ export interface TurnTaking {
 export async function stringifyInTurns(items: readonly unknown[], turns: TurnTaking): Promise<string[]> {
   if (items.length === 0) return ['[]'];
   const pieces: string[] = [];
-  for (let start = 0; start < items.length; start += PIECE_ITEMS) {
-    const json = JSON.stringify(items.slice(start, start + PIECE_ITEMS));
+  let step = PIECE_ITEMS_MAX;
+  for (let start = 0; start < items.length;) {
+    const piece = items.slice(start, start + step);
+    const json = JSON.stringify(piece);
     pieces.push(`${start === 0 ? '[' : ','}${json.slice(1, -1)}`);
+    start += piece.length;
+    if (json.length > PIECE_LENGTH) step = Math.max(1, Math.floor((step * PIECE_LENGTH) / json.length));
     if (turns.due()) await turns.yieldTurn();
   }
   pieces.push(']');
@@ -35,8 +39,9 @@ export async function encodeInTurns(texts: readonly string[], turns: TurnTaking)
   return encoded;
 }
 
-/** Few enough to be written well within a stretch. */
-const PIECE_ITEMS = 50;
+/** Items that are written in one go, and about how long their text may be: well within a stretch. */
+const PIECE_ITEMS_MAX = 50;
+const PIECE_LENGTH = 128 * 1024;
 
 export function createTurnTaking(): TurnTaking {
   let since = performance.now();
