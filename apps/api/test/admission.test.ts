@@ -2,7 +2,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Paths, type Problem } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
-import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import {
+  request,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import { json } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import express from 'express';
@@ -242,6 +248,41 @@ describe.each(testEngines())('admission on %s', (engine) => {
     bomb.writeUInt32LE(0xffffffff, bomb.length - 4);
     expect((await snapshot(host, bomb, gzip)).status).toBe(400);
   });
+});
+
+describe('a flood of calls for anything else', () => {
+  const held: ServerResponse[] = [];
+  let server: HttpServer | undefined;
+  afterEach(async () => {
+    for (const res of held.splice(0)) res.end();
+    await server?.drain(0);
+  });
+
+  test.each(['/no/such/path', '/agent-release/muster-agent', '/assets/app.js'])(
+    'such as %s is refused beyond its share, and takes nothing from the API',
+    async (path) => {
+      let isHeld = true;
+      const app: RequestListener = (req, res) => {
+        if (isHeld && req.url === path) held.push(res);
+        else res.end();
+      };
+      server = await serve(admitted(app, ADMISSION), { host: '127.0.0.1', port: 0 });
+      // Two are worked on and two wait for each of them.
+      const answers = Array.from({ length: 8 }, () => fetch(`${server!.url}${path}`));
+      for (const { status, headers } of await first(2, answers)) {
+        expect(status).toBe(503);
+        expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+      }
+      expect(held).toHaveLength(2);
+      for (const other of [Paths.health, Paths.hosts, Paths.agentHeartbeat]) {
+        expect((await fetch(`${server.url}${other}`, { headers: { Authorization: 'Bearer x' } })).status).toBe(200);
+      }
+      isHeld = false;
+      for (const res of held.splice(0)) res.end();
+      const statuses = (await Promise.all(answers)).map(({ status }) => status);
+      expect(statuses.sort()).toEqual([200, 200, 200, 200, 200, 200, 503, 503]);
+    },
+  );
 });
 
 /** What is announced and does not come, as one taken-over host, or anybody at all, can send it; with the usual bounds. */

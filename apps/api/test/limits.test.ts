@@ -7,7 +7,9 @@ import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
 import { addressGroup } from '../src/domain/address-group.js';
 import { issueToken } from '../src/domain/tokens.js';
+import { RateLimitedError } from '../src/errors.js';
 import { createAgentLimits } from '../src/middleware/limit-agents.js';
+import { limitEnrollments } from '../src/middleware/limit-enrollments.js';
 import { container, enrollRequest, order, TestApi, testClock } from './harness.js';
 
 describe.each(testEngines())("an agent's limit on %s", (engine) => {
@@ -202,6 +204,41 @@ describe('the limits of an agent', () => {
     // 600 a minute and the burst of 300, at 112.5 a snapshot.
     expect(rows / 5_000).toBeLessThanOrEqual((60 * 600 + 300) / 112.5 + 1);
     expect(rows / 5_000).toBeGreaterThanOrEqual((60 * 600) / 112.5 - 1);
+  });
+});
+
+describe('enrollments are limited', () => {
+  const FLEET = 12_000;
+
+  /** The limit behind a clock of its own; a call tells whether it was let in. */
+  function limit() {
+    const elapsed = { ms: 0 };
+    const { beforeBody } = limitEnrollments(() => elapsed.ms);
+    const isLetIn = (enrollmentTokenId: string, ip: string) => {
+      const res = { locals: { enrollment: { enrollmentTokenId } } } as unknown as Response;
+      try {
+        void beforeBody({ ip } as unknown as Request, res, () => undefined);
+        return true;
+      } catch (error) {
+        expect(error).toBeInstanceOf(RateLimitedError);
+        return false;
+      }
+    };
+    return { elapsed, isLetIn };
+  }
+
+  test.each<[string, (i: number) => [string, string]]>([
+    ['by token, wherever its calls come from', (i: number) => ['fleet', `192.0.2.${i % 250}`]],
+    ['by address, whichever tokens its calls have', (i: number) => [`token ${i}`, '192.0.2.1']],
+    ['by /64 of IPv6', (i: number) => [`token ${i}`, `2001:db8::${i.toString(16)}`]],
+  ])('%s: a fleet of 12,000 passes at once, and then 20 hosts a second', (_what, call) => {
+    const { elapsed, isLetIn } = limit();
+    for (let i = 0; i < FLEET; i++) expect(isLetIn(...call(i))).toBe(true);
+    expect(isLetIn(...call(FLEET))).toBe(false);
+    expect(isLetIn('another', '198.51.100.1')).toBe(true);
+    elapsed.ms += 1_000;
+    for (let i = 1; i <= 20; i++) expect(isLetIn(...call(FLEET + i))).toBe(true);
+    expect(isLetIn(...call(FLEET + 21))).toBe(false);
   });
 });
 
