@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { OverloadedError, RequestTimeoutError } from '../src/errors.js';
+import { OverloadedError, RateLimitedError, RequestTimeoutError } from '../src/errors.js';
 import { createByteBudget } from '../src/lib/byte-budget.js';
 import { createBodyTransfers, type TransferPeer } from '../src/middleware/body-transfers.js';
 import { RequestAbortedError } from '../src/middleware/request-aborted.js';
@@ -40,6 +40,33 @@ describe('bodies in transfer', () => {
     expect(await secondsUntilGivenUp(KIB - 1, 60)).toBe(6);
     expect(await secondsUntilGivenUp(KIB, 60)).toBeNull();
     expect(await secondsUntilGivenUp(0, 5)).toBeNull();
+  });
+
+  const address = (i: number) => `192.0.2.${i % 250}`;
+  test.each<{ whose: string; max: number; of: (i: number) => { peer: TransferPeer | null; address: string } }>([
+    { whose: 'a host', max: 1, of: (i) => ({ peer: host('a'), address: address(i) }) },
+    {
+      whose: 'an enrollment token',
+      max: 32,
+      of: (i) => ({ peer: { kind: 'enrollment', id: 'e' }, address: address(i) }),
+    },
+    { whose: 'an operator', max: 8, of: (i) => ({ peer: { kind: 'operator', id: 'o' }, address: address(i) }) },
+    { whose: 'an address', max: 512, of: (i) => ({ peer: host(`h${i}`), address: '192.0.2.1' }) },
+    { whose: 'an address without credentials', max: 8, of: () => ({ peer: null, address: '192.0.2.1' }) },
+  ])('of $whose are at most $max: the next waits for one to end, and is refused in time', async ({ max, of }) => {
+    const transfers = createBodyTransfers();
+    const begin = (i: number) => transfers.begin({ ...of(i), holder: budgetOf(KIB).holder(1) });
+    const begun = [];
+    for (let i = 0; i < max; i++) begun.push(await begin(i));
+    const waiting = begin(max);
+    const refused = expect(begin(max + 1)).rejects.toBeInstanceOf(RateLimitedError);
+    begun.shift()!.end();
+    begun.push(await waiting);
+    await jest.advanceTimersByTimeAsync(2_000);
+    await refused;
+    expect(transfers.size).toBe(max);
+    for (const transfer of begun) transfer.end();
+    expect(transfers.size).toBe(0);
   });
 
   test('do not count the time in which they wait for room', async () => {

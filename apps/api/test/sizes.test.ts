@@ -13,9 +13,11 @@ import {
 } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { toContainerRow } from '../src/domain/container-row.js';
+import { diffSnapshot } from '../src/domain/diff-snapshot.js';
 import { createContainerReader } from '../src/services/container-reader.js';
 import { createExportService } from '../src/services/export.js';
 import { readHostState } from '../src/sql/read-host-state.js';
+import { writeSnapshot } from '../src/sql/write-snapshot.js';
 import { container, useApi } from './harness.js';
 
 describe.each(testEngines())('sizes on %s', (engine) => {
@@ -132,6 +134,26 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       });
       expect(await host.host()).toMatchObject({ containerCount: 10_000 });
     }, 60_000);
+
+    test('of 10,000 lets nothing be added by a statement that counted fewer', async () => {
+      const { db, clock } = context.api;
+      const host = await (await context.api.organization()).enroll();
+      await host.sync(many(0, 1));
+      const incoming = [toContainerRow(Container.parse(container('new')))];
+      const read = { complete: false, goneIds: [] };
+      const base = await readHostState(db, host.id, incoming, read);
+      const write = () =>
+        writeSnapshot(db, {
+          ...{ hostId: host.id, base: base!, diff: diffSnapshot(base!.containers, incoming, read), totals: null },
+          ...{ complete: false, digest: null, order: null, heartbeatSeconds: CADENCE_DEFAULT.heartbeatSeconds },
+          ...{ times: { observedAt: clock(), receivedAt: clock() }, eventsObservedAt: clock() },
+        });
+      await db.prisma.host.update({ where: { id: host.id }, data: { containerCount: 10_000 } });
+      expect(await write()).toBeNull();
+      expect(await host.row('new')).toBeNull();
+      await db.prisma.host.update({ where: { id: host.id }, data: { containerCount: 9_999 } });
+      expect(await write()).toMatchObject({ created: 1 });
+    });
 
     test('has only those containers read that an incomplete snapshot names', async () => {
       const host = await (await context.api.organization()).enroll();
