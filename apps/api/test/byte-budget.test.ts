@@ -29,7 +29,7 @@ describe('a byte budget', () => {
     expect(budget.heldBytes).toBe(25);
   });
 
-  test('turns away in time who finds no room, and tells of it', async () => {
+  test('refuses in time a take for which there is no room, and reports it', async () => {
     let refused = 0;
     const budget = createByteBudget({
       ...{ capacity: 10, holderBytesMax: 10, waitMsMax: 10 },

@@ -24,7 +24,7 @@ function world() {
 }
 
 describe('a clock', () => {
-  test('keeps to its reference within a round trip, whatever the wall clock says', async () => {
+  test('follows its reference within a round trip and ignores the wall clock', async () => {
     const { ms, pass, ...parts } = world();
     ms.wall += 3_600_000;
     const clock = createClock(parts);

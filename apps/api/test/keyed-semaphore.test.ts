@@ -19,7 +19,7 @@ describe('a keyed semaphore', () => {
     expect(semaphore.size).toBe(0);
   });
 
-  test('lets nobody wait longer than they may, and then takes nothing', async () => {
+  test('refuses a caller that waited for as long as allowed, and then takes no permit', async () => {
     const semaphore = createKeyedSemaphore({ permits: 1, waitingMax: 2, waitMsMax: 10 });
     expect(semaphore.acquire('a')).toBe(true);
     await expect(semaphore.acquire('a')).resolves.toBe(false);

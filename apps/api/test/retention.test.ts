@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 describe.each(testEngines())('retention that goes wrong on %s', (engine) => {
   const context = useApi(engine);
 
-  test('goes on after a step that failed, reports it, and its gauge stands still', async () => {
+  test('continues after a step that failed, reports it, and leaves the gauge of that step unchanged', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('gone')]);

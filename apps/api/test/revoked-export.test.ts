@@ -43,7 +43,7 @@ describe('an export that is read slowly', () => {
     return Buffer.concat(pieces).toString().split('\n').length - 1;
   };
 
-  test('ends when its key is revoked, and tells nothing that was read later', async () => {
+  test('ends when its key is revoked, without rows that were read after that', async () => {
     const key = await organization.api.apiKey(organization.id, 'viewer');
     const revoke = async () => {
       await db.prisma.apiKey.updateMany({ where: { role: 'viewer' }, data: { revokedAt: new Date() } });

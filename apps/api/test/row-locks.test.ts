@@ -5,7 +5,7 @@ import { createTestDatabase, hasTestServer } from '@muster/db/testing';
 import { createApp } from '../src/app.js';
 import { container, enrollRequest, TestApi, testClock, type TestHost } from './harness.js';
 
-// The embedded database has one connection, so that nobody can hold a row. Skipped, and counted, where no server is.
+// The embedded database has one connection, so no other can hold a row. Skipped, and counted, where no server is installed.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 /** What another replica's large snapshot does to a host's row: it holds its lock for seconds. */
@@ -44,7 +44,7 @@ onServer('while another transaction holds a row', () => {
   const beat = { digest: null, engineError: 'no engine' };
   const statusOf = async (request: PromiseLike<{ status: number }>) => (await request).status;
 
-  /** The most connections in use at once of some that were looked at, beside the one that holds the lock. */
+  /** The most connections in use in any of several samples, apart from the one that holds the lock. */
   async function busiest(samples = 20): Promise<number> {
     let most = 0;
     for (let i = 0; i < samples; i++) {
@@ -54,7 +54,7 @@ onServer('while another transaction holds a row', () => {
     return most;
   }
 
-  test("a host's calls wait without a connection, nobody else waits, and all of them are answered", async () => {
+  test("a host's calls wait without a connection, no other host waits, and all of them are answered", async () => {
     const organization = await api.organization();
     const [held, other] = [await organization.enroll(), await organization.enroll()];
     await held.beat(beat).expect(200);
@@ -64,7 +64,7 @@ onServer('while another transaction holds a row', () => {
       ...Array.from({ length: 3 }, () => statusOf(held.post([container('a')]))),
       statusOf(held.post('nothing of a snapshot')),
     ];
-    // One is looked at now and then by each who waits.
+    // Each waiting request checks the row from time to time.
     expect(await busiest()).toBeLessThanOrEqual(3);
     let othersAnswered = 0;
     const others = Promise.all(

@@ -23,7 +23,7 @@ const anyContainer = fc.oneof(
   validSnapshot.filter(({ length }) => length > 0).map((snapshot) => snapshot[0]!),
 );
 
-test('whatever a container holds, the fitted one is within every limit and of well-formed text', () => {
+test('every fitted container is within every limit and has well-formed text', () => {
   fc.assert(
     fc.property(anyContainer, (input) => {
       expect(isPlainContainer(overTheWire(fitContainer(Container.parse(input))))).toBe(true);

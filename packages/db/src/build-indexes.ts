@@ -49,7 +49,7 @@ export async function buildIndexes(
   return built;
 }
 
-/** Returns once the index is there and valid, whoever built it, or the signal is given. */
+/** Returns once a valid index exists, built by this process or another one, or the signal is given. */
 async function buildOne(
   client: pg.ClientBase,
   migration: Migration,

@@ -104,7 +104,7 @@ onServer('a database in use', () => {
     expect(error.message).toMatch(/a table that it needs is in use by pid \d+ \(a report/);
   });
 
-  test('is served without a new large index, which is built while reads and writes go on', async () => {
+  test('is served without a new large index, which is built during reads and writes', async () => {
     await readForLong();
     await writeMigrations(folder.path, { ...INDEX, ...COLUMN_LATER });
     const database = await open();

@@ -1,4 +1,4 @@
-/** Memory for many holders together: each counts its bytes as they come, and gives them back when it is done. */
+/** A memory budget that many holders share: each takes bytes as they arrive and releases them when it is done. */
 export interface ByteBudget {
   /** A holder that needs at most `bytesMax` in all. */
   holder(bytesMax: number): ByteHolder;
@@ -41,16 +41,16 @@ interface Holder extends ByteHolder {
 }
 
 /**
- * Nobody reserves what has not come, so holders could fill the budget and then all wait for each other. Therefore what
- * one holder may need at most is kept free, and goes to the one that has waited longest until it is done: there is
- * always one that can finish. Takes are served by arrival.
+ * Creates a budget. No holder reserves bytes that have not arrived, so holders could fill the budget and then all wait for
+ * each other. Therefore the most that one holder can need is kept free for the holder that has waited longest, until it is
+ * done: one holder can always finish. Takes are served in order of arrival.
  */
 export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   const { capacity, holderBytesMax, waitMsMax, onRefusal } = options;
   const openCapacity = Math.max(0, capacity - holderBytesMax);
   const waiters = new Set<Waiter>();
   let heldBytes = 0;
-  /** The holder that what is kept free is for. */
+  /** The holder that the reserve is kept for. */
   let senior: Holder | null = null;
 
   const restOf = (holder: Holder) => Math.min(holder.bytesMax, capacity) - holder.heldBytes;

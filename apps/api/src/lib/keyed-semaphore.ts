@@ -1,4 +1,4 @@
-/** A semaphore for each key: so many permits of one key are out at once, whatever other keys do. */
+/** One semaphore per key: each key has its own permits, independent of other keys. */
 export interface KeyedSemaphore {
   /**
    * Takes a permit of `key`, to be given back with `release`: true. False if too many wait for this key, or if none came
@@ -60,7 +60,7 @@ export function createKeyedSemaphore({ permits, waitingMax, waitMsMax }: KeyedSe
       if (line === undefined) return;
       const [next] = line.waiting;
       if (next !== undefined) {
-        // The permit goes on to the one that has waited longest.
+        // The permit passes to the caller that has waited longest.
         line.waiting.delete(next);
         next();
         return;

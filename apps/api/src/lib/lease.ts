@@ -9,7 +9,7 @@ import type { Database, Prisma } from '@muster/db';
 export interface Lease {
   /**
    * Takes the lease if no one holds it, or prolongs it if this process does; true: it is held for the next `ttlMs`. After
-   * a loss it is taken anew, under another epoch. Rejects if the database does not answer.
+   * a loss it is taken again, under a new epoch. Rejects if the database does not answer.
    */
   acquire(): Promise<boolean>;
 
@@ -82,7 +82,7 @@ export function createLease(
     remainingMs: () => Math.max(0, heldUntil - elapsedMs()),
     async confirm(tx) {
       if (epoch === null) return false;
-      // FOR SHARE: whoever would take the lease updates the row, and so waits for this transaction.
+      // FOR SHARE: taking the lease updates the row, so another process waits for this transaction.
       const rows = await tx.$queryRaw<unknown[]>`
         SELECT 1 FROM leases WHERE name = ${name} AND epoch = ${epoch} AND "expiresAt" > clock_timestamp() FOR SHARE`;
       return rows.length > 0;

@@ -1,5 +1,5 @@
 /**
- * Gives all who call within `intervalMs` of a run, or while it lasts, the outcome of that one run; failures too.
+ * Shares one run among all callers within `intervalMs` of its start or while it lasts; a failure is shared as well.
  * `elapsedMs`: milliseconds of a clock that is never set.
  */
 export function shareFor<T>(intervalMs: number, elapsedMs: () => number, run: () => Promise<T>): () => Promise<T> {

@@ -63,8 +63,8 @@ interface Entry extends BodyTransfer {
 }
 
 /**
- * Bounds the bodies in transfer by peer and by address, and gives up those that come too slowly. Only bodies that have
- * not come whole with their head pass here.
+ * Limits the bodies in transfer by peer and by address, and aborts those that arrive too slowly. Bodies that arrive
+ * together with their headers are not counted.
  */
 export function createBodyTransfers(): BodyTransfers {
   const lines = { waitingMax: WAITING_MAX, waitMsMax: WAIT_MS_MAX };
@@ -136,7 +136,7 @@ export function createBodyTransfers(): BodyTransfers {
   };
 }
 
-/** Why a body is to be given up after another second; null: it goes on. */
+/** Why a body is aborted after another second; null: it continues. */
 function refusalOf({ recent, holder }: Entry): DomainError | null {
   if (recent.length > AVERAGED_SECONDS) {
     recent.shift();

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { isAwaitingContinue } from './expect-continue.js';
 
-/** Milliseconds that a client has to send the rest of a body that nobody wants, once it has its answer. */
+/** Milliseconds in which a client can send the rest of a body that is no longer needed, once it has its answer. */
 const DRAIN_MS_MAX = 10_000;
 
 /**
@@ -12,7 +12,7 @@ const DRAIN_MS_MAX = 10_000;
 export function endAfterRequest(res: ServerResponse, text: string, closes?: boolean): void {
   const { req } = res;
   if (!res.headersSent) {
-    // Whether a body comes now is for the client to say: nothing that follows on this connection could be told apart.
+    // The client decides whether it still sends the body, so what follows on this connection cannot be interpreted.
     if (isAwaitingContinue(req) && !req.complete) res.setHeader('Connection', 'close');
     res.setHeader('Content-Length', Buffer.byteLength(text));
   }

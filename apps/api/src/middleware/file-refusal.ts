@@ -1,7 +1,7 @@
 import { NotFoundError } from '../errors.js';
 import { RequestAbortedError } from './request-aborted.js';
 
-/** A file that is there, and a condition or a range of the request that it does not meet. `bytes`: its length, if known. */
+/** An existing file does not meet a condition or a range of the request. `bytes`: its length, if known. */
 export class FileRefusedError extends Error {
   constructor(
     readonly status: 412 | 416,
@@ -13,8 +13,8 @@ export class FileRefusedError extends Error {
 }
 
 /**
- * What an error of `send`, with which Express serves files, means to the caller. Only these statuses are believed, and only
- * here: any other error that carries a status is ours, whatever it says.
+ * Translates an error of `send`, with which Express serves files. Only these statuses are believed, and only here: any other
+ * error that carries a status is a fault of our own.
  */
 export function toFileError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;

@@ -5,7 +5,7 @@ import { sendContinue } from './expect-continue.js';
 import { RequestAbortedError } from './request-aborted.js';
 import type { Work } from './work.js';
 
-/** Bytes that a request costs beside its body's. */
+/** Bytes that a request costs in addition to its body. */
 const REQUEST_BYTES = 2_048;
 
 /**
@@ -62,7 +62,7 @@ function receive(
       clearTimeout(grace);
       transfer?.end();
     }
-    // What follows is read and dropped, because a client that is still sending does not look for an answer.
+    // The rest is read and dropped, because a client that is still sending does not read the answer.
     function refuse(error: Error): void {
       if (isOver) return;
       end();
@@ -130,7 +130,7 @@ function receive(
     };
     req.on('error', abort);
     req.on('close', abort);
-    // Broken off while something else was awaited: then no event tells of it any more.
+    // The connection closed while something else was awaited: no event will report it.
     if (req.destroyed) abort();
   });
 }

@@ -9,7 +9,7 @@ import { operatorOf } from './auth.js';
 export const RECHECK_MS = 3_900;
 const SHARED_MS = 1_000;
 
-/** Whose calls a key or session is for; null: nobody's any more. While the database is away, nothing is told either. */
+/** The operator that a key or session belongs to; null: it is no longer valid. Fails while the database is away. */
 type OrganizationNow = { id: string } | null | 'unknown';
 
 /** Authenticates again, once for all long answers to the same key or session: a thousand may listen. */
@@ -33,7 +33,7 @@ async function askAgain(auth: RequestHandler, req: Request, res: Response): Prom
     if (refusal !== undefined) throw refusal;
     return { id: operatorOf(res).organizationId };
   } catch (error) {
-    // Only a clear no is one.
+    // Only a definite refusal counts.
     return error instanceof DomainError && error.code !== 'unavailable' ? null : 'unknown';
   }
 }

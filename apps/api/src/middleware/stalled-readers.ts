@@ -1,12 +1,12 @@
 import type { Response } from 'express';
 
-/** Milliseconds in which a client must take some of an answer. */
+/** Milliseconds within which a client must read some of an answer. */
 export const STALLED_MS_MAX = 30_000;
 
 /**
- * Closes the connection of an answer of which its client has taken nothing for `stalledMsMax` while some is waiting for it:
- * such answers are kept in memory, and count among those that there can be at once. To be called before the answer begins.
- * `onClose`: called once it is over, however it ended.
+ * Closes the connection of a client that has read nothing of its answer for `stalledMsMax` while data waits for it: such an
+ * answer occupies memory and one of the places for long answers. Call it before the answer begins. `onClose` is called once
+ * when the answer is over, however it ended.
  */
 export function closeWhenStalled(res: Response, stalledMsMax: number, onClose?: () => void): void {
   let [taken, takenAt] = [-1, performance.now()];

@@ -3,12 +3,12 @@ import { RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore, type KeyedSemaphoreOptions } from '../lib/keyed-semaphore.js';
 
 /**
- * Does something for one key at a time. Who waits for a turn leaves the request's place to others.
+ * Runs one action per key at a time. A request that waits for its turn releases its place in the work queue.
  * @throws RateLimitedError if the turn does not come in time, and what `action` throws.
  */
 export type TakeTurns = <T>(res: Response, key: string, action: () => T | Promise<T>) => Promise<T>;
 
-/** `whose`: of what a key is the id, as callers know it. */
+/** `whose`: what the key identifies, in the words of the error message. */
 export function createTurns(whose: string, options: Omit<KeyedSemaphoreOptions, 'permits'>): TakeTurns {
   const turns = createKeyedSemaphore({ permits: 1, ...options });
   return async (res, key, action) => {

@@ -10,9 +10,9 @@ const COLUMNS = ['lastSeenAt', 'confirmedAt', 'streamHeardAt', 'observedAt', 'cl
 const quoted = (column: string) => Prisma.raw(`"${column}"`);
 
 /**
- * Lowers to `now` what hosts have of a clock that was ahead of it, so that their silence counts from now on and not
- * from then. It reads every host and writes only those that have such an instant. Rows are locked in one order, and
- * those that someone else has locked are left for the next time: it waits for nobody. Resolves with how many it wrote.
+ * Lowers to `now` those instants of hosts that lie in the future, because a process with a wrong clock wrote them: a host's
+ * silence then counts from now. Reads every host and writes only those with such an instant. Skips rows that another
+ * transaction has locked, so it never waits. Resolves with the number of hosts that it wrote.
  */
 export async function lowerFutureInstants({ prisma }: Database, now: Date): Promise<number> {
   const limit = new Date(now.getTime() + TOLERANCE_MS);

@@ -5,7 +5,7 @@ import { recordAudit } from '../audit.js';
 
 /**
  * Locks the member or the key that an operator acts by, so that it cannot be removed or revoked before the transaction
- * ends: whatever the operator creates is committed before `revokeCreatedBy` searches for it. Returns the end of the key;
+ * ends: everything that the operator creates is committed before `revokeCreatedBy` searches for it. Returns the end of the key;
  * null for a person and for a key without an end.
  * @throws TokenInvalidError where it was removed or revoked after the request was authenticated; ForbiddenError where the
  * member was given another role after that.
