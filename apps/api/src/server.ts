@@ -3,6 +3,7 @@ import { pino, type Logger } from 'pino';
 import { createBrokenRequests } from './server/broken-request.js';
 import { awaitContinue } from './middleware/expect-continue.js';
 import { trackConnections, type Connections } from './server/connections.js';
+import { limitSmallChunks } from './server/small-chunks.js';
 import { reduceTarget } from './server/target.js';
 
 /** Milliseconds in which a request must have arrived whole, and its headers; checked every second. */
@@ -57,6 +58,11 @@ export async function serve(
   const connections = trackConnections(server);
   const broken = createBrokenRequests(connections, logger);
   server.on('request', (req, res) => {
+    if (connections.isCrowded(req.socket)) {
+      req.socket.destroy();
+      return;
+    }
+    limitSmallChunks(req, res, (error) => broken.refuse(error, req.socket));
     if (reduceTarget(req)) handler(req, res);
     else broken.refuseTarget(res);
   });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Paths, type Problem } from '@muster/contracts';
+import { Paths, ProblemTypes, type Problem } from '@muster/contracts';
 import express from 'express';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
@@ -267,4 +267,72 @@ describe('what is no request is answered with a problem document', () => {
     expectProblem(await slowBody.ended, 408);
     expect(answersIn(await early.ended)).toMatchObject([{ status: 200, body: 'early' }]);
   }, 30_000);
+});
+
+describe('what one connection may cost the others', () => {
+  const CHUNKED = `POST ${Paths.session} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const chunksOf = (bytes: number, count: number) =>
+    `${bytes.toString(16)}\r\n${' '.repeat(bytes)}\r\n`.repeat(count);
+
+  test('a body in many small chunks is refused, and no more of it is read', async () => {
+    let received = 0;
+    const server = await start((req, res) => {
+      req.on('data', (chunk: Buffer) => (received += chunk.length));
+      req.on('end', () => res.end());
+    });
+    const client = await Client.connect(server);
+    client.send(CHUNKED + chunksOf(1, 100_000));
+    const [answer, ...others] = answersIn(await client.ended);
+    expect(others).toEqual([]);
+    expect(answer!.status).toBe(400);
+    expect(JSON.parse(answer!.body)).toMatchObject({ type: ProblemTypes.invalidRequest, title: 'Bad request' });
+    expect(received).toBeLessThan(2_000);
+  });
+
+  test('nor is it read where it was answered already', async () => {
+    const server = await start((_req, res) => void res.end('no'));
+    const client = await Client.connect(server);
+    client.send(CHUNKED);
+    await client.has('no');
+    const begunAt = performance.now();
+    client.send(chunksOf(1, 100_000));
+    await client.ended;
+    // Not by the time limit for requests.
+    expect(performance.now() - begunAt).toBeLessThan(8_000);
+    expect(answersIn(client.received)).toMatchObject([{ status: 200 }]);
+  });
+
+  test('a body in chunks of an ordinary size is received whole, and so are a few small ones', async () => {
+    const server = await start((req, res) => {
+      let received = 0;
+      req.on('data', (chunk: Buffer) => (received += chunk.length));
+      req.on('end', () => res.end(`received ${received}`));
+    });
+    for (const [bytes, count] of [
+      [1, 1_000],
+      [300, 5_000],
+    ] as const) {
+      const client = await Client.connect(server);
+      client.send(`${CHUNKED}${chunksOf(bytes, count)}0\r\n\r\n`);
+      await client.has(`received ${bytes * count}`);
+    }
+  });
+
+  test('a connection with many requests at once is closed, and few of them are worked on', async () => {
+    let begun = 0;
+    const server = await start(() => void (begun += 1));
+    const client = await Client.connect(server);
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(10_000));
+    expect(await client.ended).toBe('');
+    expect(begun).toBeLessThan(100);
+  });
+
+  test('a few requests at once on one connection are answered in their order', async () => {
+    const server = await start((req, res) => void setTimeout(() => res.end(req.url), 5));
+    const client = await Client.connect(server);
+    const paths = Array.from({ length: 30 }, (_, index) => `/${index}`);
+    client.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
+    while (answersIn(client.received).length < paths.length) await once(client.socket, 'data');
+    expect(answersIn(client.received).map(({ body }) => body)).toEqual(paths);
+  });
 });

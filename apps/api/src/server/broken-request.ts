@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { endAfterRequest } from '../middleware/end-after-request.js';
 import { securityHeaders } from '../middleware/security-headers.js';
 import { answerOf, type Connections } from './connections.js';
+import { SMALL_CHUNKS } from './small-chunks.js';
 
 /**
  * Milliseconds that a client has to close the connection once it was refused: in all, and without sending anything. What it
@@ -35,6 +36,12 @@ const BROKEN: Readonly<Record<string, ProblemFacts>> = {
     title: 'Body too large',
     status: 413,
     detail: 'The chunk extensions are too large.',
+  },
+  [SMALL_CHUNKS]: {
+    type: ProblemTypes.invalidRequest,
+    title: 'Bad request',
+    status: 400,
+    detail: 'The body comes in too many small chunks. Send it with a Content-Length, or in larger chunks.',
   },
 };
 

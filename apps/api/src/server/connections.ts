@@ -8,9 +8,19 @@ export interface Exchange {
   readonly res: ServerResponse;
 }
 
+/**
+ * Requests that may be under way on one connection at once. A client that sends the next one before it has its answer
+ * (HTTP/1.1 pipelining) is rare, and one that sends many is not one of ours: Node reads all that came in one turn of the
+ * event loop, and no other connection is served meanwhile.
+ */
+const PIPELINED_MAX = 64;
+
 export interface Connections {
   /** What is under way on a connection, in the order in which it is answered. */
   exchanges(socket: Duplex): Exchange[];
+
+  /** Whether more requests are under way on a connection than one may have. */
+  isCrowded(socket: Duplex): boolean;
 
   /**
    * Closes every connection from which bytes are due, the rest of a request or the first of one, and none came since
@@ -59,7 +69,8 @@ export function trackConnections(server: Server): Connections {
 
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     const connection = connections.get(req.socket);
-    if (connection === undefined) return;
+    // Of one that is crowded, nothing more is answered.
+    if (connection === undefined || connection.exchanges.length > PIPELINED_MAX) return;
     connection.exchanges.push({ req, res });
     res.on('close', onAnswered);
   });
@@ -68,6 +79,7 @@ export function trackConnections(server: Server): Connections {
 
   return {
     exchanges,
+    isCrowded: (socket) => (connections.get(socket)?.exchanges.length ?? 0) > PIPELINED_MAX,
 
     closeSilent(silentMs) {
       const now = performance.now();
