@@ -58,10 +58,7 @@ export async function serve(
   const connections = trackConnections(server);
   const broken = createBrokenRequests(connections, logger);
   server.on('request', (req, res) => {
-    if (connections.isCrowded(req.socket)) {
-      req.socket.destroy();
-      return;
-    }
+    if (connections.closeCrowded(req.socket)) return;
     limitSmallChunks(req, res, (error) => broken.refuse(error, req.socket));
     if (reduceTarget(req)) handler(req, res);
     else broken.refuseTarget(res);

@@ -66,6 +66,16 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await containersFreshness(host)).toEqual(['online']);
   });
 
+  test.each([
+    ['a label whose key has a NUL character', { labels: { 'a\0b': '' } }],
+    ['a label whose key has half a surrogate pair', { labels: { 'a\ud800b': '\0' } }],
+  ])('a snapshot that is refused for %s is a problem of its host', async (_what, fields) => {
+    const host = await enrolled();
+    await host.sync([container('a')]);
+    await host.post([container('a', fields)]).expect(400);
+    expect(await codes(host)).toEqual(['snapshot_refused']);
+  });
+
   test('an older agent reports an unreachable engine by engineError alone', async () => {
     const host = await enrolled();
     await host.sync([]);

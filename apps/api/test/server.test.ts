@@ -324,13 +324,13 @@ describe('what one connection may cost the others', () => {
     const client = await Client.connect(server);
     client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(10_000));
     expect(await client.ended).toBe('');
-    expect(begun).toBeLessThan(100);
+    expect(begun).toBeLessThan(20);
   });
 
   test('a few requests at once on one connection are answered in their order', async () => {
     const server = await start((req, res) => void setTimeout(() => res.end(req.url), 5));
     const client = await Client.connect(server);
-    const paths = Array.from({ length: 30 }, (_, index) => `/${index}`);
+    const paths = Array.from({ length: 12 }, (_, index) => `/${index}`);
     client.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
     while (answersIn(client.received).length < paths.length) await once(client.socket, 'data');
     expect(answersIn(client.received).map(({ body }) => body)).toEqual(paths);

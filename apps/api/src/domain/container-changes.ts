@@ -18,6 +18,9 @@ const ENDED = new Set(['exited', 'dead', 'restarting']);
 const EVENT_TEXT_LENGTH_MAX = 1_024;
 const EVENT_ITEMS_MAX = 64;
 
+/** Units of all the labels that one event tells, both sides: a thousand containers can change in one snapshot. */
+const EVENT_LABELS_LENGTH_MAX = 8_192;
+
 /**
  * The event of the process itself between two looks at one container, if there was one.
  * A new `startedAt` with the state as it was means that it stopped and started in between.
@@ -131,13 +134,25 @@ export function samePorts(a: readonly Port[], b: readonly Port[]): boolean {
 function differingLabels(from: Labels, to: Labels): Updated {
   const gone = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
   const keys = [...gone, ...Object.keys(to).filter(labelDiffers(to, from))];
-  const told = keys.slice(0, EVENT_ITEMS_MAX);
+  const told = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
   const pick = (labels: Labels) =>
     Object.fromEntries(told.flatMap((key) => (Object.hasOwn(labels, key) ? [[cut(key), cut(labels[key]!)]] : [])));
   return {
     from: { labels: pick(from) },
-    to: { labels: pick(to), ...omitted('omittedLabels', keys.length) },
+    to: { labels: pick(to), ...omitted('omittedLabels', keys.length - told.length) },
   };
+}
+
+/** How many of these labels fit into one event, 1 at least. */
+function fittingLabels(keys: readonly string[], from: Labels, to: Labels): number {
+  const lengthOf = (text: string | undefined) => Math.min(text?.length ?? 0, EVENT_TEXT_LENGTH_MAX);
+  let length = 0;
+  for (const [index, key] of keys.entries()) {
+    const own = (labels: Labels) => (Object.hasOwn(labels, key) ? lengthOf(key) + lengthOf(labels[key]) : 0);
+    length += own(from) + own(to);
+    if (length > EVENT_LABELS_LENGTH_MAX) return Math.max(1, index);
+  }
+  return keys.length;
 }
 
 /** The ports that only one side has; how many more there are stands under `omittedPorts`. */
@@ -151,12 +166,12 @@ function differingPorts(from: readonly Port[], to: readonly Port[]): Updated {
     from: { ports: gone.slice(0, EVENT_ITEMS_MAX) },
     to: {
       ports: come.slice(0, EVENT_ITEMS_MAX),
-      ...omitted('omittedPorts', Math.max(gone.length, come.length)),
+      ...omitted('omittedPorts', Math.max(gone.length, come.length) - EVENT_ITEMS_MAX),
     },
   };
 }
 
-const omitted = (name: string, count: number) => (count > EVENT_ITEMS_MAX ? { [name]: count - EVENT_ITEMS_MAX } : {});
+const omitted = (name: string, count: number) => (count > 0 ? { [name]: count } : {});
 
 const cut = (text: string) =>
   text.length > EVENT_TEXT_LENGTH_MAX ? `${text.slice(0, EVENT_TEXT_LENGTH_MAX).toWellFormed()}…` : text;

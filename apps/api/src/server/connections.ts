@@ -13,14 +13,14 @@ export interface Exchange {
  * (HTTP/1.1 pipelining) is rare, and one that sends many is not one of ours: Node reads all that came in one turn of the
  * event loop, and no other connection is served meanwhile.
  */
-const PIPELINED_MAX = 64;
+const PIPELINED_MAX = 16;
 
 export interface Connections {
   /** What is under way on a connection, in the order in which it is answered. */
   exchanges(socket: Duplex): Exchange[];
 
-  /** Whether more requests are under way on a connection than one may have. */
-  isCrowded(socket: Duplex): boolean;
+  /** Closes a connection on which more requests are under way than one may have: true. No more of it is parsed. */
+  closeCrowded(socket: Socket): boolean;
 
   /**
    * Closes every connection from which bytes are due, the rest of a request or the first of one, and none came since
@@ -79,7 +79,14 @@ export function trackConnections(server: Server): Connections {
 
   return {
     exchanges,
-    isCrowded: (socket) => (connections.get(socket)?.exchanges.length ?? 0) > PIPELINED_MAX,
+    closeCrowded(socket) {
+      if ((connections.get(socket)?.exchanges.length ?? 0) <= PIPELINED_MAX) return false;
+      // Of what was read already, hundreds of requests may be left. Node has no public name for this; without it, they are
+      // parsed and ignored.
+      (socket as { parser?: { pause?: () => void } }).parser?.pause?.();
+      socket.destroy();
+      return true;
+    },
 
     closeSilent(silentMs) {
       const now = performance.now();

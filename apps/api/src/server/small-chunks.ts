@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** Chunks of one request's body that may have any size, and the bytes that all of them must hold on average beyond that. */
-const CHUNKS_FREE = 1_024;
-const CHUNK_BYTES_MIN = 256;
+const WANTED = { chunksFree: 1_024, chunkBytesMin: 256 };
+
+/** The same for what comes once the request is answered, which is read only so that the client reads the answer. */
+const UNWANTED = { chunksFree: 64, chunkBytesMin: 4_096 };
 
 /** The code of the error for a body that comes in too many small chunks. */
 export const SMALL_CHUNKS = 'SMALL_CHUNKS';
@@ -15,14 +17,15 @@ export const SMALL_CHUNKS = 'SMALL_CHUNKS';
 export function limitSmallChunks(req: IncomingMessage, res: ServerResponse, refuse: (error: Error) => void): void {
   if (req.headers['transfer-encoding'] === undefined) return;
   const push = req.push.bind(req);
-  let [chunks, bytes] = [0, 0];
+  let [chunks, bytes, allowed] = [0, 0, WANTED];
   let isRefused = false;
   req.push = (chunk: Buffer | null, encoding) => {
     if (chunk === null) return push(chunk, encoding);
     if (isRefused) return false;
+    if (allowed === WANTED && res.writableEnded) [chunks, bytes, allowed] = [0, 0, UNWANTED];
     chunks += 1;
     bytes += chunk.length;
-    if (chunks <= CHUNKS_FREE || bytes >= chunks * CHUNK_BYTES_MIN) return push(chunk, encoding);
+    if (chunks <= allowed.chunksFree || bytes >= chunks * allowed.chunkBytesMin) return push(chunk, encoding);
     isRefused = true;
     refuse(Object.assign(new Error('The body comes in too many small chunks.'), { code: SMALL_CHUNKS }));
     return false;

@@ -24,7 +24,8 @@ export function createSnapshotRefusals(
       const reason = reasonOf(error);
       if (reason === null) return;
       try {
-        const stored = reason.slice(0, REASON_LENGTH_MAX).toWellFormed();
+        // A reason names fields, and a label's key may hold anything: PostgreSQL stores no NUL.
+        const stored = reason.slice(0, REASON_LENGTH_MAX).replaceAll('\0', '\uFFFD').toWellFormed();
         await recordSnapshotRefused(db, { hostId, stream, reason: stored, at: now() });
       } catch (failure) {
         logFailure(failure);
