@@ -271,8 +271,7 @@ describe('what is no request is answered with a problem document', () => {
 
 describe('what one connection may cost the others', () => {
   const CHUNKED = `POST ${Paths.session} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`;
-  const chunksOf = (bytes: number, count: number) =>
-    `${bytes.toString(16)}\r\n${' '.repeat(bytes)}\r\n`.repeat(count);
+  const chunksOf = (bytes: number, count: number) => `${bytes.toString(16)}\r\n${' '.repeat(bytes)}\r\n`.repeat(count);
 
   test('a body in many small chunks is refused, and no more of it is read', async () => {
     let received = 0;
