@@ -137,34 +137,43 @@ describe.each(testEngines())('what snapshots cost on %s', (engine) => {
   });
 });
 
+const MIB = 1024 * 1024;
+
+/** The limits behind a clock of their own; each call tells whether it was let in. */
+function limits(perMinute = 600) {
+  const elapsed = { ms: 0 };
+  const agentLimits = createAgentLimits({
+    ...{ perMinute, elapsedMs: () => elapsed.ms, retryAfterMsMax: 10_000 },
+  });
+  const isLetIn = (limit: RequestHandler, hostId: string) => {
+    const res = { locals: { agent: { hostId } }, setHeader: () => undefined } as unknown as Response;
+    try {
+      void limit(null as unknown as Request, res, () => undefined);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return {
+    elapsed,
+    beat: (hostId: string) => isLetIn(agentLimits.calls, hostId),
+    rotation: (hostId: string) => isLetIn(agentLimits.rotations, hostId),
+    /** Of rows whose events are of a usual size, unless it is told otherwise. */
+    snapshot: (
+      hostId: string,
+      bodyBytes: number,
+      rowsWritten: number,
+      { textBytes = 10 * MIB, historyBytes = rowsWritten * 250 } = {},
+    ) => {
+      const letIn = isLetIn(agentLimits.snapshots, hostId);
+      if (letIn) agentLimits.chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes });
+      return letIn;
+    },
+  };
+}
+
 describe('the limits of an agent', () => {
   const DAY_MINUTES = 24 * 60;
-
-  /** The limits behind a clock of their own; each call tells whether it was let in. */
-  function limits(perMinute = 600) {
-    const elapsed = { ms: 0 };
-    const agentLimits = createAgentLimits({
-      ...{ perMinute, elapsedMs: () => elapsed.ms, retryAfterMsMax: 10_000 },
-    });
-    const isLetIn = (limit: RequestHandler, hostId: string) => {
-      const res = { locals: { agent: { hostId } }, setHeader: () => undefined } as unknown as Response;
-      try {
-        void limit(null as unknown as Request, res, () => undefined);
-        return true;
-      } catch {
-        return false;
-      }
-    };
-    return {
-      elapsed,
-      beat: (hostId: string) => isLetIn(agentLimits.calls, hostId),
-      snapshot: (hostId: string, bodyBytes: number, rowsWritten: number) => {
-        const letIn = isLetIn(agentLimits.snapshots, hostId);
-        if (letIn) agentLimits.chargeSnapshot(hostId, { bodyBytes, rowsWritten });
-        return letIn;
-      },
-    };
-  }
 
   test('never refuse a host of 5,000 containers that all change once a minute, for a day, with labels for 10 MiB', () => {
     const { elapsed, beat, snapshot } = limits();
@@ -179,7 +188,8 @@ describe('the limits of an agent', () => {
     for (const entries of [500, 10]) {
       const { beat, snapshot } = limits();
       const [bytes, rows] = [2 * 1024 * 1024, 7_000];
-      for (let i = 0; i < entries; i++) expect(snapshot('back', bytes / entries, rows / entries)).toBe(true);
+      for (let i = 0; i < entries; i++)
+        expect(snapshot('back', bytes / entries, rows / entries, { textBytes: (100 * MIB) / entries })).toBe(true);
       expect(snapshot('back', 1024 * 1024, 5_000)).toBe(true);
       expect(beat('back')).toBe(true);
     }
@@ -239,6 +249,43 @@ describe('enrollments are limited', () => {
     elapsed.ms += 1_000;
     for (let i = 1; i <= 20; i++) expect(isLetIn(...call(FLEET + i))).toBe(true);
     expect(isLetIn(...call(FLEET + 21))).toBe(false);
+  });
+});
+
+describe('the limits of an agent, by what its snapshots make others wait for', () => {
+  test('let one host have no more text read than its rate, though nothing changes and its bodies are small', () => {
+    const { elapsed, beat, snapshot } = limits();
+    let texts = 0;
+    for (let tenth = 0; tenth < 36_000; tenth++) {
+      if (snapshot('noisy', 50 * 1024, 0)) texts += 10;
+      if (tenth % 100 === 0) expect(beat('noisy')).toBe(true);
+      elapsed.ms += 100;
+    }
+    // 2.5 MiB a second and the burst of 160, to which the last one is charged after it was let in.
+    expect(texts).toBeLessThanOrEqual(2.5 * 3_600 + 160 + 10);
+    expect(texts).toBeGreaterThanOrEqual(2.5 * 3_600 - 10);
+  });
+
+  test('let one host write no more history than its rate, in however few rows', () => {
+    const { elapsed, snapshot } = limits();
+    let mib = 0;
+    for (let second = 0; second < 3_600; second++) {
+      if (snapshot('noisy', 50 * 1024, 100, { textBytes: MIB, historyBytes: 2 * MIB })) mib += 2;
+      elapsed.ms += 1_000;
+    }
+    expect(mib).toBeLessThanOrEqual((600 / 64) * 60 + 32 + 2);
+  });
+
+  test('let a host rotate its token as often as answers are lost, and no more', () => {
+    const { elapsed, beat, rotation } = limits();
+    let rotations = 0;
+    for (let second = 0; second < 3_600; second++) {
+      if (rotation('noisy')) rotations += 1;
+      expect(beat('noisy')).toBe(true);
+      elapsed.ms += 1_000;
+    }
+    expect(rotations).toBeGreaterThanOrEqual(120);
+    expect(rotations).toBeLessThanOrEqual(140);
   });
 });
 

@@ -38,6 +38,10 @@ export const Ports = z
   .transform((value, context) => {
     const ports: Port[] = [];
     for (const [index, item] of value.entries()) {
+      if (isSimplePort(item)) {
+        ports.push(item);
+        continue;
+      }
       const parsed = Port.safeParse(item);
       if (parsed.success) {
         if (parsed.data.count === 1) delete parsed.data.count;
@@ -51,6 +55,25 @@ export const Ports = z
     }
     return context.issues.length > 0 ? z.NEVER : ports;
   });
+
+/**
+ * Whether a value is a port exactly as `Port` would give it back, without a count. Of a range that an older
+ * agent lists one by one there are thousands, and the schema takes ten times as long to say so.
+ */
+function isSimplePort(value: unknown): value is Port {
+  if (typeof value !== 'object' || value === null) return false;
+  const { ip, privatePort, publicPort, type } = value as Partial<Record<keyof Port, unknown>>;
+  return (
+    Object.keys(value).length === 2 + Number(ip !== undefined) + Number(publicPort !== undefined) &&
+    isPortNumber(privatePort) &&
+    (publicPort === undefined || isPortNumber(publicPort)) &&
+    (ip === undefined || (typeof ip === 'string' && !ip.includes('\0') && ip.isWellFormed())) &&
+    (type === 'tcp' || type === 'udp' || type === 'sctp')
+  );
+}
+
+const isPortNumber = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) >= 1 && (value as number) <= PORT_NUMBER_MAX;
 
 export const DockerIdPattern = new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}$`);
 

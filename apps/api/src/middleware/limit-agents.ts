@@ -19,6 +19,20 @@ const COST_BURST_MIN = 300;
 const BODY_BYTES_PER_COST = 64 * 1_024;
 const ROWS_PER_COST = 50;
 
+/**
+ * What a snapshot makes others wait for, whatever it changes: its text after decompression, where it was read, and the
+ * history that it wrote. 10 MiB of text that change nothing are 50 KiB of body, and a tenth to a fifth of a second of
+ * this process. The bursts are sixteen of the largest snapshots, and 32 MiB of history: a host of 5,000 containers that
+ * all change writes 1 to 2 MiB.
+ */
+const TEXT_BYTES_PER_TOKEN = 256 * 1_024;
+const TEXT_BURST_MIN = 640;
+const HISTORY_BYTES_PER_TOKEN = 16 * 1_024;
+const HISTORY_BURST_MIN = 2_048;
+
+/** Rotations of one host: an agent rotates once a month, and each leaves a row for 30 days. */
+const ROTATIONS = { perMinute: 2, burst: 20 };
+
 /** Milliseconds between two snapshots of one host that were delayed and count as a sign of its life. */
 const SIGN_INTERVAL_MS = 5_000;
 
@@ -27,8 +41,21 @@ export interface AgentLimits {
   calls: RequestHandler;
   /** Stands before snapshots. @throws SnapshotDelayedError while the host owes for earlier ones, before the body is read. */
   snapshots: RequestHandler;
-  /** Charges what a snapshot cost: its body's bytes before decompression, and the rows of containers that it wrote. */
-  chargeSnapshot(hostId: string, cost: { bodyBytes: number; rowsWritten: number }): void;
+  /** Stands before rotations, behind `calls`. @throws RateLimitedError beyond their number. */
+  rotations: RequestHandler;
+  /** Charges what a snapshot cost. */
+  chargeSnapshot(hostId: string, cost: SnapshotCost): void;
+}
+
+export interface SnapshotCost {
+  /** Before decompression. */
+  bodyBytes: number;
+  /** Rows of containers. */
+  rowsWritten: number;
+  /** Text that was read, after decompression. */
+  textBytes: number;
+  /** Of the events that were written. */
+  historyBytes: number;
 }
 
 export interface AgentLimitOptions {
@@ -48,13 +75,16 @@ export interface AgentLimitOptions {
 export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: AgentLimitOptions): AgentLimits {
   if (perMinute === 0) {
     const pass: RequestHandler = (_req, _res, next) => next();
-    return { calls: pass, snapshots: pass, chargeSnapshot: () => undefined };
+    return { calls: pass, snapshots: pass, rotations: pass, chargeSnapshot: () => undefined };
   }
   const burst = Math.min(perMinute, Math.max(BURST_MIN, Math.ceil(perMinute * BURST_SHARE)));
   const calls = createTokenBuckets({ perMinute, burst });
   const snapshots = createTokenBuckets({ perMinute, burst: Math.max(perMinute, SNAPSHOT_BURST_MIN) });
   const costBurst = Math.max(perMinute / 2, COST_BURST_MIN);
   const costs = createTokenBuckets({ perMinute, burst: costBurst, debtMax: perMinute });
+  const texts = createTokenBuckets({ perMinute, burst: Math.max(perMinute, TEXT_BURST_MIN), debtMax: perMinute });
+  const history = createTokenBuckets({ perMinute, burst: Math.max(perMinute, HISTORY_BURST_MIN), debtMax: perMinute });
+  const rotations = createTokenBuckets(ROTATIONS);
   const signs = createTokenBuckets({ perMinute: 60_000 / SIGN_INTERVAL_MS, burst: 1 });
   const policy = `"agent";q=${perMinute};w=60`;
 
@@ -78,7 +108,7 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       const { hostId } = agentOf(res);
       const nowMs = elapsedMs();
       const counted = snapshots.take(hostId, nowMs);
-      const owedMs = costs.waitMs(hostId, nowMs);
+      const owedMs = Math.max(...[costs, texts, history].map((buckets) => buckets.waitMs(hostId, nowMs)));
       const taken = owedMs > 0 ? { ...counted, allowed: false, remaining: 0, retryAfterMs: owedMs } : counted;
       describe(res, taken);
       if (!taken.allowed) {
@@ -87,9 +117,16 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       }
       next();
     },
-    chargeSnapshot(hostId, { bodyBytes, rowsWritten }) {
-      const cost = bodyBytes / BODY_BYTES_PER_COST + rowsWritten / ROWS_PER_COST;
-      costs.charge(hostId, cost, elapsedMs());
+    rotations(_req, res, next) {
+      const { allowed, retryAfterMs } = rotations.take(agentOf(res).hostId, elapsedMs());
+      if (!allowed) throw new RateLimitedError('This host rotates its token too often.', retryAfterMs);
+      next();
+    },
+    chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes }) {
+      const nowMs = elapsedMs();
+      costs.charge(hostId, bodyBytes / BODY_BYTES_PER_COST + rowsWritten / ROWS_PER_COST, nowMs);
+      if (textBytes > 0) texts.charge(hostId, textBytes / TEXT_BYTES_PER_TOKEN, nowMs);
+      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_TOKEN, nowMs);
     },
   };
 }

@@ -16,7 +16,7 @@ import {
   type EnrollResponse,
   type HeartbeatResponse,
 } from '@muster/contracts';
-import { Router, type Request, type Response } from 'express';
+import { Router, type Request, type RequestHandler, type Response } from 'express';
 import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../middleware/auth.js';
 import { readBody, readFields, readJsonBytes } from '../middleware/body.js';
 import { createHostTurns } from '../middleware/host-turns.js';
@@ -58,7 +58,9 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
   const agentAuth = requireAgentAuth(agentTokens);
   const turns = createHostTurns();
   const takeEnrollmentTurn = createTurns('enrollment token', ENROLLMENT_LINE);
-  const call = (handler: Parameters<typeof turns.calls>[0]) => [agentAuth, limits.calls, turns.calls(handler)];
+  const call = (handler: Parameters<typeof turns.calls>[0], ...guards: RequestHandler[]) => [
+    ...[agentAuth, limits.calls, ...guards, turns.calls(handler)],
+  ];
 
   router.post(Paths.agentEnroll, requireEnrollmentAuth(enrollment), enrollmentLimit.beforeBody, async (req, res) => {
     const request = await readBody(req, EnrollRequest, BODY_BYTES_MAX);
@@ -84,7 +86,8 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     const headers = readFields(SnapshotHeaders, req.headers);
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
     const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
-    const metadata = { ...headers, observedAt, digest: snapshotDigest(body) };
+    const effort = { textBytes: 0, historyBytes: 0 };
+    const metadata = { ...headers, observedAt, digest: snapshotDigest(body), effort };
     let rowsWritten = 0;
     try {
       const summary = await containers.syncBody(hostId, body, metadata);
@@ -92,7 +95,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
       noteSnapshot(summary);
       sendJson(res, { ...summary, accepts: ACCEPTS } satisfies SyncSummary);
     } finally {
-      limits.chargeSnapshot(hostId, { bodyBytes: body.bytes.length, rowsWritten });
+      limits.chargeSnapshot(hostId, { bodyBytes: body.bytes.length, rowsWritten, ...effort });
     }
   }
 
@@ -107,7 +110,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
   const rotate = call(async (_req, res) => {
     const { agentToken } = await agentTokens.rotate(agentOf(res), () => !res.closed);
     res.status(201).json({ agentToken, cadence, accepts: ACCEPTS } satisfies TokenRotation);
-  });
+  }, limits.rotations);
   router.post(Paths.agentToken, ...rotate);
 
   const identify = call((_req, res) => {

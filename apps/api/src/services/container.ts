@@ -56,6 +56,16 @@ export interface SnapshotMetadata {
   goneIds?: readonly string[];
   /** Of the body's bytes; null or absent: an equal body will be compared row by row. */
   digest?: string | null;
+  /** Counts what the sync did, also where it fails. */
+  effort?: SnapshotEffort;
+}
+
+/** What a snapshot made this process and the database do, whatever it changed. */
+export interface SnapshotEffort {
+  /** Text that was read, after decompression. */
+  textBytes: number;
+  /** Of the events that were written. */
+  historyBytes: number;
 }
 
 export interface ContainerService {
@@ -114,6 +124,7 @@ interface Sync {
   complete: boolean;
   goneIds: readonly string[];
   digest: string | null;
+  effort: SnapshotEffort;
 }
 
 /**
@@ -196,7 +207,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     diff: SnapshotDiff,
     totals: ContainerTotals | null,
   ): Promise<SyncSummary | null> {
-    const { hostId, complete, digest, source, order, times, eventsObservedAt } = sync;
+    const { hostId, complete, digest, source, order, times, eventsObservedAt, effort } = sync;
     const written = await writeSnapshot(db, {
       ...{ hostId, base, diff, totals, complete, digest },
       ...{ order, times, eventsObservedAt, heartbeatSeconds: cadence.heartbeatSeconds },
@@ -204,6 +215,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     if (written === null || !complete) memory.forget(hostId);
     else memory.remember(hostId, { revision: written.revision, digest, ...source.keepsake() });
     if (written === null) return null;
+    effort.historyBytes += written.historyBytes;
     const { created, updated, removed } = written;
     const received = diff.writes.length + diff.patches.length + diff.unchanged;
     const counts = { received, created, updated, unchanged: diff.unchanged, removed };
@@ -212,16 +224,17 @@ export function createContainerService(db: Database, options: ContainerServiceOp
 
   async function take(hostId: string, source: SnapshotSource, metadata: SnapshotMetadata): Promise<SyncSummary> {
     const { order = null, observedAt = null, complete = true, goneIds = [], digest = null } = metadata;
+    const { effort = { textBytes: 0, historyBytes: 0 } } = metadata;
     const receivedAt = now();
     const times = { observedAt: clampToReceipt(observedAt, receivedAt), receivedAt };
     const eventsObservedAt = observedAt ?? receivedAt;
-    const sync: Sync = { hostId, source, order, times, eventsObservedAt, complete, goneIds, digest };
+    const sync: Sync = { hostId, source, order, times, eventsObservedAt, complete, goneIds, digest, effort };
     return (await syncByDigest(sync)) ?? (await syncByText(sync)) ?? (await syncByRows(sync));
   }
 
   return {
     syncContainers: (hostId, containers, metadata = {}) => take(hostId, sourceOfContainers(containers), metadata),
-    syncBody: (hostId, body, metadata = {}) => take(hostId, sourceOfBody(body), metadata),
+    syncBody: (hostId, body, metadata = {}) => take(hostId, sourceOfBody(body, metadata.effort), metadata),
   };
 }
 

@@ -12,6 +12,7 @@ import { toContainerRow, type ContainerRow } from '../domain/container-row.js';
 import { cutSnapshot, decodeElement, type SnapshotText } from '../domain/snapshot-text.js';
 import { surveySnapshot } from '../domain/survey-snapshot.js';
 import { invalid, valid } from '../domain/valid.js';
+import { BodyTooLargeError } from '../errors.js';
 import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
 import type { RememberedSnapshot } from './snapshot-memory.js';
 import { createTurnTaking, type TurnTaking } from '../turn-taking.js';
@@ -28,11 +29,21 @@ export interface SnapshotSource {
   rows(): Promise<ContainerRow[]>;
 }
 
-/** A snapshot from the wire, of which nothing is known yet. */
-export function sourceOfBody(body: RawBody): SnapshotSource {
+/** A snapshot from the wire, of which nothing is known yet. What is read of it is counted in `effort`. */
+export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): SnapshotSource {
   let plain: Promise<Buffer> | undefined;
   let text: SnapshotText | null = null;
-  const bytes = () => (plain ??= plainBytes(body, SNAPSHOT_BODY_BYTES_MAX));
+  const bytes = () => (plain ??= readPlain());
+  async function readPlain(): Promise<Buffer> {
+    try {
+      const text = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
+      effort.textBytes += text.length;
+      return text;
+    } catch (error) {
+      if (error instanceof BodyTooLargeError) effort.textBytes += SNAPSHOT_BODY_BYTES_MAX;
+      throw error;
+    }
+  }
   return {
     keepsake: () => ({ body, bounds: text?.bounds ?? null }),
     async text() {

@@ -39,6 +39,8 @@ export interface SnapshotWritten {
   created: number;
   updated: number;
   removed: number;
+  /** Of the events, as text. */
+  historyBytes: number;
 }
 
 /**
@@ -166,6 +168,8 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
     FROM guard`,
 });
 
+type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
+
 const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
 const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
 
@@ -207,9 +211,10 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
   if (whole) values.push(await text(writes), diff.removals);
   const [written] = isLong
-    ? await db.queryPatiently<SnapshotWritten>(statement, values, patienceMs(bytes))
-    : await db.query<SnapshotWritten>(statement, values);
-  return written ?? null;
+    ? await db.queryPatiently<RowsWritten>(statement, values, patienceMs(bytes))
+    : await db.query<RowsWritten>(statement, values);
+  if (written === undefined) return null;
+  return { ...written, historyBytes: events.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0) };
 }
 
 const toLongText = async (pieces: readonly string[], turns: TurnTaking): Promise<LongText> =>
