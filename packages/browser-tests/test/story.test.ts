@@ -172,6 +172,41 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('link', { name: /^web-01 online/ }).waitFor();
   });
 
+  test('a list is read again although the stream says nothing, and a stream that lags is not called live', async () => {
+    // Connected, alive, and silent, until the test sends something.
+    await page.addInitScript(() => {
+      const bytes = (text: string) => new TextEncoder().encode(text);
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          setInterval(() => controller.enqueue(bytes(':\n\n')), 1_000);
+          Object.assign(window, { sendToPage: (text: string) => controller.enqueue(bytes(text)) });
+        },
+      });
+      const fetch = window.fetch.bind(window);
+      window.fetch = (input, init) =>
+        (input instanceof Request ? input.url : String(input)).includes('/api/stream')
+          ? Promise.resolve(new Response(body, { headers: { 'Content-Type': 'text/event-stream' } }))
+          : fetch(input, init);
+    });
+    await open('/containers');
+    await page.getByText('Live', { exact: true }).waitFor();
+    const table = page.getByRole('table', { name: 'Containers' });
+    await table.getByRole('link', { name: 'shop-web-1' }).waitFor();
+    runContainer(host, 'shop-unseen-1');
+    await table.getByRole('link', { name: 'shop-unseen-1' }).waitFor({ timeout: 90_000 });
+
+    const send = (event: string, data: object) =>
+      page.evaluate(
+        (text) => (window as unknown as { sendToPage: (text: string) => void }).sendToPage(text),
+        `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
+      );
+    await send('lagging', { since: new Date().toISOString() });
+    await page.getByText('Delayed', { exact: false }).waitFor();
+    expect(await page.getByText('Live', { exact: true }).count()).toBe(0);
+    await send('caught-up', {});
+    await page.getByText('Live', { exact: true }).waitFor();
+  }, 180_000);
+
   test('who accepts an invitation as a viewer sees the fleet, and nothing that changes it', async () => {
     await open('/settings/members');
     await page.getByLabel('Email').fill('vic@example.org');
