@@ -7,6 +7,7 @@ export const GUARANTEE_IDS = [
   'frozen',
   'restored',
   'clock',
+  'lagging',
   'overload',
   'noisy',
   'abuse',

@@ -107,8 +107,9 @@ async function refusalOf(bytes: Buffer): Promise<FieldError | null> {
   }
 }
 
-/** Bytes of JSON that are parsed in one go. */
+/** Bytes of JSON that are parsed in one go, and in each piece of a longer text. */
 const PARSE_BYTES_MAX = 256 * 1024;
+const PIECE_BYTES = 64 * 1024;
 
 /** Parses and checks a snapshot as `parseSnapshot` does, a long one piece by piece. */
 async function readSnapshot(bytes: Buffer, turns: TurnTaking): Promise<Parsed<Snapshot>> {
@@ -134,14 +135,14 @@ async function addAll(reader: SnapshotReader, items: readonly unknown[], turns: 
 }
 
 /**
- * The elements of a text, parsed in runs of about `PARSE_BYTES_MAX`. The cut knows of strings and brackets only, so
+ * The elements of a text, parsed in runs of about `PIECE_BYTES`. The cut knows of strings and brackets only, so
  * each run is counted: one that is JSON but of another number of elements was none in the whole (`[1,,2]`).
  * @throws InvalidRequestError if it is not UTF-8 or not JSON.
  */
 function* parsePieces({ bytes, bounds }: SnapshotText): Generator<unknown[]> {
   for (let first = 0; first < bounds.length;) {
     let next = first + 2;
-    while (next < bounds.length && bounds[next + 1]! - bounds[first]! <= PARSE_BYTES_MAX) next += 2;
+    while (next < bounds.length && bounds[next + 1]! - bounds[first]! <= PIECE_BYTES) next += 2;
     const run = Buffer.concat([BRACKETS[0], bytes.subarray(bounds[first], bounds[next - 1]), BRACKETS[1]]);
     const items = parseJsonBytes(run) as unknown[];
     if (items.length !== (next - first) / 2) throw invalid([{ path: '', message: 'the body is not valid JSON' }]);

@@ -68,6 +68,7 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
     forgetPeak(api.program.pid);
     await api.holds();
 
+    const memory = () => `${formatBytes(peakBytes(api.program.pid) - idleBytes)} over idle so far`;
     const outcomes: Outcome[] = [];
     const worst = { name: '', busyMs: 0, wallMs: 0 };
     const during = async (name: string, action: () => Promise<Outcome[]>) => {
@@ -86,7 +87,7 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
       for (const { name, head } of hostileHeads()) {
         await during(name, () => all(AT_ONCE, () => answerToBytes(api, name, head)));
       }
-      progress(`abuse: bodies and heads, ${repeat} of ${plan.abuse.repeats}`);
+      progress(`abuse: bodies and heads, ${repeat} of ${plan.abuse.repeats}, ${memory()}`);
     }
     progress(`abuse: the event loop was held longest by ${worst.name} (${formatMs(worst.busyMs)})`);
     const server = outcomes.filter(({ status }) => status >= 500);
@@ -94,14 +95,14 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
 
     const victim = await enroll(client, enrollment.token, 'well-behaved');
     const calls = await callsBesideHeld(api, client, { agent, victim, adminKey });
-    progress('abuse: bodies that are announced and held');
+    progress(`abuse: bodies that are announced and held, ${memory()}`);
     const refused = calls.filter(({ status }) => status === 429 || status === 503 || status === 0);
     for (const line of namesOf(refused)) progress(`abuse: ${line}`);
 
     const lives = await dribbleAll(api, agent, plan.abuse.dribblers);
-    progress('abuse: dribblers');
+    progress(`abuse: dribblers, ${memory()}`);
     const pages = await readLargePages(client, agent, adminKey);
-    progress(`abuse: ${pages.length} pages of containers that are as large as they can be`);
+    progress(`abuse: ${pages.length} pages of containers that are as large as they can be, ${memory()}`);
     const health = await client.send({ path: Paths.ready });
     const memoryBytes = peakBytes(api.program.pid) - idleBytes;
     return [

@@ -5,6 +5,7 @@ import { document } from './document.js';
 import { deploy } from './deploy.js';
 import { frozen } from './frozen.js';
 import { kill } from './kill.js';
+import { lagging } from './lagging.js';
 import { leaks } from './leaks.js';
 import { limits } from './limits.js';
 import { noisy } from './noisy.js';
@@ -13,6 +14,6 @@ import { restored } from './restored.js';
 import { revoked } from './revoked.js';
 
 export const GUARANTEES: Readonly<Record<GuaranteeId, Guarantee>> = {
-  ...{ kill, deploy, frozen, restored, clock, overload },
-  ...{ noisy, abuse, document, limits, revoked, leaks },
+  ...{ kill, deploy, frozen, restored, clock, lagging },
+  ...{ overload, noisy, abuse, document, limits, revoked, leaks },
 };

@@ -1,0 +1,84 @@
+import { eventually } from '@muster/test-engines';
+import { Paths } from '@muster/contracts';
+import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { enroll } from '../parts/agent.js';
+import { newAdminKey, startApi } from '../parts/api.js';
+import { withClosers } from '../parts/closers.js';
+import { createClient, type Client } from '../parts/http.js';
+import { createOperator } from '../parts/operator.js';
+import { onDatabase, withServer, type Server } from '../parts/server.js';
+import { listen } from '../parts/stream.js';
+import { seconds } from '../report/words.js';
+
+/** A transaction that somebody left open holds the stream up: whoever listens is told. */
+export const lagging: Guarantee = {
+  id: 'lagging',
+  title: 'A stream that is late says so',
+  check: (rig) => withServer((server) => holdUp(rig, server)),
+};
+
+/** Until the stream says that it is late: five seconds after the first change that it withholds, and a busy machine's time. */
+const LAGGING_MS_MAX = 15_000;
+const CAUGHT_UP_MS_MAX = 10_000;
+const HISTORY_MS_MAX = 2_000;
+
+async function holdUp({ progress }: Rig, { createDatabase }: Server): Promise<Finding[]> {
+  const [databaseUrl, otherUrl] = [await createDatabase('faults_lagging'), await createDatabase('other')];
+  return withClosers(async (closers) => {
+    const adminKey = newAdminKey();
+    const api = closers.add(await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey }), (each) => each.stop());
+    const client = closers.add(createClient(api.url), (each) => each.close());
+    const operator = createOperator(client, adminKey);
+    const agent = await enroll(client, (await operator.enrollmentToken(1)).token, 'late');
+    const snapshot = (image: string) =>
+      client.send(agent.snapshot(JSON.stringify([{ dockerId: 'c', name: 'c', image, state: 'running' }])));
+    await snapshot('first:1');
+    const listener = closers.add(await listen(api.url, adminKey), (each) => each.close());
+    const until = (pattern: RegExp, msMax: number) =>
+      msUntil(() => Promise.resolve(pattern.test(listener.text())), msMax);
+    await snapshot('second:1');
+    const soon = await until(/event: container[^]*second:1/, CAUGHT_UP_MS_MAX);
+
+    const held = await onDatabase(otherUrl, async (other) => {
+      // In another database of the server, as a forgotten session or an ETL job has it.
+      await other.query('BEGIN');
+      await other.query('SELECT pg_current_xact_id()');
+      await snapshot('third:1');
+      const result = {
+        historyMs: await msUntil(async () => {
+          const [newest] = await operator.events('', () => true);
+          return newest?.to === 'third:1';
+        }, HISTORY_MS_MAX),
+        laggingMs: await until(/event: lagging\n/, LAGGING_MS_MAX),
+        lagSeconds: await lagSeconds(client),
+      };
+      progress('lagging: a transaction of another database is open');
+      await other.query('COMMIT');
+      return result;
+    });
+    const [eventMs, caughtUpMs] = await Promise.all([
+      until(/event: container[^]*third:1/, CAUGHT_UP_MS_MAX),
+      until(/event: caught-up\n/, CAUGHT_UP_MS_MAX),
+    ]);
+    return [
+      atMost('until a change is streamed', soon, CAUGHT_UP_MS_MAX, seconds),
+      atMost('until the history has one that is withheld', held.historyMs, HISTORY_MS_MAX, seconds),
+      atMost('until the stream says that it is late', held.laggingMs, LAGGING_MS_MAX, seconds),
+      atLeast('muster_feed_lag_seconds then', held.lagSeconds, 4, (value) => seconds(1_000 * value)),
+      atMost('until the change is streamed after the transaction', eventMs, CAUGHT_UP_MS_MAX, seconds),
+      atMost('until the stream says that it has caught up', caughtUpMs, CAUGHT_UP_MS_MAX, seconds),
+    ];
+  });
+}
+
+/** Milliseconds until something is so; NaN if it was not in time. */
+async function msUntil(isSo: () => Promise<boolean>, msMax: number): Promise<number> {
+  const startedAt = performance.now();
+  return eventually(async () => {
+    if (!(await isSo())) throw new Error('not yet');
+    return performance.now() - startedAt;
+  }, msMax).catch(() => NaN);
+}
+
+const lagSeconds = async (client: Client): Promise<number> =>
+  Number(/^muster_feed_lag_seconds(?:{[^}]*})? (\S+)$/m.exec((await client.send({ path: Paths.metrics })).text)?.[1]);
