@@ -1,11 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ContainerEvent, ContainerView, Host } from '@muster/contracts';
+import {
+  HostProblemCode,
+  type ContainerEvent,
+  type ContainerView,
+  type Host,
+  type HostProblem,
+} from '@muster/contracts';
 import { many, oneOf, parseSearch, stringifySearch } from '../src/app/search-params';
 import { concerns } from '../src/domain/attention';
 import { clockWords } from '../src/domain/clock-words';
 import { eventGlance, side } from '../src/domain/event-words';
 import { glance } from '../src/domain/look';
+import { toPlainText, toTypedText, toVisibleText } from '../src/domain/plain-text';
 import { portWords, publishedPorts } from '../src/domain/port-words';
+import { IS_SEVERE, PROBLEM_TITLES } from '../src/domain/problem-words';
 import { sampled, stateHistory } from '../src/domain/state-history';
 import { ago } from '../src/domain/time-words';
 
@@ -80,6 +88,43 @@ describe('what needs attention', () => {
     expect(found.map(({ what }) => what)).toEqual(['gone', 'web']);
   });
 
+  const problem = (code: HostProblemCode, secondsAgo = 60): HostProblem => ({
+    code,
+    message: `m ${code}`,
+    since: at(secondsAgo),
+  });
+
+  test.each([
+    ['clone_suspected', 'two machines report as this host'],
+    ['list_refused', 'its engine refuses to list the containers'],
+    ['snapshot_refused', 'its snapshots are refused'],
+    ['too_many_containers', 'has more containers than a snapshot can hold'],
+  ] as const)('has a live host with %s, first and since when', (code, trouble) => {
+    const crashed = container({ state: 'exited', exitCode: 1, hostId: 'h2' });
+    const hosts = [host({ id: 'h2', name: 'well' }), host({ problems: [problem('truncated'), problem(code, 600)] })];
+    expect(concerns({ ...none, hosts, containers: [crashed] })).toMatchObject([
+      { what: 'web-01', dockerId: null, look: 'unhealthy', trouble, at: at(600) },
+      { what: 'web' },
+    ]);
+  });
+
+  test('has a host whose engine does not answer once, with the reason', () => {
+    const problems = [problem('engine_unreachable')];
+    const hosts = [host({ freshness: 'engine_down', engineError: 'no such socket', problems })];
+    expect(concerns({ ...none, hosts })).toMatchObject([{ what: 'web-01', trouble: 'no such socket' }]);
+  });
+
+  test('does not have a host whose problems leave its list of containers right', () => {
+    expect(concerns({ ...none, hosts: [host({ problems: [problem('truncated'), problem('clock_skew')] })] })).toEqual(
+      [],
+    );
+  });
+
+  test('has a silent host as silent, whatever it reported before', () => {
+    const hosts = [host({ freshness: 'offline', problems: [problem('snapshot_refused')] })];
+    expect(concerns({ ...none, hosts })).toMatchObject([{ trouble: 'host is silent' }]);
+  });
+
   test('has a crash loop once, though its container runs at this moment and was made anew in between', () => {
     const crashes = [1, 2, 3].map((n) => event({ id: `${n}`, dockerId: `a${n}`, recordedAt: at(n * 60) }));
     const found = concerns({ hosts: [host({})], containers: [container({})], events: crashes });
@@ -152,4 +197,32 @@ test('an address is read as it is written, and what is not known in it is left o
   expect(parseSearch(stringifySearch(search))).toEqual({ q: 'a&b', state: ['running', 'exited'] });
   expect(many('one')).toEqual(['one']);
   expect(oneOf(['a', 'b'] as const, 'c')).toBeUndefined();
+});
+
+test('every problem has a name of its own, and those with which the list of containers may be wrong are severe', () => {
+  expect(Object.keys(PROBLEM_TITLES).sort()).toEqual([...HostProblemCode.options].sort());
+  expect(new Set(Object.values(PROBLEM_TITLES)).size).toBe(HostProblemCode.options.length);
+  expect(Object.entries(IS_SEVERE).flatMap(([code, severe]) => (severe ? [] : [code]))).toEqual([
+    'truncated',
+    'clock_skew',
+  ]);
+});
+
+describe('a text that others wrote', () => {
+  test('changes no direction of writing where it cannot be isolated', () => {
+    expect(toPlainText('a\u202eb\u2066\u2069\u200f\u061cc')).toBe('a\ufffdb\ufffd\ufffd\ufffd\ufffdc');
+    expect(toPlainText('Müller, 日本, عربي, 👩‍💻')).toBe('Müller, 日本, عربي, 👩‍💻');
+  });
+
+  test('can be seen, also if all of it is invisible', () => {
+    expect(toVisibleText('\u200b\u202e')).toBe('\ufffd\ufffd');
+    expect(toVisibleText(' ')).toBe('\ufffd');
+    expect(toVisibleText('a\u200b b')).toBe('a\u200b b');
+    expect(toVisibleText('')).toBe('');
+  });
+
+  test('is typed without what no key writes', () => {
+    expect(toTypedText(' web\u202e 0\u200b1 ')).toBe('web 01');
+    expect(toTypedText('\u200b')).toBe('');
+  });
 });

@@ -128,6 +128,29 @@ describe('muster hosts, containers and events', () => {
     expect((await cli('containers', '--host', 'nowhere')).err).toBe('muster: there is no host named nowhere\n');
   });
 
+  test('show what keeps a host from being current: its codes in the table, and the reason and since when elsewhere', async () => {
+    const report = (problems: object[]) => post(Paths.agentHeartbeat, agentToken, { digest: null, problems });
+    const before = new Date(Date.now() - 5_000).toISOString();
+    await report([
+      { code: 'list_refused', message: 'the engine answered 500\u001b[2J' },
+      { code: 'snapshot_refused', message: 'the API answered 400' },
+    ]);
+    expect((await cli('hosts')).out).toMatch(/\nedge-1 +\w+ +\d+[sm] +list_refused,snapshot_refused +2 +Docker/);
+    const [host] = JSON.parse((await cli('hosts', '-o', 'json')).out) as { problems: { since: string }[] }[];
+    expect(host!.problems).toMatchObject([
+      { code: 'list_refused', message: 'the engine answered 500\u001b[2J' },
+      { code: 'snapshot_refused', message: 'the API answered 400' },
+    ]);
+    const [{ since }] = host!.problems as [{ since: string }];
+    expect(since > before).toBe(true);
+    const csv = (await cli('hosts', '-o', 'csv')).out;
+    expect(csv).toContain(`list_refused since ${since}: the engine answered 500`);
+    expect(csv).toContain('snapshot_refused since');
+
+    await report([]);
+    expect((await cli('hosts')).out).toMatch(/\nedge-1 +\w+ +\d+[sm] +- +2 +Docker/);
+  });
+
   test('follow what happens, without a gap, until they are interrupted', async () => {
     const events = start(['events', '--follow', '-o', 'json']);
     const watch = start(['containers', '--watch', '-o', 'json']);

@@ -2,9 +2,11 @@ import type { Session } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { api } from '../api/client';
+import { IsolatedText } from '../components/isolated-text';
 import { Menu, MenuChoice, MenuItem, MenuLabel, MenuRule } from '../components/menu';
 import { Icon } from '../design/icons';
 import { useTheme, type Theme } from './theme';
+import { toPlainText } from '../domain/plain-text';
 
 const THEMES: readonly { value: Theme; label: string }[] = [
   { value: 'system', label: 'As the device' },
@@ -29,15 +31,21 @@ export function UserMenu({ session }: { session: Session }) {
   return (
     <Menu
       trigger={
-        <button type="button" className="icon-button user-button" aria-label={`${name}: account and theme`}>
+        <button
+          type="button"
+          className="icon-button user-button"
+          aria-label={toPlainText(`${name}: account and theme`)}
+        >
           <Icon name="person" />
         </button>
       }
     >
       <div className="menu-who">
-        <strong>{name}</strong>
+        <strong>
+          <IsolatedText text={name} />
+        </strong>
         <span className="soft">
-          {session.role} of {session.organization.name}
+          {session.role} of <IsolatedText text={session.organization.name} />
         </span>
       </div>
       <MenuRule />

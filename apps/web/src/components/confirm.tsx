@@ -3,6 +3,8 @@ import { useState, type ReactNode } from 'react';
 import { Button } from './button';
 import { Dialog } from './dialog';
 import { ErrorNote } from './error-note';
+import { IsolatedText } from './isolated-text';
+import { toTypedText } from '../domain/plain-text';
 
 /**
  * Asks before something that cannot be taken back is done. Where `typed` is given it must be typed first, so that a
@@ -17,7 +19,7 @@ export function Confirm({
   onDone,
   onClose,
 }: {
-  title: string;
+  title: ReactNode;
   children: ReactNode;
   /** The button's words: what will be done. */
   action: string;
@@ -29,7 +31,9 @@ export function Confirm({
 }) {
   const [entry, setEntry] = useState('');
   const doing = useMutation({ mutationFn: onConfirm, onSuccess: onDone ?? onClose });
-  const mayConfirm = typed === undefined || entry.trim() === typed;
+  // What cannot be typed need not be. Of some names nothing is left then.
+  const expected = typed === undefined ? undefined : toTypedText(typed) || 'yes';
+  const mayConfirm = expected === undefined || toTypedText(entry) === expected;
   return (
     <Dialog title={title} onClose={onClose}>
       <form
@@ -40,10 +44,14 @@ export function Confirm({
         }}
       >
         <div className="prose">{children}</div>
-        {typed !== undefined && (
+        {expected !== undefined && (
           <label className="field">
             <span className="field-label">
-              Type <code>{typed}</code> to confirm
+              Type{' '}
+              <code>
+                <IsolatedText text={expected} />
+              </code>{' '}
+              to confirm
             </span>
             <input
               value={entry}

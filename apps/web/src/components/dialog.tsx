@@ -5,7 +5,7 @@ import { Icon } from '../design/icons';
  * A modal dialog: the browser's own, which keeps the focus in, the rest of the page out, and gives the focus back. It
  * is drawn while it is open; Escape and a click beside it close it.
  */
-export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
+export function Dialog({ title, onClose, children }: { title: ReactNode; onClose: () => void; children: ReactNode }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {

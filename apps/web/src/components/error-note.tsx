@@ -1,6 +1,7 @@
 import { errorWords } from '../api/client';
 import { StateIcon } from '../design/state-icons';
 import { Button } from './button';
+import { IsolatedText } from './isolated-text';
 
 /** Says what went wrong, in the API's words; nothing where nothing did. */
 export function ErrorNote({ error, onRetry }: { error: Error | null; onRetry?: () => void }) {
@@ -8,7 +9,9 @@ export function ErrorNote({ error, onRetry }: { error: Error | null; onRetry?: (
   return (
     <div className="note note-trouble" role="alert">
       <StateIcon look="unhealthy" />
-      <p>{errorWords(error)}</p>
+      <p>
+        <IsolatedText text={errorWords(error)} />
+      </p>
       {onRetry !== undefined && <Button onClick={onRetry}>Try again</Button>}
     </div>
   );

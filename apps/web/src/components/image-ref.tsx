@@ -1,12 +1,18 @@
+import { IsolatedText } from './isolated-text';
+import { toPlainText } from '../domain/plain-text';
 /** An image's reference: its repository, cut from the left where it is long, and its tag, which is never cut. */
 export function ImageRef({ image }: { image: string }) {
   const [repository, tag] = splitImage(image);
   return (
-    <span className="image-ref code" title={image}>
+    <span className="image-ref code" title={toPlainText(image)}>
       <span className="image-repository">
-        <bdi>{repository}</bdi>
+        <IsolatedText text={repository} />
       </span>
-      {tag !== '' && <span className="image-tag">{tag}</span>}
+      {tag !== '' && (
+        <span className="image-tag">
+          <IsolatedText text={tag} />
+        </span>
+      )}
     </span>
   );
 }

@@ -1,5 +1,6 @@
 import type { ContainerView } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
+import { toPlainText } from '../domain/plain-text';
 import { portRange, portWords, publishedPorts } from '../domain/port-words';
 
 const SHOWN_MAX = 3;
@@ -15,7 +16,7 @@ export function PortLinks({ container: { ports } }: { container: Pick<ContainerV
           key={`${port.publicPort}/${port.type}/${port.privatePort}/${port.count}`}
           to="/ports"
           search={{ port: String(port.publicPort) }}
-          title={portWords(port)}
+          title={toPlainText(portWords(port))}
           className="number"
         >
           {portRange(port.publicPort, port.count)}

@@ -1,6 +1,7 @@
 import type { ContainerView, Freshness } from '@muster/contracts';
 import { StateIcon } from '../design/state-icons';
 import { FRESHNESS, glance, isCurrent } from '../domain/look';
+import { IsolatedText } from './isolated-text';
 import { Age } from './time';
 
 type Told = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt' | 'asOf'>;
@@ -11,7 +12,10 @@ export function StateBadge({ container }: { container: Told }) {
   return (
     <span className={current ? 'state' : 'state is-stale'}>
       <StateIcon look={look} />
-      <span>{current ? words : `was ${words}`}</span>
+      <span>
+        {!current && 'was '}
+        <IsolatedText text={words} />
+      </span>
       {!current && container.asOf !== null && (
         <span className="as-of">
           as of <Age at={container.asOf} />

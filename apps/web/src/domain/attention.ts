@@ -57,7 +57,8 @@ function hostConcern(host: Host): Ranked | null {
   const base = { hostId: host.id, hostName: host.name, dockerId: null, what: host.name };
   const at = host.confirmedAt ?? host.lastSeenAt;
   const problem = host.problems.find(({ code }) => code !== 'engine_unreachable' && IS_SEVERE[code]);
-  if (problem !== undefined) {
+  // Of a host that is silent, the problems are as old as the rest of what it reported.
+  if (problem !== undefined && host.freshness !== 'offline') {
     const trouble = PROBLEM_CONCERNS[problem.code] ?? problem.message;
     return {
       rank: 0,

@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { hostsQuery } from '../../api/queries';
 import { Button } from '../../components/button';
 import { counted } from '../../components/count';
+import { IsolatedText } from '../../components/isolated-text';
 import { StateIcon } from '../../design/state-icons';
 
 /** How often it is looked for hosts, should nothing be told of them. */
@@ -21,9 +22,13 @@ export function Arrivals({ since, onAgain }: { since: string; onAgain: () => voi
       {reported.length === 0 && (
         <p className="waiting">
           <span className="loading-bar" aria-hidden="true" />
-          {arrived.length === 0
-            ? 'This page notices by itself, usually within seconds of the command.'
-            : `${arrived[0]!.name} has enrolled. Its first report comes in a moment.`}
+          {arrived.length === 0 ? (
+            'This page notices by itself, usually within seconds of the command.'
+          ) : (
+            <>
+              <IsolatedText text={arrived[0]!.name} /> has enrolled. Its first report comes in a moment.
+            </>
+          )}
         </p>
       )}
       <ul className="arrived">
@@ -33,8 +38,11 @@ export function Arrivals({ since, onAgain }: { since: string; onAgain: () => voi
               <StateIcon look="running" />
             </span>
             <span>
-              <strong>{host.name}</strong> reports {counted(host.containerCount, 'container')}, by {host.engine.name}{' '}
-              {host.engine.version}.
+              <strong>
+                <IsolatedText text={host.name} />
+              </strong>{' '}
+              reports {counted(host.containerCount, 'container')}, by <IsolatedText text={host.engine.name} />{' '}
+              <IsolatedText text={host.engine.version} />.
             </span>
             <Link to="/hosts/$hostId" params={{ hostId: host.id }} className="button button-primary">
               See it

@@ -6,10 +6,12 @@ import { CopyButton } from '../../components/copyable';
 import { Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { ImageRef } from '../../components/image-ref';
+import { IsolatedText } from '../../components/isolated-text';
 import { StateBadge } from '../../components/state-badge';
 import { Age, Moment } from '../../components/time';
 import { useTitle } from '../../components/title';
 import { FRESHNESS, isCurrent } from '../../domain/look';
+import { toPlainText } from '../../domain/plain-text';
 import { portRange, portWords, publishedPorts } from '../../domain/port-words';
 import { duration } from '../../domain/time-words';
 import { Labels } from './labels';
@@ -36,11 +38,13 @@ export function ContainerPage(): ReactNode {
     <>
       <nav className="crumbs" aria-label="Where this is">
         <Link to="/hosts/$hostId" params={{ hostId }}>
-          {container.hostName}
+          <IsolatedText text={container.hostName} />
         </Link>
       </nav>
       <header className="page-head">
-        <h1 className="break">{container.name}</h1>
+        <h1 className="break">
+          <IsolatedText text={container.name} />
+        </h1>
         <StateBadge container={container} />
       </header>
       {!current && container.removedAt === null && (
@@ -78,7 +82,7 @@ export function ContainerPage(): ReactNode {
                 {published.map((port) => (
                   <li key={portWords(port)}>
                     <Link to="/ports" search={{ port: String(port.publicPort) }} className="number">
-                      {portWords(port)}
+                      <IsolatedText text={portWords(port)} />
                     </Link>
                   </li>
                 ))}
@@ -106,10 +110,22 @@ export function ContainerPage(): ReactNode {
               </>
             )}
             <dt>Engine says</dt>
-            <dd>{container.status === '' ? <span className="soft">nothing</span> : container.status}</dd>
+            <dd>
+              {container.status === '' ? (
+                <span className="soft">nothing</span>
+              ) : (
+                <IsolatedText text={container.status} />
+              )}
+            </dd>
             <dt>Command</dt>
             <dd>
-              {container.command === '' ? <span className="soft">none told</span> : <code>{container.command}</code>}
+              {container.command === '' ? (
+                <span className="soft">none told</span>
+              ) : (
+                <code>
+                  <IsolatedText text={container.command} />
+                </code>
+              )}
             </dd>
             <dt>Id</dt>
             <dd className="with-copy">
@@ -120,7 +136,9 @@ export function ContainerPage(): ReactNode {
               <>
                 <dt>Image id</dt>
                 <dd className="with-copy">
-                  <code title={container.imageId}>{container.imageId.replace(/^sha256:/, '').slice(0, 12)}</code>
+                  <code title={toPlainText(container.imageId)}>
+                    <IsolatedText text={container.imageId.replace(/^sha256:/, '').slice(0, 12)} />
+                  </code>
                   <CopyButton text={container.imageId} label="Copy the whole image id" />
                 </dd>
               </>

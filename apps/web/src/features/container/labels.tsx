@@ -1,4 +1,6 @@
 import { Link } from '@tanstack/react-router';
+import { IsolatedText } from '../../components/isolated-text';
+import { toPlainText } from '../../domain/plain-text';
 
 /** A container's labels; each leads to all containers that have it too. */
 export function Labels({ labels }: { labels: Readonly<Record<string, string>> }) {
@@ -16,10 +18,12 @@ export function Labels({ labels }: { labels: Readonly<Record<string, string>> })
               to="/containers"
               search={{ label: [`${key}=${value}`] }}
               className="label code"
-              title={`Containers with ${key}=${value}`}
+              title={toPlainText(`Containers with ${key}=${value}`)}
             >
-              <span className="label-key">{key}</span>
-              <span className="label-value">{value === '' ? '(empty)' : value}</span>
+              <span className="label-key">
+                <IsolatedText text={key} />
+              </span>
+              <span className="label-value">{value === '' ? '(empty)' : <IsolatedText text={value} />}</span>
             </Link>
           </li>
         ))}

@@ -2,10 +2,12 @@ import type { ContainerView } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { ImageRef } from '../../components/image-ref';
+import { IsolatedText } from '../../components/isolated-text';
 import { PortLinks } from '../../components/port-links';
 import { StateBadge } from '../../components/state-badge';
 import { Age } from '../../components/time';
 import type { ColumnId, SortKey } from './search';
+import { toPlainText } from '../../domain/plain-text';
 
 /** The label by which Docker Compose, and Podman's, name the project that a container belongs to. */
 export const PROJECT_LABEL = 'com.docker.compose.project';
@@ -31,9 +33,9 @@ export const COLUMN_FACTS: Readonly<Record<ColumnId | 'name', ColumnFacts>> = {
         to="/hosts/$hostId/containers/$dockerId"
         params={{ hostId, dockerId }}
         className="row-name clip"
-        title={name}
+        title={toPlainText(name)}
       >
-        {name}
+        <IsolatedText text={name} />
       </Link>
     ),
   },
@@ -47,8 +49,8 @@ export const COLUMN_FACTS: Readonly<Record<ColumnId | 'name', ColumnFacts>> = {
     title: 'Host',
     width: 'minmax(7rem, 0.9fr)',
     cell: ({ hostId, hostName }) => (
-      <Link to="/hosts/$hostId" params={{ hostId }} className="clip" title={hostName}>
-        {hostName}
+      <Link to="/hosts/$hostId" params={{ hostId }} className="clip" title={toPlainText(hostName)}>
+        <IsolatedText text={hostName} />
       </Link>
     ),
   },
@@ -68,8 +70,13 @@ export const COLUMN_FACTS: Readonly<Record<ColumnId | 'name', ColumnFacts>> = {
     width: 'minmax(6rem, 0.8fr)',
     cell: ({ labels: { [PROJECT_LABEL]: project } }) =>
       project === undefined ? null : (
-        <Link to="/containers" search={{ label: [`${PROJECT_LABEL}=${project}`] }} className="clip" title={project}>
-          {project}
+        <Link
+          to="/containers"
+          search={{ label: [`${PROJECT_LABEL}=${project}`] }}
+          className="clip"
+          title={toPlainText(project)}
+        >
+          <IsolatedText text={project} />
         </Link>
       ),
   },
@@ -77,8 +84,8 @@ export const COLUMN_FACTS: Readonly<Record<ColumnId | 'name', ColumnFacts>> = {
     title: 'Engine says',
     width: 'minmax(9rem, 1fr)',
     cell: ({ status }) => (
-      <span className="clip soft" title={status}>
-        {status}
+      <span className="clip soft" title={toPlainText(status)}>
+        <IsolatedText text={status} />
       </span>
     ),
   },

@@ -1,3 +1,4 @@
+import type { HostProblem } from '@muster/contracts';
 import { useInfiniteQuery, type UseInfiniteQueryResult } from '@tanstack/react-query';
 import { useCallback, useId, useMemo, useState } from 'react';
 import { containersQuery, hostsQuery, imagesQuery, projectsQuery } from '../../api/queries';
@@ -5,12 +6,15 @@ import { Button } from '../../components/button';
 import { counted } from '../../components/count';
 import { Empty, Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
+import { IsolatedText } from '../../components/isolated-text';
+import { ProblemNames } from '../../components/problem-names';
 import { Icon } from '../../design/icons';
 import { isCurrent } from '../../domain/look';
 import { PROJECT_LABEL } from './columns';
 import { ContainerTable } from './container-table';
 import { COLUMNS_DEFAULT, filtersOf, type ContainerSearch, type Group } from './search';
 import { sortOf, sortWord } from './sort';
+import { toPlainText } from '../../domain/plain-text';
 
 type Change = (change: Partial<ContainerSearch>) => void;
 
@@ -19,6 +23,8 @@ interface Heading {
   key: string;
   title: string;
   where: string | null;
+  /** What keeps the host's state from being current or complete, where the heading is a host. */
+  problems?: readonly HostProblem[];
   containers: number;
   running: number;
   /** Whether what runs is known to run now. */
@@ -103,6 +109,7 @@ function ByHost({ search, onChange }: PartProps) {
           key: host.id,
           title: host.name,
           where: null,
+          problems: host.problems,
           containers: host.containerCount,
           running: host.containersByState['running'] ?? 0,
           current: isCurrent(host.freshness),
@@ -149,7 +156,7 @@ function Headings({
 function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading }) {
   const [isOpen, setOpen] = useState(false);
   const id = useId();
-  const { title, where, containers, running, current } = heading;
+  const { title, where, problems = [], containers, running, current } = heading;
   return (
     <section className={current ? 'group' : 'group is-stale'}>
       <h2 className="group-head">
@@ -161,8 +168,15 @@ function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading
           onClick={() => setOpen(!isOpen)}
         >
           <Icon name={isOpen ? 'down' : 'right'} />
-          <span className="clip">{title}</span>
-          {where !== null && <span className="soft">{where}</span>}
+          <span className="clip">
+            <IsolatedText text={title} />
+          </span>
+          {where !== null && (
+            <span className="soft">
+              <IsolatedText text={where} />
+            </span>
+          )}
+          <ProblemNames problems={problems} />
           <span className="group-counts soft">
             {counted(containers, 'container')}, {running} {current ? 'running' : 'running when last heard'}
           </span>
@@ -186,7 +200,7 @@ function GroupRows({ heading, search, onChange }: PartProps & { heading: Heading
   return (
     <ContainerTable
       inline
-      label={`Containers of ${heading.title}`}
+      label={toPlainText(`Containers of ${heading.title}`)}
       rows={rows}
       total={hasNextPage ? -1 : rows.length}
       shownColumns={search.columns ?? COLUMNS_DEFAULT}

@@ -2,6 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { hostQuery, summaryQuery } from '../../api/queries';
 import { Button } from '../../components/button';
+import { FilterChip } from '../../components/filter-chip';
+import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuCheck, MenuChoice, MenuLabel, MenuRule } from '../../components/menu';
 import { Icon } from '../../design/icons';
 import { CURRENT_FRESHNESS, FRESHNESS, HOST_FRESHNESS, LAST_KNOWN_FRESHNESS, STATE_ORDER } from '../../domain/look';
@@ -20,8 +22,8 @@ export function FilterBar({ search, onChange }: { search: ContainerSearch; onCha
       {search.hostId?.map((hostId) => (
         <HostChip key={hostId} hostId={hostId} onRemove={() => onChange({ hostId: without(search.hostId, hostId) })} />
       ))}
-      {chips.map(({ key, words, change }) => (
-        <Chip key={key} words={words} onRemove={() => onChange(change)} />
+      {chips.map(({ key, change, ...words }) => (
+        <FilterChip key={key} {...words} onRemove={() => onChange(change)} />
       ))}
       {chips.length + (search.hostId?.length ?? 0) > 1 && (
         <Button kind="quiet" onClick={() => onChange(NO_FILTERS)}>
@@ -62,15 +64,23 @@ function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
   }));
 }
 
-function chipsOf(search: ContainerSearch): { key: string; words: string; change: Partial<ContainerSearch> }[] {
+interface ChipFacts {
+  key: string;
+  words: string;
+  text?: string;
+  change: Partial<ContainerSearch>;
+}
+
+function chipsOf(search: ContainerSearch): ChipFacts[] {
   const { q, presence } = search;
   return [
-    ...(q === undefined ? [] : [{ key: 'q', words: `“${q}”`, change: { q: undefined } }]),
+    ...(q === undefined ? [] : [{ key: 'q', words: '', text: `“${q}”`, change: { q: undefined } }]),
     ...freshnessChips(search),
     ...(['state', 'health', 'image', 'label'] as const).flatMap((name) =>
       (search[name] ?? []).map((value) => ({
         key: `${name} ${value}`,
-        words: `${name} ${value}`,
+        words: name,
+        text: value,
         change: { [name]: without(search[name], value) },
       })),
     ),
@@ -86,18 +96,9 @@ function chipsOf(search: ContainerSearch): { key: string; words: string; change:
   ];
 }
 
-function Chip({ words, onRemove }: { words: string; onRemove: () => void }) {
-  return (
-    <button type="button" className="chip chip-on" aria-label={`${words}: remove this filter`} onClick={onRemove}>
-      <span className="clip">{words}</span>
-      <span aria-hidden="true">×</span>
-    </button>
-  );
-}
-
 function HostChip({ hostId, onRemove }: { hostId: string; onRemove: () => void }) {
   const { data } = useQuery(hostQuery(hostId));
-  return <Chip words={`host ${data?.name ?? '…'}`} onRemove={onRemove} />;
+  return <FilterChip words="host" text={data?.name ?? '…'} onRemove={onRemove} />;
 }
 
 const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
@@ -180,7 +181,7 @@ function AnyOf<T extends string>({
           checked={chosen?.includes(option) ?? false}
           onChange={(on) => onChange(on ? [...(chosen ?? []), option] : without(chosen, option))}
         >
-          {wordsOf(option)}
+          <IsolatedText text={wordsOf(option)} />
         </MenuCheck>
       ))}
     </>

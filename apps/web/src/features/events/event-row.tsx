@@ -1,8 +1,10 @@
 import type { ContainerEvent } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
+import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { StateIcon } from '../../design/state-icons';
 import { eventGlance, side } from '../../domain/event-words';
+import { toPlainText } from '../../domain/plain-text';
 
 /** Kinds that say by their word alone what there was before and after. */
 const SAYS_IT_ALL: ReadonlySet<ContainerEvent['kind']> = new Set([
@@ -29,7 +31,7 @@ export function EventRow({ event, without = [] }: { event: ContainerEvent; witho
         <span className="event-what">
           {!without.includes('name') && (
             <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId: event.hostId, dockerId: event.dockerId }}>
-              {event.name}
+              <IsolatedText text={event.name} />
             </Link>
           )}{' '}
           {words}
@@ -51,7 +53,7 @@ export function EventRow({ event, without = [] }: { event: ContainerEvent; witho
       <div className="event-where soft">
         {!without.includes('host') && (
           <Link to="/hosts/$hostId" params={{ hostId: event.hostId }} className="clip">
-            {event.hostName}
+            <IsolatedText text={event.hostName} />
           </Link>
         )}
         <Age at={event.recordedAt} />
@@ -65,15 +67,15 @@ function Change({ event: { from, to } }: { event: ContainerEvent }) {
   if (before === after) return null;
   return (
     <span className="change code soft">
-      <span className="change-side" title={before}>
-        {before}
+      <span className="change-side" title={toPlainText(before)}>
+        <IsolatedText text={before} />
       </span>
       <span aria-label="to" role="img">
         {' '}
         →{' '}
       </span>
-      <span className="change-side" title={after}>
-        {after}
+      <span className="change-side" title={toPlainText(after)}>
+        <IsolatedText text={after} />
       </span>
     </span>
   );

@@ -5,6 +5,7 @@ import { api } from '../../api/client';
 import { eventsQuery } from '../../api/queries';
 import { Button } from '../../components/button';
 import { Empty } from '../../components/empty';
+import { FilterChip } from '../../components/filter-chip';
 import { ListStates } from '../../components/list-states';
 import { Menu, MenuCheck, MenuItem } from '../../components/menu';
 import { OutOfDate } from '../../components/out-of-date';
@@ -65,12 +66,12 @@ export function EventsPage(): ReactNode {
           ))}
         </Menu>
         {search.kind?.map((kind) => (
-          <Filter key={kind} words={kindWords(kind)} onRemove={() => change({ kind: less(search.kind, kind) })} />
+          <FilterChip key={kind} words={kindWords(kind)} onRemove={() => change({ kind: less(search.kind, kind) })} />
         ))}
         {search.name !== undefined && (
-          <Filter words={`container ${search.name}`} onRemove={() => change({ name: undefined })} />
+          <FilterChip words="container" text={search.name} onRemove={() => change({ name: undefined })} />
         )}
-        {search.hostId !== undefined && <Filter words="one host" onRemove={() => change({ hostId: undefined })} />}
+        {search.hostId !== undefined && <FilterChip words="one host" onRemove={() => change({ hostId: undefined })} />}
         <OutOfDate of={list} queryKey={query.queryKey} />
       </div>
       <ListStates of={list} what="events" empty={<Empty title="Nothing happened that these filters let through" />}>
@@ -84,12 +85,3 @@ const less = <T,>(values: readonly T[] | undefined, value: T): T[] | undefined =
   const rest = values?.filter((other) => other !== value) ?? [];
   return rest.length === 0 ? undefined : rest;
 };
-
-function Filter({ words, onRemove }: { words: string; onRemove: () => void }) {
-  return (
-    <button type="button" className="chip chip-on" aria-label={`${words}: remove this filter`} onClick={onRemove}>
-      <span className="clip">{words}</span>
-      <span aria-hidden="true">×</span>
-    </button>
-  );
-}

@@ -5,6 +5,7 @@ import { useMemo } from 'react';
 import { containersQuery } from '../../api/queries';
 import { count } from '../../components/count';
 import { Loading } from '../../components/empty';
+import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { StateIcon } from '../../design/state-icons';
 import { concerns, type Concern } from '../../domain/attention';
@@ -62,11 +63,19 @@ function ConcernRow({ concern: { look, what, trouble, at, hostId, hostName, dock
     <>
       <StateIcon look={look} />
       <span className="concern-words">
-        <strong className="clip">{what}</strong>
-        <span className="concern-trouble">{trouble}</span>
+        <strong className="clip">
+          <IsolatedText text={what} />
+        </strong>
+        <span className="concern-trouble">
+          <IsolatedText text={trouble} />
+        </span>
       </span>
       <span className="concern-where soft">
-        {dockerId !== null && <span className="clip">{hostName}</span>}
+        {dockerId !== null && (
+          <span className="clip">
+            <IsolatedText text={hostName} />
+          </span>
+        )}
         {at !== null && <Age at={at} />}
       </span>
     </>

@@ -3,9 +3,12 @@ import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { Button } from '../../components/button';
 import { count } from '../../components/count';
+import { IsolatedText } from '../../components/isolated-text';
+import { ProblemNames } from '../../components/problem-names';
 import { FreshnessBadge } from '../../components/state-badge';
 import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../domain/look';
-import { IS_SEVERE, PROBLEM_TITLES } from '../../domain/problem-words';
+import { toPlainText } from '../../domain/plain-text';
+import { IS_SEVERE } from '../../domain/problem-words';
 import { StateIcon } from '../../design/state-icons';
 import type { RecentEvents } from './recent-events';
 import { RunningLine } from './running-line';
@@ -77,21 +80,20 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
   return (
     <Link to="/hosts/$hostId" params={{ hostId: host.id }} className={current ? 'tile' : 'tile is-stale'}>
       <span className="tile-head">
-        <strong className="clip">{host.name}</strong>
+        <strong className="clip">
+          <IsolatedText text={host.name} />
+        </strong>
         <FreshnessBadge freshness={host.freshness} since={host.confirmedAt} />
       </span>
-      {host.problems.length > 0 && (
-        <span className="state">
-          <StateIcon look="unhealthy" />
-          <span>{host.problems.map(({ code }) => PROBLEM_TITLES[code]).join(', ')}</span>
-        </span>
-      )}
+      <ProblemNames problems={host.problems} />
       <span className="tile-counts">
         {inStateOrder(host.containersByState).map(([state, of]) => (
-          <span key={state} className="state" title={`${count(of)} ${state}`}>
+          <span key={state} className="state" title={toPlainText(`${count(of)} ${state}`)}>
             <StateIcon look={lookOfState(state)} />
             <span className="number">{count(of)}</span>
-            <span className="tile-state">{state}</span>
+            <span className="tile-state">
+              <IsolatedText text={state} />
+            </span>
           </span>
         ))}
         {unhealthy > 0 && (

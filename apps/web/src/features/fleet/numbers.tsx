@@ -1,6 +1,7 @@
 import type { Freshness, Summary } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { count } from '../../components/count';
+import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
 import { StateIcon } from '../../design/state-icons';
 import { CURRENT_FRESHNESS, inStateOrder, LAST_KNOWN_FRESHNESS, lookOfState } from '../../domain/look';
@@ -68,7 +69,7 @@ function StateNumbers({ byState, unhealthy }: { byState: Readonly<Record<string,
             <strong className="number">{count(of)}</strong>
             <span className="state">
               <StateIcon look={lookOfState(state)} />
-              {state}
+              <IsolatedText text={state} />
             </span>
           </Link>
         </li>

@@ -9,6 +9,7 @@ import { Confirm } from '../../components/confirm';
 import { Dialog } from '../../components/dialog';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
+import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuItem } from '../../components/menu';
 import { Icon } from '../../design/icons';
 
@@ -93,7 +94,11 @@ function Delete({ host, onClose }: { host: Host; onClose: () => void }) {
   const navigate = useNavigate();
   return (
     <Confirm
-      title={`Delete ${host.name}?`}
+      title={
+        <>
+          Delete <IsolatedText text={host.name} />?
+        </>
+      }
       action="Delete the host"
       typed={host.name}
       onClose={onClose}

@@ -6,6 +6,7 @@ import { useMayChange } from '../../app/session';
 import { count } from '../../components/count';
 import { Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
+import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
 import { Age, Moment } from '../../components/time';
 import { useTitle } from '../../components/title';
@@ -40,7 +41,9 @@ export function HostPage(): ReactNode {
         <Link to="/">Fleet</Link>
       </nav>
       <header className="page-head">
-        <h1 className="break">{host.name}</h1>
+        <h1 className="break">
+          <IsolatedText text={host.name} />
+        </h1>
         <FreshnessBadge freshness={host.freshness} since={host.confirmedAt} />
         {mayChange && <HostActions host={host} />}
       </header>
@@ -54,15 +57,22 @@ export function HostPage(): ReactNode {
           <dl className="facts">
             <dt>Engine</dt>
             <dd>
-              {host.engine.name} {host.engine.version}
-              {host.engine.apiVersion !== '' && <span className="soft"> (API {host.engine.apiVersion})</span>}
+              <IsolatedText text={host.engine.name} /> <IsolatedText text={host.engine.version} />
+              {host.engine.apiVersion !== '' && (
+                <span className="soft">
+                  {' '}
+                  (API <IsolatedText text={host.engine.apiVersion} />)
+                </span>
+              )}
             </dd>
             <dt>System</dt>
             <dd>
-              {host.os} {host.arch}
+              <IsolatedText text={host.os} /> <IsolatedText text={host.arch} />
             </dd>
             <dt>Agent</dt>
-            <dd>{host.agentVersion}</dd>
+            <dd>
+              <IsolatedText text={host.agentVersion} />
+            </dd>
             <dt>Confirmed</dt>
             <dd>
               <Age at={host.confirmedAt} />
@@ -89,7 +99,7 @@ export function HostPage(): ReactNode {
                 <strong className="number">{count(of)}</strong>
                 <span className="state">
                   <StateIcon look={lookOfState(state)} />
-                  {state}
+                  <IsolatedText text={state} />
                 </span>
               </Link>
             ))}

@@ -1,4 +1,5 @@
 import type { HostProblem } from '@muster/contracts';
+import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { IS_SEVERE, PROBLEM_TITLES } from '../../domain/problem-words';
 
@@ -10,7 +11,10 @@ export function HostProblems({ problems }: { problems: readonly HostProblem[] })
       {problems.map(({ code, message, since }) => (
         <li key={code} className={IS_SEVERE[code] ? 'note note-trouble' : 'note note-warning'}>
           <p>
-            <strong>{PROBLEM_TITLES[code]}</strong> since <Age at={since} />. <bdi className="break">{message}</bdi>
+            <strong>{PROBLEM_TITLES[code]}</strong> since <Age at={since} />.{' '}
+            <span className="break">
+              <IsolatedText text={message} />
+            </span>
           </p>
         </li>
       ))}

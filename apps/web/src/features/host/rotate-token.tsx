@@ -5,6 +5,7 @@ import { api } from '../../api/client';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { Dialog } from '../../components/dialog';
+import { IsolatedText } from '../../components/isolated-text';
 import { Moment } from '../../components/time';
 import { EnrolCommands } from '../add-host/enrol-commands';
 
@@ -15,7 +16,11 @@ export function RotateToken({ host, onClose }: { host: Host; onClose: () => void
   if (made === null) {
     return (
       <Confirm
-        title={`Rotate the token of ${host.name}?`}
+        title={
+          <>
+            Rotate the token of <IsolatedText text={host.name} />?
+          </>
+        }
         action="Revoke the token"
         onClose={onClose}
         // What is shown next takes its place.
@@ -39,8 +44,8 @@ export function RotateToken({ host, onClose }: { host: Host; onClose: () => void
       <div className="stack">
         <div className="prose">
           <p>
-            The token is revoked. By this one, shown this once, {host.name} comes back as the host that it is; it is
-            good for one use, until <Moment at={made.expiresAt} />.
+            The token is revoked. By this one, shown this once, <IsolatedText text={host.name} /> comes back as the host
+            that it is; it is good for one use, until <Moment at={made.expiresAt} />.
           </p>
         </div>
         <EnrolCommands token={made.token} />

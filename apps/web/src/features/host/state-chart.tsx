@@ -3,6 +3,7 @@ import './state-chart.css';
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import uPlot from 'uplot';
 import { inStateOrder } from '../../domain/look';
+import { toPlainText } from '../../domain/plain-text';
 import type { StatePoint } from '../../domain/state-history';
 
 const HEIGHT = 150;
@@ -56,7 +57,7 @@ export default function StateChart({ points }: { points: readonly StatePoint[] }
   }, [points, states, theme]);
 
   const last = points.at(-1);
-  const words = inStateOrder(last?.byState ?? {}).map(([state, of]) => `${of} ${state}`);
+  const words = inStateOrder(last?.byState ?? {}).map(([state, of]) => `${of} ${toPlainText(state)}`);
   return (
     <div
       ref={room}
@@ -94,7 +95,7 @@ function optionsFor(states: readonly string[], element: HTMLElement): uPlot.Opti
         const { colour, dash } = LINES[state] ?? { colour: '--ink-soft', dash: [1, 3] };
         const steps = uPlot.paths.stepped?.({ align: 1 });
         return {
-          label: state,
+          label: toPlainText(state),
           stroke: probe(colour),
           width: 1.5,
           points: { show: false },

@@ -5,6 +5,7 @@ import { portsQuery } from '../../api/queries';
 import { Empty } from '../../components/empty';
 import { FilterEntry } from '../../components/filter-entry';
 import { ImageRef } from '../../components/image-ref';
+import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { FreshnessBadge } from '../../components/state-badge';
 import { useTitle } from '../../components/title';
@@ -77,7 +78,7 @@ export function PortsPage(): ReactNode {
                       </td>
                       <td>
                         <Link to="/hosts/$hostId" params={{ hostId: item.hostId }}>
-                          {item.hostName}
+                          <IsolatedText text={item.hostName} />
                         </Link>{' '}
                         {!current && <FreshnessBadge freshness={item.hostFreshness} />}
                       </td>
@@ -88,9 +89,13 @@ export function PortsPage(): ReactNode {
                             to="/hosts/$hostId/containers/$dockerId"
                             params={{ hostId: item.hostId, dockerId: item.dockerId }}
                           >
-                            {item.containerName}
+                            <IsolatedText text={item.containerName} />
                           </Link>
-                          {item.state !== 'running' && <span className="soft">{item.state}</span>}
+                          {item.state !== 'running' && (
+                            <span className="soft">
+                              <IsolatedText text={item.state} />
+                            </span>
+                          )}
                         </span>
                       </td>
                       <td className="is-number soft">{item.privatePort}</td>
@@ -113,5 +118,11 @@ export function PortsPage(): ReactNode {
 function ListensOn({ ip }: { ip: string | null }) {
   if (ip === null) return <span className="soft">all addresses</span>;
   if (ip === '0.0.0.0') return <span className="soft">all IPv4 addresses</span>;
-  return ip === '::' ? <span className="soft">all IPv6 addresses</span> : <code>{ip}</code>;
+  return ip === '::' ? (
+    <span className="soft">all IPv6 addresses</span>
+  ) : (
+    <code>
+      <IsolatedText text={ip} />
+    </code>
+  );
 }

@@ -9,8 +9,10 @@ import { Command } from '../../components/copyable';
 import { Empty } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { Choice, Field } from '../../components/field';
+import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age, Moment } from '../../components/time';
+import { toPlainText } from '../../domain/plain-text';
 
 /** The keys by which programs call the API. */
 export function ApiKeys() {
@@ -54,7 +56,9 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   const isOver = apiKey.revokedAt !== null || (apiKey.expiresAt !== null && Date.parse(apiKey.expiresAt) < serverNow());
   return (
     <tr className={isOver ? 'is-stale' : ''}>
-      <td>{apiKey.name}</td>
+      <td>
+        <IsolatedText text={apiKey.name} />
+      </td>
       <td>{apiKey.role === 'admin' ? 'read and change' : 'read'}</td>
       <td>
         <Moment at={apiKey.createdAt} />
@@ -78,13 +82,17 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
       </td>
       <td className="is-action">
         {!isOver && (
-          <Button kind="quiet" aria-label={`Revoke ${apiKey.name}`} onClick={() => setAsks(true)}>
+          <Button kind="quiet" aria-label={toPlainText(`Revoke ${apiKey.name}`)} onClick={() => setAsks(true)}>
             Revoke …
           </Button>
         )}
         {asks && (
           <Confirm
-            title={`Revoke ${apiKey.name}?`}
+            title={
+              <>
+                Revoke <IsolatedText text={apiKey.name} />?
+              </>
+            }
             action="Revoke the key"
             onClose={() => setAsks(false)}
             onConfirm={async () => {
@@ -107,7 +115,7 @@ function Creator({ of: { createdBy, createdByName } }: { of: ApiKey }) {
   return (
     <span title={createdBy}>
       {createdBy.startsWith('api_key:') ? 'key ' : ''}
-      <bdi>{createdByName ?? createdBy}</bdi>
+      <IsolatedText text={createdByName ?? createdBy} />
     </span>
   );
 }
@@ -166,7 +174,11 @@ function MakeKey() {
       {made !== null && (
         <div className="stack" role="status">
           <p>
-            The key <strong>{made.name}</strong>. It is shown this once: keep it where secrets are kept.
+            The key{' '}
+            <strong>
+              <IsolatedText text={made.name} />
+            </strong>
+            . It is shown this once: keep it where secrets are kept.
           </p>
           <Command text={made.key} label="the key" />
         </div>

@@ -2,8 +2,10 @@ import type { AuditEntry } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { auditQuery } from '../../api/queries';
 import { Empty } from '../../components/empty';
+import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age } from '../../components/time';
+import { toPlainText } from '../../domain/plain-text';
 
 /** What people, keys and enrolments did, the newest first. */
 export function Audit() {
@@ -51,7 +53,8 @@ function AuditRow({ entry: { at, actor, action, target, details } }: { entry: Au
         <div className="audit-details">
           {Object.entries(details).map(([key, value]) => (
             <span key={key} className="code soft">
-              {key} {typeof value === 'string' ? value : JSON.stringify(value)}
+              <IsolatedText text={key} />{' '}
+              <IsolatedText text={typeof value === 'string' ? value : JSON.stringify(value)} />
             </span>
           ))}
         </div>
@@ -64,8 +67,15 @@ function AuditRow({ entry: { at, actor, action, target, details } }: { entry: Au
 function Party({ of, name }: { of: string; name?: string | undefined }) {
   const [kind = '', id = ''] = of.split(':', 2);
   return (
-    <span title={of}>
-      {kind.replaceAll('_', ' ')} {name ?? <code className="soft">{id.slice(0, 8)}</code>}
+    <span title={toPlainText(of)}>
+      <IsolatedText text={kind.replaceAll('_', ' ')} />{' '}
+      {name === undefined ? (
+        <code className="soft">
+          <IsolatedText text={id.slice(0, 8)} />
+        </code>
+      ) : (
+        <IsolatedText text={name} />
+      )}
     </span>
   );
 }

@@ -9,8 +9,10 @@ import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { count } from '../../components/count';
 import { Empty } from '../../components/empty';
+import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age, Moment } from '../../components/time';
+import { toPlainText } from '../../domain/plain-text';
 
 /** The tokens that let hosts in. */
 export function EnrollmentTokens() {
@@ -63,7 +65,9 @@ function TokenRow({ token, mayChange }: { token: EnrollmentToken; mayChange: boo
   const isOver = token.revokedAt !== null || token.uses >= token.maxUses || Date.parse(token.expiresAt) < serverNow();
   return (
     <tr className={isOver ? 'is-stale' : ''}>
-      <td>{token.name}</td>
+      <td>
+        <IsolatedText text={token.name} />
+      </td>
       <td className="is-number">
         {count(token.uses)} of {count(token.maxUses)}
       </td>
@@ -82,13 +86,17 @@ function TokenRow({ token, mayChange }: { token: EnrollmentToken; mayChange: boo
       {mayChange && (
         <td className="is-action">
           {!isOver && (
-            <Button kind="quiet" aria-label={`Revoke ${token.name}`} onClick={() => setAsks(true)}>
+            <Button kind="quiet" aria-label={toPlainText(`Revoke ${token.name}`)} onClick={() => setAsks(true)}>
               Revoke …
             </Button>
           )}
           {asks && (
             <Confirm
-              title={`Revoke ${token.name}?`}
+              title={
+                <>
+                  Revoke <IsolatedText text={token.name} />?
+                </>
+              }
               action="Revoke the token"
               onClose={() => setAsks(false)}
               onConfirm={async () => {

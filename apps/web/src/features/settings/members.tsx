@@ -9,8 +9,10 @@ import { Confirm } from '../../components/confirm';
 import { Command } from '../../components/copyable';
 import { ErrorNote } from '../../components/error-note';
 import { Checkbox, Choice, Field } from '../../components/field';
+import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Moment } from '../../components/time';
+import { toPlainText } from '../../domain/plain-text';
 
 const ROLES: readonly { value: MemberRole; label: string }[] = [
   { value: 'viewer', label: 'viewer: sees everything' },
@@ -74,14 +76,16 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
   return (
     <tr>
       <td>
-        {member.name} {isMe && <span className="soft">(you)</span>}
+        <IsolatedText text={member.name} /> {isMe && <span className="soft">(you)</span>}
       </td>
-      <td>{member.email}</td>
+      <td>
+        <IsolatedText text={member.email} />
+      </td>
       <td>
         {isOwner ? (
           <select
             className="filter-select"
-            aria-label={`Role of ${member.name}`}
+            aria-label={toPlainText(`Role of ${member.name}`)}
             value={changing.isPending ? changing.variables : member.role}
             disabled={changing.isPending}
             onChange={(event) => {
@@ -106,12 +110,16 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
       </td>
       {isOwner && (
         <td className="is-action">
-          <Button kind="quiet" aria-label={`Remove ${member.name}`} onClick={() => setAsks('removal')}>
+          <Button kind="quiet" aria-label={toPlainText(`Remove ${member.name}`)} onClick={() => setAsks('removal')}>
             Remove …
           </Button>
           {asks === 'removal' && (
             <ConfirmWithCredentials
-              title={`Remove ${member.name}?`}
+              title={
+                <>
+                  Remove <IsolatedText text={member.name} />?
+                </>
+              }
               action="Remove the member"
               checkbox="Keep the API keys and enrollment tokens that they created. Otherwise these are revoked, and programs that use them are refused."
               onClose={() => setAsks(null)}
@@ -126,7 +134,11 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
           )}
           {asks === 'viewer' && (
             <ConfirmWithCredentials
-              title={`Make ${member.name} a viewer?`}
+              title={
+                <>
+                  Make <IsolatedText text={member.name} /> a viewer?
+                </>
+              }
               action="Change the role"
               checkbox="Keep the admin keys and enrollment tokens that they created. Otherwise these are revoked, and programs that use them are refused."
               onClose={() => setAsks(null)}
@@ -154,7 +166,7 @@ function ConfirmWithCredentials({
   onConfirm,
   onClose,
 }: {
-  title: string;
+  title: ReactNode;
   action: string;
   /** The checkbox's words: what is kept, and what happens otherwise. */
   checkbox: string;
@@ -205,7 +217,9 @@ function InvitationRow({ invitation, isOwner }: { invitation: Invitation; isOwne
   return (
     <div className="session">
       <span className="session-words">
-        <strong>{invitation.email}</strong>
+        <strong>
+          <IsolatedText text={invitation.email} />
+        </strong>
         <span className="soft">
           as {invitation.role}, open until <Moment at={invitation.expiresAt} />
         </span>
@@ -214,7 +228,7 @@ function InvitationRow({ invitation, isOwner }: { invitation: Invitation; isOwne
       {isOwner && (
         <Button
           busy={revoking.isPending}
-          aria-label={`Take back the invitation of ${invitation.email}`}
+          aria-label={toPlainText(`Take back the invitation of ${invitation.email}`)}
           onClick={() => revoking.mutate()}
         >
           Take back
@@ -260,8 +274,11 @@ function Invite() {
       {made !== null && (
         <div className="stack" role="status">
           <p>
-            Hand this link to <strong>{made.email}</strong>: no mail is sent. It is shown this once, and good for one
-            person, until <Moment at={made.expiresAt} />.
+            Hand this link to{' '}
+            <strong>
+              <IsolatedText text={made.email} />
+            </strong>
+            : no mail is sent. It is shown this once, and good for one person, until <Moment at={made.expiresAt} />.
           </p>
           <Command text={made.url} label="the invitation’s link" />
         </div>

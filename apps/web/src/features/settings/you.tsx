@@ -9,6 +9,7 @@ import { Confirm } from '../../components/confirm';
 import { Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
+import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { browserWords } from './browser-words';
 
@@ -20,11 +21,15 @@ export function You() {
     <div className="narrow">
       <section className="card" aria-labelledby="you-title">
         <h2 id="you-title" className="card-title">
-          {session.user?.name ?? session.apiKey?.name}
+          <IsolatedText text={session.user?.name ?? session.apiKey?.name ?? ''} />
         </h2>
         <p className="soft">
-          {session.user !== null && `${session.user.email}, `}
-          {session.role} of {session.organization.name}
+          {session.user !== null && (
+            <>
+              <IsolatedText text={session.user.email} />,{' '}
+            </>
+          )}
+          {session.role} of <IsolatedText text={session.organization.name} />
         </p>
       </section>
       {session.user !== null && (
@@ -149,7 +154,9 @@ function SessionRow({ item, busy, onEnd }: { item: SessionItem; busy: boolean; o
   return (
     <div className="session">
       <span className="session-words">
-        <strong>{browserWords(item.userAgent)}</strong>
+        <strong>
+          <IsolatedText text={browserWords(item.userAgent)} />
+        </strong>
         <span className="soft">
           {item.address !== null && `${item.address}, `}last seen <Age at={item.lastSeenAt} />
         </span>

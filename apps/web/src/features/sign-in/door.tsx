@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { Mark } from '../../app/navigation';
 
 /** What stands around the pages of those who are not in yet. */
-export function Door({ title, children }: { title: string; children: ReactNode }) {
+export function Door({ title, children }: { title: ReactNode; children: ReactNode }) {
   return (
     <main className="door">
       <div className="door-card">

@@ -2,6 +2,7 @@ import { OWN_PATH_PATTERN, type Session } from '@muster/contracts';
 import { useMutation, useQueryClient, type UseMutationResult } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { sessionQuery } from '../../api/queries';
+import { forgetLinkTokens } from './link-token';
 
 const OWN_PATH = new RegExp(OWN_PATH_PATTERN);
 
@@ -15,6 +16,7 @@ export function useEnter<Input>(
   return useMutation({
     mutationFn: enter,
     onSuccess: async (session) => {
+      forgetLinkTokens();
       client.clear();
       client.setQueryData(sessionQuery.queryKey, session);
       // An address may be written by anybody: it leads nowhere but to a page of ours.

@@ -9,6 +9,7 @@ import { Field } from '../../components/field';
 import { Door } from './door';
 import { useEnter } from './enter';
 import { useLinkToken } from './link-token';
+import { IsolatedText } from '../../components/isolated-text';
 
 /** Where the link of an invitation leads: what is offered, and what it takes to accept. */
 export function InvitationPage(): ReactNode {
@@ -33,9 +34,19 @@ export function InvitationPage(): ReactNode {
   if (!offer.data) return <Loading what="the invitation" />;
   const { email, organization, role } = offer.data;
   return (
-    <Door title={`Join ${organization}`}>
+    <Door
+      title={
+        <>
+          Join <IsolatedText text={organization} />
+        </>
+      }
+    >
       <p className="soft">
-        You are invited as <strong>{role}</strong>, by the address <strong>{email}</strong>.
+        You are invited as <strong>{role}</strong>, by the address{' '}
+        <strong>
+          <IsolatedText text={email} />
+        </strong>
+        .
       </p>
       <form
         className="stack"

@@ -8,6 +8,7 @@ import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
 import { Door } from './door';
 import { useEnter } from './enter';
+import { IsolatedText } from '../../components/isolated-text';
 
 const route = getRouteApi('/sign-in');
 
@@ -68,7 +69,7 @@ export function SignInPage(): ReactNode {
           className="button button-plain door-oidc"
           href={`${oidc.startPath}?${new URLSearchParams({ next }).toString()}`}
         >
-          Sign in with {oidc.name}
+          Sign in with <IsolatedText text={oidc.name} />
         </a>
       )}
     </Door>

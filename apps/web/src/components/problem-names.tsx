@@ -1,0 +1,14 @@
+import type { HostProblem } from '@muster/contracts';
+import { StateIcon } from '../design/state-icons';
+import { PROBLEM_TITLES } from '../domain/problem-words';
+
+/** The names of a host's problems, where there is no room for their reasons; nothing if there are none. */
+export function ProblemNames({ problems }: { problems: readonly HostProblem[] }) {
+  if (problems.length === 0) return null;
+  return (
+    <span className="state problem-names">
+      <StateIcon look="unhealthy" />
+      <span>{problems.map(({ code }) => PROBLEM_TITLES[code]).join(', ')}</span>
+    </span>
+  );
+}

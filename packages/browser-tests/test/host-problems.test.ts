@@ -1,0 +1,118 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { AgentProblemCode, Host } from '@muster/contracts';
+import type { Page } from 'playwright-core';
+import { describeInChromium, useVisits } from './chromium.js';
+import { startDashboard, type Dashboard } from './dashboard.js';
+import { enrollRawHost, type RawHost } from './raw-host.js';
+
+const PICTURES = fileURLToPath(new URL('../pictures/', import.meta.url));
+const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
+
+const AGENT_CODES: readonly AgentProblemCode[] = [
+  'engine_unreachable',
+  'list_refused',
+  'too_many_containers',
+  'snapshot_refused',
+];
+const TITLES = [
+  'Engine unreachable',
+  'Container list refused',
+  'Too many containers',
+  'Snapshot refused',
+  'Clock differs',
+];
+/** 300 characters: words, and one that is too long for any line. */
+const messageOf = (code: string): string =>
+  `${code} because of ${'some reason '.repeat(9)}${'x'.repeat(300)}`.slice(0, 300);
+
+describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (size, viewport) => {
+  const visit = useVisits();
+  let dashboard: Dashboard;
+  let host: RawHost;
+  let page: Page;
+
+  beforeAll(async () => {
+    await mkdir(PICTURES, { recursive: true });
+    dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+    host = await enrollRawHost(dashboard, { name: 'web-01' });
+    const well = await enrollRawHost(dashboard, { name: 'web-02' });
+    await well.sync([]);
+    await host.sync([{ dockerId: 'a', name: 'shop-web-1', image: 'shop', state: 'running' }]);
+    // Its clock is an hour ahead, which the API notices.
+    const sentAt = new Date(Date.now() + 3_600_000).toISOString();
+    await host.beat(
+      AGENT_CODES.map((code) => ({ code, message: messageOf(code) })),
+      { sentAt },
+    );
+    const { problems } = await dashboard.api.call('getHost', { params: { hostId: host.id } });
+    expect(problems.map(({ code }) => code).sort()).toEqual([...AGENT_CODES, 'clock_skew'].sort());
+  });
+  afterAll(() => dashboard.close());
+  beforeEach(async () => {
+    await dashboard.signIn(visit.context);
+    page = visit.page;
+    await page.setViewportSize(viewport);
+  });
+
+  /** By how many pixels a page is wider than its window. */
+  const overflow = (): Promise<number> =>
+    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  /** Elements of the problems that stick out of their parents' boxes. */
+  const sticksOut = (selector: string): Promise<string[]> =>
+    page.evaluate(
+      (within) =>
+        [...document.querySelectorAll(`${within} *`)]
+          .filter((element) => {
+            const box = element.closest(within)!.getBoundingClientRect();
+            const { left, right } = element.getBoundingClientRect();
+            return left < box.left - 1 || right > box.right + 1;
+          })
+          .map(({ outerHTML }) => outerHTML.slice(0, 200)),
+      selector,
+    );
+
+  test('are on its page: each with its name, since when, and the whole reason, within the width of the page', async () => {
+    await page.goto(`${dashboard.url}/hosts/${host.id}`);
+    const list = page.getByRole('list', { name: 'Problems' });
+    await list.waitFor();
+    for (const title of TITLES) await list.getByText(title).waitFor();
+    expect(await list.getByRole('listitem').count()).toBe(TITLES.length);
+    for (const code of AGENT_CODES) await list.getByText(messageOf(code)).waitFor();
+    const { problems } = (await dashboard.api.call('getHost', { params: { hostId: host.id } })) satisfies Host;
+    const sinceShown = await list
+      .locator('time')
+      .evaluateAll((times) => times.map((time) => time.getAttribute('datetime')));
+    expect(sinceShown.sort()).toEqual(problems.map(({ since }) => since).sort());
+    await page.screenshot({ path: join(PICTURES, `problems-host-${size}.png`), fullPage: true });
+    expect(await overflow()).toBe(0);
+    expect(await sticksOut('.problems')).toEqual([]);
+  });
+
+  test('are on its tile by name, which stands before those of hosts that are well', async () => {
+    await page.goto(dashboard.url);
+    const tiles = page.locator('a.tile');
+    await tiles.first().waitFor();
+    expect(await tiles.first().innerText()).toContain('web-01');
+    for (const title of TITLES) expect(await tiles.first().innerText()).toContain(title);
+    expect(await tiles.nth(1).innerText()).not.toContain('Snapshot refused');
+    await page
+      .getByRole('region', { name: /Needs attention/ })
+      .getByText('web-01')
+      .waitFor();
+    await page.screenshot({ path: join(PICTURES, `problems-fleet-${size}.png`), fullPage: true });
+    expect(await overflow()).toBe(0);
+    expect(await sticksOut('a.tile')).toEqual([]);
+    expect(await sticksOut('.attention')).toEqual([]);
+  });
+
+  test('are at its heading in the list by host', async () => {
+    await page.goto(`${dashboard.url}/containers?group=host`);
+    await page.getByRole('button', { name: /web-01.*Container list refused/ }).waitFor();
+    await page.screenshot({ path: join(PICTURES, `problems-groups-${size}.png`), fullPage: true });
+    expect(await overflow()).toBe(0);
+    expect(await sticksOut('.group')).toEqual([]);
+  });
+});

@@ -1,0 +1,154 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { describeInChromium, useVisits } from './chromium.js';
+import { startDashboard, type Dashboard } from './dashboard.js';
+import { enrollRawHost, type RawHost } from './raw-host.js';
+
+const PICTURES = fileURLToPath(new URL('../pictures/', import.meta.url));
+
+/** Right-to-left override: without isolation, all text after it in the line is drawn from right to left. */
+const RLO = '\u202e';
+/** Ends an isolate: a name that has it would end one that is made of characters. */
+const PDI = '\u2069';
+const HOST = `host${RLO}A`;
+const DOCKER_ID = 'a'.repeat(64);
+
+const container = (name: string, image: string) => ({
+  dockerId: DOCKER_ID,
+  name,
+  image: `shop/${image}${RLO}repo:1${RLO}tag`,
+  imageId: `sha256:${RLO}${'b'.repeat(64)}`,
+  command: `run ${RLO}command`,
+  state: `odd${RLO}state`,
+  status: `Up ${RLO}status`,
+  ports: [{ ip: `${RLO}ip`, privatePort: 80, publicPort: 8080, type: 'tcp' }],
+  labels: { 'com.docker.compose.project': `project${RLO}A`, [`key${RLO}A`]: `value${PDI}${RLO}A` },
+  startedAt: null,
+});
+
+describeInChromium('text of others that has marks which change the direction of writing', () => {
+  const visit = useVisits();
+  let dashboard: Dashboard;
+  let host: RawHost;
+  let page: Page;
+
+  beforeAll(async () => {
+    await mkdir(PICTURES, { recursive: true });
+    dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+    const fact = (name: string): string => `${name}${RLO}A`;
+    host = await enrollRawHost(dashboard, {
+      name: HOST,
+      engine: { name: fact('engine'), version: fact('version'), apiVersion: fact('api') },
+      ...{ os: fact('os'), arch: fact('arch'), agentVersion: fact('agent') },
+    });
+    await host.sync([container(`old${RLO}name`, 'old')]);
+    await host.sync([container(`new${RLO}name`, 'new')]);
+    await host.beat([{ code: 'snapshot_refused', message: `message ${RLO}A` }]);
+    for (const name of [`token${RLO}A`]) {
+      await dashboard.api.call('createEnrollmentToken', { body: { name } });
+      await dashboard.api.call('createApiKey', { body: { name, role: 'viewer' } });
+    }
+  });
+  afterAll(() => dashboard.close());
+  beforeEach(async () => {
+    await dashboard.signIn(visit.context);
+    page = visit.page;
+    // What changes after it was drawn, such as a chart, is not checked half drawn.
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+  });
+
+  const encoded = encodeURIComponent;
+  const PAGES: [name: string, path: () => string][] = [
+    ['fleet', () => '/'],
+    ['host', () => `/hosts/${host.id}`],
+    ['container', () => `/hosts/${host.id}/containers/${DOCKER_ID}`],
+    ['containers', () => '/containers?columns=state&columns=host&columns=image&columns=project&columns=status'],
+    [
+      'filters',
+      () =>
+        `/containers?q=${encoded(RLO)}name&hostId=${host.id}&state=${encoded(`odd${RLO}state`)}&label=${encoded(`key${RLO}A`)}` +
+        `&image=${encoded(`shop/new${RLO}repo:1${RLO}tag`)}`,
+    ],
+    ['projects', () => '/containers?group=project'],
+    ['containers by image', () => '/containers?group=image'],
+    ['containers by host', () => '/containers?group=host'],
+    ['images', () => '/images'],
+    ['ports', () => '/ports'],
+    ['events', () => `/events?name=${encoded(`new${RLO}name`)}`],
+    ['all events', () => '/events'],
+    ['enrollment tokens', () => '/settings/enrollment-tokens'],
+    ['api keys', () => '/settings/api-keys'],
+    ['audit', () => '/settings/audit'],
+  ];
+
+  test.each(PAGES)('%s: it is isolated, so that all other text is as it was written', async (name, path) => {
+    await page.goto(dashboard.url + path());
+    await page.getByText(RLO, { exact: false }).first().waitFor();
+    await page.waitForFunction(() => document.querySelector('.loading') === null);
+    await page.screenshot({ path: join(PICTURES, `hostile-${name.replaceAll(' ', '-')}.png`), fullPage: true });
+    expect(await directionFaults(page)).toEqual([]);
+  });
+
+  test.each([
+    ['Rename', 'Rename the host'],
+    ['Rotate its token', `Rotate the token of`],
+    ['Delete', 'Delete host'],
+  ])('in the dialog %s, too', async (item, title) => {
+    await page.goto(`${dashboard.url}/hosts/${host.id}`);
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: item }).click();
+    await page.getByRole('dialog').getByText(title).waitFor();
+    expect(await directionFaults(page)).toEqual([]);
+  });
+
+  test('a host whose name cannot be typed can be deleted', async () => {
+    const other = await enrollRawHost(dashboard, { name: `other${RLO}B` });
+    await page.goto(`${dashboard.url}/hosts/${other.id}`);
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Delete' }).click();
+    await page.getByLabel(/^Type/).fill('otherB');
+    await page.getByRole('button', { name: 'Delete the host' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
+  });
+});
+
+/**
+ * What is wrong with how a page treats direction marks: texts that have them outside of an isolate, attributes that
+ * have them (an attribute cannot be isolated), and texts without them that are drawn from right to left.
+ */
+const directionFaults = (page: Page): Promise<string[]> =>
+  page.evaluate(() => {
+    const MARKS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+    const faults: string[] = [];
+    const escaped = (text: string): string => JSON.stringify(text).replaceAll('\u202e', '\\u202e');
+    if (MARKS.test(document.title)) faults.push(`title of the page: ${escaped(document.title)}`);
+    for (const element of document.querySelectorAll('body *')) {
+      for (const { name, value } of element.attributes) {
+        if (!['href', 'value'].includes(name) && MARKS.test(value)) faults.push(`attribute ${name}: ${escaped(value)}`);
+      }
+    }
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = texts.nextNode(); node !== null; node = texts.nextNode()) {
+      const text = node.nodeValue ?? '';
+      if (MARKS.test(text)) {
+        if (!node.parentElement?.closest('bdi')) faults.push(`not isolated: ${escaped(text)}`);
+        continue;
+      }
+      // Two letters next to each other, in the order that they are drawn in.
+      const at = text.search(/[A-Za-z]{2}/);
+      if (at === -1) continue;
+      const leftOf = (index: number): DOMRect => {
+        const range = document.createRange();
+        range.setStart(node, index);
+        range.setEnd(node, index + 1);
+        return range.getBoundingClientRect();
+      };
+      const [first, second] = [leftOf(at), leftOf(at + 1)];
+      const isInOneLine = first.top === second.top && first.width > 0;
+      if (isInOneLine && second.left < first.left) faults.push(`from right to left: ${escaped(text)}`);
+    }
+    return faults;
+  });

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Page, Request } from 'playwright-core';
+import { describeInChromium, useVisits } from './chromium.js';
+import { OWNER, startDashboard, type Dashboard } from './dashboard.js';
+
+describeInChromium('the token of a one-time link', () => {
+  const visit = useVisits();
+  let dashboard: Dashboard;
+  let page: Page;
+  let requests: Request[];
+
+  beforeAll(async () => {
+    dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+  });
+  afterAll(() => dashboard.close());
+  beforeEach(() => {
+    page = visit.page;
+    requests = [];
+    page.on('request', (request) => requests.push(request));
+  });
+
+  const heading = (name: string) => page.getByRole('heading', { level: 1, name });
+  const stored = (): Promise<string[]> => page.evaluate(() => Object.values(sessionStorage) as string[]);
+
+  /** That neither the address nor anything that was sent has the token, but for bodies. */
+  function expectHidden(token: string, path: string): void {
+    expect(page.url()).toBe(dashboard.url + path);
+    for (const request of requests) expect(request.headers()['referer'] ?? '').not.toContain(token);
+    // The first is the link itself.
+    for (const request of requests.slice(1)) expect(request.url()).not.toContain(token);
+  }
+
+  test('of the first start is not in the address once the page shows, survives a reload, and is forgotten when used', async () => {
+    const link = new URL(await dashboard.setupLink());
+    const token = link.hash.replace('#token=', '');
+    await page.goto(link.href);
+    await heading('Welcome to Muster').waitFor();
+    expectHidden(token, '/setup');
+
+    await page.reload();
+    await page.getByLabel('Your name').fill(OWNER.name);
+    await page.getByLabel('Email').fill(OWNER.email);
+    await page.getByLabel('Password').fill(OWNER.password);
+    await page.getByRole('button', { name: 'Make the account' }).click();
+    await heading('Add a host').waitFor();
+    expectHidden(token, '/add-host');
+    expect(await stored()).not.toContain(token);
+    await page.goBack();
+    expect(page.url()).not.toContain(token);
+  });
+
+  async function invite(email: string): Promise<{ link: URL; token: string }> {
+    const owner = await visit.context.browser()!.newContext();
+    try {
+      await dashboard.signIn(owner);
+      const headers = { Origin: dashboard.url };
+      const data = { email, role: 'viewer' };
+      const answer = await owner.request.post(`${dashboard.url}/api/invitations`, { headers, data });
+      const { url } = (await answer.json()) as { url: string };
+      const link = new URL(url);
+      return { link, token: link.hash.replace('#token=', '') };
+    } finally {
+      await owner.close();
+    }
+  }
+
+  test.each(['#', '?'])('of an invitation behind %s is not in the address once the page shows', async (mark) => {
+    const { token } = await invite(`${mark === '#' ? 'fragment' : 'query'}@example.org`);
+    await page.goto(`${dashboard.url}/invitation${mark}token=${token}`);
+    await page.getByLabel('Your name').waitFor();
+    expectHidden(token, '/invitation');
+    await page.reload();
+    await page.getByLabel('Your name').waitFor();
+  });
+
+  test('of another link that is opened in the same tab takes the place of the first', async () => {
+    const first = await invite('first@example.org');
+    const second = await invite('second@example.org');
+    await page.goto(first.link.href);
+    await page.getByText('first@example.org').waitFor();
+    await page.evaluate((href) => void (window.location.href = href), second.link.href);
+    await page.getByText('second@example.org').waitFor();
+    expectHidden(second.token, '/invitation');
+    await page.getByLabel('Your name').fill('Second');
+    await page.getByLabel('Password').fill('another long passphrase');
+    await page.getByRole('button', { name: 'Accept and sign in' }).click();
+    await page.getByRole('heading', { name: 'No hosts yet' }).waitFor();
+  });
+
+  test('works in a browser that refuses to store anything', async () => {
+    const { link, token } = await invite('private@example.org');
+    await page.addInitScript(() => {
+      Object.defineProperty(window, 'sessionStorage', {
+        get() {
+          throw new DOMException('refused', 'SecurityError');
+        },
+      });
+    });
+    await page.goto(link.href);
+    await page.getByText('private@example.org').waitFor();
+    expectHidden(token, '/invitation');
+  });
+});
