@@ -186,6 +186,20 @@ describe('metrics', () => {
     expect(series.has('muster_snapshots_total{outcome="changed"}')).toBe(true);
   });
 
+  test('are shown on a dashboard whose panels have different ids and do not overlap', async () => {
+    const file = new URL('../../../deploy/grafana-dashboard.json', import.meta.url);
+    interface Panel {
+      id: number;
+      gridPos: { x: number; y: number; w: number; h: number };
+    }
+    const { panels } = JSON.parse(await readFile(file, 'utf8')) as { panels: Panel[] };
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`),
+    );
+    expect(new Set(cells).size).toBe(cells.length);
+  });
+
   test.each(['grafana-dashboard.json', 'alerts.yaml'])('are all there that deploy/%s asks for', async (file) => {
     const metrics = createMetrics();
     metrics.tellOfProcess();
