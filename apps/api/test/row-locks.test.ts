@@ -3,6 +3,7 @@ import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { createTestDatabase, hasTestServer } from '@muster/db/testing';
 import { createApp } from '../src/app.js';
+import { createFailedSignIns } from '../src/services/accounts/failed-sign-ins.js';
 import { container, enrollRequest, TestApi, testClock, type TestHost } from './harness.js';
 
 // The embedded database has one connection, so no other can hold a row. Skipped, and counted, where no server is installed.
@@ -20,7 +21,10 @@ onServer('while another transaction holds a row', () => {
   afterAll(() => db.close());
 
   /** Locks a row until the returned function is called. */
-  async function lock(table: 'hosts' | 'enrollment_tokens', id: string): Promise<() => Promise<void>> {
+  async function lock(
+    table: 'hosts' | 'enrollment_tokens' | 'audit_entries',
+    id: string,
+  ): Promise<() => Promise<void>> {
     let release: () => void = () => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
     let isLocked: () => void = () => undefined;
@@ -96,6 +100,24 @@ onServer('while another transaction holds a row', () => {
     expect(await db.prisma.agentToken.count({ where: { hostId: host.id, firstUsedAt: null, revokedAt: null } })).toBe(
       1,
     );
+  });
+
+  test('failed sign-ins that share an entry of the audit log wait for each other with one connection in all', async () => {
+    const { id: organizationId } = await api.organization();
+    const failures = createFailedSignIns(db, { now: api.clock, elapsedMs: () => 0 });
+    const fail = () => failures.record({ account: null, address: '203.0.113.1', method: 'password' });
+    await fail();
+    const where = { action: 'user.sign_in_failed' };
+    const { id } = await db.prisma.auditEntry.findFirstOrThrow({ where });
+    const unlock = await lock('audit_entries', String(id));
+    const waiting = Array.from({ length: 8 }, fail);
+    // Each first finds the account, for moments; then one of them waits for the row.
+    let most = await busiest(5);
+    for (let i = 0; i < 15 && most > 1; i++) most = await busiest(5);
+    expect(most).toBeLessThanOrEqual(1);
+    await unlock();
+    await Promise.all(waiting);
+    expect(await db.prisma.auditEntry.findMany({ where })).toMatchObject([{ organizationId, details: { count: 9 } }]);
   });
 
   test('a heartbeat is answered within a few seconds however long it lasts, and written afterwards', async () => {

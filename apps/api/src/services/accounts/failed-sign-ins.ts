@@ -35,6 +35,8 @@ const ADDRESS_LENGTH_MAX = 45;
 interface Window {
   openedMs: number;
   entry: Promise<bigint>;
+  /** Settles when the last failure is recorded. The next one waits for it here, not for the row with a connection. */
+  recorded: Promise<unknown>;
 }
 
 /** `elapsedMs` is a clock that is never set. */
@@ -52,6 +54,20 @@ export function createFailedSignIns(
     }
   }
 
+  async function addFailure(entryId: bigint, address: string, method: FailedSignIn['method']): Promise<void> {
+    const more = JSON.stringify({ address, method });
+    await prisma.$executeRaw`
+      UPDATE audit_entries
+      SET details = details || ${more}::jsonb || jsonb_build_object(
+        'count', (details->>'count')::int + 1,
+        'addresses', CASE
+          WHEN details->'addresses' @> to_jsonb(${address}::text)
+            OR jsonb_array_length(details->'addresses') >= ${ADDRESSES_MAX} THEN details->'addresses'
+          ELSE details->'addresses' || to_jsonb(${address}::text)
+        END)
+      WHERE id = ${entryId}`;
+  }
+
   return {
     async record({ account, address: sent, method }) {
       const address = sent.slice(0, ADDRESS_LENGTH_MAX);
@@ -67,24 +83,16 @@ export function createFailedSignIns(
       const target = member === null ? 'system' : `user:${member.userId}`;
       const open = windows.get(target);
       if (open !== undefined) {
-        const more = JSON.stringify({ address, method });
-        await prisma.$executeRaw`
-          UPDATE audit_entries
-          SET details = details || ${more}::jsonb || jsonb_build_object(
-            'count', (details->>'count')::int + 1,
-            'addresses', CASE
-              WHEN details->'addresses' @> to_jsonb(${address}::text)
-                OR jsonb_array_length(details->'addresses') >= ${ADDRESSES_MAX} THEN details->'addresses'
-              ELSE details->'addresses' || to_jsonb(${address}::text)
-            END)
-          WHERE id = ${await open.entry}`;
+        const recorded = open.recorded.then(async () => addFailure(await open.entry, address, method));
+        open.recorded = recorded.catch(() => undefined);
+        await recorded;
         return;
       }
       const details = { address, method, count: 1, addresses: [address] };
       const action = 'user.sign_in_failed';
       const fact = { organizationId, at: now(), actor: 'system', action, target, details } as const;
       const entry = recordAudit(prisma, fact).then(({ id }) => id);
-      windows.set(target, { openedMs: elapsedMs(), entry });
+      windows.set(target, { openedMs: elapsedMs(), entry, recorded: Promise.resolve() });
       try {
         await entry;
       } catch (error) {
