@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, type ContainerInput } from '@muster/contracts';
 import { toContainerRow } from '../src/domain/container-row.js';
-import { diffSnapshot, type StoredContainer } from '../src/domain/diff-snapshot.js';
+import { diffSnapshot, diffSnapshotInTurns, type StoredContainer } from '../src/domain/diff-snapshot.js';
 import { container } from './harness.js';
 
 const row = (changes: Partial<ContainerInput> = {}) => toContainerRow(Container.parse(container('a', changes)));
@@ -238,5 +238,40 @@ describe('the digest of a row', () => {
       { ...parsed, ports: [{ ...parsed.ports[0]!, count: 2 }] },
     ].map((one) => toContainerRow(one).digest);
     expect(new Set(digests).size).toBe(3);
+  });
+});
+
+describe('a long list, compared in turns', () => {
+  const labels = (version: number) =>
+    Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`label-${i}`, `value-${version}`]));
+  const rowOf = (index: number, changes: Partial<ContainerInput> = {}) =>
+    toContainerRow(Container.parse(container(`c${index}`, { labels: labels(1), ...changes })));
+  const storedOf = (index: number): StoredContainer => {
+    const found = rowOf(index);
+    const { dockerId } = found;
+    if (index % 7 === 0) return { dockerId, equal: true };
+    return { dockerId, equal: false, removed: index % 5 === 0, row: found };
+  };
+  // Some that are new, some that are gone, and the others in another order, half of them changed.
+  const before = Array.from({ length: 1_000 }, (_, index) => storedOf(index));
+  const after = Array.from({ length: 1_000 }, (_, index) =>
+    rowOf(1_099 - index, index % 2 === 0 ? { image: 'other:1', labels: labels(2) } : {}),
+  );
+
+  test.each([{ complete: true }, { complete: false }, { complete: false, goneIds: ['c1', 'c2', 'c500', 'c2000'] }])(
+    'gives what it gives as a whole: %j',
+    async (options) => {
+      expect(await diffSnapshotInTurns(before, after, options)).toEqual(diffSnapshot(before, after, options));
+      expect(await diffSnapshotInTurns([], after, options)).toEqual(diffSnapshot([], after, options));
+      expect(await diffSnapshotInTurns(before, [], options)).toEqual(diffSnapshot(before, [], options));
+    },
+  );
+
+  test('lets others have a turn', async () => {
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 1);
+    for (let round = 0; round < 5; round++) await diffSnapshotInTurns(before, after, { complete: true });
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
   });
 });

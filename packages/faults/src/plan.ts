@@ -14,7 +14,7 @@ export interface Plan {
   revoked: { hosts: number };
 }
 
-/** All of it: some twelve minutes on two cores. */
+/** All of it: some twenty minutes on two cores. */
 const FULL: Plan = {
   quick: false,
   kill: { rounds: 30, embeddedRounds: 30, hosts: 8 },
@@ -29,7 +29,7 @@ const FULL: Plan = {
   revoked: { hosts: 10 },
 };
 
-/** The same faults, fewer and shorter: some four minutes. */
+/** The same faults, fewer and shorter: some eight minutes. */
 const QUICK: Plan = {
   quick: true,
   kill: { rounds: 6, embeddedRounds: 3, hosts: 8 },

@@ -1,6 +1,7 @@
 import type { Container, Port } from '@muster/contracts';
 import { containerChanges, sameLabels, samePorts, type EventDraft } from './container-changes.js';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
+import { createTurnTaking } from '../turn-taking.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
 
 /**
@@ -88,15 +89,38 @@ export const noChange = (unchanged: number): SnapshotDiff => ({
   ...{ writes: [], patches: [], removals: [], events: [], unchanged, totalChanges: NO_TOTALS },
 });
 
-/** Two diffs of different containers of one host, as one. */
-export const joinDiffs = (a: SnapshotDiff, b: SnapshotDiff): SnapshotDiff => ({
-  writes: [...a.writes, ...b.writes],
-  patches: [...a.patches, ...b.patches],
-  removals: [...a.removals, ...b.removals],
-  events: [...a.events, ...b.events],
-  unchanged: a.unchanged + b.unchanged,
-  totalChanges: addTotals(a.totalChanges, b.totalChanges),
-});
+/** Adds a diff of other containers of the same host to one. */
+export function appendDiff(diff: SnapshotDiff, more: SnapshotDiff): void {
+  diff.writes.push(...more.writes);
+  diff.patches.push(...more.patches);
+  diff.removals.push(...more.removals);
+  diff.events.push(...more.events);
+  diff.unchanged += more.unchanged;
+  diff.totalChanges = addTotals(diff.totalChanges, more.totalChanges);
+}
+
+/** Containers that are compared without a pause: each may have hundreds of labels that changed. */
+const PIECE_CONTAINERS = 20;
+
+/** As `diffSnapshot`, a long list piece by piece: other work goes on in between. */
+export async function diffSnapshotInTurns(
+  stored: readonly StoredContainer[],
+  incoming: readonly ContainerRow[],
+  options: { complete: boolean; goneIds?: readonly string[] },
+): Promise<SnapshotDiff> {
+  const turns = createTurnTaking();
+  const diff = noChange(0);
+  const storedById = new Map(stored.map((container) => [container.dockerId, container]));
+  for (let start = 0; start < incoming.length; start += PIECE_CONTAINERS) {
+    const rows = incoming.slice(start, start + PIECE_CONTAINERS);
+    const before = rows.flatMap(({ dockerId }) => storedById.get(dockerId) ?? []);
+    for (const { dockerId } of rows) storedById.delete(dockerId);
+    appendDiff(diff, diffSnapshot(before, rows, { complete: false }));
+    if (turns.due()) await turns.yieldTurn();
+  }
+  appendDiff(diff, diffSnapshot([...storedById.values()], [], options));
+  return diff;
+}
 
 const draft = (
   kind: 'created' | 'reappeared' | 'removed',

@@ -29,6 +29,7 @@ import type { RawBody } from '../services/body-bytes.js';
 import type { ContainerService } from '../services/container.js';
 import type { EnrollmentService } from '../services/enrollment.js';
 import type { HeartbeatService } from '../services/heartbeat.js';
+import { createTurnTaking } from '../turn-taking.js';
 import type { SnapshotRefusals } from '../services/host-problems/snapshot-refusals.js';
 
 export interface AgentRouterParts {
@@ -87,7 +88,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
     const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
     const effort = { textBytes: 0, historyBytes: 0 };
-    const metadata = { ...headers, observedAt, digest: snapshotDigest(body), effort };
+    const metadata = { ...headers, observedAt, digest: await snapshotDigest(body), effort };
     let rowsWritten = 0;
     try {
       const summary = await containers.syncBody(hostId, body, metadata);
@@ -140,5 +141,15 @@ const PARSER_VERSION = `2.${STATUS_PARSER_VERSION}`;
 const ACCEPTS = [ACCEPTS_PORT_RANGES];
 
 /** Names a body by its bytes as received: SHA-256 of how we would parse it, how it is encoded, and the bytes. */
-const snapshotDigest = ({ bytes, encoding }: RawBody): string =>
-  createHash('sha256').update(`${PARSER_VERSION}:${encoding}:`).update(bytes).digest('base64url');
+async function snapshotDigest({ bytes, encoding }: RawBody): Promise<string> {
+  const turns = createTurnTaking();
+  const hash = createHash('sha256').update(`${PARSER_VERSION}:${encoding}:`);
+  for (let start = 0; start < bytes.length; start += HASH_BYTES) {
+    if (turns.due()) await turns.yieldTurn();
+    hash.update(bytes.subarray(start, start + HASH_BYTES));
+  }
+  return hash.digest('base64url');
+}
+
+/** Bytes that are hashed without a pause. */
+const HASH_BYTES = 512 * 1024;

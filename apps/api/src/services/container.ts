@@ -10,8 +10,9 @@ import {
 import type { Database } from '@muster/db';
 import { toContainerFacts, type ContainerRow } from '../domain/container-row.js';
 import {
+  appendDiff,
   diffSnapshot,
-  joinDiffs,
+  diffSnapshotInTurns,
   noChange,
   sameContainer,
   type SnapshotDiff,
@@ -190,7 +191,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
         if (order) await touchStale(db, hostId, order.stream, { ...times, heartbeatSeconds });
         return staleSummary(hostId, rows, host, verdict, cadence);
       }
-      const diff = diffSnapshot(host.containers, rows, { complete, goneIds });
+      const diff = await diffSnapshotInTurns(host.containers, rows, { complete, goneIds });
       if (!complete) refuseTooMany(host.containerCount, presentCount(diff, complete));
       const summary = await write(sync, host, diff, totals);
       if (summary !== null) return summary;
@@ -253,14 +254,14 @@ async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotS
   const text = await source.text();
   if (old === null || text === null || elementCount(old) !== elementCount(text)) return null;
   const differing = differingElements(old, text);
-  let diff = noChange(elementCount(text) - differing.length);
+  const diff = noChange(elementCount(text) - differing.length);
   const perPiece = Math.ceil((PIECE_BYTES * elementCount(text)) / Math.max(1, text.bytes.length));
   const step = Math.min(PIECE_CONTAINERS, perPiece);
   for (let start = 0; start < differing.length; start += step) {
     if (turns.due()) await turns.yieldTurn();
     const piece = diffElements(old, text, differing.slice(start, start + step), source);
     if (piece === null) return null;
-    diff = joinDiffs(diff, piece);
+    appendDiff(diff, piece);
   }
   return diff;
 }
