@@ -43,7 +43,7 @@ import { plainBytes, type RawBody } from './body-bytes.js';
 import { createHostReports, type HostReports } from './host-reports.js';
 import { createSnapshotMemory, type RememberedSnapshot } from './snapshot-memory.js';
 import { sourceOfBody, sourceOfContainers, type SnapshotSource } from './snapshot-source.js';
-import { createTurnTaking } from '../turn-taking.js';
+import { createTurnTaking, type TurnTaking } from '../turn-taking.js';
 
 /** What is known of a snapshot beside its containers. */
 export interface SnapshotMetadata {
@@ -259,7 +259,7 @@ async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotS
   const step = Math.min(PIECE_CONTAINERS, perPiece);
   for (let start = 0; start < differing.length; start += step) {
     if (turns.due()) await turns.yieldTurn();
-    const piece = diffElements(old, text, differing.slice(start, start + step), source);
+    const piece = await diffElements([old, text], differing.slice(start, start + step), source, turns);
     if (piece === null) return null;
     appendDiff(diff, piece);
   }
@@ -267,16 +267,18 @@ async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotS
 }
 
 /** As `diffTexts`, of the containers at these places. */
-function diffElements(
-  old: SnapshotText,
-  text: SnapshotText,
+async function diffElements(
+  [old, text]: readonly [SnapshotText, SnapshotText],
   indexes: readonly number[],
   source: SnapshotSource,
-): SnapshotDiff | null {
+  turns: TurnTaking,
+): Promise<SnapshotDiff | null> {
   const stored: StoredContainer[] = [];
   const rows: ContainerRow[] = [];
   for (const index of indexes) {
-    const [was, is] = [decodeElement(old, index), source.row(text, index)];
+    const was = decodeElement(old, index);
+    if (turns.due()) await turns.yieldTurn();
+    const is = source.row(text, index);
     if (was === null || is === null || was.dockerId !== is.dockerId) return null;
     const { dockerId } = was;
     const equal = sameContainer(was, is);

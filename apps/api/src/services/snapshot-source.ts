@@ -33,7 +33,13 @@ export interface SnapshotSource {
 export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): SnapshotSource {
   let plain: Promise<Buffer> | undefined;
   let text: SnapshotText | null = null;
+  let isLongCounted = false;
   const bytes = () => (plain ??= readPlain());
+  function countLong(cut: SnapshotText | null): void {
+    if (cut === null || isLongCounted) return;
+    isLongCounted = true;
+    effort.textBytes += (LONG_WEIGHT - 1) * longBytes(cut);
+  }
   async function readPlain(): Promise<Buffer> {
     try {
       const text = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
@@ -48,7 +54,9 @@ export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): Snapshot
     keepsake: () => ({ body, bounds: text?.bounds ?? null }),
     async text() {
       if ((await refusalOf(await bytes())) !== null) return null;
-      return (text = await cutSnapshot(await bytes()));
+      text = await cutSnapshot(await bytes());
+      countLong(text);
+      return text;
     },
     row: (text, index) => {
       const container = decodeElement(text, index);
@@ -58,7 +66,7 @@ export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): Snapshot
       const refusal = await refusalOf(await bytes());
       if (refusal !== null) throw invalid([refusal]);
       const turns = createTurnTaking();
-      return toRows(valid(await readSnapshot(await bytes(), turns)), turns);
+      return toRows(valid(await readSnapshot(await bytes(), turns, countLong)), turns);
     },
   };
 }
@@ -112,8 +120,13 @@ const PARSE_BYTES_MAX = 256 * 1024;
 const PIECE_BYTES = 64 * 1024;
 
 /** Parses and checks a snapshot as `parseSnapshot` does, a long one piece by piece. */
-async function readSnapshot(bytes: Buffer, turns: TurnTaking): Promise<Parsed<Snapshot>> {
+async function readSnapshot(
+  bytes: Buffer,
+  turns: TurnTaking,
+  onCut: (text: SnapshotText | null) => void,
+): Promise<Parsed<Snapshot>> {
   const text = bytes.length > PARSE_BYTES_MAX ? await cutSnapshot(bytes) : null;
+  onCut(text);
   const reader = createSnapshotReader();
   if (text === null) {
     const whole = parseJsonBytes(bytes);
@@ -124,6 +137,19 @@ async function readSnapshot(bytes: Buffer, turns: TurnTaking): Promise<Parsed<Sn
     for (const items of parsePieces(text)) if (!(await addAll(reader, items, turns))) break;
   }
   return reader.result();
+}
+
+/** How often the text of a container counts that is too long to be parsed in stretches: all others wait for it. */
+const LONG_WEIGHT = 4;
+
+/** Bytes of the containers of a text that are longer than what is parsed in one go. */
+function longBytes({ bounds }: SnapshotText): number {
+  let bytes = 0;
+  for (let at = 0; at < bounds.length; at += 2) {
+    const length = bounds[at + 1]! - bounds[at]!;
+    if (length > PARSE_BYTES_MAX) bytes += length;
+  }
+  return bytes;
 }
 
 async function addAll(reader: SnapshotReader, items: readonly unknown[], turns: TurnTaking): Promise<boolean> {

@@ -1,0 +1,36 @@
+import { describe, expect, test } from '@jest/globals';
+import { gzipSync } from 'node:zlib';
+import { sourceOfBody } from '../src/services/snapshot-source.js';
+import { container } from './harness.js';
+
+const MIB = 1024 * 1024;
+const padded = (dockerId: string, bytes: number) => JSON.stringify(container(dockerId, { command: 'x'.repeat(bytes) }));
+
+/** What reading a snapshot counts, beside the rows. */
+async function textBytesOf(elements: readonly string[], end = ']'): Promise<number> {
+  const effort = { textBytes: 0 };
+  const bytes = gzipSync(`[${elements.join()}${end}`);
+  const source = sourceOfBody({ bytes, encoding: 'gzip' }, effort);
+  await source.text().catch(() => null);
+  await source.rows().catch(() => null);
+  return effort.textBytes / MIB;
+}
+
+describe('the text of a snapshot counts', () => {
+  test('after decompression, and once', async () => {
+    const elements = Array.from({ length: 100 }, (_, index) => padded(`c${index}`, 20_000));
+    expect(await textBytesOf(elements)).toBeCloseTo(2, 0);
+  });
+
+  test('where it is refused, too', async () => {
+    expect(await textBytesOf([padded('a', 20_000)], ',{}]'.padEnd(MIB))).toBeGreaterThan(0.9);
+  });
+
+  test('several times for a container that is too long to be parsed in stretches', async () => {
+    expect(await textBytesOf([padded('a', MIB), padded('b', 1_000)])).toBeCloseTo(4, 1);
+  });
+
+  test('as the largest one for a body that unpacks to more', async () => {
+    expect(await textBytesOf([padded('a', 11 * MIB)])).toBeGreaterThanOrEqual(10);
+  });
+});
