@@ -28,7 +28,10 @@ export interface Lease {
   /** Gives the lease back, so that another process need not wait for its end. */
   release(): Promise<void>;
 
-  /** The number of the holding that this process has, which rises with each new one; null: none. */
+  /**
+   * The number of the holding that this process has; null: none. It rises with each new holding and is a time, so that it
+   * does not come again where the database lost the commit that took the lease (a failover, a restore).
+   */
   readonly epoch: bigint | null;
 }
 
@@ -70,8 +73,8 @@ export function createLease(
     const since = elapsedMs();
     const [row] = await prisma.$queryRaw<{ epoch: bigint }[]>`
       INSERT INTO leases AS l (name, epoch, "expiresAt")
-      VALUES (${name}, 1, clock_timestamp() + ${ttlMs}::float8 * interval '1 ms')
-      ON CONFLICT (name) DO UPDATE SET epoch = l.epoch + 1, "expiresAt" = EXCLUDED."expiresAt"
+      VALUES (${name}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, clock_timestamp() + ${ttlMs}::float8 * interval '1 ms')
+      ON CONFLICT (name) DO UPDATE SET epoch = greatest(l.epoch + 1, EXCLUDED.epoch), "expiresAt" = EXCLUDED."expiresAt"
       WHERE l."expiresAt" <= clock_timestamp() RETURNING epoch`;
     return hold(row?.epoch, since);
   }
