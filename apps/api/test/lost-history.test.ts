@@ -2,11 +2,12 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { openDatabase, type Database } from '@muster/db';
 import { hasTestServer, testEngines } from '@muster/db/testing';
 import { startPostgresCluster, type PostgresCluster } from '@muster/test-engines';
+import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
 import { isContinued } from '../src/domain/database-history.js';
 import { findRevokedTokens } from '../src/sql/find-revoked-tokens.js';
 import { readFeed } from '../src/sql/read-feed.js';
-import { clocksOf, container, TestApi, testClock, useApi } from './harness.js';
+import { clocksOf, container, TestApi, testClock, useApi, type TestHost } from './harness.js';
 import { TestServer } from './listening.js';
 
 /** What a database says of its history: `ahead` is added to its transaction horizon. */
@@ -171,4 +172,83 @@ describe.each(testEngines())('on %s,', (engine) => {
       expect(later.of('reset')).toEqual([]);
     },
   );
+
+  /** A host with its containers as they are now, and a function that puts them back, as if all later commits were lost. */
+  async function remember(host: TestHost): Promise<() => Promise<void>> {
+    const { prisma } = context.api.db;
+    const table = prisma.$executeRawUnsafe.bind(prisma);
+    const suffix = randomUUID().replaceAll('-', '');
+    for (const [name, column] of [
+      ['hosts', 'id'],
+      ['containers', '"hostId"'],
+    ] as const) {
+      await table(`CREATE TABLE "${name}_${suffix}" AS SELECT * FROM ${name} WHERE ${column} = '${host.id}'::uuid`);
+    }
+    const columns = await prisma.$queryRaw<{ name: string }[]>`
+      SELECT quote_ident(column_name) AS name FROM information_schema.columns
+      WHERE table_schema = current_schema() AND table_name = 'hosts' AND is_generated = 'NEVER'`;
+    const names = columns.map(({ name }) => name).join();
+    return async () => {
+      await table(`DELETE FROM containers WHERE "hostId" = '${host.id}'::uuid`);
+      await table(
+        `UPDATE hosts SET (${names}) = (SELECT ${names} FROM "hosts_${suffix}") WHERE id = '${host.id}'::uuid`,
+      );
+      await table(`INSERT INTO containers SELECT * FROM "containers_${suffix}"`);
+    };
+  }
+
+  const byId = (containers: ReturnType<typeof container>[]) =>
+    Object.fromEntries(containers.map((each) => [each.dockerId, each]));
+
+  test('a snapshot that a lost commit held is not what the next one is compared with', async () => {
+    const host = await (await context.api.organization()).enroll();
+    const there = host.through(context.api.replica());
+    const [db, web, job] = [container('db'), container('web'), container('job')];
+    await host.sync([db]);
+    const loseCommits = await remember(host);
+    const lost = await host.sync([db, web]);
+    await loseCommits();
+    const written = await there.sync([db, job]);
+    expect(written.revision).toBe(lost.revision);
+
+    // The first process still remembers its body, at a revision that the host has again.
+    const next = [container('db', { state: 'exited', status: 'Exited (0) 1 second ago' }), web];
+    const { applied, digest } = await host.sync(next);
+    expect(applied).toBe(true);
+    expect(await host.present()).toEqual(byId(next));
+    expect(await host.host()).toMatchObject({ containerCount: 2, digest });
+    expect((await host.sync(next)).unchanged).toBe(2);
+  });
+
+  test('an incomplete snapshot, too, is compared with what is there, though no digest says what that is', async () => {
+    const { db, clock } = context.api;
+    const host = await (await context.api.organization()).enroll();
+    const there = host.through(context.api.replica());
+    const part = { 'Snapshot-Complete': 'false' };
+    const named = (dockerId: string, name: string) => container(dockerId, { name });
+    await host.sync([container('a'), container('b')]);
+    clock.advance(1_000);
+    await host.sync([named('a', 'a2')], part);
+    const loseCommits = await remember(host);
+    clock.advance(1_000);
+    const lost = await host.sync([named('b', 'b3')], part);
+    let revision: number | null = null;
+    // A process that is paused between its read and its write, while the database fails over.
+    const paused: Database = {
+      ...db,
+      async query<Row extends object>(...query: Parameters<Database['query']>) {
+        const rows = await db.query<Row>(...query);
+        if (query[0].name === 'read_named_containers' && revision === null) {
+          await loseCommits();
+          clock.advance(1_000);
+          ({ revision } = await there.sync([named('a', 'a3')], part));
+        }
+        return rows;
+      },
+    };
+    const api = new TestApi(db, createApp({ db: paused, ...clocksOf(clock) }), clock);
+    const { applied } = await host.through(api).sync([named('b', 'b3'), container('c')], part);
+    expect([applied, revision]).toEqual([true, lost.revision]);
+    expect(await host.present()).toEqual(byId([named('a', 'a3'), named('b', 'b3'), container('c')]));
+  });
 });

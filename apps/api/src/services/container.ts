@@ -174,7 +174,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     // Without a digest, nothing but the revision would say that its rows are still the host's.
     if (remembered === undefined || remembered.digest === null || !sync.complete) return null;
     const diff = await diffTexts(remembered, sync.source);
-    return diff && write(sync, remembered, diff, null);
+    return diff && write(sync, { ...remembered, observedAt: null }, diff, null);
   }
 
   async function syncByRows(sync: Sync): Promise<SyncSummary> {
@@ -193,7 +193,8 @@ export function createContainerService(db: Database, options: ContainerServiceOp
       }
       const diff = await diffSnapshotInTurns(host.containers, rows, { complete, goneIds });
       if (!complete) refuseTooMany(host.containerCount, presentCount(diff, complete));
-      const summary = await write(sync, host, diff, totals);
+      const { revision, digest, order: hostOrder } = host;
+      const summary = await write(sync, { revision, digest, observedAt: hostOrder.observedAt }, diff, totals);
       if (summary !== null) return summary;
       await backOff(attempt);
       await waitForLock(hostId);

@@ -9,8 +9,9 @@ import { assignments, endProblems, IS_THERE, orderTest, takeOrder } from './host
 export interface SnapshotWrite {
   hostId: string;
   /**
-   * What `diff` was made against: the host's revision, and the digest at that revision. A number alone may come again
-   * where the database lost a commit (a failover, a restore) and something else was written in its place.
+   * What `diff` was made against: the host's revision, and the digest at that revision or, where there is none, the
+   * instant of the snapshot. A number alone may come again where the database lost a commit (a failover, a restore) and
+   * something else was written in its place.
    */
   base: HostVersion;
   diff: SnapshotDiff;
@@ -30,6 +31,8 @@ export interface SnapshotWrite {
 export interface HostVersion {
   revision: number;
   digest: string | null;
+  /** Of the last snapshot that was applied; compared only where the digest is null. */
+  observedAt: Date | null;
 }
 
 /** What the database wrote. */
@@ -98,7 +101,7 @@ const WRITTEN = `), written AS (
       SELECT guard.id, r."dockerId", r.name, r.image, r."imageId", r.command, r.state, r.status, r.ports, r.labels,
         r."startedAt", r.health, r."exitCode", COALESCE(r.truncated, '{}'), r.digest, ${ORDER.receivedAt},
         ${ORDER.receivedAt}, NULL, guard."organizationId"
-      FROM guard, json_to_recordset($20::json) AS r(
+      FROM guard, json_to_recordset($21::json) AS r(
         "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
         labels jsonb, "startedAt" timestamptz, health text, "exitCode" float8, truncated text[],
         digest text)
@@ -117,7 +120,7 @@ const GONE = `), gone AS (
         state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
         "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
-      WHERE "hostId" = guard.id AND "dockerId" = ANY ($21::text[]) AND "removedAt" IS NULL
+      WHERE "hostId" = guard.id AND "dockerId" = ANY ($22::text[]) AND "removedAt" IS NULL
       RETURNING 1
     `;
 
@@ -135,6 +138,7 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
       ${GUARD}
       FROM locked
       WHERE hosts.id = locked.id AND revision = $2::int AND digest IS NOT DISTINCT FROM $19::text
+        AND ($19::text IS NOT NULL OR hosts."observedAt" IS NOT DISTINCT FROM $20::timestamptz)
         AND ${IS_THERE} AND ${orderTest(ORDER)}
         AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
       RETURNING hosts.id, "organizationId", revision, digest
@@ -205,7 +209,7 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
     ...[await text(patches), eventsObservedAt, await text(events), JSON.stringify(stateCounts)],
     ...[diff.writes.length > 0 || diff.patches.some(({ changed }) => changed), totals !== null, truncated],
-    ...[heartbeatSeconds, base.digest],
+    ...[heartbeatSeconds, base.digest, base.observedAt],
   ];
   const whole = diff.writes.length + diff.removals.length > 0;
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
