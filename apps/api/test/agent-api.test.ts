@@ -2,7 +2,17 @@ import { describe, expect, test } from '@jest/globals';
 import { Paths, tokenKind } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
-import { container, enrollRequest, order, TestHost, useApi, type TestOrganization } from './harness.js';
+import { createApp } from '../src/app.js';
+import {
+  clocksOf,
+  container,
+  enrollRequest,
+  order,
+  TestApi,
+  TestHost,
+  useApi,
+  type TestOrganization,
+} from './harness.js';
 
 describe.each(testEngines())('the agent API on %s', (engine) => {
   const context = useApi(engine);
@@ -126,6 +136,29 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await enrol(token, request).expect(200);
       await host.post([]).expect(401);
     });
+
+    test.each([
+      ['longer', 10, 60, 180],
+      ['shorter', 60, 10, 30],
+    ])(
+      'a host whose last heartbeat is %s than that of now is alive by its own',
+      async (_what, now, last, graceSeconds) => {
+        const { db, clock } = context.api;
+        const cadenceOf = (heartbeatSeconds: number) => ({ heartbeatSeconds, snapshotSeconds: 60 });
+        const apiOf = (heartbeatSeconds: number) =>
+          new TestApi(db, createApp({ db, ...clocksOf(clock), cadence: cadenceOf(heartbeatSeconds) }), clock);
+        const organization = await context.api.organization();
+        const request = enrollRequest();
+        const first = await enrol((await organization.enrollmentToken()).token, request).expect(201);
+        await hostOf(organization, first.body).through(apiOf(last)).sync([]);
+        const { token } = await organization.enrollmentToken();
+        const again = () => apiOf(now).http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(request);
+        clock.advance((graceSeconds - 5) * 1_000);
+        expect((await again().expect(409)).headers['retry-after']).toBe('5');
+        clock.advance(5_000);
+        await again().expect(200);
+      },
+    );
 
     test('the same machine in another organization is another host', async () => {
       const request = enrollRequest();

@@ -50,6 +50,8 @@ interface LockedToken {
 interface LockedHost {
   id: string;
   lastSeenAt: Date | null;
+  /** That it was last given; null: none yet. */
+  heartbeatSeconds: number | null;
   tokensRevokedAt: Date | null;
   hasToken: boolean;
 }
@@ -67,7 +69,8 @@ export function createEnrollmentService(
   db: Database,
   { now, cadence = CADENCE_DEFAULT, tokenCache }: EnrollmentServiceOptions,
 ): EnrollmentService {
-  const aliveMs = Math.max(ALIVE_MS_MIN, ALIVE_HEARTBEATS * cadence.heartbeatSeconds * 1000);
+  const aliveMsOf = ({ heartbeatSeconds }: LockedHost) =>
+    Math.max(ALIVE_MS_MIN, ALIVE_HEARTBEATS * (heartbeatSeconds ?? cadence.heartbeatSeconds) * 1000);
 
   const isLive = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
     token.revokedAt === null && token.expiresAt > at;
@@ -84,7 +87,7 @@ export function createEnrollmentService(
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
         if (token === undefined || !isLive(token, at)) throw invalid();
         const [host] = await tx.$queryRaw<LockedHost[]>(Prisma.sql`
-          SELECT id::text AS id, "lastSeenAt", "tokensRevokedAt", EXISTS (
+          SELECT id::text AS id, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", EXISTS (
             SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
           FROM hosts
           WHERE "organizationId" = ${token.organizationId} AND "engineId" = ${request.engineId}
@@ -136,6 +139,7 @@ export function createEnrollmentService(
     }
     // A host all of whose tokens were revoked, such as one that left, cannot be alive.
     if (!host.hasToken || host.lastSeenAt === null) return;
+    const aliveMs = aliveMsOf(host);
     const graceMs = host.lastSeenAt.getTime() + aliveMs - at.getTime();
     // A stored instant may lie ahead of the clock.
     if (graceMs > 0) throw new EngineIdInUseError(Math.min(graceMs, aliveMs));
