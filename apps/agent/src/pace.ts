@@ -13,6 +13,8 @@ export interface Pace {
   readonly heartbeatAt: number;
   /** Nothing is sent before this: the server failed, or asked to be left alone. */
   readonly notBefore: number;
+  /** No snapshot is sent before this, though heartbeats are: the server has enough of this host's snapshots for now. */
+  readonly snapshotNotBefore: number;
   /** Another snapshot now would meet the same end as the last, so a server's wish for one is not obeyed. */
   readonly holding: boolean;
 }
@@ -33,6 +35,7 @@ export const startPace = (now: number): Pace => ({
   changeAt: null,
   heartbeatAt: now + CADENCE_DEFAULT.heartbeatSeconds * 1_000,
   notBefore: now,
+  snapshotNotBefore: now,
   holding: false,
 });
 
@@ -41,11 +44,15 @@ export type Action = 'snapshot' | 'heartbeat' | 'record';
 
 /** What to do next, and when. */
 export function nextStep(pace: Pace): { action: Action; at: number } {
-  if (pace.changeAt !== null && pace.changeAt < pace.notBefore) return { action: 'record', at: pace.changeAt };
-  const snapshotAt = Math.min(pace.snapshotAt, pace.changeAt ?? Number.POSITIVE_INFINITY);
-  const at = Math.max(pace.notBefore, Math.min(snapshotAt, pace.heartbeatAt));
-  return { action: snapshotAt <= at ? 'snapshot' : 'heartbeat', at };
+  const { snapshotAt, changeAt, heartbeatAt, notBefore } = pace;
+  const snapshotsFrom = snapshotsAllowedFrom(pace);
+  const snapshot = Math.max(snapshotsFrom, Math.min(snapshotAt, changeAt ?? Number.POSITIVE_INFINITY));
+  const heartbeat = Math.max(notBefore, heartbeatAt);
+  if (changeAt !== null && changeAt < snapshotsFrom && changeAt <= heartbeat) return { action: 'record', at: changeAt };
+  return snapshot <= heartbeat ? { action: 'snapshot', at: snapshot } : { action: 'heartbeat', at: heartbeat };
 }
+
+const snapshotsAllowedFrom = ({ notBefore, snapshotNotBefore }: Pace): number => Math.max(notBefore, snapshotNotBefore);
 
 /** The engine changed. A burst does not put its own snapshot off: it comes `coalesceMs` after the first change. */
 export const engineChanged = (pace: Pace, now: number, coalesceMs: number): Pace => ({
@@ -65,7 +72,7 @@ export const snapshotBegun = (pace: Pace): Pace => ({
 export const recordBegun = (pace: Pace): Pace => ({
   ...pace,
   changeAt: null,
-  snapshotAt: Math.min(pace.snapshotAt, pace.notBefore),
+  snapshotAt: Math.min(pace.snapshotAt, snapshotsAllowedFrom(pace)),
 });
 
 /**
@@ -110,6 +117,14 @@ export const serverFailed = (pace: Pace, now: number, delayMs: number, action: E
   snapshotAt: action === 'snapshot' ? now : pace.snapshotAt,
   heartbeatAt: action === 'heartbeat' ? now : pace.heartbeatAt,
   notBefore: now + delayMs,
+});
+
+/** The server takes no more snapshots of this host for `delayMs`: the same is due again then, and heartbeats as usual. */
+export const snapshotDelayed = (pace: Pace, now: number, delayMs: number): Pace => ({
+  ...pace,
+  snapshotAt: now,
+  notBefore: now,
+  snapshotNotBefore: now + delayMs,
 });
 
 /**

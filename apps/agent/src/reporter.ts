@@ -17,6 +17,7 @@ import {
   serverFailed,
   snapshotAnswered,
   snapshotBegun,
+  snapshotDelayed,
   startPace,
 } from './pace.js';
 import { replayOf } from './replay.js';
@@ -96,6 +97,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   let refusal: string | null = null;
   let engineFailures = 0;
   let serverFailures = 0;
+  /** Snapshots in a row that the API put off with 429. */
+  let delayedSnapshots = 0;
   let serverError: string | null = null;
   let acceptedAt: Date | null = null;
   let containers: number | null = null;
@@ -131,6 +134,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       return void noteServerFailure('snapshot', answer);
     }
     unanswered = null;
+    delayedSnapshots = 0;
     noteAnswered();
     if (answer.kind === 'refused') {
       digest = null;
@@ -214,6 +218,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         noteServerFailure('snapshot', answer);
         return false;
       }
+      delayedSnapshots = 0;
       noteAnswered();
       if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refuses a part of the journal');
       else if (answer.data.applied && incompleteness !== null) {
@@ -273,7 +278,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     const found = problems();
     return {
       // A change that no snapshot has told yet is not "as in the last snapshot".
-      digest: engineFault === null && pace.changeAt === null ? digest : null,
+      digest: engineFault === null && pace.changeAt === null && journal.size() === 0 ? digest : null,
       // Older APIs know of this one problem, by this name.
       ...(engineFault === null ? {} : { engineError: engineFault.message }),
       ...(found.length === 0 ? {} : { problems: found }),
@@ -338,6 +343,13 @@ export function createReporter(options: ReporterOptions): Reporter {
         'the API refuses this machine: keeping its token and its state, and asking again',
       );
       pace = serverFailed(pace, now(), answer.askAgainMs, action);
+      return;
+    }
+    // Of a machine that is not enrolled, it is the enrollment that was put off.
+    if (action === 'snapshot' && answer.status === 429 && session.isEnrolled()) {
+      const retryInMs = Math.round(retryDelayMs(++delayedSnapshots, answer.retryAfterMs, random(), SERVER_BACKOFF));
+      log.warn({ reason, tries: delayedSnapshots, retryInMs }, 'the API puts off this host’s snapshots');
+      pace = snapshotDelayed(pace, now(), retryInMs);
       return;
     }
     const delayMs = retryDelayMs(serverFailures, answer.retryAfterMs, random(), SERVER_BACKOFF);

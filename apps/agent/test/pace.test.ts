@@ -9,6 +9,7 @@ import {
   serverFailed,
   snapshotAnswered,
   snapshotBegun,
+  snapshotDelayed,
   startPace,
   type Pace,
 } from '../src/pace.js';
@@ -88,6 +89,33 @@ test('nothing is sent while the server wants to be left alone, and then the same
   const pace = serverFailed(snapshotBegun(engineChanged(settled(0), 500, COALESCE_MS)), 1_500, 30_000, 'snapshot');
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 31_500 });
   expect(nextStep(serverFailed(settled(0), 10_000, 700, 'heartbeat'))).toEqual({ action: 'heartbeat', at: 10_700 });
+});
+
+describe('while the server puts off the snapshots of a host', () => {
+  const delayed = snapshotDelayed(snapshotBegun(settled(0)), 5_000, 60_000);
+
+  test('its heartbeats go on as usual, and the snapshot follows when it may, though a heartbeat asks for one', () => {
+    let pace = delayed;
+    const steps: string[] = [];
+    for (let i = 0; i < 7; i++) {
+      const { action, at } = nextStep(pace);
+      steps.push(`${action}@${at / 1_000}`);
+      if (action === 'heartbeat') pace = heartbeatAnswered(pace, at, { cadence, snapshotRequired: true }, 0);
+    }
+    expect(steps).toEqual([...[10, 20, 30, 40, 50, 60].map((at) => `heartbeat@${at}`), 'snapshot@65']);
+  });
+
+  test('changes are recorded for later', () => {
+    const changed = engineChanged(delayed, 6_000, COALESCE_MS);
+    expect(nextStep(changed)).toEqual({ action: 'record', at: 7_000 });
+    expect(nextStep(recordBegun(changed))).toEqual({ action: 'heartbeat', at: 10_000 });
+    expect(nextStep(engineChanged(delayed, 12_000, COALESCE_MS))).toEqual({ action: 'heartbeat', at: 10_000 });
+  });
+
+  test('a heartbeat that fails puts off everything', () => {
+    const failed = serverFailed(delayed, 10_000, 80_000, 'heartbeat');
+    expect(nextStep(failed)).toEqual({ action: 'snapshot', at: 90_000 });
+  });
 });
 
 test('an engine that fails is told of at once, and tried again by itself', () => {

@@ -51,6 +51,37 @@ describe('what may succeed later is tried again', () => {
     expect(rig.muster.heartbeats).toHaveLength(0);
   });
 
+  test('a snapshot that is put off (429) delays no heartbeat, and none of these vouches for what was not sent', async () => {
+    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 1);
+    expect(Heartbeat.parse(rig.muster.heartbeats[0]!.json).digest).not.toBeNull();
+    rig.muster.next(Paths.agentContainers, problem(429, 'about:blank', { 'retry-after': '2' }));
+    rig.engine.pause(rig.engine.idOf('h5-host')!);
+    await rig.muster.until(() => rig.muster.snapshots.length === 2);
+    const before = rig.muster.heartbeats.length;
+    // One more change, which has to wait as well.
+    rig.engine.unpause(rig.engine.idOf('h5-host')!);
+    await rig.muster.until(() => rig.muster.snapshots.length === 3);
+    expect(rig.muster.snapshots[2]!.atMs - rig.muster.snapshots[1]!.atMs).toBeGreaterThanOrEqual(2_000);
+    const during = rig.muster.heartbeats.slice(before).filter(({ atMs }) => atMs < rig.muster.snapshots[2]!.atMs);
+    expect(during.length).toBeGreaterThanOrEqual(5);
+    expect(during.map(({ json }) => Heartbeat.parse(json).digest)).toEqual(during.map(() => null));
+    await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
+  });
+
+  test('a 429 without a time puts snapshots off for longer each time, though heartbeats succeed between', async () => {
+    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    rig.run();
+    await rig.muster.until(() => rig.muster.heartbeats.length === 1);
+    rig.muster.next(Paths.agentContainers, problem(429), problem(429), problem(429), problem(429));
+    rig.engine.pause(rig.engine.idOf('h5-host')!);
+    await rig.muster.until(() => rig.muster.snapshots.length === 6);
+    const delays = rig.logged.flatMap(({ msg, retryInMs }) => (msg.includes('puts off') ? [retryInMs] : []));
+    expect(delays).toEqual([100, 200, 400, 800]);
+    expect(rig.muster.heartbeats.length).toBeGreaterThanOrEqual(3);
+  });
+
   test('an API that is not there at all is waited for, and then gets one exact snapshot', async () => {
     const { port } = new URL(rig.variables['MUSTER_URL']!);
     await rig.muster.close();

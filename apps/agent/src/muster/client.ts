@@ -19,11 +19,11 @@ import { routeToMuster } from './route.js';
 
 /**
  * What came of a call. `retry`: it may succeed later (429, 5xx, 408, no connection, no answer in time, an answer that
- * is not Muster's); `refused`: it will not, as it stands.
+ * is not Muster's; `status` is null where there was no answer); `refused`: it will not, as it stands.
  */
 export type Answer<T> =
   | { kind: 'ok'; data: T }
-  | { kind: 'retry'; reason: string; retryAfterMs: number | null }
+  | { kind: 'retry'; status: number | null; reason: string; retryAfterMs: number | null }
   | { kind: 'refused'; status: number; problemType: string | null; reason: string; retryAfterMs: number | null };
 
 /** Where a snapshot stands among those of its host. */
@@ -105,7 +105,7 @@ export function createMusterClient(options: {
     } catch (error) {
       call.signal.throwIfAborted();
       const reason = timeout.aborted ? `no answer within ${timeoutMs / 1_000} s` : connectionFailure(error);
-      return { kind: 'retry', reason: `${musterUrl}: ${reason}`, retryAfterMs: null };
+      return { kind: 'retry', status: null, reason: `${musterUrl}: ${reason}`, retryAfterMs: null };
     }
   }
 
@@ -160,11 +160,13 @@ function toAnswer<S extends z.ZodType>(
   if (status >= 200 && status < 300) {
     const parsed = schema.safeParse(body);
     if (parsed.success) return { kind: 'ok', data: parsed.data };
-    return { kind: 'retry', reason: `answered ${status}, but not as Muster does`, retryAfterMs: null };
+    return { kind: 'retry', status, reason: `answered ${status}, but not as Muster does`, retryAfterMs: null };
   }
   const problem = Problem.safeParse(body);
   const reason = problem.success ? describe(problem.data) : `answered ${status}`;
-  if (status === 429 || status === 408 || status >= 500) return { kind: 'retry', reason, retryAfterMs: retryAfterMs() };
+  if (status === 429 || status === 408 || status >= 500) {
+    return { kind: 'retry', status, reason, retryAfterMs: retryAfterMs() };
+  }
   const problemType = problem.success ? problem.data.type : null;
   return { kind: 'refused', status, problemType, reason, retryAfterMs: retryAfterMs() };
 }

@@ -248,7 +248,8 @@ export function createSession(options: SessionOptions): Session {
         const token = usableEnrollToken(answer);
         if (token === null) return dismissed(describeDismissal(answer));
         if (facts === null) {
-          return { kind: 'retry', reason: 'the token is dead, and the engine does not answer', retryAfterMs: null };
+          const reason = 'the token is dead, and the engine does not answer';
+          return { kind: 'retry', status: null, reason, retryAfterMs: null };
         }
         log.warn({ reason: answer.reason }, 'the API refuses this host’s token: enrolling again');
       }
