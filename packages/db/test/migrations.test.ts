@@ -49,6 +49,16 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     return target.open({ migrationsDirectory: folder.path });
   };
 
+  const sqlOf = (name: string) => readFile(join(migrationsDirectory, name, 'migration.sql'), 'utf8');
+
+  /** Opens the database with our migrations before one of them. */
+  const openBefore = async (migration: string): Promise<Database> => {
+    const earlier = (await loadMigrations()).filter(({ name }) => name < migration);
+    return openWith(
+      Object.fromEntries(await Promise.all(earlier.map(async ({ name }) => [name, await sqlOf(name)] as const))),
+    );
+  };
+
   const tablesOf = async ({ prisma }: Database): Promise<string[]> => {
     const rows = await prisma.$queryRaw<{ name: string }[]>`
       SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1`;
@@ -86,14 +96,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
 
   test('states that an earlier version counted one by one, or as a health, are counted as other', async () => {
     const NAME = '20261128030100_other_states';
-    const own = await loadMigrations();
-    const sqlOf = async (name: string) => readFile(join(migrationsDirectory, name, 'migration.sql'), 'utf8');
-    const earlier = own.filter(({ name }) => name < NAME);
-    await writeMigrations(
-      folder.path,
-      Object.fromEntries(await Promise.all(earlier.map(async ({ name }) => [name, await sqlOf(name)] as const))),
-    );
-    const before = await target.open({ migrationsDirectory: folder.path });
+    const before = await openBefore(NAME);
     const hostOf = async (engineId: string, stateCounts: object, rows: object[]) => {
       // In SQL: the client would write columns that later migrations add.
       const [host] = await before.prisma.$queryRaw<{ id: string }[]>`
@@ -119,8 +122,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     const usual = await hostOf('usual', { running: 1 }, [{ state: 'running' }]);
     await before.close();
 
-    await writeMigrations(folder.path, { [NAME]: await sqlOf(NAME) });
-    const after = await target.open({ migrationsDirectory: folder.path });
+    const after = await openWith({ [NAME]: await sqlOf(NAME) });
     const hosts = await after.prisma.host.findMany({ select: { id: true, stateCounts: true, revision: true } });
     expect(new Map(hosts.map(({ id, ...rest }) => [id, rest]))).toEqual(
       new Map([
@@ -128,6 +130,29 @@ describe.each(testEngines())('migrations on %s', (engine) => {
         [usual, { stateCounts: { running: 1 }, revision: 3 }],
       ]),
     );
+    await after.close();
+  });
+
+  test('an API key that ends in a year which no RFC 3339 date has ends in the last one, and no other is made', async () => {
+    const NAME = '20261128070000_api_key_end';
+    const ENDS = [null, '2027-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '10000-01-01T13:59:59Z', 'infinity'];
+    const insertKey = ({ prisma }: Database, id: number, expiresAt: string | null) =>
+      // In SQL: the client would write columns that later migrations add.
+      prisma.$executeRaw`
+        INSERT INTO api_keys (id, "organizationId", hash, name, role, "createdAt", "expiresAt")
+        VALUES (gen_random_uuid(), 'org', sha256(convert_to(${String(id)}, 'UTF8')), ${String(id)}, 'viewer', now(), ${expiresAt}::text::timestamptz)`;
+    const before = await openBefore(NAME);
+    await before.prisma.$executeRaw`INSERT INTO organizations (id, name, slug) VALUES ('org', 'Org', 'org')`;
+    for (const [id, expiresAt] of ENDS.entries()) await insertKey(before, id, expiresAt);
+    await before.close();
+
+    const after = await openWith({ [NAME]: await sqlOf(NAME) });
+    const keys = await after.prisma.apiKey.findMany({ orderBy: { name: 'asc' }, select: { expiresAt: true } });
+    expect(keys.map(({ expiresAt }) => expiresAt?.toISOString() ?? null)).toEqual([
+      ...[null, '2027-01-01T00:00:00.000Z'],
+      ...['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
+    ]);
+    await expect(insertKey(after, 9, '10000-01-01T00:00:00Z')).rejects.toThrow('api_keys_expiresAt_check');
     await after.close();
   });
 
