@@ -163,7 +163,7 @@ export function createApp({
   });
   const agentTokens = createAgentTokenService(db, { ...options, elapsedMs, cache: tokenCache });
 
-  const accounts = wireAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, elapsedMs });
+  const accounts = wireAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs });
   const { auth } = accounts;
 
   const hosts = createHostReader(db, freshnessContext);

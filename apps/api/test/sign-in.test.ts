@@ -113,6 +113,37 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     expect(browser.cookie).toBe('');
   });
 
+  test.each([
+    ['ahead', 2 * 3_600_000],
+    ['behind', -2 * 3_600_000],
+  ])(
+    'begins, is prolonged and ends by the clock of the database, where that of the process is %s',
+    async (_what, skewMs) => {
+      const { db } = context.api;
+      const now = () => new Date(Date.now() - skewMs);
+      const app = createApp({ db, now, skewMs: () => skewMs });
+      const api = new TestApi(db, app, Object.assign(now, { advance: () => undefined }));
+      const { browser, id } = await person(api, (await api.organization()).id, 'viewer');
+      const row = () => db.prisma.session.findFirstOrThrow({ where: { userId: id } });
+      const secondsFromNow = (date: Date) => Math.round((date.getTime() - now().getTime()) / 60_000) * 60 + 0;
+      const WEEK_SECONDS = 7 * 86_400;
+      const { createdAt, updatedAt, expiresAt } = await row();
+      expect([createdAt, updatedAt, expiresAt].map(secondsFromNow)).toEqual([0, 0, WEEK_SECONDS]);
+      const shown = (await browser.get(Paths.session)).body as { expiresAt: string };
+      expect(secondsFromNow(new Date(shown.expiresAt))).toBe(WEEK_SECONDS);
+      const expireIn = (ms: number) =>
+        db.prisma.session.updateMany({ where: { userId: id }, data: { expiresAt: new Date(now().getTime() + ms) } });
+
+      await expireIn(600_000);
+      expect((await browser.get(Paths.hosts)).status).toBe(200);
+      expect(secondsFromNow((await row()).expiresAt)).toBe(WEEK_SECONDS);
+      await expireIn(600_000);
+      expect(((await browser.get(Paths.sessions)).body as { items: object[] }).items).toHaveLength(1);
+      await expireIn(-1);
+      expect((await browser.get(Paths.hosts)).status).toBe(401);
+    },
+  );
+
   test('is not for a person without an organization', async () => {
     const { email, id } = await newPerson();
     await context.api.db.prisma.member.delete({ where: { userId: id } });

@@ -31,6 +31,8 @@ export interface AccountParts {
   oidc: OidcOptions | null;
   logger: Logger;
   now: () => Date;
+  /** Milliseconds by which this process's wall clock is ahead of `now`. */
+  skewMs: () => number;
   elapsedMs: () => number;
 }
 
@@ -44,16 +46,15 @@ export interface OidcOptions extends Pick<IdentityProviderOptions, 'issuer' | 'c
 
 /** Wires people and keys: what finds the operator of a call, and the routers of accounts. */
 export function wireAccounts(db: Database, parts: AccountParts): { auth: RequestHandler; routers: Router[] } {
-  const { publicUrl, secret, signInsPerMinute, oidc, logger, now, elapsedMs } = parts;
+  const { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs } = parts;
   const limit = createSignInLimit(signInsPerMinute, elapsedMs);
   const failures = createFailedSignIns(db, { now, elapsedMs });
   const sessions = createSessionService(db, {
-    auth: createBetterAuth(db, { publicUrl, secret, logger, now }),
+    auth: createBetterAuth(db, { publicUrl, secret, logger, now, skewMs }),
     cookieName: sessionCookieName(publicUrl),
-    limit,
-    failures,
+    ...{ limit, failures, skewMs },
   });
-  const ownSessions = createOwnSessionService(db, { limit, failures, now });
+  const ownSessions = createOwnSessionService(db, { limit, failures, now, skewMs });
   const vouched =
     oidc === null
       ? null

@@ -26,7 +26,7 @@ export async function countFleet(
   const [counted] = await prisma.$queryRaw<FleetCounts[]>(Prisma.sql`
     WITH judged AS MATERIALIZED (
       SELECT h."stateCounts" AS counts, ${freshness.host} AS freshness, ${freshness.containers} = 'online' AS current,
-        COALESCE(h."cloneSuspectedAt" >= ${cloneSuspectedFrom}::timestamptz, FALSE) AS cloned,
+        COALESCE(h."cloneSuspectedAt" > ${cloneSuspectedFrom}::timestamptz, FALSE) AS cloned,
         h."agentProblems" AS problems, h."snapshotRefusedAt" IS NOT NULL AS refused,
         h."truncatedCount" > 0 AS truncated
       FROM hosts AS h WHERE ${scope} AND h."deletedAt" IS NULL

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { recordAudit } from '../audit.js';
 import { withHashedSessions } from './hashed-sessions.js';
+import { withDatabaseClock } from './session-clock.js';
 import { vouchedSessions, type VouchedSessions } from './vouched-sessions.js';
 
 /** Seconds that a session lives after it was last used, and of use between two writes of that. */
@@ -23,6 +24,8 @@ export interface BetterAuthParts {
   secret: string;
   logger: Logger;
   now: () => Date;
+  /** Milliseconds by which this process's wall clock, the only one that better-auth reads, is ahead of `now`. */
+  skewMs: () => number;
 }
 
 /** The session's cookie. Its `__Host-` keeps other hosts of the domain from setting it; browsers want https for that. */
@@ -35,7 +38,7 @@ export const sessionCookieName = (publicUrl: string) =>
  */
 export function createBetterAuth(
   { prisma }: Database,
-  { publicUrl, secret, logger, now }: BetterAuthParts,
+  { publicUrl, secret, logger, now, skewMs }: BetterAuthParts,
 ): Auth & VouchedSessions {
   const https = isHttps(publicUrl);
   const log = logger.child({ part: 'better-auth' });
@@ -46,7 +49,7 @@ export function createBetterAuth(
     telemetry: { enabled: false },
     // Its log takes whatever was thrown, requests and tokens included: what it says is kept, not what it shows.
     logger: { level: 'error', log: (_level, message) => log.error(message) },
-    database: withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })),
+    database: withDatabaseClock(withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })), skewMs),
     // Ours are asked before a password is hashed, by account too, and for every call that takes one.
     rateLimit: { enabled: false },
     plugins: [vouchedSessions],

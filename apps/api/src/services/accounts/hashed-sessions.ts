@@ -1,50 +1,19 @@
 import { hash } from 'node:crypto';
-import type { BetterAuthOptions, DBAdapter, DBTransactionAdapter, Where } from 'better-auth';
+import type { Where } from 'better-auth';
+import { aroundCalls, type AdapterCall, type AroundCall, type CreateAdapter } from './adapter-calls.js';
 
 /** SHA-256 of what a session's cookie holds, as the database keeps it. */
 export const hashSessionToken = (token: string): string => hash('sha256', token, 'base64url');
-
-type Adapter = DBAdapter;
-type InTransaction = DBTransactionAdapter;
 
 /**
  * better-auth's way to the database, but for sessions' tokens: better-auth stores them as they are, so that whoever
  * reads the database could act as anybody who is signed in. Through this their hashes are stored and asked for, and
  * better-auth is given back the token that it asked by.
  */
-export const withHashedSessions =
-  (createAdapter: (options: BetterAuthOptions) => Adapter) =>
-  (options: BetterAuthOptions): Adapter => {
-    const adapter = createAdapter(options);
-    return {
-      ...adapter,
-      ...hashing(adapter),
-      transaction: (action) => adapter.transaction((inner) => action(hashing(inner))),
-    };
-  };
+export const withHashedSessions = (createAdapter: CreateAdapter): CreateAdapter =>
+  aroundCalls(createAdapter, (method, call) => (call.model === 'session' ? withHashes(method, call) : method(call)));
 
-/** What a call of an adapter can carry a token in. */
-interface Call {
-  model: string;
-  data?: object;
-  update?: object;
-  where?: Where[] | undefined;
-}
-
-const METHODS = [
-  ...(['create', 'findOne', 'findMany', 'count', 'consumeOne', 'incrementOne'] as const),
-  ...(['update', 'updateMany', 'delete', 'deleteMany'] as const),
-] as const;
-
-function hashing<A extends InTransaction>(adapter: A): A {
-  const hashed = METHODS.map((name) => {
-    const method = adapter[name] as (call: Call) => Promise<unknown>;
-    return [name, (call: Call) => (call.model === 'session' ? withHashes(method, call) : method(call))];
-  });
-  return { ...adapter, ...(Object.fromEntries(hashed) as object) };
-}
-
-async function withHashes(method: (call: Call) => Promise<unknown>, call: Call): Promise<unknown> {
+const withHashes: AroundCall = async (method, call: AdapterCall) => {
   const tokens = new Map<unknown, string>();
   const hashOf = (token: unknown): unknown => {
     if (typeof token !== 'string') return token;
@@ -66,7 +35,7 @@ async function withHashes(method: (call: Call) => Promise<unknown>, call: Call):
     ...(where === undefined ? {} : { where: where.map((condition) => hashCondition(condition, hashOf)) }),
   });
   return Array.isArray(result) ? result.map(restoreIn) : restoreIn(result);
-}
+};
 
 const hashCondition = (condition: Where, hashOf: (token: unknown) => unknown): Where => {
   if (condition.field !== 'token') return condition;

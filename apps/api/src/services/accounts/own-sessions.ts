@@ -32,10 +32,12 @@ export interface OwnSessionServiceParts {
   limit: SignInLimit;
   failures: FailedSignIns;
   now: () => Date;
+  /** Milliseconds by which this process's wall clock is ahead of the database's. */
+  skewMs: () => number;
 }
 
 export function createOwnSessionService(db: Database, parts: OwnSessionServiceParts): OwnSessionService {
-  const { limit, failures, now } = parts;
+  const { limit, failures, now, skewMs } = parts;
   const factOf = ({ userId, operator }: UserSession, action: AuditFact['action']): AuditFact => ({
     ...{ organizationId: operator.organizationId, at: now(), actor: operator.actor, action },
     target: `user:${userId}`,
@@ -43,8 +45,8 @@ export function createOwnSessionService(db: Database, parts: OwnSessionServicePa
 
   return {
     async list({ id: currentId, userId }) {
-      // By the machine's clock, as better-auth judges them.
-      const alive = { userId, expiresAt: { gt: new Date() } };
+      // By the clock that better-auth judges them by.
+      const alive = { userId, expiresAt: { gt: new Date(Date.now() - skewMs()) } };
       const rows = await db.prisma.session.findMany({ where: alive, orderBy: { id: 'desc' }, take: LIST_MAX });
       const items = rows.map(({ id, createdAt, updatedAt, expiresAt, ipAddress, userAgent }) => ({
         ...{ id, current: id === currentId },

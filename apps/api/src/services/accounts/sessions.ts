@@ -60,10 +60,12 @@ export interface SessionServiceParts {
   cookieName: string;
   limit: SignInLimit;
   failures: FailedSignIns;
+  /** Milliseconds by which this process's wall clock is ahead of the database's. */
+  skewMs: () => number;
 }
 
 export function createSessionService(db: Database, parts: SessionServiceParts): SessionService {
-  const { auth, cookieName, limit, failures } = parts;
+  const { auth, cookieName, limit, failures, skewMs } = parts;
   const { prisma } = db;
   const view = createSessionView(db);
   const namesSession = ({ cookie }: Caller) => cookie?.includes(`${cookieName}=`) ?? false;
@@ -74,7 +76,8 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
     );
     const cookies = headers.getSetCookie();
     if (response === null) return { value: null, cookies };
-    const { id, userId, expiresAt } = response.session;
+    const { id, userId } = response.session;
+    const expiresAt = new Date(response.session.expiresAt.getTime() - skewMs());
     const member = await prisma.member.findUnique({ where: { userId } });
     if (member === null) return { value: null, cookies };
     const { organizationId, role } = member;

@@ -1,0 +1,39 @@
+import type { BetterAuthOptions, DBAdapter, DBTransactionAdapter, Where } from 'better-auth';
+
+/** What a call of better-auth's database adapter carries. */
+export interface AdapterCall {
+  model: string;
+  data?: object;
+  update?: object;
+  where?: Where[] | undefined;
+}
+
+/** Makes a call of an adapter, or one that stands for it, and returns what came of it. */
+export type AroundCall = (method: (call: AdapterCall) => Promise<unknown>, call: AdapterCall) => Promise<unknown>;
+
+export type CreateAdapter = (options: BetterAuthOptions) => DBAdapter;
+
+const METHODS = [
+  ...(['create', 'findOne', 'findMany', 'count', 'consumeOne', 'incrementOne'] as const),
+  ...(['update', 'updateMany', 'delete', 'deleteMany'] as const),
+] as const;
+
+/** Creates adapters each of whose calls, those in a transaction too, goes through `around`. */
+export const aroundCalls =
+  (createAdapter: CreateAdapter, around: AroundCall): CreateAdapter =>
+  (options) => {
+    const adapter = createAdapter(options);
+    return {
+      ...adapter,
+      ...wrapped(adapter, around),
+      transaction: (action) => adapter.transaction((inner) => action(wrapped(inner, around))),
+    };
+  };
+
+function wrapped<A extends DBTransactionAdapter>(adapter: A, around: AroundCall): A {
+  const methods = METHODS.map((name) => {
+    const method = adapter[name] as (call: AdapterCall) => Promise<unknown>;
+    return [name, (call: AdapterCall) => around(method, call)];
+  });
+  return { ...adapter, ...(Object.fromEntries(methods) as object) };
+}
