@@ -193,8 +193,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
       }
       const diff = await diffSnapshotInTurns(host.containers, rows, { complete, goneIds });
       if (!complete) refuseTooMany(host.containerCount, presentCount(diff, complete));
-      const { revision, digest, order: hostOrder } = host;
-      const summary = await write(sync, { revision, digest, observedAt: hostOrder.observedAt }, diff, totals);
+      const summary = await write(sync, host, diff, totals);
       if (summary !== null) return summary;
       await backOff(attempt);
       await waitForLock(hostId);

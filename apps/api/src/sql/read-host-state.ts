@@ -9,6 +9,8 @@ import { IS_THERE } from './host-order.js';
 export interface HostState {
   revision: number;
   digest: string | null;
+  /** Of the last snapshot that was applied, as `order` has it, too. */
+  observedAt: Date | null;
   order: HostOrder;
   /** Present containers. */
   containerCount: number;
@@ -104,6 +106,7 @@ export async function readHostState(
     revision,
     containerCount,
     digest,
+    observedAt: toDate(observedAt),
     order: {
       ...{ stream, sequence },
       observedAt: toDate(observedAt),
