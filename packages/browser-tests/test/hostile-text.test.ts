@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import type { Page } from 'playwright-core';
-import { describeInChromium, useVisits } from './chromium.js';
+import type { BrowserContext, Page } from 'playwright-core';
+import { describeInChromium, openPage, useVisits } from './chromium.js';
 import { startDashboard, type Dashboard } from './dashboard.js';
 import { enrollRawHost, type RawHost } from './raw-host.js';
 
@@ -102,6 +102,33 @@ describeInChromium('text of others that has marks which change the direction of 
     await page.getByRole('menuitem', { name: item }).click();
     await page.getByRole('dialog').getByText(title).waitFor();
     expect(await directionFaults(page)).toEqual([]);
+  });
+
+  test('in names of members, on the page of members and on their own', async () => {
+    const headers = { Origin: dashboard.url };
+    const post = async (context: BrowserContext, path: string, data: object): Promise<unknown> => {
+      const answer = await context.request.post(dashboard.url + path, { headers, data });
+      if (!answer.ok()) throw new Error(`POST ${path}: ${answer.status()} ${await answer.text()}`);
+      return answer.json();
+    };
+    const invitation = await post(visit.context, '/api/invitations', { email: 'eve@example.org', role: 'viewer' });
+    const token = new URL((invitation as { url: string }).url).hash.replace('#token=', '');
+    const theirs = await visit.context.browser()!.newContext();
+    try {
+      const account = { token, name: `member${RLO}A`, password: 'another long passphrase' };
+      await post(theirs, '/api/invitation-acceptance', account);
+      for (const [context, path] of [
+        [visit.context, '/settings/members'],
+        [theirs, '/settings/you'],
+      ] as const) {
+        const { page: opened } = await openPage(context);
+        await opened.goto(dashboard.url + path);
+        await opened.getByText(RLO, { exact: false }).first().waitFor();
+        expect(await directionFaults(opened)).toEqual([]);
+      }
+    } finally {
+      await theirs.close();
+    }
   });
 
   test('a host whose name cannot be typed can be deleted', async () => {
