@@ -24,12 +24,21 @@ describe.each(testEngines())('retention that goes wrong on %s', (engine) => {
       eventDays: 10,
       onFailure: (step) => failed.push(step),
     });
-    const startedAt = clock();
+    await retention.prune();
+    failed.length = 0;
+    const startedAt = retention.lastSuccesses().get('removed_containers')!;
     clock.advance(11 * DAY_MS);
     expect(await retention.prune()).toMatchObject({ containers: 0, events: 2 });
     expect(failed).toEqual(['removed_containers', 'excess_containers']);
     expect(retention.lastSuccesses().get('removed_containers')).toEqual(startedAt);
     expect(retention.lastSuccesses().get('events')).toEqual(clock());
+
+    // A process that starts again counts from the last success too, though the step fails in it as well.
+    const restarted = createRetentionService(broken, { now: clock, eventDays: 10 });
+    clock.advance(3_600_000);
+    await restarted.prune();
+    expect(restarted.lastSuccesses().get('removed_containers')).toEqual(startedAt);
+    expect(restarted.lastSuccesses().get('events')).toEqual(clock());
 
     const registry = new Registry();
     addRetentionMetrics(registry, retention);

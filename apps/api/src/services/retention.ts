@@ -90,7 +90,10 @@ export interface RetentionService {
   /** Leaves retention to another process. */
   release(): Promise<void>;
 
-  /** When each step last ended without a failure; at first, when the service was created. */
+  /**
+   * When each step last ended without a failure, in any process, as of the last pass; a step that never did counts from
+   * the first pass on this database. Before the first pass of this process: when the service was created.
+   */
   lastSuccesses(): ReadonlyMap<RetentionStep, Date>;
 
   /** Whether the last pass deleted nothing because of the clocks. */
@@ -219,6 +222,20 @@ export function createRetentionService(db: Database, options: RetentionOptions):
     return expired;
   }
 
+  /** Reads what every process recorded, so that a process that restarts often does not hide a step that always fails. */
+  async function readLastSuccesses(): Promise<void> {
+    const succeededAt = now();
+    await prisma.retentionStep.createMany({ data: STEPS.map((step) => ({ step, succeededAt })), skipDuplicates: true });
+    const recorded = new Map((await prisma.retentionStep.findMany()).map((row) => [row.step, row.succeededAt]));
+    for (const step of STEPS) lastSuccesses.set(step, recorded.get(step) ?? succeededAt);
+  }
+
+  async function recordSuccess(step: RetentionStep): Promise<void> {
+    const succeededAt = now();
+    await prisma.retentionStep.update({ where: { step }, data: { succeededAt } });
+    lastSuccesses.set(step, succeededAt);
+  }
+
   const isClockWrong = () => Math.abs(skewMs()) > CLOCK_SKEW_MS_MAX;
 
   async function pruneAll(isStopped: () => boolean): Promise<Pruned> {
@@ -228,7 +245,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
       if (isStopped()) return 0;
       try {
         const rows = await action();
-        if (!isStopped()) lastSuccesses.set(step, now());
+        if (!isStopped()) await recordSuccess(step);
         return rows;
       } catch (error) {
         onFailure?.(step, error);
@@ -250,6 +267,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   return {
     async prune(isStopped = () => false) {
       const nothing = { containers: 0, hosts: 0, events: 0, expired: 0, tokens: 0 };
+      await readLastSuccesses();
       isPaused = isClockWrong();
       if (isPaused) {
         onPaused?.(skewMs());
@@ -280,7 +298,7 @@ export function addRetentionMetrics(
 ): void {
   new Gauge({
     name: 'muster_retention_last_success_timestamp_seconds',
-    help: 'When a step of retention last ended without a failure in this process; at first, when the process started.',
+    help: 'When a step of retention last ended without a failure, in any process, as of the last pass.',
     labelNames: ['step'],
     registers: [registry],
     collect() {
