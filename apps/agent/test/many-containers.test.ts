@@ -90,9 +90,9 @@ describe('a host of more containers than a snapshot holds', () => {
     await until(() => rig.muster.heartbeats.length > 0);
     await first.stop();
     for (const id of ids.slice(0, 50)) rig.engine.remove(id);
-    const told = rig.muster.snapshots.length;
+    const sentBefore = rig.muster.snapshots.length;
     rig.run();
-    await until(() => rig.muster.snapshots.length > told);
+    await until(() => rig.muster.snapshots.length > sentBefore);
     expect(goneIn(rig.muster.snapshots.at(-1)!).sort()).toEqual(ids.slice(0, 50).sort());
   });
 
@@ -132,9 +132,9 @@ describe('a host of more containers than a snapshot holds', () => {
     await until(() => rig.muster.heartbeats.length > 0);
     rig.muster.always(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
     rig.muster.always(Paths.agentHeartbeat, problem(503, 'about:blank', { 'retry-after': '1' }));
-    const told = rig.muster.snapshots.length;
+    const sentBefore = rig.muster.snapshots.length;
     const early = rig.engine.create({ name: 'a' });
-    await until(() => rig.muster.snapshots.length > told);
+    await until(() => rig.muster.snapshots.length > sentBefore);
     rig.engine.remove(ids[7]!);
     await new Promise((resolve) => setTimeout(resolve, 500));
     rig.muster.always(Paths.agentContainers, null);

@@ -69,7 +69,7 @@ interface State {
 const statePath = (): string => join(dir, 'agent', 'agent.json');
 const readState = async (): Promise<State> => JSON.parse(await readFile(statePath(), 'utf8')) as State;
 
-test('an API with an empty database at the address ends no agent: with the right one back it reports by itself', async () => {
+test('an API with an empty database at the address ends no agent: it reports again automatically once the right one is back', async () => {
   startAgent(await muster.enrollmentToken());
   await reporting();
   // As on a machine that install.sh set up, which keeps no enrollment token.
