@@ -15,7 +15,7 @@ Exit codes: ${ExitCodes.ok} done, ${ExitCodes.failed} could not be done, ${ExitC
 ${ExitCodes.refused} the key is not good or may not do this, ${ExitCodes.unreachable} no answer, or too much to do there.`;
 
 /** The whole command line. Each command adds itself and knows nothing of the others. */
-function createProgram(terminal: Terminal): Command {
+export function createProgram(terminal: Terminal): Command {
   const program = new Command('muster')
     .description("What an operator of Muster does from a terminal.\n'muster help COMMAND' tells more of each command.")
     .addHelpText('after', EXIT_CODES)
