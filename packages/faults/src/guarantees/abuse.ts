@@ -32,7 +32,7 @@ const DRIBBLE_MS_MAX = 20_000;
  * Bytes beyond idle: 64 MiB of bodies as sent and decompressed, what is made of them a piece at a time, what is loaded at
  * first use, and what V8 has not collected yet.
  */
-const MEMORY_BYTES_MAX = 200e6;
+const MEMORY_BYTES_MAX = 150e6;
 const HOLD_MS_MAX = 100;
 /** An answer's bytes: a page ends by bytes as well as by rows, and its last row may be as large as a row can be. */
 const PAGE_BYTES_MAX = 2e6;
