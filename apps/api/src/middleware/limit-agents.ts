@@ -1,7 +1,8 @@
-import type { RequestHandler, Response } from 'express';
+import type { NextFunction, RequestHandler, Response } from 'express';
 import { createTokenBuckets, type TokenTaken } from '../domain/token-bucket.js';
 import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
 import { agentOf } from './auth.js';
+import { createRefusalDelays } from './delay-refusals.js';
 
 /** Of a minute's small calls, those that may come at once; where that is few, so many all the same. */
 const BURST_SHARE = 1 / 10;
@@ -86,11 +87,18 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
   const history = createTokenBuckets({ perMinute, burst: Math.max(perMinute, HISTORY_BURST_MIN), debtMax: perMinute });
   const rotations = createTokenBuckets(ROTATIONS);
   const signs = createTokenBuckets({ perMinute: 60_000 / SIGN_INTERVAL_MS, burst: 1 });
+  const delayRefusal = createRefusalDelays(elapsedMs);
   const policy = `"agent";q=${perMinute};w=60`;
 
   function describe(res: Response, { allowed, remaining, retryAfterMs, fullInMs }: TokenTaken): void {
     res.setHeader('RateLimit-Policy', policy);
     res.setHeader('RateLimit', `"agent";r=${remaining};t=${Math.ceil((allowed ? fullInMs : retryAfterMs) / 1000)}`);
+  }
+
+  function refuse(hostId: string, res: Response, next: NextFunction, error: RateLimitedError): void {
+    const delay = delayRefusal(hostId, res);
+    if (delay === null) throw error;
+    void delay.then(() => next(error));
   }
 
   return {
@@ -100,7 +108,9 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       const taken = calls.take(hostId, nowMs);
       describe(res, taken);
       if (!taken.allowed) {
-        throw new RateLimitedError(`This host may make ${perMinute} requests a minute.`, taken.retryAfterMs);
+        const error = new RateLimitedError(`This host may make ${perMinute} requests a minute.`, taken.retryAfterMs);
+        refuse(hostId, res, next, error);
+        return;
       }
       next();
     },
@@ -113,14 +123,16 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       describe(res, taken);
       if (!taken.allowed) {
         const isSign = signs.take(hostId, nowMs).allowed;
-        throw new SnapshotDelayedError(Math.min(taken.retryAfterMs, retryAfterMsMax), isSign);
+        refuse(hostId, res, next, new SnapshotDelayedError(Math.min(taken.retryAfterMs, retryAfterMsMax), isSign));
+        return;
       }
       next();
     },
     rotations(_req, res, next) {
-      const { allowed, retryAfterMs } = rotations.take(agentOf(res).hostId, elapsedMs());
-      if (!allowed) throw new RateLimitedError('This host rotates its token too often.', retryAfterMs);
-      next();
+      const { hostId } = agentOf(res);
+      const { allowed, retryAfterMs } = rotations.take(hostId, elapsedMs());
+      if (allowed) next();
+      else refuse(hostId, res, next, new RateLimitedError('This host rotates its token too often.', retryAfterMs));
     },
     chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes }) {
       const nowMs = elapsedMs();

@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { Response } from 'express';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { createRefusalDelays } from '../src/middleware/delay-refusals.js';
+
+describe('refusals of a caller who asks again at once', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  const response = () => {
+    const left = jest.fn();
+    const res = new ServerResponse(new IncomingMessage(new Socket())) as Response;
+    res.locals = { work: { leave: left } } as unknown as Response['locals'];
+    return { res, left };
+  };
+  /** Whether a refusal was answered by now. */
+  const answered = async (delay: Promise<void> | null) => {
+    if (delay === null) return true;
+    return Promise.race([delay.then(() => true), Promise.resolve().then(() => false)]);
+  };
+
+  test('are delayed after the first, without a place in the work, and those of others are not', async () => {
+    const elapsed = { ms: 0 };
+    const delayRefusal = createRefusalDelays(() => elapsed.ms);
+    for (let i = 0; i < 20; i++) expect(delayRefusal('a', response().res)).toBeNull();
+    const { res, left } = response();
+    const delay = delayRefusal('a', res);
+    expect(left).toHaveBeenCalled();
+    expect(delayRefusal('b', response().res)).toBeNull();
+    jest.advanceTimersByTime(499);
+    expect(await answered(delay)).toBe(false);
+    jest.advanceTimersByTime(1);
+    await delay;
+    elapsed.ms += 100;
+    expect(delayRefusal('a', response().res)).toBeNull();
+    expect(delayRefusal('a', response().res)).not.toBeNull();
+  });
+
+  test('wait no longer once their client has gone, and no more than so many at a time', async () => {
+    const delayRefusal = createRefusalDelays(() => 0);
+    for (let i = 0; i < 20; i++) await delayRefusal('a', response().res);
+    const { res } = response();
+    const delay = delayRefusal('a', res);
+    res.emit('close');
+    await delay;
+    const delays = Array.from({ length: 2_048 }, () => delayRefusal('a', response().res));
+    expect(delays).not.toContain(null);
+    expect(delayRefusal('a', response().res)).toBeNull();
+    jest.advanceTimersByTime(500);
+    for (const each of delays) await each;
+    expect(delayRefusal('a', response().res)).not.toBeNull();
+  });
+});
