@@ -5,7 +5,7 @@ import type { Architecture } from './executable.js';
 
 /**
  * SHA-512 of npm's archives `node-linux-ARCH@VERSION`, in base64, as `npm view node-linux-ARCH@VERSION dist.integrity`
- * shows it. They are kept here so that a release never contains a Node.js that nobody reviewed, whatever a registry or a
+ * shows it. They are kept here so that a release never contains a Node.js that no one reviewed, whatever a registry or a
  * proxy answers on the day of the build.
  */
 const NODE_ARCHIVES: Readonly<Record<string, Readonly<Record<Architecture, string>>>> = {

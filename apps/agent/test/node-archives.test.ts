@@ -49,7 +49,7 @@ test('the version that the image is built with has a hash for each architecture'
 
 test('a release is not made of an archive that a registry has changed', async () => {
   const other = ARCHITECTURES.find((arch) => arch !== process.arch)!;
-  // In place of npm: hands over an archive with a program of somebody else's.
+  // In place of npm: returns an archive that holds another program.
   const npm = `#!/bin/sh
 while [ "$1" != --pack-destination ]; do shift; done
 mkdir -p '${dir}/package/bin' && echo other >'${dir}/package/bin/node'

@@ -18,7 +18,7 @@ const ENDED = new Set(['exited', 'dead', 'restarting']);
 const EVENT_TEXT_LENGTH_MAX = 1_024;
 const EVENT_ITEMS_MAX = 64;
 
-/** Units of all the labels that one event tells, both sides: a thousand containers can change in one snapshot. */
+/** Characters of all the labels in one event, both sides: a thousand containers can change in one snapshot. */
 const EVENT_LABELS_LENGTH_MAX = 8_192;
 
 /**

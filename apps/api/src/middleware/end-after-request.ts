@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { isAwaitingContinue } from './expect-continue.js';
 
-/** Milliseconds in which a client can send the rest of a body that is no longer needed, once it has its answer. */
+/** Milliseconds that a client has, once it is answered, to send the rest of a body that is no longer needed. */
 const DRAIN_MS_MAX = 10_000;
 
 /**

@@ -16,7 +16,7 @@ const BURST_MIN = 10;
 const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;
 
-/** What a snapshot costs beside the 1 that it counts as any call does. */
+/** What a snapshot costs in addition to the 1 of every call. */
 const BODY_BYTES_PER_COST = 64 * 1_024;
 const ROWS_PER_COST = 50;
 

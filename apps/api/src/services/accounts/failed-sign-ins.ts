@@ -23,7 +23,7 @@ export interface FailedSignIns {
 /** Milliseconds in which failures for one account are one entry of the audit log. Each process has its own. */
 export const FAILURE_WINDOW_MS = 600_000;
 
-/** Addresses of one entry, beside the latest one. */
+/** Addresses that one entry keeps in addition to the latest. */
 export const ADDRESSES_MAX = 20;
 
 /** Windows to remember: an account's failures begin a new entry where it was forgotten before its time. */
