@@ -20,7 +20,7 @@ const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || 
 const STEP_BYTES = 64 * 1024;
 
 /**
- * Cuts the text of a JSON array into the texts of its elements, a long one in stretches; null: the text is not an array. It looks
+ * Cuts the text of a JSON array into the texts of its elements, a long one in stretches; null: not an array. It looks
  * at strings and brackets alone: whether an element is JSON is for who parses it to find out, and what is not never
  * equals anything that was.
  */
