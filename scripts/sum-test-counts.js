@@ -1,10 +1,10 @@
 /**
  * `node scripts/sum-test-counts.js DIRECTORY` adds up what test-counts-reporter.js left there and prints `PASSED FAILED`.
- * On standard error it says what each package had. A package whose `test` script reported nothing counts as a failure
- * (its run broke before the first file), and so does each test that was skipped: where everything is required, a test
- * that did not run is one that did not pass.
+ * It lists the counts of each package on standard error, and the tests that failed in DIRECTORY/problems.txt. A package
+ * whose `test` script reported nothing counts as a failure (its run broke before the first file), and so does each test
+ * that was skipped: where everything is required, a test that did not run is one that did not pass.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const directory = process.argv[2];
 
 const lines = (existsSync(directory) ? readdirSync(directory) : [])
+  .filter((name) => name.endsWith('.jsonl'))
   .flatMap((name) => readFileSync(join(directory, name), 'utf8').trim().split('\n'))
   .map((line) => JSON.parse(line));
 
@@ -22,16 +23,30 @@ const packages = ['apps', 'packages']
 
 let passed = 0;
 let failed = 0;
+const problems = [];
 for (const path of packages) {
   const own = lines.filter((line) => line.package === path);
   const sum = (key) => own.reduce((total, line) => total + line[key], 0);
   const counts = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
   passed += counts.passed;
   failed += counts.failed + counts.skipped + (own.length === 0 ? 1 : 0);
-  const told = own.length === 0 ? 'NO REPORT' : Object.entries(counts).map(([name, count]) => `${count} ${name}`);
-  console.error(`${path.slice(root.length).padEnd(28)} ${String(told).replaceAll(',', ', ')}`);
+  if (own.length === 0) problems.push(`${path.slice(root.length)}: no report`);
+  const summary = own.length === 0 ? 'NO REPORT' : Object.entries(counts).map(([name, count]) => `${count} ${name}`);
+  console.error(`${path.slice(root.length).padEnd(28)} ${String(summary).replaceAll(',', ', ')}`);
   for (const line of own.filter(({ failed, skipped }) => failed + skipped > 0)) {
-    console.error(`  ${line.file}: ${line.failed} failed, ${line.skipped} skipped`);
+    const where = `${path.slice(root.length)}/${line.file}`;
+    console.error(`  ${where}: ${line.failed} failed, ${line.skipped} skipped`);
+    problems.push(`${where}: ${line.failed} failed, ${line.skipped} skipped`);
+    for (const { fullName, message } of line.failures) {
+      problems.push(
+        `  ${fullName}`,
+        ...message
+          .split('\n')
+          .slice(0, 12)
+          .map((text) => `    ${text}`),
+      );
+    }
   }
 }
+if (existsSync(directory)) writeFileSync(join(directory, 'problems.txt'), problems.map((line) => `${line}\n`).join(''));
 console.log(`${passed} ${failed}`);

@@ -1,6 +1,6 @@
 /**
  * A jest reporter that appends one line of JSON for each test file to `$MUSTER_TEST_REPORT_DIR/PID.jsonl`, so that
- * .ci/run can add up the tests of all packages. A file that crashed before its first test counts as one failure: it
+ * .ci/run can add up the tests of all packages and name those that failed. A file that crashed before its first test counts as one failure: it
  * would vanish from the sum otherwise.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
@@ -17,10 +17,16 @@ export default class TestCountsReporter {
     this.#file = join(directory, `${process.pid}.jsonl`);
   }
 
-  onTestResult({ path }, { numPassingTests: passed, numFailingTests, numPendingTests, numTodoTests, testExecError }) {
+  onTestResult(
+    { path },
+    { numPassingTests: passed, numFailingTests, numPendingTests, numTodoTests, testExecError, testResults },
+  ) {
     const failed = numFailingTests === 0 && testExecError ? 1 : numFailingTests;
     const skipped = numPendingTests + numTodoTests;
-    const line = { package: this.#rootDir, file: relative(this.#rootDir, path), passed, failed, skipped };
+    const failures = testResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName, failureMessages }) => ({ fullName, message: failureMessages.join('\n') }));
+    const line = { package: this.#rootDir, file: relative(this.#rootDir, path), passed, failed, skipped, failures };
     appendFileSync(this.#file, `${JSON.stringify(line)}\n`);
   }
 }
