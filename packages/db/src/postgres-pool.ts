@@ -40,6 +40,9 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
       // Compiling a statement takes longer than any of ours may run.
       client.query(`SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}`),
   });
+  // node-postgres removes its own listener while a connection is in use. A connection that breaks between two statements
+  // would then end the process. The next statement on it fails, and the pool discards it.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   discardUnfinishedTransactions(pool);
   refuseWhileStalled(pool, url);
   discardReadOnlyConnections(pool);

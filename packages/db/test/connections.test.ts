@@ -4,10 +4,18 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type pg from 'pg';
 
 import { createEmbeddedPool } from '../src/embedded-pool.js';
-import { createPostgresPool } from '../src/postgres-pool.js';
+import { createPostgresPool, type PostgresPoolOptions } from '../src/postgres-pool.js';
 import { cachedTemplate } from '../src/template.js';
-import { createEmptyServerDatabase, testEngines } from '../src/testing.js';
+import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
 import { failure } from './rig.js';
+
+const POOL_OPTIONS: PostgresPoolOptions = {
+  poolMax: 1,
+  connectTimeoutMs: 2_000,
+  statementTimeoutMs: 2_500,
+  queryTimeoutMs: 3_000,
+  applicationName: 'test',
+};
 
 describe.each(testEngines())('a pool on %s', (engine) => {
   let pool: pg.Pool;
@@ -20,13 +28,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
       close = () => pglite.close();
     } else {
       const { url, drop } = await createEmptyServerDatabase();
-      pool = createPostgresPool(url, {
-        poolMax: 1,
-        connectTimeoutMs: 2_000,
-        statementTimeoutMs: 2_500,
-        queryTimeoutMs: 3_000,
-        applicationName: 'test',
-      });
+      pool = createPostgresPool(url, POOL_OPTIONS);
       close = drop;
     }
   });
@@ -69,3 +71,23 @@ describe.each(testEngines())('a pool on %s', (engine) => {
     expect(rows[0]?.length).toBe(text.length - 400_000);
   });
 });
+
+// The embedded database has no server process that could end.
+(hasTestServer() ? test : test.skip)(
+  'a connection that the server ends between two statements fails the next one, and is replaced',
+  async () => {
+    const { url, drop } = await createEmptyServerDatabase();
+    const pool = createPostgresPool(url, { ...POOL_OPTIONS, poolMax: 2 });
+    pool.on('error', () => undefined);
+    const client = await pool.connect();
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    await pool.query('SELECT pg_terminate_backend($1)', [rows[0]!.pid]);
+    await ended;
+    expect(await failure(client.query('SELECT 1'))).toBeInstanceOf(Error);
+    client.release();
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await pool.end();
+    await drop();
+  },
+);
