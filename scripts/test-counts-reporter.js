@@ -26,7 +26,15 @@ export default class TestCountsReporter {
     const failures = testResults
       .filter(({ status }) => status === 'failed')
       .map(({ fullName, failureMessages }) => ({ fullName, message: failureMessages.join('\n') }));
-    const line = { package: this.#rootDir, file: relative(this.#rootDir, path), passed, failed, skipped, failures };
+    const line = {
+      package: this.#rootDir,
+      file: relative(this.#rootDir, path),
+      passed,
+      failed,
+      skipped,
+      tests: testResults.map(({ fullName }) => fullName),
+      failures,
+    };
     appendFileSync(this.#file, `${JSON.stringify(line)}\n`);
   }
 }

@@ -1,0 +1,38 @@
+/**
+ * Checks that each commit whose subject begins with `move:` only moves files: nothing is added or deleted, each file that
+ * moved is at least half the same, and of all lines in the files that it touches at most a tenth changed. The commits are
+ * those since `before-restructure` (docs/benchmarks/baselines.json).
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+const SIMILARITY_MIN = 0.9;
+
+const git = (...args) => execFileSync('git', args, { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 }).trimEnd();
+const lines = (text) => (text === '' ? [] : text.split('\n'));
+
+const { 'before-restructure': start } = JSON.parse(
+  readFileSync(new URL('../docs/benchmarks/baselines.json', import.meta.url), 'utf8'),
+);
+
+const commits = lines(git('log', '--format=%H %s', `${start}..HEAD`)).filter((line) =>
+  line.slice(line.indexOf(' ') + 1).startsWith('move:'),
+);
+
+const problems = commits.flatMap((line) => {
+  const commit = line.slice(0, line.indexOf(' '));
+  const diff = (...options) => lines(git('diff', '-M50%', '-l0', ...options, `${commit}^`, commit));
+  const unpaired = diff('--name-status', '--diff-filter=AD').map((change) => `${line}: not a move: ${change}`);
+  // `git diff --numstat -z` would need parsing of renames; the paths are enough to count the lines of each file.
+  const changed = diff('--numstat').reduce((sum, change) => sum + (Number(change.split('\t')[0]) || 0), 0);
+  const paths = diff('--name-only');
+  const total = paths.reduce((sum, path) => sum + lines(git('show', `${commit}:${path}`)).length, 0);
+  const similarity = total === 0 ? 1 : 1 - changed / total;
+  return similarity >= SIMILARITY_MIN
+    ? unpaired
+    : [...unpaired, `${line}: ${(100 * similarity).toFixed(1)} % of the lines are the same, of at least 90 %`];
+});
+
+for (const problem of problems) console.error(problem);
+console.log(`${commits.length} move commits, ${problems.length} problems`);
+process.exitCode = problems.length === 0 ? 0 : 1;
