@@ -53,22 +53,38 @@ const mayImport = {
 };
 
 /** The layers of the API, from the top. A file may import its own layer and those below. */
-const apiLayers = [
-  'main',
-  '(server|background|first-start|env)',
-  'app',
-  'routes',
-  'openapi',
-  'middleware',
-  'services',
-  'sql',
-  'domain',
-  '(errors|turn-taking)',
-  'lib',
-].map((layer) => `^apps/api/src/${layer}(\\.ts$|/)`);
+const apiLayers = ['main', 'env', 'app', 'routes', 'openapi', 'http', 'services', 'lib', 'errors'].map(
+  (layer) => `^apps/api/src/${layer}(\\.ts$|/)`,
+);
+
+/** The API's files that only compute: time and randomness are arguments, and nothing is read or written. */
+const API_PURE_CORE = [
+  'errors',
+  'lib/(address-group|cursor|loggable-error|log-throttle|parse-or-throw|sort|token-bucket|tokens)',
+  'http/origin',
+  'services/accounts/(caller|operator-identity)',
+  'services/freshness/freshness',
+  'services/inventory/merge-pages',
+  'services/live/(database-history|event-row|feed-position|stream-frame)',
+  'services/sync/(container-changes|container-row|diff-snapshot|order|precheck-body|split-json-array|state-counts)',
+].map((path) => `^apps/api/src/${path}\\.ts$`);
+
+/** The layers of the dashboard, from the top. */
+const webLayers = ['(main|app)', 'features', 'components', 'lib'].map((layer) => `^apps/web/src/${layer}(\\.tsx?$|/)`);
 
 /** Source that only tests import, though it lies in src/ so that other packages can. */
 const TESTING = '^packages/db/src/testing\\.ts$';
+
+/** Forbids imports from a layer to the layers above it. */
+function layerRules(name, source, layers) {
+  return layers.slice(1).map((layer, i) => ({
+    name: `${name}-${i + 1}`,
+    comment: `Imports in ${source} run downward, in the order of this file's list of layers.`,
+    severity: 'error',
+    from: { path: layer },
+    to: { path: layers.slice(0, i + 1) },
+  }));
+}
 
 module.exports = {
   forbidden: [
@@ -157,17 +173,8 @@ module.exports = {
       from: { path: '^(apps|packages)/[^/]+/src/', pathNot: TESTING },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
-    ...apiLayers.slice(1).map((layer, i) => ({
-      name: `api-layers-${layer
-        .replace(/^\^apps\/api\/src\/|\(\\\..*$/g, '')
-        .replace(/[()]/g, '')
-        .replaceAll('|', '-')}`,
-      comment:
-        'Imports in apps/api/src run downward: main, app, routes, openapi, middleware, services, sql, domain, errors.',
-      severity: 'error',
-      from: { path: layer },
-      to: { path: apiLayers.slice(0, i + 1) },
-    })),
+    ...layerRules('api-layers', 'apps/api/src', apiLayers),
+    ...layerRules('web-layers', 'apps/web/src', webLayers),
     {
       name: 'api-every-file-has-a-layer',
       comment: 'A new folder or file at the top of apps/api/src needs its place in `apiLayers` above.',
@@ -179,14 +186,14 @@ module.exports = {
       name: 'api-core-knows-no-http',
       comment: 'Services and what is below them know nothing of Express or of HTTP.',
       severity: 'error',
-      from: { path: '^apps/api/src/(services|sql|domain|errors)(\\.ts$|/)' },
+      from: { path: '^apps/api/src/(services|lib|errors)(\\.ts$|/)' },
       to: { path: [npm('express', 'express-serve-static-core', 'helmet'), '^(node:)?https?$'] },
     },
     {
       name: 'api-domain-is-pure',
-      comment: 'The domain decides, and leaves it to others to read and write: no database, no files, no network.',
+      comment: 'The pure core uses no database, no files and no network.',
       severity: 'error',
-      from: { path: '^apps/api/src/(domain|errors)(\\.ts$|/)' },
+      from: { path: API_PURE_CORE },
       to: { path: ['^packages/db/', '^(node:)?(fs|net|tls|dns|child_process|timers|worker_threads)(/|$)'] },
     },
   ],

@@ -9,7 +9,7 @@ import {
   type DirectoryLock,
 } from '@muster/directory-lock';
 import type { Logger } from 'pino';
-import { snapshotText } from './encode-snapshot.js';
+import { snapshotText } from './reporting/encode-snapshot.js';
 import { createEngineClient, type EngineClient } from './engine/client.js';
 import { EngineError } from './engine/errors.js';
 import { readMachineFacts } from './engine/identity.js';
@@ -17,7 +17,7 @@ import { createInventory, type Inventory } from './engine/inventory.js';
 import { locateEngine } from './engine/locate.js';
 import type { AgentEnv } from './env.js';
 import { ExitCodes, StopError } from './exit.js';
-import { openJournal } from './journal.js';
+import { openJournal } from './reporting/journal.js';
 import { createMusterClient, type MusterClient } from './muster/client.js';
 import {
   SESSION_WAITS_DEFAULT,
@@ -26,13 +26,13 @@ import {
   type SessionOptions,
   type SessionWaits,
 } from './muster/session.js';
-import { createObserver, type Observer } from './observe.js';
-import { createEngineFollower } from './follow-engine.js';
-import { reportOnce } from './once.js';
-import { COALESCE_MS } from './pace.js';
-import { openReportedIds } from './reported-ids.js';
-import { createReporter, type Reporter } from './reporter.js';
-import { createSnapshotStream } from './snapshot-stream.js';
+import { createObserver, type Observer } from './engine/poll-engine.js';
+import { createEngineFollower } from './engine/follow-engine.js';
+import { reportOnce } from './lib/single-flight.js';
+import { COALESCE_MS } from './reporting/schedule.js';
+import { openReportedIds } from './reporting/reported-ids.js';
+import { createReporter, type Reporter } from './reporting/reporter.js';
+import { createSnapshotStream } from './reporting/snapshot-stream.js';
 import { createStateStore, prepareStateDir, type AgentState, type StateStore } from './state/state-store.js';
 import { serveStatus, type AgentStatus } from './status-socket.js';
 import { AGENT_VERSION } from './version.js';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { SETTINGS } from './settings.js';
+import { SETTINGS } from './config/settings.js';
 
 /** What can be asked for, in the order of `--help`. */
 const COMMANDS = {

@@ -6,12 +6,12 @@ import { HELP, parseCli, type CliRequest } from './cli.js';
 import { checksFor } from './commands/checks.js';
 import { examine, report } from './commands/doctor.js';
 import { status } from './commands/status.js';
-import { defaultConfigPath, readConfigFile } from './config-file.js';
+import { defaultConfigPath, readConfigFile } from './config/config-file.js';
 import { parseEnv, type AgentEnv } from './env.js';
 import { ExitCodes, StopError, type ExitCode } from './exit.js';
-import { keepHeapSmall } from './heap.js';
-import { createLog } from './log.js';
-import { describeSettings, layerSettings } from './settings.js';
+import { keepHeapSmall } from './v8-flags.js';
+import { createLog } from './lib/log.js';
+import { describeSettings, layerSettings } from './config/settings.js';
 import { AGENT_VERSION } from './version.js';
 
 type Request = CliRequest & { kind: 'command' };

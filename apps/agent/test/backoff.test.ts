@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { SERVER_BACKOFF, fullJitterMs, parseRetryAfter, retryDelayMs } from '../src/backoff.js';
+import { SERVER_BACKOFF, fullJitterMs, parseRetryAfter, retryDelayMs } from '../src/lib/backoff.js';
 
 test('waits double up to the cap, and chance takes any part of them', () => {
   const longest = [1, 2, 3, 7, 50, 5_000].map((failures) => fullJitterMs(failures, 1, SERVER_BACKOFF));

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { formatToken } from '@muster/contracts';
 import { HELP, parseCli } from '../src/cli.js';
-import { readConfigFile } from '../src/config-file.js';
+import { readConfigFile } from '../src/config/config-file.js';
 import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT } from '../src/engine/redact.js';
 import { parseEnv } from '../src/env.js';
-import { SETTINGS, describeSettings, layerSettings } from '../src/settings.js';
+import { SETTINGS, describeSettings, layerSettings } from '../src/config/settings.js';
 import { AGENT_VERSION } from '../src/version.js';
 
 const command = (name: string, more: object = {}) => ({

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container } from '@muster/contracts';
 import { pino } from 'pino';
-import { openJournal } from '../src/journal.js';
-import { createSnapshotStream } from '../src/snapshot-stream.js';
+import { openJournal } from '../src/reporting/journal.js';
+import { createSnapshotStream } from '../src/reporting/snapshot-stream.js';
 
 const log = pino({ level: 'silent' });
 const at = new Date('2026-03-01T12:00:00.000Z');

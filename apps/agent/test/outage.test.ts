@@ -4,10 +4,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Paths } from '@muster/contracts';
 import { pino } from 'pino';
 import { dryRun } from '../src/agent.js';
-import { retryDelayMs, SERVER_BACKOFF } from '../src/backoff.js';
+import { retryDelayMs, SERVER_BACKOFF } from '../src/lib/backoff.js';
 import { parseEnv } from '../src/env.js';
 import { createMusterClient } from '../src/muster/client.js';
-import { nextStep, serverFailed, snapshotAnswered, snapshotBegun, startPace, type Pace } from '../src/pace.js';
+import { nextStep, serverFailed, snapshotAnswered, snapshotBegun, startPace, type Pace } from '../src/reporting/schedule.js';
 import { openRig, type Rig } from './rig.js';
 
 /** What the way to the API does with an answer, or with a connection. */

@@ -12,7 +12,7 @@ import {
   snapshotDelayed,
   startPace,
   type Pace,
-} from '../src/pace.js';
+} from '../src/reporting/schedule.js';
 
 const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
 const settled = (now: number): Pace =>

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { HELP } from '../src/cli.js';
 import { ExitCodes } from '../src/exit.js';
-import { SETTINGS } from '../src/settings.js';
+import { SETTINGS } from '../src/config/settings.js';
 
 const lines = (items: readonly string[]): string => `\n${[...items].sort().join('\n')}\n`;
 

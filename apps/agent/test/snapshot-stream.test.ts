@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { SUPERSEDED_QUIET_MS, createSnapshotStream } from '../src/snapshot-stream.js';
+import { SUPERSEDED_QUIET_MS, createSnapshotStream } from '../src/reporting/snapshot-stream.js';
 
 const observedAt = new Date(0);
 const open = () => {

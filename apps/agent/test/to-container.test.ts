@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Container, DOCKER_STATES, canonicalSnapshot, parseSnapshot, parseStatus } from '@muster/contracts';
 import { loadCapture, type Flavour } from '@muster/engine-replay';
 import fc from 'fast-check';
-import { snapshotText } from '../src/encode-snapshot.js';
+import { snapshotText } from '../src/reporting/encode-snapshot.js';
 import { ContainerList, InspectedContainer, ListedContainer } from '../src/engine/shapes.js';
 import { NOT_INSPECTED, toContainer, toHealth, toStartedAt } from '../src/engine/to-container.js';
 

@@ -5,22 +5,22 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { destination, pino, type Logger } from 'pino';
 import { createApp } from './app.js';
-import type { OidcOptions } from './app/accounts.js';
-import { startBackground } from './background.js';
-import { loggableError } from './domain/loggable-error.js';
+import type { OidcOptions } from './routes/accounts.js';
+import { startBackground } from './services/maintenance/background.js';
+import { loggableError } from './lib/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
-import { banner, handOver, setupLink, type SecretPlace } from './first-start.js';
+import { banner, handOver, setupLink, type SecretPlace } from './services/accounts/first-start.js';
 import { createLease } from './lib/lease.js';
-import { serve } from './server.js';
-import { admitTo } from './server/admission.js';
-import { keptSecret } from './services/accounts/kept-secret.js';
+import { serve } from './http/server.js';
+import { admitTo } from './http/admission-control.js';
+import { keptSecret } from './services/accounts/cookie-secret.js';
 import { createSetupTokens } from './services/accounts/setup-tokens.js';
-import { createAgentReleaseService } from './services/agent-release.js';
-import { createApiKeyService } from './services/api-key.js';
-import { createDatabaseClock } from './services/database-clock.js';
-import { createLivenessService } from './services/liveness.js';
-import { createMetrics } from './services/metrics.js';
-import { addRetentionMetrics, createRetentionService, RETENTION_LEASE } from './services/retention.js';
+import { createAgentReleaseService } from './services/delivery/agent-release.js';
+import { createApiKeyService } from './services/accounts/api-key-authentication.js';
+import { createDatabaseClock } from './services/maintenance/database-clock.js';
+import { createLivenessService } from './services/freshness/liveness.js';
+import { createMetrics } from './services/metrics/metrics.js';
+import { addRetentionMetrics, createRetentionService, RETENTION_LEASE } from './services/maintenance/retention.js';
 
 // V8 lets a small heap grow to four times what lives in it before it looks for what does not. Twice costs a little more
 // time, and saves the memory of a machine that has other things to run: in an overload, half of what it grows by.

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { MemberRole } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
-import { issueToken } from '../src/domain/tokens.js';
+import { issueToken } from '../src/lib/tokens.js';
 import { guarded, RULES, type Access, type Route } from './access-rules.js';
 import { container, useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer } from './listening.js';

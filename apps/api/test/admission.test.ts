@@ -16,11 +16,11 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { OverloadedError } from '../src/errors.js';
-import { handleErrors } from '../src/middleware/problem.js';
-import { requestLog } from '../src/middleware/request-log.js';
-import { securityHeaders } from '../src/middleware/security-headers.js';
-import { serve, type HttpServer } from '../src/server.js';
-import { createMetrics, type Metrics } from '../src/services/metrics.js';
+import { handleErrors } from '../src/http/problem.js';
+import { requestLog } from '../src/http/request-log.js';
+import { securityHeaders } from '../src/http/security-headers.js';
+import { serve, type HttpServer } from '../src/http/server.js';
+import { createMetrics, type Metrics } from '../src/services/metrics/metrics.js';
 import { admitted } from './admitted.js';
 import { container, enrollRequest, TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
 

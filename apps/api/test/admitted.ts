@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import type { RequestListener } from 'node:http';
-import { admitTo, type AdmissionOptions } from '../src/server/admission.js';
-import { createMetrics, type Metrics } from '../src/services/metrics.js';
+import { admitTo, type AdmissionOptions } from '../src/http/admission-control.js';
+import { createMetrics, type Metrics } from '../src/services/metrics/metrics.js';
 
 /** An application behind its bounds, as in production. */
 export const admitted = (

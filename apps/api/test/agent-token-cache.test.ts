@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
-import { createAgentTokenCache } from '../src/services/agent-token-cache.js';
-import { createAgentTokenService } from '../src/services/agent-token.js';
-import { findRevokedTokens, type Revocations } from '../src/sql/find-revoked-tokens.js';
+import { createAgentTokenCache } from '../src/services/enrollment/agent-token-cache.js';
+import { createAgentTokenService } from '../src/services/enrollment/agent-token.js';
+import { findRevokedTokens, type Revocations } from '../src/services/enrollment/find-revoked-tokens.sql.js';
 import { clocksOf, testClock, useApi } from './harness.js';
 
 const identity = (hostId: string) => ({ hostId, tokenId: `token-of-${hostId}` });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createAllowance } from '../src/services/allowance.js';
+import { createAllowance } from '../src/lib/semaphore.js';
 
 const LONG_MS = 60_000;
 

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { OverloadedError, RateLimitedError, RequestTimeoutError } from '../src/errors.js';
 import { createByteBudget } from '../src/lib/byte-budget.js';
-import { createBodyTransfers, type TransferPeer } from '../src/middleware/body-transfers.js';
-import { RequestAbortedError } from '../src/middleware/request-aborted.js';
-import { Work } from '../src/middleware/work.js';
-import { createAllowance } from '../src/services/allowance.js';
+import { createBodyTransfers, type TransferPeer } from '../src/http/body-transfers.js';
+import { RequestAbortedError } from '../src/http/request-aborted.js';
+import { Work } from '../src/http/request-slot.js';
+import { createAllowance } from '../src/lib/semaphore.js';
 
 const KIB = 1_024;
 

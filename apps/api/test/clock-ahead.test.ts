@@ -3,8 +3,8 @@ import { CADENCE_DEFAULT, Paths } from '@muster/contracts';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
-import { createDatabaseClock } from '../src/services/database-clock.js';
-import { createLivenessService } from '../src/services/liveness.js';
+import { createDatabaseClock } from '../src/services/maintenance/database-clock.js';
+import { createLivenessService } from '../src/services/freshness/liveness.js';
 import { clocksOf, container, TestApi, testClock, useApi, type TestHost } from './harness.js';
 
 const HOUR_MS = 3_600_000;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import { createClock } from '../src/lib/clock.js';
-import { createDatabaseClock } from '../src/services/database-clock.js';
+import { createDatabaseClock } from '../src/services/maintenance/database-clock.js';
 import { useApi } from './harness.js';
 
 const START = Date.UTC(2026, 2, 1, 12);

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { createApp } from '../src/app.js';
-import { isSameOrigin } from '../src/domain/same-origin.js';
+import { isSameOrigin } from '../src/http/origin.js';
 import { Browser } from './browser.js';
 import { TestApi, useApi } from './harness.js';
 import { PASSWORD, person, type TestPerson } from './people.js';

@@ -5,8 +5,8 @@ import { createEmptyServerDatabase, createTestDatabase, hasTestServer, testEngin
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
-import { issueToken } from '../src/domain/tokens.js';
-import { createRetentionService } from '../src/services/retention.js';
+import { issueToken } from '../src/lib/tokens.js';
+import { createRetentionService } from '../src/services/maintenance/retention.js';
 import { container, TestApi, testClock, useApi } from './harness.js';
 
 // Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.

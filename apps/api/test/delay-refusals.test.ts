@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import type { Response } from 'express';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { createRefusalDelays } from '../src/middleware/delay-refusals.js';
+import { createRefusalDelays } from '../src/http/delay-refusals.js';
 
 describe('refusals of a caller who asks again at once', () => {
   beforeEach(() => void jest.useFakeTimers());

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, type ContainerInput } from '@muster/contracts';
-import { toContainerRow } from '../src/domain/container-row.js';
-import { diffSnapshot, diffSnapshotInTurns, type StoredContainer } from '../src/domain/diff-snapshot.js';
+import { toContainerRow } from '../src/services/sync/container-row.js';
+import { diffSnapshot, diffSnapshotInTurns, type StoredContainer } from '../src/services/sync/diff-snapshot.js';
 import { container } from './harness.js';
 
 const row = (changes: Partial<ContainerInput> = {}) => toContainerRow(Container.parse(container('a', changes)));

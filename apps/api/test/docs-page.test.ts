@@ -4,7 +4,7 @@ import { createTestDatabase } from '@muster/db/testing';
 import { findChromium } from '@muster/test-engines';
 import { chromium, type Browser } from 'playwright-core';
 import { createApp } from '../src/app.js';
-import { serve, type HttpServer } from '../src/server.js';
+import { serve, type HttpServer } from '../src/http/server.js';
 import { useApi } from './harness.js';
 
 const installed = findChromium();

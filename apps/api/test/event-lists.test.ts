@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { EventQuery } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { createEventReader, type EventReaderOptions } from '../src/services/event-reader.js';
-import { createRetentionService } from '../src/services/retention.js';
+import { createEventReader, type EventReaderOptions } from '../src/services/inventory/event-reader.js';
+import { createRetentionService } from '../src/services/maintenance/retention.js';
 import { container, useApi, type TestOrganization } from './harness.js';
 
 describe.each(testEngines())('lists of events on %s', (engine) => {

@@ -3,8 +3,8 @@ import { CADENCE_DEFAULT } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
-import { containersFreshness, freshnessCutoffs, hostFreshness, type Outage } from '../src/domain/freshness.js';
-import { freshnessOf } from '../src/sql/freshness.js';
+import { containersFreshness, freshnessCutoffs, hostFreshness, type Outage } from '../src/services/freshness/freshness.js';
+import { freshnessOf } from '../src/services/freshness/freshness.sql.js';
 import { useApi } from './harness.js';
 
 const START = Date.UTC(2026, 2, 1, 12);

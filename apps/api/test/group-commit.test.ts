@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { createGroupCommit } from '../src/services/group-commit.js';
+import { createGroupCommit } from '../src/lib/batcher.js';
 
 interface Entry {
   key: string;

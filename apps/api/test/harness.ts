@@ -6,7 +6,7 @@ import type { Express } from 'express';
 import { randomUUID } from 'node:crypto';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
-import { issueToken } from '../src/domain/tokens.js';
+import { issueToken } from '../src/lib/tokens.js';
 import { documented } from './documented.js';
 
 /** A clock that tests turn. */

@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
-import { issueToken } from '../src/domain/tokens.js';
+import { issueToken } from '../src/lib/tokens.js';
 import { container, useApi } from './harness.js';
 
 const PROBLEM = /^application\/problem\+json$/;

@@ -6,11 +6,11 @@ import type { Request, RequestHandler, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { createApp } from '../src/app.js';
-import { addressGroup } from '../src/domain/address-group.js';
-import { issueToken } from '../src/domain/tokens.js';
+import { addressGroup } from '../src/lib/address-group.js';
+import { issueToken } from '../src/lib/tokens.js';
 import { RateLimitedError } from '../src/errors.js';
-import { createAgentLimits } from '../src/middleware/limit-agents.js';
-import { limitEnrollments } from '../src/middleware/limit-enrollments.js';
+import { createAgentLimits } from '../src/http/limit-agents.js';
+import { limitEnrollments } from '../src/http/limit-enrollments.js';
 import { container, enrollRequest, order, TestApi, testClock } from './harness.js';
 
 describe.each(testEngines())("an agent's limit on %s", (engine) => {

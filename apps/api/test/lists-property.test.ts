@@ -3,7 +3,7 @@ import { ContainerQuery, DOCKER_STATES, type ContainerView, type Freshness } fro
 import type { Container } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
-import { createContainerReader, type ContainerReaderOptions } from '../src/services/container-reader.js';
+import { createContainerReader, type ContainerReaderOptions } from '../src/services/inventory/container-reader.js';
 import { container, useApi, type TestHost } from './harness.js';
 
 const NAMES = ['web', 'WEB-1', 'db_1', 'naïve 🐳', 'a\nb', 'x'.repeat(250), `${'x'.repeat(250)}y`];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { loggableError } from '../src/domain/loggable-error.js';
+import { loggableError } from '../src/lib/loggable-error.js';
 
 describe('an error in the log', () => {
   test('says what it is and what caused it, and nothing that hangs on it', () => {

@@ -4,9 +4,9 @@ import { hasTestServer, testEngines } from '@muster/db/testing';
 import { startPostgresCluster, type PostgresCluster } from '@muster/test-engines';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
-import { isContinued } from '../src/domain/database-history.js';
-import { findRevokedTokens } from '../src/sql/find-revoked-tokens.js';
-import { readFeed } from '../src/sql/read-feed.js';
+import { isContinued } from '../src/services/live/database-history.js';
+import { findRevokedTokens } from '../src/services/enrollment/find-revoked-tokens.sql.js';
+import { readFeed } from '../src/services/live/read-feed.sql.js';
 import { clocksOf, container, TestApi, testClock, useApi, type TestHost } from './harness.js';
 import { TestServer } from './listening.js';
 

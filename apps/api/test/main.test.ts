@@ -5,8 +5,8 @@ import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promise
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { issueToken } from '../src/domain/tokens.js';
-import { handOver } from '../src/first-start.js';
+import { issueToken } from '../src/lib/tokens.js';
+import { handOver } from '../src/services/accounts/first-start.js';
 import { container, enrollRequest } from './harness.js';
 import { ApiProcess } from './process.js';
 

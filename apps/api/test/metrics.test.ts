@@ -4,9 +4,9 @@ import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { createApp } from '../src/app.js';
-import { serve } from '../src/server.js';
-import { createMetrics } from '../src/services/metrics.js';
-import { addRetentionMetrics, createRetentionService } from '../src/services/retention.js';
+import { serve } from '../src/http/server.js';
+import { createMetrics } from '../src/services/metrics/metrics.js';
+import { addRetentionMetrics, createRetentionService } from '../src/services/maintenance/retention.js';
 import { container, TestApi, testClock, useApi } from './harness.js';
 
 /** The series of an exposition: name and labels, as they are written, to their values. */

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
-import { judgeOrder, type HostOrder, type SnapshotOrder } from '../src/domain/order.js';
-import { orderTest, suspectClone } from '../src/sql/host-order.js';
+import { judgeOrder, type HostOrder, type SnapshotOrder } from '../src/services/sync/order.js';
+import { orderTest, suspectClone } from '../src/services/sync/host-order.sql.js';
 
 const STREAMS = ['a', 'b', 'c'].map((digit) => `00000000-0000-4000-8000-00000000000${digit}`);
 const START = Date.UTC(2026, 2, 1, 12);

@@ -9,9 +9,9 @@ import { EnvVariables } from '../src/env.js';
 import type { JsonSchema, OpenApiResponse } from '../src/openapi/document-shape.js';
 import { createOpenApiDocument } from '../src/openapi/document.js';
 import { sessionCookieName } from '../src/services/accounts/better-auth.js';
-import { AUDIT_ACTIONS } from '../src/services/audit.js';
-import { createMetrics } from '../src/services/metrics.js';
-import { addRetentionMetrics, createRetentionService } from '../src/services/retention.js';
+import { AUDIT_ACTIONS } from '../src/services/audit/audit.js';
+import { createMetrics } from '../src/services/metrics/metrics.js';
+import { addRetentionMetrics, createRetentionService } from '../src/services/maintenance/retention.js';
 import { clocksOf, container, TestApi, useApi } from './harness.js';
 
 const document = createOpenApiDocument();

@@ -3,7 +3,7 @@ import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { createTestDatabase } from '@muster/db/testing';
 import { createApp } from '../src/app.js';
-import { serve, type HttpServer } from '../src/server.js';
+import { serve, type HttpServer } from '../src/http/server.js';
 import { container, TestApi, testClock, type TestOrganization } from './harness.js';
 
 /** Rows that no buffer between database and reader holds: each of `HOSTS` hosts has a thousand of 8 kB. */

@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { AgentIdentity } from '../src/services/agent-token-cache.js';
-import { createAgentTokenService } from '../src/services/agent-token.js';
+import type { AgentIdentity } from '../src/services/enrollment/agent-token-cache.js';
+import { createAgentTokenService } from '../src/services/enrollment/agent-token.js';
 import { clocksOf, useApi, type TestApi, type TestClock } from './harness.js';
 
 // Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.

@@ -4,8 +4,8 @@ import express from 'express';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { closeWhenDraining } from '../src/middleware/close-when-draining.js';
-import { serve, type HttpServer } from '../src/server.js';
+import { closeWhenDraining } from '../src/http/close-when-draining.js';
+import { serve, type HttpServer } from '../src/http/server.js';
 import { useApi } from './harness.js';
 
 const servers: HttpServer[] = [];

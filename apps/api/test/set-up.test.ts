@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Paths, Session } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { issueToken } from '../src/domain/tokens.js';
+import { issueToken } from '../src/lib/tokens.js';
 import { Browser } from './browser.js';
 import { useApi } from './harness.js';
 import { setupToken } from './people.js';

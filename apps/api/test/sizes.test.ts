@@ -12,12 +12,12 @@ import {
   type Summary,
 } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { toContainerRow } from '../src/domain/container-row.js';
-import { diffSnapshot } from '../src/domain/diff-snapshot.js';
-import { createContainerReader } from '../src/services/container-reader.js';
-import { createExportService } from '../src/services/export.js';
-import { readHostState } from '../src/sql/read-host-state.js';
-import { writeSnapshot } from '../src/sql/write-snapshot.js';
+import { toContainerRow } from '../src/services/sync/container-row.js';
+import { diffSnapshot } from '../src/services/sync/diff-snapshot.js';
+import { createContainerReader } from '../src/services/inventory/container-reader.js';
+import { createExportService } from '../src/services/inventory/export.js';
+import { readHostState } from '../src/services/sync/read-host-state.sql.js';
+import { writeSnapshot } from '../src/services/sync/write-snapshot.sql.js';
 import { container, useApi } from './harness.js';
 
 describe.each(testEngines())('sizes on %s', (engine) => {

@@ -7,8 +7,8 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '../src/app.js';
-import { serve, type HttpServer } from '../src/server.js';
-import { createAgentReleaseService } from '../src/services/agent-release.js';
+import { serve, type HttpServer } from '../src/http/server.js';
+import { createAgentReleaseService } from '../src/services/delivery/agent-release.js';
 import { admitted } from './admitted.js';
 import { container, TestApi, testClock, type TestOrganization } from './harness.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
-import { sourceOfBody } from '../src/services/snapshot-source.js';
+import { sourceOfBody } from '../src/services/sync/snapshot-source.js';
 import { container } from './harness.js';
 
 const MIB = 1024 * 1024;

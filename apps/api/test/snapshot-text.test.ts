@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseSnapshot } from '@muster/contracts';
 import fc from 'fast-check';
-import { toContainerRow } from '../src/domain/container-row.js';
+import { toContainerRow } from '../src/services/sync/container-row.js';
 import {
   cutSnapshot,
   decodeElement,
   differingElements,
   elementBytes,
   elementCount,
-} from '../src/domain/snapshot-text.js';
+} from '../src/services/sync/split-json-array.js';
 import type { InvalidRequestError } from '../src/errors.js';
-import { sourceOfBody } from '../src/services/snapshot-source.js';
+import { sourceOfBody } from '../src/services/sync/snapshot-source.js';
 import { container } from './harness.js';
 
 const bytesOf = (text: string) => Buffer.from(text);

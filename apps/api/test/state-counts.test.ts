@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { countsByWord, totalsOf } from '../src/domain/state-counts.js';
+import { countsByWord, totalsOf } from '../src/services/sync/state-counts.js';
 
 describe("a host's counts", () => {
   test('are shown by state and by health', () => {

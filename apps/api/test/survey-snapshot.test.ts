@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { SNAPSHOT_CONTAINERS_MAX } from '@muster/contracts';
-import { surveySnapshot } from '../src/domain/survey-snapshot.js';
+import { surveySnapshot } from '../src/services/sync/precheck-body.js';
 import { container } from './harness.js';
 
 const survey = (text: string) => surveySnapshot(Buffer.from(text));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createTokenBuckets } from '../src/domain/token-bucket.js';
+import { createTokenBuckets } from '../src/lib/token-bucket.js';
 
 describe('a token bucket', () => {
   test('gives its burst at once, then a token each time that one has dripped in', () => {

@@ -10,7 +10,7 @@ import type { Database } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
-import { hashToken, issueToken } from '../src/domain/tokens.js';
+import { hashToken, issueToken } from '../src/lib/tokens.js';
 import { container, enrollRequest, useApi, type TestOrganization } from './harness.js';
 
 /** The database, and what was asked of it. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createLivenessService } from '../src/services/liveness.js';
-import { createRetentionService } from '../src/services/retention.js';
-import { createApiKeyService } from '../src/services/api-key.js';
-import { issueToken } from '../src/domain/tokens.js';
+import { createLivenessService } from '../src/services/freshness/liveness.js';
+import { createRetentionService } from '../src/services/maintenance/retention.js';
+import { createApiKeyService } from '../src/services/accounts/api-key-authentication.js';
+import { issueToken } from '../src/lib/tokens.js';
 import { container, testClock, useApi, type TestHost } from './harness.js';
 
 const DAY_MS = 86_400_000;

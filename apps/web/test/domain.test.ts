@@ -6,16 +6,16 @@ import {
   type Host,
   type HostProblem,
 } from '@muster/contracts';
-import { many, oneOf, parseSearch, stringifySearch } from '../src/app/search-params';
-import { concerns } from '../src/domain/attention';
-import { clockWords } from '../src/domain/clock-words';
-import { eventGlance, side } from '../src/domain/event-words';
-import { glance } from '../src/domain/look';
-import { toPlainText, toTypedText, toVisibleText } from '../src/domain/plain-text';
-import { portWords, publishedPorts } from '../src/domain/port-words';
-import { IS_SEVERE, PROBLEM_TITLES } from '../src/domain/problem-words';
-import { sampled, stateHistory } from '../src/domain/state-history';
-import { ago } from '../src/domain/time-words';
+import { many, oneOf, parseSearch, stringifySearch } from '../src/lib/search-params';
+import { concerns } from '../src/features/fleet/attention-list';
+import { clockWords } from '../src/lib/format-clock-skew';
+import { eventGlance, side } from '../src/lib/format-event';
+import { glance } from '../src/lib/container-status';
+import { toPlainText, toTypedText, toVisibleText } from '../src/lib/plain-text';
+import { portWords, publishedPorts } from '../src/lib/format-port';
+import { IS_SEVERE, PROBLEM_TITLES } from '../src/lib/format-problem';
+import { sampled, stateHistory } from '../src/lib/state-history';
+import { ago } from '../src/lib/format-time';
 
 const NOW = Date.parse('2026-11-25T12:00:00Z');
 const at = (secondsAgo: number): string => new Date(NOW - secondsAgo * 1_000).toISOString();

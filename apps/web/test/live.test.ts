@@ -2,9 +2,9 @@ import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '
 import type { ConnectionState, StreamOptions } from '@muster/client';
 import type { Host, StreamMessage, StreamMessageName } from '@muster/contracts';
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
-import type * as ApplyMessage from '../src/api/apply-message';
-import type * as LiveConnection from '../src/api/live-connection';
-import type * as Refresh from '../src/api/refresh';
+import type * as ApplyMessage from '../src/lib/api/apply-message';
+import type * as LiveConnection from '../src/lib/api/live-connection';
+import type * as Refresh from '../src/lib/api/refresh';
 
 let applyMessage: (typeof ApplyMessage)['applyMessage'];
 let connectLive: (typeof LiveConnection)['connectLive'];
@@ -14,9 +14,9 @@ let refreshOlderThan: (typeof Refresh)['refreshOlderThan'];
 beforeAll(async () => {
   const window = { location: { origin: 'http://muster.test' }, addEventListener() {}, removeEventListener() {} };
   Object.assign(globalThis, { window });
-  ({ applyMessage } = await import('../src/api/apply-message'));
-  ({ connectLive } = await import('../src/api/live-connection'));
-  ({ refreshOlderThan } = await import('../src/api/refresh'));
+  ({ applyMessage } = await import('../src/lib/api/apply-message'));
+  ({ connectLive } = await import('../src/lib/api/live-connection'));
+  ({ refreshOlderThan } = await import('../src/lib/api/refresh'));
 });
 
 const message = (event: StreamMessageName, data: object = {}) => ({ event, data }) as StreamMessage;

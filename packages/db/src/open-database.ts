@@ -9,7 +9,7 @@ import { openDataDirectory, openInMemory, type EmbeddedDatabase } from './embedd
 import { createQueries } from './queries.js';
 import { createEmbeddedPool } from './embedded-pool.js';
 import { DatabaseReadOnlyError, DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
-import { freezeEventsOfTheFuture } from './freeze-events.js';
+import { freezeEventsOfTheFuture } from './rebase-event-ids.js';
 import { PrismaClient } from './generated/prisma/client.js';
 import { isUnavailable } from './classify-error.js';
 import { loadMigrations, type Migration } from './migrations.js';

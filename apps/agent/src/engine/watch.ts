@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ENGINE_BACKOFF, fullJitterMs } from '../backoff.js';
+import { ENGINE_BACKOFF, fullJitterMs } from '../lib/backoff.js';
 import type { EngineClient } from './client.js';
 import type { EngineEvent } from './shapes.js';
 

@@ -11,9 +11,9 @@ import {
   type Heartbeat,
 } from '@muster/contracts';
 import { z } from 'zod';
-import { parseRetryAfter } from '../backoff.js';
+import { parseRetryAfter } from '../lib/backoff.js';
 import { readText, send } from '../http/exchange.js';
-import type { SnapshotPart } from '../snapshot-parts.js';
+import type { SnapshotPart } from '../reporting/snapshot-parts.js';
 import type { ProxySettings } from './proxy.js';
 import { routeToMuster } from './route.js';
 

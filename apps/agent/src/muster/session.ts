@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemTypes, type EnrollResponse, type ProblemType } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { SERVER_BACKOFF, retryDelayMs } from '../backoff.js';
+import { SERVER_BACKOFF, retryDelayMs } from '../lib/backoff.js';
 import type { MachineFacts } from '../engine/identity.js';
 import { ExitCodes, StopError } from '../exit.js';
 import type { AgentState, Enrollment, StateStore } from '../state/state-store.js';

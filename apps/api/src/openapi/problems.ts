@@ -1,5 +1,5 @@
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Operation, type ProblemType } from '@muster/contracts';
-import { PROBLEMS } from '../middleware/problem.js';
+import { PROBLEMS } from '../http/problem.js';
 
 const INTERNAL = { type: ProblemTypes.internal, status: 500, title: 'Internal error' };
 const KINDS = [...Object.values(PROBLEMS), INTERNAL];

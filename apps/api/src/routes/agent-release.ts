@@ -1,11 +1,11 @@
 import { Paths } from '@muster/contracts';
 import { Router } from 'express';
-import { addressGroup } from '../domain/address-group.js';
+import { addressGroup } from '../lib/address-group.js';
 import { OverloadedError, RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
-import { toFileError } from '../middleware/file-refusal.js';
-import { closeWhenStalled, STALLED_MS_MAX } from '../middleware/stalled-readers.js';
-import type { AgentReleaseService } from '../services/agent-release.js';
+import { toFileError } from '../http/file-refusal.js';
+import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import type { AgentReleaseService } from '../services/delivery/agent-release.js';
 
 /** Files of the release that one process sends at once, and those that one address gets. Each is up to 100 MB. */
 const DOWNLOADS_MAX = 256;

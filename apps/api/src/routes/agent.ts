@@ -17,19 +17,19 @@ import {
   type HeartbeatResponse,
 } from '@muster/contracts';
 import { Router, type Request, type RequestHandler, type Response } from 'express';
-import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../middleware/auth.js';
-import { readBody, readFields, readJsonBytes } from '../middleware/body.js';
-import { createHostTurns } from '../middleware/host-turns.js';
-import type { AgentLimits } from '../middleware/limit-agents.js';
-import { sendJson } from '../middleware/send-json.js';
-import type { EnrollmentLimit } from '../middleware/limit-enrollments.js';
-import { createTurns } from '../middleware/take-turns.js';
-import type { AgentTokenService } from '../services/agent-token.js';
-import type { RawBody } from '../services/body-bytes.js';
+import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../http/auth.js';
+import { readBody, readFields, readJsonBytes } from '../http/body.js';
+import { createHostTurns } from '../http/host-turns.js';
+import type { AgentLimits } from '../http/limit-agents.js';
+import { sendJson } from '../http/send-json.js';
+import type { EnrollmentLimit } from '../http/limit-enrollments.js';
+import { createTurns } from '../http/take-turns.js';
+import type { AgentTokenService } from '../services/enrollment/agent-token.js';
+import type { RawBody } from '../services/sync/body-bytes.js';
 import type { ContainerService } from '../services/container.js';
-import type { EnrollmentService } from '../services/enrollment.js';
-import type { HeartbeatService } from '../services/heartbeat.js';
-import { createTurnTaking } from '../turn-taking.js';
+import type { EnrollmentService } from '../services/enrollment/enrollment.js';
+import type { HeartbeatService } from '../services/sync/heartbeat.js';
+import { createTurnTaking } from '../lib/yield-if-busy.js';
 import type { SnapshotRefusals } from '../services/host-problems/snapshot-refusals.js';
 
 export interface AgentRouterParts {

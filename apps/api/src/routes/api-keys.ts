@@ -1,8 +1,8 @@
 import { ApiKeyRequest, BODY_BYTES_MAX, PageQuery, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import { operatorOf, requireAdmin } from '../middleware/auth.js';
-import { readBody, readFields } from '../middleware/body.js';
-import type { ApiKeyManagement } from '../services/api-key-management.js';
+import { operatorOf, requireAdmin } from '../http/auth.js';
+import { readBody, readFields } from '../http/body.js';
+import type { ApiKeyManagement } from '../services/accounts/api-keys.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface ApiKeyRouterParts {

@@ -1,9 +1,9 @@
 import { ContainerQuery, DockerId, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { NotFoundError } from '../errors.js';
-import { operatorOf } from '../middleware/auth.js';
-import { readFields } from '../middleware/body.js';
-import type { ContainerReader } from '../services/container-reader.js';
+import { operatorOf } from '../http/auth.js';
+import { readFields } from '../http/body.js';
+import type { ContainerReader } from '../services/inventory/container-reader.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface ContainerRouterParts {

@@ -2,8 +2,8 @@ import { Paths } from '@muster/contracts';
 import { Router } from 'express';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
-import { toFileError } from '../middleware/file-refusal.js';
-import { sendMethodNotAllowed } from '../middleware/problem.js';
+import { toFileError } from '../http/file-refusal.js';
+import { sendMethodNotAllowed } from '../http/problem.js';
 import { createOpenApiDocument } from '../openapi/document.js';
 
 /** What the page is made of, by others: its files stay as they are for as long as their version does. */

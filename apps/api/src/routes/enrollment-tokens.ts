@@ -1,8 +1,8 @@
 import { BODY_BYTES_MAX, EnrollmentTokenQuery, EnrollmentTokenRequest, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import { operatorOf } from '../middleware/auth.js';
-import { readBody, readFields } from '../middleware/body.js';
-import type { EnrollmentTokenService } from '../services/enrollment-token.js';
+import { operatorOf } from '../http/auth.js';
+import { readBody, readFields } from '../http/body.js';
+import type { EnrollmentTokenService } from '../services/enrollment/enrollment-token.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface EnrollmentTokenRouterParts {

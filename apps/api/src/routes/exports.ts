@@ -4,12 +4,12 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { OverloadedError, RateLimitedError, TokenInvalidError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
-import { operatorOf } from '../middleware/auth.js';
-import { readFields } from '../middleware/body.js';
-import { RECHECK_MS, shareChecks } from '../middleware/recheck-operator.js';
-import { RequestAbortedError } from '../middleware/request-aborted.js';
-import { closeWhenStalled, STALLED_MS_MAX } from '../middleware/stalled-readers.js';
-import type { ExportService } from '../services/export.js';
+import { operatorOf } from '../http/auth.js';
+import { readFields } from '../http/body.js';
+import { RECHECK_MS, shareChecks } from '../http/recheck-operator.js';
+import { RequestAbortedError } from '../http/request-aborted.js';
+import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import type { ExportService } from '../services/inventory/export.js';
 
 export interface ExportRouterParts {
   /** Finds the operator, for `operatorOf`. Asked again while an export lasts. */

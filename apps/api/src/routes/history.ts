@@ -1,9 +1,9 @@
 import { AuditQuery, EventQuery, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import { operatorOf, requireAdmin } from '../middleware/auth.js';
-import { readFields } from '../middleware/body.js';
-import type { AuditReader } from '../services/audit-reader.js';
-import type { EventReader } from '../services/event-reader.js';
+import { operatorOf, requireAdmin } from '../http/auth.js';
+import { readFields } from '../http/body.js';
+import type { AuditReader } from '../services/audit/audit-reader.js';
+import type { EventReader } from '../services/inventory/event-reader.js';
 import { revalidated } from './reads.js';
 
 export interface HistoryRouterParts {

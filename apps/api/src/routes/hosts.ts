@@ -1,9 +1,9 @@
 import { BODY_BYTES_MAX, HostPatch, HostQuery, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import { operatorOf } from '../middleware/auth.js';
-import { readBody, readFields } from '../middleware/body.js';
-import type { HostReader } from '../services/host-reader.js';
-import type { HostService } from '../services/host.js';
+import { operatorOf } from '../http/auth.js';
+import { readBody, readFields } from '../http/body.js';
+import type { HostReader } from '../services/inventory/host-reader.js';
+import type { HostService } from '../services/hosts/host-management.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface HostRouterParts {

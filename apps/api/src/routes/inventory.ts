@@ -1,11 +1,11 @@
 import { ImageQuery, Paths, PortQuery, ProjectQuery } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import { operatorOf } from '../middleware/auth.js';
-import { readFields } from '../middleware/body.js';
-import type { ImageReader } from '../services/image-reader.js';
-import type { PortReader } from '../services/port-reader.js';
-import type { ProjectReader } from '../services/project-reader.js';
-import type { SummaryReader } from '../services/summary-reader.js';
+import { operatorOf } from '../http/auth.js';
+import { readFields } from '../http/body.js';
+import type { ImageReader } from '../services/inventory/image-reader.js';
+import type { PortReader } from '../services/inventory/port-reader.js';
+import type { ProjectReader } from '../services/inventory/project-reader.js';
+import type { SummaryReader } from '../services/inventory/summary-reader.js';
 import { revalidated } from './reads.js';
 
 export interface InventoryRouterParts {

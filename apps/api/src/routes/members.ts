@@ -9,9 +9,9 @@ import {
   Paths,
 } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import { operatorOf, requireAdmin, requireOwner } from '../middleware/auth.js';
-import { readBody, readFields } from '../middleware/body.js';
-import { callerOf } from '../middleware/caller.js';
+import { operatorOf, requireAdmin, requireOwner } from '../http/auth.js';
+import { readBody, readFields } from '../http/body.js';
+import { callerOf } from '../http/caller.js';
 import type { InvitationService } from '../services/accounts/invitations.js';
 import type { MemberService } from '../services/accounts/members.js';
 import { idFrom, revalidated } from './reads.js';

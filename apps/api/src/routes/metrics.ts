@@ -1,6 +1,6 @@
 import { Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import type { Metrics } from '../services/metrics.js';
+import type { Metrics } from '../services/metrics/metrics.js';
 
 /** What Prometheus asks. `guard` lets it in. */
 export function createMetricsRouter({ guard, metrics }: { guard: RequestHandler; metrics: Metrics }): Router {

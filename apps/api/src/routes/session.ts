@@ -9,13 +9,13 @@ import {
 } from '@muster/contracts';
 import { Router, type RequestHandler, type Response } from 'express';
 import { NotFoundError } from '../errors.js';
-import { operatorOf, userSessionOf } from '../middleware/auth.js';
-import { readBody, readFields } from '../middleware/body.js';
-import { callerOf } from '../middleware/caller.js';
+import { operatorOf, userSessionOf } from '../http/auth.js';
+import { readBody, readFields } from '../http/body.js';
+import { callerOf } from '../http/caller.js';
 import type { OwnSessionService } from '../services/accounts/own-sessions.js';
 import type { SessionService, WithCookies } from '../services/accounts/sessions.js';
 import type { SetupService } from '../services/accounts/setup.js';
-import type { Onward, VouchedSignInService } from '../services/accounts/vouched-sign-in.js';
+import type { Onward, VouchedSignInService } from '../services/accounts/oidc-sign-in.js';
 
 export interface SessionRouterParts {
   /** Finds the operator, for `operatorOf`. */

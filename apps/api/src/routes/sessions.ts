@@ -1,8 +1,8 @@
 import { BODY_BYTES_MAX, PasswordChange, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import { userSessionOf } from '../middleware/auth.js';
-import { readBody } from '../middleware/body.js';
-import { callerOf } from '../middleware/caller.js';
+import { userSessionOf } from '../http/auth.js';
+import { readBody } from '../http/body.js';
+import { callerOf } from '../http/caller.js';
 import type { OwnSessionService } from '../services/accounts/own-sessions.js';
 import type { SessionService } from '../services/accounts/sessions.js';
 import { idFrom, revalidated } from './reads.js';

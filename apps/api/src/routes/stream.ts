@@ -1,14 +1,14 @@
 import { Paths, StreamQuery } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import { toFrame } from '../domain/stream-frame.js';
+import { toFrame } from '../services/live/stream-frame.js';
 import { RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
-import { operatorOf } from '../middleware/auth.js';
-import { readFields } from '../middleware/body.js';
-import { openEventStream } from '../middleware/event-stream.js';
-import { RECHECK_MS, shareChecks } from '../middleware/recheck-operator.js';
-import { closeWhenStalled, STALLED_MS_MAX } from '../middleware/stalled-readers.js';
-import type { LiveStream } from '../services/live-stream.js';
+import { operatorOf } from '../http/auth.js';
+import { readFields } from '../http/body.js';
+import { openEventStream } from '../http/event-stream.js';
+import { RECHECK_MS, shareChecks } from '../http/recheck-operator.js';
+import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import type { LiveStream } from '../services/live/live-stream.js';
 
 export interface StreamRouterParts {
   /** Finds the operator, for `operatorOf`. Asked again while a stream lasts. */

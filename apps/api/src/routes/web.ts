@@ -1,9 +1,9 @@
 import express, { Router, type RequestHandler, type Response } from 'express';
 import { stat } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
-import { toFileError } from '../middleware/file-refusal.js';
-import { sendMethodNotAllowed } from '../middleware/problem.js';
-import { closeWhenStalled, STALLED_MS_MAX } from '../middleware/stalled-readers.js';
+import { toFileError } from '../http/file-refusal.js';
+import { sendMethodNotAllowed } from '../http/problem.js';
+import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
 
 /** The build names these by their content: whoever has one need never ask for it again. */
 const HASHED = '/assets';

@@ -8,7 +8,7 @@ import {
   type SyncSummary,
 } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import { toContainerFacts, type ContainerRow } from '../domain/container-row.js';
+import { toContainerFacts, type ContainerRow } from './sync/container-row.js';
 import {
   appendDiff,
   diffSnapshot,
@@ -17,33 +17,33 @@ import {
   sameContainer,
   type SnapshotDiff,
   type StoredContainer,
-} from '../domain/diff-snapshot.js';
+} from './sync/diff-snapshot.js';
 import {
   clampToReceipt,
   judgeOrder,
   type OrderVerdict,
   type SnapshotOrder,
   type SnapshotTimes,
-} from '../domain/order.js';
+} from './sync/order.js';
 import {
   cutSnapshot,
   decodeElement,
   differingElements,
   elementCount,
   type SnapshotText,
-} from '../domain/snapshot-text.js';
-import { totalsOf, type ContainerTotals } from '../domain/state-counts.js';
-import { invalid } from '../domain/valid.js';
+} from './sync/split-json-array.js';
+import { totalsOf, type ContainerTotals } from './sync/state-counts.js';
+import { invalid } from '../lib/parse-or-throw.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
-import { findHostLock } from '../sql/find-host-lock.js';
-import { readHostState, type HostState } from '../sql/read-host-state.js';
-import { touchStale } from '../sql/touch-host.js';
-import { presentCount, writeSnapshot, type HostVersion } from '../sql/write-snapshot.js';
-import { plainBytes, type RawBody } from './body-bytes.js';
-import { createHostReports, type HostReports } from './host-reports.js';
-import { createSnapshotMemory, type RememberedSnapshot } from './snapshot-memory.js';
-import { sourceOfBody, sourceOfContainers, type SnapshotSource } from './snapshot-source.js';
-import { createTurnTaking, type TurnTaking } from '../turn-taking.js';
+import { findHostLock } from './sync/find-host-lock.sql.js';
+import { readHostState, type HostState } from './sync/read-host-state.sql.js';
+import { touchStale } from './sync/touch-host.sql.js';
+import { presentCount, writeSnapshot, type HostVersion } from './sync/write-snapshot.sql.js';
+import { plainBytes, type RawBody } from './sync/body-bytes.js';
+import { createHostReports, type HostReports } from './sync/host-reports.js';
+import { createSnapshotMemory, type RememberedSnapshot } from './sync/snapshot-memory.js';
+import { sourceOfBody, sourceOfContainers, type SnapshotSource } from './sync/snapshot-source.js';
+import { createTurnTaking, type TurnTaking } from '../lib/yield-if-busy.js';
 
 /** What is known of a snapshot beside its containers. */
 export interface SnapshotMetadata {

@@ -1,4 +1,4 @@
-import { useLiveState } from '../api/live';
+import { useLiveState } from '../lib/api/live';
 import { Age } from '../components/time';
 
 /** Says whether changes arrive by themselves; when they do not, since when, and that it is being tried again. */

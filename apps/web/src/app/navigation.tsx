@@ -1,6 +1,6 @@
 import { Link, useMatchRoute } from '@tanstack/react-router';
-import { Icon } from '../design/icons';
-import { useMayChange } from './session';
+import { Icon } from '../components/icons';
+import { useMayChange } from '../lib/session';
 
 const PLACES = [
   { to: '/', icon: 'fleet', words: 'Fleet' },

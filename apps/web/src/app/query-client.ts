@@ -1,7 +1,7 @@
 import { ProblemError } from '@muster/client';
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
-import { isSignedOut } from '../api/client';
-import { sessionQuery } from '../api/queries';
+import { isSignedOut } from '../lib/api/client';
+import { sessionQuery } from '../lib/api/queries';
 
 const RETRIES_MAX = 2;
 

@@ -1,7 +1,7 @@
 import { useNavigate, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
-import { Icon } from '../design/icons';
-import { one } from './search-params';
+import { Icon } from '../components/icons';
+import { one } from '../lib/search-params';
 
 /** Typing is over when nothing was typed for so long. */
 const TYPED_MS = 200;

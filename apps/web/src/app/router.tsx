@@ -8,14 +8,14 @@ import {
   redirect,
   type ParsedLocation,
 } from '@tanstack/react-router';
-import { sessionQuery } from '../api/queries';
+import { sessionQuery } from '../lib/api/queries';
 import { Loading } from '../components/empty';
 import { ErrorNote } from '../components/error-note';
 import { containerSearch } from '../features/containers/search';
 import { eventSearch } from '../features/events/search';
 import { fleetSearch } from '../features/fleet/search';
-import { NotFoundPage } from './not-found';
-import { many, one, parseSearch, stringifySearch } from './search-params';
+import { NotFoundPage } from '../components/not-found';
+import { many, one, parseSearch, stringifySearch } from '../lib/search-params';
 import { Shell } from './shell';
 
 interface Context {

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef, type ReactNode } from 'react';
-import { sessionQuery } from '../api/queries';
-import { LiveProvider } from '../api/live';
+import { sessionQuery } from '../lib/api/queries';
+import { LiveProvider } from '../lib/api/live';
 import { LiveBadge } from './live-badge';
 import { Navigation } from './navigation';
 import { QuickSearch } from './quick-search';

@@ -1,12 +1,12 @@
 import type { Session } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { api } from '../api/client';
+import { api } from '../lib/api/client';
 import { IsolatedText } from '../components/isolated-text';
 import { Menu, MenuChoice, MenuItem, MenuLabel, MenuRule } from '../components/menu';
-import { Icon } from '../design/icons';
+import { Icon } from '../components/icons';
 import { useTheme, type Theme } from './theme';
-import { toPlainText } from '../domain/plain-text';
+import { toPlainText } from '../lib/plain-text';
 
 const THEMES: readonly { value: Theme; label: string }[] = [
   { value: 'system', label: 'As the device' },

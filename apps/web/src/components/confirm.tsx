@@ -4,7 +4,7 @@ import { Button } from './button';
 import { Dialog } from './dialog';
 import { ErrorNote } from './error-note';
 import { IsolatedText } from './isolated-text';
-import { toTypedText } from '../domain/plain-text';
+import { toTypedText } from '../lib/plain-text';
 
 /**
  * Asks before something that cannot be taken back is done. Where `typed` is given it must be typed first, so that a

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { Icon } from '../design/icons';
+import { Icon } from './icons';
 
 const SAID_FOR_MS = 2_000;
 

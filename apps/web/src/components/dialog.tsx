@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, type ReactNode } from 'react';
-import { Icon } from '../design/icons';
+import { Icon } from './icons';
 
 /**
  * A modal dialog: the browser's own, which keeps the focus in, the rest of the page out, and gives the focus back. It

@@ -1,5 +1,5 @@
-import { errorWords } from '../api/client';
-import { StateIcon } from '../design/state-icons';
+import { errorWords } from '../lib/api/client';
+import { StateIcon } from './state-icons';
 import { Button } from './button';
 import { IsolatedText } from './isolated-text';
 

@@ -1,4 +1,4 @@
-import { toPlainText } from '../domain/plain-text';
+import { toPlainText } from '../lib/plain-text';
 import { IsolatedText } from './isolated-text';
 
 /** A filter that is on, as a chip that takes it off. `text` is the part that Muster did not write. */

@@ -1,5 +1,5 @@
 import { IsolatedText } from './isolated-text';
-import { toPlainText } from '../domain/plain-text';
+import { toPlainText } from '../lib/plain-text';
 /** An image's reference: its repository, cut from the left where it is long, and its tag, which is never cut. */
 export function ImageRef({ image }: { image: string }) {
   const [repository, tag] = splitImage(image);

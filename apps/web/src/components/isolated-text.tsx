@@ -1,4 +1,4 @@
-import { toVisibleText } from '../domain/plain-text';
+import { toVisibleText } from '../lib/plain-text';
 
 /**
  * Shows a text that Muster did not write, such as a host's name or a label: whatever direction of writing it asks for,

@@ -1,7 +1,7 @@
 import type { ContainerView } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
-import { toPlainText } from '../domain/plain-text';
-import { portRange, portWords, publishedPorts } from '../domain/port-words';
+import { toPlainText } from '../lib/plain-text';
+import { portRange, portWords, publishedPorts } from '../lib/format-port';
 
 const SHOWN_MAX = 3;
 

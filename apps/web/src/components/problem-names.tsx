@@ -1,6 +1,6 @@
 import type { HostProblem } from '@muster/contracts';
-import { StateIcon } from '../design/state-icons';
-import { PROBLEM_TITLES } from '../domain/problem-words';
+import { StateIcon } from './state-icons';
+import { PROBLEM_TITLES } from '../lib/format-problem';
 
 /** The names of a host's problems, where there is no room for their reasons; nothing if there are none. */
 export function ProblemNames({ problems }: { problems: readonly HostProblem[] }) {

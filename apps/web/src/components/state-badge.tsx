@@ -1,6 +1,6 @@
 import type { ContainerView, Freshness } from '@muster/contracts';
-import { StateIcon } from '../design/state-icons';
-import { FRESHNESS, glance, isCurrent } from '../domain/look';
+import { StateIcon } from './state-icons';
+import { FRESHNESS, glance, isCurrent } from '../lib/container-status';
 import { IsolatedText } from './isolated-text';
 import { Age } from './time';
 

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
-import { serverNow } from '../api/client';
-import { ago, exactly } from '../domain/time-words';
+import { serverNow } from '../lib/api/client';
+import { ago, exactly } from '../lib/format-time';
 
 /** Ages are told anew so often. */
 const TICK_MS = 5_000;

@@ -10,7 +10,7 @@ import { dataDirectoryPaths, explained, lockDataDirectory, renameDurably } from 
 import { createPglite } from '../embedded-database.js';
 import { createEmbeddedPool } from '../embedded-pool.js';
 import { BackupError } from '../errors.js';
-import { freezeEventsOfTheFuture } from '../freeze-events.js';
+import { freezeEventsOfTheFuture } from '../rebase-event-ids.js';
 import { loadMigrations, type Migration } from '../migrations.js';
 import { findTemplate } from '../template.js';
 import type { BackupHeader } from './format.js';

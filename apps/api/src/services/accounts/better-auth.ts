@@ -5,10 +5,10 @@ import { betterAuth } from 'better-auth/minimal';
 import type { Database } from '@muster/db';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
-import { recordAudit } from '../audit.js';
+import { recordAudit } from '../audit/audit.js';
 import { withHashedSessions } from './hashed-sessions.js';
 import { withDatabaseClock } from './session-clock.js';
-import { vouchedSessions, type VouchedSessions } from './vouched-sessions.js';
+import { vouchedSessions, type VouchedSessions } from './oidc-sessions.js';
 
 /** Seconds that a session lives after it was last used, and of use between two writes of that. */
 const SESSION_SECONDS = 7 * 86_400;

@@ -1,7 +1,7 @@
 import type { Prisma } from '@muster/db';
-import type { OperatorActor, OperatorIdentity } from '../../domain/operator-identity.js';
+import type { OperatorActor, OperatorIdentity } from './operator-identity.js';
 import { ForbiddenError, TokenInvalidError } from '../../errors.js';
-import { recordAudit } from '../audit.js';
+import { recordAudit } from '../audit/audit.js';
 
 /**
  * Locks the member or the key that an operator acts by, so that it cannot be removed or revoked before the transaction

@@ -1,6 +1,6 @@
 import type { Database } from '@muster/db';
-import { recordAudit } from '../audit.js';
-import { normalEmail } from './people.js';
+import { recordAudit } from '../audit/audit.js';
+import { normalEmail } from './users.js';
 
 /** A try to sign in, or to prove a password, that was refused. */
 export interface FailedSignIn {

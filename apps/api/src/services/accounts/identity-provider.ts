@@ -1,7 +1,7 @@
 import { SetupRequest } from '@muster/contracts';
 import * as client from 'openid-client';
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Voucher } from './people.js';
+import type { Voucher } from './users.js';
 
 /** An identity provider that speaks OpenID Connect, and what it knows this installation as. */
 export interface IdentityProviderOptions {

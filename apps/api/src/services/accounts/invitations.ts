@@ -11,14 +11,14 @@ import {
 } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
 import { hashPassword } from 'better-auth/crypto';
-import type { Caller } from '../../domain/caller.js';
-import { decodeCursor, encodeCursor } from '../../domain/cursor.js';
-import type { OperatorIdentity } from '../../domain/operator-identity.js';
-import { hashToken, issueToken } from '../../domain/tokens.js';
+import type { Caller } from './caller.js';
+import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import type { OperatorIdentity } from './operator-identity.js';
+import { hashToken, issueToken } from '../../lib/tokens.js';
 import { ConflictError, NotFoundError, TokenInvalidError } from '../../errors.js';
-import { recordAudit } from '../audit.js';
+import { recordAudit } from '../audit/audit.js';
 import { lockOperator } from './credentials.js';
-import { addMember, normalEmail } from './people.js';
+import { addMember, normalEmail } from './users.js';
 import type { SessionService, WithCookies } from './sessions.js';
 
 /** How long an invitation's link is good. */

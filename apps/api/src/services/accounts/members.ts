@@ -1,9 +1,9 @@
 import type { Member, MemberCredentialsQuery, MemberPatch, Page, PageQuery } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
-import { decodeCursor, encodeCursor } from '../../domain/cursor.js';
-import type { OperatorIdentity } from '../../domain/operator-identity.js';
+import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import type { OperatorIdentity } from './operator-identity.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
-import { recordAudit } from '../audit.js';
+import { recordAudit } from '../audit/audit.js';
 import { revokeCreatedBy, withdrawInvitationsOf } from './credentials.js';
 
 /** Who is in an organization. Whatever changes here holds from the next call on, in every process. */

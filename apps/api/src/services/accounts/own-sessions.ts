@@ -1,9 +1,9 @@
 import type { PasswordChange, SessionItem } from '@muster/contracts';
 import { transact, type Database } from '@muster/db';
 import { hashPassword, verifyPassword } from 'better-auth/crypto';
-import { invalid } from '../../domain/valid.js';
+import { invalid } from '../../lib/parse-or-throw.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
-import { recordAudit, type AuditFact } from '../audit.js';
+import { recordAudit, type AuditFact } from '../audit/audit.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
 import type { UserSession } from './sessions.js';
 import type { SignInLimit } from './sign-in-limit.js';

@@ -1,6 +1,6 @@
 import type { Session } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import type { OperatorIdentity } from '../../domain/operator-identity.js';
+import type { OperatorIdentity } from './operator-identity.js';
 
 /** Tells who an operator is. `expiresAt`: when a person's session ends; a key knows its own end. */
 export const createSessionView =

@@ -2,16 +2,16 @@ import type { Session, SignInRequest } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { isAPIError } from 'better-auth/api';
 import type { Auth } from 'better-auth';
-import type { Caller } from '../../domain/caller.js';
-import type { OperatorIdentity } from '../../domain/operator-identity.js';
+import type { Caller } from './caller.js';
+import type { OperatorIdentity } from './operator-identity.js';
 import { CredentialsInvalidError } from '../../errors.js';
 import { ADDRESS_HEADER, callBetterAuth } from './better-auth.js';
 import { hashSessionToken } from './hashed-sessions.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
-import { normalEmail } from './people.js';
+import { normalEmail } from './users.js';
 import { createSessionView } from './session-view.js';
 import type { SignInLimit } from './sign-in-limit.js';
-import type { VouchedSessions } from './vouched-sessions.js';
+import type { VouchedSessions } from './oidc-sessions.js';
 
 /** What signing in or out comes to: an answer, and `Set-Cookie` values that must go with it. */
 export interface WithCookies<T> {

@@ -1,7 +1,7 @@
 import { tokenKind } from '@muster/contracts';
 import type { Database, Prisma } from '@muster/db';
-import { hashToken, issueToken } from '../../domain/tokens.js';
-import { lockFirstOrganization } from '../first-organization.js';
+import { hashToken, issueToken } from '../../lib/tokens.js';
+import { lockFirstOrganization } from './first-organization.js';
 
 /** How long a set-up link is good, unless a user is made before. Another start makes another. */
 const SETUP_TOKEN_MS = 7 * 86_400_000;

@@ -1,10 +1,10 @@
 import type { Session, SetupRequest } from '@muster/contracts';
 import { transact, type Database } from '@muster/db';
 import { hashPassword } from 'better-auth/crypto';
-import type { Caller } from '../../domain/caller.js';
+import type { Caller } from './caller.js';
 import { TokenInvalidError } from '../../errors.js';
-import { lockFirstOrganization } from '../first-organization.js';
-import { addMember } from './people.js';
+import { lockFirstOrganization } from './first-organization.js';
+import { addMember } from './users.js';
 import type { SessionService, WithCookies } from './sessions.js';
 import type { SetupTokens } from './setup-tokens.js';
 

@@ -1,5 +1,5 @@
-import { addressGroup } from '../../domain/address-group.js';
-import { createTokenBuckets } from '../../domain/token-bucket.js';
+import { addressGroup } from '../../lib/address-group.js';
+import { createTokenBuckets } from '../../lib/token-bucket.js';
 import { RateLimitedError } from '../../errors.js';
 
 export interface SignInLimit {

@@ -5,8 +5,8 @@ import {
   type Heartbeat,
   type HostProblem,
 } from '@muster/contracts';
-import { CLONE_SUSPECTED_MS } from '../../domain/order.js';
-import type { HeartbeatProblems } from '../../sql/report-hosts.js';
+import { CLONE_SUSPECTED_MS } from '../sync/order.js';
+import type { HeartbeatProblems } from '../sync/report-hosts.sql.js';
 
 /** The columns of a host that its problems follow from. */
 export interface ProblemColumns {

@@ -1,6 +1,6 @@
 import type { Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
-import { findWithheldEvents } from '../../sql/find-withheld-events.js';
+import { findWithheldEvents } from './find-withheld-events.sql.js';
 
 export interface FeedMetricsParts {
   db: Database;

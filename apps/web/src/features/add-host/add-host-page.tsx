@@ -1,16 +1,16 @@
 import type { EnrollmentTokenCreated } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { api, fieldError, otherError } from '../../api/client';
-import { useMayChange } from '../../app/session';
+import { api, fieldError, otherError } from '../../lib/api/client';
+import { useMayChange } from '../../lib/session';
 import { Button } from '../../components/button';
 import { Empty } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { Choice, Field } from '../../components/field';
 import { Moment } from '../../components/time';
-import { useTitle } from '../../components/title';
+import { useTitle } from '../../lib/title';
 import { Arrivals } from './arrivals';
-import { EnrolCommands } from './enrol-commands';
+import { EnrolCommands } from './enroll-commands';
 
 /** Adds a host: makes a token, says what to run, and waits with whoever runs it until the host reports. */
 export function AddHostPage(): ReactNode {

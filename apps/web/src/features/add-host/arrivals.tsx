@@ -1,10 +1,10 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { hostsQuery } from '../../api/queries';
+import { hostsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
-import { counted } from '../../components/count';
+import { counted } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
-import { StateIcon } from '../../design/state-icons';
+import { StateIcon } from '../../components/state-icons';
 
 /** How often it is looked for hosts, should nothing be told of them. */
 const LOOK_EVERY_MS = 3_000;

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { containerQuery } from '../../api/queries';
+import { containerQuery } from '../../lib/api/queries';
 import { CopyButton } from '../../components/copyable';
 import { Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
@@ -9,11 +9,11 @@ import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';
 import { StateBadge } from '../../components/state-badge';
 import { Age, Moment } from '../../components/time';
-import { useTitle } from '../../components/title';
-import { FRESHNESS, isCurrent } from '../../domain/look';
-import { toPlainText } from '../../domain/plain-text';
-import { portRange, portWords, publishedPorts } from '../../domain/port-words';
-import { duration } from '../../domain/time-words';
+import { useTitle } from '../../lib/title';
+import { FRESHNESS, isCurrent } from '../../lib/container-status';
+import { toPlainText } from '../../lib/plain-text';
+import { portRange, portWords, publishedPorts } from '../../lib/format-port';
+import { duration } from '../../lib/format-time';
 import { Labels } from './labels';
 import { Timeline } from './timeline';
 

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
-import { toPlainText } from '../../domain/plain-text';
+import { toPlainText } from '../../lib/plain-text';
 
 /** A container's labels; each leads to all containers that have it too. */
 export function Labels({ labels }: { labels: Readonly<Record<string, string>> }) {

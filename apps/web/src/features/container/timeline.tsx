@@ -2,7 +2,7 @@ import type { ContainerView } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
-import { eventsQuery } from '../../api/queries';
+import { eventsQuery } from '../../lib/api/queries';
 import { ListStates } from '../../components/list-states';
 import { EventDays } from '../events/event-days';
 

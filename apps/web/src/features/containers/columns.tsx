@@ -7,7 +7,7 @@ import { PortLinks } from '../../components/port-links';
 import { StateBadge } from '../../components/state-badge';
 import { Age } from '../../components/time';
 import type { ColumnId, SortKey } from './search';
-import { toPlainText } from '../../domain/plain-text';
+import { toPlainText } from '../../lib/plain-text';
 
 /** The label by which Docker Compose, and Podman's, name the project that a container belongs to. */
 export const PROJECT_LABEL = 'com.docker.compose.project';

@@ -1,20 +1,20 @@
 import type { HostProblem } from '@muster/contracts';
 import { useInfiniteQuery, type UseInfiniteQueryResult } from '@tanstack/react-query';
 import { useCallback, useId, useMemo, useState } from 'react';
-import { containersQuery, hostsQuery, imagesQuery, projectsQuery } from '../../api/queries';
+import { containersQuery, hostsQuery, imagesQuery, projectsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
-import { counted } from '../../components/count';
+import { counted } from '../../lib/format-count';
 import { Empty, Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';
-import { Icon } from '../../design/icons';
-import { isCurrent } from '../../domain/look';
+import { Icon } from '../../components/icons';
+import { isCurrent } from '../../lib/container-status';
 import { PROJECT_LABEL } from './columns';
 import { ContainerTable } from './container-table';
 import { COLUMNS_DEFAULT, filtersOf, type ContainerSearch, type Group } from './search';
 import { sortOf, sortWord } from './sort';
-import { toPlainText } from '../../domain/plain-text';
+import { toPlainText } from '../../lib/plain-text';
 
 type Change = (change: Partial<ContainerSearch>) => void;
 

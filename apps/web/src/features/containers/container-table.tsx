@@ -1,7 +1,7 @@
 import type { ContainerView } from '@muster/contracts';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useEffect, useMemo, useRef, type CSSProperties, type KeyboardEvent } from 'react';
-import { useIsNarrow } from '../../app/media';
+import { useIsNarrow } from '../../lib/media';
 import { ColumnHeader } from './column-header';
 import { COLUMN_FACTS } from './columns';
 import { COLUMNS, type ColumnId } from './search';

@@ -1,12 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { hostQuery, summaryQuery } from '../../api/queries';
+import { hostQuery, summaryQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { FilterChip } from '../../components/filter-chip';
 import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuCheck, MenuChoice, MenuLabel, MenuRule } from '../../components/menu';
-import { Icon } from '../../design/icons';
-import { CURRENT_FRESHNESS, FRESHNESS, HOST_FRESHNESS, LAST_KNOWN_FRESHNESS, STATE_ORDER } from '../../domain/look';
+import { Icon } from '../../components/icons';
+import { CURRENT_FRESHNESS, FRESHNESS, HOST_FRESHNESS, LAST_KNOWN_FRESHNESS, STATE_ORDER } from '../../lib/container-status';
 import { COLUMN_FACTS } from './columns';
 import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search';
 

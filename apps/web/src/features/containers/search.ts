@@ -1,6 +1,6 @@
 import type { ContainerFreshness } from '@muster/contracts';
-import { many, one, oneOf } from '../../app/search-params';
-import { HOST_FRESHNESS } from '../../domain/look';
+import { many, one, oneOf } from '../../lib/search-params';
+import { HOST_FRESHNESS } from '../../lib/container-status';
 
 export const SORTS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
 export type SortKey = (typeof SORTS)[number];

@@ -1,6 +1,6 @@
 import type { ContainerEvent } from '@muster/contracts';
 import { EventRow, type Leaves } from './event-row';
-import { groupBy } from '../../domain/group-by';
+import { groupBy } from '../../lib/group-by';
 
 const dayOf = ({ recordedAt }: ContainerEvent): string =>
   new Date(recordedAt).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });

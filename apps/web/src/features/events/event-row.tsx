@@ -2,9 +2,9 @@ import type { ContainerEvent } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
-import { StateIcon } from '../../design/state-icons';
-import { eventGlance, side } from '../../domain/event-words';
-import { toPlainText } from '../../domain/plain-text';
+import { StateIcon } from '../../components/state-icons';
+import { eventGlance, side } from '../../lib/format-event';
+import { toPlainText } from '../../lib/plain-text';
 
 /** Kinds that say by their word alone what there was before and after. */
 const SAYS_IT_ALL: ReadonlySet<ContainerEvent['kind']> = new Set([

@@ -1,17 +1,17 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { api } from '../../api/client';
-import { eventsQuery } from '../../api/queries';
+import { api } from '../../lib/api/client';
+import { eventsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { Empty } from '../../components/empty';
 import { FilterChip } from '../../components/filter-chip';
 import { ListStates } from '../../components/list-states';
 import { Menu, MenuCheck, MenuItem } from '../../components/menu';
 import { OutOfDate } from '../../components/out-of-date';
-import { useTitle } from '../../components/title';
-import { Icon } from '../../design/icons';
-import { EVENT_KINDS, kindWords } from '../../domain/event-words';
+import { useTitle } from '../../lib/title';
+import { Icon } from '../../components/icons';
+import { EVENT_KINDS, kindWords } from '../../lib/format-event';
 import { EventDays } from './event-days';
 import type { EventSearch } from './search';
 

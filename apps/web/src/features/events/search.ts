@@ -1,6 +1,6 @@
 import type { EventKind } from '@muster/contracts';
-import { many, one } from '../../app/search-params';
-import { EVENT_KINDS } from '../../domain/event-words';
+import { many, one } from '../../lib/search-params';
+import { EVENT_KINDS } from '../../lib/format-event';
 
 /** What the address of the events says. */
 export interface EventSearch {

@@ -2,13 +2,13 @@ import type { ContainerEvent, Host } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
-import { containersQuery } from '../../api/queries';
-import { count } from '../../components/count';
+import { containersQuery } from '../../lib/api/queries';
+import { count } from '../../lib/format-count';
 import { Loading } from '../../components/empty';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
-import { StateIcon } from '../../design/state-icons';
-import { concerns, type Concern } from '../../domain/attention';
+import { StateIcon } from '../../components/state-icons';
+import { concerns, type Concern } from './attention-list';
 
 const SHOWN_MAX = 8;
 

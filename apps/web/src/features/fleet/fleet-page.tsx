@@ -1,14 +1,14 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
 import { useMemo, type ReactNode } from 'react';
-import { hostsQuery, summaryQuery } from '../../api/queries';
-import { useMayChange } from '../../app/session';
+import { hostsQuery, summaryQuery } from '../../lib/api/queries';
+import { useMayChange } from '../../lib/session';
 import { Empty, Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
-import { useTitle } from '../../components/title';
+import { useTitle } from '../../lib/title';
 import { Attention } from './attention';
 import { HostTiles } from './host-tiles';
-import { LatelyChanged } from './lately-changed';
+import { LatelyChanged } from './recent-changes';
 import { Numbers } from './numbers';
 import { useRecentEvents } from './recent-events';
 

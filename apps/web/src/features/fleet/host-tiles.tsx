@@ -2,17 +2,17 @@ import type { ContainerEvent, Freshness, Host } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { Button } from '../../components/button';
-import { count } from '../../components/count';
+import { count } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';
 import { FreshnessBadge } from '../../components/state-badge';
-import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../domain/look';
-import { toPlainText } from '../../domain/plain-text';
-import { IS_SEVERE } from '../../domain/problem-words';
-import { StateIcon } from '../../design/state-icons';
+import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../lib/container-status';
+import { toPlainText } from '../../lib/plain-text';
+import { IS_SEVERE } from '../../lib/format-problem';
+import { StateIcon } from '../../components/state-icons';
 import type { RecentEvents } from './recent-events';
 import { RunningLine } from './running-line';
-import { groupBy } from '../../domain/group-by';
+import { groupBy } from '../../lib/group-by';
 
 /** A tile for every host, those that are not well first. */
 export function HostTiles({

@@ -1,10 +1,10 @@
 import type { Freshness, Summary } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
-import { count } from '../../components/count';
+import { count } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
-import { StateIcon } from '../../design/state-icons';
-import { CURRENT_FRESHNESS, inStateOrder, LAST_KNOWN_FRESHNESS, lookOfState } from '../../domain/look';
+import { StateIcon } from '../../components/state-icons';
+import { CURRENT_FRESHNESS, inStateOrder, LAST_KNOWN_FRESHNESS, lookOfState } from '../../lib/container-status';
 import { FRESHNESS_WORDS } from './search';
 
 /** Where the numbers lead: to just those that they count. */

@@ -1,8 +1,8 @@
 import type { ContainerEvent } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
-import { serverNow } from '../../api/client';
-import { eventsQuery } from '../../api/queries';
+import { serverNow } from '../../lib/api/client';
+import { eventsQuery } from '../../lib/api/queries';
 
 /** How far back the fleet's page looks. */
 const LOOK_BACK_MS = 3_600_000;

@@ -1,7 +1,7 @@
 import type { ContainerEvent } from '@muster/contracts';
 import { useMemo } from 'react';
 import { useNow } from '../../components/time';
-import { sampled, stateHistory } from '../../domain/state-history';
+import { sampled, stateHistory } from '../../lib/state-history';
 
 const COLUMNS = 48;
 const HEIGHT = 20;

@@ -1,5 +1,5 @@
-import { FRESHNESS } from '../../domain/look';
-import { oneOf } from '../../app/search-params';
+import { FRESHNESS } from '../../lib/container-status';
+import { oneOf } from '../../lib/search-params';
 import type { Freshness } from '@muster/contracts';
 
 export const FRESHNESS_WORDS = Object.keys(FRESHNESS) as Freshness[];

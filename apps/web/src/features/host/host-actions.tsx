@@ -2,8 +2,8 @@ import type { Host } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
-import { api, fieldError, otherError } from '../../api/client';
-import { hostQuery } from '../../api/queries';
+import { api, fieldError, otherError } from '../../lib/api/client';
+import { hostQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { Dialog } from '../../components/dialog';
@@ -11,7 +11,7 @@ import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuItem } from '../../components/menu';
-import { Icon } from '../../design/icons';
+import { Icon } from '../../components/icons';
 
 /** Comes when it is asked for: with it come the commands of all ways to run an agent. */
 const RotateToken = lazy(() => import('./rotate-token').then((module) => ({ default: module.RotateToken })));

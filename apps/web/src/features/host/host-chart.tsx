@@ -1,11 +1,11 @@
 import type { Host } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useMemo, useState } from 'react';
-import { serverNow } from '../../api/client';
-import { eventsQuery } from '../../api/queries';
+import { serverNow } from '../../lib/api/client';
+import { eventsQuery } from '../../lib/api/queries';
 import { Loading } from '../../components/empty';
-import { ago } from '../../domain/time-words';
-import { stateHistory } from '../../domain/state-history';
+import { ago } from '../../lib/format-time';
+import { stateHistory } from '../../lib/state-history';
 
 /** How far back the chart goes, where not more happened than one page tells. */
 const LOOK_BACK_MS = 24 * 3_600_000;

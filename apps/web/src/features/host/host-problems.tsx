@@ -1,7 +1,7 @@
 import type { HostProblem } from '@muster/contracts';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
-import { IS_SEVERE, PROBLEM_TITLES } from '../../domain/problem-words';
+import { IS_SEVERE, PROBLEM_TITLES } from '../../lib/format-problem';
 
 /** What keeps a host's state from being current or complete: what, since when, and the reason. */
 export function HostProblems({ problems }: { problems: readonly HostProblem[] }) {

@@ -1,13 +1,13 @@
 import type { EnrollmentTokenCreated, Host } from '@muster/contracts';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api } from '../../api/client';
+import { api } from '../../lib/api/client';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { Dialog } from '../../components/dialog';
 import { IsolatedText } from '../../components/isolated-text';
 import { Moment } from '../../components/time';
-import { EnrolCommands } from '../add-host/enrol-commands';
+import { EnrolCommands } from '../add-host/enroll-commands';
 
 /** Takes a host's token away once that was confirmed, and says what to run there so that it comes back. */
 export function RotateToken({ host, onClose }: { host: Host; onClose: () => void }) {

@@ -2,9 +2,9 @@ import 'uplot/dist/uPlot.min.css';
 import './state-chart.css';
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import uPlot from 'uplot';
-import { inStateOrder } from '../../domain/look';
-import { toPlainText } from '../../domain/plain-text';
-import type { StatePoint } from '../../domain/state-history';
+import { inStateOrder } from '../../lib/container-status';
+import { toPlainText } from '../../lib/plain-text';
+import type { StatePoint } from '../../lib/state-history';
 
 const HEIGHT = 150;
 

@@ -1,14 +1,14 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { imagesQuery } from '../../api/queries';
-import { count } from '../../components/count';
+import { imagesQuery } from '../../lib/api/queries';
+import { count } from '../../lib/format-count';
 import { Empty } from '../../components/empty';
 import { FilterEntry } from '../../components/filter-entry';
 import { ImageRef } from '../../components/image-ref';
 import { ListStates } from '../../components/list-states';
-import { useTitle } from '../../components/title';
-import { StateIcon } from '../../design/state-icons';
+import { useTitle } from '../../lib/title';
+import { StateIcon } from '../../components/state-icons';
 
 const route = getRouteApi('/signed-in/images');
 

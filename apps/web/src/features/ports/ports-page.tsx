@@ -1,17 +1,17 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { portsQuery } from '../../api/queries';
+import { portsQuery } from '../../lib/api/queries';
 import { Empty } from '../../components/empty';
 import { FilterEntry } from '../../components/filter-entry';
 import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { FreshnessBadge } from '../../components/state-badge';
-import { useTitle } from '../../components/title';
-import { portRange } from '../../domain/port-words';
-import { StateIcon } from '../../design/state-icons';
-import { isCurrent, lookOfState } from '../../domain/look';
+import { useTitle } from '../../lib/title';
+import { portRange } from '../../lib/format-port';
+import { StateIcon } from '../../components/state-icons';
+import { isCurrent, lookOfState } from '../../lib/container-status';
 
 const route = getRouteApi('/signed-in/ports');
 

@@ -1,8 +1,8 @@
 import type { ApiKey, ApiKeyCreated, Role } from '@muster/contracts';
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, fieldError, otherError, serverNow } from '../../api/client';
-import { apiKeysQuery } from '../../api/queries';
+import { api, fieldError, otherError, serverNow } from '../../lib/api/client';
+import { apiKeysQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { Command } from '../../components/copyable';
@@ -12,7 +12,7 @@ import { Choice, Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age, Moment } from '../../components/time';
-import { toPlainText } from '../../domain/plain-text';
+import { toPlainText } from '../../lib/plain-text';
 
 /** The keys by which programs call the API. */
 export function ApiKeys() {

@@ -1,11 +1,11 @@
 import type { AuditEntry } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { auditQuery } from '../../api/queries';
+import { auditQuery } from '../../lib/api/queries';
 import { Empty } from '../../components/empty';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age } from '../../components/time';
-import { toPlainText } from '../../domain/plain-text';
+import { toPlainText } from '../../lib/plain-text';
 
 /** What people, keys and enrolments did, the newest first. */
 export function Audit() {

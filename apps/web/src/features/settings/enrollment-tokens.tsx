@@ -2,17 +2,17 @@ import type { EnrollmentToken } from '@muster/contracts';
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, serverNow } from '../../api/client';
-import { enrollmentTokensQuery } from '../../api/queries';
-import { useMayChange } from '../../app/session';
+import { api, serverNow } from '../../lib/api/client';
+import { enrollmentTokensQuery } from '../../lib/api/queries';
+import { useMayChange } from '../../lib/session';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
-import { count } from '../../components/count';
+import { count } from '../../lib/format-count';
 import { Empty } from '../../components/empty';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age, Moment } from '../../components/time';
-import { toPlainText } from '../../domain/plain-text';
+import { toPlainText } from '../../lib/plain-text';
 
 /** The tokens that let hosts in. */
 export function EnrollmentTokens() {

@@ -1,9 +1,9 @@
 import type { Invitation, InvitationCreated, Member, MemberRole } from '@muster/contracts';
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { api, fieldError, otherError } from '../../api/client';
-import { invitationsQuery, membersQuery } from '../../api/queries';
-import { useIsOwner, useMayChange, useSession } from '../../app/session';
+import { api, fieldError, otherError } from '../../lib/api/client';
+import { invitationsQuery, membersQuery } from '../../lib/api/queries';
+import { useIsOwner, useMayChange, useSession } from '../../lib/session';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { Command } from '../../components/copyable';
@@ -12,7 +12,7 @@ import { Checkbox, Choice, Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Moment } from '../../components/time';
-import { toPlainText } from '../../domain/plain-text';
+import { toPlainText } from '../../lib/plain-text';
 
 const ROLES: readonly { value: MemberRole; label: string }[] = [
   { value: 'viewer', label: 'viewer: sees everything' },

@@ -1,13 +1,13 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { NotFound } from '../../app/not-found';
-import { useMayChange } from '../../app/session';
-import { useTitle } from '../../components/title';
+import { NotFound } from '../../components/not-found';
+import { useMayChange } from '../../lib/session';
+import { useTitle } from '../../lib/title';
 import { ApiKeys } from './api-keys';
 import { Audit } from './audit';
 import { EnrollmentTokens } from './enrollment-tokens';
 import { Members } from './members';
-import { You } from './you';
+import { You } from './account';
 
 const route = getRouteApi('/signed-in/settings/$section');
 

@@ -1,7 +1,7 @@
 import { OWN_PATH_PATTERN, type Session } from '@muster/contracts';
 import { useMutation, useQueryClient, type UseMutationResult } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { sessionQuery } from '../../api/queries';
+import { sessionQuery } from '../../lib/api/queries';
 import { forgetLinkTokens } from './link-token';
 
 const OWN_PATH = new RegExp(OWN_PATH_PATTERN);

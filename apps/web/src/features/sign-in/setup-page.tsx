@@ -1,10 +1,10 @@
 import { PASSWORD_LENGTH_MIN } from '@muster/contracts';
 import { useState, type ReactNode } from 'react';
-import { api, fieldError, otherError } from '../../api/client';
+import { api, fieldError, otherError } from '../../lib/api/client';
 import { Button } from '../../components/button';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
-import { Door } from './door';
+import { Door } from './auth-layout';
 import { useEnter } from './enter';
 import { useLinkToken } from './link-token';
 

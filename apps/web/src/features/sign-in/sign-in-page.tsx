@@ -1,12 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useState, type ReactNode } from 'react';
-import { api } from '../../api/client';
-import { signInOptionsQuery } from '../../api/queries';
+import { api } from '../../lib/api/client';
+import { signInOptionsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
-import { Door } from './door';
+import { Door } from './auth-layout';
 import { useEnter } from './enter';
 import { IsolatedText } from '../../components/isolated-text';
 

@@ -1,0 +1,53 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { SNAPSHOT_BODY_BYTES_MAX, canonicalContainer, canonicalSnapshot, type Container } from '@muster/contracts';
+import { byName } from '../lib/by-name.js';
+
+/** A snapshot as it goes over the wire: equal states give equal bytes, compression included. */
+export interface EncodedSnapshot {
+  body: Buffer;
+  encoding: 'gzip' | null;
+}
+
+/** No container: the body of a request that only names what is gone. */
+export const EMPTY_SNAPSHOT: EncodedSnapshot = { body: Buffer.from('[]'), encoding: null };
+
+/** From here on a body is worth compressing: below, it fits a few packets anyway. */
+const GZIP_BYTES_MIN = 4_096;
+
+const gzipAsync = promisify(gzip);
+
+/** The snapshot's one text. */
+export const snapshotText = (containers: readonly Container[]): string => JSON.stringify(canonicalSnapshot(containers));
+
+/**
+ * Encodes the containers, compressed if that pays. `encoded` is those that a body has room for: all of them, or the
+ * first by name.
+ */
+export async function encodeSnapshot(
+  containers: readonly Container[],
+  bytesMax = SNAPSHOT_BODY_BYTES_MAX,
+): Promise<{ snapshot: EncodedSnapshot; encoded: readonly Container[] }> {
+  let encoded = containers;
+  let text = Buffer.from(snapshotText(encoded));
+  if (text.length > bytesMax) {
+    encoded = firstThatFit(containers, bytesMax);
+    text = Buffer.from(snapshotText(encoded));
+  }
+  if (text.length < GZIP_BYTES_MIN) return { snapshot: { body: text, encoding: null }, encoded };
+  return { snapshot: { body: await gzipAsync(text), encoding: 'gzip' }, encoded };
+}
+
+function firstThatFit(containers: readonly Container[], bytesMax: number): Container[] {
+  const ordered = byName(
+    containers,
+    ({ name }) => name,
+    ({ dockerId }) => dockerId,
+  );
+  let bytes = '[]'.length;
+  const end = ordered.findIndex((container) => {
+    bytes += Buffer.byteLength(JSON.stringify(canonicalContainer(container))) + ','.length;
+    return bytes > bytesMax;
+  });
+  return ordered.slice(0, end === -1 ? ordered.length : end);
+}

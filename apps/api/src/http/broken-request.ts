@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem } from '@muster/contracts';
+import type { Request, Response } from 'express';
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import { endAfterRequest } from './end-after-request.js';
+import { securityHeaders } from './security-headers.js';
+import { answerOf, type Connections } from './connections.js';
+import { SMALL_CHUNKS } from './small-chunks.js';
+
+/**
+ * Milliseconds that a client has to close the connection once it was refused: in all, and without sending anything. What it
+ * still sends is read and dropped, for a connection that is closed before that is reset, and the answer is lost.
+ */
+const LINGER_MS_MAX = 10_000;
+const LINGER_SILENT_MS_MAX = 1_000;
+
+type ProblemFacts = Pick<Problem, 'type' | 'title' | 'status' | 'detail'>;
+
+const BROKEN: Readonly<Record<string, ProblemFacts>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    type: ProblemTypes.requestTimeout,
+    title: 'Request timeout',
+    status: 408,
+    detail: 'The request did not arrive in time.',
+  },
+  HPE_HEADER_OVERFLOW: {
+    type: ProblemTypes.invalidRequest,
+    title: 'Request header fields too large',
+    status: 431,
+    detail: 'The headers are too large.',
+  },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    type: ProblemTypes.bodyTooLarge,
+    title: 'Body too large',
+    status: 413,
+    detail: 'The chunk extensions are too large.',
+  },
+  [SMALL_CHUNKS]: {
+    type: ProblemTypes.invalidRequest,
+    title: 'Bad request',
+    status: 400,
+    detail: 'The body comes in too many small chunks. Send it with a Content-Length, or in larger chunks.',
+  },
+};
+
+const MALFORMED: ProblemFacts = {
+  type: ProblemTypes.invalidRequest,
+  title: 'Bad request',
+  status: 400,
+  detail: 'This is not well-formed HTTP.',
+};
+
+const NO_TARGET: ProblemFacts = { ...MALFORMED, detail: 'The target of the request is not a path.' };
+
+const NO_PROXY: ProblemFacts = { ...MALFORMED, detail: 'This server is no proxy.' };
+
+export interface BrokenRequests {
+  /** Answers what is too broken, too large or too slow to become a request, and closes the connection. */
+  refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
+
+  /** Answers a request whose target has no path that a handler could be found by. */
+  refuseTarget(res: ServerResponse): void;
+
+  /** Answers a CONNECT, which Node would meet with silence, and closes the connection. */
+  refuseConnect(socket: Duplex): void;
+}
+
+/**
+ * Answers for which Node has no request to hand on. Each comes in its turn: what the client sent before on the same
+ * connection is answered first, and nothing is answered twice.
+ */
+export function createBrokenRequests(connections: Connections, logger: Logger): BrokenRequests {
+  const refused = new WeakSet<Duplex>();
+
+  async function refuseInTurn(socket: Duplex, problem: ProblemFacts, code: string): Promise<void> {
+    const exchanges = connections.exchanges(socket);
+    // A request that has not come whole is the one that broke; where there is none, it never became one.
+    const broken = exchanges.find(({ req }) => !req.complete);
+    await Promise.all(exchanges.filter((exchange) => exchange !== broken).map(answerOf));
+    if (!socket.writable) return;
+    if (broken?.res.headersSent) {
+      // It has an answer, or the beginning of one, which a second one would make unreadable.
+      socket.end();
+    } else {
+      const requestId = randomUUID();
+      logger.info({ requestId, code, statusCode: problem.status }, 'broken request refused');
+      socket.end(rawAnswer(problem, requestId));
+    }
+    drain(socket);
+  }
+
+  const refuseOnce = (socket: Duplex, problem: ProblemFacts, code: string) => {
+    // The rest of what is broken is broken, too.
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    void refuseInTurn(socket, problem, code);
+  };
+
+  return {
+    refuse(error, socket) {
+      const code = error.code ?? '';
+      if (code === 'ECONNRESET' || !socket.writable) socket.destroy();
+      else refuseOnce(socket, BROKEN[code] ?? MALFORMED, code);
+    },
+
+    refuseTarget(res) {
+      const requestId = randomUUID();
+      logger.info({ requestId, code: 'TARGET', statusCode: NO_TARGET.status }, 'broken request refused');
+      securityHeaders({ https: false })(res.req as Request, res as Response, () => undefined);
+      res.writeHead(NO_TARGET.status, headOf(NO_TARGET, requestId));
+      endAfterRequest(res, bodyOf(NO_TARGET, requestId), true);
+    },
+
+    refuseConnect(socket) {
+      // Node has let go of it, and with it of its errors.
+      socket.on('error', () => socket.destroy());
+      socket.resume();
+      refuseOnce(socket, NO_PROXY, 'CONNECT');
+    },
+  };
+}
+
+/** Reads and drops what still comes, and closes the connection when nothing does any more. */
+function drain(socket: Duplex): void {
+  const close = () => socket.destroy();
+  const limit = setTimeout(close, LINGER_MS_MAX);
+  let silence = setTimeout(close, LINGER_SILENT_MS_MAX);
+  // Node's own listener would parse it, and find it broken again.
+  socket.removeAllListeners('data');
+  socket.on('data', () => {
+    clearTimeout(silence);
+    silence = setTimeout(close, LINGER_SILENT_MS_MAX);
+  });
+  socket.once('end', close);
+  socket.once('close', () => {
+    clearTimeout(limit);
+    clearTimeout(silence);
+  });
+  socket.resume();
+}
+
+const bodyOf = ({ type, title, status, detail }: ProblemFacts, requestId: string): string =>
+  JSON.stringify({ type, title, status, detail, requestId } satisfies Problem);
+
+const headOf = (problem: ProblemFacts, requestId: string): Record<string, string> => ({
+  'Content-Type': PROBLEM_MEDIA_TYPE,
+  'Content-Length': String(Buffer.byteLength(bodyOf(problem, requestId))),
+  'Cache-Control': 'no-store',
+  'X-Request-Id': requestId,
+  Connection: 'close',
+});
+
+function rawAnswer(problem: ProblemFacts, requestId: string): string {
+  const { status, title } = problem;
+  const head = Object.entries(headOf(problem, requestId)).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP/1.1 ${status} ${title}`, ...head, '', bodyOf(problem, requestId)].join('\r\n');
+}

@@ -1,0 +1,136 @@
+import type { Request, Response } from 'express';
+import { BodyTooLargeError, OverloadedError } from '../errors.js';
+import type { BodyTransfer, TransferPeer } from './body-transfers.js';
+import { sendContinue } from './expect-continue.js';
+import { RequestAbortedError } from './request-aborted.js';
+import type { Work } from './request-slot.js';
+
+/** Bytes that a request costs in addition to its body. */
+const REQUEST_BYTES = 2_048;
+
+/**
+ * Milliseconds and bytes within which a body may come without counting as one in transfer: some clients send their head
+ * alone, and the body at once after it.
+ */
+const GRACE_MS = 200;
+const GRACE_BYTES = 16 * 1_024;
+
+/**
+ * Receives a body's bytes. They are counted as they come, never as they are announced; where there is no room for them,
+ * or too many of the caller's bodies are in transfer, they are left with the client. While it waits, others work.
+ *
+ * @throws BodyTooLargeError | OverloadedError | RequestTimeoutError | RateLimitedError | RequestAbortedError, as
+ * `readJsonBytes` says.
+ */
+export async function receiveBody(req: Request, bytesMax: number): Promise<Buffer> {
+  const work = req.res?.locals.work;
+  if (work !== undefined) await work.hold(REQUEST_BYTES);
+  if (req.res !== undefined) sendContinue(req, req.res);
+  if (work === undefined) return receive(req, bytesMax);
+  if (req.complete) return receive(req, bytesMax, work);
+  work.leave();
+  return receive(req, bytesMax, work, () => work.beginTransfer(peerOf(req.res!), req.ip ?? ''));
+}
+
+/** Whose body it is, by the credentials that it came with. */
+function peerOf({ locals }: Response): TransferPeer | null {
+  const { agent, enrollment, operator = locals.userSession?.operator } = locals;
+  if (agent !== undefined) return { kind: 'host', id: agent.hostId };
+  if (enrollment !== undefined) return { kind: 'enrollment', id: enrollment.enrollmentTokenId };
+  return operator === undefined ? null : { kind: 'operator', id: operator.actor };
+}
+
+/** `beginTransfer`: for a body that has not come whole, waits for its turn to be in transfer. */
+function receive(
+  req: Request,
+  bytesMax: number,
+  work?: Work,
+  beginTransfer?: () => Promise<BodyTransfer>,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    let isOver = false;
+    /** What it waits for, while its bytes are left with the client. */
+    let waits = 0;
+    let transfer: BodyTransfer | null = null;
+    let isAskedFor = beginTransfer === undefined;
+    const grace = isAskedFor ? undefined : setTimeout(() => void takeTurn(), GRACE_MS);
+
+    function end(): void {
+      isOver = true;
+      clearTimeout(grace);
+      transfer?.end();
+    }
+    // The rest is read and dropped, because a client that is still sending does not read the answer.
+    function refuse(error: Error): void {
+      if (isOver) return;
+      end();
+      chunks.length = 0;
+      req.resume();
+      reject(error);
+    }
+    /** Leaves the client's bytes with it until something is settled; null: the body is over. */
+    async function wait<T>(settled: Promise<T>): Promise<T | null> {
+      waits += 1;
+      req.pause();
+      work?.leave();
+      transfer?.paused(true);
+      try {
+        return await settled;
+      } catch (error) {
+        refuse(error as Error);
+        return null;
+      } finally {
+        waits -= 1;
+        if (waits === 0) {
+          transfer?.paused(false);
+          req.resume();
+        }
+      }
+    }
+    async function takeTurn(): Promise<void> {
+      if (isAskedFor || isOver || beginTransfer === undefined) return;
+      isAskedFor = true;
+      const begun = await wait(beginTransfer());
+      if (begun !== null) adopt(begun);
+    }
+    function adopt(begun: BodyTransfer): void {
+      transfer = begun;
+      begun.onGivenUp = refuse;
+      if (isOver) begun.end();
+    }
+    async function waitForRoom(room: Promise<boolean>): Promise<void> {
+      if ((await wait(room)) === false) refuse(new OverloadedError());
+    }
+
+    req.on('data', (chunk: Buffer) => {
+      if (isOver) return;
+      length += chunk.length;
+      if (length > bytesMax) {
+        refuse(new BodyTooLargeError(bytesMax));
+        return;
+      }
+      chunks.push(chunk);
+      transfer?.received(chunk.length);
+      if (length > GRACE_BYTES) void takeTurn();
+      const room = work === undefined || work.takeBytes(chunk.length);
+      if (room === false) refuse(new OverloadedError());
+      else if (room !== true) void waitForRoom(room);
+    });
+    req.on('end', () => {
+      end();
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    });
+    // A request closes in any case; only one that has not ended was broken off.
+    const abort = () => {
+      if (req.readableEnded) return;
+      end();
+      reject(new RequestAbortedError());
+    };
+    req.on('error', abort);
+    req.on('close', abort);
+    // The connection closed while something else was awaited: no event will report it.
+    if (req.destroyed) abort();
+  });
+}

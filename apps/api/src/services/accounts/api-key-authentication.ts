@@ -1,0 +1,87 @@
+import { tokenKind } from '@muster/contracts';
+import type { Database, Prisma } from '@muster/db';
+import { hashToken, issueToken } from '../../lib/tokens.js';
+import type { OperatorIdentity } from './operator-identity.js';
+import { TokenInvalidError } from '../../errors.js';
+import { recordAudit, type AuditFact } from '../audit/audit.js';
+import { lockFirstOrganization } from './first-organization.js';
+
+const LAST_USED_GRAIN_MS = 3_600_000;
+
+export interface ApiKeyService {
+  /** @throws TokenInvalidError for a key that is malformed, unknown, expired or revoked. */
+  authenticate(token: string): Promise<OperatorIdentity>;
+
+  /**
+   * Makes sure that an admin can get in. Accepts `adminKey` as an admin of the first organization if one is given, in
+   * place of the one that was configured before, which is revoked. Without it, makes a first admin key on a database that
+   * has no key at all. `handOver` is given that key before it counts: should it fail, no key was made, and the next start
+   * makes one. Safe for several processes at once. Returns false where `adminKey` was revoked, or replaced by another one:
+   * a key that was given up once is never accepted again.
+   */
+  bootstrap(adminKey: string | null, handOver: (key: string) => Promise<void>): Promise<boolean>;
+}
+
+/** Marks the configured key, together with the creator `system`, which no operator's key has. */
+const CONFIGURED = { name: 'MUSTER_ADMIN_KEY', createdBy: 'system' };
+
+const invalid = () => new TokenInvalidError('The API key is not valid, or no longer.');
+
+export function createApiKeyService({ prisma }: Database, { now }: { now: () => Date }): ApiKeyService {
+  return {
+    async authenticate(token) {
+      if (tokenKind(token) !== 'key') throw invalid();
+      const at = now();
+      const key = await prisma.apiKey.findUnique({ where: { hash: hashToken(token) } });
+      if (key === null || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= at)) throw invalid();
+      if (key.lastUsedAt === null || Math.abs(at.getTime() - key.lastUsedAt.getTime()) > LAST_USED_GRAIN_MS) {
+        await prisma.apiKey.updateMany({ where: { id: key.id }, data: { lastUsedAt: at } });
+      }
+      return { organizationId: key.organizationId, actor: `api_key:${key.id}`, role: key.role };
+    },
+
+    async bootstrap(adminKey, handOver) {
+      const at = now();
+      return prisma.$transaction(async (tx) => {
+        const organizationId = await lockFirstOrganization(tx, at);
+        if (adminKey !== null) return acceptConfigured(tx, organizationId, adminKey, at);
+        if ((await tx.apiKey.count()) > 0) return true;
+        const { token, hash } = issueToken('key');
+        const facts = { name: 'First admin key', role: 'admin', createdBy: 'system' } as const;
+        const key = await tx.apiKey.create({ data: { organizationId, hash, createdAt: at, ...facts } });
+        await recordAudit(tx, keyFact(key, 'api_key.created', at));
+        await handOver(token);
+        return true;
+      });
+    },
+  };
+}
+
+async function acceptConfigured(
+  tx: Prisma.TransactionClient,
+  organizationId: string,
+  adminKey: string,
+  at: Date,
+): Promise<boolean> {
+  const hash = hashToken(adminKey);
+  const known = await tx.apiKey.findUnique({ where: { hash } });
+  if (known !== null && known.revokedAt !== null) return false;
+  if (known === null) {
+    const data = { organizationId, hash, role: 'admin', createdAt: at, ...CONFIGURED } as const;
+    await recordAudit(tx, keyFact(await tx.apiKey.create({ data }), 'api_key.created', at));
+  }
+  const replaced = await tx.apiKey.updateManyAndReturn({
+    where: { organizationId, ...CONFIGURED, revokedAt: null, NOT: { hash } },
+    data: { revokedAt: at },
+  });
+  for (const key of replaced) await recordAudit(tx, keyFact(key, 'api_key.revoked', at));
+  return true;
+}
+
+type KeyRow = Prisma.ApiKeyGetPayload<object>;
+
+/** What the process does to a key by itself, for the audit log. */
+const keyFact = ({ organizationId, id, name, role }: KeyRow, action: AuditFact['action'], at: Date): AuditFact => ({
+  ...{ organizationId, at, actor: 'system', action, target: `api_key:${id}` },
+  details: { name, role },
+});

@@ -1,0 +1,100 @@
+import type { ApiKey, ApiKeyCreated, ApiKeyRequest, Page, PageQuery } from '@muster/contracts';
+import { transact, type Database, type Prisma } from '@muster/db';
+import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import type { OperatorIdentity } from './operator-identity.js';
+import { issueToken } from '../../lib/tokens.js';
+import { invalid } from '../../lib/parse-or-throw.js';
+import { NotFoundError } from '../../errors.js';
+import { findActorNames } from './actor-names.js';
+import { lockOperator } from './credentials.js';
+import { recordAudit } from '../audit/audit.js';
+
+/** An organization's API keys. Removing a member revokes those that they created, unless the owner keeps them. */
+export interface ApiKeyManagement {
+  /**
+   * Creates a key; this answer is the only one that shows it.
+   * @throws InvalidRequestError naming `expiresAt` where that is past, or after the end of the key that creates this one.
+   */
+  create(operator: OperatorIdentity, request: ApiKeyRequest): Promise<ApiKeyCreated>;
+
+  /** The organization's keys, the newest first, those expired and revoked included. */
+  list(operator: OperatorIdentity, query: PageQuery): Promise<Page<ApiKey>>;
+
+  /**
+   * Makes a key useless from the next call on. Revoking twice is revoking once.
+   * @throws NotFoundError if the organization has no such key.
+   */
+  revoke(operator: OperatorIdentity, id: string): Promise<void>;
+}
+
+export function createApiKeyManagement(db: Database, { now }: { now: () => Date }): ApiKeyManagement {
+  return {
+    async create(operator, { name, role, expiresAt: end }) {
+      const { organizationId, actor } = operator;
+      const at = now();
+      const expiresAt = end === null ? null : new Date(end);
+      if (expiresAt !== null && expiresAt <= at)
+        throw invalid([{ path: '/expiresAt', message: 'must be in the future' }]);
+      // All that can fail comes before the commit: a key whose answer failed would never be shown.
+      const names = await findActorNames(db, [actor]);
+      const { token, hash } = issueToken('key');
+      return transact(db, async (tx) => {
+        const creatorEnd = await lockOperator(tx, operator);
+        if (creatorEnd !== null && (expiresAt === null || expiresAt > creatorEnd)) {
+          const message = `must not be after ${creatorEnd.toISOString()}, when the key that creates this one expires`;
+          throw invalid([{ path: '/expiresAt', message }]);
+        }
+        const created = await tx.apiKey.create({
+          data: { organizationId, hash, name, role, createdAt: at, expiresAt, createdBy: actor },
+        });
+        const target = `api_key:${created.id}`;
+        const details = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
+        await recordAudit(tx, { organizationId, at, actor, action: 'api_key.created', target, details });
+        return { ...toView(created, names), key: token };
+      });
+    },
+
+    async list({ organizationId }, { cursor, limit }) {
+      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['uuid'])[0];
+      const rows = await db.prisma.apiKey.findMany({
+        where: { organizationId, ...(after === undefined ? {} : { id: { lt: after } }) },
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+      });
+      const shown = rows.slice(0, limit);
+      const names = await findActorNames(
+        db,
+        shown.map(({ createdBy }) => createdBy ?? ''),
+      );
+      const items = shown.map((row) => toView(row, names));
+      return { items, nextCursor: rows.length > limit ? encodeCursor([items.at(-1)!.id]) : null };
+    },
+
+    async revoke({ organizationId, actor }, id) {
+      const at = now();
+      await transact(db, async (tx) => {
+        const existing = await tx.apiKey.findFirst({ where: { id, organizationId } });
+        if (existing === null) throw new NotFoundError('API key');
+        const { count } = await tx.apiKey.updateMany({
+          where: { id, organizationId, revokedAt: null },
+          data: { revokedAt: at },
+        });
+        if (count === 0) return;
+        const target = `api_key:${id}`;
+        const details = { name: existing.name, role: existing.role };
+        await recordAudit(tx, { organizationId, at, actor, action: 'api_key.revoked', target, details });
+      });
+    },
+  };
+}
+
+const toView = (
+  { id, name, role, createdBy, ...dates }: Prisma.ApiKeyGetPayload<object>,
+  names: ReadonlyMap<string, string>,
+): ApiKey => ({
+  ...{ id, name, role, createdAt: dates.createdAt.toISOString() },
+  ...{ createdBy, createdByName: names.get(createdBy ?? '') ?? null },
+  expiresAt: dates.expiresAt?.toISOString() ?? null,
+  lastUsedAt: dates.lastUsedAt?.toISOString() ?? null,
+  revokedAt: dates.revokedAt?.toISOString() ?? null,
+});

@@ -1,0 +1,47 @@
+import type { Prisma } from '@muster/db';
+import type { OperatorActor } from '../accounts/operator-identity.js';
+
+/** Who did something: an operator, `enrollment_token:<id>`, a host's agent (`host:<id>`) or `system`. */
+export type Actor = OperatorActor | `enrollment_token:${string}` | `host:${string}` | 'system';
+
+/** Every action of the audit log. `host.enrolled` is recorded in SQL (services/enrollment/enroll-new-host.sql.ts). */
+export const AUDIT_ACTIONS = [
+  'host.enrolled',
+  'host.reenrolled',
+  'host.left',
+  'host.token_rotated',
+  'host.renamed',
+  'host.deleted',
+  'enrollment_token.created',
+  'enrollment_token.revoked',
+  'user.joined',
+  'user.vouched_for',
+  'user.signed_in',
+  'user.sign_in_failed',
+  'user.signed_out',
+  'user.password_changed',
+  'member.role_changed',
+  'member.removed',
+  'invitation.created',
+  'invitation.revoked',
+  'api_key.created',
+  'api_key.revoked',
+] as const;
+type AuditAction = (typeof AUDIT_ACTIONS)[number];
+
+export interface AuditFact {
+  organizationId: string;
+  at: Date;
+  actor: Actor;
+  action: AuditAction;
+  /** What it was done to, by its kind: `host:<id>`, `enrollment_token:<id>`, `user:<id>` and so on. */
+  target: string;
+  details?: Prisma.InputJsonObject;
+}
+
+/**
+ * Records what was done, in the transaction that does it: there is no deed without its entry, nor the reverse. A session,
+ * which better-auth starts outside a transaction, is ended again where its entry cannot be written (better-auth.ts).
+ */
+export const recordAudit = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, fact: AuditFact) =>
+  tx.auditEntry.create({ data: fact });

@@ -1,0 +1,35 @@
+import { Prisma } from '@muster/db';
+import type { Cutoffs, FreshnessCutoffs } from './freshness.js';
+
+/** `hostFreshness` and `containersFreshness` as expressions on a row `h` of hosts; a test holds them equal. */
+export function freshnessOf(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; containers: Prisma.Sql } {
+  const onlineFrom = cutoff(cutoffs, ({ onlineFrom }) => onlineFrom);
+  const staleFrom = cutoff(cutoffs, ({ staleFrom }) => staleFrom);
+  const bySilence = (heardAt: Prisma.Sql, online: Prisma.Sql) => Prisma.sql`CASE
+    WHEN ${heardAt} >= ${onlineFrom} THEN ${online}
+    WHEN ${heardAt} >= ${staleFrom} THEN 'stale'
+    ELSE 'offline' END`;
+  const isDown = Prisma.sql`h."engineError" IS NOT NULL AND h."lastSeenAt" >= ${onlineFrom}`;
+  return {
+    host: Prisma.sql`CASE
+      WHEN h."leftAt" IS NOT NULL THEN 'left'
+      WHEN ${isDown} THEN 'engine_down'
+      WHEN h."confirmedAt" IS NULL AND h."observedAt" IS NULL THEN 'never'
+      ELSE ${bySilence(Prisma.sql`h."lastSeenAt"`, Prisma.sql`'online'`)} END`,
+    containers: Prisma.sql`CASE
+      WHEN h."leftAt" IS NOT NULL THEN 'left'
+      WHEN ${isDown} THEN 'engine_down'
+      WHEN h."confirmedAt" IS NULL THEN ${bySilence(Prisma.sql`h."lastSeenAt"`, Prisma.sql`'stale'`)}
+      ELSE ${bySilence(Prisma.sql`h."confirmedAt"`, Prisma.sql`'online'`)} END`,
+  };
+}
+
+/** The cutoff of a row by its own heartbeat. Almost always all hosts have the one that is asked of them now. */
+function cutoff(cutoffs: FreshnessCutoffs, of: (cutoffs: Cutoffs) => Date): Prisma.Sql {
+  const usual = Prisma.sql`${of(cutoffs)}::timestamptz`;
+  if (cutoffs.others.length === 0) return usual;
+  const others = cutoffs.others.map(
+    (other) => Prisma.sql`WHEN ${other.heartbeatSeconds}::int THEN ${of(other)}::timestamptz`,
+  );
+  return Prisma.sql`CASE h."heartbeatSeconds" ${Prisma.join(others, ' ')} ELSE ${usual} END`;
+}

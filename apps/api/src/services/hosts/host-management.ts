@@ -1,0 +1,126 @@
+import {
+  ENROLLMENT_TOKEN_SECONDS_DEFAULT,
+  type EnrollmentTokenCreated,
+  type Host,
+  type HostPatch,
+} from '@muster/contracts';
+import { Prisma, transact, type Database } from '@muster/db';
+import { NotFoundError } from '../../errors.js';
+import { forgetHost } from './forget-host.sql.js';
+import type { AgentTokenCache } from '../enrollment/agent-token-cache.js';
+import type { OperatorIdentity } from '../accounts/operator-identity.js';
+import { recordAudit } from '../audit/audit.js';
+import { makeEnrollmentToken } from '../enrollment/enrollment-token.js';
+import type { HostReader } from '../inventory/host-reader.js';
+
+export interface HostService {
+  /** @throws NotFoundError if the organization has no such host. */
+  rename(operator: OperatorIdentity, hostId: string, patch: HostPatch): Promise<Host>;
+
+  /**
+   * Revokes all tokens of a host, which are dead everywhere within 5 seconds, and makes an enrollment token, good for
+   * one use and a day, by which its agent comes back as the same host; nothing else brings it back. What is known of
+   * the host stays, and grows old
+   * until then: an overlap would be one for whoever else has the token, and without such a suspicion agents rotate
+   * theirs by themselves.
+   * @throws NotFoundError if the organization has no such host.
+   */
+  rotateToken(operator: OperatorIdentity, hostId: string): Promise<EnrollmentTokenCreated>;
+
+  /**
+   * Revokes a host's tokens and forgets its containers and history. Its agent, should it call again, is told to stop;
+   * the same machine enrolled later is a new host.
+   * @throws NotFoundError if the organization has no such host.
+   */
+  delete(operator: OperatorIdentity, hostId: string): Promise<void>;
+}
+
+/** Batches of rows that an operator who deletes a host waits for. */
+const FORGET_BATCHES_MAX = 4;
+
+export function createHostService(
+  db: Database,
+  hosts: Pick<HostReader, 'get'>,
+  { now, tokenCache }: { now: () => Date; tokenCache?: AgentTokenCache },
+): HostService {
+  return {
+    async rename(operator, hostId, { name }) {
+      const { organizationId, actor } = operator;
+      const at = now();
+      await transact(db, async (tx) => {
+        const host = await lockHost(tx, organizationId, hostId);
+        if (host.name === name) return;
+        await tx.host.update({ where: { id: hostId }, data: { name } });
+        await recordAudit(tx, {
+          ...{ organizationId, at, target: `host:${hostId}` },
+          actor,
+          action: 'host.renamed',
+          details: { from: host.name, to: name },
+        });
+      });
+      return hosts.get(operator, hostId);
+    },
+
+    async rotateToken(operator, hostId) {
+      const { organizationId, actor } = operator;
+      const at = now();
+      const made = await transact(db, async (tx) => {
+        // Of several, only the last one made brings the host back. Enrollment, too, locks enrollment tokens first.
+        await tx.enrollmentToken.updateMany({
+          where: { organizationId, hostId, revokedAt: null },
+          data: { revokedAt: at },
+        });
+        const { name } = await lockHost(tx, organizationId, hostId);
+        await tx.host.update({ where: { id: hostId }, data: { tokensRevokedAt: at } });
+        const { count } = await tx.agentToken.updateMany({
+          where: { hostId, revokedAt: null },
+          data: { revokedAt: at },
+        });
+        const token = await makeEnrollmentToken(
+          tx,
+          operator,
+          { name, expiresInSeconds: ENROLLMENT_TOKEN_SECONDS_DEFAULT, maxUses: 1, hostId },
+          at,
+        );
+        await recordAudit(tx, {
+          ...{ organizationId, at, actor, target: `host:${hostId}` },
+          ...{ action: 'host.token_rotated', details: { tokensRevoked: count, enrollmentTokenId: token.id } },
+        });
+        return token;
+      });
+      tokenCache?.forgetHost(hostId);
+      return made;
+    },
+
+    async delete({ organizationId, actor }, hostId) {
+      const at = now();
+      await transact(db, async (tx) => {
+        // The host's row first: a sync in flight has committed by then, or finds its host deleted.
+        const { count } = await tx.host.updateMany({
+          where: { id: hostId, organizationId, deletedAt: null },
+          data: { deletedAt: at, digest: null, containerCount: 0, revision: { increment: 1 } },
+        });
+        if (count === 0) throw new NotFoundError('host');
+        await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
+        await recordAudit(tx, {
+          ...{ organizationId, at, target: `host:${hostId}` },
+          actor,
+          action: 'host.deleted',
+        });
+      });
+      tokenCache?.forgetHost(hostId);
+      // A long history is more than one statement may take; what is left, retention takes.
+      await forgetHost(db, hostId, FORGET_BATCHES_MAX);
+    },
+  };
+}
+
+/** The host's row, locked until the transaction ends. @throws NotFoundError if the organization has no such host. */
+async function lockHost(tx: Prisma.TransactionClient, organizationId: string, hostId: string) {
+  const [host] = await tx.$queryRaw<{ name: string }[]>(Prisma.sql`
+    SELECT name FROM hosts
+    WHERE id = ${hostId}::uuid AND "organizationId" = ${organizationId} AND "deletedAt" IS NULL
+    FOR NO KEY UPDATE`);
+  if (host === undefined) throw new NotFoundError('host');
+  return host;
+}

@@ -1,0 +1,62 @@
+import type { ContainerQuery } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import type { FreshnessCutoffs } from '../freshness/freshness.js';
+import { healthKey, isKnownState, OTHER_STATE, stateKey } from '../sync/state-counts.js';
+import { containersAreOf, inHalf, type ContainerFilters } from './container-filters.sql.js';
+
+export interface Counted {
+  total: number;
+  /** False: there are at least so many, and no more rows were read to find out. */
+  totalIsExact: boolean;
+}
+
+/** How many containers a query finds, by what hosts say of theirs; null where they do not say. */
+export async function countOfHosts(
+  { prisma }: Database,
+  organizationId: string,
+  query: ContainerQuery,
+  cutoffs: FreshnessCutoffs,
+): Promise<number | null> {
+  const sum = ofHosts(query);
+  if (sum === null) return null;
+  const ofThese = query.hostId ? Prisma.sql`h.id = ANY (${query.hostId}::uuid[])` : Prisma.sql`TRUE`;
+  const current = query.hostFreshness ? containersAreOf(query.hostFreshness, cutoffs) : Prisma.sql`TRUE`;
+  const [counted] = await prisma.$queryRaw<{ total: number }[]>(Prisma.sql`
+    SELECT COALESCE(sum(${sum}), 0)::int AS total FROM hosts AS h
+    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${ofThese} AND ${current}`);
+  return counted?.total ?? 0;
+}
+
+/** How many containers hold, by reading at most `rowsMax` of each half. */
+export async function countRows(
+  { prisma }: Database,
+  organizationId: string,
+  { presences, conditions }: Pick<ContainerFilters, 'presences' | 'conditions'>,
+  rowsMax: number,
+): Promise<Counted> {
+  const holds = conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
+  // Each half by itself, so that each is read along an index of it.
+  const halves = presences.map(
+    (presence) => Prisma.sql`(
+      SELECT (${holds}) AND c."hostId" NOT IN (SELECT id FROM gone) AS holds FROM containers AS c
+      WHERE c."organizationId" = ${organizationId} AND ${inHalf(presence)} LIMIT ${rowsMax}::int)`,
+  );
+  const [counted] = await prisma.$queryRaw<{ total: number; isCut: boolean }[]>(Prisma.sql`
+    WITH gone AS MATERIALIZED (
+      SELECT id FROM hosts WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NOT NULL
+    )
+    SELECT (count(*) FILTER (WHERE holds))::int AS total, count(*) >= ${rowsMax}::int AS "isCut"
+    FROM (${Prisma.join(halves, ' UNION ALL ')}) AS read`);
+  return { total: counted?.total ?? 0, totalIsExact: counted?.isCut !== true };
+}
+
+/** What each host has of it; null where a host does not say. */
+function ofHosts({ presence, state, health, image, label, q }: ContainerQuery): Prisma.Sql | null {
+  if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
+  // A single state that is not Docker's is counted with the others.
+  if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
+  const words = state?.map(stateKey) ?? health?.map(healthKey);
+  if (words === undefined) return Prisma.sql`h."containerCount"`;
+  return Prisma.sql`(
+    SELECT sum((h."stateCounts" ->> word)::int) FROM unnest(${[...new Set(words)]}::text[]) AS word)`;
+}

@@ -1,0 +1,118 @@
+import type { ContainerEvent, EventQuery, Page } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import { toContainerEvent, type EventRow } from '../live/event-row.js';
+import type { OperatorIdentity } from '../accounts/operator-identity.js';
+
+export interface EventReader {
+  /**
+   * The organization's history, the newest first. A page may hold fewer than `limit` although there is more: only
+   * without a cursor is it the last.
+   */
+  list(operator: OperatorIdentity, query: EventQuery): Promise<Page<ContainerEvent>>;
+}
+
+/** Events looked at for one page: what it costs where hardly any of them is asked for. */
+const EVENTS_READ_MAX = 10_000;
+
+/**
+ * Bytes of `from` and `to` on one page, after which it ends, however few events that is: 256 KiB as they are stored,
+ * which is compressed, and a few times that in the answer.
+ */
+const PAGE_BYTES_MAX = 256 * 1024;
+
+/**
+ * Minutes by which an event may stand behind another that was recorded later: the time that a write may take, and the
+ * difference of two servers' clocks.
+ */
+const DISORDER_MINUTES_MAX = 10;
+
+export interface EventReaderOptions {
+  eventsReadMax?: number;
+  pageBytesMax?: number;
+}
+
+export function createEventReader(
+  { prisma }: Database,
+  { eventsReadMax = EVENTS_READ_MAX, pageBytesMax = PAGE_BYTES_MAX }: EventReaderOptions = {},
+): EventReader {
+  /** The events of one host, of one name or of the whole organization, as an index has them: the newest first. */
+  const walk = (organizationId: string, { hostId, name, cursor }: EventQuery): Prisma.Sql => {
+    const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
+    // `=` and not ANY: only so the index of the host's history has the order.
+    if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
+    else if (name?.length === 1) {
+      const beginning = Array.from(name[0]!).slice(0, 200).join('');
+      conditions.push(Prisma.sql`(left(e.name, 200) COLLATE "C") = ${beginning}`);
+    }
+    if (cursor !== undefined) {
+      const [tx, id] = decodeCursor(cursor, ['int8', 'int8']);
+      conditions.push(Prisma.sql`(e.tx, e.id) < (${tx}::bigint, ${id}::bigint)`);
+    }
+    return Prisma.sql`
+      SELECT * FROM container_events AS e WHERE ${Prisma.join(conditions, ' AND ')}
+      ORDER BY e.tx DESC, e.id DESC LIMIT ${eventsReadMax}::int`;
+  };
+
+  return {
+    async list({ organizationId }, query) {
+      const { hostId, dockerId, name, kind, since, until, limit } = query;
+      const conditions = [Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = e."hostId")`];
+      if (hostId) conditions.push(Prisma.sql`e."hostId" = ANY (${hostId}::uuid[])`);
+      if (dockerId) conditions.push(Prisma.sql`e."dockerId" = ANY (${dockerId}::text[])`);
+      if (name) conditions.push(Prisma.sql`e.name = ANY (${name}::text[])`);
+      if (kind) conditions.push(Prisma.sql`e.kind = ANY (${kind}::text[])`);
+      if (until !== undefined) conditions.push(Prisma.sql`e."recordedAt" < ${until}::timestamptz`);
+      let reaches = Prisma.sql`TRUE`;
+      if (since !== undefined) {
+        conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
+        reaches = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
+      }
+      // MATERIALIZED and yet read no further than the page needs: the planner cannot sort what it may walk.
+      const rows = await prisma.$queryRaw<Found[]>(Prisma.sql`
+        WITH walked AS MATERIALIZED (
+          ${walk(organizationId, query)}
+        ), sized AS (
+          SELECT e.*, sum(COALESCE(octet_length(e."from"::text), 0) + COALESCE(octet_length(e."to"::text), 0))
+            OVER (ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER () AS number
+          FROM (SELECT * FROM walked AS e WHERE ${Prisma.join(conditions, ' AND ')} LIMIT ${limit + 1}::int) AS e
+        ), page AS MATERIALIZED (
+          SELECT * FROM sized WHERE number = 1 OR bytes <= ${pageBytesMax}::int
+        )
+        SELECT e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName", e."dockerId", e.name, e.kind,
+          e."from", e."to", e."exitCode", e."observedAt", e."recordedAt", ended.*
+        FROM (SELECT
+          (SELECT count(*) FROM sized) > (SELECT count(*) FROM page) AS "cut",
+          CASE WHEN (SELECT count(*) FROM sized) <= ${limit}::int THEN (
+            SELECT CASE WHEN ${reaches} THEN ARRAY[e.tx, e.id] END
+            FROM walked AS e OFFSET ${eventsReadMax - 1}::int LIMIT 1) END AS "stoppedAt"
+        ) AS ended
+        LEFT JOIN (page AS e JOIN hosts AS h ON h.id = e."hostId") ON TRUE
+        ORDER BY e.tx DESC, e.id DESC`);
+      return toPage(rows, limit);
+    },
+  };
+}
+
+/** What each row of the answer tells of the whole. */
+interface EventWalk {
+  /** Whether the page ended by its bytes. */
+  cut: boolean;
+  /** Where the walk ended that read all it may; null: the page is full, or there is no more. */
+  stoppedAt: [tx: bigint, id: bigint] | null;
+}
+
+/** A page without an event still has one row, for what it tells of the walk. */
+type Found = EventWalk & (EventRow | { [Column in keyof EventRow]: null });
+
+const isEvent = (row: Found): row is EventWalk & EventRow => row.hostId !== null;
+
+function toPage(rows: readonly Found[], limit: number): Page<ContainerEvent> {
+  const events = rows.filter(isEvent);
+  const items = events.slice(0, limit);
+  const [first] = rows;
+  const last = items.at(-1);
+  let end: readonly bigint[] | null = first?.stoppedAt ?? null;
+  if (last && (first?.cut === true || events.length > limit)) end = [last.tx, last.id];
+  return { items: items.map(toContainerEvent), nextCursor: end ? encodeCursor(end.map(Number)) : null };
+}

@@ -1,0 +1,116 @@
+import {
+  portRange,
+  toCsvLine,
+  type ContainerEvent,
+  type ContainerExportQuery,
+  type ContainerView,
+  type EventExportQuery,
+  type Page,
+  type Port,
+} from '@muster/contracts';
+import type { OperatorIdentity } from '../accounts/operator-identity.js';
+import type { ContainerReader } from './container-reader.js';
+import type { EventReader } from './event-reader.js';
+
+export interface ExportService {
+  /**
+   * All that the filters find, as text, a page of it at a time and no further than it is read. What stays as it is
+   * while it is read is told once; what changes meanwhile, as it was or as it is.
+   */
+  containers(operator: OperatorIdentity, query: ContainerExportQuery): AsyncGenerator<string>;
+  events(operator: OperatorIdentity, query: EventExportQuery): AsyncGenerator<string>;
+}
+
+/** Rows of one page: what is in memory of an export at once. */
+const PAGE_ROWS = 500;
+
+type Cell = string | number | null;
+type Columns<Item> = Readonly<Record<string, (item: Item) => Cell>>;
+
+export function createExportService({
+  containers,
+  events,
+}: {
+  containers: ContainerReader;
+  events: EventReader;
+}): ExportService {
+  return {
+    containers(operator, { format, ...filters }) {
+      // By what never changes, so that no container moves from before the place to behind it, or back.
+      const sort = { key: 'firstSeenAt', descending: false } as const;
+      const query = { ...filters, sort, count: false, limit: PAGE_ROWS };
+      return write((cursor) => containers.list(operator, { ...query, cursor }), CONTAINER_COLUMNS, format);
+    },
+
+    events(operator, { format, ...filters }) {
+      const query = { ...filters, limit: PAGE_ROWS };
+      return write((cursor) => events.list(operator, { ...query, cursor }), EVENT_COLUMNS, format);
+    },
+  };
+}
+
+async function* write<Item>(
+  read: (cursor: string | undefined) => Promise<Page<Item>>,
+  columns: Columns<Item>,
+  format: 'csv' | 'ndjson',
+): AsyncGenerator<string> {
+  const cells = Object.values(columns);
+  const line =
+    format === 'csv'
+      ? (item: Item) => toCsvLine(cells.map((cell) => cell(item)))
+      : (item: Item) => `${JSON.stringify(item)}\n`;
+  if (format === 'csv') yield toCsvLine(Object.keys(columns));
+  let cursor: string | undefined;
+  do {
+    const page = await read(cursor);
+    if (page.items.length > 0) yield page.items.map(line).join('');
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+}
+
+const CONTAINER_COLUMNS: Columns<ContainerView> = {
+  host: ({ hostName }) => hostName,
+  hostId: ({ hostId }) => hostId,
+  hostFreshness: ({ hostFreshness }) => hostFreshness,
+  asOf: ({ asOf }) => asOf,
+  dockerId: ({ dockerId }) => dockerId,
+  name: ({ name }) => name,
+  image: ({ image }) => image,
+  imageId: ({ imageId }) => imageId,
+  command: ({ command }) => command,
+  state: ({ state }) => state,
+  status: ({ status }) => status,
+  health: ({ health }) => health,
+  exitCode: ({ exitCode }) => exitCode,
+  uptimeSeconds: ({ uptimeSeconds }) => uptimeSeconds,
+  ports: ({ ports }) => ports.map(portText).join(' '),
+  labels: ({ labels }) => JSON.stringify(labels),
+  startedAt: ({ startedAt }) => startedAt,
+  firstSeenAt: ({ firstSeenAt }) => firstSeenAt,
+  changedAt: ({ changedAt }) => changedAt,
+  removedAt: ({ removedAt }) => removedAt,
+};
+
+const EVENT_COLUMNS: Columns<ContainerEvent> = {
+  id: ({ id }) => id,
+  recordedAt: ({ recordedAt }) => recordedAt,
+  observedAt: ({ observedAt }) => observedAt,
+  host: ({ hostName }) => hostName,
+  hostId: ({ hostId }) => hostId,
+  dockerId: ({ dockerId }) => dockerId,
+  name: ({ name }) => name,
+  kind: ({ kind }) => kind,
+  from: ({ from }) => valueText(from),
+  to: ({ to }) => valueText(to),
+  exitCode: ({ exitCode }) => exitCode,
+};
+
+/** As `docker ps` writes it. */
+function portText({ ip, publicPort, privatePort, type, count }: Port): string {
+  if (publicPort === undefined) return `${portRange(privatePort, count)}/${type}`;
+  const address = ip === undefined ? '' : `${ip.includes(':') ? `[${ip}]` : ip}:`;
+  return `${address}${portRange(publicPort, count)}->${portRange(privatePort, count)}/${type}`;
+}
+
+const valueText = (value: ContainerEvent['from']): string | null =>
+  typeof value === 'string' || value === null ? value : JSON.stringify(value);

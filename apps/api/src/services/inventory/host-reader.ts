@@ -1,0 +1,72 @@
+import type { CountedPage, Host, HostQuery } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { encodeCursor } from '../../lib/cursor.js';
+import { freshnessCutoffs, hostFreshness, notAfter, type FreshnessContext } from '../freshness/freshness.js';
+import type { OperatorIdentity } from '../accounts/operator-identity.js';
+import { countsByWord, type StateChanges } from '../sync/state-counts.js';
+import { NotFoundError } from '../../errors.js';
+import { listHosts, type HostRow } from './list-hosts.sql.js';
+import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
+import { hostProblems } from '../host-problems/host-problems.js';
+
+export interface HostReader {
+  /** The organization's hosts, filtered and in order. */
+  list(operator: OperatorIdentity, query: HostQuery): Promise<CountedPage<Host>>;
+
+  /** @throws NotFoundError if the organization has no such host. */
+  get(operator: OperatorIdentity, hostId: string): Promise<Host>;
+
+  /** Those of these hosts that the organization has, in any order. */
+  some(organizationId: string, hostIds: readonly string[]): Promise<Host[]>;
+}
+
+export function createHostReader(db: Database, freshnessContext: ReadFreshnessContext): HostReader {
+  const { prisma } = db;
+
+  const some = async (organizationId: string, hostIds: readonly string[]) => {
+    const where = { id: { in: [...hostIds] }, organizationId, deletedAt: null };
+    const [rows, context] = await Promise.all([prisma.host.findMany({ where }), freshnessContext()]);
+    return rows.map((row) => toHost(row, context));
+  };
+
+  return {
+    some,
+
+    async list({ organizationId }, query) {
+      const context = await freshnessContext();
+      const { rows, place, total } = await listHosts(db, organizationId, query, freshnessCutoffs(context));
+      return {
+        items: rows.map((row) => toHost(row, context)),
+        nextCursor: place && encodeCursor(place),
+        ...(total === null ? {} : { total, totalIsExact: true }),
+      };
+    },
+
+    async get({ organizationId }, hostId) {
+      const [host] = await some(organizationId, [hostId]);
+      if (host === undefined) throw new NotFoundError('host');
+      return host;
+    },
+  };
+}
+
+const toHost = (row: HostRow, context: FreshnessContext): Host => ({
+  id: row.id,
+  name: row.name,
+  engineId: row.engineId,
+  engine: { name: row.engineName, version: row.engineVersion, apiVersion: row.engineApiVersion },
+  os: row.os,
+  arch: row.arch,
+  agentVersion: row.agentVersion,
+  freshness: hostFreshness(row, context),
+  problems: hostProblems(row, context.now),
+  containerCount: row.containerCount,
+  ...countsByWord(row.stateCounts as StateChanges),
+  revision: row.revision,
+  lastSeenAt: row.lastSeenAt && notAfter(row.lastSeenAt, context.now).toISOString(),
+  confirmedAt: row.confirmedAt && notAfter(row.confirmedAt, context.now).toISOString(),
+  engineError: row.engineError,
+  cloneSuspectedAt: row.cloneSuspectedAt?.toISOString() ?? null,
+  clockSkewSeconds: row.clockSkewSeconds,
+  enrolledAt: row.enrolledAt.toISOString(),
+});

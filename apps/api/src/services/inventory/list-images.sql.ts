@@ -1,0 +1,92 @@
+import { Prisma, type Database } from '@muster/db';
+import { IMAGE, contains } from './container-filters.sql.js';
+
+export interface ImageRow {
+  image: string;
+  imageIds: number;
+  hosts: number;
+  containers: number;
+  running: number;
+  isExact: boolean;
+}
+
+export interface ListedImages {
+  images: ImageRow[];
+  /** The beginning of the last image that was looked at, where there may be more behind it. */
+  stoppedAt: string | null;
+}
+
+export interface ImageWalkLimits {
+  /** Images to be found; a step that finds more, which share their first 200 characters, ends the walk with them. */
+  imagesMax: number;
+  /** Containers counted, beyond which the walk ends. */
+  rowsMax: number;
+  /** Containers of one image that are counted. */
+  rowsOfImageMax: number;
+  /** Images looked at. */
+  stepsMax: number;
+}
+
+/**
+ * Steps from image to image along their index, without reading what lies between, and counts the containers of those
+ * that are asked for. `after` is a beginning of an image as the index has it, `afterImage` the whole of it.
+ *
+ * The recursion is what makes it lazy: each step is one probe of the index and one range of it, and the next is taken
+ * only if the limits allow it.
+ */
+export async function listImages(
+  { prisma }: Database,
+  {
+    organizationId,
+    q,
+    after,
+    afterImage,
+  }: { organizationId: string; q: string | undefined; after: string; afterImage: string },
+  { imagesMax, rowsMax, rowsOfImageMax, stepsMax }: ImageWalkLimits,
+): Promise<ListedImages> {
+  const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId} AND c."removedAt" IS NULL`;
+  const isAsked =
+    q === undefined
+      ? Prisma.sql`TRUE`
+      : Prisma.sql`(${contains(Prisma.sql`step.beginning`, q)} OR length(step.beginning) = 200)`;
+  const holds = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`c.image`, q);
+  const steps = await prisma.$queryRaw<{ beginning: string; images: ImageRow[] | null; number: number }[]>(Prisma.sql`
+    WITH RECURSIVE gone AS MATERIALIZED (
+      SELECT id FROM hosts WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NOT NULL
+    ), walked AS (
+      SELECT ${after}::text COLLATE "C" AS beginning, NULL::jsonb AS images, 0 AS found, 0 AS rows, 0 AS number
+      UNION ALL
+      SELECT step.beginning, counted.images, w.found + counted.found, w.rows + counted.rows, w.number + 1
+      FROM walked AS w
+      CROSS JOIN LATERAL (
+        SELECT ${IMAGE} AS beginning FROM containers AS c
+        WHERE ${ofOrganization} AND ${IMAGE} > w.beginning ORDER BY ${IMAGE} LIMIT 1
+      ) AS step
+      CROSS JOIN LATERAL (
+        SELECT jsonb_agg(i ORDER BY i.image COLLATE "C") AS images, count(*)::int AS found,
+          COALESCE(sum(containers), 0)::int AS rows
+        FROM (
+          SELECT c.image, count(DISTINCT c."imageId") AS "imageIds", count(DISTINCT c."hostId") AS hosts,
+            count(*) AS containers, count(*) FILTER (WHERE c.state = 'running') AS running,
+            count(*) < ${rowsOfImageMax}::int AS "isExact"
+          FROM (
+            SELECT c.image, c."imageId", c."hostId", c.state FROM containers AS c
+            WHERE ${ofOrganization} AND ${IMAGE} = step.beginning AND ${isAsked} AND ${holds}
+              AND c.image COLLATE "C" > ${afterImage} AND c."hostId" NOT IN (SELECT id FROM gone)
+            LIMIT ${rowsOfImageMax}::int
+          ) AS c
+          GROUP BY c.image
+        ) AS i
+      ) AS counted
+      WHERE w.found < ${imagesMax}::int AND w.rows < ${rowsMax}::int AND w.number < ${stepsMax}::int
+    )
+    SELECT beginning, images, number FROM walked
+    WHERE images IS NOT NULL
+      OR (number > 0 AND (found >= ${imagesMax}::int OR rows >= ${rowsMax}::int OR number >= ${stepsMax}::int))
+    ORDER BY number`);
+  const last = steps.at(-1);
+  const images = steps.flatMap((step) => step.images ?? []);
+  const counted = images.reduce((sum, { containers }) => sum + containers, 0);
+  const stopped = last !== undefined && (images.length >= imagesMax || counted >= rowsMax || last.number >= stepsMax);
+  return { images, stoppedAt: stopped ? last.beginning : null };
+}

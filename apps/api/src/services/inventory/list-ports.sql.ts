@@ -1,0 +1,121 @@
+import type { PortQuery } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import type { HostSigns } from '../freshness/freshness.js';
+
+export interface PortRow extends HostSigns {
+  hostId: string;
+  hostName: string;
+  publicPort: number;
+  type: 'tcp' | 'udp' | 'sctp';
+  ip: string | null;
+  privatePort: number;
+  /** Null: 1. */
+  count: number | null;
+  dockerId: string;
+  containerName: string;
+  image: string;
+  state: string;
+}
+
+/** A place in the order of published ports: by host, then by port. */
+export type PortPlace = readonly [
+  hostName: string,
+  hostId: string,
+  publicPort: number,
+  type: string,
+  ip: string,
+  privatePort: number,
+  dockerId: string,
+];
+
+/** Comes after every port. */
+const BEHIND_PORTS = 65_536;
+
+/** The place behind all ports of a host. */
+const behindHost = (hostName: string, hostId: string): PortPlace => [hostName, hostId, BEHIND_PORTS, '', '', 0, ''];
+
+export const placeOfPort = ({ hostName, hostId, ip, ...row }: PortRow): PortPlace =>
+  [hostName, hostId, row.publicPort, row.type, ip ?? '', row.privatePort, row.dockerId] as const;
+
+/** Hosts of one step at most. */
+const HOSTS_MAX = 2_000;
+
+/**
+ * Reads the containers of hosts in the order of their names, as many hosts as have about `rowsMax` of them, and takes
+ * the first `limit` ports that are asked for. No index has ports, which a restart takes away and brings back (ADR 6).
+ */
+export async function listPorts(
+  { prisma }: Database,
+  organizationId: string,
+  { port, type, hostId }: Pick<PortQuery, 'port' | 'type' | 'hostId'>,
+  after: PortPlace | null,
+  { limit, rowsMax }: { limit: number; rowsMax: number },
+): Promise<{ ports: PortRow[]; stoppedAt: PortPlace | null }> {
+  const ofHosts = [Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`];
+  if (hostId) ofHosts.push(Prisma.sql`h.id = ANY (${hostId}::uuid[])`);
+  const asked = [Prisma.sql`p."publicPort" IS NOT NULL`];
+  if (port) {
+    asked.push(Prisma.sql`EXISTS (
+      SELECT FROM unnest(${port}::int[]) AS asked (port)
+      WHERE asked.port BETWEEN p."publicPort" AND p."publicPort" + COALESCE(p.count, 1) - 1)`);
+  }
+  if (type) asked.push(Prisma.sql`p.type = ANY (${type}::text[])`);
+  if (after) {
+    const [hostName, afterHostId, ...rest] = after;
+    const from = rest[0] === BEHIND_PORTS ? Prisma.sql`>` : Prisma.sql`>=`;
+    ofHosts.push(Prisma.sql`(h.name, h.id) ${from} (${hostName}, ${afterHostId}::uuid)`);
+    asked.push(Prisma.sql`
+      ((g."hostName", g."hostId") > (${hostName}, ${afterHostId}::uuid)
+        OR (p."publicPort", p.type, COALESCE(p.ip, ''), p."privatePort", c."dockerId")
+          > (${rest[0]}::int, ${rest[1]}, ${rest[2]}, ${rest[3]}::int, ${rest[4]}))`);
+  }
+  // Asked before a container's ports are taken apart, which costs more.
+  const mayHave = port
+    ? Prisma.join(
+        [
+          ...port.map((one) => Prisma.sql`c.ports @> jsonb_build_array(jsonb_build_object('publicPort', ${one}::int))`),
+          Prisma.sql`jsonb_path_exists(c.ports, '$[*].count')`,
+        ],
+        ' OR ',
+      )
+    : Prisma.sql`c.ports <> '[]'`;
+  const rows = await prisma.$queryRaw<(Nullable<PortRow> & { stoppedAt: [string, string] | null })[]>(Prisma.sql`
+    WITH numbered AS MATERIALIZED (
+      SELECT *, row_number() OVER () AS number, sum("containerCount" + 1) OVER (ROWS UNBOUNDED PRECEDING) AS cost
+      FROM (
+        SELECT h.id AS "hostId", h.name AS "hostName", h."containerCount", h."lastSeenAt", h."confirmedAt",
+          h."engineError", h."leftAt", h."heartbeatSeconds"
+        FROM hosts AS h WHERE ${Prisma.join(ofHosts, ' AND ')} ORDER BY h.name, h.id LIMIT ${HOSTS_MAX}::int
+      ) AS ordered
+    ), taken AS MATERIALIZED (
+      SELECT * FROM numbered WHERE number = 1 OR cost <= ${rowsMax}::int
+    ), page AS MATERIALIZED (
+      SELECT g.number, g."hostId"::text AS "hostId", g."hostName", g."lastSeenAt", g."confirmedAt", g."engineError",
+        g."leftAt", g."heartbeatSeconds",
+        p."publicPort", p.type, p.ip, p."privatePort", p.count, c."dockerId", c.name AS "containerName", c.image, c.state
+      FROM taken AS g
+      CROSS JOIN LATERAL (
+        SELECT c."dockerId", c.name, c.image, c.state, c.ports FROM containers AS c
+        WHERE c."hostId" = g."hostId" AND c."removedAt" IS NULL AND (${mayHave}) OFFSET 0
+      ) AS c
+      CROSS JOIN LATERAL jsonb_to_recordset(c.ports) AS p ("publicPort" int, type text, ip text, "privatePort" int, count int)
+      WHERE ${Prisma.join(asked, ' AND ')}
+      ORDER BY g.number, p."publicPort", p.type, COALESCE(p.ip, ''), p."privatePort", c."dockerId"
+      LIMIT ${limit}::int
+    )
+    SELECT page.*, ended."stoppedAt"
+    FROM (SELECT CASE WHEN (SELECT count(*) FROM page) < ${limit}::int THEN (
+        SELECT ARRAY[g."hostName", g."hostId"::text] FROM taken AS g
+        WHERE number = (SELECT count(*) FROM taken)
+          AND (number < (SELECT count(*) FROM numbered) OR number = ${HOSTS_MAX}::int)
+      ) END AS "stoppedAt") AS ended
+    LEFT JOIN page ON TRUE
+    ORDER BY page.number, page."publicPort", page.type, COALESCE(page.ip, ''), page."privatePort", page."dockerId"`);
+  const stoppedAt = rows[0]?.stoppedAt ?? null;
+  return { ports: rows.filter(isPort), stoppedAt: stoppedAt && behindHost(stoppedAt[0], stoppedAt[1]) };
+}
+
+type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
+
+/** A page without a row still has one, of nulls, for where the walk ended. */
+const isPort = <Beside>(row: Nullable<PortRow> & Beside): row is PortRow & Beside => row.hostId !== null;

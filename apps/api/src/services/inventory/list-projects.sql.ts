@@ -1,0 +1,102 @@
+import { Prisma, type Database } from '@muster/db';
+import type { HostSigns } from '../freshness/freshness.js';
+import { contains } from './container-filters.sql.js';
+
+export interface ProjectRow extends HostSigns {
+  project: string;
+  hostId: string;
+  hostName: string;
+  services: string[];
+  containers: number;
+  running: number;
+  unhealthy: number;
+}
+
+/** A place in the order of projects. */
+export type ProjectPlace = readonly [project: string, hostId: string];
+
+/** The project of a row `c` as its index has it. */
+const PROJECT = Prisma.sql`(left(container_project(c.labels), 200) COLLATE "C")`;
+const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND container_project(c.labels) IS NOT NULL`;
+
+const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** Of rows `c` of one project on one host `h`. */
+const COUNTS = Prisma.sql`
+  COALESCE(array_agg(DISTINCT left(container_service(c.labels), 200) ORDER BY left(container_service(c.labels), 200))
+    FILTER (WHERE container_service(c.labels) IS NOT NULL), '{}') AS services,
+  count(*)::int AS containers, (count(*) FILTER (WHERE c.state = 'running'))::int AS running,
+  (count(*) FILTER (WHERE c.health = 'unhealthy'))::int AS unhealthy`;
+
+const HOST = Prisma.sql`h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
+  h."heartbeatSeconds"`;
+
+/** The projects on a few hosts, by what all these have. */
+export async function projectsOfHosts(
+  { prisma }: Database,
+  organizationId: string,
+  { hostId, q }: { hostId: string[]; q: string | undefined },
+  [project, afterHostId]: ProjectPlace,
+  limit: number,
+): Promise<ProjectRow[]> {
+  return prisma.$queryRaw<ProjectRow[]>(Prisma.sql`
+    SELECT ${PROJECT} AS project, h.id::text AS "hostId", ${HOST}, ${COUNTS}
+    FROM hosts AS h JOIN containers AS c ON c."hostId" = h.id
+    WHERE h."organizationId" = ${organizationId} AND h.id = ANY (${hostId}::uuid[]) AND h."deletedAt" IS NULL
+      AND ${HAS_PROJECT} AND (${PROJECT}, h.id) > (${project}, ${afterHostId}::uuid)
+      AND ${q === undefined ? Prisma.sql`TRUE` : contains(PROJECT, q)}
+    GROUP BY ${PROJECT}, h.id ORDER BY 1, h.id LIMIT ${limit}::int`);
+}
+
+/**
+ * Steps from project to project along their index, as `listImages` does. `stoppedAt`: where it ended without having
+ * found `limit`, for having taken `stepsMax` steps or counted `rowsMax` containers.
+ */
+export async function walkProjects(
+  { prisma }: Database,
+  organizationId: string,
+  q: string | undefined,
+  [project, hostId]: ProjectPlace,
+  { limit, rowsMax, stepsMax }: { limit: number; rowsMax: number; stepsMax: number },
+): Promise<{ projects: ProjectRow[]; stoppedAt: ProjectPlace | null }> {
+  type Step = ProjectRow & { number: number };
+  const isAsked = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`step.project`, q);
+  const steps = await prisma.$queryRaw<(Step & { stopped: boolean })[]>(Prisma.sql`
+    WITH RECURSIVE walked AS (
+      SELECT ${project}::text COLLATE "C" AS project, ${hostId}::uuid AS "hostId", NULL::text AS "hostName",
+        NULL::timestamptz(3) AS "lastSeenAt", NULL::timestamptz(3) AS "confirmedAt", NULL::text AS "engineError",
+        NULL::timestamptz(3) AS "leftAt", NULL::int AS "heartbeatSeconds",
+        NULL::text[] AS services, 0 AS containers, 0 AS running, 0 AS unhealthy, 0 AS found, 0 AS rows, 0 AS number
+      UNION ALL
+      -- One that is not asked for is stepped over, whatever hosts have it.
+      SELECT step.project, CASE WHEN ${isAsked} THEN step."hostId" ELSE ${AFTER_EVERY_HOST}::uuid END, h.name,
+        h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt", h."heartbeatSeconds", counted.services,
+        counted.containers, counted.running, counted.unhealthy,
+        w.found + CASE WHEN counted.containers > 0 THEN 1 ELSE 0 END, w.rows + counted.containers, w.number + 1
+      FROM walked AS w
+      CROSS JOIN LATERAL (
+        SELECT ${PROJECT} AS project, c."hostId" FROM containers AS c
+        WHERE c."organizationId" = ${organizationId} AND ${HAS_PROJECT}
+          AND (${PROJECT}, c."hostId") > (w.project, w."hostId")
+        ORDER BY ${PROJECT}, c."hostId" LIMIT 1
+      ) AS step
+      JOIN hosts AS h ON h.id = step."hostId"
+      CROSS JOIN LATERAL (
+        SELECT ${COUNTS} FROM containers AS c
+        WHERE c."organizationId" = ${organizationId} AND ${HAS_PROJECT} AND ${PROJECT} = step.project
+          AND c."hostId" = step."hostId" AND h."deletedAt" IS NULL AND ${isAsked}
+      ) AS counted
+      WHERE w.found < ${limit}::int AND w.rows < ${rowsMax}::int AND w.number < ${stepsMax}::int
+    )
+    SELECT project, "hostId"::text AS "hostId", "hostName", "lastSeenAt", "confirmedAt", "engineError", "leftAt",
+      "heartbeatSeconds", services,
+      containers, running, unhealthy, (rows >= ${rowsMax}::int OR number >= ${stepsMax}::int) AS stopped, number
+    FROM walked
+    WHERE number > 0 AND (containers > 0 OR rows >= ${rowsMax}::int OR number >= ${stepsMax}::int)
+    ORDER BY number`);
+  const last = steps.at(-1);
+  return {
+    projects: steps.filter(({ containers }) => containers > 0),
+    stoppedAt: last?.stopped === true ? [last.project, last.hostId] : null,
+  };
+}

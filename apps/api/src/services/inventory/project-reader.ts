@@ -1,0 +1,80 @@
+import type { Page, Project, ProjectQuery } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import { containersFreshness, type FreshnessContext } from '../freshness/freshness.js';
+import type { OperatorIdentity } from '../accounts/operator-identity.js';
+import { projectsOfHosts, walkProjects, type ProjectPlace, type ProjectRow } from './list-projects.sql.js';
+import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
+
+export interface ProjectReader {
+  /**
+   * The Compose projects of an organization's present containers, by project and host. A page may hold fewer than
+   * `limit`, even none, although there is more: only without a cursor is it the last.
+   */
+  list(operator: OperatorIdentity, query: ProjectQuery): Promise<Page<Project>>;
+}
+
+/** What one page may cost. */
+export interface ProjectReaderOptions {
+  /** Containers counted, and projects looked at, by one statement. */
+  rowsMax?: number;
+  stepsMax?: number;
+  /** Projects looked at for a page that would show none. */
+  emptyPageStepsMax?: number;
+}
+
+const BEGINNING: ProjectPlace = ['', '00000000-0000-0000-0000-000000000000'];
+
+export function createProjectReader(
+  db: Database,
+  freshnessContext: ReadFreshnessContext,
+  { rowsMax = 20_000, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ProjectReaderOptions = {},
+): ProjectReader {
+  async function find(organizationId: string, { q, hostId, limit, cursor }: ProjectQuery) {
+    let place: ProjectPlace = cursor === undefined ? BEGINNING : decodeCursor(cursor, ['string', 'uuid']);
+    if (hostId) {
+      const projects = await projectsOfHosts(db, organizationId, { hostId, q }, place, limit + 1);
+      return { projects, stoppedAt: null };
+    }
+    for (let steps = stepsMax; ; steps += stepsMax) {
+      const limits = { limit: limit + 1, rowsMax, stepsMax };
+      const found = await walkProjects(db, organizationId, q, place, limits);
+      if (found.stoppedAt === null || found.projects.length > 0 || steps >= emptyPageStepsMax) return found;
+      place = found.stoppedAt;
+    }
+  }
+
+  return {
+    async list({ organizationId }, query) {
+      const [{ projects, stoppedAt }, context] = await Promise.all([find(organizationId, query), freshnessContext()]);
+      const rows = projects.slice(0, Math.min(query.limit, countThatFit(projects)));
+      const last = rows.at(-1);
+      const place = projects.length > rows.length && last ? [last.project, last.hostId] : stoppedAt;
+      return { items: rows.map((row) => toView(row, context)), nextCursor: place && encodeCursor(place) };
+    },
+  };
+}
+
+/** Characters of all services on one page, but for its first project. */
+const PAGE_CHARACTERS_MAX = 1024 * 1024;
+
+/** How many projects, at least one, have together no more services than a page may name. */
+function countThatFit(projects: readonly ProjectRow[]): number {
+  let characters = 0;
+  const first = projects.findIndex(({ services }, index) => {
+    for (const service of services) characters += service.length;
+    return characters > PAGE_CHARACTERS_MAX && index > 0;
+  });
+  return first === -1 ? projects.length : first;
+}
+
+const toView = (row: ProjectRow, context: FreshnessContext): Project => ({
+  project: row.project,
+  hostId: row.hostId,
+  hostName: row.hostName,
+  hostFreshness: containersFreshness(row, context),
+  services: row.services,
+  containers: row.containers,
+  running: row.running,
+  unhealthy: row.unhealthy,
+});

@@ -1,0 +1,61 @@
+import { Freshness, type ContainerCounts, type Summary } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { freshnessCutoffs } from '../freshness/freshness.js';
+import { CLONE_SUSPECTED_MS } from '../sync/order.js';
+import { countsByWord, type StateChanges } from '../sync/state-counts.js';
+import { countFleet } from './count-fleet.sql.js';
+import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
+
+export interface SummaryReader {
+  /**
+   * An organization's hosts and containers in numbers that add up, all of one moment. Whoever asks while another's
+   * question for the same organization is on its way gets the answer to the next one, which all of them share.
+   */
+  read(organizationId: string): Promise<Summary>;
+}
+
+export function createSummaryReader(db: Database, freshnessContext: ReadFreshnessContext): SummaryReader {
+  /** By organization, what is on its way, and what begins when that has come. */
+  const running = new Map<string, { current: Promise<Summary>; next: Promise<Summary> | null }>();
+
+  async function count(organizationId: string): Promise<Summary> {
+    const context = await freshnessContext();
+    const { now } = context;
+    const suspectedFrom = new Date(now.getTime() - CLONE_SUSPECTED_MS);
+    const counted = await countFleet(db, organizationId, freshnessCutoffs(context), suspectedFrom);
+    const byFreshness = Object.fromEntries(
+      Freshness.options.map((freshness) => [freshness, counted.hosts[freshness] ?? 0]),
+    ) as Record<Freshness, number>;
+    return {
+      at: now.toISOString(),
+      hosts: { total: sum(byFreshness), byFreshness, cloneSuspected: counted.cloneSuspected },
+      containers: { current: toCounts(counted.current), lastKnown: toCounts(counted.lastKnown) },
+    };
+  }
+
+  function begin(organizationId: string): Promise<Summary> {
+    const current = count(organizationId).finally(() => {
+      if (running.get(organizationId)?.next === null) running.delete(organizationId);
+    });
+    running.set(organizationId, { current, next: null });
+    return current;
+  }
+
+  return {
+    read(organizationId) {
+      const shared = running.get(organizationId);
+      if (shared === undefined) return begin(organizationId);
+      // Not what is on its way already: that may have counted before the asker's last change was committed.
+      const again = () => begin(organizationId);
+      shared.next ??= shared.current.then(again, again);
+      return shared.next;
+    },
+  };
+}
+
+function toCounts(counts: StateChanges): ContainerCounts {
+  const { containersByState: byState, containersByHealth: byHealth } = countsByWord(counts);
+  return { total: sum(byState), byState, byHealth };
+}
+
+const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0);

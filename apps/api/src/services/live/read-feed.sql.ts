@@ -1,0 +1,105 @@
+import { Prisma, type Database } from '@muster/db';
+import type { HistoryPoint } from './database-history.js';
+import type { EventRow } from './event-row.js';
+import type { FeedPosition } from './feed-position.js';
+import { SERVER_RUN } from './server-run.sql.js';
+
+export interface FeedRow extends EventRow {
+  organizationId: string;
+  /** Of its host: null while that is there. */
+  deletedAt: Date | null;
+}
+
+/** What transactions before the horizon wrote is among what can be read, and no more will come. */
+export interface FeedRead extends HistoryPoint {
+  /** By organization, and in the order of the feed. */
+  rows: FeedRow[];
+}
+
+/** Events that one statement reads of each organization, and bytes of their values, after which it stops earlier. */
+const ROWS_MAX = 500;
+const BYTES_MAX = 512 * 1024;
+
+/**
+ * Reads on from a place in the history of each organization, for all of them in one statement. It takes no event of a
+ * transaction that began after one which is still under way: numbers are given at the beginning and events seen at the
+ * end, so what was left out for later is told in its order, and nothing that commits late is skipped.
+ *
+ * Nothing is locked. A transaction that stays open, in any database of the server, holds the feed up and loses nothing.
+ */
+export async function readFeed(
+  { prisma }: Database,
+  from: readonly { organizationId: string; position: FeedPosition }[],
+): Promise<FeedRead> {
+  const organizations = from.map(({ organizationId }) => organizationId);
+  const txs = from.map(({ position }) => String(position.tx));
+  const ids = from.map(({ position }) => String(position.id));
+  type Row = HistoryPoint & (FeedRow | { [Column in keyof FeedRow]: null });
+  const rows = await prisma.$queryRaw<Row[]>(Prisma.sql`
+    WITH feed AS MATERIALIZED (
+      SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, ${Prisma.raw(SERVER_RUN)} AS server
+    ), reader AS (
+      SELECT * FROM unnest(${organizations}::text[], ${txs}::text[]::bigint[], ${ids}::text[]::bigint[])
+        AS reader ("organizationId", tx, id)
+    )
+    SELECT feed.server, feed.horizon, e."organizationId", e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName",
+      h."deletedAt", e."dockerId", e.name, e.kind, e."from", e."to", e."exitCode", e."observedAt", e."recordedAt"
+    FROM feed LEFT JOIN (
+      reader CROSS JOIN LATERAL (
+        SELECT e.*, sum(COALESCE(octet_length(e."from"::text), 0) + COALESCE(octet_length(e."to"::text), 0))
+          OVER (ORDER BY e.tx, e.id ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER (ORDER BY e.tx, e.id) AS number
+        FROM (
+          SELECT * FROM container_events AS e
+          WHERE e."organizationId" = reader."organizationId" AND (e.tx, e.id) > (reader.tx, reader.id)
+            AND e.tx < (SELECT horizon FROM feed)
+          ORDER BY e.tx, e.id LIMIT ${ROWS_MAX}::int
+        ) AS e
+      ) AS e JOIN hosts AS h ON h.id = e."hostId"
+    ) ON e.number = 1 OR e.bytes <= ${BYTES_MAX}::int
+    ORDER BY e."organizationId", e.tx, e.id`);
+  if (rows[0] === undefined) throw new Error('the feed has a horizon');
+  const { server, horizon } = rows[0];
+  return { server, horizon, rows: rows.filter(isFeedRow) };
+}
+
+const isFeedRow = <Beside>(row: Beside & (FeedRow | { [Column in keyof FeedRow]: null })): row is Beside & FeedRow =>
+  row.hostId !== null;
+
+/** What the history has at a position and after it. */
+export interface FoundPosition {
+  hasEvent: boolean;
+  /** When the first event after it was recorded; null: none follows. */
+  nextRecordedAt: Date | null;
+}
+
+/** Looks a position up in an organization's history. */
+export async function findPosition(
+  { prisma }: Database,
+  organizationId: string,
+  { tx, id }: FeedPosition,
+): Promise<FoundPosition> {
+  const [place] = await prisma.$queryRaw<FoundPosition[]>(Prisma.sql`
+    SELECT EXISTS (
+      SELECT FROM container_events AS e
+      WHERE e."organizationId" = ${organizationId} AND e.tx = ${tx}::bigint AND e.id = ${id}::bigint
+    ) AS "hasEvent", (
+      SELECT e."recordedAt" FROM container_events AS e
+      WHERE e."organizationId" = ${organizationId} AND (e.tx, e.id) > (${tx}::bigint, ${id}::bigint)
+      ORDER BY e.tx, e.id LIMIT 1
+    ) AS "nextRecordedAt"`);
+  if (place === undefined) throw new Error('a query without FROM has one row');
+  return place;
+}
+
+/** Finds the last event of an organization before a transaction; null if there is none. */
+export async function findLastEvent(
+  { prisma }: Database,
+  organizationId: string,
+  beforeTx: bigint,
+): Promise<FeedPosition | null> {
+  return prisma.containerEvent.findFirst({
+    where: { organizationId, tx: { lt: beforeTx } },
+    orderBy: [{ tx: 'desc' }, { id: 'desc' }],
+    select: { tx: true, id: true },
+  });
+}

@@ -1,0 +1,36 @@
+import type { Database } from '@muster/db';
+import { Gauge, type Registry } from 'prom-client';
+import { createClock, type Clock, type ClockOptions } from '../../lib/clock.js';
+import { readClock } from './read-clock.sql.js';
+
+/** Milliseconds that a step of this machine's clock must last before an embedded database's time follows it. */
+const STEP_CONFIRMED_AFTER_MS = 60_000;
+
+/** Milliseconds between two comparisons with the database's clock. */
+export const CLOCK_INTERVAL_MS = 5_000;
+
+/**
+ * Creates the clock by which everything is stored and judged: that of the database's server, so that all processes
+ * agree whatever their own clocks say. An embedded database has no clock but this process's. There, the monotonic
+ * clock keeps a wall clock that is wrong for a moment from being stored, and a step is followed once it has lasted.
+ */
+export const createDatabaseClock = (db: Database, clocks: Pick<ClockOptions, 'wallMs' | 'elapsedMs'> = {}): Clock =>
+  db.engine === 'pglite'
+    ? createClock({
+        ...clocks,
+        readReferenceMs: clocks.wallMs ?? Date.now,
+        stepConfirmedAfterMs: STEP_CONFIRMED_AFTER_MS,
+      })
+    : createClock({ ...clocks, readReferenceMs: () => readClock(db) });
+
+/** Adds the difference between this process's wall clock and the database's to a registry. */
+export function addClockMetrics(registry: Registry, skewMs: () => number): void {
+  new Gauge({
+    name: 'muster_clock_skew_seconds',
+    help: "Seconds by which this process's wall clock is ahead of the database's; negative: behind.",
+    registers: [registry],
+    collect() {
+      this.set(skewMs() / 1000);
+    },
+  });
+}

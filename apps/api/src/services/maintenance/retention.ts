@@ -1,0 +1,316 @@
+import { Prisma, type Database } from '@muster/db';
+import { Gauge, type Registry } from 'prom-client';
+import type { Lease } from '../../lib/lease.js';
+import { forgetHost } from '../hosts/forget-host.sql.js';
+import { forgetSupersededChanges, type ChangePlace } from './forget-superseded-changes.sql.js';
+import { hostsWithEventsBefore, pruneEvents } from './prune-events.sql.js';
+import {
+  hostsWithExcess,
+  hostsWithRemovedBefore,
+  pruneExcessContainers,
+  pruneRemovedContainers,
+} from './prune-removed-containers.sql.js';
+
+const DAY_MS = 86_400_000;
+
+/** Milliseconds that a removed container is kept, and how many of a host at most. */
+const REMOVED_KEPT_MS = 7 * DAY_MS;
+const REMOVED_KEPT_MAX = 10_000;
+
+/** Milliseconds by which a removal may be older than the pass before it, which did not see it commit. */
+const REMOVAL_LATE_MS = 5 * 60_000;
+
+/** Milliseconds that a deleted host's token hashes are kept, so that its agent can be told to stop. */
+const DELETED_HOST_KEPT_MS = 30 * DAY_MS;
+
+/** Milliseconds that a revoked token of a host that was not deleted is kept. */
+const REVOKED_TOKEN_KEPT_MS = 30 * DAY_MS;
+
+/**
+ * Milliseconds that an invitation is kept once it has expired, for whoever made it sees so in the list. What proves an
+ * identity (sessions, and steps of signing in) is worth nothing to anybody from then on.
+ */
+const EXPIRED_INVITATION_KEPT_MS = 30 * DAY_MS;
+
+/** Days that a host's history is kept, unless told otherwise. */
+const EVENT_DAYS_DEFAULT = 90;
+
+/** Milliseconds between two batches of events, in which the database has only what is worth more to do. */
+const PAUSE_MS = 50;
+
+/** Milliseconds that a superseded row of `container_changes` is kept: longer than any write takes. */
+const CHANGES_KEPT_MS = 3_600_000;
+
+/** Milliseconds of a pass for superseded changes, whose reading costs more than their deletion. */
+const CHANGES_MS_MAX = 60_000;
+
+/** Batches of a deleted host's rows between two looks at whether any are left. */
+const FORGET_BATCHES = 100;
+
+/** Rows deleted by one statement: few enough that no sync waits long for the host's lock. */
+const BATCH_ROWS = 1_000;
+
+/** Deleted hosts of one statement; each takes its tokens along. */
+const HOSTS_MAX = 100;
+
+/** Milliseconds that this process's clock and the database's may differ: beyond that, one of them is wrong. */
+const CLOCK_SKEW_MS_MAX = 60_000;
+
+/** Longer than the time between two passes, so that the same process goes on unless it is gone. */
+export const RETENTION_LEASE = { name: 'retention', ttlMs: 15 * 60_000 };
+
+const STEPS = [
+  'removed_containers',
+  'excess_containers',
+  'superseded_changes',
+  'deleted_hosts',
+  'revoked_tokens',
+  'expired',
+  'events',
+] as const;
+export type RetentionStep = (typeof STEPS)[number];
+
+/** Rows of each kind that a pass deleted; `expired`: sessions, steps of signing in, invitations. */
+export interface Pruned {
+  containers: number;
+  hosts: number;
+  events: number;
+  expired: number;
+  tokens: number;
+}
+
+export interface RetentionService {
+  /**
+   * Deletes what has been kept for long enough, in small statements, until `isStopped`. What remains then is for the next
+   * time. Each step runs whether or not another one failed. Deletes nothing while another process has the lease, or
+   * while this process's clock and the database's differ by more than a minute. Audit entries are kept.
+   */
+  prune(isStopped?: () => boolean): Promise<Pruned>;
+
+  /** Leaves retention to another process. */
+  release(): Promise<void>;
+
+  /**
+   * When each step last ended without a failure, in any process, as of the last pass; a step that never did counts from
+   * the first pass on this database. Before the first pass of this process: when the service was created.
+   */
+  lastSuccesses(): ReadonlyMap<RetentionStep, Date>;
+
+  /** Whether the last pass deleted nothing because of the clocks. */
+  isPaused(): boolean;
+}
+
+export interface RetentionOptions {
+  /** By the database's clock. */
+  now: () => Date;
+  /** Milliseconds by which this process's wall clock is ahead of `now`. */
+  skewMs?: () => number;
+  /** Held by the one process that deletes; absent: every process does. */
+  lease?: Lease;
+  removedKeptMax?: number;
+  /** Days that events are kept; 0: for good. */
+  eventDays?: number;
+  /** Events deleted by one statement. */
+  eventBatchRows?: number;
+  pauseMs?: number;
+  onFailure?: (step: RetentionStep, error: unknown) => void;
+  /** Called for each pass that deletes nothing because of the clocks. */
+  onPaused?: (skewMs: number) => void;
+}
+
+export function createRetentionService(db: Database, options: RetentionOptions): RetentionService {
+  const { now, skewMs = () => 0, lease, removedKeptMax = REMOVED_KEPT_MAX, onFailure, onPaused } = options;
+  const { eventDays = EVENT_DAYS_DEFAULT, eventBatchRows = BATCH_ROWS, pauseMs = PAUSE_MS } = options;
+  const { prisma } = db;
+  const createdAt = now();
+  const lastSuccesses = new Map<RetentionStep, Date>(STEPS.map((step) => [step, createdAt]));
+  let removalsCheckedAt: Date | null = null;
+  let changesPlace: ChangePlace | undefined;
+  let isPaused = false;
+
+  /** Repeats a statement until it deletes less than a batch. */
+  async function inBatches(deleteBatch: () => Promise<number>, rowsMax: number, isStopped: () => boolean) {
+    let total = 0;
+    for (let deleted = rowsMax; deleted === rowsMax && !isStopped(); total += deleted) deleted = await deleteBatch();
+    return total;
+  }
+
+  async function pruneRemoved(at: number, isStopped: () => boolean): Promise<number> {
+    const before = new Date(at - REMOVED_KEPT_MS);
+    let containers = 0;
+    for (let deleted = 1; deleted > 0 && !isStopped(); containers += deleted) {
+      deleted = 0;
+      for (const hostId of await hostsWithRemovedBefore(db, before)) {
+        const deleteBatch = () => pruneRemovedContainers(db, hostId, before, BATCH_ROWS);
+        deleted += await inBatches(deleteBatch, BATCH_ROWS, isStopped);
+        if (isStopped()) break;
+      }
+    }
+    return containers;
+  }
+
+  /** Only hosts from which containers were removed since the last time can have got too many. */
+  async function pruneExcess(at: number, isStopped: () => boolean): Promise<number> {
+    const since = new Date(removalsCheckedAt === null ? 0 : removalsCheckedAt.getTime() - REMOVAL_LATE_MS);
+    let containers = 0;
+    for await (const hostId of hostsWithExcess(db, since, removedKeptMax)) {
+      if (isStopped()) return containers;
+      const deleteBatch = () => pruneExcessContainers(db, hostId, removedKeptMax, BATCH_ROWS);
+      containers += await inBatches(deleteBatch, BATCH_ROWS, isStopped);
+    }
+    if (!isStopped()) removalsCheckedAt = new Date(at);
+    return containers;
+  }
+
+  async function pruneChanges(at: number, isStopped: () => boolean): Promise<0> {
+    const startedAt = performance.now();
+    const isOver = () => isStopped() || performance.now() - startedAt > CHANGES_MS_MAX;
+    changesPlace = await forgetSupersededChanges(db, new Date(at - CHANGES_KEPT_MS), changesPlace, isOver);
+    return 0;
+  }
+
+  async function pruneDeletedHosts(at: number, isStopped: () => boolean): Promise<number> {
+    const unpurged = { where: { deletedAt: { not: null }, purgedAt: null }, select: { id: true } };
+    for (const { id } of await prisma.host.findMany(unpurged)) {
+      while (!isStopped() && !(await forgetHost(db, id, FORGET_BATCHES, isStopped))) continue;
+      if (isStopped()) return 0;
+      await prisma.host.update({ where: { id }, data: { purgedAt: new Date(at) } });
+    }
+    const deletedAt = { lt: new Date(at - DELETED_HOST_KEPT_MS) };
+    const deleteBatch = async () =>
+      (await prisma.host.deleteMany({ where: { deletedAt, purgedAt: { not: null } }, limit: HOSTS_MAX })).count;
+    return inBatches(deleteBatch, HOSTS_MAX, isStopped);
+  }
+
+  const pruneTokens = (at: number, isStopped: () => boolean) =>
+    inBatches(
+      // Those of deleted hosts go with their hosts.
+      () =>
+        prisma.$executeRaw(Prisma.sql`
+        DELETE FROM agent_tokens WHERE id IN (
+          SELECT t.id FROM agent_tokens AS t JOIN hosts AS h ON h.id = t."hostId"
+          WHERE t."revokedAt" < ${new Date(at - REVOKED_TOKEN_KEPT_MS)}::timestamptz AND h."deletedAt" IS NULL
+          ORDER BY t."revokedAt" LIMIT ${BATCH_ROWS}::int)`),
+      BATCH_ROWS,
+      isStopped,
+    );
+
+  async function pruneHistory(before: Date, isStopped: () => boolean): Promise<number> {
+    let events = 0;
+    for await (const hostId of hostsWithEventsBefore(db, before)) {
+      for (let deleted = eventBatchRows; deleted === eventBatchRows;) {
+        if (isStopped()) return events;
+        deleted = await pruneEvents(db, hostId, before, eventBatchRows);
+        events += deleted;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+    return events;
+  }
+
+  async function pruneExpired(at: number, isStopped: () => boolean): Promise<number> {
+    const before = (ms: number) => ({ where: { expiresAt: { lt: new Date(ms) } }, limit: BATCH_ROWS });
+    const kinds = [
+      () => prisma.session.deleteMany(before(at)),
+      () => prisma.verification.deleteMany(before(at)),
+      () => prisma.invitation.deleteMany(before(at - EXPIRED_INVITATION_KEPT_MS)),
+    ];
+    let expired = 0;
+    for (const deleteBatch of kinds) {
+      expired += await inBatches(async () => (await deleteBatch()).count, BATCH_ROWS, isStopped);
+    }
+    return expired;
+  }
+
+  /** Reads what every process recorded, so that a process that restarts often does not hide a step that always fails. */
+  async function readLastSuccesses(): Promise<void> {
+    const succeededAt = now();
+    await prisma.retentionStep.createMany({ data: STEPS.map((step) => ({ step, succeededAt })), skipDuplicates: true });
+    const recorded = new Map((await prisma.retentionStep.findMany()).map((row) => [row.step, row.succeededAt]));
+    for (const step of STEPS) lastSuccesses.set(step, recorded.get(step) ?? succeededAt);
+  }
+
+  async function recordSuccess(step: RetentionStep): Promise<void> {
+    const succeededAt = now();
+    await prisma.retentionStep.update({ where: { step }, data: { succeededAt } });
+    lastSuccesses.set(step, succeededAt);
+  }
+
+  const isClockWrong = () => Math.abs(skewMs()) > CLOCK_SKEW_MS_MAX;
+
+  async function pruneAll(isStopped: () => boolean): Promise<Pruned> {
+    const at = now().getTime();
+    /** Runs a step; one that fails is reported and stops no other. */
+    async function run(step: RetentionStep, action: () => Promise<number>): Promise<number> {
+      if (isStopped()) return 0;
+      try {
+        const rows = await action();
+        if (!isStopped()) await recordSuccess(step);
+        return rows;
+      } catch (error) {
+        onFailure?.(step, error);
+        return 0;
+      }
+    }
+    const removed = await run('removed_containers', () => pruneRemoved(at, isStopped));
+    const excess = await run('excess_containers', () => pruneExcess(at, isStopped));
+    await run('superseded_changes', () => pruneChanges(at, isStopped));
+    const hosts = await run('deleted_hosts', () => pruneDeletedHosts(at, isStopped));
+    const tokens = await run('revoked_tokens', () => pruneTokens(at, isStopped));
+    const expired = await run('expired', () => pruneExpired(at, isStopped));
+    const events = await run('events', () =>
+      eventDays === 0 ? Promise.resolve(0) : pruneHistory(new Date(at - eventDays * DAY_MS), isStopped),
+    );
+    return { containers: removed + excess, hosts, events, expired, tokens };
+  }
+
+  return {
+    async prune(isStopped = () => false) {
+      const nothing = { containers: 0, hosts: 0, events: 0, expired: 0, tokens: 0 };
+      await readLastSuccesses();
+      isPaused = isClockWrong();
+      if (isPaused) {
+        onPaused?.(skewMs());
+        return nothing;
+      }
+      if (lease === undefined) return pruneAll(() => isStopped() || isClockWrong());
+      if (!(await lease.acquire())) return nothing;
+      const renewal = setInterval(() => void lease.renew().catch(() => undefined), lease.remainingMs() / 3);
+      try {
+        return await pruneAll(() => isStopped() || isClockWrong() || lease.remainingMs() === 0);
+      } finally {
+        clearInterval(renewal);
+      }
+    },
+
+    release: async () => lease?.release(),
+
+    lastSuccesses: () => lastSuccesses,
+
+    isPaused: () => isPaused,
+  };
+}
+
+/** Adds to a registry when each step of retention last succeeded, and whether the clocks forbid it. */
+export function addRetentionMetrics(
+  registry: Registry,
+  retention: Pick<RetentionService, 'lastSuccesses' | 'isPaused'>,
+): void {
+  new Gauge({
+    name: 'muster_retention_last_success_timestamp_seconds',
+    help: 'When a step of retention last ended without a failure, in any process, as of the last pass.',
+    labelNames: ['step'],
+    registers: [registry],
+    collect() {
+      for (const [step, at] of retention.lastSuccesses()) this.set({ step }, at.getTime() / 1000);
+    },
+  });
+  new Gauge({
+    name: 'muster_retention_paused',
+    help: "1 while retention deletes nothing because this process's clock and the database's differ by over a minute.",
+    registers: [registry],
+    collect() {
+      this.set(retention.isPaused() ? 1 : 0);
+    },
+  });
+}

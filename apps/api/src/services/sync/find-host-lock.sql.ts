@@ -1,0 +1,19 @@
+import type { Database, Statement } from '@muster/db';
+import { IS_THERE } from './host-order.sql.js';
+
+const FIND_HOST_LOCK: Statement = {
+  name: 'find_host_lock',
+  isSmall: true,
+  text: `
+    WITH free AS (
+      SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
+    )
+    SELECT NOT EXISTS (SELECT FROM free) AS locked FROM hosts WHERE id = $1::uuid AND ${IS_THERE}`,
+};
+
+/** Whether another transaction holds a host's row: `gone` if there is no such host, or it was deleted. Never waits. */
+export async function findHostLock(db: Database, hostId: string): Promise<'free' | 'locked' | 'gone'> {
+  const [host] = await db.query<{ locked: boolean }>(FIND_HOST_LOCK, [hostId]);
+  if (host === undefined) return 'gone';
+  return host.locked ? 'locked' : 'free';
+}

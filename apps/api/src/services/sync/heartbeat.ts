@@ -1,0 +1,59 @@
+import { CADENCE_DEFAULT, type Cadence, type Heartbeat, type HeartbeatResponse } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { HostDeletedError } from '../../errors.js';
+import { heartbeatProblems } from '../host-problems/host-problems.js';
+import { createHostReports, type HostReports } from './host-reports.js';
+
+export interface HeartbeatService {
+  /**
+   * Notes that a host's agent lives and, if its digest is the host's and it can list, that the host's containers
+   * are still what they were. `stream` is the agent's run, where it says so.
+   * @throws HostDeletedError if the host is gone.
+   */
+  beat(hostId: string, heartbeat: Heartbeat, stream: string | null): Promise<HeartbeatResponse>;
+}
+
+export interface HeartbeatServiceOptions {
+  cadence?: Cadence;
+  now: () => Date;
+  /** Shared with the container service, so that heartbeats and unchanged snapshots share statements. */
+  reports?: HostReports;
+}
+
+export function createHeartbeatService(
+  db: Database,
+  { now, cadence = CADENCE_DEFAULT, reports = createHostReports(db) }: HeartbeatServiceOptions,
+): HeartbeatService {
+  return {
+    async beat(hostId, heartbeat, stream) {
+      const { digest, engine, os = null, agentVersion = null, sentAt } = heartbeat;
+      const receivedAt = now();
+      const clockSkewSeconds = sentAt === undefined ? null : skewSeconds(new Date(sentAt), receivedAt);
+      const problems = heartbeatProblems(heartbeat, clockSkewSeconds, receivedAt);
+      const facts = {
+        engineName: engine?.name ?? null,
+        engineVersion: engine?.version ?? null,
+        engineApiVersion: engine?.apiVersion ?? null,
+        os,
+        agentVersion,
+        clockSkewSeconds,
+      };
+      const reported = await reports.report({
+        ...{ kind: 'heartbeat', hostId, receivedAt, digest, stream, problems, facts },
+        heartbeatSeconds: cadence.heartbeatSeconds,
+      });
+      if (reported === null) throw new HostDeletedError();
+      // A snapshot is being written: what it makes of the host, the next heartbeat finds.
+      if (reported === 'later') return { snapshotRequired: false, cadence };
+      return { snapshotRequired: !reported.matched, cadence };
+    },
+  };
+}
+
+/** A clock may say any year; the column holds 68 of them. */
+const SKEW_SECONDS_MAX = 2 ** 31 - 1;
+
+function skewSeconds(sentAt: Date, receivedAt: Date): number {
+  const seconds = Math.round((sentAt.getTime() - receivedAt.getTime()) / 1_000);
+  return Math.max(-SKEW_SECONDS_MAX, Math.min(SKEW_SECONDS_MAX, seconds));
+}

@@ -1,0 +1,81 @@
+import type { Database } from '@muster/db';
+import { findHostLock } from './find-host-lock.sql.js';
+import { reportHosts, type HostReport, type HostReported } from './report-hosts.sql.js';
+import { createGroupCommit } from '../../lib/batcher.js';
+
+/** Reports in one statement: enough for any number of connections, few enough to end soon. */
+const GROUP_SIZE_MAX = 500;
+
+/** Milliseconds for which a heartbeat tries again while its host's row is locked, and between two tries. */
+const TRY_MS_MAX = 1_000;
+const PAUSE_MS_MIN = 10;
+const PAUSE_MS_MAX = 100;
+
+/** Milliseconds for which one that was answered before it was written tries on. */
+const LATER_MS_MAX = 60_000;
+const LATER_PAUSE_MS = 500;
+
+export interface HostReports {
+  /**
+   * Writes down that a host lives. Concurrent reports of different hosts share a statement and its commit. Null: a
+   * heartbeat's host is gone; a snapshot is not known to be what the host's rows equal, and is to be synced. `later`: of a
+   * heartbeat whose host's row another transaction has held for a second; it is written as soon as it can be, unless a
+   * later one is first.
+   */
+  report(report: HostReport): Promise<HostReported | 'later' | null>;
+}
+
+/** No wait for a host's row holds a connection: a host that is being written to for long would take them all. */
+export function createHostReports(db: Database): HostReports {
+  const reports = createGroupCommit<HostReport, HostReported | null>((entries) => reportHosts(db, entries), {
+    keyOf: ({ hostId }) => hostId,
+    sizeMax: GROUP_SIZE_MAX,
+  });
+  const later = new Map<string, HostReport>();
+
+  async function tryFor(ms: number, pauseMs: (attempt: number) => number, report: HostReport) {
+    const until = performance.now() + ms;
+    for (let attempt = 0; performance.now() < until; attempt++) {
+      await pause(pauseMs(attempt));
+      const reported = await reports.add(report);
+      if (reported !== null) return reported;
+      if ((await findHostLock(db, report.hostId)) === 'gone') return null;
+    }
+    return 'later';
+  }
+
+  async function writeLater(report: HostReport): Promise<void> {
+    const { hostId } = report;
+    const isUnderWay = later.has(hostId);
+    later.set(hostId, report);
+    if (isUnderWay) return;
+    try {
+      const until = performance.now() + LATER_MS_MAX;
+      for (let next = later.get(hostId); next !== undefined && performance.now() < until; next = later.get(hostId)) {
+        if ((await tryFor(LATER_PAUSE_MS, () => LATER_PAUSE_MS, next)) !== 'later') return;
+      }
+    } catch {
+      // The agent's next heartbeat says the same.
+    } finally {
+      later.delete(hostId);
+    }
+  }
+
+  return {
+    async report(report) {
+      const reported = await reports.add(report);
+      if (reported !== null || report.kind === 'snapshot') {
+        later.delete(report.hostId);
+        return reported;
+      }
+      if ((await findHostLock(db, report.hostId)) === 'gone') return null;
+      const atLast = await tryFor(TRY_MS_MAX, pauseMs, report);
+      if (atLast === 'later') void writeLater(report);
+      return atLast;
+    },
+  };
+}
+
+const pauseMs = (attempt: number) => Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** attempt);
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms).unref());

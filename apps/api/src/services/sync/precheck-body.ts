@@ -1,0 +1,65 @@
+import { SNAPSHOT_CONTAINERS_MAX } from '@muster/contracts';
+import { createTurnTaking } from '../../lib/yield-if-busy.js';
+
+/** What a body shows of itself before anything is made of it. */
+export type Survey =
+  | { kind: 'likely' }
+  | { kind: 'no-array' }
+  | { kind: 'too-many' }
+  /** `element` holds more values than any container of its size. */
+  | { kind: 'crowded'; element: number };
+
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** Values that an element may hold whatever its size: labels, and what is yet to come in containers, have room in it. */
+const VALUES_FREE = 20_000;
+
+/** Beyond that a container has ports: each of four values at most, and of more than so many bytes. */
+const PORT_VALUES_MAX = 4;
+const PORT_BYTES_MIN = 16;
+
+/** Bytes that are looked at before the clock is. */
+const STEP_BYTES = 64 * 1024;
+
+/**
+ * Counts what the text of a JSON array holds, up to where there is too much of it, in stretches. It looks at strings,
+ * brackets and commas alone and keeps nothing: nine megabytes of `[],` are three million elements, and to cut them apart
+ * would take as much memory as to parse them.
+ */
+export async function surveySnapshot(bytes: Buffer): Promise<Survey> {
+  const turns = createTurnTaking();
+  let at = 0;
+  while (at < bytes.length && bytes[at]! <= 0x20) at++;
+  if (bytes[at] !== OPEN_BRACKET) return { kind: 'no-array' };
+
+  let element = 0;
+  let [start, depth, values, nests] = [at + 1, 0, 0, 0];
+  const isCrowded = (end: number) =>
+    (nests > VALUES_FREE && nests * PORT_BYTES_MIN > end - start) || values > nests * PORT_VALUES_MAX + VALUES_FREE;
+
+  let lookAt = at;
+  for (at += 1; at < bytes.length; at++) {
+    if (at >= lookAt) {
+      if (turns.due()) await turns.yieldTurn();
+      lookAt = at + STEP_BYTES;
+    }
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      for (at += 1; at < bytes.length && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      depth++;
+      nests++;
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      depth--;
+    } else if (byte === COMMA && depth > 0) {
+      values++;
+    } else if (byte === COMMA) {
+      if (isCrowded(at)) return { kind: 'crowded', element };
+      element++;
+      if (element === SNAPSHOT_CONTAINERS_MAX) return { kind: 'too-many' };
+      [start, values, nests] = [at + 1, 0, 0];
+    }
+  }
+  return isCrowded(bytes.length) ? { kind: 'crowded', element } : { kind: 'likely' };
+}

@@ -1,0 +1,129 @@
+import type { Health, Labels, Port, TruncatableField } from '@muster/contracts';
+import type { Database, Statement } from '@muster/db';
+import type { ContainerFacts, ContainerRow } from './container-row.js';
+import type { StoredContainer } from './diff-snapshot.js';
+import type { HostOrder } from './order.js';
+import { IS_THERE } from './host-order.sql.js';
+
+/** A host as one statement saw it: all of it is of one moment. */
+export interface HostState {
+  revision: number;
+  digest: string | null;
+  /** Of the last snapshot that was applied, as `order` has it, too. */
+  observedAt: Date | null;
+  order: HostOrder;
+  /** Present containers. */
+  containerCount: number;
+  /** The present rows, of which only the named ones where not all were asked for, and the removed ones that are named. */
+  containers: StoredContainer[];
+}
+
+interface HostJson {
+  revision: number;
+  containerCount: number;
+  digest: string | null;
+  stream: string | null;
+  sequence: number | null;
+  observedAt: string | null;
+  streamHeardAt: string | null;
+  supersededStreams: { stream: string; at: string }[];
+  /** `dockerId`s of present rows whose digest is the incoming one. */
+  equal: string[];
+}
+
+interface ContainerJson {
+  dockerId: string;
+  name: string;
+  image: string;
+  imageId: string | null;
+  command: string;
+  state: string;
+  status: string;
+  ports: Port[];
+  labels: Labels;
+  startedAt: string | null;
+  health: Health | null;
+  exitCode: number | null;
+  truncated: TruncatableField[];
+  removedAt: string | null;
+}
+
+/**
+ * The host comes as the first row and its containers as one row each, so that a long list is decoded piece by piece
+ * as it arrives. The database compares the digests: of an unchanged container only its id crosses the wire. json and
+ * not jsonb, whose building is quadratic in the keys of an object.
+ */
+const readStatement = (name: string, ofRows: string): Statement => ({
+  name,
+  text: `
+    WITH incoming AS (
+      SELECT * FROM unnest($2::text[], $3::text[]) AS incoming ("dockerId", digest)
+    ), present AS MATERIALIZED (
+      SELECT c AS container, c."dockerId", c.digest = incoming.digest AS equal
+      FROM containers AS c LEFT JOIN incoming ON incoming."dockerId" = c."dockerId"
+      WHERE c."hostId" = $1::uuid AND c."removedAt" IS NULL AND ${ofRows}
+    )
+    SELECT json_build_object(
+        'revision', revision, 'containerCount', "containerCount", 'digest', digest, 'stream', stream, 'sequence', sequence, 'observedAt', "observedAt",
+        'streamHeardAt', "streamHeardAt", 'supersededStreams', "supersededStreams",
+        'equal', COALESCE((SELECT json_agg("dockerId") FROM present WHERE equal), '[]')) AS host,
+      NULL::json AS container
+    FROM hosts WHERE id = $1::uuid AND ${IS_THERE}
+    UNION ALL
+    SELECT NULL, to_json(container) FROM present WHERE equal IS NOT TRUE
+    UNION ALL
+    SELECT NULL, to_json(c)
+    FROM incoming JOIN containers AS c ON c."hostId" = $1::uuid AND c."dockerId" = incoming."dockerId"
+    WHERE c."removedAt" IS NOT NULL`,
+});
+
+const READ_ALL = readStatement('read_host_state', 'TRUE');
+const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($4::text[])');
+
+/**
+ * Reads what a sync compares a snapshot with, in one statement and without a lock: all present rows for a complete one,
+ * and for another one those that it names or says are gone, however many others there are.
+ * Null: there is no such host, or it was deleted.
+ */
+export async function readHostState(
+  db: Database,
+  hostId: string,
+  incoming: readonly ContainerRow[],
+  { complete, goneIds }: { complete: boolean; goneIds: readonly string[] },
+): Promise<HostState | null> {
+  const dockerIds = incoming.map(({ dockerId }) => dockerId);
+  const digests = incoming.map(({ digest }) => digest);
+  const values = complete ? [hostId, dockerIds, digests] : [hostId, dockerIds, digests, [...dockerIds, ...goneIds]];
+  const rows = await db.query<{ host: HostJson | null; container: ContainerJson | null }>(
+    complete ? READ_ALL : READ_NAMED,
+    values,
+  );
+  const host = rows.find((row) => row.host !== null)?.host;
+  if (!host) return null;
+  const { revision, containerCount, digest, stream, sequence, observedAt, streamHeardAt, supersededStreams, equal } =
+    host;
+  return {
+    revision,
+    containerCount,
+    digest,
+    observedAt: toDate(observedAt),
+    order: {
+      ...{ stream, sequence },
+      observedAt: toDate(observedAt),
+      streamHeardAt: toDate(streamHeardAt),
+      supersededStreams: supersededStreams.map(({ stream, at }) => ({ stream, at: new Date(at) })),
+    },
+    containers: [
+      ...equal.map((dockerId) => ({ dockerId, equal: true }) as const),
+      ...rows.flatMap(({ container }) => (container === null ? [] : [toStoredContainer(container)])),
+    ],
+  };
+}
+
+const toDate = (instant: string | null): Date | null => (instant === null ? null : new Date(instant));
+
+function toStoredContainer({ removedAt, ...fields }: ContainerJson): StoredContainer {
+  const startedAt = toDate(fields.startedAt)?.toISOString() ?? null;
+  const row: ContainerFacts = { ...fields, startedAt };
+  return { dockerId: row.dockerId, equal: false, removed: removedAt !== null, row };
+}

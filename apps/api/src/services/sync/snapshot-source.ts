@@ -1,0 +1,180 @@
+import {
+  createSnapshotReader,
+  SNAPSHOT_BODY_BYTES_MAX,
+  TOO_MANY_CONTAINERS,
+  type Container,
+  type FieldError,
+  type Parsed,
+  type Snapshot,
+  type SnapshotReader,
+} from '@muster/contracts';
+import { toContainerRow, type ContainerRow } from './container-row.js';
+import { cutSnapshot, decodeElement, type SnapshotText } from './split-json-array.js';
+import { surveySnapshot } from './precheck-body.js';
+import { invalid, valid } from '../../lib/parse-or-throw.js';
+import { BodyTooLargeError } from '../../errors.js';
+import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
+import type { RememberedSnapshot } from './snapshot-memory.js';
+import { createTurnTaking, type TurnTaking } from '../../lib/yield-if-busy.js';
+
+/** A snapshot on its way in, read no further than somebody asks. */
+export interface SnapshotSource {
+  /** What to keep of it, to compare the next one with. */
+  keepsake(): Pick<RememberedSnapshot, 'body' | 'bounds'>;
+  /** Its text, cut into containers; null: it cannot be cut. */
+  text(): Promise<SnapshotText | null>;
+  /** One container of that text; null: it is not valid. */
+  row(text: SnapshotText, index: number): ContainerRow | null;
+  /** All its containers. @throws InvalidRequestError naming what is wrong with them. */
+  rows(): Promise<ContainerRow[]>;
+}
+
+/** A snapshot from the wire, of which nothing is known yet. What is read of it is counted in `effort`. */
+export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): SnapshotSource {
+  let plain: Promise<Buffer> | undefined;
+  let text: SnapshotText | null = null;
+  let isLongCounted = false;
+  const bytes = () => (plain ??= readPlain());
+  function countLong(cut: SnapshotText | null): void {
+    if (cut === null || isLongCounted) return;
+    isLongCounted = true;
+    effort.textBytes += (LONG_WEIGHT - 1) * longBytes(cut);
+  }
+  async function readPlain(): Promise<Buffer> {
+    try {
+      const text = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
+      effort.textBytes += text.length;
+      return text;
+    } catch (error) {
+      if (error instanceof BodyTooLargeError) effort.textBytes += SNAPSHOT_BODY_BYTES_MAX;
+      throw error;
+    }
+  }
+  return {
+    keepsake: () => ({ body, bounds: text?.bounds ?? null }),
+    async text() {
+      if ((await refusalOf(await bytes())) !== null) return null;
+      text = await cutSnapshot(await bytes());
+      countLong(text);
+      return text;
+    },
+    row: (text, index) => {
+      const container = decodeElement(text, index);
+      return container && toContainerRow(container);
+    },
+    rows: async () => {
+      const refusal = await refusalOf(await bytes());
+      if (refusal !== null) throw invalid([refusal]);
+      const turns = createTurnTaking();
+      return toRows(valid(await readSnapshot(await bytes(), turns, countLong)), turns);
+    },
+  };
+}
+
+/** A snapshot whose containers were checked already, of unique dockerIds. */
+export function sourceOfContainers(containers: readonly Container[]): SnapshotSource {
+  let written: Buffer | undefined;
+  let text: SnapshotText | null = null;
+  const bytes = () => (written ??= Buffer.from(JSON.stringify(containers)));
+  return {
+    keepsake: () => ({ body: { bytes: bytes(), encoding: 'identity' }, bounds: text?.bounds ?? null }),
+    text: async () => (text = await cutSnapshot(bytes())),
+    row: (_text, index) => toContainerRow(containers[index]!),
+    rows: () => toRows(containers, createTurnTaking()),
+  };
+}
+
+async function toRows(containers: readonly Container[], turns: TurnTaking): Promise<ContainerRow[]> {
+  const rows: ContainerRow[] = [];
+  for (const container of containers) {
+    rows.push(toContainerRow(container));
+    if (turns.due()) await turns.yieldTurn();
+  }
+  return rows;
+}
+
+/**
+ * Why a long body is no snapshot, as far as it can be told before anything is made of it, which would be many times as
+ * large; null: it may be one.
+ */
+async function refusalOf(bytes: Buffer): Promise<FieldError | null> {
+  if (bytes.length <= PARSE_BYTES_MAX) return null;
+  // The bytes have just been hashed, and will be cut: each is as much as others can wait for.
+  await createTurnTaking().yieldTurn();
+  const survey = await surveySnapshot(bytes);
+  await createTurnTaking().yieldTurn();
+  switch (survey.kind) {
+    case 'likely':
+      return null;
+    case 'no-array':
+      return { path: '', message: 'must be a JSON array of containers' };
+    case 'too-many':
+      return { path: '', message: TOO_MANY_CONTAINERS };
+    case 'crowded':
+      return { path: `/${survey.element}`, message: 'holds more values than a container of its size can' };
+  }
+}
+
+/** Bytes of JSON that are parsed in one go, and in each piece of a longer text. */
+const PARSE_BYTES_MAX = 256 * 1024;
+const PIECE_BYTES = 64 * 1024;
+
+/** Parses and checks a snapshot as `parseSnapshot` does, a long one piece by piece. */
+async function readSnapshot(
+  bytes: Buffer,
+  turns: TurnTaking,
+  onCut: (text: SnapshotText | null) => void,
+): Promise<Parsed<Snapshot>> {
+  const text = bytes.length > PARSE_BYTES_MAX ? await cutSnapshot(bytes) : null;
+  onCut(text);
+  const reader = createSnapshotReader();
+  if (text === null) {
+    const whole = parseJsonBytes(bytes);
+    const refused = reader.begin(whole);
+    if (refused !== null) return refused;
+    await addAll(reader, whole as unknown[], turns);
+  } else {
+    for (const items of parsePieces(text)) if (!(await addAll(reader, items, turns))) break;
+  }
+  return reader.result();
+}
+
+/** How often the text of a container counts that is too long to be parsed in stretches: all others wait for it. */
+const LONG_WEIGHT = 4;
+
+/** Bytes of the containers of a text that are longer than what is parsed in one go. */
+function longBytes({ bounds }: SnapshotText): number {
+  let bytes = 0;
+  for (let at = 0; at < bounds.length; at += 2) {
+    const length = bounds[at + 1]! - bounds[at]!;
+    if (length > PARSE_BYTES_MAX) bytes += length;
+  }
+  return bytes;
+}
+
+async function addAll(reader: SnapshotReader, items: readonly unknown[], turns: TurnTaking): Promise<boolean> {
+  for (const item of items) {
+    if (!reader.add(item)) return false;
+    if (turns.due()) await turns.yieldTurn();
+  }
+  return true;
+}
+
+/**
+ * The elements of a text, parsed in runs of about `PIECE_BYTES`. The cut knows of strings and brackets only, so
+ * each run is counted: one that is JSON but of another number of elements was none in the whole (`[1,,2]`).
+ * @throws InvalidRequestError if it is not UTF-8 or not JSON.
+ */
+function* parsePieces({ bytes, bounds }: SnapshotText): Generator<unknown[]> {
+  for (let first = 0; first < bounds.length;) {
+    let next = first + 2;
+    while (next < bounds.length && bounds[next + 1]! - bounds[first]! <= PIECE_BYTES) next += 2;
+    const run = Buffer.concat([BRACKETS[0], bytes.subarray(bounds[first], bounds[next - 1]), BRACKETS[1]]);
+    const items = parseJsonBytes(run) as unknown[];
+    if (items.length !== (next - first) / 2) throw invalid([{ path: '', message: 'the body is not valid JSON' }]);
+    yield items;
+    first = next;
+  }
+}
+
+const BRACKETS = [Buffer.from('['), Buffer.from(']')] as const;

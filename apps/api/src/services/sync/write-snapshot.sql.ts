@@ -1,0 +1,238 @@
+import { HOST_CONTAINERS_MAX } from '@muster/contracts';
+import { LongText, type Database, type Statement } from '@muster/db';
+import type { SnapshotDiff } from './diff-snapshot.js';
+import type { SnapshotOrder, SnapshotTimes } from './order.js';
+import { COUNTED_WORDS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
+import { createTurnTaking, encodeInTurns, stringifyInTurns, type TurnTaking } from '../../lib/yield-if-busy.js';
+import { assignments, endProblems, IS_THERE, orderTest, takeOrder } from './host-order.sql.js';
+
+export interface SnapshotWrite {
+  hostId: string;
+  /**
+   * What `diff` was made against: the host's revision, and the digest at that revision or, where there is none, the
+   * instant of the snapshot. A number alone may come again where the database lost a commit (a failover, a restore) and
+   * something else was written in its place.
+   */
+  base: HostVersion;
+  diff: SnapshotDiff;
+  /** Counts of all the host's containers after this; null: they are as before, but for what `diff` changes. */
+  totals: ContainerTotals | null;
+  complete: boolean;
+  /** Of the body; null for one that must not be remembered. */
+  digest: string | null;
+  order: SnapshotOrder | null;
+  times: SnapshotTimes;
+  /** What the answer asks the host for. */
+  heartbeatSeconds: number;
+  /** The instant by the host's clock that its history tells. */
+  eventsObservedAt: Date;
+}
+
+export interface HostVersion {
+  revision: number;
+  digest: string | null;
+  /** Of the last snapshot that was applied; compared only where the digest is null. */
+  observedAt: Date | null;
+}
+
+/** What the database wrote. */
+export interface SnapshotWritten {
+  revision: number;
+  digest: string | null;
+  created: number;
+  updated: number;
+  removed: number;
+  /** Of the events, as text. */
+  historyBytes: number;
+}
+
+/**
+ * The stored value where the new one is equal: one that was compressed or moved out of the row for its size differs
+ * byte for byte from the same value as it comes in, and would then be written to every index that names the column.
+ */
+const keepEqual = (column: 'command' | 'labels') =>
+  `CASE WHEN stored.${column} = excluded.${column} THEN stored.${column} ELSE excluded.${column} END`;
+
+const ORDER = {
+  stream: '$8::uuid',
+  sequence: '$9::bigint',
+  observedAt: '$10::timestamptz',
+  receivedAt: '$6::timestamptz',
+};
+
+const TRUNCATED = 'CASE WHEN $16::boolean THEN $17::int ELSE GREATEST(0, "truncatedCount" + $17::int) END';
+
+const GUARD = assignments({
+  revision: 'revision + $3::int',
+  digest: '$5',
+  lastSeenAt: ORDER.receivedAt,
+  heartbeatSeconds: '$18::int',
+  confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
+  engineError: 'NULL',
+  ...endProblems('$4::boolean'),
+  containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
+  // An earlier version counted every state by itself, and may still run next to this one.
+  stateCounts: `CASE WHEN $16::boolean THEN $14::jsonb WHEN $14::text = '{}' THEN "stateCounts" ELSE (
+        SELECT COALESCE(jsonb_object_agg(word, containers), '{}')
+        FROM (
+          SELECT CASE WHEN word = ANY ('{${COUNTED_WORDS.join()}}'::text[]) THEN word ELSE '${OTHER_STATE}' END AS word,
+            sum(containers::int) AS containers
+          FROM (
+            SELECT * FROM jsonb_each_text("stateCounts") UNION ALL SELECT * FROM jsonb_each_text($14::jsonb)
+          ) AS counts (word, containers)
+          GROUP BY 1
+        ) AS summed
+        WHERE containers <> 0
+      ) END`,
+  truncatedCount: TRUNCATED,
+  // An earlier version that runs next to this one leaves the instant as it was when the count becomes 0.
+  truncatedSince: `CASE
+      WHEN ${TRUNCATED} = 0 THEN NULL
+      WHEN "truncatedCount" = 0 THEN ${ORDER.receivedAt}
+      ELSE COALESCE("truncatedSince", ${ORDER.receivedAt})
+    END`,
+  ...takeOrder(ORDER),
+});
+
+const WRITTEN = `), written AS (
+      INSERT INTO containers AS stored (
+        "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
+        health, "exitCode", truncated, digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
+      SELECT guard.id, r."dockerId", r.name, r.image, r."imageId", r.command, r.state, r.status, r.ports, r.labels,
+        r."startedAt", r.health, r."exitCode", COALESCE(r.truncated, '{}'), r.digest, ${ORDER.receivedAt},
+        ${ORDER.receivedAt}, NULL, guard."organizationId"
+      FROM guard, json_to_recordset($21::json) AS r(
+        "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
+        labels jsonb, "startedAt" timestamptz, health text, "exitCode" float8, truncated text[],
+        digest text)
+      ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
+        name = excluded.name, image = excluded.image, "imageId" = excluded."imageId",
+        command = ${keepEqual('command')},
+        state = excluded.state, status = excluded.status, ports = excluded.ports,
+        labels = ${keepEqual('labels')},
+        "startedAt" = excluded."startedAt", health = excluded.health, "exitCode" = excluded."exitCode",
+        truncated = excluded.truncated, digest = excluded.digest, "changedAt" = excluded."changedAt", "removedAt" = NULL
+      RETURNING (xmax = 0) AS inserted
+    `;
+
+const GONE = `), gone AS (
+      UPDATE containers SET
+        state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
+        "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
+      FROM guard
+      WHERE "hostId" = guard.id AND "dockerId" = ANY ($22::text[]) AND "removedAt" IS NULL
+      RETURNING 1
+    `;
+
+/**
+ * `whole`: rows come, go or change beyond a patch. Most snapshots that change anything change a container or two that
+ * live on, and what a statement could have done but did not is a good part of its cost.
+ */
+const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Statement => ({
+  name,
+  text: `
+    WITH locked AS (
+      SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
+    ), guard AS (
+      UPDATE hosts SET
+      ${GUARD}
+      FROM locked
+      WHERE hosts.id = locked.id AND revision = $2::int AND digest IS NOT DISTINCT FROM $19::text
+        AND ($19::text IS NOT NULL OR hosts."observedAt" IS NOT DISTINCT FROM $20::timestamptz)
+        AND ${IS_THERE} AND ${orderTest(ORDER)}
+        AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
+      RETURNING hosts.id, "organizationId", revision, digest
+    ${whole ? WRITTEN : ''}), patched AS (
+      UPDATE containers AS stored SET
+        state = p.state, status = p.status, "startedAt" = p."startedAt", health = p.health, "exitCode" = p."exitCode",
+        ports = COALESCE(p.ports, stored.ports), digest = p.digest,
+        "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END
+      FROM guard, json_to_recordset($11::json) AS p(
+        "dockerId" text, state text, status text, "startedAt" timestamptz, health text, "exitCode" float8, ports jsonb,
+        digest text, changed boolean)
+      WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
+      RETURNING 1
+    ${whole ? GONE : ''}), noted AS (
+      INSERT INTO container_changes ("organizationId", "changedAt", "hostId")
+      SELECT guard."organizationId", ${ORDER.receivedAt}, guard.id FROM guard WHERE $15::boolean
+      ON CONFLICT DO NOTHING
+    ), recorded AS (
+      INSERT INTO container_events (
+        tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt", "organizationId")
+      SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
+        e."exitCode", $12::timestamptz, ${ORDER.receivedAt}, guard."organizationId"
+      FROM guard, json_to_recordset($13::json) AS e(
+        "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" float8)
+    )
+    SELECT guard.revision, guard.digest,
+      ${whole ? '(SELECT count(*) FILTER (WHERE inserted) FROM written)::int' : '0'} AS created,
+      ((SELECT count(*) FROM patched)
+        ${whole ? '+ (SELECT count(*) FILTER (WHERE NOT inserted) FROM written)' : ''})::int AS updated,
+      ${whole ? '(SELECT count(*) FROM gone)::int' : '0'} AS removed
+    FROM guard`,
+});
+
+type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
+
+const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
+const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
+
+/** Bytes of rows that a statement writes within the usual limit, and how long each further MiB may take. */
+const USUAL_BYTES_MAX = 1024 * 1024;
+const PATIENCE_MS_MIN = 5_000;
+const PATIENCE_MS_PER_MIB = 1_500;
+
+/**
+ * Writes a diff, all of it in one statement. Its guard locks the host's row and passes only if revision and digest
+ * are still those that were compared with and the order still allows it; everything else is written FROM the guard, so that
+ * a failed guard writes nothing. Whatever changes a host's rows holds this lock and raises the revision: two
+ * snapshots of one host are serialized by it, those of two hosts share no lock, and since no statement holds one
+ * host's lock while it waits for another's, there is no deadlock. The rows themselves need no order of their own.
+ * Where another transaction has locked the host's row, the guard fails: a wait for it would hold a connection.
+ *
+ * Null: the guard failed. Read again, compare again.
+ */
+export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
+  const { hostId, base, diff, totals, complete, digest, order, times, eventsObservedAt, heartbeatSeconds } = write;
+  const rowsChange = diff.writes.length + diff.patches.length + diff.removals.length > 0;
+  const turns = createTurnTaking();
+  const writes = await stringifyInTurns(diff.writes, turns);
+  const patches = await stringifyInTurns(diff.patches, turns);
+  const events = await stringifyInTurns(diff.events, turns);
+  const lengths = [writes, patches, events].flatMap((pieces) => pieces.map(({ length }) => length));
+  const bytes = lengths.reduce((sum, length) => sum + length, 0);
+  const isLong = bytes > USUAL_BYTES_MAX;
+  const text = (pieces: string[]) => (isLong ? toLongText(pieces, turns) : pieces.join(''));
+  const { stateCounts, truncated } = totals ?? diff.totalChanges;
+  const values: unknown[] = [
+    ...[hostId, base.revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
+    ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
+    ...[await text(patches), eventsObservedAt, await text(events), JSON.stringify(stateCounts)],
+    ...[diff.writes.length > 0 || diff.patches.some(({ changed }) => changed), totals !== null, truncated],
+    ...[heartbeatSeconds, base.digest, base.observedAt],
+  ];
+  const whole = diff.writes.length + diff.removals.length > 0;
+  const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
+  if (whole) values.push(await text(writes), diff.removals);
+  const [written] = isLong
+    ? await db.queryPatiently<RowsWritten>(statement, values, patienceMs(bytes))
+    : await db.query<RowsWritten>(statement, values);
+  if (written === undefined) return null;
+  return { ...written, historyBytes: events.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0) };
+}
+
+const toLongText = async (pieces: readonly string[], turns: TurnTaking): Promise<LongText> =>
+  new LongText(await encodeInTurns(pieces, turns));
+
+/** The host's present containers after a complete snapshot; after another one, how many more there are than before. */
+export function presentCount(
+  { writes, patches, removals, events, unchanged }: SnapshotDiff,
+  complete: boolean,
+): number {
+  if (complete) return writes.length + patches.length + unchanged;
+  const appeared = events.filter(({ kind }) => kind === 'created' || kind === 'reappeared').length;
+  return appeared - removals.length;
+}
+
+const patienceMs = (bytes: number): number =>
+  PATIENCE_MS_MIN + Math.ceil((bytes / (1024 * 1024)) * PATIENCE_MS_PER_MIB);

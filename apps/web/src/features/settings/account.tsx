@@ -1,0 +1,173 @@
+import { PASSWORD_LENGTH_MIN, type SessionItem } from '@muster/contracts';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, fieldError, otherError } from '../../lib/api/client';
+import { sessionQuery, sessionsQuery } from '../../lib/api/queries';
+import { useSession } from '../../lib/session';
+import { Button } from '../../components/button';
+import { Confirm } from '../../components/confirm';
+import { Loading } from '../../components/empty';
+import { ErrorNote } from '../../components/error-note';
+import { Field } from '../../components/field';
+import { IsolatedText } from '../../components/isolated-text';
+import { Age } from '../../components/time';
+import { browserWords } from './format-browser';
+
+/** One's own account: who, the password, and where one is signed in. */
+export function You() {
+  const session = useSession();
+  if (session === null) return null;
+  return (
+    <div className="narrow">
+      <section className="card" aria-labelledby="you-title">
+        <h2 id="you-title" className="card-title">
+          <IsolatedText text={session.user?.name ?? session.apiKey?.name ?? ''} />
+        </h2>
+        <p className="soft">
+          {session.user !== null && (
+            <>
+              <IsolatedText text={session.user.email} />,{' '}
+            </>
+          )}
+          {session.role} of <IsolatedText text={session.organization.name} />
+        </p>
+      </section>
+      {session.user !== null && (
+        <>
+          <Password />
+          <Sessions />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Password() {
+  const client = useQueryClient();
+  const [currentPassword, setCurrent] = useState('');
+  const [newPassword, setNew] = useState('');
+  const changing = useMutation({
+    mutationFn: () => api.call('changePassword', { body: { currentPassword, newPassword } }),
+    onSuccess: () => {
+      setCurrent('');
+      setNew('');
+      void client.invalidateQueries({ queryKey: sessionsQuery.queryKey });
+    },
+  });
+  return (
+    <section className="card" aria-labelledby="password-title">
+      <h2 id="password-title" className="card-title">
+        Password
+      </h2>
+      <form
+        className="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          changing.mutate();
+        }}
+      >
+        <Field
+          label="Current password"
+          type="password"
+          autoComplete="current-password"
+          required
+          value={currentPassword}
+          error={fieldError(changing.error, 'currentPassword')}
+          onChange={(event) => setCurrent(event.target.value)}
+        />
+        <Field
+          label="New password"
+          type="password"
+          autoComplete="new-password"
+          required
+          minLength={PASSWORD_LENGTH_MIN}
+          hint={`At least ${PASSWORD_LENGTH_MIN} characters.`}
+          value={newPassword}
+          error={fieldError(changing.error, 'newPassword')}
+          onChange={(event) => setNew(event.target.value)}
+        />
+        <ErrorNote error={otherError(changing.error)} />
+        {changing.isSuccess && (
+          <p className="note" role="status">
+            Changed. You are signed out everywhere else.
+          </p>
+        )}
+        <div className="actions">
+          <Button type="submit" busy={changing.isPending}>
+            Change the password
+          </Button>
+        </div>
+      </form>
+    </section>
+  );
+}
+
+function Sessions() {
+  const client = useQueryClient();
+  const { data, error, refetch } = useQuery(sessionsQuery);
+  const [asksAll, setAsksAll] = useState(false);
+  const ending = useMutation({
+    mutationFn: (sessionId: string) => api.call('endSession', { params: { sessionId } }),
+    onSuccess: () => client.invalidateQueries({ queryKey: sessionsQuery.queryKey }),
+  });
+  if (data === undefined) {
+    return error === null ? (
+      <Loading what="your sessions" />
+    ) : (
+      <ErrorNote error={error} onRetry={() => void refetch()} />
+    );
+  }
+  return (
+    <section className="card" aria-labelledby="sessions-title">
+      <h2 id="sessions-title" className="card-title">
+        Where you are signed in
+      </h2>
+      <ErrorNote error={ending.error} />
+      <ul className="sessions">
+        {data.items.map((item) => (
+          <li key={item.id}>
+            <SessionRow item={item} busy={ending.isPending} onEnd={() => ending.mutate(item.id)} />
+          </li>
+        ))}
+      </ul>
+      <div className="actions">
+        <Button onClick={() => setAsksAll(true)}>Sign out everywhere …</Button>
+      </div>
+      {asksAll && (
+        <Confirm
+          title="Sign out everywhere?"
+          action="Sign out everywhere"
+          onClose={() => setAsksAll(false)}
+          onConfirm={async () => {
+            await api.call('endSessions');
+            client.setQueryData(sessionQuery.queryKey, null);
+          }}
+        >
+          <p>All of your sessions end within seconds, this one too.</p>
+        </Confirm>
+      )}
+    </section>
+  );
+}
+
+function SessionRow({ item, busy, onEnd }: { item: SessionItem; busy: boolean; onEnd: () => void }) {
+  return (
+    <div className="session">
+      <span className="session-words">
+        <strong>
+          <IsolatedText text={browserWords(item.userAgent)} />
+        </strong>
+        <span className="soft">
+          {item.address !== null && `${item.address}, `}last seen <Age at={item.lastSeenAt} />
+        </span>
+      </span>
+      {item.current ? (
+        <span className="soft">this one</span>
+      ) : (
+        <Button busy={busy} onClick={onEnd}>
+          Sign out there
+        </Button>
+      )}
+    </div>
+  );
+}
