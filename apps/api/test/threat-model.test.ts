@@ -11,6 +11,6 @@ test('the threat model names files and tests that exist, for every row of the OW
   const rows = text.split(/^### /m).slice(1);
   expect(rows.map((row) => /^API\d+/.exec(row)?.[0])).toEqual(Array.from({ length: 10 }, (_, i) => `API${i + 1}`));
   for (const row of rows) {
-    for (const part of ['Risk here', 'Answer', 'Tests']) expect(row).toContain(`- **${part}**: `);
+    for (const part of ['Risk', 'Mitigation', 'Tests']) expect(row).toContain(`- **${part}**: `);
   }
 });

@@ -19,17 +19,17 @@ const ROUNDS_MAX = 1_000;
 const OUT_DEFAULT = 'docs/reliability.md';
 
 /** The text of `--help`. */
-export const HELP = `Injects faults into the real parts of Muster, each test on servers of its own that are gone afterwards.
-Exits with 1 where a promise is not kept.
+export const HELP = `Injects faults into the real parts of Muster. Each test starts and stops its own servers.
+Exits with 1 if a promise is not kept.
 
 Usage: test:faults [--only NAME,…] [--quick] [--rounds N] [--out FILE]
 
-  --only NAME,…  of ${GUARANTEE_IDS.join(', ')} (default: all)
-  --quick        the same faults, fewer and shorter; writes nothing unless --out is given
-  --rounds N     kills of each kind, 1 to ${ROUNDS_MAX}
-  --out FILE     the document whose figures are replaced (default: ${OUT_DEFAULT});
-                 those of promises that are not tested are kept as they are there
-  --help         print this
+  --only NAME,…  tests to run: ${GUARANTEE_IDS.join(', ')} (default: all)
+  --quick        fewer and shorter faults; writes nothing unless --out is given
+  --rounds N     number of kills of each kind, 1 to ${ROUNDS_MAX}
+  --out FILE     document whose results are replaced (default: ${OUT_DEFAULT});
+                 results of tests that do not run stay unchanged
+  --help         print this help
 `;
 
 /** Reads the arguments that follow the program's name. */
@@ -57,7 +57,7 @@ export function parseCli(args: readonly string[]): CliRequest {
   const asked = values.only?.split(',') ?? GUARANTEE_IDS;
   const unknown = asked.find((name) => !(GUARANTEE_IDS as readonly string[]).includes(name));
   if (unknown !== undefined) {
-    return { kind: 'error', message: `--only knows no ${unknown}: it takes ${GUARANTEE_IDS.join(', ')}` };
+    return { kind: 'error', message: `--only: unknown test ${unknown}; allowed: ${GUARANTEE_IDS.join(', ')}` };
   }
   const rounds = values.rounds === undefined ? null : /^\d{1,4}$/.test(values.rounds) ? Number(values.rounds) : 0;
   if (rounds !== null && (rounds < 1 || rounds > ROUNDS_MAX)) {

@@ -16,7 +16,7 @@ async function main(): Promise<number> {
     return 2;
   }
   if (process.platform !== 'linux') {
-    process.stderr.write('muster-faults: runs on Linux alone, whose /proc tells what memory a process has\n');
+    process.stderr.write('muster-faults: needs Linux, because it reads memory figures from /proc\n');
     return 2;
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -46,7 +46,7 @@ async function runOne(guarantee: Guarantee, rig: Rig): Promise<GuaranteeRecord> 
   let tries = 1;
   let findings = await guarantee.check(rig);
   if (isSpoiltByTime(findings)) {
-    rig.progress(`${guarantee.id}: once more, for this machine may have been busy with something else`);
+    rig.progress(`${guarantee.id}: trying again: only time limits were missed, and the machine may be busy`);
     tries = 2;
     findings = await guarantee.check(rig);
   }

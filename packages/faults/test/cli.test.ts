@@ -19,7 +19,7 @@ describe('the command line', () => {
   });
 
   test.each([
-    [['--only', 'kill,nothing'], '--only knows no nothing'],
+    [['--only', 'kill,nothing'], '--only: unknown test nothing; allowed: kill, '],
     [['--rounds', '0'], '--rounds must be'],
     [['--rounds', '1e3'], '--rounds must be'],
     [['--out', ''], '--out must name a file'],

@@ -45,16 +45,16 @@ describe('what is found of a host after a crash', () => {
   });
 
   test('is a loss where an acked snapshot is not there, or not in the history', () => {
-    expect(judgeHost(expected, viewsOf(5), historyOf(4, 5)).lost).toContain('7 was acked');
-    expect(judgeHost(expected, [], []).lost).toContain('is at 0');
-    expect(judgeHost(expected, viewsOf(7), historyOf(4, 7)).lost).toContain('5 has no history');
+    expect(judgeHost(expected, viewsOf(5), historyOf(4, 5)).lost).toContain('7 was acknowledged');
+    expect(judgeHost(expected, [], []).lost).toContain('has 0, ');
+    expect(judgeHost(expected, viewsOf(7), historyOf(4, 7)).lost).toContain('5 is not in the history');
   });
 
   test('is torn where it is of two snapshots, or of one that was never sent', () => {
     const mixed = viewsOf(7).map((view, i) => (i === 4 ? viewsOf(6)[i]! : view));
-    expect(judgeHost(expected, mixed, historyOf(4, 5, 7)).torn).toContain('is not as it was sent');
+    expect(judgeHost(expected, mixed, historyOf(4, 5, 7)).torn).toContain('differs from the snapshot');
     expect(judgeHost(expected, viewsOf(7).slice(1), historyOf(4, 5, 7)).lost).not.toBeNull();
-    expect(judgeHost(expected, viewsOf(7).slice(0, -1), historyOf(4, 5, 7)).torn).toContain('containers, not');
+    expect(judgeHost(expected, viewsOf(7).slice(0, -1), historyOf(4, 5, 7)).torn).toContain('containers instead of');
     expect(judgeHost(expected, viewsOf(9), historyOf(4, 5, 7, 9)).torn).toContain('only 8 was sent');
   });
 

@@ -5,7 +5,7 @@ import { renderTerminal } from '../src/report/terminal.js';
 import type { GuaranteeRecord } from '../src/report/record.js';
 
 const record = (parts: Partial<GuaranteeRecord> = {}): GuaranteeRecord => ({
-  guarantee: { id: 'kill', title: 'Acked means stored' },
+  guarantee: { id: 'kill', title: 'Acknowledged means committed' },
   findings: [never('lost', 0, 1_234, 'acks'), atMost('ready again', 1_200, 1_000, (ms) => `${ms} ms`)],
   ...{ tries: 1, at: '2026-11-25T09:00:00.000Z', seconds: 61.4 },
   ...parts,
@@ -40,11 +40,11 @@ describe('the document', () => {
 
   test('says of a second try and of a quick run that they were', () => {
     const written = withFigures(place('kill'), [record({ tries: 2 })], { ...where, quick: true });
-    expect(written).toContain('; a quick run; a second try');
+    expect(written).toContain('; quick run; second try');
   });
 
   test('that has no place for a promise is refused', () => {
-    expect(() => withFigures(place('deploy'), [record()], where)).toThrow('no place for kill');
+    expect(() => withFigures(place('deploy'), [record()], where)).toThrow('no markers for kill');
   });
 });
 

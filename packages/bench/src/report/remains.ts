@@ -30,4 +30,4 @@ export const REMAINS = `Where the tables above say \`shortfall\`, profiles and p
   a row. An empty page with a cursor would take a fiftieth of that time, and people would take it for "there is none". An
   index of pairs of characters would find it in 2 ms; it was measured and refused, for it makes a container that comes
   into being three times as dear to insert.
-  [ADR 6](adr/0006-lists-are-walked-in-index-order.md) tells what else was weighed.`;
+  [ADR 6](adr/0006-read-lists-in-index-order.md) tells what else was weighed.`;

@@ -20,10 +20,10 @@ import { createOperator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
 import { seconds } from '../report/words.js';
 
-/** Bad input costs little and breaks nothing. */
+/** Hostile input is refused with bounded memory and bounded blocking of the event loop. */
 export const abuse: Guarantee = {
   id: 'abuse',
-  title: 'Bad input is refused, cheaply',
+  title: 'Hostile input is refused at low cost',
   check: (rig) => withServer(async ({ createDatabase }) => attack(rig, await createDatabase('faults_abuse'))),
 };
 
@@ -72,7 +72,7 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
     forgetPeak(api.program.pid);
     await api.holds();
 
-    const memory = () => `${formatBytes(peakBytes(api.program.pid) - idleBytes)} over idle so far`;
+    const memory = () => `${formatBytes(peakBytes(api.program.pid) - idleBytes)} above idle so far`;
     const outcomes: Outcome[] = [];
     const worst = { name: '', busyMs: 0, wallMs: 0 };
     const during = async (name: string, action: () => Promise<Outcome[]>) => {
@@ -91,44 +91,44 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
       for (const { name, head } of hostileHeads()) {
         await during(name, () => all(AT_ONCE, () => answerToBytes(api, name, head)));
       }
-      progress(`abuse: bodies and heads, ${repeat} of ${plan.abuse.repeats}, ${memory()}`);
+      progress(`abuse: hostile bodies and headers, ${repeat} of ${plan.abuse.repeats}, ${memory()}`);
     }
-    progress(`abuse: the event loop was held longest by ${worst.name} (${formatMs(worst.busyMs)})`);
+    progress(`abuse: ${worst.name} blocked the event loop longest (${formatMs(worst.busyMs)})`);
     const server = outcomes.filter(({ status }) => status >= 500);
     for (const line of namesOf(server)) progress(`abuse: ${line}`);
 
     const victim = await enroll(client, enrollment.token, 'well-behaved');
     const calls = await callsBesideHeld(api, client, { agent, victim, adminKey });
-    progress(`abuse: bodies that are announced and held, ${memory()}`);
+    progress(`abuse: announced bodies were held, ${memory()}`);
     const refused = calls.filter(({ status }) => status === 429 || status === 503 || status === 0);
     for (const line of namesOf(refused)) progress(`abuse: ${line}`);
 
     const lives = await dribbleAll(api, agent, plan.abuse.dribblers);
-    progress(`abuse: dribblers, ${memory()}`);
+    progress(`abuse: slow connections were closed, ${memory()}`);
     const pages = await readLargePages(client, agent, adminKey);
-    progress(`abuse: ${pages.length} pages of containers that are as large as they can be, ${memory()}`);
+    progress(`abuse: ${pages.length} pages of containers of the maximum size, ${memory()}`);
     const health = await client.send({ path: Paths.ready });
     const memoryBytes = peakBytes(api.program.pid) - idleBytes;
     return [
-      never('answers of 5xx', server.length, outcomes.length, 'hostile requests'),
-      never('calls of others refused while bodies are announced and held', refused.length, calls.length, 'calls'),
+      never('5xx answers', server.length, outcomes.length, 'hostile requests'),
+      never('refused calls of other clients while announced bodies are held', refused.length, calls.length, 'calls'),
       atMost(
-        'largest page of containers that were sent as large as can be',
+        'largest page of containers of the maximum size',
         Math.max(...pages.map(({ text }) => Buffer.byteLength(text))),
         PAGE_BYTES_MAX,
         formatBytes,
         { timed: false },
       ),
       always(
-        'pages of such containers answered',
+        'pages of such containers answered with 200',
         pages.filter(({ status }) => status === 200).length,
         pages.length,
         'pages',
       ),
-      atMost('memory over idle', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
-      atMost('event loop held, at the longest', worst.busyMs, HOLD_MS_MAX, formatMs),
-      atMost(`until ${lives.length} dribbling connections are closed`, Math.max(...lives), DRIBBLE_MS_MAX, seconds),
-      always('ready afterwards', health.status === 200 ? 1 : 0, 1, 'time'),
+      atMost('memory above idle', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
+      atMost('longest block of the event loop', worst.busyMs, HOLD_MS_MAX, formatMs),
+      atMost(`time until ${lives.length} slow connections are closed`, Math.max(...lives), DRIBBLE_MS_MAX, seconds),
+      always('ready afterwards', health.status === 200 ? 1 : 0, 1, 'check'),
     ];
   });
 }
@@ -173,7 +173,7 @@ function heldBodies({ token }: Agent): { name: string; heads: string[] }[] {
   return [
     { name: 'snapshots of one agent', heads: heads(Paths.agentContainers, large, token) },
     { name: 'heartbeats of one agent', heads: heads(Paths.agentHeartbeat, small, token) },
-    { name: 'a snapshot to a whole address', heads: heads(`http://x${Paths.agentContainers}`, [8_386_560], token) },
+    { name: 'a snapshot to an absolute URL', heads: heads(`http://x${Paths.agentContainers}`, [8_386_560], token) },
     { name: 'sign-ins', heads: heads(Paths.session, small) },
     { name: 'invitations', heads: heads(Paths.invitationOffer, small) },
   ];
@@ -196,7 +196,7 @@ async function callsBesideHeld(
       { method: 'POST', path: Paths.enrollmentTokens, token: adminKey, body: '{"name":"beside"}' },
       { method: 'POST', path: Paths.session, body: '{"email":"a@example.com","password":"not the right one"}' },
     ];
-    for (const call of others) outcomes.push(await answerTo(client, `beside ${name}`, call));
+    for (const call of others) outcomes.push(await answerTo(client, `while holding ${name}`, call));
     release();
   }
   return outcomes;
@@ -240,11 +240,11 @@ function dribbleAll({ port }: Api, agent: Agent, count: number): Promise<number[
       ...[`Content-Length: ${length}`, '', ''],
     ].join('\r\n');
   const kinds: Dribble[] = [
-    { name: 'says nothing', first: '', then: '' },
-    { name: 'half a head, and silence', first: 'GET / HTTP/1.1\r\nHost', then: '' },
-    { name: 'a head, byte by byte', first: '', then: 'GET / HTTP/1.1\r\nHost: x\r\nx: aaaaaaaaaaaaaaaaaaaaaaa' },
+    { name: 'sends nothing', first: '', then: '' },
+    { name: 'half a header, then nothing', first: 'GET / HTTP/1.1\r\nHost', then: '' },
+    { name: 'a header, byte by byte', first: '', then: 'GET / HTTP/1.1\r\nHost: x\r\nx: aaaaaaaaaaaaaaaaaaaaaaa' },
     { name: 'a body, byte by byte', first: head(1_000), then: '[' },
-    { name: 'half a body, and silence', first: `${head(1_000)}[`, then: '' },
+    { name: 'half a body, then nothing', first: `${head(1_000)}[`, then: '' },
     {
       name: 'chunks, byte by byte',
       first: head(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked'),

@@ -12,10 +12,10 @@ import { createOperator, type Operator } from '../parts/operator.js';
 import { onDatabase, withServer } from '../parts/server.js';
 import { seconds } from '../report/words.js';
 
-/** A process whose clock is wrong for a moment leaves no trace in what is judged afterwards. */
+/** A wrong clock of one process affects no freshness, instant or outage after the clock is corrected. */
 export const clock: Guarantee = {
   id: 'clock',
-  title: 'A wrong clock harms nothing that comes after it',
+  title: 'A wrong clock has no effect after it is corrected',
   check: async (rig) => [
     ...(await withServer(async ({ createDatabase }) => onServer(rig, await createDatabase('faults_clock')))),
     ...(await withDirectory((directory) => onEmbedded(rig, join(directory, 'data')))),
@@ -85,8 +85,13 @@ async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding
     const real = outages.filter((outage) => !outage.future && outage.seconds < AHEAD_MS / 2_000);
     return [
       ...report(what, death, afterwards),
-      always(`${what}: the outage is recorded`, real.length, 1, 'time'),
-      never(`${what}: outages that never were`, outages.length - real.length, Math.max(1, outages.length), 'outages'),
+      always(`${what}: outage recorded`, real.length, 1, 'outage'),
+      never(
+        `${what}: recorded outages that did not happen`,
+        outages.length - real.length,
+        Math.max(1, outages.length),
+        'outages',
+      ),
     ];
   });
 }
@@ -192,8 +197,8 @@ const freshnessOf = async (operator: Operator): Promise<ReadonlyMap<string, Host
 function report(what: string, death: Death, afterwards: ReadonlyMap<string, Host['freshness']>): Finding[] {
   const kept = [afterwards.get('lives') === 'online', afterwards.get('dies') === 'stale'];
   return [
-    atMost(`${what}: until a host that died is shown as stale`, death.staleMs, STALE_MS_MAX, seconds),
-    never(`${what}: instants that lie ahead`, death.ahead, death.answers, 'answers about hosts'),
-    always(`${what}: as fresh as before an outage of 10 s`, kept.filter(Boolean).length, kept.length, 'hosts'),
+    atMost(`${what}: time until a dead host is shown as stale`, death.staleMs, STALE_MS_MAX, seconds),
+    never(`${what}: instants in the future`, death.ahead, death.answers, 'hosts in answers'),
+    always(`${what}: correct freshness after an outage of 10 s`, kept.filter(Boolean).length, kept.length, 'hosts'),
   ];
 }

@@ -9,10 +9,10 @@ import { createOperator, type Operator } from '../parts/operator.js';
 import { startProxy } from '../parts/proxy.js';
 import { withServer } from '../parts/server.js';
 
-/** A deploy loses nothing: replicas are replaced one after the other while requests go on. */
+/** Replacing replicas one after the other under load fails no request and loses no data. */
 export const deploy: Guarantee = {
   id: 'deploy',
-  title: 'A deploy loses nothing',
+  title: 'A rolling deploy loses nothing',
   check: (rig) => withServer(async ({ createDatabase }) => rollOver(rig, await createDatabase('faults_deploy'))),
 };
 
@@ -51,7 +51,7 @@ async function rollOver({ plan, progress }: Rig, databaseUrl: string): Promise<F
         exits.push(await old.program.stop('SIGTERM'));
         replicas[i] = await startApi({ ...options, port: old.port });
         await eventually(() => {
-          if (proxy.ready() < REPLICAS) throw new Error('the proxy does not find the new replica');
+          if (proxy.ready() < REPLICAS) throw new Error('the proxy did not detect the new replica');
         });
       }
       progress(`deploy: ${round} of ${plan.deploy.deploys}, ${tally.requests} requests so far`);
@@ -62,14 +62,9 @@ async function rollOver({ plan, progress }: Rig, databaseUrl: string): Promise<F
 
     const badExits = exits.filter((code) => code !== 0).length;
     return [
-      never(
-        `requests that failed, in ${plan.deploy.deploys} deploys`,
-        tally.failures.length,
-        tally.requests,
-        'requests',
-      ),
-      never('hosts that are not as last acked', await differing(operator, last), last.length, 'hosts'),
-      never('replicas that did not leave with exit code 0', badExits, exits.length, 'replicas'),
+      never(`failed requests in ${plan.deploy.deploys} deploys`, tally.failures.length, tally.requests, 'requests'),
+      never('hosts that differ from their last snapshot', await differing(operator, last), last.length, 'hosts'),
+      never('replicas whose exit code was not 0', badExits, exits.length, 'replicas'),
     ];
   });
 }

@@ -11,10 +11,10 @@ import { createOperator, type Operator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
 import { seconds } from '../report/words.js';
 
-/** Acked means stored, whoever is killed. */
+/** An acknowledged write survives SIGKILL of the API or of the database. */
 export const kill: Guarantee = {
   id: 'kill',
-  title: 'Acked means stored',
+  title: 'Acknowledged means committed',
   check: async (rig) => [
     ...(await withServer(async ({ cluster, createDatabase }) => {
       const envOf = async (name: string) => ({ DATABASE_URL: await createDatabase(name), ...NO_LIMIT });
@@ -59,16 +59,21 @@ function report(what: string, rounds: readonly Round[]): Finding[] {
   const acked = sum((account) => account.acked);
   const kills = `, ${rounds.length} kills`;
   return [
-    never(`${what}: acked and lost`, all(({ lost }) => lost).length, acked, `acks${kills}`),
+    never(`${what}: acknowledged but lost`, all(({ lost }) => lost).length, acked, `acknowledged requests${kills}`),
     never(
-      `${what}: half-written`,
+      `${what}: partially written`,
       all(({ torn }) => torn).length,
       sum(({ hosts }) => hosts),
       'hosts compared',
     ),
-    never(`${what}: answers other than success and 503`, all(({ unexpected }) => unexpected).length, acked, 'acks'),
+    never(
+      `${what}: answers other than success and 503`,
+      all(({ unexpected }) => unexpected).length,
+      acked,
+      'acknowledged requests',
+    ),
     atMost(
-      `${what}: ready again by itself`,
+      `${what}: longest time until ready again`,
       Math.max(...rounds.map((round) => round.recoveryMs)),
       RECOVERY_MS_MAX,
       seconds,
@@ -116,7 +121,7 @@ async function killDatabase(
       await cluster.restart();
       const startedAt = performance.now();
       await eventually(async () => {
-        if (!(await isReady(api.url))) throw new Error('the API did not find its database again');
+        if (!(await isReady(api.url))) throw new Error('the API did not reconnect to its database');
       }, RECOVERY_MS_MAX);
       const recoveryMs = performance.now() - startedAt;
       rounds.push({ account: noted(rig, what, await writers.look(operator)), recoveryMs });

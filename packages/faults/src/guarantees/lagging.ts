@@ -10,10 +10,10 @@ import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { listen } from '../parts/stream.js';
 import { seconds } from '../report/words.js';
 
-/** A transaction that somebody left open holds the stream up: whoever listens is told. */
+/** When an open transaction delays the live stream, the stream reports the delay to its clients. */
 export const lagging: Guarantee = {
   id: 'lagging',
-  title: 'A stream that is late says so',
+  title: 'A delayed live stream reports the delay',
   check: (rig) => withServer((server) => holdUp(rig, server)),
 };
 
@@ -52,7 +52,7 @@ async function holdUp({ progress }: Rig, { createDatabase }: Server): Promise<Fi
         laggingMs: await until(/event: lagging\n/, LAGGING_MS_MAX),
         lagSeconds: await lagSeconds(client),
       };
-      progress('lagging: a transaction of another database is open');
+      progress('lagging: a transaction in another database was open');
       await other.query('COMMIT');
       return result;
     });
@@ -61,12 +61,12 @@ async function holdUp({ progress }: Rig, { createDatabase }: Server): Promise<Fi
       until(/event: caught-up\n/, CAUGHT_UP_MS_MAX),
     ]);
     return [
-      atMost('until a change is streamed', soon, CAUGHT_UP_MS_MAX, seconds),
-      atMost('until the history has one that is withheld', held.historyMs, HISTORY_MS_MAX, seconds),
-      atMost('until the stream says that it is late', held.laggingMs, LAGGING_MS_MAX, seconds),
-      atLeast('muster_feed_lag_seconds then', held.lagSeconds, 4, (value) => seconds(1_000 * value)),
-      atMost('until the change is streamed after the transaction', eventMs, CAUGHT_UP_MS_MAX, seconds),
-      atMost('until the stream says that it has caught up', caughtUpMs, CAUGHT_UP_MS_MAX, seconds),
+      atMost('time until a change is streamed', soon, CAUGHT_UP_MS_MAX, seconds),
+      atMost('open transaction: time until the history lists the change', held.historyMs, HISTORY_MS_MAX, seconds),
+      atMost('open transaction: time until the stream reports lagging', held.laggingMs, LAGGING_MS_MAX, seconds),
+      atLeast('open transaction: muster_feed_lag_seconds', held.lagSeconds, 4, (value) => seconds(1_000 * value)),
+      atMost('transaction ended: time until the change is streamed', eventMs, CAUGHT_UP_MS_MAX, seconds),
+      atMost('transaction ended: time until caught-up', caughtUpMs, CAUGHT_UP_MS_MAX, seconds),
     ];
   });
 }

@@ -10,10 +10,10 @@ import { createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { count } from '../report/words.js';
 
-/** Nothing leaks: what is secret is in no log, no error and no last word. */
+/** No log, error answer or failing start contains a secret. */
 export const leaks: Guarantee = {
   id: 'leaks',
-  title: 'Nothing leaks',
+  title: 'Logs and errors contain no secrets',
   check: (rig) => withServer((server) => plant(rig, server)),
 };
 
@@ -91,7 +91,7 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
       await send(agent.snapshot(body.replace('"c1"', '"c2"')));
       for (const call of calls) await send(call);
     });
-    progress('leaks: bad requests, and statements that fail');
+    progress('leaks: bad requests and failing statements were sent');
     await cluster.crash();
     for (const call of calls) await send(call);
     await cluster.restart();
@@ -99,7 +99,7 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
       if ((await client.send({ path: Paths.ready })).status !== 200) throw new Error('not ready again');
     });
     await api.program.stop('SIGTERM');
-    progress('leaks: a database that is away');
+    progress('leaks: requests were sent while the database was down');
 
     const crashes = await crashesOf(url, all);
     const outputs = [api.program, ...crashes].flatMap((program) => [program.stdout(), program.stderr()]);
@@ -107,21 +107,21 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
       const hits = Object.entries(all).filter(([, secret]) =>
         formsOf(secret).some((form) => texts.some((text) => text.includes(form))),
       );
-      for (const [place] of hits) progress(`leaks: the secret of ${place} is there`);
+      for (const [place] of hits) progress(`leaks: found the secret planted as ${place}`);
       return hits.length;
     };
     const lines = outputs.join('\n').split('\n').length;
     const kinds = new Set(errors.map((error) => error.slice(1, 4)));
     return [
       never(
-        'secrets in logs and last words',
+        'secrets in the output of processes',
         hitsIn(outputs),
         Object.keys(all).length,
         `secrets, ${count(lines)} lines`,
       ),
-      never('secrets in errors', hitsIn(errors), Object.keys(all).length, `secrets, ${errors.length} answers`),
-      atLeast('secrets that an operator may read, and reads', planted, 1, count, { timed: false }),
-      atLeast(`kinds of error (${[...kinds].sort().join(', ')})`, kinds.size, 7, count, { timed: false }),
+      never('secrets in error answers', hitsIn(errors), Object.keys(all).length, `secrets, ${errors.length} answers`),
+      atLeast('planted secrets that an authorized operator can read', planted, 1, count, { timed: false }),
+      atLeast(`kinds of errors provoked (${[...kinds].sort().join(', ')})`, kinds.size, 7, count, { timed: false }),
     ];
   });
 }
@@ -202,7 +202,7 @@ async function crashesOf(url: URL, secrets: Plantings): Promise<Program[]> {
   const programs: Program[] = [];
   for (const env of environments) {
     const program = startProgram(mainOf('api'), { env: { PORT: '0', LOG_LEVEL: 'trace', ...env } });
-    if ((await program.ended) === 0) throw new Error('a start that cannot be was one');
+    if ((await program.ended) === 0) throw new Error('the API started with settings that it must refuse');
     programs.push(program);
   }
   return programs;

@@ -7,10 +7,10 @@ import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
 import { count } from '../report/words.js';
 
-/** A limit is each process's own: what a host gets from all of them together is bounded by their number. */
+/** Each process limits on its own, so a host gets at most its limit times the number of replicas. */
 export const limits: Guarantee = {
   id: 'limits',
-  title: 'Rate limits hold, times the number of replicas at most',
+  title: 'Rate limits hold, multiplied at most by the number of replicas',
   check: (rig) => withServer(async ({ createDatabase }) => spray(rig, await createDatabase('faults_limits'))),
 };
 
@@ -28,16 +28,18 @@ async function spray({ plan, progress }: Rig, databaseUrl: string): Promise<Find
     const [one, all] = [await enroll(clients[0]!, token, 'one'), await enroll(clients[0]!, token, 'all')];
 
     const atOne = await flood(one, clients.slice(0, 1), plan.limits.sprayMs);
-    progress(`limits: at one replica ${atOne.let} of ${atOne.sent} were let through`);
+    progress(`limits: one replica accepted ${atOne.let} of ${atOne.sent} requests`);
     const atAll = await flood(all, clients, plan.limits.sprayMs);
-    progress(`limits: at ${REPLICAS} replicas ${atAll.let} of ${atAll.sent} were let through`);
+    progress(`limits: ${REPLICAS} replicas accepted ${atAll.let} of ${atAll.sent} requests`);
     const let1 = (ms: number) => BURST + Math.ceil((PER_MINUTE * ms) / 60_000);
     return [
-      atMost('let through by one replica', atOne.let, let1(atOne.ms), count, { timed: false }),
-      atLeast('let through by one replica, of what one may', atOne.let, 0.9 * let1(atOne.ms), count),
-      atMost(`let through by ${REPLICAS} replicas`, atAll.let, REPLICAS * let1(atAll.ms), count, { timed: false }),
-      atMost('refused without a Retry-After', atOne.bare + atAll.bare, 0, count, { timed: false }),
-      atMost('answers beside 200 and 429', atOne.other + atAll.other, 0, count, { timed: false }),
+      atMost('requests accepted by one replica', atOne.let, let1(atOne.ms), count, { timed: false }),
+      atLeast('requests accepted by one replica, at least 90 % of the limit', atOne.let, 0.9 * let1(atOne.ms), count),
+      atMost(`requests accepted by ${REPLICAS} replicas`, atAll.let, REPLICAS * let1(atAll.ms), count, {
+        timed: false,
+      }),
+      atMost('refusals without a Retry-After', atOne.bare + atAll.bare, 0, count, { timed: false }),
+      atMost('answers other than 200 and 429', atOne.other + atAll.other, 0, count, { timed: false }),
     ];
   });
 }

@@ -7,10 +7,10 @@ import { onDatabase, ORGANIZATION, withServer } from '../parts/server.js';
 import { startStorm } from '../parts/storm.js';
 import { perSecond } from '../report/words.js';
 
-/** One noisy agent cannot hurt the others. */
+/** One noisy agent at most doubles the latency of the others and causes none of them to be refused. */
 export const noisy: Guarantee = {
   id: 'noisy',
-  title: 'One noisy agent cannot hurt the others',
+  title: 'One noisy agent does not slow down the others',
   check: (rig) => withServer(async ({ createDatabase }) => disturb(rig, await createDatabase('faults_noisy'))),
 };
 
@@ -76,28 +76,28 @@ async function disturb({ plan, progress }: Rig, databaseUrl: string): Promise<Fi
     const noiseRate = (1_000 * sum(noises, ({ sent }) => sent)) / sum(noises, ({ ms }) => ms);
     const asks = [...quiet, ...disturbed, ...quietBeats, ...costlyBeats];
     const written = sum(larges, ({ good }) => good);
-    const beside = `beside ${perSecond(noiseRate)} of one that may make 10/s`;
+    const beside = `while one agent sends ${perSecond(noiseRate)} (limit 10/s)`;
     return [
       atMost(
-        `p99 of ${NORMAL_HOSTS} normal agents ${beside}, to without (${formatMs(p99(quiet))})`,
+        `p99 of ${NORMAL_HOSTS} normal agents ${beside}, relative to ${formatMs(p99(quiet))} without it`,
         p99(disturbed) / Math.max(p99(quiet), NOTICEABLE_MS),
         RATIO_MAX,
         (ratio) => `${formatNumber(ratio)} times`,
       ),
       atMost(
-        `p99 of their heartbeats beside one whose snapshots of 5,000 containers all change (${written} calls taken), to without (${formatMs(p99(quietBeats))})`,
+        `p99 of their heartbeats while one host changes all of its 5,000 containers per snapshot (${written} calls accepted), relative to ${formatMs(p99(quietBeats))} without it`,
         p99(costlyBeats) / Math.max(p99(quietBeats), NOTICEABLE_MS),
         RATIO_MAX,
         (ratio) => `${formatNumber(ratio)} times`,
       ),
       never(
-        'normal requests refused',
+        'refused requests of normal agents',
         sum(asks, ({ refused }) => refused),
         sum(asks, ({ sent }) => sent),
         'requests',
       ),
       never(
-        'other answers',
+        'answers that are neither 200 nor a refusal',
         sum([...asks, ...noises, ...larges], ({ other }) => other),
         sum(asks, ({ sent }) => sent),
         'requests',

@@ -10,10 +10,10 @@ import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { listen } from '../parts/stream.js';
 import { seconds } from '../report/words.js';
 
-/** A database that loses its last commits below running replicas: what they remember of them is not believed. */
+/** Replicas discard cached state when the database loses its last commits while they run. */
 export const restored: Guarantee = {
   id: 'restored',
-  title: 'A database that was put back is believed, not what was remembered of it',
+  title: 'Replicas notice when the database loses its last commits',
   check: (rig) => withServer((server) => putBack(rig, server)),
 };
 
@@ -50,7 +50,7 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
     await cluster.crash();
     await cluster.saveFiles();
     await cluster.restart();
-    progress('restored: the database is saved');
+    progress('restored: a copy of the database is saved');
     // What is lost: a revision of each host, which the first replica remembers, and many transactions.
     for (const agent of reporting) await send(a, agent.snapshot(body('running', 'exited')));
     await onDatabase(databaseUrl, async (client) => {
@@ -63,7 +63,7 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
     await cluster.crash();
     await cluster.restoreFiles();
     await cluster.restart();
-    progress('restored: the database is put back');
+    progress('restored: the database is replaced by the copy');
 
     // At once, before the first replica has read anything of this history: the number of the transaction is one that it
     // has seen before.
@@ -71,7 +71,7 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
     const revokedAt = performance.now();
     const sentAt = performance.now();
     const streamMs = eventually(() => {
-      if (!/event: (container|reset)/.test(listener.text())) throw new Error('nothing came');
+      if (!/event: (container|reset)/.test(listener.text())) throw new Error('the stream sent no change and no reset');
       return performance.now() - sentAt;
     }, STREAM_MS_MAX).catch(() => NaN);
     // Another revision of the same number, which the first replica knows nothing of.
@@ -79,19 +79,19 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
     const rows = await Promise.all(reporting.map((agent) => compare(a, operator, agent)));
     await passed(WATCH_MS);
     const lastAcceptedMs = Math.max(0, ...(await Promise.all(deaths.map((end) => end()))).map((at) => at - revokedAt));
-    progress('restored: snapshots, tokens and the stream');
+    progress('restored: snapshots, tokens and the stream were checked');
     return [
-      never('applied, and the rows are not the snapshot', rows.filter((row) => row === 'wrong').length, count, 'hosts'),
-      always('applied', rows.filter((row) => row !== 'refused').length, count, 'snapshots'),
-      atMost(`a token that is revoked then: last accepted, of ${count}`, lastAcceptedMs, DEAD_MS_MAX, seconds, {
+      never(
+        'applied snapshots that differ from the rows',
+        rows.filter((row) => row === 'wrong').length,
+        count,
+        'hosts',
+      ),
+      always('snapshots applied', rows.filter((row) => row !== 'refused').length, count, 'snapshots'),
+      atMost(`revoked token last accepted after (${count} tokens)`, lastAcceptedMs, DEAD_MS_MAX, seconds, {
         timed: false,
       }),
-      atMost(
-        'until a stream that was open says what changed, or to read again',
-        await streamMs,
-        STREAM_MS_MAX,
-        seconds,
-      ),
+      atMost('time until an open stream reports the change or a reset', await streamMs, STREAM_MS_MAX, seconds),
     ];
   });
 }

@@ -71,8 +71,8 @@ export function judgeHost(
   const marker = containers.find(({ dockerId }) => dockerId === markerOf(host));
   const found = marker === undefined ? 0 : generationOf(marker.image);
   const last = acked.at(-1) ?? base;
-  if (found < last) return { found, lost: `host ${host} is at ${found}, and ${last} was acked`, torn: null };
-  if (found > sent) return { found, lost: null, torn: `host ${host} is at ${found}, and only ${sent} was sent` };
+  if (found < last) return { found, lost: `host ${host} has ${found}, but ${last} was acknowledged`, torn: null };
+  if (found > sent) return { found, lost: null, torn: `host ${host} has ${found}, but only ${sent} was sent` };
 
   const difference = found === 0 ? null : differenceOf(snapshotOf(host, found), containers);
   if (difference !== null) return { found, lost: null, torn: `host ${host} at ${found}: ${difference}` };
@@ -82,7 +82,7 @@ export function judgeHost(
   if (chain === null) return { found, lost: null, torn: `host ${host}: no unbroken history from ${base} to ${found}` };
   // The very first snapshot creates the marker, which is no change of its image.
   const missing = acked.find((generation) => !chain.has(generation));
-  return { found, lost: missing === undefined ? null : `host ${host}: ${missing} has no history`, torn: null };
+  return { found, lost: missing === undefined ? null : `host ${host}: ${missing} is not in the history`, torn: null };
 }
 
 const generationOf = (image: string): number => Number(image.slice(image.lastIndexOf(':') + 1));
@@ -110,12 +110,12 @@ function chainBetween(
 
 /** The first thing in which what is there is not the snapshot; null: nothing. */
 function differenceOf(snapshot: readonly Container[], views: readonly ContainerView[]): string | null {
-  if (views.length !== snapshot.length) return `${views.length} containers, not ${snapshot.length}`;
+  if (views.length !== snapshot.length) return `${views.length} containers instead of ${snapshot.length}`;
   const there = parseSnapshot(views.map((view) => ({ ...view })));
-  if (!there.success) return `what is there is no snapshot: ${JSON.stringify(there.errors)}`;
+  if (!there.success) return `the rows are not a valid snapshot: ${JSON.stringify(there.errors)}`;
   const byId = new Map(there.data.map((container) => [container.dockerId, JSON.stringify(inOrder(container))]));
   const other = snapshot.find((container) => byId.get(container.dockerId) !== JSON.stringify(inOrder(container)));
-  return other === undefined ? null : `${other.dockerId} is not as it was sent`;
+  return other === undefined ? null : `${other.dockerId} differs from the snapshot`;
 }
 
 /** Its ten fields in one order, so that equal containers are equal texts. */

@@ -44,19 +44,19 @@ export async function hostileBodies(): Promise<HostileBody[]> {
     `[${Array.from({ length: Math.floor((9 * MIB) / (unit.length + 1)) }, () => unit).join()}]`;
   return [
     zipped('a gibibyte in a mebibyte', bomb),
-    zipped('a gibibyte that says it is small', liar(bomb, 100)),
-    zipped('a gibibyte that says it just fits', liar(bomb, 10 * MIB)),
-    zipped('no gzip', Buffer.from('[]')),
+    zipped('a gibibyte with a trailer that states 100 bytes', liar(bomb, 100)),
+    zipped('a gibibyte with a trailer that states the maximum', liar(bomb, 10 * MIB)),
+    zipped('not gzip', Buffer.from('[]')),
     zipped('half a gzip', gzipSync('[]'.padEnd(MIB)).subarray(0, 100)),
-    plain(`${DEPTH} arrays in each other`, '['.repeat(DEPTH) + ']'.repeat(DEPTH)),
-    plain(`${DEPTH} objects in each other`, '{"a":'.repeat(DEPTH) + '1' + '}'.repeat(DEPTH)),
+    plain(`${DEPTH} nested arrays`, '['.repeat(DEPTH) + ']'.repeat(DEPTH)),
+    plain(`${DEPTH} nested objects`, '{"a":'.repeat(DEPTH) + '1' + '}'.repeat(DEPTH)),
     plain(
-      'labels as deep',
+      'labels nested as deeply',
       `[{"dockerId":"a","name":"a","image":"a","state":"a","labels":${'{"a":'.repeat(DEPTH)}1${'}'.repeat(DEPTH + 1)}]`,
     ),
     plain('9 MiB of empty arrays', filled('[]')),
     plain('9 MiB of zeros', filled('0')),
-    plain('9 MiB of one container, again and again', filled(item)),
+    plain('9 MiB of one repeated container', filled(item)),
     plain('9 MiB of bad containers', filled('{"dockerId":""}')),
     plain('9 MiB of bad ports', `[{"dockerId":"a","name":"a","image":"a","state":"a","ports":${filled('{}')}}]`),
     plain(
@@ -67,7 +67,7 @@ export async function hostileBodies(): Promise<HostileBody[]> {
     plain('9 MiB of one string', JSON.stringify('\u0001'.repeat((9 * MIB) / 6))),
     plain('half a body of JSON', filled(item).slice(0, 5 * MIB)),
     plain('20 MiB', filled(item).padEnd(20 * MIB)),
-    { name: 'bytes that are no UTF-8', body: Buffer.alloc(MIB, 0xff), gzip: false },
+    { name: 'bytes that are not UTF-8', body: Buffer.alloc(MIB, 0xff), gzip: false },
   ];
 }
 

@@ -94,7 +94,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
       loops = [...writers.map(write), enrolOthers()];
       await eventually(() => {
         if (writers.some(({ acked }, i) => acked.length < before[i]! + ACKS_FIRST))
-          throw new Error('a host gets no acks');
+          throw new Error('a host received no acknowledgment');
       });
     },
     async stop() {
@@ -135,7 +135,7 @@ async function forgotten(client: Client, operator: Operator, agents: readonly Ag
   const lost: string[] = [];
   for (const agent of agents) {
     const { status } = await client.send(agent.heartbeat(null));
-    if (!known.has(agent.hostId) || status !== 200) lost.push(`the enrolment of ${agent.hostId}`);
+    if (!known.has(agent.hostId) || status !== 200) lost.push(`the enrollment of ${agent.hostId}`);
   }
   return lost;
 }

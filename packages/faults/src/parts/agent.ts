@@ -40,7 +40,7 @@ export async function enroll(client: Client, enrollmentToken: string, engineId: 
       return createAgent(hostId, agentToken);
     }
     if (reply.status !== 503 || tries === TRIES_MAX) {
-      throw new EnrollmentError(`enrolment answered ${reply.status}: ${reply.text.slice(0, 500)}`);
+      throw new EnrollmentError(`enrollment answered ${reply.status}: ${reply.text.slice(0, 500)}`);
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }

@@ -21,7 +21,7 @@ export function withFigures(
     const marker = begin(record.guarantee.id);
     const from = text.indexOf(marker);
     const to = text.indexOf(END, from);
-    if (from === -1 || to === -1) throw new DocumentError(`the document has no place for ${record.guarantee.id}`);
+    if (from === -1 || to === -1) throw new DocumentError(`the document has no markers for ${record.guarantee.id}`);
     const figures = `${marker}\n\n${render(record, where, quick)}\n\n`;
     return text.slice(0, from) + figures + text.slice(to);
   }, document);
@@ -30,9 +30,10 @@ export function withFigures(
 function render({ findings, tries, at, seconds }: GuaranteeRecord, where: string, quick: boolean): string {
   const rows = findings.map(({ what, reach, figure, kept }) => [what, reach, figure, kept ? 'yes' : '**no**']);
   const remarks = [
-    ...(quick ? ['a quick run'] : []),
-    ...(tries > 1 ? ['a second try: the first missed a time on a busy machine'] : []),
+    ...(quick ? ['quick run'] : []),
+    ...(tries > 1 ? ['second try: the first missed a time limit on a busy machine'] : []),
   ];
   const when = `Last run: ${at.slice(0, 16).replace('T', ' ')} UTC, ${Math.round(seconds)} s, ${where}`;
-  return `${markdownTable({ columns: ['measured', 'reach', 'figure', 'kept'], rows })}\n\n${[when, ...remarks].join('; ')}.`;
+  const table = markdownTable({ columns: ['measured', 'required', 'result', 'kept'], rows });
+  return `${table}\n\n${[when, ...remarks].join('; ')}.`;
 }

@@ -11,6 +11,6 @@ export function renderTerminal(records: readonly GuaranteeRecord[]): string {
   );
   const kept = records.filter(({ findings }) => findings.every((finding) => finding.kept)).length;
   const seconds = records.reduce((sum, record) => sum + record.seconds, 0);
-  const table = textTable({ columns: ['promise', 'measured', 'reach', 'figure', ''], rows });
+  const table = textTable({ columns: ['promise', 'measured', 'required', 'result', ''], rows });
   return `\n${table}\n\n${kept} of ${records.length} promises kept, in ${Math.round(seconds)} s\n`;
 }
