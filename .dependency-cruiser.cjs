@@ -1,8 +1,8 @@
 /**
- * Who may import whom: the rule of ARCHITECTURE.md, as errors.
+ * Enforces the import rule of ARCHITECTURE.md.
  *
- * Workspace packages resolve to their source (the `source` export condition), so that the rules below speak of files as
- * they lie in the repository: `packages/db/src/index.ts`, not what a build made of it.
+ * Workspace packages resolve to their sources (the `source` export condition), so the rules below use the paths of
+ * sources, such as `packages/db/src/index.ts`, and not of builds.
  */
 const { existsSync, readdirSync, readFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -10,7 +10,7 @@ const { join } = require('node:path');
 const npm = (...names) => `/node_modules/(@types/)?(${names.join('|')})/`;
 const escaped = (path) => path.replaceAll('.', '\\.');
 
-/** The source files that a package offers to others, as its package.json says. */
+/** Returns patterns of the source files that a workspace exports, according to its package.json. */
 function entries(workspace) {
   const { exports = {} } = JSON.parse(readFileSync(join(__dirname, workspace, 'package.json'), 'utf8'));
   return Object.values(exports)
@@ -22,7 +22,7 @@ const workspaces = ['apps', 'packages']
   .flatMap((folder) => readdirSync(join(__dirname, folder)).map((name) => `${folder}/${name}`))
   .filter((workspace) => existsSync(join(__dirname, workspace, 'package.json')));
 
-/** What each workspace's source may import besides itself, Node and (where `npm` is absent) any package of npm. */
+/** What each workspace's source may import besides itself and Node.js. Without `npm`, any npm package is allowed. */
 const mayImport = {
   'packages/contracts': { workspaces: [], npm: ['zod'] },
   'packages/client': { workspaces: ['packages/contracts'], npm: ['zod'] },
@@ -52,7 +52,7 @@ const mayImport = {
   'apps/simulate': { workspaces: ['packages/contracts'] },
 };
 
-/** The layers of the API, from the top. A file may import its own layer and those below. */
+/** The layers of the API, highest first. A file may import from its own layer and from lower layers. */
 const apiLayers = ['main', 'env', 'app', 'routes', 'openapi', 'http', 'services', 'lib', 'errors'].map(
   (layer) => `^apps/api/src/${layer}(\\.ts$|/)`,
 );
@@ -69,10 +69,10 @@ const API_PURE_CORE = [
   'services/sync/(container-changes|container-row|diff-snapshot|order|precheck-body|split-json-array|state-counts)',
 ].map((path) => `^apps/api/src/${path}\\.ts$`);
 
-/** The layers of the dashboard, from the top. */
+/** The layers of the dashboard, highest first. */
 const webLayers = ['(main|app)', 'features', 'components', 'lib'].map((layer) => `^apps/web/src/${layer}(\\.tsx?$|/)`);
 
-/** Source that only tests import, though it lies in src/ so that other packages can. */
+/** Source that only tests import. It is in src/ so that tests of other packages can import it. */
 const TESTING = '^packages/db/src/testing\\.ts$';
 
 /** Forbids imports from a layer to the layers above it. */
@@ -90,14 +90,14 @@ module.exports = {
   forbidden: [
     {
       name: 'no-cycle',
-      comment: 'Two modules that need each other are one module, or hide a third.',
+      comment: 'Merge modules that import each other, or extract what both need into a third module.',
       severity: 'error',
       from: {},
       to: { circular: true },
     },
     {
       name: 'resolvable',
-      comment: 'An import that leads nowhere, or past what a package exports.',
+      comment: 'The imported module does not exist, or its package does not export it.',
       severity: 'error',
       from: {},
       to: { couldNotResolve: true },
@@ -105,7 +105,7 @@ module.exports = {
     ...Object.entries(mayImport).flatMap(([workspace, allowed]) => [
       {
         name: `${workspace}-workspaces`,
-        comment: `The source of ${workspace} imports these workspaces alone: ${allowed.workspaces.join(', ') || 'none'}.`,
+        comment: `${workspace}/src may import only these workspaces: ${allowed.workspaces.join(', ') || 'none'}.`,
         severity: 'error',
         from: { path: `^${workspace}/src/`, pathNot: TESTING },
         to: { path: '^(apps|packages)/', pathNot: [workspace, ...allowed.workspaces].map((path) => `^${path}/`) },
@@ -115,7 +115,7 @@ module.exports = {
         : [
             {
               name: `${workspace}-npm`,
-              comment: `The source of ${workspace} imports these packages alone: ${allowed.npm.join(', ') || 'none'}.`,
+              comment: `${workspace}/src may import only these npm packages: ${allowed.npm.join(', ') || 'none'}.`,
               severity: 'error',
               from: { path: `^${workspace}/src/`, pathNot: TESTING },
               to: { path: '/node_modules/|^node_modules/', pathNot: allowed.npm.map((name) => npm(name)) },
@@ -124,14 +124,14 @@ module.exports = {
     ]),
     {
       name: 'contracts-and-client-run-anywhere',
-      comment: 'The contracts and the client are for browsers too: none of Node.',
+      comment: 'The contracts and the client also run in browsers: they may not import Node.js modules.',
       severity: 'error',
       from: { path: '^packages/(contracts|client)/src/' },
       to: { dependencyTypes: ['core'] },
     },
     {
       name: 'no-app-imports-an-app',
-      comment: 'Apps meet over HTTP. What two of them need is a package.',
+      comment: 'Apps communicate over HTTP. Move code that two apps need to a package.',
       severity: 'error',
       from: { path: '^apps/([^/]+)/' },
       to: { path: '^apps/', pathNot: '^apps/$1/' },
@@ -139,36 +139,36 @@ module.exports = {
     {
       name: 'no-package-imports-an-app',
       comment:
-        'Packages serve apps. Only the tests that need whole programs know them, and the benchmark, which measures ' +
-        'the container service by itself beside other ways to do its work.',
+        'Packages do not import apps. Exceptions are the integration tests, which need whole programs, and the ' +
+        'benchmark, which compares the container service with other implementations.',
       severity: 'error',
       from: { path: '^packages/', pathNot: '^packages/(integration-tests|bench)/' },
       to: { path: '^apps/' },
     },
     {
       name: 'only-through-exports',
-      comment: "Another workspace's files are its own business, apart from what its package.json exports.",
+      comment: 'Import only what the package.json of the other workspace exports.',
       severity: 'error',
       from: { path: '^(apps|packages)/([^/]+)/' },
       to: { path: '^(apps|packages)/', pathNot: ['^$1/$2/', ...workspaces.flatMap(entries)] },
     },
     {
       name: 'by-name-not-by-path',
-      comment: 'A relative path into another workspace is no dependency that pnpm or turbo knows of.',
+      comment: 'Import other workspaces by package name: pnpm and turbo do not detect relative paths as dependencies.',
       severity: 'error',
       from: { path: '^(apps|packages)/([^/]+)/' },
       to: { path: '^(apps|packages)/', pathNot: '^$1/$2/', dependencyTypes: ['local'] },
     },
     {
       name: 'no-tests-in-source',
-      comment: 'Source does not import tests.',
+      comment: 'Source may not import tests or scripts.',
       severity: 'error',
       from: { path: '^(apps|packages)/[^/]+/src/' },
       to: { path: '^(apps|packages)/[^/]+/(test|scripts)/' },
     },
     {
       name: 'no-dev-dependency-in-source',
-      comment: 'What source imports at run time stands in `dependencies` of its own package.json.',
+      comment: 'List packages that source imports at run time in `dependencies` of its package.json.',
       severity: 'error',
       from: { path: '^(apps|packages)/[^/]+/src/', pathNot: TESTING },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
@@ -177,21 +177,21 @@ module.exports = {
     ...layerRules('web-layers', 'apps/web/src', webLayers),
     {
       name: 'api-every-file-has-a-layer',
-      comment: 'A new folder or file at the top of apps/api/src needs its place in `apiLayers` above.',
+      comment: 'Add a new top-level folder or file of apps/api/src to `apiLayers` above.',
       severity: 'error',
       from: {},
       to: { path: '^apps/api/src/', pathNot: apiLayers },
     },
     {
       name: 'api-core-knows-no-http',
-      comment: 'Services and what is below them know nothing of Express or of HTTP.',
+      comment: 'Services and the layers below them may not import Express or HTTP modules.',
       severity: 'error',
       from: { path: '^apps/api/src/(services|lib|errors)(\\.ts$|/)' },
       to: { path: [npm('express', 'express-serve-static-core', 'helmet'), '^(node:)?https?$'] },
     },
     {
       name: 'api-domain-is-pure',
-      comment: 'The pure core uses no database, no files and no network.',
+      comment: 'The pure core may not use the database, files, the network, processes or timers.',
       severity: 'error',
       from: { path: API_PURE_CORE },
       to: { path: ['^packages/db/', '^(node:)?(fs|net|tls|dns|child_process|timers|worker_threads)(/|$)'] },

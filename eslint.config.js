@@ -3,13 +3,13 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
-/** A rule that is switched off without a word about why is off for good: nobody dares to switch it on again. */
+/** Requires a reason in every comment that disables a rule, so that others can judge whether it is still needed. */
 const disableNeedsReason = {
   create: (context) => ({
     Program() {
       for (const comment of context.sourceCode.getAllComments()) {
         if (/^\s*eslint-disable/.test(comment.value) && !/\s--\s+\S/.test(comment.value)) {
-          context.report({ loc: comment.loc, message: 'Say why, as in `eslint-disable-next-line rule -- reason`.' });
+          context.report({ loc: comment.loc, message: 'State why, as in `eslint-disable-next-line rule -- reason`.' });
         }
       }
     },
@@ -22,9 +22,9 @@ const ENV_IS_READ_ONCE = {
   message: 'Only main.ts and env.ts read the environment.',
 };
 
-const PURE = 'is not pure: take it as an argument';
+const PURE = 'is not pure: pass it as an argument';
 
-/** The rules of the API that only compute. */
+/** The files of the API that only compute. */
 const API_PURE_CORE = [
   'lib/{address-group,cursor,loggable-error,log-throttle,parse-or-throw,sort,token-bucket,tokens}',
   'http/origin',
@@ -78,14 +78,14 @@ export default defineConfig(
         { ignoreArrowShorthand: true, ignoreVoidOperator: true, ignoreVoidReturningFunctions: true },
       ],
       '@typescript-eslint/no-import-type-side-effects': 'error',
-      // `void call()` also says "whatever this returns is not wanted", which outlives a change of what it returns.
+      // `void call()` states that the result is ignored, which stays correct if the function later returns something.
       '@typescript-eslint/no-meaningless-void-operator': 'off',
-      // With `noUncheckedIndexedAccess` a `!` is how code says that an index was checked; the rule would have each of
-      // these become a branch that no test can reach.
+      // With `noUncheckedIndexedAccess`, `!` marks an index that was already checked. Without `!`, each of these places
+      // would need a branch that no test can reach.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
       '@typescript-eslint/prefer-readonly': 'error',
-      // An interface's method may be asynchronous in one implementation and not in another.
+      // An asynchronous method of an interface may have an implementation that awaits nothing.
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
@@ -95,11 +95,11 @@ export default defineConfig(
   {
     files: ['apps/web/**/*.{ts,tsx}'],
     extends: [reactHooks.configs.flat.recommended],
-    // It is about React's compiler, which does not run here.
+    // The rule concerns the React compiler, which this project does not use.
     rules: { 'react-hooks/incompatible-library': 'off' },
   },
   {
-    // One place knows the names of environment variables: what a program reads is what its `env.ts` declares.
+    // A program reads only the environment variables that its `env.ts` declares.
     files: ['apps/{api,agent,cli}/src/**/*.ts'],
     ignores: ['apps/*/src/main.ts', 'apps/*/src/env.ts'],
     rules: {
@@ -111,7 +111,7 @@ export default defineConfig(
     },
   },
   {
-    // What a caller sees is the contract's: a column that is renamed must not be a change of the API.
+    // Responses have the shapes of the contracts, so that renaming a column does not change the API.
     files: ['apps/api/src/{routes,http}/**/*.ts'],
     rules: {
       'no-restricted-imports': [
@@ -119,14 +119,14 @@ export default defineConfig(
         {
           paths: [
             ENV_IS_READ_ONCE,
-            { name: '@muster/db', importNames: ['Prisma'], message: 'Rows stay below: call a service.' },
+            { name: '@muster/db', importNames: ['Prisma'], message: 'Do not use database rows here: call a service.' },
           ],
         },
       ],
     },
   },
   {
-    // The pure core: the same arguments give the same answer, so that a unit test can hold it.
+    // The pure core: equal arguments give equal results, so that unit tests can check it.
     files: ['packages/contracts/src/**/*.ts', ...API_PURE_CORE, 'apps/simulate/src/model/**/*.ts'],
     rules: {
       'no-restricted-syntax': [
@@ -147,22 +147,22 @@ export default defineConfig(
   {
     files: ['**/test/**/*.ts'],
     rules: {
-      // `test.skip` may be chosen where a real part is missing (which CI makes a failure); it may not be called outright.
+      // `describe.skip` may be selected if a dependency is missing (a failure in CI), but never called directly.
       'no-restricted-syntax': [
         'error',
         {
           selector:
             'CallExpression[callee.object.name=/^(test|it|describe)$/][callee.property.name=/^(only|skip|todo)$/]',
-          message: 'A test that does not run says nothing.',
+          message: 'Do not skip or focus tests: a test that does not run verifies nothing.',
         },
         {
-          // jest refuses an empty list, and a filter makes one where a machine has no PostgreSQL.
+          // jest refuses an empty list, which a filter returns on a machine without PostgreSQL.
           selector:
             'CallExpression[callee.property.name="each"] > CallExpression[callee.property.name="filter"][callee.object.callee.name="testEngines"]',
-          message: 'What needs a server: const onServer = hasTestServer() ? describe : describe.skip.',
+          message: 'For suites that need a server: const onServer = hasTestServer() ? describe : describe.skip.',
         },
       ],
-      // jest's asymmetric matchers (`expect.any`, `expect.objectContaining`) are of type any.
+      // jest's asymmetric matchers (`expect.any`, `expect.objectContaining`) have the type any.
       '@typescript-eslint/no-unsafe-assignment': 'off',
     },
   },

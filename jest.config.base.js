@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 
 /**
- * What every package's jest.config.js spreads: ESM TypeScript through swc, workspace packages read from their
- * source (the `source` export condition), so that a test never runs against a stale build.
+ * The base of every package's jest.config.js: ESM TypeScript compiled by swc. Workspace packages resolve to their
+ * sources (the `source` export condition), so that tests never use a stale build.
  */
 export default {
   testEnvironment: 'node',
-  // Room for real databases and engines to start on a busy machine; no test measures time by it.
+  // Long enough to start real databases and engines on a busy machine. No test depends on this value.
   testTimeout: 60_000,
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/test/**/*.test.ts'],

@@ -1,7 +1,7 @@
 /**
- * `node scripts/check-dependencies.js` holds docs/dependencies.md equal to what the workspaces depend on directly: every
- * package has its reason there, and nothing is there that nobody depends on. It also wants each version to be one
- * version and no range. Exits with 1, and a line for each thing that is wrong.
+ * Checks that docs/dependencies.md gives a reason for every direct dependency of the workspaces and lists no others,
+ * and that every dependency has an exact version instead of a range. Prints a line for each problem and exits with 1 if
+ * there is one.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,20 +22,20 @@ const used = manifests.flatMap((path) => {
     .map(([name, version]) => ({ path, name, version }));
 });
 
-// A row of a table: | `name` | reason |
+// Table rows: | `name` | reason |
 const rows = [...readFileSync(join(root, DOCUMENT), 'utf8').matchAll(/^\| `([^`]+)` *\|(.*)\|$/gm)];
 const reasons = new Map(rows.map(([, name, reason]) => [name, reason.trim()]));
 
 const problems = [
   ...used
     .filter(({ name }) => !reasons.get(name))
-    .map(({ path, name }) => `${name}, of ${path}, has no reason in ${DOCUMENT}`),
+    .map(({ path, name }) => `${path}: ${name} has no reason in ${DOCUMENT}`),
   ...used
     .filter(({ version }) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
-    .map(({ path, name, version }) => `${name}, of ${path}, is not one version but ${version}`),
+    .map(({ path, name, version }) => `${path}: ${name} must have an exact version, not ${version}`),
   ...[...reasons.keys()]
     .filter((name) => !used.some((dependency) => dependency.name === name))
-    .map((name) => `${name} stands in ${DOCUMENT}, and nobody depends on it`),
+    .map((name) => `${DOCUMENT}: no workspace depends on ${name}`),
 ];
 for (const problem of new Set(problems)) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;

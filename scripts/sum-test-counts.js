@@ -1,8 +1,8 @@
 /**
- * `node scripts/sum-test-counts.js DIRECTORY` adds up what test-counts-reporter.js left there and prints `PASSED FAILED`.
- * It lists the counts of each package on standard error, and the tests that failed in DIRECTORY/problems.txt. A package
- * whose `test` script reported nothing counts as a failure (its run broke before the first file), and so does each test
- * that was skipped: where everything is required, a test that did not run is one that did not pass.
+ * `node scripts/sum-test-counts.js DIRECTORY` sums the reports of test-counts-reporter.js in DIRECTORY and prints
+ * `PASSED FAILED`. It writes the counts of each package to stderr and the failed tests to DIRECTORY/problems.txt. A
+ * package without a report counts as one failure, because its test run broke before the first file. Each skipped test
+ * also counts as a failure, because CI requires every test to run.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * A jest reporter that appends one line of JSON for each test file to `$MUSTER_TEST_REPORT_DIR/PID.jsonl`, so that
- * .ci/run can add up the tests of all packages and name those that failed. A file that crashed before its first test counts as one failure: it
- * would vanish from the sum otherwise.
+ * A jest reporter that appends one line of JSON per test file to `$MUSTER_TEST_REPORT_DIR/PID.jsonl`. .ci/run sums
+ * these lines over all packages and lists the failed tests. A file that crashes before its first test counts as one
+ * failure; otherwise the sum would omit it.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
