@@ -82,7 +82,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
 
     const wrong = await change({ currentPassword: 'not this one', newPassword });
     expect(wrong.status).toBe(400);
-    expect(wrong.body).toMatchObject({ errors: [{ path: '/currentPassword', message: 'is not right' }] });
+    expect(wrong.body).toMatchObject({ errors: [{ path: '/currentPassword', message: 'is wrong' }] });
     const short = await change({ currentPassword: PASSWORD, newPassword: 'short' });
     expect(short.body).toMatchObject({ status: 400, errors: [{ path: '/newPassword' }] });
     expect(await statusesOf([ada.browser, other])).toEqual([200, 200]);

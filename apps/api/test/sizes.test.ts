@@ -124,7 +124,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       const refused = await host.post(many(9_998, 3), partly).expect(400);
       expect(refused.body).toMatchObject({
         type: '/problems/invalid-request',
-        errors: [{ path: '', message: 'would make 10001 present containers, and a host has at most 10000' }],
+        errors: [{ path: '', message: 'would make 10001 present containers; a host may have at most 10000' }],
       });
       expect(await host.host()).toMatchObject({ revision: before.revision, containerCount: 9_999 });
       expect(await host.sync(many(9_998, 2), partly)).toMatchObject({ created: 1, unchanged: 1 });

@@ -1,9 +1,9 @@
 /**
- * Gathers what comes while a statement is under way into the next one, as databases gather commits: the busier it
- * is, the more each statement carries, and nobody ever waits for a timer.
+ * Batches entries that arrive while a statement is running into the next statement, like the group commit of a
+ * database. The busier it is, the more entries each statement carries, and no entry ever waits for a timer.
  */
 export interface GroupCommit<Entry, Outcome> {
-  /** Resolves with the entry's outcome, or rejects with the error of the run that carried it. */
+  /** Resolves with the entry's outcome, or rejects with the error of the run that contained it. */
   add(entry: Entry): Promise<Outcome>;
 }
 
@@ -14,8 +14,8 @@ interface Waiting<Entry, Outcome> {
 }
 
 /**
- * A group commit of `run`, which is given 1 to `sizeMax` entries of different keys, in the order of their coming,
- * and resolves with their outcomes in that order. One run is under way at a time.
+ * Creates a group commit of `run`. `run` receives 1 to `sizeMax` entries with different keys in order of arrival, and
+ * resolves with their outcomes in the same order. Only one run is in progress at a time.
  */
 export function createGroupCommit<Entry, Outcome>(
   run: (entries: readonly Entry[]) => Promise<readonly Outcome[]>,
@@ -24,7 +24,7 @@ export function createGroupCommit<Entry, Outcome>(
   let queue: Waiting<Entry, Outcome>[] = [];
   let isRunning = false;
 
-  /** Takes the next group off the queue; a second entry of one key stays for a later one. */
+  /** Removes the next group from the queue. A second entry with the same key stays for a later group. */
   function takeGroup(): Waiting<Entry, Outcome>[] {
     const keys = new Set<string>();
     const group: Waiting<Entry, Outcome>[] = [];

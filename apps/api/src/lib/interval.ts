@@ -1,12 +1,15 @@
-/** Something that is done again and again while it is of use. */
+/** A task that runs repeatedly until it is stopped. */
 export interface Repetition {
-  /** Begins, unless it has. */
+  /** Starts, unless already started. */
   start(): void;
-  /** Ends after what is under way. */
+  /** Stops. A run in progress completes. */
   stop(): void;
 }
 
-/** Runs a task `intervalMs` after its last end, never twice at once. One that fails is told of, and tried again. */
+/**
+ * Creates an interval that runs a task `intervalMs` after its last run ended, never concurrently. A run that fails is
+ * reported to `onFailure`, and the task runs again.
+ */
 export function createRepetition(
   task: () => Promise<void>,
   { intervalMs, onFailure }: { intervalMs: number; onFailure: (error: unknown) => void },

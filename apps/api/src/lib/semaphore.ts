@@ -1,10 +1,11 @@
-/** Something of which there is only so much for all requests at once. */
+/** A resource that all requests share, with a limited total amount. */
 export interface Allowance {
   /**
-   * Takes so much of it, `capacity` at most, to be given back by `give`: true. There is nothing to await where it is to
-   * be had at once, or never; else its turn comes within the time that one may wait. False: too many wait already, or
-   * the turn did not come in time; then nothing was taken. Turns go by arrival, those in the `first` line before all
-   * others, which may hold something already and so are never too many.
+   * Acquires `amount`, at most `capacity`, which `give` releases. Returns true synchronously if it is available at
+   * once, and false synchronously if too many callers wait already. Otherwise resolves with true once it is acquired,
+   * or with false if the wait times out. False means that nothing was acquired. Waiters are served in order of arrival,
+   * those of line `first` before all others. Line `first` is for callers that may hold an amount already, so its length
+   * is not limited.
    */
   take(amount: number, line?: 'first' | 'last'): boolean | Promise<boolean>;
   give(amount: number): void;
@@ -12,10 +13,10 @@ export interface Allowance {
 
 export interface AllowanceOptions {
   capacity: number;
-  /** Who may wait in the last line at once. */
+  /** Maximum number of waiters in line `last`. */
   waitingMax: number;
   waitMsMax: number;
-  /** Called for each whose turn does not come. */
+  /** Called for each request that is refused. */
   onRefusal?: () => void;
 }
 
@@ -40,7 +41,7 @@ export function createAllowance(options: AllowanceOptions): Allowance {
   function letIn(): void {
     for (const line of [lines.first, lines.last]) {
       for (const waiter of line) {
-        // One that needs much is not overtaken by those that need little, or its turn might never come.
+        // A waiter that needs much is not overtaken by those that need little; otherwise its turn might never come.
         if (!fits(waiter.amount)) return;
         line.delete(waiter);
         clearTimeout(waiter.timer);
@@ -55,7 +56,7 @@ export function createAllowance(options: AllowanceOptions): Allowance {
       const expire = () => {
         line.delete(waiter);
         resolve(refuse());
-        // Those behind it may need less than it did.
+        // The waiters behind it may need less than it did.
         letIn();
       };
       const waiter: Waiter = { amount, begin: resolve, timer: setTimeout(expire, waitMsMax) };

@@ -45,48 +45,50 @@ import { createSnapshotMemory, type RememberedSnapshot } from './sync/snapshot-m
 import { sourceOfBody, sourceOfContainers, type SnapshotSource } from './sync/snapshot-source.js';
 import { createTurnTaking, type TurnTaking } from '../lib/yield-if-busy.js';
 
-/** What is known of a snapshot beside its containers. */
+/** Metadata of a snapshot, apart from its containers. */
 export interface SnapshotMetadata {
-  /** Its place in its agent's run; null: it is applied in order of arrival. */
+  /** The snapshot's position in its agent's run; null applies it in order of arrival. */
   order?: SnapshotOrder | null;
   /** By the host's clock. */
   observedAt?: Date | null;
-  /** False: containers that it does not name are left as they are. */
+  /** False leaves containers that the snapshot does not name unchanged. */
   complete?: boolean;
-  /** Containers that it says were gone, where it is not complete. */
+  /** Containers that an incomplete snapshot reports as gone. */
   goneIds?: readonly string[];
-  /** Of the body's bytes; null or absent: an equal body will be compared row by row. */
+  /** Digest of the body's bytes. If it is null or absent, an equal body is compared row by row. */
   digest?: string | null;
-  /** Counts what the sync did, also where it fails. */
+  /** Counts the work of the sync, even if it fails. */
   effort?: SnapshotEffort;
 }
 
-/** What a snapshot made this process and the database do, whatever it changed. */
+/** The work that a snapshot causes, whether or not it changes anything. */
 export interface SnapshotEffort {
-  /** Text that was read, after decompression. */
+  /** Bytes of text read, after decompression. */
   textBytes: number;
-  /** Of the events that were written. */
+  /** Bytes of the events written. */
   historyBytes: number;
 }
 
 export interface ContainerService {
   /**
-   * Makes the database equal to a snapshot of one host, in one transaction: containers are created, updated or
-   * brought back to life by (host, dockerId), those that a complete snapshot no longer has are marked exited and
-   * removed, each change goes into the history, and rows that did not change are not written. When this resolves
-   * with `applied: true` all of that is committed. A snapshot that is older than what the host has is not applied,
-   * and the summary says why.
+   * Makes the database equal to a snapshot of one host, in one transaction. Containers are identified by (host,
+   * dockerId) and are created, updated or restored. Containers absent from a complete snapshot are marked exited and
+   * removed. Each change is recorded in the history. Unchanged rows are not written. All of it is committed when this
+   * resolves with `applied: true`. A snapshot older than what the host has is not applied, and the summary contains the
+   * reason.
    *
-   * `containers` are of unique dockerIds, as `parseSnapshot` gives them.
+   * `containers` must have unique dockerIds, as `parseSnapshot` returns them.
    *
-   * @throws HostDeletedError if the host is gone.
-   * @throws UnavailableError if other snapshots of this host kept coming first; nothing was written.
+   * @throws HostDeletedError if the host was deleted.
+   * @throws UnavailableError if concurrent snapshots of this host always won, or if another transaction held the host's
+   *   row for too long; nothing was written.
    */
   syncContainers(hostId: string, containers: readonly Container[], metadata?: SnapshotMetadata): Promise<SyncSummary>;
 
   /**
-   * As `syncContainers`, from a request's body, of which no more is read than is needed to know what it changes.
-   * @throws InvalidRequestError naming what is wrong with the body; nothing was written.
+   * Does the same as `syncContainers` with a request's body, and reads no more of it than is needed to find the
+   * changes.
+   * @throws InvalidRequestError naming the errors in the body; nothing was written.
    * @throws BodyTooLargeError if it decompresses to more than a snapshot may have.
    */
   syncBody(hostId: string, body: RawBody, metadata?: SnapshotMetadata): Promise<SyncSummary>;
@@ -97,24 +99,27 @@ export interface ContainerServiceOptions {
   now: () => Date;
   /** Shared with the heartbeat service, so that heartbeats and unchanged snapshots share statements. */
   reports?: HostReports;
-  /** Bytes of hosts' last snapshots that are kept in memory, to compare the next ones with. */
+  /** Bytes of hosts' last snapshots that are cached for comparison with the next ones. */
   memoryBytesMax?: number;
-  /** 0 to 1, as Math.random: spreads retries. */
+  /** Returns 0 to 1 like Math.random; spreads retries. */
   random?: () => number;
 }
 
-/** Room for the last snapshots of 10,000 hosts with 50 containers, compressed as the agent sends them. */
+/** Enough for the last snapshots of 10,000 hosts with 50 containers, compressed as the agent sends them. */
 export const SNAPSHOT_MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024;
 
-/** Tries to be first among concurrent snapshots of one host: each round has a winner, so few are ever needed. */
+/**
+ * Attempts to write among concurrent snapshots of one host. One of them succeeds in each round, so few attempts are
+ * needed.
+ */
 const ATTEMPTS_MAX = 30;
 const RETRY_DELAY_MS_MAX = 60;
 
-/** Milliseconds that a sync waits while another transaction holds the host's row, and between two looks at that. */
+/** Milliseconds that a sync waits while another transaction holds the host's row, and between two checks of that. */
 const LOCK_WAIT_MS_MAX = 2_500;
 const LOCK_PAUSE_MS = 50;
 
-/** A snapshot on its way through. */
+/** A snapshot being synced. */
 interface Sync {
   hostId: string;
   source: SnapshotSource;
@@ -129,10 +134,10 @@ interface Sync {
 }
 
 /**
- * There are three ways in, the cheapest first: by digest (nothing changed: liveness alone is written), by text (the
- * host's last snapshot is remembered: only what differs from it is read and written) and by rows (compared with the
- * database's). Each ends in a statement that asks under the host's lock whether what it assumes still holds; where
- * it does not, the next way is taken.
+ * Creates the service that syncs snapshots. A snapshot takes the cheapest of three paths: by digest (nothing changed,
+ * so only liveness is written), by text (the host's last snapshot is cached, so only the differences are parsed and
+ * written) or by rows (compared with the database's rows). Each path ends in a statement that checks its assumptions
+ * under the host's lock. If they do not hold, the next path is taken.
  */
 export function createContainerService(db: Database, options: ContainerServiceOptions): ContainerService {
   const { cadence = CADENCE_DEFAULT, now, random = Math.random } = options;
@@ -143,21 +148,22 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     new Promise((resolve) => setTimeout(resolve, random() * Math.min(RETRY_DELAY_MS_MAX, 2 ** attempt)));
 
   /**
-   * Waits until no other transaction holds the host's row, without a connection: to read it before would be for nothing.
-   * @throws UnavailableError if that does not come in time.
+   * Waits until no other transaction holds the host's row, without holding a connection. Reading the row earlier would
+   * be wasted.
+   * @throws UnavailableError if the lock is not released in time.
    */
   async function waitForLock(hostId: string): Promise<void> {
     for (let waitedMs = 0; waitedMs < LOCK_WAIT_MS_MAX; waitedMs += LOCK_PAUSE_MS) {
       if ((await findHostLock(db, hostId)) !== 'locked') return;
       await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
     }
-    throw new UnavailableError('Another change of this host takes long. Try again.');
+    throw new UnavailableError('Another change to this host is taking too long. Retry.');
   }
 
   async function syncByDigest(sync: Sync): Promise<SyncSummary | null> {
     const { hostId, source, order, times, complete, digest } = sync;
     if (!complete || digest === null) return null;
-    // Where we know of another digest, asking would be for nothing.
+    // If the cached digest differs, the statement cannot match.
     const remembered = memory.recall(hostId);
     if (remembered !== undefined && remembered.digest !== digest) return null;
     const { heartbeatSeconds } = cadence;
@@ -171,7 +177,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
 
   async function syncByText(sync: Sync): Promise<SyncSummary | null> {
     const remembered = memory.recall(sync.hostId);
-    // Without a digest, nothing but the revision would say that its rows are still the host's.
+    // Without a digest, only the revision would show that the cached rows are still the host's.
     if (remembered === undefined || remembered.digest === null || !sync.complete) return null;
     const diff = await diffTexts(remembered, sync.source);
     return diff && write(sync, { ...remembered, observedAt: null }, diff, null);
@@ -180,7 +186,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   async function syncByRows(sync: Sync): Promise<SyncSummary> {
     const { hostId, order, times, complete, goneIds } = sync;
     const rows = await sync.source.rows();
-    // Counted anew: that mends what another version may have counted differently.
+    // Count again, which corrects totals that another version may have counted differently.
     const totals = complete ? totalsOf(rows) : null;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const host = await readHostState(db, hostId, rows, { complete, goneIds });
@@ -198,10 +204,10 @@ export function createContainerService(db: Database, options: ContainerServiceOp
       await backOff(attempt);
       await waitForLock(hostId);
     }
-    throw new UnavailableError('Other snapshots of this host keep coming first. Try again.');
+    throw new UnavailableError('Conflicting concurrent snapshots for this host. Retry.');
   }
 
-  /** Null: somebody else changed the host since `base`, or the order does not allow it. */
+  /** Returns null if another writer changed the host since `base`, or if the order does not allow the write. */
   async function write(
     sync: Sync,
     base: HostVersion,
@@ -239,13 +245,13 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   };
 }
 
-/** Containers that are compared without a pause, and bytes of their text: a few milliseconds of work. */
+/** Containers, and bytes of their text, that are compared without yielding: a few milliseconds of work. */
 const PIECE_CONTAINERS = 200;
 const PIECE_BYTES = 24 * 1024;
 
 /**
- * What a snapshot changes, by comparing its text with that of the one before, of which the rows are known to be. It
- * knows of changes only: null where containers came, went or moved, or where one is not valid.
+ * Returns what a snapshot changes, by comparing its text with that of the previous snapshot, which is known to equal
+ * the rows. Only detects updates: returns null if containers were added, removed or moved, or if one is invalid.
  */
 async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotSource): Promise<SnapshotDiff | null> {
   const turns = createTurnTaking();
@@ -266,7 +272,7 @@ async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotS
   return diff;
 }
 
-/** As `diffTexts`, of the containers at these places. */
+/** Does the same as `diffTexts` for the containers at `indexes`. */
 async function diffElements(
   [old, text]: readonly [SnapshotText, SnapshotText],
   indexes: readonly number[],
@@ -288,10 +294,10 @@ async function diffElements(
   return diffSnapshot(stored, rows, { complete: true });
 }
 
-/** @throws InvalidRequestError if a host's present containers would become too many by an incomplete snapshot. */
+/** @throws InvalidRequestError if an incomplete snapshot would give the host too many present containers. */
 function refuseTooMany(present: number, added: number): void {
   if (added <= 0 || present + added <= HOST_CONTAINERS_MAX) return;
-  const message = `would make ${present + added} present containers, and a host has at most ${HOST_CONTAINERS_MAX}`;
+  const message = `would make ${present + added} present containers; a host may have at most ${HOST_CONTAINERS_MAX}`;
   throw invalid([{ path: '', message }]);
 }
 

@@ -1,6 +1,6 @@
 import type { Database } from '@muster/db';
 
-/** Finds the present names of people and keys among actors such as `user:<id>`. A removed person keeps their name. */
+/** Finds the current names of users and API keys among actors such as `user:<id>`. A removed user keeps their name. */
 export async function findActorNames(
   { prisma }: Pick<Database, 'prisma'>,
   actors: readonly string[],

@@ -1,6 +1,6 @@
 import type { BetterAuthOptions, DBAdapter, DBTransactionAdapter, Where } from 'better-auth';
 
-/** What a call of better-auth's database adapter carries. */
+/** The arguments of a call to better-auth's database adapter. */
 export interface AdapterCall {
   model: string;
   data?: object;
@@ -8,7 +8,7 @@ export interface AdapterCall {
   where?: Where[] | undefined;
 }
 
-/** Makes a call of an adapter, or one that stands for it, and returns what came of it. */
+/** Makes a call to an adapter, or a modified one, and returns its result. */
 export type AroundCall = (method: (call: AdapterCall) => Promise<unknown>, call: AdapterCall) => Promise<unknown>;
 
 export type CreateAdapter = (options: BetterAuthOptions) => DBAdapter;
@@ -18,7 +18,7 @@ const METHODS = [
   ...(['update', 'updateMany', 'delete', 'deleteMany'] as const),
 ] as const;
 
-/** Creates adapters each of whose calls, those in a transaction too, goes through `around`. */
+/** Wraps a factory of adapters so that each call, also in a transaction, goes through `around`. */
 export const aroundCalls =
   (createAdapter: CreateAdapter, around: AroundCall): CreateAdapter =>
   (options) => {

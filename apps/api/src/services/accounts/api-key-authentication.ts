@@ -9,23 +9,26 @@ import { lockFirstOrganization } from './first-organization.js';
 const LAST_USED_GRAIN_MS = 3_600_000;
 
 export interface ApiKeyService {
-  /** @throws TokenInvalidError for a key that is malformed, unknown, expired or revoked. */
+  /**
+   * Returns the operator of an API key.
+   * @throws TokenInvalidError for a key that is malformed, unknown, expired or revoked.
+   */
   authenticate(token: string): Promise<OperatorIdentity>;
 
   /**
-   * Makes sure that an admin can get in. Accepts `adminKey` as an admin of the first organization if one is given, in
-   * place of the one that was configured before, which is revoked. Without it, makes a first admin key on a database that
-   * has no key at all. `handOver` is given that key before it counts: should it fail, no key was made, and the next start
-   * makes one. Safe for several processes at once. Returns false where `adminKey` was revoked, or replaced by another one:
-   * a key that was given up once is never accepted again.
+   * Ensures that an admin key exists. With `adminKey`, accepts it as an admin key of the first organization and revokes
+   * the one that was configured before. Without it, creates a first admin key if the database has no key at all.
+   * `handOver` receives that key before the transaction commits: if it fails, no key is created, and the next start
+   * creates one. Safe for several processes at once. Returns false if `adminKey` was revoked or replaced earlier: such
+   * a key is never accepted again.
    */
   bootstrap(adminKey: string | null, handOver: (key: string) => Promise<void>): Promise<boolean>;
 }
 
-/** Marks the configured key, together with the creator `system`, which no operator's key has. */
+/** Identifies the configured key. No operator's key has the creator `system`. */
 const CONFIGURED = { name: 'MUSTER_ADMIN_KEY', createdBy: 'system' };
 
-const invalid = () => new TokenInvalidError('The API key is not valid, or no longer.');
+const invalid = () => new TokenInvalidError('The API key is invalid, expired or revoked.');
 
 export function createApiKeyService({ prisma }: Database, { now }: { now: () => Date }): ApiKeyService {
   return {
@@ -80,7 +83,7 @@ async function acceptConfigured(
 
 type KeyRow = Prisma.ApiKeyGetPayload<object>;
 
-/** What the process does to a key by itself, for the audit log. */
+/** Returns the audit entry for a change that the process itself makes to a key. */
 const keyFact = ({ organizationId, id, name, role }: KeyRow, action: AuditFact['action'], at: Date): AuditFact => ({
   ...{ organizationId, at, actor: 'system', action, target: `api_key:${id}` },
   details: { name, role },

@@ -12,16 +12,17 @@ import { recordAudit } from '../audit/audit.js';
 /** An organization's API keys. Removing a member revokes those that they created, unless the owner keeps them. */
 export interface ApiKeyManagement {
   /**
-   * Creates a key; this answer is the only one that shows it.
-   * @throws InvalidRequestError naming `expiresAt` where that is past, or after the end of the key that creates this one.
+   * Creates a key. Only this answer contains it.
+   * @throws InvalidRequestError naming `expiresAt` if it is in the past, or after the expiry of the key that creates
+   *   this one.
    */
   create(operator: OperatorIdentity, request: ApiKeyRequest): Promise<ApiKeyCreated>;
 
-  /** The organization's keys, the newest first, those expired and revoked included. */
+  /** Lists the organization's keys, newest first, including expired and revoked ones. */
   list(operator: OperatorIdentity, query: PageQuery): Promise<Page<ApiKey>>;
 
   /**
-   * Makes a key useless from the next call on. Revoking twice is revoking once.
+   * Revokes a key, effective at the next call. Revoking a revoked key does nothing.
    * @throws NotFoundError if the organization has no such key.
    */
   revoke(operator: OperatorIdentity, id: string): Promise<void>;
@@ -35,7 +36,7 @@ export function createApiKeyManagement(db: Database, { now }: { now: () => Date 
       const expiresAt = end === null ? null : new Date(end);
       if (expiresAt !== null && expiresAt <= at)
         throw invalid([{ path: '/expiresAt', message: 'must be in the future' }]);
-      // All that can fail comes before the commit: a key whose answer failed would never be shown.
+      // Everything that can fail comes before the commit: a key whose answer failed would never be shown.
       const names = await findActorNames(db, [actor]);
       const { token, hash } = issueToken('key');
       return transact(db, async (tx) => {

@@ -10,31 +10,34 @@ import { withHashedSessions } from './hashed-sessions.js';
 import { withDatabaseClock } from './session-clock.js';
 import { vouchedSessions, type VouchedSessions } from './oidc-sessions.js';
 
-/** Seconds that a session lives after it was last used, and of use between two writes of that. */
+/** Seconds that a session lives after its last use, and minimum seconds between two updates of the last use. */
 const SESSION_SECONDS = 7 * 86_400;
 const SESSION_WRITE_SECONDS = 3_600;
 
-/** The header in which better-auth is told a caller's address, which we know better than it could. */
+/** The header that passes the caller's address to better-auth, which cannot determine it as reliably. */
 export const ADDRESS_HEADER = 'x-muster-address';
 
 export interface BetterAuthParts {
-  /** Where browsers reach us, without a path; by https, cookies are for https only. */
+  /** The URL at which browsers reach Muster, without a path. If it is https, cookies are sent over https only. */
   publicUrl: string;
-  /** Signs cookies: equal in all processes on one database. */
+  /** Signs cookies. Equal in all processes on one database. */
   secret: string;
   logger: Logger;
   now: () => Date;
-  /** Milliseconds by which this process's wall clock, the only one that better-auth reads, is ahead of `now`. */
+  /** Milliseconds by which this process's wall clock, the only clock that better-auth reads, is ahead of `now`. */
   skewMs: () => number;
 }
 
-/** The session's cookie. Its `__Host-` keeps other hosts of the domain from setting it; browsers want https for that. */
+/**
+ * Returns the name of the session cookie. Its `__Host-` prefix keeps other hosts of the domain from setting it;
+ * browsers require https for that.
+ */
 export const sessionCookieName = (publicUrl: string) =>
   isHttps(publicUrl) ? '__Host-muster_session' : 'muster_session';
 
 /**
- * better-auth over our tables, for what should not be invented again: passwords, sessions and their
- * cookies. Who belongs to which organization is ours; a session is for nobody who is no member.
+ * Creates better-auth on our tables. It handles passwords, sessions and their cookies. Organization memberships are
+ * ours, and only members get sessions.
  */
 export function createBetterAuth(
   { prisma }: Database,
@@ -47,10 +50,11 @@ export function createBetterAuth(
     basePath: '/api/auth',
     secret,
     telemetry: { enabled: false },
-    // Its log takes whatever was thrown, requests and tokens included: what it says is kept, not what it shows.
+    // better-auth logs thrown values, which may contain requests and tokens. Log only its message.
     logger: { level: 'error', log: (_level, message) => log.error(message) },
     database: withDatabaseClock(withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })), skewMs),
-    // Ours are asked before a password is hashed, by account too, and for every call that takes one.
+    // Our own limits apply before a password is hashed, apply to accounts too, and cover every call that takes a
+    // password.
     rateLimit: { enabled: false },
     plugins: [vouchedSessions],
     emailAndPassword: { enabled: true, disableSignUp: true },
@@ -76,7 +80,7 @@ export function createBetterAuth(
             try {
               await recordAudit(prisma, fact);
             } catch (error) {
-              // No one is given its cookie now; a session without an entry must not stay either.
+              // No one receives the session's cookie now, and a session without an audit entry must not remain.
               await prisma.session.deleteMany({ where: { id } });
               throw error;
             }
@@ -87,7 +91,7 @@ export function createBetterAuth(
   }) as unknown as Auth & VouchedSessions;
 }
 
-/** Calls better-auth, and throws what really went wrong where it hides that behind an error of its own. */
+/** Calls better-auth, and throws the original error if better-auth wrapped it in its own. */
 export async function callBetterAuth<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();

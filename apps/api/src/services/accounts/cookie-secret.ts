@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto';
 const SECRET_BYTES = 32;
 
 /**
- * What signs cookies where nothing was set for it: made by the first process that asks, and kept in the database, so
- * that all processes on it have the same. By itself it lets nobody in: a cookie must also name a session, which is
- * kept by its hash.
+ * Returns the secret that signs cookies if none is configured. The first process that calls this creates it and stores
+ * it in the database, so that all processes share it. The secret alone grants no access: a cookie must also name a
+ * session, which is stored as a hash.
  */
 export async function keptSecret({ prisma }: Database): Promise<string> {
   const value = randomBytes(SECRET_BYTES).toString('base64url');

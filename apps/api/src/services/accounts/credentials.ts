@@ -4,11 +4,11 @@ import { ForbiddenError, TokenInvalidError } from '../../errors.js';
 import { recordAudit } from '../audit/audit.js';
 
 /**
- * Locks the member or the key that an operator acts by, so that it cannot be removed or revoked before the transaction
- * ends: everything that the operator creates is committed before `revokeCreatedBy` searches for it. Returns the end of the key;
- * null for a person and for a key without an end.
- * @throws TokenInvalidError where it was removed or revoked after the request was authenticated; ForbiddenError where the
- * member was given another role after that.
+ * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the
+ * transaction ends. Everything that the operator creates is therefore committed before `revokeCreatedBy` searches for
+ * it. Returns the key's expiry; null for a user and for a key without expiry.
+ * @throws TokenInvalidError if it was removed or revoked after the request was authenticated.
+ * @throws ForbiddenError if the member's role was changed after that.
  */
 export async function lockOperator(tx: Prisma.TransactionClient, operator: OperatorIdentity): Promise<Date | null> {
   const { organizationId, actor, role } = operator;
@@ -33,20 +33,20 @@ interface OperatorRow {
 
 export interface CreatedBy {
   organizationId: string;
-  /** The person whose credentials end. The transaction must have removed the member, or have changed their role. */
+  /** The person whose credentials are revoked. The transaction must have removed the member or changed their role. */
   userId: string;
-  /** Who ends them, for the audit log. */
+  /** Who revokes them, for the audit log. */
   actor: OperatorActor;
   at: Date;
 }
 
-/** Why credentials of a person end. */
+/** Why a person's credentials are revoked. */
 type CredentialsEnd = 'member.removed' | 'member.role_changed';
 
 /**
- * Revokes the API keys that a person created, those that these keys created in turn, and the enrollment tokens of all of
- * them. Each is recorded in the audit log with the reason. A member who became a viewer (`member.role_changed`) loses the
- * admin keys alone, because a viewer may do what the other keys can do.
+ * Revokes the API keys that a person created, the keys created with those keys, and the enrollment tokens created with
+ * any of them. Records each in the audit log with the reason. A member who became a viewer (`member.role_changed`)
+ * loses only the admin keys, because a viewer may do what the other keys allow.
  */
 export async function revokeCreatedBy(
   tx: Prisma.TransactionClient,
@@ -70,7 +70,7 @@ export async function revokeCreatedBy(
       FROM api_keys k JOIN created USING (id) ORDER BY k.id`;
     creators = [person, ...keys.map(({ id }) => `api_key:${id}`)];
     const active = keys.filter(({ isActive, role }) => isActive && (reason === 'member.removed' || role === 'admin'));
-    // A key that waited for its row's lock may have created another one: search again until there is none.
+    // A key that was waiting for its row's lock may have created another one: search again until none is found.
     if (active.length === 0) break;
     await tx.apiKey.updateMany({ where: { id: { in: active.map(({ id }) => id) } }, data: { revokedAt: at } });
     for (const { id, name, role } of active) {
@@ -89,8 +89,8 @@ export async function revokeCreatedBy(
 }
 
 /**
- * Revokes the open invitations that a person made, each recorded in the audit log with the reason: whoever has such a link
- * could let that person in again, with a role that they lost.
+ * Revokes the open invitations that a person created, and records each in the audit log with the reason: the holder of
+ * such a link could let that person in again, with a role that they lost.
  */
 export async function withdrawInvitationsOf(
   tx: Prisma.TransactionClient,

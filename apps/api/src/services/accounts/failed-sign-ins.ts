@@ -2,9 +2,9 @@ import type { Database } from '@muster/db';
 import { recordAudit } from '../audit/audit.js';
 import { normalEmail } from './users.js';
 
-/** A try to sign in, or to prove a password, that was refused. */
+/** A refused attempt to sign in or to confirm a password. */
 export interface FailedSignIn {
-  /** Whose account it was for, as far as that is known. */
+  /** The account that the attempt was for, as far as known. */
   account: { email: string } | { userId: string } | null;
   address: string;
   method: 'password' | 'identity provider' | 'password change';
@@ -12,39 +12,42 @@ export interface FailedSignIn {
 
 export interface FailedSignIns {
   /**
-   * Records a failure in the audit log of the account's organization, or of the first one where there is no such
-   * account, which is not named there. Failures for one account, and those for all unknown ones, share an entry with
-   * their count for `FAILURE_WINDOW_MS`, so that no one can fill the log or hide in it. The entry keeps its first
-   * `ADDRESSES_MAX` addresses and the latest one.
+   * Records a failure in the audit log of the account's organization. If there is no such account, uses the first
+   * organization and does not name the account. Failures for one account, and those for all unknown accounts, share an
+   * entry with their count for `FAILURE_WINDOW_MS`, so that an attacker can neither fill the log nor hide in it. The
+   * entry keeps its first `ADDRESSES_MAX` addresses and the latest one.
    */
   record(failure: FailedSignIn): Promise<void>;
 }
 
-/** Milliseconds in which failures for one account are one entry of the audit log. Each process has its own. */
+/** Milliseconds in which failures for one account share an entry of the audit log. Each process has its own entry. */
 export const FAILURE_WINDOW_MS = 600_000;
 
 /** Addresses that one entry keeps in addition to the latest. */
 export const ADDRESSES_MAX = 20;
 
-/** Windows to remember: an account's failures begin a new entry where it was forgotten before its time. */
+/** Maximum number of windows in memory. If a window is dropped early, the account's next failure starts a new entry. */
 const WINDOWS_MAX = 10_000;
 
-/** Characters of the longest address: a proxy that is trusted may pass on something else. */
+/** Maximum stored length of an address: a trusted proxy may pass on something else. */
 const ADDRESS_LENGTH_MAX = 45;
 
 interface Window {
   openedMs: number;
   entry: Promise<bigint>;
-  /** Settles when the last failure is recorded. The next one waits for it here, not for the row with a connection. */
+  /**
+   * Settles when the last failure is recorded. The next failure waits here instead of waiting for the row's lock with a
+   * connection.
+   */
   recorded: Promise<unknown>;
 }
 
-/** `elapsedMs` is a clock that is never set. */
+/** `elapsedMs` is a monotonic clock. */
 export function createFailedSignIns(
   { prisma }: Pick<Database, 'prisma'>,
   { now, elapsedMs }: { now: () => Date; elapsedMs: () => number },
 ): FailedSignIns {
-  /** In the order in which they were opened. */
+  /** In order of opening. */
   const windows = new Map<string, Window>();
 
   function forgetOldWindows(): void {
@@ -73,7 +76,7 @@ export function createFailedSignIns(
       const address = sent.slice(0, ADDRESS_LENGTH_MAX);
       const where =
         account === null ? null : 'email' in account ? { user: { email: normalEmail(account.email) } } : account;
-      // The same statements whether or not there is such an account, so that the time does not tell.
+      // Run the same statements whether or not the account exists, so that the response time does not reveal it.
       const member = where === null ? null : await prisma.member.findFirst({ where });
       const first = await prisma.organization.findFirst({ orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
       const organizationId = member?.organizationId ?? first?.id;

@@ -1,11 +1,11 @@
 import type { Prisma } from '@muster/db';
 
-/** The organization that a fresh installation starts with. */
+/** The organization of a new installation. */
 const FIRST_ORGANIZATION = { id: 'default', name: 'Default', slug: 'default' };
 
 /**
- * The first organization's id; it is made where it is missing. Holds its row until the transaction ends, so that of
- * processes that set up the same thing at once one goes first.
+ * Returns the first organization's id, and creates the organization if it is missing. Locks its row until the
+ * transaction ends, so that concurrent processes set up one after another.
  */
 export async function lockFirstOrganization(tx: Prisma.TransactionClient, at: Date): Promise<string> {
   const { id, name, slug } = FIRST_ORGANIZATION;

@@ -2,13 +2,13 @@ import { hash } from 'node:crypto';
 import type { Where } from 'better-auth';
 import { aroundCalls, type AdapterCall, type AroundCall, type CreateAdapter } from './adapter-calls.js';
 
-/** SHA-256 of what a session's cookie holds, as the database keeps it. */
+/** Returns the SHA-256 of a session cookie's token, as stored in the database. */
 export const hashSessionToken = (token: string): string => hash('sha256', token, 'base64url');
 
 /**
- * better-auth's way to the database, but for sessions' tokens: better-auth stores them as they are, so that whoever
- * reads the database could act as anybody who is signed in. Through this their hashes are stored and asked for, and
- * better-auth is given back the token that it asked by.
+ * Wraps better-auth's database adapter to store sessions' tokens as hashes. better-auth stores the tokens themselves,
+ * so that anyone who can read the database could act as any signed-in user. The wrapper stores and queries hashes, and
+ * returns to better-auth the token that it passed in.
  */
 export const withHashedSessions = (createAdapter: CreateAdapter): CreateAdapter =>
   aroundCalls(createAdapter, (method, call) => (call.model === 'session' ? withHashes(method, call) : method(call)));

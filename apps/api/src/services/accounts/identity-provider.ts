@@ -3,32 +3,32 @@ import * as client from 'openid-client';
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Voucher } from './users.js';
 
-/** An identity provider that speaks OpenID Connect, and what it knows this installation as. */
+/** An OpenID Connect provider, and this installation's client registration there. */
 export interface IdentityProviderOptions {
   issuer: string;
   clientId: string;
   clientSecret: string;
-  /** Where it sends browsers back to. */
+  /** The URL to which the provider redirects browsers. */
   callbackUrl: string;
-  /** Equal in all processes on one database: a try that began in one may end in another. */
+  /** Equal in all processes on one database: an attempt started in one may be completed in another. */
   secret: string;
 }
 
-/** A person as the provider vouches for them. */
+/** A user as authenticated by the provider. */
 export interface VouchedPerson extends Voucher {
-  /** Null where it tells none that could be one here. */
+  /** Null if the provider sends no name that is valid here. */
   name: string | null;
-  /** Null where it tells none that could be one here, or does not vouch for it. */
+  /** Null if the provider sends no email address that is valid here, or does not mark it as verified. */
   verifiedEmail: string | null;
 }
 
-/** Why nobody was vouched for. */
+/** Why a sign-in failed. */
 export type Refusal =
-  /** The provider cannot be reached, or answers with what is no answer. */
+  /** The provider cannot be reached, or its answer is invalid. */
   | 'unavailable'
-  /** The person did not want to, or the provider does not let them. */
+  /** The user canceled, or the provider refused them. */
   | 'refused'
-  /** What came back does not belong to this try. */
+  /** The answer does not belong to this attempt. */
   | 'mismatched';
 
 export class NotVouchedError extends Error {
@@ -36,25 +36,31 @@ export class NotVouchedError extends Error {
     readonly refusal: Refusal,
     cause: unknown,
   ) {
-    super(`the identity provider vouches for nobody: ${refusal}`, { cause });
+    super(`OIDC sign-in failed: ${refusal}`, { cause });
     this.name = 'NotVouchedError';
   }
 }
 
 export interface IdentityProvider {
-  /** The secret of a new try, for the browser that makes it. */
+  /** Returns the secret of a new attempt, for the browser that starts it. */
   begin(): string;
 
-  /** Where a browser goes with it. @throws NotVouchedError */
+  /**
+   * Returns the URL at the provider for an attempt.
+   * @throws NotVouchedError if the provider is unavailable.
+   */
   addressOf(attempt: string): Promise<string>;
 
-  /** Who came back, with the query that the provider gave the browser, from its `?` on. @throws NotVouchedError */
+  /**
+   * Returns the user who came back from the provider. `query` is the URL's query from the provider, including its `?`.
+   * @throws NotVouchedError if the sign-in failed.
+   */
   redeem(attempt: string, query: string): Promise<VouchedPerson>;
 }
 
 /**
- * A provider's word is held to the limits of what people type: a person may choose their name there, of any length, and
- * some characters of other alphabets become ASCII letters, and so another's address, in lower case.
+ * Claims of the provider are held to the limits of typed input. Users may choose a name of any length there, and some
+ * characters of other alphabets become ASCII letters in lower case, so that an address could become another user's.
  */
 const { name: NameClaim, email: EmailClaim } = SetupRequest.shape;
 
@@ -62,14 +68,14 @@ const ATTEMPT_BYTES = 32;
 const TIMEOUT_SECONDS = 5;
 
 /**
- * Signs people in by the authorization code flow with PKCE, `state` and `nonce`, which are all derived from the secret of
- * the try: nothing of a try is stored, and nothing of it can be guessed from what its browser's addresses show.
+ * Signs users in with the authorization code flow with PKCE, `state` and `nonce`. All three are derived from the secret
+ * of the attempt: nothing is stored for an attempt, and nothing can be guessed from the URLs that its browser shows.
  */
 export function createIdentityProvider(options: IdentityProviderOptions): IdentityProvider {
   const { issuer, callbackUrl, secret } = options;
   let discovered: Promise<client.Configuration> | undefined;
 
-  /** What the provider says of itself, asked once; again where that failed. */
+  /** Returns the provider's metadata. It is fetched once, and again after a failure. */
   async function configuration(): Promise<client.Configuration> {
     discovered ??= discover(options);
     try {
@@ -104,7 +110,7 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
           expectedNonce: derived(attempt, 'nonce'),
           idTokenExpected: true,
         });
-        // Expected, so there is one.
+        // Set because of `idTokenExpected`.
         const claims = tokens.claims()!;
         const { sub: subject } = claims;
         const told = 'email' in claims ? claims : await client.fetchUserInfo(config, tokens.access_token, subject);
@@ -129,7 +135,7 @@ function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): 
     server,
     clientId,
     undefined,
-    // What every provider takes, unless it says that it does not.
+    // Every provider supports client_secret_basic unless its metadata excludes it.
     (as, ...rest) =>
       (as.token_endpoint_auth_methods_supported?.includes('client_secret_basic') === false ? byBody : byHeader)(
         as,
@@ -139,7 +145,7 @@ function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): 
       timeout: TIMEOUT_SECONDS,
       execute: [
         client.enableNonRepudiationChecks,
-        // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so to stand out; env.ts lets through none but this machine
+        // eslint-disable-next-line @typescript-eslint/no-deprecated -- meant as a warning; env.ts allows http for this machine only
         ...(server.protocol === 'http:' ? [client.allowInsecureRequests] : []),
       ],
     },
@@ -148,7 +154,7 @@ function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): 
 
 function refusalOf(error: unknown): Refusal {
   if (error instanceof client.AuthorizationResponseError) return 'refused';
-  // The code was used, is too old, or is another try's.
+  // The code was used, has expired, or belongs to another attempt.
   if (error instanceof client.ResponseBodyError) return 'mismatched';
   const { code } = error as { code?: string };
   return code === 'OAUTH_INVALID_RESPONSE' || code === 'OAUTH_JWT_CLAIM_COMPARISON_FAILED'

@@ -21,28 +21,35 @@ import { lockOperator } from './credentials.js';
 import { addMember, normalEmail } from './users.js';
 import type { SessionService, WithCookies } from './sessions.js';
 
-/** How long an invitation's link is good. */
+/** Lifetime of an invitation link in milliseconds. */
 const INVITATION_MS = 7 * 86_400_000;
 
 export interface InvitationService {
   /**
-   * Makes an invitation, in place of an open one for the same address; this answer is the only one that shows its link.
-   * @throws ConflictError where the address is a member's.
+   * Creates an invitation, which replaces an open one for the same address. Only this answer contains its link.
+   * @throws ConflictError if the address belongs to a member.
    */
   create(operator: OperatorIdentity, request: InvitationRequest): Promise<InvitationCreated>;
 
-  /** The organization's open invitations, the newest first. */
+  /** Lists the organization's open invitations, newest first. */
   list(operator: OperatorIdentity, query: PageQuery): Promise<Page<Invitation>>;
 
-  /** @throws NotFoundError where the organization has no such invitation. */
+  /**
+   * Revokes an invitation.
+   * @throws NotFoundError if the organization has no such invitation.
+   */
   revoke(operator: OperatorIdentity, id: string): Promise<void>;
 
-  /** What a link offers. @throws TokenInvalidError where it was used, taken back, or is too old. */
+  /**
+   * Returns what an invitation link offers.
+   * @throws TokenInvalidError if the invitation was used or revoked, or has expired.
+   */
   offer(token: string): Promise<InvitationOffer>;
 
   /**
-   * Makes the member whom the link invites, and signs them in. A link is good once.
-   * @throws TokenInvalidError as `offer` does. @throws ConflictError where the address has become a member's.
+   * Creates the invited member and signs them in. A link can be used once.
+   * @throws TokenInvalidError like `offer`.
+   * @throws ConflictError if the address belongs to a member in the meantime.
    */
   accept(caller: Caller, acceptance: InvitationAcceptance): Promise<WithCookies<Session>>;
 }
@@ -57,14 +64,14 @@ export function createInvitationService(
   db: Database,
   { sessions, publicUrl, now }: InvitationServiceParts,
 ): InvitationService {
-  /** @throws TokenInvalidError */
+  /** @throws TokenInvalidError if the token is unknown or expired. */
   async function find(tx: Pick<Prisma.TransactionClient, 'invitation'>, token: string) {
     const invitation =
       tokenKind(token) === 'invite'
         ? await tx.invitation.findUnique({ where: { hash: hashToken(token) }, include: { organization: true } })
         : null;
     if (invitation !== null && invitation.expiresAt > now()) return invitation;
-    throw new TokenInvalidError('This invitation is not valid, or no longer.');
+    throw new TokenInvalidError('This invitation is invalid or has expired. Ask for a new one.');
   }
 
   return {
@@ -76,9 +83,9 @@ export function createInvitationService(
       return transact(db, async (tx) => {
         await lockOperator(tx, operator);
         if ((await tx.member.count({ where: { organizationId, user: { email } } })) > 0) {
-          throw new ConflictError('A member has this e-mail address already.');
+          throw new ConflictError('A member with this email address already exists.');
         }
-        // The unique key is what two at once meet at.
+        // The unique key makes concurrent requests for one address replace the same row.
         const fresh = {
           hash,
           role,
@@ -94,7 +101,7 @@ export function createInvitationService(
         const target = `invitation:${created.id}`;
         const details = { email, role };
         await recordAudit(tx, { organizationId, at, actor, action: 'invitation.created', target, details });
-        // What follows # stays in the browser: no server and no proxy logs it.
+        // Browsers do not send the part after #, so that no server or proxy logs it.
         return { ...toView(created), url: `${publicUrl}/invitation#token=${token}` };
       });
     },
@@ -130,12 +137,12 @@ export function createInvitationService(
     },
 
     async accept(caller, { token, name, password }) {
-      // Asked before a password is hashed for whoever guesses, and again when nobody else can use it.
+      // Checked before hashing a password, which is expensive, and again under the lock.
       const { id, email } = await find(db.prisma, token);
       const passwordHash = await hashPassword(password);
       const at = now();
       await transact(db, async (tx) => {
-        // Of two who use it at once, the second waits here, and then finds nothing.
+        // Of two concurrent requests, the second waits here and then finds no invitation.
         await tx.$queryRaw`SELECT id FROM invitations WHERE id = ${id}::uuid FOR UPDATE`;
         const { organizationId, role } = await find(tx, token);
         await tx.invitation.delete({ where: { id } });

@@ -6,16 +6,16 @@ import { ConflictError, NotFoundError } from '../../errors.js';
 import { recordAudit } from '../audit/audit.js';
 import { revokeCreatedBy, withdrawInvitationsOf } from './credentials.js';
 
-/** Who is in an organization. Whatever changes here holds from the next call on, in every process. */
+/** Manages the members of an organization. Changes take effect at the next call in every process. */
 export interface MemberService {
-  /** The organization's members, in the order in which they joined. */
+  /** Lists the organization's members in the order in which they joined. */
   list(operator: OperatorIdentity, query: PageQuery): Promise<Page<Member>>;
 
   /**
-   * Gives a member another role. The open invitations of an owner who becomes something less are revoked. When the member
-   * becomes a viewer, so are the admin keys and enrollment tokens that they created, unless `keepCredentials`.
-   * @throws NotFoundError where the organization has no such member.
-   * @throws ConflictError where nobody would be owner any more.
+   * Changes a member's role. Revokes the open invitations of an owner who loses that role. If the member becomes a
+   * viewer, also revokes the admin keys and enrollment tokens that they created, unless `keepCredentials` is set.
+   * @throws NotFoundError if the organization has no such member.
+   * @throws ConflictError if no owner would be left.
    */
   change(
     operator: OperatorIdentity,
@@ -25,9 +25,9 @@ export interface MemberService {
   ): Promise<Member>;
 
   /**
-   * Removes a member, with their sessions and all that they could sign in with, and takes back their open invitations.
-   * API keys and enrollment tokens that they created are revoked unless `keepCredentials`.
-   * @throws NotFoundError | ConflictError as `change` does.
+   * Removes a member with their sessions and credentials, and revokes their open invitations. API keys and enrollment
+   * tokens that they created are revoked unless `keepCredentials` is set.
+   * @throws NotFoundError | ConflictError like `change`.
    */
   remove(operator: OperatorIdentity, userId: string, options: MemberCredentialsQuery): Promise<void>;
 }
@@ -72,7 +72,7 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
         const member = await lockedMember(tx, organizationId, userId);
         if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
         await tx.member.delete({ where: { id: member.id } });
-        // In this order, a sign-in that overlaps this finds no password, or its session is found here.
+        // In this order, a concurrent sign-in either finds no password, or its session is deleted here.
         await tx.account.deleteMany({ where: { userId } });
         await tx.session.deleteMany({ where: { userId } });
         const created = { organizationId, userId, actor, at };
@@ -87,7 +87,7 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
   };
 }
 
-/** A member, while nobody else changes members of the organization: two owners cannot each remove the other. */
+/** Returns a member and locks the organization's memberships: two owners cannot each remove the other. */
 async function lockedMember(tx: Prisma.TransactionClient, organizationId: string, userId: string) {
   await tx.$queryRaw`SELECT id FROM organizations WHERE id = ${organizationId} FOR NO KEY UPDATE`;
   const member = await tx.member.findFirst({ where: { organizationId, userId }, include: { user: true } });

@@ -4,8 +4,8 @@ import { setSessionCookie } from 'better-auth/cookies';
 import { z } from 'zod';
 
 /**
- * A call of better-auth's server API, which has none for it: starts a session for a user whom somebody else has
- * vouched for. It has no path, so that no request can reach it.
+ * Adds a call to better-auth's server API that starts a session for a user whom an identity provider has authenticated;
+ * better-auth has no such call. The call has no path, so that no request can reach it.
  */
 export const vouchedSessions = {
   id: 'vouched-sessions',
@@ -15,7 +15,7 @@ export const vouchedSessions = {
       async (context) => {
         const { internalAdapter } = context.context;
         const user = await internalAdapter.findUserById(context.body.userId);
-        // Null for a user who is nobody's member, as `databaseHooks` of better-auth.ts has it.
+        // Null for a user who is not a member: see `databaseHooks` in better-auth.ts.
         const session = user === null ? null : await internalAdapter.createSession(user.id);
         if (user === null || session === null) throw new APIError('UNAUTHORIZED');
         await setSessionCookie(context, { session, user });
@@ -25,7 +25,7 @@ export const vouchedSessions = {
   },
 } satisfies BetterAuthPlugin;
 
-/** What it adds to better-auth's server API. */
+/** The call that the plugin adds to better-auth's server API. */
 export interface VouchedSessions {
   api: {
     startVouchedSession(call: {

@@ -8,30 +8,33 @@ import { NotVouchedError, type IdentityProvider, type Refusal, type VouchedPerso
 import type { SessionService } from './sessions.js';
 import type { SignInLimit } from './sign-in-limit.js';
 
-/** Where a browser goes on, and `Set-Cookie` values that it takes along. */
+/** A redirect of the browser, with the `Set-Cookie` values to send. */
 export interface Onward {
   location: string;
   cookies: string[];
 }
 
-/** Signing in at an identity provider. Whatever goes wrong there ends on the page for signing in, which says so. */
+/**
+ * Signs users in with an identity provider. Every failure of the provider redirects to the sign-in page, which shows
+ * the reason.
+ */
 export interface VouchedSignInService {
   /**
-   * Sends a browser to the provider; once signed in, it goes on to `next`, a path here.
-   * @throws RateLimitedError after too many tries.
+   * Redirects a browser to the provider. After the sign-in, the browser is redirected to `next`, a path of this server.
+   * @throws RateLimitedError after too many attempts.
    */
   start(caller: Caller, next: string): Promise<Onward>;
 
   /**
-   * Signs in whoever comes back from there with a query, from its `?` on.
-   * @throws RateLimitedError after too many tries.
+   * Signs in the user whom the provider redirected back. `query` is the URL's query, including its `?`.
+   * @throws RateLimitedError after too many attempts.
    */
   finish(caller: Caller, query: string): Promise<Onward>;
 }
 
 export interface VouchedSignInParts {
   provider: IdentityProvider;
-  /** The user of a person who may come in, or null. */
+  /** Returns the user's id for a person who may sign in, or null. */
   userOf: (person: VouchedPerson) => Promise<string | null>;
   sessions: Pick<SessionService, 'signInVouched'>;
   limit: SignInLimit;
@@ -42,7 +45,7 @@ export interface VouchedSignInParts {
 
 const OWN_PATH = new RegExp(OWN_PATH_PATTERN);
 
-/** How long a person may take at the provider. */
+/** Seconds that a user may take to sign in at the provider. */
 const ATTEMPT_SECONDS = 600;
 
 export function createVouchedSignIn(parts: VouchedSignInParts): VouchedSignInService {
@@ -50,7 +53,8 @@ export function createVouchedSignIn(parts: VouchedSignInParts): VouchedSignInSer
   const isHttps = publicUrl.startsWith('https:');
   const cookieName = isHttps ? '__Host-muster_oidc' : 'muster_oidc';
 
-  // Its browser has the try's secret: nobody can make another's browser end a try that they began themselves.
+  // The cookie ties the attempt to the browser that started it: an attacker cannot make another person's browser
+  // complete the attacker's own attempt.
   const attemptCookie = (value: string, seconds: number): string =>
     `${cookieName}=${value}; Max-Age=${seconds}; Path=/; HttpOnly; ${isHttps ? 'Secure; ' : ''}SameSite=Lax`;
 
@@ -60,12 +64,12 @@ export function createVouchedSignIn(parts: VouchedSignInParts): VouchedSignInSer
     return attempt === undefined || !OWN_PATH.test(next) ? null : { attempt, next };
   }
 
-  /** Back to the page for signing in, which knows why. What went wrong is logged, without what the provider was told. */
+  /** Returns the sign-in page with the reason of a failure. Logs the failure without the data sent to the provider. */
   function turnBack(error: unknown, next: string): string {
     if (error instanceof NotVouchedError) {
       const { code, message } = error.cause as { code?: unknown; message: string };
       const { refusal } = error;
-      logger[refusal === 'unavailable' ? 'warn' : 'info']({ refusal, code, detail: message }, 'nobody was vouched for');
+      logger[refusal === 'unavailable' ? 'warn' : 'info']({ refusal, code, detail: message }, 'OIDC sign-in failed');
       return signInPage(refusal, next);
     }
     if (error instanceof CredentialsInvalidError) return signInPage('unknown', next);
@@ -90,7 +94,7 @@ export function createVouchedSignIn(parts: VouchedSignInParts): VouchedSignInSer
       const found = attemptOf(caller);
       const used = attemptCookie('', 0);
       try {
-        if (found === null) throw new NotVouchedError('mismatched', new Error('this browser has begun nothing'));
+        if (found === null) throw new NotVouchedError('mismatched', new Error('this browser started no sign-in'));
         const userId = await userOf(await provider.redeem(found.attempt, query));
         if (userId === null) {
           await failures.record({ account: null, address: caller.address, method: 'identity provider' });

@@ -7,21 +7,21 @@ import type { VouchedPerson } from './identity-provider.js';
 import { addMember, addWayIn, normalEmail } from './users.js';
 
 export interface VouchedPeopleParts {
-  /** What those become, in the first organization, whom nobody has invited; null: they stay outside. */
+  /** Role in the first organization of users without an invitation; null refuses them. */
   strangerRole: MemberRole | null;
   now: () => Date;
 }
 
 /**
- * Finds the user whom an identity provider vouches for, or null where they may not come in. They are known by the
- * provider's id of them; the first time by their e-mail address, if it vouches for that: as a member, who has one more
- * way in from then on, or as somebody who is invited, and joins.
+ * Creates a function that finds the user whom an identity provider authenticated, or returns null if they may not sign
+ * in. Users are known by the provider's id of them. At their first sign-in, they are found by their email address if
+ * the provider has verified it: a member gets an additional credential, and an invited person becomes a member.
  */
 export const createVouchedPeople = (db: Database, { strangerRole, now }: VouchedPeopleParts) => {
   const find = ({ issuer, subject, name, verifiedEmail }: VouchedPerson): Promise<string | null> =>
     transact(db, async (tx) => {
       const at = now();
-      // Of several first sign-ins of one person at once, one makes the account, and the others find it.
+      // Of several concurrent first sign-ins of one person, one creates the account and the others find it.
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${issuer} ${subject}`}, 0))`;
       const wayIn = { issuer, subject };
       const providerId_accountId = { providerId: issuer, accountId: subject };
@@ -51,7 +51,7 @@ export const createVouchedPeople = (db: Database, { strangerRole, now }: Vouched
     try {
       return await find(person);
     } catch (error) {
-      // Another sign-in took the address first, such as an invitation that was accepted: now there is a member.
+      // Another sign-in used the address first, for example by accepting an invitation. Now a member exists.
       if (isUniqueViolation(error) || error instanceof ConflictError) return find(person);
       throw error;
     }
@@ -60,7 +60,7 @@ export const createVouchedPeople = (db: Database, { strangerRole, now }: Vouched
 
 type Place = { organizationId: string; role: MemberRole };
 
-/** The oldest open invitation of an address, which is used up by this. */
+/** Uses up the oldest open invitation of an address. */
 async function takeInvitation(tx: Prisma.TransactionClient, email: string, at: Date): Promise<Place | null> {
   const [invitation] = await tx.$queryRaw<{ id: string }[]>`
     SELECT id FROM invitations WHERE email = ${email} AND "expiresAt" > ${at}
@@ -70,7 +70,7 @@ async function takeInvitation(tx: Prisma.TransactionClient, email: string, at: D
   return { organizationId, role };
 }
 
-/** None before there is an owner: whoever came first would find the set-up link dead. */
+/** Returns null while there is no owner: otherwise, the first uninvited user would make the setup link invalid. */
 async function placeForStranger(
   tx: Prisma.TransactionClient,
   role: MemberRole | null,

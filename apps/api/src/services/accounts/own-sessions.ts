@@ -8,22 +8,25 @@ import type { FailedSignIns } from './failed-sign-ins.js';
 import type { UserSession } from './sessions.js';
 import type { SignInLimit } from './sign-in-limit.js';
 
-/** What a person may do with their own sessions and password. */
+/** Lets a user manage their own sessions and password. */
 export interface OwnSessionService {
-  /** Where they are signed in, the latest sign-in first. */
+  /** Lists the user's sessions, latest sign-in first. */
   list(session: UserSession): Promise<{ items: SessionItem[] }>;
 
-  /** @throws NotFoundError where they have no such session. */
+  /**
+   * Ends a session.
+   * @throws NotFoundError if the user has no such session.
+   */
   end(session: UserSession, id: string): Promise<void>;
 
-  /** Ends all of them, the one that asks too. */
+  /** Ends all of the user's sessions, including the current one. */
   endAll(session: UserSession): Promise<void>;
 
   /**
-   * Changes the password and ends all sessions but the one that asks.
-   * @throws InvalidRequestError naming `currentPassword` where it is not right.
-   * @throws ConflictError where they have no password, because an identity provider vouches for them.
-   * @throws RateLimitedError after too many tries.
+   * Changes the password and ends all sessions except the current one.
+   * @throws InvalidRequestError naming `currentPassword` if it is wrong.
+   * @throws ConflictError if the user has no password because they sign in with an identity provider.
+   * @throws RateLimitedError after too many attempts.
    */
   changePassword(session: UserSession, address: string, change: PasswordChange): Promise<void>;
 }
@@ -45,7 +48,7 @@ export function createOwnSessionService(db: Database, parts: OwnSessionServicePa
 
   return {
     async list({ id: currentId, userId }) {
-      // By the clock that better-auth judges them by.
+      // The database's time, by which better-auth judges sessions (session-clock.ts).
       const alive = { userId, expiresAt: { gt: new Date(Date.now() - skewMs()) } };
       const rows = await db.prisma.session.findMany({ where: alive, orderBy: { id: 'desc' }, take: LIST_MAX });
       const items = rows.map(({ id, createdAt, updatedAt, expiresAt, ipAddress, userAgent }) => ({
@@ -74,11 +77,12 @@ export function createOwnSessionService(db: Database, parts: OwnSessionServicePa
     async changePassword(session, address, { currentPassword, newPassword }) {
       const { id, userId } = session;
       const account = await db.prisma.account.findFirst({ where: { userId, providerId: 'credential' } });
-      if (!account?.password) throw new ConflictError('This account has no password: its identity provider has.');
+      if (!account?.password)
+        throw new ConflictError('This account signs in through the identity provider and has no password here.');
       limit.take(address, userId);
       if (!(await verifyPassword({ hash: account.password, password: currentPassword }))) {
         await failures.record({ account: { userId }, address, method: 'password change' });
-        throw invalid([{ path: '/currentPassword', message: 'is not right' }]);
+        throw invalid([{ path: '/currentPassword', message: 'is wrong' }]);
       }
       const password = await hashPassword(newPassword);
       await transact(db, async (tx) => {
@@ -90,5 +94,5 @@ export function createOwnSessionService(db: Database, parts: OwnSessionServicePa
   };
 }
 
-/** Sessions that a person is shown: more than anybody has who did not write a loop. */
+/** Maximum number of sessions listed. Only a script creates more. */
 const LIST_MAX = 200;

@@ -1,18 +1,18 @@
 import { aroundCalls, type CreateAdapter } from './adapter-calls.js';
 
 /**
- * better-auth's way to the database, but for instants: better-auth reads this machine's clock and takes no other. Through
- * this, what it stores and asks for is by the database's clock, and what it is given back is by this machine's.
- * `skewMs`: milliseconds by which this machine's clock is ahead.
+ * Wraps better-auth's database adapter to convert timestamps. better-auth can only use this machine's clock. The
+ * wrapper converts what better-auth stores and queries to database time, and what it reads to this machine's time.
+ * `skewMs` is how many milliseconds this machine's clock is ahead.
  */
 export const withDatabaseClock = (createAdapter: CreateAdapter, skewMs: () => number): CreateAdapter =>
   aroundCalls(createAdapter, async (method, call) => {
-    // One value for the whole call, so that what it wrote comes back as it was.
+    // One value for the whole call, so that what it wrote is returned unchanged.
     const ms = skewMs();
     return shiftInstants(await method(shiftInstants(call, -ms)), ms);
   });
 
-/** The same value with each instant in it moved. */
+/** Returns the same value with each timestamp in it shifted. */
 function shiftInstants<T>(value: T, ms: number): T;
 function shiftInstants(value: unknown, ms: number): unknown {
   if (value instanceof Date) return new Date(value.getTime() + ms);

@@ -2,7 +2,10 @@ import type { Session } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import type { OperatorIdentity } from './operator-identity.js';
 
-/** Tells who an operator is. `expiresAt`: when a person's session ends; a key knows its own end. */
+/**
+ * Creates a function that describes an operator. `expiresAt` is when a user's session expires; an API key has its own
+ * expiry.
+ */
 export const createSessionView =
   ({ prisma }: Pick<Database, 'prisma'>) =>
   async (operator: OperatorIdentity, expiresAt: Date | null): Promise<Session> => {

@@ -13,13 +13,13 @@ import { createSessionView } from './session-view.js';
 import type { SignInLimit } from './sign-in-limit.js';
 import type { VouchedSessions } from './oidc-sessions.js';
 
-/** What signing in or out comes to: an answer, and `Set-Cookie` values that must go with it. */
+/** The result of signing in or out, and the `Set-Cookie` values that must be sent with it. */
 export interface WithCookies<T> {
   value: T;
   cookies: string[];
 }
 
-/** A session that is good now. */
+/** A valid session. */
 export interface UserSession {
   id: string;
   userId: string;
@@ -29,34 +29,34 @@ export interface UserSession {
 
 export interface SessionService {
   /**
-   * The session that the cookies name, or null. Asked of the database each time: one that was ended is ended, and a
-   * role that was changed is changed, from the next call on, whichever process takes it.
+   * Returns the session that the cookies name, or null. Reads the database each time, so that an ended session or a
+   * changed role takes effect at the next call in every process.
    */
   authenticate(caller: Caller): Promise<WithCookies<UserSession | null>>;
 
   /**
-   * Signs in. As slow for an address that nobody has as for a password that is wrong.
-   * @throws CredentialsInvalidError
-   * @throws RateLimitedError after too many tries.
+   * Signs in. Takes as long for an unknown address as for a wrong password.
+   * @throws CredentialsInvalidError if the address is unknown or the password is wrong.
+   * @throws RateLimitedError after too many attempts.
    */
   signIn(caller: Caller, credentials: SignInRequest): Promise<WithCookies<Session>>;
 
   /**
-   * Signs in whom an identity provider has vouched for, and returns the cookies.
-   * @throws CredentialsInvalidError where they are no member any more.
+   * Signs in a user whom an identity provider has authenticated, and returns the cookies.
+   * @throws CredentialsInvalidError if the user is no longer a member.
    */
   signInVouched(caller: Caller, userId: string): Promise<string[]>;
 
-  /** Cookies that take the place of those of a session that was ended. */
+  /** Returns cookies that replace those of an ended session. */
   farewell(caller: Caller): Promise<string[]>;
 
-  /** Who asks, and what they may do; `session` is null for a program. */
+  /** Describes the operator and its permissions. `session` is null for an API key. */
   describe(operator: OperatorIdentity, session: UserSession | null): Promise<Session>;
 }
 
 export interface SessionServiceParts {
   auth: Auth & VouchedSessions;
-  /** The name of the session's cookie. */
+  /** The name of the session cookie. */
   cookieName: string;
   limit: SignInLimit;
   failures: FailedSignIns;
@@ -89,7 +89,10 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
     return account?.password ?? null;
   }
 
-  /** The same, after a change of it that has begun is committed or given up: what begins later sees the new session. */
+  /**
+   * Returns the same after a password change in progress is committed or rolled back. A change that starts later sees
+   * the new session.
+   */
   async function lockPasswordHash(userId: string): Promise<string | null> {
     const [account] = await prisma.$queryRaw<{ password: string | null }[]>`
       SELECT password FROM accounts WHERE "userId" = ${userId} AND "providerId" = 'credential' FOR SHARE`;
@@ -102,7 +105,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
       try {
         return await find(caller);
       } catch (error) {
-        // It was ended while this looked at it.
+        // The session was revoked while it was being read.
         if (isAPIError(error) && error.statusCode === 401) return { value: null, cookies: [] };
         throw error;
       }
@@ -112,7 +115,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
       limit.take(caller.address, normalEmail(email));
       const hashBefore = await findPasswordHash(normalEmail(email));
       const { headers, response } = await callBetterAuth(() =>
-        // Without the cookies of whoever was signed in here before.
+        // Omit the cookies of a user who was signed in here before.
         auth.api.signInEmail({
           body: { email, password },
           headers: headersOf({ ...caller, cookie: undefined }),
@@ -124,14 +127,15 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
         throw new CredentialsInvalidError();
       });
       const token = hashSessionToken(response.token);
-      // Its check takes long, and a change of the password meanwhile has ended only the sessions that there were.
+      // Checking a password takes long. A password change in the meantime has ended only the sessions that existed
+      // then.
       if ((await lockPasswordHash(response.user.id)) !== hashBefore) {
         await prisma.session.deleteMany({ where: { token } });
         throw new CredentialsInvalidError();
       }
       const row = await prisma.session.findUnique({ where: { token } });
       const member = await prisma.member.findUnique({ where: { userId: response.user.id } });
-      // Removed while they signed in.
+      // The member was removed during the sign-in.
       if (row === null || member === null) throw new CredentialsInvalidError();
       const operator = { ...member, actor: `user:${member.userId}` } as const;
       return { value: await view(operator, row.expiresAt), cookies: headers.getSetCookie() };
@@ -161,7 +165,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
   };
 }
 
-/** What is kept of the name that a browser gives itself, by which its owner knows the session. */
+/** Maximum stored length of a user agent, by which users recognize their sessions. */
 const USER_AGENT_LENGTH_MAX = 400;
 
 function headersOf({ cookie, address, userAgent }: Caller): Headers {

@@ -3,17 +3,20 @@ import type { Database, Prisma } from '@muster/db';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { lockFirstOrganization } from './first-organization.js';
 
-/** How long a set-up link is good, unless a user is made before. Another start makes another. */
+/**
+ * Lifetime of a setup link in milliseconds. It ends earlier when a user is created. Each start creates another link.
+ */
 const SETUP_TOKEN_MS = 7 * 86_400_000;
 
 export interface SetupTokens {
   /**
-   * While there is no user, makes a token for a set-up link. `handOver` is given it before it counts: should it fail,
-   * there is no such token. Processes that start at once make one each, and the first that is used ends all of them.
+   * Creates a token for a setup link if there is no user yet. `handOver` receives the token before the transaction
+   * commits: if it fails, no token is created. Processes that start at once create one token each; using any of them
+   * invalidates all.
    */
   issue(handOver: (token: string) => Promise<void>): Promise<void>;
 
-  /** Whether there is no user yet, and the token is one that was issued not too long ago. */
+  /** Returns whether there is no user yet and the token was issued and has not expired. */
   isGood(tx: Pick<Prisma.TransactionClient, 'user' | 'setupToken'>, token: string): Promise<boolean>;
 }
 

@@ -9,12 +9,12 @@ import type { SessionService, WithCookies } from './sessions.js';
 import type { SetupTokens } from './setup-tokens.js';
 
 export interface SetupService {
-  /** Whether there is no user yet. */
+  /** Returns whether there is no user yet. */
   isRequired(): Promise<boolean>;
 
   /**
-   * Makes the first user, as owner of the first organization, and signs them in.
-   * @throws TokenInvalidError for a token that is unknown or expired, or once there is a user.
+   * Creates the first user as owner of the first organization, and signs them in.
+   * @throws TokenInvalidError if the token is unknown or expired, or if there is a user already.
    */
   setUp(caller: Caller, request: SetupRequest): Promise<WithCookies<Session>>;
 }
@@ -25,14 +25,14 @@ export interface SetupServiceParts {
   now: () => Date;
 }
 
-const invalid = () => new TokenInvalidError('This set-up link is not valid, or no longer: a restart prints another.');
+const invalid = () => new TokenInvalidError('This setup link is invalid or has expired. Restart Muster for a new one.');
 
 export function createSetupService(db: Database, { sessions, setupTokens, now }: SetupServiceParts): SetupService {
   return {
     isRequired: async () => (await db.prisma.user.findFirst({ select: { id: true } })) === null,
 
     async setUp(caller, { token, name, email, password }) {
-      // Asked before a password is hashed for whoever guesses, and again when nobody else can use it.
+      // Checked before hashing a password, which is expensive, and again under the lock.
       if (!(await setupTokens.isGood(db.prisma, token))) throw invalid();
       const passwordHash = await hashPassword(password);
       const at = now();

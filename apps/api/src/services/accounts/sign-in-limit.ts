@@ -4,15 +4,16 @@ import { RateLimitedError } from '../../errors.js';
 
 export interface SignInLimit {
   /**
-   * Counts a try to sign in or to prove a password, before it costs anything; `account` where one is named.
-   * @throws RateLimitedError where there were too many from this address, or for this account from anywhere.
+   * Counts an attempt to sign in or to confirm a password, before any expensive work. `account` is set if the attempt
+   * names one.
+   * @throws RateLimitedError if there were too many attempts from this address, or for this account from any address.
    */
   take(address: string, account?: string): void;
 }
 
 /**
- * Lets through so many tries a minute from one address, and half as many for one account; 0: any number. Each process
- * counts for itself, and forgets it all when it ends.
+ * Limits attempts per minute to `perMinute` from one address, and to half as many for one account; 0 means no limit.
+ * Each process counts separately, and only in memory.
  */
 export function createSignInLimit(perMinute: number, elapsedMs: () => number): SignInLimit {
   if (perMinute === 0) return { take: () => undefined };
@@ -21,14 +22,14 @@ export function createSignInLimit(perMinute: number, elapsedMs: () => number): S
   const accounts = createTokenBuckets({ perMinute: ofAccount, burst: ofAccount });
   return {
     take(address, account) {
-      // An address that has used up its own tries does not use up an account's.
+      // An address over its own limit does not use up an account's limit.
       const taken = [
         () => addresses.take(addressGroup(address), elapsedMs()),
         ...(account === undefined ? [] : [() => accounts.take(account, elapsedMs())]),
       ];
       for (const take of taken) {
         const { allowed, retryAfterMs } = take();
-        if (!allowed) throw new RateLimitedError('Too many tries to sign in. Wait, and try again.', retryAfterMs);
+        if (!allowed) throw new RateLimitedError('Too many sign-in attempts. Wait and try again.', retryAfterMs);
       }
     },
   };

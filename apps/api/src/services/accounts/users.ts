@@ -13,21 +13,24 @@ export interface Newcomer {
   wayIn: WayIn;
 }
 
-/** By what a person signs in: a password, hashed by `hashPassword` of better-auth, or who vouches for them. */
+/**
+ * What a person signs in with: a password, hashed by better-auth's `hashPassword`, or an identity at an identity
+ * provider.
+ */
 export type WayIn = { passwordHash: string } | Voucher;
 
-/** An identity provider, by its issuer, and what it calls the person. */
+/** A user at an identity provider: the provider's issuer, and its id of the user. */
 export interface Voucher {
   issuer: string;
   subject: string;
 }
 
-/** E-mail addresses are one whatever their case: nobody has two that differ in it alone. */
+/** Normalizes an email address. Addresses that differ only in case are the same. */
 export const normalEmail = (email: string): string => email.toLowerCase();
 
 /**
- * Makes a member, as they do themselves, and returns the user's id. Somebody who was a member once is the same user again.
- * @throws ConflictError where the address is a member's, of whichever organization.
+ * Adds a member, recorded as their own action, and returns the user's id. A former member becomes the same user again.
+ * @throws ConflictError if the address belongs to a member of any organization.
  */
 export async function addMember(tx: Prisma.TransactionClient, newcomer: Newcomer, at: Date): Promise<string> {
   const { organizationId, role, name, wayIn } = newcomer;
@@ -39,7 +42,7 @@ export async function addMember(tx: Prisma.TransactionClient, newcomer: Newcomer
     update: facts,
   });
   if ((await tx.member.count({ where: { userId } })) > 0) {
-    throw new ConflictError('There is an account with this e-mail address already: sign in with it.');
+    throw new ConflictError('An account with this email address already exists. Sign in with it.');
   }
   await addWayIn(tx, userId, wayIn, at);
   await tx.member.create({ data: { organizationId, userId, role, createdAt: at } });
@@ -49,7 +52,7 @@ export async function addMember(tx: Prisma.TransactionClient, newcomer: Newcomer
   return userId;
 }
 
-/** Lets a person in by one more way. */
+/** Adds a credential to a user. */
 export async function addWayIn(tx: Prisma.TransactionClient, userId: string, wayIn: WayIn, at: Date): Promise<void> {
   const account =
     'passwordHash' in wayIn

@@ -5,7 +5,7 @@ import type { OperatorIdentity } from '../accounts/operator-identity.js';
 import { findActorNames } from '../accounts/actor-names.js';
 
 export interface AuditReader {
-  /** What was done in the organization, the newest first. */
+  /** Lists the organization's audit entries, newest first. */
   list(operator: OperatorIdentity, query: AuditQuery): Promise<Page<AuditEntry>>;
 }
 

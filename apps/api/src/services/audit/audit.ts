@@ -1,7 +1,7 @@
 import type { Prisma } from '@muster/db';
 import type { OperatorActor } from '../accounts/operator-identity.js';
 
-/** Who did something: an operator, `enrollment_token:<id>`, a host's agent (`host:<id>`) or `system`. */
+/** The actor of an audit entry: an operator, `enrollment_token:<id>`, a host's agent (`host:<id>`) or `system`. */
 export type Actor = OperatorActor | `enrollment_token:${string}` | `host:${string}` | 'system';
 
 /** Every action of the audit log. `host.enrolled` is recorded in SQL (services/enrollment/enroll-new-host.sql.ts). */
@@ -34,14 +34,15 @@ export interface AuditFact {
   at: Date;
   actor: Actor;
   action: AuditAction;
-  /** What it was done to, by its kind: `host:<id>`, `enrollment_token:<id>`, `user:<id>` and so on. */
+  /** What the action was applied to, with its kind: `host:<id>`, `enrollment_token:<id>`, `user:<id>` and so on. */
   target: string;
   details?: Prisma.InputJsonObject;
 }
 
 /**
- * Records what was done, in the transaction that does it: there is no deed without its entry, nor the reverse. A session,
- * which better-auth starts outside a transaction, is ended again where its entry cannot be written (better-auth.ts).
+ * Records an action in the transaction that performs it, so that neither is committed without the other. One exception:
+ * better-auth creates a session outside a transaction, so a session whose entry cannot be written is deleted again
+ * (better-auth.ts).
  */
 export const recordAudit = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, fact: AuditFact) =>
   tx.auditEntry.create({ data: fact });

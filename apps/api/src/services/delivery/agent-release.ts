@@ -2,20 +2,23 @@ import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { NotFoundError } from '../../errors.js';
 
-/** The agent's release as this API hands it out. */
+/** Serves the agent release for download. */
 export interface AgentReleaseService {
   /**
-   * The script that installs the agent: it fetches from this API's public address, which is never what a request says
-   * of itself, and holds the checksums of what it fetches.
-   * @throws NotFoundError where this API has no release to hand out.
+   * Returns the script that installs the agent. The script downloads from this API's configured public address, never
+   * from an address given in the request, and contains the checksums of the downloads.
+   * @throws NotFoundError if this API has no release.
    */
   installScript(): Promise<string>;
 
-  /** Where a file of the release is. @throws NotFoundError for any other name. */
+  /**
+   * Returns the path of a release file.
+   * @throws NotFoundError for any other name.
+   */
   file(name: string): Promise<string>;
 }
 
-/** What a release holds beside the script; the package's own command writes the same. */
+/** The files of a release other than the script, as written by the agent package's release command. */
 const FILES: ReadonlySet<string> = new Set([
   'muster-agent-linux-x64',
   'muster-agent-linux-arm64',
@@ -24,14 +27,17 @@ const FILES: ReadonlySet<string> = new Set([
   'SHA256SUMS',
 ]);
 
-/** The lines in the script whose place this API's values take. */
+/** The lines of the script that are replaced with this API's values. */
 const URL_LINE = /^MUSTER_URL_DEFAULT=.*$/m;
 const CHECKSUMS_LINE = /^CHECKSUMS=.*$/m;
 
-/** The release in `directory` (null: there is none); `publicUrl` is asked at each script, for it may not be known before the port is. */
+/**
+ * Serves the release in `directory`; null if there is none. `publicUrl` is called for each script, because the URL may
+ * be unknown until the port is.
+ */
 export function createAgentReleaseService(directory: string | null, publicUrl: () => string): AgentReleaseService {
   const pathOf = (name: string): string => {
-    if (directory === null) throw new NotFoundError('agent release here');
+    if (directory === null) throw new NotFoundError('agent release');
     return resolve(directory, name);
   };
   const read = (name: string): Promise<string> => readFile(pathOf(name), 'utf8').catch(missing);
@@ -45,7 +51,7 @@ export function createAgentReleaseService(directory: string | null, publicUrl: (
     },
 
     async file(name) {
-      if (!FILES.has(name)) throw new NotFoundError('file of the agent’s release');
+      if (!FILES.has(name)) throw new NotFoundError('agent release file');
       const path = pathOf(name);
       await stat(path).catch(missing);
       return path;
@@ -54,9 +60,9 @@ export function createAgentReleaseService(directory: string | null, publicUrl: (
 }
 
 function missing(error: NodeJS.ErrnoException): never {
-  if (error.code === 'ENOENT') throw new NotFoundError('agent release here');
+  if (error.code === 'ENOENT') throw new NotFoundError('agent release');
   throw error;
 }
 
-/** As one word of a POSIX shell, whatever it holds. */
+/** Quotes any text as one word of a POSIX shell. */
 const shellQuoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,61 +1,71 @@
 import { isContinued, type HistoryPoint } from '../live/database-history.js';
 import type { Revocations } from './find-revoked-tokens.sql.js';
 
-/** The host that a token speaks for; known from the token alone. */
+/** The host that a token identifies, without any other input. */
 export interface AgentIdentity {
   hostId: string;
   tokenId: string;
 }
 
-/** Milliseconds in which a token that another process revoked is dead here: what anything known holds for by itself. */
+/**
+ * Milliseconds within which a token that another process revoked is rejected here. An entry is valid for this long
+ * without polling.
+ */
 const LIFE_MS = 5_000;
 
-/** Milliseconds between two looks at what was revoked, while tokens are asked for. */
+/** Milliseconds between two polls for revoked tokens, while tokens are used. */
 const LOOK_INTERVAL_MS = 2_000;
 
-/** Milliseconds after which a token is looked up again in any case, so that its use is noted. */
+/** Milliseconds after which a token is looked up again in any case, so that its use is recorded. */
 const LOOK_UP_AGAIN_MS = 600_000;
 
-/** Tokens that are remembered at most, whatever is thrown at us; each costs about a kilobyte. */
+/**
+ * Maximum number of cached tokens, which also limits the memory that an attack can use. Each costs about a kilobyte.
+ */
 const TOKENS_MAX = 50_000;
 
-/** Agent tokens that were found good, by their hashes. */
+/** Caches valid agent tokens by their hashes. */
 export interface AgentTokenCache {
   get(hash: string): AgentIdentity | undefined;
-  /** `readAt`: by `elapsedMs`, the instant before the look-up began, so that it is never taken for younger than it is. */
+  /**
+   * `readAt` is the value of `elapsedMs` before the lookup began, so that the entry is never considered younger than
+   * it is.
+   */
   set(hash: string, identity: AgentIdentity, readAt: number): void;
-  /** To be called when a host's tokens are revoked or replaced: for this process they are dead at once. */
+  /** Call this when a host's tokens are revoked or replaced: this process then rejects them at once. */
   forgetHost(hostId: string): void;
 }
 
 export interface AgentTokenCacheOptions {
-  /** Milliseconds of a clock that is never set. */
+  /** Monotonic clock, in milliseconds. */
   elapsedMs?: () => number;
-  /** Finds what was revoked since an earlier look; absent: each look-up holds for 5 seconds and no longer. */
+  /** Finds the tokens that were revoked since an earlier poll. Without it, each lookup is valid for 5 seconds. */
   findRevoked?: (horizon: bigint | null) => Promise<Revocations>;
-  /** Called with why a look failed. */
+  /** Called with the error of a failed poll. */
   onLookFailed?: (error: unknown) => void;
-  /** Called when all tokens were discarded, because the database's history is not the one in which they were found good. */
+  /**
+   * Called when all tokens were discarded because the database's history is not the one in which they were found valid.
+   */
   onDiscarded?: () => void;
 }
 
 interface Entry {
   identity: AgentIdentity;
   readAt: number;
-  /** Whether each revocation that its look-up could not see will be among those that a look finds. */
+  /** Whether a poll will find every revocation that the lookup could not see. */
   isWatched: boolean;
 }
 
-/** The last look that ended. */
+/** The last poll that succeeded. */
 interface Look extends HistoryPoint {
   startedAt: number;
   endedAt: number;
 }
 
 /**
- * A fleet of ten thousand calls with another token each time, so that a memory of five seconds spares it nothing. What
- * changes is rare: a look every two seconds at what was revoked keeps all tokens good. Where looks fail or come late, a
- * look-up holds for five seconds.
+ * Creates a cache of agent tokens. In a fleet of ten thousand hosts, each call has a different token, so a five-second
+ * cache would save nothing. Revocations are rare: a poll for them every two seconds keeps all entries valid. While
+ * polls fail or are late, a lookup is valid for five seconds.
  */
 export function createAgentTokenCache({
   elapsedMs = () => performance.now(),
@@ -63,12 +73,12 @@ export function createAgentTokenCache({
   onLookFailed,
   onDiscarded,
 }: AgentTokenCacheOptions = {}): AgentTokenCache {
-  // In the order of their setting, so that the first is the oldest.
+  // In insertion order, so that the first is the oldest.
   const entries = new Map<string, Entry>();
   const hashesByToken = new Map<string, string>();
   const hashesByHost = new Map<string, Set<string>>();
   let lastLook: Look | null = null;
-  /** When the last one began, whatever became of it. */
+  /** When the last poll began, even if it failed. */
   let lookedAt = -Infinity;
   let isLooking = false;
 
@@ -94,7 +104,7 @@ export function createAgentTokenCache({
     const startedAt = (lookedAt = elapsedMs());
     try {
       const { server, horizon, tokenIds } = await find(lastLook?.horizon ?? null);
-      // A token may have been revoked by a transaction whose number lies below the horizon of the lost history.
+      // A token may have been revoked by a transaction whose number is below the horizon of the lost history.
       if (lastLook !== null && !isContinued(lastLook, { server, horizon })) discardAll();
       for (const tokenId of tokenIds) {
         const hash = hashesByToken.get(tokenId);
@@ -102,7 +112,7 @@ export function createAgentTokenCache({
       }
       lastLook = { startedAt, endedAt: elapsedMs(), server, horizon };
     } catch (error) {
-      // Until a look succeeds, nothing holds for longer than its look-up.
+      // Until a poll succeeds, no entry is valid for longer than `LIFE_MS`.
       onLookFailed?.(error);
     } finally {
       isLooking = false;
@@ -124,7 +134,7 @@ export function createAgentTokenCache({
     },
     set(hash, identity, readAt) {
       remove(hash);
-      // A look that ended meanwhile may have found what the look-up did not see.
+      // A poll that ended during the lookup may have found a revocation that the lookup did not see.
       entries.set(hash, { identity, readAt, isWatched: lastLook !== null && lastLook.endedAt < readAt });
       hashesByToken.set(identity.tokenId, hash);
       const hashes = hashesByHost.get(identity.hostId);

@@ -8,45 +8,46 @@ import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from 
 import { recordAudit } from '../audit/audit.js';
 import { createGroupCommit } from '../../lib/batcher.js';
 
-/** Milliseconds that a rotated token may stay unused before it dies: 24 hours. */
+/** Milliseconds that a rotated token may stay unused before it expires: 24 hours. */
 const UNUSED_TOKEN_LIFE_MS = 24 * 3_600_000;
 
-/** `lastUsedAt` is written once in so many milliseconds, not at every call. */
+/** Minimum milliseconds between two writes of `lastUsedAt`, which is not written at every call. */
 const LAST_USED_GRAIN_MS = 3_600_000;
 
 export interface AgentTokenService {
   /**
-   * Finds the host of an agent token. The first use of a token revokes those issued before it, for its holder has
-   * this one; never one issued after it, which its holder may have got meanwhile. What was found good counts as good
-   * until it is revoked: in this process from then on, in every other within 5 seconds.
+   * Returns the host of an agent token. The first use of a token revokes the tokens issued before it, because its
+   * holder has this one. It never revokes a token issued after it, which its holder may have received in the meantime.
+   * A valid token is cached until it is revoked. A revocation takes effect at once in the process that performs it, and
+   * within 5 seconds in every other.
    * @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked.
-   * @throws HostDeletedError for one whose host was deleted.
+   * @throws HostDeletedError for a token whose host was deleted.
    */
   authenticate(token: string): Promise<AgentIdentity>;
 
   /**
-   * Issues a host's next token, and notes that its agent called. The presented token lives on until the new one is
-   * first used, so that a lost answer locks nobody out; rotating again replaces the one that was not used.
-   * `isWanted` is asked just before the token is issued: one that nobody waits for any more is not, for it would
-   * replace the one that its caller got by asking again.
-   * @throws TokenInvalidError if the presented token was revoked meanwhile.
-   * @throws UnavailableError if nobody waits any more; nothing was written.
+   * Issues a host's next token, and records that its agent called. The presented token stays valid until the new one is
+   * first used, so that a lost answer locks no agent out. Rotating again replaces the unused token. `isWanted` is
+   * called just before the token is issued. If the client has disconnected, no token is issued, because it would
+   * replace the one that the client gets by retrying.
+   * @throws TokenInvalidError if the presented token was revoked in the meantime.
+   * @throws UnavailableError if `isWanted` returns false; nothing was written.
    */
   rotate(agent: AgentIdentity, isWanted?: () => boolean): Promise<{ agentToken: string }>;
 
   /**
-   * Revokes all tokens of a host at its agent's wish, for good: it takes an enrolment to come back. What is known of
-   * the host stays, and grows old.
+   * Revokes all tokens of a host permanently, at its agent's request: only enrolling again restores it. The host's
+   * containers and history are kept, and are no longer updated.
    */
   leave(agent: AgentIdentity): Promise<void>;
 
-  /** Notes that a host's agent called, where the call itself leaves no trace of it. */
+  /** Records that a host's agent called, for calls that do not record it themselves. */
   noteCall(agent: AgentIdentity): Promise<void>;
 }
 
-const invalid = () => new TokenInvalidError('The agent token is not valid, or no longer.');
+const invalid = () => new TokenInvalidError('The agent token is invalid, expired or revoked.');
 
-/** Tokens looked up by one statement. */
+/** Maximum number of tokens looked up by one statement. */
 const LOOK_UPS_MAX = 500;
 
 export function createAgentTokenService(
@@ -60,7 +61,7 @@ export function createAgentTokenService(
 ): AgentTokenService {
   const { prisma } = db;
 
-  // A fleet that comes back asks for a thousand different tokens a second: they go together.
+  // A fleet that reconnects presents a thousand different tokens a second, so lookups are batched.
   const lookUps = createGroupCommit<{ key: string; hash: Buffer }, AgentTokenRow | null>(
     (wanted) =>
       findAgentTokens(
@@ -70,7 +71,10 @@ export function createAgentTokenService(
     { keyOf: ({ key }) => key, sizeMax: LOOK_UPS_MAX },
   );
 
-  /** The token's row, if it is good at this instant. */
+  /**
+   * Returns the token's row.
+   * @throws TokenInvalidError | HostDeletedError unless the token is valid now.
+   */
   async function findLive(key: string, hash: Buffer): Promise<AgentTokenRow> {
     const at = now();
     const row = await lookUps.add({ key, hash });
@@ -81,12 +85,12 @@ export function createAgentTokenService(
   }
 
   /**
-   * Marks the first use of a token and revokes those issued before it. False if that was not this call's to do: the
-   * token was revoked, replaced, used or too old since it was read, or another transaction holds the host's row.
+   * Marks the first use of a token and revokes those issued before it. Returns false if nothing was marked: the token
+   * was revoked, replaced, used or expired since it was read, or another transaction holds the host's row.
    */
   async function takeIntoUse({ id, hostId }: AgentTokenRow, hash: Buffer): Promise<boolean> {
     const at = now();
-    // The lock on the host comes first here and in `rotate`, so that the two cannot wait for each other.
+    // Lock the host first, as `rotate` does, so that the two cannot deadlock.
     const used = await prisma.$executeRaw(Prisma.sql`
       WITH host AS (
         SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE SKIP LOCKED
@@ -120,9 +124,9 @@ export function createAgentTokenService(
       if (row.firstUsedAt === null) {
         readAt = elapsedMs();
         isFirst = await takeIntoUse(row, hash);
-        // It revoked the tokens before it.
+        // The tokens before this one are revoked now.
         cache.forgetHost(row.hostId);
-        // Another call was the first with this token, and both are good; or it was revoked, which reading it tells.
+        // Another call used this token first, so it is valid; or it was revoked, which reading it again shows.
         if (!isFirst) row = await findLive(key, hash);
       }
       const at = now();
@@ -130,7 +134,7 @@ export function createAgentTokenService(
         await prisma.agentToken.updateMany({ where: { id: row.id }, data: { lastUsedAt: at } });
       }
       const identity = { hostId: row.hostId, tokenId: row.id };
-      // One whose first use could not be marked is good, and the next call tries again.
+      // A token whose first use could not be marked is valid but not cached: the next call tries again.
       if (row.firstUsedAt !== null || isFirst) cache.set(key, identity, readAt);
       return identity;
     },
@@ -138,16 +142,17 @@ export function createAgentTokenService(
     async rotate({ hostId, tokenId }, isWanted = () => true) {
       const at = now();
       const { token, hash } = issueToken('agent');
-      // Read before the lock is waited for: of two calls at once, neither may replace what the other one answered.
+      // Read before waiting for the lock: of two concurrent calls, neither may revoke the token that the other one
+      // returned.
       const last = await prisma.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
       const replaceable = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
-        // Its update is also the lock on the host that comes first wherever tokens are written.
+        // Its update also locks the host, which comes first wherever tokens are written.
         await lockForAgentCall(tx, hostId, at, cadence.heartbeatSeconds);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalid();
         if (presented.firstUsedAt === null) await markFirstUse(tx, presented, at);
-        if (!isWanted()) throw new UnavailableError('Nobody waits for this answer any more.');
+        if (!isWanted()) throw new UnavailableError('The client disconnected before the new token was issued.');
         await tx.agentToken.updateMany({
           where: { hostId, firstUsedAt: null, revokedAt: null, createdAt: { lte: replaceable } },
           data: { revokedAt: at },
@@ -171,7 +176,7 @@ export function createAgentTokenService(
           where: { hostId, revokedAt: null },
           data: { revokedAt: at },
         });
-        // Of two calls at once, the second finds nothing to do.
+        // Of two concurrent calls, the second has nothing to do.
         if (host === null || count === 0) return;
         await tx.host.update({ where: { id: hostId }, data: { leftAt: at } });
         await recordAudit(tx, {
@@ -186,7 +191,7 @@ export function createAgentTokenService(
   };
 }
 
-/** What `takeIntoUse` does, for a token whose first use could not be marked before, under the lock on its host. */
+/** Does what `takeIntoUse` does, under the lock on the host, for a token whose first use could not be marked before. */
 async function markFirstUse(
   tx: Prisma.TransactionClient,
   { id, hostId, createdAt }: { id: string; hostId: string; createdAt: Date },
@@ -200,8 +205,8 @@ async function markFirstUse(
 }
 
 /**
- * The instant at which a host's next token counts as issued, under the lock on the host: now, or a millisecond after
- * its last one where a replica's clock was ahead. So "issued before" is never a matter of clocks.
+ * Returns when a host's next token counts as issued, under the lock on the host: now, or a millisecond after its last
+ * token if another replica's clock was ahead. "Issued before" therefore never depends on clocks.
  */
 async function nextIssue(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<Date> {
   const { _max: last } = await tx.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });

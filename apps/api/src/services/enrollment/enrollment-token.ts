@@ -14,14 +14,14 @@ import { lockOperator } from '../accounts/credentials.js';
 import { recordAudit } from '../audit/audit.js';
 
 export interface EnrollmentTokenService {
-  /** Makes a token; this answer is the only one that shows it. */
+  /** Creates a token. Only this answer contains it. */
   create(operator: OperatorIdentity, request: EnrollmentTokenRequest): Promise<EnrollmentTokenCreated>;
 
-  /** The organization's tokens, the newest first, those used up, expired and revoked included. */
+  /** Lists the organization's tokens, newest first, including used-up, expired and revoked ones. */
   list(operator: OperatorIdentity, query: EnrollmentTokenQuery): Promise<Page<EnrollmentToken>>;
 
   /**
-   * Makes a token useless from now on; hosts that it enrolled keep their own. Revoking twice is revoking once.
+   * Revokes a token. Hosts that it enrolled keep their own tokens. Revoking a revoked token does nothing.
    * @throws NotFoundError if the organization has no such token.
    */
   revoke(operator: OperatorIdentity, id: string): Promise<void>;
@@ -67,8 +67,8 @@ export function createEnrollmentTokenService(db: Database, { now }: { now: () =>
 }
 
 /**
- * Makes a token within a transaction, and records that; its caller alone is ever shown it. One made for a host
- * (`hostId`) enrolls no other.
+ * Creates a token within a transaction and records it in the audit log. Only the returned value contains the token. A
+ * token created for a host (`hostId`) enrolls no other host.
  */
 export async function makeEnrollmentToken(
   tx: Prisma.TransactionClient,

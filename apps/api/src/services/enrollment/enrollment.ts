@@ -6,33 +6,38 @@ import { enrollNewHost } from './enroll-new-host.sql.js';
 import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAudit } from '../audit/audit.js';
 
-/** A host seen within so many heartbeats, and so many milliseconds, is alive: no token takes it over. */
+/**
+ * A host seen within this many heartbeat intervals, but at least this many milliseconds, counts as alive. Only a token
+ * created for that host can take it over.
+ */
 const ALIVE_HEARTBEATS = 3;
 const ALIVE_MS_MIN = 30_000;
 
-/** An enrollment token that was found good, though perhaps used up. */
+/** A valid enrollment token, which may be used up. */
 export interface EnrollmentIdentity {
   enrollmentTokenId: string;
 }
 
 export interface Enrollment extends EnrollResponse {
-  /** True for a host that did not exist, false for one that came back. */
+  /** True for a new host, false for one that came back. */
   created: boolean;
 }
 
 export interface EnrollmentService {
-  /** @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked. */
+  /**
+   * Returns the identity of an enrollment token.
+   * @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked.
+   */
   authenticate(token: string): Promise<EnrollmentIdentity>;
 
   /**
-   * Gives a machine its host and the host's token. A known `engineId` of the token's organization comes back as the
-   * same host, history and name kept, its earlier tokens revoked. Until the token issued here is first used, the
-   * same call may be repeated: that replaces the token, costs no use and adds no row, so an answer that was lost locks
-   * no one out.
+   * Returns the host of a machine, and a token for it. A known `engineId` of the token's organization returns the same
+   * host with its history and name, and revokes its earlier tokens. Until the issued token is first used, the call may
+   * be repeated: that replaces the token, consumes no use and adds no row, so that a lost answer locks no agent out.
    * @throws TokenInvalidError if the enrollment token is used up.
-   * @throws EngineIdInUseError if the host of this engineId is alive.
-   * @throws ForbiddenError if the token was made for another host, or an operator revoked this host's tokens and this
-   *   is not the token that was made to restore it.
+   * @throws EngineIdInUseError if the host with this engineId is alive.
+   * @throws ForbiddenError if the token was created for another host, or if an operator revoked this host's tokens and
+   *   the token was not created to restore it.
    */
   enroll(token: EnrollmentIdentity, request: EnrollRequest): Promise<Enrollment>;
 }
@@ -50,18 +55,18 @@ interface LockedToken {
 interface LockedHost {
   id: string;
   lastSeenAt: Date | null;
-  /** That it was last given; null: none yet. */
+  /** The heartbeat interval that the host was last given; null before the first. */
   heartbeatSeconds: number | null;
   tokensRevokedAt: Date | null;
   hasToken: boolean;
 }
 
-const invalid = () => new TokenInvalidError('The enrollment token is not valid, or no longer, or used up.');
+const invalid = () => new TokenInvalidError('The enrollment token is invalid, expired, revoked or used up.');
 
 export interface EnrollmentServiceOptions {
   now: () => Date;
   cadence?: Cadence;
-  /** That of this process's agent tokens, which an enrolment revokes. */
+  /** This process's cache of agent tokens, which drops the tokens that an enrollment revokes. */
   tokenCache?: AgentTokenCache;
 }
 
@@ -75,13 +80,13 @@ export function createEnrollmentService(
   const isLive = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
     token.revokedAt === null && token.expiresAt > at;
 
-  /** Null: the token is good, but the machine has no host. */
+  /** Returns null if the token is valid but the machine has no host. */
   async function enrollKnownHost(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment | null> {
     const at = now();
     return transact(
       db,
       async (tx) => {
-        // One token's enrolments go one by one, so that its uses are counted exactly.
+        // Enrollments with one token run one at a time, so that its uses are counted exactly.
         const [token] = await tx.$queryRaw<LockedToken[]>(Prisma.sql`
           SELECT id, "organizationId", "hostId"::text AS "hostId", "maxUses", uses, "expiresAt", "revokedAt"
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
@@ -124,28 +129,31 @@ export function createEnrollmentService(
         });
         return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
       },
-      // A burst of machines with one token waits for its turn rather than fail.
+      // A burst of machines with one token waits instead of failing.
       { maxWait: 10_000, timeout: 10_000 },
     );
   }
 
-  /** Decides whether a token brings a known host back. The one that was made for it always does. */
+  /** Throws unless a token may bring a known host back. The token created for that host always may. */
   function requireReturn(token: LockedToken, host: LockedHost, at: Date): void {
     if (token.hostId === host.id) return;
     if (host.tokensRevokedAt !== null) {
       throw new ForbiddenError(
-        "An operator revoked this host's tokens: only the enrollment token that was made for this host restores it.",
+        "An operator revoked this host's tokens. Only the enrollment token that was created for this host restores it.",
       );
     }
-    // A host all of whose tokens were revoked, such as one that left, cannot be alive.
+    // A host whose tokens were all revoked, such as one that left, cannot be alive.
     if (!host.hasToken || host.lastSeenAt === null) return;
     const aliveMs = aliveMsOf(host);
     const graceMs = host.lastSeenAt.getTime() + aliveMs - at.getTime();
-    // A stored instant may lie ahead of the clock.
+    // A stored timestamp may be ahead of the clock.
     if (graceMs > 0) throw new EngineIdInUseError(Math.min(graceMs, aliveMs));
   }
 
-  /** Whether the token has no use left and the machine no host: asked without a lock, for there may be many who ask. */
+  /**
+   * Returns whether the token has no uses left and the machine has no host. Takes no lock, because many machines may
+   * ask.
+   */
   async function isUsedUpFor(enrollmentTokenId: string, engineId: string): Promise<boolean> {
     const token = await db.prisma.enrollmentToken.findUnique({ where: { id: enrollmentTokenId } });
     if (token === null || token.uses < token.maxUses) return false;
@@ -154,7 +162,7 @@ export function createEnrollmentService(
   }
 
   async function enrollMachine(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment> {
-    // Once more where a host that was there is deleted in between.
+    // Try again if a host that existed was deleted in between.
     for (let attempt = 1; attempt <= 2; attempt += 1) {
       const { token: agentToken, hash } = issueToken('agent');
       const hostId = await enrollNewHost(db, enrollmentTokenId, request, { agentTokenHash: hash, at: now() });
@@ -163,7 +171,7 @@ export function createEnrollmentService(
       const known = await enrollKnownHost(enrollmentTokenId, request);
       if (known !== null) return known;
     }
-    throw new UnavailableError('This machine is being enrolled and deleted at once. Try again.');
+    throw new UnavailableError('The host was deleted while it was being enrolled. Retry.');
   }
 
   return {
@@ -183,9 +191,9 @@ export function createEnrollmentService(
 }
 
 const isForAnotherHost = () =>
-  new ForbiddenError('This enrollment token restores another host. Enroll this machine with another one.');
+  new ForbiddenError('This enrollment token was created for another host. Enroll this machine with a different token.');
 
-/** Finds a token issued by this enrollment that has not been used: the answer with it may have been lost. */
+/** Finds an unused token that this enrollment token issued: the answer that contained it may have been lost. */
 async function findUnusedIssue(tx: Prisma.TransactionClient, enrollmentTokenId: string, hostId: string) {
   const where = { enrollmentTokenId, hostId, firstUsedAt: null, revokedAt: null };
   return (await tx.agentToken.findFirst({ where, select: { id: true } }))?.id ?? null;
@@ -200,7 +208,7 @@ const factsOf = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
   agentVersion,
 });
 
-/** Records that a host came back. A new run of its agent may report at once, whatever its clock says. */
+/** Records that a host came back. A new run of its agent may report at once, even if its clock is wrong. */
 async function updateReturnedHost(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
   await tx.host.update({
     where: { id: hostId },

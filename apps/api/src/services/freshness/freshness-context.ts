@@ -4,7 +4,7 @@ import type { FreshnessContext } from './freshness.js';
 import { readHeartbeats } from './read-heartbeats.sql.js';
 import type { LivenessService } from './liveness.js';
 
-/** Gives what freshness is judged by now. */
+/** Returns the context by which freshness is judged now. */
 export type ReadFreshnessContext = () => Promise<FreshnessContext>;
 
 export function createFreshnessContext(
@@ -12,8 +12,8 @@ export function createFreshnessContext(
   liveness: LivenessService,
   { now, cadence }: { now: () => Date; cadence: Cadence },
 ): ReadFreshnessContext {
-  // Read again as often as the outages are. A heartbeat that no host had yet is given to one that has just called: it
-  // is not silent for so long.
+  // Cached for as long as the outages are. A heartbeat interval that is missing from the cache was first given to a
+  // host that has just called, so it is not needed yet.
   let known: { readAt: number; heartbeats: Promise<number[]> } | null = null;
 
   function heartbeats(): Promise<number[]> {

@@ -3,39 +3,47 @@ import type { Database } from '@muster/db';
 import type { Outage } from './freshness.js';
 import { lowerFutureInstants } from './lower-future-instants.sql.js';
 
-/** Milliseconds between two signs of life of an API process, at most. */
+/** Maximum milliseconds between two liveness timestamps of an API process. */
 const BEAT_INTERVAL_MS_MAX = 5_000;
 
-/** Milliseconds by which the last sign of life may lie ahead of the clock: processes differ by less than a second. */
+/**
+ * Milliseconds by which the last liveness timestamp may be ahead of the clock. Clocks of processes differ by less than
+ * a second.
+ */
 const AHEAD_MS_MAX = 1_000;
 
-/** Outages that are remembered: those of five minutes, the shortest in a row, after which a host is offline anyway. */
+/**
+ * Maximum number of outages kept. Even 300 consecutive outages of the shortest kind last five minutes, after which a
+ * host is offline anyway.
+ */
 const OUTAGES_KEPT = 300;
 
 export interface LivenessService {
-  /** Milliseconds between two signs of life of one process. */
+  /** Milliseconds between two liveness timestamps of one process. */
   readonly intervalMs: number;
 
   /**
-   * Leaves a sign that Muster is up, and records an outage if the last sign, of any replica, is too old. To be called
-   * before the first request is answered and every `intervalMs` from then on. A last sign that lies in the future is of
-   * a clock that was ahead: it is replaced, outages end now at the latest, and what hosts have of that clock is lowered.
+   * Writes a liveness timestamp, and records an outage if the last one, of any replica, is too old. Call it before the
+   * first request is answered, and every `intervalMs` from then on. A last timestamp in the future comes from a clock
+   * that was ahead: it is replaced, outages end now at the latest, and timestamps of hosts from that clock are lowered.
    */
   beat(): Promise<void>;
 
-  /** Lowers instants of hosts that lie in the future, where a process with another clock wrote some since `beat` did. */
+  /**
+   * Lowers host timestamps that are in the future, which a process with a wrong clock may have written since `beat`.
+   */
   lowerFutureInstants(): Promise<void>;
 
   /**
-   * Muster's own outages, oldest first: what a host's silence is not counted in. One that no beat has ended yet is
-   * among them, up to now, so that nobody has to wait for a beat. At most `intervalMs` old.
+   * Returns Muster's own outages, oldest first. They do not count as silence of a host. An outage that no beat has
+   * ended yet is included, up to now, so that callers need not wait for a beat. At most `intervalMs` old.
    */
   outages(): Promise<readonly Outage[]>;
 }
 
-/** What the database had of Muster's own life when it was read. */
+/** What the database contained about Muster's own liveness when it was read. */
 interface Reading {
-  /** Null: no process ever left a sign. */
+  /** Null if no process ever wrote a liveness timestamp. */
   aliveAt: Date | null;
   outages: readonly Outage[];
 }
@@ -45,14 +53,14 @@ export function createLivenessService(
   { now, cadence = CADENCE_DEFAULT }: { now: () => Date; cadence?: Cadence },
 ): LivenessService {
   const { prisma } = db;
-  // A silence of Muster's that is not counted as an outage is counted as its hosts'. A heartbeat is what it may cost:
-  // two more are missed before a host is stale.
+  // Downtime of Muster that is too short to count as an outage counts as silence of its hosts. It lasts at most one
+  // heartbeat, and a host is stale only after it misses two more.
   const intervalMs = Math.min(BEAT_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
   const outageAfterMs = 2 * intervalMs;
   let known: { readAt: number; reading: Promise<Reading> } | null = null;
 
   async function read(): Promise<Reading> {
-    // The sign first: an outage that a beat ends in between is then in both, which changes nothing.
+    // Read the timestamp first: an outage that a beat ends in between is then in both results, which changes nothing.
     const alive = await prisma.serviceLiveness.findUnique({ where: { id: 1 } });
     const rows = await prisma.serviceOutage.findMany({ orderBy: { startedAt: 'desc' }, take: OUTAGES_KEPT });
     return { aliveAt: alive?.aliveAt ?? null, outages: rows.reverse() };
@@ -67,7 +75,7 @@ export function createLivenessService(
     return current.reading;
   }
 
-  /** The outage that has lasted from the last sign of life until now, if that is one. */
+  /** Returns the outage from the last liveness timestamp until now; null if that time is too short to be one. */
   function openOutage({ aliveAt }: Reading): Outage | null {
     const at = now();
     return aliveAt !== null && at.getTime() - aliveAt.getTime() > outageAfterMs
@@ -75,10 +83,13 @@ export function createLivenessService(
       : null;
   }
 
-  /** Leaves a sign at `at`, and an outage where the last one, which it resolves with, is too old. */
+  /**
+   * Writes a liveness timestamp `at`, and an outage if the previous timestamp is too old. Returns the previous
+   * timestamp.
+   */
   async function leaveSign(at: Date): Promise<Date | null> {
     const silentSince = new Date(at.getTime() - outageAfterMs);
-    // The row is locked by the first CTE, so that of replicas that come up together one records the outage.
+    // The first CTE locks the row, so that only one of several replicas that start together records the outage.
     const [last] = await prisma.$queryRaw<{ aliveAt: Date | null; recorded: boolean }[]>`
       WITH last AS (
         SELECT "aliveAt" FROM service_liveness WHERE id = 1 FOR UPDATE
@@ -100,10 +111,11 @@ export function createLivenessService(
     return last?.aliveAt ?? null;
   }
 
-  /** Takes back what a process left that believed it to be `aliveAt`, which is later than now. */
+  /** Reverts what a process wrote whose clock showed `aliveAt`, which is later than now. */
   async function takeBack(aliveAt: Date): Promise<void> {
     const at = now();
-    // All of it or nothing, so that no outage stays that ends in the future. Whoever comes second finds another sign.
+    // One statement, so that no outage that ends in the future remains. A second process finds another timestamp and
+    // changes nothing.
     await prisma.$executeRaw`
       WITH alive AS (
         UPDATE service_liveness SET "aliveAt" = ${at} WHERE id = 1 AND "aliveAt" = ${aliveAt}::timestamptz RETURNING 1
@@ -121,7 +133,7 @@ export function createLivenessService(
 
     async beat() {
       const aliveAt = await leaveSign(now());
-      // Asked of the clock again: the statement may have waited while another process left a later sign.
+      // Read the clock again: the statement may have waited while another process wrote a later timestamp.
       if (aliveAt !== null && aliveAt.getTime() - now().getTime() > AHEAD_MS_MAX) await takeBack(aliveAt);
     },
 
@@ -132,7 +144,7 @@ export function createLivenessService(
     async outages() {
       const isFresh = known !== null && Math.abs(now().getTime() - known.readAt) <= intervalMs;
       let reading = await (known !== null && isFresh ? known.reading : readAnew());
-      // What looks like an outage to what was read a while ago may be a beat that came since.
+      // An outage that cached data suggests may have ended with a beat since then.
       if (isFresh && openOutage(reading) !== null) reading = await readAnew();
       const open = openOutage(reading);
       return open === null ? reading.outages : [...reading.outages, open];

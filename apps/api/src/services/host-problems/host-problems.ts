@@ -8,7 +8,7 @@ import {
 import { CLONE_SUSPECTED_MS } from '../sync/order.js';
 import type { HeartbeatProblems } from '../sync/report-hosts.sql.js';
 
-/** The columns of a host that its problems follow from. */
+/** The columns of a host from which its problems are derived. */
 export interface ProblemColumns {
   agentProblems: unknown;
   snapshotRefusedAt: Date | null;
@@ -21,7 +21,7 @@ export interface ProblemColumns {
   clockSkewSeconds: number | null;
 }
 
-/** With one of these, a heartbeat confirms nothing: what the host runs now is not what Muster has. */
+/** With one of these problems, a heartbeat confirms nothing: the host may run other containers than Muster has. */
 const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
   'engine_unreachable',
   'list_refused',
@@ -30,8 +30,9 @@ const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
 ]);
 
 /**
- * Reads a heartbeat's problems. An agent that knows `problems` reports all that it has there, and `engineError` only for
- * APIs that do not; `clock_skew` is measured here. `since` is the time of receipt: the database keeps an earlier one.
+ * Reads a heartbeat's problems. An agent that supports `problems` reports all of them there, and sends `engineError`
+ * only for older APIs. `clock_skew` is measured here. `since` is the time of receipt; the database keeps an earlier
+ * one.
  */
 export function heartbeatProblems(
   { problems, engineError }: Pick<Heartbeat, 'problems' | 'engineError'>,
@@ -53,19 +54,19 @@ export function heartbeatProblems(
 const isClockOff = (clockSkewSeconds: number | null): clockSkewSeconds is number =>
   clockSkewSeconds !== null && Math.abs(clockSkewSeconds) > CLOCK_SKEW_SECONDS_MAX;
 
-/** A host's problems, at most one of each code, in the order of `HostProblemCode`. */
+/** Returns a host's problems, at most one of each code, in the order of `HostProblemCode`. */
 export function hostProblems(host: ProblemColumns, now: Date): HostProblem[] {
   const found = new Map<HostProblemCode, HostProblem>();
   for (const { code, message, since } of host.agentProblems as HostProblem[]) {
     found.set(code, { code, message, since: new Date(since).toISOString() });
   }
   if (host.snapshotRefusedAt !== null) {
-    // What the API itself refused is more exact than what the agent says of it.
+    // The API's own reason is more precise than the agent's report of the refusal.
     const message = host.snapshotRefusedReason ?? 'The API refused the last snapshot.';
     found.set('snapshot_refused', { code: 'snapshot_refused', message, since: host.snapshotRefusedAt.toISOString() });
   }
   if (host.truncatedCount > 0) {
-    // An earlier version that runs next to this one counts them without an instant.
+    // An earlier version that runs alongside this one counts them without a timestamp.
     const since = (host.truncatedSince ?? host.confirmedAt ?? now).toISOString();
     found.set('truncated', { code: 'truncated', message: truncatedMessage(host.truncatedCount), since });
   }

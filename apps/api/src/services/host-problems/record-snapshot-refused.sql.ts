@@ -16,10 +16,12 @@ const RECORD_SNAPSHOT_REFUSED: Statement = {
 };
 
 /**
- * Records that the API refused a host's snapshot, until one is applied. Writes nothing if the snapshot's stream was
- * superseded (another machine with the same token says nothing of this one; null: it named none), nothing if the
- * reason is the recorded one, so that an agent that repeats itself costs an index lookup, and nothing while another
- * transaction holds the host's row, so that no connection waits: the agent's next attempt is recorded.
+ * Records that the API refused a host's snapshot. The record ends when a snapshot is applied. Writes nothing in three
+ * cases:
+ * - The snapshot's stream was superseded: another machine with the same token says nothing about this one. `stream` is
+ *   null if the snapshot named none.
+ * - The recorded reason is the same, so that repeated refusals cost an index lookup.
+ * - Another transaction holds the host's row, so that no connection waits. The agent's next attempt is recorded.
  */
 export async function recordSnapshotRefused(
   db: Database,

@@ -2,19 +2,19 @@ import type { Database } from '@muster/db';
 import { BodyTooLargeError, InvalidRequestError } from '../../errors.js';
 import { recordSnapshotRefused } from './record-snapshot-refused.sql.js';
 
-/** Characters of a refusal's reason that are stored. */
+/** Maximum length of a stored refusal reason, in characters. */
 const REASON_LENGTH_MAX = 1_024;
 
 export interface SnapshotRefusals {
   /**
-   * Records on the host that its snapshot was refused for what it contains, and why; other errors say nothing of the
-   * snapshot and are ignored, as is a snapshot of a stream (null: unknown) that was superseded. Never throws: the agent
-   * receives the refusal whether or not it could be recorded.
+   * Records on the host that its snapshot was refused for its content, and why. Ignores other errors, and snapshots of
+   * a superseded stream (`stream` is null if unknown). Never throws: the agent receives the refusal whether or not it
+   * could be recorded.
    */
   record(hostId: string, stream: string | null, error: unknown): Promise<void>;
 }
 
-/** `logFailure` receives the error of a refusal that could not be recorded. */
+/** `logFailure` is called with the error if a refusal could not be recorded. */
 export function createSnapshotRefusals(
   db: Database,
   { now, logFailure }: { now: () => Date; logFailure: (error: unknown) => void },
@@ -24,7 +24,7 @@ export function createSnapshotRefusals(
       const reason = reasonOf(error);
       if (reason === null) return;
       try {
-        // A reason names fields, and a label's key may hold anything: PostgreSQL stores no NUL.
+        // A reason names fields, and a label's key may contain any character. PostgreSQL stores no NUL.
         const stored = reason.slice(0, REASON_LENGTH_MAX).replaceAll('\0', '\uFFFD').toWellFormed();
         await recordSnapshotRefused(db, { hostId, stream, reason: stored, at: now() });
       } catch (failure) {
@@ -34,7 +34,10 @@ export function createSnapshotRefusals(
   };
 }
 
-/** The public sentence of a refusal, with the first field that it names. No value of the snapshot is in it. */
+/**
+ * Returns the public message of a refusal and the first field that it names; null for other errors. It contains no
+ * value of the snapshot.
+ */
 function reasonOf(error: unknown): string | null {
   if (error instanceof BodyTooLargeError) return error.message;
   if (!(error instanceof InvalidRequestError)) return null;

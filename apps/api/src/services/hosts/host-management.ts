@@ -14,28 +14,30 @@ import { makeEnrollmentToken } from '../enrollment/enrollment-token.js';
 import type { HostReader } from '../inventory/host-reader.js';
 
 export interface HostService {
-  /** @throws NotFoundError if the organization has no such host. */
+  /**
+   * Renames a host.
+   * @throws NotFoundError if the organization has no such host.
+   */
   rename(operator: OperatorIdentity, hostId: string, patch: HostPatch): Promise<Host>;
 
   /**
-   * Revokes all tokens of a host, which are dead everywhere within 5 seconds, and makes an enrollment token, good for
-   * one use and a day, by which its agent comes back as the same host; nothing else brings it back. What is known of
-   * the host stays, and grows old
-   * until then: an overlap would be one for whoever else has the token, and without such a suspicion agents rotate
-   * theirs by themselves.
+   * Revokes all tokens of a host, within 5 seconds in every process. Creates an enrollment token, valid for one use and
+   * one day, with which the host's agent comes back as the same host; no other token restores it. The host's data
+   * stays, and is not updated until then. The old tokens get no overlap period, because a thief could use it too. If no
+   * theft is suspected, this call is not needed: agents rotate their tokens automatically.
    * @throws NotFoundError if the organization has no such host.
    */
   rotateToken(operator: OperatorIdentity, hostId: string): Promise<EnrollmentTokenCreated>;
 
   /**
-   * Revokes a host's tokens and forgets its containers and history. Its agent, should it call again, is told to stop;
-   * the same machine enrolled later is a new host.
+   * Revokes a host's tokens and deletes its containers and history. If its agent calls again, it receives
+   * `host-deleted`. The same machine enrolled later is a new host.
    * @throws NotFoundError if the organization has no such host.
    */
   delete(operator: OperatorIdentity, hostId: string): Promise<void>;
 }
 
-/** Batches of rows that an operator who deletes a host waits for. */
+/** Batches of rows that are deleted while the operator who deletes a host waits. */
 const FORGET_BATCHES_MAX = 4;
 
 export function createHostService(
@@ -65,7 +67,7 @@ export function createHostService(
       const { organizationId, actor } = operator;
       const at = now();
       const made = await transact(db, async (tx) => {
-        // Of several, only the last one made brings the host back. Enrollment, too, locks enrollment tokens first.
+        // Only the most recent token restores the host. Enrollment also locks enrollment tokens before the host.
         await tx.enrollmentToken.updateMany({
           where: { organizationId, hostId, revokedAt: null },
           data: { revokedAt: at },
@@ -95,7 +97,7 @@ export function createHostService(
     async delete({ organizationId, actor }, hostId) {
       const at = now();
       await transact(db, async (tx) => {
-        // The host's row first: a sync in flight has committed by then, or finds its host deleted.
+        // Update the host's row first: a concurrent sync has then committed already, or finds its host deleted.
         const { count } = await tx.host.updateMany({
           where: { id: hostId, organizationId, deletedAt: null },
           data: { deletedAt: at, digest: null, containerCount: 0, revision: { increment: 1 } },
@@ -109,13 +111,16 @@ export function createHostService(
         });
       });
       tokenCache?.forgetHost(hostId);
-      // A long history is more than one statement may take; what is left, retention takes.
+      // A long history does not fit into one statement. Retention deletes the rest.
       await forgetHost(db, hostId, FORGET_BATCHES_MAX);
     },
   };
 }
 
-/** The host's row, locked until the transaction ends. @throws NotFoundError if the organization has no such host. */
+/**
+ * Locks the host's row until the transaction ends.
+ * @throws NotFoundError if the organization has no such host.
+ */
 async function lockHost(tx: Prisma.TransactionClient, organizationId: string, hostId: string) {
   const [host] = await tx.$queryRaw<{ name: string }[]>(Prisma.sql`
     SELECT name FROM hosts

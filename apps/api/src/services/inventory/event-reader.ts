@@ -6,24 +6,24 @@ import type { OperatorIdentity } from '../accounts/operator-identity.js';
 
 export interface EventReader {
   /**
-   * The organization's history, the newest first. A page may hold fewer than `limit` although there is more: only
-   * without a cursor is it the last.
+   * Lists the organization's history, newest first. A page may have fewer than `limit` items, even none, without being
+   * the last one: only a null `nextCursor` marks the end.
    */
   list(operator: OperatorIdentity, query: EventQuery): Promise<Page<ContainerEvent>>;
 }
 
-/** Events looked at for one page: what it costs where hardly any of them is asked for. */
+/** Maximum events read for one page, which bounds its cost if few events match. */
 const EVENTS_READ_MAX = 10_000;
 
 /**
- * Bytes of `from` and `to` on one page, after which it ends, however few events that is: 256 KiB as they are stored,
- * which is compressed, and a few times that in the answer.
+ * Bytes of `from` and `to` after which a page ends, even if it has few events. They are measured as JSON text in the
+ * database; the answer may be a few times larger.
  */
 const PAGE_BYTES_MAX = 256 * 1024;
 
 /**
- * Minutes by which an event may stand behind another that was recorded later: the time that a write may take, and the
- * difference of two servers' clocks.
+ * Minutes by which events ordered by transaction may be out of order by `recordedAt`: the time that a write may take
+ * plus the difference between two servers' clocks.
  */
 const DISORDER_MINUTES_MAX = 10;
 
@@ -36,10 +36,12 @@ export function createEventReader(
   { prisma }: Database,
   { eventsReadMax = EVENTS_READ_MAX, pageBytesMax = PAGE_BYTES_MAX }: EventReaderOptions = {},
 ): EventReader {
-  /** The events of one host, of one name or of the whole organization, as an index has them: the newest first. */
+  /**
+   * Selects the events of one host, of one name or of the whole organization in the order of an index, newest first.
+   */
   const walk = (organizationId: string, { hostId, name, cursor }: EventQuery): Prisma.Sql => {
     const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
-    // `=` and not ANY: only so the index of the host's history has the order.
+    // `=` instead of ANY, because only then does the index of the host's history provide the order.
     if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
     else if (name?.length === 1) {
       const beginning = Array.from(name[0]!).slice(0, 200).join('');
@@ -68,7 +70,8 @@ export function createEventReader(
         conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
         reaches = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
       }
-      // MATERIALIZED and yet read no further than the page needs: the planner cannot sort what it may walk.
+      // MATERIALIZED keeps the planner from sorting events that can be scanned in order, and still reads no further
+      // than the page needs.
       const rows = await prisma.$queryRaw<Found[]>(Prisma.sql`
         WITH walked AS MATERIALIZED (
           ${walk(organizationId, query)}
@@ -94,15 +97,15 @@ export function createEventReader(
   };
 }
 
-/** What each row of the answer tells of the whole. */
+/** Facts about the whole scan, repeated in each row of the result. */
 interface EventWalk {
-  /** Whether the page ended by its bytes. */
+  /** Whether the page ended because of its bytes. */
   cut: boolean;
-  /** Where the walk ended that read all it may; null: the page is full, or there is no more. */
+  /** Where the scan ended because it reached its limit; null if the page is full or there are no more events. */
   stoppedAt: [tx: bigint, id: bigint] | null;
 }
 
-/** A page without an event still has one row, for what it tells of the walk. */
+/** A page without an event still has one row, which contains the facts about the scan. */
 type Found = EventWalk & (EventRow | { [Column in keyof EventRow]: null });
 
 const isEvent = (row: Found): row is EventWalk & EventRow => row.hostId !== null;

@@ -14,14 +14,14 @@ import type { EventReader } from './event-reader.js';
 
 export interface ExportService {
   /**
-   * All that the filters find, as text, a page of it at a time and no further than it is read. What stays as it is
-   * while it is read is told once; what changes meanwhile, as it was or as it is.
+   * Yields all items that match the filters as text, one page at a time and only as fast as it is consumed. An item that
+   * does not change during the export is returned once; one that changes is returned in its old or in its new form.
    */
   containers(operator: OperatorIdentity, query: ContainerExportQuery): AsyncGenerator<string>;
   events(operator: OperatorIdentity, query: EventExportQuery): AsyncGenerator<string>;
 }
 
-/** Rows of one page: what is in memory of an export at once. */
+/** Rows per page: the part of an export that is in memory at once. */
 const PAGE_ROWS = 500;
 
 type Cell = string | number | null;
@@ -36,7 +36,7 @@ export function createExportService({
 }): ExportService {
   return {
     containers(operator, { format, ...filters }) {
-      // By what never changes, so that no container moves from before the place to behind it, or back.
+      // Sort by a value that never changes, so that no container moves across the cursor.
       const sort = { key: 'firstSeenAt', descending: false } as const;
       const query = { ...filters, sort, count: false, limit: PAGE_ROWS };
       return write((cursor) => containers.list(operator, { ...query, cursor }), CONTAINER_COLUMNS, format);
@@ -105,7 +105,7 @@ const EVENT_COLUMNS: Columns<ContainerEvent> = {
   exitCode: ({ exitCode }) => exitCode,
 };
 
-/** As `docker ps` writes it. */
+/** Formats a port like `docker ps`. */
 function portText({ ip, publicPort, privatePort, type, count }: Port): string {
   if (publicPort === undefined) return `${portRange(privatePort, count)}/${type}`;
   const address = ip === undefined ? '' : `${ip.includes(':') ? `[${ip}]` : ip}:`;

@@ -10,13 +10,16 @@ import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
 import { hostProblems } from '../host-problems/host-problems.js';
 
 export interface HostReader {
-  /** The organization's hosts, filtered and in order. */
+  /** Lists the organization's hosts, filtered and sorted. */
   list(operator: OperatorIdentity, query: HostQuery): Promise<CountedPage<Host>>;
 
-  /** @throws NotFoundError if the organization has no such host. */
+  /**
+   * Returns one host.
+   * @throws NotFoundError if the organization has no such host.
+   */
   get(operator: OperatorIdentity, hostId: string): Promise<Host>;
 
-  /** Those of these hosts that the organization has, in any order. */
+  /** Returns those of these hosts that belong to the organization, in any order. */
   some(organizationId: string, hostIds: readonly string[]): Promise<Host[]>;
 }
 

@@ -7,18 +7,18 @@ import { listImages } from './list-images.sql.js';
 
 export interface ImageReader {
   /**
-   * The images of an organization's present containers, by reference. A page may hold fewer than `limit`, and none,
-   * although there is more: only without a cursor is it the last.
+   * Lists the images of an organization's present containers, ordered by reference. A page may have fewer than `limit`
+   * items, even none, without being the last one: only a null `nextCursor` marks the end.
    */
   list(operator: OperatorIdentity, query: ImageQuery): Promise<Page<ImageInUse>>;
 }
 
-/** What one page may cost; see `ImageWalkLimits`. */
+/** Limits of the work for one page; see `ImageWalkLimits`. */
 export interface ImageReaderOptions {
   rowsMax?: number;
   rowsOfImageMax?: number;
   stepsMax?: number;
-  /** Images that are looked at for a page that would show none. */
+  /** Images visited before an empty page is returned. */
   emptyPageStepsMax?: number;
 }
 
@@ -53,7 +53,10 @@ export function createImageReader(
   };
 }
 
-/** Where the walk begins again: behind a beginning, or within one that several images may share. */
+/**
+ * Returns where the scan resumes: after a prefix of an image, or within a prefix of 200 characters that several images
+ * may share.
+ */
 function startOf(beginning: string, image: string): [after: string, afterImage: string] {
   const characters = Array.from(beginning);
   return image === '' || characters.length < 200 ? [beginning, ''] : [characters.slice(0, 199).join(''), image];

@@ -8,17 +8,17 @@ import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
 
 export interface PortReader {
   /**
-   * The ports that an organization's present containers publish, by host and port. A page may hold fewer than `limit`,
-   * even none, although there is more: only without a cursor is it the last.
+   * Lists the ports that an organization's present containers publish, ordered by port and host. A page may have fewer
+   * than `limit` items, even none, without being the last one: only a null `nextCursor` marks the end.
    */
   list(operator: OperatorIdentity, query: PortQuery): Promise<Page<PublishedPort>>;
 }
 
-/** What one page may cost. */
+/** Limits of the work for one page. */
 export interface PortReaderOptions {
-  /** Containers that one statement reads. */
+  /** Containers read by one statement. */
   rowsMax?: number;
-  /** Statements for a page that has something to show, and for one that would show nothing. */
+  /** Maximum number of statements for a page that has items, and before an empty page is returned. */
   shortPageSteps?: number;
   emptyPageSteps?: number;
 }

@@ -8,18 +8,18 @@ import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
 
 export interface ProjectReader {
   /**
-   * The Compose projects of an organization's present containers, by project and host. A page may hold fewer than
-   * `limit`, even none, although there is more: only without a cursor is it the last.
+   * Lists the Compose projects of an organization's present containers, ordered by project and host. A page may have
+   * fewer than `limit` items, even none, without being the last one: only a null `nextCursor` marks the end.
    */
   list(operator: OperatorIdentity, query: ProjectQuery): Promise<Page<Project>>;
 }
 
-/** What one page may cost. */
+/** Limits of the work for one page. */
 export interface ProjectReaderOptions {
-  /** Containers counted, and projects looked at, by one statement. */
+  /** Containers counted, and projects visited, by one statement. */
   rowsMax?: number;
   stepsMax?: number;
-  /** Projects looked at for a page that would show none. */
+  /** Projects visited before an empty page is returned. */
   emptyPageStepsMax?: number;
 }
 
@@ -55,10 +55,10 @@ export function createProjectReader(
   };
 }
 
-/** Characters of all services on one page, but for its first project. */
+/** Maximum characters of all service names on one page. The first project is returned even if it exceeds this. */
 const PAGE_CHARACTERS_MAX = 1024 * 1024;
 
-/** How many projects, at least one, have together no more services than a page may name. */
+/** Returns how many projects fit on one page by the length of their service names; at least one. */
 function countThatFit(projects: readonly ProjectRow[]): number {
   let characters = 0;
   const first = projects.findIndex(({ services }, index) => {

@@ -8,14 +8,14 @@ import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
 
 export interface SummaryReader {
   /**
-   * An organization's hosts and containers in numbers that add up, all of one moment. Whoever asks while another's
-   * question for the same organization is on its way gets the answer to the next one, which all of them share.
+   * Returns an organization's counts of hosts and containers. They are consistent and of one moment. Calls that arrive
+   * while another one for the same organization is in progress share the next result.
    */
   read(organizationId: string): Promise<Summary>;
 }
 
 export function createSummaryReader(db: Database, freshnessContext: ReadFreshnessContext): SummaryReader {
-  /** By organization, what is on its way, and what begins when that has come. */
+  /** By organization: the count in progress, and the one that starts after it. */
   const running = new Map<string, { current: Promise<Summary>; next: Promise<Summary> | null }>();
 
   async function count(organizationId: string): Promise<Summary> {
@@ -45,7 +45,7 @@ export function createSummaryReader(db: Database, freshnessContext: ReadFreshnes
     read(organizationId) {
       const shared = running.get(organizationId);
       if (shared === undefined) return begin(organizationId);
-      // Not what is on its way already: that may have counted before the asker's last change was committed.
+      // Do not share the count in progress: it may have started before the caller's last change was committed.
       const again = () => begin(organizationId);
       shared.next ??= shared.current.then(again, again);
       return shared.next;

@@ -4,18 +4,18 @@ import { findWithheldEvents } from './find-withheld-events.sql.js';
 
 export interface FeedMetricsParts {
   db: Database;
-  /** By the database's clock. */
+  /** Database time. */
   now: () => Date;
-  /** Milliseconds since the last successful read for a listener of this process; 0 while there is none. */
+  /** Milliseconds since the last successful read for a listener of this process; 0 without listeners. */
   unreadMs: () => number;
-  /** Called with the reason why the database could not be asked. */
+  /** Called with the error if the database query failed. */
   onFailure: (error: unknown) => void;
 }
 
 /**
- * Adds how late the live stream is: the age of the oldest event of any organization that is committed and still
- * withheld, or the time since the stream was last read, whichever is longer. It is measured whether or not a client
- * listens. While the database does not answer and no client listens, it is missing.
+ * Adds a gauge for the delay of the live stream: the age of the oldest event of any organization that is committed and
+ * still withheld, or the time since the stream was last read, whichever is longer. It is measured whether or not a
+ * client listens. While the database does not answer and no client listens, it is missing.
  */
 export function addFeedMetrics(registry: Registry, { db, now, unreadMs, onFailure }: FeedMetricsParts): void {
   async function withheldMs(): Promise<number | null> {

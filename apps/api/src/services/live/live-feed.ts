@@ -7,32 +7,41 @@ import { findWithheldEvents } from './find-withheld-events.sql.js';
 import { findPosition, findLastEvent, readFeed, type FeedRow } from './read-feed.sql.js';
 
 export interface LiveFeed {
-  /** Where the history is complete: whatever is told from here on is all that was not committed before. */
+  /** Returns the position up to which the history is complete. Events after it are exactly those that commit later. */
   horizon(): Promise<FeedPlace>;
 
-  /** The last event up to a position, which is what the stream sends as an id: unlike any position, it can be looked up. */
+  /**
+   * Returns the last event up to a position. The stream sends it as an id because it can be looked up, unlike an
+   * arbitrary position.
+   */
   lastEvent(organizationId: string, position: FeedPosition): Promise<FeedPosition>;
 
-  /** What each organization's history has beyond a position, and how far it has been read: there is no more if no event came. */
+  /**
+   * Reads each organization's events after a position, and returns how far it read. A piece without events is the last
+   * one.
+   */
   read(from: readonly FeedReader[]): Promise<ReadonlyMap<string, FeedPiece>>;
 
-  /** Since when these organizations have committed events that the feed withholds; those without any are left out. */
+  /**
+   * Returns when the oldest event that is committed but still withheld was recorded. Organizations without one are
+   * omitted.
+   */
   withheldSince(organizationIds: readonly string[]): Promise<ReadonlyMap<string, Date>>;
 
   /**
-   * The position that an id of the stream stands for. Null: the history does not know it, or what follows began more
-   * than a day ago. A position after which nothing happened stays good, however old it is.
+   * Returns the position of an id of the stream. Returns null if the history does not contain it, or if the next event
+   * is more than a day old. A position that no event follows stays valid at any age.
    */
   placeOf(organizationId: string, eventId: string): Promise<FeedPosition | null>;
 
   /**
-   * What somebody missed who was told up to `after`, piece by piece, until `until`. False at the end: it is not all, for
-   * it would be too much.
+   * Yields the events after `after` until `until`, in pieces, for a client that missed them. Returns false if there are
+   * too many to send them all.
    */
   missed(organizationId: string, after: FeedPosition, until: FeedPosition): AsyncGenerator<StreamFrame[], boolean>;
 }
 
-/** A position, which means something on one run of one server only. */
+/** A position, valid only for one run of one database server. */
 export interface FeedPlace {
   server: string;
   position: FeedPosition;
@@ -44,13 +53,16 @@ export interface FeedReader extends FeedPlace {
 
 export interface FeedPiece extends FeedPlace {
   frames: StreamFrame[];
-  /** True: the reader's position is of a history that the database lost. What followed it there cannot be known. */
+  /** True if the reader's position belongs to a history that the database lost. What followed it there is unknown. */
   isReset: boolean;
-  /** False: all there is to be told now has been read. */
+  /** False if all available events have been read. */
   hasMore: boolean;
 }
 
-/** What somebody who comes again is told of what was missed: events, and milliseconds. Lists are sooner read again. */
+/**
+ * Limits of what a returning client is sent of missed events: their number, and their age in milliseconds. Above them,
+ * reloading lists is faster.
+ */
 const MISSED_EVENTS_MAX = 10_000;
 const MISSED_MS_MAX = 24 * 3_600_000;
 
@@ -94,7 +106,7 @@ export function createLiveFeed(db: Database, { now, missedEventsMax = MISSED_EVE
       if (position === null) return null;
       const { hasEvent, nextRecordedAt } = await findPosition(db, organizationId, position);
       if (!hasEvent && isBehind(position, FEED_START)) return null;
-      // Retention deletes the oldest events first: where this one is still there, none after it is gone.
+      // Retention deletes the oldest events first: if this one still exists, so do all events after it.
       const missedMs = nextRecordedAt === null ? 0 : now().getTime() - nextRecordedAt.getTime();
       return missedMs <= MISSED_MS_MAX ? position : null;
     },
@@ -116,7 +128,7 @@ export function createLiveFeed(db: Database, { now, missedEventsMax = MISSED_EVE
   };
 }
 
-/** Of hosts that are there: the history of one that was deleted is on its way out. */
+/** Omits events of deleted hosts, whose history is being deleted. */
 const toFrames = (rows: readonly FeedRow[]): StreamFrame[] =>
   rows
     .filter(({ deletedAt }) => deletedAt === null)

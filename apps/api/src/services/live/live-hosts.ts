@@ -6,18 +6,18 @@ import { watchHosts, type HostSign } from './watch-hosts.sql.js';
 import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
 import type { HostReader } from '../inventory/host-reader.js';
 
-/** The hosts of an organization as they were last seen, by id. */
+/** An organization's hosts as of one poll, by id. */
 export type HostSigns = ReadonlyMap<string, HostSign>;
 
 export interface LiveHosts {
-  /** How all hosts of these organizations are now. */
+  /** Returns the current hosts of these organizations. */
   look(organizationIds: readonly string[]): Promise<ReadonlyMap<string, HostSigns>>;
 
-  /** What to tell of one look after another. Nothing: nobody would see a difference. */
+  /** Returns the messages for the differences between two polls; none if no client would see a difference. */
   changes(organizationId: string, before: HostSigns, after: HostSigns): Promise<StreamFrame[]>;
 }
 
-/** Hosts that are sent one by one. Where more have changed at once, clients read the list again. */
+/** Maximum number of hosts sent one by one. If more changed at once, clients reload the list. */
 const HOSTS_TOLD_MAX = 200;
 
 export function createLiveHosts(
@@ -48,7 +48,7 @@ export function createLiveHosts(
   };
 }
 
-/** How current the hosts are that are not online, of all or of some. */
+/** Returns the message with the freshness of all hosts, or of `hostIds`, that are not online. */
 export function freshnessFrame(signs: HostSigns, hostIds?: readonly string[]): StreamFrame {
   const asked = hostIds === undefined ? null : new Set(hostIds);
   const hosts: { hostId: string; freshness: Freshness }[] = [];

@@ -12,74 +12,77 @@ import type { SummaryReader } from '../inventory/summary-reader.js';
 
 export interface LiveStream {
   /**
-   * Tells a listener how the organization is, what was missed since `lastEventId`, and from then on whatever changes.
-   * `open` is called once nothing stands in the way any more. Resolves when the listener has heard what was missed; it
-   * goes on until its sink closes.
-   * @throws OverloadedError if there are too many listeners; what the database throws before `open` was called.
+   * Streams an organization's state to a client: first the summary and the freshness of hosts, then the events missed
+   * since `lastEventId`, then every change as it happens. Calls `open` once the stream can start. Resolves when the
+   * missed events have been sent; the stream continues until its sink closes.
+   * @throws OverloadedError if there are too many listeners; a database error if one occurs before `open` is called.
    */
   listen(organizationId: string, query: StreamQuery, lastEventId: string | null, open: () => StreamSink): Promise<void>;
 
-  /** Milliseconds since the last successful read for the listener that waits longest; 0 while there is no listener. */
+  /**
+   * Returns the age in milliseconds of the oldest last successful read among the organizations with listeners; 0
+   * without listeners.
+   */
   unreadMs(): number;
 }
 
 export interface LiveStreamOptions {
   logger: Logger;
   isDraining: () => boolean;
-  /** By the database's clock. */
+  /** Database time. */
   now: () => Date;
-  /** Milliseconds of a clock that is never set. */
+  /** Monotonic clock, in milliseconds. */
   elapsedMs?: () => number;
-  /** Milliseconds between two looks into the history, and at the hosts, while anybody listens. */
+  /** Milliseconds between two polls of the history, and of the hosts, while there are listeners. */
   feedIntervalMs?: number;
   hostsIntervalMs?: number;
   listenersMax?: number;
-  /** Milliseconds that a change may be late before listeners are told that the stream lags. */
+  /** Milliseconds that a change may be late before listeners receive a `lagging` event. */
   laggingMs?: number;
-  /** Milliseconds between two ids that are sent without a message. */
+  /** Milliseconds between two event ids that are sent without a message. */
   positionIntervalMs?: number;
 }
 
-/** Milliseconds after which clients come again, in which they spread themselves. */
+/** Clients are asked to reconnect after this many milliseconds plus a random part of the spread. */
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_SPREAD = 3_000;
 
-/** Twice what a change takes on a machine that is busy. */
+/** Twice the delay of a change on a busy machine. */
 const LAGGING_MS = 5_000;
 
 const POSITION_INTERVAL_MS = 30_000;
 
-/** One organization that somebody listens to. */
+/** One organization that has listeners. */
 interface Channel {
   organizationId: string;
-  /** The run of the database's server to which `position` belongs. */
+  /** The run of the database server to which `position` belongs. */
   server: string;
-  /** All that was committed up to here has been told. */
+  /** All events committed up to here have been sent. */
   position: FeedPosition;
   hosts: HostSigns;
   listeners: Set<StreamListener>;
-  /** As it was last told to all, without its instant. */
+  /** The summary last sent to all listeners, as JSON without `at`; null before the first. */
   summary: string | null;
-  /** The last event up to `position`: what listeners are sent as their id. */
+  /** The last event up to `position`. Listeners receive its id to resume from. */
   lastEvent: FeedPosition;
   positionSentAtMs: number;
-  /** When the oldest event was recorded that is committed and not readable yet; null: there is none. */
+  /** When the oldest event that is committed but not readable yet was recorded; null if there is none. */
   withheldSince: Date | null;
   eventsRead: Instant;
   hostsRead: Instant;
-  /** As it was last sent; null: the stream does not lag. */
+  /** As last sent; null while the stream does not lag. */
   laggingSince: string | null;
 }
 
-/** A moment by the database's clock, and by the clock that durations are measured with. */
+/** A moment by the database clock, and by the monotonic clock that measures durations. */
 interface Instant {
   at: Date;
   elapsedMs: number;
 }
 
 /**
- * One reader for all who listen to this process: what it reads is written out once, and given to each whom it is for.
- * While nobody listens, nothing is read.
+ * Creates the one reader for all listeners of this process. Each event is serialized once and sent to every listener
+ * whose filters match it. Nothing is read while there are no listeners.
  */
 export function createLiveStream(
   { feed, hosts, summaries }: { feed: LiveFeed; hosts: LiveHosts; summaries: SummaryReader },
@@ -89,14 +92,14 @@ export function createLiveStream(
   const { feedIntervalMs = 1_000, hostsIntervalMs = 2_000 } = options;
   const { laggingMs = LAGGING_MS, positionIntervalMs = POSITION_INTERVAL_MS } = options;
   const channels = new Map<string, Promise<Channel>>();
-  /** Those that are ready: what the repetitions go through. */
+  /** The channels that are ready and polled. */
   const live = new Set<Channel>();
   let listening = 0;
 
-  const onFailure = (error: unknown) => logger.warn({ err: error }, 'the live stream could not be read; it goes on');
+  const onFailure = (error: unknown) => logger.warn({ err: error }, 'could not read the live stream; retrying');
   const feeding = createRepetition(tellEvents, { intervalMs: feedIntervalMs, onFailure });
   const watching = createRepetition(tellHosts, { intervalMs: hostsIntervalMs, onFailure });
-  // Asks the database nothing, so that a database which does not answer cannot delay it.
+  // Makes no query, so that a database that does not answer cannot delay it.
   const lagReports = createRepetition(reportLag, { intervalMs: feedIntervalMs, onFailure });
 
   function channelOf(organizationId: string): Promise<Channel> {
@@ -109,7 +112,8 @@ export function createLiveStream(
   }
 
   async function openChannel(organizationId: string): Promise<Channel> {
-    // The place in the history first: what changes after it is told, whether or not it is seen in the hosts already.
+    // Read the position in the history before the hosts: a change in between may then be sent although the hosts show
+    // it already, but is never missed.
     const eventsRead = instant();
     const withheldSince = (await feed.withheldSince([organizationId])).get(organizationId) ?? null;
     const place = await feed.horizon();
@@ -139,7 +143,7 @@ export function createLiveStream(
 
   const instant = (): Instant => ({ at: now(), elapsedMs: elapsedMs() });
 
-  /** Since when changes may be missing, if that is longer ago than `laggingMs`. */
+  /** Returns since when changes may be missing, if that is more than `laggingMs` ago; otherwise null. */
   function laggingSince({ withheldSince, eventsRead, hostsRead }: Channel): string | null {
     const isLate = withheldSince !== null && now().getTime() - withheldSince.getTime() > laggingMs;
     const unread = [eventsRead, hostsRead].filter((read) => elapsedMs() - read.elapsedMs > laggingMs);
@@ -185,7 +189,7 @@ export function createLiveStream(
     const channelsRead = [...live];
     let behind = channelsRead;
     let read = instant();
-    // Before the events: what is not withheld here has been sent when the loop ends.
+    // Query this before reading events: every event that is not withheld now has been sent when the loop ends.
     const withheldSince = await feed.withheldSince(channelsRead.map(({ organizationId }) => organizationId));
     while (behind.length > 0) {
       read = instant();
@@ -195,7 +199,7 @@ export function createLiveStream(
         if (piece === undefined) continue;
         const lastEvent = piece.isReset ? await feed.lastEvent(channel.organizationId, piece.position) : piece.position;
         if (piece.isReset || piece.hasMore) channel.lastEvent = lastEvent;
-        // Before the first is told: whoever comes meanwhile begins here.
+        // Set these before sending: a listener that joins during the send starts here.
         channel.server = piece.server;
         channel.position = piece.position;
         await (piece.isReset ? tellReset(channel) : tellAll(channel, piece.frames));
@@ -209,16 +213,16 @@ export function createLiveStream(
     }
   }
 
-  /** Lets those continue from here whose filters let no event through. */
+  /** Sends the id of the last event, so that listeners whose filters match no event can also resume from here. */
   async function sendPosition(channel: Channel): Promise<void> {
     const { lastEvent: position } = channel;
     channel.positionSentAtMs = elapsedMs();
     await tellAll(channel, [{ bytes: positionBytes(position), position }]);
   }
 
-  /** Has all who listen read their lists again: events may have been lost with the history, and others be in it now. */
+  /** Makes all listeners reload their lists: the database's history may have lost events and now contain others. */
   async function tellReset(channel: Channel): Promise<void> {
-    logger.warn('the database lost a part of its history, or was restarted: those who listen read everything again');
+    logger.warn('the database lost a part of its history, or was restarted: all stream listeners reload their lists');
     for (const listener of channel.listeners) listener.restartAt(channel.position);
     await tellAll(channel, [resetFrame(channel.lastEvent)]);
   }
@@ -232,7 +236,7 @@ export function createLiveStream(
       const look = looks.get(organizationId) ?? channel.hosts;
       const frames = await hosts.changes(organizationId, channel.hosts, look);
       if (frames.length > 0) frames.push(...(await newSummary(channel)));
-      // Not before all is read that has to be told of it: what fails here is found again at the next look.
+      // Set these only after all reads succeeded: after a failure, the next poll finds the same changes again.
       channel.hosts = look;
       channel.hostsRead = read;
       await tellAll(channel, frames);
@@ -254,12 +258,12 @@ export function createLiveStream(
     }
   }
 
-  /** Tells what was missed. False: it cannot be told. */
+  /** Sends the missed events. Returns false if they cannot all be sent. */
   async function tellMissed(channel: Channel, listener: StreamListener, until: FeedPosition): Promise<boolean> {
     const missed = feed.missed(channel.organizationId, listener.position, until);
     for (;;) {
       const next = await missed.next();
-      // A reset waits for those who were restarted.
+      // A listener that was restarted receives a reset instead.
       if (listener.wasRestarted) return true;
       if (next.done === true) return next.value;
       await listener.tellFirst(next.value);
@@ -272,7 +276,7 @@ export function createLiveStream(
       if (listening >= listenersMax) throw new OverloadedError();
       const from = lastEventId === null ? null : await feed.placeOf(organizationId, lastEventId);
       let channel = await channelOf(organizationId);
-      // The last one may have left, and the channel with it, just before this one came.
+      // The last listener may have left and closed the channel just before this one joined.
       while (!live.has(channel)) channel = await channelOf(organizationId);
       const { position: until, lastEvent } = channel;
       const sink = open();
@@ -302,7 +306,7 @@ export function createLiveStream(
   };
 }
 
-/** `lastEvent`: where the stream continues. */
+/** `lastEvent` is the event that the stream continues from. */
 const resetFrame = (lastEvent: FeedPosition): StreamFrame =>
   toFrame({ event: 'reset', id: formatPosition(lastEvent), data: {} });
 

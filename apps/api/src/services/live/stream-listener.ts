@@ -2,36 +2,36 @@ import type { StreamQuery } from '@muster/contracts';
 import { isBehind, type FeedPosition } from './feed-position.js';
 import { isFor, type StreamFrame } from './stream-frame.js';
 
-/** The other end of a stream: what has been given to it is sent in order, or it is closed. */
+/** The server's end of a client's stream. It sends what it is given in order, or is closed. */
 export interface StreamSink {
-  /** Takes what is to be sent. It ends by itself where its reader does not keep up. */
+  /** Queues bytes to be sent. The sink closes itself if its client does not keep up. */
   send(bytes: Buffer): void;
-  /** Resolves when there is room for more, and when it has closed. */
+  /** Resolves when there is room for more, or when the sink has closed. */
   room(): Promise<void>;
-  /** Sends this and closes. */
+  /** Sends these bytes and closes. */
   end(lastBytes: Buffer): void;
   readonly isClosed: boolean;
-  /** Resolves when it has closed. */
+  /** Resolves when the sink has closed. */
   readonly closed: Promise<void>;
 }
 
-/** Messages that are kept for one who is still being told what was missed. */
+/** Maximum messages buffered for a listener that is still receiving missed events. */
 const PENDING_MAX = 10_000;
 
-/** One who listens. */
+/** A client of the live stream. */
 export class StreamListener {
-  /** Messages of now, while those of before are still on their way; null: these have been told. */
+  /** New messages, buffered while missed events are being sent; null once the listener is live. */
   #pending: StreamFrame[] | null = [];
   #wasRestarted = false;
 
   constructor(
     readonly sink: StreamSink,
     readonly query: StreamQuery,
-    /** Up to where the listener has been told. */
+    /** The listener has received all events up to here. */
     public position: FeedPosition,
   ) {}
 
-  /** Tells messages, or keeps them until `goLive`. `whole` is the bytes of all of them. */
+  /** Sends messages, or buffers them until `goLive`. `whole` is the bytes of all of them. */
   tell(frames: readonly StreamFrame[], whole: Buffer): void {
     const mine = frames.filter((frame) => isFor(frame, this.query, this.position));
     if (mine.length === 0) return;
@@ -45,8 +45,8 @@ export class StreamListener {
   }
 
   /**
-   * Begins again at a position: the database lost the history in which the listener's own lay. What is kept of that
-   * history is dropped, and what was missed in it cannot be told any more.
+   * Restarts at a position because the database lost the history of the listener's own position. Buffered events of
+   * that history are dropped, and events missed in it can no longer be sent.
    */
   restartAt(position: FeedPosition): void {
     this.position = position;
@@ -58,14 +58,14 @@ export class StreamListener {
     return this.#wasRestarted;
   }
 
-  /** Tells messages of before. Resolves when there is room for more. */
+  /** Sends messages before the buffered ones. Resolves when there is room for more. */
   async tellFirst(frames: readonly StreamFrame[]): Promise<void> {
     const mine = frames.filter((frame) => isFor(frame, this.query, this.position));
     if (mine.length > 0) this.#send(mine);
     await this.sink.room();
   }
 
-  /** Tells what was kept meanwhile; from now on messages are told as they come. */
+  /** Sends the buffered messages. From now on, messages are sent as they arrive. */
   goLive(): void {
     const kept = this.#pending ?? [];
     this.#pending = null;

@@ -10,9 +10,9 @@ const STEP_CONFIRMED_AFTER_MS = 60_000;
 export const CLOCK_INTERVAL_MS = 5_000;
 
 /**
- * Creates the clock by which everything is stored and judged: that of the database's server, so that all processes
- * agree whatever their own clocks say. An embedded database has no clock but this process's. There, the monotonic
- * clock keeps a wall clock that is wrong for a moment from being stored, and a step is followed once it has lasted.
+ * Creates the clock by which everything is stored and judged. It shows the time of the database server, so that all
+ * processes agree even if their own clocks differ. An embedded database has only this process's clock. There, the
+ * monotonic clock keeps a briefly wrong wall clock from being stored, and a step is followed once it has lasted.
  */
 export const createDatabaseClock = (db: Database, clocks: Pick<ClockOptions, 'wallMs' | 'elapsedMs'> = {}): Clock =>
   db.engine === 'pglite'
@@ -23,11 +23,11 @@ export const createDatabaseClock = (db: Database, clocks: Pick<ClockOptions, 'wa
       })
     : createClock({ ...clocks, readReferenceMs: () => readClock(db) });
 
-/** Adds the difference between this process's wall clock and the database's to a registry. */
+/** Adds a gauge for the difference between this process's wall clock and the database's. */
 export function addClockMetrics(registry: Registry, skewMs: () => number): void {
   new Gauge({
     name: 'muster_clock_skew_seconds',
-    help: "Seconds by which this process's wall clock is ahead of the database's; negative: behind.",
+    help: "Seconds by which this process's wall clock is ahead of the database's; negative if behind.",
     registers: [registry],
     collect() {
       this.set(skewMs() / 1000);

@@ -13,50 +13,53 @@ import {
 
 const DAY_MS = 86_400_000;
 
-/** Milliseconds that a removed container is kept, and how many of a host at most. */
+/** Milliseconds that a removed container is kept, and the maximum number kept per host. */
 const REMOVED_KEPT_MS = 7 * DAY_MS;
 const REMOVED_KEPT_MAX = 10_000;
 
-/** Milliseconds by which a removal may be older than the pass before it, which did not see it commit. */
+/** Milliseconds by which a removal's timestamp may precede the previous pass, which did not see it commit. */
 const REMOVAL_LATE_MS = 5 * 60_000;
 
-/** Milliseconds that a deleted host's token hashes are kept, so that its agent can be told to stop. */
+/** Milliseconds that the token hashes of a deleted host are kept, so that its agent receives `host-deleted`. */
 const DELETED_HOST_KEPT_MS = 30 * DAY_MS;
 
-/** Milliseconds that a revoked token of a host that was not deleted is kept. */
+/** Milliseconds that a revoked token is kept if its host was not deleted. */
 const REVOKED_TOKEN_KEPT_MS = 30 * DAY_MS;
 
 /**
- * Milliseconds that an invitation is kept once it has expired, for whoever made it sees so in the list. What proves an
- * identity (sessions, and steps of signing in) is worth nothing to anybody from then on.
+ * Milliseconds that an expired invitation is kept. Sessions and sign-in verifications are deleted as soon as they
+ * expire.
  */
 const EXPIRED_INVITATION_KEPT_MS = 30 * DAY_MS;
 
-/** Days that a host's history is kept, unless told otherwise. */
+/** Days that a host's history is kept by default. */
 const EVENT_DAYS_DEFAULT = 90;
 
-/** Milliseconds between two batches of events, in which the database has only what is worth more to do. */
+/** Milliseconds between two batches of events, during which the database can run more important queries. */
 const PAUSE_MS = 50;
 
 /** Milliseconds that a superseded row of `container_changes` is kept: longer than any write takes. */
 const CHANGES_KEPT_MS = 3_600_000;
 
-/** Milliseconds of a pass for superseded changes, whose reading costs more than their deletion. */
+/** Time limit in milliseconds of one pass over superseded changes. Reading them costs more than deleting them. */
 const CHANGES_MS_MAX = 60_000;
 
-/** Batches of a deleted host's rows between two looks at whether any are left. */
+/** Batches of a deleted host's rows between two checks for remaining rows. */
 const FORGET_BATCHES = 100;
 
 /** Rows deleted by one statement: few enough that no sync waits long for the host's lock. */
 const BATCH_ROWS = 1_000;
 
-/** Deleted hosts of one statement; each takes its tokens along. */
+/** Deleted hosts per statement. Each host's tokens are deleted with it. */
 const HOSTS_MAX = 100;
 
-/** Milliseconds that this process's clock and the database's may differ: beyond that, one of them is wrong. */
+/**
+ * Maximum difference in milliseconds between this process's clock and the database's. If it is larger, one of them is
+ * wrong.
+ */
 const CLOCK_SKEW_MS_MAX = 60_000;
 
-/** Longer than the time between two passes, so that the same process goes on unless it is gone. */
+/** The lease is longer than the time between two passes, so that the same process keeps it unless it is gone. */
 export const RETENTION_LEASE = { name: 'retention', ttlMs: 15 * 60_000 };
 
 const STEPS = [
@@ -70,7 +73,7 @@ const STEPS = [
 ] as const;
 export type RetentionStep = (typeof STEPS)[number];
 
-/** Rows of each kind that a pass deleted; `expired`: sessions, steps of signing in, invitations. */
+/** Rows of each kind that a pass deleted; `expired` counts sessions, sign-in verifications and invitations. */
 export interface Pruned {
   containers: number;
   hosts: number;
@@ -81,40 +84,40 @@ export interface Pruned {
 
 export interface RetentionService {
   /**
-   * Deletes what has been kept for long enough, in small statements, until `isStopped`. What remains then is for the next
-   * time. Each step runs whether or not another one failed. Deletes nothing while another process has the lease, or
-   * while this process's clock and the database's differ by more than a minute. Audit entries are kept.
+   * Deletes data whose retention period is over, in small statements, until `isStopped` returns true. The next call
+   * deletes the rest. Each step runs even if another one failed. Deletes nothing while another process holds the lease,
+   * or while this process's clock and the database's differ by more than a minute. Never deletes audit entries.
    */
   prune(isStopped?: () => boolean): Promise<Pruned>;
 
-  /** Leaves retention to another process. */
+  /** Releases the lease, so that another process can take over. */
   release(): Promise<void>;
 
   /**
-   * When each step last ended without a failure, in any process, as of the last pass; a step that never did counts from
-   * the first pass on this database. Before the first pass of this process: when the service was created.
+   * Returns when each step last succeeded in any process, as of the last pass. A step that never succeeded counts from
+   * the first pass on this database. Before this process's first pass, all steps have the service's creation time.
    */
   lastSuccesses(): ReadonlyMap<RetentionStep, Date>;
 
-  /** Whether the last pass deleted nothing because of the clocks. */
+  /** Returns whether the last pass deleted nothing because the clocks differ. */
   isPaused(): boolean;
 }
 
 export interface RetentionOptions {
-  /** By the database's clock. */
+  /** Database time. */
   now: () => Date;
   /** Milliseconds by which this process's wall clock is ahead of `now`. */
   skewMs?: () => number;
-  /** Held by the one process that deletes; absent: every process does. */
+  /** Held by the one process that deletes. Without a lease, every process deletes. */
   lease?: Lease;
   removedKeptMax?: number;
-  /** Days that events are kept; 0: for good. */
+  /** Days that events are kept; 0 keeps them forever. */
   eventDays?: number;
   /** Events deleted by one statement. */
   eventBatchRows?: number;
   pauseMs?: number;
   onFailure?: (step: RetentionStep, error: unknown) => void;
-  /** Called for each pass that deletes nothing because of the clocks. */
+  /** Called for each pass that deletes nothing because the clocks differ. */
   onPaused?: (skewMs: number) => void;
 }
 
@@ -128,7 +131,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   let changesPlace: ChangePlace | undefined;
   let isPaused = false;
 
-  /** Repeats a statement until it deletes less than a batch. */
+  /** Repeats a statement until it deletes fewer rows than a batch has. */
   async function inBatches(deleteBatch: () => Promise<number>, rowsMax: number, isStopped: () => boolean) {
     let total = 0;
     for (let deleted = rowsMax; deleted === rowsMax && !isStopped(); total += deleted) deleted = await deleteBatch();
@@ -149,7 +152,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
     return containers;
   }
 
-  /** Only hosts from which containers were removed since the last time can have got too many. */
+  /** Only hosts from which containers were removed since the last pass can exceed the limit. */
   async function pruneExcess(at: number, isStopped: () => boolean): Promise<number> {
     const since = new Date(removalsCheckedAt === null ? 0 : removalsCheckedAt.getTime() - REMOVAL_LATE_MS);
     let containers = 0;
@@ -184,7 +187,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   const pruneTokens = (at: number, isStopped: () => boolean) =>
     inBatches(
-      // Those of deleted hosts go with their hosts.
+      // Tokens of deleted hosts are deleted with their hosts.
       () =>
         prisma.$executeRaw(Prisma.sql`
         DELETE FROM agent_tokens WHERE id IN (
@@ -222,7 +225,9 @@ export function createRetentionService(db: Database, options: RetentionOptions):
     return expired;
   }
 
-  /** Reads what every process recorded, so that a process that restarts often does not hide a step that always fails. */
+  /**
+   * Reads what all processes recorded, so that a process that restarts often does not hide a step that always fails.
+   */
   async function readLastSuccesses(): Promise<void> {
     const succeededAt = now();
     await prisma.retentionStep.createMany({ data: STEPS.map((step) => ({ step, succeededAt })), skipDuplicates: true });
@@ -240,7 +245,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   async function pruneAll(isStopped: () => boolean): Promise<Pruned> {
     const at = now().getTime();
-    /** Runs a step; one that fails is reported and stops no other. */
+    /** Runs a step. A failure is reported and does not stop the other steps. */
     async function run(step: RetentionStep, action: () => Promise<number>): Promise<number> {
       if (isStopped()) return 0;
       try {
@@ -291,14 +296,14 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   };
 }
 
-/** Adds to a registry when each step of retention last succeeded, and whether the clocks forbid it. */
+/** Adds gauges for the last success of each retention step, and for a pause because of differing clocks. */
 export function addRetentionMetrics(
   registry: Registry,
   retention: Pick<RetentionService, 'lastSuccesses' | 'isPaused'>,
 ): void {
   new Gauge({
     name: 'muster_retention_last_success_timestamp_seconds',
-    help: 'When a step of retention last ended without a failure, in any process, as of the last pass.',
+    help: 'When a retention step last succeeded in any process, as of the last pass.',
     labelNames: ['step'],
     registers: [registry],
     collect() {

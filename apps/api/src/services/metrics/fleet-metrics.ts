@@ -7,19 +7,19 @@ import { countsByWord } from '../sync/state-counts.js';
 import { countFleet, type FleetCounts } from '../inventory/count-fleet.sql.js';
 import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
 
-/** Milliseconds that a count is good for: several scrapers ask, and it reads every host. */
+/** Milliseconds for which a count is cached: it reads every host, and several scrapers may ask for it. */
 const COUNT_AGE_MS_MAX = 5_000;
 
 export interface FleetMetricsParts {
   db: Database;
   freshnessContext: ReadFreshnessContext;
-  /** Milliseconds of a clock that is never set. */
+  /** Monotonic clock, in milliseconds. */
   elapsedMs: () => number;
-  /** Is told why the fleet could not be counted. */
+  /** Called with the error if the fleet could not be counted. */
   onFailure: (error: unknown) => void;
 }
 
-/** Has a registry tell of all organizations' hosts and containers together, and of the database's connections. */
+/** Adds gauges for the hosts and containers of all organizations together, and for the database connections. */
 export function addFleetMetrics(
   registry: Registry,
   { db, freshnessContext, elapsedMs, onFailure }: FleetMetricsParts,
@@ -33,7 +33,7 @@ export function addFleetMetrics(
       const clonesFrom = new Date(context.now.getTime() - CLONE_SUSPECTED_MS);
       return await countFleet(db, null, freshnessCutoffs(context), clonesFrom);
     } catch (error) {
-      // A database that is away is what the other numbers are needed for.
+      // The other metrics are most needed while the database is unreachable, so the scrape must not fail.
       onFailure(error);
       return null;
     }
@@ -45,7 +45,7 @@ export function addFleetMetrics(
 
   new Gauge({
     name: 'muster_fleet_counted',
-    help: '1 if the database could be asked for the numbers of hosts and containers, else 0, and those are missing.',
+    help: '1 if hosts and containers could be counted; 0 if the database query failed and their metrics are missing.',
     registers,
     async collect() {
       this.set((await counts()) === null ? 0 : 1);
@@ -53,7 +53,7 @@ export function addFleetMetrics(
   });
   new Gauge({
     name: 'muster_hosts',
-    help: 'Hosts, by how current they are.',
+    help: 'Hosts, by freshness.',
     labelNames: ['freshness'],
     registers,
     async collect() {
@@ -65,7 +65,7 @@ export function addFleetMetrics(
   });
   new Gauge({
     name: 'muster_hosts_clone_suspected',
-    help: 'Hosts whose token two machines were seen to use in the last day.',
+    help: 'Hosts whose token was used by two machines in the last day.',
     registers,
     async collect() {
       const counted = await counts();
@@ -76,7 +76,7 @@ export function addFleetMetrics(
 
   new Gauge({
     name: 'muster_host_problems',
-    help: 'Hosts by what keeps their state from being current or complete. A host may count under several codes.',
+    help: 'Hosts whose state is not current or complete, by problem. A host may count under several codes.',
     labelNames: ['code'],
     registers,
     async collect() {
@@ -106,7 +106,7 @@ export function addFleetMetrics(
         }
       },
     });
-  const KNOWN = 'known="last": as their host said before it fell silent.';
+  const KNOWN = 'known="last": last known state on hosts that are not current.';
   containers('muster_containers', `Present containers, by state. ${KNOWN}`, 'state', DOCKER_STATES, false);
   containers(
     'muster_containers_checked',
@@ -129,7 +129,7 @@ export function addFleetMetrics(
   });
   new Gauge({
     name: 'muster_database_connections_max',
-    help: 'Connections that this process may have to the database.',
+    help: 'Maximum number of database connections of this process.',
     registers,
     collect() {
       this.set(db.connections().max);
@@ -137,7 +137,7 @@ export function addFleetMetrics(
   });
   new Gauge({
     name: 'muster_database_waiting',
-    help: 'Queries of this process that wait for a connection.',
+    help: 'Queries of this process that are waiting for a connection.',
     registers,
     collect() {
       this.set(db.connections().waiting);
@@ -145,7 +145,7 @@ export function addFleetMetrics(
   });
 }
 
-/** Counts by these words, and by `other`, for an engine may say any word, and each would be a series. */
+/** Sums the counts by these words and by `other`. An engine may report any word, and each would become a series. */
 function amongWords(counts: Readonly<Record<string, number>>, words: readonly string[]): Map<string, number> {
   const sums = new Map([...words, 'other'].map((word) => [word, 0]));
   for (const [word, count] of Object.entries(counts)) {

@@ -1,40 +1,43 @@
 import { StaleReason, type SyncSummary } from '@muster/contracts';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
-/** Seconds up to which requests are counted together: from an unchanged snapshot's millisecond to a time limit's 5 s. */
+/**
+ * Upper bounds of the histogram's buckets in seconds: from an unchanged snapshot's millisecond to a time limit's 5 s.
+ */
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** What became of a snapshot: applied with or without a change, or why it was not. */
+/** Outcomes of a snapshot: applied with or without a change, or the reason why it was not applied. */
 const SNAPSHOT_OUTCOMES = ['changed', 'unchanged', ...StaleReason.options] as const;
 type SnapshotOutcome = (typeof SNAPSHOT_OUTCOMES)[number];
 
-/** A request that has ended. `route` is the pattern of its path, null where there is none for it. */
+/** A request that has ended. `route` is the pattern of its path; null if no route matches. */
 export interface EndedRequest {
   method: string;
   route: string | null;
-  /** 0: broken off before it was answered. */
+  /** 0 if the connection was closed before an answer. */
   status: number;
-  /** Until its answer was sent; null where that says nothing, as of a stream. */
+  /** Time until the answer was sent; null if it has no meaning, as for a stream. */
   seconds: number | null;
 }
 
 export interface Metrics {
   noteRequest(request: EndedRequest): void;
   noteSnapshot(summary: SyncSummary): void;
-  /** Also tells of the process: CPU, memory, event loop, garbage collection. Once a process. */
+  /** Adds metrics of the process: CPU, memory, event loop, garbage collection. Call it once per process. */
   tellOfProcess(): void;
-  /** Where others put gauges of their own. */
+  /** Where other modules register their gauges. */
   readonly registry: Registry;
-  /** All of it, in Prometheus's text format. */
+  /** Returns all metrics in Prometheus's text format. */
   read(): Promise<{ contentType: string; text: string }>;
 }
 
-/** Methods that are counted by name; anybody may make others up, and each would be a series of its own. */
+/** Methods that are counted by name. A client may invent others, and each would become a series. */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /**
- * Counts what happens, for Prometheus. What is counted a thousand times a second is added to plain numbers, and becomes
- * series when they are read. No label takes its value from a caller: the number of series is bounded by the routes.
+ * Creates the counters for Prometheus. Events that occur a thousand times a second are counted in plain numbers, which
+ * become series when they are read. No label value comes from a caller, so the number of series is bounded by the
+ * routes.
  */
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -42,7 +45,7 @@ export function createMetrics(): Metrics {
   const perRoute = new Map<string, { observe(seconds: number): void }>();
   const durations = new Histogram({
     name: 'muster_http_request_duration_seconds',
-    help: 'Seconds from the head of a request to the end of its answer, streams aside.',
+    help: 'Seconds from the head of a request to the end of its answer, except for streams.',
     labelNames: ['method', 'route'] as const,
     buckets: DURATION_BUCKETS_SECONDS,
     registers,
@@ -53,7 +56,7 @@ export function createMetrics(): Metrics {
 
   new Counter({
     name: 'muster_http_requests_total',
-    help: 'Requests that ended, by status; 0: broken off before an answer.',
+    help: 'Requests that ended, by status; 0 if the connection was closed before an answer.',
     labelNames: ['method', 'route', 'status'],
     registers,
     collect() {
@@ -63,7 +66,7 @@ export function createMetrics(): Metrics {
   });
   new Counter({
     name: 'muster_snapshots_total',
-    help: 'Snapshots that were answered, by what became of them.',
+    help: 'Snapshots that were answered, by outcome.',
     labelNames: ['outcome'],
     registers,
     collect() {
@@ -73,7 +76,7 @@ export function createMetrics(): Metrics {
   });
   new Counter({
     name: 'muster_container_rows_written_total',
-    help: 'Rows of containers that snapshots wrote.',
+    help: 'Container rows written by snapshots.',
     labelNames: ['change'],
     registers,
     collect() {

@@ -3,28 +3,31 @@ import { gunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
 import { invalid } from '../../lib/parse-or-throw.js';
 import { BodyTooLargeError } from '../../errors.js';
 
-/** A body as it came over the wire. */
+/** A request body as received. */
 export interface RawBody {
   bytes: Buffer;
   encoding: 'identity' | 'gzip';
-  /** Of gzip: what it says that it unpacks to, for which there is room in memory. */
+  /** For gzip: the declared decompressed size, for which memory is reserved. */
   plainBytesMax?: number;
-  /** Makes room for so many more plain bytes. @throws OverloadedError if there is none in time. */
+  /**
+   * Reserves memory for this many more decompressed bytes.
+   * @throws OverloadedError if none becomes available in time.
+   */
   reserve?: (plainBytes: number) => Promise<void>;
 }
 
-/** The bytes that every gzip stream begins with. */
+/** The first two bytes of every gzip stream. */
 const GZIP_MAGIC = 0x1f8b;
 
 /**
- * What the last member of a gzip stream says that it unpacks to: its last four bytes (RFC 1952, 2.3.1, ISIZE). It is a guess
- * of what the whole makes: there may be more members, and what was cut short or lengthened says anything. 0 for what is
- * not gzip.
+ * Returns the decompressed size that the last member of a gzip stream declares in its last four bytes (RFC 1952, 2.3.1,
+ * ISIZE); 0 if it is not gzip. This is only an estimate: there may be more members, and a truncated or extended stream
+ * may declare any size.
  */
 export const gzipPlainLength = (bytes: Buffer): number =>
   bytes.length < 18 || bytes.readUInt16BE(0) !== GZIP_MAGIC ? 0 : bytes.readUInt32LE(bytes.length - 4);
 
-/** With the engine that did it, by which one knows whether it read everything. */
+/** Includes the engine, whose `bytesWritten` shows whether all input was read. */
 interface Unpacked {
   buffer: Buffer;
   engine: { bytesWritten: number };
@@ -32,13 +35,13 @@ interface Unpacked {
 const gunzipAside = promisify(gunzip) as unknown as (bytes: Buffer, options: ZlibOptions) => Promise<Unpacked>;
 const gunzipHere = gunzipSync as unknown as (bytes: Buffer, options: ZlibOptions) => Unpacked;
 
-/** Compressed bytes that are worth no trip to another thread: they unpack in the time that the trip takes. */
+/** Compressed bytes up to which decompressing on this thread takes no longer than the handover to another thread. */
 const GUNZIP_HERE_BYTES_MAX = 8 * 1024;
 
 /**
- * The bytes of a body, decompressed: of all members of a gzip stream.
- * @throws BodyTooLargeError if that makes more than `bytesMax`, of which no more is ever held.
- * @throws InvalidRequestError if it is not gzip, is cut short or goes on as something else.
+ * Returns the decompressed bytes of a body: of all members of a gzip stream.
+ * @throws BodyTooLargeError if they exceed `bytesMax`. No more than that is ever held in memory.
+ * @throws InvalidRequestError if the body is not gzip, is truncated or has other data after the gzip stream.
  */
 export async function plainBytes(body: RawBody, bytesMax: number): Promise<Buffer> {
   const { bytes, encoding, plainBytesMax = bytesMax, reserve } = body;
@@ -53,7 +56,10 @@ export async function plainBytes(body: RawBody, bytesMax: number): Promise<Buffe
   return plain;
 }
 
-/** Null if it makes more than `bytesMax`. @throws InvalidRequestError if it is not gzip from end to end. */
+/**
+ * Returns null if the result exceeds `bytesMax`.
+ * @throws InvalidRequestError if it is not gzip from end to end.
+ */
 async function unpack(bytes: Buffer, bytesMax: number): Promise<Buffer | null> {
   const options = { maxOutputLength: Math.max(1, bytesMax), info: true };
   try {
@@ -69,7 +75,7 @@ async function unpack(bytes: Buffer, bytesMax: number): Promise<Buffer | null> {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads JSON in UTF-8.
+ * Parses UTF-8 JSON.
  * @throws InvalidRequestError if it is not UTF-8 or not JSON.
  */
 export function parseJsonBytes(bytes: Buffer): unknown {

@@ -6,9 +6,9 @@ import { createHostReports, type HostReports } from './host-reports.js';
 
 export interface HeartbeatService {
   /**
-   * Notes that a host's agent lives and, if its digest is the host's and it can list, that the host's containers
-   * are still what they were. `stream` is the agent's run, where it says so.
-   * @throws HostDeletedError if the host is gone.
+   * Records that a host's agent is alive. If the digest equals the host's and the agent can list its containers, also
+   * confirms that the host's containers are unchanged. `stream` is the agent's run, if the agent sent it.
+   * @throws HostDeletedError if the host was deleted.
    */
   beat(hostId: string, heartbeat: Heartbeat, stream: string | null): Promise<HeartbeatResponse>;
 }
@@ -43,14 +43,14 @@ export function createHeartbeatService(
         heartbeatSeconds: cadence.heartbeatSeconds,
       });
       if (reported === null) throw new HostDeletedError();
-      // A snapshot is being written: what it makes of the host, the next heartbeat finds.
+      // A snapshot is being written. The next heartbeat is compared with its result.
       if (reported === 'later') return { snapshotRequired: false, cadence };
       return { snapshotRequired: !reported.matched, cadence };
     },
   };
 }
 
-/** A clock may say any year; the column holds 68 of them. */
+/** An agent's clock may show any year, but the column covers only 68 years. */
 const SKEW_SECONDS_MAX = 2 ** 31 - 1;
 
 function skewSeconds(sentAt: Date, receivedAt: Date): number {

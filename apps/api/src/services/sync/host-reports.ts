@@ -3,29 +3,37 @@ import { findHostLock } from './find-host-lock.sql.js';
 import { reportHosts, type HostReport, type HostReported } from './report-hosts.sql.js';
 import { createGroupCommit } from '../../lib/batcher.js';
 
-/** Reports in one statement: enough for any number of connections, few enough to end soon. */
+/** Maximum reports in one statement: enough for any number of connections, few enough to finish soon. */
 const GROUP_SIZE_MAX = 500;
 
-/** Milliseconds for which a heartbeat tries again while its host's row is locked, and between two tries. */
+/**
+ * Milliseconds for which a heartbeat is retried while its host's row is locked, and the pauses between two attempts.
+ */
 const TRY_MS_MAX = 1_000;
 const PAUSE_MS_MIN = 10;
 const PAUSE_MS_MAX = 100;
 
-/** Milliseconds for which one that was answered before it was written tries on. */
+/**
+ * Milliseconds for which a heartbeat that was answered before it was written is retried, and the pause between two
+ * attempts.
+ */
 const LATER_MS_MAX = 60_000;
 const LATER_PAUSE_MS = 500;
 
 export interface HostReports {
   /**
-   * Writes down that a host lives. Concurrent reports of different hosts share a statement and its commit. Null: a
-   * heartbeat's host is gone; a snapshot is not known to be what the host's rows equal, and is to be synced. `later`: of a
-   * heartbeat whose host's row another transaction has held for a second; it is written as soon as it can be, unless a
-   * later one is first.
+   * Records that a host is alive. Concurrent reports of different hosts share a statement and its commit. Returns null
+   * for a heartbeat if its host is gone, and for a snapshot if it is not known to equal the host's rows, so that it
+   * must be synced. Returns `later` for a heartbeat whose host's row another transaction has held for a second: it is
+   * written as soon as possible, unless a later one is written first.
    */
   report(report: HostReport): Promise<HostReported | 'later' | null>;
 }
 
-/** No wait for a host's row holds a connection: a host that is being written to for long would take them all. */
+/**
+ * Waiting for a host's row never holds a connection: otherwise, a single host with long writes could occupy all
+ * connections.
+ */
 export function createHostReports(db: Database): HostReports {
   const reports = createGroupCommit<HostReport, HostReported | null>((entries) => reportHosts(db, entries), {
     keyOf: ({ hostId }) => hostId,
@@ -55,7 +63,7 @@ export function createHostReports(db: Database): HostReports {
         if ((await tryFor(LATER_PAUSE_MS, () => LATER_PAUSE_MS, next)) !== 'later') return;
       }
     } catch {
-      // The agent's next heartbeat says the same.
+      // The agent's next heartbeat reports the same.
     } finally {
       later.delete(hostId);
     }

@@ -1,28 +1,28 @@
 import type { RawBody } from './body-bytes.js';
 
-/** The last snapshot of a host that is known to be what its rows equal. */
+/** The last snapshot of a host that is known to equal its rows. */
 export interface RememberedSnapshot {
-  /** The host's revision at which they did. It is only ever a guess that they still do: the guard asks again. */
+  /** The host's revision when they were equal. Whether they still are is only a guess, which the guard checks. */
   revision: number;
   digest: string | null;
-  /** As it came, compressed if it did. */
+  /** As received, compressed if it was. */
   body: RawBody;
-  /** Where its containers lie in the plain text, if anybody has looked. */
+  /** Where its containers are in the plain text; null if that has not been computed. */
   bounds: Uint32Array | null;
 }
 
-/** Remembers the hosts that were heard last, within a budget of bytes. */
+/** Caches the snapshots of the most recently active hosts, within a budget of bytes. */
 export interface SnapshotMemory {
   recall(hostId: string): RememberedSnapshot | undefined;
   remember(hostId: string, snapshot: RememberedSnapshot): void;
   forget(hostId: string): void;
 }
 
-/** What a remembered snapshot costs beside its body: about as much as the objects around it. */
+/** Cost of a cached snapshot in addition to its body: roughly the size of the objects around it. */
 const ENTRY_BYTES = 500;
 
 export function createSnapshotMemory(bytesMax: number): SnapshotMemory {
-  // A Map gives its entries in the order of their setting: the first is the one not used for the longest time.
+  // A Map iterates in insertion order, so its first entry is the least recently used one.
   const snapshots = new Map<string, RememberedSnapshot>();
   let bytes = 0;
   const cost = ({ body, bounds }: RememberedSnapshot) => body.bytes.length + (bounds?.byteLength ?? 0) + ENTRY_BYTES;

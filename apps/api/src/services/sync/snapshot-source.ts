@@ -17,19 +17,22 @@ import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
 import type { RememberedSnapshot } from './snapshot-memory.js';
 import { createTurnTaking, type TurnTaking } from '../../lib/yield-if-busy.js';
 
-/** A snapshot on its way in, read no further than somebody asks. */
+/** An incoming snapshot that is parsed lazily. */
 export interface SnapshotSource {
-  /** What to keep of it, to compare the next one with. */
+  /** Returns the cache entry for comparing the next snapshot with this one. */
   keepsake(): Pick<RememberedSnapshot, 'body' | 'bounds'>;
-  /** Its text, cut into containers; null: it cannot be cut. */
+  /** Returns its text, split into containers; null if it cannot be split. */
   text(): Promise<SnapshotText | null>;
-  /** One container of that text; null: it is not valid. */
+  /** Returns one container of that text; null if it is invalid. */
   row(text: SnapshotText, index: number): ContainerRow | null;
-  /** All its containers. @throws InvalidRequestError naming what is wrong with them. */
+  /**
+   * Returns all its containers.
+   * @throws InvalidRequestError naming the invalid fields.
+   */
   rows(): Promise<ContainerRow[]>;
 }
 
-/** A snapshot from the wire, of which nothing is known yet. What is read of it is counted in `effort`. */
+/** Wraps a request body that has not been validated. Adds the bytes that are read to `effort.textBytes`. */
 export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): SnapshotSource {
   let plain: Promise<Buffer> | undefined;
   let text: SnapshotText | null = null;
@@ -71,7 +74,7 @@ export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): Snapshot
   };
 }
 
-/** A snapshot whose containers were checked already, of unique dockerIds. */
+/** Wraps containers that have been validated already and have unique dockerIds. */
 export function sourceOfContainers(containers: readonly Container[]): SnapshotSource {
   let written: Buffer | undefined;
   let text: SnapshotText | null = null;
@@ -94,12 +97,13 @@ async function toRows(containers: readonly Container[], turns: TurnTaking): Prom
 }
 
 /**
- * Why a long body is no snapshot, as far as it can be told before anything is made of it, which would be many times as
- * large; null: it may be one.
+ * Returns why a long body cannot be a snapshot, as far as a scan shows it; null if it may be one. Parsing it first
+ * would take many times its size in memory.
  */
 async function refusalOf(bytes: Buffer): Promise<FieldError | null> {
   if (bytes.length <= PARSE_BYTES_MAX) return null;
-  // The bytes have just been hashed, and will be cut: each is as much as others can wait for.
+  // The bytes have just been hashed, and will be split. Each of these steps blocks other requests for as long
+  // as is acceptable, so yield in between.
   await createTurnTaking().yieldTurn();
   const survey = await surveySnapshot(bytes);
   await createTurnTaking().yieldTurn();
@@ -111,15 +115,15 @@ async function refusalOf(bytes: Buffer): Promise<FieldError | null> {
     case 'too-many':
       return { path: '', message: TOO_MANY_CONTAINERS };
     case 'crowded':
-      return { path: `/${survey.element}`, message: 'holds more values than a container of its size can' };
+      return { path: `/${survey.element}`, message: 'has more values than a container of its size can have' };
   }
 }
 
-/** Bytes of JSON that are parsed in one go, and in each piece of a longer text. */
+/** Bytes of JSON that are parsed in one call, and in each piece of a longer text. */
 const PARSE_BYTES_MAX = 256 * 1024;
 const PIECE_BYTES = 64 * 1024;
 
-/** Parses and checks a snapshot as `parseSnapshot` does, a long one piece by piece. */
+/** Parses and validates a snapshot like `parseSnapshot`, but a long one piece by piece. */
 async function readSnapshot(
   bytes: Buffer,
   turns: TurnTaking,
@@ -139,10 +143,10 @@ async function readSnapshot(
   return reader.result();
 }
 
-/** How often the text of a container counts that is too long to be parsed in stretches: all others wait for it. */
+/** Weight of the text of a container that is too long to be parsed in pieces: it blocks all other requests. */
 const LONG_WEIGHT = 4;
 
-/** Bytes of the containers of a text that are longer than what is parsed in one go. */
+/** Returns the total bytes of the containers that are longer than what is parsed in one call. */
 function longBytes({ bounds }: SnapshotText): number {
   let bytes = 0;
   for (let at = 0; at < bounds.length; at += 2) {
@@ -161,8 +165,9 @@ async function addAll(reader: SnapshotReader, items: readonly unknown[], turns: 
 }
 
 /**
- * The elements of a text, parsed in runs of about `PIECE_BYTES`. The cut knows of strings and brackets only, so
- * each run is counted: one that is JSON but of another number of elements was none in the whole (`[1,,2]`).
+ * Yields the elements of a text, parsed in runs of about `PIECE_BYTES`. The splitter only recognizes strings and
+ * brackets, so each run's elements are counted: a run can be valid JSON where the whole text is not (`[1,,2]`), but
+ * then has another number of elements.
  * @throws InvalidRequestError if it is not UTF-8 or not JSON.
  */
 function* parsePieces({ bytes, bounds }: SnapshotText): Generator<unknown[]> {
