@@ -3,24 +3,24 @@ import { container, enrollRequest } from './harness.js';
 import { PASSWORD } from './people.js';
 
 /**
- * Who may call a route: `viewer` means every operator, `admin` an admin or an owner, `owner` an owner, who is a person,
- * and `user` every person, for what is their own.
+ * Who may call a route. `viewer`: any operator. `admin`: an admin or an owner. `owner`: an owner who signed in. `user`:
+ * anyone who signed in, for their own account.
  */
 export type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user';
 
 interface Rule {
   access: Access;
-  /** A good body, so that only who asks can be why it is refused. */
+  /** A valid body, so that only the credentials can cause a refusal. */
   body?: unknown;
-  /** False: a read without an id that answers no list. */
+  /** False for a GET route without an id in its path that does not answer with a list. */
   isList?: boolean;
-  /** True: a good answer has no end. */
+  /** True if a successful response never ends. */
   isEndless?: boolean;
-  /** True: a list that has something in every organization. */
+  /** True for a list that has items in every organization. */
   isNeverEmpty?: boolean;
 }
 
-/** Every route that there is. One that is missing here fails the first test below. */
+/** The rule of every route. The first test in access.test.ts fails if a route is missing here. */
 export const RULES: Readonly<Record<string, Rule>> = {
   [`POST ${Paths.agentEnroll}`]: { access: 'enroll', body: enrollRequest() },
   [`POST ${Paths.agentContainers}`]: { access: 'agent', body: [container('intruder')] },
@@ -77,7 +77,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   [`POST ${Paths.apiKeys}`]: { access: 'admin', body: { name: 'intruder', role: 'admin' } },
   [`DELETE ${Paths.apiKey}`]: { access: 'admin' },
   [`GET ${Paths.openApi}`]: { access: 'anybody' },
-  // From this machine; metrics.test.ts tells of others.
+  // Open to this machine only; metrics.test.ts covers other clients.
   [`GET ${Paths.metrics}`]: { access: 'anybody' },
   [`GET ${Paths.docs}`]: { access: 'anybody' },
   [`GET ${Paths.docs}/start.js`]: { access: 'anybody' },

@@ -9,10 +9,10 @@ import { TestServer } from './listening.js';
 import { member, person, type TestPerson } from './people.js';
 import { routesOf } from './route-table.js';
 
-/** What a call shows of who makes it. */
+/** The credentials that a call sends. */
 interface Credentials {
   bearer?: string;
-  /** As a page of ours sends it. */
+  /** Sent as the dashboard, a same-origin page, sends it. */
   cookie?: string;
 }
 
@@ -22,7 +22,7 @@ describe.each(testEngines())('access on %s', (engine) => {
   let host: TestHost;
   let enrollment: { id: string; token: string };
   let viewer: string;
-  /** Credentials that are not good, by why not. */
+  /** Invalid credentials, keyed by the reason. */
   let bad: Record<Exclude<Access, 'anybody'>, Record<string, Credentials>>;
   let stranger: TestOrganization;
   let strangeOwner: TestPerson;
@@ -96,7 +96,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     };
   });
 
-  /** Cookies that are not good, by why not. */
+  /** Invalid session cookies, keyed by the reason. */
   async function badSessions(): Promise<Record<string, Credentials>> {
     const { prisma } = context.api.db;
     const expired = await person(context.api, organization.id, 'owner');
@@ -109,7 +109,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     return {
       'an expired session': { cookie: expired.browser.cookie },
       'an ended session': { cookie: ended.browser.cookie },
-      'a session of nobody’s member': { cookie: removed.browser.cookie },
+      'a session of a removed member': { cookie: removed.browser.cookie },
       'another cookie': { cookie: good.replace('muster_session', 'session') },
       'a forged cookie': { cookie: good.replace(/.{12}$/, 'AAAAAAAA%3D') },
       'an empty cookie': { cookie: 'muster_session=' },
@@ -124,7 +124,10 @@ describe.each(testEngines())('access on %s', (engine) => {
     return body === undefined ? request : request.send(body as object);
   }
 
-  /** The ids of one of each kind of object that an organization has, a member's own session among them. */
+  /**
+   * Creates or finds one object of each kind in the organization, including a session of the member, and returns the
+   * ids.
+   */
   async function idsOf(of: TestOrganization, { id: hostId }: TestHost, userId: string) {
     const { prisma } = context.api.db;
     const at = context.api.clock();
@@ -144,7 +147,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     };
   }
 
-  /** All that there is, but for when a token was last used. */
+  /** The content of the database, except when a token was last used. */
   async function everything() {
     const { prisma } = context.api.db;
     const lastUsedAt = true;
@@ -160,7 +163,7 @@ describe.each(testEngines())('access on %s', (engine) => {
         await prisma.account.findMany({ orderBy: { id: 'asc' } }),
         await prisma.member.findMany({ orderBy: { id: 'asc' } }),
         await prisma.invitation.findMany({ orderBy: { id: 'asc' } }),
-        // Those that are over may go.
+        // Expired sessions may be deleted at any time.
         await prisma.session.findMany({ where: { expiresAt: { gt: new Date() } }, orderBy: { id: 'asc' } }),
         await prisma.auditEntry.findMany({ orderBy: { id: 'asc' } }),
       ],
@@ -170,7 +173,7 @@ describe.each(testEngines())('access on %s', (engine) => {
 
   const PROBLEM = /^application\/problem\+json$/;
 
-  test('is said here for every route that there is', () => {
+  test('every route has an access rule', () => {
     expect(routesOf(context.api.app).sort()).toEqual(Object.keys(RULES).sort());
   });
 
@@ -178,7 +181,7 @@ describe.each(testEngines())('access on %s', (engine) => {
   const TOKEN_INVALID = ['application/problem+json', '/problems/token-invalid'];
   const FORBIDDEN = ['application/problem+json', '/problems/forbidden'];
 
-  test.each(guarded)('$name is closed without good credentials, and nothing is written', async (route) => {
+  test.each(guarded)('$name refuses missing and invalid credentials and writes nothing', async (route) => {
     const before = await everything();
     await call(route, {}).expect(401).expect('Content-Type', PROBLEM);
     await call(route, {}).set('Authorization', 'Basic YTpi').expect(401).expect('Content-Type', PROBLEM);
@@ -189,7 +192,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     expect(await everything()).toBe(before);
   });
 
-  /** Whom a route is closed to, though they are in the organization. */
+  /** Credentials of the same organization whose role is too low. */
   const tooLow = (access: Access): Record<string, Credentials> => ({
     ...(access === 'admin' || access === 'owner'
       ? { 'a viewer’s key': { bearer: viewer }, 'a viewer': { cookie: people.viewer.browser.cookie } }
@@ -198,7 +201,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     ...(access === 'owner' || access === 'user' ? { 'an admin’s key': { bearer: organization.adminKey } } : {}),
   });
   const ranked = guarded.filter(({ access }) => access === 'admin' || access === 'owner' || access === 'user');
-  test.each(ranked)('$name, for $access, is closed to all who are less, and nothing is written', async (route) => {
+  test.each(ranked)('$name, for $access, refuses lower roles and writes nothing', async (route) => {
     const before = await everything();
     for (const [who, credentials] of Object.entries(tooLow(route.access))) {
       const answer = await call(route, credentials);
@@ -210,19 +213,19 @@ describe.each(testEngines())('access on %s', (engine) => {
   const changing = guarded.filter(
     ({ method, access }) => method !== 'GET' && access !== 'agent' && access !== 'enroll',
   );
-  test.each(changing)('$name is closed to the cookie from a page of another site', async (route) => {
+  test.each(changing)('$name refuses a cookie from a page of another site', async (route) => {
     const before = await everything();
     const answer = await call(route, { cookie: people.owner.browser.cookie }).set('Sec-Fetch-Site', 'cross-site');
     expect([answer.status, ...refused(answer)]).toEqual([403, ...FORBIDDEN]);
     expect(await everything()).toBe(before);
   });
 
-  /** Somebody who may do all that there is, elsewhere. */
+  /** The most powerful credentials of another organization. */
   const strange = ({ access }: Route): Credentials =>
     access === 'owner' || access === 'user' ? { cookie: strangeOwner.browser.cookie } : { bearer: stranger.adminKey };
 
   test.each(guarded.filter(({ path }) => path.includes(':')))(
-    "$name takes another organization's object for one that does not exist",
+    "$name answers the same for another organization's object as for a missing one",
     async (route) => {
       const before = await everything();
       const nobody = '00000000-0000-4000-8000-000000000000';
@@ -237,17 +240,17 @@ describe.each(testEngines())('access on %s', (engine) => {
     },
   );
 
-  test.each(guarded.filter(({ isList }) => isList))("$name lists nothing of another organization's", async (route) => {
+  test.each(guarded.filter(({ isList }) => isList))('$name lists nothing of another organization', async (route) => {
     const answer = await call(route, strange(route)).expect(200);
     for (const [name, id] of Object.entries(ids)) if (name !== 'dockerId') expect(answer.text).not.toContain(id);
     if (!route.isNeverEmpty) expect(answer.body).toEqual({ items: [], nextCursor: null });
   });
 
-  // The counterpart: were the routes closed to everybody, all of the above would hold, too.
+  // The refusals above would also pass if the routes were closed to everyone, so the tests below check the opposite.
   const finite = guarded.filter(({ isEndless }) => !isEndless);
   const reads = finite.filter(({ method, access }) => method === 'GET' && access !== 'agent');
 
-  test.each(reads)('$name, for $access, is open to whom it is for', async (route) => {
+  test.each(reads)('$name, for $access, accepts every sufficient role', async (route) => {
     const { owner, admin, viewer: least } = people;
     const may = {
       ...(route.access === 'viewer' ? { 'a viewer’s key': { bearer: viewer } } : {}),
@@ -262,7 +265,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     }
   });
 
-  test.each(finite.filter((route) => !reads.includes(route)))('$name is open to whom it is for', async (route) => {
+  test.each(finite.filter((route) => !reads.includes(route)))('$name accepts sufficient credentials', async (route) => {
     const { api } = context;
     const own = await api.organization();
     const ownHost = await own.enroll();
@@ -278,7 +281,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     expect(status).toBeLessThan(300);
   });
 
-  test.each(changing.filter(({ access }) => access === 'admin'))('$name is open to an owner, too', async (route) => {
+  test.each(changing.filter(({ access }) => access === 'admin'))('$name accepts an owner', async (route) => {
     const own = await context.api.organization();
     const ownHost = await own.enroll();
     const { browser, id } = await person(context.api, own.id, 'owner');
@@ -286,7 +289,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     expect(status).toBeLessThan(300);
   });
 
-  test('the stream is open to a good token', async () => {
+  test('the stream accepts a viewer’s API key', async () => {
     const server = await TestServer.start(context.api.app);
     const heard = await server.listen(viewer);
     expect(heard.answer.statusCode).toBe(200);

@@ -26,7 +26,7 @@ import { container, enrollRequest, TestApi, testClock, type TestHost, type TestO
 
 const MIB = 1024 * 1024;
 
-/** The first of some promises to be kept. */
+/** Resolves with the values of the first `count` promises to be fulfilled. */
 const first = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> =>
   new Promise((resolve) => {
     const kept: T[] = [];
@@ -37,7 +37,10 @@ const first = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> 
     }
   });
 
-/** At once: four small calls, two snapshots, one operator, one without credentials; and 24 MiB of snapshots. */
+/**
+ * Admits at once: four small calls, two snapshots, one operator call, one call without credentials, and 24 MiB of
+ * snapshot bodies.
+ */
 const ADMISSION = { requestsInWorkMax: 8, waitingForEachMax: 2, bodyBytesInWorkMax: 32 * MIB };
 
 describe.each(testEngines())('admission on %s', (engine) => {
@@ -63,7 +66,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     await server.drain(0);
   });
 
-  /** A request on a connection of its own, its head sent. */
+  /** Opens a request on its own connection. The caller sends the body. */
   function start(method: string, path: string, token: string, headers: Record<string, string | number> = {}) {
     const req = request(`${server.url}${path}`, {
       ...{ method, agent: false },
@@ -75,7 +78,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   }
 
   async function answerTo(req: ClientRequest) {
-    // Not by `once` of node:events, which would reject where the test destroys the request: then no answer comes.
+    // Not `once` of node:events: it would reject when the test destroys the request, for which no answer comes.
     const res = await new Promise<IncomingMessage>((resolve) => void req.once('response', resolve));
     res.resume();
     return { status: res.statusCode ?? 0, headers: res.headers };
@@ -87,7 +90,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   const beat = (host: TestHost) =>
     answerTo(start('POST', Paths.agentHeartbeat, host.token).end('{"digest":null,"engineError":"x"}'));
 
-  /** Keeps operators' calls from being answered until `release` is called: nobody else can read their keys. */
+  /** Locks the table of API keys, so that operators' calls are not answered until the returned function is called. */
   async function keepOperatorsWaiting() {
     let release: () => void = () => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
@@ -105,11 +108,11 @@ describe.each(testEngines())('admission on %s', (engine) => {
     };
   }
 
-  test('turns away at once what would be too much, with Retry-After, and answers what it took', async () => {
+  test('refuses excess calls at once with 503 and Retry-After, and answers the calls it admitted', async () => {
     const host = await organization.enroll();
     const unlock = await keepOperatorsWaiting();
     const answers = Array.from({ length: 5 }, () => get(Paths.hosts));
-    // One is worked on and two wait.
+    // One is in progress and two wait.
     for (const { status, headers } of await first(2, answers)) {
       expect(status).toBe(503);
       expect(headers['content-type']).toBe('application/problem+json');
@@ -123,7 +126,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
   });
 
-  test('counts a request whose target is a whole address, which routes as its path does', async () => {
+  test('counts a request with an absolute-form target under the limit of its path', async () => {
     const unlock = await keepOperatorsWaiting();
     const whole = `http://muster.example${Paths.hosts}`;
     const { port } = new URL(server.url);
@@ -140,12 +143,12 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
   });
 
-  test('refuses with the answer that an application gives, whether at once or in time', async () => {
+  test('refuses with the same answer as the application, both at once and after a wait', async () => {
     const unlock = await keepOperatorsWaiting();
     const asks = Array.from({ length: 5 }, () =>
       fetch(`${server.url}${Paths.hosts}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } }),
     );
-    // Two find no place to wait in, and two wait as long as they may.
+    // Two find the queue full, and two wait for the maximum time.
     const refused = await first(4, asks);
     await unlock();
     await Promise.all(asks);
@@ -169,7 +172,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect((await metrics.read()).text).toContain('status="503"} 4');
   });
 
-  test('gives back what clients took who went away, once what was begun for them is done', async () => {
+  test('releases the slots of clients that disconnected, once the work begun for them has ended', async () => {
     const unlock = await keepOperatorsWaiting();
     const requests = Array.from({ length: 5 }, () => start('GET', Paths.hosts, organization.adminKey).end());
     const answered = requests.map(async (req) => {
@@ -179,13 +182,13 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const refused = await first(2, answered);
     for (const req of requests.filter((each) => !refused.includes(each))) req.destroy();
     await unlock();
-    // The first that is answered came after those that went away; then there is room for three at once again.
+    // The first 200 comes after the canceled requests have ended; then three calls fit at once again.
     while ((await get(Paths.hosts)).status !== 200) continue;
     const answers = await Promise.all([get(Paths.hosts), get(Paths.hosts), get(Paths.hosts)]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
-  test('lets a slow line keep nobody else from working', async () => {
+  test('does not let a slow upload block other hosts', async () => {
     const quick = await organization.enroll();
     const slow = await Promise.all(Array.from({ length: 5 }, () => organization.enroll()));
     const halves = slow.map((host) => {
@@ -198,7 +201,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
   });
 
-  test('receives one body of a host at a time: the next waits, and is told to come again', async () => {
+  test('receives one body of a host at a time: a second one waits and is then refused with 429', async () => {
     const [host, other] = [await organization.enroll(), await organization.enroll()];
     const half = () => {
       const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
@@ -206,7 +209,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
       return req;
     };
     const first = half();
-    // Its body comes with its head, so it need not wait for one.
+    // A heartbeat's body arrives together with its head, so the heartbeat does not wait for a body.
     while ((await beat(other)).status !== 200) continue;
     const second = await answerTo(half());
     expect(second.status).toBe(429);
@@ -216,15 +219,15 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect((await answerTo(half().end(']'))).status).toBe(200);
   });
 
-  test('takes in more bodies than it has memory for, by turns', async () => {
-    // As many as may be in work or wait before the first body comes: one more might be refused.
+  test('receives more bodies than fit in memory by making some of them wait', async () => {
+    // The most requests that may be in progress or waiting before the first body arrives: one more might be refused.
     const hosts = await Promise.all(Array.from({ length: 6 }, () => organization.enroll()));
     const body = `[${' '.repeat(9 * MIB)}]`;
     const answers = await Promise.all(hosts.map((host) => snapshot(host, body)));
     expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(200));
   });
 
-  test('answers 408 to a body that comes too slowly, and closes', async () => {
+  test('answers 408 to a body that arrives too slowly, and closes the connection', async () => {
     const host = await organization.enroll();
     const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 10 * MIB });
     const trickle = setInterval(() => req.write(' '.repeat(100)), 500);
@@ -232,13 +235,13 @@ describe.each(testEngines())('admission on %s', (engine) => {
     clearInterval(trickle);
     const problem = (await json(answer)) as Problem;
     expect(problem).toMatchObject({ type: '/problems/request-timeout', status: 408 });
-    // Not what is said after 15 s, for want of a whole request.
+    // Not the message for a request that is incomplete after 15 s.
     expect(problem.detail).toContain('1 KiB a second');
     expect(answer.headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
     expect((await snapshot(host, '[]')).status).toBe(200);
   });
 
-  test('refuses a gzip body that lies about its size', async () => {
+  test('refuses a gzip body that states a wrong size', async () => {
     const host = await organization.enroll();
     const gzip = { 'Content-Encoding': 'gzip' };
     const bomb = gzipSync(`[${' '.repeat(9 * MIB)}]`);
@@ -266,7 +269,7 @@ describe('a flood of calls without credentials', () => {
     { method: 'POST', path: Paths.session, inWork: 1 },
     { method: 'POST', path: Paths.invitationAcceptance, inWork: 1 },
   ])(
-    '$method $path is refused beyond its share, and takes nothing from calls with credentials',
+    'to $method $path is refused above its limit and takes no capacity from calls with credentials',
     async ({ method, path, inWork }) => {
       let isHeld = true;
       const app: RequestListener = (req, res) => {
@@ -275,7 +278,7 @@ describe('a flood of calls without credentials', () => {
       };
       server = await serve(admitted(app, ADMISSION), { host: '127.0.0.1', port: 0 });
       const { url } = server;
-      // Two wait for each that is worked on.
+      // Two may wait for each call in progress.
       const answers = Array.from({ length: 4 * inWork }, () => fetch(`${url}${path}`, { method }));
       for (const { status, headers } of await first(inWork, answers)) {
         expect(status).toBe(503);
@@ -293,8 +296,11 @@ describe('a flood of calls without credentials', () => {
   );
 });
 
-/** What is announced and does not come, as one taken-over host, or anybody at all, can send it; with the usual bounds. */
-describe.each(testEngines())('bodies that are announced and not sent, on %s', (engine) => {
+/**
+ * Bodies that a compromised host, or a client without credentials, announces and never sends. The limits are the
+ * defaults.
+ */
+describe.each(testEngines())('announced bodies that are never sent, on %s', (engine) => {
   let db: Database;
   let server: HttpServer;
   let organization: TestOrganization;
@@ -315,7 +321,9 @@ describe.each(testEngines())('bodies that are announced and not sent, on %s', (e
     for (const req of open.splice(0)) req.destroy();
   });
 
-  /** Sends heads that announce bodies of so many bytes, and waits until they must have been read. */
+  /**
+   * Sends request heads that announce bodies of these sizes in bytes, and waits until the server must have read them.
+   */
   async function announce(path: string, bodies: readonly number[], token?: string) {
     for (const bytes of bodies) {
       const { hostname, port } = new URL(server.url);
@@ -341,14 +349,14 @@ describe.each(testEngines())('bodies that are announced and not sent, on %s', (e
     }).then(({ status }) => status);
   const [beatBody, name] = [{ digest: null, engineError: 'x' }, 'made meanwhile'];
 
-  // Each list is what once filled a pool that all shared, to the byte.
+  // Each list once filled, to the byte, a pool that all clients shared.
   const SMALL_BODIES = [...Array<number>(124).fill(65_536), 6_144];
 
   test.each([
     ['five large snapshots', Paths.agentContainers, [...Array<number>(4).fill(10 * MIB), 8_378_368]],
     ['125 small calls', Paths.agentHeartbeat, SMALL_BODIES],
-    ['a snapshot to a whole address', `http://x${Paths.agentContainers}`, [8_386_560]],
-  ])('%s of one host take nothing from others', async (_what, path, bodies) => {
+    ['a snapshot to an absolute-form target', `http://x${Paths.agentContainers}`, [8_386_560]],
+  ])('%s from one host cannot block other clients', async (_what, path, bodies) => {
     const [loud, victim] = [await organization.enroll(), await organization.enroll()];
     await announce(path, bodies, loud.token);
     expect(await post(Paths.agentContainers, victim.token, [container('a')])).toBe(200);
@@ -357,7 +365,7 @@ describe.each(testEngines())('bodies that are announced and not sent, on %s', (e
   });
 
   test.each([Paths.session, Paths.setup, Paths.invitationOffer, Paths.invitationAcceptance])(
-    '125 bodies without credentials to %s take nothing from anybody, not even from those who sign in',
+    '125 bodies without credentials to %s cannot block any other client, including sign-ins',
     async (path) => {
       const victim = await organization.enroll();
       await announce(path, SMALL_BODIES);
@@ -367,7 +375,7 @@ describe.each(testEngines())('bodies that are announced and not sent, on %s', (e
     },
   );
 
-  test('500 hosts behind one address all get through, though their bodies come slowly', async () => {
+  test('500 hosts behind one address all succeed although their bodies arrive slowly', async () => {
     const { token: enrollmentToken } = await organization.enrollmentToken({ name: 'fleet', maxUses: 500 });
     const tokens: string[] = [];
     for (let i = 0; i < 500; i++) {

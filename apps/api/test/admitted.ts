@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http';
 import { admitTo, type AdmissionOptions } from '../src/http/admission-control.js';
 import { createMetrics, type Metrics } from '../src/services/metrics/metrics.js';
 
-/** An application behind its bounds, as in production. */
+/** Wraps an application in admission control, as in production. */
 export const admitted = (
   app: RequestListener,
   options: AdmissionOptions,

@@ -25,8 +25,8 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     return new TestHost(organization, hostId, agentToken);
   };
 
-  describe('enrolment', () => {
-    test('a machine gets its host and a token of its own', async () => {
+  describe('enrollment', () => {
+    test('gives a machine a host and its own agent token', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const answer = await enrol(token, enrollRequest({ name: 'web-1' })).expect(201);
@@ -39,7 +39,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       });
     });
 
-    test('100 parallel uses of a one-use token enrol exactly one host', async () => {
+    test('100 parallel uses of a single-use token enroll exactly one host', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const answers = await Promise.all(Array.from({ length: 100 }, () => enrol(token, enrollRequest())));
@@ -51,7 +51,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect(await context.api.db.prisma.enrollmentToken.findFirst({ where })).toMatchObject({ uses: 1 });
     });
 
-    test('parallel calls for one machine make one host, whose last token works', async () => {
+    test('parallel calls for one machine create one host, and exactly one of the issued tokens works', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const request = enrollRequest();
@@ -63,7 +63,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect(accepted).toHaveLength(1);
     });
 
-    test('the same call may be repeated until its token is used, at no cost of uses', async () => {
+    test('a call may be repeated without consuming a use until the agent token is used', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const request = enrollRequest();
@@ -75,7 +75,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await enrol(token, request).expect(401);
     });
 
-    test('a repeated enrollment adds no token and no audit entry, and is limited', async () => {
+    test('a repeated enrollment adds no token and no audit entry, and is rate-limited', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const request = enrollRequest();
@@ -98,7 +98,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await enrol(token, request).expect(401);
     });
 
-    test('500 hosts behind one address enroll at once with one token', async () => {
+    test('500 hosts behind one address can enroll with one token', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken({ name: 'fleet', maxUses: 500 });
       for (let batch = 0; batch < 25; batch++) {
@@ -106,7 +106,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       }
     });
 
-    test('a token that is used while its enrollment is repeated is either the good one or dead', async () => {
+    test('a token used during a repeated enrollment stays valid, or the new token replaces it', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const request = enrollRequest();
@@ -120,7 +120,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       }
     });
 
-    test.each([1, 5])('no token, here one for %d hosts, takes over a host that is alive', async (maxUses) => {
+    test.each([1, 5])('an enrollment token for %d host(s) cannot take over a host that is alive', async (maxUses) => {
       const organization = await context.api.organization();
       const request = enrollRequest();
       const host = hostOf(organization, (await enrol((await organization.enrollmentToken()).token, request)).body);
@@ -129,7 +129,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       const { token } = await organization.enrollmentToken({ name: 'another', maxUses });
       const answer = await enrol(token, request).expect(409);
       expect(answer.body).toMatchObject({ type: '/problems/engine-id-in-use' });
-      // The rest of three heartbeats, which are 30 s.
+      // The rest of three heartbeats, which take 30 s.
       expect(answer.headers['retry-after']).toBe('18');
       await host.post([]).expect(200);
       context.api.clock.advance(30_000);
@@ -141,7 +141,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       ['longer', 10, 60, 180],
       ['shorter', 60, 10, 30],
     ])(
-      'a host whose last heartbeat is %s than that of now is alive by its own',
+      'a host whose last heartbeat interval is %s than the current one is judged alive by its last one',
       async (_what, now, last, graceSeconds) => {
         const { db, clock } = context.api;
         const cadenceOf = (heartbeatSeconds: number) => ({ heartbeatSeconds, snapshotSeconds: 60 });
@@ -160,7 +160,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       },
     );
 
-    test('the same machine in another organization is another host', async () => {
+    test('the same machine in another organization is a separate host', async () => {
       const request = enrollRequest();
       const [one, two] = [await context.api.organization(), await context.api.organization()];
       const first = await enrol((await one.enrollmentToken()).token, request).expect(201);
@@ -168,7 +168,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect((first.body as { hostId: string }).hostId).not.toBe((second.body as { hostId: string }).hostId);
     });
 
-    test('two tokens that enrol one machine at once make one host', async () => {
+    test('two tokens that enroll one machine at the same time create one host', async () => {
       const organization = await context.api.organization();
       const tokens = await Promise.all([organization.enrollmentToken(), organization.enrollmentToken()]);
       const request = enrollRequest();
@@ -176,7 +176,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
     });
 
-    test('an expired, a revoked and a foreign token are refused', async () => {
+    test('expired, revoked and malformed tokens and tokens of another kind are refused', async () => {
       const organization = await context.api.organization();
       const expiring = await organization.enrollmentToken({ name: 'short', expiresInSeconds: 60 });
       const revoked = await organization.enrollmentToken();
@@ -191,7 +191,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       }
     });
 
-    test('a bad request names its fields', async () => {
+    test('an invalid request is refused with the paths of its invalid fields', async () => {
       const { token } = await (await context.api.organization()).enrollmentToken();
       const answer = await enrol(token, enrollRequest({ engine: { name: 'Docker' }, name: '' })).expect(400);
       expect((answer.body as { errors: { path: string }[] }).errors.map(({ path }) => path).sort()).toEqual([
@@ -201,7 +201,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       ]);
     });
 
-    test('a machine whose name cannot be seen is enrolled under one that can', async () => {
+    test('a machine whose name has only invisible characters is enrolled as "unnamed"', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const answer = await enrol(token, enrollRequest({ name: '\u200b\u202e' })).expect(201);
@@ -211,7 +211,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
   });
 
   describe('heartbeats', () => {
-    test('of a run that was superseded tell nothing of the machine, those of a run not heard before do', async () => {
+    test('from a superseded run do not change the host’s facts, and those from a new run do', async () => {
       const host = await (await context.api.organization()).enroll();
       const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()];
       await host.sync([container('a')], order(first, 1));
@@ -227,7 +227,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect(await host.host()).toMatchObject({ engineError: 'cannot connect' });
     });
 
-    test('and unchanged snapshots of many hosts at once reach each its own', async () => {
+    test('and unchanged snapshots of many hosts, sent concurrently, each update their own host', async () => {
       const organization = await context.api.organization();
       const hosts = await Promise.all(Array.from({ length: 20 }, () => organization.enroll()));
       const digests = await Promise.all(
@@ -238,7 +238,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
         hosts.map((host, index) =>
           index % 3 === 0
             ? host.sync([container(`c${index}`)]).then(({ unchanged }) => unchanged === 1)
-            : // Every third knows the wrong digest: it is seen, and confirms nothing.
+            : // Every third host sends a wrong digest: it is marked as seen but not as confirmed.
               host.beat({ digest: digests[index % 3 === 1 ? index : 0] }).then(({ body }) => body as object),
         ),
       );
@@ -255,7 +255,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
 
     const alive = async () => (await context.api.organization()).enroll();
 
-    test('one with the digest of the last snapshot confirms it', async () => {
+    test('with the digest of the last snapshot confirm it', async () => {
       const host = await alive();
       const { digest } = await host.sync([container('a')]);
       context.api.clock.advance(10_000);
@@ -267,7 +267,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect(await host.host()).toMatchObject({ lastSeenAt: context.api.clock(), confirmedAt: context.api.clock() });
     });
 
-    test('one with another digest, or none, asks for a snapshot and confirms nothing', async () => {
+    test('with another digest or none request a snapshot and confirm nothing', async () => {
       const host = await alive();
       expect((await host.beat({ digest: null }).expect(200)).body).toMatchObject({ snapshotRequired: true });
       await host.sync([container('a')]);
@@ -279,7 +279,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect(await host.host()).toMatchObject({ lastSeenAt: context.api.clock(), confirmedAt });
     });
 
-    test('an engine that cannot be listed shows as engine_down, and nothing is removed', async () => {
+    test('with an engine error set the freshness engine_down and remove nothing', async () => {
       const host = await alive();
       await host.sync([container('a')]);
       await host.beat({ digest: null, engineError: 'connect ENOENT /var/run/docker.sock' }).expect(200);
@@ -297,7 +297,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       });
     });
 
-    test('one from a superseded run confirms nothing, and after a minute tells of a clone', async () => {
+    test('from a superseded run confirm nothing and, after a minute, set cloneSuspectedAt', async () => {
       const host = await alive();
       const [first, second] = [randomUUID(), randomUUID()];
       await host.sync([container('a')], order(first, 1));
@@ -312,7 +312,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect(await host.host()).toMatchObject({ confirmedAt: context.api.clock(), streamHeardAt: context.api.clock() });
     });
 
-    test('what it tells of the machine is kept', async () => {
+    test('update the stored facts about the machine', async () => {
       const host = await alive();
       const engine = { name: 'Docker', version: '29.0.0', apiVersion: '1.52' };
       await host.beat({ digest: null, engine, os: 'Debian 13', agentVersion: '0.3.0' }).expect(200);
@@ -324,7 +324,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       });
     });
 
-    test('a missing digest is refused by name', async () => {
+    test('without a digest are refused with the path of the missing field', async () => {
       const host = await alive();
       expect((await host.beat({}).expect(400)).body).toMatchObject({ errors: [{ path: '/digest' }] });
     });
@@ -334,7 +334,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     const enrolled = async () => (await context.api.organization()).enroll();
     const next = async (token: string) => ((await rotate(token).expect(201)).body as { agentToken: string }).agentToken;
 
-    test('the old token lives until the new one is first used', async () => {
+    test('keeps the old token valid until the new one is first used', async () => {
       const { token: old } = await enrolled();
       const fresh = await next(old);
       await post(old).expect(200);
@@ -343,7 +343,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await post(fresh).expect(200);
     });
 
-    test('rotating again replaces the one that was not used', async () => {
+    test('replaces a new token that was never used', async () => {
       const { token: old } = await enrolled();
       const lost = await next(old);
       const kept = await next(old);
@@ -351,7 +351,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await post(kept).expect(200);
     });
 
-    test('a new token that nobody used dies after 24 hours, and the old one lives on', async () => {
+    test('expires an unused new token after 24 hours and keeps the old one valid', async () => {
       const { token: old } = await enrolled();
       const unused = await next(old);
       context.api.clock.advance(24 * 3_600_000);
@@ -359,7 +359,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await post(old).expect(200);
     });
 
-    test('a new token in use lives on after 24 hours', async () => {
+    test('keeps a new token that was used valid beyond 24 hours', async () => {
       const { token: old } = await enrolled();
       const used = await next(old);
       await post(used).expect(200);
@@ -367,7 +367,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await post(used).expect(200);
     });
 
-    test('rotations and first uses at once lock nobody out', async () => {
+    test('leaves a valid token after concurrent rotations and first uses', async () => {
       const { token } = await enrolled();
       let current = token;
       for (let round = 0; round < 10; round++) {
@@ -384,7 +384,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     });
   });
 
-  test('the agent of a deleted host is told to stop, and the machine enrolled again is a new host', async () => {
+  test('the agent of a deleted host gets 410, and its machine enrolls as a new host', async () => {
     const organization = await context.api.organization();
     const request = enrollRequest();
     const host = hostOf(organization, (await enrol((await organization.enrollmentToken()).token, request)).body);

@@ -3,7 +3,7 @@ import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { container, order, useApi } from './harness.js';
 
-/** What an agent tells of a time in which it could not tell: incomplete snapshots of then. */
+/** Headers of an incomplete, backdated snapshot, as an agent replays it after it was cut off. */
 const partial = (stream: string, sequence: number, observedAt: Date, gone: string[] = []) => ({
   ...order(stream, sequence, observedAt),
   'Snapshot-Complete': 'false',
@@ -12,10 +12,10 @@ const partial = (stream: string, sequence: number, observedAt: Date, gone: strin
 
 const exited = (dockerId: string) => container(dockerId, { state: 'exited', status: 'Exited (1) 1 second ago' });
 
-describe.each(testEngines())('what happened while an agent was cut off, on %s', (engine) => {
+describe.each(testEngines())('changes replayed after an agent was cut off, on %s', (engine) => {
   const context = useApi(engine);
 
-  test('is in the history once, in its order and with its own times; the end is exact', async () => {
+  test('are in the history once, in order and with their own times, and the final state is exact', async () => {
     const { api } = context;
     const host = await (await api.organization()).enroll();
     const stream = randomUUID();
@@ -32,7 +32,7 @@ describe.each(testEngines())('what happened while an agent was cut off, on %s', 
     ];
     for (const { body, headers } of parts) {
       expect(await host.sync(body, headers)).toMatchObject({ applied: true });
-      // Its answer was lost, and it is sent again.
+      // Its answer was lost, so the agent sends it again.
       expect(await host.sync(body, headers)).toMatchObject({ applied: false, reason: 'sequence_not_rising' });
     }
     const last = await host.sync([restarted, container('c')], order(stream, 5, api.clock()));
@@ -55,7 +55,7 @@ describe.each(testEngines())('what happened while an agent was cut off, on %s', 
     expect((await host.host()).containerCount).toBe(2);
   });
 
-  test('makes nothing current: only the snapshot of now confirms the host', async () => {
+  test('make nothing current: only a current snapshot confirms the host', async () => {
     const { api } = context;
     const host = await (await api.organization()).enroll();
     const stream = randomUUID();
@@ -68,7 +68,7 @@ describe.each(testEngines())('what happened while an agent was cut off, on %s', 
     expect(await host.present()).toEqual({});
   });
 
-  test('can be told by the agent’s next run under the order of the one before', async () => {
+  test('can be replayed by the agent’s next run under the stream of the previous run', async () => {
     const { api } = context;
     const host = await (await api.organization()).enroll();
     const [before, after] = [randomUUID(), randomUUID()];
@@ -86,7 +86,7 @@ describe.each(testEngines())('what happened while an agent was cut off, on %s', 
 describe.each(testEngines())('Snapshot-Gone on %s', (engine) => {
   const context = useApi(engine);
 
-  test('names what is gone and nothing else: unknown ids, and ids that the body has, change nothing', async () => {
+  test('removes only what it names: unknown ids and ids that are in the body change nothing', async () => {
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('a'), container('b')]);
     const headers = { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a, b, nobody' };
@@ -96,8 +96,8 @@ describe.each(testEngines())('Snapshot-Gone on %s', (engine) => {
 
   test.each([
     ['with a complete snapshot', { 'Snapshot-Gone': 'a' }],
-    ['that is no list of ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a b' }],
-    ['of too many', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': Array(101).fill('a').join(',') }],
+    ['that is not a list of ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a b' }],
+    ['with too many ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': Array(101).fill('a').join(',') }],
   ])('%s is refused as a whole', async (_why, headers) => {
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('a')]);

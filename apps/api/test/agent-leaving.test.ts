@@ -8,7 +8,7 @@ describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
   const ask = (token: string, method: 'get' | 'post' | 'delete') =>
     context.api.http[method](Paths.agentToken).auth(token, { type: 'bearer' });
 
-  test('takes all of its host’s tokens along, those rotated and never used too', async () => {
+  test('revokes all tokens of its host, including rotated tokens that were never used', async () => {
     const host = await (await context.api.organization()).enroll();
     const { agentToken } = (await ask(host.token, 'post').expect(201)).body as { agentToken: string };
     await ask(host.token, 'delete').expect(204);
@@ -18,7 +18,7 @@ describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
     }
   });
 
-  test('leaves its host and the containers as they were, an entry in the audit log, and other hosts alone', async () => {
+  test('keeps its host and containers, adds an audit entry and leaves other hosts alone', async () => {
     const organization = await context.api.organization();
     const [host, other] = [await organization.enroll(), await organization.enroll()];
     await host.sync([container('a')]);
@@ -30,7 +30,7 @@ describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
     await ask(other.token, 'get').expect(200);
   });
 
-  test('comes back as the same host when it enrols again', async () => {
+  test('comes back as the same host when it enrolls again', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll({ engineId: 'engine-that-returns' });
     await host.sync([container('a')]);
@@ -41,10 +41,10 @@ describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
   });
 });
 
-describe.each(testEngines())('a token, on %s', (engine) => {
+describe.each(testEngines())('an agent token, on %s', (engine) => {
   const context = useApi(engine);
 
-  test('says whose it is', async () => {
+  test('identifies its host', async () => {
     const host = await (await context.api.organization()).enroll();
     const answer = await context.api.http.get(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(200);
     expect(TokenHolder.parse(answer.body).hostId).toBe(host.id);

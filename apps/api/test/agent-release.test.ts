@@ -15,7 +15,7 @@ CHECKSUMS=''
 printf '%s|%s' "$MUSTER_URL_DEFAULT" "$CHECKSUMS"
 `;
 
-describe('the agent’s release', () => {
+describe('the agent release', () => {
   let db: Database;
   let dir: string;
   beforeAll(async () => {
@@ -34,7 +34,7 @@ describe('the agent’s release', () => {
   const serving = (directory: string | null, url = 'https://muster.example.com') =>
     supertest(createApp({ db, agentRelease: createAgentReleaseService(directory, () => url) }));
 
-  test('comes with a script that is pinned to the public address, whatever the request says of itself', async () => {
+  test('includes an install script that is pinned to the public URL, regardless of the request headers', async () => {
     const answer = await serving(dir)
       .get('/install.sh')
       .set('Host', 'evil.example.com')
@@ -54,13 +54,13 @@ describe('the agent’s release', () => {
     );
   });
 
-  test('cannot be made to run what an address holds', async () => {
+  test('cannot be made to run shell code by the public URL', async () => {
     const url = "https://m.example.com/$(echo no)'; echo broken '`echo no`";
     const script = await createAgentReleaseService(dir, () => url).installScript();
     expect(execFileSync('sh', ['-c', script]).toString()).toBe(`${url}|00ff  muster-agent-linux-x64`);
   });
 
-  test('is handed out byte for byte, and nothing beside it', async () => {
+  test('is served byte for byte, and no other file of its directory is served', async () => {
     const api = serving(dir);
     const answer = await api.get('/agent-release/muster-agent-linux-x64').expect(200).buffer(true);
     expect([...(answer.body as Buffer)]).toEqual([0x7f, 0x45, 0x4c, 0x46, 0]);
@@ -70,10 +70,10 @@ describe('the agent’s release', () => {
   });
 
   test.each([
-    ['a condition that does not hold', { 'If-Match': '"x"' }, 412],
-    ['a date that it was changed after', { 'If-Unmodified-Since': 'Thu, 01 Jan 1970 00:00:00 GMT' }, 412],
+    ['a failed If-Match', { 'If-Match': '"x"' }, 412],
+    ['an If-Unmodified-Since before its last change', { 'If-Unmodified-Since': 'Thu, 01 Jan 1970 00:00:00 GMT' }, 412],
     ['a range beyond its end', { Range: 'bytes=5-' }, 416],
-  ])('refuses %s with a problem of its own length, and goes on', async (_what, headers, status) => {
+  ])('refuses %s with a problem whose headers describe the problem', async (_what, headers, status) => {
     const answer = await serving(dir).get('/agent-release/muster-agent-linux-x64').set(headers).expect(status);
     expect(answer.type).toBe('application/problem+json');
     expect(answer.body).toMatchObject({ type: '/problems/invalid-request', status });
@@ -82,13 +82,13 @@ describe('the agent’s release', () => {
     expect(answer.headers['content-range']).toBe(status === 416 ? 'bytes */5' : undefined);
   });
 
-  test('is handed out in part to who asks for a part', async () => {
+  test('is served in part on a range request', async () => {
     const request = serving(dir).get('/agent-release/muster-agent-linux-x64').set('Range', 'bytes=1-2');
     const answer = await request.expect(206).expect('Content-Range', 'bytes 1-2/5').buffer(true);
     expect([...(answer.body as Buffer)]).toEqual([0x45, 0x4c]);
   });
 
-  test('is said to be missing where there is none', async () => {
+  test('is answered with 404 if there is none', async () => {
     for (const directory of [null, join(dir, 'nowhere')]) {
       const api = serving(directory);
       await api.get('/install.sh').expect(404).expect('Content-Type', 'application/problem+json');

@@ -7,7 +7,7 @@ import { clocksOf, testClock, useApi } from './harness.js';
 
 const identity = (hostId: string) => ({ hostId, tokenId: `token-of-${hostId}` });
 
-/** A cache after its first look, its clock, and the looks at what was revoked that it waits for, to be ended by the test. */
+/** Creates a cache that has completed its first poll, with its clock and its pending polls, which the test ends. */
 async function watchingCache() {
   let at = 1_000;
   const failures: unknown[] = [];
@@ -36,7 +36,7 @@ async function watchingCache() {
   return { cache, looks, failures, now: () => at, advance };
 }
 
-test('a token is remembered for less than five seconds where nobody looks for revocations', () => {
+test('a token is cached for less than five seconds without polls for revocations', () => {
   let at = 0;
   const cache = createAgentTokenCache({ elapsedMs: () => at });
   cache.set('a', identity('host'), 0);
@@ -46,7 +46,7 @@ test('a token is remembered for less than five seconds where nobody looks for re
   expect(cache.get('a')).toBeUndefined();
 });
 
-test('one that was looked up after a look is remembered as long as looks go on, ten minutes at most', async () => {
+test('a token looked up after a poll is cached while polls succeed, for at most ten minutes', async () => {
   const { cache, looks, now, advance } = await watchingCache();
   cache.set('a', identity('host'), now());
   for (let look = 1; look < 300; look++) {
@@ -59,7 +59,7 @@ test('one that was looked up after a look is remembered as long as looks go on, 
   expect(cache.get('a')).toBeUndefined();
 });
 
-test('one that a look finds revoked is forgotten, and no other', async () => {
+test('a token that a poll finds revoked is dropped, and no other', async () => {
   const { cache, looks, now, advance } = await watchingCache();
   cache.set('a', identity('one'), now());
   cache.set('b', identity('two'), now());
@@ -69,12 +69,12 @@ test('one that a look finds revoked is forgotten, and no other', async () => {
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, identity('two')]);
 });
 
-test('a look-up that a look overtook is believed for five seconds only', async () => {
+test('a lookup that a poll overtook is cached for five seconds only', async () => {
   const { cache, looks, now, advance } = await watchingCache();
   advance(2_000);
   const readAt = now();
   cache.get('a');
-  // It finds the token revoked, while the look-up that did not see that is on its way.
+  // The poll finds the token revoked while a lookup that did not see the revocation is still running.
   await looks[1]!.end({ server: 'one', horizon: 8n, tokenIds: [identity('host').tokenId] });
   cache.set('a', identity('host'), readAt);
   advance(4_999);
@@ -85,11 +85,11 @@ test('a look-up that a look overtook is believed for five seconds only', async (
   expect(cache.get('a')).toBeUndefined();
 });
 
-test('where looks fail or do not end, what was remembered dies within five seconds of the last good one', async () => {
+test('if polls fail or hang, cached tokens expire within five seconds of the last successful poll', async () => {
   const { cache, looks, failures, now, advance } = await watchingCache();
   cache.set('a', identity('host'), now());
   advance(6_000);
-  // Idle for so long: what is known may be old.
+  // After six idle seconds, the cached entry may be outdated.
   expect(cache.get('a')).toBeUndefined();
   await looks[1]!.end({ server: 'one', horizon: 8n, tokenIds: [] });
   advance(1);
@@ -103,7 +103,7 @@ test('where looks fail or do not end, what was remembered dies within five secon
   expect(cache.get('a')).toBeDefined();
   await looks[4]!.fail();
   advance(1_999);
-  // Neither is asked for again at once, by every call.
+  // Calls do not repeat the failed poll immediately.
   expect(cache.get('a')).toBeDefined();
   expect(looks).toHaveLength(5);
   advance(1_000);
@@ -118,7 +118,7 @@ test('where looks fail or do not end, what was remembered dies within five secon
 test.each([
   ['a lower horizon', { server: 'one', horizon: 6n }],
   ['another server, whose horizon has passed the last one', { server: 'two', horizon: 900n }],
-])('after %s, nothing that was remembered before is believed', async (_what, after) => {
+])('after %s, nothing that was cached before is used', async (_what, after) => {
   const { cache, looks, now, advance } = await watchingCache();
   cache.set('a', identity('one'), now());
   cache.set('b', identity('two'), now());
@@ -127,7 +127,7 @@ test.each([
   const readAt = now();
   await looks[1]!.end({ ...after, tokenIds: [] });
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, undefined]);
-  // One that was read while the poll was under way may be of the lost history.
+  // A token read during the poll may belong to the lost history.
   cache.set('a', identity('one'), readAt);
   advance(1);
   cache.set('b', identity('two'), now());
@@ -140,7 +140,7 @@ test.each([
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, identity('two')]);
 });
 
-test('all tokens of a host are forgotten together, and no others', () => {
+test('all tokens of a host are dropped together, and no others', () => {
   const cache = createAgentTokenCache();
   for (const [hash, host] of [
     ['a', 'one'],
@@ -153,17 +153,17 @@ test('all tokens of a host are forgotten together, and no others', () => {
   expect(['a', 'b', 'c'].map((hash) => cache.get(hash) !== undefined)).toEqual([false, false, true]);
 });
 
-test('however many tokens come, 50,000 are remembered, the last ones', () => {
+test('at most 50,000 tokens are cached, the most recent ones', () => {
   const cache = createAgentTokenCache();
   for (let n = 0; n <= 50_000; n++) cache.set(String(n), identity(String(n)), performance.now());
   expect(cache.get('0')).toBeUndefined();
   expect(cache.get('1')).toBeDefined();
 });
 
-describe.each(testEngines())('a token that one process revokes, on %s,', (engine) => {
+describe.each(testEngines())('a token revoked by one process, on %s,', (engine) => {
   const context = useApi(engine);
 
-  test('is dead there at once and in every other process within five seconds', async () => {
+  test('is refused by every process within five seconds', async () => {
     const { db, clock } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();
@@ -177,7 +177,7 @@ describe.each(testEngines())('a token that one process revokes, on %s,', (engine
     await host.beat({ digest: null }).expect(401);
   });
 
-  test('was deleted with its host, whose agent is told so at once everywhere', async () => {
+  test('is refused by every process at once with 410 if its host was deleted', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const there = host.through(context.api.replica());
@@ -188,7 +188,7 @@ describe.each(testEngines())('a token that one process revokes, on %s,', (engine
     await there.post([]).expect(410);
   });
 
-  test('is found by the next look, though its transaction began before the last one', async () => {
+  test('is found by the next poll even if its transaction began before the last one', async () => {
     const { db, clock } = context.api;
     const organization = await context.api.organization();
     const [slow, quick] = [await organization.enroll(), await organization.enroll()];
@@ -199,7 +199,7 @@ describe.each(testEngines())('a token that one process revokes, on %s,', (engine
     expect(first.tokenIds).toEqual([]);
 
     if (engine === 'pglite') {
-      // One session: there is no other transaction beside a look.
+      // PGlite has one session, so no transaction can run during a poll.
       await db.prisma.agentToken.updateMany(revoke(slow.id));
       await db.prisma.agentToken.updateMany(revoke(quick.id));
       const { tokenIds } = await findRevokedTokens(db, first.horizon);
@@ -223,13 +223,13 @@ describe.each(testEngines())('a token that one process revokes, on %s,', (engine
     await transaction;
     const third = await findRevokedTokens(db, second.horizon);
     expect(third.tokenIds).toContain(tokens[0]!.id);
-    // Everything has ended: what was told is not told for good.
+    // All transactions have ended, so the poll stops reporting these tokens.
     const { tokenIds } = await findRevokedTokens(db, third.horizon);
     expect((await findRevokedTokens(db, (await findRevokedTokens(db, third.horizon)).horizon)).tokenIds).toEqual([]);
     expect(tokenIds.length).toBeLessThanOrEqual(2);
   });
 
-  test('stays known to a process that looks, without being looked up again', async () => {
+  test('is not looked up again while it is valid, and is refused after the next poll', async () => {
     const { db } = context.api;
     const clock = testClock(context.api.clock());
     const organization = await context.api.organization();
@@ -257,7 +257,7 @@ describe.each(testEngines())('a token that one process revokes, on %s,', (engine
       await looks.at(-1);
     };
     await call();
-    // Nothing is known of the time between a look-up and the end of a look that was under way: this one comes after.
+    // A lookup made during a poll proves nothing about revocations since, so this lookup follows the poll.
     clock.advance(1);
     cache.forgetHost(host.id);
     await call();
@@ -269,7 +269,7 @@ describe.each(testEngines())('a token that one process revokes, on %s,', (engine
     expect([lookUps, looks.length]).toEqual([before, 21]);
     await db.prisma.agentToken.updateMany({ where: { hostId: host.id }, data: { revokedAt: clock() } });
     clock.advance(2_000);
-    // The call that has it looked for is taken; the one after the look is not.
+    // The call that starts the poll is still accepted; the call after the poll is not.
     await call();
     await expect(tokens.authenticate(token)).rejects.toThrow('not valid');
   });

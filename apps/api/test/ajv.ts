@@ -1,4 +1,4 @@
-/** ajv and its formats, as what they are: their types say that they are CommonJS's `exports`. */
+/** ajv and its formats, unwrapped: their type declarations describe the CommonJS `exports` instead. */
 import ajv from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 

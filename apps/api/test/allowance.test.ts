@@ -3,7 +3,7 @@ import { createAllowance } from '../src/lib/semaphore.js';
 
 const LONG_MS = 60_000;
 
-/** How each of some turns went, in the order in which they came. */
+/** Records the outcome of each acquisition, in the order in which they are settled. */
 function journal() {
   const entries: string[] = [];
   const note = async (name: string, turn: boolean | Promise<boolean>): Promise<void> => {
@@ -16,8 +16,8 @@ function journal() {
   return { entries, note };
 }
 
-describe('an allowance', () => {
-  test('is given at once while it lasts, then by arrival, those first who were let in before', async () => {
+describe('a semaphore', () => {
+  test('grants free permits at once, then in order of arrival, with `first` waiters ahead', async () => {
     const allowance = createAllowance({ capacity: 2, waitingMax: 10, waitMsMax: LONG_MS });
     const { entries, note } = journal();
     const turns = [
@@ -32,7 +32,7 @@ describe('an allowance', () => {
     expect(entries).toEqual(['a at once', 'b at once', 'e', 'c', 'd']);
   });
 
-  test('keeps a place for who needs much: who needs little does not overtake', async () => {
+  test('does not let a request for few permits overtake a waiting request for many', async () => {
     const allowance = createAllowance({ capacity: 10, waitingMax: 10, waitMsMax: LONG_MS });
     const { entries, note } = journal();
     const turns = [note('half', allowance.take(5)), note('all', allowance.take(10)), note('one', allowance.take(1))];
@@ -45,7 +45,7 @@ describe('an allowance', () => {
     expect(entries).toEqual(['half at once', 'all', 'one']);
   });
 
-  test('turns away at once who finds too many waiting, and in time who waits too long; either takes nothing', async () => {
+  test('refuses if the queue is full or the wait is too long, and takes no permits for a refused request', async () => {
     let refused = 0;
     const options = { capacity: 2, waitingMax: 2, waitMsMax: 20, onRefusal: () => (refused += 1) };
     const allowance = createAllowance(options);
@@ -54,7 +54,7 @@ describe('an allowance', () => {
     const enough = allowance.take(1);
     expect(allowance.take(1)).toBe(false);
     await expect(tooMuch).resolves.toBe(false);
-    // It stood behind one that needed more than there was.
+    // It was queued behind a request for more permits than were free.
     await expect(enough).resolves.toBe(true);
     expect(refused).toBe(2);
     allowance.give(2);

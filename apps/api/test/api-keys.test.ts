@@ -19,7 +19,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
   const list = async (organization: TestOrganization, query = '') =>
     (await organization.get(`${Paths.apiKeys}?${query}`).expect(200)).body as Page<ApiKey>;
 
-  test('are made with a role and an end, and are good until then', async () => {
+  test('are created with a role and an expiry and are valid until then', async () => {
     const organization = await context.api.organization();
     const expiresAt = new Date(context.api.clock().getTime() + 60_000).toISOString();
     const { id, key } = await create(organization, { name: 'dashboards', expiresAt });
@@ -31,7 +31,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     await read(key).expect(401);
   });
 
-  test('are not made with an end that no answer can state, so that no list ever breaks', async () => {
+  test('are refused with an expiry that no answer can represent, so that no list ever breaks', async () => {
     const organization = await context.api.organization();
     for (const expiresAt of ['9999-12-31T23:59:59-14:00', '10000-01-01T00:00:00Z', '0000-06-01T00:00:00Z']) {
       const request = { name: 'beyond', expiresAt };
@@ -41,7 +41,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect((await list(organization)).items.map(({ name }) => name)).toEqual(['admin']);
   });
 
-  test('cannot be stored with an end that no answer can state, whoever writes them', async () => {
+  test('cannot be stored with an expiry that no answer can represent, not even by direct SQL', async () => {
     const organization = await context.api.organization();
     const { id } = await create(organization, { name: 'old' });
     const set = `UPDATE api_keys SET "expiresAt" = $1::timestamptz WHERE id = $2::uuid`;
@@ -52,7 +52,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect(await list(organization)).toMatchObject({ items: [{ name: 'old', expiresAt: null }, { name: 'admin' }] });
   });
 
-  test('are not made of a body with a field that is not known: a misspelt end would be none', async () => {
+  test('are refused with an unknown field: a misspelled expiry would mean no expiry', async () => {
     const organization = await context.api.organization();
     const request = { name: 'ci', role: 'admin', expires_at: '2026-12-01T00:00:00Z' };
     const answer = await context.api.http.post(Paths.apiKeys).auth(organization.adminKey, bearer).send(request);
@@ -60,7 +60,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect((await list(organization)).items).toHaveLength(1);
   });
 
-  test('are listed without themselves, the newest first, with when they were last used', async () => {
+  test('are listed without the keys themselves, newest first, with the time of their last use', async () => {
     const organization = await context.api.organization();
     await create(await context.api.organization(), { name: 'of another' });
     const first = await create(organization, { name: 'first', role: 'admin' });
@@ -78,7 +78,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect(first.lastUsedAt).toBeNull();
   });
 
-  test('are dead in every process once they are revoked, and revoking twice is revoking once', async () => {
+  test('are refused by every process once they are revoked, and a second revocation changes nothing', async () => {
     const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
     const { id, key } = await create(organization, { name: 'leaked' });
     const replica = context.api.replica();
@@ -96,7 +96,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect(JSON.stringify(items)).not.toContain(key);
   });
 
-  test('show who created them', async () => {
+  test('name their creator', async () => {
     const organization = await context.api.organization();
     const { browser, id } = await person(context.api, organization.id, 'admin');
     const byPerson = ApiKeyCreated.parse(
@@ -112,7 +112,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     ]);
   });
 
-  test('that expire create none that outlives them', async () => {
+  test('that expire cannot create a key that outlives them', async () => {
     const organization = await context.api.organization();
     const inMinutes = (minutes: number) => new Date(context.api.clock().getTime() + minutes * 60_000).toISOString();
     const { key } = await create(organization, { name: 'short-lived', role: 'admin', expiresAt: inMinutes(10) });
@@ -125,7 +125,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     await createWith(inMinutes(10)).expect(201);
   });
 
-  test('are for admins and owners to see and to make', async () => {
+  test('can be listed and created by admins and owners only', async () => {
     const organization = await context.api.organization();
     const statuses = [];
     for (const role of ['viewer', 'admin', 'owner'] as const) {
@@ -141,7 +141,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     ['/role', { name: 'x', role: 'owner' }],
     ['/expiresAt', { name: 'x', expiresAt: '2001-01-01T00:00:00Z' }],
     ['/expiresAt', { name: 'x', expiresAt: 'tomorrow' }],
-  ])('are not made of a bad %s, which is named', async (path, request) => {
+  ])('are refused with an invalid %s, which the answer names', async (path, request) => {
     const { adminKey } = await context.api.organization();
     const answer = await context.api.http.post(Paths.apiKeys).auth(adminKey, bearer).send(request).expect(400);
     expect(answer.body).toMatchObject({ errors: [{ path }] });

@@ -10,7 +10,7 @@ describe.each(testEngines())('the audit log on %s', (engine) => {
   const page = async (organization: TestOrganization, query: string) =>
     (await organization.get(`${Paths.audit}?${query}`).expect(200)).body as Page<AuditEntry>;
 
-  test('tells an admin what was done by whom, page by page, the newest first, and nothing of others', async () => {
+  test('lists who did what in one organization, newest first and page by page', async () => {
     const { api } = context;
     const [organization, other] = [await api.organization(), await api.organization()];
     await other.enroll();
@@ -32,14 +32,14 @@ describe.each(testEngines())('the audit log on %s', (engine) => {
     for (const entry of entries) expect(AuditEntry.parse(entry)).toEqual(entry);
   });
 
-  test('is closed to a viewer', async () => {
+  test('is closed to viewers', async () => {
     const { id } = await context.api.organization();
     const viewer = await context.api.apiKey(id, 'viewer');
     const answer = await context.api.http.get(Paths.audit).auth(viewer, bearer).expect(403);
     expect(answer.body).toMatchObject({ type: '/problems/forbidden' });
   });
 
-  test.each(['cursor=x', 'limit=0', 'who=me'])('names a bad parameter: %s', async (query) => {
+  test.each(['cursor=x', 'limit=0', 'who=me'])('refuses an invalid parameter: %s', async (query) => {
     const organization = await context.api.organization();
     await organization.get(`${Paths.audit}?${query}`).expect(400);
   });

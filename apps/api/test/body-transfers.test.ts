@@ -16,7 +16,7 @@ describe('bodies in transfer', () => {
     createByteBudget({ capacity, holderBytesMax: capacity / 2, waitMsMax: 60_000 });
   const host = (id: string): TransferPeer => ({ kind: 'host', id });
 
-  /** A body that brings so many bytes in each second, until it is given up or `seconds` have passed. */
+  /** Receives a body at a constant rate. Returns the second in which it was aborted, or null if it never was. */
   async function secondsUntilGivenUp(bytesPerSecond: number, seconds: number): Promise<number | null> {
     const transfers = createBodyTransfers();
     const holder = budgetOf(1_000 * KIB).holder(500 * KIB);
@@ -36,7 +36,7 @@ describe('bodies in transfer', () => {
     return null;
   }
 
-  test('must bring a KiB a second once five seconds have passed, however much came before', async () => {
+  test('are aborted below 1 KiB per second once five seconds have passed', async () => {
     expect(await secondsUntilGivenUp(KIB - 1, 60)).toBe(6);
     expect(await secondsUntilGivenUp(KIB, 60)).toBeNull();
     expect(await secondsUntilGivenUp(0, 5)).toBeNull();
@@ -53,7 +53,7 @@ describe('bodies in transfer', () => {
     { whose: 'an operator', max: 8, of: (i) => ({ peer: { kind: 'operator', id: 'o' }, address: address(i) }) },
     { whose: 'an address', max: 512, of: (i) => ({ peer: host(`h${i}`), address: '192.0.2.1' }) },
     { whose: 'an address without credentials', max: 8, of: () => ({ peer: null, address: '192.0.2.1' }) },
-  ])('of $whose are at most $max: the next waits for one to end, and is refused in time', async ({ max, of }) => {
+  ])('of $whose are limited to $max: the next waits, and is refused after two seconds', async ({ max, of }) => {
     const transfers = createBodyTransfers();
     const begin = (i: number) => transfers.begin({ ...of(i), holder: budgetOf(KIB).holder(1) });
     const begun = [];
@@ -69,7 +69,7 @@ describe('bodies in transfer', () => {
     expect(transfers.size).toBe(0);
   });
 
-  test('do not count the time in which they wait for room', async () => {
+  test('are not aborted for time in which they wait for memory', async () => {
     const transfers = createBodyTransfers();
     const transfer = await transfers.begin({ peer: null, address: '192.0.2.1', holder: budgetOf(KIB).holder(512) });
     let error: unknown;
@@ -81,7 +81,7 @@ describe('bodies in transfer', () => {
     expect(error).toBeUndefined();
   });
 
-  test('that hold much and come slowly are given up where others wait for room, and those alone', async () => {
+  test('are aborted if they are slow and hold much memory for which others wait', async () => {
     const transfers = createBodyTransfers();
     const budget = budgetOf(1_000 * KIB);
     const begin = async (id: string) => {
@@ -113,7 +113,7 @@ describe('bodies in transfer', () => {
   });
 });
 
-describe('work that is over', () => {
+describe('an ended request', () => {
   const parts = () => {
     const requests = createAllowance({ capacity: 1, waitingMax: 1, waitMsMax: 60_000 });
     const budget = createByteBudget({ capacity: 10, holderBytesMax: 5, waitMsMax: 60_000 });
@@ -129,7 +129,7 @@ describe('work that is over', () => {
     return { requests, budget, work };
   };
 
-  test('takes up no place again, which it would never give back', async () => {
+  test('acquires no slot again, which it would never release', async () => {
     const { requests, work } = parts();
     work.leave();
     work.end();
@@ -137,7 +137,7 @@ describe('work that is over', () => {
     expect(requests.take(1)).toBe(true);
   });
 
-  test('gives back a place and bytes that it waited for', async () => {
+  test('releases a slot and bytes that it was waiting for', async () => {
     const { requests, budget, work } = parts();
     work.leave();
     expect(requests.take(1)).toBe(true);
@@ -152,7 +152,7 @@ describe('work that is over', () => {
     expect(budget.heldBytes).toBe(0);
   });
 
-  test('holds no bytes', async () => {
+  test('can hold no bytes', async () => {
     const { budget, work } = parts();
     work.end();
     await expect(work.hold(1)).rejects.toThrow();

@@ -1,18 +1,18 @@
 import type { Response } from 'supertest';
 import type { TestApi } from './harness.js';
 
-/** What a page of ours has its browser say. */
+/** Headers that a browser sends from a page of the dashboard. */
 const OWN_PAGE = { 'Sec-Fetch-Site': 'same-origin' };
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/** Somebody's browser with a page of ours in it: it keeps cookies, whichever replica it talks to. */
+/** A browser on a page of the dashboard. It keeps cookies across calls and replicas. */
 export class Browser {
   readonly #cookies = new Map<string, string>();
 
   constructor(readonly api: TestApi) {}
 
-  /** The same browser, whose next calls reach another process. */
+  /** Returns a copy of this browser, with its cookies, whose calls go to another process. */
   through(api: TestApi): Browser {
     const other = new Browser(api);
     for (const [name, value] of this.#cookies) other.#cookies.set(name, value);
@@ -23,7 +23,7 @@ export class Browser {
     return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
-  /** Makes a call, and keeps the cookies of its answer. `headers` replace those that a page of ours would send. */
+  /** Makes a call and stores the cookies of its answer. `headers` replace those that a page of the dashboard sends. */
   async call(
     method: Method,
     path: string,

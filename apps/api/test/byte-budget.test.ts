@@ -5,7 +5,7 @@ import { createByteBudget } from '../src/lib/byte-budget.js';
 const LONG_MS = 60_000;
 
 describe('a byte budget', () => {
-  test('counts what has come, not what may come', () => {
+  test('counts bytes that have arrived, not bytes that may arrive', () => {
     const budget = createByteBudget({ capacity: 100, holderBytesMax: 50, waitMsMax: LONG_MS });
     const holders = Array.from({ length: 10 }, () => budget.holder(50));
     expect(holders.map((holder) => holder.take(5))).toEqual(Array(10).fill(true));
@@ -14,7 +14,7 @@ describe('a byte budget', () => {
     expect(budget.heldBytes).toBe(0);
   });
 
-  test('keeps room for one to finish, the one that has waited longest', async () => {
+  test('reserves room for the holder that has waited longest, so that it can finish', async () => {
     const budget = createByteBudget({ capacity: 100, holderBytesMax: 50, waitMsMax: LONG_MS });
     const [first, second, third] = [budget.holder(50), budget.holder(50), budget.holder(50)];
     expect([first.take(25), second.take(25)]).toEqual([true, true]);
@@ -29,7 +29,7 @@ describe('a byte budget', () => {
     expect(budget.heldBytes).toBe(25);
   });
 
-  test('refuses in time a take for which there is no room, and reports it', async () => {
+  test('refuses a take after the maximum wait, and reports the refusal', async () => {
     let refused = 0;
     const budget = createByteBudget({
       ...{ capacity: 10, holderBytesMax: 10, waitMsMax: 10 },
@@ -43,7 +43,7 @@ describe('a byte budget', () => {
     expect(waiting.take(10)).toBe(true);
   });
 
-  test('is never exceeded, and everybody who takes by pieces gets all they need, however they take turns', async () => {
+  test('is never exceeded, and every holder gets all it needs, in any interleaving of takes', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 }), { maxLength: 20 }),

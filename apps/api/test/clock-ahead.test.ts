@@ -16,7 +16,7 @@ const containerFreshness = async (host: TestHost) => {
   return (body as { items: { hostFreshness: string }[] }).items.map(({ hostFreshness }) => hostFreshness);
 };
 
-/** Two processes on one database: one by the clock of the test, and one that is an hour ahead of it. */
+/** Creates two processes on one database: one with the test's clock, and one whose clock is an hour ahead of it. */
 function processes(api: TestApi) {
   const ahead = testClock(new Date(api.clock().getTime() + HOUR_MS));
   const { db } = api;
@@ -27,7 +27,7 @@ function processes(api: TestApi) {
       liveness: createLivenessService(db, { now: ahead }),
       api: new TestApi(db, createApp({ db, ...clocksOf(ahead) }), ahead),
     },
-    /** Lets time pass, with a sign of life every five seconds. */
+    /** Lets time pass, with a liveness beat every five seconds. */
     live: async (seconds: number) => {
       for (let left = seconds; left > 0; left -= 5) {
         api.clock.advance(Math.min(5, left) * 1000);
@@ -37,10 +37,10 @@ function processes(api: TestApi) {
   };
 }
 
-describe.each(testEngines())('after a process was an hour ahead for a moment, on %s', (engine) => {
+describe.each(testEngines())('after the clock of one process was an hour ahead for a moment, on %s', (engine) => {
   const context = useApi(engine);
 
-  test('a host that dies is stale and offline at the usual times, whichever process saw it last', async () => {
+  test('a host that stops reporting is stale and offline at the usual times, seen by either process', async () => {
     const { api } = context;
     const { liveness, ahead, live } = processes(api);
     const organization = await api.organization();
@@ -68,7 +68,7 @@ describe.each(testEngines())('after a process was an hour ahead for a moment, on
     }
   });
 
-  test('a real outage of Muster is recognised, and what was taken for one is not left', async () => {
+  test('a real outage of Muster is recorded, and no outage ends in the future', async () => {
     const { api } = context;
     const { liveness, ahead, live } = processes(api);
     const host = await (await api.organization()).enroll();
@@ -88,7 +88,7 @@ describe.each(testEngines())('after a process was an hour ahead for a moment, on
     expect(await freshness(host)).toBe('stale');
   });
 
-  test('what it wrote of hosts while others were right again is lowered too, and shown by no later instant', async () => {
+  test('future instants of hosts that it wrote are lowered, and are shown as the current time until then', async () => {
     const { api } = context;
     const { liveness, ahead, live } = processes(api);
     const host = await (await api.organization()).enroll();
@@ -107,7 +107,7 @@ describe.each(testEngines())('after a process was an hour ahead for a moment, on
     expect(await freshness(host)).toBe('stale');
   });
 
-  test('a call that changes nothing but the last sight of a host lowers it', async () => {
+  test('a call that changes only a host’s lastSeenAt lowers it', async () => {
     const { api } = context;
     const { ahead } = processes(api);
     const host = await (await api.organization()).enroll();
@@ -116,7 +116,7 @@ describe.each(testEngines())('after a process was an hour ahead for a moment, on
     expect((await host.host()).lastSeenAt).toEqual(api.clock());
   });
 
-  test('a run of an agent that starts again is believed, and a second machine is noticed', async () => {
+  test('a restarted agent’s run is accepted, and a second machine is detected', async () => {
     const { api } = context;
     const { liveness, ahead, live } = processes(api);
     const host = await (await api.organization()).enroll();
@@ -137,8 +137,8 @@ describe.each(testEngines())('after a process was an hour ahead for a moment, on
   });
 });
 
-describe('an embedded database, whose clock is that of its process', () => {
-  /** The machine's clocks, as the test sets them. */
+describe('an embedded database, which uses the clock of its process', () => {
+  /** The clocks of the machine, which the test sets. */
   function machine() {
     const ms = { elapsed: 0, wall: Date.UTC(2026, 2, 1, 12) };
     const pass = (passedMs: number) => {
@@ -178,7 +178,7 @@ describe('an embedded database, whose clock is that of its process', () => {
     await db.close();
   });
 
-  test('is right again after a start with a clock that was an hour ahead', async () => {
+  test('recovers from a start with a clock that was an hour ahead', async () => {
     const db = await createTestDatabase('pglite');
     const { ms, pass, clocks } = machine();
     const run = async () => {
@@ -218,11 +218,11 @@ describe('an embedded database, whose clock is that of its process', () => {
   });
 });
 
-describe.each(testEngines())('a host on %s is judged by the heartbeat that it was last given', (engine) => {
+describe.each(testEngines())('a host on %s is judged by the heartbeat interval it was last given', (engine) => {
   const context = useApi(engine);
   const SLOW = { heartbeatSeconds: 60, snapshotSeconds: 120 };
 
-  test('until its next call, in lists and counts as for itself', async () => {
+  test('until its next call, in lists and in its own answer', async () => {
     const { api } = context;
     const slow = new TestApi(api.db, createApp({ db: api.db, ...clocksOf(api.clock), cadence: SLOW }), api.clock);
     const organization = await api.organization();
@@ -263,7 +263,7 @@ describe.each(testEngines())('a host on %s is judged by the heartbeat that it wa
     await live(10);
     expect(await listed('offline')).toEqual([...ids, usual.id].sort());
 
-    // The shorter one holds from the host's next call on.
+    // The shorter interval holds from the host's next call on.
     await bySnapshot.sync([container('a')]);
     await live(35);
     expect(await listed('stale')).toEqual([bySnapshot.id]);

@@ -6,7 +6,9 @@ import { useApi } from './harness.js';
 
 const START = Date.UTC(2026, 2, 1, 12);
 
-/** A reference, a wall clock and a monotonic clock that the test moves, and the time that a reading takes each way. */
+/**
+ * Creates a reference, a wall clock and a monotonic clock that the test moves, and the time a reading takes each way.
+ */
 function world() {
   const ms = { elapsed: 5_000, reference: START, wall: START, there: 10, back: 10 };
   const pass = (passedMs: number) => {
@@ -37,7 +39,7 @@ describe('a clock', () => {
     ] as const) {
       Object.assign(ms, { there, back });
       pass(5_000);
-      // A drift of 200 ppm, as cheap quartz has it.
+      // A drift of 200 ppm, as cheap quartz has.
       ms.reference += 1;
       await clock.read();
       expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(21);
@@ -48,7 +50,7 @@ describe('a clock', () => {
     expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(21);
   });
 
-  test('learns nothing from an answer that took long', async () => {
+  test('ignores a reading that took too long', async () => {
     const { ms, pass, ...parts } = world();
     const clock = createClock(parts);
     await clock.start();
@@ -58,7 +60,7 @@ describe('a clock', () => {
     expect(ms.reference - clock.now().getTime()).toBe(60_000);
   });
 
-  test('starts with the best of several readings where all are slow', async () => {
+  test('starts with the best of several readings if all are slow', async () => {
     const { ms, pass, ...parts } = world();
     const slow = [900, 300, 1_200, 700, 800];
     const clock = createClock({
@@ -73,7 +75,7 @@ describe('a clock', () => {
     expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(150);
   });
 
-  test('follows a reference that was set, at once or once that has lasted', async () => {
+  test('follows a step of its reference, at once or after the step has lasted for the confirmation time', async () => {
     const { ms, pass, ...parts } = world();
     const atOnce = createClock(parts);
     const later = createClock({ ...parts, stepConfirmedAfterMs: 60_000 });
@@ -91,7 +93,7 @@ describe('a clock', () => {
     expect(Math.abs(later.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
   });
 
-  test('that waits for a step to last ignores one that is taken back', async () => {
+  test('that confirms steps ignores one that is reverted', async () => {
     const { ms, pass, ...parts } = world();
     const clock = createClock({ ...parts, stepConfirmedAfterMs: 60_000 });
     await clock.start();
@@ -105,7 +107,7 @@ describe('a clock', () => {
     expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
   });
 
-  test('gives no time before it was started', () => {
+  test('throws if it is read before it was started', () => {
     expect(() => createClock(world()).now()).toThrow('not started');
   });
 });
@@ -113,7 +115,7 @@ describe('a clock', () => {
 describe.each(testEngines())("the database's clock on %s", (engine) => {
   const context = useApi(engine);
 
-  test('is read as it is', async () => {
+  test('is read correctly', async () => {
     const clock = createDatabaseClock(context.api.db);
     await clock.start();
     await clock.read();

@@ -21,14 +21,14 @@ describe('a page of another site', () => {
     ada.browser.call('post', Paths.enrollmentTokens, { name: 'made by a page' }, headers);
 
   test.each([
-    ['that its browser names', { 'Sec-Fetch-Site': 'cross-site' }],
-    ['of the same domain', { 'Sec-Fetch-Site': 'same-site' }],
-    ['that pretends an origin', { 'Sec-Fetch-Site': 'cross-site', Origin: 'http://muster.example.org' }],
-    ['in an old browser', { Origin: 'http://evil.example.org' }],
+    ['that the browser reports as cross-site', { 'Sec-Fetch-Site': 'cross-site' }],
+    ['on the same site but of another origin', { 'Sec-Fetch-Site': 'same-site' }],
+    ['with a forged Origin', { 'Sec-Fetch-Site': 'cross-site', Origin: 'http://muster.example.org' }],
+    ['in a browser that sends only Origin', { Origin: 'http://evil.example.org' }],
     ['in a sandbox', { Origin: 'null' }],
-    ['that says nothing', {}],
+    ['that sends neither header', {}],
     ['on another port', { Origin: 'http://muster.example.org:8080' }],
-  ])('%s changes nothing by the cookie', async (_which, headers: Record<string, string>) => {
+  ])('%s cannot change anything with the cookie', async (_which, headers: Record<string, string>) => {
     const before = await context.api.db.prisma.enrollmentToken.count();
     const { status, body } = await create(headers);
     expect([status, (body as { type: string }).type]).toEqual([403, '/problems/forbidden']);
@@ -36,25 +36,25 @@ describe('a page of another site', () => {
   });
 
   test.each([
-    ['its browser says so', { 'Sec-Fetch-Site': 'same-origin' }],
-    ['its origin is where browsers reach us', { Origin: 'http://muster.example.org' }],
-    ['its origin is the host that it asked', { Origin: 'http://10.1.2.3:3000', Host: '10.1.2.3:3000' }],
-  ])('is one of ours where %s', async (_why, headers: Record<string, string>) => {
+    ['the browser reports same-origin', { 'Sec-Fetch-Site': 'same-origin' }],
+    ['its origin is the public URL', { Origin: 'http://muster.example.org' }],
+    ['its origin is the requested host', { Origin: 'http://10.1.2.3:3000', Host: '10.1.2.3:3000' }],
+  ])('is not assumed if %s', async (_why, headers: Record<string, string>) => {
     expect((await create(headers)).status).toBe(201);
   });
 
-  test('may be read to by a browser, which keeps the answer from it', async () => {
+  test('may read with the cookie: the browser keeps the answer from it', async () => {
     const { status } = await ada.browser.call('get', Paths.hosts, undefined, { 'Sec-Fetch-Site': 'cross-site' });
     expect(status).toBe(200);
   });
 
-  test('is no matter to a key, which no browser sends by itself', async () => {
+  test('does not matter for an API key, which no browser sends automatically', async () => {
     const { adminKey } = await api.organization();
     const headers = { Authorization: `Bearer ${adminKey}`, 'Sec-Fetch-Site': 'cross-site' };
     expect((await create(headers)).status).toBe(201);
   });
 
-  test('signs nobody in; a program, which has no page, does', async () => {
+  test('cannot sign anyone in, but a program without a page can', async () => {
     const credentials = { email: ada.email, password: PASSWORD };
     const signIn = (headers: Record<string, string>) =>
       new Browser(api).call('post', Paths.session, credentials, headers);
@@ -63,13 +63,13 @@ describe('a page of another site', () => {
     expect((await signIn({})).status).toBe(201);
   });
 
-  test('is none where the browser does not say', () => {
+  test('is undecided without an Origin, and assumed for an invalid Origin', () => {
     const silent = { secFetchSite: undefined, origin: undefined, host: 'muster.example.org' };
     expect(isSameOrigin(silent, 'http://muster.example.org')).toBeNull();
     expect(isSameOrigin({ ...silent, origin: 'nonsense' }, 'http://muster.example.org')).toBe(false);
   });
 
-  test('that came without TLS is none of ours where we have it, be it of our host', () => {
+  test('is assumed for an http origin if the public URL is https, even for the requested host', () => {
     const plain = { secFetchSite: undefined, origin: 'http://10.1.2.3', host: '10.1.2.3' };
     expect(isSameOrigin(plain, 'https://muster.example.org')).toBe(false);
     expect(isSameOrigin({ ...plain, origin: 'https://10.1.2.3' }, 'https://muster.example.org')).toBe(true);

@@ -9,13 +9,13 @@ import { issueToken } from '../src/lib/tokens.js';
 import { createRetentionService } from '../src/services/maintenance/retention.js';
 import { container, TestApi, testClock, useApi } from './harness.js';
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const bearer = { type: 'bearer' } as const;
 
-describe.each(testEngines())('a database that is away on %s', (engine) => {
-  test('is said to be out of reach, and when to come again', async () => {
+describe.each(testEngines())('an unreachable database on %s', (engine) => {
+  test('is reported with 503 and Retry-After, and logged once for many requests', async () => {
     const db = await createTestDatabase(engine);
     await db.close();
     const { token } = issueToken('key');
@@ -25,18 +25,18 @@ describe.each(testEngines())('a database that is away on %s', (engine) => {
     const ask = () => supertest(app).get(Paths.hosts).auth(token, bearer).expect(503);
     const answer = await ask();
     expect(answer.body).toMatchObject({ type: '/problems/unavailable', detail: 'The database cannot be reached.' });
-    // Spread, so that a fleet does not come back as one.
+    // Spread, so that a fleet does not come back all at once.
     expect(answer.headers['retry-after']).toMatch(/^[2-5]$/);
     await ask();
-    // Said once for all of them, in a while.
+    // Logged once per interval for all refused requests.
     expect(lines).toMatchObject([{ msg: 'requests turned away', turnedAway: 1 }]);
   });
 });
 
-describe.each(testEngines())('a host with a history on %s', (engine) => {
+describe.each(testEngines())('a host whose history exceeds one batch of a deletion, on %s', (engine) => {
   const context = useApi(engine);
 
-  test('longer than one deletion takes at once is forgotten to its last row', async () => {
+  test('is deleted to its last row', async () => {
     const { db, clock, http } = context.api;
     const organization = await context.api.organization();
     const [host, other] = [await organization.enroll(), await organization.enroll()];
@@ -47,7 +47,7 @@ describe.each(testEngines())('a host with a history on %s', (engine) => {
       FROM generate_series(1, 23000)`;
     const history = ({ id }: { id: string }) => db.prisma.containerEvent.count({ where: { hostId: id } });
     await http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).expect(204);
-    // What an operator waits for is bounded; nobody sees the rest.
+    // An operator's call deletes a bounded number of rows. The remaining ones are not visible.
     expect(await history(host)).toBe(3001);
     expect((await organization.get('/api/events').expect(200)).body).toMatchObject({ items: [{ hostId: other.id }] });
     await createRetentionService(db, { now: clock }).prune();
@@ -57,7 +57,7 @@ describe.each(testEngines())('a host with a history on %s', (engine) => {
   });
 });
 
-// The embedded database has one connection: nobody waits for another's lock, and no statement is timed.
+// The embedded database has one connection: no call waits for another's lock, and no statement has a timeout.
 onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engine) => {
   let db: Database;
   let api: TestApi;
@@ -68,7 +68,7 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
   });
   afterAll(() => db.close());
 
-  /** Waits until somebody waits for a lock. */
+  /** Waits until a connection waits for a lock. */
   async function someoneWaits(): Promise<void> {
     for (;;) {
       const waiting = await db.prisma.$queryRaw<unknown[]>`
@@ -77,7 +77,7 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
     }
   }
 
-  test('for too long are told that the database did not answer in time', async () => {
+  test('longer than the statement timeout are answered with 503', async () => {
     const organization = await api.organization();
     const host = await organization.enroll();
     const rename = api.http.patch(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).send({ name: 'new' });
@@ -89,16 +89,16 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
     expect(answer.body).toMatchObject({ detail: 'The database did not answer in time.' });
   });
 
-  test('and are the victim of a deadlock are done again, and succeed', async () => {
+  test('and are the victim of a deadlock are retried and succeed', async () => {
     const organization = await api.organization();
     const host = await organization.enroll();
     const deletion = api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer);
     let answer: Promise<{ status: number }> | undefined;
     await db.prisma.$transaction(async (tx) => {
-      // Whoever looks for deadlocks first is the victim.
+      // The connection that checks for deadlocks first is the victim.
       await tx.$executeRawUnsafe(`SET LOCAL deadlock_timeout = '10s'`);
       await tx.$queryRaw`SELECT id FROM agent_tokens WHERE "hostId" = ${host.id}::uuid FOR UPDATE`;
-      // The deletion takes the host's row, and waits for the token's.
+      // The deletion locks the host's row and waits for the token's.
       answer = deletion.then(({ status }) => ({ status }));
       await someoneWaits();
       const free = db.prisma.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE SKIP LOCKED`;
@@ -114,10 +114,10 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
   });
 });
 
-onServer.each(['postgresql'] as const)('a database that takes no writes on %s', () => {
-  test('is a 503 with a time to come again, and /readyz says so, until it takes them again', async () => {
+onServer.each(['postgresql'] as const)('a read-only database on %s', () => {
+  test('is answered with 503 and Retry-After, and /readyz fails, until it accepts writes again', async () => {
     const { url, drop } = await createEmptyServerDatabase();
-    // Its connections take writes throughout: the setting is for new ones.
+    // Its connections accept writes throughout: the setting applies to new connections.
     const admin = await openDatabase({ url }, { applicationName: 'admin', poolMax: 1 });
     const db = await openDatabase({ url }, { poolMax: 2 });
     try {
@@ -142,7 +142,7 @@ onServer.each(['postgresql'] as const)('a database that takes no writes on %s', 
       clock.advance(1_000);
       await api.http.get(Paths.ready).expect(503);
       await admin.prisma.$executeRawUnsafe(`ALTER DATABASE "${name}" RESET default_transaction_read_only`);
-      // Each connection that was refused a write was closed; the next ones are new.
+      // Every connection that refused a write was closed, so the next ones are new.
       await write().expect(201);
       clock.advance(1_000);
       await api.http.get(Paths.ready).expect(200);

@@ -4,7 +4,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { createRefusalDelays } from '../src/http/delay-refusals.js';
 
-describe('refusals of a caller who asks again at once', () => {
+describe('refusals of a caller who retries at once', () => {
   beforeEach(() => void jest.useFakeTimers());
   afterEach(() => void jest.useRealTimers());
 
@@ -14,13 +14,13 @@ describe('refusals of a caller who asks again at once', () => {
     res.locals = { work: { leave: left } } as unknown as Response['locals'];
     return { res, left };
   };
-  /** Whether a refusal was answered by now. */
+  /** Resolves with whether a refusal has been answered. */
   const answered = async (delay: Promise<void> | null) => {
     if (delay === null) return true;
     return Promise.race([delay.then(() => true), Promise.resolve().then(() => false)]);
   };
 
-  test('are delayed after the first, without a place in the work, and those of others are not', async () => {
+  test('are delayed after the first 20 without occupying a slot, and those of other callers are not', async () => {
     const elapsed = { ms: 0 };
     const delayRefusal = createRefusalDelays(() => elapsed.ms);
     for (let i = 0; i < 20; i++) expect(delayRefusal('a', response().res)).toBeNull();
@@ -37,7 +37,7 @@ describe('refusals of a caller who asks again at once', () => {
     expect(delayRefusal('a', response().res)).not.toBeNull();
   });
 
-  test('wait no longer once their client has gone, and no more than so many at a time', async () => {
+  test('end when their client disconnects, and at most 2,048 are delayed at once', async () => {
     const delayRefusal = createRefusalDelays(() => 0);
     for (let i = 0; i < 20; i++) await delayRefusal('a', response().res);
     const { res } = response();

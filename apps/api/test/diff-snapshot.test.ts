@@ -9,7 +9,7 @@ const stored = (changes: Partial<ContainerInput> = {}, removed = false): StoredC
   ...{ dockerId: 'a', equal: false, removed, row: row(changes) },
 });
 
-/** What the history says when a container goes from one look to the next. */
+/** The events for a container that changes between two snapshots. */
 const events = (from: Partial<ContainerInput>, to: Partial<ContainerInput>) =>
   diffSnapshot([stored(from)], [row(to)], { complete: true }).events.map(({ kind, from, to, exitCode }) =>
     exitCode === null ? [kind, from, to] : [kind, from, to, exitCode],
@@ -27,10 +27,10 @@ describe('each change is recorded once', () => {
       running,
       [['started', 'created', 'running']],
     ],
-    ['an exit, whose ports go with it', running, exited, [['exited', 'running', 'exited', 137]]],
+    ['an exit that also ends the published ports', running, exited, [['exited', 'running', 'exited', 137]]],
     ['a start after an exit', exited, { ...running, ...again }, [['started', 'exited', 'running']]],
-    ['a restart between two looks', running, { ...running, ...again }, [['restarted', 'running', 'running']]],
-    ['a restart that ended again', exited, { ...exited, ...again }, [['restarted', 'exited', 'exited', 137]]],
+    ['a restart between two snapshots', running, { ...running, ...again }, [['restarted', 'running', 'running']]],
+    ['an unobserved restart and exit', exited, { ...exited, ...again }, [['restarted', 'exited', 'exited', 137]]],
     [
       'a crash under a restart policy',
       running,
@@ -38,7 +38,7 @@ describe('each change is recorded once', () => {
       [['exited', 'running', 'restarting', 1]],
     ],
     [
-      'the restart that follows',
+      'the restart after the crash',
       { ...exited, state: 'restarting' },
       { ...running, ...again },
       [['restarted', 'restarting', 'running']],
@@ -49,7 +49,7 @@ describe('each change is recorded once', () => {
       { ...running, state: 'paused', status: 'Up 5 minutes (Paused)' },
       [['paused', 'running', 'paused']],
     ],
-    ['its end', { ...running, state: 'paused' }, running, [['unpaused', 'paused', 'running']]],
+    ['the end of a pause', { ...running, state: 'paused' }, running, [['unpaused', 'paused', 'running']]],
     ['a death', running, { ...running, state: 'dead', status: 'Dead' }, [['exited', 'running', 'dead']]],
     [
       'another exit code',
@@ -58,19 +58,19 @@ describe('each change is recorded once', () => {
       [['exited', 'exited', 'exited', 0]],
     ],
     [
-      'a health check that turns',
+      'a change of health',
       { ...running, status: 'Up 5 minutes (healthy)' },
       { ...running, status: 'Up 6 minutes (unhealthy)' },
       [['health_changed', 'healthy', 'unhealthy']],
     ],
     [
-      'a health check that ends with its process',
+      'a health status that ends with its process',
       { ...running, status: 'Up 5 minutes (healthy)' },
       exited,
       [['exited', 'running', 'exited', 137]],
     ],
     [
-      'a health check that fails while nobody looks at a pause',
+      'a health check that fails around an unobserved end of a pause',
       { ...running, state: 'paused', status: 'Up 5 minutes (Paused)' },
       { ...running, status: 'Up 6 minutes (unhealthy)' },
       [
@@ -79,7 +79,7 @@ describe('each change is recorded once', () => {
       ],
     ],
     [
-      'a first verdict between two looks at a restart',
+      'a first health status after an unobserved restart',
       { ...exited, state: 'restarting', status: 'Restarting (1) 1 second ago' },
       { ...running, ...again, status: 'Up 1 minute (healthy)' },
       [
@@ -88,13 +88,13 @@ describe('each change is recorded once', () => {
       ],
     ],
     [
-      'a start, which every health check begins with',
+      'a start, after which a health check is always starting',
       exited,
       { ...running, ...again, status: 'Up 1 second (health: starting)' },
       [['started', 'exited', 'running']],
     ],
     [
-      'a removal that fails, which is no second exit',
+      'a failed removal, which is not a second exit',
       exited,
       { ...exited, state: 'dead', status: 'Dead' },
       [['updated', { state: 'exited' }, { state: 'dead' }]],
@@ -113,7 +113,7 @@ describe('each change is recorded once', () => {
       [['updated', { labels: { a: '1' } }, { labels: { a: '2' } }]],
     ],
     [
-      'labels that come and go beside others that stay',
+      'labels that are added and removed while others stay',
       { ...running, labels: { stays: '0', goes: '1', __proto__: 'x' } },
       { ...running, labels: { stays: '0', comes: '2', constructor: 'y' } },
       [['updated', { labels: { goes: '1' } }, { labels: { comes: '2', constructor: 'y' } }]],
@@ -126,13 +126,13 @@ describe('each change is recorded once', () => {
     ],
     ['new ports', { ...running, ports: [] }, running, [['updated', { ports: [] }, { ports: container('a').ports }]]],
     [
-      'a state that no kind names',
+      'a state without an event kind',
       running,
       { ...running, state: 'removing' },
       [['updated', { state: 'running' }, { state: 'removing' }]],
     ],
     [
-      'a name and an exit at once',
+      'a rename and an exit at once',
       running,
       { ...exited, name: 'web_old' },
       [
@@ -140,13 +140,13 @@ describe('each change is recorded once', () => {
         ['exited', 'running', 'exited', 137],
       ],
     ],
-    ['an older status text', running, { ...running, status: 'Up 6 minutes' }, []],
-    ['an older exit', exited, { ...exited, status: 'Exited (137) 2 minutes ago' }, []],
+    ['a status text that only aged', running, { ...running, status: 'Up 6 minutes' }, []],
+    ['an exit text that only aged', exited, { ...exited, status: 'Exited (137) 2 minutes ago' }, []],
   ])('%s', (_what, from, to, expected) => {
     expect(events(from, to)).toEqual(expected);
   });
 
-  test('created, removed and reappeared stand alone', () => {
+  test('created, removed and reappeared come without other events', () => {
     const kinds = (before: StoredContainer[], incoming: ReturnType<typeof row>[]) =>
       diffSnapshot(before, incoming, { complete: true }).events.map(({ kind, from, to }) => [kind, from, to]);
     expect(kinds([], [row(exited)])).toEqual([['created', null, 'exited']]);
@@ -157,7 +157,7 @@ describe('each change is recorded once', () => {
   });
 });
 
-test('an event stays small however much has changed', () => {
+test('an event stays small regardless of how much has changed', () => {
   const many = (value: string) =>
     Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`key-${index}-${'k'.repeat(2_000)}`, value]));
   const ports = Array.from({ length: 5_000 }, (_, index) => ({ privatePort: 2 * index + 1, type: 'tcp' as const }));
@@ -169,7 +169,7 @@ test('an event stays small however much has changed', () => {
   expect(event?.kind).toBe('updated');
   const { command, omittedLabels, omittedPorts } = event!.to as Record<string, unknown>;
   expect(command).toBe(`${'b'.repeat(1_024)}…`);
-  // Of 4,096 units each, keys and values of both sides.
+  // Each label counts 4,096 of at most 8,192 units: its key and value on both sides count at most 1,024 each.
   expect(omittedLabels).toBe(1_000 - 2);
   expect(omittedPorts).toBe(5_000 - 64);
   expect(JSON.stringify(event).length).toBeLessThan(30_000);
@@ -187,7 +187,7 @@ test('an incomplete snapshot removes nothing', () => {
   });
 });
 
-test('an equal row is not written, and a row that only aged is not marked as changed', () => {
+test('an equal row is not written, and a row whose status text only aged is not marked as changed', () => {
   expect(diffSnapshot([{ dockerId: 'a', equal: true }], [row()], { complete: true })).toMatchObject({
     writes: [],
     unchanged: 1,
@@ -209,7 +209,7 @@ test('containers that differ only in the order of ports and labels have one dige
   expect(row({ ports, labels: { a: '1', b: '3' } }).digest).not.toBe(one.digest);
 });
 
-test('a row whose shortened fields alone differ is written as a whole, and that is no event', () => {
+test('a row that differs only in its truncated fields is written as a whole, without an event', () => {
   const labels = { a: 'x'.repeat(4_096) };
   const diff = diffSnapshot([stored({ labels })], [row({ labels, truncated: ['labels'] })], { complete: true });
   expect(diff).toMatchObject({ writes: [{ truncated: ['labels'] }], patches: [], events: [] });
@@ -219,11 +219,11 @@ test('a row whose shortened fields alone differ is written as a whole, and that 
 describe('the digest of a row', () => {
   const parsed = Container.parse(container('a'));
 
-  test('is what earlier versions stored, so that an upgrade rewrites no row', () => {
+  test('equals the digest that earlier versions stored, so that an upgrade rewrites no row', () => {
     expect(toContainerRow(parsed).digest).toBe('YdT+RRe2a/RAPHOzyjC9E/A/9UiivwEOXEGm/O9C6+s=');
   });
 
-  test('differs where another version read the status, so that health and exit code are read again', () => {
+  test('differs between versions of the status parser, so that health and exit code are parsed again', () => {
     const earlier = toContainerRow(parsed, { parserVersion: 1 });
     const later = toContainerRow(parsed, { parserVersion: 2 });
     expect(later.digest).not.toBe(earlier.digest);
@@ -231,7 +231,7 @@ describe('the digest of a row', () => {
     expect(diffSnapshot([before], [later], { complete: true }).patches).toMatchObject([{ health: 'healthy' }]);
   });
 
-  test('differs where ports are counted and fields shortened', () => {
+  test('differs if a port has a count or a field was truncated', () => {
     const digests = [
       parsed,
       { ...parsed, truncated: ['labels' as const] },
@@ -241,7 +241,7 @@ describe('the digest of a row', () => {
   });
 });
 
-describe('a long list, compared in turns', () => {
+describe('a long list that is compared with yields to the event loop', () => {
   const labels = (version: number) =>
     Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`label-${i}`, `value-${version}`]));
   const rowOf = (index: number, changes: Partial<ContainerInput> = {}) =>
@@ -252,14 +252,14 @@ describe('a long list, compared in turns', () => {
     if (index % 7 === 0) return { dockerId, equal: true };
     return { dockerId, equal: false, removed: index % 5 === 0, row: found };
   };
-  // Some that are new, some that are gone, and the others in another order, half of them changed.
+  // Some containers are new and some are gone; the others are in another order, and half of them have changed.
   const before = Array.from({ length: 1_000 }, (_, index) => storedOf(index));
   const after = Array.from({ length: 1_000 }, (_, index) =>
     rowOf(1_099 - index, index % 2 === 0 ? { image: 'other:1', labels: labels(2) } : {}),
   );
 
   test.each([{ complete: true }, { complete: false }, { complete: false, goneIds: ['c1', 'c2', 'c500', 'c2000'] }])(
-    'gives what it gives as a whole: %j',
+    'gives the same diff as a comparison without yields: %j',
     async (options) => {
       expect(await diffSnapshotInTurns(before, after, options)).toEqual(diffSnapshot(before, after, options));
       expect(await diffSnapshotInTurns([], after, options)).toEqual(diffSnapshot([], after, options));
@@ -267,7 +267,7 @@ describe('a long list, compared in turns', () => {
     },
   );
 
-  test('lets others have a turn', async () => {
+  test('lets other tasks run', async () => {
     let turns = 0;
     const timer = setInterval(() => (turns += 1), 1);
     for (let round = 0; round < 5; round++) await diffSnapshotInTurns(before, after, { complete: true });

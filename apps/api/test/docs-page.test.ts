@@ -8,13 +8,13 @@ import { serve, type HttpServer } from '../src/http/server.js';
 import { useApi } from './harness.js';
 
 const installed = findChromium();
-// Skipped, and counted, where no Chromium is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no Chromium is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const inBrowser = installed === null ? describe.skip : describe;
 
 describe('GET /docs', () => {
   const context = useApi('pglite');
 
-  test('runs no script and loads nothing but what comes from here', async () => {
+  test('has no inline script and loads only files of this server', async () => {
     const page = await context.api.http
       .get(Paths.docs)
       .expect(200)
@@ -25,7 +25,7 @@ describe('GET /docs', () => {
     expect(page.text).not.toMatch(/<script(?![^>]* src=)|\son\w+=|\sstyle=|https?:/);
   });
 
-  test('has files that are kept for good, for their version is in their name, and no other', async () => {
+  test('serves only files whose names contain a version, so that they can be cached forever', async () => {
     const page = await context.api.http.get(Paths.docs).expect(200);
     const files = [...page.text.matchAll(/"(\/docs\/swagger-ui-\d[^"]+)"/g)].map(([, path]) => path!);
     expect(files).toHaveLength(2);
@@ -42,7 +42,7 @@ describe('GET /docs', () => {
   });
 });
 
-inBrowser('the page in a browser', () => {
+inBrowser('the API documentation in a browser', () => {
   let browser: Browser;
   let server: HttpServer;
   let close: () => Promise<void>;
@@ -59,7 +59,7 @@ inBrowser('the page in a browser', () => {
   }, 60_000);
   afterAll(() => close());
 
-  test('shows every operation and makes a call, without an error and without asking anybody else', async () => {
+  test('shows every operation and makes a call, without an error and without requests to other servers', async () => {
     const page = await browser.newPage();
     const complaints: string[] = [];
     const origins = new Set<string>();

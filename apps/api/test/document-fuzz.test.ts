@@ -1,6 +1,7 @@
 /**
- * The API against its own document: calls that are generated from it, and that nearly fit it. `MUSTER_TEST_FUZZ_CASES` sets
- * how many for each engine, `MUSTER_TEST_FUZZ_SEED` repeats a run; `pnpm test:faults` runs 20,000 against the built API.
+ * Fuzzes the API with calls that are generated from its OpenAPI document, both valid and nearly valid.
+ * `MUSTER_TEST_FUZZ_CASES` sets the number of calls per engine, and `MUSTER_TEST_FUZZ_SEED` repeats a run; `pnpm
+ * test:faults` makes 20,000 calls to the built API.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
@@ -14,7 +15,7 @@ const CASES = Number(process.env['MUSTER_TEST_FUZZ_CASES'] ?? 400);
 const SEED = Number(process.env['MUSTER_TEST_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 
 describe.each(testEngines())('the API on %s', (engine) => {
-  // A busy machine, on which a database is late, is no fault.
+  // A database that is slow because the machine is busy is not a failure.
   const patience = { connectTimeoutMs: 60_000, statementTimeoutMs: 60_000, queryTimeoutMs: 60_000 };
   const context = useApi(engine, { database: patience });
   let server: HttpServer;
@@ -24,7 +25,7 @@ describe.each(testEngines())('the API on %s', (engine) => {
   });
   afterAll(() => server.drain(0));
 
-  /** Everything that paths name, and credentials of every kind. */
+  /** Creates one object for every path parameter, and credentials of every kind. */
   async function settle(): Promise<Known> {
     const organization = await context.api.organization();
     const [host, other] = [await organization.enroll(), await organization.enroll()];
@@ -51,14 +52,14 @@ describe.each(testEngines())('the API on %s', (engine) => {
     };
   }
 
-  test('answers every call as its document says, and takes nothing that the document refuses', async () => {
+  test('answers every call as its document says, and accepts nothing that the document refuses', async () => {
     const document = createOpenApiDocument() as unknown as DocumentFuzz['document'];
     const { failures, statuses, refused } = await fuzzDocument({
       ...{ url: server.url, document, settle, cases: CASES, seed: SEED },
     });
-    process.stderr.write(`${engine}: ${CASES} calls of seed ${SEED}, ${refused} of which the document refuses\n`);
+    process.stderr.write(`${engine}: ${CASES} calls with seed ${SEED}, ${refused} of them invalid by the document\n`);
     expect(failures).toEqual([]);
-    // Many calls are good, and others are refused for many reasons.
+    // Many calls must succeed, and others must fail for many different reasons.
     expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404]));
     expect(refused).toBeGreaterThan(CASES / 20);
   }, 3_600_000);

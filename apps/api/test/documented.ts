@@ -3,12 +3,12 @@ import { createOpenApiDocument } from '../src/openapi/document.js';
 import type { OpenApiOperation, OpenApiResponse } from '../src/openapi/document-shape.js';
 import type { Response, Test } from 'supertest';
 
-/** Refusals that may come of any call, and that its own documentation leaves to `default`. */
+/** Refusals that any call can cause, and that an operation documents as `default` only. */
 const OF_ANY_CALL: ReadonlySet<number> = new Set([405, 408, 417, 431]);
 
 type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
 
-/** The same document, in which an answer with more than what is documented is wrong. */
+/** Returns the document with closed schemas, in which an undocumented field of an answer is an error. */
 function closed(json: Json): Json {
   if (typeof json !== 'object' || json === null) return json;
   if (Array.isArray(json)) return json.map(closed);
@@ -27,7 +27,7 @@ ajv.addSchema(document, 'requests');
 const pointer = (...path: (string | number)[]) =>
   path.map((part) => `/${encodeURIComponent(String(part).replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('');
 
-/** What is wrong with a value, by the schema at a place in the document; null if nothing is. */
+/** Validates a value against the schema at a path in the document. Returns the errors, or null if there are none. */
 export function faults(where: 'answers' | 'requests', value: unknown, ...path: (string | number)[]): string | null {
   const validate = ajv.getSchema(`${where}#${pointer(...path)}`);
   if (validate === undefined) throw new Error(`the document has no schema at ${path.join(' ')}`);
@@ -42,9 +42,9 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 );
 
 /**
- * Holds an answer to the document: its status, its headers and its body, in which nothing may be that is not documented;
- * and if it is a good one, the request's body, too.
- * @throws Error that says what the document does not.
+ * Checks the status, headers and body of an answer against the document, and for a 2xx answer also the request's body.
+ * An undocumented field in the answer is an error.
+ * @throws Error that states the difference.
  */
 function check(response: Response, sent: unknown): void {
   const { method = '', path: url } = (response as unknown as { req: { method?: string; path: string } }).req;
@@ -53,7 +53,7 @@ function check(response: Response, sent: unknown): void {
   const asked = method === 'HEAD' ? 'get' : method.toLowerCase();
   const found = operations.find((one) => one.method === asked && one.matches.test(path));
   if (found === undefined) {
-    // Nothing is here, or not for this method: which is not documented, but how it is said is.
+    // An unknown path or method is not documented, but the form of its refusal is.
     if (method !== 'HEAD' && response.status >= 400) checkProblem(called, response);
     return;
   }
@@ -81,7 +81,7 @@ function responseOf(called: string, { responses }: OpenApiOperation, status: num
 }
 
 function checkProblem(called: string, { type, body }: Response): void {
-  if (type !== 'application/problem+json') throw new Error(`${called}: ${type} is no problem document`);
+  if (type !== 'application/problem+json') throw new Error(`${called}: ${type} is not a problem document`);
   const wrong = faults('answers', body, 'components', 'schemas', 'Problem');
   if (wrong !== null) throw new Error(`${called}: ${wrong}`);
 }
@@ -98,14 +98,14 @@ function checkAnswer(called: string, response: Response, documented: OpenApiResp
 }
 
 function checkRequest(called: string, operation: OpenApiOperation, sent: unknown, path: string[]): void {
-  // What was compressed is looked at by none of this.
+  // A compressed body is not checked.
   if (operation.requestBody === undefined || sent === undefined || Buffer.isBuffer(sent)) return;
   const body: unknown = typeof sent === 'string' ? JSON.parse(sent) : sent;
   const wrong = faults('requests', body, ...path, 'requestBody', 'content', 'application/json', 'schema');
-  if (wrong !== null) throw new Error(`${called}: the request was taken, and breaks the document: ${wrong}`);
+  if (wrong !== null) throw new Error(`${called}: the request was accepted but violates the document: ${wrong}`);
 }
 
-/** For `use` of a supertest agent: holds each of its answers to the OpenAPI document. */
+/** Plugin for `use` of a supertest agent: checks each of its answers against the OpenAPI document. */
 export function documented(request: object): void {
   const test = request as Test & { _data?: unknown };
   void test.expect((response) => check(response, test._data));

@@ -15,7 +15,7 @@ const problems = (source: Record<string, string>): readonly string[] => {
 };
 
 describe('the environment', () => {
-  test('is complete when empty, and an empty variable is one that is not set', () => {
+  test('is complete when empty, and an empty variable counts as unset', () => {
     expect(parseEnv({})).toEqual(parseEnv({ PORT: '', DATABASE_URL: '', MUSTER_ADMIN_KEY: '' }));
     expect(parseEnv({})).toMatchObject({ HOST: '127.0.0.1', PORT: 3000, MUSTER_DATA_DIR: '.muster/data' });
   });
@@ -37,7 +37,7 @@ describe('the environment', () => {
     ['MUSTER_TRUST_PROXY', '10.0.0.1,1'],
     ['MUSTER_METRICS_TOKEN', 'hunter2'],
     ['LOG_LEVEL', 'hunter2'],
-  ])('names a bad %s, and never its value', (name, value) => {
+  ])('reports an invalid %s by name, and never its value', (name, value) => {
     const [problem, ...others] = problems({ [name]: value });
     expect(others).toEqual([]);
     expect(problem).toMatch(new RegExp(`^${name} must be `));
@@ -48,7 +48,7 @@ describe('the environment', () => {
     ['false', false],
     ['2', 2],
     ['loopback, 10.0.0.0/8,fd00::/8', ['loopback', '10.0.0.0/8', 'fd00::/8']],
-  ])('reads MUSTER_TRUST_PROXY=%s as Express wants it', (value, expected) => {
+  ])('reads MUSTER_TRUST_PROXY=%s as the value that Express expects', (value, expected) => {
     expect(parseEnv({ MUSTER_TRUST_PROXY: value }).MUSTER_TRUST_PROXY).toEqual(expected);
   });
 
@@ -56,7 +56,7 @@ describe('the environment', () => {
     ['HTTPS://Muster.Example.COM', 'https://muster.example.com'],
     ['https://muster.example.com:443/', 'https://muster.example.com'],
     ['http://127.0.0.1:3000', 'http://127.0.0.1:3000'],
-  ])('reads MUSTER_PUBLIC_URL=%s as one spelling, which decides whether cookies are secure', (value, expected) => {
+  ])('normalizes MUSTER_PUBLIC_URL=%s, which decides whether cookies are secure', (value, expected) => {
     expect(parseEnv({ MUSTER_PUBLIC_URL: value }).MUSTER_PUBLIC_URL).toBe(expected);
   });
 
@@ -64,7 +64,7 @@ describe('the environment', () => {
     ['a database server', { DATABASE_URL: 'postgresql://db.example.com/muster' }],
     ['an address that other machines reach', { HOST: '0.0.0.0' }],
     ['a public URL', { MUSTER_PUBLIC_URL: 'https://muster.example.com' }],
-  ])('refuses the admin key of development, which everyone knows, with %s', (_, others) => {
+  ])('refuses the well-known admin key of development with %s', (_, others) => {
     const key = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
     expect(problems({ MUSTER_ADMIN_KEY: key })).toEqual([]);
     expect(problems({ MUSTER_ADMIN_KEY: key, HOST: '::1' })).toEqual([]);
@@ -73,21 +73,21 @@ describe('the environment', () => {
     ]);
   });
 
-  test('of development has the admin key that everyone knows with an embedded database alone', () => {
+  test('of development has the well-known admin key with an embedded database only', () => {
     const publicKey = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
     const server = { DATABASE_URL: 'postgresql://127.0.0.1/shared' };
     const embedded = developmentEnv({ HOST: '0.0.0.0' }, '/data');
     expect(embedded).toMatchObject({ MUSTER_ADMIN_KEY: publicKey, MUSTER_DATA_DIR: '/data', HOST: '127.0.0.1' });
     expect(problems(embedded as Record<string, string>)).toEqual([]);
     expect(developmentEnv(server, '/data')).not.toHaveProperty('MUSTER_ADMIN_KEY');
-    // Whoever sets that key for a database server all the same is refused by the API.
+    // A developer who sets that key for a database server anyway is refused by the API.
     const insistent = developmentEnv({ ...server, MUSTER_ADMIN_KEY: publicKey }, '/data');
     expect(problems(insistent as Record<string, string>)).toEqual([
       expect.stringMatching(/^MUSTER_ADMIN_KEY must be a key of your own/),
     ]);
   });
 
-  test('has an identity provider whole or not at all, and believes it over TLS or from this machine', () => {
+  test('has all variables of an identity provider or none, and an issuer with https or on this machine', () => {
     const others = { MUSTER_OIDC_CLIENT_ID: 'muster', MUSTER_OIDC_CLIENT_SECRET: 'hunter2' };
     const missing = 'MUSTER_OIDC_ISSUER must be set to sign in at an identity provider';
     expect(problems(others)).toEqual([missing]);
@@ -100,11 +100,11 @@ describe('the environment', () => {
     }
   });
 
-  test('is told about all at once', () => {
+  test('is reported with all of its problems at once', () => {
     expect(problems({ PORT: 'x', LOG_LEVEL: 'y' })).toHaveLength(2);
   });
 
-  test('is what .env.example says it is', async () => {
+  test('has the names that .env.example lists, and accepts its values', async () => {
     const example = await readFile(new URL('../../../.env.example', import.meta.url), 'utf8');
     const api = example.split('# --- agent')[0]!;
     const variables = [...api.matchAll(/^#? ?([A-Z][A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
@@ -112,7 +112,7 @@ describe('the environment', () => {
     expect(problems(Object.fromEntries(variables) as Record<string, string>)).toEqual([]);
   });
 
-  test('never enters a container build, and neither does anything else that git ignores', async () => {
+  test('stays out of container builds, as does everything else that git ignores', async () => {
     const patternsOf = async (file: string) =>
       (await readFile(new URL(`../../../${file}`, import.meta.url), 'utf8'))
         .split('\n')

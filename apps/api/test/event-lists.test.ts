@@ -31,7 +31,7 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
     return { organization, host };
   };
 
-  test('a page ends before its events hold too many bytes, with at least one event', async () => {
+  test('a page ends before its events exceed the byte limit, but has at least one event', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a', { command: '0' })]);
@@ -45,7 +45,7 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
     expect(await pagesOf(organization, { kind: ['updated'] }, {})).toHaveLength(1);
   });
 
-  test('a search that reads all it may goes on from there, and neither skips nor repeats', async () => {
+  test('a search that reaches its read limit continues from there, and neither skips nor repeats events', async () => {
     const { organization, host } = await threeCreated();
     for (const query of [{}, { hostId: [host.id] }]) {
       const pages = await pagesOf(organization, { ...query, dockerId: ['a'] }, { eventsReadMax: 1 });
@@ -59,7 +59,7 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
     expect(await pagesOf(organization, { name: ['web'] }, { eventsReadMax: 1 })).toEqual([['created a'], []]);
   });
 
-  test('a search ends where all that follows is older than `since`', async () => {
+  test('a search ends where all remaining events are older than `since`', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     for (const ids of [['a'], ['a', 'b'], ['a', 'b', 'c']]) {
@@ -70,7 +70,7 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
     expect(await pagesOf(organization, { since }, { eventsReadMax: 2 })).toEqual([['created c']]);
   });
 
-  test('retention keeps of `container_changes` what present containers bear, and the order of changedAt with it', async () => {
+  test('retention keeps the `container_changes` rows of present containers, and so their order', async () => {
     const { organization, host } = await threeCreated();
     await host.sync([container('a', { name: 'web', command: 'other' }), container('b', { name: 'db' })]);
     context.api.clock.advance(7_200_000);

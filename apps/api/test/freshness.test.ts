@@ -26,18 +26,18 @@ describe('a host', () => {
     [30.001, 'stale'],
     [299.999, 'stale'],
     [300, 'offline'],
-  ])('that was heard %d s ago is %s', (seconds, freshness) => {
+  ])('last seen %d s ago is %s', (seconds, freshness) => {
     expect(hostFreshness(heard, context(seconds))).toBe(freshness);
     expect(containersFreshness(heard, context(seconds))).toBe(freshness);
   });
 
-  test('without a snapshot is never, unless its engine is down', () => {
+  test('without a snapshot is never, or engine_down if its engine has an error', () => {
     expect(hostFreshness(silent, context(0))).toBe('never');
     expect(hostFreshness(silent, context(900))).toBe('never');
     expect(hostFreshness({ ...silent, engineError: 'no socket' }, context(0))).toBe('engine_down');
   });
 
-  test('that sent incomplete snapshots only has reported, and confirmed none of its containers', () => {
+  test('that sent only incomplete snapshots has reported but has no confirmed containers', () => {
     const incomplete = { ...heard, confirmedAt: null };
     const expected = [
       [0, 'online', 'stale'],
@@ -53,26 +53,26 @@ describe('a host', () => {
     expect(containersFreshness(down, context(0))).toBe('engine_down');
   });
 
-  test('whose agent cannot list is engine_down while the agent lives, and then as silent as it is', () => {
+  test('with an engine error is engine_down while its agent is alive, and then stale and offline', () => {
     const down = { ...heard, engineError: 'no socket' };
     expect(hostFreshness(down, context(10))).toBe('engine_down');
     expect(hostFreshness(down, context(40))).toBe('stale');
     expect(hostFreshness(down, context(400))).toBe('offline');
   });
 
-  test('whose agent beats but confirms nothing has containers as old as they are', () => {
+  test('with heartbeats that confirm nothing is online, while its containers go offline', () => {
     const beating = { ...heard, lastSeenAt: at(400) };
     expect(hostFreshness(beating, context(400))).toBe('online');
     expect(containersFreshness(beating, context(400))).toBe('offline');
   });
 
-  test('is as slow as the cadence asks it to be', () => {
+  test('has a longer grace period under a slower cadence', () => {
     const slow = { ...context(80), cadence: { heartbeatSeconds: 30, snapshotSeconds: 60 } };
     expect(hostFreshness(heard, slow)).toBe('online');
   });
 });
 
-describe('a host that was given another heartbeat', () => {
+describe('a host that was given another heartbeat interval', () => {
   test.each([
     [1, 3, 300],
     [45, 135, 450],
@@ -92,29 +92,29 @@ describe('a host that was given another heartbeat', () => {
   });
 });
 
-describe('what lies in the future', () => {
-  test('of a host is taken for now', () => {
+describe('a future instant or outage:', () => {
+  test('a host last seen in the future counts as seen now', () => {
     const ahead = { ...heard, lastSeenAt: at(3_600), confirmedAt: at(3_600) };
     expect(hostFreshness(ahead, context(0))).toBe('online');
     expect(hostFreshness({ ...heard, lastSeenAt: at(3_600) }, context(400))).toBe('online');
     expect(containersFreshness({ ...heard, lastSeenAt: at(3_600) }, context(400))).toBe('offline');
   });
 
-  test('of an outage does not count, nor does an outage that has not begun', () => {
+  test('an outage counts until now at most, and not at all before it has begun', () => {
     expect(hostFreshness(heard, context(400, [outage(500, 4_000)]))).toBe('offline');
-    // It may have lasted until now.
+    // This outage may have lasted until now.
     expect(hostFreshness(heard, context(400, [outage(20, 4_000)]))).toBe('online');
     expect(hostFreshness(heard, context(400, [outage(60, 4_000)]))).toBe('stale');
   });
 
-  test('and what two outages share counts once', () => {
+  test('the overlap of two outages counts once', () => {
     expect(hostFreshness(heard, context(600, [outage(100, 300), outage(200, 400)]))).toBe('offline');
     expect(hostFreshness(heard, context(599, [outage(100, 300), outage(200, 400)]))).toBe('stale');
   });
 });
 
-describe("Muster's own downtime never ages a host", () => {
-  test('that was online when it began: it has its full grace again', () => {
+describe("Muster's own downtime", () => {
+  test('gives a host that was online when it began its full grace period again', () => {
     const down = [outage(20, 3600)];
     expect(hostFreshness(heard, context(3600, down))).toBe('online');
     expect(hostFreshness(heard, context(3630, down))).toBe('online');
@@ -122,32 +122,32 @@ describe("Muster's own downtime never ages a host", () => {
     expect(hostFreshness(heard, context(3900, down))).toBe('offline');
   });
 
-  test('nor revives one that had fallen silent before', () => {
+  test('does not revive a host that was already silent', () => {
     expect(hostFreshness(heard, context(3600, [outage(100, 3600)]))).toBe('stale');
     expect(hostFreshness(heard, context(3800, [outage(100, 3600)]))).toBe('offline');
     expect(hostFreshness(heard, context(7200, [outage(600, 7200)]))).toBe('offline');
   });
 
-  test('twice in a row', () => {
+  test('gives the full grace period again after each of two outages in a row', () => {
     const down = [outage(20, 1000), outage(1010, 2000)];
     expect(hostFreshness(heard, context(2030, down))).toBe('online');
     expect(hostFreshness(heard, context(2031, down))).toBe('stale');
   });
 
-  test('and an outage from before it was heard counts for nothing', () => {
+  test('before a host was last seen does not count', () => {
     expect(hostFreshness(heard, context(31, [outage(-600, -10)]))).toBe('stale');
   });
 });
 
-describe('the instants that separate what is online, stale and offline', () => {
+describe('the cutoffs between online, stale and offline', () => {
   const seconds = fc.integer({ min: -3_000, max: 1_000 });
-  /** As processes with clocks that disagree leave them: they overlap, and end in the future. */
+  /** Outages as processes with disagreeing clocks record them: they overlap and end in the future. */
   const outages = fc
     .array(fc.tuple(seconds, seconds), { maxLength: 6 })
     .map((ends) => ends.map((pair) => pair.sort((a, b) => a - b)).sort(([a], [b]) => a - b))
     .map((ends) => ends.map(([start, end]) => outage(start, end)));
 
-  test('say of every sign what the rule says of it, whatever outages there were', () => {
+  test('agree with the rule for every last-seen instant and any outages', () => {
     fc.assert(
       fc.property(outages, fc.integer({ min: -12_000_000, max: 2_000_000 }), (history, heardMs) => {
         const now = context(0, history);
@@ -164,17 +164,17 @@ describe('the instants that separate what is online, stale and offline', () => {
   });
 });
 
-test('a host whose agent left is that, and so are its containers, however long ago they were confirmed', () => {
+test('a host whose agent left is left, and so are its containers, regardless of their last confirmation', () => {
   for (const seconds of [1, 60, 10_000]) {
     expect(hostFreshness({ ...heard, leftAt: at(1) }, context(seconds))).toBe('left');
     expect(containersFreshness({ ...heard, leftAt: at(1), engineError: 'no socket' }, context(seconds))).toBe('left');
   }
 });
 
-describe.each(testEngines())('a statement on %s', (engine) => {
+describe.each(testEngines())('freshness in SQL on %s', (engine) => {
   const api = useApi(engine);
 
-  test('judges hosts and their containers as the rule does', async () => {
+  test('equals the rule in TypeScript for hosts and their containers', async () => {
     const { prisma } = api.api.db;
     const organization = await api.api.organization();
     const instants = [null, at(-3_600), at(-450), at(-300), at(-299.999), at(-30.001), at(-30), at(0), at(3_600)];

@@ -1,7 +1,7 @@
 /**
- * Bad input is never a 5xx, and what is refused writes nothing: every route of the application's own table, by calls
- * that nearly fit its contract and by bytes that are hardly HTTP. `MUSTER_TEST_FUZZ_CASES` sets how many for each
- * engine (100,000 for the long run), `MUSTER_TEST_FUZZ_SEED` repeats a run.
+ * Fuzzes every route of the application with calls that nearly fit its contract and with damaged HTTP messages. Invalid
+ * input never causes a 5xx, and a refused call writes nothing. `MUSTER_TEST_FUZZ_CASES` sets the number of calls per
+ * engine (100,000 in the long run), and `MUSTER_TEST_FUZZ_SEED` repeats a run.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
@@ -18,7 +18,7 @@ import { routesOf } from './route-table.js';
 const IS_LONG_RUN = process.env['MUSTER_TEST_FUZZ_CASES'] !== undefined;
 const CASES = Number(process.env['MUSTER_TEST_FUZZ_CASES'] ?? 400);
 
-/** Headers that say where a message ends, or that it goes on as something else. */
+/** Headers that determine where a message ends, or that it continues in another protocol. */
 const FRAMING: ReadonlySet<string> = new Set(['Transfer-Encoding', 'Upgrade', 'Expect']);
 
 const SEED = process.env['MUSTER_TEST_FUZZ_SEED'];
@@ -31,7 +31,7 @@ interface Look {
 const UNCOMPARED = "'lastSeenAt', 'lastUsedAt', 'firstUsedAt', 'snapshotRefusedAt', 'snapshotRefusedReason'";
 
 describe.each(testEngines())('a call on %s', (engine) => {
-  // A busy machine, on which a database is late, is no bad input.
+  // A database that is slow because the machine is busy is not caused by the input.
   const patience = { connectTimeoutMs: 60_000, statementTimeoutMs: 60_000, queryTimeoutMs: 60_000 };
   const context = useApi(engine, { database: patience });
   let server: HttpServer;
@@ -46,9 +46,11 @@ describe.each(testEngines())('a call on %s', (engine) => {
   });
   afterAll(() => server.drain(0));
 
-  /** An organization with a host, its objects and good credentials of every kind, and nothing else. */
+  /**
+   * Creates an organization with a host, its objects and valid credentials of every kind, and deletes everything else.
+   */
   async function settle(): Promise<Look> {
-    // Only these are there, so that a look at everything costs the same in the last case as in the first.
+    // Nothing else exists, so that reading all rows costs the same in the last case as in the first.
     await context.api.db.prisma.organization.deleteMany();
     await context.api.db.prisma.containerChange.deleteMany();
     const organization = await context.api.organization();
@@ -64,22 +66,22 @@ describe.each(testEngines())('a call on %s', (engine) => {
     return look();
   }
 
-  /** Rises with every transaction that wrote anything, and with nothing else. */
+  /** A number that rises with every transaction that writes, and with nothing else. */
   async function horizon(): Promise<string> {
     const [row] = await context.api.db.prisma.$queryRaw<{ at: string }[]>`
       SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS at`;
     return row!.at;
   }
 
-  /** What the rows are, and when they came to be so. */
+  /** Reads the transaction horizon and a fingerprint of all rows. */
   const look = async (): Promise<Look> => ({ horizon: await horizon(), rows: await fingerprint() });
 
-  /** A look at the rows only where somebody has written since, which costs twenty times as much. */
+  /** Reads the rows again only if a transaction has written since, because that costs twenty times as much. */
   const lookAgain = async (before: Look): Promise<Look> => ((await horizon()) === before.horizon ? before : look());
 
   /**
-   * A fingerprint of all rows, without the columns that record when a caller was last seen, and those that record that a
-   * host's snapshot was refused.
+   * Returns a fingerprint of all rows, without the columns that record when a caller was last seen and those that
+   * record that a host's snapshot was refused.
    */
   async function fingerprint(): Promise<string> {
     const { prisma } = context.api.db;
@@ -102,8 +104,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
     const isCut = call.damage.length > 0 || call.headers.some(([name]) => FRAMING.has(name));
     const answer = await exchange(port, toBytes(call, { ids, tokens }), isCut);
     if (answer === null) {
-      // Only where the server could not know that there is no more to come. It may be at work on it still: on objects
-      // that are gone now.
+      // Allowed only if the server could not know that no more bytes would come. It may still be working on the call,
+      // on objects that `settle` deletes.
       expect({ call, isCut }).toEqual({ call, isCut: true });
       return settle();
     }
@@ -115,7 +117,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     });
     if (status >= 400) expectProblem(answer, call);
     if (status >= 400 || isRead(call)) expect(after.rows).toBe(before.rows);
-    // A call that was good after all may have ended what the others need.
+    // A call that succeeded may have deleted what later calls need.
     return after.rows === before.rows ? after : settle();
   }
 
@@ -126,8 +128,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
     expect(JSON.parse(json)).toMatchObject({ status, title: expect.any(String), requestId: expect.any(String) });
   }
 
-  test('that is wrong in any way gets no 5xx and leaves nothing, on every route', async () => {
-    // A stream that was let in has no end; what it refuses, it refuses as the others do.
+  test('with invalid input never gets a 5xx and, if refused, writes nothing, on every route', async () => {
+    // A successful stream never ends, and its refusals are the same as those of other routes.
     const routes = routesOf(context.api.app).filter((route) => route !== `GET ${Paths.stream}`);
     const calls = fc.oneof(...routes.map(callsOf));
     let before = await settle();
@@ -142,11 +144,11 @@ describe.each(testEngines())('a call on %s', (engine) => {
     if (IS_LONG_RUN) {
       const answers = [...statuses].sort().map(([status, count]) => `${count} x ${status}`);
       const rssMib = Math.round(process.memoryUsage().rss / 2 ** 20);
-      // Of this whole process, which makes up the calls, too.
+      // These figures are of this whole process, which also generates the calls.
       process.stderr.write(`${engine}: ${CASES} calls; ${answers.join(', ')}; RSS ${rssMib} MiB; `);
-      process.stderr.write(`event loop held ${Math.round(delay.max / 1e6)} ms at most\n`);
+      process.stderr.write(`event loop blocked for at most ${Math.round(delay.max / 1e6)} ms\n`);
     }
-    // That it went past the door: of calls that nearly fit many are good, and the others are refused for many reasons.
+    // Shows that calls got past authentication: many nearly valid calls succeed, and others fail for many reasons.
     expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404]));
     expect(await context.api.http.get('/readyz')).toMatchObject({ status: 200 });
   }, 3_600_000);

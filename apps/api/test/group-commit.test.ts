@@ -6,7 +6,7 @@ interface Entry {
   value: number;
 }
 
-/** A run that is under way until the test ends it. */
+/** Creates a group commit whose runs end only when the test ends them. */
 function stage({ sizeMax = 10 } = {}) {
   const groups: { values: number[]; finish: () => void; fail: (error: Error) => void }[] = [];
   const commit = createGroupCommit<Entry, number>(
@@ -21,7 +21,7 @@ function stage({ sizeMax = 10 } = {}) {
   return { groups, commit, settle };
 }
 
-test('what comes while a run is under way shares the next one, and each entry gets its own outcome', async () => {
+test('entries that arrive during a run share the next one, and each gets its own outcome', async () => {
   const { groups, commit, settle } = stage();
   const outcomes = [1, 2, 3].map((value) => commit.add({ key: String(value), value }));
   expect(groups.map(({ values }) => values)).toEqual([[1]]);
@@ -32,7 +32,7 @@ test('what comes while a run is under way shares the next one, and each entry ge
   expect(await Promise.all(outcomes)).toEqual([2, 4, 6]);
 });
 
-test('a run never holds two entries of one key, and they keep their order', async () => {
+test('a run never has two entries with one key, and such entries keep their order', async () => {
   const { groups, commit, settle } = stage();
   const first = commit.add({ key: 'other', value: 0 });
   const outcomes = [1, 2, 3].map((value) => commit.add({ key: 'same', value }));
@@ -45,7 +45,7 @@ test('a run never holds two entries of one key, and they keep their order', asyn
   expect(await Promise.all(outcomes)).toEqual([2, 4, 6]);
 });
 
-test('a run holds no more entries than it may', async () => {
+test('a run has at most sizeMax entries', async () => {
   const { groups, commit, settle } = stage({ sizeMax: 2 });
   const outcomes = [1, 2, 3, 4].map((value) => commit.add({ key: String(value), value }));
   for (let run = 0; run < 3; run++) {
@@ -56,7 +56,7 @@ test('a run holds no more entries than it may', async () => {
   expect(groups.map(({ values }) => values)).toEqual([[1], [2, 3], [4]]);
 });
 
-test('a run that fails fails its own entries only', async () => {
+test('a failed run fails only its own entries', async () => {
   const { groups, commit, settle } = stage();
   const outcomes = [1, 2, 3].map((value) => commit.add({ key: String(value), value }));
   groups[0]!.fail(new Error('gone'));

@@ -9,7 +9,7 @@ import { createApp } from '../src/app.js';
 import { issueToken } from '../src/lib/tokens.js';
 import { documented } from './documented.js';
 
-/** A clock that tests turn. */
+/** A clock that tests advance. */
 export interface TestClock {
   (): Date;
   advance(ms: number): void;
@@ -24,7 +24,10 @@ export function testClock(start = new Date('2026-03-01T12:00:00.000Z')): TestClo
   });
 }
 
-/** The clocks of an application under test: for dates, and for durations, which never goes back when a test sets the former back. */
+/**
+ * Returns the clocks of an application under test: `now` for dates, and `elapsedMs` for durations, which never goes
+ * back when a test sets the date back.
+ */
 export function clocksOf(clock: TestClock) {
   let elapsedMs = clock().getTime();
   return { now: clock, elapsedMs: () => (elapsedMs = Math.max(elapsedMs, clock().getTime())) };
@@ -33,7 +36,7 @@ export function clocksOf(clock: TestClock) {
 /** Signs the cookies of all replicas. */
 const SECRET = 'a secret of tests, long enough to be one';
 
-/** The application over a database of its own, and the first steps that most tests share. */
+/** An application with its own database, and the first steps that most tests share. */
 export class TestApi {
   constructor(
     readonly db: Database,
@@ -41,17 +44,17 @@ export class TestApi {
     readonly clock: TestClock,
   ) {}
 
-  /** Calls it; an answer that is not as the OpenAPI document says fails the test. */
+  /** Returns a client of the application. An answer that differs from the OpenAPI document fails the test. */
   get http() {
     return supertest.agent(this.app).use(documented);
   }
 
-  /** Another process on the same database, which remembers nothing of what this one does. */
+  /** Returns another process on the same database, with empty caches. */
   replica(): TestApi {
     return new TestApi(this.db, createApp({ db: this.db, ...clocksOf(this.clock), secret: SECRET }), this.clock);
   }
 
-  /** A new organization with one key; tests of one file share a database and never each other's organization. */
+  /** Creates an organization with one key. Tests of one file share a database, but never an organization. */
   async organization(): Promise<TestOrganization> {
     const id = randomUUID();
     await this.db.prisma.organization.create({ data: { id, name: id, slug: id } });
@@ -87,7 +90,7 @@ export class TestOrganization {
     return answer.body as { id: string; token: string };
   }
 
-  /** `status`: 200 for a machine that comes back. */
+  /** Enrolls a machine. `status` is 200 for a machine that enrolls again. */
   async enroll(facts: object = {}, status = 201): Promise<TestHost> {
     const { token } = await this.enrollmentToken();
     const answer = await this.api.http
@@ -117,13 +120,13 @@ export class TestHost {
     readonly token: string,
   ) {}
 
-  /** The same host, whose calls reach another process. */
+  /** Returns the same host, whose calls go to another process. */
   through(api: TestApi): TestHost {
     const { id, adminKey } = this.organization;
     return new TestHost(new TestOrganization(api, id, adminKey), this.id, this.token);
   }
 
-  /** The request, for a test that looks at more than the summary. */
+  /** Posts a snapshot and returns the request, for tests that check more than the summary. */
   post(snapshot: unknown, headers: Record<string, string> = {}) {
     return this.organization.api.http
       .post(Paths.agentContainers)
@@ -145,7 +148,7 @@ export class TestHost {
       .send(heartbeat);
   }
 
-  /** The ten fields of the present rows by dockerId, as an operator reads them. */
+  /** Returns the ten fields of the present rows by dockerId, as an operator reads them. */
   async present(): Promise<Record<string, object>> {
     const rows = await this.organization.api.db.prisma.container.findMany({
       where: { hostId: this.id, removedAt: null },
@@ -169,7 +172,7 @@ export class TestHost {
     return this.organization.api.db.prisma.host.findUniqueOrThrow({ where: { id: this.id } });
   }
 
-  /** Kinds of this host's history with what they tell, the oldest first. */
+  /** Returns the events of this host with their from and to values, oldest first. */
   async history(): Promise<[kind: string, dockerId: string, from: unknown, to: unknown][]> {
     const events = await this.organization.api.db.prisma.containerEvent.findMany({
       where: { hostId: this.id },
@@ -181,7 +184,7 @@ export class TestHost {
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 
-/** A container with every field set, as the wire has it; `changes` over it. */
+/** Returns a container as an agent sends it, with every field set and `changes` applied. */
 export const container = (dockerId: string, changes: Partial<ContainerInput> = {}) => ({
   dockerId,
   name: `name-of-${dockerId}`,
@@ -196,14 +199,14 @@ export const container = (dockerId: string, changes: Partial<ContainerInput> = {
   ...changes,
 });
 
-/** The order headers of the `sequence`th snapshot of a run. */
+/** Returns the order headers of the `sequence`th snapshot of a run. */
 export const order = (stream: string, sequence: number, observedAt?: Date): Record<string, string> => ({
   'Snapshot-Stream': stream,
   'Snapshot-Sequence': String(sequence),
   ...(observedAt ? { 'Snapshot-Observed-At': observedAt.toISOString() } : {}),
 });
 
-/** Opens an application for the tests of a `describe`, and closes it behind them. */
+/** Creates an application for the tests of a `describe`, and closes its database after them. */
 export function useApi(
   engine: DatabaseEngine,
   { database = {}, ...options }: { cadence?: Cadence; database?: DatabaseOptions } = {},
@@ -217,7 +220,7 @@ export function useApi(
   afterAll(() => holder.api?.db.close());
   return {
     get api() {
-      if (!holder.api) throw new Error('the application opens before the first test');
+      if (!holder.api) throw new Error('the application exists only within tests: beforeAll creates it');
       return holder.api;
     },
   };

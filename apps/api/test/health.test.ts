@@ -12,7 +12,7 @@ describe('/readyz', () => {
   });
   afterAll(() => db.close());
 
-  /** An application that counts its checks of the database, which `ping` stands for. */
+  /** Creates an application that counts its database checks, with `ping` as the check. */
   function counted(ping: () => Promise<void>) {
     const elapsed = { ms: 0 };
     const checks = { count: 0 };
@@ -28,7 +28,7 @@ describe('/readyz', () => {
     return { elapsed, checks, ask };
   }
 
-  test('checks the database once for all who ask within a quarter of a second', async () => {
+  test('checks the database once for all requests within a quarter of a second', async () => {
     const { elapsed, checks, ask } = counted(() => db.ping());
     const answers = await Promise.all(Array.from({ length: 50 }, () => ask()));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
@@ -38,7 +38,7 @@ describe('/readyz', () => {
     expect(checks.count).toBe(2);
   });
 
-  test('shares a failure, too, and no longer than that', async () => {
+  test('shares a failed check for the same time, and no longer', async () => {
     let isAway = true;
     const error = Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
     const { elapsed, checks, ask } = counted(() => (isAway ? Promise.reject(error) : Promise.resolve()));

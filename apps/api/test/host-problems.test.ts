@@ -17,7 +17,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     const { body } = await host.organization.get('/api/containers').expect(200);
     return (body as { items: { hostFreshness: string }[] }).items.map(({ hostFreshness }) => hostFreshness);
   };
-  /** The same machine, with the token that an operator issued to restore it. */
+  /** Enrolls the same machine again, with the token that an operator issued to restore its host. */
   const enrolledAgain = async (host: TestHost) => {
     const { engineId } = await shown(host);
     const issued = await context.api.http
@@ -39,7 +39,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     }
   };
 
-  test.each(AGENT_PROBLEMS)('%s is shown with its reason since the first heartbeat that reported it', async (code) => {
+  test.each(AGENT_PROBLEMS)('%s is shown with its latest message since its first heartbeat', async (code) => {
     const host = await enrolled();
     const { digest } = await host.sync([container('a')]);
     expect(await shown(host)).toMatchObject({ problems: [] });
@@ -51,10 +51,10 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await shown(host)).toMatchObject({ problems: [] });
   });
 
-  test.each(AGENT_PROBLEMS)('with %s, heartbeats keep the host alive and make no container current', async (code) => {
+  test.each(AGENT_PROBLEMS)('with %s, heartbeats keep the host alive but make no container current', async (code) => {
     const host = await enrolled();
     const { digest } = await host.sync([container('a')]);
-    // Even one that claims the digest of what Muster has.
+    // Not even a heartbeat with the digest of the stored snapshot.
     await minutes(host, 1, { digest, problems: [{ code, message: 'for a reason' }] });
     const freshness = code === 'engine_unreachable' ? 'engine_down' : 'online';
     expect(await shown(host)).toMatchObject({ freshness });
@@ -76,7 +76,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual(['snapshot_refused']);
   });
 
-  test('an older agent reports an unreachable engine by engineError alone', async () => {
+  test('an older agent reports an unreachable engine with engineError only', async () => {
     const host = await enrolled();
     await host.sync([]);
     await host.beat({ digest: null, engineError: 'no socket' }).expect(200);
@@ -86,7 +86,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     });
   });
 
-  test('the problems of a newer agent win over the engineError that it sends for older APIs', async () => {
+  test('problems take precedence over the engineError that a newer agent sends for older APIs', async () => {
     const host = await enrolled();
     await host.sync([]);
     const problems = [{ code: 'list_refused', message: '403 from the proxy' }];
@@ -95,7 +95,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual(['list_refused']);
   });
 
-  test('a code that the API does not know is ignored, and more than 8 problems are refused', async () => {
+  test('an unknown code is ignored, and more than 8 problems are refused', async () => {
     const host = await enrolled();
     await host.sync([]);
     const problem = (code: string) => ({ code, message: 'for a reason' });
@@ -104,7 +104,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.beat({ digest: null, problems: Array.from({ length: 9 }, () => problem('list_refused')) }).expect(400);
   });
 
-  test('a complete snapshot ends what it contradicts', async () => {
+  test('a complete snapshot clears the problems that it contradicts', async () => {
     const host = await enrolled();
     await host.sync([container('a')]);
     const beat = { digest: null, problems: AGENT_PROBLEMS.map((code) => ({ code, message: 'for a reason' })) };
@@ -114,12 +114,12 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.sync([container('a')]);
     expect(await codes(host)).toEqual([]);
     await host.beat(beat).expect(200);
-    // The same bytes again: nothing is written but that the host lives and is current.
+    // The same bytes again, for which only liveness and confirmation are written.
     await host.sync([container('a')]);
     expect(await codes(host)).toEqual([]);
   });
 
-  test('a snapshot that the API refuses is shown with the field and since when, until one is applied', async () => {
+  test('a refused snapshot is shown with its field and since when, until a snapshot is applied', async () => {
     const host = await enrolled();
     const { digest } = await host.sync([container('a')]);
     const since = now();
@@ -137,14 +137,14 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await containersFreshness(host)).toEqual(['online']);
   });
 
-  test('a body that is too large is a refused snapshot', async () => {
+  test('a body that is too large counts as a refused snapshot', async () => {
     const host = await enrolled();
     await host.sync([]);
     await host.post(JSON.stringify([container('a', { command: 'x'.repeat(11 * 1024 * 1024) })])).expect(413);
     expect(await codes(host)).toEqual(['snapshot_refused']);
   });
 
-  test('a clock that differs by more than a minute is shown until it is right, and makes nothing less current', async () => {
+  test('a clock that is off by more than a minute is shown, and does not affect freshness', async () => {
     const host = await enrolled();
     const { digest } = await host.sync([container('a')]);
     const beatAt = (seconds: number) =>
@@ -167,7 +167,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual([]);
   });
 
-  test('a suspected clone is shown since the first call of the second machine, for a day after its last', async () => {
+  test('a suspected clone is shown from the second machine’s first call to a day after its last', async () => {
     const host = await enrolled();
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
@@ -186,7 +186,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect((await shown(host)).problems).toMatchObject([{ since: again }]);
   });
 
-  test('a machine that was superseded says nothing of the problems of the one that reports', async () => {
+  test('problems that a superseded machine reports are not shown for the current one', async () => {
     const host = await enrolled();
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
@@ -195,7 +195,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual([]);
   });
 
-  test('shortened fields are shown with how many containers have some, since the first of them, until all fit', async () => {
+  test('truncated fields are shown with the number of containers, since the first, until all fit', async () => {
     const host = await enrolled();
     await host.sync([container('a')]);
     const large = (dockerId: string) => container(dockerId, { command: 'c'.repeat(5_000) });
@@ -218,19 +218,19 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect((await shown(host)).problems).toMatchObject([{ code: 'truncated', since: again }]);
   });
 
-  test('what the API refuses of a superseded machine says nothing of the one that reports', async () => {
+  test('a refused snapshot of a superseded machine is not shown for the current one', async () => {
     const host = await enrolled();
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
     await host.post('[', order(STREAM, 2)).expect(400);
-    // Its stream is known even where another header is wrong.
+    // The stream is recognized even if another header is invalid.
     await host.post([], { 'Snapshot-Stream': STREAM.toUpperCase() }).expect(400);
     expect(await codes(host)).toEqual([]);
     await host.post('[', order(OTHER_STREAM, 2)).expect(400);
     expect(await codes(host)).toEqual(['snapshot_refused']);
   });
 
-  test('a journal that is replayed once more is no second machine', async () => {
+  test('a journal that is replayed again does not suggest a second machine', async () => {
     const host = await enrolled();
     const observedAt = context.api.clock();
     await host.sync([], order(STREAM, 1, observedAt));
@@ -242,7 +242,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual(['clone_suspected']);
   });
 
-  test('enrolling again begins without problems', async () => {
+  test('enrolling again clears all problems', async () => {
     const host = await enrolled();
     await host.sync([]);
     await host.post('[').expect(400);
@@ -252,7 +252,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(again)).toEqual([]);
   });
 
-  test('a host whose agent left is that until it is enrolled again', async () => {
+  test('a host whose agent left is shown as left until it is enrolled again', async () => {
     const host = await enrolled();
     await host.sync([container('a')]);
     await context.api.http.delete(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(204);

@@ -3,7 +3,7 @@ import { Paths, type AuditEntry, type EnrollmentTokenCreated, type EnrollRespons
 import { testEngines } from '@muster/db/testing';
 import { container, enrollRequest, useApi, type TestOrganization } from './harness.js';
 
-/** Milliseconds for which another process may take a token for good that was revoked here. */
+/** Milliseconds within which every process rejects a revoked token. */
 const REVOKED_WITHIN_MS = 5_000;
 
 describe.each(testEngines())("an operator's rotation of a host's token on %s", (engine) => {
@@ -16,7 +16,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     return body as EnrollmentTokenCreated;
   };
 
-  test('locks out whoever has it at once, in every process within 5 seconds, and leaves what is known', async () => {
+  test('locks out the old token at once, in other processes within 5 seconds, and keeps the containers', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll(facts);
     const elsewhere = host.through(context.api.replica());
@@ -31,7 +31,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     expect(Object.keys(await host.present())).toEqual(['a']);
   });
 
-  test('gives a token by which the same machine comes back once as the same host', async () => {
+  test('issues a token with which the same machine comes back as the same host, once', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll(facts);
     await host.sync([container('a')]);
@@ -54,7 +54,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     expect((await host.history()).map(([kind]) => kind)).toEqual(['created']);
   });
 
-  test('closes the host to every enrollment token but the one that was made for it', async () => {
+  test('closes the host to every enrollment token except the one issued for it', async () => {
     const organization = await context.api.organization();
     const fleet = await organization.enrollmentToken({ name: 'many', maxUses: 9 });
     const enroll = (token: string, changes: object = {}) =>
@@ -74,7 +74,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
       const refused = await enroll(token).expect(403);
       expect(refused.body).toMatchObject({ type: '/problems/forbidden' });
     }
-    // Of two that were made for the host, the later one is good; and for no other machine.
+    // Of two tokens that were issued for the host, only the later one is valid, and for no other machine.
     await enroll(first.token).expect(401);
     await enroll(second.token, { engineId: 'another' }).expect(403);
     const restored = (await enroll(second.token).expect(200)).body as EnrollResponse;
@@ -82,20 +82,20 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     await holder(restored.agentToken).expect(200);
     await enroll(second.token).expect(401);
 
-    // From then on it is a host like any other.
+    // From here on, it is a host like any other.
     await enroll(fleet.token).expect(409);
     context.api.clock.advance(3_600_000);
     await enroll(fleet.token).expect(200);
   });
 
-  test('gives a token that brings the host back at once, though it was seen a moment ago', async () => {
+  test('issues a token that restores the host at once, even if the host was seen a moment ago', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll(facts);
     await host.sync([]);
     const { token } = await rotate(organization, host.id);
     const enroll = () =>
       context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(enrollRequest(facts));
-    // Its answer may be lost, as any other's.
+    // The answer may be lost, so the call may be repeated.
     await enroll().expect(200);
     await enroll().expect(200);
   });
@@ -113,7 +113,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     expect(text).not.toContain(token);
   });
 
-  test('of a host that was deleted is refused as of one that never was', async () => {
+  test('is refused for a deleted host as for one that never existed', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const as = { type: 'bearer' } as const;

@@ -16,7 +16,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
   const context = useApi(engine);
   const bearer = { type: 'bearer' } as const;
 
-  test('an unknown path is a problem document with the request id', async () => {
+  test('an unknown path is answered with a problem document that has the request id', async () => {
     const answer = await context.api.http.get('/nothing').expect(404).expect('Content-Type', PROBLEM);
     const requestId = answer.headers['x-request-id'];
     expect(answer.body).toEqual({
@@ -31,7 +31,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     ['POST', `/api/hosts/00000000-0000-4000-8000-000000000000`, 'DELETE, GET, HEAD, PATCH'],
     ['PUT', Paths.enrollmentTokens, 'GET, HEAD, POST'],
     ['POST', '/healthz', 'GET, HEAD'],
-  ])('%s %s is refused with Allow', async (method, path, allow) => {
+  ])('%s %s is refused with 405 and Allow', async (method, path, allow) => {
     const answer = await context.api.http[method.toLowerCase() as 'get'](path)
       .expect(405)
       .expect('Content-Type', PROBLEM);
@@ -50,7 +50,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     ['get', Paths.events],
     ['get', Paths.enrollmentTokens],
     ['post', Paths.enrollmentTokens],
-  ] as const)('%s %s without a good token is 401 with WWW-Authenticate', async (method, path) => {
+  ] as const)('%s %s without a valid token is refused with 401 and WWW-Authenticate', async (method, path) => {
     const none = await context.api.http[method](path).expect(401).expect('Content-Type', PROBLEM);
     expect(none.headers['www-authenticate']).toBe('Bearer realm="muster"');
     for (const token of ['x', 'muster_agent_x', ...otherKinds()]) {
@@ -60,7 +60,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     }
   });
 
-  test('a revoked and an expired key are refused', async () => {
+  test('revoked and expired keys are refused', async () => {
     const { id } = await context.api.organization();
     const past = new Date(context.api.clock().getTime() - 1);
     for (const dates of [{ revokedAt: past }, { expiresAt: past }]) {
@@ -69,7 +69,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     }
   });
 
-  test('who may not come in is told so before the body is looked at', async () => {
+  test('a call without credentials is refused before its body is read', async () => {
     const body = 'x'.repeat(11 * 1024 * 1024);
     await context.api.http.post(Paths.agentContainers).set('Content-Type', 'text/plain').send(body).expect(401);
   });
@@ -86,18 +86,18 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     const json = { 'Content-Type': 'application/json' };
     const gzip = { ...json, 'Content-Encoding': 'gzip' };
 
-    test('above 10 MiB is 413, and the client reads the answer', async () => {
+    test('above 10 MiB is refused with 413, and the client reads the answer', async () => {
       const host = await enrolled();
       const answer = await raw(host.token, json, `[${' '.repeat(10 * 1024 * 1024)}]`).expect(413);
       expect(answer.body).toMatchObject({ type: '/problems/body-too-large', status: 413 });
     });
 
-    test('that decompresses to more than 10 MiB is 413', async () => {
+    test('that decompresses to more than 10 MiB is refused with 413', async () => {
       const host = await enrolled();
       await raw(host.token, gzip, gzipSync(`[${' '.repeat(64 * 1024 * 1024)}]`)).expect(413);
     });
 
-    test('of exactly 10 MiB is read', async () => {
+    test('of exactly 10 MiB is accepted', async () => {
       const host = await enrolled();
       await raw(host.token, json, `[${' '.repeat(10 * 1024 * 1024 - 2)}]`).expect(200);
     });
@@ -106,19 +106,19 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
       ['another content type', { 'Content-Type': 'text/plain' }],
       ['another charset', { 'Content-Type': 'application/json; charset=latin1' }],
       ['another encoding', { ...json, 'Content-Encoding': 'br' }],
-    ])('in %s is 415', async (_what, headers) => {
+    ])('in %s is refused with 415', async (_what, headers) => {
       const answer = await raw((await enrolled()).token, headers, '[]').expect(415);
       expect(answer.body).toMatchObject({ type: '/problems/unsupported-media-type' });
     });
 
-    test('in gzip of several members, or under its older name, is read', async () => {
+    test('in gzip with several members, or declared as x-gzip, is accepted', async () => {
       const host = await enrolled();
       const members = Buffer.concat(['[', ' '.repeat(200_000), ']'].map((part) => gzipSync(part)));
       await raw(host.token, gzip, members).expect(200);
       await raw(host.token, { ...json, 'Content-Encoding': 'x-gzip' }, gzipSync('[]')).expect(200);
     });
 
-    test('in gzip of several members that make more than 10 MiB is 413', async () => {
+    test('in gzip with several members of more than 10 MiB in total is refused with 413', async () => {
       const host = await enrolled();
       const half = gzipSync(' '.repeat(6 * 1024 * 1024));
       await raw(host.token, gzip, Buffer.concat([half, half])).expect(413);
@@ -128,9 +128,9 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     test.each([
       ['is cut short', whole.subarray(0, whole.length - 5)],
       ['is cut in half', whole.subarray(0, whole.length / 2)],
-      ['has bytes behind it', Buffer.concat([whole, Buffer.from('????')])],
-      ['has zeros behind it', Buffer.concat([whole, Buffer.alloc(4)])],
-    ])('in gzip that %s is 400, whatever its last bytes seem to say', async (_what, body) => {
+      ['has trailing bytes', Buffer.concat([whole, Buffer.from('????')])],
+      ['has trailing zeros', Buffer.concat([whole, Buffer.alloc(4)])],
+    ])('in gzip that %s is refused with 400, regardless of what its last bytes declare', async (_what, body) => {
       const answer = await raw((await enrolled()).token, gzip, body).expect(400);
       expect(answer.body).toMatchObject({ errors: [{ path: '', message: 'the body is not valid gzip' }] });
     });
@@ -138,20 +138,20 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     test.each([
       ['broken gzip', gzip, Buffer.from('not gzip'), 'the body is not valid gzip'],
       ['bytes that are not UTF-8', json, Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), 'the body is not valid UTF-8'],
-      ['nothing', json, '', 'the body is not valid JSON'],
+      ['no bytes', json, '', 'the body is not valid JSON'],
       ['10,000 open brackets', json, '['.repeat(10_000), 'the body is not valid JSON'],
-    ])('of %s is 400', async (_what, headers, body, message) => {
+    ])('of %s is refused with 400', async (_what, headers, body, message) => {
       const answer = await raw((await enrolled()).token, headers, body).expect(400);
       expect(answer.body).toMatchObject({ errors: [{ path: '', message }] });
     });
 
-    test('nested 100,000 deep is refused and not followed', async () => {
+    test('nested 100,000 levels deep is refused with 400', async () => {
       const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
       await raw((await enrolled()).token, json, deep).expect(400);
       await raw((await enrolled()).token, json, `[{"labels":${deep}}]`).expect(400);
     });
 
-    test('of 5,000 bad rows tells the first 20 errors', async () => {
+    test('of 5,000 invalid rows is answered with the first 20 errors', async () => {
       const host = await enrolled();
       const body = JSON.stringify(Array.from({ length: 5000 }, () => ({})));
       const answer = await raw(host.token, json, body).expect(400);
@@ -159,7 +159,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     });
   });
 
-  /** The OWASP REST Security Cheat Sheet's, but HSTS, which is for https. */
+  /** The headers of the OWASP REST Security Cheat Sheet, except HSTS, which is for https. */
   const SECURITY_HEADERS = {
     'content-security-policy': "default-src 'none';frame-ancestors 'none'",
     'cross-origin-resource-policy': 'same-origin',
@@ -168,7 +168,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     'x-frame-options': 'DENY',
   };
 
-  test('every answer has the security headers, good or bad, and none tells what serves or lets other origins in', async () => {
+  test('every answer has the security headers, names no server software and allows no other origin', async () => {
     const organization = await context.api.organization();
     const { headers: answer } = await organization.get(Paths.hosts).set('Origin', 'https://evil.example').expect(200);
     const { headers: health } = await context.api.http.get('/healthz').expect(200);
@@ -180,12 +180,12 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
       for (const name of ['x-powered-by', 'server', 'strict-transport-security']) expect(headers[name]).toBeUndefined();
       expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([]);
     }
-    // A read may be kept by whoever asked, to be asked for again by its ETag; nothing else is kept.
+    // A client may store a read and revalidate it by its ETag; no other answer may be stored.
     expect(answer['cache-control']).toBe('private, no-cache');
     for (const headers of [health, problem, refused]) expect(headers['cache-control']).toBe('no-store');
   });
 
-  test('behind https, browsers are told to use nothing else', async () => {
+  test('with an https public URL, answers have HSTS', async () => {
     const answer = await supertest(createApp({ db: context.api.db, publicUrl: 'https://muster.example' })).get(
       '/healthz',
     );
@@ -196,7 +196,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     [Paths.hosts, 405, 'GET, HEAD'],
     [Paths.agentContainers, 405, 'POST'],
     ['/nothing', 404, undefined],
-  ])('a preflight for %s gets %d and no leave', async (path, status, allow) => {
+  ])('a preflight for %s is answered with %d and allows nothing', async (path, status, allow) => {
     const answer = await context.api.http
       .options(path)
       .set({ Origin: 'https://evil.example', 'Access-Control-Request-Method': 'POST' })
@@ -206,13 +206,13 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control-'))).toEqual([]);
   });
 
-  test('a malformed path is a 400, not a 500', async () => {
+  test('a malformed path is refused with 400, not 500', async () => {
     const organization = await context.api.organization();
     const answer = await organization.get('/api/hosts/%E0%A4%A').expect(400);
     expect(answer.body).toMatchObject({ type: '/problems/invalid-request' });
   });
 
-  test('readyz tells when the database is there', async () => {
+  test('readyz answers 200 while the database is reachable', async () => {
     await context.api.http.get(Paths.ready).expect(200);
   });
 });
@@ -235,7 +235,7 @@ describe.each(testEngines())('secrets and failures on %s', (engine) => {
     return { lines, logger: pino({ level: 'trace' }, stream) };
   };
 
-  test('no token, query or header reaches the log', async () => {
+  test('no token, query or header is logged', async () => {
     const { lines, logger } = logged();
     const http = supertest(createApp({ db, logger }));
     const { token } = issueToken('agent');
@@ -250,14 +250,14 @@ describe.each(testEngines())('secrets and failures on %s', (engine) => {
     for (const secret of [token, 'secret-query', 'secret-cookie']) expect(lines.join('')).not.toContain(secret);
   });
 
-  test('a draining process is not ready, and closes its connections', async () => {
+  test('a draining process is not ready and closes its connections', async () => {
     const http = supertest(createApp({ db, isDraining: () => true }));
     const answer = await http.get(Paths.ready).expect(503).expect('Content-Type', PROBLEM);
     expect(answer.headers).toMatchObject({ connection: 'close', 'retry-after': expect.any(String) });
     await http.get(Paths.health).expect(200);
   });
 
-  test('what fails inside leaves as an id, and the log has the rest under it', async () => {
+  test('an internal error shows the client only a request id, under which the log has the error', async () => {
     const { lines, logger } = logged();
     const failing = await createTestDatabase(engine);
     await failing.prisma.$executeRawUnsafe('DROP TABLE api_keys');

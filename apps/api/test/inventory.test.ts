@@ -9,13 +9,13 @@ import { container, useApi, type TestOrganization } from './harness.js';
 const LONG = `registry.example/${'a'.repeat(250)}`;
 const MINUTE = 60_000;
 
-describe.each(testEngines())('the fleet in numbers on %s', (engine) => {
+describe.each(testEngines())('the fleet summary on %s', (engine) => {
   const context = useApi(engine);
 
   const summaryOf = async (organization: TestOrganization) =>
     Summary.parse((await organization.get('/api/summary').expect(200)).body);
 
-  test('adds up, and counts what a silent host last said apart from what is so now', async () => {
+  test('adds up, and counts the last known containers of silent hosts separately from current ones', async () => {
     const organization = await context.api.organization();
     const silent = await organization.enroll();
     await silent.sync([container('a'), container('b', { state: 'exited', status: 'Exited (0) 1 hour ago' })]);
@@ -35,7 +35,7 @@ describe.each(testEngines())('the fleet in numbers on %s', (engine) => {
     const { hosts, containers } = await summaryOf(organization);
     expect(hosts).toEqual({
       ...{ total: 5, cloneSuspected: 0 },
-      // The one that only ever sent a part of its containers is heard, and its containers are not confirmed.
+      // The host that has sent only incomplete snapshots is online, but its containers are not confirmed.
       byFreshness: { online: 2, stale: 0, offline: 1, never: 1, engine_down: 1, left: 0 },
     });
     expect(containers).toEqual({
@@ -44,7 +44,7 @@ describe.each(testEngines())('the fleet in numbers on %s', (engine) => {
     });
   });
 
-  test('of an organization without hosts is all zeros', async () => {
+  test('is all zeros for an organization without hosts', async () => {
     const { hosts, containers } = await summaryOf(await context.api.organization());
     expect(hosts.total).toBe(0);
     expect(containers).toEqual({
@@ -64,10 +64,13 @@ describe.each(testEngines())('the fleet in numbers on %s', (engine) => {
   });
 });
 
-describe.each(testEngines())('what the fleet has in common on %s', (engine) => {
+describe.each(testEngines())('images, ports and projects of the fleet on %s', (engine) => {
   const context = useApi(engine);
 
-  /** Two hosts, whose names are not in the order of their ids, and a third that is deleted while its rows are left. */
+  /**
+   * Creates two hosts, whose names are not in the order of their ids, and a third that is marked deleted while its rows
+   * remain.
+   */
   async function fleet() {
     const organization = await context.api.organization();
     const [beta, alpha, gone] = [
@@ -120,7 +123,7 @@ describe.each(testEngines())('what the fleet has in common on %s', (engine) => {
       outages: [],
     });
 
-  /** All pages of a list, with how many there were. */
+  /** Reads all pages of a list. */
   async function readAll<T>(read: (cursor: string | undefined) => Promise<Page<T>>): Promise<T[]> {
     const items: T[] = [];
     let cursor: string | undefined;
@@ -133,10 +136,10 @@ describe.each(testEngines())('what the fleet has in common on %s', (engine) => {
     }
   }
 
-  /** Whatever one page may cost, what all of them tell is the same. */
+  /** Page sizes. The pages together must be the same for each of them. */
   const LIMITS = [1, 2, 3, 50];
 
-  test('images are counted over hosts, by reference, and neither skipped nor repeated at any limit', async () => {
+  test('images are counted across hosts by reference, neither skipped nor repeated at any page size', async () => {
     const { organization } = await fleet();
     const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
     const budgets: ImageReaderOptions[] = [{}, { rowsMax: 1 }, { stepsMax: 1, emptyPageStepsMax: 1 }];
@@ -162,7 +165,7 @@ describe.each(testEngines())('what the fleet has in common on %s', (engine) => {
     expect(body).toEqual({ items: [all[1]], nextCursor: null });
   });
 
-  test('an image with more containers than are counted says so', async () => {
+  test('an image with more containers than the counting limit has isExact false', async () => {
     const { organization } = await fleet();
     const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
     const reader = createImageReader(context.api.db, { rowsOfImageMax: 2 });
@@ -170,7 +173,7 @@ describe.each(testEngines())('what the fleet has in common on %s', (engine) => {
     expect(items).toMatchObject([{ image: 'nginx:1.29', containers: 2, isExact: false }]);
   });
 
-  test('ports tell which container listens where, by host and port, at any limit', async () => {
+  test('ports show which container listens where, ordered by host and port, at any page size', async () => {
     const { organization, alpha, beta } = await fleet();
     const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
     const budgets: PortReaderOptions[] = [{}, { rowsMax: 1 }, { rowsMax: 1, shortPageSteps: 1, emptyPageSteps: 1 }];
@@ -201,7 +204,7 @@ describe.each(testEngines())('what the fleet has in common on %s', (engine) => {
     });
   });
 
-  test('projects are grouped by host, with what runs of them, at any limit', async () => {
+  test('projects are grouped by host, with their running containers, at any page size', async () => {
     const { organization, alpha, beta } = await fleet();
     const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
     const budgets: ProjectReaderOptions[] = [{}, { rowsMax: 1 }, { stepsMax: 1, emptyPageStepsMax: 1 }];
@@ -210,7 +213,7 @@ describe.each(testEngines())('what the fleet has in common on %s', (engine) => {
       const items = await readAll<Project>((cursor) => reader.list(operator, { ...query, limit, cursor }));
       return items.map(({ project, hostName }) => `${project} ${hostName}`);
     };
-    // Ids are in the order of enrolment.
+    // Ids are in the order of enrollment.
     const all = ['api alpha', 'shop beta', 'shop alpha'];
     for (const limit of LIMITS) {
       for (const budget of budgets) {
@@ -236,7 +239,7 @@ describe.each(testEngines())('what the fleet has in common on %s', (engine) => {
     });
   });
 
-  test.each(['images', 'ports', 'projects'])('a bad cursor or an unknown parameter of %s is named', async (list) => {
+  test.each(['images', 'ports', 'projects'])('%s: an invalid cursor or unknown parameter is named', async (list) => {
     const organization = await context.api.organization();
     const cursor = await organization.get(`/api/${list}?cursor=nonsense`).expect(400);
     expect(cursor.body).toMatchObject({ errors: [{ path: '/cursor' }] });

@@ -26,7 +26,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
   const accept = (token: string) => call(Paths.invitationAcceptance, { token, ...chosen });
   const pathOf = (id: string) => Paths.invitation.replace(':invitationId', id);
 
-  test('offer what they say, and make a member who is signed in', async () => {
+  test('show their details, and create a member who is signed in', async () => {
     const { organization, owner } = await withOwner();
     const { url, token } = await invite(owner, { email: 'Grace@Example.org', role: 'admin' });
     expect(url).toBe(`http://127.0.0.1:3000/invitation#token=${token}`);
@@ -43,14 +43,14 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     const { items } = (await organization.get(Paths.audit)).body as { items: { action: string; target: string }[] };
     expect(items.map(({ action }) => action)).toEqual([
       ...['user.signed_in', 'user.joined', 'invitation.created'],
-      // Of the owner who invited.
+      // The entries of the owner who invited.
       ...['user.signed_in', 'user.joined'],
     ]);
-    // In the log they are named, and what their links hold is not.
+    // The log names invitations, but never the tokens in their links.
     expect(JSON.stringify(items)).not.toContain(token);
   });
 
-  test('are good once, even for two at once', async () => {
+  test('are valid once, even for two concurrent calls', async () => {
     const { owner } = await withOwner();
     const { token } = await invite(owner, { email: 'once@example.org', role: 'viewer' });
     const answers = await Promise.all([accept(token), accept(token)]);
@@ -58,7 +58,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     expect((await offer(token)).status).toBe(401);
   });
 
-  test('are good for a week', async () => {
+  test('are valid for a week', async () => {
     const { owner } = await withOwner();
     const { token, id } = await invite(owner, { email: 'late@example.org', role: 'viewer' });
     context.api.clock.advance(7 * DAY_MS - 1);
@@ -70,7 +70,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     expect(items.filter((item) => item.id === id)).toEqual([]);
   });
 
-  test('are listed while they are open, the newest first, and never with their links', async () => {
+  test('are listed while they are open, newest first, and never with their links', async () => {
     const { owner, organization } = await withOwner();
     const ids = [];
     for (const email of ['a@example.org', 'b@example.org', 'c@example.org']) {
@@ -90,7 +90,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     expect((await viewer.browser.get(Paths.invitations)).status).toBe(403);
   });
 
-  test('can be taken back by an owner of the organization', async () => {
+  test('can be revoked by an owner of the organization', async () => {
     const [{ owner }, stranger] = [await withOwner(), await withOwner()];
     const { id, token } = await invite(owner, { email: 'back@example.org', role: 'viewer' });
     expect((await stranger.owner.browser.call('delete', pathOf(id))).status).toBe(404);
@@ -100,7 +100,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     expect((await owner.browser.call('delete', pathOf(id))).status).toBe(404);
   });
 
-  test('for the same address take the place of the one before', async () => {
+  test('replace an earlier invitation for the same address', async () => {
     const { owner } = await withOwner();
     const first = await invite(owner, { email: 'twice@example.org', role: 'viewer' });
     const second = await invite(owner, { email: 'Twice@example.org', role: 'admin' });
@@ -108,18 +108,19 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     expect((await offer(second.token)).body).toMatchObject({ role: 'admin' });
   });
 
-  test('are not for members, and make nobody a member twice', async () => {
+  test('are refused for members, and make no one a member twice', async () => {
     const [{ owner, organization }, other] = [await withOwner(), await withOwner()];
     const member = await person(context.api, organization.id, 'viewer');
     const request = { email: member.email.toUpperCase(), role: 'admin' };
     expect((await owner.browser.call('post', Paths.invitations, request)).status).toBe(409);
-    // Another organization is not told that they are somebody's member; whoever has the link is.
+    // The inviting owner does not learn that the address belongs to a member of another organization; the holder of the
+    // link does.
     const { token } = await invite(other.owner, request);
     expect((await accept(token)).status).toBe(409);
     expect((await member.browser.get(Paths.session)).body).toMatchObject({ organization: { id: organization.id } });
   });
 
-  test('bring back somebody who was removed, as the same person', async () => {
+  test('restore a removed member as the same person', async () => {
     const { owner, organization } = await withOwner();
     const { id, email } = await person(context.api, organization.id, 'viewer');
     await owner.browser.call('delete', Paths.member.replace(':userId', id));
@@ -128,7 +129,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     expect([accepted.status, accepted.body]).toMatchObject([201, { role: 'admin', user: { id, name: 'Grace' } }]);
   });
 
-  test('are made by owners alone', async () => {
+  test('can be created by owners only', async () => {
     const { organization } = await withOwner();
     for (const role of ['admin', 'viewer'] as const) {
       const { browser } = await person(context.api, organization.id, role);

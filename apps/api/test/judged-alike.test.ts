@@ -1,6 +1,7 @@
 /**
- * A host is judged in two ways: row by row in TypeScript, and many at once in SQL, where answers filter, count and watch.
- * On random hosts, both say the same. `MUSTER_TEST_FUZZ_SEED` repeats a run.
+ * Freshness and problems of a host are computed twice: in TypeScript row by row, and in SQL for many hosts at once, for
+ * filters, counts and the live stream. On random hosts, both give the same results. `MUSTER_TEST_FUZZ_SEED` repeats a
+ * run.
  */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import {
@@ -24,7 +25,7 @@ const HOSTS = 300;
 const SEED = Number(process.env['MUSTER_TEST_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 const AGENT_CODES = ['engine_unreachable', 'list_refused', 'too_many_containers', 'snapshot_refused', 'clock_skew'];
 
-/** Seconds before now, often at a limit of some heartbeat or just beside it; negative: in the future. */
+/** Seconds before now, often at or next to a limit of some heartbeat interval; negative values are in the future. */
 const age = fc.oneof(
   fc
     .tuple(
@@ -59,7 +60,7 @@ const hostColumns = (now: Date) => {
   });
 };
 
-/** How often each word comes. */
+/** Counts how often each word occurs. */
 const countsOf = (words: readonly string[]): Record<string, number> => {
   const counts: Record<string, number> = {};
   for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
@@ -71,7 +72,7 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
   let server: TestServer | undefined;
   afterAll(() => server?.close());
 
-  test('are as fresh, and have the same problems, wherever they are listed, filtered, counted and watched', async () => {
+  test('have the same freshness and problems wherever they are listed, filtered, counted and watched', async () => {
     const { db, clock } = context.api;
     const { prisma } = db;
     const organization = await context.api.organization();
@@ -116,7 +117,7 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
     const hosts = await all<Host>(Paths.hosts, '');
     const containers = await all<ContainerView>(Paths.containers, '');
     expect([hosts.length, containers.length]).toEqual([HOSTS, HOSTS]);
-    // Each word is there, so that each is compared.
+    // Every value occurs, so that each is compared.
     expect(new Set(hosts.map(({ freshness }) => freshness)).size).toBe(Freshness.options.length);
     const seed = SEED;
 

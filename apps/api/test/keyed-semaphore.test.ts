@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createKeyedSemaphore } from '../src/lib/keyed-semaphore.js';
 
 describe('a keyed semaphore', () => {
-  test('bounds each key alone, and hands a permit on by arrival', async () => {
+  test('limits each key separately, and passes a permit on in order of arrival', async () => {
     const semaphore = createKeyedSemaphore({ permits: 1, waitingMax: 2, waitMsMax: 60_000 });
     expect([semaphore.acquire('a'), semaphore.acquire('b')]).toEqual([true, true]);
     const order: string[] = [];
@@ -19,7 +19,7 @@ describe('a keyed semaphore', () => {
     expect(semaphore.size).toBe(0);
   });
 
-  test('refuses a caller that waited for as long as allowed, and then takes no permit', async () => {
+  test('refuses a caller that has waited for the maximum time, and takes no permit for it', async () => {
     const semaphore = createKeyedSemaphore({ permits: 1, waitingMax: 2, waitMsMax: 10 });
     expect(semaphore.acquire('a')).toBe(true);
     await expect(semaphore.acquire('a')).resolves.toBe(false);

@@ -6,19 +6,19 @@ import { useApi } from './harness.js';
 
 const LONG_MS = 600_000;
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a lease on %s', (engine) => {
   const context = useApi(engine);
   const create = (name: string, ttlMs = LONG_MS, elapsedMs?: () => number) =>
     createLease(context.api.db, { name, ttlMs, ...(elapsedMs ? { elapsedMs } : {}) });
-  /** Ends a lease by the database's clock, as if its time had passed. */
+  /** Expires a lease by the database's clock, as if its time had passed. */
   const expire = (name: string) =>
     context.api.db.prisma.$executeRaw`
       UPDATE leases SET "expiresAt" = clock_timestamp() - interval '1 ms' WHERE name = ${name}`;
 
-  test('is held by one of many processes that want it at once, and each name is a lease of its own', async () => {
+  test('is held by one of many processes that acquire it concurrently, and each name is a separate lease', async () => {
     const name = randomUUID();
     const processes = Array.from({ length: 10 }, () => create(name));
     const taken = await Promise.all(processes.map((lease) => lease.acquire()));
@@ -44,7 +44,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(two.epoch).toBeGreaterThan(first);
   });
 
-  test('of a holder that crashed is free once its time has passed by the database', async () => {
+  test('of a crashed holder is free once it has expired by the database’s clock', async () => {
     const name = randomUUID();
     const [crashed, next] = [create(name, 300), create(name)];
     expect(await crashed.acquire()).toBe(true);
@@ -53,7 +53,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await next.acquire()).toBe(true);
   });
 
-  test('is not lost by its holder, nor taken by another, because of a clock of theirs', async () => {
+  test('is neither lost by its holder nor taken by another process because of their clocks', async () => {
     const name = randomUUID();
     let elapsed = 0;
     const holder = create(name, 1_000_000, () => elapsed);
@@ -63,14 +63,14 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     elapsed = 400_000;
     expect(holder.remainingMs()).toBe(600_000);
     elapsed = 2_000_000;
-    // It cannot be sure without asking; the database, whose clock counts, still has it as the holder.
+    // The holder cannot be sure without asking the database, whose clock counts; there, it still holds the lease.
     expect(holder.remainingMs()).toBe(0);
     expect(await ahead.acquire()).toBe(false);
     expect(await holder.renew()).toBe(true);
     expect(holder.remainingMs()).toBe(1_000_000);
   });
 
-  test('keeps a holder that was paused from writing once another process has it', async () => {
+  test('keeps a paused holder from writing once another process holds it', async () => {
     const { db } = context.api;
     const name = randomUUID();
     const [paused, next] = [create(name), create(name)];
@@ -82,7 +82,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     await expire(name);
     expect(await writes(paused)).toBe(false);
     expect(await next.acquire()).toBe(true);
-    // It believes that it holds the lease.
+    // The paused process believes that it still holds the lease.
     expect(paused.remainingMs()).toBeGreaterThan(0);
     expect(await writes(paused)).toBe(false);
     expect(await writes(next)).toBe(true);
@@ -91,12 +91,12 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await paused.acquire()).toBe(false);
   });
 
-  test('is lost with the commit that took it: another process that takes it then is its only holder', async () => {
+  test('is lost with the commit that acquired it, and the next process to acquire it is its only holder', async () => {
     const { db } = context.api;
     const name = randomUUID();
     const [before, next] = [create(name), create(name)];
     expect(await before.acquire()).toBe(true);
-    // As after a failover to a standby that had not received it.
+    // As after a failover to a standby that had not received the commit.
     await db.prisma.$executeRaw`DELETE FROM leases WHERE name = ${name}`;
     expect(await next.acquire()).toBe(true);
     expect(await before.renew()).toBe(false);
@@ -104,7 +104,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await next.renew()).toBe(true);
   });
 
-  test('that ended and that no one took is its holder’s again', async () => {
+  test('that expired and that no one else acquired can be renewed by its holder', async () => {
     const name = randomUUID();
     const lease = create(name);
     await lease.acquire();
@@ -115,7 +115,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
   });
 });
 
-// The embedded database has one connection, so one transaction at a time.
+// The embedded database has one connection, so it runs one transaction at a time.
 onServer('a lease on a server', () => {
   const context = useApi('postgresql');
 
@@ -128,7 +128,7 @@ onServer('a lease on a server', () => {
     let taking: Promise<unknown> = Promise.resolve();
     await db.prisma.$transaction(async (tx) => {
       expect(await holder.confirm(tx)).toBe(true);
-      // Its time passes before it commits.
+      // The lease expires before its holder commits.
       await new Promise((resolve) => setTimeout(resolve, 400));
       taking = next.acquire().then((taken) => order.push(`taken ${taken}`));
       await new Promise((resolve) => setTimeout(resolve, 300));

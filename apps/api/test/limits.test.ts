@@ -13,14 +13,14 @@ import { createAgentLimits } from '../src/http/limit-agents.js';
 import { limitEnrollments } from '../src/http/limit-enrollments.js';
 import { container, enrollRequest, order, TestApi, testClock } from './harness.js';
 
-describe.each(testEngines())("an agent's limit on %s", (engine) => {
+describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
   let db: Database;
   beforeAll(async () => {
     db = await createTestDatabase(engine);
   });
   afterAll(() => db.close());
 
-  /** An API that lets 60 requests a minute through, 10 of them at once, by a clock that the test turns. */
+  /** Creates an API that allows 60 requests a minute, 10 of them at once, with a clock that the test advances. */
   const limited = (agentRequestsPerMinute = 60) => {
     const clock = testClock();
     const elapsed = { ms: 0 };
@@ -29,7 +29,7 @@ describe.each(testEngines())("an agent's limit on %s", (engine) => {
   };
   const beat = { digest: null, engineError: 'no engine' };
 
-  test('is told with each answer, refuses with Retry-After beyond it, and writes nothing then', async () => {
+  test('is stated in each answer, refuses calls above it with Retry-After, and then writes nothing', async () => {
     const { api, elapsed } = limited();
     const host = await (await api.organization()).enroll();
     const first = await host.beat(beat).expect(200);
@@ -45,14 +45,14 @@ describe.each(testEngines())("an agent's limit on %s", (engine) => {
     await host.beat(beat).expect(200);
   });
 
-  test('is refused before the body is read, and the client that still sends it reads why', async () => {
+  test('is applied before the body is read, and a client that still sends the body reads the refusal', async () => {
     const { api } = limited();
     const host = await (await api.organization()).enroll();
     for (let i = 0; i < 10; i++) await host.beat(beat).expect(200);
     await host.beat({ ...beat, engineError: 'x'.repeat(60_000) }).expect(429);
   });
 
-  test('of a noisy one takes nothing from another, and a rotated token buys nothing', async () => {
+  test('of a noisy host takes nothing from another host, and is not raised by a rotated token', async () => {
     const { api } = limited();
     const organization = await api.organization();
     const [noisy, quiet] = [await organization.enroll(), await organization.enroll()];
@@ -64,7 +64,7 @@ describe.each(testEngines())("an agent's limit on %s", (engine) => {
     await quiet.beat(beat).expect(200);
   });
 
-  test('of 0 is none', async () => {
+  test('of 0 means no limit', async () => {
     const { api } = limited(0);
     const host = await (await api.organization()).enroll();
     for (let i = 0; i < 30; i++) await host.beat(beat).expect(200);
@@ -72,7 +72,7 @@ describe.each(testEngines())("an agent's limit on %s", (engine) => {
   });
 });
 
-describe.each(testEngines())('what snapshots cost on %s', (engine) => {
+describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
   let db: Database;
   beforeAll(async () => {
     db = await createTestDatabase(engine);
@@ -89,7 +89,7 @@ describe.each(testEngines())('what snapshots cost on %s', (engine) => {
     Array.from({ length: count }, (_, i) => container(`c${i}`, { ports: [], labels: {}, ...changes }));
   const beat = { digest: null, engineError: 'no engine' };
 
-  test('delays the next snapshot of a host that owes, never its heartbeats or another host, and counts as a sign of life', async () => {
+  test('delays snapshots of a host in debt, not its heartbeats; a refusal updates lastSeenAt', async () => {
     const { api, elapsed } = limited();
     const organization = await api.organization();
     const [costly, other] = [await organization.enroll(), await organization.enroll()];
@@ -99,7 +99,7 @@ describe.each(testEngines())('what snapshots cost on %s', (engine) => {
       if (answer.status === 429) refused = answer;
       else expect(answer.status).toBe(200);
     }
-    // 300 at once, and each costs 101 and its bytes.
+    // The burst is 300, and each snapshot costs 101 plus its bytes.
     expect((await costly.host()).revision).toBeLessThanOrEqual(3);
     expect(refused?.body).toMatchObject({ type: '/problems/rate-limited', detail: expect.stringContaining('costly') });
     expect(Number(refused?.headers['retry-after'])).toBeGreaterThan(0);
@@ -115,7 +115,7 @@ describe.each(testEngines())('what snapshots cost on %s', (engine) => {
     await costly.sync([container('a')]);
   });
 
-  test('lets a host of 5,000 containers change all of them once a minute', async () => {
+  test('allows a host of 5,000 containers to change all of them once a minute', async () => {
     const { api, elapsed } = limited();
     const host = await (await api.organization()).enroll();
     for (let minute = 0; minute < 3; minute++) {
@@ -125,7 +125,7 @@ describe.each(testEngines())('what snapshots cost on %s', (engine) => {
     }
   });
 
-  test('lets an agent replay a full journal at once, and then report', async () => {
+  test('allows an agent to replay a full journal at once and then to report', async () => {
     const { api } = limited();
     const host = await (await api.organization()).enroll();
     const stream = randomUUID();
@@ -140,7 +140,7 @@ describe.each(testEngines())('what snapshots cost on %s', (engine) => {
 
 const MIB = 1024 * 1024;
 
-/** The limits behind a clock of their own; each call tells whether it was let in. */
+/** Creates the limits with their own clock. Each call returns whether it was admitted. */
 function limits(perMinute = 600) {
   const elapsed = { ms: 0 };
   const agentLimits = createAgentLimits({
@@ -154,14 +154,14 @@ function limits(perMinute = 600) {
     } catch {
       return false;
     }
-    // A refusal that is delayed calls next later, with its error.
+    // A delayed refusal calls next later, with its error.
     return letIn;
   };
   return {
     elapsed,
     beat: (hostId: string) => isLetIn(agentLimits.calls, hostId),
     rotation: (hostId: string) => isLetIn(agentLimits.rotations, hostId),
-    /** Of rows whose events are of a usual size, unless it is told otherwise. */
+    /** Charges for rows with events of the usual size, unless sizes are given. */
     snapshot: (
       hostId: string,
       bodyBytes: number,
@@ -178,7 +178,7 @@ function limits(perMinute = 600) {
 describe('the limits of an agent', () => {
   const DAY_MINUTES = 24 * 60;
 
-  test('never refuse a host of 5,000 containers that all change once a minute, for a day, with labels for 10 MiB', () => {
+  test('never refuse a host of 5,000 containers that all change once a minute for a day, with bodies of 10 MiB', () => {
     const { elapsed, beat, snapshot } = limits();
     for (let minute = 0; minute < DAY_MINUTES; minute++) {
       expect(snapshot('large', 10 * 1024 * 1024, 5_000)).toBe(true);
@@ -187,7 +187,7 @@ describe('the limits of an agent', () => {
     }
   });
 
-  test('never refuse the replay of a full journal of small or of large entries, and the snapshot after it', () => {
+  test('never refuse the replay of a full journal of small or large entries, nor the snapshot after it', () => {
     for (const entries of [500, 10]) {
       const { beat, snapshot } = limits();
       const [bytes, rows] = [2 * 1024 * 1024, 7_000];
@@ -198,7 +198,7 @@ describe('the limits of an agent', () => {
     }
   });
 
-  test('never refuse the first whole snapshots of a fleet after an upgrade', () => {
+  test('never refuse the first full snapshots of a fleet after an upgrade', () => {
     const { beat, snapshot } = limits();
     for (let host = 0; host < 10_000; host++) {
       expect(snapshot(`host ${host}`, 10 * 1024 * 1024, 5_000)).toBe(true);
@@ -206,7 +206,7 @@ describe('the limits of an agent', () => {
     }
   });
 
-  test('let one host write no more rows than its rate, once it has spent what it saved', () => {
+  test('allow one host no more rows than its rate once its burst is spent', () => {
     const { elapsed, beat, snapshot } = limits();
     let rows = 0;
     for (let second = 0; second < 3_600; second++) {
@@ -214,7 +214,7 @@ describe('the limits of an agent', () => {
       expect(beat('noisy')).toBe(true);
       elapsed.ms += 1_000;
     }
-    // 600 a minute and the burst of 300, at 112.5 a snapshot.
+    // 600 a minute and the burst of 300, at a cost of 112.5 a snapshot.
     expect(rows / 5_000).toBeLessThanOrEqual((60 * 600 + 300) / 112.5 + 1);
     expect(rows / 5_000).toBeGreaterThanOrEqual((60 * 600) / 112.5 - 1);
   });
@@ -223,7 +223,7 @@ describe('the limits of an agent', () => {
 describe('enrollments are limited', () => {
   const FLEET = 12_000;
 
-  /** The limit behind a clock of its own; a call tells whether it was let in. */
+  /** Creates the limit with its own clock. Each call returns whether it was admitted. */
   function limit() {
     const elapsed = { ms: 0 };
     const { beforeBody } = limitEnrollments(() => elapsed.ms);
@@ -241,10 +241,10 @@ describe('enrollments are limited', () => {
   }
 
   test.each<[string, (i: number) => [string, string]]>([
-    ['by token, wherever its calls come from', (i: number) => ['fleet', `192.0.2.${i % 250}`]],
-    ['by address, whichever tokens its calls have', (i: number) => [`token ${i}`, '192.0.2.1']],
-    ['by /64 of IPv6', (i: number) => [`token ${i}`, `2001:db8::${i.toString(16)}`]],
-  ])('%s: a fleet of 12,000 passes at once, and then 20 hosts a second', (_what, call) => {
+    ['by token, regardless of the calling address', (i: number) => ['fleet', `192.0.2.${i % 250}`]],
+    ['by address, regardless of the token', (i: number) => [`token ${i}`, '192.0.2.1']],
+    ['by /64 network of IPv6', (i: number) => [`token ${i}`, `2001:db8::${i.toString(16)}`]],
+  ])('%s: a fleet of 12,000 is admitted at once, and then 20 hosts a second', (_what, call) => {
     const { elapsed, isLetIn } = limit();
     for (let i = 0; i < FLEET; i++) expect(isLetIn(...call(i))).toBe(true);
     expect(isLetIn(...call(FLEET))).toBe(false);
@@ -255,8 +255,8 @@ describe('enrollments are limited', () => {
   });
 });
 
-describe('the limits of an agent, by what its snapshots make others wait for', () => {
-  test('let one host have no more text read than its rate, though nothing changes and its bodies are small', () => {
+describe('the limits of an agent, by the work that its snapshots cause for others,', () => {
+  test('allow one host no more text to be read than its rate, even if nothing changes and its bodies are small', () => {
     const { elapsed, beat, snapshot } = limits();
     let texts = 0;
     for (let tenth = 0; tenth < 36_000; tenth++) {
@@ -264,12 +264,12 @@ describe('the limits of an agent, by what its snapshots make others wait for', (
       if (tenth % 100 === 0) expect(beat('noisy')).toBe(true);
       elapsed.ms += 100;
     }
-    // 2.5 MiB a second and the burst of 160, to which the last one is charged after it was let in.
+    // 2.5 MiB a second and the burst of 160; the last snapshot is charged after it was admitted.
     expect(texts).toBeLessThanOrEqual(2.5 * 3_600 + 160 + 10);
     expect(texts).toBeGreaterThanOrEqual(2.5 * 3_600 - 10);
   });
 
-  test('let one host write no more history than its rate, in however few rows', () => {
+  test('allow one host no more history than its rate, even in few rows', () => {
     const { elapsed, snapshot } = limits();
     let mib = 0;
     for (let second = 0; second < 3_600; second++) {
@@ -279,7 +279,7 @@ describe('the limits of an agent, by what its snapshots make others wait for', (
     expect(mib).toBeLessThanOrEqual((600 / 64) * 60 + 32 + 2);
   });
 
-  test('let a host rotate its token as often as answers are lost, and no more', () => {
+  test('allow a host to rotate its token as often as answers get lost, and no more often', () => {
     const { elapsed, beat, rotation } = limits();
     let rotations = 0;
     for (let second = 0; second < 3_600; second++) {
@@ -307,7 +307,7 @@ describe.each(testEngines())('failed authentication on %s', (engine) => {
   };
   const bearer = { type: 'bearer' } as const;
 
-  test('is slowed by address whatever the credentials are, while good tokens from there stay good', async () => {
+  test('is limited by address for all credentials, while valid tokens from there still work', async () => {
     const { api, elapsed } = limited();
     const organization = await api.organization();
     const host = await organization.enroll();
@@ -328,7 +328,7 @@ describe.each(testEngines())('failed authentication on %s', (engine) => {
     await api.http.get(Paths.hosts).expect(429);
   });
 
-  test('counts by the address that a trusted proxy tells, and by no other', async () => {
+  test('is counted by the address that a trusted proxy reports, and by no other header', async () => {
     const from = (api: TestApi, address: string) => api.http.get(Paths.hosts).set('X-Forwarded-For', address);
     const trusting = limited(1).api;
     for (let i = 0; i < 3; i++) await from(trusting, '2001:db8:0:1::a').expect(401);
@@ -350,6 +350,6 @@ test.each([
   ['::1', '0:0:0:0::/64'],
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['not an address', 'not an address'],
-])('of the address %s, %s is held to account', (address, group) => {
+])('the address %s is counted as %s', (address, group) => {
   expect(addressGroup(address)).toBe(group);
 });

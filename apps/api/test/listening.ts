@@ -34,12 +34,12 @@ export class TestServer {
   }
 }
 
-/** What somebody hears of a stream, message by message, each checked against the contract. */
+/** A client of a stream. It checks each message against the contract. */
 export class Listening {
   readonly messages: StreamMessage[] = [];
-  /** Of `retry`, in milliseconds. */
+  /** The values of `retry`, in milliseconds. */
   readonly retries: number[] = [];
-  /** The last id that was sent, with a message or without one: what a client would reconnect with. */
+  /** The last id that was sent, with or without a message. A client would reconnect with it. */
   lastEventId: string | undefined;
   readonly ended: Promise<void>;
   readonly #waiting = new Set<() => void>();
@@ -48,18 +48,18 @@ export class Listening {
   constructor(readonly answer: IncomingMessage) {
     answer.setEncoding('utf8');
     answer.on('data', (text: string) => this.#take(text));
-    // One that is broken off has ended, too.
+    // An aborted stream has ended, too.
     this.ended = new Promise((resolve) => answer.on('close', resolve).on('error', () => undefined));
   }
 
-  /** The messages of a kind that have been heard. */
+  /** Returns the messages of a kind that have been received. */
   of<Name extends StreamMessageName>(name: Name): Extract<StreamMessage, { event: Name }>[] {
     return this.messages.filter(
       (message): message is Extract<StreamMessage, { event: Name }> => message.event === name,
     );
   }
 
-  /** Resolves once this holds; it is looked at after each message. */
+  /** Resolves once the condition holds. It is checked after each message. */
   async until(holds: (heard: this) => boolean): Promise<void> {
     while (!holds(this)) await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }

@@ -11,7 +11,7 @@ const IMAGES = ['nginx:1.29', 'postgres:16', `r/${'i'.repeat(300)}`, `r/${'i'.re
 const KEYS = ['tier', '__proto__', 'a"b', 'a=b', '', "it's"];
 const VALUES = ['', 'front', 'back=x', '"'];
 
-/** Beyond what the index of labels has, and of text. */
+/** More labels than the label index covers, and more text than the text index covers. */
 const MANY_LABELS = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`many-${i}`, 'yes']));
 const LONG_COMMAND = `sh -c ${'-'.repeat(1_100)} needle`;
 
@@ -29,7 +29,7 @@ const containerIn = fc.record({
 });
 const snapshotOf = fc.uniqueArray(containerIn, { selector: ({ dockerId }) => dockerId, maxLength: 5 });
 
-/** For each of three hosts two snapshots, the second of which removes, changes and brings back. */
+/** Two snapshots for each of three hosts. The second one removes, changes and restores containers. */
 const fleetOf = fc.array(fc.tuple(snapshotOf, snapshotOf), { minLength: 3, maxLength: 3 });
 
 const label = fc.record({
@@ -38,7 +38,7 @@ const label = fc.record({
 });
 const some = <T>(values: T[]) => fc.subarray(values, { minLength: 1, maxLength: 2 });
 
-/** How current each host's containers are made, and by how many seconds of silence. */
+/** The freshness of each host's containers, and the seconds of silence that produce it. */
 const SILENCES = [
   ['online', 0],
   ['stale', 60],
@@ -76,10 +76,10 @@ const queryOf: fc.Arbitrary<Asked> = fc.record({
   count: fc.boolean(),
 });
 
-/** So small that each way of finding a page is gone, and given up. */
+/** Apart from the default, budgets so small that every way of finding a page is tried and exhausted. */
 const BUDGETS: Record<string, ContainerReaderOptions> = {
-  'as it is shipped': {},
-  'by walking alone': {
+  'with the default budgets': {},
+  'by scanning in order only': {
     hopefulRowsMax: 1,
     hostRowsMax: 0,
     scatteredRowsMax: 0,
@@ -88,8 +88,8 @@ const BUDGETS: Record<string, ContainerReaderOptions> = {
     shortPageRowsMax: 1,
     emptyPageRowsMax: 2,
   },
-  'by what an index names': { hopefulRowsMax: 1, hostRowsMax: 1_000, scatteredRowsMax: 1_000, patientRowsMax: 1 },
-  'by whatever suffices': {
+  'by selective indexes': { hopefulRowsMax: 1, hostRowsMax: 1_000, scatteredRowsMax: 1_000, patientRowsMax: 1 },
+  'by a mix of all ways': {
     hopefulRowsMax: 2,
     hostRowsMax: 6,
     scatteredRowsMax: 3,
@@ -98,10 +98,10 @@ const BUDGETS: Record<string, ContainerReaderOptions> = {
   },
 };
 
-/** States that are not Docker's are one in the order of a list. */
+/** All states that Docker does not have count as one in the order of a list. */
 const stateKey = ({ state }: Container) => (DOCKER_STATES.some((known) => known === state) ? state : 'other');
 
-/** The filters as one would explain them. */
+/** A simple reference implementation of the filters. */
 function holds(row: Container, query: ContainerQuery, hostFreshness: Freshness): boolean {
   const labels = new Map(Object.entries(row.labels as Record<string, string>));
   const has = (text: string) => text.toLowerCase().includes(query.q!.toLowerCase());
@@ -138,7 +138,7 @@ function compareRows(a: Container, b: Container, { key, descending }: ContainerQ
 describe.each(testEngines())('lists of containers on %s', (engine) => {
   const context = useApi(engine);
 
-  test('tell what the filters say, once each and in order, page by page, whichever way they are found', async () => {
+  test('contain what the filters select, once, in order and page by page, in every way of finding it', async () => {
     await fc.assert(
       fc.asyncProperty(fleetOf, fc.array(queryOf, { minLength: 6, maxLength: 6 }), async (fleet, queries) => {
         const organization = await context.api.organization();
@@ -177,7 +177,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     );
   }, 120_000);
 
-  test('show what there is on the first page, however far along the order it lies', async () => {
+  test('show matches on the first page regardless of their position in the order', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const names = Array.from({ length: 30 }, (_, index) => `c${String(index).padStart(2, '0')}`);

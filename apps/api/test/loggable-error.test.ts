@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { loggableError } from '../src/lib/loggable-error.js';
 
 describe('an error in the log', () => {
-  test('says what it is and what caused it, and nothing that hangs on it', () => {
+  test('has its type, message and cause, and none of its other details', () => {
     const cause = Object.assign(new Error('violates check constraint'), {
       ...{ code: '23514', detail: 'Failing row contains (secret)', where: 'secret', meta: { values: ['secret'] } },
     });
@@ -15,11 +15,11 @@ describe('an error in the log', () => {
     expect(JSON.stringify(logged)).not.toContain('secret');
   });
 
-  test('that is none tells its type alone', () => {
+  test('that is not an Error has only its type', () => {
     expect(loggableError('secret')).toEqual({ type: 'string', message: 'what was thrown is no error' });
   });
 
-  test('that causes itself ends', () => {
+  test('that causes itself is cut off', () => {
     const error = new Error('round');
     error.cause = error;
     expect(JSON.stringify(loggableError(error)).match(/"message":"round"/g)).toHaveLength(6);

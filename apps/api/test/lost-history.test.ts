@@ -10,19 +10,19 @@ import { readFeed } from '../src/services/live/read-feed.sql.js';
 import { clocksOf, container, TestApi, testClock, useApi, type TestHost } from './harness.js';
 import { TestServer } from './listening.js';
 
-/** What a database says of its history: `ahead` is added to its transaction horizon. */
+/** The history that a database reports. `ahead` is added to its transaction horizon. */
 interface History {
   server: string;
   ahead: bigint;
 }
 
-/** What a process sees before and after a standby that lacks the last transactions of its primary takes over. */
+/** The histories before and after a failover to a standby that lacks the last transactions of its primary. */
 const FAILOVERS: [what: string, before: History, after: History][] = [
   ['whose horizon is lower', { server: 'the same', ahead: 1_000_000n }, { server: 'the same', ahead: 0n }],
-  ['whose horizon is higher already', { server: 'old primary', ahead: 0n }, { server: 'promoted standby', ahead: 0n }],
+  ['whose horizon is already higher', { server: 'old primary', ahead: 0n }, { server: 'promoted standby', ahead: 0n }],
 ];
 
-/** Repeats a question until it has this answer; fails with the last one. */
+/** Calls `ask` until it returns the expected value. After 200 tries, it fails with the last value. */
 async function expectInTime<T>(ask: () => Promise<T>, expected: T): Promise<void> {
   let answer = await ask();
   for (let tries = 0; tries < 200 && answer !== expected; tries++) {
@@ -32,7 +32,7 @@ async function expectInTime<T>(ask: () => Promise<T>, expected: T): Promise<void
   expect(answer).toBe(expected);
 }
 
-/** The same database, as if it had this history. The test changes it in place. */
+/** Returns the same database with another history, which the test changes in place. */
 function withHistory(db: Database, history: History): Database {
   const seen = <Row extends object>(row: Row): Row =>
     'horizon' in row && 'server' in row
@@ -52,7 +52,7 @@ function withHistory(db: Database, history: History): Database {
 
 const inTypeOf = (sample: unknown, value: bigint) => (typeof sample === 'string' ? String(value) : value);
 
-test('a history is continued by the same server at the same horizon or a higher one, and by nothing else', () => {
+test('a history is continued only by the same server at the same or a higher horizon', () => {
   const before = { server: 'one', horizon: 10n };
   expect(isContinued(before, { server: 'one', horizon: 10n })).toBe(true);
   expect(isContinued(before, { server: 'one', horizon: 11n })).toBe(true);
@@ -81,7 +81,7 @@ onServer('a crash begins another history, whether or not the server survives it'
     const [{ pid }] = await db.prisma.$queryRaw<[{ pid: number }]>`
       SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY backend_start LIMIT 1`;
     process.kill(pid, 'SIGKILL');
-    // The server ends all connections and recovers; a poll before it noticed is still of the first history.
+    // The server closes all connections and recovers. A poll before that still sees the first history.
     let second = await poll();
     for (let tries = 0; tries < 200 && isContinued(first, second); tries++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -127,7 +127,7 @@ describe.each(testEngines())('on %s,', (engine) => {
         ['one', 'two'].map(async () => (await (await context.api.organization()).enroll()).through(api)),
       );
       const beat = async (of = host!) => (await of.beat({ digest: null })).status;
-      // A token is cached for long once it was looked up after a poll for revocations.
+      // A token that is looked up after a poll for revocations is cached for longer than five seconds.
       for (let poll = 0; poll < 3; poll++) {
         expect([await beat(), await beat(other)]).toEqual([200, 200]);
         clock.advance(2_500);
@@ -135,7 +135,7 @@ describe.each(testEngines())('on %s,', (engine) => {
 
       Object.assign(history, after);
       await db.prisma.agentToken.updateMany({ where: { hostId: host!.id }, data: { revokedAt: clock() } });
-      // Below every horizon that this process has seen.
+      // This transaction id is below every horizon that the process has seen.
       await db.prisma.agentToken.updateMany({ where: { hostId: host!.id }, data: { revokedTx: 3 } });
       clock.advance(2_000);
       await expectInTime(beat, 401);
@@ -144,7 +144,7 @@ describe.each(testEngines())('on %s,', (engine) => {
   );
 
   test.each(FAILOVERS)(
-    'after a failover to a server %s, listeners get a reset and what is new',
+    'after a failover to a server %s, stream clients get a reset and the new changes',
     async (_what, before, after) => {
       const { db, clock } = context.api;
       const history = { ...before };
@@ -164,7 +164,7 @@ describe.each(testEngines())('on %s,', (engine) => {
       await host.sync([container('before'), container('known'), container('new')]);
       await listening.until(() => listening.of('container').some(({ data }) => data.dockerId === 'new'));
       expect(listening.of('reset')).toHaveLength(1);
-      // Who comes now is told no more than how things are.
+      // A client that connects now gets the current state and no reset.
       const later = await server.listen(organization.adminKey);
       await later.until(() => later.of('freshness').length > 0);
       await host.sync([container('before')]);
@@ -173,7 +173,10 @@ describe.each(testEngines())('on %s,', (engine) => {
     },
   );
 
-  /** A host with its containers as they are now, and a function that puts them back, as if all later commits were lost. */
+  /**
+   * Saves the current rows of a host and its containers, and returns a function that restores them, as if all later
+   * commits were lost.
+   */
   async function remember(host: TestHost): Promise<() => Promise<void>> {
     const { prisma } = context.api.db;
     const table = prisma.$executeRawUnsafe.bind(prisma);
@@ -200,7 +203,7 @@ describe.each(testEngines())('on %s,', (engine) => {
   const byId = (containers: ReturnType<typeof container>[]) =>
     Object.fromEntries(containers.map((each) => [each.dockerId, each]));
 
-  test('a snapshot that a lost commit held is not what the next one is compared with', async () => {
+  test('a snapshot is not compared with one whose commit was lost', async () => {
     const host = await (await context.api.organization()).enroll();
     const there = host.through(context.api.replica());
     const [db, web, job] = [container('db'), container('web'), container('job')];
@@ -211,7 +214,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     const written = await there.sync([db, job]);
     expect(written.revision).toBe(lost.revision);
 
-    // The first process still remembers its body, at a revision that the host has again.
+    // The first process still caches the lost snapshot, at a revision that the host has again.
     const next = [container('db', { state: 'exited', status: 'Exited (0) 1 second ago' }), web];
     const { applied, digest } = await host.sync(next);
     expect(applied).toBe(true);
@@ -220,7 +223,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     expect((await host.sync(next)).unchanged).toBe(2);
   });
 
-  test('an incomplete snapshot, too, is compared with what is there, though no digest says what that is', async () => {
+  test('an incomplete snapshot is compared with the stored rows, although no digest identifies them', async () => {
     const { db, clock } = context.api;
     const host = await (await context.api.organization()).enroll();
     const there = host.through(context.api.replica());
@@ -233,7 +236,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     clock.advance(1_000);
     const lost = await host.sync([named('b', 'b3')], part);
     let revision: number | null = null;
-    // A process that is paused between its read and its write, while the database fails over.
+    // A process that is paused between its read and its write while the database fails over.
     const paused: Database = {
       ...db,
       async query<Row extends object>(...query: Parameters<Database['query']>) {

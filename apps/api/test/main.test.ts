@@ -27,7 +27,7 @@ function start(env: Record<string, string>): ApiProcess {
   return api;
 }
 
-/** The address in the log line of a process that serves. */
+/** Returns the URL that a process logs once it listens. */
 async function listeningOn(api: ApiProcess): Promise<URL> {
   for (;;) {
     const line = /"url":"([^"]+)".*"listening"/.exec(api.stderr);
@@ -51,8 +51,8 @@ async function enrol(url: string, key: string): Promise<string> {
   return ((await answer.json()) as { agentToken: string }).agentToken;
 }
 
-describe('a start that cannot be', () => {
-  test('is told in a line for each bad variable', async () => {
+describe('a failed start', () => {
+  test('prints one line for each invalid variable', async () => {
     const api = start({ PORT: 'http', LOG_LEVEL: 'loud' });
     expect(await api.exited).toBe(1);
     expect(api.stderr.split('\n')).toEqual([
@@ -62,7 +62,7 @@ describe('a start that cannot be', () => {
     ]);
   });
 
-  test('is told in a line where the port is taken, and the first key is not lost', async () => {
+  test('prints one line if the port is taken, and does not lose the first admin key', async () => {
     const blocker = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => blocker.once('listening', resolve));
     cleanUps.push(() => new Promise((resolve) => blocker.close(resolve)));
@@ -76,7 +76,7 @@ describe('a start that cannot be', () => {
     expect((await call((await api.url()) + Paths.hosts, key)).status).toBe(200);
   });
 
-  test('is told in a line where another process has the directory', async () => {
+  test('prints one line if another process uses the data directory', async () => {
     const env = { MUSTER_DATA_DIR: await directory() };
     await start(env).url();
     const second = start(env);
@@ -84,7 +84,7 @@ describe('a start that cannot be', () => {
     expect(second.stderr).toMatch(/^muster: The data directory .* is in use by another Muster process.*\n$/);
   });
 
-  test('is told in a line, without its password, where the database cannot be reached', async () => {
+  test('prints one line, without the password, if the database cannot be reached', async () => {
     const api = start({ DATABASE_URL: 'postgresql://muster:hunter2@127.0.0.1:1/muster' });
     expect(await api.exited).toBe(1);
     expect(api.stderr).toMatch(/^muster: The database .* cannot be reached: .*ECONNREFUSED.*\n$/);
@@ -93,7 +93,7 @@ describe('a start that cannot be', () => {
 });
 
 describe('a start', () => {
-  test('without a terminal leaves the admin key in a file that only its owner can read, once', async () => {
+  test('without a terminal writes the admin key once, to a file that only its owner can read', async () => {
     const dataDir = await directory();
     const first = start({ MUSTER_DATA_DIR: dataDir });
     const url = await first.url();
@@ -107,7 +107,7 @@ describe('a start', () => {
     expect(second.stdout).not.toContain('admin-key');
   });
 
-  test('writes a secret into a new file of its own, whatever has its name', async () => {
+  test('writes a secret to a new file, even if its name is taken by a symbolic link', async () => {
     const dataDir = await directory();
     const elsewhere = join(await directory(), 'of-another-user');
     await writeFile(elsewhere, '');
@@ -117,7 +117,7 @@ describe('a start', () => {
     expect(await readFile(join(dataDir, 'admin-key'), 'utf8')).toBe('the secret\n');
   });
 
-  test('with a public URL, however it is spelled, has no metrics without a token and is known to be https', async () => {
+  test('with a public URL in any spelling serves no metrics without a token and sends HSTS', async () => {
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_PUBLIC_URL: 'HTTPS://Muster.Example.COM/' };
     const api = start(env);
     expect(await api.url()).toBe('https://muster.example.com');
@@ -127,7 +127,7 @@ describe('a start', () => {
     expect(answer.headers.get('strict-transport-security')).toMatch(/^max-age=/);
   });
 
-  test('takes MUSTER_ADMIN_KEY and makes none', async () => {
+  test('accepts MUSTER_ADMIN_KEY and never prints it', async () => {
     const { token } = issueToken('key');
     const api = start({ MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token });
     expect((await call((await api.url()) + Paths.hosts, token)).status).toBe(200);
@@ -135,8 +135,8 @@ describe('a start', () => {
   });
 });
 
-describe('a process that stood still', () => {
-  test('says of no host that it was silent meanwhile, from its first answer on', async () => {
+describe('a process that was paused', () => {
+  test('does not report a host as stale for that time, from its first answer on', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_HEARTBEAT_SECONDS: '1' };
     const api = start(env);
@@ -145,7 +145,7 @@ describe('a process that stood still', () => {
     expect((await call(url + Paths.agentContainers, agentToken, 'POST', [])).status).toBe(200);
     api.child.kill('SIGSTOP');
     const asked = call(url + Paths.hosts, token);
-    // Longer than the grace of three heartbeats, in which nobody could be heard.
+    // Longer than the grace period of three heartbeats, during which the process could receive none.
     await new Promise((resolve) => setTimeout(resolve, 4000));
     api.child.kill('SIGCONT');
     for (const answer of [await asked, await call(url + Paths.hosts, token)]) {
@@ -154,7 +154,7 @@ describe('a process that stood still', () => {
   });
 });
 
-/** What a process imports whose wall clock is this far ahead. */
+/** Returns an import that sets the wall clock of a process ahead. */
 const wallClockAheadBy = (ms: number) =>
   `data:text/javascript,${encodeURIComponent(
     `const Real=Date;globalThis.Date=class extends Real{constructor(...parts){if(parts.length===0)super(Real.now()+${ms});
@@ -162,7 +162,7 @@ const wallClockAheadBy = (ms: number) =>
   )}`;
 
 (hasTestServer() ? describe : describe.skip)('a process whose clock is an hour ahead of its database', () => {
-  test('stores and answers by the clock of the database, and says how far its own is from that', async () => {
+  test('stores and answers by the database’s clock, and exports the skew of its own clock', async () => {
     const db = await createTestDatabase('postgresql');
     cleanUps.push(() => db.close());
     const { token } = issueToken('key');
@@ -187,8 +187,8 @@ const wallClockAheadBy = (ms: number) =>
   });
 });
 
-describe('an end', () => {
-  test('by SIGTERM is drained: not ready at once, still answering in its grace, and then gone with code 0', async () => {
+describe('a shutdown', () => {
+  test('by SIGTERM drains: not ready at once, still answering in its grace period, then exit code 0', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_DRAIN_SECONDS: '2' };
     const api = start(env);
@@ -203,7 +203,7 @@ describe('an end', () => {
     await expect(fetch(url + Paths.health)).rejects.toThrow();
   });
 
-  test('by kill -9 in the middle of load loses nothing that was acknowledged', async () => {
+  test('by kill -9 under load loses nothing that was acknowledged', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token };
     const acknowledged = new Map<string, number>();
@@ -221,7 +221,7 @@ describe('an end', () => {
           if (answer.status === 200) acknowledged.set(id, last.sent);
         }
       })().catch(() => undefined);
-      // In the middle of load: some are acknowledged, and one is always under way.
+      // The process is killed under load: some snapshots are acknowledged, and one is always in flight.
       const enough = last.sent + 5 + 7 * round;
       while ((acknowledged.get(id) ?? 0) < enough) await new Promise((resolve) => setTimeout(resolve, 5));
       await api.stop('SIGKILL');
@@ -231,7 +231,7 @@ describe('an end', () => {
     const { items } = (await (await call(`${url}${Paths.containers}?limit=200`, token)).json()) as Page<ContainerView>;
     for (const [id, sequence] of acknowledged) {
       const [row, twin] = [id, `${id}-b`].map((dockerId) => items.find((item) => item.dockerId === dockerId));
-      // The one that was under way when the process died may have been stored without its answer getting out.
+      // The snapshot that was in flight when the process died may have been stored without an answer.
       expect([`n${sequence}`, `n${sequence + 1}`]).toContain(row?.name);
       expect(twin?.name).toBe(row?.name);
     }

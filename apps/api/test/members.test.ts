@@ -19,7 +19,7 @@ describe.each(testEngines())('members on %s', (engine) => {
   const pathOf = (id: string) => Paths.member.replace(':userId', id);
   const change = (browser: Browser, id: string, role: string) => browser.call('patch', pathOf(id), { role });
 
-  test('are listed page by page, in the order in which they joined, to all of them', async () => {
+  test('are listed page by page, in the order in which they joined, to every member', async () => {
     const { owner, join } = await withOwner();
     const others = [await join('admin'), await join('viewer')];
     await withOwner();
@@ -36,7 +36,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     for (const member of members) expect(Member.parse(member)).toEqual(member);
   });
 
-  test('have another role from the next call on, in every process', async () => {
+  test('have a changed role from the next call on, in every process', async () => {
     const { owner, join } = await withOwner();
     const { browser, id } = await join('viewer');
     const make = () => browser.through(context.api.replica()).call('post', Paths.enrollmentTokens, { name: 'x' });
@@ -48,27 +48,27 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect((await make()).status).toBe(403);
   });
 
-  test.each(['admin', 'viewer'] as const)('are changed by owners alone, not by a member who is %s', async (role) => {
+  test.each(['admin', 'viewer'] as const)('are changed by owners only, not by a member who is %s', async (role) => {
     const { owner, join } = await withOwner();
     const { browser, id } = await join(role);
     expect((await change(browser, id, 'owner')).status).toBe(403);
     expect((await browser.call('delete', pathOf(owner.id))).status).toBe(403);
   });
 
-  test('are not changed by a key, whatever it may do else', async () => {
+  test('cannot be changed with an API key', async () => {
     const { organization, owner } = await withOwner();
     const bearer = { type: 'bearer' } as const;
     await context.api.http.delete(pathOf(owner.id)).auth(organization.adminKey, bearer).expect(403);
   });
 
-  test('of another organization do not exist', async () => {
+  test('of another organization are answered with 404', async () => {
     const [{ owner }, other] = [await withOwner(), await withOwner()];
     expect((await change(owner.browser, other.owner.id, 'viewer')).status).toBe(404);
     expect((await owner.browser.call('delete', pathOf(other.owner.id))).status).toBe(404);
     expect((await owner.browser.call('delete', pathOf('nonsense'))).status).toBe(404);
   });
 
-  test('never lose their last owner, even where two owners demote or remove each other at once', async () => {
+  test('never lose their last owner, even if two owners demote or remove each other concurrently', async () => {
     const { owner, join } = await withOwner();
     for (const refused of [
       await change(owner.browser, owner.id, 'viewer'),
@@ -83,7 +83,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     ]);
     const lost = answers.filter(({ status }) => status >= 400);
     expect(lost).toHaveLength(1);
-    // Refused as the last owner, or not asked at all because its session or its role was gone before.
+    // Refused as the last owner, or because its session or role was already gone.
     expect([401, 403, 409]).toContain(lost[0]!.status);
     const owners = await context.api.db.prisma.member.count({
       where: { userId: { in: [owner.id, other.id] }, role: 'owner' },
@@ -91,7 +91,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect(owners).toBe(1);
   });
 
-  test('who are removed are signed out at once, everywhere, and have no way in', async () => {
+  test('who are removed are signed out everywhere at once and cannot sign in again', async () => {
     const { owner, join } = await withOwner();
     const { browser, id, email } = await join('admin');
     const elsewhere = browser.through(context.api.replica());
@@ -136,7 +136,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     return { organization, owner, id, statuses };
   }
 
-  test('who are removed leave no key, no enrollment token and no invitation behind, also none that a key of theirs created', async () => {
+  test('who are removed lose all credentials they created, including those created with their keys', async () => {
     const { organization, owner, id, statuses } = await withCredentials();
     expect((await owner.browser.call('delete', pathOf(id))).status).toBe(204);
     expect(await statuses()).toEqual({ keys: [401, 401, 401], tokens: [401, 401], invitation: 401, ofOthers: 200 });
@@ -153,14 +153,14 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect(items[3]).toMatchObject({ actor: `user:${owner.id}`, details: { reason: 'member.removed' } });
   });
 
-  test('who are removed leave their keys and enrollment tokens behind where the owner keeps them', async () => {
+  test('who are removed leave their keys and enrollment tokens in place with keepCredentials=true', async () => {
     const { owner, id, statuses } = await withCredentials();
     expect((await owner.browser.call('delete', `${pathOf(id)}?keepCredentials=maybe`)).status).toBe(400);
     expect((await owner.browser.call('delete', `${pathOf(id)}?keepCredentials=true`)).status).toBe(204);
     expect(await statuses()).toEqual({ keys: [200, 200, 200], tokens: [201, 201], invitation: 401, ofOthers: 200 });
   });
 
-  test('who become viewers keep neither admin keys nor enrollment tokens, and keep keys that only read', async () => {
+  test('who become viewers lose admin keys and enrollment tokens, and keep read-only keys', async () => {
     const { organization, owner, id, statuses } = await withCredentials();
     const demoted = await change(owner.browser, id, 'viewer');
     expect([demoted.status, demoted.body]).toMatchObject([200, { userId: id, role: 'viewer' }]);
@@ -176,13 +176,13 @@ describe.each(testEngines())('members on %s', (engine) => {
     ]);
   });
 
-  test('who become admins keep what an admin may create', async () => {
+  test('who become admins keep the credentials that an admin may create', async () => {
     const { owner, id, statuses } = await withCredentials();
     expect((await change(owner.browser, id, 'admin')).status).toBe(200);
     expect(await statuses()).toEqual({ keys: [200, 200, 200], tokens: [201, 201], invitation: 401, ofOthers: 200 });
   });
 
-  test('who become viewers keep their credentials where the owner keeps them, and the audit log says so', async () => {
+  test('who become viewers keep their credentials with keepCredentials=true, which the audit log records', async () => {
     const { organization, owner, id, statuses } = await withCredentials();
     const demote = (keep: string) =>
       owner.browser.call('patch', `${pathOf(id)}?keepCredentials=${keep}`, { role: 'viewer' });
@@ -193,7 +193,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect(items).toMatchObject([{ details: { from: 'owner', to: 'viewer', keepCredentials: true } }]);
   });
 
-  test('who are owners no more leave no invitation behind by which they could be owner again', async () => {
+  test('who are no longer owners leave no invitation that could make them owner again', async () => {
     const { organization, owner, join } = await withOwner();
     const { browser, id } = await join('owner');
     const invite = (by: Browser, email: string) => by.call('post', Paths.invitations, { email, role: 'owner' });
@@ -212,7 +212,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     ]);
   });
 
-  test('who lose their role between the check of a call and what it creates are refused', async () => {
+  test('who lose their role between the check of a call and its write are refused', async () => {
     const { organization, join } = await withOwner();
     const { id } = await join('owner');
     const { prisma } = context.api.db;
@@ -223,7 +223,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     await expect(lock()).rejects.toThrow(ForbiddenError);
   });
 
-  test('leave what was done to them in the audit log, by name', async () => {
+  test('are named in the audit entries about them', async () => {
     const { organization, owner, join } = await withOwner();
     const { id, email } = await join('viewer');
     await change(owner.browser, id, 'admin');

@@ -9,7 +9,7 @@ import { createMetrics } from '../src/services/metrics/metrics.js';
 import { addRetentionMetrics, createRetentionService } from '../src/services/maintenance/retention.js';
 import { container, TestApi, testClock, useApi } from './harness.js';
 
-/** The series of an exposition: name and labels, as they are written, to their values. */
+/** Parses an exposition into its series: name and labels, as written, with their values. */
 const seriesOf = (text: string): Map<string, number> =>
   new Map(
     [...text.matchAll(/^(\w+(?:\{.*\})?) (\S+)$/gm)].map(([, series, value]) => [series!, Number(value)] as const),
@@ -26,7 +26,7 @@ async function read(api: TestApi): Promise<Map<string, number>> {
 describe.each(testEngines())('metrics on %s', (engine) => {
   const context = useApi(engine);
 
-  test('tell of hosts and containers of all organizations, and an unknown state is no series of its own', async () => {
+  test('count hosts and containers of all organizations, and all unknown states as one', async () => {
     const { api } = context;
     const [one, other] = [await api.organization(), await api.organization()];
     await (
@@ -54,7 +54,7 @@ describe.each(testEngines())('metrics on %s', (engine) => {
     expect(later.get('muster_containers{state="running",known="last"}')).toBe(2);
   });
 
-  test('tell what became of snapshots, and of the rows that they wrote', async () => {
+  test('count snapshots by outcome, and the rows that they wrote by change', async () => {
     const api = context.api.replica();
     const host = (await (await context.api.organization()).enroll()).through(api);
     await host.sync([container('a'), container('b')]);
@@ -75,7 +75,7 @@ describe.each(testEngines())('metrics on %s', (engine) => {
     expect(series.get('muster_container_rows_written_total{change="removed"}')).toBe(2);
   });
 
-  test('tell of the connections to the database', async () => {
+  test('count the connections to the database', async () => {
     const series = await read(context.api);
     const busy = series.get('muster_database_connections{state="busy"}')!;
     const idle = series.get('muster_database_connections{state="idle"}')!;
@@ -88,7 +88,7 @@ describe.each(testEngines())('metrics on %s', (engine) => {
 describe('metrics', () => {
   const context = useApi('pglite');
 
-  test('count requests by the pattern of their path, and whatever callers make up as one', async () => {
+  test('count requests by the pattern of their path, and all unknown paths as one', async () => {
     const api = context.api.replica();
     const organization = await context.api.organization();
     const host = await organization.enroll();
@@ -104,7 +104,7 @@ describe('metrics', () => {
     const text = [...series.keys()].join('\n');
     expect(text).not.toContain(host.id);
     expect(text).not.toContain('made-up');
-    // Those of `none`, and of the first reading itself: a counter and a histogram each.
+    // New series come only from `none` and from the first reading itself: a counter and a histogram each.
     await read(api);
     const settled = (await read(api)).size;
     for (let i = 0; i < 20; i++) await api.http.get(`/more-${i}`).expect(404);
@@ -112,7 +112,7 @@ describe('metrics', () => {
     expect(settled).toBeGreaterThan(before);
   });
 
-  test('are read with the token, where there is one', async () => {
+  test('require the token if one is set', async () => {
     const metricsToken = 'the-token-of-prometheus';
     const { db, clock } = context.api;
     const api = new TestApi(db, createApp({ db, metricsToken }), clock);
@@ -122,7 +122,7 @@ describe('metrics', () => {
     await api.http.get(Paths.metrics).auth(metricsToken, { type: 'bearer' }).set('Via', '1.1 x').expect(200);
   });
 
-  test('without a token are not read through a proxy', async () => {
+  test('without a token are refused through a proxy', async () => {
     for (const header of [
       'X-Forwarded-For',
       'X-Forwarded-Host',
@@ -139,18 +139,18 @@ describe('metrics', () => {
   test.each([
     ...['evil', 'muster.example.com', 'localhost.evil.example', '203.0.113.7:3000', '[::ffff:cb00:7107]', ''],
     ...['evil@localhost', 'localhost#x', 'localhost:3000/../x', 'localhost?', '[localhost]:x'],
-  ])('without a token are not read by the name %j, which is not a loopback name', async (host) => {
+  ])('without a token are refused by the host name %j, which is not a loopback name', async (host) => {
     await context.api.http.get(Paths.metrics).set('Host', host).expect(403);
   });
 
   test.each(['localhost', 'LOCALHOST:3000', '127.0.0.1', '[::1]:3000'])(
-    'without a token are read on this machine by the name %s',
+    'without a token are served on this machine by the host name %s',
     async (host) => {
       await context.api.http.get(Paths.metrics).set('Host', host).expect(200);
     },
   );
 
-  test('without a token are not read by HTTP/1.0, which proxies speak that say nothing', async () => {
+  test('without a token are refused over HTTP/1.0, because such a proxy may send no header', async () => {
     const server = await serve(createApp({ db: context.api.db }), { host: '127.0.0.1', port: 0 });
     const statusBy = (version: string) =>
       new Promise<string>((resolve, reject) => {
@@ -169,14 +169,14 @@ describe('metrics', () => {
     }
   });
 
-  test('without a token are read by no one where Muster has a public URL, whatever a proxy says or leaves out', async () => {
+  test('without a token are refused if Muster has a public URL, whether or not a proxy sends headers', async () => {
     const { db, clock } = context.api;
     const api = new TestApi(db, createApp({ db, metricsWithoutToken: 'no one' }), clock);
     const answer = await api.http.get(Paths.metrics).expect(403);
     expect((answer.body as { detail: string }).detail).toContain('MUSTER_METRICS_TOKEN');
   });
 
-  test('are there when the database is not, without the numbers that it has', async () => {
+  test('are served while the database is closed, without the values that come from it', async () => {
     const db = await createTestDatabase('pglite');
     const api = new TestApi(db, createApp({ db }), testClock());
     await db.close();
@@ -200,7 +200,7 @@ describe('metrics', () => {
     expect(new Set(cells).size).toBe(cells.length);
   });
 
-  test.each(['grafana-dashboard.json', 'alerts.yaml'])('are all there that deploy/%s asks for', async (file) => {
+  test.each(['grafana-dashboard.json', 'alerts.yaml'])('include all that deploy/%s uses', async (file) => {
     const metrics = createMetrics();
     metrics.tellOfProcess();
     const { db, clock } = context.api;

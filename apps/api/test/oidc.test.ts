@@ -16,7 +16,7 @@ const PUBLIC_URL = 'http://127.0.0.1:3000';
 const CALLBACK_URL = PUBLIC_URL + Paths.oidcCallback;
 const SECRET = 'one secret for all the processes of this test';
 
-describe.each(testEngines())('signing in at an identity provider on %s', (engine) => {
+describe.each(testEngines())('sign-in at an identity provider on %s', (engine) => {
   const context = useApi(engine);
   let provider: TestIdentityProvider;
   let log: string;
@@ -29,7 +29,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     log = '';
   });
 
-  /** A process that asks this provider. */
+  /** Creates a process that uses this provider. */
   const api = (options: Partial<OidcOptions> = {}, parts: Partial<Parameters<typeof createApp>[0]> = {}): TestApi => {
     const { db, clock } = context.api;
     const write = (chunk: Buffer, _encoding: string, done: () => void) => {
@@ -43,7 +43,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     return new TestApi(db, app, clock);
   };
 
-  /** Somebody who is known there, and comes with a browser. */
+  /** Registers a person at the provider, who visits it next. */
   const visitor = (profile: Profile): string => {
     const id = randomUUID();
     provider.people.set(id, profile);
@@ -57,7 +57,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect(answer.status).toBe(303);
     return answer.headers['location']!;
   };
-  /** Comes back with what the provider gave it, and returns where it is sent then. */
+  /** Follows the provider's callback, and returns where the API redirects to. */
   const end = async (browser: Browser, callback: string): Promise<string> => {
     const answer = await browser.get(callback.slice(PUBLIC_URL.length));
     expect(answer.status).toBe(303);
@@ -77,18 +77,18 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
   const newEmail = () => `${randomUUID()}@example.org`;
   const usersOf = (email: string) => context.api.db.prisma.user.count({ where: { email } });
 
-  test('is offered by name, with where it begins', async () => {
+  test('is offered with the provider’s name and the path where it begins', async () => {
     const { body } = await new Browser(api()).get(Paths.signInOptions);
     expect(body).toMatchObject({ oidc: { name: 'Example', startPath: Paths.oidcSignIn } });
   });
 
-  test('is not there where no provider is', async () => {
+  test('is answered with 404 without a provider', async () => {
     for (const path of [Paths.oidcSignIn, `${Paths.oidcCallback}?code=1`]) {
       expect((await new Browser(context.api).get(path)).status).toBe(404);
     }
   });
 
-  test('makes a member of who is invited, and leads on to where they wanted to be', async () => {
+  test('makes an invited person a member, and redirects to the requested page', async () => {
     const email = newEmail();
     const { organization, owner } = await invite(email, 'admin');
     visitor({ name: 'Ada', email: email.toUpperCase(), email_verified: true });
@@ -109,7 +109,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect((await browser.get(Paths.hosts)).status).toBe(200);
   });
 
-  test('makes one member of who signs in for the first time in several browsers at once', async () => {
+  test('creates one member for a first sign-in in several browsers at once', async () => {
     const { db, clock } = context.api;
     const userOf = createVouchedPeople(db, { strangerRole: null, now: clock });
     const email = newEmail();
@@ -123,7 +123,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     }
   });
 
-  test('knows a member by their address once, and by their id from then on', async () => {
+  test('finds a member by address once, and by the provider’s id from then on', async () => {
     const { id: organizationId } = await context.api.organization();
     const { id, email } = await member(context.api, organizationId, 'viewer');
     const subject = visitor({ name: 'Another name', email, email_verified: true });
@@ -135,12 +135,12 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     const again = new Browser(api());
     expect(await signIn(again)).toBe('/');
     expect((await again.get(Paths.session)).body).toMatchObject({ user: { id, email } });
-    // Their password is good, too.
+    // The member's password remains valid.
     const byPassword = await new Browser(context.api).call('post', Paths.session, { email, password: PASSWORD });
     expect(byPassword.status).toBe(201);
   });
 
-  test('has no password to change for who has none', async () => {
+  test('refuses a password change of a member who has no password', async () => {
     const email = newEmail();
     await invite(email, 'viewer');
     visitor({ email, email_verified: true });
@@ -151,13 +151,13 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
   });
 
   test.each([
-    ['whom nobody knows', true, () => Promise.resolve(newEmail())],
+    ['a person without an account or an invitation', true, () => Promise.resolve(newEmail())],
     [
-      'whose address the provider does not vouch for',
+      'a person whose address the provider has not verified',
       false,
       async () => (await member(context.api, (await context.api.organization()).id, 'owner')).email,
     ],
-  ])('leaves outside %s', async (_who, isVerified, emailOf) => {
+  ])('refuses %s', async (_who, isVerified, emailOf) => {
     const email = await emailOf();
     const before = await usersOf(email);
     const subject = visitor({ email, email_verified: isVerified });
@@ -168,7 +168,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
   });
 
-  test('records in the audit log that somebody came whom nobody knows, without who that is', async () => {
+  test('records the refusal of an unknown person in the audit log, without identifying the person', async () => {
     const { prisma } = context.api.db;
     const failures = () => prisma.auditEntry.findMany({ where: { action: 'user.sign_in_failed' } });
     const known = new Set((await failures()).map(({ id }) => id));
@@ -182,7 +182,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect(text).not.toContain(subject);
   });
 
-  test('leaves outside who was removed', async () => {
+  test('refuses a removed member', async () => {
     const { id: organizationId } = await context.api.organization();
     const owner = await person(context.api, organizationId, 'owner');
     const { id, email } = await member(context.api, organizationId, 'viewer');
@@ -194,7 +194,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect(await signIn(new Browser(api()))).toBe(turnedBack('unknown'));
   });
 
-  test('takes in strangers where it is told to, once there is an owner', async () => {
+  test('accepts unknown people if it is configured to, once there is an owner', async () => {
     visitor({ name: 'Zoe', email: newEmail(), email_verified: true });
     const open = api({ strangerRole: 'viewer' });
     expect(await signIn(new Browser(open))).toBe(turnedBack('unknown'));
@@ -205,10 +205,10 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
   });
 
   test.each([
-    ['is longer than any here', 'x'.repeat(100_000)],
+    ['is too long', 'x'.repeat(100_000)],
     ['has a character that cannot be stored', 'A\0da'],
     ['is blank', ' '],
-  ])('takes the address for a name that %s', async (_case, name) => {
+  ])('uses the address in place of a name that %s', async (_case, name) => {
     const email = newEmail();
     await invite(email, 'viewer');
     visitor({ name, email, email_verified: true });
@@ -217,10 +217,10 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect((await browser.get(Paths.session)).body).toMatchObject({ user: { name: email, email } });
   });
 
-  test("does not take an address for a member's that only lower case makes theirs", async () => {
+  test("does not match an address that equals a member's only in lower case", async () => {
     const { id: organizationId } = await context.api.organization();
     const { email } = await member(context.api, organizationId, 'owner');
-    // The sign for kelvin, whose lower case is the letter k.
+    // The Kelvin sign, whose lower case is the letter k.
     const local = `\u212a${randomUUID()}`;
     await context.api.db.prisma.user.update({
       where: { email },
@@ -230,12 +230,12 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect(await signIn(new Browser(api()))).toBe(turnedBack('unknown'));
   });
 
-  test('says so where a person declines', async () => {
+  test('reports that the person declined', async () => {
     provider.visitor = null;
     expect(await signIn(new Browser(api()), '/ports')).toBe(turnedBack('refused', '/ports'));
   });
 
-  test('begins in one process and ends in another', async () => {
+  test('can begin in one process and end in another', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     visitor({ email, email_verified: true });
     const browser = new Browser(api());
@@ -243,13 +243,13 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect(await end(browser.through(api()), callback)).toBe('/');
   });
 
-  test('ends in the browser that began it, and once', async () => {
+  test('ends only in the browser that began it, and only once', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     visitor({ email, email_verified: true });
     const one = api();
     const browser = new Browser(one);
     const callback = await provider.visit(await begin(browser));
-    // Whoever is lured to this address would be signed in as somebody else.
+    // Otherwise, a person who is lured to this address would be signed in as someone else.
     expect(await end(new Browser(one), callback)).toBe(turnedBack('mismatched'));
     const another = new Browser(one);
     await begin(another);
@@ -262,7 +262,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect(await context.api.db.prisma.session.count({ where: { user: { email } } })).toBe(1);
   });
 
-  test('says so where the provider is away, and goes on when it is back', async () => {
+  test('reports that the provider is unavailable, and works again when it is back', async () => {
     const away = await TestIdentityProvider.start();
     const one = api({ issuer: away.issuer });
     await away.close();
@@ -279,7 +279,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect(log).toContain('"refusal":"unavailable"');
   });
 
-  test('leads nowhere but to a page of ours', async () => {
+  test('redirects only to pages of this server', async () => {
     for (const next of ['https://example.org', '//example.org', '/\\example.org', 'javascript:alert(1)', '/a\nb']) {
       const answer = await new Browser(api()).get(`${Paths.oidcSignIn}?${new URLSearchParams({ next }).toString()}`);
       expect(answer.status).toBe(400);
@@ -287,7 +287,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     }
   });
 
-  test('keeps its secrets: from scripts, from other sites, from addresses and from the log', async () => {
+  test('keeps its secrets from scripts, other sites, URLs and the log', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     visitor({ email, email_verified: true });
     const one = api();
@@ -313,7 +313,7 @@ describe.each(testEngines())('signing in at an identity provider on %s', (engine
     expect(secure).toMatch(/^__Host-muster_oidc=[^;]+; Max-Age=600; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
   });
 
-  test('is limited by address, as all tries are', async () => {
+  test('is limited by address, as all sign-in attempts are', async () => {
     const one = api({}, { signInsPerMinute: 2 });
     const statuses = [];
     for (let tries = 0; tries < 3; tries += 1) statuses.push((await new Browser(one).get(Paths.oidcSignIn)).status);

@@ -19,12 +19,12 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 );
 
 describe('the OpenAPI document', () => {
-  test('is valid OpenAPI 3.1, by a validator of others', async () => {
+  test('is valid OpenAPI 3.1 according to a third-party validator', async () => {
     const result = await new Validator().validate(JSON.parse(JSON.stringify(document)) as Record<string, unknown>);
     expect(result).toEqual({ valid: true });
   });
 
-  test('is what docs/openapi.json holds', async () => {
+  test('equals docs/openapi.json', async () => {
     const committed = await readFile(new URL('../../../docs/openapi.json', import.meta.url), 'utf8');
     expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(document)));
   });
@@ -43,7 +43,7 @@ describe('the OpenAPI document', () => {
     expect(listed.sort()).toEqual(agreed.sort());
   });
 
-  test.each(operations)('says what each parameter of $name means', ({ operation }) => {
+  test.each(operations)('describes each parameter of $name', ({ operation }) => {
     for (const parameter of operation.parameters) {
       expect(parameter).toEqual(
         expect.objectContaining({ description: expect.stringMatching(/\.$/), schema: expect.any(Object) }),
@@ -63,7 +63,7 @@ describe('the OpenAPI document', () => {
           : [{ name, what, media, at: ['paths', path, method, ...at, 'content', 'application/json', 'schema'] }],
     );
   });
-  test.each(bodies)('shows $what of $name in an example that is good', ({ media, at }) => {
+  test.each(bodies)('has a valid example for $what of $name', ({ media, at }) => {
     expect(media.example).toBeDefined();
     expect(faults('answers', media.example, ...at)).toBeNull();
   });
@@ -72,7 +72,7 @@ describe('the OpenAPI document', () => {
 describe('the examples of the document', () => {
   const context = useApi('pglite');
 
-  /** The headers of each security scheme. */
+  /** Returns the headers for each security scheme. */
   async function credentials(): Promise<Record<string, Record<string, string>>> {
     const organization = await context.api.organization();
     const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
@@ -91,7 +91,7 @@ describe('the examples of the document', () => {
     example?: unknown;
   }
   const calls = operations.filter(({ name }) => name !== 'stream');
-  test.each(calls)('make a call of $name that is not refused for its form', async ({ path, method, operation }) => {
+  test.each(calls)('make a call of $name that is not refused as malformed', async ({ path, method, operation }) => {
     const parameters = operation.parameters as Parameter[];
     const url = path.replace(/\{(\w+)\}/g, (_all, name) =>
       String(parameters.find((one) => one.name === name)!.example),
@@ -102,7 +102,7 @@ describe('the examples of the document', () => {
     for (const { name, example } of headers) void request.set(name, String(example));
     const body = operation.requestBody?.content['application/json']?.example;
     const { status, text } = await (body === undefined ? request : request.send(body as object));
-    // The ids and secrets of examples are nobody's: what they name is not there.
+    // The ids and secrets in examples are made up, so the objects that they name do not exist.
     const isOfNobody = /\{/.test(path) || /"token"|"currentPassword"|"password"/.test(JSON.stringify(body ?? null));
     const isAboutSecret = status === 400 && text.includes('/currentPassword');
     if (isOfNobody) expect([200, 201, 204, 401, 404]).toContain(isAboutSecret ? 401 : status);
@@ -111,7 +111,7 @@ describe('the examples of the document', () => {
 });
 
 describe('the document', () => {
-  test('defines every security scheme that a call names', () => {
+  test('defines every security scheme that an operation names', () => {
     const named = operations.flatMap(({ operation }) => (operation['security'] as object[]).flatMap(Object.keys));
     expect(Object.keys(document.components['securitySchemes']!)).toEqual(expect.arrayContaining([...new Set(named)]));
   });
@@ -124,7 +124,7 @@ describe('the document', () => {
     expect(faults('requests', snapshot, ...at)).not.toBeNull();
   });
 
-  test('refuses what the API refuses of Snapshot-Gone', () => {
+  test('refuses the same values of Snapshot-Gone as the API', () => {
     const { parameters } = document.paths['/api/agent/containers']!['post']!;
     const index = (parameters as { name: string }[]).findIndex(({ name }) => name === 'Snapshot-Gone');
     const at = ['paths', '/api/agent/containers', 'post', 'parameters', index, 'schema'];
@@ -134,7 +134,7 @@ describe('the document', () => {
 });
 
 describe('routes', () => {
-  test('and operations are the same', async () => {
+  test('are exactly the documented operations', async () => {
     const db = await createTestDatabase('pglite');
     const routed = new Set(routesOf(createApp({ db })));
     await db.close();
@@ -147,7 +147,7 @@ describe('routes', () => {
   });
 });
 
-describe('an answer that is not as documented', () => {
+describe('an answer that differs from the document', () => {
   const answering = (path: string, status: number, body: object) => {
     const app = express().get(path, (_req, res) => {
       res.set('X-Request-Id', 'x').set('ETag', 'x').status(status).json(body);
@@ -161,7 +161,7 @@ describe('an answer that is not as documented', () => {
     await expect(answering(Paths.health, 200, { ...good, more: 1 }).get(Paths.health)).rejects.toThrow('additional');
     await expect(answering(Paths.health, 200, { status: 'fine' }).get(Paths.health)).rejects.toThrow('constant');
     await expect(answering(Paths.health, 201, good).get(Paths.health)).rejects.toThrow('not documented');
-    await expect(answering('/nowhere', 404, good).get('/nowhere')).rejects.toThrow('no problem document');
+    await expect(answering('/nowhere', 404, good).get('/nowhere')).rejects.toThrow('not a problem document');
     const page = { items: [{}], nextCursor: null };
     await expect(answering(Paths.hosts, 200, page).get(Paths.hosts)).rejects.toThrow('required');
   });
@@ -170,7 +170,7 @@ describe('an answer that is not as documented', () => {
 describe('GET /openapi.json', () => {
   const context = useApi('pglite');
 
-  test('is the document, for anybody, and is not sent twice to who has it', async () => {
+  test('answers with the document without credentials, and with 304 to its ETag', async () => {
     const answer = await context.api.http
       .get(Paths.openApi)
       .expect(200)

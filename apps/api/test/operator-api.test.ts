@@ -10,8 +10,8 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
   const page = async <T>(organization: TestOrganization, path: string) =>
     (await organization.get(path).expect(200)).body as Page<T>;
 
-  /** All items of a list, page by page, and the number of pages. */
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller says what the list is of
+  /** Reads all items of a list, page by page, and counts the pages. */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller names the item type
   const all = async <T>(organization: TestOrganization, path: string) => {
     const items: T[] = [];
     let cursor: string | null = null;
@@ -31,7 +31,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
     context.api.http[method](path).auth(organization.adminKey, { type: 'bearer' }).send(body);
 
   describe('enrollment tokens', () => {
-    test('are made, listed without the token, and revoked once', async () => {
+    test('are created, listed without the token, and revoked once', async () => {
       const organization = await context.api.organization();
       const made = await send(organization, 'post', '/api/enrollment-tokens', { name: 'rack 7', maxUses: 3 }).expect(
         201,
@@ -53,7 +53,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       expect(JSON.stringify(audit.map(({ details }) => details))).not.toContain('muster_enroll_');
     });
 
-    test('come page by page, the newest first', async () => {
+    test('are listed page by page, newest first', async () => {
       const organization = await context.api.organization();
       for (let i = 0; i < 5; i++) await organization.enrollmentToken({ name: `t${i}` });
       const { items, pages } = await all<{ name: string }>(organization, '/api/enrollment-tokens?limit=2');
@@ -65,14 +65,14 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       [{}, '/name'],
       [{ name: 'x', maxUses: 0 }, '/maxUses'],
       [{ name: 'x', expiresInSeconds: 1.5 }, '/expiresInSeconds'],
-    ])('a bad request names the field: %j', async (body, path) => {
+    ])('are refused with the path of an invalid field: %j', async (body, path) => {
       const answer = await send(await context.api.organization(), 'post', '/api/enrollment-tokens', body).expect(400);
       expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
     });
   });
 
   describe('hosts', () => {
-    test('are listed by name, page by page, and shown', async () => {
+    test('are listed by name, page by page, and shown one by one', async () => {
       const organization = await context.api.organization();
       for (const name of ['c', 'a', 'b', 'a']) await organization.enroll({ name });
       const { items, pages } = await all<Host>(organization, '/api/hosts?limit=1');
@@ -83,7 +83,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       expect(shown.body).toEqual(items[0]);
     });
 
-    test('can be renamed, and the new name is on their containers', async () => {
+    test('can be renamed, and their containers show the new name', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll({ name: 'old' });
       await host.sync([container('a')]);
@@ -92,7 +92,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       expect((await page<ContainerView>(organization, '/api/containers')).items[0]).toMatchObject({ hostName: 'new' });
     });
 
-    test('are not renamed to what cannot be seen: the answer names the field', async () => {
+    test('cannot be renamed to invisible characters: the answer names the field', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll({ name: 'old' });
       for (const name of ['\u200b', '\u202e', '\u2066\u2069']) {
@@ -101,7 +101,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       }
     });
 
-    test('freshness follows silence: online, stale, offline', async () => {
+    test('without contact go from online to stale to offline', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const freshness = async () => ({
@@ -115,7 +115,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       expect(await freshness()).toEqual({ host: 'online', container: 'online' });
       context.api.clock.advance(1);
       expect(await freshness()).toEqual({ host: 'stale', container: 'stale' });
-      // A heartbeat that confirms nothing makes the host live, not its containers current.
+      // A heartbeat that confirms nothing makes the host online, but not its containers current.
       await host.beat({ digest: 'another' });
       expect(await freshness()).toEqual({ host: 'online', container: 'stale' });
       expect((await page<ContainerView>(organization, '/api/containers')).items[0]).toMatchObject({
@@ -126,7 +126,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
     });
   });
 
-  describe('clocks', () => {
+  describe('host clocks', () => {
     const hourAway = async (sign: 1 | -1) => {
       const { clock } = context.api;
       const organization = await context.api.organization();
@@ -140,7 +140,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       return { organization, host, digest, told };
     };
 
-    test.each([1, -1] as const)('an hour off (%d) is told, and uptimes are by that clock', async (sign) => {
+    test.each([1, -1] as const)('that are an hour off (%d) are shown and used for uptimes', async (sign) => {
       const { organization, host, digest, told } = await hourAway(sign);
       expect(await told()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
       const { items } = await page<ContainerView>(organization, '/api/containers?sort=name');
@@ -148,12 +148,12 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
         ['down', null],
         ['up', 60],
       ]);
-      // An agent that does not tell its time tells nothing of it.
+      // A heartbeat without sentAt does not change the skew.
       await host.beat({ digest });
       expect(await told()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
     });
 
-    test('of another age are told as far off as can be, and no time at all is refused', async () => {
+    test('that are centuries off are shown with the largest skew, and an invalid time is refused', async () => {
       const { host, told } = await hourAway(1);
       await host.beat({ digest: null, sentAt: '0001-01-01T00:00:00Z' }).expect(200);
       expect(await told()).toMatchObject({ clockSkewSeconds: -(2 ** 31 - 1) });
@@ -163,7 +163,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
   });
 
   describe('containers', () => {
-    test('an answer has the ten fields and what is known beside them', async () => {
+    test('are answered with the ten fields and those that Muster adds', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll({ name: 'web-1' });
       const startedAt = new Date(context.api.clock().getTime() - 300_000).toISOString();
@@ -179,7 +179,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       await organization.get(`/api/hosts/${host.id}/containers/none`).expect(404);
     });
 
-    test('filters find what they say', async () => {
+    test('are found by each filter', async () => {
       const organization = await context.api.organization();
       const [one, two] = [await organization.enroll({ name: 'one' }), await organization.enroll({ name: 'two' })];
       await one.sync([
@@ -236,7 +236,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
     });
 
     test.each(['name', '-name', 'image', 'state', 'firstSeenAt', '-changedAt'])(
-      'pages in the order of %s neither skip nor repeat, ties included',
+      'in the order of %s are paged without gaps or repeats, ties included',
       async (sort) => {
         const organization = await context.api.organization();
         for (let h = 0; h < 3; h++) {
@@ -264,13 +264,13 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       ['colour=red', '/colour'],
       ['q=', '/q'],
       ['q=a%00b', '/q'],
-    ])('a bad parameter is refused by name: %s', async (query, path) => {
+    ])('are refused with the name of an invalid parameter: %s', async (query, path) => {
       const organization = await context.api.organization();
       const answer = await organization.get(`/api/containers?${query}`).expect(400);
       expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
     });
 
-    test('a cursor is held to the order that it was given in', async () => {
+    test('are listed only by a cursor of the same order', async () => {
       const organization = await context.api.organization();
       await (await organization.enroll()).sync([container('a'), container('b')]);
       const { nextCursor } = await page(organization, '/api/containers?limit=1');
@@ -280,7 +280,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
   });
 
   describe('events', () => {
-    test('tell the history, the newest first, by host, container, name, kind and time', async () => {
+    test('are listed newest first, filtered by host, container, name, kind and time', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       await host.sync([container('a', { name: 'web' })]);
@@ -322,7 +322,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
     await organization.get('/api/containers').set('If-None-Match', etag).expect(200);
   });
 
-  test('a viewer reads and changes nothing', async () => {
+  test('a viewer can read, and can change nothing', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const viewer = await context.api.apiKey(organization.id, 'viewer');
@@ -333,7 +333,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
     await context.api.http.delete(`/api/hosts/${host.id}`).auth(viewer, as).expect(403);
   });
 
-  test("another organization's objects do not exist", async () => {
+  test("another organization's objects are answered as missing", async () => {
     const [ours, theirs] = [await context.api.organization(), await context.api.organization()];
     const host = await theirs.enroll();
     await host.sync([container('a')]);

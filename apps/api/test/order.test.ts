@@ -9,7 +9,7 @@ const STREAMS = ['a', 'b', 'c'].map((digit) => `00000000-0000-4000-8000-00000000
 const START = Date.UTC(2026, 2, 1, 12);
 
 const stream = fc.constantFrom(...STREAMS);
-/** Instants around each other and around the minute that the rules turn on, on both sides: clocks are set back. */
+/** Instants around each other and around the limit of one minute, on both sides, because clocks can be set back. */
 const instant = fc
   .constantFrom(-60_001, -60_000, -59_999, -1, 0, 1, 59_999, 60_000, 60_001, 120_000)
   .map((ms) => new Date(START + ms));
@@ -46,14 +46,14 @@ const JUDGE = {
       $5::jsonb AS "supersededStreams") AS hosts`,
 };
 
-describe.each(testEngines())('the order on %s', (engine) => {
+describe.each(testEngines())('the order of snapshots on %s', (engine) => {
   let db: Database;
   beforeAll(async () => {
     db = await createTestDatabase(engine);
   });
   afterAll(() => db.close());
 
-  test('is judged by the database as it is by judgeOrder', async () => {
+  test('is judged in SQL as in judgeOrder', async () => {
     await fc.assert(
       fc.asyncProperty(hostOrder, order, instant, instant, async (host, snapshot, observed, receivedAt) => {
         const observedAt = observed < receivedAt ? observed : receivedAt;

@@ -1,6 +1,6 @@
 /**
- * Never an older state over a newer one: an agent, its restarts, both clocks and a network that reorders, repeats and
- * loses, in any interleaving. What is true is told by the order in which the machine was looked at, which the server
+ * An older state never replaces a newer one: an agent, its restarts, both clocks and a network that reorders, repeats
+ * and loses snapshots, in any interleaving. The true order is that in which the machine was observed, which the server
  * never sees.
  */
 import { describe, expect, test } from '@jest/globals';
@@ -9,9 +9,9 @@ import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { container, order, useApi, type TestClock, type TestHost } from './harness.js';
 
-/** A look at the machine, on its way. */
+/** An observation of the machine, on its way to the server. */
 interface Message {
-  /** Rises with each look: what no clock and no sequence can be wrong about. */
+  /** The true order: rises with each observation, independently of clocks and sequences. */
   readonly look: number;
   readonly state: number;
   readonly stream: string;
@@ -19,30 +19,30 @@ interface Message {
   readonly observedAt: Date;
 }
 
-/** Few, so that states come back and are found equal by their digests. */
+/** Few, so that states recur and are found equal by their digests. */
 const STATES = [
   [],
   [container('a')],
   [container('a', { state: 'exited', status: 'Exited (1) 1 second ago' }), container('b')],
 ];
 
-/** The machine and the network, as they are. */
+/** The actual state of the machine and the network. */
 interface World {
   looks: number;
   stream: string;
   sequence: number;
   /** Streams of which a snapshot has arrived. */
   seen: Set<string>;
-  /** How far the machine's clock is off. */
+  /** Milliseconds by which the machine's clock is wrong. */
   clockErrorMs: number;
   network: Message[];
-  /** The newest look that the server has taken over. */
+  /** The newest observation that the server has applied. */
   newest: Message | null;
 }
 
 interface Server {
   readonly clock: TestClock;
-  /** The same host by way of two processes. */
+  /** The same host, through two processes. */
   readonly replicas: readonly TestHost[];
 }
 
@@ -81,7 +81,7 @@ class Deliver implements Step {
       expect(message.look).toBeGreaterThan(world.newest?.look ?? 0);
       world.newest = message;
     } else if (message.stream === world.newest?.stream) {
-      // Of the current run, what is newer is never refused.
+      // A newer snapshot of the current run is never refused.
       expect(message.look).toBeLessThanOrEqual(world.newest.look);
     }
     await expectState(host, world.newest?.state ?? 0);
@@ -101,8 +101,8 @@ class Lose implements Step {
 class Restart implements Step {
   check = () => true;
   async run(world: World) {
-    // A run that nobody ever heard of, and hears of when the next one has begun, can only be told by its clock: that
-    // is a test of its own, below.
+    // A run of which the server first receives a snapshot after the next run has begun can be ordered only by its
+    // clock. A separate test below covers that case.
     if (!world.seen.has(world.stream)) world.network = world.network.filter(({ stream }) => stream !== world.stream);
     world.stream = randomUUID();
     world.sequence = 0;
@@ -154,15 +154,15 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
     ...{ network: [], newest: null },
   });
 
-  test('holds in any interleaving of looks, arrivals, repeats, losses, restarts and jumps of both clocks', async () => {
+  test('holds in any interleaving of observations, arrivals, repeats, losses, restarts and clock jumps', async () => {
     await fc.assert(
-      // As many restarts as a host remembers runs: what came before them is a run that nobody has heard of.
+      // At most as many restarts as a host remembers runs: the server would not know a run from before those.
       fc.asyncProperty(fc.commands(steps, { maxCommands: 30 }).filter(isRemembered), async (commands) => {
         const server = await newHost();
         const world = newWorld();
         await fc.asyncModelRun(() => ({ model: world, real: server }), commands);
-        // And whatever happened: a minute after all that was heard, the next look makes the server exact. A server's
-        // clock that was set back has to come by that moment again.
+        // In every case, an observation more than a minute after the last contact is applied, and the server is exact.
+        // A server clock that was set back must first pass that moment again.
         const { streamHeardAt } = await server.replicas[0]!.host();
         const aheadMs = (streamHeardAt?.getTime() ?? 0) - server.clock().getTime();
         server.clock.advance(Math.max(0, aheadMs) + 61_000);
@@ -179,7 +179,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
   const isRemembered = (commands: Iterable<Step>): boolean =>
     [...commands].filter((command) => String(command) === 'restart').length <= 8;
 
-  test('holds for a run that is heard of for the first time when the next one is at work, by its clock', async () => {
+  test('holds by its clock for a run that the server first sees while the next run is active', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 50_000 }), fc.nat({ max: 9_000 }), async (laterMs, silentMs) => {
         const { clock, replicas } = await newHost();
@@ -196,7 +196,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
     );
   });
 
-  test('an agent that restarts every second, its last requests late, is not taken for two machines', async () => {
+  test('an agent that restarts every second, with late last requests, is not a suspected clone', async () => {
     const { clock, replicas } = await newHost();
     const [host] = replicas;
     let previous: Record<string, string> | null = null;
@@ -216,7 +216,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
   };
 
   test.each([10, 60])(
-    'two machines with one token are shown as such within two minutes, reporting every %d s, and never mixed',
+    'two machines with one token are detected within two minutes when they report every %d s, and never mixed',
     async (everySeconds) => {
       const { clock, replicas } = await newHost();
       const machines = [1, 2].map((state) => ({ state, stream: randomUUID() }));
@@ -224,7 +224,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
       for (let turn = 0; turn * everySeconds <= 120; turn += 1) {
         for (const [index, { state, stream }] of machines.entries()) {
           await replicas[index]!.sync(STATES[state]!, order(stream, turn, clock()));
-          // The second one took over, and keeps what it said.
+          // The second machine took over, and its state remains.
           await expectState(host!, turn === 0 && index === 0 ? 1 : 2);
         }
         if (turn === 0) expect(await shownClone(host!)).toBeNull();

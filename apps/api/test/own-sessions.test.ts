@@ -21,7 +21,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     return statuses;
   };
 
-  test('are listed with where they are, and which of them asks; none that is over is', async () => {
+  test('are listed with their addresses and a mark on the current one, without expired ones', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();
     await (await newPerson()).signIn();
@@ -33,7 +33,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     for (const item of items) expect(item).toMatchObject({ address: '127.0.0.1' });
   });
 
-  test('can be ended one by one, from another process, but by nobody else', async () => {
+  test('can be ended one by one, from another process, but not by another person', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();
     const there = (await itemsOf(ada.browser)).find(({ current }) => !current)!;
@@ -47,7 +47,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect((await ada.browser.call('delete', pathOf('nonsense'))).status).toBe(404);
   });
 
-  test('can be ended everywhere at once, here too, in every process', async () => {
+  test('can be ended everywhere at once, including the current one, in every process', async () => {
     const ada = await newPerson();
     const browsers = [ada.browser, await ada.signIn(), await ada.signIn()];
     const stranger = await newPerson();
@@ -57,7 +57,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect(await statusesOf([...browsers, left, stranger.browser])).toEqual([401, 401, 401, 401, 200]);
   });
 
-  test('are not begun with the old password by a sign-in that overlaps the change of it', async () => {
+  test('are not started with the old password by a sign-in that overlaps its change', async () => {
     const ada = await newPerson();
     const change = ada.browser.call('put', Paths.password, {
       currentPassword: PASSWORD,
@@ -65,7 +65,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     });
     const started: Promise<Browser | null>[] = [];
     for (let i = 0; i < 10; i += 1) {
-      // A refused sign-in is what should be.
+      // A refused sign-in is correct.
       started.push(ada.signIn().catch(() => null));
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -74,7 +74,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect(await statusesOf([ada.browser, ...others])).toEqual([200, ...others.map(() => 401)]);
   });
 
-  test('end with a change of password, but for the one that asks', async () => {
+  test('end with a change of password, except for the one that makes the change', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();
     const newPassword = 'a quite different one';
@@ -95,7 +95,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect((await signIn(newPassword)).status).toBe(201);
   });
 
-  test('are nothing that a key has', async () => {
+  test('do not exist for API keys', async () => {
     const { adminKey } = await context.api.organization();
     await context.api.http.get(Paths.sessions).auth(adminKey, { type: 'bearer' }).expect(403);
     await context.api.http.get(Paths.sessions).auth('muster_key_x', { type: 'bearer' }).expect(401);

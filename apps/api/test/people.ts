@@ -8,10 +8,10 @@ import type { TestApi } from './harness.js';
 
 export const PASSWORD = 'correct horse battery';
 
-/** One hash for all of them: the making of each costs as much as it must. */
+/** One hash for all people, because each hash is expensive by design. */
 const passwordHash = hashPassword(PASSWORD);
 
-/** A member of an organization, and a browser that they are signed in with. */
+/** A member of an organization, and a browser in which they are signed in. */
 export interface TestPerson {
   id: string;
   email: string;
@@ -20,7 +20,7 @@ export interface TestPerson {
   signIn(): Promise<Browser>;
 }
 
-/** A member of an organization, who has not signed in. */
+/** Creates a member of an organization who has not signed in. */
 export async function member(api: TestApi, organizationId: string, role: MemberRole) {
   const email = `${role}-${randomUUID()}@example.org`;
   const newcomer = { organizationId, role, name: `The ${role}`, email, wayIn: { passwordHash: await passwordHash } };
@@ -39,7 +39,7 @@ export async function person(api: TestApi, organizationId: string, role: MemberR
   return { id, email, browser: await signIn(), signIn };
 }
 
-/** What the link that `start` prints holds. */
+/** Issues the token in the link that `start` prints. Returns '' if none is issued. */
 export async function setupToken({ db, clock }: TestApi): Promise<string> {
   let token = '';
   await createSetupTokens(db, { now: clock }).issue((issued) => {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** The API as a process of its own, as `start` runs it but from its source. */
+/** The API as a separate process, as `start` runs it but from source. */
 export class ApiProcess {
   #stdout = '';
   #stderr = '';
@@ -15,7 +15,7 @@ export class ApiProcess {
     this.exited = new Promise((resolve) => child.once('close', (code) => resolve(code)));
   }
 
-  /** Starts it on a free port of the loopback address, with nothing in its environment but `env`. */
+  /** Starts the API on a free port of the loopback address, with nothing from this process's environment but PATH. */
   static spawn(env: Record<string, string>): ApiProcess {
     const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', 'src/main.ts'], {
       cwd: PACKAGE,
@@ -33,19 +33,19 @@ export class ApiProcess {
     return this.#stderr;
   }
 
-  /** Where it listens, once it does. */
+  /** Returns the URL of the API once it listens. */
   async url(): Promise<string> {
     for (;;) {
       const line = /Muster is listening on (\S+)/.exec(this.#stdout);
       if (line && this.#stdout.includes('See what it reports')) return line[1]!;
       if (this.child.exitCode !== null || this.child.signalCode !== null) {
-        throw new Error(`the API left before it listened: ${this.#stderr}`);
+        throw new Error(`the API exited before it listened: ${this.#stderr}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
-  /** Ends it by a signal, and resolves with its exit code. */
+  /** Sends a signal, and resolves with the exit code. */
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     this.child.kill(signal);
     return this.exited;

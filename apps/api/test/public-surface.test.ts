@@ -16,12 +16,12 @@ import { clocksOf, container, TestApi, useApi } from './harness.js';
 
 const document = createOpenApiDocument();
 
-/** One item per line, sorted, so that a difference shows as the lines that came and went. */
+/** One item per line, sorted, so that a difference shows as added and removed lines. */
 const lines = (items: Iterable<string>): string => `\n${[...new Set(items)].sort().join('\n')}\n`;
 
 const refName = (ref: string): string => ref.slice(ref.lastIndexOf('/') + 1);
 
-/** The lines of one schema: its type, its fields and theirs, and the values of each enum. */
+/** The lines of a schema: its type, its fields and their schemas, and the values of each enum. */
 function* schemaLines(path: string, schema: JsonSchema): Generator<string> {
   if (typeof schema['$ref'] === 'string') {
     yield `${path}: ${refName(schema['$ref'])}`;

@@ -35,18 +35,18 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
     ['q=a_1', ['alpha_1']],
     ['q=abcd', ['bravo']],
     ['q=nobody', []],
-  ])('?%s finds what it says', async (query, expected) => {
+  ])('?%s finds the matching hosts', async (query, expected) => {
     expect(await names(query)).toEqual(expected);
   });
 
   test.each([
     ['name', ['alpha_1', 'bravo', 'charlie']],
     ['enrolledAt', ['charlie', 'alpha_1', 'bravo']],
-    // Those that were heard at one instant come in the order of their ids, which is that of enrolment.
+    // Hosts that were last seen at the same instant are in the order of their ids, which is that of enrollment.
     ['lastSeenAt', ['charlie', 'alpha_1', 'bravo']],
     ['containerCount', ['alpha_1', 'bravo', 'charlie']],
     ['agentVersion', ['charlie', 'alpha_1', 'bravo']],
-  ])('sort=%s is an order, both ways and page by page', async (sort, expected) => {
+  ])('sort=%s orders in both directions and across pages', async (sort, expected) => {
     for (const [order, inOrder] of [
       [sort, expected],
       [`-${sort}`, [...expected].reverse()],
@@ -67,7 +67,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
   const asCursor = (...values: unknown[]) => Buffer.from(JSON.stringify(values)).toString('base64url');
   const ID = '00000000-0000-0000-0000-000000000000';
 
-  // What an int4 does not hold, what no column holds, and what JSON has besides whole numbers.
+  // Numbers beyond int4, numbers beyond any column, and JSON values that are not whole numbers.
   const NUMBERS = [3_000_000_000, -3_000_000_000, 2 ** 53, 1e300, 0.5, '1', null];
   test.each([
     ['hosts?sort=containerCount', (n: unknown) => ['containerCount', n, ID]],
@@ -75,7 +75,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
     ['ports', (n: unknown) => ['host', ID, 1, 'tcp', '', n, 'a']],
     ['events', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5, 1] : [1, n])],
     ['audit', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5] : [n])],
-  ])('a cursor of %s with a number that its column does not hold is named', async (list, place) => {
+  ])('a cursor of %s with a number that its column cannot hold is refused by name', async (list, place) => {
     for (const number of NUMBERS) {
       const cursor = asCursor(...place(number));
       const path = `/api/${list}${list.includes('?') ? '&' : '?'}cursor=${cursor}`;
@@ -84,8 +84,8 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
     }
   });
 
-  test('one rule says what an id is, in a query and in a path', async () => {
-    // No version of a UUID has these digits, but PostgreSQL takes it for one.
+  test('a query and a path accept the same ids', async () => {
+    // No version of a UUID has these digits, but PostgreSQL accepts them.
     const odd = '11111111-1111-0111-0111-11111111111A';
     await organization.get(`/api/containers?hostId=${odd}`).expect(200, { items: [], nextCursor: null });
     await organization.get(`/api/hosts/${odd}`).expect(404);
@@ -102,7 +102,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
     ['sort=name&sort=name', '/sort', /^must not be repeated$/],
     ['count=true&count=true', '/count', /^must not be repeated$/],
     ['limit=1&limit=2', '/limit', /^must not be repeated$/],
-  ])('?%s is refused by the name of the parameter, with what is allowed', async (query, path, message) => {
+  ])('?%s is refused with the name of the parameter and what is allowed', async (query, path, message) => {
     const { body } = await organization.get(`/api/hosts?${query}`).expect(400);
     expect(body).toMatchObject({ errors: [{ path, message: expect.stringMatching(message) }] });
   });
@@ -118,13 +118,13 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
 describe.each(testEngines())('reading while rows change on %s', (engine) => {
   const context = useApi(engine);
 
-  test('every container that stays where it is in the order is told once, whatever happens beside it', async () => {
+  test('every container that keeps its place in the order is listed once while other rows change', async () => {
     const organization = await context.api.organization();
     const hosts: TestHost[] = [await organization.enroll(), await organization.enroll()];
     const steady = Array.from({ length: 12 }, (_, index) => `s${String(index).padStart(2, '0')}`);
     const snapshot = (round: number) => [
       ...steady.map((id) => container(id, { name: id, state: round % 2 === 0 ? 'running' : 'paused' })),
-      // These come and go before and behind each of the steady ones, and move.
+      // These containers come and go before and after each of the steady ones, and move.
       ...steady
         .filter((_, i) => (i + round) % 3 === 0)
         .map((id) => container(`x${id}`, { name: `${id}-${round % 4}` })),
@@ -147,7 +147,7 @@ describe.each(testEngines())('reading while rows change on %s', (engine) => {
     }
   });
 
-  test('the containers that the summary counts as current, and as last known, are those that the list finds so', async () => {
+  test('the summary counts as current and as last known exactly what the list finds', async () => {
     const organization = await context.api.organization();
     const [silent, broken, well] = [
       await organization.enroll(),
@@ -180,7 +180,7 @@ describe.each(testEngines())('reading while rows change on %s', (engine) => {
     expect(exported.text.trim().split('\n')).toHaveLength(2);
   });
 
-  test('a container that is made anew under its name keeps one timeline, of which a stretch can be asked for', async () => {
+  test('a container recreated under its name keeps one timeline, of which a period can be read', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const instants: string[] = [];
@@ -217,7 +217,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     ]);
   });
 
-  test('hold every row that the filters find, once, as CSV that no spreadsheet runs', async () => {
+  test('contain every row that the filters find, once, as CSV that no spreadsheet executes', async () => {
     const answer = await organization.get('/api/export/containers?presence=all').expect(200);
     expect(answer.headers['content-type']).toMatch(/^text\/csv; charset=utf-8/);
     expect(answer.headers['content-disposition']).toMatch(
@@ -235,7 +235,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     expect(new Set(lines.map((line) => line.split(',')[5])).size).toBe(605);
   });
 
-  test('are the views of the lists as NDJSON', async () => {
+  test('contain the same views as the lists, as NDJSON', async () => {
     const { text } = await organization.get('/api/export/containers?format=ndjson&q=web').expect(200);
     const lines = text
       .trimEnd()
@@ -248,21 +248,21 @@ describe.each(testEngines())('exports on %s', (engine) => {
     expect(JSON.parse(events.text)).toMatchObject({ kind: 'removed', dockerId: 'gone' });
   });
 
-  test('of nothing are a header, or nothing', async () => {
+  test('without rows are only a header in CSV, and empty in NDJSON', async () => {
     const empty = await context.api.organization();
     expect((await empty.get('/api/export/events').expect(200)).text).toMatch(/^id,recordedAt,[^\n]*\r\n$/);
     expect((await empty.get('/api/export/events?format=ndjson').buffer(true).expect(200)).text).toBe('');
   });
 
-  test('refuse what is no filter of theirs by its name', async () => {
+  test('refuse an unknown filter by its name', async () => {
     const { body } = await organization.get('/api/export/containers?sort=name').expect(400);
     expect(body).toMatchObject({ errors: [{ path: '/sort' }] });
   });
 
-  test('end when their reader goes away, and make room for others', async () => {
+  test('end when their reader disconnects, and then free their slots', async () => {
     const server = await TestServer.start(context.api.app);
     const headers = { Authorization: `Bearer ${organization.adminKey}` };
-    // More than may run at once, one after the other.
+    // More exports than may run at once, one after the other.
     for (let turn = 0; turn < 20; turn++) {
       const answer = await fetch(`${server.url}/api/export/containers?presence=all`, { headers });
       expect(answer.status).toBe(200);

@@ -9,7 +9,7 @@ import { container, useApi } from './harness.js';
 
 const DAY_MS = 86_400_000;
 
-describe.each(testEngines())('retention that goes wrong on %s', (engine) => {
+describe.each(testEngines())('retention with failures on %s', (engine) => {
   const context = useApi(engine);
 
   test('continues after a step that failed, reports it, and leaves the gauge of that step unchanged', async () => {
@@ -33,7 +33,7 @@ describe.each(testEngines())('retention that goes wrong on %s', (engine) => {
     expect(retention.lastSuccesses().get('removed_containers')).toEqual(startedAt);
     expect(retention.lastSuccesses().get('events')).toEqual(clock());
 
-    // A process that starts again counts from the last success too, though the step fails in it as well.
+    // A restarted process also continues from the last success, although the step fails in it as well.
     const restarted = createRetentionService(broken, { now: clock, eventDays: 10 });
     clock.advance(3_600_000);
     await restarted.prune();
@@ -47,7 +47,7 @@ describe.each(testEngines())('retention that goes wrong on %s', (engine) => {
     );
   });
 
-  test('deletes nothing while the clocks differ by more than a minute, and says so', async () => {
+  test('deletes nothing while the clocks differ by more than a minute, and reports that it is paused', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('gone')]);
@@ -73,7 +73,7 @@ describe.each(testEngines())('retention that goes wrong on %s', (engine) => {
     expect(await registry.metrics()).toContain('muster_retention_paused 0');
   });
 
-  test('is done by one process, and by another one when that has left', async () => {
+  test('is done by one process, and by another one once the first has released its lease', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     const name = randomUUID();
@@ -95,7 +95,7 @@ describe.each(testEngines())('retention that goes wrong on %s', (engine) => {
     await two.release();
   });
 
-  test('stops within a statement of a deleted host with a long history, and deletes the rest later', async () => {
+  test('stops within one statement of deleting a long history, and deletes the rest later', async () => {
     const { clock, db, http } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();
@@ -108,7 +108,7 @@ describe.each(testEngines())('retention that goes wrong on %s', (engine) => {
     const before = await left();
     expect(before).toBeGreaterThan(10_000);
     const retention = createRetentionService(db, { now: clock, eventDays: 0 });
-    // SIGTERM comes when the first rows of this host are gone.
+    // SIGTERM arrives when the first rows of this host have been deleted.
     let isStopped = false;
     const watched: Database = { ...db, prisma: onQuery(db, 'DELETE FROM container_events', () => (isStopped = true)) };
     await createRetentionService(watched, { now: clock, eventDays: 0 }).prune(() => isStopped);
@@ -123,7 +123,7 @@ describe.each(testEngines())('retention that goes wrong on %s', (engine) => {
 describe.each(testEngines())('retention of agent tokens on %s', (engine) => {
   const context = useApi(engine);
 
-  test('revoked ones of a living host go after 30 days, those of a deleted host with it', async () => {
+  test('deletes revoked tokens of a live host after 30 days, and those of a deleted host with the host', async () => {
     const { clock, db, http } = context.api;
     const organization = await context.api.organization();
     const [living, deleted] = [await organization.enroll(), await organization.enroll()];
@@ -151,7 +151,7 @@ describe.each(testEngines())('retention of agent tokens on %s', (engine) => {
   });
 });
 
-/** A client that calls `action` after each raw statement with these words. */
+/** Returns a client that calls `action` after each raw statement that contains these words. */
 function onQuery({ prisma }: Database, words: string, action: () => void): Database['prisma'] {
   return prisma.$extends({
     query: {

@@ -6,7 +6,7 @@ import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { container, TestApi, testClock, type TestOrganization } from './harness.js';
 
-/** Rows that no buffer between database and reader holds: each of `HOSTS` hosts has a thousand of 8 kB. */
+/** More rows than the buffers between database and reader hold: each of `HOSTS` hosts has a thousand of 8 kB. */
 const HOSTS = 3;
 
 describe('an export that is read slowly', () => {
@@ -43,17 +43,17 @@ describe('an export that is read slowly', () => {
     return Buffer.concat(pieces).toString().split('\n').length - 1;
   };
 
-  test('ends when its key is revoked, without rows that were read after that', async () => {
+  test('is aborted when its key is revoked, without rows that were read after that', async () => {
     const key = await organization.api.apiKey(organization.id, 'viewer');
     const revoke = async () => {
       await db.prisma.apiKey.updateMany({ where: { role: 'viewer' }, data: { revokedAt: new Date() } });
-      // A check answers for a second.
+      // The result of a key check is used for a second.
       await new Promise((resolve) => setTimeout(resolve, 1_100));
     };
     expect(await linesAfter(revoke, key)).toBe('broken off');
   });
 
-  test('is whole while its key is good', async () => {
+  test('is complete while its key is valid', async () => {
     expect(await linesAfter(() => Promise.resolve(), organization.adminKey)).toBe(HOSTS * 1_000);
   });
 });

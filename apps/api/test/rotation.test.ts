@@ -10,12 +10,12 @@ import type { AgentIdentity } from '../src/services/enrollment/agent-token-cache
 import { createAgentTokenService } from '../src/services/enrollment/agent-token.js';
 import { clocksOf, useApi, type TestApi, type TestClock } from './harness.js';
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const HOUR_MS = 3_600_000;
 
-/** A replica whose connection is so slow that nothing follows its first answer until `goOn` is called. */
+/** Creates a replica that receives its first answer from the database and then nothing until `goOn` is called. */
 function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
   let goOn: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (goOn = resolve));
@@ -37,7 +37,7 @@ function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
   const slow: Database = {
     ...db,
     query: (statement, values) => slowly(() => db.query(statement, values)),
-    // An extended client does all that a client does; Prisma gives it another type.
+    // An extended client has all methods of a client, but Prisma gives it another type.
     prisma: prisma as unknown as Database['prisma'],
   };
   return { tokens: createAgentTokenService(slow, clocksOf(clock)), read, goOn };
@@ -46,8 +46,8 @@ function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
 const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const).catch(() => 'refused' as const);
 
 /**
- * One agent and the calls of it that are still on their way. It keeps its old token until the next one has worked,
- * and goes back to it only where the next one may have died unused.
+ * One agent and its calls that are still in flight. It keeps its old token until the next one has worked, and returns
+ * to the old one only if the next one may have expired unused.
  */
 class Holder {
   readonly #tokens;
@@ -76,7 +76,10 @@ class Holder {
     this.#take(this.held, answer, lost);
   }
 
-  /** With the old token, before the next one was used: as an agent does that was stopped before it kept that one. */
+  /**
+   * Rotates with the old token before the next one is used, as does an agent that was stopped before it stored the next
+   * one.
+   */
   async rotateAgain({ lost }: { lost: boolean }): Promise<void> {
     if (this.#spare === null) return this.rotate({ lost });
     const by = this.#spare;
@@ -84,7 +87,7 @@ class Holder {
       .authenticate(by)
       .then((identity) => this.#tokens.rotate(identity))
       .catch(() => null);
-    // A call on its way has taken the next one into use: that is the one to go on with.
+    // A call in flight has used the next token, so the agent continues with that one.
     if (answer === null) return this.rotate({ lost });
     this.held = by;
     this.#take(by, answer, lost);
@@ -96,7 +99,7 @@ class Holder {
     this.#answeredAt = this.parts.clock().getTime();
   }
 
-  /** A call that its holder gave up on, and that is yet to be done. */
+  /** Sends a call that its caller no longer waits for and that is not processed yet. */
   async send(kind: 'use' | 'rotate'): Promise<void> {
     const { tokens, read, goOn } = slowReplica(this.parts);
     const done = kind === 'use' ? outcome(tokens.authenticate(this.held)) : outcome(tokens.rotate(await this.use()));
@@ -128,12 +131,12 @@ const steps: Readonly<Record<string, (holder: Holder) => unknown>> = {
   'a day goes by': ({ parts }) => parts.clock.advance(24 * HOUR_MS),
 };
 
-describe.each(testEngines())('the life of agent tokens on %s', (engine) => {
+describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) => {
   const context = useApi(engine);
   const services = ({ db, clock }: TestApi) => createAgentTokenService(db, clocksOf(clock));
   const enrolled = async () => (await context.api.organization()).enroll();
 
-  test('whatever is rotated, used, lost or late, the last token that its holder got is good', async () => {
+  test('the last token received is valid after any sequence of rotations, uses, losses and delays', async () => {
     const sequence = fc.array(fc.constantFrom(...Object.keys(steps)), { minLength: 3, maxLength: 14 });
     await fc.assert(
       fc.asyncProperty(sequence, async (names) => {
@@ -146,7 +149,7 @@ describe.each(testEngines())('the life of agent tokens on %s', (engine) => {
     );
   }, 120_000);
 
-  test('a late first use of a token leaves the next one alone, and both calls are let in', async () => {
+  test('a late first use of a token does not affect the next one, and both calls are admitted', async () => {
     const { token } = await enrolled();
     const tokens = services(context.api);
     const late = slowReplica(context.api);
@@ -158,7 +161,7 @@ describe.each(testEngines())('the life of agent tokens on %s', (engine) => {
     expect(await outcome(tokens.authenticate(agentToken))).toBe('admitted');
   });
 
-  test('a first use that comes after the token was revoked is refused', async () => {
+  test('a first use after the token was revoked is refused', async () => {
     const { token } = await enrolled();
     const tokens = services(context.api);
     const first = await tokens.authenticate(token);
@@ -172,14 +175,14 @@ describe.each(testEngines())('the life of agent tokens on %s', (engine) => {
     expect(await outcome(tokens.authenticate(kept))).toBe('admitted');
   });
 
-  test('two first uses of one token at once are both let in', async () => {
+  test('concurrent first uses of one token are all admitted', async () => {
     const { token } = await enrolled();
     const tokens = services(context.api);
     const calls = Array.from({ length: 8 }, () => outcome(tokens.authenticate(token)));
     expect(new Set(await Promise.all(calls))).toEqual(new Set(['admitted']));
   });
 
-  test('of rotations at once each answer is good until one of them is used', async () => {
+  test('each answer of concurrent rotations is valid until one of them is used', async () => {
     const { token } = await enrolled();
     const tokens = services(context.api);
     const agent = await tokens.authenticate(token);
@@ -192,7 +195,7 @@ describe.each(testEngines())('the life of agent tokens on %s', (engine) => {
     expect(await outcome(tokens.authenticate(early.agentToken))).toBe('admitted');
   });
 
-  test('a rotation that its caller no longer waits for issues nothing', async () => {
+  test('a rotation whose caller no longer waits for it issues nothing', async () => {
     const { token } = await enrolled();
     const tokens = services(context.api);
     const agent = await tokens.authenticate(token);
@@ -201,7 +204,7 @@ describe.each(testEngines())('the life of agent tokens on %s', (engine) => {
     expect(await outcome(tokens.authenticate(agentToken))).toBe('admitted');
   });
 
-  test('order of issue does not hang on clocks that agree', async () => {
+  test('the order of issue does not depend on clocks that agree', async () => {
     const { db, clock } = context.api;
     const { token } = await enrolled();
     const behind = createAgentTokenService(db, { now: () => new Date(clock().getTime() - 5000) });
@@ -213,10 +216,10 @@ describe.each(testEngines())('the life of agent tokens on %s', (engine) => {
   });
 });
 
-onServer.each(['postgresql'] as const)('a rotation by HTTP on %s', (engine) => {
+onServer.each(['postgresql'] as const)('a rotation over HTTP on %s', (engine) => {
   const context = useApi(engine);
 
-  test('whose caller hung up while it waited issues nothing', async () => {
+  test('issues nothing if its caller disconnected while it waited', async () => {
     const { db, app } = context.api;
     const host = await (await context.api.organization()).enroll();
     await host.sync([]);
@@ -237,7 +240,7 @@ onServer.each(['postgresql'] as const)('a rotation by HTTP on %s', (engine) => {
       await closed;
     });
     await new Promise((resolve) => server.close(resolve));
-    // Behind the rotation on the host's lock.
+    // This snapshot waits behind the rotation for the host's lock.
     await host.sync([]);
     expect(await db.prisma.agentToken.count({ where: { hostId: host.id } })).toBe(1);
   });

@@ -12,6 +12,6 @@ const routesIn = (stack: readonly Layer[]): string[] =>
       : Object.keys(route.methods).map((method) => `${method.toUpperCase()} ${route.path}`),
   );
 
-/** The application's own table, its routers' included: `GET /api/hosts/:hostId` and so on. */
+/** Returns the routes of the application, including those of its routers: `GET /api/hosts/:hostId` and so on. */
 export const routesOf = (app: Express): string[] =>
   routesIn((app as Express & { router: { stack: Layer[] } }).router.stack);

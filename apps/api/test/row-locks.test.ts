@@ -6,10 +6,10 @@ import { createApp } from '../src/app.js';
 import { createFailedSignIns } from '../src/services/accounts/failed-sign-ins.js';
 import { container, enrollRequest, TestApi, testClock, type TestHost } from './harness.js';
 
-// The embedded database has one connection, so no other can hold a row. Skipped, and counted, where no server is installed.
+// The embedded database has one connection, so no other can hold a row. Skipped and counted if no server is installed.
 const onServer = hasTestServer() ? describe : describe.skip;
 
-/** What another replica's large snapshot does to a host's row: it holds its lock for seconds. */
+/** Simulates another replica that writes a large snapshot, which locks a host's row for seconds. */
 onServer('while another transaction holds a row', () => {
   let db: Database;
   let api: TestApi;
@@ -18,7 +18,7 @@ onServer('while another transaction holds a row', () => {
     const clock = testClock();
     api = new TestApi(db, createApp({ db, now: clock }), clock);
   });
-  // A test that fails releases its lock too: the tests after it would count that connection as one more.
+  // A test that fails also releases its lock, because the tests after it would count that connection as one more.
   const unlocks = new Set<() => Promise<void>>();
   afterEach(async () => {
     await Promise.all([...unlocks].map((unlock) => unlock()));
@@ -57,8 +57,8 @@ onServer('while another transaction holds a row', () => {
   const statusOf = async (request: PromiseLike<{ status: number }>) => (await request).status;
 
   /**
-   * The number of connections that are in use all the time, apart from the one that holds the lock. A waiting request may
-   * take one for a moment to check the row; a request that waits inside PostgreSQL keeps its connection.
+   * Returns the number of connections that are in use all the time, apart from the one that holds the lock. A waiting
+   * request may take one for a moment to check the row; a request that waits inside PostgreSQL keeps its connection.
    */
   async function connectionsHeld(): Promise<number> {
     await pause(300);
@@ -95,11 +95,11 @@ onServer('while another transaction holds a row', () => {
     expect((await Promise.all(calls)).sort()).toEqual([...Array<number>(9).fill(200), 400]);
   });
 
-  test('a token is rotated, and one is used for the first time, without a connection to wait with', async () => {
+  test('rotations and the first use of a token wait without holding a connection', async () => {
     const organization = await api.organization();
     const host = await organization.enroll();
     const unlock = await lock('hosts', host.id);
-    // Its first use: it is good, though nothing can be written down yet.
+    // This is the first use of the token, which is valid although the use cannot be recorded yet.
     const identify = () => api.http.get(Paths.agentToken).auth(host.token, { type: 'bearer' });
     await identify().expect(200);
     const rotations = [1, 2, 3].map(() =>
@@ -114,7 +114,7 @@ onServer('while another transaction holds a row', () => {
     );
   });
 
-  test('failed sign-ins that share an entry of the audit log wait for each other with one connection in all', async () => {
+  test('failed sign-ins that share an audit entry wait for each other with one connection in total', async () => {
     await api.organization();
     const failures = createFailedSignIns(db, { now: api.clock, elapsedMs: () => 0 });
     const fail = () => failures.record({ account: null, address: '203.0.113.1', method: 'password' });
@@ -129,7 +129,7 @@ onServer('while another transaction holds a row', () => {
     expect(await db.prisma.auditEntry.findMany({ where })).toMatchObject([{ details: { count: 9 } }]);
   });
 
-  test('a heartbeat is answered within a few seconds however long it lasts, and written afterwards', async () => {
+  test('a heartbeat is answered within a few seconds and written after the lock is released', async () => {
     const host = await (await api.organization()).enroll();
     await host.beat(beat).expect(200);
     const unlock = await lock('hosts', host.id);
@@ -146,7 +146,7 @@ onServer('while another transaction holds a row', () => {
     expect((await host.host()).lastSeenAt).toEqual(lastSeenAt);
   }
 
-  test('machines that enrol with one token wait for each other with one connection in all', async () => {
+  test('machines that enroll with one token wait for each other with one connection in total', async () => {
     const organization = await api.organization();
     const host = await organization.enroll();
     const { id, token } = await organization.enrollmentToken({ name: 'fleet', maxUses: 50 });

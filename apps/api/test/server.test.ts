@@ -21,16 +21,16 @@ async function start(handler: RequestListener): Promise<HttpServer> {
   return server;
 }
 
-/** Speaks to the server byte by byte, as no HTTP library would. */
+/** A client that sends raw bytes, as no HTTP library would. */
 class Client {
   received = '';
-  /** Resolves when the server has closed the connection, with all that came. */
+  /** Resolves with everything received when the server has closed the connection. */
   readonly ended: Promise<string>;
 
   constructor(readonly socket: Socket) {
     socket.on('data', (chunk: Buffer) => (this.received += chunk.toString()));
     socket.on('error', () => undefined);
-    // Not by `once`, which would reject where the server resets the connection: that closes it too.
+    // Not `once`, which would reject if the server resets the connection: a reset closes it, too.
     this.ended = new Promise((resolve) => void socket.on('close', () => resolve(this.received)));
   }
 
@@ -52,7 +52,7 @@ class Client {
   }
 }
 
-/** The answers in what a connection received, each with its status, headers and body. */
+/** Parses the answers that a connection received, each with its status, headers and body. */
 function answersIn(received: string) {
   const answers: { status: number; headers: Record<string, string>; body: string }[] = [];
   for (let rest = received; rest !== '';) {
@@ -68,7 +68,7 @@ function answersIn(received: string) {
   return answers;
 }
 
-/** That the only answer is a problem document of this status, after which the connection was closed. */
+/** Expects a problem document of this status as the only answer, followed by the end of the connection. */
 function expectProblem(received: string, status: number): void {
   const answers = answersIn(received);
   expect(answers.map((answer) => answer.status)).toEqual([status]);
@@ -81,7 +81,7 @@ function expectProblem(received: string, status: number): void {
 
 const GET = ['GET / HTTP/1.1', 'Host: x', '', ''];
 
-/** Something that tests wait for, or let others wait for. */
+/** A promise that the test resolves by calling `open`. */
 function latch() {
   let open: () => void = () => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
@@ -89,7 +89,7 @@ function latch() {
 }
 
 describe('draining', () => {
-  test('does not wait for who says nothing, whatever it said before', async () => {
+  test('does not wait for silent clients, regardless of what they sent before', async () => {
     const server = await start((req, res) => {
       if (req.method === 'GET') res.end('ok');
       else req.resume().on('end', () => res.end('ok'));
@@ -109,7 +109,7 @@ describe('draining', () => {
     expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 
-  test('waits for answers that take longer than silence is borne, and for requests that still come', async () => {
+  test('waits for answers beyond the limit on silence, and for requests that are still arriving', async () => {
     const { open, opened } = latch();
     const server = await start((req, res) => {
       if (req.method === 'GET') void opened.then(() => res.end('late'));
@@ -129,7 +129,7 @@ describe('draining', () => {
     await drained;
   });
 
-  test('closes the connection of a request that was in flight when it began', async () => {
+  test('closes the connection of a request that was in flight when draining began', async () => {
     let draining = false;
     const { open, opened } = latch();
     const arrived = latch();
@@ -150,7 +150,7 @@ describe('draining', () => {
   });
 });
 
-describe('what is no request is answered with a problem document', () => {
+describe('unusual and malformed requests:', () => {
   const context = useApi('pglite');
   const app = () => start(context.api.app);
   const talk = async (...lines: string[]) => (await Client.connect(await app())).send(...lines).ended;
@@ -160,25 +160,25 @@ describe('what is no request is answered with a problem document', () => {
     ['another version', ['GET / HTTP/9.9', 'Host: x', '', ''], 400],
     ['a header without a name', ['GET / HTTP/1.1', 'Host: x', ': y', '', ''], 400],
     ['two lengths', ['POST / HTTP/1.1', 'Host: x', 'Content-Length: 1', 'Content-Length: 2', '', ''], 400],
-    ['headers without end', ['GET / HTTP/1.1', 'Host: x', `X: ${'x'.repeat(20_000)}`, '', ''], 431],
+    ['oversized headers', ['GET / HTTP/1.1', 'Host: x', `X: ${'x'.repeat(20_000)}`, '', ''], 431],
     ['a thousand headers', ['GET / HTTP/1.1', 'Host: x', ...Array<string>(2000).fill('X: 12345678'), '', ''], 431],
     ['a CONNECT', ['CONNECT example.com:443 HTTP/1.1', 'Host: example.com', '', ''], 400],
-    ['the greeting of HTTP/2', ['PRI * HTTP/2.0', '', 'SM', '', ''], 400],
-    ['an expectation', ['GET / HTTP/1.1', 'Host: x', 'Expect: something-odd', '', ''], 417],
-  ])('%s', async (_what, lines, status) => {
+    ['the preface of HTTP/2', ['PRI * HTTP/2.0', '', 'SM', '', ''], 400],
+    ['an unknown expectation', ['GET / HTTP/1.1', 'Host: x', 'Expect: something-odd', '', ''], 417],
+  ])('%s is refused with a problem document', async (_what, lines, status) => {
     expectProblem(await talk(...lines), status);
   });
 
   test.each([
     ['no Host', ['GET /healthz HTTP/1.1', 'Connection: close', '', '']],
     ['two Hosts', ['GET /healthz HTTP/1.1', 'Host: a', 'Host: b', 'Connection: close', '', '']],
-  ])('%s', async (_what, lines) => {
+  ])('%s is refused with a problem document', async (_what, lines) => {
     const received = await talk(...lines);
     expectProblem(received, 400);
     expect(received).toContain('send one Host header');
   });
 
-  test('HTTP/1.0 needs no Host, and 100-continue is an expectation that is met', async () => {
+  test('HTTP/1.0 needs no Host, and Expect: 100-continue is supported', async () => {
     const [old] = answersIn(await talk('GET /healthz HTTP/1.0', '', ''));
     expect(old).toMatchObject({ status: 200 });
     const upload = ['Host: x', 'Expect: 100-continue', 'Content-Length: 2', 'Connection: close', '', '{}'];
@@ -191,17 +191,17 @@ describe('what is no request is answered with a problem document', () => {
   });
 
   test.each([
-    ['a whole address that is none', 'http://[/healthz'],
-    ['an address of another scheme', 'ftp://x/healthz'],
-    ['an address without a path that can be read', 'http://a:99999999/healthz'],
-  ])('%s', async (_what, target) => {
+    ['an invalid absolute-form target', 'http://[/healthz'],
+    ['an absolute-form target with another scheme', 'ftp://x/healthz'],
+    ['an absolute-form target with an invalid port', 'http://a:99999999/healthz'],
+  ])('%s is refused with a problem document', async (_what, target) => {
     const received = await talk(`GET ${target} HTTP/1.1`, 'Host: x', '', '');
     expectProblem(received, 400);
     expect(received).toMatch(/x-content-type-options: nosniff/i);
     expect(received).not.toMatch(/x-powered-by/i);
   });
 
-  test('a whole address is answered as its path is', async () => {
+  test('a valid absolute-form target is answered like its path', async () => {
     const received = await talk('GET http://x.example/healthz HTTP/1.1', 'Host: x', 'Connection: close', '', '');
     expect(answersIn(received)).toMatchObject([{ status: 200, body: '{"status":"ok"}' }]);
   });
@@ -209,14 +209,14 @@ describe('what is no request is answered with a problem document', () => {
   const UPLOAD_BYTES = 9 * 1024 * 1024;
   test.each([
     ['headers that are too large', [`X: ${'x'.repeat(20_000)}`], 431],
-    ['an expectation', ['Expect: something-odd'], 417],
+    ['an unknown expectation', ['Expect: something-odd'], 417],
     ['no credentials, on a connection that closes', ['Connection: close'], 401],
-  ])('a client that sends a large body reads why it was refused: %s', async (_what, headers, status) => {
+  ])('a client that sends a large body can read why it was refused: %s', async (_what, headers, status) => {
     const server = await start(context.api.app);
     const client = await Client.connect(server);
     const head = ['Host: x', 'Content-Type: application/json', `Content-Length: ${UPLOAD_BYTES}`];
     client.send(`POST ${Paths.agentContainers} HTTP/1.1`, ...head, ...headers, '', '');
-    // As most clients do: it looks for an answer when it has sent everything.
+    // As most clients do, it reads the answer only after it has sent everything.
     client.socket.pause();
     let failure: unknown;
     client.socket.on('error', (error) => (failure = error));
@@ -228,14 +228,14 @@ describe('what is no request is answered with a problem document', () => {
     expect(failure).toBeUndefined();
   });
 
-  test('a body that breaks off its own encoding', async () => {
+  test('a body with invalid chunked encoding is refused with a problem document', async () => {
     const host = await (await context.api.organization()).enroll();
     const head = ['Host: x', `Authorization: Bearer ${host.token}`, 'Content-Type: application/json'];
     const chunked = [`POST ${Paths.agentContainers} HTTP/1.1`, ...head, 'Transfer-Encoding: chunked', '', 'zz', ''];
     expectProblem(await talk(...chunked), 400);
   });
 
-  test('junk behind a good request leaves its answer whole, and is answered after it', async () => {
+  test('junk after a valid request leaves the first answer intact, and is answered after it', async () => {
     const { open, opened } = latch();
     const arrived = latch();
     const server = await start((_req, res) => {
@@ -251,7 +251,7 @@ describe('what is no request is answered with a problem document', () => {
     expect(rest).toMatchObject([{ status: 400, headers: { 'content-type': 'application/problem+json' } }]);
   });
 
-  test('what arrives too slowly, but never a second answer to what has one', async () => {
+  test('a slow head or body is answered with 408, but never after another answer', async () => {
     const server = await start((req, res) => {
       if (req.url === '/early') res.setHeader('Content-Length', 5).end('early');
       else req.resume();
@@ -269,7 +269,7 @@ describe('what is no request is answered with a problem document', () => {
   }, 30_000);
 });
 
-describe('what one connection may cost the others', () => {
+describe('one connection cannot overload the server:', () => {
   const CHUNKED = `POST ${Paths.session} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`;
   const chunksOf = (bytes: number, count: number) => `${bytes.toString(16)}\r\n${' '.repeat(bytes)}\r\n`.repeat(count);
 
@@ -288,7 +288,7 @@ describe('what one connection may cost the others', () => {
     expect(received).toBeLessThan(2_000);
   });
 
-  test('nor is it read where it was answered already', async () => {
+  test('a body in many small chunks is not read if it was already answered', async () => {
     const server = await start((_req, res) => void res.end('no'));
     const client = await Client.connect(server);
     client.send(CHUNKED);
@@ -296,12 +296,12 @@ describe('what one connection may cost the others', () => {
     const begunAt = performance.now();
     client.send(chunksOf(1, 100_000));
     await client.ended;
-    // Not by the time limit for requests.
+    // The server did not wait for the time limit of requests.
     expect(performance.now() - begunAt).toBeLessThan(8_000);
     expect(answersIn(client.received)).toMatchObject([{ status: 200 }]);
   });
 
-  test('a body in chunks of an ordinary size is received whole, and so are a few small ones', async () => {
+  test('a body in chunks of ordinary size is received whole, and so is one with few small chunks', async () => {
     const server = await start((req, res) => {
       let received = 0;
       req.on('data', (chunk: Buffer) => (received += chunk.length));
@@ -317,7 +317,7 @@ describe('what one connection may cost the others', () => {
     }
   });
 
-  test('a connection with many requests at once is closed, and few of them are worked on', async () => {
+  test('a connection with many pipelined requests is closed, and few of them are processed', async () => {
     let begun = 0;
     const server = await start(() => void (begun += 1));
     const client = await Client.connect(server);
@@ -326,7 +326,7 @@ describe('what one connection may cost the others', () => {
     expect(begun).toBeLessThan(20);
   });
 
-  test('a few requests at once on one connection are answered in their order', async () => {
+  test('a few pipelined requests are answered in order', async () => {
     const server = await start((req, res) => void setTimeout(() => res.end(req.url), 5));
     const client = await Client.connect(server);
     const paths = Array.from({ length: 12 }, (_, index) => `/${index}`);

@@ -13,8 +13,8 @@ describe.each(testEngines())('set-up on %s', (engine) => {
   const context = useApi(engine);
   const setUp = (body: object) => new Browser(context.api).call('post', Paths.setup, body);
 
-  // These tests tell one story, in their order.
-  test('refuses a link that was never printed, and one that is a week old', async () => {
+  // These tests build on each other and run in this order.
+  test('refuses a link that was never issued, and one that is a week old', async () => {
     const { api } = context;
     const old = await setupToken(api);
     api.clock.advance(7 * DAY_MS);
@@ -25,7 +25,7 @@ describe.each(testEngines())('set-up on %s', (engine) => {
     expect(await api.db.prisma.user.count()).toBe(0);
   });
 
-  test('names the fields of a bad request', async () => {
+  test('names the invalid fields of a request', async () => {
     const token = await setupToken(context.api);
     const { status, body } = await setUp({ token, name: '', email: 'ada', password: 'short' });
     expect(status).toBe(400);
@@ -33,7 +33,7 @@ describe.each(testEngines())('set-up on %s', (engine) => {
     expect(paths.sort()).toEqual(['/email', '/name', '/password']);
   });
 
-  test('of two who use the links of two processes at once makes one the owner, with a session', async () => {
+  test('makes exactly one owner, with a session, when two people use links of two processes at once', async () => {
     const { api } = context;
     const tokens = [await setupToken(api), await setupToken(api)];
     expect((await new Browser(api).get(Paths.signInOptions)).body).toEqual({ setupRequired: true, oidc: null });
@@ -58,7 +58,7 @@ describe.each(testEngines())('set-up on %s', (engine) => {
     expect(options.body).toEqual({ setupRequired: false, oidc: null });
   });
 
-  test('is over once there is a user: no link is made any more', async () => {
+  test('is over once there is a user: no more links are issued', async () => {
     expect(await setupToken(context.api)).toBe('');
   });
 });

@@ -8,7 +8,7 @@ import { TestApi, testClock, useApi } from './harness.js';
 import { TestServer } from './listening.js';
 import { PASSWORD, person } from './people.js';
 
-describe.each(testEngines())('signing in on %s', (engine) => {
+describe.each(testEngines())('sign-in on %s', (engine) => {
   const context = useApi(engine);
   const newPerson = async () => person(context.api, (await context.api.organization()).id, 'viewer');
   const signIn = (email: string, password: string, api = context.api) =>
@@ -22,11 +22,11 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     const left = browser.through(context.api);
     expect((await browser.call('delete', Paths.session)).status).toBe(204);
     expect(browser.cookie).toBe('');
-    // Not only does the browser forget the cookie: it is good for nothing.
+    // Sign-out does not only delete the browser's cookie: the cookie is no longer valid.
     expect((await left.get(Paths.hosts)).status).toBe(401);
   });
 
-  test('ends: who signs out hears no more of a stream that was open', async () => {
+  test('is ended by a sign-out, which also closes an open stream', async () => {
     const { browser } = await newPerson();
     const server = await TestServer.start(context.api.app);
     const heard = await server.listen({ cookie: browser.cookie });
@@ -37,18 +37,18 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     await server.close();
   });
 
-  test('is not undone by the credentials that a browser sends to a proxy before us', async () => {
+  test('works although the browser sends credentials for a proxy in front of the API', async () => {
     const { browser } = await newPerson();
     const proxys = { Authorization: `Basic ${Buffer.from('ops:secret').toString('base64')}` };
     expect((await browser.call('get', Paths.hosts, undefined, proxys)).status).toBe(200);
   });
 
-  test('takes an address in any case', async () => {
+  test('accepts an email address in any case', async () => {
     const { email } = await newPerson();
     expect((await signIn(email.toUpperCase(), PASSWORD)).status).toBe(201);
   });
 
-  test('tells nobody whether an address or its password is wrong', async () => {
+  test('does not reveal whether an address or its password is wrong', async () => {
     const { email } = await newPerson();
     const answers = [await signIn(email, 'not the password'), await signIn('nobody@example.org', PASSWORD)];
     for (const { status, body, headers } of answers) {
@@ -63,13 +63,13 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     }
   });
 
-  test('gives a cookie that no script can read and no other site sends along', async () => {
+  test('sets a cookie that no script can read and no other site can send', async () => {
     const { email } = await newPerson();
     const [cookie] = (await signIn(email, PASSWORD)).headers['set-cookie'] as unknown as string[];
     expect(cookie).toMatch(/^muster_session=[^;]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/);
   });
 
-  test('by https gives a cookie for https and this host alone', async () => {
+  test('over https sets a cookie for https and this host only', async () => {
     const { email } = await newPerson();
     const { db, clock } = context.api;
     const api = new TestApi(db, createApp({ db, now: clock, publicUrl: 'https://muster.example.org' }), clock);
@@ -78,7 +78,7 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     expect(cookie).toMatch(/^__Host-muster_session=[^;]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
   });
 
-  test('leaves nothing in the database that could be made a cookie of', async () => {
+  test('stores nothing in the database from which a cookie could be made', async () => {
     const { browser, id } = await newPerson();
     const { token } = await context.api.db.prisma.session.findFirstOrThrow({ where: { userId: id } });
     const [, value = ''] = browser.cookie.split('=');
@@ -93,12 +93,12 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     await asked(`${presented}.${signature.replace(/^./, (c) => (c === 'A' ? 'B' : 'A'))}`).expect(401);
   });
 
-  test('lasts for a week after it was last used, and not longer', async () => {
+  test('lasts for a week after its last use, and no longer', async () => {
     const { browser, id } = await newPerson();
     const { prisma } = context.api.db;
     const at = (ms: number) => new Date(Date.now() + ms);
     const HOUR_MS = 3_600_000;
-    // Two hours old: prolonged by the next call.
+    // The session is two hours old, so the next call extends it.
     const aged = { expiresAt: at(7 * 24 * HOUR_MS - 2 * HOUR_MS), updatedAt: at(-2 * HOUR_MS) };
     await prisma.session.updateMany({ where: { userId: id }, data: aged });
     const answer = await browser.get(Paths.hosts);
@@ -117,7 +117,7 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     ['ahead', 2 * 3_600_000],
     ['behind', -2 * 3_600_000],
   ])(
-    'begins, is prolonged and ends by the clock of the database, where that of the process is %s',
+    'begins, is extended and ends by the clock of the database if that of the process is %s',
     async (_what, skewMs) => {
       const { db } = context.api;
       const now = () => new Date(Date.now() - skewMs);
@@ -144,14 +144,14 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     },
   );
 
-  test('is not for a person without an organization', async () => {
+  test('is refused for a person without an organization', async () => {
     const { email, id } = await newPerson();
     await context.api.db.prisma.member.delete({ where: { userId: id } });
     expect((await signIn(email, PASSWORD)).status).toBe(401);
     expect(await context.api.db.prisma.session.count({ where: { userId: id } })).toBe(1);
   });
 
-  test('with a key as well, the key goes first', async () => {
+  test('is ignored in a call that also has an API key', async () => {
     const organization = await context.api.organization();
     const { browser } = await person(context.api, organization.id, 'viewer');
     const authorization = `Bearer ${organization.adminKey}`;
@@ -159,7 +159,7 @@ describe.each(testEngines())('signing in on %s', (engine) => {
     expect(body).toMatchObject({ role: 'admin', user: null, apiKey: { name: 'admin' }, expiresAt: null });
   });
 
-  test('is told in the audit log', async () => {
+  test('is recorded in the audit log', async () => {
     const organization = await context.api.organization();
     const { browser, id } = await person(context.api, organization.id, 'admin');
     await browser.call('delete', Paths.session);
@@ -217,7 +217,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
     expect(await entries()).toMatchObject([{ details: counted }, { ...common, details: first }]);
   });
 
-  test('keep the address of an attacker that another address follows, and no more addresses than fit', async () => {
+  test('keep the first ADDRESSES_MAX addresses, so that later ones cannot displace an attacker’s', async () => {
     const { elapsed, visitor, fail, entries } = await rig();
     const fromMany = async (count: number) => {
       for (let i = 0; i < count; i++) {
@@ -237,7 +237,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
     expect(details.addresses.slice(0, 3)).toEqual(addresses);
   });
 
-  test('of accounts that do not exist are one entry together, which names none of them', async () => {
+  test('for accounts that do not exist share one entry, which names none of them', async () => {
     const { api, elapsed, fail, entries } = await rig();
     const { id } = await api.db.prisma.organization.findFirstOrThrow({
       orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
@@ -252,7 +252,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
     expect((await entries(id)).length).toBe(before + 2);
   });
 
-  test('include one whose entry cannot be written: no session comes of it', async () => {
+  test('include a sign-in whose entry cannot be written, which creates no session', async () => {
     const { api, visitor } = await rig();
     const { prisma } = api.db;
     await prisma.$executeRaw`
@@ -269,10 +269,10 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
   });
 });
 
-describe('tries to sign in', () => {
+describe('sign-in attempts', () => {
   const context = useApi('pglite');
 
-  /** An application whose clock stands still, so that no try comes back by itself. */
+  /** Creates an application whose clock does not advance, so that the limits are not refilled. */
   const limited = (signInsPerMinute: number) => {
     const { db } = context.api;
     const elapsed = { ms: 0 };
@@ -294,14 +294,14 @@ describe('tries to sign in', () => {
     expect((await trying(api, 'y@example.org', '203.0.113.1')).status).toBe(401);
   });
 
-  test('are limited by account, wherever they come from', async () => {
+  test('are limited by account, regardless of their address', async () => {
     const { api } = limited(4);
     const statuses = [];
     for (let i = 0; i < 3; i++) statuses.push((await trying(api, 'Same@example.org', `203.0.113.${i}`)).status);
     expect(statuses).toEqual([401, 401, 429]);
   });
 
-  test('with the right password count, too, and so do tries to change it', async () => {
+  test('count with the right password, too, and so do attempts to change it', async () => {
     const { api } = limited(2);
     const { browser } = await person(api, (await api.organization()).id, 'viewer');
     const change = { currentPassword: 'not right', newPassword: 'a quite different one' };

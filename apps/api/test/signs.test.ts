@@ -3,12 +3,12 @@ import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { container, useApi, type TestHost } from './harness.js';
 
-describe.each(testEngines())('what an agent is known by on %s', (engine) => {
+describe.each(testEngines())('signs of life of an agent on %s', (engine) => {
   const context = useApi(engine);
   const enrolled = async () => (await context.api.organization()).enroll();
   const post = (host: TestHost, path: string) => context.api.http.post(path).auth(host.token, { type: 'bearer' });
 
-  test('a host that sent nothing but incomplete snapshots has reported, and its containers are not confirmed', async () => {
+  test('a host that sent only incomplete snapshots has reported, but its containers are not confirmed', async () => {
     const host = await enrolled();
     const { organization } = host;
     const shown = async () => (await organization.get(`/api/hosts/${host.id}`).expect(200)).body as object;
@@ -26,14 +26,14 @@ describe.each(testEngines())('what an agent is known by on %s', (engine) => {
 
   const calls: Readonly<Record<string, { status: number; send: (host: TestHost) => Promise<{ status: number }> }>> = {
     'a rotation': { status: 201, send: (host) => post(host, Paths.agentToken) },
-    'a snapshot with a bad field': { status: 400, send: (host) => host.post([{}]) },
-    'a snapshot that is no JSON': { status: 400, send: (host) => host.post('[') },
-    'a snapshot with a bad header': { status: 400, send: (host) => host.post([], { 'Snapshot-Sequence': 'x' }) },
+    'a snapshot with an invalid field': { status: 400, send: (host) => host.post([{}]) },
+    'a snapshot that is not JSON': { status: 400, send: (host) => host.post('[') },
+    'a snapshot with an invalid header': { status: 400, send: (host) => host.post([], { 'Snapshot-Sequence': 'x' }) },
     'a snapshot of another type': { status: 415, send: (host) => host.post('[]', { 'Content-Type': 'text/plain' }) },
-    'a bad heartbeat': { status: 400, send: (host) => host.beat({}) },
+    'an invalid heartbeat': { status: 400, send: (host) => host.beat({}) },
   };
 
-  test.each(Object.keys(calls))('%s is a call of the agent', async (name) => {
+  test.each(Object.keys(calls))('%s counts as a call of the agent', async (name) => {
     const { status, send } = calls[name]!;
     const host = await enrolled();
     const { confirmedAt } = await host.sync([]).then(() => host.host());
@@ -42,7 +42,7 @@ describe.each(testEngines())('what an agent is known by on %s', (engine) => {
     expect(await host.host()).toMatchObject({ lastSeenAt: context.api.clock(), confirmedAt });
   });
 
-  test('a call without a good token is nobody’s', async () => {
+  test('a call without a valid token does not count for a host', async () => {
     const host = await enrolled();
     const { lastSeenAt } = await host.host();
     context.api.clock.advance(20_000);
@@ -50,7 +50,7 @@ describe.each(testEngines())('what an agent is known by on %s', (engine) => {
     expect(await host.host()).toMatchObject({ lastSeenAt });
   });
 
-  test('an enrolment that takes tokens away is audited, and a repeat of it is not', async () => {
+  test('an enrollment that revokes tokens is audited, and a repetition of it is not', async () => {
     const organization = await context.api.organization();
     const { token, id } = await organization.enrollmentToken({ name: 'two', maxUses: 2 });
     const request = { ...{ name: 'web-1', engineId: `engine-${id}`, os: 'linux', arch: 'x86_64', agentVersion: '1' } };
@@ -60,7 +60,7 @@ describe.each(testEngines())('what an agent is known by on %s', (engine) => {
         .auth(token, { type: 'bearer' })
         .send({ ...request, engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' } });
     const { hostId, agentToken } = (await enrol().expect(201)).body as { hostId: string; agentToken: string };
-    // Repeated because its answer was lost: that is the same enrolment.
+    // Repeated because its answer was lost: this is the same enrollment.
     const repeat = (await enrol().expect(200)).body as { agentToken: string };
     await context.api.http.get(Paths.agentToken).auth(agentToken, { type: 'bearer' }).expect(401);
     await context.api.http.get(Paths.agentToken).auth(repeat.agentToken, { type: 'bearer' }).expect(200);

@@ -1,4 +1,4 @@
-/** What one host, one container or one page may hold (DESIGN 3). */
+/** Limits on the size of a host, a container and a page (DESIGN 3). */
 import { describe, expect, test } from '@jest/globals';
 import {
   CADENCE_DEFAULT,
@@ -24,7 +24,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
   const context = useApi(engine);
 
   describe('a field over its limit', () => {
-    test('is shortened and named, and never keeps a snapshot from being stored', async () => {
+    test('is shortened and named, and never prevents a snapshot from being stored', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const labels = Object.fromEntries(
@@ -51,7 +51,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect(await host.host()).toMatchObject({ truncatedCount: 2 });
     });
 
-    test('is counted for its host until it fits again or is gone, whichever way that is found out', async () => {
+    test('is counted for its host until it fits or is gone, by complete and incomplete snapshots', async () => {
       const host = await (await context.api.organization()).enroll();
       const truncated = async () => (await host.host()).truncatedCount;
       const large = (dockerId: string) => container(dockerId, { command: 'c'.repeat(5_000) });
@@ -66,7 +66,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
     });
   });
 
-  test('consecutive ports as one entry are found by each of them, and shown as a range', async () => {
+  test('consecutive ports in one entry are found by each of them, and shown as a range', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const ports = [{ privatePort: 8_000, publicPort: 9_000, type: 'tcp' as const, count: 10 }];
@@ -81,7 +81,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
   });
 
   describe('states', () => {
-    test('that are not known are stored, and counted as one', async () => {
+    test('that are unknown are stored, and counted as one', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const words = Array.from({ length: 200 }, (_, i) => `word-${i}`);
@@ -100,7 +100,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect([await hosts('word-7'), await hosts('other'), await hosts('word-300')]).toEqual([1, 1, 0]);
     });
 
-    test('are never taken for a health', async () => {
+    test('are never mistaken for a health status', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       await host.sync(['a', 'b'].map((id) => container(id, { state: 'health:healthy', status: '' })));
@@ -116,7 +116,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       Array.from({ length: count }, (_, i) => ({ ...container(`c${from + i}`), ports: [], labels: {} }));
     const partly = { 'Snapshot-Complete': 'false' };
 
-    test('has at most 10,000 present containers, and a snapshot that would make more writes nothing', async () => {
+    test('has at most 10,000 present containers, and a snapshot that would exceed them writes nothing', async () => {
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 5_000));
       await host.sync(many(5_000, 4_999), partly);
@@ -128,14 +128,14 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       });
       expect(await host.host()).toMatchObject({ revision: before.revision, containerCount: 9_999 });
       expect(await host.sync(many(9_998, 2), partly)).toMatchObject({ created: 1, unchanged: 1 });
-      // What is gone makes room, in the same snapshot as well.
+      // Removed containers make room, also in the same snapshot.
       expect(await host.sync(many(10_000, 1), { ...partly, 'Snapshot-Gone': 'c0' })).toMatchObject({
         ...{ created: 1, removed: 1 },
       });
       expect(await host.host()).toMatchObject({ containerCount: 10_000 });
     }, 60_000);
 
-    test('of 10,000 lets nothing be added by a statement that counted fewer', async () => {
+    test('with 10,000 containers gets no more from a statement that counted fewer', async () => {
       const { db, clock } = context.api;
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 1));
@@ -164,12 +164,12 @@ describe.each(testEngines())('sizes on %s', (engine) => {
     });
   });
 
-  describe('a page of rows as large as they were allowed to be before', () => {
+  describe('a page of rows as large as earlier versions allowed', () => {
     const MIB = 1024 * 1024;
     const BOUND = 4 * MIB;
     const ROWS = 45;
 
-    /** Written by SQL: the API would shorten them. */
+    /** Written with SQL, because the API would shorten them. */
     const plant = async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
@@ -190,7 +190,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       ['ports', '/api/ports?limit=200', 'dockerId'],
       ['images', '/api/images?limit=200', 'image'],
     ])(
-      'ends by its bytes, and all pages together have every row once: %s',
+      'ends at its limit of bytes, and all pages together have every row once: %s',
       async (_what, path, key) => {
         const { organization, host } = await plant();
         const found: string[] = [];
@@ -208,7 +208,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       60_000,
     );
 
-    test('of an export goes out in pieces that end by their bytes', async () => {
+    test('of an export is sent in pieces within the limit of bytes', async () => {
       const { organization } = await plant();
       const { db, clock } = context.api;
       const reader = createContainerReader(db, () =>
@@ -224,7 +224,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect(lines).toBe(ROWS);
     }, 60_000);
 
-    test('of a history ends by what its events say, however well that compresses', async () => {
+    test('of a history ends by the uncompressed size of its events', async () => {
       const { organization, host } = await plant();
       await context.api.db.prisma.$executeRaw`
         UPDATE container_events SET "to" = jsonb_build_object('labels', repeat('z', ${MIB}::int))

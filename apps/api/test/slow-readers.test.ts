@@ -15,7 +15,7 @@ import { container, TestApi, testClock, type TestOrganization } from './harness.
 const STALLED_MS = 1_000;
 const RELEASE_FILE = 'muster-agent-linux-x64';
 
-describe('a client that takes nothing of a long answer', () => {
+describe('a client that does not read a long answer', () => {
   let db: Database;
   let directory: string;
   let server: HttpServer;
@@ -50,7 +50,7 @@ describe('a client that takes nothing of a long answer', () => {
     await rm(directory, { recursive: true });
   });
 
-  /** Asks, and reads no more than the beginning of the answer. */
+  /** Sends a request, and reads only the beginning of the answer. */
   async function askAndStop(path: string): Promise<{ status: number; closed: Promise<void> }> {
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
     sockets.push(socket);
@@ -64,7 +64,7 @@ describe('a client that takes nothing of a long answer', () => {
   const get = (path: string) =>
     fetch(`${server.url}${path}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } });
 
-  /** Waits until the socket has closed; a paused one learns of it when it reads on. */
+  /** Waits until the socket has closed. A paused socket notices that only once it reads again. */
   async function expectClosed(closed: Promise<void>): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 3 * STALLED_MS));
     for (const socket of sockets) socket.resume();
@@ -72,7 +72,7 @@ describe('a client that takes nothing of a long answer', () => {
   }
 
   test.each([`${Paths.exportContainers}?format=ndjson`, `/agent-release/${RELEASE_FILE}`, '/large.js'])(
-    'is closed where it asked for %s',
+    'is disconnected if it requested %s',
     async (path) => {
       const { status, closed } = await askAndStop(path);
       expect(status).toBe(200);
@@ -80,7 +80,7 @@ describe('a client that takes nothing of a long answer', () => {
     },
   );
 
-  test('may ask for the headers of an export while it has two, since HEAD makes none', async () => {
+  test('may request the headers of an export while it has two, because HEAD starts none', async () => {
     const exportPath = `${Paths.exportContainers}?format=ndjson`;
     const first = await Promise.all([askAndStop(exportPath), askAndStop(exportPath)]);
     const head = await fetch(`${server.url}${exportPath}`, {
@@ -91,7 +91,7 @@ describe('a client that takes nothing of a long answer', () => {
     for (const { closed } of first) await expectClosed(closed);
   });
 
-  test('has two exports at most, and others theirs', async () => {
+  test('has two exports at most, and takes none from other clients', async () => {
     const exportPath = `${Paths.exportContainers}?format=ndjson`;
     const first = await Promise.all([askAndStop(exportPath), askAndStop(exportPath)]);
     expect(first.map(({ status }) => status)).toEqual([200, 200]);
@@ -106,7 +106,7 @@ describe('a client that takes nothing of a long answer', () => {
     expect((await get(exportPath)).status).toBe(200);
   });
 
-  test('has no more streams than its share, and others theirs', async () => {
+  test('has no more streams than its limit, and takes none from other clients', async () => {
     const [first] = await Promise.all([askAndStop(Paths.stream), askAndStop(Paths.stream)]);
     expect(first.status).toBe(200);
     expect((await get(Paths.stream)).status).toBe(429);
@@ -116,7 +116,7 @@ describe('a client that takes nothing of a long answer', () => {
     await answer.body?.cancel();
   });
 
-  test('does not keep others from files: what is sent holds no place', async () => {
+  test('does not keep others from files, because a file that is being sent holds no slot', async () => {
     const files = await Promise.all(Array.from({ length: 6 }, () => askAndStop(`/agent-release/${RELEASE_FILE}`)));
     expect(files.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
     expect((await get('/nothing-is-here')).status).toBe(404);

@@ -6,7 +6,7 @@ import { container } from './harness.js';
 const MIB = 1024 * 1024;
 const padded = (dockerId: string, bytes: number) => JSON.stringify(container(dockerId, { command: 'x'.repeat(bytes) }));
 
-/** What reading a snapshot counts, beside the rows. */
+/** Returns the MiB of text that reading a snapshot is charged for, apart from its rows. */
 async function textBytesOf(elements: readonly string[], end = ']'): Promise<number> {
   const effort = { textBytes: 0 };
   const bytes = gzipSync(`[${elements.join()}${end}`);
@@ -22,15 +22,15 @@ describe('the text of a snapshot counts', () => {
     expect(await textBytesOf(elements)).toBeCloseTo(2, 0);
   });
 
-  test('where it is refused, too', async () => {
+  test('even if it is refused', async () => {
     expect(await textBytesOf([padded('a', 20_000)], ',{}]'.padEnd(MIB))).toBeGreaterThan(0.9);
   });
 
-  test('several times for a container that is too long to be parsed in stretches', async () => {
+  test('several times for a container that is too long to be parsed in pieces', async () => {
     expect(await textBytesOf([padded('a', MIB), padded('b', 1_000)])).toBeCloseTo(4, 1);
   });
 
-  test('as the largest one for a body that unpacks to more', async () => {
+  test('as that of the largest body if it decompresses to more', async () => {
     expect(await textBytesOf([padded('a', 11 * MIB)])).toBeGreaterThanOrEqual(10);
   });
 });

@@ -17,7 +17,7 @@ const bytesOf = (text: string) => Buffer.from(text);
 const indented = fc.constantFrom(0, 1, 2);
 
 describe('cutting the text of an array', () => {
-  test('gives the texts of its elements, whatever they hold', async () => {
+  test('gives the texts of its elements, regardless of their content', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.jsonValue()), indented, async (values, indent) => {
         const text = await cutSnapshot(bytesOf(` ${JSON.stringify(values, null, indent)}\n`));
@@ -29,12 +29,12 @@ describe('cutting the text of an array', () => {
   });
 
   test.each(['', ' ', '[', ']', '{}', '[}', '[]]', '[[]', '["]', '"[]"', '[{"a":"]"]', '[1] 2', 'null'])(
-    'is null for %j, which is none',
+    'is null for %j, which is not an array',
     async (text) => expect(await cutSnapshot(bytesOf(text))).toBeNull(),
   );
 
-  test('lets others have a turn while it cuts a long text', async () => {
-    // One string, and many: about 20 ms of work each.
+  test('yields to other tasks while it cuts a long text', async () => {
+    // One long string, and many short ones: about 20 ms of work each.
     for (const long of [`["${'a'.repeat(16e6)}"]`, `[${'"a",'.repeat(4e6)}"a"]`]) {
       let turns = 0;
       const timer = setInterval(() => (turns += 1), 1);
@@ -44,7 +44,7 @@ describe('cutting the text of an array', () => {
     }
   });
 
-  test('shows where two texts differ', async () => {
+  test('finds the elements in which two texts differ', async () => {
     const [a, b] = await Promise.all(['[1, 22, "3"]', '[1, 23, "3"]'].map((text) => cutSnapshot(bytesOf(text))));
     expect(differingElements(a!, b!)).toEqual([1]);
     expect(differingElements(a!, a!)).toEqual([]);
@@ -76,12 +76,12 @@ describe('a body of megabytes, read piece by piece', () => {
       (error: unknown) => (error as InvalidRequestError).errors,
     );
 
-  test('gives the rows that it gives as a whole', async () => {
+  test('gives the same rows as when it is parsed as a whole', async () => {
     const parsed = parseSnapshot(JSON.parse(JSON.stringify(long)));
     expect(parsed.success && parsed.data.map((one) => toContainerRow(one))).toEqual(await rowsOf(JSON.stringify(long)));
   });
 
-  test('names the same fields as it does as a whole', async () => {
+  test('is refused with the same fields as when it is parsed as a whole', async () => {
     const wrong = long.map((row, index) => (index % 200 === 7 ? { ...row, state: 7 } : row));
     const parsed = parseSnapshot(JSON.parse(JSON.stringify(wrong)));
     expect(await refusal(JSON.stringify(wrong))).toEqual(parsed.success ? null : parsed.errors);
@@ -91,14 +91,14 @@ describe('a body of megabytes, read piece by piece', () => {
     ]);
   });
 
-  test('refuses more containers than a snapshot may have without parsing them', async () => {
+  test('is refused without being parsed if it has more containers than a snapshot may have', async () => {
     const text = `[${Array.from({ length: 5_001 }, () => '{ no json, but long enough to be cut into pieces ......... }').join(',')}]`;
     expect(await refusal(text)).toEqual([
       { path: '', message: 'must hold at most 5000 containers, this one has more' },
     ]);
   });
 
-  test('refuses what is no JSON, wherever it is broken', async () => {
+  test('is refused if it is not valid JSON, regardless of the position of the error', async () => {
     const text = JSON.stringify(long);
     const middle = text.indexOf('},{', text.length / 2) + 1;
     const broken = [

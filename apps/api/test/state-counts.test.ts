@@ -9,14 +9,14 @@ describe("a host's counts", () => {
     });
   });
 
-  test('that an earlier version stored are shown with its unknown states as one', () => {
+  test('that an earlier version stored are shown with all unknown states as one', () => {
     expect(countsByWord({ running: 3, hibernating: 1, other: 2, constructor: 1, 'health:bad': 1 })).toEqual({
       containersByState: { running: 3, other: 5 },
       containersByHealth: {},
     });
   });
 
-  test('never take a state for a health', () => {
+  test('never mistake a state for a health status', () => {
     const container = { health: null, truncated: undefined };
     const { stateCounts } = totalsOf([
       { ...container, state: 'health:healthy' },

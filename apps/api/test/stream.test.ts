@@ -13,7 +13,7 @@ import { TestServer, type Listening } from './listening.js';
 
 const FAST = { feedIntervalMs: 20, hostsIntervalMs: 20, recheckMs: 50 };
 
-/** Gives servers over a database, and ends them after each test. */
+/** Returns a function that starts servers over the database. They are closed after each test. */
 function useServers(context: { readonly api: TestApi }) {
   const servers: TestServer[] = [];
   afterEach(async () => {
@@ -29,7 +29,7 @@ function useServers(context: { readonly api: TestApi }) {
 
 const ids = (heard: Listening) => heard.of('container').map(({ id }) => id);
 
-/** The ids of an organization's history, in the order of the feed. */
+/** Returns the ids of an organization's events, in the order of the feed. */
 async function historyOf({ api, id }: TestOrganization): Promise<string[]> {
   const events = await api.db.prisma.containerEvent.findMany({
     where: { organizationId: id },
@@ -42,7 +42,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
   const context = useApi(engine);
   const serve = useServers(context);
 
-  test('begins with how things are, and tells what changes with its id', async () => {
+  test('begins with the current state, and sends each change with its id', async () => {
     const organization = await context.api.organization();
     const silent = await organization.enroll({ name: 'silent' });
     await silent.sync([container('old')]);
@@ -73,7 +73,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(heard.of('summary')[1]!.data.hosts.byFreshness).toMatchObject({ online: 1, never: 0 });
   });
 
-  test('tells of a host that falls silent, though no report arrives', async () => {
+  test('reports a host that becomes silent, although no report arrives', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);
@@ -87,7 +87,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await heard.until(() => heard.of('summary').at(-1)?.data.containers.lastKnown.total === 1);
   });
 
-  test('tells of hosts that come, are renamed, lose their engine and are deleted, once each', async () => {
+  test('reports hosts that enroll, are renamed, lose their engine and are deleted, once each', async () => {
     const organization = await context.api.organization();
     const heard = await (await serve()).listen(organization.adminKey);
     await heard.until(() => heard.of('freshness').length > 0);
@@ -109,7 +109,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(heard.of('host-deleted')[0]!.data).toEqual({ hostId: host.id });
   });
 
-  test('is of one organization, and of what was asked for', async () => {
+  test('contains only one organization, and only what was requested', async () => {
     const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
     const [web, db] = [await organization.enroll({ name: 'web' }), await organization.enroll({ name: 'db' })];
     const strangeHost = await stranger.enroll();
@@ -145,14 +145,14 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(new Set(foreign.of('host').map(({ data }) => data.id))).toEqual(new Set([strangeHost.id]));
   });
 
-  test('goes on from the last id that was heard, through whichever process, without loss or repetition', async () => {
+  test('resumes after the last received id, through any process, without loss or repetition', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const servers = [await serve(), await serve()];
     const heard: string[] = [];
     let lastEventId: string | undefined;
     for (let round = 0; round < 6; round++) {
-      // What happens while nobody listens, and while somebody does.
+      // Changes occur while no client is connected, and while one is.
       await host.sync([container('a', { name: `while-away-${round}` })]);
       const listening = await servers[round % 2]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
       await listening.until(() => listening.of('freshness').length > 0);
@@ -163,7 +163,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
       lastEventId = heard.at(-1);
       listening.close();
     }
-    // All but the first, before anybody listened. Of the last rounds, a container is removed each time.
+    // All but the first event, which came before the first client. Each of the last rounds removes a container.
     const history = await historyOf(organization);
     const last = await servers[0]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
     await last.until(() => heard.length + ids(last).length >= history.length - 1);
@@ -171,10 +171,10 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
   });
 
   test.each([
-    ['no id of an event', 'yesterday'],
+    ['a value that is not an event id', 'yesterday'],
     ['an id that no event has', '1-1'],
-    ['an id beyond what there can be', '9223372036854775808-1'],
-  ])('says that lists must be read again after %s, and goes on with what is new', async (_what, lastEventId) => {
+    ['an id out of range', '9223372036854775808-1'],
+  ])('sends a reset after %s, and continues with new changes', async (_what, lastEventId) => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);
@@ -186,7 +186,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(heard.of('container').map(({ data }) => data.dockerId)).toEqual(['b']);
   });
 
-  test('a client that was sent no event yet misses none of those after it lost its connection', async () => {
+  test('a client that has received no event yet misses none after it reconnects', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const server = await serve();
@@ -203,10 +203,10 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     second.close();
     expect(second.of('reset')).toEqual([]);
     await host.sync([container('a'), container('b')]);
-    // One that starts at the present, and one that comes back from there.
+    // One client starts at the present, and another one resumes from there.
     const last = (await historyOf(organization)).at(-1);
     let third = await resume();
-    // Other tests' transactions on the server may hold the last event back for a moment.
+    // Transactions of other tests on the server may delay the last event for a moment.
     while (third.lastEventId !== last) {
       third.close();
       third = await resume();
@@ -219,7 +219,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(fourth.of('reset')).toEqual([]);
   });
 
-  test('a client whose filters let nothing through is sent how far the stream is, and resumes there', async () => {
+  test('a client whose filters match nothing receives the position of the stream, and resumes there', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const server = await serve({ stream: { ...FAST, positionIntervalMs: 20, missedEventsMax: 0 } });
@@ -236,7 +236,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(again.of('reset')).toEqual([]);
   });
 
-  test('a reset says where the stream continues, and nothing is missing after that', async () => {
+  test('a reset has the id after which the stream continues, and nothing is missed after that', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);
@@ -251,7 +251,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(again.of('reset')).toEqual([]);
   });
 
-  test('an id after which nothing happened is good for days', async () => {
+  test('an id without later events is valid for days', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);
@@ -266,7 +266,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     }
   });
 
-  test('more than 200 hosts that change at once are one message, which costs no client its place', async () => {
+  test('more than 200 hosts that change at once are one message, after which no client needs a reset', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const heard = await (await serve()).listen(organization.adminKey);
@@ -285,7 +285,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(heard.of('reset')).toEqual([]);
   });
 
-  test('lags, and says so, where the history cannot be read, until it can', async () => {
+  test('reports that it lags while the history cannot be read, and that it has caught up afterwards', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const server = await serve({ stream: { ...FAST, laggingMs: 300 } });
@@ -303,7 +303,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await heard.until(() => heard.of('container').length > 0);
   });
 
-  test("another organization's id is unknown, a day old one too old, and too many events too many", async () => {
+  test('an id that is foreign, too old or too many events ago causes a reset', async () => {
     const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
     await (await stranger.enroll()).sync([container('a')]);
     const host = await organization.enroll();
@@ -325,7 +325,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(await resumed(own!)).toEqual(['reset']);
   });
 
-  test('ends with a word when the key is revoked, and for nobody else', async () => {
+  test('ends with an unauthorized message when the key is revoked, and only for that key', async () => {
     const organization = await context.api.organization();
     const other = await context.api.apiKey(organization.id, 'viewer');
     const server = await serve();
@@ -342,7 +342,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(stays.of('unauthorized')).toEqual([]);
   });
 
-  test('ends when the process takes its leave, and tells clients to come again at different times', async () => {
+  test('ends when the process shuts down, and tells clients to reconnect at different times', async () => {
     const organization = await context.api.organization();
     let draining = false;
     const server = await serve({ isDraining: () => draining });
@@ -357,7 +357,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     for (const retry of retries) expect(retry).toBeGreaterThanOrEqual(1_000);
   });
 
-  test('holds no place among the requests that are worked on, and is bounded in its listeners', async () => {
+  test('holds no request slot, and has a limited number of clients', async () => {
     const organization = await context.api.organization();
     const server = await serve({ stream: { ...FAST, listenersMax: 3 } }, { requestsInWorkMax: 8 });
     const heard = [1, 2, 3].map(() => server.listen(organization.adminKey));
@@ -368,7 +368,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const first = await heard[0]!;
     first.close();
     await first.ended;
-    // Its place is free as soon as the server has seen it go.
+    // The slot is free as soon as the server has noticed the disconnection.
     let again = await fetch(`${server.url}/api/stream`, { headers });
     while (again.status === 503) {
       await again.text();
@@ -378,14 +378,14 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await again.body?.cancel();
   });
 
-  test('names a parameter that it does not know, before it begins', async () => {
+  test('refuses an unknown parameter by name, before it begins', async () => {
     const organization = await context.api.organization();
     const { body } = await organization.get('/api/stream?colour=red').expect(400);
     expect(body).toMatchObject({ errors: [{ path: '/colour' }] });
   });
 });
 
-test('a reader that does not keep up is cut off, and holds no more than its backlog', async () => {
+test('a client that does not keep up is disconnected, and no more than its backlog is kept', async () => {
   const app = express();
   const sinks: StreamSink[] = [];
   app.get('/api/stream', (_req, res) => void sinks.push(openEventStream(res)));
@@ -394,7 +394,7 @@ test('a reader that does not keep up is cut off, and holds no more than its back
   heard.answer.pause();
   const [sink] = sinks;
   const piece = Buffer.from(`: ${'x'.repeat(64 * 1024)}\n\n`);
-  // Far more than what lies in the system's buffers between the two.
+  // Far more than the buffers of the system between server and client hold.
   let sent = 0;
   while (!sink!.isClosed && sent < 256 * 1024 * 1024) {
     sink!.send(piece);
@@ -406,14 +406,14 @@ test('a reader that does not keep up is cut off, and holds no more than its back
   await server.close();
 });
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 onServer('the live stream on a server', () => {
   const context = useApi('postgresql');
   const serve = useServers(context);
 
-  test('tells nothing that a transaction which commits late would come before, and then all of it in order', async () => {
+  test('waits for the earlier events of a transaction that commits late, and sends all in order', async () => {
     const organization = await context.api.organization();
     const [slow, fast] = [await organization.enroll({ name: 'slow' }), await organization.enroll({ name: 'fast' })];
     const heard = await (await serve()).listen(organization.adminKey);
@@ -426,7 +426,7 @@ onServer('the live stream on a server', () => {
           INSERT INTO container_events (tx, "hostId", "organizationId", "dockerId", name, kind, "observedAt", "recordedAt")
           VALUES (pg_current_xact_id()::text::bigint, ${slow.id}::uuid, ${organization.id}, 'late', 'late', 'created', ${at}, ${at})`;
         await fast.sync([container('a')]);
-        // The host's own row is told at once: its numbers are no part of the history.
+        // The row of the host is sent at once, because its numbers are not part of the history.
         await heard.until(() => heard.of('host').some(({ data }) => data.containerCount === 1));
         expect(heard.of('container')).toEqual([]);
       },
@@ -436,7 +436,7 @@ onServer('the live stream on a server', () => {
     expect(heard.of('container').map(({ data }) => data.dockerId)).toEqual(['late', 'a']);
   });
 
-  test('lags, and says so, while a transaction in another database of the server holds events back', async () => {
+  test('reports that it lags while a transaction in another database of the server holds events back', async () => {
     const { api } = context;
     const organization = await api.organization();
     const host = await organization.enroll();
@@ -465,7 +465,7 @@ onServer('the live stream on a server', () => {
           const newcomer = await server.listen(organization.adminKey);
           await newcomer.until(() => newcomer.lastEventId !== undefined);
           expect(newcomer.messages.map((message) => message.event)).toEqual(['summary', 'freshness', 'lagging']);
-          // A process that has just begun to listen knows it as well.
+          // A process whose first client has just connected reports it, too.
           const elsewhere = await (await serve()).listen(organization.adminKey);
           await elsewhere.until(() => elsewhere.lastEventId !== undefined);
           expect(elsewhere.of('lagging')).toHaveLength(1);
@@ -482,7 +482,7 @@ onServer('the live stream on a server', () => {
     }
   });
 
-  test('tells all of a busy history once and in order, to those who stay and to those who come and go', async () => {
+  test('sends a busy history once and in order to clients that stay and that reconnect', async () => {
     const organization = await context.api.organization();
     const hosts: TestHost[] = [];
     while (hosts.length < 8) hosts.push(await organization.enroll());
@@ -493,7 +493,7 @@ onServer('the live stream on a server', () => {
     let busy = true;
     const { prisma } = context.api.db;
     const hinder = async () => {
-      // Transactions that take a number early and end late.
+      // Transactions that take their id early and commit late.
       while (busy) {
         await prisma.$transaction(async (tx) => {
           await tx.$queryRaw`SELECT pg_current_xact_id()::text, pg_sleep(0.03)::text`;
@@ -513,7 +513,7 @@ onServer('the live stream on a server', () => {
         const count = 1 + (round % 5);
         await Promise.race([heard.until(() => ids(heard).length >= count), stopped]);
         heard.close();
-        // What came beyond that was heard as well.
+        // Events beyond that count were received as well.
         comesAndGoes.push(...ids(heard).map(String));
         expect(heard.of('reset')).toEqual([]);
         lastEventId = comesAndGoes.at(-1) ?? lastEventId;
@@ -542,7 +542,7 @@ onServer('the live stream on a server', () => {
     expect(comesAndGoes).toEqual(history.slice(from, from + comesAndGoes.length));
   }, 60_000);
 
-  test('goes on after its connections to the database were lost, without a gap', async () => {
+  test('continues without a gap after its connections to the database were lost', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const heard = await (await serve()).listen(organization.adminKey);

@@ -6,8 +6,8 @@ import { container } from './harness.js';
 const survey = (text: string) => surveySnapshot(Buffer.from(text));
 const listOf = (count: number, text: string) => Array.from({ length: count }, () => text).join();
 
-describe('what a body shows of itself before anything is made of it', () => {
-  test('is a snapshot, however many containers, ports and labels it has', async () => {
+describe('the survey of a body before it is parsed', () => {
+  test('accepts a snapshot regardless of the number of its containers, ports and labels', async () => {
     const ports = Array.from({ length: 65_535 }, (_, i) => ({ privatePort: i + 1, type: 'tcp' as const }));
     const labels = Object.fromEntries(Array.from({ length: 4_096 }, (_, i) => [`l${i}`, ',[{"\\,']));
     const many = Array.from({ length: SNAPSHOT_CONTAINERS_MAX }, (_, i) => container(`c${i}`));
@@ -18,16 +18,16 @@ describe('what a body shows of itself before anything is made of it', () => {
     expect(await survey(' []')).toEqual({ kind: 'likely' });
   });
 
-  test('is no array', async () => {
+  test('detects that the body is not an array', async () => {
     for (const text of ['', '  ', '{"a":[]}', '"[]"']) expect(await survey(text)).toEqual({ kind: 'no-array' });
   });
 
-  test('is too many elements', async () => {
+  test('detects too many elements', async () => {
     expect(await survey(`[${listOf(SNAPSHOT_CONTAINERS_MAX, '[]')}]`)).toEqual({ kind: 'likely' });
     expect(await survey(`[${listOf(SNAPSHOT_CONTAINERS_MAX + 1, '[]')}]`)).toEqual({ kind: 'too-many' });
   });
 
-  test('is more values than a container can have', async () => {
+  test('detects more values than a container can have', async () => {
     for (const inner of [listOf(100_000, '[]'), listOf(100_000, '{}'), listOf(100_000, '0')]) {
       const text = `[${JSON.stringify(container('a'))},{"ports":[${inner}]}]`;
       expect(await survey(text)).toEqual({ kind: 'crowded', element: 1 });

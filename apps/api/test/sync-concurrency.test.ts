@@ -3,7 +3,7 @@ import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { container, order, useApi } from './harness.js';
 
-/** What two snapshots of one host that share some containers and not others may look like. */
+/** Returns two snapshots of one host that have some containers in common. */
 const versions = (round: number) =>
   [0, 1].map((side) =>
     Array.from({ length: 12 }, (_, i) =>
@@ -18,7 +18,7 @@ const unique = <T extends { dockerId: string }>(containers: T[]): T[] => [
 describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
   const context = useApi(engine);
 
-  test('two of one host end as one of the two in 200 rounds, never as a mixture (5)', async () => {
+  test('of one host end as one of the two in 200 rounds, never as a mixture (5)', async () => {
     const host = await (await context.api.organization()).enroll();
     for (let round = 0; round < 200; round++) {
       const sides = versions(round).map(unique);
@@ -33,12 +33,12 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     expect(revision).toBe(400);
   });
 
-  test('two replicas that remember different snapshots of one host never mix them, in 100 rounds (5)', async () => {
+  test('of one host in two replicas that cache different ones never mix, in 100 rounds (5)', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const reporters = [host, host.through(context.api.replica())];
     for (let round = 0; round < 100; round++) {
-      // The same containers, two changed on one side and three on the other: what is written differs, the rest does not.
+      // The same containers, of which one side changes two and the other one three, so that their writes differ.
       const sides = reporters.map((_, side) =>
         Array.from({ length: 12 }, (_, i) =>
           container(`c${i}`, i % (6 - side) === 0 ? { name: `${round}-${side}` } : {}),
@@ -50,9 +50,9 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     }
   });
 
-  // The embedded database has one connection, which a transaction that holds a lock keeps to itself.
+  // The embedded database has one connection, which the transaction with the lock occupies.
   if (engine === 'postgresql') {
-    test('a host whose row is locked keeps no other host waiting (5)', async () => {
+    test('and heartbeats of other hosts do not wait for a host whose row is locked (5)', async () => {
       const organization = await context.api.organization();
       const hosts = await Promise.all(Array.from({ length: 10 }, () => organization.enroll()));
       const [locked, ...others] = hosts;
@@ -83,7 +83,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     });
   }
 
-  test('of runs that race, the highest sequence wins whatever the order of arrival', async () => {
+  test('of one run end with the highest sequence, regardless of the order of arrival', async () => {
     const host = await (await context.api.organization()).enroll();
     const stream = randomUUID();
     for (let round = 0; round < 20; round++) {
@@ -95,7 +95,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     }
   });
 
-  test('50 hosts report in parallel without a deadlock or a failure', async () => {
+  test('of 50 hosts succeed without a deadlock or a failure', async () => {
     const organization = await context.api.organization();
     const hosts = [];
     for (let i = 0; i < 50; i++) hosts.push(await organization.enroll());
@@ -110,7 +110,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     }
   });
 
-  test('a snapshot and the deletion of its host end with the host gone and no row left', async () => {
+  test('and the deletion of their host end with the host deleted and no row left', async () => {
     const organization = await context.api.organization();
     for (let round = 0; round < 20; round++) {
       const host = await organization.enroll();

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { container, order, useApi } from './harness.js';
 
-/** A small world, so that containers come, change, go and come back. */
+/** Few values, so that containers come, change, go and come back. */
 const changes = fc.record({
   name: fc.constantFrom('web', 'db', 'naïve 🐳', "Robert'); DROP TABLE hosts;--"),
   state: fc.constantFrom('created', 'running', 'paused', 'exited', 'hibernating', 'health:healthy'),
@@ -20,9 +20,9 @@ const snapshotOf = fc.uniqueArray(
 );
 
 const step = fc.record({
-  // Whole, or the one before with some of its containers changed: what is compared as text.
+  // A whole snapshot, or the one before with some of its containers changed, which is compared as text.
   snapshot: fc.oneof(snapshotOf, fc.array(fc.option(changes), { minLength: 5, maxLength: 5 })),
-  // Which of two processes takes it: what one remembers, the other may have changed since.
+  // The process that receives it. The other one may have changed since what this one has cached.
   replica: fc.constantFrom(0, 1),
   complete: fc.boolean(),
   sequence: fc.option(fc.integer({ min: 0, max: 12 })),
@@ -34,7 +34,7 @@ const isWhole = <T extends { dockerId: string }>(snapshot: readonly (T | object 
 
 type Row = ReturnType<typeof container> & { removed: boolean };
 
-/** The sync as one would explain it: a map by dockerId, and nothing clever. */
+/** A simple reference implementation of the sync: a map by dockerId. */
 class Model {
   readonly rows = new Map<string, Row>();
   sequence: number | null = null;
@@ -64,7 +64,7 @@ class Model {
     return { applied: true, ...counts };
   }
 
-  /** By state, and by health where the status text tells one. */
+  /** Counts by state, and by health if the status text has one. */
   stateCounts() {
     const counts: Record<string, number> = {};
     for (const { removed, state, status } of this.rows.values()) {
@@ -92,7 +92,7 @@ const normal = (row: Row) => ({
 describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
   const context = useApi(engine);
 
-  test('leaves rows that equal a plain model, and summaries that tell the difference of the tables', async () => {
+  test('leaves the rows of a reference model, and summaries that state the difference of the tables', async () => {
     const { clock } = context.api;
     const organization = await context.api.organization();
     const other = context.api.replica();

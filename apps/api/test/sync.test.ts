@@ -11,8 +11,8 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
   const context = useApi(engine);
   const enroll = async () => (await context.api.organization()).enroll();
 
-  describe('makes the rows equal (1)', () => {
-    test('what is sent is what is stored, field by field', async () => {
+  describe('is stored exactly (1):', () => {
+    test('every field is stored as it was sent', async () => {
       const host = await enroll();
       const sent = [container('a'), container('b', { state: 'exited', status: 'Exited (137) 2 hours ago', ports: [] })];
       const summary = await host.sync(sent);
@@ -23,7 +23,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.row('a')).toMatchObject({ health: 'healthy', exitCode: null });
     });
 
-    test('an exit code of Windows, of 32 bits unsigned, is kept and told', async () => {
+    test('an exit code of Windows, which has 32 bits without a sign, is stored and shown', async () => {
       const host = await enroll();
       await host.sync([container('a')]);
       await host.sync([container('a', { state: 'exited', status: 'Exited (3221225477) 2 seconds ago' })]);
@@ -34,7 +34,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect((body as { items: object[] }).items).toMatchObject([{ exitCode: 3_221_225_477 }]);
     });
 
-    test('fields left out take their defaults', async () => {
+    test('omitted fields get their defaults', async () => {
       const host = await enroll();
       await host.sync([{ dockerId: 'a', name: 'n', image: 'i', state: 'created' }]);
       const defaults = { imageId: null, command: '', status: '', ports: [], labels: {}, startedAt: null };
@@ -43,13 +43,13 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       });
     });
 
-    test('an unknown state is stored, an unknown key ignored', async () => {
+    test('an unknown state is stored, and an unknown key is ignored', async () => {
       const host = await enroll();
       await host.sync([{ ...container('a', { state: 'hibernating' }), futureField: { deep: [1] } } as never]);
       expect(await host.row('a')).toMatchObject({ state: 'hibernating' });
     });
 
-    test('unicode, __proto__ and empty label keys, and lone surrogates survive', async () => {
+    test('Unicode and the label keys __proto__ and "" are stored, and lone surrogates replaced', async () => {
       const host = await enroll();
       const labels = JSON.parse(
         '{"__proto__":"p","constructor":"c","":"empty","ключ":"🐳","lone":"a\\ud800b"}',
@@ -71,7 +71,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       ).toMatchObject(applied({ unchanged: 1 }));
     });
 
-    test(`${SNAPSHOT_CONTAINERS_MAX} containers go in at once, and out at once`, async () => {
+    test(`${SNAPSHOT_CONTAINERS_MAX} containers are added, changed and removed at once`, async () => {
       const host = await enroll();
       const many = Array.from({ length: SNAPSHOT_CONTAINERS_MAX }, (_, i) => container(`c${i}`));
       expect(await host.sync(many)).toMatchObject(applied({ received: 5000, created: 5000 }));
@@ -80,7 +80,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.host()).toMatchObject({ containerCount: 0 });
     });
 
-    test('a gzip body is the same snapshot', async () => {
+    test('a gzip body is the same snapshot as a plain one', async () => {
       const host = await enroll();
       const request = host.organization.api.http
         .post('/api/agent/containers')
@@ -93,8 +93,8 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     });
   });
 
-  describe('marks what is absent (2)', () => {
-    test('a container absent from a complete snapshot is exited and removed, and kept', async () => {
+  describe('marks absent containers (2):', () => {
+    test('a container absent from a complete snapshot is marked exited and removed, and is kept', async () => {
       const host = await enroll();
       await host.sync([container('a'), container('b')]);
       context.api.clock.advance(1000);
@@ -104,14 +104,14 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       });
     });
 
-    test('the empty snapshot removes everything', async () => {
+    test('an empty snapshot removes every container', async () => {
       const host = await enroll();
       await host.sync([container('a'), container('b')]);
       expect(await host.sync([])).toMatchObject(applied({ received: 0, removed: 2 }));
       expect(await host.present()).toEqual({});
     });
 
-    test('a removed container that is seen again is the same row, alive', async () => {
+    test('a removed container that reappears is restored in the same row', async () => {
       const host = await enroll();
       await host.sync([container('a')]);
       const before = await host.row('a');
@@ -126,7 +126,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       });
     });
 
-    test('an incomplete snapshot leaves what it does not name, and no digest', async () => {
+    test('an incomplete snapshot leaves containers that it does not name, and clears the digest', async () => {
       const host = await enroll();
       const full = await host.sync([container('a'), container('b')]);
       expect(full.digest).not.toBeNull();
@@ -136,7 +136,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(partial).toMatchObject(applied({ received: 2, created: 1, updated: 1, removed: 0, digest: null }));
       expect(Object.keys(await host.present())).toEqual(['a', 'b', 'c']);
       expect(await host.host()).toMatchObject({ containerCount: 3 });
-      // The complete snapshot from before is not taken for unchanged: its bytes are compared anew.
+      // The earlier complete snapshot does not count as unchanged: its content is compared again.
       expect(await host.sync([container('a'), container('b')])).toMatchObject(
         applied({ updated: 1, unchanged: 1, removed: 1 }),
       );
@@ -150,8 +150,8 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     });
   });
 
-  describe('counts what was written (3), and does not write what did not change (7)', () => {
-    test('a row that did not change is not touched', async () => {
+  describe('counts what was written (3), and does not write unchanged rows (7):', () => {
+    test('an unchanged row is not written', async () => {
       const host = await enroll();
       await host.sync([container('a'), container('b')]);
       const versions = () => context.api.db.prisma.$queryRaw`
@@ -164,7 +164,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await versions()).toEqual(before);
     });
 
-    test('the same bytes again write the host alone, and keep revision and digest', async () => {
+    test('the same bytes again write only the row of the host, and keep revision and digest', async () => {
       const host = await enroll();
       const first = await host.sync([container('a')]);
       context.api.clock.advance(5000);
@@ -174,7 +174,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.history()).toHaveLength(1);
     });
 
-    test('the same state in other bytes writes no row and no event, and takes the new digest', async () => {
+    test('the same state in other bytes writes no row and no event, and replaces the digest', async () => {
       const host = await enroll();
       const { digest } = await host.sync([container('a'), container('b')]);
       const again = await host.sync([container('b'), container('a')]);
@@ -183,7 +183,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.history()).toHaveLength(2);
     });
 
-    test('a status text that only aged is stored, but is no event and no change', async () => {
+    test('a status text that only aged is stored, without an event and with the same changedAt', async () => {
       const host = await enroll();
       await host.sync([container('a', { status: 'Up 5 minutes' })]);
       const before = await host.row('a');
@@ -194,7 +194,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     });
   });
 
-  describe('keeps the order (4)', () => {
+  describe('keeps the order (4):', () => {
     const stale = (reason: string) => ({ applied: false, reason, created: 0, updated: 0, unchanged: 0, removed: 0 });
 
     test('within a stream the sequence must rise, and a repeated request is harmless', async () => {
@@ -211,7 +211,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.history()).toHaveLength(3);
     });
 
-    test('a sequence that came late is stale after a digest match as well', async () => {
+    test('a late sequence is stale after a digest match, too', async () => {
       const host = await enroll();
       const stream = randomUUID();
       await host.sync([container('a')], order(stream, 1));
@@ -221,7 +221,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(Object.keys(await host.present())).toEqual(['a']);
     });
 
-    test('a new stream takes over whatever its clock says, and the one before is stale for good', async () => {
+    test('a new stream takes over regardless of its clock, and the one before is stale from then on', async () => {
       const host = await enroll();
       const { clock } = context.api;
       const [first, second] = [randomUUID(), randomUUID()];
@@ -233,7 +233,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.host()).toMatchObject({ stream: second, cloneSuspectedAt: null });
     });
 
-    test('a late snapshot of an earlier run does not replace a stream that is alive', async () => {
+    test('a late snapshot of an earlier run does not replace an active stream', async () => {
       const host = await enroll();
       const { clock } = context.api;
       const late = clock();
@@ -243,12 +243,13 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       clock.advance(10_000);
       expect(await host.sync([container('a')], order(randomUUID(), 7, late))).toMatchObject(stale('observed_earlier'));
       expect(await host.host()).toMatchObject({ stream: current });
-      // Once the current stream has been silent for a minute, it is a restart with a slow clock.
+      // Once the current stream has been silent for a minute, the snapshot counts as that of a restart with a slow
+      // clock.
       clock.advance(60_000);
       expect(await host.sync([container('a')], order(randomUUID(), 7, late))).toMatchObject({ applied: true });
     });
 
-    test('a clock that runs ahead is held to the time of receipt', async () => {
+    test('an observation time in the future is limited to the time of receipt', async () => {
       const host = await enroll();
       const { clock } = context.api;
       const ahead = new Date(clock().getTime() + 86_400_000);
@@ -258,7 +259,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.sync([container('b')], order(randomUUID(), 1, clock()))).toMatchObject({ applied: true });
     });
 
-    test('a server clock that was set back does not keep a restarted agent waiting', async () => {
+    test('a server clock that was set back does not delay a restarted agent', async () => {
       const host = await enroll();
       const { clock } = context.api;
       await host.sync([container('a')], order(randomUUID(), 1, clock()));
@@ -267,7 +268,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       clock.advance(3_600_000);
     });
 
-    test('a superseded stream that still talks after a minute is a clone', async () => {
+    test('a superseded stream that still reports after a minute is suspected to be a clone', async () => {
       const host = await enroll();
       const { clock } = context.api;
       const [first, second] = [randomUUID(), randomUUID()];
@@ -297,7 +298,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       }
     });
 
-    test('snapshots without an order are applied as they arrive, and leave the stream its place', async () => {
+    test('snapshots without an order are applied as they arrive, and the stream keeps its sequence', async () => {
       const host = await enroll();
       const stream = randomUUID();
       await host.sync([container('a')], order(stream, 4));
@@ -326,11 +327,11 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     expect(await one.row('same')).toMatchObject({ removedAt: expect.any(Date) });
   });
 
-  describe('is refused as a whole, and nothing is written', () => {
+  describe('is refused as a whole, without a write, for', () => {
     const refused: [string, unknown, string][] = [
       ['an object', {}, ''],
       ['null', null, ''],
-      ['a bad field in the last row', [container('a'), container('b', { name: '' })], '/1/name'],
+      ['an invalid field in the last row', [container('a'), container('b', { name: '' })], '/1/name'],
       [
         'a port above 65535',
         [container('a', { ports: [{ privatePort: 65_536, type: 'tcp' }] })],
@@ -339,7 +340,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       ['a NUL in a name', [container('a', { name: 'a\0b' })], '/0/name'],
       ['a NUL in a label', [container('a', { labels: { k: '\0' } })], '/0/labels/k'],
       ['two rows with one dockerId', [container('a'), container('b'), container('a')], '/2/dockerId'],
-      ['a date that is none', [container('a', { startedAt: 'yesterday' })], '/0/startedAt'],
+      ['an invalid date', [container('a', { startedAt: 'yesterday' })], '/0/startedAt'],
       ['an upper-case state', [container('a', { state: 'Running' })], '/0/state'],
       ['5,001 containers', Array.from({ length: 5001 }, (_, i) => container(`c${i}`)), ''],
     ];
@@ -353,7 +354,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
         .expect('Content-Type', /^application\/problem\+json/);
       expect(answer.body).toMatchObject({ type: '/problems/invalid-request', status: 400 });
       expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
-      // But for the refusal itself, which the host shows.
+      // Only the refusal itself is recorded, which the host shows.
       const refusal = { snapshotRefusedAt: expect.any(Date), snapshotRefusedReason: expect.any(String) };
       expect([await host.present(), await host.host()]).toEqual([before[0], { ...before[1], ...refusal }]);
     });

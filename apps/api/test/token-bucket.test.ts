@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { createTokenBuckets } from '../src/lib/token-bucket.js';
 
 describe('a token bucket', () => {
-  test('gives its burst at once, then a token each time that one has dripped in', () => {
+  test('grants its burst at once, and then a token whenever one has been refilled', () => {
     const buckets = createTokenBuckets({ perMinute: 600, burst: 60 });
     const taken = Array.from({ length: 61 }, () => buckets.take('a', 0));
     expect(taken.map(({ allowed }) => allowed)).toEqual([...Array<boolean>(60).fill(true), false]);
@@ -15,20 +15,20 @@ describe('a token bucket', () => {
     expect(buckets.take('a', 100).allowed).toBe(false);
   });
 
-  test('of one key is never emptied by another', () => {
+  test('of one key is never emptied by another key', () => {
     const buckets = createTokenBuckets({ perMinute: 60, burst: 1 });
     for (let i = 0; i < 100; i++) buckets.take('noisy', i);
     expect(buckets.take('quiet', 100)).toMatchObject({ allowed: true });
   });
 
-  test('is full again after a pause, and no fuller', () => {
+  test('is full again after a pause, and no more than full', () => {
     const buckets = createTokenBuckets({ perMinute: 60, burst: 3 });
     const burstAt = (nowMs: number) => Array.from({ length: 5 }, () => buckets.take('a', nowMs).allowed);
     expect(burstAt(0)).toEqual([true, true, true, false, false]);
     expect(burstAt(3_600_000)).toEqual([true, true, true, false, false]);
   });
 
-  test('lets through what its rate and its burst allow, in any order of pauses, and what it refuses costs nothing', () => {
+  test('admits what its rate and its burst allow, with any pauses, and a refusal costs nothing', () => {
     const pauses = fc.array(fc.integer({ min: 0, max: 4000 }), { maxLength: 300 });
     fc.assert(
       fc.property(
@@ -37,7 +37,7 @@ describe('a token bucket', () => {
         fc.integer({ min: 1, max: 20 }),
         (gaps, perMinute, burst) => {
           const buckets = createTokenBuckets({ perMinute, burst });
-          // The same by the book: tokens drip in, up to the burst.
+          // A reference implementation: tokens are refilled over time, up to the burst.
           let tokens = burst;
           let nowMs = 0;
           for (const gap of gaps) {
@@ -53,7 +53,7 @@ describe('a token bucket', () => {
     );
   });
 
-  test('gives none while it owes, and owes no more than it may', () => {
+  test('grants nothing while it is in debt, and has a limited debt', () => {
     const buckets = createTokenBuckets({ perMinute: 60, burst: 10, debtMax: 20 });
     buckets.charge('a', 15, 0);
     expect(buckets.take('a', 0)).toMatchObject({ allowed: false, remaining: 0, retryAfterMs: 6_000 });
@@ -64,7 +64,7 @@ describe('a token bucket', () => {
     expect(buckets.take('b', 6_000).allowed).toBe(true);
   });
 
-  test('costs no memory once it is full, and a flood of keys no more than was said', () => {
+  test('uses no memory once it is full, and limited memory under a flood of keys', () => {
     const buckets = createTokenBuckets({ perMinute: 600, burst: 60, keysMax: 100 });
     for (let i = 0; i < 10_000; i++) buckets.take(`key ${i}`, 0);
     expect(buckets.size).toBeLessThanOrEqual(200);

@@ -1,8 +1,8 @@
 /**
- * Neither answer nor timing tells a guess that comes near from one that does not. What is compared with what is stored is
- * the SHA-256 of a token, by an index: how far two hashes agree says nothing of how far two tokens do, and whoever found
- * out a stored hash bit by bit would still have 256 random bits to guess. A clock cannot show that reliably; that near
- * and far guesses take the same steps can be shown.
+ * Neither the answer nor its timing shows whether a guessed token is close to a valid one. A token is looked up by the
+ * index on its SHA-256: how far two hashes agree says nothing about the tokens, and an attacker who learned a stored
+ * hash bit by bit would still have to guess 256 random bits. Timing cannot be tested reliably, so these tests show that
+ * close and distant guesses take the same steps.
  */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { formatToken, Paths, type TokenKind } from '@muster/contracts';
@@ -13,7 +13,7 @@ import { createApp } from '../src/app.js';
 import { hashToken, issueToken } from '../src/lib/tokens.js';
 import { container, enrollRequest, useApi, type TestOrganization } from './harness.js';
 
-/** The database, and what was asked of it. */
+/** Wraps the database, and records the operations on it. */
 function watched(db: Database): { db: Database; asked: string[] } {
   const asked: string[] = [];
   const prisma = db.prisma.$extends({
@@ -31,7 +31,7 @@ function watched(db: Database): { db: Database; asked: string[] } {
   return { db: { ...db, prisma: prisma as unknown as Database['prisma'], query }, asked };
 }
 
-/** The token of that kind whose random part agrees with another's but for the last byte. */
+/** Returns a token of this kind whose random part differs from the given one only in its last bit. */
 function neighbourOf(kind: TokenKind, bytes: Uint8Array): string {
   const changed = Uint8Array.from(bytes);
   changed[31]! ^= 1;
@@ -64,7 +64,7 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
     });
   });
 
-  /** What a caller gets to see, and what it took. */
+  /** Makes a call with a token. Returns what the caller sees, and the operations on the database. */
   async function guess(kind: keyof typeof CALLS, token: string) {
     const { db, asked } = watched(context.api.db);
     const { method, path, body } = CALLS[kind];
@@ -76,18 +76,18 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
   }
 
   test.each(['agent', 'enroll', 'key'] as const)(
-    'that agrees with a stored %s token in all but its last bit is answered, step by step, as any other',
+    'that differs from a stored %s token only in its last bit is answered as any other, in the same steps',
     async (kind) => {
       const far = await guess(kind, issueToken(kind).token);
       expect(far.status).toBe(401);
       expect(far.asked.length).toBeGreaterThan(0);
       expect(await guess(kind, neighbourOf(kind, bytes))).toEqual(far);
-      // And the stored one itself is let in: it is the near one that is near.
+      // The stored token itself is accepted, so the guess is indeed close to a valid one.
       expect((await guess(kind, formatToken(kind, bytes))).status).toBeLessThan(300);
     },
   );
 
-  test('is nowhere stored, nor is any other: hashes alone are', async () => {
+  test('is not stored, nor is a valid one: only their hashes are', async () => {
     const { prisma } = context.api.db;
     const rows = await Promise.all([
       prisma.agentToken.findMany(),

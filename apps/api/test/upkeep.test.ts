@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 describe.each(testEngines())('retention on %s', (engine) => {
   const context = useApi(engine);
 
-  test('a removed container is kept for 7 days, and a present one for good', async () => {
+  test('a removed container is kept for 7 days, and a present one without limit', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     const retention = createRetentionService(db, { now: clock });
@@ -29,7 +29,7 @@ describe.each(testEngines())('retention on %s', (engine) => {
     expect(await host.sync([container('kept'), container('gone')])).toMatchObject({ created: 1, unchanged: 1 });
   });
 
-  test('of more removed containers than may be kept, the oldest go', async () => {
+  test('if a host has too many removed containers, the oldest are deleted', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     const retention = createRetentionService(db, { now: clock, removedKeptMax: 2 });
@@ -43,7 +43,7 @@ describe.each(testEngines())('retention on %s', (engine) => {
     expect(await host.row('third')).not.toBeNull();
   });
 
-  test('snapshots that bring containers back while they age lose none of them', async () => {
+  test('containers that snapshots restore while retention runs are not lost', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     const retention = createRetentionService(db, { now: clock });
@@ -57,7 +57,7 @@ describe.each(testEngines())('retention on %s', (engine) => {
     }
   });
 
-  test("a deleted host's tokens are told apart from unknown ones for 30 days", async () => {
+  test("a deleted host's tokens are distinguished from unknown ones for 30 days", async () => {
     const { clock, db, http } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();
@@ -72,10 +72,10 @@ describe.each(testEngines())('retention on %s', (engine) => {
   });
 });
 
-describe.each(testEngines())('retention of what expires on %s', (engine) => {
+describe.each(testEngines())('retention of expired rows on %s', (engine) => {
   const context = useApi(engine);
 
-  test('sessions and steps of signing in go once they have expired, invitations 30 days later', async () => {
+  test('expired sessions and sign-in steps are deleted at once, and invitations 30 days later', async () => {
     const { clock, db } = context.api;
     const { id: organizationId } = await context.api.organization();
     const at = clock();
@@ -119,7 +119,7 @@ describe.each(testEngines())('retention of what expires on %s', (engine) => {
 describe.each(testEngines())('retention of events on %s', (engine) => {
   const context = useApi(engine);
 
-  /** Two hosts with a history that is old, and a younger one after it. */
+  /** Creates two hosts, each with an old history and a more recent one. */
   async function histories() {
     const { clock } = context.api;
     const organization = await context.api.organization();
@@ -132,7 +132,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
   const kinds = async (host: TestHost) => (await host.history()).map(([kind]) => kind);
   const AFTER = ['created', 'removed', 'removed', 'removed', 'removed'];
 
-  test('keeps a day as long as was said, of every host, in batches smaller than a history; and the audit log', async () => {
+  test('deletes events after the configured days in several batches, and no audit entries', async () => {
     const { clock, db } = context.api;
     const hosts = await histories();
     const audited = await db.prisma.auditEntry.count();
@@ -145,7 +145,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
     expect(await db.prisma.auditEntry.count()).toBe(audited);
   });
 
-  test('by two processes at once deletes nothing else, and stops when it is told to', async () => {
+  test('in two processes at once deletes nothing else, and stops when requested', async () => {
     const { clock, db } = context.api;
     const [one, two] = await histories();
     clock.advance(10 * DAY_MS);
@@ -162,12 +162,12 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
     const stopped = await createRetentionService(watched, parts).prune(() => isStopped);
     expect(stopped).toMatchObject({ events: 2 });
     await Promise.all([1, 2, 3].map(() => createRetentionService(db, parts).prune()));
-    // One that stepped over what another held found less than a batch, and leaves the rest for the next time.
+    // A process that skipped rows locked by another one found less than a batch, and leaves the rest for the next run.
     await createRetentionService(db, parts).prune();
     for (const host of [one, two]) expect((await kinds(host)).sort()).toEqual(AFTER);
   });
 
-  test('of 0 days deletes none', async () => {
+  test('of 0 days deletes nothing', async () => {
     const { clock, db } = context.api;
     const [host] = await histories();
     clock.advance(36_500 * DAY_MS);
@@ -179,7 +179,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
 describe.each(testEngines())('liveness on %s', (engine) => {
   const context = useApi(engine);
 
-  test('a stretch without a sign of life is an outage, recorded by one of the processes that come up', async () => {
+  test('a period without a liveness beat is an outage, recorded by one of the processes that start', async () => {
     const { db } = context.api;
     const clock = testClock();
     const replicas = [createLivenessService(db, { now: clock }), createLivenessService(db, { now: clock })];
@@ -196,7 +196,7 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     expect(await replicas[1]!.outages()).toEqual([outage]);
   });
 
-  test('hosts that were online before an outage are online after it, before and after a sign of life', async () => {
+  test('hosts that were online before an outage are online before and after the next liveness beat', async () => {
     const { clock, db } = context.api;
     const organization = await context.api.organization();
     const liveness = createLivenessService(db, { now: clock });
@@ -219,7 +219,7 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     expect(await freshness()).toBe('stale');
   });
 
-  test('an outage is not over for a replica that read it while it lasted, nor missed by one that read just before', async () => {
+  test('a replica sees an outage that began after its last read, and later the end of it', async () => {
     const { db } = context.api;
     await db.prisma.serviceOutage.deleteMany();
     await db.prisma.serviceLiveness.deleteMany();
@@ -244,7 +244,7 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     [10, 5000],
     [3600, 5000],
   ])(
-    'at a heartbeat every %d s, a pause that could cost a host its grace is an outage',
+    'at a heartbeat every %d s, a pause that could cost a host its grace period is an outage',
     async (seconds, intervalMs) => {
       const { db } = context.api;
       await db.prisma.serviceOutage.deleteMany();
@@ -268,7 +268,7 @@ describe.each(testEngines())('liveness on %s', (engine) => {
 describe.each(testEngines())('the first admin key on %s', (engine) => {
   const context = useApi(engine);
 
-  test('is made once by whichever process comes first, and MUSTER_ADMIN_KEY is accepted beside it', async () => {
+  test('is created once by one of the starting processes, and MUSTER_ADMIN_KEY is valid, too', async () => {
     const { db, http } = context.api;
     const made: string[] = [];
     const handOver = async (key: string) => void made.push(key);
@@ -285,18 +285,18 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     expect(await db.prisma.apiKey.count()).toBe(2);
   });
 
-  test('is replaced, where it is configured, by the next one that is, and is never accepted again', async () => {
+  test('from MUSTER_ADMIN_KEY is replaced by the next configured one, and never accepted again', async () => {
     const { db, http, clock } = context.api;
     const [first, second] = [issueToken('key').token, issueToken('key').token];
     const startWith = (key: string) =>
-      createApiKeyService(db, { now: clock }).bootstrap(key, () => Promise.reject(new Error('no key is to be made')));
+      createApiKeyService(db, { now: clock }).bootstrap(key, () => Promise.reject(new Error('must not be called')));
     const use = async (key: string) => (await http.get('/api/hosts').auth(key, { type: 'bearer' })).status;
     expect(await startWith(first)).toBe(true);
     const others = await db.prisma.apiKey.count({ where: { name: 'First admin key', revokedAt: null } });
     expect([await use(first), await use(second)]).toEqual([200, 401]);
     for (let start = 0; start < 2; start++) expect(await startWith(second)).toBe(true);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
-    // As a replica does that restarts with the former key while the others have the new one already.
+    // As a replica that restarts with the former key while the others already have the new one.
     expect(await startWith(first)).toBe(false);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
     expect(await db.prisma.apiKey.count({ where: { name: 'First admin key', revokedAt: null } })).toBe(others);
@@ -309,7 +309,7 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     ]);
   });
 
-  test('that cannot be handed over is not made', async () => {
+  test('is not created if it cannot be handed over', async () => {
     const { db } = context.api;
     await db.prisma.apiKey.deleteMany();
     const fail = () => Promise.reject(new Error('no room on the disk'));

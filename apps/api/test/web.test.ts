@@ -40,7 +40,7 @@ describe('the dashboard', () => {
     ['/', 'br'],
     ['/containers?q=web', 'gzip'],
     ['/hosts/42', 'identity'],
-  ])('answers a browser that goes to %s with its page, as %s', async (path, encoding) => {
+  ])('answers a browser that navigates to %s with the page, encoded as %s', async (path, encoding) => {
     const { headers, text } = await http().get(path).set(HTML).set('Accept-Encoding', encoding).expect(200);
     expect(text).toBe(PAGE);
     expect(headers['content-encoding'] ?? 'identity').toBe(encoding);
@@ -54,18 +54,18 @@ describe('the dashboard', () => {
   });
 
   test.each([
-    ['whoever does not ask for HTML', '/containers', { Accept: '*/*' }],
-    ['whoever calls the API, whatever they accept', '/api/nothing', HTML],
-    ['whoever asks for a file that is not there', '/assets/gone.js', HTML],
-  ])('answers %s with a problem', async (_who, path, headers) => {
+    ['a client that does not accept HTML', '/containers', { Accept: '*/*' }],
+    ['a call of the API that accepts HTML', '/api/nothing', HTML],
+    ['a request for a missing file', '/assets/gone.js', HTML],
+  ])('answers %s with 404 and a problem', async (_who, path, headers) => {
     await http().get(path).set(headers).expect(404).expect('Content-Type', 'application/problem+json');
   });
 
-  test('is not there for what would change something', async () => {
+  test('answers a POST to a page with 404', async () => {
     await http().post('/containers').set(HTML).expect(404).expect('Content-Type', 'application/problem+json');
   });
 
-  test('has what is named by its content kept for good, and all else asked for again', async () => {
+  test('allows files with a hash in their name to be cached forever, and has all others revalidated', async () => {
     const hashed = await http().get('/assets/index-4f2a.js').expect(200);
     expect(hashed.headers['cache-control']).toBe('public, max-age=31536000, immutable');
     const icon = await http().get('/icon.svg').expect(200);
@@ -73,12 +73,12 @@ describe('the dashboard', () => {
   });
 
   test.each([
-    ['Brotli where it is read', 'index-4f2a', 'gzip, deflate, br, zstd', 'br'],
-    ['gzip where Brotli is not', 'index-4f2a', 'gzip, deflate', 'gzip'],
-    ['gzip where Brotli is refused', 'index-4f2a', 'br;q=0, gzip', 'gzip'],
-    ['gzip where Brotli was not written', 'old-77', 'gzip, br', 'gzip'],
-    ['nothing where nothing is read', 'index-4f2a', 'identity', undefined],
-  ])('gives a file compressed with %s', async (_what, name, accepted, encoding) => {
+    ['Brotli if it is accepted', 'index-4f2a', 'gzip, deflate, br, zstd', 'br'],
+    ['gzip if Brotli is not accepted', 'index-4f2a', 'gzip, deflate', 'gzip'],
+    ['gzip if Brotli is refused', 'index-4f2a', 'br;q=0, gzip', 'gzip'],
+    ['gzip if there is no Brotli file', 'old-77', 'gzip, br', 'gzip'],
+    ['nothing if no encoding is accepted', 'index-4f2a', 'identity', undefined],
+  ])('sends a file compressed with %s', async (_what, name, accepted, encoding) => {
     const { headers, text } = await http().get(`/assets/${name}.js?v=1`).set('Accept-Encoding', accepted).expect(200);
     expect(text).toBe(SCRIPT);
     expect(headers['content-encoding']).toBe(encoding);
@@ -91,9 +91,9 @@ describe('the dashboard', () => {
   });
 
   test.each([
-    ['a condition that does not hold', { 'If-Match': '"x"' }, 412],
+    ['a failed If-Match', { 'If-Match': '"x"' }, 412],
     ['a range beyond its end', { Range: 'bytes=1000-' }, 416],
-  ])('refuses %s with a problem that is not labelled as the file', async (_what, headers, status) => {
+  ])('refuses %s with a problem whose headers are not those of the file', async (_what, headers, status) => {
     for (const path of ['/assets/index-4f2a.js', '/index.html']) {
       for (const accepted of ['br', 'identity']) {
         const request = http()
@@ -108,7 +108,7 @@ describe('the dashboard', () => {
     }
   });
 
-  test('has files that take no other method, and says so', async () => {
+  test('refuses other methods on its files with 405 and Allow', async () => {
     for (const path of ['/assets/index-4f2a.js', '/icon.svg']) {
       const answer = await http().post(path).expect(405).expect('Content-Type', 'application/problem+json');
       expect(answer.headers['allow']).toBe('GET, HEAD');
@@ -117,7 +117,7 @@ describe('the dashboard', () => {
       await http().post(path).expect(404);
   });
 
-  test('tells the forms of a file apart, and says of each whether it is still the one', async () => {
+  test('gives each encoding of a file its own ETag, and answers it with 304', async () => {
     const get = (accepted: string) => http().get('/assets/index-4f2a.js').set('Accept-Encoding', accepted);
     const tags = new Set<string>();
     for (const accepted of ['br', 'gzip', 'identity']) {
@@ -130,7 +130,7 @@ describe('the dashboard', () => {
   });
 
   test.each(['/../package.json', '/%2e%2e/package.json', '/assets/..%2f..%2fpackage.json'])(
-    'gives nothing from outside its folder: %s',
+    'serves nothing from outside its directory: %s',
     async (path) => {
       const { status, text } = await http().get(path);
       expect(status).toBeGreaterThanOrEqual(400);
@@ -138,7 +138,7 @@ describe('the dashboard', () => {
     },
   );
 
-  test('that was never built leaves the API alone', async () => {
+  test('that was never built does not affect the API', async () => {
     const app = createApp({ db, webDir: join(directory, 'never') });
     await supertest(app).get('/').set(HTML).expect(404).expect('Content-Type', 'application/problem+json');
     await supertest(app).get('/healthz').expect(200);

@@ -1,10 +1,10 @@
-/** From a schema to values that nearly fit it: what a caller sends who is wrong in one place, or in none. */
+/** Generates values that nearly fit a schema: wrong in one place, or valid. */
 import fc from 'fast-check';
 import { z } from 'zod';
 
 type JsonSchema = Record<string, unknown>;
 
-/** Values that have broken parsers, databases and careless copies before. */
+/** Values that have broken parsers, databases and object copies before. */
 export const hostile = fc.oneof(
   fc.constantFrom<unknown>(
     ...[
@@ -28,7 +28,7 @@ export const hostile = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
 );
 
-/** Values of a zod schema's input, with a hostile one in place of some part of many of them. */
+/** Generates inputs of a zod schema, many of them with a hostile value in place of one part. */
 export const nearly = (schema: z.ZodType): fc.Arbitrary<unknown> =>
   ofJsonSchema(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }));
 
@@ -71,7 +71,7 @@ function ofString({ format, pattern, minLength = 0, maxLength = 40 }: JsonSchema
   if (format === 'date-time') return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
   const min = Math.min(minLength as number, 100);
   const text = fc.string({ minLength: min, maxLength: Math.max(min, Math.min(maxLength as number, 40)) });
-  // A pattern of the standard's is one that fast-check can make strings of; where it is not, any string is near enough.
+  // fast-check cannot generate strings for a pattern with lookaround; any string is close enough to such a pattern.
   if (typeof pattern === 'string' && !/\(\?[=!<]/.test(pattern)) return fc.stringMatching(new RegExp(pattern));
   return text;
 }
@@ -84,7 +84,7 @@ function ofObject(schema: JsonSchema): fc.Arbitrary<unknown> {
     .tuple(
       fc.record(fields, { requiredKeys: required }),
       fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(entry, { maxLength: 2 }) }),
-      // Which of the required ones is missing, if any.
+      // The required field that is left out, if any.
       fc.option(fc.constantFrom(...required, 'none'), { freq: 8 }),
     )
     .map(([value, more, missing]) =>

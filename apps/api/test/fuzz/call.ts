@@ -1,29 +1,29 @@
-/** A call as bytes: what a client sends that is wrong about anything, down to HTTP itself. */
+/** Generates HTTP calls as bytes, wrong in any part, down to the HTTP syntax. */
 import fc from 'fast-check';
 import { Operations, type Operation } from '@muster/contracts';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { hostile, nearly } from './arbitrary-of.js';
 
-/** Who calls, as the name of a credential, or nobody. */
+/** The name of the credential that the caller sends; `nobody` sends none. */
 export type Caller = 'nobody' | 'agent' | 'enroll' | 'admin' | 'viewer' | 'garbage';
 
-/** What stands for an object that is there; a test fills in its own. */
+/** Stands for the id of an existing object; the test fills in its own. */
 const THERE = 'there';
 
 export interface Call {
   readonly method: string;
-  /** With `there` in place of ids of objects that exist. */
+  /** The path of the route. A parameter `there` stands for the id of an existing object. */
   readonly path: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: string;
   readonly caller: Caller;
   readonly headers: readonly (readonly [string, string])[];
   readonly body: Uint8Array;
-  /** Changes of the finished bytes: whoever makes one is owed no answer, only not a 5xx. */
+  /** Changes to the finished bytes. A damaged call need not be answered, but must not cause a 5xx. */
   readonly damage: readonly Damage[];
 }
 
-/** At this place of the message, from 0 to 1: remove so many bytes, and insert these. */
+/** At this position of the message, from 0 to 1, removes `remove` bytes and inserts `insert`. */
 interface Damage {
   readonly at: number;
   readonly remove: number;
@@ -32,7 +32,7 @@ interface Damage {
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength });
 
-/** Mostly the right one, so that what it guards is reached. */
+/** Mostly valid credentials, so that the code behind authentication is reached. */
 const caller = (access: string | undefined): fc.Arbitrary<Caller> => {
   const right: Caller[] =
     access === 'agent'
@@ -55,7 +55,7 @@ const cursor = fc
   .array(fc.oneof(fc.uuid(), fc.integer(), fc.constant('2026-03-01T12:00:00.000Z'), hostile), { maxLength: 5 })
   .map((values) => Buffer.from(asText(values)).toString('base64url'));
 
-/** A query string of the operation's parameters, some repeated, some unknown, some not well encoded. */
+/** Generates query strings with the operation's parameters: some repeated, some unknown, some badly encoded. */
 function queryOf({ query }: Partial<Operation>): fc.Arbitrary<string> {
   const known = query === undefined ? fc.constant({}) : nearly(query);
   const noise = fc.oneof(
@@ -94,14 +94,14 @@ const parameter = fc.oneof(
 const ENCODINGS: Readonly<Record<string, (body: Uint8Array) => Uint8Array>> = {
   gzip: (body) => gzipSync(body),
   deflate: (body) => deflateSync(body),
-  // What it says is not so.
+  // These two declare an encoding that the body does not have.
   'gzip ': (body) => body,
   br: (body) => body,
   identity: (body) => body,
   'gzip, gzip': (body) => gzipSync(gzipSync(body)),
 };
 
-/** A body with what is said of it. */
+/** Generates a body with its content headers. */
 function bodyOf({ body: schema }: Partial<Operation>): fc.Arbitrary<{ body: Uint8Array; headers: [string, string][] }> {
   const json = (schema === undefined ? fc.jsonValue({ maxDepth: 3 }) : nearly(schema)).map((value) =>
     Buffer.from((JSON.stringify(value) as string | undefined) ?? ''),
@@ -111,7 +111,7 @@ function bodyOf({ body: schema }: Partial<Operation>): fc.Arbitrary<{ body: Uint
     { weight: 20, arbitrary: json },
     { weight: 1, arbitrary: deep },
     { weight: 1, arbitrary: bytes(200) },
-    // JSON cut in the middle, or with a byte that is no UTF-8.
+    // JSON cut in the middle, or with bytes that are not UTF-8.
     {
       weight: 2,
       arbitrary: fc
@@ -142,7 +142,7 @@ function bodyOf({ body: schema }: Partial<Operation>): fc.Arbitrary<{ body: Uint
   }));
 }
 
-/** What a header's value may be made of without being another header. */
+/** Values that a header can have without becoming another header. */
 const headerValue = fc.oneof(
   fc.string({ maxLength: 40 }).map((text) => text.replace(/[^\x20-\x7e]/g, '?')),
   fc.constantFrom(
@@ -195,7 +195,7 @@ const damage = fc.array(
   { minLength: 1, maxLength: 3 },
 );
 
-/** Calls of one route, as the application names it: `GET /api/hosts/:hostId`. */
+/** Generates calls of one route, named as in the application's route table: `GET /api/hosts/:hostId`. */
 export function callsOf(route: string): fc.Arbitrary<Call> {
   const [method = '', path = ''] = route.split(' ');
   const operation: Partial<Operation> =
@@ -226,7 +226,7 @@ export function callsOf(route: string): fc.Arbitrary<Call> {
     }));
 }
 
-/** The call on the wire. The objects and credentials that `call` only names are looked up in what is given here. */
+/** Returns the bytes of a call, with the given ids and tokens in place of the names that `call` has for them. */
 export function toBytes(
   call: Call,
   { ids, tokens }: { ids: Readonly<Record<string, string>>; tokens: Readonly<Record<Caller, string | null>> },

@@ -1,28 +1,29 @@
 import { connect } from 'node:net';
 
-/** The beginning of an answer; null where the connection was closed without one. */
+/** An answer, as far as it was read. */
 export interface RawAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
 }
 
-/** How long any call may take before it counts as one that hangs. */
+/** Milliseconds after which a call counts as hanging. */
 const PATIENCE_MS = 30_000;
 
-/** After which a client that may have sent too little for an answer hangs up. */
+/** Milliseconds after which the client ends a request that may be incomplete. */
 const GIVE_UP_AFTER_MS = 150;
 
 /**
- * Sends bytes and reads until the other side closes. Of an answer that never ends (an event stream) only the head is
- * waited for. `maybeCut`: the message may be the beginning of a longer one, so that the other side waits for the rest.
+ * Sends bytes and reads until the server closes the connection, or until the head of an event stream, which never ends.
+ * `maybeCut`: the message may be incomplete, so that the server waits for the rest. Resolves with null if the
+ * connection was closed without an answer.
  */
 export function exchange(port: number, message: Buffer, maybeCut: boolean): Promise<RawAnswer | null> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     const chunks: Buffer[] = [];
     socket.setTimeout(PATIENCE_MS, () => {
-      socket.destroy(new Error(`no end of an answer to ${JSON.stringify(message.toString('latin1').slice(0, 2_000))}`));
+      socket.destroy(new Error(`unfinished answer to ${JSON.stringify(message.toString('latin1').slice(0, 2_000))}`));
     });
     socket.on('data', (chunk) => {
       chunks.push(chunk);
@@ -30,7 +31,7 @@ export function exchange(port: number, message: Buffer, maybeCut: boolean): Prom
     });
     socket.on('end', finish);
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // Closed on us in the middle of sending: what it said until then is its answer.
+      // The server closed the connection while the request was being sent; what arrived before is the answer.
       if (error.code === 'ECONNRESET' || error.code === 'EPIPE') finish();
       else reject(error);
     });
