@@ -1,4 +1,4 @@
 import base from '../../jest.config.base.js';
 
-// One engine and one database at a time is what a small machine can bear.
+// Small machines can run only one engine and one database at a time.
 export default { ...base, testTimeout: 120_000, maxWorkers: 1 };

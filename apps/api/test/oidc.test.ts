@@ -283,7 +283,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     for (const next of ['https://example.org', '//example.org', '/\\example.org', 'javascript:alert(1)', '/a\nb']) {
       const answer = await new Browser(api()).get(`${Paths.oidcSignIn}?${new URLSearchParams({ next }).toString()}`);
       expect(answer.status).toBe(400);
-      expect(answer.body).toMatchObject({ errors: [{ path: '/next', message: 'must be a path of this server' }] });
+      expect(answer.body).toMatchObject({ errors: [{ path: '/next', message: 'must be a path on this server' }] });
     }
   });
 

@@ -98,7 +98,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
     ['freshness=young', '/freshness/0', /online.*stale/],
     ['count=maybe', '/count', /true.*false/],
     ['limit=0', '/limit', /1 to 200/],
-    ['colour=red', '/colour', /not known/],
+    ['colour=red', '/colour', /^is not recognized$/],
     ['sort=name&sort=name', '/sort', /^must not be repeated$/],
     ['count=true&count=true', '/count', /^must not be repeated$/],
     ['limit=1&limit=2', '/limit', /^must not be repeated$/],

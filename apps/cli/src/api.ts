@@ -5,8 +5,8 @@ import { CommandError, ExitCodes, type ExitCode } from './exit.js';
 import type { Terminal } from './terminal.js';
 
 /**
- * Runs what calls the API as `login` or the environment say. What the API refuses becomes a line for whoever runs it, and
- * what was broken off by them is no failure.
+ * Runs an action with a client for the API that `login` or the environment configures. Turns errors of the API into a
+ * CommandError. An interruption by the user is not an error.
  */
 export async function withApi(terminal: Terminal, action: (client: Client) => Promise<void>): Promise<void> {
   const client = createClient(await knownConnection(terminal));
@@ -18,7 +18,7 @@ export async function withApi(terminal: Terminal, action: (client: Client) => Pr
   }
 }
 
-/** What a failed call means to whoever runs a command; anything else as it is. */
+/** Converts an error of the API client to a CommandError. Returns any other error unchanged. */
 export function commandError(error: unknown): unknown {
   if (error instanceof ProblemError) {
     const fields = (error.problem.errors ?? []).map(({ path, message }) => `; ${path.slice(1)} ${message}`);

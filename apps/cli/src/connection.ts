@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { CommandError, ExitCodes } from './exit.js';
 import type { Terminal } from './terminal.js';
 
-/** Where the API is, and who asks. */
+/** The API's URL and the API key to use. */
 export interface KnownConnection {
   url: string;
   key: string;
@@ -14,40 +14,40 @@ export interface KnownConnection {
 
 const SavedConnection = z.object({ url: z.string(), key: z.string() });
 
-/** The file that `login` writes: only its owner can read it. */
+/** The file that `login` writes, with mode 0600. */
 const fileOf = ({ env }: Terminal): string =>
   join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'), 'muster', 'connection.json');
 
-/** Keeps a connection for later commands, in a file of mode 0600 in a directory of mode 0700; returns its path. */
+/** Saves a connection for later commands: a file with mode 0600 in a directory with mode 0700. Returns its path. */
 export async function saveConnection(terminal: Terminal, connection: KnownConnection): Promise<string> {
   const file = fileOf(terminal);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  // Also one that was there before: who can write in it can put another file in place of this one.
+  // The directory may already exist with another mode: anyone who can write to it could replace the file.
   await chmod(dirname(file), 0o700);
-  // A new file, because a mode holds only for a file that is created, and then renamed, so that it is never half written.
+  // A new file, because writeFile applies the mode only on creation; renamed, so that the file is never half written.
   const unfinished = `${file}.${randomUUID()}`;
   await writeFile(unfinished, `${JSON.stringify(connection)}\n`, { mode: 0o600, flag: 'wx' });
   await rename(unfinished, file);
   return file;
 }
 
-/** Forgets what `login` kept. */
+/** Deletes the saved connection. */
 export const forgetConnection = (terminal: Terminal): Promise<void> => rm(fileOf(terminal), { force: true });
 
 /**
- * What MUSTER_URL and MUSTER_KEY say, else what `login` has kept. A kept key goes to the URL that it was given for, and
- * to no other.
- * @throws CommandError where something is missing.
+ * Returns the connection from MUSTER_URL and MUSTER_KEY, or the one that `login` saved. The saved key is sent only to
+ * the URL that it was saved with.
+ * @throws CommandError if the URL or the key is missing.
  */
 export async function knownConnection(terminal: Terminal): Promise<KnownConnection> {
   const { MUSTER_URL: url, MUSTER_KEY: key } = terminal.env;
   if (url && key) return { url: checkedUrl(url), key };
   const saved = await readSaved(fileOf(terminal));
   if (saved === null) {
-    throw new CommandError("it is not known where Muster is: run 'muster login', or set MUSTER_URL and MUSTER_KEY");
+    throw new CommandError("no server configured: run 'muster login', or set MUSTER_URL and MUSTER_KEY");
   }
   if (url && checkedUrl(url) !== saved.url) {
-    throw new CommandError(`the key that is kept is for ${saved.url}: set MUSTER_KEY for the other one, too`);
+    throw new CommandError(`the saved key is for ${saved.url}: also set MUSTER_KEY for ${checkedUrl(url)}`);
   }
   return { url: saved.url, key: key || saved.key };
 }
@@ -63,17 +63,17 @@ async function readSaved(file: string): Promise<KnownConnection | null> {
   try {
     return SavedConnection.parse(JSON.parse(text));
   } catch (error) {
-    throw new CommandError(`${file} is not as 'muster login' writes it: log in again`, ExitCodes.failed, {
+    throw new CommandError(`${file} is not valid: run 'muster login' again`, ExitCodes.failed, {
       cause: error,
     });
   }
 }
 
-/** @throws CommandError unless it is an http or https URL. */
+/** Returns a normalized http or https URL. @throws CommandError for any other text. */
 export function checkedUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol) || url.username || url.password) {
-    throw new CommandError('the URL must be like https://muster.example.org', ExitCodes.usage);
+    throw new CommandError('the URL must look like https://muster.example.org', ExitCodes.usage);
   }
   return (url.origin + url.pathname).replace(/\/+$/, '');
 }

@@ -1,18 +1,18 @@
-/** What the process ends with: the one list of it, which `muster --help` shows too. */
+/** The exit codes of the process. `muster --help` shows them. */
 export const ExitCodes = {
   ok: 0,
-  /** It could not be done; the message says why, and nothing was half done. */
+  /** The command failed. The message gives the reason; nothing was partially done. */
   failed: 1,
-  /** The command line is wrong. */
+  /** The command line is invalid. */
   usage: 2,
-  /** The API knows no such key, or the key may not do this. */
+  /** The API key is invalid or has insufficient permission. */
   refused: 3,
-  /** The API does not answer, or has too much to do. */
+  /** The server is unreachable or overloaded. */
   unreachable: 4,
 } as const;
 export type ExitCode = (typeof ExitCodes)[keyof typeof ExitCodes];
 
-/** Ends a command: `message` is one line for the person who runs it. */
+/** Ends a command with an exit code and a one-line message for the user. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
 

@@ -2,9 +2,9 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import type { Terminal } from './terminal.js';
 
-/** The terminal that a process was started in. */
+/** Creates a Terminal for the standard streams of a process. */
 export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process): Terminal {
-  // `muster … | head` has seen enough: nobody reads what would come, and that is no failure.
+  // In `muster … | head`, the reader exits early. That is not an error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
@@ -22,7 +22,7 @@ export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process):
 
     async askSecret(question) {
       if (stdin.isTTY) stderr.write(question);
-      // Echo is the interface's own doing, into what it is told to write to.
+      // readline echoes input to its output stream: discard it.
       const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
       const lines = createInterface({ input: stdin, output: nowhere, terminal: stdin.isTTY });
       try {

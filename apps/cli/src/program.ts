@@ -11,13 +11,13 @@ import { CommandError, ExitCodes, type ExitCode } from './exit.js';
 import type { Terminal } from './terminal.js';
 
 const EXIT_CODES = `
-Exit codes: ${ExitCodes.ok} done, ${ExitCodes.failed} could not be done, ${ExitCodes.usage} wrong command line,
-${ExitCodes.refused} the key is not good or may not do this, ${ExitCodes.unreachable} no answer, or too much to do there.`;
+Exit codes: ${ExitCodes.ok} success, ${ExitCodes.failed} failure, ${ExitCodes.usage} invalid command line,
+${ExitCodes.refused} invalid key or missing permission, ${ExitCodes.unreachable} server unreachable or overloaded.`;
 
-/** The whole command line. Each command adds itself and knows nothing of the others. */
+/** Creates the command line. Each command registers itself. */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('muster')
-    .description("What an operator of Muster does from a terminal.\n'muster help COMMAND' tells more of each command.")
+    .description("The operator command line of Muster.\nRun 'muster help COMMAND' for details of a command.")
     .addHelpText('after', EXIT_CODES)
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .showHelpAfterError('(see --help)')
@@ -33,14 +33,14 @@ export function createProgram(terminal: Terminal): Command {
   return program;
 }
 
-/** Runs a command line (without the program's name) to its end. Resolves with the exit code; only a defect rejects. */
+/** Runs a command line (without the program's name). Resolves with the exit code; rejects only for a bug. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   try {
-    // `pnpm muster -- backup` hands the separator on.
+    // `pnpm muster -- backup` passes the separator on.
     await createProgram(terminal).parseAsync(args[0] === '--' ? args.slice(1) : args, { from: 'user' });
     return ExitCodes.ok;
   } catch (error) {
-    // Commander has said it already, and what it throws after --help is no error.
+    // Commander has already printed the message. It also throws after --help, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCodes.ok : ExitCodes.usage;
     if (!(error instanceof CommandError)) throw error;
     terminal.err(`muster: ${error.message}\n`);

@@ -1,20 +1,22 @@
-/** What a terminal can show. */
+/** The display capabilities of a terminal. */
 export interface Screen {
   readonly columns: number;
   readonly hasColours: boolean;
 }
 
-/** What a command sees of the process that it runs in. */
+/** A command's interface to its process. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Writes to standard output: what was asked for. */
+  /** Writes results to standard output. */
   out(text: string): void;
-  /** Writes to standard error: what is told beside it. */
+  /** Writes messages to standard error. */
   err(text: string): void;
-  /** Where standard output is seen; null: it goes into a file or to another program. */
+  /** The terminal of standard output; null if that is a file or a pipe. */
   readonly screen: Screen | null;
-  /** Reads a line from standard input, and shows neither it nor, where nobody would see it, the question. */
+  /** Reads a line from standard input without echo. Prints the question only if standard input is a terminal. */
   askSecret(question: string): Promise<string>;
-  /** Aborted when whoever runs it wants it to end: that ends what would go on for good, and is no failure. */
+  /**
+   * Aborted when the user interrupts the command (SIGINT, SIGTERM). That ends `--follow` and `--watch` with success.
+   */
   readonly interrupted: AbortSignal;
 }

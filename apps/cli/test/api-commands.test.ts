@@ -1,4 +1,4 @@
-/** Commands that call an API, run in this process against a server that answers as the test says. */
+/** Commands that call the API, run in this process against a fake server. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -38,11 +38,11 @@ async function muster(args: string[], screen: Screen | null, env: Record<string,
 }
 const url = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-describe('an export of hostile texts', () => {
+describe('an export with control characters in its texts', () => {
   const SCREEN: Screen = { columns: 80, hasColours: true };
-  // A command to the terminal (ESC), a bell (BEL), the one-character form of ESC [ (C1), and a mark that turns text around.
+  // An escape sequence (ESC), a bell (BEL), the one-character form of ESC [ (C1), and a right-to-left override.
   const HOSTILE = 'a\u001b]0;x\u0007\u009b2J\u202eb';
-  // eslint-disable-next-line no-control-regex -- control characters are what must not be there
+  // eslint-disable-next-line no-control-regex -- the pattern must match control characters
   const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
   const FILES = {
     csv: `name,command\r\n"${HOSTILE}",ok\r\n`,
@@ -53,7 +53,7 @@ describe('an export of hostile texts', () => {
     const bytes = Buffer.from(FILES[format]);
     answer = (_req, res) => {
       res.writeHead(200, { 'Content-Type': 'text/plain' });
-      // Byte by byte, so that no filter can count on a character or a line that arrives whole.
+      // Byte by byte, so that characters and lines are split across chunks.
       void (async () => {
         for (const byte of bytes) {
           res.write(Buffer.of(byte));
@@ -68,14 +68,14 @@ describe('an export of hostile texts', () => {
     return out;
   };
 
-  test.each(['csv', 'ndjson'] as const)('passes no control character to a terminal, as %s', async (format) => {
+  test.each(['csv', 'ndjson'] as const)('writes no control character to a terminal, as %s', async (format) => {
     const shown = await exported(format, SCREEN);
     expect(shown).not.toMatch(CONTROL);
     expect(shown.split('\n')).toHaveLength(3);
     expect(shown).toMatch(format === 'csv' ? /^name,command\n".*",ok\n$/ : /^\{"name":".*"\}\n\{"name":"b"\}\n$/);
   });
 
-  test.each(['csv', 'ndjson'] as const)('is unchanged for a file or a program, as %s', async (format) => {
+  test.each(['csv', 'ndjson'] as const)('is unchanged for a file or pipe, as %s', async (format) => {
     expect(await exported(format, null)).toBe(FILES[format]);
   });
 });
@@ -94,7 +94,7 @@ describe('the file that login writes', () => {
     return { directory: await of(directory), file: await of(join(directory, 'connection.json')) };
   };
 
-  test('is closed to other users, whatever the umask is', async () => {
+  test('is not accessible to other users, even with umask 0', async () => {
     const umask = process.umask(0);
     try {
       expect((await login()).code).toBe(0);
@@ -104,7 +104,7 @@ describe('the file that login writes', () => {
     expect(await modes()).toEqual({ directory: 0o700, file: 0o600 });
   });
 
-  test('is closed to other users where directory and file were open before', async () => {
+  test('is not accessible to other users, even if directory and file were before', async () => {
     const directory = join(folder, 'muster');
     await mkdir(directory);
     await chmod(directory, 0o777);

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** What a command line answers; paths in it are relative to the test's folder. */
+/** Runs a command line. Paths in the output are relative to the test's folder. */
 async function muster(args: string[], env: Record<string, string> = {}) {
   const said = { out: '', err: '' };
   const code = await runCli(args, {
@@ -30,7 +30,7 @@ const within = (name: string): string => join(folder, name);
 
 describe('a command line', () => {
   test.each([[['--help']], [['help']], [['help', 'backup']], [['--', 'restore', '--help']]])(
-    '%j is answered with help, on standard output, and is no failure',
+    '%j prints help to standard output and exits with 0',
     async (args) => {
       const { code, out, err } = await muster(args);
       expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -44,7 +44,7 @@ describe('a command line', () => {
     [['backup', 'a', 'b'], 'too many arguments'],
     [['backup', 'a', '--frce'], "unknown option '--frce'"],
     [['steal'], "unknown command 'steal'"],
-  ])('%j is wrong, and told so in words on standard error', async (args, words) => {
+  ])('%j exits with 2 and an explanation on standard error', async (args, words) => {
     const { code, out, err } = await muster(args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toContain(words);
@@ -68,7 +68,7 @@ describe('backup and restore', () => {
 
     const copy = await openDatabase({ dataDir: within('copy') });
     expect(await copy.prisma.organization.findMany({ select: { name: true } })).toEqual([{ name: 'Org' }]);
-    // In use, it can be neither backed up nor restored over.
+    // A database in use can be neither backed up nor overwritten.
     expect(await muster(['backup', within('c'), '-d', within('copy')])).toEqual({
       ...{ code: 1, out: '' },
       err:
@@ -79,7 +79,7 @@ describe('backup and restore', () => {
     await copy.close();
   });
 
-  test('that cannot be done end with 1 and one line that says why, and leave nothing', async () => {
+  test('exit with 1 and one line with the reason if they fail, and leave no file', async () => {
     expect(await muster(['backup', within('b'), '-d', within('none')])).toEqual({
       ...{ code: 1, out: '' },
       err: 'muster: There is no database in ./none.\n',

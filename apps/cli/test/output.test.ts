@@ -16,20 +16,20 @@ const ROWS = [
 ];
 
 describe('a table', () => {
-  test('has its columns below each other, wide characters among them', () => {
+  test('aligns its columns, also with wide characters', () => {
     expect(table(COLUMNS, ROWS, null)).toBe(
       ['NAME          STATE', 'web           running', 'データベース  exited', ''].join('\n'),
     );
   });
 
-  test('has colours on a screen that has them, and nowhere else', () => {
+  test('has colors only on a screen that supports them', () => {
     const screen = (hasColours: boolean) => table(COLUMNS, ROWS, { columns: 80, hasColours });
     expect(screen(true)).toContain('\u001b[32mrunning\u001b[39m');
     expect(screen(false)).not.toContain('\u001b');
     expect(table(COLUMNS, ROWS, null)).not.toContain('\u001b');
   });
 
-  test('fits a screen, and is whole elsewhere', () => {
+  test('is shortened to fit a screen, and complete elsewhere', () => {
     const rows = [{ name: 'x'.repeat(100), state: 'running' }];
     for (const line of table(COLUMNS, rows, { columns: 40, hasColours: false }).split('\n')) {
       expect(widthOf(line)).toBeLessThanOrEqual(40);
@@ -37,14 +37,14 @@ describe('a table', () => {
     expect(table(COLUMNS, rows, null)).toContain('x'.repeat(100));
   });
 
-  test('is no command to a terminal, whatever others have called their containers', () => {
+  test('contains no control characters, for any container name', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary-ascii' }),
         fc.constantFrom('\u001b[2J', '\u009b31m', '\r', '\u202e', '\n'),
         (name, evil) => {
           const shown = table(COLUMNS, [{ name: evil + name, state: 'running' }], null);
-          // eslint-disable-next-line no-control-regex -- they are what must not be there
+          // eslint-disable-next-line no-control-regex -- the pattern must match control characters
           expect(shown.replaceAll('\n', '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
           expect(shown.split('\n')).toHaveLength(3);
         },
@@ -53,15 +53,15 @@ describe('a table', () => {
   });
 });
 
-test('a text that is cut fits, and shows that it was', () => {
+test('a cut text fits and ends with an ellipsis', () => {
   expect(cut('nginx', 5)).toBe('nginx');
   expect(cut('nginx:1.29', 6)).toBe('nginx…');
   expect(cut('日本語', 4)).toBe('日…');
 });
 
-describe('a list of what hostile hosts say', () => {
+describe('a list with control characters in its texts', () => {
   const rows = [{ name: 'a\u001b]0;x\u0007\u009b2J\u202e', state: '=1+1' }];
-  // eslint-disable-next-line no-control-regex -- control characters are what must not be there
+  // eslint-disable-next-line no-control-regex -- the pattern must match control characters
   const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
   const written = (format: 'json' | 'csv', screen: Screen | null): string => {
     let out = '';
@@ -71,16 +71,16 @@ describe('a list of what hostile hosts say', () => {
     return out;
   };
 
-  test.each(['json', 'csv'] as const)('is shown as %s without a command to the terminal', (format) => {
+  test.each(['json', 'csv'] as const)('is shown as %s without control characters', (format) => {
     expect(written(format, { columns: 80, hasColours: true })).not.toMatch(CONTROL);
   });
 
-  test('is JSON of the same value wherever it goes', () => {
+  test('is written as JSON with the same value', () => {
     const [list] = /^\[.*?\n\]/s.exec(written('json', null)) ?? ['null'];
     expect(JSON.parse(list)).toEqual(rows);
   });
 
-  test('goes into a file as CSV unchanged, but for formulas', () => {
+  test('is written to a file as CSV, unchanged except for formulas', () => {
     expect(written('csv', null)).toContain(`"${rows[0]!.name}",'=1+1\r\n`);
   });
 });

@@ -1,4 +1,4 @@
-/** What scripts that call `muster` rely on; see apps/api/test/public-surface.test.ts. */
+/** The interface that scripts rely on. See apps/api/test/public-surface.test.ts. */
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { ExitCodes } from '../src/exit.js';
@@ -10,11 +10,11 @@ const terminal: Terminal = {
   out: () => undefined,
   err: () => undefined,
   screen: null,
-  askSecret: () => Promise.reject(new Error('this test types nothing')),
+  askSecret: () => Promise.reject(new Error('this test enters no secret')),
   interrupted: new AbortController().signal,
 };
 
-/** Each command with its arguments, options and the values that an option accepts. */
+/** Returns a line for each command, argument, option and allowed value. */
 const commandLines = (command: Command, parents: readonly string[] = []): string[] => {
   const path = [...parents, command.name()];
   const name = path.join(' ');

@@ -28,5 +28,8 @@ function isData(value: unknown): boolean {
   return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
 }
 
-const schemaAsTrue = (_key: string, value: unknown): unknown =>
-  typeof value === 'object' && value !== null && !isData(value) ? true : value;
+/** Replaces schemas with `true`, and omits the descriptions of operations, which only the OpenAPI document uses. */
+function schemaAsTrue(key: string, value: unknown): unknown {
+  if (key === 'description') return undefined;
+  return typeof value === 'object' && value !== null && !isData(value) ? true : value;
+}

@@ -5,11 +5,11 @@ import { send, urlOf, type AnyInput, type Connection } from './request.js';
 import { followStream, type StreamOptions } from './stream.js';
 
 export interface ClientOptions {
-  /** Where the API is: `https://muster.example.org`. */
+  /** The base URL of the API, for example `https://muster.example.org`. */
   url: string;
-  /** A `muster_key_…`; without one a browser's session cookie counts. */
+  /** An API key, `muster_key_…`. Without one, the browser's session cookie authenticates. */
   key?: string;
-  /** That of the platform by default. */
+  /** By default, `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch;
 }
 
@@ -18,26 +18,26 @@ interface CallOptions {
 }
 
 /**
- * The calls of the API, by the names in `Operations`. Answers are taken as the contracts say they are; what they may
- * say beyond that, in a newer API, is there too.
+ * Calls the API's operations by their names in `Operations`. Responses are not validated; fields that a newer API adds
+ * are kept.
  *
- * All of them throw ProblemError where the API refuses, NetworkError where there is no answer, and
- * UnexpectedAnswerError where another program answers.
+ * All methods throw ProblemError if the API refuses the request, NetworkError if there is no response, and
+ * UnexpectedAnswerError if the response is not from Muster.
  */
 export interface Client {
-  /** Makes one call. */
+  /** Calls an operation. Returns its JSON, undefined for an empty body, or the response of another media type. */
   call<Name extends OperationName>(
     name: Name,
     ...input: [...InputArguments<Name>, options?: CallOptions]
   ): Promise<Answer<Name>>;
 
-  /** All items of a list, page by page as they are asked for. */
+  /** Iterates over all items of a list. Requests the next page only when it is needed. */
   items<Name extends PagedName>(name: Name, input?: Input<Name>, options?: CallOptions): AsyncGenerator<ItemOf<Name>>;
 
-  /** The URL of a call that a browser may follow by itself, such as an export. */
+  /** Returns the URL of an operation, for a link that the browser opens itself, such as an export. */
   urlOf<Name extends OperationName>(name: Name, ...input: InputArguments<Name>): string;
 
-  /** What happens, as it happens: see `followStream`. */
+  /** Follows the live stream: see `followStream`. */
   stream(options: StreamOptions): AsyncGenerator<StreamMessage>;
 }
 

@@ -1,10 +1,10 @@
 import type { FieldError, Problem } from '@muster/contracts';
 
-/** The API refused: `problem` says why, in words for the caller; `status` is the HTTP status. */
+/** The API refused the request. `problem.detail` gives the reason; `status` is the HTTP status. */
 export class ProblemError extends Error {
   constructor(
     readonly problem: Problem,
-    /** Seconds to wait before the same call may succeed; null where the API does not say. */
+    /** Seconds to wait before retrying (`Retry-After`), or null. */
     readonly retryAfterSeconds: number | null,
   ) {
     super(problem.detail);
@@ -16,28 +16,28 @@ export class ProblemError extends Error {
   }
 }
 
-/** There was no answer: the network, a name, a certificate, or a server that is not there. `cause` has the details. */
+/** There was no response: a network, DNS or TLS error, or the server is down. `cause` has the details. */
 export class NetworkError extends Error {
   constructor(url: string, cause: unknown) {
-    super(`No answer from ${new URL(url).origin}.`, { cause });
+    super(`No response from ${new URL(url).origin}.`, { cause });
     this.name = 'NetworkError';
   }
 }
 
-/** There was an answer, but not one of Muster's: most often a proxy's. */
+/** The response is not from Muster, but usually from a proxy. */
 export class UnexpectedAnswerError extends Error {
   constructor(
     readonly status: number,
     url: string,
   ) {
-    super(`${new URL(url).origin} answered ${status}, and not as Muster would.`);
+    super(`${new URL(url).origin} returned ${status} with a response that is not from Muster. Check the URL.`);
     this.name = 'UnexpectedAnswerError';
   }
 }
 
 /**
- * Whether this is a problem as the API tells it, and not as some other program would. By hand: the schema would bring
- * zod into every page of the dashboard, for this alone.
+ * Whether a value is a problem document of the API. Checked by hand, because the schema would add zod to the
+ * dashboard's script.
  */
 export function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;

@@ -1,31 +1,31 @@
 /** One server-sent event. */
 export interface ServerSentEvent {
   event: string;
-  /** Absent where the event brought none of its own. */
+  /** Absent if the event has no id of its own. */
   id?: string;
   data: string;
 }
 
 /**
- * Reads `text/event-stream` as the HTML standard parses it (9.2.6), but for `retry`, which is ours to choose. It takes
- * the text in whatever pieces it arrives. (The packages that do this export their TypeScript under the condition
- * `source`, by which this repository finds its own, and do not compile here.)
+ * Parses `text/event-stream` as specified in the HTML standard (section 9.2.6), except that it ignores `retry`. Accepts
+ * the text in chunks of any size. (The existing packages export their TypeScript source under the condition `source`,
+ * which this repository also uses, and they do not compile with its settings.)
  */
 export class EventStreamParser {
   #rest = '';
   #event: Partial<ServerSentEvent> = {};
   #lastEventId: string | undefined;
 
-  /** The id from which a reader continues who has taken all events so far. It also comes without an event. */
+  /** The id of the last complete block. Also set by a block without data. Resume from it after handling all events. */
   get lastEventId(): string | undefined {
     return this.#lastEventId;
   }
 
-  /** Takes the next piece, and gives the events that it completes. */
+  /** Parses the next chunk. Returns the events that it completes. */
   feed(piece: string): ServerSentEvent[] {
     const events: ServerSentEvent[] = [];
     let text = this.#rest + piece;
-    // A line feed that belongs to it may still come.
+    // The matching line feed may be in the next chunk.
     const open = text.endsWith('\r') ? '\r' : '';
     if (open !== '') text = text.slice(0, -1);
     const lines = text.split(/\r\n|\n|\r/);
@@ -51,6 +51,6 @@ export class EventStreamParser {
     if (field === 'data') this.#event.data = data === undefined ? value : `${data}\n${value}`;
     else if (field === 'event') this.#event.event = value;
     else if (field === 'id' && !value.includes('\0')) this.#event.id = value;
-    // Anything else is a comment, or what a later standard may say.
+    // Ignore comments, `retry` and unknown fields.
   }
 }

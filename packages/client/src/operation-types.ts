@@ -1,14 +1,14 @@
 import type { OperationName, Operations } from '@muster/contracts';
 import type { z } from 'zod';
 
-/** The names of `:name` in a path. */
+/** The parameter names of a path, written as `:name`. */
 type ParameterOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
   ? Name | ParameterOf<Rest>
   : Path extends `${string}:${infer Name}`
     ? Name
     : never;
 
-/** What goes into a query: what the parameter means, as text, or several of it. Undefined is left out. */
+/** A query parameter's value; an array repeats the parameter. Undefined is omitted. */
 export type QueryValue = string | number | boolean | readonly (string | number)[] | undefined;
 
 type OperationOf<Name extends OperationName> = (typeof Operations)[Name];
@@ -25,21 +25,21 @@ type QueryOf<Name extends OperationName> =
 type BodyOf<Name extends OperationName> =
   OperationOf<Name> extends { body: infer Body extends z.ZodType } ? { body: z.input<Body> } : object;
 
-/** What a call takes: the parameters of its path, its query and its body, as far as it has them. */
+/** The input of an operation: path parameters, query and body, if it has them. */
 export type Input<Name extends OperationName> = ParametersOf<Name> & QueryOf<Name> & BodyOf<Name>;
 
-/** An input of which nothing must be given may be left out. */
+/** The input argument, which is optional if no part of it is required. */
 export type InputArguments<Name extends OperationName> =
   object extends Input<Name> ? [input?: Input<Name>] : [input: Input<Name>];
 
 type AnswerOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : Schema extends null ? undefined : Response;
 
-/** What a call gives: its JSON; undefined where there is none; the response itself where it is no JSON. */
+/** The result of an operation: its JSON, undefined for an empty body, or the response if it is not JSON. */
 export type Answer<Name extends OperationName> = AnswerOf<
   OperationOf<Name>['answers'][keyof OperationOf<Name>['answers']]
 >;
 
-/** The calls that answer with pages, and what their items are. */
+/** The operations that return pages. */
 export type PagedName = {
   [Name in OperationName]: Answer<Name> extends { items: readonly unknown[]; nextCursor: string | null } ? Name : never;
 }[OperationName];

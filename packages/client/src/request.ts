@@ -2,27 +2,27 @@ import { PROBLEM_MEDIA_TYPE, Operations, type Operation, type OperationName } fr
 import type { QueryValue } from './operation-types.js';
 import { isProblem, NetworkError, ProblemError, UnexpectedAnswerError } from './errors.js';
 
-/** Where the API is, and who asks. */
+/** The API's address and the caller's credentials. */
 export interface Connection {
-  /** The API's origin, and the path below which it lies, if any. */
+  /** The API's origin, and its base path if it has one. */
   url: string;
-  /** An API key; without one a browser's cookie counts. */
+  /** An API key. Without one, the browser's session cookie authenticates. */
   key?: string;
   fetch: typeof globalThis.fetch;
 }
 
-/** An input of whatever call, as `Input` types it. */
+/** The untyped form of `Input`. */
 export interface AnyInput {
   params?: Readonly<Record<string, string>>;
   query?: Readonly<Record<string, QueryValue>>;
   body?: unknown;
 }
 
-/** The URL of a call. @throws TypeError for a parameter of the path that is missing. */
+/** Returns the URL of an operation. @throws TypeError if a path parameter is missing. */
 export function urlOf(connection: Connection, name: OperationName, { params = {}, query = {} }: AnyInput): string {
   const path = Operations[name].path.replace(/:(\w+)/g, (_match, parameter: string) => {
     const value = params[parameter];
-    if (value === undefined) throw new TypeError(`${name} needs the parameter ${parameter}`);
+    if (value === undefined) throw new TypeError(`${name} requires the parameter ${parameter}`);
     return encodeURIComponent(value);
   });
   const search = new URLSearchParams();
@@ -35,9 +35,9 @@ export function urlOf(connection: Connection, name: OperationName, { params = {}
 }
 
 /**
- * Makes a call and gives its answer, if that is a good one.
- * @throws ProblemError if the API refuses, NetworkError if there is no answer, UnexpectedAnswerError if another program
- * answers, and what `signal` was aborted for.
+ * Sends a request and returns the response if its status is one that the operation documents as a success.
+ * @throws ProblemError if the API refuses the request, NetworkError if there is no response, UnexpectedAnswerError if
+ * the response is not from Muster, and the reason of `signal` if it is aborted.
  */
 export async function send(
   connection: Connection,

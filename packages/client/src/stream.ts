@@ -4,36 +4,36 @@ import { EventStreamParser } from './event-stream-parser.js';
 import type { Input } from './operation-types.js';
 import { send, type Connection } from './request.js';
 
-/** How the stream's connection is: `waiting` for the next try, `retryInMs` from now. */
+/** The state of the stream's connection. `waiting`: the next attempt starts in `retryInMs` milliseconds. */
 export type ConnectionState =
   { state: 'connecting' | 'open' } | { state: 'waiting'; retryInMs: number; error: unknown };
 
 export interface StreamOptions {
-  /** What to be told of; everything by default. */
+  /** Filters the events; by default, all are sent. */
   query?: Input<'stream'>['query'];
-  /** Where to go on from: the id of the last message that was seen. */
+  /** The id of the last handled message, to resume after it. */
   lastEventId?: string | undefined;
-  /** Ends it. */
+  /** Ends the stream when aborted. */
   signal: AbortSignal;
-  /** Is told of each change of the connection. */
+  /** Called on each change of the connection's state. */
   onState?: (state: ConnectionState) => void;
-  /** 0 to 1, as Math.random: spreads those who lost their connections together. */
+  /** Returns a number from 0 to 1, like Math.random. Adds jitter, so that clients do not all reconnect at once. */
   random?: () => number;
 }
 
-/** Milliseconds before the first try after a connection was lost; each further one waits for twice as long. */
+/** Milliseconds before the first reconnect. The delay doubles with each failed attempt, up to the maximum. */
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 30_000;
 
-/** Milliseconds without a byte after which a connection is taken for dead: the API says something every 15 s. */
+/** Milliseconds without a byte after which a connection counts as dead. The API sends something every 15 s. */
 const SILENCE_MS_MAX = 40_000;
 
 const isName = (name: string): name is StreamMessageName => Object.hasOwn(StreamMessages, name);
 
 /**
- * Follows `GET /api/stream`: gives each message, and connects again where the connection is lost, continuing after the
- * last id, so that no event is missed without a `reset`. It ends when `signal` is aborted, or after a message `unauthorized`.
- * @throws ProblemError where the API refuses for good: a key that is not valid, a parameter that it does not know.
+ * Follows `GET /api/stream` and yields each message. Reconnects when the connection is lost and resumes after the last
+ * id, so that no event is missed without a `reset`. Ends when `signal` is aborted or after an `unauthorized` message.
+ * @throws ProblemError if the API refuses permanently, for example for an invalid key or an unknown parameter.
  */
 export async function* followStream(
   connection: Connection,
@@ -49,7 +49,7 @@ export async function* followStream(
       const onId = (id: string) => (lastId = id);
       for await (const message of connectOnce(connection, { query, lastId, signal, onId }, onState)) {
         failures = 0;
-        // A `reset` without an id is an older API's: the id that it had still says more than none.
+        // Older APIs send `reset` without an id: keep the previous one, which is better than none.
         lastId = message.id ?? lastId;
         yield message;
         if (message.event === 'unauthorized') return;
@@ -69,14 +69,14 @@ export async function* followStream(
   }
 }
 
-/** What the same request would be told again. */
+/** Whether a retry would get the same response. */
 const isFinal = (status: number) => status >= 400 && status < 500 && status !== 408 && status !== 429;
 
 interface Attempt {
   query: StreamOptions['query'];
   lastId: string | undefined;
   signal: AbortSignal;
-  /** Called with an id that came without a message, once all messages before it have been taken. */
+  /** Called with an id that arrived without a message, after all messages before it were handled. */
   onId: (id: string) => void;
 }
 
@@ -90,7 +90,7 @@ async function* connectOnce(
   let timer: ReturnType<typeof setTimeout> | undefined;
   const heard = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(new Error('The stream has fallen silent.')), SILENCE_MS_MAX);
+    timer = setTimeout(() => silence.abort(new Error('The stream has sent nothing for too long.')), SILENCE_MS_MAX);
   };
   heard();
   try {
@@ -107,13 +107,13 @@ async function* connectOnce(
         if (done) return;
         heard();
         for (const { data, ...event } of parser.feed(decoder.decode(value, { stream: true }))) {
-          // A newer API may say more than is known here.
+          // Skip messages that only a newer API knows.
           if (isName(event.event)) yield { ...event, data: JSON.parse(data) as unknown } as StreamMessage;
         }
         if (parser.lastEventId !== undefined) onId(parser.lastEventId);
       }
     } finally {
-      // Also where nobody wants the next message: the connection would stay.
+      // The consumer may stop early: without this, the connection would stay open.
       await reader.cancel().catch(() => undefined);
     }
   } finally {

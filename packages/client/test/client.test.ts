@@ -18,7 +18,7 @@ const json = (res: ServerResponse, status: number, body: unknown, headers: Recor
   res.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body));
 
 describe('a call', () => {
-  test('goes to its path, with what it was given', async () => {
+  test('sends its parameters, query and key to the operation’s path', async () => {
     const seen: unknown[] = [];
     const client = await clientOf((req, res) => {
       seen.push([req.method, req.url, req.headers.authorization]);
@@ -32,7 +32,7 @@ describe('a call', () => {
     ]);
   });
 
-  test('that is refused says why, and when to try again', async () => {
+  test('that is refused rejects with the problem and the seconds of Retry-After', async () => {
     const problem = {
       type: '/problems/rate-limited',
       title: 'Slow down',
@@ -46,12 +46,12 @@ describe('a call', () => {
     expect(error).toMatchObject({ status: 429, problem, retryAfterSeconds: 7 });
   });
 
-  test("that another program answers is told from the API's own refusal", async () => {
+  test('that another program answers rejects with UnexpectedAnswerError', async () => {
     const client = await clientOf((_req, res) => res.writeHead(502).end('<html>'));
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedAnswerError);
   });
 
-  test('without an answer, or with half of one, is a network error', async () => {
+  test('without a complete response rejects with NetworkError', async () => {
     const client = await clientOf((_req, res) => res.destroy());
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
     const half = await clientOf((_req, res) => {
@@ -60,7 +60,7 @@ describe('a call', () => {
     await expect(half.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
   });
 
-  test('that is aborted rejects with the reason', async () => {
+  test('that is aborted rejects with the reason of the abort', async () => {
     const client = await clientOf(() => undefined);
     const reason = new Error('enough');
     const controller = new AbortController();
@@ -69,7 +69,7 @@ describe('a call', () => {
     await expect(call).rejects.toBe(reason);
   });
 
-  test('for all items asks page by page, and no further than they are wanted', async () => {
+  test('for all items requests only the pages that are consumed', async () => {
     const asked: (string | null)[] = [];
     const client = await clientOf((req, res) => {
       const cursor = new URL(req.url!, 'http://x').searchParams.get('cursor');
@@ -91,7 +91,7 @@ describe('a stream', () => {
   const event = (name: string, data: unknown, id?: string) =>
     `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 
-  test('goes on after the last id where its connection is lost, and ends where it may not go on', async () => {
+  test('resumes after the last id when its connection is lost, and ends after unauthorized', async () => {
     const lastIds: unknown[] = [];
     const client = await clientOf((req, res) => {
       lastIds.push(req.headers['last-event-id']);
@@ -117,13 +117,13 @@ describe('a stream', () => {
     expect(states).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open']);
   });
 
-  test('keeps its place where many hosts changed, and takes the one that a reset or a bare id gives', async () => {
+  test('keeps the last id on hosts-changed, and adopts the id of a reset or of a message without data', async () => {
     const sent = [
       event('container', {}, '5-1') + event('hosts-changed', {}),
       event('reset', {}, '9-3'),
-      // An older API's.
+      // As older APIs send it.
       event('reset', {}),
-      // One that a later API names in a way that is unknown here, and one without a message.
+      // A message that only a newer API knows, and an id without a message.
       event('news', {}, '9-4') + 'id: 9-5\n\n',
     ];
     const lastIds: unknown[] = [];
@@ -139,7 +139,7 @@ describe('a stream', () => {
     expect(events).toEqual(['container', 'hosts-changed', 'reset', 'reset', 'unauthorized']);
   }, 60_000);
 
-  test('that is refused for good throws, and one that is overloaded is asked again when it says', async () => {
+  test('throws if it is refused permanently, and retries after Retry-After if the API is overloaded', async () => {
     const problem = (status: number) => ({ type: '/problems/x', title: 'x', status, detail: 'x', requestId: 'r' });
     let asked = 0;
     const client = await clientOf((_req, res) => {
@@ -158,7 +158,7 @@ describe('a stream', () => {
     expect(waits[0]).toBeGreaterThanOrEqual(1_000);
   });
 
-  test('ends when its listener wants no more, and closes its connection', async () => {
+  test('closes its connection when the consumer stops', async () => {
     let closed: () => void;
     const isClosed = new Promise<void>((resolve) => (closed = resolve));
     const client = await clientOf((req, res) => {

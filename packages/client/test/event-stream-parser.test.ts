@@ -8,7 +8,7 @@ const parse = (...pieces: string[]) => {
 };
 
 describe('an event stream', () => {
-  test('is read as the standard says', () => {
+  test('is parsed as the HTML standard specifies', () => {
     expect(parse(': hello\n\nevent: container\nid: 7-1\ndata: {"a":1}\n\n')).toEqual([
       { event: 'container', id: '7-1', data: '{"a":1}' },
     ]);
@@ -17,7 +17,7 @@ describe('an event stream', () => {
     expect(parse('data: not yet complete\n')).toEqual([]);
   });
 
-  test('has the last id of a block that is complete, also where that has no data', () => {
+  test('has the id of the last complete block, even if that block has no data', () => {
     const parser = new EventStreamParser();
     expect(parser.lastEventId).toBeUndefined();
     expect(parser.feed('id: 7-1\n')).toEqual([]);
@@ -26,7 +26,7 @@ describe('an event stream', () => {
     expect(parser.lastEventId).toBe('7-1');
   });
 
-  test('says the same in whatever pieces it arrives', () => {
+  test('gives the same events however it is split into chunks', () => {
     const text = 'event: a\r\nid: 1\r\ndata: x\r\n\r\n: ping\n\ndata: y\rdata: z\r\rdata: last\n\n';
     const whole = parse(text);
     expect(whole.map(({ data }) => data)).toEqual(['x', 'y\nz', 'last']);

@@ -1,6 +1,6 @@
 /**
- * The wire of accounts. Bodies that operators send are strict: a misspelt field would otherwise be a default, such as a key
- * that never expires.
+ * Wire types for accounts. Request bodies are strict objects: with a misspelled field, the API would otherwise apply a
+ * default, such as an API key that never expires.
  */
 import { z } from 'zod';
 import { Instant } from './instant.js';
@@ -12,25 +12,28 @@ const Timestamp = z.iso.datetime();
 const Email = z.email().max(254);
 const Name = displayName(DISPLAY_NAME_LENGTH_MAX);
 
-/** A password as it is chosen. */
+/** A new password. */
 const NewPassword = text(PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX);
 
-/** A password as it is told: whatever was chosen once. */
+/** An existing password. The minimum length applies only when a password is chosen. */
 const Password = text(1, PASSWORD_LENGTH_MAX);
 
-/** What a member of an organization may do: an `owner` also says who is a member, and as what. */
+/** A member's role: a `viewer` reads, an `admin` also writes, an `owner` also manages members. */
 export const MemberRole = z.enum(['owner', 'admin', 'viewer']);
 export type MemberRole = z.output<typeof MemberRole>;
 
-/** How people can sign in here. `setupRequired`: nobody can yet, and the link that `start` printed makes the owner. */
+/**
+ * The available ways to sign in. `setupRequired` is true until the first account exists: the setup link that `start`
+ * prints creates the owner's account.
+ */
 export const SignInOptions = z.object({
   setupRequired: z.boolean(),
-  /** The name of the identity provider that is also asked, by its button; null where there is none. */
+  /** The OpenID Connect provider: its display name and the path that starts a sign-in. Null if none is configured. */
   oidc: z.object({ name: z.string(), startPath: z.string() }).nullable(),
 });
 export type SignInOptions = z.output<typeof SignInOptions>;
 
-/** Makes the owner, with the token of the one-time link. The answer is the owner's session. */
+/** Creates the owner's account with the token of the one-time setup link. The response is the owner's session. */
 export const SetupRequest = z.strictObject({
   token: z.string().min(1).max(200),
   name: Name,
@@ -42,24 +45,24 @@ export type SetupRequest = z.output<typeof SetupRequest>;
 export const SignInRequest = z.strictObject({ email: Email, password: Password });
 export type SignInRequest = z.output<typeof SignInRequest>;
 
-/** Who is asking: a person by a session's cookie, or a program by an API key. */
+/** The authenticated caller: a user with a session cookie (`user`) or a program with an API key (`apiKey`). */
 export const Session = z.object({
   user: z.object({ id: z.string(), name: z.string(), email: z.string() }).nullable(),
   apiKey: z.object({ id: z.uuid(), name: z.string() }).nullable(),
   organization: z.object({ id: z.string(), name: z.string() }),
   role: MemberRole,
-  /** When the session, or the key, ends if nothing is done; null: never. */
+  /** When the session or API key expires; null if it does not. Use of a session extends it. */
   expiresAt: Timestamp.nullable(),
 });
 export type Session = z.output<typeof Session>;
 
-/** One place where a person is signed in. */
+/** One active session of a user. */
 export const SessionItem = z.object({
   id: z.string(),
-  /** Whether it is the one that asks. */
+  /** Whether this request uses the session. */
   current: z.boolean(),
   createdAt: Timestamp,
-  /** To the hour. */
+  /** Accurate to one hour. */
   lastSeenAt: Timestamp,
   expiresAt: Timestamp,
   address: z.string().nullable(),
@@ -67,7 +70,7 @@ export const SessionItem = z.object({
 });
 export type SessionItem = z.output<typeof SessionItem>;
 
-/** Signs out everywhere else, too. */
+/** Changes the caller's password. All of the caller's other sessions are ended. */
 export const PasswordChange = z.strictObject({ currentPassword: Password, newPassword: NewPassword });
 export type PasswordChange = z.output<typeof PasswordChange>;
 
@@ -95,19 +98,19 @@ export const Invitation = z.object({
 });
 export type Invitation = z.output<typeof Invitation>;
 
-/** The 201 answer that makes an invitation: the only time that the link to hand on is shown. No mail is sent. */
+/** A new invitation. The link `url` is shown only in this response; Muster sends no email. */
 export const InvitationCreated = Invitation.extend({ url: z.string() });
 export type InvitationCreated = z.output<typeof InvitationCreated>;
 
-/** Asks what a link offers. It is no query, so that no log on the way holds the token. */
+/** Requests the details of an invitation. The token is in the body, so that no access log records it. */
 export const InvitationOfferRequest = z.strictObject({ token: z.string().min(1).max(200) });
 export type InvitationOfferRequest = z.output<typeof InvitationOfferRequest>;
 
-/** What the person with the link is told before accepting. */
+/** The details of an invitation, shown before the invited person accepts it. */
 export const InvitationOffer = z.object({ email: z.string(), organization: z.string(), role: MemberRole });
 export type InvitationOffer = z.output<typeof InvitationOffer>;
 
-/** Accepts as a new user. The answer is a session. */
+/** Accepts an invitation by creating a new account. The response is a session. */
 export const InvitationAcceptance = z.strictObject({
   token: z.string().min(1).max(200),
   name: Name,
@@ -118,28 +121,28 @@ export type InvitationAcceptance = z.output<typeof InvitationAcceptance>;
 export const ApiKeyRequest = z.strictObject({
   name: Name,
   role: Role.default('viewer'),
-  /** Null: until it is revoked. */
+  /** Null: the key is valid until it is revoked. */
   expiresAt: Instant.nullable().default(null),
 });
 export type ApiKeyRequest = z.output<typeof ApiKeyRequest>;
 
-/** An API key as a list shows it: never the key itself. */
+/** An API key without its secret. */
 export const ApiKey = z.object({
   id: z.uuid(),
   name: z.string(),
   role: Role,
   createdAt: Timestamp,
-  /** `user:<id>`, `api_key:<id>`, or `system` for a key of the installation; null: not recorded. */
+  /** `user:<id>`, `api_key:<id>`, or `system` for the installation's own key. Null if it was not recorded. */
   createdBy: z.string().nullable(),
-  /** The name that this person or key has now. */
+  /** The creator's current name. */
   createdByName: z.string().nullable(),
   expiresAt: Timestamp.nullable(),
-  /** To the hour. */
+  /** Accurate to one hour. */
   lastUsedAt: Timestamp.nullable(),
   revokedAt: Timestamp.nullable(),
 });
 export type ApiKey = z.output<typeof ApiKey>;
 
-/** The 201 answer that makes an API key: the only time that `key` is shown. */
+/** A new API key. The secret `key` is shown only in this response. */
 export const ApiKeyCreated = ApiKey.extend({ key: z.string() });
 export type ApiKeyCreated = z.output<typeof ApiKeyCreated>;

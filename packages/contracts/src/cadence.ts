@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 /**
- * The pace that the server asks of an agent; it comes back on every answer, so that a fleet can be slowed from
- * one place. Both in seconds, between two heartbeats and between two snapshots of an unchanging host.
+ * The reporting intervals that the server sets for an agent, in seconds: between two heartbeats, and between two
+ * snapshots of an unchanged host. Every successful response to an agent that has a body carries them, so that the
+ * server can slow down a whole fleet.
  */
 export const Cadence = z.object({
   heartbeatSeconds: z.number().positive(),
@@ -10,5 +11,5 @@ export const Cadence = z.object({
 });
 export type Cadence = z.output<typeof Cadence>;
 
-/** The pace where nobody asks for another. */
+/** The default cadence. */
 export const CADENCE_DEFAULT: Cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };

@@ -1,11 +1,11 @@
 import type { Container, Labels, Port } from './container.js';
 
-/** Compares texts by UTF-16 code units, as the language's own sort does. */
+/** Compares strings by UTF-16 code units, as `Array.prototype.sort` does. */
 export const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * Orders ports by private port, type, address, public port, count: engines list them in the order of a hash map. Only equal
- * ports are 0 apart; that takes telling an empty address from an absent one.
+ * Compares ports by private port, type, address, public port and count. Engines list ports in the order of a hash map,
+ * so their order means nothing. Returns 0 only for equal ports; an empty address differs from an absent one.
  */
 export const comparePorts = (a: Port, b: Port): number =>
   a.privatePort - b.privatePort ||
@@ -15,7 +15,7 @@ export const comparePorts = (a: Port, b: Port): number =>
   (a.publicPort ?? 0) - (b.publicPort ?? 0) ||
   (a.count ?? 1) - (b.count ?? 1);
 
-/** The same labels with their keys in code unit order, which is the order that `JSON.stringify` then writes. */
+/** Copies labels with their keys in code unit order, so that `JSON.stringify` writes them in that order. */
 export function canonicalLabels(labels: Labels): Labels {
   const sorted = Object.create(null) as Labels;
   for (const key of Object.keys(labels).sort(byCodeUnit)) sorted[key] = labels[key]!;
@@ -23,9 +23,9 @@ export function canonicalLabels(labels: Labels): Labels {
 }
 
 /**
- * One container with its fields, ports and labels in the one order that identical state is written in, so that
- * `JSON.stringify` of two equal containers gives equal bytes. (Integer-like label keys come first, as the
- * language has it; that too is an order.) A `count` of 1 and an empty `truncated` are left out.
+ * Copies a container with fields, ports and labels in canonical order, so that `JSON.stringify` gives equal bytes for
+ * equal containers. (JavaScript puts integer-like label keys first; that order is deterministic too.) Omits a `count`
+ * of 1 and an empty `truncated`.
  */
 export const canonicalContainer = (container: Container): Container => ({
   dockerId: container.dockerId,
@@ -49,6 +49,6 @@ export const canonicalContainer = (container: Container): Container => ({
   ...(container.truncated?.length ? { truncated: container.truncated } : {}),
 });
 
-/** A snapshot in canonical order: containers by `dockerId`, each as `canonicalContainer` has it. */
+/** Copies a snapshot in canonical order: containers sorted by `dockerId`, each through `canonicalContainer`. */
 export const canonicalSnapshot = (containers: readonly Container[]): Container[] =>
   containers.map(canonicalContainer).sort((a, b) => byCodeUnit(a.dockerId, b.dockerId));

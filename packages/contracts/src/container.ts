@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PLAIN_MESSAGES } from './field-errors.js';
 import { Instant } from './instant.js';
 import { DOCKER_ID_LENGTH_MAX, PROBLEM_ERRORS_MAX } from './limits.js';
 import { storable, text, toStorable } from './text.js';
@@ -7,8 +8,8 @@ const PORT_NUMBER_MAX = 65_535;
 const PortNumber = z.int().min(1).max(PORT_NUMBER_MAX);
 
 /**
- * A port of a container, and where the host publishes it. `ip` and `publicPort` are absent when it does not. `count`
- * consecutive ports, beginning with `privatePort` and `publicPort`, can be one entry; absent, it is 1.
+ * A port of a container and, if published, its address and port on the host: `ip` and `publicPort`. An entry stands for
+ * `count` consecutive ports (default 1) that begin with `privatePort` and `publicPort`.
  */
 export const Port = z
   .object({
@@ -19,19 +20,19 @@ export const Port = z
     count: PortNumber.optional(),
   })
   .refine(({ privatePort, publicPort = 1, count = 1 }) => count === 1 || endsInRange(privatePort, publicPort, count), {
-    error: `must not count beyond port ${PORT_NUMBER_MAX}`,
+    error: `must not extend the range beyond port ${PORT_NUMBER_MAX}`,
     path: ['count'],
   });
 export type Port = z.output<typeof Port>;
 
-/** Whether `count` ports from both numbers on are port numbers. */
+/** Whether ranges of `count` ports that begin at both numbers end at or below the highest port number. */
 export const endsInRange = (privatePort: number, publicPort: number, count: number): boolean =>
   Math.max(privatePort, publicPort) + count - 1 <= PORT_NUMBER_MAX;
 
 /**
- * A container's ports, any number of them: one published range is thousands. Built by hand because an array schema
- * collects the issues of every item: a body of 10 MiB has room for three million bad ports, which took it 70 s and
- * here take less than one.
+ * A container's ports. Their number has no limit, because one published range can be thousands of ports. Parsed by hand
+ * because `z.array` collects the issues of every item: a 10 MiB body can hold three million invalid ports, which took
+ * `z.array` 70 s and take this less than 1 s.
  */
 export const Ports = z
   .custom<z.input<typeof Port>[]>((value) => Array.isArray(value), { error: 'must be an array of ports' })
@@ -42,7 +43,7 @@ export const Ports = z
         ports.push(item);
         continue;
       }
-      const parsed = Port.safeParse(item);
+      const parsed = Port.safeParse(item, PLAIN_MESSAGES);
       if (parsed.success) {
         if (parsed.data.count === 1) delete parsed.data.count;
         ports.push(parsed.data);
@@ -57,8 +58,8 @@ export const Ports = z
   });
 
 /**
- * Whether a value is a port exactly as `Port` would give it back, without a count. Of a range that an older
- * agent lists one by one there are thousands, and the schema takes ten times as long to say so.
+ * Whether `Port` would return a value unchanged. Values with a count are left to the schema. An older agent lists each
+ * of a range's thousands of ports, and the schema is ten times as slow as this check.
  */
 function isSimplePort(value: unknown): value is Port {
   if (typeof value !== 'object' || value === null) return false;
@@ -77,29 +78,29 @@ const isPortNumber = (value: unknown): boolean =>
 
 export const DockerIdPattern = new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}$`);
 
-/** An engine's name for one container: unique on its host, and only there. */
+/** The engine's id of a container. It is unique only within its host. */
 export const DockerId = z.string().regex(DockerIdPattern, {
-  error: `must be 1 to ${DOCKER_ID_LENGTH_MAX} of the characters A-Z a-z 0-9 _ . -`,
+  error: `must be 1 to ${DOCKER_ID_LENGTH_MAX} characters from A-Z a-z 0-9 _ . -`,
 });
 
 /**
- * A container's state: Docker's `created`, `running`, `paused`, `restarting`, `removing`, `exited` and `dead`, or
- * whatever lower-case word a newer engine says; an unknown one is stored, not rejected.
+ * A container's state in lower case: one of `DOCKER_STATES`, or a state that a newer engine adds. Unknown states are
+ * stored, not rejected.
  */
 export const ContainerState = text(1).refine((value) => value === value.toLowerCase(), {
-  error: 'must be lower-case',
+  error: 'must be lowercase',
 });
 
-/** The states that Docker's own documentation names. */
+/** The states in Docker's documentation. */
 export const DOCKER_STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const;
 
 /**
- * Labels, any key to any text. Built by hand because a record schema drops the key `__proto__`, which is a label
- * like any other: the object below has no prototype for it to reach.
+ * A container's labels, with any text as key or value. Parsed by hand because `z.record` drops the key `__proto__`,
+ * which is a valid label. The result has no prototype, so this key is safe in it.
  */
 export const Labels = z
   .custom<Record<string, string>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
-    error: 'must be an object of strings',
+    error: 'must be an object with string values',
   })
   .transform((value, context) => {
     const labels = Object.create(null) as Record<string, string>;
@@ -118,7 +119,7 @@ export const Labels = z
   });
 export type Labels = z.output<typeof Labels>;
 
-/** The fields that `fitContainer` shortens, in the order in which `truncated` names them. */
+/** The fields that `fitContainer` can shorten, in the order that `truncated` lists them. */
 export const TRUNCATABLE_FIELDS = [
   'name',
   'image',
@@ -132,8 +133,8 @@ export const TRUNCATABLE_FIELDS = [
 export type TruncatableField = (typeof TRUNCATABLE_FIELDS)[number];
 
 /**
- * The names of fields that were shortened. Built by hand for the reason that `Ports` is. Other names are dropped: they
- * are of fields that a newer agent sends and this version does not store.
+ * The names of a container's shortened fields, in the order of `TRUNCATABLE_FIELDS`. Parsed by hand for the same reason
+ * as `Ports`. Unknown names are dropped: a newer agent may send fields that this version does not store.
  */
 export const Truncated = z
   .custom<string[]>((value) => Array.isArray(value) && value.every((name) => typeof name === 'string'), {
@@ -142,9 +143,9 @@ export const Truncated = z
   .transform((names) => TRUNCATABLE_FIELDS.filter((field) => names.includes(field)));
 
 /**
- * One container as its engine lists it: what an agent sends. The schema says what a container is, `fitContainer` how
- * long its fields may be; `parseContainer` applies both, and its result is what the database then holds. `truncated`
- * is absent where nothing was shortened.
+ * One container as an agent reports it. This schema checks its form and `fitContainer` shortens its fields to their
+ * limits; `parseContainer` does both, and the database stores its result. `truncated` is absent if no field was
+ * shortened.
  */
 export const Container = z.object({
   dockerId: DockerId,
@@ -161,5 +162,5 @@ export const Container = z.object({
 });
 export type Container = z.output<typeof Container>;
 
-/** A container as it may be written on the wire, where all but four fields can be left out. */
+/** A container in a request body: all fields except `dockerId`, `name`, `image` and `state` are optional. */
 export type ContainerInput = z.input<typeof Container>;

@@ -1,18 +1,18 @@
-/** Characters that begin a formula in a spreadsheet, also in their full-width form. */
+/** Characters that start a formula in a spreadsheet, including their full-width forms. */
 const FORMULA = '=+\\-@\uff1d\uff0b\uff0d\uff20';
 
-/** A cell that a spreadsheet runs as a formula; some ignore white space before it. */
+/** Matches a cell that a spreadsheet runs as a formula. Some spreadsheets ignore leading white space. */
 const STARTS_FORMULA = new RegExp(`^[\\t\\r\\n${FORMULA}]`);
 
-/** The start of a formula in a cell that another program ends earlier, because it separates cells by `;`, tab or lines. */
+/** Matches the start of a formula inside a cell, for programs that also split cells at `;`, tabs or line breaks. */
 const STARTS_FORMULA_WITHIN = new RegExp(`([;\\t\\r\\n]"*)([${FORMULA}])`, 'g');
 
-/** What has to be in quotes (RFC 4180), and `;`, which separates cells where the decimal separator is a comma. */
+/** Characters that need quotes: those of RFC 4180, and `;`, the separator in locales with a decimal comma. */
 const TO_QUOTE = /[",;\r\n]/;
 
 /**
- * Formats a cell. Text that a spreadsheet would run as a formula gets a `'` before it, so that a container's name or
- * command is only ever text on the machine that opens the file; numbers stay as they are.
+ * Formats a cell. Prefixes text that a spreadsheet would run as a formula with `'`, because containers' names and
+ * commands are untrusted (CSV injection). Numbers are unchanged.
  */
 function toCell(value: string | number | null): string {
   if (value === null) return '';
@@ -23,5 +23,5 @@ function toCell(value: string | number | null): string {
 const asText = (value: string): string =>
   (STARTS_FORMULA.test(value) ? `'${value}` : value).replace(STARTS_FORMULA_WITHIN, "$1'$2");
 
-/** Formats one line of CSV (RFC 4180), its CRLF included, in which no spreadsheet finds a formula. */
+/** Formats one CSV line (RFC 4180), including its CRLF. No cell of it runs as a formula in a spreadsheet. */
 export const toCsvLine = (cells: readonly (string | number | null)[]): string => `${cells.map(toCell).join(',')}\r\n`;

@@ -1,45 +1,47 @@
 import { z } from 'zod';
 import { PROBLEM_ERRORS_MAX } from './limits.js';
 
-/** What is wrong with one field; `path` is a JSON Pointer (RFC 6901), `''` for the whole document. */
+/** One invalid field. `path` is a JSON Pointer (RFC 6901), `''` for the whole value; `message` is its predicate. */
 export const FieldError = z.object({ path: z.string(), message: z.string() });
 export type FieldError = z.output<typeof FieldError>;
 
-/** A parse that tells what was wrong instead of throwing. `errors` holds 1 to `PROBLEM_ERRORS_MAX` entries. */
+/** The result of a parse that does not throw. `errors` has 1 to `PROBLEM_ERRORS_MAX` entries. */
 export type Parsed<T> = { success: true; data: T } | { success: false; errors: FieldError[] };
 
 const POINTER_LENGTH_MAX = 300;
 
-/** A JSON Pointer to `path`; one made long by hostile keys is cut, for it is only shown to people. */
+/** Formats a path as a JSON Pointer. Cuts it at 300 characters, because a client can send keys of any length. */
 export function jsonPointer(path: readonly PropertyKey[]): string {
   const pointer = path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
   return pointer.length > POINTER_LENGTH_MAX ? `${pointer.slice(0, POINTER_LENGTH_MAX).toWellFormed()}…` : pointer;
 }
 
-/** The first `PROBLEM_ERRORS_MAX` of zod's issues as field errors; `base` is where the parsed value itself stood. */
+/**
+ * Converts the first `PROBLEM_ERRORS_MAX` zod issues to field errors. `base` is the path of the parsed value itself.
+ */
 export const fieldErrors = (error: z.ZodError, base: readonly PropertyKey[] = []): FieldError[] =>
   toFieldErrors(error, base, ({ message }) => message);
 
-/** Parses with a schema, and returns what is wrong as field errors. */
+/** Parses a value with a schema. Returns the invalid fields instead of throwing. */
 export function parseWith<S extends z.ZodType>(schema: S, value: unknown): Parsed<z.output<S>> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, PLAIN_MESSAGES);
   if (result.success) return { success: true, data: result.data };
   const messageOf = (issue: z.core.$ZodIssue) =>
     valueAt(value, issue.path) === undefined && isWrongKind(issue) && issue.path.length > 0
-      ? 'is missing'
+      ? REQUIRED_MESSAGE
       : issue.message;
   return { success: false, errors: toFieldErrors(result.error, [], messageOf) };
 }
 
 /**
- * Parses the parameters of a query, each given once or, as an array, several times. As `parseWith`, and says so of one that
- * is repeated and must not be.
+ * Parses query parameters like `parseWith`. A repeated parameter is an array; if its schema does not allow that, the
+ * error says so.
  */
 export function parseParameters<S extends z.ZodType>(
   schema: S,
   parameters: Readonly<Record<string, unknown>>,
 ): Parsed<z.output<S>> {
-  const result = schema.safeParse(parameters);
+  const result = schema.safeParse(parameters, PLAIN_MESSAGES);
   if (result.success) return { success: true, data: result.data };
   const messageOf = (issue: z.core.$ZodIssue) =>
     issue.path.length === 1 && isWrongKind(issue) && Array.isArray(valueAt(parameters, issue.path))
@@ -48,7 +50,7 @@ export function parseParameters<S extends z.ZodType>(
   return { success: false, errors: toFieldErrors(result.error, [], messageOf) };
 }
 
-/** Whether the value is of another kind than was expected, so that nothing else can be said of it. */
+/** Whether the value has the wrong type or is not one of the allowed values. */
 const isWrongKind = ({ code }: z.core.$ZodIssue): boolean => code === 'invalid_type' || code === 'invalid_value';
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -68,13 +70,56 @@ function toFieldErrors(
   return issues
     .flatMap((issue) =>
       issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not known here' }))
-        : [{ path: issue.path, message: withoutPrefix(messageOf(issue)) }],
+        ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not recognized' }))
+        : [{ path: issue.path, message: messageOf(issue) }],
     )
     .slice(0, PROBLEM_ERRORS_MAX)
     .map(({ path, message }) => ({ path: jsonPointer([...base, ...path]), message }));
 }
 
-/** zod's own words for a value of the wrong type, of which a missing one is the most frequent. */
-const withoutPrefix = (message: string): string =>
-  message.replace(/^Invalid input: /, '').replace(/^expected \w+, received undefined$/, 'is missing');
+const REQUIRED_MESSAGE = 'is required';
+
+const KINDS: Readonly<Record<string, string>> = {
+  array: 'an array',
+  boolean: 'true or false',
+  int: 'a whole number',
+  number: 'a number',
+  object: 'an object',
+  string: 'a string',
+};
+
+/**
+ * Parse options that replace zod's default messages with plain predicates, such as `must be at most 200 characters`.
+ * The message of a schema takes precedence. No message contains the value, which may be a mistyped secret.
+ */
+export const PLAIN_MESSAGES: z.core.ParseContext<z.core.$ZodIssue> = {
+  error(issue) {
+    if (issue.input === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value')) {
+      return REQUIRED_MESSAGE;
+    }
+    switch (issue.code) {
+      case 'invalid_type':
+        return `must be ${KINDS[issue.expected] ?? issue.expected}`;
+      case 'invalid_value':
+        return `must be ${issue.values.length > 1 ? 'one of: ' : ''}${issue.values.map(String).join(', ')}`;
+      case 'too_small':
+        return tooSmallMessage(issue);
+      case 'too_big':
+        return `must ${limitText(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}`;
+      case 'invalid_format':
+        return issue.format === 'email' ? 'must be an email address' : undefined;
+      default:
+        return undefined;
+    }
+  },
+};
+
+function tooSmallMessage({ origin, inclusive, minimum }: z.core.$ZodRawIssue<z.core.$ZodIssueTooSmall>): string {
+  if (origin === 'string' && minimum === 1) return 'must not be empty';
+  return `must ${limitText(origin, inclusive === false ? 'greater than' : 'at least', minimum)}`;
+}
+
+function limitText(origin: string, comparison: string, limit: number | bigint): string {
+  if (origin === 'string') return `be ${comparison} ${limit} characters`;
+  return origin === 'array' ? `have ${comparison} ${limit} items` : `be ${comparison} ${limit}`;
+}

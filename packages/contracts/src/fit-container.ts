@@ -16,21 +16,21 @@ import { mergePorts } from './port-ranges.js';
 import { shortenText } from './text.js';
 
 export interface FitOptions {
-  /** False: too many ports are cut without being merged first, for an API that does not know `ports[].count`. */
+  /** Whether to merge ports into ranges before dropping any. False for an API that does not accept `ports[].count`. */
   portRanges?: boolean;
 }
 
 /**
- * Shortens what is over a limit, so that one field never keeps a container, or its host's snapshot, from being stored.
+ * Shortens the fields that exceed a limit, so that one oversized field never causes a whole snapshot to be refused.
  *
  * - Texts are cut at their limit, never inside a surrogate pair.
- * - Labels: those whose key is too long are dropped (two shortened keys could become one), values are cut, and where
- *   the labels are still too many or too large, those that come last in key order are dropped.
- * - Ports beyond `PORTS_MAX` are merged into ranges, which loses nothing; what is still too much is dropped, last first.
+ * - Labels with a key that is too long are dropped, because two shortened keys could collide. Values are cut. If the
+ *   labels are still too many or too large, the last ones in key order are dropped.
+ * - More than `PORTS_MAX` ports are merged into ranges, without loss. If entries still exceed the limit, the last ones
+ *   are dropped.
  *
- * `truncated` then names the fields that lost something, in addition to those that it named already. A container within
- * its limits is returned as it is. The result fits, so that fitting it again changes nothing. Takes the time of sorting
- * the keys and ports that are over a limit.
+ * Adds the names of the fields that lost data to `truncated`. Returns a container within all limits unchanged (the same
+ * object). Idempotent. Takes O(n log n) in the number of labels and ports of a container that exceeds a limit.
  */
 export function fitContainer(container: Container, { portRanges = true }: FitOptions = {}): Container {
   const { ports, portsAreLost } = fitPorts(container.ports, portRanges);
@@ -67,7 +67,7 @@ function fitPorts(ports: Port[], portRanges: boolean): { ports: Port[]; portsAre
   return { ports: ordered.slice(0, PORTS_MAX), portsAreLost: isAddressLost || ordered.length > PORTS_MAX };
 }
 
-/** Whether labels, all of well-formed text, are within every limit. */
+/** Whether labels are within all limits. Keys and values must be well-formed strings. */
 export function labelsFit(labels: Labels): boolean {
   const keys = Object.keys(labels);
   if (keys.length > LABELS_MAX) return false;
@@ -77,7 +77,7 @@ export function labelsFit(labels: Labels): boolean {
     if (key.length > LABEL_KEY_LENGTH_MAX || value.length > LABEL_VALUE_LENGTH_MAX) return false;
     units += key.length + value.length;
   }
-  // A UTF-16 unit is 1 to 3 bytes of UTF-8, so that few labels have to be measured.
+  // A UTF-16 unit takes 1 to 3 bytes in UTF-8, so most labels need no exact measurement.
   return units * 3 <= LABELS_BYTES_MAX || (units <= LABELS_BYTES_MAX && labelBytes(labels) <= LABELS_BYTES_MAX);
 }
 
@@ -103,12 +103,12 @@ function fitLabels(labels: Labels): Labels {
   return fitted;
 }
 
-/** Bytes of well-formed text in UTF-8. */
+/** Counts the UTF-8 bytes of a well-formed string. */
 function utf8Bytes(text: string): number {
   let bytes = text.length;
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
-    // Each half of a surrogate pair stands for 2 of its character's 4 bytes.
+    // Each half of a surrogate pair accounts for 2 of the character's 4 bytes.
     if (unit >= 0x80) bytes += unit >= 0x800 && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
   }
   return bytes;

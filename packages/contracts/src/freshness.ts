@@ -1,13 +1,21 @@
 import { z } from 'zod';
 
 /**
- * How current what we know of a host is. `online`: heard within three heartbeats; `stale`: not for longer; `offline`:
- * not for five minutes; `never`: no snapshot yet; `engine_down`: the agent lives but cannot list its containers; `left`:
- * its agent left, and reports nothing until the host is enrolled again.
+ * How current a host's state is.
+ *
+ * - `online`: last seen within three heartbeat intervals.
+ * - `stale`: missed three heartbeats.
+ * - `offline`: missed ten heartbeats, and not seen for at least five minutes.
+ * - `never`: no snapshot received yet.
+ * - `engine_down`: the agent is running but cannot list its containers.
+ * - `left`: the agent left; the host sends no reports until it is enrolled again.
  */
 export const Freshness = z.enum(['online', 'stale', 'offline', 'never', 'engine_down', 'left']);
 export type Freshness = z.output<typeof Freshness>;
 
-/** How current a container is: as its host by what that last confirmed, so never `never`. */
+/**
+ * How current a container is: its host's freshness, judged by when the host last confirmed its containers. Never
+ * `never`, because a container comes from a snapshot.
+ */
 export const ContainerFreshness = Freshness.exclude(['never']);
 export type ContainerFreshness = z.output<typeof ContainerFreshness>;

@@ -8,9 +8,9 @@ import { ENGINE_ERROR_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
 import { text } from './text.js';
 
 /**
- * "I am here, and my containers are as in the snapshot that you gave this digest to." An agent that cannot list its
- * containers sends `digest: null` and says why in `problems`. `engineError` is the older form of the problem
- * `engine_unreachable`; an agent sends both, for APIs that do not know `problems`.
+ * Reports that the agent is running and that its containers are unchanged since the snapshot that `digest` came from.
+ * An agent that cannot list its containers sends `digest: null` and gives the reason in `problems`. `engineError` is
+ * the older form of the problem `engine_unreachable`; agents send both, for APIs that do not know `problems`.
  */
 export const Heartbeat = z.object({
   digest: text(1, FACT_LENGTH_MAX).nullable(),
@@ -19,12 +19,12 @@ export const Heartbeat = z.object({
   engine: Engine.optional(),
   os: text(0, FACT_LENGTH_MAX).optional(),
   agentVersion: text(0, FACT_LENGTH_MAX).optional(),
-  /** When it was sent, by the host's clock. */
+  /** The time of sending, by the host's clock. */
   sentAt: Instant.optional(),
 });
 export type Heartbeat = z.output<typeof Heartbeat>;
 
-/** `snapshotRequired`: true unless the heartbeat's digest is non-null and equals the host's. */
+/** The response to a heartbeat. `snapshotRequired` is true unless `digest` is non-null and equals the host's digest. */
 export const HeartbeatResponse = z.object({
   snapshotRequired: z.boolean(),
   cadence: Cadence,

@@ -3,13 +3,13 @@ import { HOST_PROBLEMS_MAX, PROBLEM_MESSAGE_LENGTH_MAX } from './limits.js';
 import { text } from './text.js';
 
 /**
- * What keeps a host's state from being current or complete:
+ * A reason why a host's state is not current or not complete:
  *
  * - `engine_unreachable`: the agent cannot reach its engine.
- * - `list_refused`: the engine refuses to list its containers, or its list cannot be read.
+ * - `list_refused`: the engine refuses to list its containers, or its list cannot be parsed.
  * - `too_many_containers`: the host has more containers than one snapshot can hold.
  * - `snapshot_refused`: the API refused the host's last snapshot.
- * - `truncated`: fields of some containers were over a limit and are shortened.
+ * - `truncated`: fields of some containers exceeded a limit and were shortened.
  * - `clone_suspected`: two machines seem to use this host's token.
  * - `clock_skew`: the host's clock differs from the API's.
  */
@@ -24,7 +24,7 @@ export const HostProblemCode = z.enum([
 ]);
 export type HostProblemCode = z.output<typeof HostProblemCode>;
 
-/** One problem of a host. `message` is a sentence for people, `since` the API's time. */
+/** One problem of a host. `message` is for people to read; `since` is by the API's clock. */
 export const HostProblem = z.object({ code: HostProblemCode, message: z.string(), since: z.iso.datetime() });
 export type HostProblem = z.output<typeof HostProblem>;
 
@@ -44,8 +44,8 @@ export interface AgentProblem {
 }
 
 /**
- * An agent's problems as a heartbeat carries them: all that it has now. A code that this version does not know is
- * ignored, because agents and API are upgraded separately; of two entries with one code the first counts.
+ * All current problems of an agent, as a heartbeat carries them. Unknown codes are ignored, because agents and API are
+ * upgraded separately. If a code occurs twice, the first entry is used.
  */
 export const AgentProblems = z
   .array(z.object({ code: text(1, 64), message: text(1, PROBLEM_MESSAGE_LENGTH_MAX) }))
@@ -59,5 +59,5 @@ export const AgentProblems = z
     return [...known.values()];
   });
 
-/** Seconds by which a host's clock may differ from the API's before that is a problem. */
+/** Seconds that a host's clock may differ from the API's before the API reports `clock_skew`. */
 export const CLOCK_SKEW_SECONDS_MAX = 60;

@@ -1,34 +1,34 @@
 import { z } from 'zod';
 
-/** The form of what `Date#toISOString` writes for the years 0 to 9999. */
+/** Matches what `Date#toISOString` returns for the years 0 to 9999. */
 export const MillisecondInstantPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-/** The form of RFC 3339, 5.6, whose letters may be small. */
+/** The date-time format of RFC 3339, section 5.6, which allows lowercase `t` and `z`. */
 const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 const FORM_MESSAGE = 'must be an RFC 3339 date and time, such as 2026-01-31T12:00:00Z';
-const LOST_PLUS_MESSAGE = 'has a space where a + was: in a query, send the + of an offset as %2B';
+const LOST_PLUS_MESSAGE = 'contains a space instead of +: encode the + of the offset as %2B in a query';
 
-/** Whether it ends as an offset does whose + was decoded as a space. */
+/** Whether the input ends in an offset whose + was decoded as a space. */
 const hasLostPlus = (input: unknown): boolean => typeof input === 'string' && /\d \d\d:\d\d$/.test(input);
 
 /**
- * An RFC 3339 instant with any offset, made canonical: UTC, to the millisecond, as `Date#toISOString` writes it.
- * Engines give nanoseconds; a millisecond tells two starts of a container apart and survives every driver.
- * Years outside 0001 to 9999, once in UTC, are refused: PostgreSQL has no year 0 and RFC 3339 no year 10000.
+ * An RFC 3339 instant with any offset, converted to UTC with milliseconds, as `Date#toISOString` returns it. Engines
+ * report nanoseconds; milliseconds are enough to distinguish two starts of a container, and every database driver keeps
+ * them. Refuses years outside 0001 to 9999 in UTC: PostgreSQL has no year 0, and RFC 3339 has no year 10000.
  */
 export const Instant = z
   .string()
   .regex(RFC_3339, { error: ({ input }) => (hasLostPlus(input) ? LOST_PLUS_MESSAGE : FORM_MESSAGE) })
   .toUpperCase()
   .meta({ format: 'date-time' })
-  // Knows how many days a month has, which `Date` does not mind.
+  // Refuses days that do not exist, such as February 30, which `Date` accepts.
   .pipe(z.iso.datetime({ offset: true, error: FORM_MESSAGE }))
   .transform((value, context) => {
     const instant = new Date(value);
     const year = instant.getUTCFullYear();
     if (!(year >= 1 && year <= 9999)) {
-      context.issues.push({ code: 'custom', message: 'must lie in the years 0001 to 9999', input: value });
+      context.issues.push({ code: 'custom', message: 'must be in the years 0001 to 9999', input: value });
       return z.NEVER;
     }
     return instant.toISOString();

@@ -4,27 +4,27 @@ import { Freshness } from './freshness.js';
 
 const Count = z.int().nonnegative();
 
-/** An image that present containers are of, by its reference. */
+/** An image reference that present containers use, with counts. */
 export const ImageInUse = z.object({
   image: z.string(),
-  /** Different ids that this reference stands for across the fleet: above 1, hosts run different builds of one tag. */
+  /** Distinct image ids of this reference in the fleet. Above 1, hosts run different builds of the same tag. */
   imageIds: Count,
   hosts: Count,
   containers: Count,
   running: Count,
-  /** False where the image has so many containers that no more were counted: each number is then "at least". */
+  /** False if the image has too many containers to count them all: each number is then a lower bound. */
   isExact: z.boolean(),
 });
 export type ImageInUse = z.output<typeof ImageInUse>;
 
-/** A port, or `count` consecutive ones, that a present container publishes on its host. */
+/** A port, or a range of `count` consecutive ports, that a present container publishes on its host. */
 export const PublishedPort = z.object({
   publicPort: z.int(),
   type: z.enum(['tcp', 'udp', 'sctp']),
-  /** The host's address that it listens on; null: all of them. */
+  /** The host address that the port is bound to; null for all addresses. */
   ip: z.string().nullable(),
   privatePort: z.int(),
-  /** Absent: 1. */
+  /** The number of consecutive ports. Absent for 1. */
   count: z.int().optional(),
   hostId: z.uuid(),
   hostName: z.string(),
@@ -36,7 +36,7 @@ export const PublishedPort = z.object({
 });
 export type PublishedPort = z.output<typeof PublishedPort>;
 
-/** The present containers that Docker Compose (or Podman's) made as one project on one host. */
+/** A Compose project on one host (Docker Compose or Podman Compose), with counts of its present containers. */
 export const Project = z.object({
   project: z.string(),
   hostId: z.uuid(),

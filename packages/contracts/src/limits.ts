@@ -1,24 +1,24 @@
 /**
- * The limits of the wire, each named once. A body beyond one is refused as a whole, except for the fields of a
- * container: `fitContainer` shortens those, so that one container never blocks the snapshot of its host.
+ * The limits of the API, each defined once. A request that exceeds one is refused as a whole, except for the fields of
+ * a container: `fitContainer` shortens those, so that one container never blocks its host's snapshot.
  */
 
 /** Containers in one snapshot. */
 export const SNAPSHOT_CONTAINERS_MAX = 5_000;
 
-/** Present containers of one host. Only incomplete snapshots can exceed it: they add to what is there. */
+/** Present containers of one host. Only incomplete snapshots can reach this limit, because they add containers. */
 export const HOST_CONTAINERS_MAX = 10_000;
 
-/** Containers that one incomplete snapshot can say are gone: as many ids of Docker's as a request's headers hold. */
+/** Container ids in one `Snapshot-Gone` header. The size of a request's headers allows this many Docker ids. */
 export const SNAPSHOT_GONE_MAX = 100;
 
-/** Bytes of a snapshot's body, before and after decompression: 10 MiB. */
+/** Bytes of a snapshot body, before and after decompression: 10 MiB. */
 export const SNAPSHOT_BODY_BYTES_MAX = 10 * 1024 * 1024;
 
-/** Bytes of any other request body: 64 KiB, many times what the largest valid one needs. */
+/** Bytes of any other request body: 64 KiB, several times the size of the largest valid one. */
 export const BODY_BYTES_MAX = 64 * 1024;
 
-/** Characters of a container's engine id. */
+/** Characters of a container's `dockerId`. */
 export const DOCKER_ID_LENGTH_MAX = 128;
 
 /** Characters of a container's name, of its image reference and of its image id. */
@@ -27,57 +27,57 @@ export const NAME_LENGTH_MAX = 1_024;
 /** Characters of a container's command. */
 export const COMMAND_LENGTH_MAX = 4_096;
 
-/** Characters of a label's key. A label with a longer key is dropped: two shortened keys could become one. */
+/** Characters of a label key. A label with a longer key is dropped, because two shortened keys could collide. */
 export const LABEL_KEY_LENGTH_MAX = 256;
 
-/** Characters of a label's value. */
+/** Characters of a label value. */
 export const LABEL_VALUE_LENGTH_MAX = 4_096;
 
-/** Labels of one container, and bytes of all their keys and values in UTF-8 (64 KiB). */
+/** Labels of one container, and the UTF-8 bytes of all their keys and values (64 KiB). */
 export const LABELS_MAX = 4_096;
 export const LABELS_BYTES_MAX = 64 * 1024;
 
-/** Port entries of one container, after consecutive ports were merged into ranges. */
+/** Port entries of one container, after merging consecutive ports into ranges. */
 export const PORTS_MAX = 4_096;
 
-/** Characters of a state word. */
+/** Characters of a container's state. */
 export const STATE_LENGTH_MAX = 32;
 
 /** Characters of the engine's status text. */
 export const STATUS_LENGTH_MAX = 255;
 
-/** Characters of a port's host address: room for an IPv6 address with a zone. */
+/** Characters of a port's host address: enough for an IPv6 address with a zone id. */
 export const PORT_IP_LENGTH_MAX = 64;
 
-/** Characters of a label that a person gives: a host's name, a token's name. */
+/** Characters of a name that a person chooses, such as a host's or a token's. */
 export const DISPLAY_NAME_LENGTH_MAX = 200;
 
-/** Characters of a fact that an agent tells of its machine: engine id, version, architecture. */
+/** Characters of a fact about an agent's machine: engine id, version, architecture. */
 export const FACT_LENGTH_MAX = 255;
 
-/** Characters of an agent's account of why it cannot list its containers. */
+/** Characters of `engineError`: why an agent cannot list its containers. */
 export const ENGINE_ERROR_LENGTH_MAX = 1_024;
 
 /** Characters of a host problem's message. */
 export const PROBLEM_MESSAGE_LENGTH_MAX = 1_024;
 
-/** Problems that one heartbeat carries. */
+/** Problems in one heartbeat. */
 export const HOST_PROBLEMS_MAX = 8;
 
 /** Entries of `errors` in one problem document. */
 export const PROBLEM_ERRORS_MAX = 20;
 
-/** Items on one page of a list, at most and by default. */
+/** Items on one page of a list: the maximum and the default. */
 export const PAGE_LIMIT_MAX = 200;
 export const PAGE_LIMIT_DEFAULT = 50;
 
-/** Seconds that an enrollment token lives by default (a day) and at most (a year). */
+/** Lifetime of an enrollment token in seconds: the default (a day) and the maximum (a year). */
 export const ENROLLMENT_TOKEN_SECONDS_DEFAULT = 86_400;
 export const ENROLLMENT_TOKEN_SECONDS_MAX = 365 * 86_400;
 
-/** Hosts that one enrollment token can enrol at most. */
+/** Hosts that one enrollment token can enroll. */
 export const ENROLLMENT_TOKEN_USES_MAX = 100_000;
 
-/** Characters of a password: NIST SP 800-63B asks for 8 at least, and for no rules of what they are. */
+/** Characters of a password. NIST SP 800-63B requires at least 8 and advises against composition rules. */
 export const PASSWORD_LENGTH_MIN = 12;
 export const PASSWORD_LENGTH_MAX = 128;

@@ -57,33 +57,45 @@ import { Snapshot } from './snapshot.js';
 import { Summary } from './summary.js';
 import { SyncSummary } from './sync-summary.js';
 
-/** Whose call it is: what the bearer token, or for operators the session's cookie, must be good for. */
+/**
+ * Who may call an operation: no authentication (`anybody`), an enrollment token (`enroll`), an agent token (`agent`),
+ * an operator of at least this role with an API key or session (`viewer`, `admin`, `owner`), a user with a session
+ * (`user`), or a client with the metrics token (`metrics`).
+ */
 export type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user' | 'metrics';
 
-/** One call of the API. What is not JSON says its media type. */
+/** One operation of the API. */
 export interface Operation {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: (typeof Paths)[keyof typeof Paths];
-  /** `viewer`: every operator; `user`: a person with a session, no key; `metrics`: who has the token for these. */
   access: Access;
+  /** A short title, such as `List hosts`. */
   summary: string;
+  /** What the operation does and returns, and when it fails. The document adds who may call it, from `access`. */
+  description: string;
   query?: z.ZodType;
-  /** Headers that say something about the body, by their names in lower case. */
+  /** Headers with metadata of the body, by lowercase name. */
   headers?: z.ZodType;
   body?: z.ZodType;
-  /** By status: the schema of a JSON body, null for none, or a media type for what is no JSON. */
+  /** By status: the schema of a JSON body, null for no body, or the media type of another body. */
   answers: Readonly<Record<number, z.ZodType | null | string>>;
-  /** What it may refuse with, beside what follows from who may call it and from what it takes. */
+  /** Problems that it can return in addition to those that follow from its access, path and body. */
   refusals?: readonly ProblemType[];
 }
 
-/** Every call of the API by its name: what documents it, calls it and tests it, all from here. */
+/** Every operation of the API by its id. Routes, client, OpenAPI document and tests derive from this table. */
 export const Operations = {
   enroll: {
     method: 'POST',
     path: Paths.agentEnroll,
     access: 'enroll',
-    summary: 'Enrol a host: get its agent token',
+    summary: 'Enroll a host and get its agent token',
+    description:
+      'Registers the machine as a host and returns an agent token for it, shown only here. A known `engineId` ' +
+      'returns the same host (200): its history is kept and its earlier agent tokens are revoked. Repeating the call ' +
+      'before the agent token is first used does not consume another use of the enrollment token. Fails with 409 and ' +
+      '`Retry-After` if a host with this `engineId` was seen recently, and with 403 if only another enrollment token ' +
+      'may restore the host.',
     body: EnrollRequest,
     answers: { 200: EnrollResponse, 201: EnrollResponse },
     refusals: [ProblemTypes.engineIdInUse, ProblemTypes.forbidden],
@@ -92,7 +104,13 @@ export const Operations = {
     method: 'POST',
     path: Paths.agentContainers,
     access: 'agent',
-    summary: "Post a snapshot of the host's containers",
+    summary: 'Report a snapshot of the host’s containers',
+    description:
+      'Makes the stored containers of the host equal to the snapshot, in one transaction: a 200 with `applied: true` ' +
+      'means that it is committed. Containers that are absent from a complete snapshot are marked removed. A stale ' +
+      'snapshot (by stream and sequence) is a 200 with `applied: false` and a `reason`; nothing of it is written. ' +
+      'One invalid container refuses the whole snapshot with 400. Costly snapshots of a host are rate limited: 429 ' +
+      'with `Retry-After`.',
     headers: SnapshotHeaders,
     body: Snapshot,
     answers: { 200: SyncSummary },
@@ -101,7 +119,11 @@ export const Operations = {
     method: 'POST',
     path: Paths.agentHeartbeat,
     access: 'agent',
-    summary: 'Say that the host lives and nothing changed',
+    summary: 'Report that the agent is running',
+    description:
+      'Confirms the host’s state without sending it: `digest` is the digest of the last applied snapshot, or null if ' +
+      'the agent cannot list its containers. Returns whether the agent must send a snapshot, and the cadence to use. ' +
+      'Also records the agent’s problems and versions.',
     headers: HeartbeatHeaders,
     body: Heartbeat,
     answers: { 200: HeartbeatResponse },
@@ -110,28 +132,39 @@ export const Operations = {
     method: 'POST',
     path: Paths.agentToken,
     access: 'agent',
-    summary: 'Get a new agent token; the old one lives until it is first used',
+    summary: 'Rotate the agent token',
+    description:
+      'Issues a new agent token for the host. The old one stays valid until the new one is first used; a new token ' +
+      'that is not used within 24 hours expires. Rotating again replaces the unused token, so a lost response never ' +
+      'locks out the agent.',
     answers: { 201: TokenRotation },
   },
   getAgentTokenHolder: {
     method: 'GET',
     path: Paths.agentToken,
     access: 'agent',
-    summary: 'Whose agent token this is',
+    summary: 'Identify the host of an agent token',
+    description: 'Returns the id of the host that the token belongs to, and the cadence.',
     answers: { 200: TokenHolder },
   },
   leave: {
     method: 'DELETE',
     path: Paths.agentToken,
     access: 'agent',
-    summary: 'Revoke all tokens of this host; its containers and history stay',
+    summary: 'Revoke all agent tokens of the host',
+    description:
+      'For an agent that is being uninstalled: revokes all agent tokens of its host. The host’s containers and ' +
+      'history are kept, and its freshness becomes `left` until it is enrolled again.',
     answers: { 204: null },
   },
   createEnrollmentToken: {
     method: 'POST',
     path: Paths.enrollmentTokens,
     access: 'admin',
-    summary: 'Make an enrollment token',
+    summary: 'Create an enrollment token',
+    description:
+      'Creates a token that agents use to enroll hosts: for one host and 24 hours by default. The secret is returned ' +
+      'only here.',
     body: EnrollmentTokenRequest,
     answers: { 201: EnrollmentTokenCreated },
   },
@@ -139,7 +172,10 @@ export const Operations = {
     method: 'GET',
     path: Paths.enrollmentTokens,
     access: 'viewer',
-    summary: 'Enrollment tokens, the newest first',
+    summary: 'List enrollment tokens',
+    description:
+      'Returns the organization’s enrollment tokens without their secrets, newest first, including used, expired and ' +
+      'revoked ones.',
     query: EnrollmentTokenQuery,
     answers: { 200: page(EnrollmentToken) },
   },
@@ -147,14 +183,18 @@ export const Operations = {
     method: 'DELETE',
     path: Paths.enrollmentToken,
     access: 'admin',
-    summary: 'Revoke an enrollment token; hosts that it enrolled stay',
+    summary: 'Revoke an enrollment token',
+    description:
+      'The token can enroll no more hosts; hosts that it enrolled are unaffected. Revoking a revoked token succeeds. ' +
+      'Fails with 404 if the organization has no such token.',
     answers: { 204: null },
   },
   listHosts: {
     method: 'GET',
     path: Paths.hosts,
     access: 'viewer',
-    summary: 'Hosts, filtered and in order',
+    summary: 'List hosts',
+    description: 'Returns hosts with their freshness, problems and container counts, filtered and sorted.',
     query: HostQuery,
     answers: { 200: countedPage(Host) },
   },
@@ -162,7 +202,8 @@ export const Operations = {
     method: 'GET',
     path: Paths.host,
     access: 'viewer',
-    summary: 'One host',
+    summary: 'Get a host',
+    description: 'Returns one host. Fails with 404 if the organization has no such host.',
     answers: { 200: Host },
   },
   renameHost: {
@@ -170,6 +211,9 @@ export const Operations = {
     path: Paths.host,
     access: 'admin',
     summary: 'Rename a host',
+    description:
+      'Changes the host’s name in Muster only; the machine keeps its own. Returns the changed host. Fails with 404 ' +
+      'if the organization has no such host.',
     body: HostPatch,
     answers: { 200: Host },
   },
@@ -177,21 +221,34 @@ export const Operations = {
     method: 'DELETE',
     path: Paths.host,
     access: 'admin',
-    summary: 'Revoke a host’s tokens, and forget it and its containers',
+    summary: 'Delete a host',
+    description:
+      'Revokes the host’s agent tokens and deletes the host, its containers and its history. Nothing on the machine ' +
+      'changes; its agent receives 410. Enrolling the machine later creates a new host. Fails with 404 if the ' +
+      'organization has no such host.',
     answers: { 204: null },
   },
   rotateHostToken: {
     method: 'POST',
     path: Paths.hostToken,
     access: 'admin',
-    summary: 'Revoke a host’s tokens, and make an enrollment token for it to come back with; what is known of it stays',
+    summary: 'Revoke a host’s agent tokens and create an enrollment token to restore it',
+    description:
+      'For an agent token that may have leaked. Revokes the host’s agent tokens, which stop working within 5 ' +
+      'seconds, and returns an enrollment token for one use within 24 hours. Only this token can enroll the machine ' +
+      'again as the same host. The host’s containers and history are kept. Fails with 404 if the organization has no ' +
+      'such host.',
     answers: { 201: EnrollmentTokenCreated },
   },
   listContainers: {
     method: 'GET',
     path: Paths.containers,
     access: 'viewer',
-    summary: 'Containers of all hosts, filtered and in order',
+    summary: 'List containers of all hosts',
+    description:
+      'Returns containers with their host’s freshness, filtered and sorted; by default, those that are present. ' +
+      '`state` and `changedAt` are sort keys only together with `hostId`; otherwise 400. A page may hold fewer than ' +
+      '`limit` items: only a null `nextCursor` marks the end.',
     query: ContainerQuery,
     answers: { 200: countedPage(ContainerView) },
   },
@@ -199,14 +256,20 @@ export const Operations = {
     method: 'GET',
     path: Paths.hostContainer,
     access: 'viewer',
-    summary: 'One container, present or removed',
+    summary: 'Get a container',
+    description:
+      'Returns one container of a host, present or removed. Fails with 404 if the host or container does not exist; ' +
+      'removed containers are deleted after a retention period.',
     answers: { 200: ContainerView },
   },
   listEvents: {
     method: 'GET',
     path: Paths.events,
     access: 'viewer',
-    summary: 'What happened to containers, the newest first',
+    summary: 'List container events',
+    description:
+      'Returns the history of container changes, newest first. Events older than the retention period (90 days by ' +
+      'default) are deleted.',
     query: EventQuery,
     answers: { 200: page(ContainerEvent) },
   },
@@ -214,7 +277,8 @@ export const Operations = {
     method: 'GET',
     path: Paths.audit,
     access: 'admin',
-    summary: 'What operators and enrolments did, the newest first',
+    summary: 'List audit log entries',
+    description: 'Returns the audit log: actions of operators and enrollments, newest first.',
     query: AuditQuery,
     answers: { 200: page(AuditEntry) },
   },
@@ -222,14 +286,18 @@ export const Operations = {
     method: 'GET',
     path: Paths.summary,
     access: 'viewer',
-    summary: 'The fleet in numbers',
+    summary: 'Get counts of hosts and containers',
+    description:
+      'Returns counts of hosts by freshness, and of containers by state and health. Containers whose `hostFreshness` ' +
+      'is not `online` are counted separately, as `lastKnown`.',
     answers: { 200: Summary },
   },
   listImages: {
     method: 'GET',
     path: Paths.images,
     access: 'viewer',
-    summary: 'Images that present containers are of',
+    summary: 'List images in use',
+    description: 'Returns the images of present containers, with counts of hosts and containers, sorted by reference.',
     query: ImageQuery,
     answers: { 200: page(ImageInUse) },
   },
@@ -237,7 +305,8 @@ export const Operations = {
     method: 'GET',
     path: Paths.ports,
     access: 'viewer',
-    summary: 'Ports that present containers publish',
+    summary: 'List published ports',
+    description: 'Returns the ports that present containers publish on their hosts, sorted by host and port.',
     query: PortQuery,
     answers: { 200: page(PublishedPort) },
   },
@@ -245,7 +314,10 @@ export const Operations = {
     method: 'GET',
     path: Paths.projects,
     access: 'viewer',
-    summary: 'Compose projects, by host',
+    summary: 'List Compose projects',
+    description:
+      'Returns the Compose projects of present containers, one item per project and host, with the number of running ' +
+      'and unhealthy containers.',
     query: ProjectQuery,
     answers: { 200: page(Project) },
   },
@@ -253,7 +325,10 @@ export const Operations = {
     method: 'GET',
     path: Paths.exportContainers,
     access: 'viewer',
-    summary: 'All containers that the filters find, as CSV or NDJSON',
+    summary: 'Export containers as CSV or NDJSON',
+    description:
+      'Returns all containers that match the filters, in one file without pages. An operator can run 2 exports at a ' +
+      'time (429), a server process 8 (503).',
     query: ContainerExportQuery,
     answers: { 200: 'text/csv' },
   },
@@ -261,7 +336,10 @@ export const Operations = {
     method: 'GET',
     path: Paths.exportEvents,
     access: 'viewer',
-    summary: 'All events that the filters find, as CSV or NDJSON',
+    summary: 'Export events as CSV or NDJSON',
+    description:
+      'Returns all events that match the filters, in one file without pages. An operator can run 2 exports at a time ' +
+      '(429), a server process 8 (503).',
     query: EventExportQuery,
     answers: { 200: 'text/csv' },
   },
@@ -269,7 +347,11 @@ export const Operations = {
     method: 'GET',
     path: Paths.stream,
     access: 'viewer',
-    summary: 'Changes as they commit, as server-sent events',
+    summary: 'Stream changes as server-sent events',
+    description:
+      'Sends container events as they are committed, and host and summary changes. The stream has no end; it is ' +
+      'closed when the API key or session is no longer valid. Fails with 429 if the operator has too many open ' +
+      'streams.',
     query: StreamQuery,
     answers: { 200: 'text/event-stream' },
   },
@@ -277,14 +359,20 @@ export const Operations = {
     method: 'GET',
     path: Paths.signInOptions,
     access: 'anybody',
-    summary: 'How people sign in here',
+    summary: 'Get the available ways to sign in',
+    description:
+      'Returns whether the owner’s account must still be created, and the OpenID Connect provider if one is ' +
+      'configured.',
     answers: { 200: SignInOptions },
   },
   startOidcSignIn: {
     method: 'GET',
     path: Paths.oidcSignIn,
     access: 'anybody',
-    summary: 'Sign in at the identity provider: sends a browser there',
+    summary: 'Start a sign-in with the identity provider',
+    description:
+      'Redirects the browser to the OpenID Connect provider, or back to the sign-in page if the provider is ' +
+      'unavailable. The attempt is valid for 10 minutes. Fails with 404 if no provider is configured.',
     query: OidcSignInQuery,
     answers: { 303: null },
     refusals: [ProblemTypes.notFound],
@@ -293,7 +381,11 @@ export const Operations = {
     method: 'GET',
     path: Paths.oidcCallback,
     access: 'anybody',
-    summary: 'Where the identity provider sends a browser back to, which is then signed in or told why not',
+    summary: 'Complete a sign-in with the identity provider',
+    description:
+      'The redirect URI of the OpenID Connect provider. Sets the session cookie and redirects to the requested page. ' +
+      'If the sign-in fails, redirects to the sign-in page with the reason in `why`. Fails with 404 if no provider ' +
+      'is configured.',
     query: OidcCallbackQuery,
     answers: { 303: null },
     refusals: [ProblemTypes.notFound],
@@ -302,7 +394,11 @@ export const Operations = {
     method: 'POST',
     path: Paths.setup,
     access: 'anybody',
-    summary: 'Make the owner, with the token of the one-time link',
+    summary: 'Create the owner’s account',
+    description:
+      'Creates the first account with the token of the one-time setup link, and signs it in. Sets the session ' +
+      'cookie. A browser may call it only from Muster’s own pages (403). Fails with 401 if the token is not valid or ' +
+      'has expired: restart Muster for a new link.',
     body: SetupRequest,
     answers: { 201: Session },
     refusals: [ProblemTypes.tokenInvalid, ProblemTypes.forbidden],
@@ -311,7 +407,10 @@ export const Operations = {
     method: 'POST',
     path: Paths.session,
     access: 'anybody',
-    summary: 'Sign in: the answer sets the session’s cookie',
+    summary: 'Sign in with email address and password',
+    description:
+      'Creates a session and sets its cookie. A browser may call it only from Muster’s own pages (403). Fails with ' +
+      '401 if the email address or the password is wrong, and with 429 after too many attempts.',
     body: SignInRequest,
     answers: { 201: Session },
     refusals: [ProblemTypes.credentialsInvalid, ProblemTypes.forbidden],
@@ -320,42 +419,53 @@ export const Operations = {
     method: 'GET',
     path: Paths.session,
     access: 'viewer',
-    summary: 'Who is asking, and what they may do',
+    summary: 'Get the current caller',
+    description:
+      'Returns the user or API key that makes this call, its role and organization, and when the session or key ' +
+      'expires.',
     answers: { 200: Session },
   },
   signOut: {
     method: 'DELETE',
     path: Paths.session,
     access: 'user',
-    summary: 'Sign out here',
+    summary: 'Sign out',
+    description: 'Ends the session of this request and deletes its cookie.',
     answers: { 204: null },
   },
   listSessions: {
     method: 'GET',
     path: Paths.sessions,
     access: 'user',
-    summary: 'Where one is signed in',
+    summary: 'List my sessions',
+    description: 'Returns the caller’s active sessions, latest sign-in first, at most 200.',
     answers: { 200: z.object({ items: z.array(SessionItem) }) },
   },
   endSession: {
     method: 'DELETE',
     path: Paths.sessionItem,
     access: 'user',
-    summary: 'Sign out there',
+    summary: 'End one of my sessions',
+    description: 'Signs the caller out of one session. Fails with 404 if the caller has no such session.',
     answers: { 204: null },
   },
   endSessions: {
     method: 'DELETE',
     path: Paths.sessions,
     access: 'user',
-    summary: 'Sign out everywhere, here too',
+    summary: 'End all of my sessions',
+    description: 'Signs the caller out everywhere, including the session of this request.',
     answers: { 204: null },
   },
   changePassword: {
     method: 'PUT',
     path: Paths.password,
     access: 'user',
-    summary: 'Change one’s password, and sign out everywhere else',
+    summary: 'Change my password',
+    description:
+      'Changes the caller’s password and ends all of the caller’s other sessions. Fails with 400 if ' +
+      '`currentPassword` is wrong, with 409 if the account has no password because it signs in through the identity ' +
+      'provider, and with 429 after too many attempts.',
     body: PasswordChange,
     answers: { 204: null },
     refusals: [ProblemTypes.conflict],
@@ -364,7 +474,8 @@ export const Operations = {
     method: 'GET',
     path: Paths.members,
     access: 'viewer',
-    summary: 'The people of the organization',
+    summary: 'List members',
+    description: 'Returns the members of the organization, in the order in which they joined.',
     query: PageQuery,
     answers: { 200: page(Member) },
   },
@@ -372,7 +483,11 @@ export const Operations = {
     method: 'PATCH',
     path: Paths.member,
     access: 'owner',
-    summary: 'Give a member another role; a new viewer loses the admin keys and enrollment tokens that they created',
+    summary: 'Change a member’s role',
+    description:
+      'Returns the changed member. A member who becomes a viewer loses the admin API keys and enrollment tokens that ' +
+      'they created, unless `keepCredentials` is true. An owner who gets another role loses their pending ' +
+      'invitations. Fails with 404 if the organization has no such member, and with 409 if no owner would remain.',
     query: MemberCredentialsQuery,
     body: MemberPatch,
     answers: { 200: Member },
@@ -382,7 +497,11 @@ export const Operations = {
     method: 'DELETE',
     path: Paths.member,
     access: 'owner',
-    summary: 'Remove a member, end their sessions, and revoke the keys and tokens that they created',
+    summary: 'Remove a member',
+    description:
+      'Ends the member’s sessions, deletes their ways to sign in and revokes their pending invitations. API keys and ' +
+      'enrollment tokens that they created are revoked, unless `keepCredentials` is true. Fails with 404 if the ' +
+      'organization has no such member, and with 409 if no owner would remain.',
     query: MemberCredentialsQuery,
     answers: { 204: null },
     refusals: [ProblemTypes.conflict],
@@ -391,7 +510,8 @@ export const Operations = {
     method: 'GET',
     path: Paths.invitations,
     access: 'admin',
-    summary: 'Invitations that are open',
+    summary: 'List pending invitations',
+    description: 'Returns the invitations that are neither accepted nor revoked nor expired, without their links.',
     query: PageQuery,
     answers: { 200: page(Invitation) },
   },
@@ -399,7 +519,11 @@ export const Operations = {
     method: 'POST',
     path: Paths.invitations,
     access: 'owner',
-    summary: 'Make an invitation: a link to hand on',
+    summary: 'Create an invitation',
+    description:
+      'Creates a link for one person to join the organization, valid for 7 days, and returns it only here; Muster ' +
+      'sends no email. An earlier invitation of the same email address is replaced. Fails with 409 if a member has ' +
+      'this email address.',
     body: InvitationRequest,
     answers: { 201: InvitationCreated },
     refusals: [ProblemTypes.conflict],
@@ -408,14 +532,18 @@ export const Operations = {
     method: 'DELETE',
     path: Paths.invitation,
     access: 'owner',
-    summary: 'Take an invitation back',
+    summary: 'Revoke an invitation',
+    description: 'The link can no longer be used. Fails with 404 if the organization has no such invitation.',
     answers: { 204: null },
   },
   getInvitationOffer: {
     method: 'POST',
     path: Paths.invitationOffer,
     access: 'anybody',
-    summary: 'What an invitation’s link offers',
+    summary: 'Get the details of an invitation',
+    description:
+      'Returns the email address, organization and role of an invitation. Fails with 401 if the invitation was used ' +
+      'or revoked, or has expired.',
     body: InvitationOfferRequest,
     answers: { 200: InvitationOffer },
     refusals: [ProblemTypes.tokenInvalid],
@@ -424,7 +552,11 @@ export const Operations = {
     method: 'POST',
     path: Paths.invitationAcceptance,
     access: 'anybody',
-    summary: 'Accept an invitation as a new user: the answer sets the session’s cookie',
+    summary: 'Accept an invitation',
+    description:
+      'Creates the invited person’s account and signs it in. Sets the session cookie. A browser may call it only ' +
+      'from Muster’s own pages (403). Fails with 401 if the invitation was used or revoked, or has expired, and with ' +
+      '409 if an account with its email address exists.',
     body: InvitationAcceptance,
     answers: { 201: Session },
     refusals: [ProblemTypes.tokenInvalid, ProblemTypes.forbidden, ProblemTypes.conflict],
@@ -433,7 +565,9 @@ export const Operations = {
     method: 'GET',
     path: Paths.apiKeys,
     access: 'admin',
-    summary: 'API keys, the newest first',
+    summary: 'List API keys',
+    description:
+      'Returns the organization’s API keys without their secrets, newest first, including expired and revoked ones.',
     query: PageQuery,
     answers: { 200: page(ApiKey) },
   },
@@ -441,7 +575,8 @@ export const Operations = {
     method: 'POST',
     path: Paths.apiKeys,
     access: 'admin',
-    summary: 'Make an API key',
+    summary: 'Create an API key',
+    description: 'Creates a key with the role `viewer` (default) or `admin`. The secret is returned only here.',
     body: ApiKeyRequest,
     answers: { 201: ApiKeyCreated },
   },
@@ -450,20 +585,27 @@ export const Operations = {
     path: Paths.apiKey,
     access: 'admin',
     summary: 'Revoke an API key',
+    description:
+      'The key stops working within seconds and cannot be restored. Revoking a revoked key succeeds. Fails with 404 ' +
+      'if the organization has no such key.',
     answers: { 204: null },
   },
   isAlive: {
     method: 'GET',
     path: Paths.health,
     access: 'anybody',
-    summary: 'Whether the process lives',
+    summary: 'Liveness check',
+    description: 'Returns 200 while the process is running. Does not check the database.',
     answers: { 200: z.object({ status: z.literal('ok') }) },
   },
   isReady: {
     method: 'GET',
     path: Paths.ready,
     access: 'anybody',
-    summary: 'Whether the process takes calls: its database answers and takes writes, and it is not draining',
+    summary: 'Readiness check',
+    description:
+      'Returns 200 if the process can serve requests: the database is reachable and writable, and the process is not ' +
+      'shutting down. Otherwise 503.',
     answers: { 200: z.object({ status: z.literal('ready') }) },
     refusals: [ProblemTypes.unavailable],
   },
@@ -471,14 +613,18 @@ export const Operations = {
     method: 'GET',
     path: Paths.metrics,
     access: 'metrics',
-    summary: 'Metrics for Prometheus',
+    summary: 'Get metrics for Prometheus',
+    description: 'Returns the metrics of this process in Prometheus text format.',
     answers: { 200: 'text/plain' },
   },
   getInstallScript: {
     method: 'GET',
     path: Paths.installScript,
     access: 'anybody',
-    summary: 'The shell script that installs the agent from this API',
+    summary: 'Get the agent’s install script',
+    description:
+      'Returns a shell script that installs the agent from this server. Fails with 404 if the server has no agent ' +
+      'release.',
     answers: { 200: 'text/x-shellscript' },
     refusals: [ProblemTypes.notFound],
   },
@@ -486,14 +632,18 @@ export const Operations = {
     method: 'GET',
     path: Paths.agentRelease,
     access: 'anybody',
-    summary: 'A file of the agent’s release: its executable for a kind of machine, checksums, bill of materials',
+    summary: 'Download a file of the agent release',
+    description:
+      'Returns an executable for one architecture, the checksums or the software bill of materials. Fails with 404 ' +
+      'if the release has no such file, and with 429 if too many downloads of one address are in progress.',
     answers: { 200: 'application/octet-stream' },
   },
   getOpenApi: {
     method: 'GET',
     path: Paths.openApi,
     access: 'anybody',
-    summary: 'This document',
+    summary: 'Get this OpenAPI document',
+    description: 'Returns this document as JSON.',
     answers: { 200: 'application/json' },
   },
 } as const satisfies Record<string, Operation>;

@@ -14,7 +14,7 @@ import { displayName } from './text.js';
 
 const Timestamp = z.iso.datetime();
 
-/** What an API key may do: `viewer` reads, `admin` also changes. */
+/** An API key's role: a `viewer` reads, an `admin` also writes. */
 export const Role = z.enum(['admin', 'viewer']);
 export type Role = z.output<typeof Role>;
 
@@ -25,7 +25,7 @@ export const EnrollmentTokenRequest = z.strictObject({
 });
 export type EnrollmentTokenRequest = z.output<typeof EnrollmentTokenRequest>;
 
-/** An enrollment token as a list shows it: never the token itself. */
+/** An enrollment token without its secret. */
 export const EnrollmentToken = z.object({
   id: z.uuid(),
   name: z.string(),
@@ -37,11 +37,14 @@ export const EnrollmentToken = z.object({
 });
 export type EnrollmentToken = z.output<typeof EnrollmentToken>;
 
-/** The 201 answer that makes an enrollment token: the only time that `token` is shown. */
+/** A new enrollment token. The secret `token` is shown only in this response. */
 export const EnrollmentTokenCreated = EnrollmentToken.extend({ token: z.string() });
 export type EnrollmentTokenCreated = z.output<typeof EnrollmentTokenCreated>;
 
-/** A host. Times are the server's; `freshness` is worked out when read, `confirmedAt` is what its containers' `asOf` is. */
+/**
+ * A host. All times are by the server's clock. `freshness` is derived when the host is read. `confirmedAt` is the
+ * `asOf` of its containers.
+ */
 export const Host = z.object({
   id: z.uuid(),
   name: z.string(),
@@ -51,10 +54,12 @@ export const Host = z.object({
   arch: z.string(),
   agentVersion: z.string(),
   freshness: Freshness,
-  /** What keeps the host's state from being current or complete; at most one entry for each code. */
+  /** The reasons why the host's state is not current or not complete: at most one entry per code. */
   problems: z.array(HostProblem),
   containerCount: z.int(),
-  /** The present containers by state, and by health those that have a check; a word that none has is left out. */
+  /**
+   * Counts of the present containers by state, and by health for those with a health check. Zero counts are omitted.
+   */
   containersByState: z.record(z.string(), z.int()),
   containersByHealth: z.record(z.string(), z.int()),
   revision: z.int(),
@@ -62,7 +67,10 @@ export const Host = z.object({
   confirmedAt: Timestamp.nullable(),
   engineError: z.string().nullable(),
   cloneSuspectedAt: Timestamp.nullable(),
-  /** Seconds that the host's clock was ahead of the server's at its last heartbeat, the way here included; null: unknown. */
+  /**
+   * Seconds that the host's clock is ahead of the server's, measured at the last heartbeat and including network delay.
+   * Null if unknown.
+   */
   clockSkewSeconds: z.int().nullable(),
   enrolledAt: Timestamp,
 });
@@ -72,9 +80,9 @@ export const HostPatch = z.strictObject({ name: displayName(DISPLAY_NAME_LENGTH_
 export type HostPatch = z.output<typeof HostPatch>;
 
 /**
- * A container as an operator sees it: what its host last said, and how old that is. `asOf` is when the host last
- * confirmed its containers; `changedAt` when this one last changed; `removedAt` is null while it is present.
- * `uptimeSeconds`: how long it had been up then; null where it was not.
+ * A container as operators read it: the state that its host last reported, and the age of that state. `asOf` is when
+ * the host last confirmed its containers; `changedAt` is when this container last changed; `removedAt` is null while it
+ * is present. `uptimeSeconds` is how long it had been running at `asOf`, or null if it was not running.
  */
 export const ContainerView = z.object({
   ...Container.shape,
@@ -92,7 +100,7 @@ export const ContainerView = z.object({
 });
 export type ContainerView = z.output<typeof ContainerView>;
 
-/** What can happen to a container. */
+/** The kinds of container events. */
 export const EventKind = z.enum([
   'created',
   'started',
@@ -109,11 +117,11 @@ export const EventKind = z.enum([
 ]);
 export type EventKind = z.output<typeof EventKind>;
 
-/** The value on one side of a change: a state, health, name or image; for `updated` the fields that differ. */
+/** The value before or after a change: a state, health, name or image; for `updated`, the fields that differ. */
 export const EventValue = z.union([z.string(), z.null(), z.record(z.string(), z.unknown())]);
 export type EventValue = z.output<typeof EventValue>;
 
-/** One change of one container. `observedAt` is by the host's clock, `recordedAt` by ours. */
+/** One change of one container. `observedAt` is by the host's clock, `recordedAt` by the server's. */
 export const ContainerEvent = z.object({
   id: z.string(),
   hostId: z.uuid(),
@@ -130,14 +138,15 @@ export const ContainerEvent = z.object({
 export type ContainerEvent = z.output<typeof ContainerEvent>;
 
 /**
- * One thing that an operator or an enrolment did. `actor`: `user:<id>`, `api_key:<id>`, `enrollment_token:<id>` or `system`; `action`
- * such as `host.deleted`; `target`: `host:<id>` or `enrollment_token:<id>`; `details` as they were then, never a secret.
+ * One audited action of an operator or an enrollment. `actor` is `user:<id>`, `api_key:<id>`, `enrollment_token:<id>`
+ * or `system`; `action` is for example `host.deleted`; `target` is for example `host:<id>` or `enrollment_token:<id>`.
+ * `details` are as of the time of the action and never contain a secret.
  */
 export const AuditEntry = z.object({
   id: z.string(),
   at: Timestamp,
   actor: z.string(),
-  /** The name that a person or a key has now; null for others, and for what is gone. */
+  /** The current name of the user or API key; null for other actors, and if the user or key no longer exists. */
   actorName: z.string().nullable(),
   action: z.string(),
   target: z.string(),
@@ -146,8 +155,8 @@ export const AuditEntry = z.object({
 export type AuditEntry = z.output<typeof AuditEntry>;
 
 /**
- * One page of a list. Only a null `nextCursor` says that it is the last: a page may hold fewer items than were asked
- * for, even none, where looking further would have taken too long.
+ * One page of a list. Only a null `nextCursor` marks the last page: a page may hold fewer items than `limit`, even
+ * none, if finding more would have taken too long.
  */
 export const page = <S extends z.ZodType>(item: S) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() });
@@ -156,7 +165,10 @@ export interface Page<T> {
   nextCursor: string | null;
 }
 
-/** A page of a list that counts where it is asked to: `total` is what all pages hold, or if not exact, at least that. */
+/**
+ * A page of a list that supports `count=true`. `total` is then the number of items on all pages, or a lower bound if
+ * `totalIsExact` is false.
+ */
 export const countedPage = <S extends z.ZodType>(item: S) =>
   page(item).extend({ total: z.int().nonnegative().optional(), totalIsExact: z.boolean().optional() });
 export interface CountedPage<T> extends Page<T> {

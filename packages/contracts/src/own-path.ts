@@ -1,2 +1,2 @@
-/** A path on the host that it is opened at, as a regular expression: `//host` and `/\host` lead elsewhere. */
+/** Matches a path on the same host. Excludes `//host` and `/\host`, which browsers resolve to another host. */
 export const OWN_PATH_PATTERN = String.raw`^/(?![/\\])[\x21-\x7e]*$`;

@@ -1,16 +1,16 @@
 import { z } from 'zod';
 
-/** What a container's own health check says. */
+/** The result of a container's health check. */
 export const Health = z.enum(['healthy', 'unhealthy', 'starting']);
 export type Health = z.output<typeof Health>;
 
-/** To be raised with every change to what `parseStatus` reads, so that stored rows are read again. */
+/** The version of `parseStatus`. Raise it with every change to its results, so that stored rows are parsed again. */
 export const STATUS_PARSER_VERSION = 1;
 
-/** What can be read out of an engine's status text. Null: the text does not say. */
+/** The facts in an engine's status text. Null if the text does not contain the fact. */
 export interface ParsedStatus {
   health: Health | null;
-  /** Of 32 bits and unsigned on Windows, where a crash is such as 3221225477 (0xC0000005). */
+  /** Unsigned 32-bit on Windows, where a crash has codes such as 3221225477 (0xC0000005). */
   exitCode: number | null;
 }
 
@@ -21,10 +21,10 @@ const HEALTH_BY_SUFFIX: Readonly<Record<string, Health>> = {
 };
 
 /**
- * Reads health and exit code out of Docker's status text: `Up 5 minutes (healthy)`, `Exited (137) 2 hours ago`,
- * `Restarting (1) 3 seconds ago`. Any other text, an unknown engine's included, says neither.
+ * Parses health and exit code from Docker's status text: `Up 5 minutes (healthy)`, `Exited (137) 2 hours ago`,
+ * `Restarting (1) 3 seconds ago`. Both are null for any other text.
  *
- * Source: `State.String` in moby's container/state.go, and captured replies of Docker 28.5.
+ * Source: `State.String` in moby's container/state.go, and captured responses of Docker 28.5.
  */
 export function parseStatus(status: string): ParsedStatus {
   const exit = /^(?:Exited|Restarting) \((-?\d{1,10})\)/.exec(status);

@@ -1,4 +1,4 @@
-/** Where each call of the API lives. Express's and OpenAPI's parameters are derived from `:name`. */
+/** The path of each API operation. Parameters are written as `:name`, for Express and for the OpenAPI document. */
 export const Paths = {
   agentEnroll: '/api/agent/enroll',
   agentContainers: '/api/agent/containers',

@@ -18,10 +18,10 @@ import {
 } from './limits.js';
 
 /**
- * Whether a parsed JSON value is a container exactly as `Container` and `fitContainer` would give it back: all ten
- * fields, `truncated` where it is not empty, and no other, each within its limits and in its final form. Then it need
- * not go through the schema, which makes some forty objects to say yes. What this does not recognise may still be
- * good: the schema decides. A test holds the two equal.
+ * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged: all ten fields, `truncated` only
+ * if it is not empty, no other field, and each field within its limits and in canonical form. Such a value can skip the
+ * schema, which allocates about forty objects per container. False does not mean invalid: then the schema decides. A
+ * test checks that both agree.
  */
 export function isPlainContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false;
@@ -76,7 +76,7 @@ function isPlainPort(value: unknown): value is Port {
 const isCount = (count: unknown, privatePort: number, publicPort = 1): boolean =>
   isPortNumber(count) && count !== 1 && endsInRange(privatePort, publicPort, count as number);
 
-/** Whether it is what `Truncated` gives back, and not empty. */
+/** Whether `Truncated` would return the value unchanged. False for an empty array. */
 function areFields(value: unknown): boolean {
   if (!Array.isArray(value) || value.length === 0) return false;
   const places = value.map((field) => TRUNCATABLE_FIELDS.indexOf(field as (typeof TRUNCATABLE_FIELDS)[number]));
@@ -90,7 +90,7 @@ function areLabels(value: unknown): boolean {
   return labelsFit(labels as Labels);
 }
 
-/** Whether it is what `Date#toISOString` writes, of a year that every database has. */
+/** Whether the value is as `Date#toISOString` returns it. Excludes the year 0, which PostgreSQL does not have. */
 const isCanonicalInstant = (value: string): boolean =>
   MillisecondInstantPattern.test(value) && !value.startsWith('0000') && toIso(value) === value;
 

@@ -2,8 +2,8 @@ import { comparePorts } from './canonical.js';
 import type { Port } from './container.js';
 
 /**
- * Merges ports that follow each other, in the container and on the host, into entries with a `count`. The result stands
- * for exactly the same ports and is in the order of `comparePorts`; ports that are listed twice stay listed twice.
+ * Merges ports that are consecutive in the container and on the host into entries with a `count`. The result describes
+ * exactly the same ports, sorted by `comparePorts`. Duplicate ports stay duplicate.
  */
 export function mergePorts(ports: readonly Port[]): Port[] {
   const places = new Map<string, { place: number; port: Port }[]>();
@@ -16,7 +16,7 @@ export function mergePorts(ports: readonly Port[]): Port[] {
   }
   const merged: Port[] = [];
   for (const group of places.values()) {
-    // One number each: a body has room for 300,000 ports, and a comparison of their fields takes several times as long.
+    // Compares one number per port: a body can hold 300,000 ports, and comparing their fields is several times slower.
     group.sort((a, b) => a.place - b.place);
     let last: Port | undefined;
     let isCopy = false;
@@ -26,7 +26,7 @@ export function mergePorts(ports: readonly Port[]): Port[] {
         isCopy = false;
         continue;
       }
-      // Copied only where it changes: most of the time of merging ports that do not follow each other would be for copies.
+      // Copy only ports that change: for ports that are not consecutive, copies would take most of the time.
       if (!isCopy) merged[merged.length - 1] = last = { ...last };
       isCopy = true;
       last.count = (last.count ?? 1) + (port.count ?? 1);
@@ -35,20 +35,22 @@ export function mergePorts(ports: readonly Port[]): Port[] {
   return merged.sort(comparePorts);
 }
 
-/** Writes consecutive ports as text: `8080`, or `8000-8009` for ten of them. */
+/** Formats consecutive ports: `8080` for one, `8000-8009` for ten. */
 export const portRange = (first: number, count = 1): string =>
   count === 1 ? `${first}` : `${first}-${first + count - 1}`;
 
-/** How far the public port is from the private one, which all ports of one range share; unpublished ones come first. */
+/**
+ * The difference between public and private port, which is the same for all ports of a range. Unpublished sort first.
+ */
 const offset = ({ privatePort, publicPort }: Port): number =>
   publicPort === undefined ? -PORT_NUMBERS : publicPort - privatePort;
 
-/** More than any port number. */
+/** Higher than any port number. */
 const PORT_NUMBERS = 65_536;
 
-/** Orders ports of one address and type so that those of one range stand next to each other. */
+/** A sort key for ports of one address and type that puts consecutive ports next to each other. */
 const placeOf = (port: Port): number => offset(port) * PORT_NUMBERS + port.privatePort;
 
-/** Whether a port continues a range of the same address and type. */
+/** Whether a port directly follows a range of the same address and type. */
 const isNext = (range: Port, port: Port): boolean =>
   offset(range) === offset(port) && range.privatePort + (range.count ?? 1) === port.privatePort;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { FieldError } from './field-errors.js';
 
-/** Every error's media type. */
+/** The media type of all error responses. */
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-/** What can go wrong, each with the URI reference that names it for good. */
+/** The problem types of the API: stable URI references. */
 export const ProblemTypes = {
   invalidRequest: '/problems/invalid-request',
   tokenInvalid: '/problems/token-invalid',
@@ -24,7 +24,9 @@ export const ProblemTypes = {
 } as const;
 export type ProblemType = (typeof ProblemTypes)[keyof typeof ProblemTypes];
 
-/** RFC 9457 problem details. `errors` comes with a validation problem: which fields, and why. */
+/**
+ * Problem details (RFC 9457). Validation problems also have `errors`, which name the invalid fields and the reasons.
+ */
 export const Problem = z.object({
   type: z.string(),
   title: z.string(),

@@ -9,7 +9,7 @@ import { OWN_PATH_PATTERN } from './own-path.js';
 import { Health } from './parse-status.js';
 import { text } from './text.js';
 
-/** A parameter that may be repeated: any of the values. */
+/** A parameter that may be repeated, up to 50 times. Matches any of its values. */
 const anyOf = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(schema).max(50));
 
@@ -24,10 +24,10 @@ const Limit = z
   .default(PAGE_LIMIT_DEFAULT)
   .meta({ type: 'integer', minimum: 1, maximum: PAGE_LIMIT_MAX });
 
-/** Pages of any list. */
+/** The paging parameters of every list. */
 const Paging = { cursor: Cursor.optional(), limit: Limit };
 
-/** Asks for how many there are in all, beside the page. */
+/** Requests the total number of items in addition to the page. */
 const Counting = {
   count: z
     .enum(['true', 'false'])
@@ -37,26 +37,29 @@ const Counting = {
 
 const bothWays = <Key extends string>(keys: readonly Key[]) => keys.flatMap((key) => [key, `-${key}`] as const);
 
-/** Reads a sort: a key, with a `-` before it to turn the order round. */
+/** Parses a sort order: a key, with the prefix `-` for descending. */
 const toSort = <Key extends string>(sort: Key | `-${Key}`) => ({
   key: (sort.startsWith('-') ? sort.slice(1) : sort) as Key,
   descending: sort.startsWith('-'),
 });
 
-/** What containers can be ordered by; a `-` before it turns the order round. Ties go by host and `dockerId`, of images by name first. */
+/**
+ * The sort keys of containers; the prefix `-` means descending. Ties are sorted by host and `dockerId`; for `image`, by
+ * name first.
+ */
 export const CONTAINER_SORT_KEYS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
 export type ContainerSortKey = (typeof CONTAINER_SORT_KEYS)[number];
 
-/** A label filter: `k=v` for a value (which may be empty, and may hold `=`), `k` alone for any value. */
+/** A label filter: `k=v` for a value (which may be empty or contain `=`), `k` for any value. */
 const LabelFilter = term.transform((value) => {
   const equals = value.indexOf('=');
   return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
 });
 
 /**
- * Query parameters of `GET /api/containers`. Labels must all hold; the other filters, repeated, mean any of.
- * `hostFreshness` is the container's: `online` is what the summary counts as current, the others what it counts as last
- * known.
+ * Query parameters of `GET /api/containers`. A container must have all given labels; any other repeated filter matches
+ * any of its values. `hostFreshness` is the container's freshness: the summary counts `online` containers as `current`
+ * and all others as `lastKnown`.
  */
 export const ContainerQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
@@ -76,13 +79,14 @@ export const ContainerQuery = z.strictObject({
 });
 export type ContainerQuery = z.output<typeof ContainerQuery>;
 
-/** What hosts can be ordered by; a `-` before it turns the order round. Ties go by id. */
+/** The sort keys of hosts; the prefix `-` means descending. Ties are sorted by id. */
 export const HOST_SORT_KEYS = ['name', 'enrolledAt', 'lastSeenAt', 'containerCount', 'agentVersion'] as const;
 export type HostSortKey = (typeof HOST_SORT_KEYS)[number];
 
 /**
- * Query parameters of `GET /api/hosts`. Filters, repeated, mean any of. `state`: hosts with a present container in it;
- * `engine`: by its name; `q` looks in the host's name, in the engine's id and at the beginning of the host's.
+ * Query parameters of `GET /api/hosts`. A repeated filter matches any of its values. `state` matches hosts with a
+ * present container in that state; `engine` matches the engine's name; `q` matches part of the host's name or
+ * `engineId`, or the beginning of its id.
  */
 export const HostQuery = z.strictObject({
   freshness: anyOf(Freshness).optional(),
@@ -99,11 +103,14 @@ export const HostQuery = z.strictObject({
 });
 export type HostQuery = z.output<typeof HostQuery>;
 
-/** Query parameters of `GET /api/enrollment-tokens`. The newest come first. */
+/** Query parameters of `GET /api/enrollment-tokens`. Sorted newest first. */
 export const EnrollmentTokenQuery = z.strictObject({ ...Paging });
 export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
 
-/** Query parameters of `GET /api/events`. The newest come first; `since` and `until` are by our clock, and only `since` is included. */
+/**
+ * Query parameters of `GET /api/events`. Sorted newest first. `since` (inclusive) and `until` (exclusive) apply to
+ * `recordedAt`, the time by the server's clock.
+ */
 export const EventQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   dockerId: anyOf(DockerId).optional(),
@@ -115,11 +122,11 @@ export const EventQuery = z.strictObject({
 });
 export type EventQuery = z.output<typeof EventQuery>;
 
-/** Query parameters of `GET /api/audit`. The newest come first. */
+/** Query parameters of `GET /api/audit`. Sorted newest first. */
 export const AuditQuery = z.strictObject({ ...Paging });
 export type AuditQuery = z.output<typeof AuditQuery>;
 
-/** Query parameters of `GET /api/images`. By reference; `q` looks in it. */
+/** Query parameters of `GET /api/images`. Sorted by image reference; `q` matches part of it. */
 export const ImageQuery = z.strictObject({ q: term.optional(), ...Paging });
 export type ImageQuery = z.output<typeof ImageQuery>;
 
@@ -131,7 +138,7 @@ const PortNumber = z
   .transform(Number)
   .meta({ type: 'integer', minimum: 1, maximum: 65_535 });
 
-/** Query parameters of `GET /api/ports`. By host, then by port. */
+/** Query parameters of `GET /api/ports`. Sorted by host, then by port. */
 export const PortQuery = z.strictObject({
   port: anyOf(PortNumber).optional(),
   type: anyOf(z.enum(['tcp', 'udp', 'sctp'])).optional(),
@@ -140,17 +147,17 @@ export const PortQuery = z.strictObject({
 });
 export type PortQuery = z.output<typeof PortQuery>;
 
-/** Query parameters of `GET /api/projects`. By project, then by host. */
+/** Query parameters of `GET /api/projects`. Sorted by project, then by host. */
 export const ProjectQuery = z.strictObject({ hostId: anyOf(Id).optional(), q: term.optional(), ...Paging });
 export type ProjectQuery = z.output<typeof ProjectQuery>;
 
-/** Query parameters of the lists that have none but those of pages. */
+/** Query parameters of lists that have only paging parameters. */
 export const PageQuery = z.strictObject({ ...Paging });
 export type PageQuery = z.output<typeof PageQuery>;
 
-/** Query parameters of the calls that remove a member or give them another role. */
+/** Query parameters of the operations that remove a member or change a member's role. */
 export const MemberCredentialsQuery = z.strictObject({
-  /** Whether API keys and enrollment tokens that the member created stay valid although the member has lost the right. */
+  /** Keeps API keys and enrollment tokens that the member created but may no longer create. */
   keepCredentials: z
     .enum(['true', 'false'])
     .default('false')
@@ -160,38 +167,40 @@ export type MemberCredentialsQuery = z.output<typeof MemberCredentialsQuery>;
 
 const ExportFormat = { format: z.enum(['csv', 'ndjson']).default('csv') };
 
-/** Query parameters of `GET /api/export/containers`: the filters of the list, and all that they find. */
+/** Query parameters of `GET /api/export/containers`: the filters of the list. There are no pages. */
 export const ContainerExportQuery = ContainerQuery.omit({ cursor: true, limit: true, sort: true, count: true }).extend(
   ExportFormat,
 );
 export type ContainerExportQuery = z.output<typeof ContainerExportQuery>;
 
-/** Query parameters of `GET /api/export/events`: the filters of the list, and all that they find. */
+/** Query parameters of `GET /api/export/events`: the filters of the list. There are no pages. */
 export const EventExportQuery = EventQuery.omit({ cursor: true, limit: true }).extend(ExportFormat);
 export type EventExportQuery = z.output<typeof EventExportQuery>;
 
-/** Query parameters of `GET /api/sign-in/oidc`: the page to go on to, by its path here; the fleet by default. */
+/**
+ * Query parameters of `GET /api/sign-in/oidc`. `next` is the page to open after signing in; by default the fleet page.
+ */
 export const OidcSignInQuery = z.strictObject({
   next: z
     .string()
     .max(2_000)
-    .regex(new RegExp(OWN_PATH_PATTERN), { error: 'must be a path of this server' })
+    .regex(new RegExp(OWN_PATH_PATTERN), { error: 'must be a path on this server' })
     .optional(),
 });
 export type OidcSignInQuery = z.output<typeof OidcSignInQuery>;
 
 const told = (description: string) => z.string().optional().meta({ description });
 
-/** Query parameters of `GET /api/sign-in/oidc/callback`: what the identity provider says, who may say more than this. */
+/** Query parameters of `GET /api/sign-in/oidc/callback`, sent by the identity provider. It may send others. */
 export const OidcCallbackQuery = z.looseObject({
-  state: told('Which try this is the end of (RFC 6749, 4.1.2).'),
-  code: told('What the provider vouches for somebody by, for whoever redeems it.'),
-  error: told('Why it does not vouch for anybody, in place of a code.'),
-  error_description: told('The same in words.'),
-  iss: told('Which provider this is (RFC 9207).'),
+  state: told('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),
+  code: told('OAuth authorization code.'),
+  error: told('OAuth error code, sent instead of `code` if the sign-in failed.'),
+  error_description: told('A description of the error.'),
+  iss: told('The issuer identifier of the provider (RFC 9207).'),
 });
 
-/** Query parameters of `GET /api/stream`: which hosts and kinds of change to be told of; all of them by default. */
+/** Query parameters of `GET /api/stream`: which events to send. By default, all. */
 export const StreamQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   kind: anyOf(EventKind).optional(),

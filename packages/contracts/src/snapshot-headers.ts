@@ -3,7 +3,7 @@ import { Id } from './id.js';
 import { Instant } from './instant.js';
 import { DOCKER_ID_LENGTH_MAX, SNAPSHOT_GONE_MAX } from './limits.js';
 
-/** Names of the headers that carry a snapshot's metadata. The body is state, so that equal state is equal bytes. */
+/** The headers with a snapshot's metadata. They are not in the body, so that equal state has equal bytes. */
 export const SnapshotHeaderNames = {
   stream: 'Snapshot-Stream',
   sequence: 'Snapshot-Sequence',
@@ -22,12 +22,12 @@ const GONE_IDS = new RegExp(`^${DOCKER_ID}(?: *, *${DOCKER_ID}){0,${SNAPSHOT_GON
 
 const GoneIds = z
   .string()
-  .regex(GONE_IDS, { error: `must be 1 to ${SNAPSHOT_GONE_MAX} dockerIds with commas between them` })
+  .regex(GONE_IDS, { error: `must be 1 to ${SNAPSHOT_GONE_MAX} dockerIds separated by commas` })
   .transform((value) => value.split(',').map((id) => id.trim()));
 
 /**
- * The metadata of a snapshot, keyed by lower-case header name as HTTP servers give it. Stream (the UUID of one run
- * of an agent) and sequence (rising within it) come together or not at all.
+ * The metadata of a snapshot, keyed by lowercase header name, as Node.js provides headers. The stream (a UUID of the
+ * agent's run) and the sequence (rising within the stream) must be sent together or not at all.
  */
 export const SnapshotHeaders = z
   .object({
@@ -45,7 +45,7 @@ export const SnapshotHeaders = z
     if (!complete || gone === undefined) return;
     context.issues.push({
       code: 'custom',
-      message: 'is for incomplete snapshots: what a complete one does not name is gone anyway',
+      message: 'is only allowed with Snapshot-Complete: false',
       path: ['snapshot-gone'],
       input: undefined,
     });
@@ -56,7 +56,7 @@ export const SnapshotHeaders = z
     const missing = stream === undefined ? 'snapshot-stream' : 'snapshot-sequence';
     context.issues.push({
       code: 'custom',
-      message: 'is required: Snapshot-Stream and Snapshot-Sequence are sent together or not at all',
+      message: 'is required: send Snapshot-Stream and Snapshot-Sequence together, or neither',
       path: [missing],
       input: undefined,
     });
@@ -72,12 +72,13 @@ export const SnapshotHeaders = z
   }));
 
 /**
- * `order`: null where the agent sends none. `observedAt`: RFC 3339 by the host's clock, or null. `goneIds`: containers
- * that an incomplete snapshot says were gone by then; one that its body names all the same is there.
+ * A snapshot's metadata. `order` is null if the agent sends no stream and sequence. `observedAt` is RFC 3339 by the
+ * host's clock, or null. `goneIds` are containers that were removed before an incomplete snapshot; an id that is also
+ * in the body counts as present.
  */
 export type SnapshotHeaders = z.output<typeof SnapshotHeaders>;
 
-/** The metadata of a heartbeat: the agent's run, so that a stream counts as alive between two snapshots. */
+/** The metadata of a heartbeat: the agent's stream, so that the stream counts as alive between two snapshots. */
 export const HeartbeatHeaders = z
   .object({ 'snapshot-stream': Id.optional() })
   .transform((headers) => ({ stream: headers['snapshot-stream'] ?? null }));

@@ -1,37 +1,38 @@
 import { z } from 'zod';
 import { Container } from './container.js';
-import { fieldErrors, type FieldError, type Parsed } from './field-errors.js';
+import { fieldErrors, PLAIN_MESSAGES, type FieldError, type Parsed } from './field-errors.js';
 import { fitContainer } from './fit-container.js';
 import { PROBLEM_ERRORS_MAX, SNAPSHOT_CONTAINERS_MAX } from './limits.js';
 import { isPlainContainer } from './plain-container.js';
 
 /**
- * The whole state of one host: the body of `POST /api/agent/containers`. The schema is what documents and clients
- * use; a server takes `parseSnapshot` or a reader, which hold the same rules and cannot be made to work for a hopeless body.
+ * The whole state of one host: the body of `POST /api/agent/containers`. This schema is for documentation and clients.
+ * A server uses `parseSnapshot` or `createSnapshotReader`: they apply the same rules, but stop early on an invalid
+ * body.
  */
 export const Snapshot = z.array(Container).max(SNAPSHOT_CONTAINERS_MAX);
 export type Snapshot = z.output<typeof Snapshot>;
 
 /**
- * Parses one container and shortens what is over a limit. As `Container.safeParse` and `fitContainer`, and several times
- * cheaper for what is in its final form already.
+ * Parses one container and shortens fields that exceed a limit. Equivalent to `Container.safeParse` and `fitContainer`,
+ * and several times faster for a container that needs no change.
  */
 export function parseContainer(value: unknown): z.ZodSafeParseResult<Container> {
   if (isPlainContainer(value)) return { success: true, data: value };
-  const parsed = Container.safeParse(value);
+  const parsed = Container.safeParse(value, PLAIN_MESSAGES);
   return parsed.success ? { success: true, data: fitContainer(parsed.data) } : parsed;
 }
 
-/** What is wrong with a snapshot of more containers than `SNAPSHOT_CONTAINERS_MAX`: how many more, nobody counts. */
-export const TOO_MANY_CONTAINERS = `must hold at most ${SNAPSHOT_CONTAINERS_MAX} containers, this one has more`;
+/** The error of a snapshot with more than `SNAPSHOT_CONTAINERS_MAX` containers. */
+export const TOO_MANY_CONTAINERS = `must contain at most ${SNAPSHOT_CONTAINERS_MAX} containers`;
 
-/** Reads a snapshot item by item, for who has many and other things to do in between. */
+/** Parses a snapshot item by item, so that the caller can yield to the event loop between items. */
 export interface SnapshotReader {
-  /** Looks at the whole that the items are of; what it gives is why no item needs to be looked at, or null. */
+  /** Checks that the value is an array that is not too long. Returns the errors, or null if the items can be added. */
   begin(value: unknown): Parsed<never> | null;
-  /** Takes the next item; false: there are `PROBLEM_ERRORS_MAX` errors already, and no further item matters. */
+  /** Parses the next item. Returns false once there are `PROBLEM_ERRORS_MAX` errors: then stop adding items. */
   add(item: unknown): boolean;
-  /** All that was added, or what was wrong with it. */
+  /** Returns all added containers, or the errors. */
   result(): Parsed<Snapshot>;
 }
 
@@ -55,7 +56,7 @@ export function createSnapshotReader(): SnapshotReader {
         const { dockerId } = parsed.data;
         const earlier = indexById.get(dockerId);
         if (earlier !== undefined) {
-          errors.push({ path: `/${index}/dockerId`, message: `is the same as /${earlier}/dockerId` });
+          errors.push({ path: `/${index}/dockerId`, message: `must be unique, but equals /${earlier}/dockerId` });
         }
         indexById.set(dockerId, index);
         containers.push(parsed.data);
@@ -70,9 +71,9 @@ export function createSnapshotReader(): SnapshotReader {
 }
 
 /**
- * Reads a snapshot: an array of at most `SNAPSHOT_CONTAINERS_MAX` containers, no two with one `dockerId`.
- * All of it is good or none of it is taken. It stops at `PROBLEM_ERRORS_MAX` errors, so that 5,000 bad rows cost
- * no more than the first few.
+ * Parses a snapshot: an array of at most `SNAPSHOT_CONTAINERS_MAX` containers with unique `dockerId`s. Any invalid
+ * container makes the whole snapshot invalid. Stops after `PROBLEM_ERRORS_MAX` errors, so that 5,000 invalid containers
+ * cost no more than the first few.
  */
 export function parseSnapshot(value: unknown): Parsed<Snapshot> {
   const reader = createSnapshotReader();

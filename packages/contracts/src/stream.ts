@@ -4,38 +4,40 @@ import { ContainerEvent, Host } from './operator.js';
 import { Summary } from './summary.js';
 
 /**
- * The messages of `GET /api/stream`, as server-sent events: `event` is the name here, `data` the JSON of its schema.
- * `container` and `reset` carry an id (`tx-id`) from which `Last-Event-ID` continues without a loss. The stream also sends
- * ids without a message: at the start of each connection, and every 30 s to a client whose filters let no event through.
- * The other messages describe the present state, and are sent again on each connect. Clients ignore names that they do
- * not know.
+ * The messages of `GET /api/stream`, as server-sent events: `event` is the key in this object, `data` is JSON of its
+ * schema. `container` and `reset` carry an id (`tx-id`); sent as `Last-Event-ID`, it resumes the stream without loss.
+ * The stream also sends ids without a message: at the start of each connection, and every 30 s to a client whose
+ * filters match no event. The other messages describe the current state and are sent again on each connect. Clients
+ * must ignore unknown names.
  */
 export const StreamMessages = {
-  /** The first message of a connection, and again, at most every few seconds, when the numbers have changed. */
+  /** The fleet's counts: the first message of a connection, then at most every few seconds when they have changed. */
   summary: Summary,
-  /** One change of one container, once it is committed. Carries the id. */
+  /** One committed change of one container. Carries an id. */
   container: ContainerEvent,
-  /** A host came, changed in what `Host` says of it (its name, counts, engine, freshness), or goes by another freshness. */
+  /** A host was enrolled, or a field of its `Host` changed, such as its name, counts, engine or freshness. */
   host: Host,
-  /** A host was deleted. */
+  /** A host was deleted by an operator. Its containers are deleted with it. */
   'host-deleted': z.object({ hostId: z.uuid() }),
-  /** How current each host is that is not online: after `summary` on each connect. */
+  /** The freshness of each host that is not online. Sent after `summary` on each connect. */
   freshness: z.object({ hosts: z.array(z.object({ hostId: z.uuid(), freshness: Freshness })) }),
-  /** More hosts changed at once than are sent one by one: read the hosts again. No event of the history is missing. */
+  /**
+   * Too many hosts changed at once to send one message per host: read the hosts again. No `container` event was lost.
+   */
   'hosts-changed': z.object({}),
   /**
-   * The history does not reach back to `Last-Event-ID`, or more was missed than is sent: read the lists again. Carries
-   * the id from which the stream continues.
+   * Events were skipped: the history does not go back to `Last-Event-ID`, or too many events were missed to send them.
+   * Read the lists again. Carries the id from which the stream continues.
    */
   reset: z.object({}),
   /**
-   * Changes arrive late: those after `since` may not have been sent. Sent when that begins, whenever `since` moves, and
-   * to each client that connects in the meantime.
+   * Events are delayed: those after `since` may not have been sent yet. Sent when the delay begins, whenever `since`
+   * moves, and to each client that connects during the delay.
    */
   lagging: z.object({ since: z.iso.datetime() }),
-  /** Follows `lagging`: everything that was committed has been sent, and changes arrive within seconds again. */
+  /** Ends `lagging`: all committed events have been sent, and events arrive within seconds again. */
   'caught-up': z.object({}),
-  /** The key or session has ended: no more will come, and no new connection will be let in. */
+  /** The API key or session is no longer valid. This is the last message; a new connection would be refused. */
   unauthorized: z.object({}),
 } as const;
 export type StreamMessageName = keyof typeof StreamMessages;

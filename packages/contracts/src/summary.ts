@@ -3,24 +3,24 @@ import { Freshness } from './freshness.js';
 
 const Count = z.int().nonnegative();
 
-/** Counts by word: a state or a health that no container has is left out. */
+/** Counts by state or health. Zero counts are omitted. */
 const Counts = z.record(z.string(), Count);
 
-/** Containers, counted: `total` is the sum of `byState`; `byHealth` counts those that have a health check. */
+/** Counts of containers. `total` is the sum of `byState`; `byHealth` counts only containers with a health check. */
 export const ContainerCounts = z.object({ total: Count, byState: Counts, byHealth: Counts });
 export type ContainerCounts = z.output<typeof ContainerCounts>;
 
 /**
- * The fleet in numbers that add up. `containers.current` are those whose host confirmed them lately; what a host said
- * that has fallen silent since is `lastKnown`, and never counted as running now.
+ * Counts of the fleet at one instant. `containers.current` counts the containers whose `hostFreshness` is `online`;
+ * `lastKnown` counts all others, by the state that was last reported. A container is in exactly one of the two.
  */
 export const Summary = z.object({
   at: z.iso.datetime(),
   hosts: z.object({
     total: Count,
-    /** Every freshness, with 0 where no host has it. They add up to `total`. */
+    /** The number of hosts by freshness, including zeros. The sum is `total`. */
     byFreshness: z.record(Freshness, Count),
-    /** Of which two machines were lately seen to use one token. */
+    /** Hosts whose token two machines seem to have used recently. */
     cloneSuspected: Count,
   }),
   containers: z.object({ current: ContainerCounts, lastKnown: ContainerCounts }),

@@ -4,15 +4,18 @@ import { Cadence } from './cadence.js';
 
 const Count = z.int().nonnegative();
 
-/** Why a snapshot was not applied: its sequence did not rise, its stream was superseded, or it was seen too early. */
+/**
+ * Why a snapshot was stale: its sequence did not rise, its stream was superseded by another run of the agent, or it was
+ * observed before the stored state.
+ */
 export const StaleReason = z.enum(['sequence_not_rising', 'stream_superseded', 'observed_earlier']);
 export type StaleReason = z.output<typeof StaleReason>;
 
 /**
- * The answer to a snapshot. The counts are of rows that the database really wrote (`unchanged`: left alone).
- * `applied: false` comes with a `reason`, and means that nothing of the snapshot was written. `revision` rises with
- * each change of the host's rows; `digest` is opaque, and what a heartbeat sends to say "still as in that
- * snapshot": null until a complete snapshot has been applied.
+ * The response to a snapshot. `created`, `updated` and `removed` count rows that the database wrote; `unchanged` counts
+ * rows that it did not need to write. If `applied` is false, nothing of the snapshot was written and `reason` is set.
+ * `revision` rises with each change of the host's rows. `digest` is opaque: a heartbeat sends it to confirm that
+ * nothing changed since this snapshot. It is null until a complete snapshot has been applied.
  */
 export const SyncSummary = z.object({
   hostId: z.uuid(),

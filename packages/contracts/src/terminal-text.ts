@@ -1,8 +1,8 @@
 /**
- * What a terminal may obey or show as something else: control characters (C0, DEL, C1), marks that change the direction
- * of writing, line separators, and characters without a width.
+ * Characters that a terminal may interpret or that hide text: control characters (C0, DEL, C1), bidirectional marks,
+ * line separators and zero-width characters.
  */
-// eslint-disable-next-line no-control-regex -- control characters are what is searched for
+// eslint-disable-next-line no-control-regex -- the pattern must match control characters
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** The same characters, except for the line feed that separates the lines of a JSON text. */
@@ -12,8 +12,8 @@ const UNSAFE_IN_JSON = new RegExp(UNSAFE.source.replace('\\u0000-', '\\u0000-\\u
 export const toTerminalText = (text: string): string => text.replace(UNSAFE, '\u{fffd}');
 
 /**
- * Returns a JSON text that is safe to show on a terminal and has the same value: each unsafe character, which can only
- * be part of a string, becomes its `\u` escape. Line feeds between the lines stay.
+ * Returns JSON that is safe to show on a terminal and parses to the same value: each unsafe character, which can only
+ * be inside a string, becomes its `\u` escape. Line feeds between the lines stay.
  */
 export const toTerminalJson = (json: string): string =>
   json.replace(UNSAFE_IN_JSON, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);

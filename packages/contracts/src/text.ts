@@ -2,12 +2,12 @@ import { z } from 'zod';
 
 const NUL_MESSAGE = 'must not contain a NUL character';
 
-/** The same rule as a pattern, for the documents of schemas: there, a refinement says nothing. */
+/** The same rule as a pattern, because JSON Schema cannot express a refinement. */
 const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
 
 /**
- * A string that PostgreSQL can store and give back unchanged: no NUL (refused by text and by jsonb), and
- * well-formed UTF-16 (a lone surrogate becomes U+FFFD here, where it is documented, rather than in a driver).
+ * A string that PostgreSQL can store and return unchanged. Refuses NUL, which `text` and `jsonb` cannot store. Replaces
+ * lone surrogates with U+FFFD, so that this does not depend on the driver.
  */
 export const storable = (schema: z.ZodString) =>
   schema
@@ -15,17 +15,17 @@ export const storable = (schema: z.ZodString) =>
     .meta({ pattern: NO_NUL_PATTERN })
     .transform((value) => value.toWellFormed());
 
-/** `storable` without a schema, for where there are thousands of texts: the text to keep, or what is wrong with it. */
+/** Does the same as `storable` without a schema, for thousands of strings. Returns the text to store or the error. */
 export function toStorable(value: unknown): { text: string } | { message: string } {
   if (typeof value !== 'string') return { message: 'must be a string' };
   return value.includes('\0') ? { message: NUL_MESSAGE } : { text: value.toWellFormed() };
 }
 
-/** `storable` text of `min` to `max` UTF-16 units, without a `max` of any length. */
+/** A `storable` string of `min` to `max` UTF-16 units. Without `max`, its length is unlimited. */
 export const text = (min: number, max?: number) =>
   storable(max === undefined ? z.string().min(min) : z.string().min(min).max(max));
 
-/** The first `max` UTF-16 units of well-formed text, one fewer where that would split a surrogate pair. */
+/** Cuts well-formed text to `max` UTF-16 units, or one less if that would split a surrogate pair. */
 export function shortenText(value: string, max: number): string {
   if (value.length <= max) return value;
   const last = value.charCodeAt(max - 1);
@@ -33,18 +33,18 @@ export function shortenText(value: string, max: number): string {
 }
 
 /**
- * The characters of the basic plane that draw nothing, as the inside of a regular expression's class: white space,
- * controls, direction marks, characters without a width, fillers, variation selectors and the blank braille pattern.
+ * The invisible characters of the Basic Multilingual Plane, as the content of a character class: white space, control
+ * characters, bidirectional marks, zero-width characters, fillers, variation selectors and the blank braille pattern.
  */
 const BLANK = String.raw`\s\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb`;
 
-/** Any character that draws something; beyond the basic plane all do but Unicode's default ignorable ones. */
+/** Matches a visible character. Outside the basic plane, only default ignorable code points are invisible. */
 const VISIBLE = new RegExp(String.raw`(?!\p{Default_Ignorable_Code_Point})[^${BLANK}]`, 'u');
 
-/** Whether anything of a text can be seen when it is shown. */
+/** Whether a text has at least one visible character. */
 const isVisible = (value: string): boolean => VISIBLE.test(value);
 
-/** A text of 1 to `max` UTF-16 units that PostgreSQL can store. A pattern in its documents is added by the caller. */
+/** A string of 1 to `max` UTF-16 units without NUL. The caller adds the pattern for JSON Schema. */
 const nameText = (max: number) =>
   z
     .string()
@@ -53,18 +53,18 @@ const nameText = (max: number) =>
     .refine((value) => !value.includes('\0'), { error: NUL_MESSAGE });
 
 /**
- * A name that people give and look for: 1 to `max` characters of storable text with at least one character that can be
- * seen, without the white space around it.
+ * A name that people choose and search for: 1 to `max` characters of storable text with at least one visible character.
+ * Trims white space.
  */
 export const displayName = (max: number) =>
   nameText(max)
-    .refine((value) => value === '' || isVisible(value), { error: 'must have a character that can be seen' })
+    .refine((value) => value === '' || isVisible(value), { error: 'must contain a visible character' })
     .meta({ pattern: String.raw`^[^\u0000]*[^${BLANK}][^\u0000]*$` })
     .transform((value) => value.toWellFormed().trim());
 
 /**
- * The name that a machine has for itself: as `displayName`, but one that cannot be seen becomes `substitute`, because
- * refusing it would keep the machine out.
+ * A name that a machine reports: like `displayName`, but an invisible name becomes `substitute`, because refusing it
+ * would keep the machine from enrolling.
  */
 export const machineName = (max: number, substitute: string) =>
   nameText(max)

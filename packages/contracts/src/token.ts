@@ -1,16 +1,16 @@
 /**
- * Bearer tokens: a prefix that tells the kind, 43 base62 characters (256 random bits), and 6 characters of checksum
- * over all before it, so that a typo is told from a revoked token without a query, and secret scanners can match it.
+ * Bearer tokens: a prefix for the kind, 43 base62 characters (256 random bits) and a 6-character checksum of all
+ * preceding characters. With the checksum, a typo is detected without a query, and secret scanners can verify a match.
  */
 
-/** What a token is for, by its prefix. */
+/** The prefix of each kind of token. */
 export const TokenPrefixes = {
   agent: 'muster_agent_',
   enroll: 'muster_enroll_',
   key: 'muster_key_',
-  /** In a link, that makes the owner. */
+  /** In the link that creates the owner's account. */
   setup: 'muster_setup_',
-  /** In a link, that makes a member. */
+  /** In the link of an invitation. */
   invite: 'muster_invite_',
 } as const;
 export type TokenKind = keyof typeof TokenPrefixes;
@@ -19,7 +19,7 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const RANDOM_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
 
-/** Random bytes that `formatToken` takes: 256 bits. */
+/** The number of random bytes that `formatToken` requires: 256 bits. */
 export const TOKEN_RANDOM_BYTES = 32;
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -28,7 +28,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC-32 as in IEEE 802.3 (and zip, PNG), of ASCII text. */
+/** Computes the CRC-32 (IEEE 802.3, as in zip and PNG) of ASCII text. */
 function crc32(ascii: string): number {
   let crc = 0xffffffff;
   for (let i = 0; i < ascii.length; i++) crc = CRC_TABLE[(crc ^ ascii.charCodeAt(i)) & 0xff]! ^ (crc >>> 8);
@@ -43,14 +43,14 @@ function base62(value: bigint, length: number): string {
 
 const withChecksum = (body: string): string => body + base62(BigInt(crc32(body)), CHECKSUM_LENGTH);
 
-/** Writes `TOKEN_RANDOM_BYTES` random bytes as a token. Throws a RangeError for another number of bytes. */
+/** Formats `TOKEN_RANDOM_BYTES` random bytes as a token. Throws a RangeError for another number of bytes. */
 export function formatToken(kind: TokenKind, random: Uint8Array): string {
-  if (random.length !== TOKEN_RANDOM_BYTES) throw new RangeError(`a token takes ${TOKEN_RANDOM_BYTES} random bytes`);
+  if (random.length !== TOKEN_RANDOM_BYTES) throw new RangeError(`a token requires ${TOKEN_RANDOM_BYTES} random bytes`);
   const value = random.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
   return withChecksum(TokenPrefixes[kind] + base62(value, RANDOM_LENGTH));
 }
 
-/** The kind of a well-formed token, or null: an unknown prefix, a foreign character, a wrong length or checksum. */
+/** Returns a token's kind, or null if its prefix, characters, length or checksum are wrong. */
 export function tokenKind(token: string): TokenKind | null {
   const match = /^muster_(agent|enroll|key|setup|invite)_[0-9A-Za-z]{49}$/.exec(token);
   if (!match || withChecksum(token.slice(0, -CHECKSUM_LENGTH)) !== token) return null;

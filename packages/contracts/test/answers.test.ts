@@ -14,7 +14,7 @@ import { minimal } from './arbitraries.js';
 const HOST = '0b8f1f0e-6a5b-4c3d-9e2f-1a2b3c4d5e6f';
 const NOW = '2026-01-31T12:00:00.000Z';
 
-test("an operator's container is all of the agent's, and what the server knows of it", () => {
+test("an operator's container has all fields of the agent's and those that the server adds", () => {
   const view = {
     ...Container.parse(minimal),
     hostId: HOST,
@@ -32,7 +32,7 @@ test("an operator's container is all of the agent's, and what the server knows o
   expect(Object.keys(ContainerView.shape)).toEqual(expect.arrayContaining(Object.keys(Container.shape)));
 });
 
-test('a summary says why a snapshot was not applied, and may be without a digest', () => {
+test('a sync summary has the reason of a stale snapshot, and its digest may be null', () => {
   const summary = {
     hostId: HOST,
     applied: false,
@@ -46,13 +46,13 @@ test('a summary says why a snapshot was not applied, and may be without a digest
   expect(SyncSummary.safeParse({ ...summary, created: -1 }).success).toBe(false);
 });
 
-test('no two problems share a type, and each is a URI reference of its own path', () => {
+test('problem types are distinct URI references below /problems', () => {
   const types = Object.values(ProblemTypes);
   expect(new Set(types).size).toBe(types.length);
   for (const type of types) expect(type).toMatch(/^\/problems\/[a-z-]+$/);
 });
 
-test('a problem has everything of RFC 9457 that a client branches on', () => {
+test('a problem requires type, title, status, detail and requestId', () => {
   const problem = {
     type: ProblemTypes.notFound,
     title: 'Not found',
@@ -65,6 +65,6 @@ test('a problem has everything of RFC 9457 that a client branches on', () => {
     expect(Problem.safeParse({ ...problem, [key]: undefined }).success).toBe(false);
 });
 
-test('no two calls share a path', () => {
+test('no two paths are equal', () => {
   expect(new Set(Object.values(Paths)).size).toBe(Object.values(Paths).length);
 });

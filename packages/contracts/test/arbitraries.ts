@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import type { ContainerInput, Port } from '../src/index.js';
 
-/** The least that is a container. */
+/** A container with only the required fields. */
 export const minimal = { dockerId: 'c1', name: 'web', image: 'nginx:1', state: 'running' };
 
-/** A minimal container with `fields` in place of its own. */
+/** Returns a minimal container with some fields added or replaced. */
 export const withFields = (fields: Record<string, unknown>): Record<string, unknown> => ({ ...minimal, ...fields });
 
-/** Characters that have broken an inventory before: NUL, lone surrogates, separators of pointers, plain ones. */
+/** Characters that are likely to break parsers: NUL, lone surrogates, JSON Pointer separators, and plain ones. */
 const character = fc.constantFrom(
   'a',
   'B',
@@ -29,7 +29,7 @@ const anyText = (maxLength: number) => fc.string({ unit: character, maxLength })
 const storableText = (constraints: { minLength?: number; maxLength: number }) =>
   fc.string({ unit: 'binary', ...constraints }).map((value) => value.replaceAll('\0', '0'));
 
-/** Keys that a careless copy loses or that reach a prototype. */
+/** Label keys, including those that a naive copy loses or that reach a prototype. */
 const labelKey = fc.oneof(
   fc.constantFrom(
     '__proto__',
@@ -47,7 +47,7 @@ const labelKey = fc.oneof(
 const portNumber = fc.integer({ min: 1, max: 65_535 });
 const type = fc.constantFrom('tcp', 'udp', 'sctp');
 
-/** Ports from a small world, so that many are nearly the same. */
+/** Ports with few distinct values, so that many are similar. */
 export const port: fc.Arbitrary<Port> = fc
   .record(
     {
@@ -60,11 +60,11 @@ export const port: fc.Arbitrary<Port> = fc
     { requiredKeys: ['privatePort', 'type'] },
   )
   .filter(({ privatePort, publicPort = 1, count = 1 }) => Math.max(privatePort, publicPort) + count - 1 <= 65_535)
-  // The order of a record's keys is its own accident, and must make no difference.
+  // Shuffles the keys, because their order must not matter.
   .chain((value) => fc.shuffledSubarray(Object.entries(value), { minLength: Object.keys(value).length }))
   .map((entries) => Object.fromEntries(entries) as Port);
 
-/** An object with these entries as its own properties, `__proto__` included, as `JSON.parse` makes them. */
+/** Creates an object with these own properties, including `__proto__`, as `JSON.parse` does. */
 export const ownProperties = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> => {
   const target: Record<string, T> = {};
   for (const [key, value] of entries) {
@@ -83,7 +83,7 @@ const instant = fc
 
 const dockerId = fc.stringMatching(/^[A-Za-z0-9_.-]{1,128}$/);
 
-/** A container that must be taken, with any of its optional fields. */
+/** A valid container with any of the optional fields. */
 const validContainer: fc.Arbitrary<ContainerInput> = fc.record(
   {
     dockerId,
@@ -101,7 +101,7 @@ const validContainer: fc.Arbitrary<ContainerInput> = fc.record(
   { requiredKeys: ['dockerId', 'name', 'image', 'state'] },
 );
 
-/** A text around a limit, cut wherever that falls: inside surrogate pairs too. */
+/** Text with a length close to a limit. The limit may fall inside a surrogate pair. */
 const textAround = (max: number, unit = 'x🐳é\u20ac') =>
   fc.tuple(fc.integer({ min: Math.max(1, max - 3), max: max + 5 }), fc.nat(3)).map(([length, shift]) =>
     unit
@@ -148,7 +148,7 @@ export const validSnapshot = fc.uniqueArray(validContainer, {
   maxLength: 8,
 });
 
-/** What a broken or hostile agent might send: often nearly a snapshot, sometimes one. */
+/** What a broken or malicious agent might send: usually almost a valid snapshot, sometimes a valid one. */
 export const anySnapshot = fc.array(
   fc.record(
     {

@@ -19,7 +19,7 @@ const refusedPaths = (schema: z.ZodType, body: unknown): string[] => {
   return parsed.success ? [] : parsed.errors.map((error) => error.path);
 };
 
-/** `body` with the field at `path` replaced. */
+/** Returns `body` with the field at `path` replaced. */
 function at(body: object, path: readonly string[], value: unknown): object {
   const [key, ...rest] = path as [string, ...string[]];
   const inner = (body as Record<string, unknown>)[key];
@@ -37,14 +37,14 @@ const ENROLL = {
 const HEARTBEAT = { digest: 'd', engineError: 'no answer', engine: ENROLL.engine, os: 'linux', agentVersion: '0.1.0' };
 
 describe.each([
-  ['enrolment', EnrollRequest, ENROLL, 'name', 1, 200],
-  ['enrolment', EnrollRequest, ENROLL, 'engineId', 1, 255],
-  ['enrolment', EnrollRequest, ENROLL, 'engine/name', 1, 255],
-  ['enrolment', EnrollRequest, ENROLL, 'engine/version', 0, 255],
-  ['enrolment', EnrollRequest, ENROLL, 'engine/apiVersion', 0, 255],
-  ['enrolment', EnrollRequest, ENROLL, 'os', 0, 255],
-  ['enrolment', EnrollRequest, ENROLL, 'arch', 0, 255],
-  ['enrolment', EnrollRequest, ENROLL, 'agentVersion', 0, 255],
+  ['enrollment', EnrollRequest, ENROLL, 'name', 1, 200],
+  ['enrollment', EnrollRequest, ENROLL, 'engineId', 1, 255],
+  ['enrollment', EnrollRequest, ENROLL, 'engine/name', 1, 255],
+  ['enrollment', EnrollRequest, ENROLL, 'engine/version', 0, 255],
+  ['enrollment', EnrollRequest, ENROLL, 'engine/apiVersion', 0, 255],
+  ['enrollment', EnrollRequest, ENROLL, 'os', 0, 255],
+  ['enrollment', EnrollRequest, ENROLL, 'arch', 0, 255],
+  ['enrollment', EnrollRequest, ENROLL, 'agentVersion', 0, 255],
   ['heartbeat', Heartbeat, HEARTBEAT, 'digest', 1, 255],
   ['heartbeat', Heartbeat, HEARTBEAT, 'engineError', 1, 1_024],
   ['heartbeat', Heartbeat, HEARTBEAT, 'engine/name', 1, 255],
@@ -55,7 +55,7 @@ describe.each([
 ] as const)('%s', (_, schema, body, field, min, max) => {
   const path = field.split('/');
 
-  test(`${field} takes ${min} to ${max} characters`, () => {
+  test(`${field} accepts ${min} to ${max} characters`, () => {
     expect(refusedPaths(schema, body)).toEqual([]);
     for (const length of [min, max]) expect(refusedPaths(schema, at(body, path, 'x'.repeat(length)))).toEqual([]);
     expect(refusedPaths(schema, at(body, path, 'x'.repeat(max + 1)))).toEqual([`/${field}`]);
@@ -70,23 +70,23 @@ describe.each([
   });
 });
 
-test.each([EnrollRequest, Heartbeat, EnrollmentTokenRequest, HostPatch])('a body is an object', (schema) => {
+test.each([EnrollRequest, Heartbeat, EnrollmentTokenRequest, HostPatch])('a body must be an object', (schema) => {
   for (const body of [null, undefined, [], 'x', 1]) expect(refusedPaths(schema, body)).toEqual(['']);
 });
 
-test('unknown keys are ignored: agents and API are upgraded separately', () => {
+test('unknown keys of agent bodies are ignored, because agents and API are upgraded separately', () => {
   expect(EnrollRequest.parse({ ...ENROLL, newer: 1, engine: { ...ENROLL.engine, newer: 1 } })).toEqual(ENROLL);
   expect(Heartbeat.parse({ ...HEARTBEAT, newer: 1 })).toEqual(HEARTBEAT);
 });
 
-describe('enrolment', () => {
+describe('an enrollment', () => {
   test.each(Object.keys(ENROLL))('requires %s', (field) => {
     expect(refusedPaths(EnrollRequest, { ...ENROLL, [field]: undefined })).toEqual([`/${field}`]);
   });
 });
 
 describe('a heartbeat', () => {
-  test('needs a digest, which may be null, and nothing else', () => {
+  test('requires only a digest, which may be null', () => {
     expect(Heartbeat.parse({ digest: null })).toEqual({ digest: null });
     expect(refusedPaths(Heartbeat, {})).toEqual(['/digest']);
     expect(refusedPaths(Heartbeat, { digest: 5 })).toEqual(['/digest']);
@@ -94,14 +94,14 @@ describe('a heartbeat', () => {
 });
 
 describe('an enrollment token', () => {
-  test('lives a day and enrols one host where nothing else is asked', () => {
+  test('by default is valid for a day and enrolls one host', () => {
     expect(EnrollmentTokenRequest.parse({ name: 'n' })).toEqual({ name: 'n', expiresInSeconds: 86_400, maxUses: 1 });
   });
 
   test.each([
     ['expiresInSeconds', 1, 31_536_000],
     ['maxUses', 1, 100_000],
-  ])('has %s from %d to %d', (field, min, max) => {
+  ])('accepts %s from %d to %d', (field, min, max) => {
     for (const value of [min, max])
       expect(refusedPaths(EnrollmentTokenRequest, { name: 'n', [field]: value })).toEqual([]);
     for (const value of [min - 1, max + 1, 1.5, '1', null, Number.NaN]) {
@@ -110,15 +110,15 @@ describe('an enrollment token', () => {
   });
 });
 
-test('the cadence by default is a valid one', () => {
+test('the default cadence is valid', () => {
   expect(Cadence.parse(CADENCE_DEFAULT)).toEqual({ heartbeatSeconds: 10, snapshotSeconds: 60 });
 });
 
-test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a cadence of %j seconds is none', (heartbeatSeconds) => {
+test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a cadence of %j seconds is refused', (heartbeatSeconds) => {
   expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
 });
 
-/** Texts that draw nothing: white space, no width, direction marks, fillers, tags. */
+/** Invisible texts: white space, zero-width characters, bidirectional marks, fillers, tags. */
 const INVISIBLE = [
   ...[' ', '\t', '\u00a0\u2003', '\u0007', '\u200b', '\u200d\ufeff', '\u202e', '\u2066\u2069', '\u061c', '\u00ad'],
   ...['\u3164', '\u115f\u1160', '\u2800', '\ufe0f', '\u{e0041}\u{e007f}', '\u{1d173}', ' \u202e\u200b '],
@@ -140,11 +140,11 @@ describe.each([
     expect(schema.parse({ name })).toMatchObject({ name });
   });
 
-  test('has no white space around it', () => {
+  test('is trimmed', () => {
     expect(schema.parse({ name: ' rack 4 ' })).toMatchObject({ name: 'rack 4' });
   });
 
-  test('is documented by a pattern that accepts no invisible text of the basic plane and refuses no valid name', () => {
+  test('has a documented pattern that refuses invisible text of the basic plane and accepts valid names', () => {
     const { pattern } = z.toJSONSchema(schema.shape.name, { io: 'input' });
     for (const name of INVISIBLE.filter((text) => !/[\ud800-\udfff]/.test(text)))
       expect(name).not.toMatch(new RegExp(pattern!));
@@ -152,13 +152,13 @@ describe.each([
   });
 });
 
-test('a machine whose name cannot be seen is let in under one that can', () => {
+test('a machine with an invisible name is enrolled with a substitute name', () => {
   for (const name of INVISIBLE)
     expect(EnrollRequest.parse({ ...ENROLL, name })).toEqual({ ...ENROLL, name: 'unnamed' });
   expect(EnrollRequest.parse({ ...ENROLL, name: ' \u202eweb ' }).name).toBe('\u202eweb');
 });
 
-test('bodies that operators send are strict: a misspelt field is refused and not a default', () => {
+test('operator bodies are strict: a misspelled field is refused', () => {
   const operators = Object.values<Operation>(Operations).filter(
     ({ access, body }) => body !== undefined && access !== 'agent' && access !== 'enroll',
   );

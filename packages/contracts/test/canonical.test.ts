@@ -20,7 +20,7 @@ const snapshot: fc.Arbitrary<Snapshot> = validSnapshot.map((value) => {
 const shuffled = <T>(items: readonly T[]): fc.Arbitrary<T[]> =>
   fc.shuffledSubarray([...items], { minLength: items.length, maxLength: items.length });
 
-/** The same state in another order: of containers, ports, labels and the fields of a container. */
+/** The same snapshot with shuffled containers, ports, labels and fields. */
 const reordered = (containers: Snapshot): fc.Arbitrary<Snapshot> =>
   shuffled(containers).chain((order) =>
     fc.tuple(
@@ -53,7 +53,7 @@ test('any order of containers, ports, labels and fields gives identical bytes', 
   );
 });
 
-test('canonical order is idempotent, also over the wire', () => {
+test('canonical order is idempotent, also after JSON serialization', () => {
   fc.assert(
     fc.property(snapshot, (containers) => {
       expect(bytes(canonicalSnapshot(containers))).toBe(bytes(containers));
@@ -62,7 +62,7 @@ test('canonical order is idempotent, also over the wire', () => {
   );
 });
 
-test('canonical order loses and adds nothing', () => {
+test('canonical order neither loses nor adds data', () => {
   fc.assert(
     fc.property(snapshot, (containers) => {
       const byId = new Map(canonicalSnapshot(containers).map((container) => [container.dockerId, container]));
@@ -77,7 +77,7 @@ test('canonical order loses and adds nothing', () => {
   );
 });
 
-test('the input is left as it was', () => {
+test('the input is not modified', () => {
   const container = Container.parse({
     ...minimal,
     ports: [
@@ -90,17 +90,17 @@ test('the input is left as it was', () => {
   expect(JSON.stringify(container)).toBe(before);
 });
 
-test('containers come by dockerId in code unit order', () => {
+test('containers are sorted by dockerId in code unit order', () => {
   const ids = ['b', 'a', 'B', '_', '10', '9'].map((dockerId) => Container.parse({ ...minimal, dockerId }));
   expect(canonicalSnapshot(ids).map(({ dockerId }) => dockerId)).toEqual(['10', '9', 'B', '_', 'a', 'b']);
 });
 
-test('fields that are no part of the contract are left out', () => {
+test('unknown fields are omitted', () => {
   const extra = { ...Container.parse(minimal), secret: 'x' };
   expect(Object.keys(canonicalContainer(extra))).not.toContain('secret');
 });
 
-test('ports come by private port, type, address and public port', () => {
+test('ports are sorted by private port, type, address and public port', () => {
   const inOrder = [
     { privatePort: 53, type: 'tcp' },
     { ip: '', privatePort: 53, type: 'tcp' },
@@ -113,12 +113,12 @@ test('ports come by private port, type, address and public port', () => {
   expect([...inOrder].reverse().sort(comparePorts)).toEqual(inOrder);
 });
 
-test('comparePorts orders totally: only equal ports are 0 apart', () => {
+test('comparePorts is a total order that returns 0 only for equal ports', () => {
   const equal = (a: object, b: object) =>
     JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
   fc.assert(
     fc.property(port, port, port, (a, b, c) => {
-      // `+ 0` because -0 is not 0 to `toBe`.
+      // `+ 0` because `toBe` distinguishes -0 from 0.
       expect(Math.sign(comparePorts(a, b)) + 0).toBe(-Math.sign(comparePorts(b, a)) + 0);
       expect(comparePorts(a, b) === 0).toBe(equal(a, b));
       if (comparePorts(a, b) <= 0 && comparePorts(b, c) <= 0) expect(comparePorts(a, c)).toBeLessThanOrEqual(0);
@@ -127,7 +127,7 @@ test('comparePorts orders totally: only equal ports are 0 apart', () => {
   );
 });
 
-test('labels come in code unit order and keep __proto__', () => {
+test('labels are sorted in code unit order and keep __proto__', () => {
   const labels = ownProperties([
     ['b', '1'],
     ['__proto__', '2'],

@@ -13,7 +13,7 @@ const refusedPaths = (fields: Record<string, unknown>): string[] => {
   return parsed.success ? [] : parsed.errors.map((error) => error.path);
 };
 
-test('a container of the four required fields gets defaults for the others', () => {
+test('a container with only the required fields gets defaults for the others', () => {
   expect(Container.parse(minimal)).toEqual({
     ...minimal,
     imageId: null,
@@ -25,7 +25,7 @@ test('a container of the four required fields gets defaults for the others', () 
   });
 });
 
-test('two containers by default share neither ports nor labels', () => {
+test('the defaults for ports and labels are not shared between containers', () => {
   const [a, b] = [Container.parse(minimal), Container.parse(minimal)];
   expect(a.ports).not.toBe(b.ports);
   expect(a.labels).not.toBe(b.labels);
@@ -55,14 +55,14 @@ describe.each([
   ['state', 1, 100_000],
   ['status', 0, 100_000],
 ])('%s', (field, min, max) => {
-  test(`takes ${min} to ${max} characters`, () => {
+  test(`accepts ${min} to ${max} characters`, () => {
     for (const length of [min, max]) {
       const value = 'x'.repeat(length);
       expect(accepted({ [field]: value })).toMatchObject({ [field]: value });
     }
   });
 
-  test(`${min > 0 ? 'refuses' : 'takes'} an empty text`, () => {
+  test(`${min > 0 ? 'refuses' : 'accepts'} an empty string`, () => {
     expect(refusedPaths({ [field]: '' })).toEqual(min > 0 ? [`/${field}`] : []);
   });
 
@@ -71,7 +71,7 @@ describe.each([
   });
 });
 
-test('imageId and startedAt may be null, command and status may not', () => {
+test('imageId and startedAt may be null, but command and status may not', () => {
   expect(accepted({ imageId: null, startedAt: null })).toMatchObject({ imageId: null, startedAt: null });
   expect(refusedPaths({ command: null, status: null })).toEqual(['/command', '/status']);
 });
@@ -80,23 +80,23 @@ test.each(['a b', 'a/b', 'a:b', 'ä', 'a\n', ' a', ''])('dockerId refuses %j', (
   expect(refusedPaths({ dockerId })).toEqual(['/dockerId']);
 });
 
-test('dockerId takes all of its characters', () => {
+test('dockerId accepts all allowed characters', () => {
   expect(accepted({ dockerId: 'AZaz09_.-' }).dockerId).toBe('AZaz09_.-');
 });
 
 test.each([...DOCKER_STATES, 'stopped', 'initialized', 'a state of tomorrow'])(
-  'state %j is taken as it is',
+  'state %j is kept unchanged',
   (state) => {
     expect(accepted({ state }).state).toBe(state);
   },
 );
 
-test.each(['Running', 'EXITED', 'É'])('state %j, not in lower case, is refused', (state) => {
+test.each(['Running', 'EXITED', 'É'])('state %j, which is not lowercase, is refused', (state) => {
   expect(refusedPaths({ state })).toEqual(['/state']);
 });
 
 describe('ports', () => {
-  test('have an address and a public port only where they are published', () => {
+  test('have an address and a public port only if they are published', () => {
     const ports = [
       { ip: '::', privatePort: 80, publicPort: 8080, type: 'tcp' },
       { privatePort: 53, type: 'udp' },
@@ -105,39 +105,39 @@ describe('ports', () => {
     expect(accepted({ ports }).ports).toEqual(ports);
   });
 
-  test.each([1, 65_535])('may be %d', (number) => {
+  test.each([1, 65_535])('accept number %d', (number) => {
     expect(accepted({ ports: [{ privatePort: number, publicPort: number, type: 'tcp' }] }).ports).toHaveLength(1);
   });
 
-  test.each([0, -1, 65_536, 1.5, '80', null, Number.NaN])('may not be %j', (number) => {
+  test.each([0, -1, 65_536, 1.5, '80', null, Number.NaN])('refuse number %j', (number) => {
     const paths = refusedPaths({ ports: [{ privatePort: number, publicPort: number, type: 'tcp' }] });
     expect(paths).toEqual(['/ports/0/privatePort', '/ports/0/publicPort']);
   });
 
-  test.each(['icmp', 'TCP', '', null, undefined])('are not of type %j', (type) => {
+  test.each(['icmp', 'TCP', '', null, undefined])('refuse type %j', (type) => {
     expect(refusedPaths({ ports: [{ privatePort: 80, type }] })).toEqual(['/ports/0/type']);
   });
 
-  test('take an address that is a text', () => {
+  test('accept any string as address', () => {
     const ports = [{ ip: 'f'.repeat(65), privatePort: 1, type: 'tcp' }];
     expect(accepted({ ports }).ports).toEqual(ports);
     expect(refusedPaths({ ports: [{ ip: null, privatePort: 1, type: 'tcp' }] })).toEqual(['/ports/0/ip']);
   });
 
-  test.each([null, {}, 'none', 0])('are an array, not %j', (ports) => {
+  test.each([null, {}, 'none', 0])('must be an array, not %j', (ports) => {
     expect(refusedPaths({ ports })).toEqual(['/ports']);
   });
 
-  test.each([null, 'x', 7, []])('are objects, not %j', (port) => {
+  test.each([null, 'x', 7, []])('must be objects, not %j', (port) => {
     expect(parse({ ports: [port] }).success).toBe(false);
   });
 
-  test('are as many as a published range has', () => {
+  test('accept as many entries as a published range has ports', () => {
     const ports = Array.from({ length: 40_000 }, (_, i) => ({ privatePort: i + 1, type: 'udp' }));
     expect(accepted({ ports }).ports).toEqual(ports);
   });
 
-  test('take a count of consecutive ports, of which 1 is left out', () => {
+  test('accept a count of consecutive ports, and omit a count of 1', () => {
     const ports = [
       { privatePort: 80, type: 'tcp', count: 1 },
       { privatePort: 100, publicPort: 1_000, type: 'udp', count: 64_536 },
@@ -147,14 +147,14 @@ describe('ports', () => {
 
   test.each([
     ['0', { privatePort: 80, count: 0 }],
-    ['half a port', { privatePort: 80, count: 1.5 }],
-    ['a private port above 65535', { privatePort: 65_535, count: 2 }],
-    ['a public port above 65535', { privatePort: 1, publicPort: 65_000, count: 537 }],
-  ])('do not count to %s', (_what, port) => {
+    ['1.5', { privatePort: 80, count: 1.5 }],
+    ['2 from private port 65535', { privatePort: 65_535, count: 2 }],
+    ['537 from public port 65000', { privatePort: 1, publicPort: 65_000, count: 537 }],
+  ])('refuse a count of %s', (_what, port) => {
     expect(refusedPaths({ ports: [{ type: 'tcp', ...port }] })).toEqual(['/ports/0/count']);
   });
 
-  test('are given up on after 20 errors, so that millions of bad ones cost nothing', () => {
+  test('are not parsed further after 20 errors, so that millions of invalid ones are cheap', () => {
     let reads = 0;
     const ports = Array.from({ length: 100_000 }, () => ({
       get privatePort() {
@@ -170,16 +170,16 @@ describe('ports', () => {
 });
 
 describe('labels', () => {
-  test('are any text to any text', () => {
+  test('accept any strings as keys and values', () => {
     const labels = { '': '', 'a b': 'x=y', 'com.docker.compose.service': '🐳', long: 'x'.repeat(50_000) };
     expect(accepted({ labels }).labels).toEqual(labels);
   });
 
-  test.each([null, [], 'a=b', 3])('are an object, not %j', (labels) => {
+  test.each([null, [], 'a=b', 3])('must be an object, not %j', (labels) => {
     expect(refusedPaths({ labels })).toEqual(['/labels']);
   });
 
-  test.each([null, 1, true, {}, []])('have text values, not %j', (value) => {
+  test.each([null, 1, true, {}, []])('must have string values, not %j', (value) => {
     expect(refusedPaths({ labels: { 'a/b~c': value } })).toEqual(['/labels/a~1b~0c']);
   });
 
@@ -190,7 +190,7 @@ describe('labels', () => {
     expect(({} as Record<string, unknown>)['kept']).toBeUndefined();
   });
 
-  test('have no prototype, so that an absent one reads as absent', () => {
+  test('have no prototype, so that an absent label reads as undefined', () => {
     for (const { labels } of [accepted({ labels: { a: 'b' } }), accepted({})]) {
       expect(labels['constructor']).toBeUndefined();
       expect(labels['__proto__']).toBeUndefined();
@@ -199,12 +199,12 @@ describe('labels', () => {
 });
 
 describe('truncated', () => {
-  test('names fields in one order, each once, and no field that is not known', () => {
+  test('lists known fields once each, in a fixed order, and drops unknown ones', () => {
     expect(accepted({ truncated: ['labels', 'exit', 'command', 'labels'] }).truncated).toEqual(['command', 'labels']);
     expect(accepted({})).not.toHaveProperty('truncated');
   });
 
-  test.each([null, 'command', {}, [1], [['command']]])('is an array of texts, not %j', (truncated) => {
+  test.each([null, 'command', {}, [1], [['command']]])('must be an array of strings, not %j', (truncated) => {
     expect(refusedPaths({ truncated })).toEqual(['/truncated']);
   });
 });
@@ -226,7 +226,7 @@ describe('a NUL character', () => {
   });
 });
 
-test('lone surrogates become U+FFFD in every text, pairs stay', () => {
+test('lone surrogates in any text become U+FFFD, and pairs are kept', () => {
   const lone = 'a\uD800b\uDC00🐳';
   const whole = 'a\uFFFDb\uFFFD🐳';
   const container = accepted({

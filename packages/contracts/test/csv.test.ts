@@ -2,20 +2,20 @@ import { describe, expect, test } from '@jest/globals';
 import { toCsvLine } from '../src/csv.js';
 
 describe('a line of CSV', () => {
-  test('has quotes where it must, and numbers stay numbers', () => {
+  test('quotes cells where needed, and keeps numbers unchanged', () => {
     expect(toCsvLine(['a', 'b,c', 'd"e', 'f\ng', 'h;i', null, -1])).toBe('a,"b,c","d""e","f\ng","h;i",,-1\r\n');
   });
 
   test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '\n=1', '＝1+1', '＋1', '－1', '＠SUM(A1)'])(
-    'holds no formula: %j',
+    'contains no formula: %j',
     (text) => {
       expect(toCsvLine([text, 'x'])).toMatch(/^"?'/);
     },
   );
 
-  // Where the decimal separator is a comma, `;` separates cells; a text that is pasted is split at tabs and lines.
+  // In locales with a decimal comma, `;` separates cells; pasted text is split at tabs and line breaks.
   test.each(['sh -c "a;=1+1"', 'a;@SUM(A1)', 'a;"=1+1"', 'a\t=1+1', 'a\n=1+1', 'a\r-1', 'a;＝1+1'])(
-    'holds no formula where another character than the comma separates cells: %j',
+    'contains no formula if a character other than the comma separates cells: %j',
     (text) => {
       const cells = toCsvLine(['x', text, 'y']).split(/[;\t\r\n]/);
       for (const cell of cells) expect(cell).not.toMatch(/^"*[=+\-@＝＋－＠]/);

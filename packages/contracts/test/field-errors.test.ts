@@ -3,14 +3,14 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { HostPatch, jsonPointer, MemberPatch, parseParameters, parseWith } from '../src/index.js';
 
-/** The keys of a JSON Pointer, as RFC 6901 section 4 reads it. */
+/** Parses a JSON Pointer as specified in RFC 6901, section 4. */
 const keysOf = (pointer: string): string[] =>
   pointer
     .split('/')
     .slice(1)
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 
-test('a pointer reads back as the keys that it was made of', () => {
+test('a pointer parses to the keys that it was created from', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: fc.constantFrom('~', '/', '0', '1', 'a', ''), maxLength: 6 })), (keys) => {
       expect(keysOf(jsonPointer(keys))).toEqual(keys);
@@ -27,14 +27,14 @@ test.each([
   expect(jsonPointer(path)).toBe(pointer);
 });
 
-test('a pointer of any length is cut to one that can be shown and stored', () => {
+test('a long pointer is cut to 300 characters and stays well-formed', () => {
   const pointer = jsonPointer(['🐳'.repeat(1_000)]);
   expect(pointer.length).toBeLessThanOrEqual(301);
   expect(pointer.endsWith('…')).toBe(true);
   expect(pointer.isWellFormed()).toBe(true);
 });
 
-test('the first 20 errors of a value are told, each at its place', () => {
+test('the first 20 errors of a value are returned, each with its path', () => {
   const parsed = parseWith(
     z.array(z.number()),
     Array.from({ length: 30 }, () => 'x'),
@@ -44,18 +44,18 @@ test('the first 20 errors of a value are told, each at its place', () => {
   );
 });
 
-test('each unknown key of a strict schema is an error of its own', () => {
+test('each unknown key of a strict schema is a separate error', () => {
   const schema = z.object({ inner: z.strictObject({}) });
   expect(parseWith(schema, { inner: { a: 1, 'b/c': 2 } })).toEqual({
     success: false,
     errors: [
-      { path: '/inner/a', message: 'is not known here' },
-      { path: '/inner/b~1c', message: 'is not known here' },
+      { path: '/inner/a', message: 'is not recognized' },
+      { path: '/inner/b~1c', message: 'is not recognized' },
     ],
   });
 });
 
-test('a message does not carry the value: a mistyped secret must not come back', () => {
+test('messages do not contain the value, which may be a mistyped secret', () => {
   const parsed = parseWith(z.object({ a: z.int(), b: z.enum(['x']), c: z.uuid() }), {
     a: 'hunter2',
     b: 'hunter2',
@@ -65,10 +65,10 @@ test('a message does not carry the value: a mistyped secret must not come back',
   expect(parsed.success).toBe(false);
 });
 
-test('what is missing, and what is repeated, is called so', () => {
-  const missing = { success: false, errors: [{ path: '/name', message: 'is missing' }] };
+test('errors distinguish missing fields and repeated parameters', () => {
+  const missing = { success: false, errors: [{ path: '/name', message: 'is required' }] };
   expect(parseWith(HostPatch, {})).toEqual(missing);
-  expect(parseWith(MemberPatch, {})).toEqual({ success: false, errors: [{ path: '/role', message: 'is missing' }] });
+  expect(parseWith(MemberPatch, {})).toEqual({ success: false, errors: [{ path: '/role', message: 'is required' }] });
   const schema = z.object({ a: z.string().optional(), b: z.enum(['x']).optional(), c: z.array(z.string()).optional() });
   expect(parseParameters(schema, { a: ['1', '2'], b: ['x', 'x'], c: ['1', '2'] })).toEqual({
     success: false,
@@ -77,4 +77,21 @@ test('what is missing, and what is repeated, is called so', () => {
       { path: '/b', message: 'must not be repeated' },
     ],
   });
+});
+
+test.each([
+  ['must be a string', z.string(), 7],
+  ['must be a whole number', z.int(), 1.5],
+  ['must be an object', z.object({}), null],
+  ['must not be empty', z.string().min(1), ''],
+  ['must be at least 12 characters', z.string().min(12), 'x'],
+  ['must be at most 200 characters', z.string().max(200), 'x'.repeat(201)],
+  ['must have at most 2 items', z.array(z.string()).max(2), ['a', 'b', 'c']],
+  ['must be at most 5', z.int().max(5), 6],
+  ['must be greater than 0', z.number().positive(), 0],
+  ['must be one of: admin, viewer', z.enum(['admin', 'viewer']), 'x'],
+  ['must be an email address', z.email(), 'x'],
+  ['must be better', z.string().regex(/y/, { error: 'must be better' }), 'x'],
+] as const)('a message is a plain predicate: %s', (message, schema: z.ZodType, value) => {
+  expect(parseWith(schema, value)).toEqual({ success: false, errors: [{ path: '', message }] });
 });

@@ -23,7 +23,7 @@ const anyContainer = fc.oneof(
   validSnapshot.filter(({ length }) => length > 0).map((snapshot) => snapshot[0]!),
 );
 
-test('every fitted container is within every limit and has well-formed text', () => {
+test('every fitted container is within all limits and has well-formed text', () => {
   fc.assert(
     fc.property(anyContainer, (input) => {
       expect(isPlainContainer(overTheWire(fitContainer(Container.parse(input))))).toBe(true);
@@ -32,7 +32,7 @@ test('every fitted container is within every limit and has well-formed text', ()
   );
 });
 
-test('a container that fits is returned as it is, and so is every fitted one', () => {
+test('fitting a fitted container returns the same object', () => {
   fc.assert(
     fc.property(anyContainer, (input) => {
       const once = fitContainer(Container.parse(input));
@@ -42,7 +42,7 @@ test('a container that fits is returned as it is, and so is every fitted one', (
   );
 });
 
-test('what was shortened is named, and nothing else is named or changed', () => {
+test('truncated names exactly the fields that were shortened, and no other field changes', () => {
   fc.assert(
     fc.property(oversizedContainer, (input) => {
       const before = Container.parse(input);
@@ -62,7 +62,7 @@ test('what was shortened is named, and nothing else is named or changed', () => 
   );
 });
 
-test('the order of labels and ports makes no difference', () => {
+test('the result does not depend on the order of labels and ports', () => {
   fc.assert(
     fc.property(oversizedContainer, (input) => {
       const { labels = {}, ports = [], ...rest } = input;
@@ -86,18 +86,18 @@ describe.each([
   ['state', 32],
   ['status', 255],
 ] as const)('%s', (field, max) => {
-  test(`is kept up to ${max} characters and cut there`, () => {
+  test(`is cut to ${max} characters`, () => {
     expect(fit({ [field]: 'x'.repeat(max) })).not.toHaveProperty('truncated');
     expect(fit({ [field]: 'x'.repeat(max + 1) })).toMatchObject({ [field]: 'x'.repeat(max), truncated: [field] });
   });
 
-  test('loses a character whose half would be cut off', () => {
+  test('is cut before a surrogate pair that would be split', () => {
     expect(fit({ [field]: `${'x'.repeat(max - 1)}🐳` })).toMatchObject({ [field]: 'x'.repeat(max - 1) });
   });
 });
 
 describe('labels', () => {
-  test('with a key that is too long are dropped, for two shortened keys could become one', () => {
+  test('with a key that is too long are dropped, because two shortened keys could collide', () => {
     const long = 'k'.repeat(257);
     const fitted = fit({ labels: { [`${long}1`]: 'a', [`${long}2`]: 'b', ['k'.repeat(256)]: 'c', a: 'd' } });
     expect(Object.entries(fitted.labels)).toEqual([
@@ -112,7 +112,7 @@ describe('labels', () => {
     expect(fit({ labels }).labels).toEqual({ a: 'x'.repeat(4_096), b: 'y'.repeat(4_096), c: 'z' });
   });
 
-  test('of more than 64 KiB lose those that come last in key order', () => {
+  test('of more than 64 KiB lose the last ones in key order', () => {
     const keys = Array.from({ length: 20 }, (_, i) => String.fromCharCode(97 + i));
     const labels = Object.fromEntries(keys.toReversed().map((key) => [key, '€'.repeat(1_365)]));
     const fitted = fit({ labels });
@@ -150,31 +150,31 @@ describe('ports', () => {
   const published = (length: number, step: number): Port[] =>
     Array.from({ length }, (_, i) => ({ ip: '::', privatePort: i * step + 1, publicPort: i * step + 1, type: 'udp' }));
 
-  test('that are too many become ranges, which loses nothing', () => {
+  test('above the limit are merged into ranges without loss', () => {
     const fitted = fit({ ports: published(40_000, 1) });
     expect(fitted.ports).toEqual([{ ip: '::', privatePort: 1, publicPort: 1, type: 'udp', count: 40_000 }]);
     expect(fitted).not.toHaveProperty('truncated');
   });
 
-  test('that do not follow each other are cut', () => {
+  test('above the limit that are not consecutive are dropped', () => {
     const ports = published(5_000, 2);
     expect(fit({ ports: ports.toReversed() })).toMatchObject({ ports: ports.slice(0, 4_096), truncated: ['ports'] });
   });
 
-  test('are not merged for an API that does not know ranges', () => {
+  test('are not merged for an API that does not accept ranges', () => {
     const ports = published(5_000, 1);
     const fitted = fitContainer(container({ ports }), { portRanges: false });
     expect(fitted).toMatchObject({ ports: ports.slice(0, 4_096), truncated: ['ports'] });
   });
 
-  test('have an address of at most 64 characters', () => {
+  test('have addresses of at most 64 characters', () => {
     const fitted = fit({ ports: [{ ip: 'f'.repeat(65), privatePort: 1, type: 'tcp' }] });
     expect(fitted).toMatchObject({ ports: [{ ip: 'f'.repeat(64) }], truncated: ['ports'] });
   });
 });
 
 describe('mergePorts', () => {
-  /** Every single port that the entries stand for. */
+  /** Expands all ranges into single ports. */
   const expanded = (ports: readonly Port[]) =>
     ports
       .flatMap(({ count = 1, ...first }) =>
@@ -189,7 +189,7 @@ describe('mergePorts', () => {
       )
       .sort();
 
-  test('stands for exactly the same ports, and merging again changes nothing', () => {
+  test('describes exactly the same ports and is idempotent', () => {
     fc.assert(
       fc.property(fc.array(port, { maxLength: 12 }), (ports) => {
         const merged = mergePorts(ports);
@@ -200,7 +200,7 @@ describe('mergePorts', () => {
     );
   });
 
-  test('keeps ports apart that are published elsewhere, on another address or with another protocol', () => {
+  test('does not merge ports with another offset, address or protocol', () => {
     const ports: Port[] = [
       { privatePort: 80, type: 'tcp' },
       { privatePort: 81, publicPort: 81, type: 'tcp' },

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseStatus, STATUS_PARSER_VERSION } from '../src/index.js';
 
-/** Durations as Docker's `units.HumanDuration` writes them, one of each form. */
+/** Durations as Docker's `units.HumanDuration` formats them, one of each form. */
 const DURATIONS = [
   'Less than a second',
   '1 second',
@@ -38,12 +38,12 @@ describe.each(DURATIONS)('after %s', (duration) => {
     [`Exited (0) ${duration} ago`, says(null, 0)],
     [`Exited (137) ${duration} ago`, says(null, 137)],
     [`Restarting (1) ${duration} ago`, says(null, 1)],
-  ])('%j is read', (status, expected) => {
+  ])('%j is parsed', (status, expected) => {
     expect(parseStatus(status)).toEqual(expected);
   });
 });
 
-test('what is read changes with its version only, so that rows of an earlier version are read again', () => {
+test('the results change only together with the version, so that stored rows are parsed again', () => {
   const texts = DURATIONS.flatMap((duration) =>
     ['Up', 'Created', 'Exited (1)', 'Exited (-1)', 'Restarting (137)', 'Dead', 'Stopped', 'Initialized'].flatMap(
       (word) =>
@@ -55,11 +55,11 @@ test('what is read changes with its version only, so that rows of an earlier ver
   const read = createHash('sha256')
     .update(JSON.stringify(texts.map(parseStatus)))
     .digest('hex');
-  // Where this fails: raise the version, then take over the new hash.
+  // If this fails: raise the version, then update the hash.
   expect([STATUS_PARSER_VERSION, read.slice(0, 16)]).toEqual([1, 'f7d5dd72c6a84f27']);
 });
 
-test.each(['Created', 'Removal In Progress', 'Dead', ''])('%j says neither health nor exit code', (status) => {
+test.each(['Created', 'Removal In Progress', 'Dead', ''])('%j has neither health nor exit code', (status) => {
   expect(parseStatus(status)).toEqual(nothing);
 });
 
@@ -83,7 +83,7 @@ test.each([
   'Up 2 hours (HEALTHY)',
   'Up 2 hours (constructor)',
   'Down 2 hours (healthy)',
-])('%j, which no engine writes, says nothing', (status) => {
+])('%j, which no engine writes, gives no result', (status) => {
   expect(parseStatus(status)).toEqual(nothing);
 });
 
@@ -98,17 +98,17 @@ const captured = JSON.parse(
 ) as Captured[];
 
 test.each(captured)(
-  '$engine: what $status says is what inspecting that container says',
+  '$engine: parsing $status gives the same as inspecting that container',
   ({ status, inspected, engine }) => {
     const parsed = parseStatus(status);
     if (/^(Exited|Restarting)/.test(status)) expect(parsed).toEqual(says(null, inspected!.exitCode));
-    // Podman 4.3 has no health in its status text; the container with a starting check was gone when inspected.
+    // Podman 4.3 has no health in its status text; the container with a starting check was removed before inspection.
     else if (engine.startsWith('Docker') && inspected !== null) expect(parsed).toEqual(says(inspected.health, null));
     else expect(parsed).toEqual(says(/health: starting/.test(status) ? 'starting' : null, null));
   },
 );
 
-test('text that is no status says nothing', () => {
+test('text that is not a status gives no result', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (status) => {
       fc.pre(!/^(Up|Exited|Restarting) /.test(status));

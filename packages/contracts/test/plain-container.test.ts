@@ -25,8 +25,8 @@ const plain = {
   startedAt: '2026-03-01T12:00:00.000Z',
 };
 
-describe('a container in its final form', () => {
-  test('is recognised only where the schema gives it back as it is', () => {
+describe('a plain container', () => {
+  test('is recognized only if the schema returns it unchanged', () => {
     fc.assert(
       fc.property(anySnapshot, (snapshot) => {
         for (const item of overTheWire(snapshot) as unknown[]) {
@@ -40,7 +40,7 @@ describe('a container in its final form', () => {
     );
   });
 
-  test('is whatever the schema gave', () => {
+  test('is recognized in every result of the schema', () => {
     fc.assert(
       fc.property(validSnapshot, (snapshot) => {
         for (const item of snapshot) expect(isPlainContainer(overTheWire(accepted(item)))).toBe(true);
@@ -50,8 +50,8 @@ describe('a container in its final form', () => {
   });
 
   test.each<[what: string, changes: object]>([
-    ['a field too many', { more: 1 }],
-    ['a field too few', { startedAt: undefined }],
+    ['an extra field', { more: 1 }],
+    ['a missing field', { startedAt: undefined }],
     ['an empty name', { name: '' }],
     ['a name that is too long', { name: 'n'.repeat(1_025) }],
     ['a NUL', { command: '\0' }],
@@ -60,19 +60,19 @@ describe('a container in its final form', () => {
     ['a state that is too long', { state: 's'.repeat(33) }],
     ['a status that is too long', { status: 's'.repeat(256) }],
     ['a bad id', { dockerId: 'a b' }],
-    ['a label that is no text', { labels: { a: 1 } }],
-    ['labels in a list', { labels: [] }],
+    ['a label that is not a string', { labels: { a: 1 } }],
+    ['labels in an array', { labels: [] }],
     ['a NUL in a label key', { labels: { '\0': '' } }],
     ['a port of another type', { ports: [{ privatePort: 80, type: 'TCP' }] }],
-    ['a port with a field too many', { ports: [{ privatePort: 80, type: 'tcp', name: 'http' }] }],
+    ['a port with an extra field', { ports: [{ privatePort: 80, type: 'tcp', name: 'http' }] }],
     ['port 0', { ports: [{ privatePort: 0, type: 'tcp' }] }],
-    ['half a port', { ports: [{ privatePort: 80, publicPort: 80.5, type: 'tcp' }] }],
+    ['a fractional port', { ports: [{ privatePort: 80, publicPort: 80.5, type: 'tcp' }] }],
     ['an address that is too long', { ports: [{ ip: '1'.repeat(65), privatePort: 80, type: 'tcp' }] }],
     ['an instant in another form', { startedAt: '2026-03-01T12:00:00Z' }],
     ['an instant with an offset', { startedAt: '2026-03-01T12:00:00.000+01:00' }],
     ['a day that does not exist', { startedAt: '2026-02-31T12:00:00.000Z' }],
     ['the year 0', { startedAt: '0000-03-01T12:00:00.000Z' }],
-    ['an image id that is no text', { imageId: 7 }],
+    ['an image id that is not a string', { imageId: 7 }],
     ['an image id that is too long', { imageId: 'i'.repeat(1_025) }],
     ['a command that is too long', { command: 'c'.repeat(4_097) }],
     ['a label key that is too long', { labels: { ['k'.repeat(257)]: '' } }],
@@ -89,7 +89,7 @@ describe('a container in its final form', () => {
     ['shortened fields in another order', { truncated: ['labels', 'command'] }],
     ['a field shortened twice', { truncated: ['labels', 'labels'] }],
     ['an unknown field shortened', { truncated: ['exit'] }],
-  ])('is not one with %s', (_what, changes) => {
+  ])('is not recognized with %s', (_what, changes) => {
     expect(isPlainContainer(plain)).toBe(true);
     expect(isPlainContainer(overTheWire({ ...plain, ...changes }))).toBe(false);
   });

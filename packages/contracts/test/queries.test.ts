@@ -29,11 +29,11 @@ describe.each([
   ['enrollment tokens', EnrollmentTokenQuery],
   ['events', EventQuery],
 ])('a list of %s', (_, schema) => {
-  test('has 50 items a page where nothing else is asked', () => {
+  test('has 50 items per page by default', () => {
     expect(accepted(schema, {})).toMatchObject({ limit: 50 });
   });
 
-  test.each(['1', '50', '200'])('takes limit=%s', (limit) => {
+  test.each(['1', '50', '200'])('accepts limit=%s', (limit) => {
     expect(accepted(schema, { limit })).toMatchObject({ limit: Number(limit) });
   });
 
@@ -41,34 +41,34 @@ describe.each([
     expect(refusedPaths(schema, { limit })).toEqual(['/limit']);
   });
 
-  test('takes one cursor of 1 to 4,096 characters', () => {
+  test('accepts one cursor of 1 to 4,096 characters', () => {
     expect(accepted(schema, { cursor: 'x'.repeat(4_096) })).toMatchObject({ cursor: 'x'.repeat(4_096) });
     for (const cursor of ['', 'x'.repeat(4_097), ['a', 'b']])
       expect(refusedPaths(schema, { cursor })).toEqual(['/cursor']);
   });
 
-  test('names a parameter that it does not know, instead of ignoring it', () => {
+  test('refuses unknown parameters by name', () => {
     expect(parseWith(schema, { stats: 'running', 'a/b': '1' })).toEqual({
       success: false,
       errors: [
-        { path: '/stats', message: 'is not known here' },
-        { path: '/a~1b', message: 'is not known here' },
+        { path: '/stats', message: 'is not recognized' },
+        { path: '/a~1b', message: 'is not recognized' },
       ],
     });
   });
 
-  test('does not take a parameter from a prototype for one of its own', () => {
+  test('refuses a parameter with the name of a prototype property', () => {
     expect(refusedPaths(schema, JSON.parse('{"constructor":"x"}'))).toEqual(['/constructor']);
   });
 });
 
-test('a hundred unknown parameters are told of as 20', () => {
+test('at most 20 unknown parameters are reported', () => {
   const query = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`x${i}`, '']));
   expect(refusedPaths(HostQuery, query)).toHaveLength(20);
 });
 
 describe('containers', () => {
-  test('are the present ones by name where nothing else is asked', () => {
+  test('are by default those that are present, sorted by name', () => {
     expect(accepted(ContainerQuery, {})).toEqual({
       presence: 'present',
       sort: { key: 'name', descending: false },
@@ -102,7 +102,7 @@ describe('containers', () => {
     expect(refusedPaths(ContainerQuery, { [field]: ['running', value] })).toContain(`/${field}/1`);
   });
 
-  test('take a filter up to 50 times', () => {
+  test('accept a filter up to 50 times', () => {
     expect(accepted(ContainerQuery, { state: Array.from({ length: 50 }, () => 'running') }).state).toHaveLength(50);
     expect(refusedPaths(ContainerQuery, { state: Array.from({ length: 51 }, () => 'running') })).toEqual(['/state']);
   });
@@ -125,16 +125,16 @@ describe('containers', () => {
     ]);
   });
 
-  test.each(['image', 'label', 'q'])('refuse a NUL in %s, which PostgreSQL would', (field) => {
+  test.each(['image', 'label', 'q'])('refuse a NUL in %s, which PostgreSQL cannot store', (field) => {
     expect(refusedPaths(ContainerQuery, { [field]: 'a\0' })).toHaveLength(1);
   });
 
-  test('search by one text of 1 to 1,024 characters', () => {
+  test('accept one search text of 1 to 1,024 characters', () => {
     expect(accepted(ContainerQuery, { q: 'x'.repeat(1_024) }).q).toHaveLength(1_024);
     for (const q of ['', 'x'.repeat(1_025), ['a', 'b']]) expect(refusedPaths(ContainerQuery, { q })).toEqual(['/q']);
   });
 
-  test.each(['present', 'removed', 'all'])('may be asked for by presence=%s', (presence) => {
+  test.each(['present', 'removed', 'all'])('accept presence=%s', (presence) => {
     expect(accepted(ContainerQuery, { presence }).presence).toBe(presence);
   });
 
@@ -143,7 +143,7 @@ describe('containers', () => {
     expect(accepted(ContainerQuery, { sort: `-${key}` }).sort).toEqual({ key, descending: true });
   });
 
-  test.each(['status', '--name', '+name', '-', '', 'Name', ['name', 'image']])('do not sort by %j', (sort) => {
+  test.each(['status', '--name', '+name', '-', '', 'Name', ['name', 'image']])('refuse sort=%j', (sort) => {
     expect(refusedPaths(ContainerQuery, { sort })).toEqual(['/sort']);
   });
 
@@ -171,7 +171,7 @@ describe('events', () => {
     });
   });
 
-  test.each(EventKind.options)('are of kind %s', (kind) => {
+  test.each(EventKind.options)('filter by kind=%s', (kind) => {
     expect(accepted(EventQuery, { kind }).kind).toEqual([kind]);
   });
 

@@ -8,7 +8,7 @@ const refusedPaths = (headers: Record<string, unknown>): string[] => {
   return parsed.success ? [] : parsed.errors.map((error) => error.path);
 };
 
-test('the schema reads the headers by the names that clients send, in lower case', () => {
+test('the schema uses the header names that clients send, in lowercase', () => {
   const keys = Object.values(SnapshotHeaderNames).map((name) => name.toLowerCase());
   const sent = Object.fromEntries(keys.map((key) => [key, '?']));
   const named = refusedPaths(sent).map((path) => path.split('/')[1]);
@@ -19,7 +19,7 @@ test('without headers a snapshot is complete and has no order', () => {
   expect(parse({})).toEqual({ success: true, data: { order: null, observedAt: null, complete: true, goneIds: [] } });
 });
 
-test('all of them are read; other headers are none of our business', () => {
+test('all snapshot headers are parsed, and other headers are ignored', () => {
   const headers = {
     'snapshot-stream': STREAM,
     'snapshot-sequence': '7',
@@ -44,12 +44,12 @@ test('a stream without a sequence is refused, and the reverse', () => {
   expect(refusedPaths({ 'snapshot-sequence': '1' })).toEqual(['/snapshot-stream']);
 });
 
-test('a stream is the same in any case', () => {
+test('a stream is case-insensitive', () => {
   const headers = { 'snapshot-stream': STREAM.toUpperCase(), 'snapshot-sequence': '1' };
   expect(parse(headers)).toMatchObject({ data: { order: { stream: STREAM } } });
 });
 
-describe('bad values are refused by name:', () => {
+describe('invalid values are refused by header name:', () => {
   test.each([
     ['snapshot-stream', ['', 'x', STREAM.slice(1), `${STREAM}0`, `${STREAM}, ${STREAM}`, `{${STREAM}}`]],
     ['snapshot-sequence', ['', '-1', '1.5', '1e3', ' 1', '0x1', '1234567890123456', '1, 2', 'NaN']],
@@ -67,7 +67,7 @@ describe('bad values are refused by name:', () => {
   });
 });
 
-test.each(['0', '1', '007', '999999999999999'])('sequence %s is taken', (sequence) => {
+test.each(['0', '1', '007', '999999999999999'])('sequence %s is accepted', (sequence) => {
   const parsed = parse({ 'snapshot-stream': STREAM, 'snapshot-sequence': sequence });
   expect(parsed).toMatchObject({ data: { order: { sequence: Number(sequence) } } });
 });

@@ -17,44 +17,44 @@ function refused(value: unknown): FieldError[] {
   return parsed.errors;
 }
 
-test('an empty array is a snapshot: everything is gone', () => {
+test('an empty array is a valid snapshot', () => {
   expect(accepted([])).toEqual([]);
 });
 
-test.each([null, undefined, {}, '[]', 5, { 0: minimal, length: 1 }])('%j is no snapshot', (value) => {
+test.each([null, undefined, {}, '[]', 5, { 0: minimal, length: 1 }])('%j is not a snapshot', (value) => {
   expect(refused(value)).toEqual([{ path: '', message: 'must be a JSON array of containers' }]);
 });
 
-test('5,000 containers are taken and 5,001 refused', () => {
+test('5,000 containers are accepted and 5,001 refused', () => {
   expect(accepted(numbered(5_000))).toHaveLength(5_000);
   expect(Snapshot.safeParse(numbered(5_001)).success).toBe(false);
   const [error, ...others] = refused(numbered(5_001));
-  expect(error).toEqual({ path: '', message: 'must hold at most 5000 containers, this one has more' });
+  expect(error).toEqual({ path: '', message: 'must contain at most 5000 containers' });
   expect(others).toEqual([]);
 });
 
-test('one bad container refuses the whole snapshot', () => {
+test('one invalid container refuses the whole snapshot', () => {
   expect(refused([minimal, withFields({ dockerId: 'c2', name: '' })])).toEqual([
     { path: '/1/name', message: expect.any(String) },
   ]);
 });
 
-test.each([null, 'c1', 7, []])('%j is no container', (value) => {
+test.each([null, 'c1', 7, []])('%j is not a container', (value) => {
   expect(refused([value]).every(({ path }) => path.startsWith('/0'))).toBe(true);
 });
 
-test('two containers with one dockerId are refused, and the error tells of both', () => {
+test('two containers with one dockerId are refused, with an error that names both', () => {
   expect(refused([minimal, withFields({ dockerId: 'c2' }), { ...minimal, name: 'other' }])).toEqual([
-    { path: '/2/dockerId', message: 'is the same as /0/dockerId' },
+    { path: '/2/dockerId', message: 'must be unique, but equals /0/dockerId' },
   ]);
 });
 
-test('docker ids differ by case', () => {
+test('docker ids are case-sensitive', () => {
   expect(accepted([minimal, withFields({ dockerId: 'C1' })])).toHaveLength(2);
 });
 
 describe('errors', () => {
-  test('are at most 20, of which the first come first', () => {
+  test('are at most the first 20, in order', () => {
     const errors = refused(Array.from({ length: 100 }, () => ({ ...minimal, name: '' })));
     expect(errors.map(({ path }) => path)).toEqual(Array.from({ length: 20 }, (_, i) => `/${i}/name`));
   });
@@ -63,11 +63,11 @@ describe('errors', () => {
     expect(refused([withFields({ ports: Array.from({ length: 30 }, () => ({})) })])).toHaveLength(20);
   });
 
-  test('at most 20 duplicates are told of', () => {
+  test('are at most 20 for duplicates', () => {
     expect(refused(Array.from({ length: 100 }, () => minimal))).toHaveLength(20);
   });
 
-  test('end the reading: containers behind the twentieth are not looked at', () => {
+  test('stop parsing: containers after the twentieth error are not read', () => {
     let looked = 0;
     const bad = Array.from({ length: 5_000 }, () => ({
       ...minimal,
@@ -80,19 +80,19 @@ describe('errors', () => {
     expect(looked).toBeLessThanOrEqual(40);
   });
 
-  test('point by JSON Pointer, with ~ and / escaped', () => {
+  test('have a JSON Pointer as path, with ~ and / escaped', () => {
     expect(refused([withFields({ labels: { 'a/b~c': 1 } })])[0]?.path).toBe('/0/labels/a~1b~0c');
     expect(refused([withFields({ ports: [{ privatePort: 0, type: 'tcp' }] })])[0]?.path).toBe('/0/ports/0/privatePort');
   });
 
-  test('do not repeat a hostile key at full length', () => {
+  test('shorten the path of a very long key', () => {
     const [error] = refused([withFields({ labels: { ['k'.repeat(1_000_000)]: 1 } })]);
     expect(error?.path.length).toBeLessThan(400);
   });
 });
 
 test.each(['__proto__', 'constructor', 'toString'])(
-  'a label %s comes through parsing, canonical order and writing',
+  'a label %s survives parsing, canonical order and serialization',
   (key) => {
     const json = `[{"dockerId":"c1","name":"n","image":"i","state":"running","labels":{"${key}":"kept","a":"b"}}]`;
     const written = JSON.stringify(canonicalSnapshot(accepted(JSON.parse(json))));
@@ -106,7 +106,7 @@ test.each(['__proto__', 'constructor', 'toString'])(
   },
 );
 
-/** Every string inside a JSON value, keys included. */
+/** Yields all strings in a JSON value, including keys. */
 function* strings(value: unknown): Generator<string> {
   if (typeof value === 'string') yield value;
   if (typeof value !== 'object' || value === null) return;
@@ -118,7 +118,7 @@ function* strings(value: unknown): Generator<string> {
 
 const storable = (value: string) => !value.includes('\0') && value.isWellFormed();
 
-test('a valid snapshot is taken', () => {
+test('a valid snapshot is accepted', () => {
   fc.assert(
     fc.property(validSnapshot, (snapshot) => {
       expect(accepted(snapshot)).toHaveLength(snapshot.length);
@@ -126,7 +126,7 @@ test('a valid snapshot is taken', () => {
   );
 });
 
-test('whatever is accepted PostgreSQL can store, and its JSON is accepted again as the same', () => {
+test('PostgreSQL can store every accepted snapshot, and parsing it again gives the same', () => {
   let taken = 0;
   fc.assert(
     fc.property(fc.oneof(anySnapshot, validSnapshot), (value) => {
@@ -147,7 +147,7 @@ test('whatever is accepted PostgreSQL can store, and its JSON is accepted again 
   expect(taken).toBeGreaterThan(100);
 });
 
-test('parseSnapshot takes and refuses what the documented schema does, duplicates apart', () => {
+test('parseSnapshot accepts the same snapshots as the documented schema, except for duplicates', () => {
   fc.assert(
     fc.property(anySnapshot, (value) => {
       const ids = value.map(({ dockerId }) => dockerId);

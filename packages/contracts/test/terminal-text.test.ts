@@ -2,17 +2,17 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { toTerminalJson, toTerminalText } from '../src/terminal-text.js';
 
-// eslint-disable-next-line no-control-regex -- control characters are what is searched for
+// eslint-disable-next-line no-control-regex -- the pattern must match control characters
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u202e\u2066\u200b]/;
 
-test('text for a terminal is one line without a control character, and otherwise unchanged', () => {
+test('text for a terminal is one line without control characters, and otherwise unchanged', () => {
   expect(toTerminalText('\u001b]0;title\u0007 a\nb\u009b2J \u202etxt')).toBe(
     '\ufffd]0;title\ufffd a\ufffdb\ufffd2J \ufffdtxt',
   );
   expect(toTerminalText('plain, ümläut, 日本, 🚢')).toBe('plain, ümläut, 日本, 🚢');
 });
 
-test('JSON for a terminal has no control character but the line feed, and the same value', () => {
+test('JSON for a terminal has the same value and no control character except line feeds', () => {
   fc.assert(
     fc.property(fc.jsonValue({ noUnicodeString: false }), fc.constantFrom(0, 2), (value, indent) => {
       const hostile = { value, text: `\u009b2J\u007f\u202e\u001b[0m\n${JSON.stringify(value)}` };

@@ -9,7 +9,7 @@ const kind = fc.constantFrom(...KINDS);
 const random = fc.uint8Array({ minLength: TOKEN_RANDOM_BYTES, maxLength: TOKEN_RANDOM_BYTES });
 const token = fc.tuple(kind, random).map(([of, bytes]) => formatToken(of, bytes));
 
-/** The value of base62 digits, by long multiplication: the way back from what `formatToken` writes. */
+/** Parses base62 digits, to reverse `formatToken`. */
 const fromBase62 = (digits: string): bigint =>
   Array.from(digits).reduce((value, digit) => value * 62n + BigInt(ALPHABET.indexOf(digit)), 0n);
 
@@ -21,12 +21,12 @@ test.each([
   expect(formatToken(of, new Uint8Array(32).fill(255))).toMatch(new RegExp(`^${prefix}[0-9A-Za-z]{49}$`));
 });
 
-test('a known token is written as ever: those that are out there must stay valid', () => {
-  // The checksum was worked out by Python's zlib.crc32.
+test('the token format is unchanged, so that issued tokens stay valid', () => {
+  // The checksum was computed with Python's zlib.crc32.
   expect(formatToken('key', new Uint8Array(32))).toBe('muster_key_00000000000000000000000000000000000000000000un1eC');
 });
 
-test('the checksum is the CRC-32 of all before it, as zlib has it', () => {
+test('the checksum is zlib’s CRC-32 of all preceding characters', () => {
   fc.assert(
     fc.property(token, (written) => {
       expect(fromBase62(written.slice(-6))).toBe(BigInt(crc32(written.slice(0, -6))));
@@ -34,7 +34,7 @@ test('the checksum is the CRC-32 of all before it, as zlib has it', () => {
   );
 });
 
-test('the random characters are the random bytes, none lost', () => {
+test('the random characters encode all random bytes', () => {
   fc.assert(
     fc.property(kind, random, (of, bytes) => {
       const digits = formatToken(of, bytes).slice(TokenPrefixes[of].length, -6);
@@ -43,11 +43,11 @@ test('the random characters are the random bytes, none lost', () => {
   );
 });
 
-test('a token tells its kind', () => {
+test('the kind of a token is detected', () => {
   fc.assert(fc.property(kind, random, (of, bytes) => tokenKind(formatToken(of, bytes)) === of));
 });
 
-test('another character in any position is detected', () => {
+test('a wrong character in any position is detected', () => {
   fc.assert(
     fc.property(token, (written) => {
       for (let position = 0; position < written.length; position++) {
@@ -62,7 +62,7 @@ test('another character in any position is detected', () => {
   );
 });
 
-test('two neighbours exchanged, one lost and one doubled are detected', () => {
+test('swapped, missing and duplicated characters are detected', () => {
   fc.assert(
     fc.property(token, fc.nat({ max: 48 }), (written, back) => {
       const at = written.length - 1 - back;
@@ -74,7 +74,7 @@ test('two neighbours exchanged, one lost and one doubled are detected', () => {
   );
 });
 
-test('a checksum of another kind of token does not fit', () => {
+test('the checksum includes the prefix', () => {
   fc.assert(
     fc.property(random, (bytes) => {
       const key = formatToken('key', bytes);
@@ -84,18 +84,18 @@ test('a checksum of another kind of token does not fit', () => {
 });
 
 test.each(['', 'muster_key_', 'Bearer x', 'muster_admin_', '\0', 'muster_key_'.repeat(1_000)])(
-  '%j is no token',
+  '%j is not a token',
   (text) => {
     expect(tokenKind(text)).toBeNull();
   },
 );
 
-test('white space around a token makes it none', () => {
+test('a token with leading or trailing white space is refused', () => {
   const written = formatToken('key', new Uint8Array(32));
   for (const padded of [` ${written}`, `${written} `, `${written}\n`, `\n${written}`])
     expect(tokenKind(padded)).toBeNull();
 });
 
-test.each([0, 16, 31, 33])('%d random bytes make no token', (length) => {
+test.each([0, 16, 31, 33])('%d random bytes are refused', (length) => {
   expect(() => formatToken('key', new Uint8Array(length))).toThrow(RangeError);
 });

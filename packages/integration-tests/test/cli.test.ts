@@ -6,7 +6,7 @@ import { EnrollResponse, Paths } from '@muster/contracts';
 import { Muster } from './muster.js';
 import { eventually, startProgram, type Program } from './program.js';
 
-/** The name of a container whose owner would like to write on an operator's screen. */
+/** A container name with a terminal escape sequence. */
 const HOSTILE = 'evil\u001b[2Jname';
 
 const container = (dockerId: string, changes: object = {}) => ({
@@ -70,7 +70,7 @@ async function cli(...args: string[]): Promise<{ code: number | null; out: strin
 }
 
 describe('muster login', () => {
-  test('keeps the key where only its owner can read it, and later commands use it; logout forgets it', async () => {
+  test('saves the key so that only its owner can read it, later commands use it, and logout deletes it', async () => {
     const env = { XDG_CONFIG_HOME: join(dir, 'config'), MUSTER_URL: '', MUSTER_KEY: '' };
     const login = start(['login', `${muster.url}/`], env, `${muster.key}\n`);
     expect({ code: await login.ended, out: login.stdout() }).toEqual({ code: 0, out: '' });
@@ -82,16 +82,16 @@ describe('muster login', () => {
     const hosts = start(['hosts'], env);
     expect({ code: await hosts.ended, err: hosts.stderr() }).toEqual({ code: 0, err: '' });
     expect(hosts.stdout()).toContain('edge-1');
-    // It is not handed to whoever else is asked.
+    // The saved key is not sent to another server.
     const other = start(['hosts'], { ...env, MUSTER_URL: 'http://127.0.0.1:1' });
     expect(await other.ended).toBe(1);
-    expect(other.stderr()).toContain(`the key that is kept is for ${muster.url}`);
+    expect(other.stderr()).toContain(`the saved key is for ${muster.url}: also set MUSTER_KEY for http://127.0.0.1:1`);
 
     expect(await start(['logout'], env).ended).toBe(0);
     expect(await start(['hosts'], env).ended).toBe(1);
   });
 
-  test('keeps nothing that is not good', async () => {
+  test('saves nothing if the key is refused or the URL is invalid', async () => {
     const env = { XDG_CONFIG_HOME: join(dir, 'bad'), MUSTER_URL: '', MUSTER_KEY: '' };
     const refused = start(['login', muster.url], env, 'muster_key_nonsense\n');
     expect(await refused.ended).toBe(3);
@@ -101,7 +101,7 @@ describe('muster login', () => {
 });
 
 describe('muster hosts, containers and events', () => {
-  test('are tables for people, in which nobody else can write on the screen', async () => {
+  test('print tables without control characters', async () => {
     const hosts = await cli('hosts');
     expect(hosts.out).toMatch(/^NAME +FRESHNESS +SEEN +PROBLEMS +CONTAINERS +ENGINE/);
     expect(hosts.out).toMatch(/\nedge-1 +(online|stale|offline) +\d+[sm] +- +2 +Docker 28\.5\.2/);
@@ -115,7 +115,7 @@ describe('muster hosts, containers and events', () => {
     expect(hosts.out + containers.out + events.out).not.toContain('\u001b');
   });
 
-  test('are JSON and CSV for programs, with all that the API says', async () => {
+  test('print JSON with all fields of the API, and CSV', async () => {
     const [host] = JSON.parse((await cli('hosts', '-o', 'json')).out) as unknown[];
     expect(host).toEqual(await muster.host());
     expect((await cli('hosts', '--search', 'nowhere', '-o', 'csv')).out.split('\r\n')).toHaveLength(2);
@@ -125,10 +125,10 @@ describe('muster hosts, containers and events', () => {
     expect(csv.split('\r\n')[0]).toBe('NAME,HOST,STATE,HEALTH,STATUS,IMAGE,PORTS,AS OF,ID');
     expect(csv.split('\r\n')[1]).toMatch(/^name-of-web,edge-1,running,healthy,/);
     expect(csv.split('\r\n')).toHaveLength(3);
-    expect((await cli('containers', '--host', 'nowhere')).err).toBe('muster: there is no host named nowhere\n');
+    expect((await cli('containers', '--host', 'nowhere')).err).toBe('muster: no host is named nowhere\n');
   });
 
-  test('show what keeps a host from being current: its codes in the table, and the reason and since when elsewhere', async () => {
+  test('show a host’s problems: codes in the table, and messages and times in JSON and CSV', async () => {
     const report = (problems: object[]) => post(Paths.agentHeartbeat, agentToken, { digest: null, problems });
     const before = new Date(Date.now() - 5_000).toISOString();
     await report([
@@ -151,7 +151,7 @@ describe('muster hosts, containers and events', () => {
     expect((await cli('hosts')).out).toMatch(/\nedge-1 +\w+ +\d+[sm] +- +2 +Docker/);
   });
 
-  test('follow what happens, without a gap, until they are interrupted', async () => {
+  test('follow changes without a gap until they are interrupted', async () => {
     const events = start(['events', '--follow', '-o', 'json']);
     const watch = start(['containers', '--watch', '-o', 'json']);
     const told = () =>
@@ -173,11 +173,11 @@ describe('muster hosts, containers and events', () => {
 });
 
 describe('muster enroll-token', () => {
-  test('makes one that a script can take from standard output, lists it without it, and revokes it', async () => {
+  test('writes only a new token to standard output, lists it without its secret, and revokes it', async () => {
     const made = await cli('enroll-token', 'create', 'rack 4', '--uses', '3', '--expires', '7d');
     expect(made.code).toBe(0);
     expect(made.out).toMatch(/^muster_enroll_[0-9A-Za-z]{49}\n$/);
-    expect(made.err).toMatch(/^Good for 3 hosts until 20\S+Z; its id is \S+\.\n$/);
+    expect(made.err).toMatch(/^Valid for 3 hosts until 20\S+Z\. Token id: \S+\n$/);
     const list = JSON.parse((await cli('enroll-token', 'list', '-o', 'json')).out) as { id: string; name: string }[];
     const { id } = list.find(({ name }) => name === 'rack 4')!;
     expect(JSON.stringify(list)).not.toContain(made.out.trim());
@@ -191,7 +191,7 @@ describe('muster enroll-token', () => {
   });
 });
 
-test('muster export writes all of it, into a file that is whole when it is there', async () => {
+test('muster export writes all items, to standard output or a file', async () => {
   const file = join(dir, 'containers.csv');
   expect(await cli('export', 'containers', '--file', file)).toEqual({ code: 0, out: '', err: '' });
   expect(await readFile(file, 'utf8')).toContain('name-of-web');
@@ -199,14 +199,14 @@ test('muster export writes all of it, into a file that is whole when it is there
   expect(lines.map((line) => (JSON.parse(line) as { kind: string }).kind)).toContain('created');
 });
 
-describe('what does not work', () => {
-  test('ends with a line that says why and a code of its own', async () => {
+describe('a command that fails', () => {
+  test('prints one line with the reason and exits with the code for its kind of failure', async () => {
     const unknown = start(['hosts'], { MUSTER_KEY: 'muster_key_nonsense' });
     expect(await unknown.ended).toBe(3);
     expect(unknown.stderr()).toMatch(/^muster: .+\n$/);
     const silent = start(['hosts'], { MUSTER_URL: 'http://127.0.0.1:1' });
     expect(await silent.ended).toBe(4);
-    expect(silent.stderr()).toBe('muster: No answer from http://127.0.0.1:1.\n');
+    expect(silent.stderr()).toBe('muster: No response from http://127.0.0.1:1.\n');
     const wrong = await cli('containers', '--sort', 'colour');
     expect(wrong.code).toBe(1);
     expect(wrong.err).toMatch(/^muster: .*sort .*name/);

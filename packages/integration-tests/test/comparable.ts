@@ -2,8 +2,9 @@ import type { ContainerView } from '@muster/contracts';
 import type { DockerEngine, DockerListEntry } from '@muster/test-engines';
 
 /*
- * What Muster says and what the engine says, each brought into one form of the test's own: written anew here, so that
- * a mistake in the agent's mapping is not made twice. Ages ("Up 5 seconds") differ by when they were asked for.
+ * The containers of Muster and of the engine in one comparable form. The mapping is written independently of the
+ * agent's, so that a mistake there is detected. Ages in the status ("Up 5 seconds") depend on the time of reading and
+ * are masked.
  */
 export interface Comparable {
   dockerId: string;
@@ -23,7 +24,7 @@ const ageless = (status: string): string =>
 
 const byId = (a: Comparable, b: Comparable): number => (a.dockerId < b.dockerId ? -1 : 1);
 
-/** What the engine says of all its containers. */
+/** Returns all containers of the engine. */
 export async function saidByEngine(engine: DockerEngine): Promise<Comparable[]> {
   const listed = await engine.list();
   return (await Promise.all(listed.map((entry) => ofEngine(engine, entry)))).sort(byId);
@@ -51,7 +52,7 @@ async function ofEngine(engine: DockerEngine, entry: DockerListEntry): Promise<C
 
 const millisecondsOf = (instant: string): string => `.${(/\.(\d{1,3})/.exec(instant)?.[1] ?? '').padEnd(3, '0')}`;
 
-/** What Muster says of them. */
+/** Converts Muster's containers. */
 export const saidByMuster = (containers: readonly ContainerView[]): Comparable[] =>
   containers
     .map(({ dockerId, name, image, imageId, command, state, status, ports, labels, startedAt }) => ({

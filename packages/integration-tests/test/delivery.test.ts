@@ -66,7 +66,7 @@ async function run(command: string, args: string[], env: Record<string, string>,
   return { code, stdout, stderr };
 }
 
-/** The host is deleted, so that the next test begins without. */
+/** Deletes all hosts, so that the next test starts without any. */
 const forget = async (): Promise<void> => {
   for (const { id } of await muster.hosts()) await muster.deleteHost(id);
 };
@@ -76,14 +76,14 @@ describe('curl … /install.sh | sh', () => {
   const install = async (root: string, args: string[], script?: string): Promise<Ended> =>
     run('sh', ['-s', '--', '--root', root, ...args], env(), script ?? (await muster.text('/install.sh')));
 
-  /** The installed agent on a machine without Node.js. */
+  /** Runs the installed agent, with no Node.js on the PATH. */
   const agent = (root: string, ...args: string[]): Promise<Ended> =>
     run(join(root, 'usr/local/bin/muster-agent'), args, {
       ...{ PATH: '/nonexistent', DOCKER_HOST: `unix://${engineSocket}` },
       ...{ MUSTER_STATE_DIR: join(root, 'var/lib/muster-agent'), MUSTER_CONFIG: join(root, 'etc/muster-agent/config') },
     });
 
-  test('ends with the host to be seen, all of it; again it changes nothing; uninstalled, nothing is left', async () => {
+  test('installs an agent that reports the host, changes nothing if run again, and uninstalls all files', async () => {
     const root = join(dir, 'machine');
     const first = await install(root, ['--token', await muster.enrollmentToken()]);
     expect([first.code, first.stderr]).toEqual([0, '']);
@@ -110,7 +110,7 @@ describe('curl … /install.sh | sh', () => {
     await forget();
   });
 
-  test('installs nothing whose checksum is another', async () => {
+  test('installs nothing if a checksum does not match', async () => {
     const root = join(dir, 'tampered');
     const served = await muster.text('/install.sh');
     const script = served.replace(new RegExp(`[0-9a-f]{64}(?=  ${BINARY})`), '0'.repeat(64));
@@ -120,7 +120,7 @@ describe('curl … /install.sh | sh', () => {
     expect(await readdir(join(root, 'usr/local/bin'))).toEqual([]);
   });
 
-  test('does nothing where the script was cut off on its way', async () => {
+  test('does nothing if the script was truncated in transit', async () => {
     const root = join(dir, 'cut');
     const served = await muster.text('/install.sh');
     expect(await install(root, [], served.slice(0, served.lastIndexOf('main "$@"')))).toMatchObject({
@@ -134,7 +134,7 @@ describe('curl … /install.sh | sh', () => {
 describe('the executable', () => {
   const binary = () => join(dir, 'release', BINARY);
 
-  test('does all that it is for on a machine that has no Node.js: enroll, once, run, status, doctor, leave', async () => {
+  test('runs all commands without Node.js: enroll, once, run, status, doctor, leave', async () => {
     const env = {
       ...{ PATH: '/nonexistent', DOCKER_HOST: `unix://${engineSocket}`, MUSTER_STATE_DIR: join(dir, 'state') },
       ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() },
@@ -170,7 +170,7 @@ describe('the executable', () => {
     await forget();
   });
 
-  test('comes with a bill of materials that names each part, with its hash', async () => {
+  test('has a bill of materials that lists each component with its hash', async () => {
     const bill = JSON.parse(await readFile(join(dir, 'release/sbom.cdx.json'), 'utf8')) as {
       bomFormat: string;
       components: { name: string; version: string; hashes?: { content: string }[] }[];
@@ -184,8 +184,8 @@ describe('the executable', () => {
   });
 });
 
-describe('the unit', () => {
-  test('is allowed so little that systemd’s own measure is below 3', () => {
+describe('the systemd unit', () => {
+  test('has an exposure level below 3 in systemd-analyze security', () => {
     const unit = join(ROOT, 'apps/agent/packaging/muster-agent.service');
     const said = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit]).toString();
     const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(said)?.[1]);
@@ -195,7 +195,7 @@ describe('the unit', () => {
 });
 
 describe('examples/agent.sh', () => {
-  test('reports a whole engine in thirty lines, and no empty list where the engine does not answer', async () => {
+  test('reports all containers in thirty lines of code, and no empty list if the engine does not respond', async () => {
     const script = await readFile(join(ROOT, 'examples/agent.sh'), 'utf8');
     expect(script.split('\n').filter((line) => /^\s*[^#\s]/.test(line)).length).toBeLessThanOrEqual(30);
     const env = {

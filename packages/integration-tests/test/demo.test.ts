@@ -19,9 +19,9 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-/** Starts the demo, and resolves with the lines that it tells a person to paste. */
+/** Starts the demo. Resolves with the three `curl` commands that it prints. */
 async function startDemo(): Promise<string[]> {
-  // A temporary directory of its own, so that what the demo leaves behind would be seen; and no engine of the machine's.
+  // Its own temporary directory shows leftover files. The demo must not use this machine's engine.
   demo = startProgram('demo', ['--for', '300'], { TMPDIR: dir, DOCKER_HOST: `unix://${dir}/none.sock` });
   return eventually(() => {
     const lines = demo
@@ -33,7 +33,7 @@ async function startDemo(): Promise<string[]> {
   }, 100_000);
 }
 
-/** The ids of the processes that the demo has started, told by its directory in their environment. */
+/** Returns the demo and its child processes, identified by the directory in their environment. */
 async function processes(): Promise<{ pid: number; commandLine: string }[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
@@ -46,7 +46,7 @@ async function processes(): Promise<{ pid: number; commandLine: string }[]> {
   return found.flat();
 }
 
-test('the demo shows a fleet with the very lines that it prints, and leaves nothing behind', async () => {
+test('the commands that the demo prints show its fleet, and it leaves no process or file behind', async () => {
   const lines = await startDemo();
   const [hosts, containers, events] = await Promise.all(
     lines.map(async (line) => JSON.parse((await run('sh', ['-c', line])).stdout) as unknown),
@@ -58,7 +58,7 @@ test('the demo shows a fleet with the very lines that it prints, and leaves noth
   expect(page(ContainerView).parse(containers).items).toHaveLength(20);
   expect(page(ContainerEvent).parse(events).items).toHaveLength(20);
 
-  // Something happens on its own: containers stop, crash and get replaced.
+  // The demo simulates changes: containers stop, crash and are replaced.
   await eventually(async () => {
     const { items } = page(ContainerEvent).parse(JSON.parse((await run('sh', ['-c', lines[2]!])).stdout));
     expect(items.map(({ kind }) => kind)).toContain('exited');
@@ -70,7 +70,7 @@ test('the demo shows a fleet with the very lines that it prints, and leaves noth
   expect(await readdir(dir)).toEqual([]);
 });
 
-test('a part that fails ends the demo, which says which and why, and leaves nothing behind', async () => {
+test('a child process that fails ends the demo, which reports it and leaves no process or file behind', async () => {
   await startDemo();
   const api = (await processes()).find(({ commandLine }) => commandLine.includes('apps/api'))!;
   process.kill(api.pid, 'SIGKILL');

@@ -21,7 +21,7 @@ if (unavailable !== null) {
   let agent: Program | undefined;
   let agentEnv: Record<string, string>;
 
-  /** What ends what was started, the last first. */
+  /** Cleanup functions, in reverse order of creation. */
   const closers: (() => Promise<unknown>)[] = [];
 
   beforeAll(async () => {
@@ -45,7 +45,7 @@ if (unavailable !== null) {
     expect([agentCode, agent?.stderr() ?? '']).toEqual([0, expect.not.stringContaining('defect')]);
   }, 120_000);
 
-  /** Resolves when Muster says what the engine says: each container, each field, no other. */
+  /** Resolves when Muster's containers equal the engine's in every field. */
   const same = (): Promise<void> =>
     eventually(async () => {
       const [said, real] = [saidByMuster(await muster.containers()), await saidByEngine(engine)];
@@ -54,7 +54,7 @@ if (unavailable !== null) {
 
   const kinds = async (id: string): Promise<string[]> => (await muster.history(id)).map(({ kind }) => kind);
 
-  test('--once enrols the machine and leaves what the engine runs in the database', async () => {
+  test('--once enrolls the machine and reports all containers of the engine', async () => {
     const web = await engine.run({
       ...{ name: 'web', labels: { 'com.example/team': 'żółć 🐳', __proto__x: '', empty: '' } },
       ports: [
@@ -88,7 +88,7 @@ if (unavailable !== null) {
     );
   });
 
-  test('the running agent makes it exact: ports, labels, health, exit codes, start times', async () => {
+  test('a running agent reports ports, labels, health, exit codes and start times exactly', async () => {
     agent = startProgram('agent', [], agentEnv);
     await eventually(async () => {
       const health = new Map((await muster.containers()).map(({ name, health: is }) => [name, is]));
@@ -100,7 +100,7 @@ if (unavailable !== null) {
     expect(await muster.hosts()).toHaveLength(1);
   });
 
-  test('each thing that can be done to a container is in the database within moments, and in its history', async () => {
+  test('every operation on a container is reflected in its state and its history', async () => {
     const id = await engine.create({
       name: 'life',
       command: ['sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.1; done'],
@@ -130,14 +130,14 @@ if (unavailable !== null) {
     await same();
     const [gone] = await muster.containers('&q=life-after&presence=removed');
     expect(gone).toMatchObject({ dockerId: id, state: 'exited', removedAt: expect.any(String) });
-    // What happens within a second of each other comes in one snapshot, so that a restart may show as one event or two.
+    // Changes within one second are in one snapshot, so a restart can be one event or two.
     const told = await kinds(id);
     for (const kind of ['created', 'started', 'paused', 'unpaused', 'renamed', 'exited', 'removed'])
       expect(told).toContain(kind);
     expect([told[0], told.at(-1)]).toEqual(['created', 'removed']);
   });
 
-  test('a health check that turns is told as it turns', async () => {
+  test('a change of health is reported', async () => {
     const command = ['sh', '-c', 'sleep 3; touch /tmp/bad; sleep 1d'];
     const id = await engine.run({ name: 'turning', command, healthCheck: 'test ! -e /tmp/bad' });
     const health = (value: string) =>
@@ -149,7 +149,7 @@ if (unavailable !== null) {
     await same();
   });
 
-  test('a container that crashes and is restarted again and again is seen doing so', async () => {
+  test('a container in a crash loop is reported as restarting', async () => {
     const id = await engine.run({
       name: 'crashing',
       command: ['sh', '-c', 'sleep 0.3; exit 7'],
@@ -164,7 +164,7 @@ if (unavailable !== null) {
     expect((await kinds(id)).at(-1)).toBe('removed');
   });
 
-  test('what is replaced under its name is two containers', async () => {
+  test('a container that is replaced by another of the same name is reported as two containers', async () => {
     const old = await engine.run({ name: 'service', labels: { version: '1' } });
     await same();
     await engine.remove(old);
@@ -179,7 +179,7 @@ if (unavailable !== null) {
     );
   });
 
-  test('an engine that stops takes nothing with it: nothing is removed, and the host says engine_down', async () => {
+  test('when the engine stops, no container is removed and the host is engine_down', async () => {
     await same();
     const present = (await muster.containers()).map(({ dockerId }) => dockerId);
     await engine.stop();
@@ -190,7 +190,7 @@ if (unavailable !== null) {
         engineError: expect.stringMatching(/engine/),
       });
     });
-    // Long enough for every kind of report that the agent makes to have been made.
+    // Long enough for the agent to send every kind of report.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     const after = await muster.containers();
     expect(after.map(({ dockerId }) => dockerId)).toEqual(present);
@@ -202,7 +202,7 @@ if (unavailable !== null) {
     expect(await muster.hosts()).toHaveLength(1);
   });
 
-  test('an engine that freezes is noticed, and thawed it is exact again', async () => {
+  test('a frozen engine is detected, and the containers are exact again after it resumes', async () => {
     engine.freeze();
     try {
       await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
@@ -214,7 +214,7 @@ if (unavailable !== null) {
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
   });
 
-  test('what happened while the API was away is exact when it is back', async () => {
+  test('changes while the API was down are reported when it is back', async () => {
     await muster.stop();
     await engine.run({ name: 'meanwhile' });
     await engine.remove((await engine.list()).find(({ Names }) => Names[0] === '/done')!.Id);
@@ -222,7 +222,7 @@ if (unavailable !== null) {
     await same();
   });
 
-  test('an agent that was killed goes on as the same host', async () => {
+  test('an agent that was killed continues as the same host', async () => {
     await agent!.stop('SIGKILL');
     await engine.run({ name: 'unseen' });
     agent = startProgram('agent', [], agentEnv);

@@ -8,7 +8,7 @@ import { mainOf, startProgram as startMain } from '@muster/test-engines';
 import { Muster } from './muster.js';
 import { eventually, startProgram, type Program } from './program.js';
 
-/** An agent that is refused asks again after 10 to 20 minutes: here 2 to 4 seconds. */
+/** Reduces the 10 to 20 minutes after which a refused agent retries to 2 to 4 seconds. */
 const FAST_TIME_FACTOR = 300;
 
 const DAY_MS = 86_400_000;
@@ -23,7 +23,7 @@ beforeEach(async () => {
     ...{ flavour: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
     roles: [{ name: 'web', temper: 'steady' }],
   });
-  // By the agent's fast clock a second or so.
+  // About one second by the agent's fast clock.
   muster = new Muster(dir, FAST_TIME_FACTOR, join(dir, 'no-release'), FAST_TIME_FACTOR);
   agent = null;
   await muster.start();
@@ -46,7 +46,7 @@ function startAgent(enrollToken = ''): Program {
   return agent;
 }
 
-/** Resolves when the one host has reported a container, and was seen after this call. */
+/** Resolves when the only host has reported a container and was seen after this call. */
 async function reporting(): Promise<void> {
   const since = Date.now();
   await eventually(async () => {
@@ -69,10 +69,10 @@ interface State {
 const statePath = (): string => join(dir, 'agent', 'agent.json');
 const readState = async (): Promise<State> => JSON.parse(await readFile(statePath(), 'utf8')) as State;
 
-test('an API with an empty database at the address ends no agent: it reports again automatically once the right one is back', async () => {
+test('an agent keeps its token while another server answers at its address, and then reports again', async () => {
   startAgent(await muster.enrollmentToken());
   await reporting();
-  // As on a machine that install.sh set up, which keeps no enrollment token.
+  // As after install.sh, which does not store the enrollment token.
   await agent!.stop();
   startAgent();
   await reporting();
@@ -88,7 +88,7 @@ test('an API with an empty database at the address ends no agent: it reports aga
   await reporting();
 });
 
-test('a database that is restored from a backup of before the last rotation finds its agents again', async () => {
+test('an agent reports again to a database restored from a backup made before its last token rotation', async () => {
   startAgent(await muster.enrollmentToken());
   await reporting();
   await agent!.stop();

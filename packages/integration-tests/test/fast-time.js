@@ -1,5 +1,5 @@
-// Preloaded into a process: its monotonic clock and its waits are so many times as fast as FAST_TIME_FACTOR says.
-// Time limits of calls are not: `AbortSignal.timeout` keeps the machine's time.
+// Preloaded into a process: speeds up its monotonic clock and its timers by FAST_TIME_FACTOR. Request timeouts
+// (`AbortSignal.timeout`) keep real time.
 import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers/promises';
 

@@ -1,4 +1,4 @@
-// The near end of a link (link.ts), alone in its network namespace: passes what comes to PORT on to a socket.
+// The near end of a link (link.ts), alone in its network namespace: forwards connections on PORT to a Unix socket.
 import { connect, createServer } from 'node:net';
 
 const [port, socketPath] = process.argv.slice(2);

@@ -6,24 +6,24 @@ import { fileURLToPath } from 'node:url';
 
 const [NEAR, FAR] = ['10.231.0.1', '10.231.0.2'];
 
-/** The end of the link that an agent calls listens there; no other process is in its namespace. */
+/** The port of the near end. It is always free, because no other process is in that namespace. */
 const PORT = 3_000;
 
-/** A network between the API and a machine, that can be cut. */
+/** A network link between the API and a simulated remote machine that can be cut. */
 export interface Link {
-  /** The API, as it is called from the far machine. */
+  /** The API's URL on the remote machine. */
   readonly url: string;
-  /** A command that replaces itself by a program on the far machine. */
+  /** A command prefix that runs a program on the remote machine. */
   readonly through: readonly string[];
-  /** From now on what is sent gets nowhere, and nobody is told: a cable that was pulled out. */
+  /** Drops all packets without closing any connection, like an unplugged cable. */
   cut(): void;
   mend(): void;
   close(): Promise<void>;
 }
 
 /**
- * Two network namespaces with a virtual cable between them, neither with a way to this machine's own network: what
- * arrives at the near one is handed on to the API at `apiUrl` over a socket in `dir`. Needs root on Linux.
+ * Creates two network namespaces that are connected only to each other, by a veth pair. Connections to the near one are
+ * forwarded to the API at `apiUrl` through a Unix socket in `dir`. Requires root on Linux.
  */
 export async function startLink(apiUrl: string, dir: string): Promise<Link> {
   const socketPath = join(dir, 'link.sock');
@@ -44,7 +44,7 @@ export async function startLink(apiUrl: string, dir: string): Promise<Link> {
   await new Promise<void>((resolve) => handOver.listen(socketPath, resolve));
   const end = fileURLToPath(new URL('link-end.js', import.meta.url));
   const near = spawn('unshare', ['--net', process.execPath, end, String(PORT), socketPath], { stdio: PIPED });
-  // It does nothing but hold the namespace, until its input ends.
+  // This process only keeps the namespace alive.
   const far = spawn('unshare', ['--net', 'sh', '-c', 'echo ready; exec cat'], { stdio: PIPED });
   await Promise.all([near, far].map(({ stdout }) => once(stdout, 'data')));
   const within = ({ pid }: ChildProcess, ...command: string[]): void =>

@@ -13,9 +13,9 @@ import {
 import type { z } from 'zod';
 import { eventually, startProgram, type Program } from './program.js';
 
-/** The API as a process, on a database in `dir` that outlives it, and what an operator asks of it. */
+/** The API as a child process, on a database in `dir` that survives restarts, with calls of an operator. */
 export class Muster {
-  /** An admin's. */
+  /** The API key of an admin. */
   readonly key = formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
   #program: Program | null = null;
   #port = '0';
@@ -28,7 +28,7 @@ export class Muster {
     private readonly heartbeatSeconds = 1,
   ) {}
 
-  /** Starts it on the named database, an empty one if there is none, and on the port that it had before. */
+  /** Starts the API on the named database, which is created if missing, and on the same port as before. */
   async start(database = 'data'): Promise<void> {
     const program = startProgram('api', [], {
       ...{ HOST: '127.0.0.1', PORT: this.#port, MUSTER_DATA_DIR: join(this.dir, database), MUSTER_ADMIN_KEY: this.key },
@@ -39,7 +39,7 @@ export class Muster {
     this.url = await eventually(() => {
       const line = /Muster is listening on (\S+)/.exec(program.stdout());
       if (line) return line[1]!;
-      throw new Error(`the API does not listen: ${program.stderr()}`);
+      throw new Error(`the API is not listening: ${program.stderr()}`);
     }, 120_000);
     this.#port = new URL(this.url).port;
   }
@@ -58,10 +58,10 @@ export class Muster {
     return this.#all(Paths.hosts, Host);
   }
 
-  /** The one host that there is. */
+  /** Returns the only host. Throws if there are none or several. */
   async host(): Promise<Host> {
     const [host, ...others] = await this.hosts();
-    if (host === undefined || others.length > 0) throw new Error(`${others.length + 1} hosts where one was expected`);
+    if (host === undefined || others.length > 0) throw new Error('expected exactly one host');
     return host;
   }
 
@@ -69,17 +69,17 @@ export class Muster {
     await this.#call(Paths.host.replace(':hostId', hostId), { method: 'DELETE' });
   }
 
-  /** Every container, page by page. */
+  /** Returns all containers, in pages of 7. */
   containers(query = ''): Promise<ContainerView[]> {
     return this.#all(`${Paths.containers}?limit=7${query}`, ContainerView);
   }
 
-  /** What happened to a container, the oldest first. */
+  /** Returns the events of a container, oldest first. */
   async history(dockerId: string): Promise<ContainerEvent[]> {
     return (await this.#all(`${Paths.events}?limit=200&dockerId=${dockerId}`, ContainerEvent)).reverse();
   }
 
-  /** The answer's text, as it came. */
+  /** Returns the response's text. */
   text(path: string): Promise<string> {
     return this.#call(path);
   }
@@ -101,7 +101,7 @@ export class Muster {
     const headers = { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' };
     const response = await fetch(this.url + path, { ...init, headers, signal: AbortSignal.timeout(10_000) });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
+    if (!response.ok) throw new Error(`${path} returned ${response.status}: ${text}`);
     return text;
   }
 }

@@ -27,13 +27,13 @@ if (unavailable !== null) {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Well over the second for which an agent gathers a burst of changes. */
+/** Longer than the second for which an agent collects a burst of changes. */
 const SEEN_MS = 3_000;
 
-/** Over an agent's patience with an answer (20 s) and its longest wait for the API (a minute). */
+/** More than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
 const RECOVERY_MS_MAX = 120_000;
 
-(unavailable === null ? describe : describe.skip)('a real Docker engine, an agent on a machine of its own', () => {
+(unavailable === null ? describe : describe.skip)('a real Docker engine and an agent on a remote machine', () => {
   let dir: string;
   let engine: DockerEngine;
   let muster: Muster;
@@ -66,7 +66,7 @@ const RECOVERY_MS_MAX = 120_000;
   }, 120_000);
 
   afterEach(() => {
-    // Whatever failed, the next test begins with a whole cable.
+    // The next test starts with a working link, even if this one failed.
     link.mend();
     expect(agent.stderr()).not.toContain('defect');
   });
@@ -81,21 +81,21 @@ const RECOVERY_MS_MAX = 120_000;
       },
     });
 
-  /** Resolves when Muster says what the engine says: each container, each field, no other. */
+  /** Resolves when Muster's containers equal the engine's in every field. */
   const same = (timeoutMs = 60_000): Promise<void> =>
     eventually(async () => {
       expect(saidByMuster(await muster.containers())).toEqual(await saidByEngine(engine));
     }, timeoutMs);
 
-  /** What the agent says of itself. */
+  /** Reads the agent's status socket. */
   const status = async (): Promise<{ serverError: string | null; journalEntries: number; isSuperseded: boolean }> =>
     JSON.parse(await text(createConnection(join(stateDir, 'status.sock')))) as never;
 
   const idOf = async (name: string): Promise<string> =>
     (await engine.list()).find(({ Names }) => Names[0] === `/${name}`)!.Id;
 
-  describe('an engine that is killed with all that it ran', () => {
-    test('takes no container with it, and started again it is exact: they have exited, and are told to have', async () => {
+  describe('an engine that is killed together with its containers', () => {
+    test('keeps its containers in Muster, which are reported as exited after the engine is started again', async () => {
       const before = (await muster.containers()).map(({ dockerId }) => dockerId);
       await engine.kill();
       await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
@@ -110,7 +110,7 @@ const RECOVERY_MS_MAX = 120_000;
       await same();
     });
 
-    test('again and again, while containers come and go, leaves no trace in the end', async () => {
+    test('repeatedly, while containers are created and removed, leaves no stale container', async () => {
       for (let round = 0; round < 3; round++) {
         const id = await engine.run({ name: `round-${round}` });
         if (round === 1) await same();
@@ -125,14 +125,14 @@ const RECOVERY_MS_MAX = 120_000;
     });
   });
 
-  test('a cut link costs no history: what happened behind it is told in its order, with its own times', async () => {
+  test('changes during a network outage are recorded afterwards, in order and with their original times', async () => {
     for (const name of ['replaced', 'touched']) await engine.startContainer(await idOf(name));
     await same();
     const touchedBefore = (await muster.history(await idOf('touched'))).length;
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
     const cutAt = Date.now();
-    // A call that hangs keeps the agent from nothing but another: it does not even know yet that anything is amiss.
+    // A hanging request only blocks other requests; the agent has not noticed the outage yet.
     for (const act of [() => engine.killContainer(touched), () => engine.startContainer(touched)]) {
       await act();
       await sleep(SEEN_MS);
@@ -141,7 +141,7 @@ const RECOVERY_MS_MAX = 120_000;
     await eventually(async () => expect((await status()).serverError).not.toBeNull(), RECOVERY_MS_MAX);
     expect((await muster.host()).freshness).not.toBe('online');
 
-    /** Does something, and waits until the agent has seen it, whatever call of its own hangs meanwhile. */
+    /** Performs an action and waits until the agent has journaled it, even while a request hangs. */
     const seen = async (act: () => Promise<unknown>): Promise<void> => {
       const { journalEntries } = await status();
       await act();
@@ -154,7 +154,7 @@ const RECOVERY_MS_MAX = 120_000;
     const meanwhile = await idOf('meanwhile');
     await seen(() => engine.remove(meanwhile));
     const mendedAt = Date.now();
-    // Nothing of this has arrived.
+    // Muster has received none of these changes.
     expect(await muster.history(touched)).toHaveLength(touchedBefore);
 
     link.mend();
@@ -179,9 +179,9 @@ const RECOVERY_MS_MAX = 120_000;
     afterEach(() => jump(0));
 
     test.each([
-      ['forty days ahead, past the time at which a token is replaced', 40 * DAY_MS],
+      ['forty days ahead, beyond the age at which a token is rotated', 40 * DAY_MS],
       ['a day back', -DAY_MS],
-    ])('%s changes nothing of what is exact, online and in order', async (what, errorMs) => {
+    ])('%s does not affect containers, freshness or the order of events', async (what, errorMs) => {
       await jump(errorMs);
       const name = `under-a-clock-${errorMs}`;
       const id = await engine.run({ name });
@@ -196,7 +196,7 @@ const RECOVERY_MS_MAX = 120_000;
       await same();
     });
 
-    test('back, and an agent that is started again under it, is exact a minute later', async () => {
+    test('back while the agent restarts does not keep it from reporting within two minutes', async () => {
       await agent.stop('SIGKILL');
       await writeFile(wrongClockFile, String(-DAY_MS));
       const id = await engine.run({ name: 'unseen-under-a-clock' });

@@ -2,6 +2,6 @@ import { mainOf, startProgram as start, type App, type Program } from '@muster/t
 
 export { eventually, type Program } from '@muster/test-engines';
 
-/** Starts `apps/APP/dist/main.js` with this environment and no other, and with `input` to read. */
+/** Starts `apps/APP/dist/main.js` with only the given environment, and with `input` on standard input. */
 export const startProgram = (app: App, args: readonly string[], env: Record<string, string>, input?: string): Program =>
   start(mainOf(app), { args, env, ...(input === undefined ? {} : { input }) });

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { Muster } from './muster.js';
 import { eventually, startProgram, type Program } from './program.js';
 
-/** What of the summary these tests look at. */
+/** The fields of the summary that these tests check. */
 const Summary = z.object({
   hosts: z.object({ enrolled: z.int(), gone: z.int() }),
   mishaps: z.record(z.string(), z.int()),
@@ -34,12 +34,12 @@ afterEach(async () => {
 });
 
 function simulate(url: string, flags: string): Program {
-  // A machine that is busy may have the API answer 503, which is not what is looked at here.
+  // On a busy machine, the API may return 503, which these tests do not check.
   const args = `--json --allow-5xx ${flags}`.split(' ');
   return (simulator = startProgram('simulate', args, { MUSTER_URL: url, MUSTER_KEY: muster.key }));
 }
 
-test('after all that can go wrong between a fleet and the API, each container is as its host last said', async () => {
+test('after simulated network and agent failures, each container is as its host last reported it', async () => {
   const run = simulate(muster.url, '--hosts 20 --containers 10 --churn 0.3 --faults 20 --ramp 1s --duration 12s');
   const code = await run.ended;
   const summary = Summary.parse(JSON.parse(run.stdout()));
@@ -57,12 +57,12 @@ test('after all that can go wrong between a fleet and the API, each container is
   ]) {
     expect(summary.mishaps[mishap]).toBeGreaterThan(0);
   }
-  // The progress of a run that is not watched on a terminal comes in lines.
+  // Without a terminal, progress is printed as lines.
   expect(run.stderr()).toMatch(/^running · \d+\/20 hosts · \d+ snapshots\/s · .* · cadence 1\/2 s$/m);
   expect(await muster.hosts()).toEqual([]);
 });
 
-test('one container that is missing from what the API says is found, though the run was ended early', async () => {
+test('one container that is missing from the API’s response is detected, even if the run is interrupted', async () => {
   const liar = await startLiar(muster.url);
   try {
     const run = simulate(liar.url, '--hosts 3 --containers 4 --churn 0 --faults 0 --ramp 0s --duration 5m --keep');
@@ -82,7 +82,7 @@ test('one container that is missing from what the API says is found, though the 
   }
 });
 
-/** A proxy of the API that keeps one container of each page to itself. */
+/** Starts a proxy of the API that omits one container from each page. */
 async function startLiar(url: string): Promise<{ url: string; withheld: () => string; close: () => Server }> {
   let withheld = '';
   const server = createServer((req, res) => {

@@ -1,5 +1,5 @@
-// Preloaded into a process: its wall clock is wrong by so many milliseconds as the file named by WRONG_CLOCK_FILE
-// holds, at its start and from each SIGUSR2 on. A time namespace has no wall clock of its own.
+// Preloaded into a process: offsets its wall clock by the milliseconds in the file WRONG_CLOCK_FILE, which it reads at
+// start and on SIGUSR2. Linux time namespaces do not offset the wall clock.
 import { readFileSync } from 'node:fs';
 
 const RealDate = Date;

@@ -1,7 +1,7 @@
-/** A JSON Schema of 2020-12, which is what OpenAPI 3.1 speaks. */
+/** A JSON Schema (draft 2020-12), as OpenAPI 3.1 uses. */
 export type JsonSchema = Record<string, unknown>;
 
-/** An OpenAPI document, as far as others look into it. */
+/** An OpenAPI document. Only the sections that are read elsewhere have precise types. */
 export interface OpenApiDocument {
   openapi: string;
   info: { title: string; version: string; [field: string]: unknown };
@@ -10,7 +10,7 @@ export interface OpenApiDocument {
   [section: string]: unknown;
 }
 
-/** One call. */
+/** One operation. */
 export interface OpenApiOperation {
   operationId: string;
   parameters: readonly object[];
@@ -19,7 +19,7 @@ export interface OpenApiOperation {
   [section: string]: unknown;
 }
 
-/** One answer, or a reference to one that many calls share. */
+/** One response, or a reference to a shared one. */
 export interface OpenApiResponse {
   $ref?: string;
   description?: string;

@@ -7,31 +7,41 @@ import { problemResponses } from './problems.js';
 import { referredSchemas } from './schemas.js';
 import { SECURITY_SCHEMES } from './security.js';
 
-/** The version of what is documented; a test holds it equal to package.json's. */
+/** The API's version. A test checks that it equals the version in package.json. */
 const API_VERSION = '0.1.0';
 
-const DESCRIPTION = `Muster keeps an exact inventory of the containers on a fleet of hosts. Agents post snapshots; operators read what is there, what changed, and how old each fact is.
+const DESCRIPTION = `Muster keeps an exact inventory of the containers on a fleet of hosts. Agents post snapshots; operators read the containers, their history, and how current each host is.
 
-Every refusal is \`application/problem+json\` (RFC 9457) with a \`type\` that stays as it is and the \`requestId\` that the log knows. Lists come in pages: go on with \`cursor\` until \`nextCursor\` is null. Reads carry an \`ETag\`. What is not documented here may be added to any answer.`;
+Every error is \`application/problem+json\` (RFC 9457) with a stable \`type\` and a \`requestId\`, which is also in the server log. Lists are paged: repeat the request with \`cursor\` set to \`nextCursor\` until that is null. Reads return an \`ETag\`. Responses may get new fields: clients must ignore fields that they do not know.
+
+A request that changes anything and is authenticated by the session cookie must come from Muster's own pages: it needs an \`Origin\` header with the server's own origin (or \`Sec-Fetch-Site: same-origin\`, which browsers send). Otherwise it is refused with 403. API keys need neither.`;
 
 const TAGS: readonly { name: string; description: string; prefixes: readonly string[] }[] = [
-  { name: 'Agents', description: 'What agents call.', prefixes: ['/api/agent/'] },
+  { name: 'Agents', description: 'Calls of agents.', prefixes: ['/api/agent/'] },
   {
     name: 'Inventory',
-    description: 'Hosts, their containers, and what follows from them.',
+    description: 'Hosts, containers, images, ports and projects.',
     prefixes: ['/api/hosts', '/api/containers', '/api/summary', '/api/images', '/api/ports', '/api/projects'],
   },
-  { name: 'History', description: 'What happened.', prefixes: ['/api/events', '/api/audit', '/api/stream'] },
-  { name: 'Exports', description: 'All of it, in one file.', prefixes: ['/api/export/'] },
-  { name: 'Enrollment', description: 'What lets hosts in.', prefixes: ['/api/enrollment-tokens'] },
-  { name: 'Accounts', description: 'People, their sessions, and API keys.', prefixes: ['/api/'] },
-  { name: 'Service', description: 'The process itself.', prefixes: ['/'] },
+  {
+    name: 'History',
+    description: 'Container events, the audit log and the live stream.',
+    prefixes: ['/api/events', '/api/audit', '/api/stream'],
+  },
+  { name: 'Exports', description: 'Exports of all matching items in one file.', prefixes: ['/api/export/'] },
+  {
+    name: 'Enrollment',
+    description: 'Enrollment tokens, which agents use to enroll hosts.',
+    prefixes: ['/api/enrollment-tokens'],
+  },
+  { name: 'Accounts', description: 'Users, sessions, members, invitations and API keys.', prefixes: ['/api/'] },
+  { name: 'Service', description: 'Health checks, metrics, the agent release and this document.', prefixes: ['/'] },
 ];
 
 const tagOf = (path: string): string =>
   TAGS.find(({ prefixes }) => prefixes.some((prefix) => path.startsWith(prefix)))!.name;
 
-/** The OpenAPI 3.1 document of `Operations`: every call, as it is made, answered and refused. */
+/** Creates the OpenAPI 3.1 document of all `Operations`. */
 export function createOpenApiDocument(): OpenApiDocument {
   const operations = Object.entries(Operations) as [string, Operation][];
   const isSchema = (value: unknown): value is z.ZodType => value instanceof z.ZodType;
@@ -67,7 +77,7 @@ export function createOpenApiDocument(): OpenApiDocument {
   };
 }
 
-/** @throws Error for a name that means one thing in requests and another in answers: it needs two names then. */
+/** @throws Error if a name has different schemas in requests and responses: give one of them another name. */
 function together(
   requests: Record<string, JsonSchema>,
   answers: Record<string, JsonSchema>,
@@ -75,7 +85,7 @@ function together(
   for (const [name, schema] of Object.entries(requests)) {
     const other = answers[name];
     if (other !== undefined && JSON.stringify(other) !== JSON.stringify(schema)) {
-      throw new Error(`the schema ${name} is not the same in a request as in an answer`);
+      throw new Error(`the schema ${name} differs between requests and responses`);
     }
   }
   const all = Object.entries({ ...requests, ...answers });

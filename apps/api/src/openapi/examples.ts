@@ -66,10 +66,10 @@ const INVITATION: contracts.Invitation = {
   },
 };
 
-/** Of tokens, what they look like: none is one that was ever given. */
+/** Formats a placeholder for a token or key. It is not a valid token. */
 const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
 
-/** The components that have a schema of their own, each in an example. Tests hold them to their schemas. */
+/** One example per component schema. Tests validate them against the schemas. */
 export const EXAMPLES: Readonly<Record<string, unknown>> = {
   EnrollRequest: {
     ...{ name: 'edge-1', engineId: HOST.engineId, engine: ENGINE, os: HOST.os, arch: HOST.arch, agentVersion: '0.1.0' },

@@ -1,4 +1,4 @@
-import { StreamMessages, type Operation } from '@muster/contracts';
+import { StreamMessages, type Operation, type StreamMessageName } from '@muster/contracts';
 import { z } from 'zod';
 import type { JsonSchema, OpenApiMedia, OpenApiOperation, OpenApiResponse } from './document-shape.js';
 import { EXAMPLES } from './examples.js';
@@ -13,10 +13,10 @@ interface Schemas {
   answers: ReferredSchemas;
 }
 
-/** Describes one call. */
+/** Creates the OpenAPI description of one operation. */
 export function describeOperation(name: string, operation: Operation, schemas: Schemas): OpenApiOperation {
-  const { summary, access, body, answers } = operation;
-  const descriptions = [WHO[access], name === 'stream' ? streamDescription() : undefined].filter(Boolean);
+  const { summary, description, access, body, answers } = operation;
+  const descriptions = [description, WHO[access], ...(name === 'stream' ? [streamDescription()] : [])];
   const answered = Object.entries(answers).map(([status, answer]) => [
     status,
     describeAnswer(name, operation, Number(status), answer, schemas.answers),
@@ -24,7 +24,7 @@ export function describeOperation(name: string, operation: Operation, schemas: S
   return {
     operationId: name,
     summary,
-    ...(descriptions.length === 0 ? {} : { description: descriptions.join('\n\n') }),
+    description: descriptions.join('\n\n'),
     security: SECURITY[access],
     parameters: [
       ...pathParameters(operation),
@@ -41,15 +41,15 @@ export function describeOperation(name: string, operation: Operation, schemas: S
 }
 
 const NOT_MODIFIED: OpenApiResponse = {
-  description: 'It is as If-None-Match names it.',
+  description: 'Not modified: the current ETag equals If-None-Match.',
   headers: headers('X-Request-Id', 'ETag'),
 };
 
-/** Reads can be asked whether they still hold: all of operators' that are JSON. */
+/** JSON reads support conditional requests, except those of agents. */
 const hasETag = ({ method, access, answers }: Operation): boolean =>
   method === 'GET' && access !== 'agent' && (answers[200] instanceof z.ZodType || answers[200] === 'application/json');
 
-/** The calls whose answer sets the session's cookie. */
+/** The operations that set the session cookie. */
 const SIGNS_IN: ReadonlySet<string> = new Set(['setUp', 'signIn', 'acceptInvitation', 'finishOidcSignIn']);
 
 function describeAnswer(
@@ -61,7 +61,7 @@ function describeAnswer(
 ): OpenApiResponse {
   const leadsOn = status === 303;
   return {
-    description: leadsOn ? 'Go on there.' : answer === null ? 'It is done.' : 'The answer.',
+    description: leadsOn ? 'See `Location`.' : answer === null ? 'Done.' : 'OK.',
     headers: {
       ...headers('X-Request-Id'),
       ...(hasETag(operation) ? headers('ETag') : {}),
@@ -73,7 +73,7 @@ function describeAnswer(
   };
 }
 
-/** What is written in lines can be had in either of two forms; `format` asks for one. */
+/** The media types of exports. The parameter `format` selects one. */
 const LINES = ['text/csv', 'application/x-ndjson'];
 
 const text = (mediaType: string): Record<string, OpenApiMedia> =>
@@ -91,7 +91,7 @@ function json(schema: z.ZodType, schemas: ReferredSchemas): Record<string, OpenA
   };
 }
 
-/** The example of a schema that has a name, or of one whose only field that needs one is a list of such. */
+/** Returns the example of a named schema, or builds one for a list of named items or an object of literals. */
 function exampleOf(schema: z.ZodType): unknown {
   const name = nameOf(schema);
   if (name !== null) return EXAMPLES[name];
@@ -113,7 +113,7 @@ function pathParameters({ path }: Operation): object[] {
   }));
 }
 
-/** The fields of an object's schema, which its JSON Schema calls properties. */
+/** Returns the name, JSON Schema and required flag of each field of an object schema. */
 function fieldsOf(schema: z.ZodType | undefined, schemas: ReferredSchemas): [string, JsonSchema, boolean][] {
   if (schema === undefined) return [];
   const { properties, required = [] } = schemas.resolve(schema) as {
@@ -126,7 +126,7 @@ function fieldsOf(schema: z.ZodType | undefined, schemas: ReferredSchemas): [str
 function queryParameters({ query }: Operation, schemas: ReferredSchemas): object[] {
   return fieldsOf(query, schemas).map(([name, schema, required]) => ({
     ...{ name, in: 'query', required, description: schema['description'] ?? QUERY_PARAMETERS[name], schema },
-    // Repeated, as `state=exited&state=dead`; some contain commas.
+    // Repeated, as in `state=exited&state=dead`, because values can contain commas.
     ...(schema['type'] === 'array' ? { style: 'form', explode: true } : {}),
   }));
 }
@@ -143,29 +143,45 @@ function headerParameters(operationId: string, operation: Operation, schemas: Re
   });
   const more = [
     ...(hasETag(operation)
-      ? [header('If-None-Match', 'The ETag of an earlier answer: 304 if it still holds.', { type: 'string' })]
+      ? [header('If-None-Match', 'The ETag of an earlier response: 304 if it is unchanged.', { type: 'string' })]
       : []),
     ...(operation.body === undefined
       ? []
-      : [header('Content-Encoding', 'How the body is compressed.', { enum: ['identity', 'gzip', 'x-gzip'] })]),
+      : [header('Content-Encoding', 'The compression of the body.', { enum: ['identity', 'gzip', 'x-gzip'] })]),
     ...(operationId === 'stream'
-      ? [header('Last-Event-ID', 'Go on after this message, without a loss.', { type: 'string' })]
+      ? [header('Last-Event-ID', 'Resumes the stream after the message with this id.', { type: 'string' })]
       : []),
   ];
   return [...own, ...more];
 }
 
-/** What comes of a stream, by the names of its messages. */
+/** What each message of the stream means. */
+const MESSAGE_MEANINGS: Readonly<Record<StreamMessageName, string>> = {
+  summary: 'the fleet’s counts; first on each connect, then whenever they changed.',
+  container: 'one committed change of a container.',
+  host: 'a host was enrolled, or its name, counts, engine or freshness changed.',
+  'host-deleted': 'a host and its containers were deleted.',
+  freshness: 'the freshness of each host that is not online; after the first `summary` of each connect.',
+  'hosts-changed': 'too many hosts changed to send each one: read the hosts again. No container event was lost.',
+  reset: 'events were skipped, because `Last-Event-ID` is unknown or too old: read the lists again.',
+  lagging: 'events after `since` are delayed, until `caught-up`.',
+  'caught-up': 'the delay is over: all committed events have been sent.',
+  unauthorized: 'the API key or session is no longer valid; the last message.',
+};
+
+/** Describes the messages of the stream. */
 function streamDescription(): string {
   const messages = Object.entries(StreamMessages).map(([name, schema]) => {
     const data = nameOf(schema) ?? `{ ${Object.keys(schema.shape).join(', ')} }`.replace(/\s+/g, ' ');
-    return `- \`${name}\`: \`${data}\``;
+    return `- \`${name}\` (\`${data}\`): ${MESSAGE_MEANINGS[name as StreamMessageName]}`;
   });
   return [
-    'Each message’s `event` is one of these, with JSON as its `data`. More may be added: ignore those that you do not know.',
+    'The `event` of each message is one of these, and its `data` is JSON of the type in parentheses. More events may',
+    'be added: ignore unknown ones.',
+    '',
     ...messages,
     '',
-    'An `id`, which also comes without a message, is what `Last-Event-ID` continues from. After `lagging`, changes since',
-    '`since` are late, until `caught-up`. `reset` says that some are missing: read the lists again.',
+    '`container` and `reset` carry an `id`, which is also sent without a message. To resume without loss after a',
+    'disconnect, send the last `id` as `Last-Event-ID`.',
   ].join('\n');
 }

@@ -1,61 +1,60 @@
 import { PAGE_LIMIT_DEFAULT } from '@muster/contracts';
 
-/** What the parameters of paths, queries and headers mean, by their names. A test wants each of them here. */
+/** Descriptions of the path, query and header parameters, by name. A test checks that none is missing. */
 
 export const PATH_PARAMETERS: Readonly<Record<string, { description: string; schema: object; example: string }>> = {
-  hostId: uuid('The host.', 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293'),
-  enrollmentTokenId: uuid('The enrollment token.', '0199c3f0-5a4e-7c11-8f2d-6b1a2c3d4e5f'),
-  apiKeyId: uuid('The API key.', '0199c3f0-61b2-7d40-9a3b-7c2d3e4f5a6b'),
+  hostId: uuid('The host’s id.', 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293'),
+  enrollmentTokenId: uuid('The enrollment token’s id.', '0199c3f0-5a4e-7c11-8f2d-6b1a2c3d4e5f'),
+  apiKeyId: uuid('The API key’s id.', '0199c3f0-61b2-7d40-9a3b-7c2d3e4f5a6b'),
   dockerId: {
-    description: 'The container, by its engine’s id.',
+    description: 'The engine’s id of the container.',
     schema: { $ref: '#/components/schemas/DockerId' },
     example: '4c01db0b339c',
   },
-  sessionId: uuid('The session.', '0199c3f0-6a11-7b3c-8d4e-1f2a3b4c5d6e'),
-  userId: uuid('The person.', '0199c3f0-6b22-7c4d-9e5f-2a3b4c5d6e7f'),
-  invitationId: uuid('The invitation.', '0199c3f0-6c33-7d5e-8f6a-3b4c5d6e7f80'),
-  file: text('A file of the release, by its name.', 'muster-agent-linux-x64'),
+  sessionId: uuid('The session’s id.', '0199c3f0-6a11-7b3c-8d4e-1f2a3b4c5d6e'),
+  userId: uuid('The user’s id.', '0199c3f0-6b22-7c4d-9e5f-2a3b4c5d6e7f'),
+  invitationId: uuid('The invitation’s id.', '0199c3f0-6c33-7d5e-8f6a-3b4c5d6e7f80'),
+  file: text('The name of a file of the release.', 'muster-agent-linux-x64'),
 };
 
 export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
-  cursor: 'Where the next page begins: `nextCursor` of the page before, with the same other parameters.',
-  limit: `Items on a page, at most; ${PAGE_LIMIT_DEFAULT} by default.`,
-  hostId: 'On this host; repeated: on any of these.',
-  hostFreshness: 'Whose host confirms them this currently; repeated: any of these.',
-  dockerId: 'By the engine’s id; repeated: any of these.',
-  state: 'In this state; repeated: in any of these.',
-  health: 'Of this health; repeated: of any of these.',
-  image: 'Of this image reference, as the engine tells it; repeated: of any of these.',
-  label: 'With this label: `key=value`, or `key` for any value. Repeated: with all of these.',
-  name: 'By this container name; repeated: any of these.',
-  kind: 'Of this kind; repeated: of any of these.',
-  q: 'A piece of text to look for.',
-  presence: 'Those that are there, those that were removed, or both.',
-  sort: 'The order; a `-` before it turns it round.',
-  since: 'Recorded at or after this instant.',
-  until: 'Recorded before this instant.',
-  freshness: 'Hosts that are this current.',
-  engine: 'Hosts whose engine has this name.',
-  agentVersion: 'Hosts whose agent is of this version.',
-  count: 'Whether to tell how many there are on all pages.',
-  port: 'Published on this port of the host; repeated: on any of these.',
-  type: 'By this transport; repeated: by any of these.',
-  format: 'How it is written.',
+  cursor: 'The start of the page: `nextCursor` of the previous page. Keep all other parameters the same.',
+  limit: `The maximum number of items on the page; ${PAGE_LIMIT_DEFAULT} by default.`,
+  hostId: 'Filters by host id. Repeatable: matches any.',
+  hostFreshness: 'Filters by the freshness of the container’s host. Repeatable: matches any.',
+  dockerId: 'Filters by the engine’s container id. Repeatable: matches any.',
+  state: 'Filters by container state. Repeatable: matches any.',
+  health: 'Filters by health. Repeatable: matches any.',
+  image: 'Filters by image reference, exactly as the engine reports it. Repeatable: matches any.',
+  label: 'Filters by label: `key=value`, or `key` for any value. Repeatable: must match all.',
+  name: 'Filters by container name. Repeatable: matches any.',
+  kind: 'Filters by kind of event. Repeatable: matches any.',
+  q: 'Text to search for.',
+  presence: 'Filters by presence: present containers, removed ones, or both.',
+  sort: 'The sort key; prefix `-` for descending order.',
+  since: 'Events recorded at or after this instant.',
+  until: 'Events recorded before this instant.',
+  freshness: 'Filters by freshness. Repeatable: matches any.',
+  engine: 'Filters by engine name. Repeatable: matches any.',
+  agentVersion: 'Filters by agent version. Repeatable: matches any.',
+  count: 'Whether to return the number of items on all pages, as `total`.',
+  port: 'Filters by host port. Repeatable: matches any.',
+  type: 'Filters by protocol. Repeatable: matches any.',
+  format: 'The file format.',
   keepCredentials:
-    'Whether the API keys and enrollment tokens that the member created, and has lost the right to create, stay valid; by default they are revoked.',
-  next: 'The page to go on to, by its path here; the fleet by default.',
+    'Keeps API keys and enrollment tokens that the member may no longer create. By default, they are revoked.',
+  next: 'The path of the page to open after signing in; by default the fleet page.',
 };
 
 export const REQUEST_HEADERS: Readonly<Record<string, { name: string; description: string; example: string }>> = {
   'snapshot-stream': {
     name: 'Snapshot-Stream',
-    description: 'UUID of the agent’s run. Sent together with Snapshot-Sequence, or not at all.',
+    description: 'UUID of the agent’s run. Send it together with Snapshot-Sequence, or neither.',
     example: '7b1f5a3e-2c4d-4e6f-8a9b-0c1d2e3f4a5b',
   },
   'snapshot-sequence': {
     name: 'Snapshot-Sequence',
-    description:
-      'The snapshot’s place in the run: each is higher than the one before. Sent together with Snapshot-Stream, or not at all.',
+    description: 'Rises with each snapshot of the stream. Send it together with Snapshot-Stream, or neither.',
     example: '42',
   },
   'snapshot-observed-at': {
@@ -65,13 +64,12 @@ export const REQUEST_HEADERS: Readonly<Record<string, { name: string; descriptio
   },
   'snapshot-complete': {
     name: 'Snapshot-Complete',
-    description: '`false`: containers may be missing, and none is taken for removed.',
+    description: '`false` for an incomplete snapshot: absent containers are not marked removed. `true` by default.',
     example: 'false',
   },
   'snapshot-gone': {
     name: 'Snapshot-Gone',
-    description:
-      'Of an incomplete snapshot, and refused with a complete one: containers that were gone by then, with commas between their dockerIds.',
+    description: 'Only with `Snapshot-Complete: false`: the dockerIds of removed containers, separated by commas.',
     example: '4c01db0b339c,9d2f6a1c70be',
   },
 };

@@ -4,34 +4,35 @@ import { PROBLEMS } from '../http/problem.js';
 const INTERNAL = { type: ProblemTypes.internal, status: 500, title: 'Internal error' };
 const KINDS = [...Object.values(PROBLEMS), INTERNAL];
 
-/** What each means to a caller. */
+/** What each problem means to the caller. */
 const MEANING: Readonly<Partial<Record<ProblemType, string>>> = {
-  [ProblemTypes.invalidRequest]: 'The request breaks the contract: `errors` names the fields.',
-  [ProblemTypes.tokenInvalid]: 'No credentials, or such that are not good: unknown, expired, revoked or used up.',
-  [ProblemTypes.credentialsInvalid]: 'No account has this e-mail address and this password.',
-  [ProblemTypes.forbidden]: 'Good credentials, which may not do this.',
-  [ProblemTypes.notFound]: 'There is none, or it belongs to another organization.',
-  [ProblemTypes.conflict]: 'It does not go together with what is there.',
-  [ProblemTypes.engineIdInUse]: 'A live host has this engineId: try again after Retry-After, or enroll with another.',
-  [ProblemTypes.hostDeleted]: 'An operator deleted the host: its agent stops.',
-  [ProblemTypes.requestTimeout]: 'The body came too slowly, or not whole in time.',
-  [ProblemTypes.bodyTooLarge]: 'The body is too large, as sent or decompressed.',
-  [ProblemTypes.unsupportedMediaType]: 'The body is no JSON in UTF-8, plain or by gzip.',
-  [ProblemTypes.rateLimited]: 'More requests than may be made: wait for as long as Retry-After says.',
-  [ProblemTypes.internal]: 'A defect of ours. The log knows more under the request id.',
-  [ProblemTypes.unavailable]: 'Too much at once, or the database is out of reach: try again after Retry-After.',
+  [ProblemTypes.invalidRequest]: 'The request is invalid: `errors` names the fields.',
+  [ProblemTypes.tokenInvalid]: 'Missing, unknown, expired, revoked or used-up credentials.',
+  [ProblemTypes.credentialsInvalid]: 'Wrong email address or password.',
+  [ProblemTypes.forbidden]: 'The credentials are valid but do not permit this.',
+  [ProblemTypes.notFound]: 'It does not exist, or it belongs to another organization.',
+  [ProblemTypes.conflict]: 'Conflicts with the current state.',
+  [ProblemTypes.engineIdInUse]:
+    'An active host has this engineId: retry after Retry-After, or enroll with another engineId.',
+  [ProblemTypes.hostDeleted]: 'An operator deleted the host. Enroll the machine again to create a new host.',
+  [ProblemTypes.requestTimeout]: 'The body arrived too slowly or was not complete in time.',
+  [ProblemTypes.bodyTooLarge]: 'The body is too large, as sent or after decompression.',
+  [ProblemTypes.unsupportedMediaType]: 'The body must be UTF-8 JSON, optionally gzip-compressed.',
+  [ProblemTypes.rateLimited]: 'Too many requests: retry after Retry-After.',
+  [ProblemTypes.internal]: 'Internal error. See the server log for this request id.',
+  [ProblemTypes.unavailable]: 'The server is overloaded or cannot reach its database: retry after Retry-After.',
 };
 
-/** The kinds of problem that a call may answer with, from who may call it, what it takes and what it says itself. */
+/** The problems that an operation can return: those that follow from its access, path and body, and its `refusals`. */
 function problemTypesOf({ method, path, access, query, headers, body, refusals = [] }: Operation) {
   const isApi = path.startsWith('/api/');
   const isOperators = ['viewer', 'admin', 'owner', 'user'].includes(access);
   const takes = (condition: boolean, ...types: ProblemType[]) => (condition ? types : []);
   return new Set<ProblemType>([
-    // A path with parameters may be no well-formed one.
+    // A path parameter may contain an invalid percent-encoding.
     ...takes(Boolean(query ?? headers ?? body) || path.includes(':'), ProblemTypes.invalidRequest),
     ...takes(access !== 'anybody', ProblemTypes.tokenInvalid),
-    // A session's cookie must come from a page of ours, for all that changes something.
+    // Writes with a session cookie must come from our own pages; other operations require a role.
     ...takes((isOperators && method !== 'GET') || (isOperators && access !== 'viewer'), ProblemTypes.forbidden),
     ...takes(access === 'metrics', ProblemTypes.forbidden, ProblemTypes.rateLimited),
     ...takes(path.includes(':'), ProblemTypes.notFound),
@@ -74,7 +75,7 @@ const headersOf = (status: number, types: readonly ProblemType[]) => ({
   ...(types.some((type) => NAME_RETRY_AFTER.has(type)) ? RETRY_AFTER : {}),
 });
 
-/** The answers of refusals, each by its kind's name; and `OtherProblem`, for what any call may meet. */
+/** The shared error responses: one per problem type, and `OtherProblem` for errors that any operation can return. */
 export const problemResponses = (): Record<string, object> => ({
   ...Object.fromEntries(
     KINDS.map((kind) => [
@@ -87,13 +88,13 @@ export const problemResponses = (): Record<string, object> => ({
     ]),
   ),
   OtherProblem: {
-    description: 'What any call may be refused for: a method (405), a request that does not end (408), and such.',
+    description: 'Any other error, such as an unsupported method (405) or an incomplete request (408).',
     headers: REQUEST_ID,
     content: { [PROBLEM_MEDIA_TYPE]: { schema: PROBLEM } },
   },
 });
 
-/** The refusals of a call by their status. */
+/** Returns the error responses of an operation, by status. */
 export function refusalsOf(operation: Operation): Record<string, object> {
   const types = problemTypesOf(operation);
   const kinds = KINDS.filter(({ type }) => types.has(type));

@@ -3,23 +3,23 @@ import { z } from 'zod';
 import type { JsonSchema } from './document-shape.js';
 import { EXAMPLES } from './examples.js';
 
-/** Schemas as JSON Schema, by a name that whoever asked for them chose. */
+/** JSON Schemas by name. */
 type NamedSchemas = Record<string, JsonSchema>;
 
-/** The schemas that the contracts export: what a document names. The first name counts, where one has two. */
+/** The exported schemas of the contracts, which the document names. The first name of a schema is used. */
 const NAMED = new Map<z.ZodType, string>();
 for (const [name, value] of Object.entries(contracts)) {
   if (value instanceof z.ZodType && !NAMED.has(value)) NAMED.set(value, name);
 }
 
-/** The name of a schema among the components, or null: then it stands where it is used. */
+/** Returns the component name of a schema, or null for a schema that is inlined. */
 export const nameOf = (schema: z.ZodType): string | null => NAMED.get(schema) ?? null;
 
 const refTo = (name: string): string => `#/components/schemas/${name}`;
 
 const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
 
-/** What zod cannot tell, because these are checked by hand: see the contracts. */
+/** JSON Schemas of contracts that parse by hand, for which zod cannot generate them. */
 const BY_HAND = new Map<z.core.$ZodType, JsonSchema>([
   [contracts.Ports, { type: 'array', items: { $ref: refTo('Port') } }],
   [
@@ -33,10 +33,10 @@ const BY_HAND = new Map<z.core.$ZodType, JsonSchema>([
 ]);
 
 /**
- * The schemas that have names, and those that were given one for the while.
+ * Generates the JSON Schemas of all named schemas, and of `unnamed` ones under temporary names.
  *
- * `answers`: what is sent is in the form in which it could come in again, but whole: what a sender may leave out is
- * there. Requests take what they are told to, and ignore the rest.
+ * Both directions use the input form of the schemas. Responses also require each field that has a default, because the
+ * server always sends it.
  */
 function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'requests' | 'answers'): NamedSchemas {
   const registry = z.registry<{ id: string }>();
@@ -53,7 +53,7 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
       if (direction === 'answers') makeWhole(zodSchema, json);
     },
   });
-  // Both are about files of schemas, and these are parts of a document.
+  // These keywords are for standalone files; the schemas are part of a document.
   for (const json of Object.values(schemas) as JsonSchema[]) {
     delete json['$schema'];
     delete json['$id'];
@@ -61,7 +61,7 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
   return schemas;
 }
 
-/** Leaves out what says again, at length, what another word says. */
+/** Removes keywords that repeat what another keyword says. */
 function simplify(json: JsonSchema): void {
   if (json['format'] === 'uuid' || json['format'] === 'date-time' || json['format'] === 'email') delete json['pattern'];
   if (json['maximum'] === Number.MAX_SAFE_INTEGER) delete json['maximum'];
@@ -76,18 +76,18 @@ function makeWhole(zodSchema: z.core.$ZodTypes, json: JsonSchema): void {
   json['required'] = fields.filter(([, field]) => field._zod.optout !== 'optional').map(([name]) => name);
 }
 
-/** Schemas of the calls, and the components that they refer to. */
+/** The schemas of all operations in one direction, and the components that they refer to. */
 export interface ReferredSchemas {
-  /** The schema where it is used: a reference, if it has a name. */
+  /** Returns a reference to a named schema, or the inlined schema. */
   of(schema: z.ZodType): JsonSchema;
-  /** The schema itself. */
+  /** Returns the schema itself. */
   resolve(schema: z.ZodType): JsonSchema;
   components: NamedSchemas;
 }
 
 /**
- * Makes JSON Schemas of what is sent in one direction, each named one once: of bodies, which are `whole`, and of what
- * comes `inFields`, as parameters.
+ * Generates the JSON Schemas for one direction, each named schema once. `whole` are bodies; `inFields` are objects
+ * whose fields become parameters.
  */
 export function referredSchemas(
   { whole, inFields = [] }: { whole: readonly z.ZodType[]; inFields?: readonly z.ZodType[] },
@@ -118,7 +118,7 @@ export function referredSchemas(
   return { of, resolve, components };
 }
 
-/** The names that a schema refers to. */
+/** Returns the names that a schema refers to. */
 const referencesIn = (json: unknown): string[] => {
   if (typeof json !== 'object' || json === null) return [];
   return Object.entries(json).flatMap(([key, value]) =>

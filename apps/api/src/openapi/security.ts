@@ -2,23 +2,25 @@ import type { Access } from '@muster/contracts';
 
 const bearer = (description: string) => ({ type: 'http', scheme: 'bearer', description });
 
-/** What a caller can show, by the names that calls refer to. */
+/** The security schemes of the document. */
 export const SECURITY_SCHEMES = {
-  enrollmentToken: bearer('An enrollment token, `muster_enroll_…`: lets a host in.'),
-  agentToken: bearer('A host’s own token, `muster_agent_…`, as its enrolment gave it.'),
-  apiKey: bearer('An API key, `muster_key_…`, of the role viewer or admin.'),
-  metricsToken: bearer('What `MUSTER_METRICS_TOKEN` holds: reads the metrics.'),
+  enrollmentToken: bearer('An enrollment token, `muster_enroll_…`. Agents use it to enroll a host.'),
+  agentToken: bearer('The agent token of a host, `muster_agent_…`, issued by enrollment or rotation.'),
+  apiKey: bearer('An API key, `muster_key_…`, with the role viewer or admin.'),
+  metricsToken: bearer('The value of `MUSTER_METRICS_TOKEN`. Only for reading the metrics.'),
   session: {
     type: 'apiKey',
     in: 'cookie',
     name: 'muster_session',
-    description: 'The session of a person who signed in.',
+    description:
+      'The session cookie of a signed-in user. Requests that change anything with it also need an `Origin` header ' +
+      'with the server’s own origin, or `Sec-Fetch-Site: same-origin`.',
   },
 };
 
 const OPERATOR = [{ apiKey: [] }, { session: [] }];
 
-/** Which of them each kind of call takes: any one of those in its list, none where that is empty. */
+/** The accepted security schemes per kind of access: any one of the list; none are needed if it is empty. */
 export const SECURITY: Readonly<Record<Access, readonly object[]>> = {
   anybody: [],
   enroll: [{ enrollmentToken: [] }],
@@ -30,9 +32,16 @@ export const SECURITY: Readonly<Record<Access, readonly object[]>> = {
   metrics: [{ metricsToken: [] }, {}],
 };
 
-/** Who else than anybody with such credentials may call. */
-export const WHO: Readonly<Partial<Record<Access, string>>> = {
-  admin: 'For admins and owners.',
-  owner: 'For owners.',
-  user: 'For people with a session; an API key has none of this.',
+/** Who may call an operation, as the last paragraph of its description. */
+export const WHO: Readonly<Record<Access, string>> = {
+  anybody: 'Access: no authentication.',
+  enroll: 'Access: agents with an enrollment token.',
+  agent: 'Access: agents with an agent token.',
+  viewer: 'Access: operators of any role, with an API key or a session.',
+  admin: 'Access: admins and owners, with an API key or a session.',
+  owner: 'Access: owners, with a session.',
+  user: 'Access: users with a session; not API keys.',
+  metrics:
+    'Access: clients with the metrics token. Without a configured token, only clients on the same machine, and only ' +
+    'while `MUSTER_PUBLIC_URL` is not set.',
 };

@@ -6,14 +6,14 @@ import { dataDirOption, onEmbeddedDatabase } from './embedded-database.js';
 export function addBackupCommand(program: Command, terminal: Terminal): void {
   program
     .command('backup')
-    .summary('back the embedded database up into a file')
+    .summary('back up the embedded database to a file')
     .description(
-      'Writes all that the embedded database holds into one file, which any later version of Muster can restore.\n' +
-        'Muster must not be running on it. The file holds the hashes of tokens and keys: keep it as you keep those.',
+      'Writes all data of the embedded database to one file, which any later version of Muster can restore.\n' +
+        'Stop Muster first. The file contains the hashes of tokens and keys: store it as securely as those.',
     )
-    .argument('<file>', 'where the backup goes')
+    .argument('<file>', 'the backup file to write')
     .addOption(dataDirOption(terminal))
-    .option('-f, --force', 'replace a file of that name')
+    .option('-f, --force', 'overwrite an existing file')
     .action(async (file: string, { dataDir, force = false }: { dataDir: string; force?: boolean }) => {
       const made = await onEmbeddedDatabase(({ backUp }) => backUp({ dataDir, file, force }));
       terminal.out(`${made.file}: ${made.rows} rows of ${made.tables} tables in ${made.bytes} bytes\n`);

@@ -34,21 +34,21 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .addOption(hostOption())
     .option(
       '--freshness <word>',
-      `of hosts that confirm them so: ${ContainerFreshness.options.join(', ')}; repeated: any of these`,
+      `filter by freshness: ${ContainerFreshness.options.join(', ')} (repeatable)`,
       repeatedOf(ContainerFreshness.options),
     )
-    .option('--state <state>', 'in this state; repeated: in any of these', repeated)
-    .option('--health <health>', 'of this health; repeated: of any of these', repeated)
-    .option('--image <reference>', 'of this image; repeated: of any of these', repeated)
-    .option('-l, --label <key[=value]>', 'with this label; repeated: with all of these', repeated)
-    .option('-q, --search <text>', 'with this piece of text')
+    .option('--state <state>', 'filter by state (repeatable)', repeated)
+    .option('--health <health>', 'filter by health (repeatable)', repeated)
+    .option('--image <reference>', 'filter by image reference (repeatable)', repeated)
+    .option('-l, --label <key[=value]>', 'filter by label (repeatable: must match all)', repeated)
+    .option('-q, --search <text>', 'search text')
     .addOption(
-      new Option('--presence <which>', 'those that are there (as by default), that were, or both').choices(PRESENCE),
+      new Option('--presence <which>', 'present containers (default), removed ones, or both').choices(PRESENCE),
     )
-    .option('--sort <key>', `${CONTAINER_SORT_KEYS.join(', ')}; with - before it the other way round`)
-    .option('--limit <number>', 'no more than these', count)
+    .option('--sort <key>', `sort key: ${CONTAINER_SORT_KEYS.join(', ')}; prefix - for descending`)
+    .option('--limit <number>', 'maximum number of containers', count)
     .addOption(formatOption())
-    .option('-w, --watch', 'list them again whenever something changes, until interrupted')
+    .option('-w, --watch', 'refresh the list on every change, until interrupted')
     .action((options: Options) =>
       withApi(terminal, async (client) => {
         const hostId = await hostIds(client, options.host);
@@ -113,7 +113,7 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
   { title: 'ID', text: ({ dockerId }) => dockerId.slice(0, 12), raw: ({ dockerId }) => dockerId },
 ];
 
-/** The ports that the host publishes; an address that is none in particular is left out. */
+/** Formats the published ports. Omits the address if a port is bound to all addresses. */
 const portsOf = ({ ports }: ContainerView): string =>
   ports
     .filter(({ publicPort }) => publicPort !== undefined)

@@ -8,27 +8,27 @@ import { count, duration, first } from './options.js';
 
 /** `muster enroll-token`. */
 export function addEnrollTokenCommand(program: Command, terminal: Terminal): void {
-  const command = program.command('enroll-token').summary('make, list and revoke what lets hosts in');
+  const command = program.command('enroll-token').summary('create, list and revoke enrollment tokens');
 
   command
     .command('create')
-    .summary('make a token')
-    .description('Makes an enrollment token, and writes it alone to standard output. It is shown this once.')
-    .argument('<name>', 'what it is for')
-    .option('--uses <number>', 'hosts that it is good for', count, 1)
-    .option('--expires <time>', 'how long it is good: 30m, 12h, 7d (a day by default)', duration)
+    .summary('create a token')
+    .description('Creates an enrollment token and writes only the token to standard output. It is shown only once.')
+    .argument('<name>', 'name of the token')
+    .option('--uses <number>', 'number of hosts that it can enroll', count, 1)
+    .option('--expires <time>', 'lifetime, for example 30m, 12h, 7d (default: 1 day)', duration)
     .action((name: string, { uses, expires }: { uses: number; expires?: number }) =>
       withApi(terminal, async (client) => {
         const limits = { maxUses: uses, ...(expires === undefined ? {} : { expiresInSeconds: expires }) };
         const { token, id, expiresAt } = await client.call('createEnrollmentToken', { body: { name, ...limits } });
-        terminal.err(`Good for ${uses === 1 ? 'one host' : `${uses} hosts`} until ${expiresAt}; its id is ${id}.\n`);
+        terminal.err(`Valid for ${uses === 1 ? 'one host' : `${uses} hosts`} until ${expiresAt}. Token id: ${id}\n`);
         terminal.out(`${token}\n`);
       }),
     );
 
   command
     .command('list')
-    .summary('list them, never the tokens themselves')
+    .summary('list tokens, without their secrets')
     .addOption(formatOption())
     .action(({ output }: { output: Format }) =>
       withApi(terminal, async (client) => {
@@ -39,8 +39,8 @@ export function addEnrollTokenCommand(program: Command, terminal: Terminal): voi
 
   command
     .command('revoke')
-    .summary('make one good for no more hosts; those that it let in stay')
-    .argument('<id>', 'its id, as the list has it')
+    .summary('revoke a token; hosts that it enrolled are unaffected')
+    .argument('<id>', 'the id of the token, from the list')
     .action((enrollmentTokenId: string) =>
       withApi(terminal, async (client) => {
         await client.call('revokeEnrollmentToken', { params: { enrollmentTokenId } });

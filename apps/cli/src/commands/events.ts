@@ -25,19 +25,19 @@ interface Options {
 export function addEventsCommand(program: Command, terminal: Terminal): void {
   program
     .command('events')
-    .summary('tell what happened to containers, the latest last')
+    .summary('list container events, latest last')
     .addOption(hostOption())
-    .option('--name <name>', 'to containers of this name, whenever they were made; repeated: of any of these', repeated)
+    .option('--name <name>', 'filter by container name (repeatable)', repeated)
     .option(
       '--kind <kind>',
-      `one of ${EventKind.options.join(', ')}; repeated: any of these`,
+      `filter by kind: ${EventKind.options.join(', ')} (repeatable)`,
       repeatedOf(EventKind.options),
     )
-    .option('--since <time>', 'since then: 2026-01-31T12:00:00Z, or how long ago: 30m, 12h, 7d', instant)
-    .option('--until <time>', 'up to then, likewise', instant)
-    .option('--limit <number>', 'no more than the last of these', count, LIMIT_DEFAULT)
+    .option('--since <time>', 'start: 2026-01-31T12:00:00Z, or an age such as 30m, 12h, 7d', instant)
+    .option('--until <time>', 'end, in the same format', instant)
+    .option('--limit <number>', 'maximum number of events; the latest are listed', count, LIMIT_DEFAULT)
     .addOption(formatOption())
-    .option('-f, --follow', 'go on with what happens, until interrupted')
+    .option('-f, --follow', 'then print new events as they happen, until interrupted')
     .action((options: Options) =>
       withApi(terminal, async (client) => {
         const hostId = await hostIds(client, options.host);
@@ -56,7 +56,10 @@ async function tell(terminal: Terminal, client: Client, options: Options, hostId
   writeList(terminal, options.output, COLUMNS, await read(client, options, hostId));
 }
 
-/** What was, and then what is: the stream is there before the list is read, so that nothing falls between them. */
+/**
+ * Prints past events and then new ones. Opens the stream before it reads the list, so that no event is missed between
+ * the two.
+ */
 async function follow(
   terminal: Terminal,
   client: Client,
@@ -82,7 +85,7 @@ async function follow(
   }
 }
 
-/** Says on standard error what keeps the events from being complete or current: a lag once for each connection. */
+/** Warns on standard error when events are missing or delayed. Reports a delay once per connection. */
 function createStreamWarnings(terminal: Terminal) {
   let isLagging = false;
   return {
@@ -91,14 +94,14 @@ function createStreamWarnings(terminal: Terminal) {
     },
     onMessage: (message: StreamMessage): void => {
       if (message.event === 'reset') {
-        terminal.err('muster: more happened than the stream sends again: some events are missing here\n');
+        terminal.err('muster: some events are missing: the server could not resend all of them\n');
       } else if (message.event === 'lagging' && !isLagging) {
         isLagging = true;
         const since = toTerminalText(message.data.since);
-        terminal.err(`muster: the server holds back events since ${since}: they arrive late\n`);
+        terminal.err(`muster: the server delays events since ${since}\n`);
       } else if (message.event === 'caught-up' && isLagging) {
         isLagging = false;
-        terminal.err('muster: the server has caught up: events arrive at once again\n');
+        terminal.err('muster: the server has caught up: events are no longer delayed\n');
       }
     },
   };

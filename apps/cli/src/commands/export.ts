@@ -17,15 +17,15 @@ interface Options {
 export function addExportCommand(program: Command, terminal: Terminal): void {
   program
     .command('export')
-    .summary('write all containers, or all events, as CSV or NDJSON')
+    .summary('export all containers or all events as CSV or NDJSON')
     .addArgument(new Argument('<what>', 'what to export').choices(['containers', 'events']))
-    .addOption(new Option('--format <format>', 'how it is written').choices(['csv', 'ndjson']).default('csv'))
-    .option('--file <file>', 'into this file, which is there once it is whole; else to standard output')
+    .addOption(new Option('--format <format>', 'file format').choices(['csv', 'ndjson']).default('csv'))
+    .option('--file <file>', 'write to this file, which appears once complete (default: standard output)')
     .action((what: 'containers' | 'events', { format, file }: Options) =>
       withApi(terminal, async (client) => {
         const name = what === 'containers' ? 'exportContainers' : 'exportEvents';
         const { body } = await client.call(name, { query: { format } }, { signal: terminal.interrupted });
-        if (body === null) throw new CommandError('the answer had nothing in it');
+        if (body === null) throw new CommandError('the server sent an empty response');
         const pieces = Readable.fromWeb(body);
         if (file !== undefined) await writeWhole(file, pieces);
         else {
@@ -40,7 +40,7 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
     );
 }
 
-/** Writes a file that nobody sees half of. */
+/** Writes a temporary file and renames it, so that an incomplete file never has the final name. */
 async function writeWhole(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   const beside = `${file}.${randomUUID()}.part`;
   try {

@@ -41,15 +41,15 @@ const columnsAt = (now: Date): Column<Host>[] => [
 export function addHostsCommand(program: Command, terminal: Terminal): void {
   program
     .command('hosts')
-    .summary('list hosts, and how current each is')
+    .summary('list hosts and their freshness')
     .option(
       '--freshness <word>',
-      `one of ${Freshness.options.join(', ')}; repeated: any of these`,
+      `filter by freshness: ${Freshness.options.join(', ')} (repeatable)`,
       repeatedOf(Freshness.options),
     )
-    .option('-q, --search <text>', 'with this piece of text')
-    .option('--sort <key>', `${HOST_SORT_KEYS.join(', ')}; with - before it the other way round`)
-    .option('--limit <number>', 'no more than these', count)
+    .option('-q, --search <text>', 'search text')
+    .option('--sort <key>', `sort key: ${HOST_SORT_KEYS.join(', ')}; prefix - for descending`)
+    .option('--limit <number>', 'maximum number of hosts', count)
     .addOption(formatOption())
     .action(({ freshness, search: q, sort, limit = Infinity, output }: Options) =>
       withApi(terminal, async (client) => {

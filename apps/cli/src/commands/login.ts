@@ -9,27 +9,27 @@ import type { Terminal } from '../terminal.js';
 export function addLoginCommands(program: Command, terminal: Terminal): void {
   program
     .command('login')
-    .summary('say where Muster is, and with which key to ask it')
+    .summary('save the server URL and an API key')
     .description(
-      'Asks for an API key (muster_key_…), tries it, and keeps both in a file that only you can read.\n' +
-        'The key is read from standard input, so that it stands in no list of processes: muster login URL < key-file',
+      'Prompts for an API key (muster_key_…), checks it, and saves URL and key in a file that only you can read.\n' +
+        'The key is read from standard input, so that no process list shows it: muster login URL < key-file',
     )
-    .argument('<url>', 'where Muster is: https://muster.example.org')
+    .argument('<url>', 'URL of the server, for example https://muster.example.org')
     .action(async (argument: string) => {
       const url = checkedUrl(argument);
       const key = await terminal.askSecret('API key: ');
-      if (key === '') throw new CommandError('no key was given', ExitCodes.usage);
+      if (key === '') throw new CommandError('no API key entered', ExitCodes.usage);
       try {
         await createClient({ url, key }).call('listHosts', { query: { limit: 1 } });
       } catch (error) {
         throw commandError(error);
       }
-      terminal.err(`Kept in ${await saveConnection(terminal, { url, key })}\n`);
+      terminal.err(`Saved to ${await saveConnection(terminal, { url, key })}\n`);
     });
 
   program
     .command('logout')
-    .summary('forget the key')
-    .description('Removes the file that login wrote. The key itself stays good until it is revoked.')
+    .summary('delete the saved key')
+    .description('Deletes the file that login wrote. The key itself stays valid until it is revoked.')
     .action(() => forgetConnection(terminal));
 }

@@ -6,14 +6,14 @@ import { dataDirOption, onEmbeddedDatabase } from './embedded-database.js';
 export function addRestoreCommand(program: Command, terminal: Terminal): void {
   program
     .command('restore')
-    .summary('make an embedded database of a backup')
+    .summary('restore a backup into a new embedded database')
     .description(
-      'Makes the embedded database of a backup in an empty directory, all of it or nothing.\n' +
-        'Hosts whose present or previous token is in the backup report again by themselves, within an hour.\n' +
-        'Hosts that were enrolled after the backup, or have rotated their token twice since, keep asking:\n' +
-        'give them a new enrollment token. What was revoked after the backup is valid again: revoke it again.',
+      'Creates an embedded database from a backup, in an empty directory. Restores everything or nothing.\n' +
+        'Hosts whose current or previous token is in the backup report again automatically, within an hour.\n' +
+        'Hosts that were enrolled after the backup, or have rotated their token twice since, keep retrying:\n' +
+        'give them a new enrollment token. Anything revoked after the backup is valid again: revoke it again.',
     )
-    .argument('<file>', 'the backup')
+    .argument('<file>', 'the backup file to read')
     .addOption(dataDirOption(terminal))
     .action(async (file: string, { dataDir }: { dataDir: string }) => {
       const { rows, createdAt, directory } = await onEmbeddedDatabase(({ restore }) => restore({ dataDir, file }));

@@ -2,16 +2,17 @@ import type { Client, ConnectionState } from '@muster/client';
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
-/** Milliseconds between two looks, however much happens. */
+/** The minimum number of milliseconds between two refreshes. */
 const LOOK_INTERVAL_MS = 1_000;
 
-/** Milliseconds after which it is shown again although the stream says nothing: it may be held back. */
+/** Milliseconds without a message after which to refresh anyway, because events may be delayed. */
 const SHOW_AGAIN_MS = 25_000;
 
 /**
- * Calls `show` once the stream is connected and then whenever it sends something, at most once a second, until the user
- * interrupts the command; while it is connected and silent, every `showAgainMs`. Nothing that happens in between is missed.
- * @throws what `show` does, and CommandError when the key has ended.
+ * Calls `show` when the stream is connected and then after each message, at most once a second, until the user
+ * interrupts the command. Also calls it after every `showAgainMs` milliseconds without a message while connected. No
+ * change is missed.
+ * @throws what `show` throws, and CommandError when the key is no longer valid.
  */
 export async function onEachChange(
   terminal: Terminal,
@@ -58,7 +59,7 @@ export async function onEachChange(
 }
 
 export const keyEnded = (): CommandError =>
-  new CommandError('the key has ended: it was revoked, or its time is over', ExitCodes.refused);
+  new CommandError('the API key was revoked or has expired', ExitCodes.refused);
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

@@ -4,7 +4,7 @@ const UNITS = [
   ['m', 60],
 ] as const;
 
-/** How long ago an instant was, in its largest unit: `3d`, `5m`, `12s`; `-` for none. */
+/** Formats the age of an instant in its largest unit: `3d`, `5m`, `12s`; `-` for null. */
 export function age(instant: string | null, now: Date): string {
   if (instant === null) return '-';
   const seconds = Math.max(0, Math.floor((now.getTime() - Date.parse(instant)) / 1000));

@@ -1,9 +1,9 @@
 import { toCsvLine } from '@muster/contracts';
 import type { Column } from './table.js';
 
-/** The line of titles. */
+/** Formats the header line. */
 export const csvTitles = <Row>(columns: readonly Column<Row>[]): string => toCsvLine(columns.map(({ title }) => title));
 
-/** A row, with the texts for machines. */
+/** Formats a row, with each column's `raw` text if it has one. */
 export const csvLine = <Row>(columns: readonly Column<Row>[], row: Row): string =>
   toCsvLine(columns.map(({ raw, text }) => (raw ?? text)(row)));

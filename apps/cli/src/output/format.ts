@@ -7,15 +7,15 @@ import { table, type Column } from './table.js';
 export type Format = 'table' | 'json' | 'csv';
 
 export const formatOption = (): Option =>
-  new Option('-o, --output <format>', 'how it is written').choices(['table', 'json', 'csv']).default('table');
+  new Option('-o, --output <format>', 'output format').choices(['table', 'json', 'csv']).default('table');
 
-/** CSV as it is for a file or another program, and without what a terminal would obey where it is shown on one. */
+/** Returns CSV unchanged for a file or pipe, and without control characters for a terminal. */
 export const csvFor = ({ screen }: Terminal, csv: string): string =>
   screen === null ? csv : csv.split('\n').map(withoutReturn).join('\n');
 
 const withoutReturn = (line: string): string => toTerminalText(line.replace(/\r$/, ''));
 
-/** Writes a whole list. */
+/** Writes a complete list. */
 export function writeList<Row>(
   terminal: Terminal,
   format: Format,
@@ -28,7 +28,7 @@ export function writeList<Row>(
   else terminal.out(rows.length === 0 ? '' : table(columns, rows, terminal.screen));
 }
 
-/** Writes what comes one by one: JSON by the line, CSV without another line of titles. */
+/** Writes one item of a continuous output: JSON on one line, CSV and tables without a header. */
 export function writeOne<Row>(terminal: Terminal, format: Format, columns: readonly Column<Row>[], row: Row): void {
   if (format === 'json') terminal.out(`${toTerminalJson(JSON.stringify(row))}\n`);
   else if (format === 'csv') terminal.out(csvFor(terminal, csvLine(columns, row)));

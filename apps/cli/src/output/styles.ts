@@ -1,7 +1,7 @@
 import type { Freshness } from '@muster/contracts';
 import type { Style } from './table.js';
 
-/** How current a fact is. */
+/** The color of each freshness. */
 export const FRESHNESS_STYLES: Readonly<Record<Freshness, Style>> = {
   online: 'green',
   stale: 'yellow',
@@ -11,7 +11,9 @@ export const FRESHNESS_STYLES: Readonly<Record<Freshness, Style>> = {
   left: 'gray',
 };
 
-/** A state or health that is as one would want it, or that somebody should look at; null: neither. */
+/**
+ * Returns the color of a container's state and health: green for good, yellow and red for trouble; null for neutral.
+ */
 export function stateStyle(state: string, health: string | null): Style | null {
   if (health === 'unhealthy' || state === 'dead' || state === 'restarting') return 'red';
   if (state === 'running') return health === 'starting' ? 'yellow' : 'green';

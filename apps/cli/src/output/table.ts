@@ -5,31 +5,31 @@ import { cut, widthOf } from './width.js';
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** One column of a table, and one field of a CSV line. */
+/** One column of a table or field of a CSV line. */
 export interface Column<Row> {
   title: string;
   text: (row: Row) => string;
-  /** How it looks on a terminal; null: like any other. */
+  /** The style on a terminal; null for none. */
   style?: (row: Row) => Style | null;
-  /** For a machine, where that is another text. */
+  /** The text in CSV, if it differs from `text`. */
   raw?: (row: Row) => string;
 }
 
 const GAP = '  ';
 
-/** Columns that no cut goes below. */
+/** The minimum width of a shortened column. */
 const WIDTH_MIN = 8;
 
 /**
- * A table with a line of titles. On a screen its lines fit, as far as they can, and have colours; elsewhere everything
- * is there. Nothing in it is a command to a terminal.
+ * Formats a table with a header line. On a screen, columns are shortened to fit its width as far as possible, and
+ * colored. Otherwise nothing is shortened. Control characters in the texts are replaced.
  */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen | null): string {
   const cells = rows.map((row) => columns.map(({ text }) => toTerminalText(text(row))));
   const natural = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((line) => widthOf(line[i]!))));
   const widths = screen === null ? natural : fit(natural, screen.columns);
   const paint = (style: Style | null | undefined, text: string) =>
-    // Whether it is a screen is known here already.
+    // `screen` already says whether the output is a terminal.
     screen?.hasColours && style ? styleText(style, text, { validateStream: false }) : text;
 
   const line = (texts: readonly string[], styleOf: (column: number) => Style | null | undefined) =>
@@ -52,7 +52,7 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
     .join('');
 }
 
-/** Takes from the widest columns first, until the line fits or nothing more can be taken. */
+/** Shortens the widest columns until the line fits or all columns have the minimum width. */
 function fit(natural: readonly number[], columns: number): number[] {
   const widths = [...natural];
   const room = columns - GAP.length * (widths.length - 1);

@@ -7,13 +7,13 @@ const widthOfOne = (character: string): number => {
   return WIDE.test(character) ? 2 : 1;
 };
 
-/** The columns that a terminal shows a text in. */
+/** Returns the number of terminal columns that a text takes. */
 export const widthOf = (text: string): number =>
   /^[\x20-\x7e]*$/.test(text)
     ? text.length
     : Array.from(text).reduce((sum, character) => sum + widthOfOne(character), 0);
 
-/** The beginning of a text that fits, with an ellipsis where something is missing. */
+/** Cuts a text to a number of terminal columns. A cut text ends with an ellipsis. */
 export function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let width = 1;
