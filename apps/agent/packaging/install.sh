@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Muster agent on this machine, or removes it. Run again it brings things up to date, and changes nothing
-# that is as it should be. The API that serves this script puts its own address and its release's checksums in.
+# Installs the Muster agent on this machine, updates it or removes it. Running it again changes only what is outdated.
+# The API that serves this script inserts its own address and its release's checksums.
 set -eu
 
 MUSTER_URL_DEFAULT=''
@@ -11,13 +11,13 @@ usage() {
 Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-service]
        install.sh --uninstall
 
-  --token T      the enrollment token; MUSTER_ENROLL_TOKEN where others can read this machine's process list.
-                 Not needed, and not used, where the agent runs and reports to this API already
-  --url URL      the API to report to, where that is not the one that served this script
-  --prefix DIR   where bin/muster-agent goes (default: /usr/local)
-  --no-service   install, enrol and report once, but leave it to you to keep the agent running
-  --uninstall    give this host's token up and remove the agent, its state and its settings
-  --root DIR     put everything below DIR in place of /, create no user and start no service
+  --token T      the enrollment token; use MUSTER_ENROLL_TOKEN if other users can read this machine's process list.
+                 Not needed, and not used, if the agent already runs and reports to this API
+  --url URL      the API to report to, if it is not the one that served this script
+  --prefix DIR   install bin/muster-agent below DIR (default: /usr/local)
+  --no-service   install, enroll and report once, but set up no service to keep the agent running
+  --uninstall    revoke this host's token and remove the agent, its state and its settings
+  --root DIR     install everything below DIR instead of /, create no user and start no service
 END
 }
 
@@ -32,12 +32,12 @@ part=
 stopped=no
 changed=no
 
-# Leaves nothing half done behind, whatever ended the script: a service that was stopped runs again.
+# Removes a partial download and restarts a service that was stopped, however the script ends.
 clean_up() {
   [ -z "$part" ] || rm -f "$part"
   if [ "$stopped" = yes ]; then
     give_state_to_service || true
-    systemctl start muster-agent || warn 'the service muster-agent could not be started again'
+    systemctl start muster-agent || warn 'the service muster-agent could not be restarted: run systemctl start muster-agent'
   fi
 }
 trap clean_up EXIT
@@ -75,17 +75,17 @@ expected() { # NAME
   done
 }
 
-# Puts a file of the release in its place, unless it is there already. A file with another checksum goes nowhere, nor
-# does an executable that does not run on this machine.
+# Installs a file of the release, unless it is already installed. Refuses a file with another checksum, and an
+# executable that does not run on this machine.
 obtain() { # NAME TARGET
   want=$(expected "$1")
-  [ -n "$want" ] || die "this release has no $1"
+  [ -n "$want" ] || die "this release does not contain $1"
   if [ -f "$2" ] && [ "$(sha256 "$2")" = "$want" ]; then return; fi
   mkdir -p "$(dirname "$2")"
   part="$2.part.$$"
   fetch "$source/agent-release/$1" "$part" || die "cannot fetch $source/agent-release/$1"
   got=$(sha256 "$part")
-  [ "$got" = "$want" ] || die "$1 has the checksum $got, and must have $want: nothing was installed"
+  [ "$got" = "$want" ] || die "$1 has the checksum $got instead of $want: nothing was installed"
   if [ "$1" != "${1#muster-agent-linux-}" ]; then
     chmod 755 "$part"
     "$part" version >/dev/null || die "$1 does not run on this machine: nothing was installed"
@@ -121,7 +121,7 @@ make_user() {
   fi
 }
 
-# The group of the engine's socket, by which an unprivileged user may use it.
+# Prints the group of the engine's socket, which gives an unprivileged user access to it.
 socket_group() {
   for socket in /var/run/docker.sock /run/podman/podman.sock; do
     if [ -S "$socket" ]; then
@@ -133,10 +133,10 @@ socket_group() {
 
 make_config() {
   mkdir -p "$(dirname "$config")"
-  [ -f "$config" ] || printf '# Settings of the Muster agent: muster-agent config shows them all.\n' >"$config"
+  [ -f "$config" ] || printf '# Settings of the Muster agent. To list all settings: muster-agent config\n' >"$config"
 }
 
-# One line of the settings is this script's, and is written once the machine is enrolled there. The others are left alone.
+# Writes MUSTER_URL once the machine is enrolled there. All other lines of the file are left unchanged.
 write_config() {
   if grep -q '^MUSTER_URL=' "$config"; then
     [ "$(grep '^MUSTER_URL=' "$config")" != "MUSTER_URL=$url" ] || return 0
@@ -149,7 +149,7 @@ write_config() {
   changed=yes
 }
 
-# -h: a link in the state directory, which is the unprivileged user's, must not lead root to another file.
+# -h: the unprivileged user owns the state directory, and a link in it must not lead root to another file.
 give_state_to_service() { [ -n "$root" ] || chown -hR muster-agent "$state"; }
 
 agent() {
@@ -159,13 +159,13 @@ agent() {
 
 is_enrolled_at() { grep -qiF "\"musterUrl\": \"$1" "$state/agent.json" 2>/dev/null; }
 
-# Enrolls and reports once, so that the host is there to be seen when this ends. One that fails changes nothing.
+# Enrolls and reports once, so that the host is visible when the script ends. A failure changes nothing.
 enroll() {
   if runs_systemd && systemctl is-active --quiet muster-agent; then
     stopped=yes
     systemctl stop muster-agent
   fi
-  agent once || die "this machine could not report to $url; ask: $binary doctor"
+  agent once || die "this machine could not report to $url; to find out why, run: $binary doctor"
 }
 
 install_unit() {
@@ -174,7 +174,7 @@ install_unit() {
   changed=$before
   group=$(socket_group)
   if [ "$group" = root ]; then
-    warn 'the engine’s socket is for root alone: give it a group, or name a socket proxy with DOCKER_HOST'
+    warn 'only root can access the engine’s socket: change its group, or set DOCKER_HOST to a socket proxy'
     group=
   fi
   if [ -n "$group" ]; then groups="SupplementaryGroups=$group"; else groups='# no group for the engine'; fi
@@ -199,14 +199,14 @@ do_install() {
   chmod 700 "$state"
   give_state_to_service
   if is_enrolled_at "$url\""; then
-    # The agent's own answer, for a token that the API refuses is what a new enrollment token is for.
+    # Enrolls only if the agent reports a problem: its token may have been rejected.
     if [ -n "$token" ] && ! agent status >/dev/null 2>&1; then enroll; fi
   elif [ -n "$token" ]; then
     enroll
   elif is_enrolled_at ''; then
-    die "this machine is enrolled at another address than $url: run this again with --token to enroll it there"
+    die "this machine is enrolled at another address than $url: to enroll it there, run the script again with --token"
   else
-    warn 'not enrolled: run this again with --token'
+    warn 'this machine is not enrolled: run the script again with --token'
   fi
   give_state_to_service
   write_config
@@ -230,14 +230,14 @@ do_uninstall() {
   fi
   if [ -x "$binary" ] && [ -f "$state/agent.json" ]; then
     MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config "$binary" leave ||
-      warn 'the API could not be told: delete the host there'
+      warn 'this host’s token was not revoked: delete the host in Muster'
   fi
   rm -f "$binary"
   rm -rf "$state" "$(dirname "$config")"
   if [ -z "$root" ] && id muster-agent >/dev/null 2>&1; then
     if has userdel; then userdel muster-agent; else deluser muster-agent; fi
   fi
-  say 'The agent is removed'
+  say 'The agent was removed'
 }
 
 main() {
@@ -265,7 +265,7 @@ main() {
         usage
         return
         ;;
-      *) die "there is no option $1 (--help tells which there are)" ;;
+      *) die "unknown option $1 (see --help)" ;;
     esac
     shift
   done
@@ -279,10 +279,10 @@ main() {
     do_uninstall
     return
   fi
-  [ -n "$url" ] || die 'which API? Fetch this script from it, or name it with --url'
-  [ -n "$CHECKSUMS" ] || die 'has no checksums: fetch this script from an API that serves a release'
+  [ -n "$url" ] || die 'no API address: fetch this script from the API, or set --url'
+  [ -n "$CHECKSUMS" ] || die 'this script contains no checksums: fetch it from an API that serves an agent release'
   do_install
 }
 
-# At the end, so that a script that was cut off on its way does nothing.
+# Last line, so that a script that was cut off during download does nothing.
 main "$@"

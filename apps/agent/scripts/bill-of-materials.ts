@@ -4,13 +4,16 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** A package as `pnpm list --json` tells it. */
+/** A package in the output of `pnpm list --json`. */
 interface Listed {
   version: string;
   dependencies?: Record<string, Listed>;
 }
 
-/** What the agent's executable is made of, as CycloneDX 1.6 (JSON): Node.js, and each package with its hash. */
+/**
+ * Returns the bill of materials of the agent's executable as CycloneDX 1.6 (JSON): Node.js, and each package with its
+ * hash.
+ */
 export async function billOfMaterials(version: string): Promise<string> {
   const lockfile = await readFile(`${ROOT}/pnpm-lock.yaml`, 'utf8');
   const manifest = JSON.parse(await readFile(`${ROOT}/package.json`, 'utf8')) as { packageManager: string };
@@ -36,7 +39,7 @@ export async function billOfMaterials(version: string): Promise<string> {
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-/** Every package of npm's that the agent depends on when it runs, as `name@version`. */
+/** Returns every npm package that the agent needs at runtime, as `name@version`. */
 function listedPackages(packageManager: string): Set<string> {
   const pnpm = ['-y', packageManager, '--silent', '--filter', '@muster/agent'];
   const text = execFileSync('npx', [...pnpm, 'list', '--prod', '--depth', 'Infinity', '--json'], {
@@ -45,7 +48,7 @@ function listedPackages(packageManager: string): Set<string> {
   const found = new Set<string>();
   function walk(dependencies: Record<string, Listed> = {}): void {
     for (const [name, listed] of Object.entries(dependencies)) {
-      // Workspace packages are the agent itself.
+      // Workspace packages are part of the agent.
       if (!listed.version.startsWith('link:')) found.add(`${name}@${listed.version}`);
       walk(listed.dependencies);
     }
@@ -54,10 +57,10 @@ function listedPackages(packageManager: string): Set<string> {
   return found;
 }
 
-/** The hash that the lockfile holds a package to, in hex. */
+/** Returns a package's SHA-512 from the lockfile, in hex. */
 function integrityOf(lockfile: string, at: string): string {
   const escaped = at.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const found = new RegExp(`^  '?${escaped}'?:\\n    resolution: \\{integrity: sha512-([^}, ]+)`, 'm').exec(lockfile);
-  if (found === null) throw new Error(`the lockfile has no hash of ${at}`);
+  if (found === null) throw new Error(`the lockfile has no hash for ${at}`);
   return Buffer.from(found[1]!, 'base64').toString('hex');
 }

@@ -1,4 +1,4 @@
-/** Makes `dist/main.js`: the agent for Node.js, as one file. */
+/** Builds `dist/main.js`, the agent for Node.js as one file. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

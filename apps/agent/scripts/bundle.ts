@@ -4,15 +4,15 @@ import { build, type Plugin } from 'esbuild';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** A third more than it is: what makes it grow beyond is to be noticed, since every host holds it in memory. */
+/** Limit about a third above the current size, to notice growth: every host holds the bundle in memory. */
 const BYTES_MAX = 450_000;
 
-/** The bundle holds something that an agent does not need. */
+/** Thrown if the bundle exceeds its limit, which means that it contains code that an agent does not need. */
 class BundleTooLargeError extends Error {}
 
 /**
- * `z` as a namespace that is imported, and not as an object: only so can the bundler tell which parts of zod are used.
- * Error texts in fifty languages and JSON Schema's both ways are the other two thirds.
+ * Imports `z` as a namespace instead of an object, so that the bundler can drop the unused two thirds of zod: error
+ * texts in fifty languages, and conversion to and from JSON Schema.
  */
 const usedPartsOfZod: Plugin = {
   name: 'used-parts-of-zod',
@@ -25,8 +25,8 @@ const usedPartsOfZod: Plugin = {
 };
 
 /**
- * The agent and all that it imports as one file of JavaScript at `outfile`: `esm` for Node.js, with a source map beside
- * it, `cjs` for an executable. A third of the memory of the same in its own modules is saved.
+ * Bundles the agent and its imports into one JavaScript file at `outfile`: `esm` for Node.js, with a source map next to
+ * it; `cjs` for an executable. One file saves a third of the memory that separate modules take.
  * @throws BundleTooLargeError
  */
 export async function bundleAgent(outfile: string, format: 'esm' | 'cjs'): Promise<void> {
@@ -35,7 +35,7 @@ export async function bundleAgent(outfile: string, format: 'esm' | 'cjs'): Promi
     ...{ platform: 'node', target: 'node20', format, conditions: ['source'], plugins: [usedPartsOfZod] },
     ...{ minifySyntax: true, minifyWhitespace: true, legalComments: 'none', logLevel: 'warning' },
     sourcemap: format === 'esm',
-    // Packages that were written for CommonJS ask for Node's modules by `require`.
+    // Packages written for CommonJS load Node's modules with `require`.
     ...(format === 'esm'
       ? {
           banner: { js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);" },
@@ -43,5 +43,5 @@ export async function bundleAgent(outfile: string, format: 'esm' | 'cjs'): Promi
       : {}),
   });
   const bytes = Object.entries(metafile.outputs).find(([path]) => !path.endsWith('.map'))![1].bytes;
-  if (bytes > BYTES_MAX) throw new BundleTooLargeError(`the agent's bundle has ${bytes} bytes, more than ${BYTES_MAX}`);
+  if (bytes > BYTES_MAX) throw new BundleTooLargeError(`the bundle has ${bytes} bytes, the limit is ${BYTES_MAX}`);
 }

@@ -1,6 +1,6 @@
 /**
- * Runs the agent from its source, again after each edit in any package, against the API that `pnpm dev` runs beside
- * it: waits for it, and enrols this machine with the admin key that everybody knows. For development alone.
+ * For development: runs the agent from its source and restarts it after each edit in any package. It waits for the API
+ * of `pnpm dev`, and enrolls this machine with the well-known admin key.
  */
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +12,7 @@ const inRepository = (path: string): string => fileURLToPath(new URL(`../../../$
 const { PORT = '3000', MUSTER_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)) } = process.env;
 const apiUrl = `http://127.0.0.1:${PORT}`;
 
-/** Resolves when the API answers; it builds its database first, and may be started after us. */
+/** Resolves when the API answers. The API builds its database first, and may start after this script. */
 async function untilReady(): Promise<void> {
   for (;;) {
     const response = await fetch(apiUrl + Paths.ready).catch(() => null);
@@ -21,14 +21,16 @@ async function untilReady(): Promise<void> {
   }
 }
 
-/** A token for this machine. One that is enrolled already does not use it, unless its host's database is a new one. */
+/**
+ * Creates an enrollment token for this machine. It is used only if the machine is not enrolled, or the database is new.
+ */
 async function enrollmentToken(): Promise<string> {
   const response = await fetch(apiUrl + Paths.enrollmentTokens, {
     method: 'POST',
     headers: { authorization: `Bearer ${MUSTER_ADMIN_KEY}`, 'content-type': 'application/json' },
     body: JSON.stringify({ name: 'pnpm dev' }),
   });
-  if (!response.ok) throw new Error(`the API gives no enrollment token: ${await response.text()}`);
+  if (!response.ok) throw new Error(`the API did not create an enrollment token: ${await response.text()}`);
   return EnrollmentTokenCreated.parse(await response.json()).token;
 }
 
@@ -48,5 +50,5 @@ const child = spawn(
   },
 );
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
-// This process is nothing without its child, and ends as it did; one that was told to stop by a signal has no code.
+// Exits with the child's exit code. A child that was stopped by a signal has none.
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)));

@@ -1,11 +1,11 @@
 /**
- * Measures what the agent costs the machine that it runs on, in a steady state: an engine of 100 containers to which
- * nothing happens (captured replies, replayed), the built API on an embedded database, the server's own pace.
+ * Measures the agent's resource usage in a steady state: a replayed engine with 100 containers and no changes, the
+ * built API with an embedded database, and the server's default cadence.
  *
  *   npx -y pnpm@12.21.0 --filter @muster/agent footprint [--seconds 180] [--containers 100] [COMMAND…]
  *
- * By default it measures the build under Node.js and, where `package` made one, the executable, both at the same time;
- * each COMMAND (in quotes) is measured instead. It exits with 1 where a figure is above its bound.
+ * By default it measures the build under Node.js and, if `package` has built one, the executable, both at the same
+ * time. Quoted COMMANDs are measured instead, if given. It exits with 1 if a figure exceeds its limit.
  */
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -20,10 +20,10 @@ import { readProcessCost, type ProcessCost } from './footprint/process-cost.js';
 import { startApi, startSubject, type Subject } from './footprint/rig.js';
 import type { WireCount } from './footprint/relay.js';
 
-/** Issue 7's: what an agent may cost at most. */
+/** The limits of issue 7. */
 const BOUNDS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
 
-/** Looks are so far apart, and a list is seen as late as that. */
+/** Seconds between two samples, and so the maximum delay until a list call is noticed. */
 const LOOK_SECONDS = 1;
 
 const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -41,7 +41,7 @@ async function look(subject: Subject): Promise<Look> {
   return { atMs: performance.now(), cost, wire: subject.relay.count(), lists: subject.lists() };
 }
 
-/** Looks again and again for so long. */
+/** Takes samples for this many seconds. */
 async function watch(subject: Subject, seconds: number): Promise<Look[]> {
   const looks = [await look(subject)];
   for (let i = 0; i < seconds / LOOK_SECONDS; i++) {
@@ -51,7 +51,7 @@ async function watch(subject: Subject, seconds: number): Promise<Look[]> {
   return looks;
 }
 
-/** A row of the table, and whether every figure is within its bound. */
+/** Returns a row of the table, and whether every figure is within its limit. */
 function judge(label: string, looks: readonly Look[]): { row: string[]; isWithin: boolean } {
   const [first, last] = [looks[0]!, looks.at(-1)!];
   const seconds = (last.atMs - first.atMs) / 1_000;
@@ -65,7 +65,7 @@ function judge(label: string, looks: readonly Look[]): { row: string[]; isWithin
     listsPerMinute: listsPerMinute(looks),
   };
   const within = (name: keyof typeof BOUNDS): boolean => figures[name] <= BOUNDS[name];
-  const cell = (name: keyof typeof BOUNDS, text: string): string => `${text} ${within(name) ? '✓' : '✗ too much'}`;
+  const cell = (name: keyof typeof BOUNDS, text: string): string => `${text} ${within(name) ? '✓' : '✗ over limit'}`;
   return {
     row: [
       label,
@@ -81,17 +81,18 @@ function judge(label: string, looks: readonly Look[]): { row: string[]; isWithin
   };
 }
 
-/** By the shortest time between two lists, which is judged in the agent's favour by as much as a look may be late. */
+/** Returns the rate from the shortest time between two lists, rounded in the agent's favor by the sampling interval. */
 function listsPerMinute(looks: readonly Look[]): number {
-  // A list that is not seen is not counted: a watch of three minutes sees two.
+  // Only lists within the period count: three minutes contain two.
   const times = looks.filter(({ lists }, i) => i > 0 && lists > looks[i - 1]!.lists).map(({ atMs }) => atMs);
   const gaps = times.slice(1).map((atMs, i) => (atMs - times[i]!) / 1_000 + LOOK_SECONDS);
   return gaps.length === 0 ? NaN : 60 / Math.min(...gaps);
 }
 
 /**
- * The build, and the executable in a copy of its own. A file that was written in one piece, as the packager does it,
- * stands in the kernel's cache in larger pieces than one that came over a network, and 12 MB more of it are mapped.
+ * Returns the commands for the build and for a copy of the executable. The copy is written in small pieces: a file
+ * written in one piece, as the packager does, is in the page cache in larger pieces than a downloaded one, which maps
+ * 12 MB more of it.
  */
 async function defaultCommands(into: string): Promise<string[]> {
   const build = `node ${inPackage('dist/main.js')} run`;
@@ -135,12 +136,12 @@ try {
   const columns = [
     'agent',
     'RSS',
-    'of it anonymous',
+    'anonymous part',
     'PSS',
-    'CPU of a core',
-    'a heartbeat',
-    'a snapshot',
-    'lists a minute',
+    'CPU (one core)',
+    'per heartbeat',
+    'per snapshot',
+    'lists per minute',
   ];
   process.stdout.write(`${markdownTable({ columns, rows: judged.map(({ row }) => row) })}\n`);
   if (judged.some(({ isWithin }) => !isWithin)) process.exitCode = 1;

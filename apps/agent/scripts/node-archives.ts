@@ -5,8 +5,8 @@ import type { Architecture } from './executable.js';
 
 /**
  * SHA-512 of npm's archives `node-linux-ARCH@VERSION`, in base64, as `npm view node-linux-ARCH@VERSION dist.integrity`
- * shows it. They are kept here so that a release never contains a Node.js that no one reviewed, whatever a registry or a
- * proxy answers on the day of the build.
+ * prints it. They are pinned here so that a release never contains a Node.js that was not reviewed, whatever a registry
+ * or a proxy returns on the day of the build.
  */
 const NODE_ARCHIVES: Readonly<Record<string, Readonly<Record<Architecture, string>>>> = {
   '20.20.2': {
@@ -23,17 +23,17 @@ const NODE_ARCHIVES: Readonly<Record<string, Readonly<Record<Architecture, strin
   },
 };
 
-/** The oldest release line of Node.js that receives security fixes (20 does not since April 2026). */
+/** The oldest release line of Node.js that gets security fixes (20 has had none since April 2026). */
 const MAINTAINED_MAJOR_MIN = 22;
 
-/** Returns whether this version's release line still receives security fixes. */
+/** Returns whether this version's release line still gets security fixes. */
 export const receivesSecurityFixes = (version: string): boolean => Number.parseInt(version, 10) >= MAINTAINED_MAJOR_MIN;
 
-/** An archive is not the one that this repository names, or the repository names none. */
+/** Thrown if an archive does not have the hash in this repository, or the repository has none for it. */
 export class UnknownArchiveError extends Error {}
 
 /**
- * Returns the SHA-512 that the archive with Node.js of this version must have, in base64.
+ * Returns the expected SHA-512 of the archive with this version of Node.js, in base64.
  * @throws UnknownArchiveError for a version that `NODE_ARCHIVES` lacks.
  */
 export function archiveHash(version: string, arch: Architecture): string {
@@ -46,12 +46,12 @@ export function archiveHash(version: string, arch: Architecture): string {
 }
 
 /**
- * Checks that a file is the archive with this SHA-512 (base64).
- * @throws UnknownArchiveError where it is another one.
+ * Checks that a file has this SHA-512 (base64).
+ * @throws UnknownArchiveError if it has another one.
  */
 export async function checkArchive(path: string, hash: string): Promise<void> {
   const actual = createHash('sha512');
   await pipeline(createReadStream(path), actual);
   if (actual.digest('base64') === hash) return;
-  throw new UnknownArchiveError(`${path} is not the archive whose hash is in apps/agent/scripts/node-archives.ts`);
+  throw new UnknownArchiveError(`${path} does not have the hash in apps/agent/scripts/node-archives.ts`);
 }

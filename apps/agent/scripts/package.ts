@@ -1,11 +1,11 @@
 /**
- * Makes the agent's release in `release/`: one executable for each kind of machine, which holds Node.js and needs
- * nothing else, the unit and the script that install it, a bill of materials and the checksums of all of them.
+ * Builds the agent's release in `release/`: one self-contained executable with Node.js for each architecture, the
+ * systemd unit, the installer script, a bill of materials, and the checksums of all these files.
  *
  *   npx -y pnpm@12.21.0 --filter @muster/agent package [--out DIR] [x64] [arm64]
  *
- * Node's own executable is copied: for this machine's architecture the one that runs this script, for the other the
- * same version out of npm's package `node-linux-ARCH`, whose hash is in `node-archives.ts`. What is made for another
+ * Node's executable is copied: for this machine's architecture the one that runs this script, for the other one the
+ * same version from npm's package `node-linux-ARCH`, whose hash is in `node-archives.ts`. An executable for another
  * architecture is not run here.
  */
 import { execFileSync } from 'node:child_process';
@@ -24,23 +24,23 @@ import { archiveHash, checkArchive, receivesSecurityFixes } from './node-archive
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** Where Node.js looks for an application in itself (its documentation, "Single executable applications"). */
+/** Marks where Node.js looks for an embedded application (Node.js documentation, "Single executable applications"). */
 const SEA_FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** The agent as one file of JavaScript, packed as Node.js wants to find it in itself. */
+/** Builds the blob that Node.js loads from its own executable: the agent as one JavaScript file. */
 async function pack(work: string): Promise<Buffer> {
   const main = join(work, 'muster-agent.cjs');
   await bundleAgent(main, 'cjs');
   const [config, output] = [join(work, 'sea.json'), join(work, 'muster-agent.blob')];
-  // No code cache: the same blob is for every architecture.
+  // No code cache, because the same blob is used for every architecture.
   await writeFile(config, JSON.stringify({ main, output, disableExperimentalSEAWarning: true }));
   execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
   return readFile(output);
 }
 
 /**
- * Returns Node's executable for `arch`, of the version that runs this.
- * @throws UnknownArchiveError where npm's archive is not the one that the repository names.
+ * Returns the path of Node's executable for `arch`, in the version that runs this script.
+ * @throws UnknownArchiveError if npm's archive does not have the hash in the repository.
  */
 async function nodeFor(arch: Architecture, work: string): Promise<string> {
   if (process.platform === 'linux' && process.arch === arch) return process.execPath;
@@ -70,11 +70,11 @@ const { values, positionals } = parseArgs({
 });
 const release = resolve(values.out);
 if (!receivesSecurityFixes(process.versions.node)) {
-  const advice = 'build with Node.js 24';
-  process.stderr.write(`Node.js ${process.versions.node} is in this release and has no security fixes: ${advice}\n`);
+  const advice = 'build with Node.js 24 instead';
+  process.stderr.write(`this release contains Node.js ${process.versions.node}, without security fixes: ${advice}\n`);
 }
 const wrong = positionals.find((arch) => !ARCHITECTURES.some((known) => known === arch));
-if (wrong !== undefined) throw new Error(`no release is made for ${wrong}, only for ${ARCHITECTURES.join(' and ')}`);
+if (wrong !== undefined) throw new Error(`unsupported architecture ${wrong}: use ${ARCHITECTURES.join(' or ')}`);
 const architectures = positionals.length === 0 ? ARCHITECTURES : (positionals as Architecture[]);
 
 const work = await mkdtemp(join(tmpdir(), 'muster-agent-package-'));

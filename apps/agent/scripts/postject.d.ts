@@ -1,6 +1,6 @@
-/** postject has no types of its own; this is what of it is used. */
+/** Types of the part of postject that is used; the package contains none. */
 declare module 'postject' {
-  /** Puts `data` into the executable at `path` as the resource of this name. */
+  /** Embeds `data` in the executable at `path` as a resource with this name. */
   export function inject(
     path: string,
     resource: string,

@@ -37,30 +37,37 @@ import { createStateStore, prepareStateDir, type AgentState, type StateStore } f
 import { serveStatus, type AgentStatus } from './status-socket.js';
 import { AGENT_VERSION } from './version.js';
 
-/** How long the first snapshot waits for the engine's events, so that it need not be followed by a second. */
+/**
+ * How long the first snapshot waits for the event subscription. Subscribing would otherwise require a second snapshot.
+ */
 const FIRST_WATCH_MS_MAX = 2_000;
 
-/** How long an enrolled agent waits after its start at most, so that a fleet that starts at once does not call at once. */
+/**
+ * Maximum random delay before an enrolled agent's first call, so that a fleet that starts at once does not call at
+ * once.
+ */
 const START_SPREAD_MS = 5_000;
 
 const now = (): number => performance.now();
 const wallNow = (): Date => new Date();
 
-/** What every mode looks at the engine with. */
+/** What every command uses to read the engine. */
 interface Eyes {
   engine: EngineClient;
   inventory: Inventory;
   observer: Observer;
 }
 
-/** What the modes that report have beside. */
+/** What the commands that call the API need in addition. */
 interface Reporting extends Eyes {
   client: MusterClient;
   session: Session;
   musterUrl: string;
 }
 
-/** What decides waits: chance in [0, 1), how long a burst of events is gathered, and how long a session waits. */
+/**
+ * Sources of delays: a random number in [0, 1), how long a burst of events is collected, and how long a session waits.
+ */
 export interface Timing {
   random: () => number;
   coalesceMs: number;
@@ -69,7 +76,7 @@ export interface Timing {
 
 const TIMING_DEFAULT: Timing = { random: Math.random, coalesceMs: COALESCE_MS, waits: SESSION_WAITS_DEFAULT };
 
-/** Reports until the signal is aborted. Throws `StopError` for what only an operator can change. */
+/** Reports until the signal is aborted. Throws `StopError` for a failure that only an operator can fix. */
 export const runAgent = (
   env: AgentEnv,
   log: Logger,
@@ -88,7 +95,7 @@ export const runAgent = (
     const follower = createEngineFollower({ engine, inventory, observer, reporter, random, log });
     const startedAt = wallNow().toISOString();
     const status = await serveStatus(env.stateDir, () => statusOf(parts, reporter, startedAt));
-    // Whichever ends first, by the caller's signal or by an error, takes the other with it.
+    // Stops the event follower when the caller aborts or the reporter throws.
     const end = new AbortController();
     const either = AbortSignal.any([signal, end.signal]);
     const following = follower.run(either);
@@ -119,7 +126,7 @@ function statusOf(
   };
 }
 
-/** Enrols where needed and posts one snapshot. Throws `StopError` where it could not. */
+/** Enrolls if needed and posts one snapshot. Throws `StopError` if that fails. */
 export const runOnce = (
   env: AgentEnv,
   log: Logger,
@@ -128,28 +135,28 @@ export const runOnce = (
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async ({ observer, client, session }) => {
     await reportOnce({ observer, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
-    // Its stream superseded that of the entries, which no later run may tell any more.
+    // This run's stream superseded the stream of the journal's entries, so no later run may send them.
     await (await openJournal(env.stateDir, log)).clear();
   });
 
-/** Enrols this machine where it is not, and says as which host. Throws `StopError` where it could not. */
+/** Enrolls this machine if needed and returns a sentence that names its host. Throws `StopError` if that fails. */
 export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withReporting(env, log, signal, { ...TIMING_DEFAULT, isEnrollCommand: true }, async ({ engine, client, session }) => {
     const known = session.enrollment();
     const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(stopByEngine);
-    // The first use of a token tells whether the API knows it, and an enrolment whose answer was lost ends here, too.
+    // Using the token confirms that the API accepts it. It also completes an enrollment whose answer was lost.
     const answer = await session.call((token) => client.holder(token, signal), facts, signal);
     if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
-    if (answer.kind !== 'ok') throw new StopError(`the API cannot be asked: ${answer.reason}`, ExitCodes.failed);
+    if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
     const { hostId } = answer.data;
-    const how = known?.hostId === hostId ? 'was enrolled already' : 'is enrolled';
+    const how = known?.hostId === hostId ? 'was already enrolled' : 'is enrolled';
     const machine = toTerminalText(`${facts.engine.name} ${facts.engine.version}`);
     return `This machine (${machine}) ${how}: host ${hostId}\n`;
   });
 
 /**
- * Has the API revoke this host's tokens and forgets them. The token of a run that another superseded is only forgotten:
- * the other machine reports with it. Throws `StopError` if an agent runs, or the API could not be asked.
+ * Revokes this host's tokens and deletes them here. If another run superseded this one, the token is only deleted here,
+ * because the other machine reports with it. Throws `StopError` if an agent is running or the API cannot be reached.
  */
 export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withState(env, async (store, state) => {
@@ -162,15 +169,15 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
       const end = await createSession({ client, musterUrl, store, state, ...fixed }).leave(signal);
       await (await openJournal(env.stateDir, log)).clear();
       await (await openReportedIds(env.stateDir, log)).clear();
-      if (end === 'revoked') return `This machine has left ${musterUrl}; host ${hostId} and its history stay there.\n`;
-      const why = enrollment.isSuperseded ? 'another agent reports with it' : 'the API did not know it';
-      return `This machine has forgotten its token for ${musterUrl}; ${why}. Host ${hostId} stays there as it is.\n`;
+      if (end === 'revoked') return `This machine has left ${musterUrl}, which keeps host ${hostId} and its history.\n`;
+      const why = enrollment.isSuperseded ? 'another agent reports with it' : 'the API no longer accepts it';
+      return `Deleted this machine’s token for ${musterUrl}, because ${why}. Host ${hostId} is unchanged there.\n`;
     } finally {
       client.close();
     }
   });
 
-/** The text of the snapshot that would be sent, for people to read. Throws `StopError` where the engine fails. */
+/** Returns the snapshot that would be sent, as indented JSON. Throws `StopError` if the engine cannot be read. */
 export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withEyes(env, log, async ({ inventory }) => {
     const { containers } = await inventory.read(signal).catch(stopByEngine);
@@ -212,7 +219,7 @@ async function withReporting<T>(
   return withState(env, async (store, state) => {
     signal.throwIfAborted();
     const musterUrl = env.musterUrl ?? state.enrollment?.musterUrl;
-    if (musterUrl === undefined) throw new StopError('MUSTER_URL is not set: where is the API?', ExitCodes.usage);
+    if (musterUrl === undefined) throw new StopError('set MUSTER_URL to the API’s address', ExitCodes.usage);
     if (state.enrollment === null && env.enrollToken === null) {
       throw new StopError('this machine is not enrolled: set MUSTER_ENROLL_TOKEN', ExitCodes.usage);
     }
@@ -230,7 +237,7 @@ async function withReporting<T>(
   });
 }
 
-/** The state directory is this process's alone from here to the end. */
+/** Holds the state directory's lock while `use` runs. */
 async function withState<T>(env: AgentEnv, use: (store: StateStore, state: AgentState) => Promise<T>): Promise<T> {
   await prepareStateDir(env.stateDir);
   const lock = await lockStateDir(env.stateDir);
@@ -246,10 +253,10 @@ function warnOfPlaintext(musterUrl: string, log: Logger): void {
   const { protocol, hostname: host } = new URL(musterUrl);
   const isLocal = host === 'localhost' || host === '[::1]' || host.startsWith('127.');
   if (protocol === 'http:' && !isLocal)
-    log.warn({ musterUrl }, 'MUSTER_URL is not https: the token goes over the wire readable');
+    log.warn({ musterUrl }, 'MUSTER_URL is not https: the token is sent unencrypted');
 }
 
-/** The state directory's lock, or a `StopError` that says in a line why there is none. */
+/** Locks the state directory. Throws `StopError` if another process holds the lock or it cannot be taken. */
 async function lockStateDir(stateDir: string): Promise<DirectoryLock> {
   try {
     return await acquireDirectoryLock(stateDir);

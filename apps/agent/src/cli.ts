@@ -1,22 +1,24 @@
 import { parseArgs } from 'node:util';
 import { SETTINGS } from './config/settings.js';
 
-/** What can be asked for, in the order of `--help`. */
+/** The commands, in the order of `--help`. */
 const COMMANDS = {
-  run: 'report until stopped: a snapshot at each change and at the server’s pace, heartbeats in between',
-  enroll: 'enrol this machine and keep its own token; does nothing where it is enrolled there already',
-  once: 'enrol if needed, post one snapshot, exit; the exit code is not 0 where it could not',
-  'dry-run': 'print the snapshot that it would send, as JSON; needs no token and no server',
-  doctor: 'check engine, permissions, state, DNS, TLS, clock, server and token, and say what to do for each',
-  status: 'what the running agent does, and how this machine is enrolled',
-  leave: 'give up this machine’s token: the API refuses it from then on, and keeps the host’s history',
-  config: 'every setting, its value and where that came from',
+  run: 'report until stopped: a snapshot after each change and at the server’s interval, heartbeats in between',
+  enroll: 'enroll this machine and store its agent token; does nothing if it is already enrolled there',
+  once: 'enroll if needed, post one snapshot, then exit; the exit code is not 0 if that failed',
+  'dry-run': 'print the snapshot that would be sent, as JSON; needs no token and no server',
+  doctor: 'check engine, permissions, state, DNS, TLS, clock, server and token, and print a fix for each problem',
+  status: 'show the state of the running agent and this machine’s enrollment',
+  leave: 'revoke this machine’s agent token; the API keeps the host’s history',
+  config: 'print every setting, its value and where the value comes from',
   version: 'print the version',
-  help: 'print this',
+  help: 'print this help',
 } as const;
 export type Command = keyof typeof COMMANDS;
 
-/** What the command line asks for; `flags` by their names without dashes, those that set something alone. */
+/**
+ * The parsed command line. `flags` are keyed by their names without dashes and contain only flags that set a setting.
+ */
 export type CliRequest =
   | { kind: 'command'; command: Command; flags: Record<string, string>; configFile: string | null; json: boolean }
   | { kind: 'error'; message: string };
@@ -32,9 +34,9 @@ ${Object.entries(COMMANDS)
   .map(([name, text]) => indented(name, 8, text))
   .join('\n')}
 
-Without a command it runs. --once, --dry-run, --version and --help are the commands of these names.
+The default command is run. --once, --dry-run, --version and --help are aliases of the commands of the same names.
 
-Settings, each by flag, environment or a line VARIABLE=value of the configuration file, in this order:
+Settings. A flag overrides an environment variable, which overrides a line VARIABLE=value in the configuration file:
 ${SETTINGS.map(({ variable, flag, help, fallback }) =>
   [
     indented(variable, 20, flag === null ? '' : `--${flag}`).trimEnd(),
@@ -45,23 +47,23 @@ ${SETTINGS.map(({ variable, flag, help, fallback }) =>
 
   --config FILE         the configuration file (MUSTER_CONFIG; default: /etc/muster-agent/config as root, otherwise
                         $XDG_CONFIG_HOME/muster-agent/config or ~/.config/muster-agent/config)
-  --json                status and doctor as JSON
+  --json                print status and doctor as JSON
 
-Exit codes: 0 done or stopped by a signal, 1 failed, 2 wrong flag or setting,
-3 dismissed by the API (token dead, or host deleted); run does not end then: it keeps its state and asks again.
+Exit codes: 0 done or stopped by a signal, 1 failed, 2 invalid flag or setting,
+3 rejected by the API (token invalid or host deleted); run does not exit then: it keeps its state and retries.
 `;
 
-/** Flags of an earlier release that are commands by now. */
+/** Flags of an earlier release that are now commands. */
 const COMMAND_FLAGS = ['once', 'dry-run', 'help', 'version'] as const satisfies readonly Command[];
 
 const settingFlags = SETTINGS.flatMap(({ flag }) => (flag === null ? [] : [flag]));
 
-/** Reads the arguments that follow the program's name. */
+/** Parses the arguments that follow the program's name. */
 export function parseCli(args: readonly string[]): CliRequest {
   let parsed;
   try {
     parsed = parseArgs({
-      // `pnpm agent -- --once` hands the separator on.
+      // `pnpm agent -- --once` passes the separator on.
       args: args[0] === '--' ? args.slice(1) : [...args],
       options: {
         ...Object.fromEntries(settingFlags.map((flag) => [flag, { type: 'string' as const }])),
@@ -81,11 +83,11 @@ export function parseCli(args: readonly string[]): CliRequest {
   const { positionals } = parsed;
   const values = parsed.values as Record<string, string | boolean | undefined>;
   const unknown = positionals.find((name) => !Object.hasOwn(COMMANDS, name));
-  if (unknown !== undefined) return { kind: 'error', message: `there is no command '${unknown}'` };
+  if (unknown !== undefined) return { kind: 'error', message: `unknown command '${unknown}'` };
   const asked = [...(positionals as Command[]), ...COMMAND_FLAGS.filter((name) => values[name] === true)];
-  // Whoever asks for help along with anything else gets help.
+  // Help wins over any other command on the same command line.
   const commands = asked.includes('help') ? ['help' as const] : asked;
-  if (commands.length > 1) return { kind: 'error', message: `${commands.join(' and ')} exclude each other` };
+  if (commands.length > 1) return { kind: 'error', message: `${commands.join(' and ')} cannot be combined` };
   const flags = settingFlags.flatMap((flag) => (typeof values[flag] === 'string' ? [[flag, values[flag]]] : []));
   return {
     kind: 'command',
@@ -96,5 +98,5 @@ export function parseCli(args: readonly string[]): CliRequest {
   };
 }
 
-/** Node adds advice that this program has no use for. */
+/** Drops the advice that Node appends, which does not apply to this program. */
 const firstSentence = (message: string): string => message.split('. ')[0]!.replace(/\.$/, '');

@@ -7,9 +7,9 @@ import type { EngineChoice } from './engine/locate.js';
 import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT, type RedactionPatterns } from './engine/redact.js';
 import type { ProxySettings } from './muster/proxy.js';
 
-/** What the settings tell the agent. This module and `settings.ts` alone know the variables' names. */
+/** The parsed settings. Only this module and `settings.ts` know the names of the variables. */
 export interface AgentEnv {
-  /** The API's address without a trailing slash; null where the state directory has to tell it. */
+  /** The API's address without a trailing slash; null if the address in the state directory is used. */
   musterUrl: string | null;
   enrollToken: string | null;
   stateDir: string;
@@ -17,7 +17,7 @@ export interface AgentEnv {
   /** The engine API version to speak, or null to negotiate. */
   engineApiVersion: string | null;
   redaction: RedactionPatterns;
-  /** Days after which the agent has its own token replaced; 0: never. */
+  /** Days after which the agent rotates its token; 0: never. */
   tokenDays: number;
   proxy: ProxySettings;
   logLevel: LogLevel;
@@ -32,9 +32,9 @@ const MusterUrl = z.string().transform((value, context) => {
     url === null || !['http:', 'https:'].includes(url.protocol)
       ? 'must be an http or https address, such as https://muster.example.com'
       : url.username !== '' || url.password !== ''
-        ? 'must not hold a user name or a password'
+        ? 'must not contain a user name or a password'
         : url.search !== '' || url.hash !== ''
-          ? 'must not hold a query or a fragment'
+          ? 'must not contain a query or a fragment'
           : null;
   if (url !== null && problem === null) return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
   context.issues.push({ code: 'custom', message: problem!, input: value });
@@ -42,7 +42,7 @@ const MusterUrl = z.string().transform((value, context) => {
 });
 
 const EnrollToken = z.string().refine((value) => tokenKind(value) === 'enroll', {
-  error: 'is not an enrollment token (muster_enroll_…), or was copied with a mistake',
+  error: 'is not an enrollment token (muster_enroll_…), or contains a typo',
 });
 
 const ProxyUrl = z.string().refine((value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''), {
@@ -91,7 +91,10 @@ const EnvSchema = z.object({
   XDG_RUNTIME_DIR: z.string().optional(),
 });
 
-/** The values read, of whatever layer, or one line for each bad one. Empty values count as unset, as Docker's own tools do. */
+/**
+ * Parses the merged settings. Returns the settings, or one line per invalid value. Empty values count as unset, as in
+ * Docker's own tools.
+ */
 export function parseEnv(
   source: Readonly<Record<string, string | undefined>>,
   machine: { isRoot: boolean; home: string } = { isRoot: process.getuid?.() === 0, home: homedir() },
@@ -124,7 +127,7 @@ function toEngineChoice(env: z.output<typeof EnvSchema>, home: string): EngineCh
     address: env.DOCKER_HOST ?? null,
     context: env.DOCKER_CONTEXT ?? null,
     configDir,
-    // As docker has it: any value but none asks for TLS.
+    // Like docker: any value that is not empty turns TLS on.
     tls:
       env.DOCKER_TLS_VERIFY === undefined
         ? null
@@ -133,7 +136,7 @@ function toEngineChoice(env: z.output<typeof EnvSchema>, home: string): EngineCh
   };
 }
 
-/** Where systemd's `StateDirectory=` and the XDG base directory specification put such things. */
+/** The default of systemd's `StateDirectory=` for root, and of the XDG base directory specification for other users. */
 const defaultStateDir = (xdgStateHome: string | undefined, machine: { isRoot: boolean; home: string }): string =>
   machine.isRoot
     ? '/var/lib/muster-agent'

@@ -1,16 +1,19 @@
-/** What the process ends with, so that a supervisor can tell a mistake to fix from a failure to wait out. */
+/**
+ * Exit codes of the process. They let a supervisor distinguish an error that an operator must fix from one that a retry
+ * may solve.
+ */
 export const ExitCodes = {
   ok: 0,
-  /** It could not list, post or start; another try may work. */
+  /** Listing, posting or starting failed; a retry may succeed. */
   failed: 1,
-  /** A flag or an environment value is wrong. */
+  /** A flag or a setting is invalid. */
   usage: 2,
-  /** The API refuses this machine's tokens, or deleted its host. Only a single command ends with it, never `run`. */
+  /** The API rejects this machine's tokens, or deleted its host. Only one-shot commands exit with it, never `run`. */
   dismissed: 3,
 } as const;
 export type ExitCode = (typeof ExitCodes)[keyof typeof ExitCodes];
 
-/** Ends the agent: `message` is one line for the person who runs it. */
+/** Ends the agent. `message` is one line for the operator. */
 export class StopError extends Error {
   override readonly name = 'StopError';
 

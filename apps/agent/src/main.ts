@@ -29,7 +29,7 @@ async function main(): Promise<ExitCode> {
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
-      // Whoever signals twice does not want to wait for anything.
+      // A second signal exits at once, without waiting for a clean shutdown.
       if (stop.signal.aborted) process.exit(ExitCodes.failed);
       stop.abort(new StopError(`stopped by ${name}`, request.command === 'run' ? ExitCodes.ok : ExitCodes.failed));
     });
@@ -39,12 +39,12 @@ async function main(): Promise<ExitCode> {
   } catch (thrown) {
     const error: unknown = stop.signal.aborted ? stop.signal.reason : thrown;
     if (error instanceof StopError) return complain(error.exitCode, error.message);
-    createLog('info').fatal({ err: error }, 'the agent failed; this is a defect of the agent');
+    createLog('info').fatal({ err: error }, 'unexpected error: this is a bug in the agent, please report it');
     return ExitCodes.failed;
   }
 }
 
-/** Reads the settings of all three layers, and does what was asked for with them. */
+/** Merges the settings of all three layers and runs the command with them. */
 async function configured(request: Request, signal: AbortSignal): Promise<ExitCode> {
   const machine = { isRoot: process.getuid?.() === 0, home: homedir() };
   const named = request.configFile ?? (process.env['MUSTER_CONFIG'] || null);
@@ -90,13 +90,16 @@ async function obey({ command, json }: Request, env: AgentEnv, signal: AbortSign
   }
 }
 
-/** For whoever started this to read, or to pipe into something else. */
+/** Prints to stdout, so that the text can be piped into another program. */
 function print(text: string, exitCode: ExitCode = ExitCodes.ok): ExitCode {
   process.stdout.write(text);
   return exitCode;
 }
 
-/** Prints one line per message for the person who started this, whatever the log level. A server may have worded it. */
+/**
+ * Prints one line per message to stderr, whatever the log level. Control characters are escaped, because a message may
+ * contain text from a server.
+ */
 function complain(exitCode: ExitCode, ...messages: string[]): ExitCode {
   for (const message of messages) process.stderr.write(`muster-agent: ${toTerminalText(message)}\n`);
   return exitCode;

@@ -3,7 +3,7 @@ import { createConnection, createServer } from 'node:net';
 import { Engine } from '@muster/contracts';
 import { z } from 'zod';
 
-/** What a running agent tells of itself to whoever may read its state directory. No token is in it. */
+/** The status that a running agent reports to users who can access its state directory. It contains no token. */
 export const AgentStatus = z.object({
   version: z.string(),
   pid: z.int(),
@@ -19,17 +19,17 @@ export const AgentStatus = z.object({
   serverError: z.string().nullable(),
   journalEntries: z.int(),
   isSuperseded: z.boolean(),
-  // An agent of an earlier release has none of these.
+  // An agent of an earlier release does not send these.
   problems: z.array(z.object({ code: z.string(), message: z.string() })).default([]),
 });
 export type AgentStatus = z.output<typeof AgentStatus>;
 
 const FILE_NAME = 'status.sock';
 
-/** A running agent answers at once. */
+/** A running agent answers at once, so a short timeout is enough. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
-/** Tells everybody who connects, until it is closed. The caller holds the directory's lock. */
+/** Serves the status on a socket in `stateDir` until it is closed. The caller must hold the directory's lock. */
 export async function serveStatus(stateDir: string, read: () => AgentStatus): Promise<{ close(): Promise<void> }> {
   const server = createServer((connection) => {
     connection.on('error', () => connection.destroy());
@@ -39,7 +39,7 @@ export async function serveStatus(stateDir: string, read: () => AgentStatus): Pr
     unlink(`${stateDir}/${FILE_NAME}`).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
-  // What a killed agent left, for nobody else runs here.
+  // Left behind by a killed agent: the lock excludes another running one.
   await remove();
   await throughShortPath(
     stateDir,
@@ -58,7 +58,7 @@ export async function serveStatus(stateDir: string, read: () => AgentStatus): Pr
   };
 }
 
-/** Asks the agent that runs on this state; null: none runs, or none that may be asked. */
+/** Asks the agent that uses this state directory. Resolves with null if none is running or it cannot be reached. */
 export const askStatus = (stateDir: string): Promise<AgentStatus | null> =>
   throughShortPath(
     stateDir,
@@ -81,7 +81,10 @@ function parse(text: string): AgentStatus | null {
   }
 }
 
-/** A socket's path may not exceed some 107 bytes; through the open directory every path is short, on Linux. */
+/**
+ * A socket's path is limited to about 107 bytes. On Linux, the path through the directory's open descriptor is always
+ * short.
+ */
 async function throughShortPath<T>(stateDir: string, use: (path: string) => Promise<T>): Promise<T> {
   const directory = await open(stateDir, 'r');
   try {

@@ -1,2 +1,2 @@
-/** This agent's version, as it tells it to the API; a test holds it equal to package.json's. */
+/** This agent's version, as reported to the API. A test keeps it equal to the version in package.json. */
 export const AGENT_VERSION = '0.1.0';

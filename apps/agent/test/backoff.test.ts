@@ -1,22 +1,22 @@
 import { expect, test } from '@jest/globals';
 import { SERVER_BACKOFF, fullJitterMs, parseRetryAfter, retryDelayMs } from '../src/lib/backoff.js';
 
-test('waits double up to the cap, and chance takes any part of them', () => {
+test('the maximum wait doubles up to the cap, and jitter picks any wait below it', () => {
   const longest = [1, 2, 3, 7, 50, 5_000].map((failures) => fullJitterMs(failures, 1, SERVER_BACKOFF));
   expect(longest).toEqual([1_000, 2_000, 4_000, 60_000, 60_000, 60_000]);
   expect(fullJitterMs(5, 0, SERVER_BACKOFF)).toBe(0);
 });
 
-test('a wait is at least what the server asked for', () => {
+test('a wait is at least as long as the server’s Retry-After', () => {
   expect(retryDelayMs(1, 5_000, 0, SERVER_BACKOFF)).toBe(5_000);
   expect(retryDelayMs(1, 5_000, 0.5, SERVER_BACKOFF)).toBe(6_250);
 });
 
-test('a fleet that is told to come again in 30 s comes back over half as long, and after many failures over more', () => {
+test('after a Retry-After of 30 s, a fleet returns over half that time, and over longer after many failures', () => {
   expect(retryDelayMs(1, 30_000, 0, SERVER_BACKOFF)).toBe(30_000);
   expect(retryDelayMs(1, 30_000, 1, SERVER_BACKOFF)).toBe(45_000);
   expect(retryDelayMs(7, 30_000, 1, SERVER_BACKOFF)).toBe(90_000);
-  // No longer than the longest wait of its own.
+  // The jitter is capped at the longest backoff.
   expect(retryDelayMs(1, 3_600_000, 1, SERVER_BACKOFF)).toBe(3_660_000);
 });
 

@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** An authority in `dir` (ca.pem), and a certificate of it for 127.0.0.1 that serves and asks (cert.pem, key.pem). */
+/**
+ * Creates a CA in `dir` (ca.pem) and a certificate from it for 127.0.0.1, valid for servers and clients (cert.pem,
+ * key.pem).
+ */
 export async function makeCertificates(dir: string): Promise<void> {
   const openssl = (...args: string[]): void =>
     void execFileSync('openssl', args, { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] });

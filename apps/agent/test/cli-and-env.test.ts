@@ -30,14 +30,14 @@ test.each([
   [['enroll', '--url', 'https://m', '--token', 't'], command('enroll', { flags: { url: 'https://m', token: 't' } })],
   [['--onec'], { kind: 'error', message: "Unknown option '--onec'" }],
   [['--once=1'], { kind: 'error', message: expect.any(String) }],
-  [['now'], { kind: 'error', message: "there is no command 'now'" }],
+  [['now'], { kind: 'error', message: "unknown command 'now'" }],
   [['--once', '--dry-run'], { kind: 'error', message: expect.any(String) }],
-  [['leave', 'doctor'], { kind: 'error', message: 'leave and doctor exclude each other' }],
-])('%j asks for %j', (args, request) => {
+  [['leave', 'doctor'], { kind: 'error', message: 'leave and doctor cannot be combined' }],
+])('the arguments %j parse to %j', (args, request) => {
   expect(parseCli(args)).toEqual(request);
 });
 
-test('the version is the package’s', () => {
+test('the version equals the one in package.json', () => {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   expect(AGENT_VERSION).toBe(manifest.version);
 });
@@ -55,7 +55,7 @@ describe('the environment', () => {
   };
   const enrollToken = formatToken('enroll', new Uint8Array(32));
 
-  test('has a value for everything', () => {
+  test('has a default for every setting', () => {
     expect(read({})).toEqual({
       musterUrl: null,
       enrollToken: null,
@@ -69,7 +69,7 @@ describe('the environment', () => {
     });
   });
 
-  test('puts the state where each kind of user expects it', () => {
+  test('defaults the state directory to the convention for root and for other users', () => {
     expect(read({}, { ...machine, isRoot: true }).stateDir).toBe('/var/lib/muster-agent');
     expect(read({ XDG_STATE_HOME: '/x' }).stateDir).toBe('/x/muster-agent');
     expect(read({ MUSTER_STATE_DIR: '/y' }, { ...machine, isRoot: true }).stateDir).toBe('/y');
@@ -83,7 +83,7 @@ describe('the environment', () => {
     ['http://engine:8080/', { host: 'engine', port: 8080 }],
     ['ssh://me@host:2222/run/docker.sock', { user: 'me', host: 'host', port: '2222', remotePath: '/run/docker.sock' }],
     ['ssh://host', { user: null, host: 'host', port: null, remotePath: null }],
-  ])('DOCKER_HOST %s', (DOCKER_HOST, address) => {
+  ])('parses DOCKER_HOST=%s', (DOCKER_HOST, address) => {
     expect(read({ DOCKER_HOST }).engine.address).toMatchObject(address);
   });
 
@@ -94,18 +94,18 @@ describe('the environment', () => {
     },
   );
 
-  test('DOCKER_TLS_VERIFY asks for TLS with the certificates that docker would take', () => {
+  test('turns on TLS for DOCKER_TLS_VERIFY, with the certificates that docker would use', () => {
     expect(read({ DOCKER_TLS_VERIFY: '1' }).engine.tls).toEqual({ certPath: '/home/me/.docker', isVerified: true });
     expect(read({ DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/c' }).engine.tls).toMatchObject({ certPath: '/c' });
   });
 
-  test('takes the API’s address with a path, without its last slash', () => {
+  test('accepts an API address with a path and drops its last slash', () => {
     expect(read({ MUSTER_URL: 'https://example.com/muster/' }).musterUrl).toBe('https://example.com/muster');
     expect(read({ MUSTER_URL: 'http://127.0.0.1:3000/' }).musterUrl).toBe('http://127.0.0.1:3000');
     expect(read({ MUSTER_URL: '', MUSTER_ENROLL_TOKEN: enrollToken })).toMatchObject({ musterUrl: null, enrollToken });
   });
 
-  test('says each bad value in a line of its own, and never the token', () => {
+  test('reports each invalid value in its own line, and never prints the token', () => {
     const bad = {
       MUSTER_URL: 'example.com',
       MUSTER_ENROLL_TOKEN: `${enrollToken}x`,
@@ -119,16 +119,16 @@ describe('the environment', () => {
     expect(errors(bad).map((line) => line.split(' ')[0])).toEqual(Object.keys(bad));
     expect(errors(bad).join('\n')).not.toContain(enrollToken);
     expect(errors({ MUSTER_URL: 'https://me:secret@example.com' })).toEqual([
-      'MUSTER_URL must not hold a user name or a password',
+      'MUSTER_URL must not contain a user name or a password',
     ]);
   });
 
-  test('every variable is in --help', () => {
+  test('documents every variable in --help', () => {
     for (const { variable } of SETTINGS) expect(HELP).toContain(variable);
   });
 });
 
-describe('the layers', () => {
+describe('the layers of settings', () => {
   const layers = {
     flags: { url: 'https://flag' },
     environment: { MUSTER_URL: 'https://environment', LOG_LEVEL: 'warn', DOCKER_HOST: '', https_proxy: 'http://a:b@p' },
@@ -140,7 +140,7 @@ describe('the layers', () => {
     },
   };
 
-  test('go flag, environment, file, and what is empty is not set', () => {
+  test('apply in the order flag, environment, file, and empty values count as unset', () => {
     expect(layerSettings(layers)).toEqual({
       values: {
         ...{ MUSTER_URL: 'https://flag', LOG_LEVEL: 'warn', DOCKER_HOST: 'tcp://file' },
@@ -153,7 +153,7 @@ describe('the layers', () => {
     });
   });
 
-  test('`config` shows each value with its origin, and no secret', () => {
+  test('are printed by `config` with each value’s source and without secrets', () => {
     const text = describeSettings(layerSettings(layers), '/etc/muster-agent/config');
     const lines = text
       .trim()
@@ -170,13 +170,13 @@ describe('the layers', () => {
     ]);
   });
 
-  test('a configuration file is read line by line; one that sets what there is not is refused', async () => {
+  test('include the configuration file, which is refused if it sets an unknown variable', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'muster-config-'));
     try {
       const path = join(dir, 'config');
       expect(await readConfigFile(null, path)).toEqual({ path: null, values: {} });
       await expect(readConfigFile(path, '/none')).rejects.toMatchObject({ exitCode: 2 });
-      await writeFile(path, '# where it is\nMUSTER_URL=https://m.example.com\nLOG_LEVEL="warn"\n');
+      await writeFile(path, '# the API\nMUSTER_URL=https://m.example.com\nLOG_LEVEL="warn"\n');
       expect((await readConfigFile(null, path)).values).toEqual({
         MUSTER_URL: 'https://m.example.com',
         LOG_LEVEL: 'warn',

@@ -36,16 +36,16 @@ const state = async (): Promise<unknown> =>
   ).enrollment;
 
 describe('enroll', () => {
-  test('enrols once, and says as which host', async () => {
+  test('enrolls once and prints the host’s id', async () => {
     expect(await enrollMachine(env(), log, never)).toContain(`is enrolled: host ${rig.muster.hostId}`);
-    expect(await enrollMachine(env(), log, never)).toContain('was enrolled already');
+    expect(await enrollMachine(env(), log, never)).toContain('was already enrolled');
     expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
     expect(rig.muster.snapshots).toHaveLength(0);
   });
 });
 
 describe('leave', () => {
-  test('revokes the token and forgets it', async () => {
+  test('revokes the token and deletes it from the state', async () => {
     await rig.once();
     rig.muster.always(Paths.agentToken, { status: 204, text: '' });
     expect(await leaveMuster(env(), log, never)).toContain('has left');
@@ -54,18 +54,18 @@ describe('leave', () => {
     expect(rig.muster.of(Paths.agentToken)).toHaveLength(1);
   });
 
-  test('keeps the token where the API could not be told, and needs none that is dead already', async () => {
+  test('keeps the token if the API cannot be reached, and succeeds if the token is already invalid', async () => {
     await rig.once();
     rig.muster.next(Paths.agentToken, problem(503), tokenInvalid);
-    await expect(leaveMuster(env(), log, never)).rejects.toThrow('could not be asked');
+    await expect(leaveMuster(env(), log, never)).rejects.toThrow('cannot revoke this machine’s token in Muster');
     expect(await state()).not.toBeNull();
     await leaveMuster(env(), log, never);
     expect(await state()).toBeNull();
   });
 });
 
-describe('leave, after another run of an agent took the host over,', () => {
-  test('forgets the token, and does not revoke the host’s, with which the other run reports', async () => {
+describe('leave, after another run of an agent superseded this one,', () => {
+  test('only deletes the token here and does not revoke it, because the other run reports with it', async () => {
     rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -77,7 +77,7 @@ describe('leave, after another run of an agent took the host over,', () => {
     expect(rig.muster.of(Paths.agentToken)).toHaveLength(0);
   });
 
-  test('which has ended since, revokes them as ever', async () => {
+  test('revokes the tokens as usual once the other run has ended', async () => {
     rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = rig.run();
     rig.muster.next(Paths.agentContainers, { status: 200, json: superseded() });
@@ -95,7 +95,7 @@ describe('leave, after another run of an agent took the host over,', () => {
 });
 
 describe('status', () => {
-  test('tells of the agent that runs, and that none does', async () => {
+  test('describes the running agent, or states that none is running', async () => {
     expect(await status(env(), false)).toMatchObject({ exitCode: 1, text: expect.stringContaining('not enrolled') });
     const agent = rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -106,15 +106,15 @@ describe('status', () => {
     });
     expect(running).not.toContain('muster_agent_');
     await agent.stop();
-    expect((await status(env(), false)).text).toContain('No agent runs');
+    expect((await status(env(), false)).text).toContain('No agent is running');
   });
 
-  test.each([false, true])('shows a server’s words without a command to the terminal, as JSON: %s', async (json) => {
+  test.each([false, true])('escapes control characters of a server’s message, as JSON: %s', async (json) => {
     rig.muster.always(Paths.agentContainers, hostileProblem(503));
     rig.run();
     for (;;) {
       const { text } = await status(env(), json);
-      // eslint-disable-next-line no-control-regex -- control characters are what is searched for
+      // eslint-disable-next-line no-control-regex -- the pattern matches control characters on purpose
       expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
       if (text.includes('2J')) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -139,14 +139,14 @@ describe('doctor', () => {
     ['state', 'engine', 'permissions', 'dns', 'tls', 'server', 'clock', 'token'].map((name) => [name, 'ok']),
   );
 
-  test('finds nothing where all is well, before and after enrolling', async () => {
+  test('reports no problem if everything works, before and after enrolling', async () => {
     expect(await verdicts()).toEqual(ALL_OK);
     await rig.once();
     expect(await verdicts()).toEqual(ALL_OK);
     expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
   });
 
-  test('names each thing that is wrong, with what to do, and does not look at what needs it', async () => {
+  test('reports each problem with advice, and skips the checks that depend on a failed one', async () => {
     const noEngine = await verdicts({ DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });
     expect(noEngine).toEqual({ ...ALL_OK, engine: 'failed', permissions: 'skipped' });
     const noServer = await verdicts({ MUSTER_URL: 'http://127.0.0.1:9' });
@@ -165,16 +165,16 @@ describe('doctor', () => {
     });
   });
 
-  test.each([false, true])('shows a server’s words without a command to the terminal, as JSON: %s', async (json) => {
+  test.each([false, true])('escapes control characters of a server’s message, as JSON: %s', async (json) => {
     await rig.once();
     rig.muster.always(Paths.agentToken, hostileProblem(503));
     const { text } = report(await findings(), json);
     expect(text).toContain('2J');
-    // eslint-disable-next-line no-control-regex -- control characters are what is searched for
+    // eslint-disable-next-line no-control-regex -- the pattern matches control characters on purpose
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   });
 
-  test('says so by its exit code, and has advice for every failure', async () => {
+  test('exits with an error and gives advice for every failed check', async () => {
     await rig.once();
     rig.muster.always(Paths.agentToken, tokenInvalid);
     const found = await findings({ DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });

@@ -37,17 +37,17 @@ test.each([
   ['1.55', '1.52'],
   ['2.0', '1.52'],
   ['odd', 'odd'],
-])('an engine that offers API %s is spoken to in %s', (offered, spoken) => {
+])('an engine that offers API %s is called with API %s', (offered, spoken) => {
   expect(negotiateApiVersion(offered)).toBe(spoken);
 });
 
-describe('a client', () => {
-  test('works over TCP, and with a version that is given', async () => {
+describe('an engine client', () => {
+  test('works over TCP and with a configured API version', async () => {
     const { client } = await open('docker-28.5', '1.40');
     expect(await client.listContainers(never)).toHaveLength(24);
   });
 
-  test('says which version the engine refuses', async () => {
+  test('includes the engine’s message about a refused API version in the error', async () => {
     const { client } = await open('docker-28.5', '1.99');
     await expect(client.listContainers(never)).rejects.toMatchObject({
       failure: 'refused',
@@ -56,13 +56,13 @@ describe('a client', () => {
     });
   });
 
-  test('gives up on an engine that does not answer', async () => {
+  test('times out if the engine does not answer', async () => {
     const { client, replay } = await open('docker-28.5');
     replay.server.setFault('list', { kind: 'hang' });
     await expect(client.listContainers(never)).rejects.toMatchObject({ failure: 'timeout' });
   });
 
-  test('takes half a list for no list', async () => {
+  test('throws for a list that was cut off', async () => {
     const { client, replay } = await open('podman-4.3');
     replay.server.setFault('list', { kind: 'truncate' });
     await expect(client.listContainers(never)).rejects.toMatchObject({ failure: 'malformed' });
@@ -70,17 +70,17 @@ describe('a client', () => {
     await expect(client.listContainers(never)).rejects.toMatchObject({ failure: 'unreachable' });
   });
 
-  test('knows a container that is gone', async () => {
+  test('returns null when it inspects a container that no longer exists', async () => {
     const { client } = await open('docker-28.5');
     expect(await client.inspectContainer('nosuch', never)).toBeNull();
   });
 });
 
-describe('events', () => {
+describe('engine events', () => {
   const line = (fields: object): string =>
     JSON.stringify({ Type: 'container', Action: 'start', Actor: { ID: 'a' }, ...fields });
 
-  test('are read with and without the fields that Docker 1.52 dropped', () => {
+  test('are parsed with and without the fields that Docker 1.52 dropped', () => {
     const old = { status: 'start', id: 'a', from: 'x' };
     expect(parseEvent(line(old))).toEqual({ Type: 'container', Action: 'start', Actor: { ID: 'a' } });
     expect(parseEvent(line({}))).toEqual({ Type: 'container', Action: 'start', Actor: { ID: 'a' } });
@@ -93,11 +93,11 @@ describe('events', () => {
     [line({ Type: 'network' })],
     [line({ Action: 'exec_create: /bin/true' })],
     [line({ Actor: {} })],
-  ])('%j is none', (text) => {
+  ])('exclude the line %j', (text) => {
     expect(parseEvent(text)).toBeNull();
   });
 
-  test('may come in pieces, in the middle of a character', async () => {
+  test('are parsed from chunks that split a character', async () => {
     const bytes = Buffer.from(
       `${line({ Action: 'die' })}\n${line({ Action: 'żółć' })}\n${line({ Action: 'cut off' })}`,
     );
@@ -109,7 +109,7 @@ describe('events', () => {
     expect(actions).toEqual(['die', 'żółć']);
   });
 
-  test('that are asked for are enough to notice every change of every captured container', async () => {
+  test('that are subscribed to reveal every change of every captured container', async () => {
     for (const flavour of ['docker-28.5', 'podman-4.3'] as const) {
       const { client, replay } = await open(flavour);
       const events = await client.openEvents(never);
@@ -136,7 +136,7 @@ describe('events', () => {
     }
   });
 
-  test('exec_* is not asked for', () => {
+  test('of kind exec_* are not subscribed to', () => {
     expect(WATCHED_ACTIONS.filter((action) => action.startsWith('exec'))).toEqual([]);
   });
 });
@@ -154,7 +154,7 @@ describe('a machine’s identity', () => {
     InfoReply.parse({ Name: 'vm', OperatingSystem: 'Debian', DockerRootDir: '/d', ...fields });
   const machine = { hostname: 'h', machineId: 'f'.repeat(32) };
 
-  test('is Docker’s own', () => {
+  test('is the id that Docker reports', () => {
     expect(toMachineFacts(docker, info({ ID: 'D1' }), machine)).toEqual({
       name: 'vm',
       engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
@@ -164,21 +164,21 @@ describe('a machine’s identity', () => {
     });
   });
 
-  test('is not Podman’s, which is a new one each time, but the machine’s', () => {
+  test('comes from the machine for Podman, whose own id is random at each call', () => {
     const [one, two] = ['P1', 'P2'].map((ID) => toMachineFacts(podman, info({ ID }), machine).engineId);
     expect(one).toBe(two);
     expect(one).toMatch(/^machine-[0-9a-f]{32}$/);
     expect(one).not.toContain(machine.machineId);
   });
 
-  test('tells two engines of one machine apart', () => {
+  test('differs between two engines on one machine', () => {
     const [rootful, rootless] = ['/var', '/home'].map(
       (DockerRootDir) => toMachineFacts(podman, info({ DockerRootDir }), machine).engineId,
     );
     expect(rootful).not.toBe(rootless);
   });
 
-  test('is none where neither engine nor machine has one', () => {
+  test('is null if neither the engine nor the machine has one', () => {
     expect(toMachineFacts(podman, null, { hostname: 'h', machineId: null })).toMatchObject({
       name: 'h',
       engineId: null,

@@ -47,7 +47,7 @@ const choice = (changes: Partial<EngineChoice>): EngineChoice => ({
 });
 
 describe('over TLS', () => {
-  /** An engine behind TLS that talks with holders of a certificate of its authority's alone. */
+  /** Starts an engine behind TLS that requires a client certificate from its own CA. */
   async function serve(): Promise<number> {
     const socketPath = await replay();
     const read = (name: string): Promise<Buffer> => readFile(join(dir, name));
@@ -67,7 +67,7 @@ describe('over TLS', () => {
     return (server.address() as AddressInfo).port;
   }
 
-  test('an engine is read with the certificates of DOCKER_CERT_PATH, and not without', async () => {
+  test('an engine is readable only with the certificates in DOCKER_CERT_PATH', async () => {
     await makeCertificates(dir);
     const port = await serve();
     const address = EngineAddress.parse(`tcp://127.0.0.1:${port}`);
@@ -77,7 +77,7 @@ describe('over TLS', () => {
     const stranger = join(dir, 'stranger');
     await mkdir(stranger);
     await expect(open(withTls(address, { certPath: stranger, isVerified: true })).ping(never)).rejects.toThrow(
-      /authority is unknown|certificate/,
+      /the CA of its certificate is unknown|certificate/,
     );
     await writeFile(join(stranger, 'ca.pem'), await readFile(join(dir, 'ca.pem')));
     await expect(open(withTls(address, { certPath: stranger, isVerified: true })).ping(never)).rejects.toThrow();
@@ -89,7 +89,7 @@ describe('over TLS', () => {
 });
 
 describe('over ssh', () => {
-  test('the command is docker’s own, and asks nobody for a password', () => {
+  test('the command equals docker’s own and never prompts for a password', () => {
     const args = (value: string): string[] => {
       const address = EngineAddress.parse(value);
       if (address.kind !== 'ssh') throw new Error(address.kind);
@@ -101,7 +101,7 @@ describe('over ssh', () => {
     expect(args('ssh://host').join(' ')).toMatch(/ -T -- host docker system dial-stdio$/);
   });
 
-  /** What `doctor` finds of the engine at ssh://me@far, where `script` is the program named ssh. */
+  /** Returns what `doctor` reports about the engine at ssh://me@far, with `script` as the program named ssh. */
   async function examineThrough(script: string): Promise<Finding[]> {
     const bin = join(dir, 'bin');
     await mkdir(bin);
@@ -119,7 +119,7 @@ describe('over ssh', () => {
     return JSON.parse(await text(agent.stdout)) as Finding[];
   }
 
-  test('an engine is read through the standard streams of ssh, events too', async () => {
+  test('an engine and its events are read through the standard streams of ssh', async () => {
     const socketPath = await replay();
     const findings = await examineThrough(`#!${process.execPath}
       const connection = require('node:net').connect(${JSON.stringify(socketPath)});
@@ -130,7 +130,7 @@ describe('over ssh', () => {
     expect(findings.find(({ check }) => check === 'engine')!.found).toContain('Docker 28.5.2');
   });
 
-  test('what ssh says is why the engine cannot be read', async () => {
+  test('the message of ssh is the reason for a failed connection', async () => {
     const findings = await examineThrough('#!/bin/sh\necho "far: Permission denied (publickey)." >&2\nexit 255\n');
     expect(findings.find(({ check }) => check === 'engine')).toMatchObject({
       ...{ verdict: 'failed', found: expect.stringContaining('Permission denied (publickey)') },
@@ -139,7 +139,7 @@ describe('over ssh', () => {
   });
 });
 
-describe('where nobody names an engine', () => {
+describe('without an engine address', () => {
   async function makeContext(name: string, meta: object): Promise<void> {
     const id = createHash('sha256').update(name).digest('hex');
     const folder = join(dir, 'docker', 'contexts', 'meta', id);
@@ -148,7 +148,7 @@ describe('where nobody names an engine', () => {
   }
   const meta = { Name: 'far', Endpoints: { docker: { Host: 'tcp://far', SkipTLSVerify: false } } };
 
-  test('the current docker context does, or the one that is asked for; DOCKER_HOST goes before both', async () => {
+  test('the current or the selected docker context is used, and DOCKER_HOST overrides both', async () => {
     await makeContext('far', meta);
     await makeContext('near', { Endpoints: { docker: { Host: 'unix:///near.sock' } } });
     await writeFile(join(dir, 'docker', 'config.json'), JSON.stringify({ currentContext: 'far', auths: {} }));
@@ -158,7 +158,7 @@ describe('where nobody names an engine', () => {
     expect((await locateEngine(choice({ context: 'near', address }))).address).toEqual(address);
   });
 
-  test('a context’s certificates are used, and its port is TLS’s', async () => {
+  test('a context’s certificates are used, with the default port for TLS', async () => {
     await makeContext('far', meta);
     const certPath = join(dir, 'docker', 'contexts', 'tls', createHash('sha256').update('far').digest('hex'), 'docker');
     await mkdir(certPath, { recursive: true });
@@ -167,20 +167,20 @@ describe('where nobody names an engine', () => {
     });
   });
 
-  test('a context that there is not, or that names no engine, is said to be so', async () => {
+  test('a context that does not exist or names no engine is an error that says so', async () => {
     await expect(locateEngine(choice({ context: 'gone' }))).rejects.toThrow("there is no docker context 'gone'");
     await makeContext('odd', { Endpoints: {} });
     await expect(locateEngine(choice({ context: 'odd' }))).rejects.toThrow('names no engine');
   });
 
-  test('the first socket that is there does', async () => {
+  test('the first existing socket is used', async () => {
     const runtimeDir = join(dir, 'run');
     await mkdir(join(runtimeDir, 'podman'), { recursive: true });
     const podman = join(runtimeDir, 'podman', 'podman.sock');
     const replayed = await startReplayedEngine({ flavour: 'podman-4.3', listen: { socketPath: podman }, seed: 1 });
     closers.push(() => replayed.close());
     const found = await locateEngine(choice({ runtimeDir }));
-    // A machine that runs Docker for itself has a socket that goes before it.
+    // On a machine that runs Docker, its own socket comes first.
     const label = await reachable('/var/run/docker.sock', '/run/podman/podman.sock');
     expect(found.address.label).toBe(`unix://${label ?? podman}`);
   });

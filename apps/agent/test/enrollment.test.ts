@@ -18,9 +18,9 @@ const stateFile = (): string => join(rig.variables['MUSTER_STATE_DIR']!, 'agent.
 const hostDeleted = problem(410, ProblemTypes.hostDeleted);
 const inUse = problem(409, ProblemTypes.engineIdInUse);
 const inUseFor = (seconds: number) => problem(409, ProblemTypes.engineIdInUse, { 'retry-after': String(seconds) });
-const dismissals = () => rig.logged.filter(({ msg }) => msg.startsWith('the API refuses this machine'));
+const dismissals = () => rig.logged.filter(({ msg }) => msg.startsWith('the API rejects this machine'));
 
-test('an agent that is started again uses the token that it kept', async () => {
+test('an agent that is restarted uses the token that it stored', async () => {
   await rig.once();
   await rig.once({ MUSTER_ENROLL_TOKEN: '' });
   expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
@@ -29,7 +29,7 @@ test('an agent that is started again uses the token that it kept', async () => {
   expect(new Set(streams).size).toBe(2);
 });
 
-test('the token is readable for the agent’s user alone', async () => {
+test('only the agent’s user can read the token', async () => {
   await rig.once();
   expect((await stat(stateFile())).mode & 0o777).toBe(0o600);
   expect((await stat(rig.variables['MUSTER_STATE_DIR']!)).mode & 0o777).toBe(0o700);
@@ -43,8 +43,8 @@ test('no token is ever logged', async () => {
   expect(JSON.stringify(rig.logged)).not.toMatch(/muster_(agent|enroll)_[0-9A-Za-z]/);
 });
 
-describe('a token that the API calls invalid', () => {
-  test('is replaced by enrolling again, and the call made again', async () => {
+describe('a token that the API rejects as invalid', () => {
+  test('is replaced by enrolling again, and the call is repeated', async () => {
     await rig.once();
     rig.muster.next(Paths.agentContainers, tokenInvalid);
     rig.run();
@@ -54,7 +54,7 @@ describe('a token that the API calls invalid', () => {
     expect(tokens()[2]).not.toBe(tokens()[1]);
   });
 
-  test('never ends an agent that cannot enroll again: it keeps its token, asks again, and goes on when that is good', async () => {
+  test('never ends an agent that cannot enroll again: it keeps its token and resumes when the API accepts it', async () => {
     await rig.once();
     const kept = await readFile(stateFile(), 'utf8');
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
@@ -69,7 +69,7 @@ describe('a token that the API calls invalid', () => {
     expect(await agent.stop()).toBeNull();
   });
 
-  test('is asked about again no sooner than the wait is long, and what changes in between is told afterwards', async () => {
+  test('is retried only after the wait, and changes in between are reported afterwards', async () => {
     await rig.once();
     rig.muster.always(Paths.agentContainers, tokenInvalid);
     rig.run({ MUSTER_ENROLL_TOKEN: '' });
@@ -84,7 +84,7 @@ describe('a token that the API calls invalid', () => {
     await rig.muster.until(() => rig.muster.snapshots.some(isPartial) && !isPartial(rig.muster.snapshots.at(-1)!));
   });
 
-  test('and that of a token just issued leads to no enrolling without end', async () => {
+  test('does not cause endless enrolling if it was just issued', async () => {
     rig.muster.always(Paths.agentContainers, tokenInvalid);
     const agent = rig.run();
     await rig.muster.until(() => dismissals().length === 2);
@@ -92,13 +92,13 @@ describe('a token that the API calls invalid', () => {
     expect(await agent.stop()).toBeNull();
   });
 
-  test('ends a single command with exit code 3', async () => {
+  test('ends a one-shot command with exit code 3', async () => {
     await rig.once();
     rig.muster.always(Paths.agentContainers, tokenInvalid);
     await expect(rig.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
   });
 
-  test('is not taken for one because something else answers 401', async () => {
+  test('is not assumed when something other than Muster answers 401', async () => {
     await rig.once();
     rig.muster.next(Paths.agentContainers, { status: 401, text: '<html>proxy</html>' });
     rig.run();
@@ -109,7 +109,7 @@ describe('a token that the API calls invalid', () => {
 });
 
 describe('a deleted host', () => {
-  test('does not end its agent, which keeps its token: the answer may be a wrong server’s', async () => {
+  test('does not end its agent, which keeps its token because a wrong server may have answered', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.muster.next(Paths.agentHeartbeat, hostDeleted, hostDeleted);
     const agent = rig.run();
@@ -120,7 +120,7 @@ describe('a deleted host', () => {
     expect(await agent.stop()).toBeNull();
   });
 
-  test('is not brought back with the enrollment token that made it, but with a new one', async () => {
+  test('is enrolled again only with a new enrollment token, not with the one that enrolled it', async () => {
     await rig.once();
     rig.muster.next(Paths.agentContainers, hostDeleted, hostDeleted);
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 3 });
@@ -133,7 +133,7 @@ describe('a deleted host', () => {
 });
 
 describe('an identity', () => {
-  test('that a live host has is replaced by a random one, and kept, once the grace that the API names has passed', async () => {
+  test('of a live host is replaced by a random one, which is stored, once the API’s grace period has passed', async () => {
     rig.muster.next(Paths.agentEnroll, inUseFor(1), inUseFor(30));
     const since = performance.now();
     await rig.once();
@@ -146,14 +146,14 @@ describe('an identity', () => {
     expect(again).toBe(madeUp);
   });
 
-  test('of a machine that was re-installed a moment ago stays: its host is not alive when the grace has passed', async () => {
+  test('of a re-installed machine is kept, because its host does not report during the grace period', async () => {
     rig.muster.next(Paths.agentEnroll, inUseFor(1));
     await rig.once();
     expect(new Set(engineIds()).size).toBe(1);
     expect(engineIds()).toHaveLength(2);
   });
 
-  test('is not waited for without end, whatever the API asks for, nor if it names no time', async () => {
+  test('is waited for only for a limited time, with any Retry-After and without one', async () => {
     rig.muster.next(Paths.agentEnroll, inUseFor(86_400));
     rig.muster.always(Paths.agentEnroll, inUse);
     const agent = rig.run();
@@ -161,7 +161,7 @@ describe('an identity', () => {
     await agent.stop();
   });
 
-  test('made up before a lost answer is the one that enrolling is repeated with', async () => {
+  test('made up before a lost answer is used again when enrolling is repeated', async () => {
     rig.muster.next(Paths.agentEnroll, inUse, 'reset', 'reset');
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -170,8 +170,8 @@ describe('an identity', () => {
   });
 });
 
-describe('a first enrollment', () => {
-  test('that is refused is asked for again later, and ends a single command with exit code 3', async () => {
+describe('enrolling', () => {
+  test('with a rejected token is retried later, and ends a one-shot command with exit code 3', async () => {
     rig.muster.next(Paths.agentEnroll, tokenInvalid, tokenInvalid, tokenInvalid);
     await expect(rig.once()).rejects.toMatchObject({
       exitCode: 3,
@@ -182,13 +182,13 @@ describe('a first enrollment', () => {
     expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(4);
   });
 
-  test('that is answered as no Muster would ends the agent, which has nothing to lose', async () => {
+  test('for the first time ends the agent after an unexpected refusal, because it has no token to keep', async () => {
     rig.muster.always(Paths.agentEnroll, { status: 404, text: 'nothing here' });
     expect(await rig.run().ended).toMatchObject({ exitCode: 1 });
     expect(rig.muster.heard).toHaveLength(1);
   });
 
-  test('no other answer to enrolling again ends an agent that was enrolled', async () => {
+  test('again never ends the agent, whatever the answer', async () => {
     await rig.once();
     rig.muster.next(Paths.agentContainers, tokenInvalid);
     rig.muster.next(Paths.agentEnroll, { status: 404, text: 'nothing here' });
@@ -199,7 +199,7 @@ describe('a first enrollment', () => {
 });
 
 describe('the state directory', () => {
-  test('made for another API: its token is not sent to this one', async () => {
+  test('of another API does not send its token to this one', async () => {
     await rig.once();
     const other = await openRig();
     try {
@@ -213,13 +213,13 @@ describe('the state directory', () => {
     }
   });
 
-  test('tells where the API is, once enrolled', async () => {
+  test('contains the API’s address once the machine is enrolled', async () => {
     await rig.once();
     await rig.once({ MUSTER_URL: '', MUSTER_ENROLL_TOKEN: '' });
     expect(rig.muster.snapshots).toHaveLength(2);
   });
 
-  test('that does not say is asked for in the environment', async () => {
+  test('without an enrollment requires MUSTER_URL and MUSTER_ENROLL_TOKEN', async () => {
     await expect(rig.once({ MUSTER_URL: '' })).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringContaining('MUSTER_URL'),
@@ -230,7 +230,7 @@ describe('the state directory', () => {
     });
   });
 
-  test('holding something else than state is refused, and left as it is', async () => {
+  test('with an invalid state file is refused and left unchanged', async () => {
     await rig.once();
     await writeFile(stateFile(), 'not json');
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
@@ -240,18 +240,15 @@ describe('the state directory', () => {
   test.each([
     ['symbolic', symlink],
     ['hard', link],
-  ])(
-    'with a %s link in place of its file is refused, and the file that it leads to keeps its mode',
-    async (_, make) => {
-      await rig.once();
-      const elsewhere = join(rig.dir, 'elsewhere.json');
-      await rename(stateFile(), elsewhere);
-      await chmod(elsewhere, 0o644);
-      await make(elsewhere, stateFile());
-      await expect(rig.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
-      expect((await stat(elsewhere)).mode & 0o777).toBe(0o644);
-    },
-  );
+  ])('with a %s link in place of its file is refused, and the link’s target keeps its mode', async (_, make) => {
+    await rig.once();
+    const elsewhere = join(rig.dir, 'elsewhere.json');
+    await rename(stateFile(), elsewhere);
+    await chmod(elsewhere, 0o644);
+    await make(elsewhere, stateFile());
+    await expect(rig.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
+    expect((await stat(elsewhere)).mode & 0o777).toBe(0o644);
+  });
 
   const asRoot = process.getuid?.() === 0 ? test : test.skip;
   asRoot('that belongs to the service’s user stays readable for that user after root has enrolled', async () => {
@@ -262,7 +259,7 @@ describe('the state directory', () => {
     expect(await stat(stateFile())).toMatchObject({ uid: 12_345, gid: 12_345 });
   });
 
-  test('is one agent’s at a time', async () => {
+  test('is used by only one agent at a time', async () => {
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     await expect(rig.once()).rejects.toMatchObject({
@@ -273,19 +270,19 @@ describe('the state directory', () => {
 });
 
 describe('--once', () => {
-  test('fails where the engine cannot be listed, and sends nothing', async () => {
+  test('fails and sends nothing if the engine cannot be listed', async () => {
     rig.engineServer.setFault('list', { kind: 'truncate' });
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
     expect(rig.muster.heard).toHaveLength(0);
   });
 
-  test('fails where the API refuses, and does not try again', async () => {
+  test('fails without a retry if the API refuses the snapshot', async () => {
     rig.muster.always(Paths.agentContainers, problem(400));
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
     expect(rig.muster.snapshots).toHaveLength(1);
   });
 
-  test('tries a few times where the API may take it later, and then fails', async () => {
+  test('retries a few times if the API may accept the snapshot later, and then fails', async () => {
     rig.muster.next(Paths.agentContainers, problem(503), problem(503));
     await rig.once();
     expect(rig.muster.snapshots).toHaveLength(3);
@@ -294,7 +291,7 @@ describe('--once', () => {
     expect(rig.muster.snapshots).toHaveLength(7);
   });
 
-  test('does not wait out a long Retry-After', async () => {
+  test('fails instead of waiting for a long Retry-After', async () => {
     rig.muster.always(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '3600' }));
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
     expect(rig.muster.snapshots).toHaveLength(1);

@@ -22,13 +22,13 @@ async function routeTo(server: Server): Promise<HttpRoute> {
   return route;
 }
 
-/** A server that writes these bytes for whatever it is asked, and then does what is said with the connection. */
+/** Starts a server that answers a request with these bytes and then passes the connection to `then`. */
 const serveBytes = (bytes: string, then: (socket: Socket) => void): Promise<HttpRoute> =>
   routeTo(createTcpServer((socket) => socket.once('data', () => socket.write(bytes, () => then(socket)))));
 const serve = (listener: RequestListener): Promise<HttpRoute> => routeTo(createServer(listener));
 
 describe('a connection', () => {
-  test('is kept between calls, also beyond the time that a call was given', async () => {
+  test('is kept between calls, even after the signal of an earlier call was aborted', async () => {
     let connections = 0;
     const server = createServer((_, response) => response.end('x'));
     server.on('connection', () => connections++);
@@ -40,7 +40,7 @@ describe('a connection', () => {
     expect(connections).toBe(1);
   });
 
-  test('ends with the route, and whoever waits hears of it', async () => {
+  test('is closed with the route, and calls in flight are rejected', async () => {
     let asked = (): void => undefined;
     const isAsked = new Promise<void>((resolve) => (asked = resolve));
     const route = await serve(() => asked());
@@ -52,17 +52,17 @@ describe('a connection', () => {
 });
 
 describe('an answer', () => {
-  test('that is cut off is none', async () => {
+  test('that is cut off is an error', async () => {
     const route = await serveBytes('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf', (socket) => socket.end());
     await expect(readText(await send(route, get), 99)).rejects.toThrow('aborted');
   });
 
-  test('that is longer than it may be is given up, and not read to its end', async () => {
+  test('that is longer than the limit is an error and is not read to its end', async () => {
     let close = (): void => undefined;
     const isClosed = new Promise<void>((resolve) => (close = resolve));
     const route = await serve((_, response) => {
       response.on('close', close);
-      // It goes on for as long as somebody reads.
+      // The body continues for as long as the client reads.
       const more = (): void => void response.write('x'.repeat(1_000), more);
       more();
     });
@@ -72,14 +72,14 @@ describe('an answer', () => {
 
   test.each([
     ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'],
-    ['something else than HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
-    ['nothing', ''],
+    ['not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['empty', ''],
   ])('that is %s is an error', async (_, bytes) => {
     const route = await serveBytes(bytes, (socket) => socket.end());
     await expect(send(route, get)).rejects.toThrow(/./);
   });
 
-  test('that does not end ends by the signal', async () => {
+  test('that does not end is aborted by the signal', async () => {
     const route = await serve((_, response) => void response.write('begun'));
     const stop = new AbortController();
     const answer = await send(route, { ...get, signal: stop.signal });
@@ -89,7 +89,7 @@ describe('an answer', () => {
   });
 });
 
-test('a body goes out whole, with its length', async () => {
+test('a request body is sent whole, with its content length', async () => {
   const heard: { length: string | undefined; text: string }[] = [];
   const route = await serve((request, response) => {
     let text = '';

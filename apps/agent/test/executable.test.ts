@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** The first bytes of a program of that type for that machine, by their numbers in the ELF standard. */
+/** Writes the first bytes of a program of this type for this machine, by their numbers in the ELF standard. */
 async function program(type: number, machine: number, ident = '\x7fELF\x02\x01\x01'): Promise<string> {
   const header = Buffer.alloc(64);
   header.write(ident, 'latin1');
@@ -21,7 +21,7 @@ async function program(type: number, machine: number, ident = '\x7fELF\x02\x01\x
   return path;
 }
 
-test('a real executable is told from one for another machine', async () => {
+test('a real executable passes only for its own architecture', async () => {
   const own = ARCHITECTURES.find((arch) => arch === process.arch);
   for (const arch of ARCHITECTURES) {
     const checked = checkExecutable(process.execPath, arch);
@@ -31,19 +31,19 @@ test('a real executable is told from one for another machine', async () => {
 
 test.each([
   ['a program for arm64', 2, 0xb7, true],
-  ['one that is loaded anywhere', 3, 0xb7, true],
+  ['a position-independent program for arm64', 3, 0xb7, true],
   ['a program for x64', 2, 0x3e, false],
-  ['a program for 32 bits of the same family', 2, 0x28, false],
-  ['an object that is no program', 1, 0xb7, false],
-])('%s passes for arm64 or not: (%i, %i) %s', async (_, type, machine, isGood) => {
+  ['a program for 32-bit ARM', 2, 0x28, false],
+  ['an object file for arm64', 1, 0xb7, false],
+])('%s (type %i, machine %i) passes as an arm64 executable: %s', async (_, type, machine, isGood) => {
   const checked = checkExecutable(await program(type, machine), 'arm64');
-  await (isGood ? checked : expect(checked).rejects.toThrow('no executable for linux-arm64'));
+  await (isGood ? checked : expect(checked).rejects.toThrow('is not an executable for linux-arm64'));
 });
 
 test.each([
   ['a script', '#!/bin/sh'],
-  ['a program of another system', 'MZ'],
-  ['32 bits', '\x7fELF\x01\x01'],
-])('%s is none', async (_, ident) => {
+  ['a Windows program', 'MZ'],
+  ['a 32-bit ELF file', '\x7fELF\x01\x01'],
+])('%s is not an executable', async (_, ident) => {
   await expect(checkExecutable(await program(2, 0xb7, ident), 'arm64')).rejects.toThrow(WrongExecutableError);
 });

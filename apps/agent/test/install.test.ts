@@ -10,17 +10,18 @@ import { ENROLL_TOKEN, openRig, type Rig } from './rig.js';
 import { problem } from './scripted-muster.js';
 
 /*
- * The script as root runs it on a machine with systemd: real files, in a mount namespace of its own, and a systemctl
- * that records what it is asked. The executable that it installs runs the agent's source.
+ * Runs the script as root on a machine with systemd: real files in a separate mount namespace, and a systemctl that
+ * records its calls. The executable that it installs runs the agent's source.
  */
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const SERVICE_USER = 23_456;
 
 const mayMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
-if (!mayMount && process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error('a mount namespace cannot be made');
+if (!mayMount && process.env['MUSTER_TEST_REQUIRE_ALL'] === '1')
+  throw new Error('this test requires permission to create a mount namespace');
 
-/** Arranges the machine and becomes the script, which is on standard input. */
+/** Sets up the machine and then runs the script from standard input. */
 const MACHINE = `set -e
 mount --bind "$MACHINE/etc" /etc
 mount --bind "$MACHINE/var-lib" /var/lib
@@ -63,7 +64,7 @@ async function executable(path: string, content: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
-/** The script as the API serves it, with what it fetches. */
+/** The script as the API serves it, together with the release files that it downloads. */
 async function served(): Promise<string> {
   const command = `${process.execPath} --conditions=source --import tsx src/main.ts "$@"`;
   const files = {
@@ -124,7 +125,7 @@ async function installed(): Promise<void> {
   await writeFile(join(machine, 'systemctl.log'), '');
 }
 
-/** The release is served, by a cache perhaps, but no call of an agent gets an answer. */
+/** The release is served (by a cache, for example), but every call of an agent fails with 503. */
 function apiIsAway(): void {
   for (const path of [Paths.agentEnroll, Paths.agentContainers]) {
     rig.muster.always(path, problem(503, 'about:blank', { 'retry-after': '3600' }));
@@ -132,7 +133,7 @@ function apiIsAway(): void {
 }
 
 (mayMount ? describe : describe.skip)('install.sh', () => {
-  test('enrolls, reports once and starts the service, which can read what root wrote', async () => {
+  test('enrolls, reports once and starts the service, whose user owns all state files', async () => {
     await installed();
     expect(rig.muster.snapshots).toHaveLength(1);
     for (const name of ['', ...(await readdir(join(machine, 'var-lib/muster-agent')))]) {
@@ -140,7 +141,7 @@ function apiIsAway(): void {
     }
   });
 
-  test('run again changes nothing, stops nothing and calls no API', async () => {
+  test('changes nothing, stops nothing and does not call the API when it is run again', async () => {
     await installed();
     const calls = rig.muster.of(Paths.agentContainers).length + rig.muster.of(Paths.agentEnroll).length;
     expect(await install()).toMatchObject({ code: 0, stderr: '' });
@@ -149,7 +150,7 @@ function apiIsAway(): void {
     expect(rig.muster.of(Paths.agentContainers).length + rig.muster.of(Paths.agentEnroll).length).toBe(calls);
   });
 
-  test('run again with a token while the API is away says so, and leaves the service running as it was', async () => {
+  test('fails with a message and leaves the service running if it is run again with a token while the API is down', async () => {
     await installed();
     const state = await readFile(stateFile(), 'utf8');
     const config = await readFile(join(machine, 'etc/muster-agent/config'), 'utf8');
@@ -163,7 +164,7 @@ function apiIsAway(): void {
     expect(await readFile(join(machine, 'etc/muster-agent/config'), 'utf8')).toBe(config);
   });
 
-  test('run again without a token while the API is away does not touch the service', async () => {
+  test('does not touch the service if it is run again without a token while the API is down', async () => {
     await installed();
     apiIsAway();
     expect(await install()).toMatchObject({ code: 0 });
@@ -171,7 +172,7 @@ function apiIsAway(): void {
     expect(await isActive()).toBe(true);
   });
 
-  test('that is killed while it waits for the API starts the service that it had stopped', async () => {
+  test('restarts the service that it stopped if it is killed while it waits for the API', async () => {
     await installed();
     rig.muster.always(Paths.agentContainers, 'hang');
     const snapshots = rig.muster.snapshots.length;
@@ -182,7 +183,7 @@ function apiIsAway(): void {
     expect(await isActive()).toBe(true);
   });
 
-  test('for another address, where no agent can enroll, leaves the settings of the service as they were', async () => {
+  test('leaves the service’s settings unchanged if enrolling at another address fails', async () => {
     await installed();
     const config = await readFile(join(machine, 'etc/muster-agent/config'), 'utf8');
     expect((await install('--url', 'http://127.0.0.1:9', '--token', ENROLL_TOKEN)).code).toBe(1);

@@ -32,7 +32,7 @@ async function told(journal: Awaited<ReturnType<typeof openJournal>>) {
 }
 
 describe('the journal', () => {
-  test('tells what changed between looks, in order, and nothing of mere age', async () => {
+  test('records changes between readings in order, and ignores changes of only the age in the status', async () => {
     const journal = await openJournal(dir, log);
     journal.acknowledged([container('a'), container('b')]);
     await journal.record([container('a', 'running', 'Up 6 minutes'), container('b')], order);
@@ -47,7 +47,7 @@ describe('the journal', () => {
     ]);
   });
 
-  test('outlives the run, a line cut short by a kill included, and keeps its places in the order', async () => {
+  test('survives the run, even with a line cut short by a kill, and keeps each entry’s stream and sequence', async () => {
     const first = await openJournal(dir, log);
     first.acknowledged([]);
     await first.record([container('a')], order);
@@ -62,7 +62,7 @@ describe('the journal', () => {
     expect((await openJournal(dir, log)).size()).toBe(0);
   });
 
-  test('is told once: what a run told before it was killed in the middle, the next run does not tell again', async () => {
+  test('is sent once: the next run skips the entries that a killed run already sent', async () => {
     const first = await openJournal(dir, log);
     first.acknowledged([]);
     for (const name of ['a', 'b', 'c', 'd']) await first.record([container(name)], order);
@@ -73,7 +73,7 @@ describe('the journal', () => {
     expect((await told(second)).map(([sequence]) => sequence)).toEqual([3, 4, 5]);
   });
 
-  test('is bounded: the oldest entries go', async () => {
+  test('is bounded and drops its oldest entries', async () => {
     const journal = await openJournal(dir, log);
     journal.acknowledged([]);
     for (let i = 0; i < 600; i++) await journal.record([container(`c-${i}`)], order);
@@ -83,7 +83,7 @@ describe('the journal', () => {
     expect((JSON.parse(lines.at(-1)!) as { sequence: number }).sequence).toBe(600);
   });
 
-  test('loses to its bound no entry that was not told, when one that was told is pushed out beside it', async () => {
+  test('drops no unsent entry when the entry that is being sent was already pushed out', async () => {
     const journal = await openJournal(dir, log);
     journal.acknowledged([]);
     for (let i = 0; i < 500; i++) await journal.record([container(`c-${i}`)], order);
@@ -95,21 +95,21 @@ describe('the journal', () => {
     expect(journal.first()!.sequence).toBe(sequence);
   });
 
-  test('says in several entries that more are gone than one can name', async () => {
+  test('splits removals over several entries if there are too many for one', async () => {
     const journal = await openJournal(dir, log);
     journal.acknowledged(Array.from({ length: 250 }, (_, i) => container(`c-${i}`)));
     await journal.record([], order);
     expect((await told(journal)).map(([, , goneIds]) => goneIds.length)).toEqual([100, 100, 50]);
   });
 
-  test('costs history and nothing else where the disk takes no more', async () => {
+  test('loses only history if the disk is full', async () => {
     const journal = await openJournal(join(dir, 'nowhere'), log);
     journal.acknowledged([]);
     await journal.record([container('a')], order);
     expect(await told(journal)).toEqual([[1, ['a running'], []]]);
   });
 
-  test('follows no link: what it leads to is neither read nor written, and the entries are still told', async () => {
+  test('follows no link: its target is neither read nor written, and the entries are still sent', async () => {
     const elsewhere = join(dir, 'elsewhere');
     await writeFile(elsewhere, 'not ours');
     await symlink(elsewhere, join(dir, 'journal.ndjson'));

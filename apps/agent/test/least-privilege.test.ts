@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
 
-/** All that the agent may ask of an engine, whatever the API version before it. */
+/** All calls that the agent may make to an engine, with any API version prefix. */
 const ALLOWED = [
   /^\/_ping$/,
   /^\/version$/,
@@ -25,7 +25,7 @@ beforeEach(async () => {
   refused = [];
   passed = new Set();
   const socketPath = rig.variables['DOCKER_HOST']!.replace('unix://', '');
-  // A socket proxy as strict as there can be: it passes these reads, and nothing else.
+  // The strictest possible socket proxy: it allows only these read calls.
   proxy = createServer((from, to) => {
     const path = from.url!.split('?')[0]!.replace(/^\/v\d+\.\d+/, '');
     const rule = ALLOWED.find((pattern) => pattern.test(path));
@@ -53,7 +53,7 @@ afterEach(async () => {
   await rig.close();
 });
 
-test('six reads are all that the agent ever asks of an engine', async () => {
+test('the agent needs only six read calls of an engine', async () => {
   rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
   rig.run({ DOCKER_HOST: `unix://${join(rig.dir, 'proxy.sock')}` });
   await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -68,9 +68,9 @@ test('six reads are all that the agent ever asks of an engine', async () => {
   expect(passed.size).toBe(ALLOWED.length);
 });
 
-test('what an engine keeps of a container’s environment never leaves the machine', async () => {
+test('a container’s environment never leaves the machine', async () => {
   const secret = 'DB_PASSWORD=kept-by-the-engine';
-  // The captures were made without; an engine has it here.
+  // The captured replies have no environment, so it is added here.
   for (const inspect of rig.engine.capture.inspectById.values()) {
     (inspect as { Config?: object })['Config'] = { ...(inspect['Config'] as object), Env: [secret] };
   }

@@ -5,7 +5,7 @@ import { Paths, type Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
 import { problem, type Heard } from './scripted-muster.js';
 
-// Thousands of containers are listed, encoded and sent: on a busy machine that takes its time.
+// Listing, encoding and sending thousands of containers is slow on a busy machine.
 jest.setTimeout(120_000);
 const UNTIL_MS = 60_000;
 
@@ -23,7 +23,7 @@ const problemsOf = ({ json }: Heard) => (json as { problems?: { code: string; me
 const lastHeartbeat = (): Heard => rig.muster.heartbeats.at(-1)!;
 const reportedFile = (): string => join(rig.variables['MUSTER_STATE_DIR']!, 'reported.json');
 
-/** What the API holds after these snapshots, each of which it applied, and the most that it held. */
+/** Returns what the API holds after applying these snapshots, and the most that it held at once. */
 function held(snapshots: readonly Heard[]): { ids: Set<string>; most: number } {
   let ids = new Set<string>();
   let most = 0;
@@ -37,7 +37,7 @@ function held(snapshots: readonly Heard[]): { ids: Set<string>; most: number } {
 }
 
 const nameOf = (index: number): string => `c-${String(index).padStart(5, '0')}`;
-/** Creates containers in an order that is not that of their names. */
+/** Creates containers in an order other than that of their names. */
 const create = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => rig.engine.create({ name: nameOf(count - 1 - i) })).reverse();
 
@@ -48,8 +48,8 @@ async function open(count: number): Promise<string[]> {
   return create(count);
 }
 
-describe('a host of more containers than a snapshot holds', () => {
-  test('reports the first by name, as an incomplete snapshot, and says so in its heartbeats', async () => {
+describe('a host with more containers than a snapshot can hold', () => {
+  test('reports the first by name in an incomplete snapshot, and a problem in its heartbeats', async () => {
     const ids = await open(6_000);
     rig.run();
     await until(() => rig.muster.heartbeats.length > 2);
@@ -64,7 +64,7 @@ describe('a host of more containers than a snapshot holds', () => {
     ]);
   });
 
-  test('whose containers are all replaced, again and again, names each that is gone before the API holds too many', async () => {
+  test('whose containers are all replaced repeatedly names each removed one before the API holds too many', async () => {
     let ids = await open(6_000);
     rig.run();
     await until(() => rig.muster.heartbeats.length > 0);
@@ -84,7 +84,7 @@ describe('a host of more containers than a snapshot holds', () => {
     expect(rig.muster.snapshots.every((each) => goneIn(each).length <= 100)).toBe(true);
   });
 
-  test('names what was removed while its agent did not run', async () => {
+  test('names containers that were removed while its agent was not running', async () => {
     const ids = await open(5_100);
     const first = rig.run();
     await until(() => rig.muster.heartbeats.length > 0);
@@ -96,7 +96,7 @@ describe('a host of more containers than a snapshot holds', () => {
     expect(goneIn(rig.muster.snapshots.at(-1)!).sort()).toEqual(ids.slice(0, 50).sort());
   });
 
-  test('that the API holds too many of is reported as a complete snapshot once, and so is never refused for good', async () => {
+  test('is reported in one complete snapshot if the API holds too many, and so is not refused forever', async () => {
     await open(5_100);
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
     rig.muster.next(Paths.agentContainers, { status: 200, json: rig.muster.summary(5_000, true) }, problem(400));
@@ -112,7 +112,7 @@ describe('a host of more containers than a snapshot holds', () => {
     expect(lastHeartbeat().json).toMatchObject({ digest: null });
   });
 
-  test('that has few enough again is complete again, with nothing left to remember', async () => {
+  test('sends complete snapshots again once it has few enough containers, and deletes the stored ids', async () => {
     const ids = await open(5_001);
     rig.run();
     await until(() => rig.muster.heartbeats.length > 0);
@@ -126,7 +126,7 @@ describe('a host of more containers than a snapshot holds', () => {
     expect(existsSync(reportedFile())).toBe(false);
   });
 
-  test('keeps of a time without the API what changed, and takes nothing for gone that is only not reported any more', async () => {
+  test('records changes while the API is down, and does not treat unreported containers as removed', async () => {
     const ids = await open(5_001);
     rig.run();
     await until(() => rig.muster.heartbeats.length > 0);
@@ -147,7 +147,7 @@ describe('a host of more containers than a snapshot holds', () => {
   });
 });
 
-test('containers that hold more than a body has room for are reported as far as it has, by name', async () => {
+test('if the containers exceed the size of a body, the first by name that fit are reported', async () => {
   rig = await openRig({ roles: [{ name: 'z', temper: 'steady' }] });
   rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
   const labels = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`l${i}`, 'é'.repeat(2_000)]));
@@ -165,7 +165,7 @@ test('containers that hold more than a body has room for are reported as far as 
   ]);
 });
 
-describe('a problem is named in the heartbeat', () => {
+describe('the heartbeat reports a problem', () => {
   test.each([
     ['refuses the list', { kind: 'status', status: 403 }, 'list_refused'],
     ['fails', { kind: 'status', status: 500 }, 'engine_unreachable'],
@@ -180,13 +180,13 @@ describe('a problem is named in the heartbeat', () => {
     rig.engine.pause(rig.engine.idOf('h5-host')!);
     await until(() => rig.muster.heartbeats.length > 0 && problemsOf(lastHeartbeat()).length > 0);
     expect(problemsOf(lastHeartbeat())).toEqual([{ code, message: expect.any(String) }]);
-    // For an API that knows of no other problem.
+    // For an older API, which knows only this problem.
     expect(lastHeartbeat().json).toMatchObject({ digest: null, engineError: expect.any(String) });
     rig.engineServer.setFault('list', null);
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('of a list that is too long to be read, which its agent outlives and reads again at the regular pace', async () => {
+  test('of a list that is too long to read, which does not end the agent and is retried at the regular interval', async () => {
     rig = await openRig({ roles: [{ name: 'z', temper: 'steady' }] });
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     rig.run();
@@ -202,7 +202,7 @@ describe('a problem is named in the heartbeat', () => {
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('of a snapshot that the API refuses, which is sent again at the regular pace and not only at a change', async () => {
+  test('of a refused snapshot, which is sent again at the regular interval and not only after a change', async () => {
     rig = await openRig();
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     rig.muster.next(Paths.agentContainers, { status: 200, json: rig.muster.summary(24) }, problem(413), problem(413));

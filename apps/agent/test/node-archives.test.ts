@@ -16,7 +16,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 const PACKAGING = new URL('../packaging/', import.meta.url);
 
-test('an archive with one changed bit does not become part of a release', async () => {
+test('an archive with one changed bit is not used for a release', async () => {
   const path = join(dir, 'node.tgz');
   const content = Buffer.from('what the registry sent');
   await writeFile(path, content);
@@ -27,7 +27,7 @@ test('an archive with one changed bit does not become part of a release', async 
   await expect(checkArchive(path, hash)).rejects.toThrow(UnknownArchiveError);
 });
 
-test('a version of Node.js that the repository does not name is refused, with what to do', () => {
+test('a version of Node.js without a hash in the repository is refused, with advice', () => {
   expect(() => archiveHash('20.0.0', 'arm64')).toThrow(UnknownArchiveError);
   expect(() => archiveHash('20.0.0', 'arm64')).toThrow('node-archives.ts');
 });
@@ -36,20 +36,20 @@ test.each([
   ['20.20.2', false],
   ['22.12.0', true],
   ['24.21.0', true],
-])('Node.js %s receives security fixes: %s', (version, isMaintained) => {
+])('Node.js %s gets security fixes: %s', (version, isMaintained) => {
   expect(receivesSecurityFixes(version)).toBe(isMaintained);
 });
 
-test('the version that the image is built with has a hash for each architecture', async () => {
+test('the repository has a hash of the image’s Node.js version for each architecture', async () => {
   const [, version] = /^FROM node:(\d+\.\d+\.\d+)-/m.exec(await readFile(new URL('Dockerfile', PACKAGING), 'utf8'))!;
   for (const arch of ARCHITECTURES) {
     expect(Buffer.from(archiveHash(version!, arch), 'base64')).toHaveLength(64);
   }
 });
 
-test('a release is not made of an archive that a registry has changed', async () => {
+test('a release is not built from an archive that the registry has changed', async () => {
   const other = ARCHITECTURES.find((arch) => arch !== process.arch)!;
-  // In place of npm: returns an archive that holds another program.
+  // Replaces npm and returns an archive with a different program.
   const npm = `#!/bin/sh
 while [ "$1" != --pack-destination ]; do shift; done
 mkdir -p '${dir}/package/bin' && echo other >'${dir}/package/bin/node'
@@ -67,8 +67,8 @@ tar -czf "$2/node.tgz" -C '${dir}' package && echo '[{"filename":"node.tgz"}]'
     },
   );
   expect(made.status).toBe(1);
-  // A Node.js that the repository has no hash for does not even ask npm.
-  expect(made.stderr).toMatch(/UnknownArchiveError: (.* is not the archive|no hash is known)/);
+  // Without a hash for the version, npm is not even called.
+  expect(made.stderr).toMatch(/UnknownArchiveError: (.* does not have the hash|no hash is known)/);
   expect(await readdir(release)).toEqual([]);
-  expect(made.stderr.includes('has no security fixes')).toBe(!receivesSecurityFixes(process.versions.node));
+  expect(made.stderr.includes('without security fixes')).toBe(!receivesSecurityFixes(process.versions.node));
 }, 60_000);

@@ -5,7 +5,7 @@ import { Paths, type Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
 import { problem, type Heard, type Reaction } from './scripted-muster.js';
 
-/** The server asks to be left alone for so long, in which the engine's life goes on. */
+/** The server's Retry-After. Changes in the engine continue during that time. */
 const AWAY: Record<string, string> = { 'retry-after': '2' };
 
 let rig: Rig;
@@ -19,7 +19,7 @@ const sequenceOf = ({ headers }: Heard): number => Number(headers['snapshot-sequ
 const isPartial = ({ headers }: Heard): boolean => headers['snapshot-complete'] === 'false';
 const partials = (): Heard[] => rig.muster.snapshots.filter(isPartial);
 const statesIn = ({ json }: Heard): string[] => (json as Container[]).map(({ name, state }) => `${name} ${state}`);
-/** On the disk: a look at the engine that is still to be written down would not outlive the agent. */
+/** Counts entries on disk, because a reading that is not yet written would not survive the agent. */
 const recorded = (entries: number): Promise<void> => untilTrue(() => journalled() === entries);
 function journalled(): number {
   const path = join(rig.dir, 'state', 'journal.ndjson');
@@ -29,12 +29,12 @@ function journalled(): number {
 async function untilTrue(condition: () => boolean): Promise<void> {
   const until = Date.now() + 15_000;
   while (!condition()) {
-    if (Date.now() > until) throw new Error(`never came true: ${condition.toString()}`);
+    if (Date.now() > until) throw new Error(`timed out waiting for: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** One stream, in which sequence and time of observation rise. */
+/** Expects one stream with rising sequence and observation times. */
 function expectOrder(told: readonly Heard[]): void {
   const sequences = told.map(sequenceOf);
   expect(sequences).toEqual([...new Set(sequences)].sort((x, y) => x - y));
@@ -43,14 +43,14 @@ function expectOrder(told: readonly Heard[]): void {
   expect(observed).toEqual([...observed].sort((x, y) => x - y));
 }
 
-/** Runs the agent into a server that is away, and lets three things happen meanwhile. */
+/** Runs the agent while the server is down, and causes three changes in the engine during that time. */
 async function liveThroughAnOutage(): Promise<void> {
   rig.run();
   await rig.muster.until(() => rig.muster.snapshots.length === 1);
   await untilTrue(() => rig.engineServer.calls.events > 0);
   rig.muster.always(Paths.agentContainers, problem(503, 'about:blank', AWAY));
   rig.muster.always(Paths.agentHeartbeat, problem(503, 'about:blank', AWAY));
-  await untilTrue(() => rig.logged.some(({ msg }) => msg === 'the API cannot take this now'));
+  await untilTrue(() => rig.logged.some(({ msg }) => msg === 'the call to the API failed'));
   rig.engine.stop(rig.engine.idOf('a')!);
   await recorded(1);
   rig.engine.remove(rig.engine.idOf('b')!);
@@ -61,8 +61,8 @@ async function liveThroughAnOutage(): Promise<void> {
   rig.muster.always(Paths.agentHeartbeat, null);
 }
 
-describe('after a time in which the API could not be told', () => {
-  test('what was seen meanwhile is told first, in its order, and then one exact snapshot', async () => {
+describe('after the API was unreachable', () => {
+  test('the recorded changes are sent first, in order, followed by one complete snapshot', async () => {
     await liveThroughAnOutage();
     const answered = (): Heard[] => rig.muster.snapshots.slice(rig.muster.snapshots.findIndex(isPartial));
     await rig.muster.until(() => partials().length >= 3 && !isPartial(rig.muster.snapshots.at(-1)!));
@@ -73,7 +73,7 @@ describe('after a time in which the API could not be told', () => {
     expectOrder(told);
   });
 
-  test('a part whose answer is lost is sent again as the same part', async () => {
+  test('an entry whose answer is lost is sent again unchanged', async () => {
     await liveThroughAnOutage();
     await rig.muster.until(() => partials().length >= 1);
     const [first] = partials();
@@ -89,13 +89,13 @@ describe('after a time in which the API could not be told', () => {
     expect(bySequence.size).toBe(3);
   });
 
-  test('an agent that was killed meanwhile tells what it had seen in its next run', async () => {
+  test('the next run sends the changes that a killed run recorded', async () => {
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     const first = rig.muster.snapshots[0]!;
     rig.muster.always(Paths.agentContainers, 'reset');
     rig.muster.always(Paths.agentHeartbeat, problem(503, 'about:blank', { 'retry-after': '60' }));
-    await untilTrue(() => rig.logged.some(({ msg }) => msg === 'the API cannot take this now'));
+    await untilTrue(() => rig.logged.some(({ msg }) => msg === 'the call to the API failed'));
     rig.engine.stop(rig.engine.idOf('a')!);
     await recorded(1);
     rig.engine.start(rig.engine.idOf('a')!);
@@ -115,7 +115,7 @@ describe('after a time in which the API could not be told', () => {
   });
 });
 
-test('an agent that is killed in the middle of its replay tells in its next run only what it had not told', async () => {
+test('after an agent is killed during its replay, the next run sends only the unsent entries', async () => {
   await liveThroughAnOutage();
   const release = rig.muster.hold(Paths.agentContainers);
   release(null);
@@ -131,7 +131,7 @@ test('an agent that is killed in the middle of its replay tells in its next run 
   expect(again).not.toContain(answered);
 });
 
-test('entries of before a single report are not told after it: its stream took the place of theirs', async () => {
+test('entries recorded before a run of `once` are not sent after it, because its stream superseded theirs', async () => {
   await liveThroughAnOutage();
   rig.muster.hold(Paths.agentContainers);
   await rig.muster.until(() => partials().length === 1);
@@ -143,15 +143,15 @@ test('entries of before a single report are not told after it: its stream took t
   expect(rig.muster.snapshots.slice(told).filter(isPartial)).toEqual([]);
 });
 
-describe('while a call is under way that gets no answer', () => {
+describe('while a call waits for its answer', () => {
   const ENDS: [string, Reaction | null][] = [
-    ['is answered in the end', null],
-    ['breaks off', 'reset'],
+    ['is answered late', null],
+    ['is reset', 'reset'],
   ];
   const told = (from: number): Heard[] => rig.muster.snapshots.slice(from);
   const toldToTheEnd = (from: number) => (): boolean => told(from).some(isPartial) && !isPartial(told(from).at(-1)!);
 
-  /** Three changes, each on the disk before the next, where `before` others are already. */
+  /** Makes three changes and waits until each is on disk, after `before` earlier entries. */
   async function change(before: number): Promise<void> {
     rig.engine.start(rig.engine.idOf('a')!);
     await recorded(before + 1);
@@ -168,7 +168,7 @@ describe('while a call is under way that gets no answer', () => {
     await untilTrue(() => rig.engineServer.calls.events > 0);
   });
 
-  test.each(ENDS)('as a heartbeat that %s, each change is seen, and told in its order', async (_, end) => {
+  test.each(ENDS)('(a heartbeat that %s) each change is recorded and sent in order', async (_, end) => {
     const release = rig.muster.hold(Paths.agentHeartbeat);
     const beats = rig.muster.heartbeats.length;
     await rig.muster.until(() => rig.muster.heartbeats.length > beats);
@@ -183,12 +183,12 @@ describe('while a call is under way that gets no answer', () => {
     expectOrder(told(1));
   });
 
-  test.each(ENDS)('as a snapshot that %s, so is what it told itself', async (_, end) => {
+  test.each(ENDS)('(a snapshot that %s) the changes in that snapshot are recorded, too', async (_, end) => {
     const release = rig.muster.hold(Paths.agentContainers);
     rig.engine.pause(rig.engine.idOf('c')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
     const requests = rig.muster.heard.length;
-    // What is under way is kept, too, before the first that was seen after it.
+    // The snapshot in flight is recorded, too, before the first later change.
     await change(1);
     expect(rig.muster.heard).toHaveLength(requests);
     release(end);
@@ -198,7 +198,7 @@ describe('while a call is under way that gets no answer', () => {
     expectOrder(told(1));
   });
 
-  test.each(ENDS)('as a part of the journal that %s, it joins the journal', async (_, end) => {
+  test.each(ENDS)('(a journal entry that %s) later changes are appended to the journal', async (_, end) => {
     rig.muster.next(Paths.agentContainers, 'reset');
     const release = rig.muster.hold(Paths.agentContainers);
     rig.engine.pause(rig.engine.idOf('c')!);
@@ -206,13 +206,13 @@ describe('while a call is under way that gets no answer', () => {
     await change(1);
     release(end);
     await rig.muster.until(toldToTheEnd(3));
-    // The first is sent again where its answer was lost, as the same part.
+    // If the answer to the first entry was lost, it is sent again unchanged.
     const bySequence = new Map(partials().map((each) => [sequenceOf(each), statesIn(each)]));
     expect([...bySequence.values()]).toEqual([['c paused'], ['a running'], [], ['a exited']]);
     expect(statesIn(told(3).at(-1)!).sort()).toEqual(['a exited', 'c paused']);
   });
 
-  test('an agent that is stopped then tells of it in its next run', async () => {
+  test('an agent that is stopped sends the changes in its next run', async () => {
     rig.muster.hold(Paths.agentContainers);
     rig.engine.pause(rig.engine.idOf('c')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
@@ -224,7 +224,7 @@ describe('while a call is under way that gets no answer', () => {
   });
 });
 
-test('answers that take longer than changes do not keep the API from hearing how it is now', async () => {
+test('the API gets the current state even if changes are faster than its answers', async () => {
   rig.muster.answerMs = 150;
   rig.run();
   await rig.muster.until(() => rig.muster.snapshots.length === 1);

@@ -1,4 +1,4 @@
-/** What an agent does when the way to the API is cut, bad or long gone, and what is left of it afterwards. */
+/** Behavior of an agent while the network to the API is cut, faulty or down for long, and after that. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Paths } from '@muster/contracts';
@@ -10,10 +10,10 @@ import { createMusterClient } from '../src/muster/client.js';
 import { nextStep, serverFailed, snapshotAnswered, snapshotBegun, startPace, type Pace } from '../src/reporting/schedule.js';
 import { openRig, type Rig } from './rig.js';
 
-/** What the way to the API does with an answer, or with a connection. */
+/** What the network does with an answer or a connection. */
 type Way = 'open' | 'cut' | 'silent' | 'half answers';
 
-/** A way to the API that breaks when it is told to: TCP, in front of a server that is well. */
+/** A TCP relay in front of a healthy server that can simulate network faults. */
 class Network {
   way: Way = 'open';
   readonly #sockets = new Set<Socket>();
@@ -28,7 +28,7 @@ class Network {
     return `http://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
   }
 
-  /** Changes the way; what is under way is cut. */
+  /** Switches the fault and resets all open connections. */
   turn(way: Way): void {
     this.way = way;
     for (const socket of this.#sockets) socket.resetAndDestroy();
@@ -50,13 +50,13 @@ class Network {
     far.on('close', () => near.destroy());
     far.on('data', (answer) => {
       if (this.way === 'open') near.write(answer);
-      // The head of an answer and half of its body.
+      // Sends the headers and a part of the body.
       else if (this.way === 'half answers') near.end(answer.subarray(0, answer.length - 20));
     });
   }
 }
 
-describe('while the way to the API is broken', () => {
+describe('while the network to the API is faulty', () => {
   let rig: Rig;
   let network: Network;
   let url: string;
@@ -70,9 +70,9 @@ describe('while the way to the API is broken', () => {
     await network.close();
   });
 
-  const failedTries = () => rig.logged.filter(({ msg }) => msg === 'the API cannot take this now').length;
+  const failedTries = () => rig.logged.filter(({ msg }) => msg === 'the call to the API failed').length;
 
-  /** What the engine has, as another agent sees it. */
+  /** Returns the engine's containers, as a separate agent reads them. */
   async function truth(): Promise<unknown> {
     const parsed = parseEnv(rig.variables);
     if (!parsed.success) throw new Error(parsed.errors.join('\n'));
@@ -80,7 +80,7 @@ describe('while the way to the API is broken', () => {
   }
 
   test.each(['cut', 'half answers'] as const)(
-    '(%s) containers change, and the first whole snapshot that gets through is the engine as it is then',
+    '(%s) after changes, the first complete snapshot that arrives equals the engine’s current state',
     async (way) => {
       rig.run({ MUSTER_URL: url });
       await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -90,7 +90,7 @@ describe('while the way to the API is broken', () => {
       rig.engine.unpause(rig.engine.idOf('h5-host')!);
       rig.engine.pause(rig.engine.idOf('h5-P')!);
       await eventually(() => failedTries() >= 3);
-      // Changes that it recorded meanwhile come as incomplete ones.
+      // Changes recorded in the meantime arrive as incomplete snapshots.
       const whole = () => rig.muster.snapshots.filter(({ headers }) => headers['snapshot-complete'] === 'true');
       const heard = whole().length;
       network.turn('open');
@@ -101,7 +101,7 @@ describe('while the way to the API is broken', () => {
     },
   );
 
-  test('an API that takes the request and never answers is given up after a while, and may be asked again', async () => {
+  test('a call to an API that accepts the request but never answers times out and is retried', async () => {
     const client = createMusterClient({ musterUrl: url, timeoutMs: 200, wallNow: () => new Date() });
     const heartbeat = () =>
       client.heartbeat('t', { digest: null, agentVersion: '1' }, 's', new AbortController().signal);
@@ -120,25 +120,25 @@ describe('while the way to the API is broken', () => {
   test.each([
     ['an empty object', { status: 200, json: {} }],
     ['null', { status: 200, json: null }],
-    ['nothing', { status: 204, text: '' }],
-    ['somebody else’s fields', { status: 200, json: { ok: true, data: [] } }],
+    ['an empty body', { status: 204, text: '' }],
+    ['an object with other fields', { status: 200, json: { ok: true, data: [] } }],
     ['a list', { status: 201, json: [] }],
-  ])('an answer that is %s is no success: the snapshot is sent again', async (_what, reaction) => {
+  ])('an answer that is %s is not a success: the snapshot is sent again', async (_what, reaction) => {
     rig.muster.next(Paths.agentContainers, reaction);
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
-    expect(rig.logged.filter(({ msg }) => msg === 'the API cannot take this now')).toHaveLength(1);
+    expect(rig.logged.filter(({ msg }) => msg === 'the call to the API failed')).toHaveLength(1);
   });
 });
 
-/** An agent whose every try fails until `backAtMs`, by its own rules and a clock that is only counted. */
+/** Simulates an agent whose attempts all fail until `backAtMs`, with the agent's own rules and a simulated clock. */
 function surviveOutage(random: () => number, backAtMs: number, retryAfterMs: number | null = null) {
   const tries: number[] = [];
   let failures = 0;
   let pace: Pace = startPace(0);
   for (;;) {
     const { action, at } = nextStep(pace);
-    if (action === 'record') throw new Error('nothing was seen that could be recorded');
+    if (action === 'record') throw new Error('there was no change to record');
     tries.push(at);
     if (at >= backAtMs) return { tries, action, backAt: at, pace };
     failures += 1;
@@ -146,7 +146,7 @@ function surviveOutage(random: () => number, backAtMs: number, retryAfterMs: num
   }
 }
 
-/** mulberry32: the same chance in every run. */
+/** mulberry32, seeded so that every run is the same. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -161,7 +161,7 @@ describe('an hour without the API', () => {
   const HOUR_MS = 3_600_000;
   const fleet = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), HOUR_MS));
 
-  test('costs each agent a try every half minute or so, never two within a moment for long', () => {
+  test('makes each agent retry about twice a minute, and never pause longer than the maximum backoff', () => {
     for (const { tries } of fleet) {
       expect(tries.length).toBeGreaterThan(60);
       expect(tries.length).toBeLessThan(220);
@@ -169,7 +169,7 @@ describe('an hour without the API', () => {
     }
   });
 
-  test('ends for each within a minute of the API’s return, with a snapshot, and the usual pace after it', () => {
+  test('ends for each agent within a minute after the API returns, with a snapshot and then the usual cadence', () => {
     for (const { backAt, action, pace } of fleet) {
       expect(backAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
       expect(action).toBe('snapshot');
@@ -179,16 +179,16 @@ describe('an hour without the API', () => {
     }
   });
 
-  /** The largest share of the fleet that comes within one second. */
+  /** Returns the largest share of the fleet that returns within one second. */
   const largestSecond = (comebacks: readonly number[]): number => {
     const bySecond = new Map<number, number>();
     for (const at of comebacks) bySecond.set(Math.floor(at / 1_000), (bySecond.get(Math.floor(at / 1_000)) ?? 0) + 1);
     return Math.max(...bySecond.values()) / comebacks.length;
   };
 
-  test('brings back no herd: of agents that failed in the same moment one in twenty at most comes in one second', () => {
+  test('causes no thundering herd: at most one in twenty of agents that failed together returns in the same second', () => {
     expect(largestSecond(fleet.map(({ backAt }) => backAt))).toBeLessThan(0.05);
-    // Nor later: what is left of having begun together is gone for good.
+    // The next regular snapshots are spread, too.
     const reports = fleet.map(({ backAt, pace }, i) => {
       const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
       return snapshotAnswered(snapshotBegun(pace), backAt, { cadence, taken: true }, seeded(i + 10_000)()).snapshotAt;
@@ -196,10 +196,10 @@ describe('an hour without the API', () => {
     expect(largestSecond(reports)).toBeLessThan(0.05);
   });
 
-  test('or an API that asks all of them to wait for 30 s: none comes sooner, and they come one by one', () => {
+  test('with a Retry-After of 30 s brings back no agent earlier than that, and spreads the fleet', () => {
     const asked = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), 1, 30_000));
     for (const { backAt } of asked) expect(backAt).toBeGreaterThanOrEqual(30_000);
-    // The first failure spreads them over a second, each further one over twice as much.
+    // The first failure spreads the agents over a second, and each further failure over twice as long.
     const later = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), 200_000, 30_000).backAt);
     expect(largestSecond(later)).toBeLessThan(0.1);
   });

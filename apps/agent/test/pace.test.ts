@@ -18,11 +18,11 @@ const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
 const settled = (now: number): Pace =>
   snapshotAnswered(snapshotBegun(startPace(now)), now, { cadence, taken: true }, 0);
 
-test('an agent begins with a snapshot at once', () => {
+test('an agent starts with a snapshot at once', () => {
   expect(nextStep(startPace(5))).toEqual({ action: 'snapshot', at: 5 });
 });
 
-test('after a snapshot come heartbeats, and then the next snapshot', () => {
+test('a snapshot is followed by heartbeats and then the next snapshot', () => {
   let pace = settled(0);
   const steps: string[] = [];
   for (let i = 0; i < 6; i++) {
@@ -40,13 +40,13 @@ test('after a snapshot come heartbeats, and then the next snapshot', () => {
   ]);
 });
 
-test('a burst of events gives one snapshot, a second after the first of them', () => {
+test('a burst of events causes one snapshot, a second after the first event', () => {
   let pace = settled(0);
   for (let now = 1_000; now < 2_000; now += 10) pace = engineChanged(pace, now, COALESCE_MS);
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 1_000 + COALESCE_MS });
 });
 
-test('a change while a snapshot is under way asks for another', () => {
+test('a change while a snapshot is in flight causes another one', () => {
   const pace = snapshotAnswered(
     engineChanged(snapshotBegun(settled(0)), 100, COALESCE_MS),
     300,
@@ -56,13 +56,13 @@ test('a change while a snapshot is under way asks for another', () => {
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 100 + COALESCE_MS });
 });
 
-test('what was recorded while a snapshot was under way is told as soon as that is answered', () => {
+test('changes recorded while a snapshot is in flight are sent as soon as it is answered', () => {
   const underWay = engineChanged(snapshotBegun(settled(0)), 60_000, COALESCE_MS);
   const pace = snapshotAnswered(recordBegun(underWay), 65_000, { cadence, taken: true }, 0);
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 65_000 });
 });
 
-test('a heartbeat that asks for a snapshot gets one at once', () => {
+test('an answer to a heartbeat that requests a snapshot gets one at once', () => {
   const pace = heartbeatAnswered(settled(0), 10_000, { cadence, snapshotRequired: true }, 0);
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 10_000 });
 });
@@ -70,12 +70,12 @@ test('a heartbeat that asks for a snapshot gets one at once', () => {
 describe('a snapshot that the server refused', () => {
   const refused = snapshotAnswered(snapshotBegun(startPace(0)), 0, { cadence, taken: false }, 0);
 
-  test('is not sent again because a heartbeat asks for one', () => {
+  test('is not sent again when the answer to a heartbeat requests one', () => {
     const pace = heartbeatAnswered(refused, 10_000, { cadence, snapshotRequired: true }, 0);
     expect(nextStep(pace)).toEqual({ action: 'heartbeat', at: 20_000 });
   });
 
-  test('is followed by another at a change, or at the regular time', () => {
+  test('is followed by another after a change or at the regular interval', () => {
     expect(nextStep(engineChanged(refused, 3_000, COALESCE_MS))).toEqual({ action: 'snapshot', at: 4_000 });
     let pace = refused;
     for (let now = 10_000; now < 60_000; now += 10_000) {
@@ -85,16 +85,16 @@ describe('a snapshot that the server refused', () => {
   });
 });
 
-test('nothing is sent while the server wants to be left alone, and then the same again', () => {
+test('after a failure, nothing is sent during the wait, and then the same action is repeated', () => {
   const pace = serverFailed(snapshotBegun(engineChanged(settled(0), 500, COALESCE_MS)), 1_500, 30_000, 'snapshot');
   expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 31_500 });
   expect(nextStep(serverFailed(settled(0), 10_000, 700, 'heartbeat'))).toEqual({ action: 'heartbeat', at: 10_700 });
 });
 
-describe('while the server puts off the snapshots of a host', () => {
+describe('while the server limits the snapshots of a host', () => {
   const delayed = snapshotDelayed(snapshotBegun(settled(0)), 5_000, 60_000);
 
-  test('its heartbeats go on as usual, and the snapshot follows when it may, though a heartbeat asks for one', () => {
+  test('heartbeats continue as usual, and the snapshot waits even if an answer to a heartbeat requests one', () => {
     let pace = delayed;
     const steps: string[] = [];
     for (let i = 0; i < 7; i++) {
@@ -112,13 +112,13 @@ describe('while the server puts off the snapshots of a host', () => {
     expect(nextStep(engineChanged(delayed, 12_000, COALESCE_MS))).toEqual({ action: 'heartbeat', at: 10_000 });
   });
 
-  test('a heartbeat that fails puts off everything', () => {
+  test('a failed heartbeat delays all actions', () => {
     const failed = serverFailed(delayed, 10_000, 80_000, 'heartbeat');
     expect(nextStep(failed)).toEqual({ action: 'snapshot', at: 90_000 });
   });
 });
 
-test('an engine that fails is told of at once, and tried again by itself', () => {
+test('an engine failure is reported at once, and the engine is retried automatically', () => {
   const failed = engineFailed(snapshotBegun(settled(0)), 1_000, 4_000, true);
   expect(nextStep(failed)).toEqual({ action: 'heartbeat', at: 1_000 });
   const told = heartbeatAnswered(failed, 1_000, { cadence, snapshotRequired: true }, 0);
@@ -126,7 +126,7 @@ test('an engine that fails is told of at once, and tried again by itself', () =>
   expect(nextStep(engineFailed(told, 5_000, 9_000, false))).toEqual({ action: 'heartbeat', at: 11_000 });
 });
 
-test('the server’s pace is followed from each answer on, and a slowed fleet is spread', () => {
+test('each answer’s cadence applies from then on, and a slowed fleet is spread', () => {
   const slow = { heartbeatSeconds: 100, snapshotSeconds: 600 };
   expect(nextStep(heartbeatAnswered(settled(0), 10_000, { cadence: slow, snapshotRequired: false }, 0.5)).at).toBe(
     60_000,
@@ -135,7 +135,7 @@ test('the server’s pace is followed from each answer on, and a slowed fleet is
   expect(nextStep(spread)).toEqual({ action: 'heartbeat', at: 95_000 });
 });
 
-test('a server that asks for no pause at all does not get its way', () => {
+test('a server that asks for almost no interval gets the minimum interval', () => {
   const rush = { heartbeatSeconds: 0.000_001, snapshotSeconds: 0.000_001 };
   expect(nextStep(snapshotAnswered(settled(0), 0, { cadence: rush, taken: true }, 0)).at).toBe(100);
 });

@@ -4,13 +4,13 @@ import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 
 /*
- * No image can be pulled where these tests run: image and compose file are held to their promises as texts. What the
- * agent asks of an engine at all is held by least-privilege.test.ts.
+ * The tests cannot pull images, so they check the texts of the Dockerfile and the compose file. least-privilege.test.ts
+ * checks which calls the agent makes to an engine.
  */
 const read = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`../packaging/${name}`, import.meta.url)), 'utf8');
 
-/** A version, and what it was when it was chosen: a tag alone may be another image tomorrow. */
+/** A version with a digest, because a tag alone can later point to another image. */
 const PINNED = /^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$/;
 
 interface Service {
@@ -34,7 +34,7 @@ describe('the compose file', () => {
   const [proxy, agent] = [services['engine-proxy']!, services['agent']!];
 
   test.each(Object.entries(services))(
-    'gives %s a read-only file system, no capability, no way to more, and a bound',
+    'gives %s a read-only file system, no capabilities, no new privileges and a memory limit',
     (_, service) => {
       expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges'] });
       expect(service.mem_limit).toMatch(/^\d+m$/);
@@ -43,13 +43,13 @@ describe('the compose file', () => {
     },
   );
 
-  test('shows the engine’s socket to the proxy alone, and nothing else of the machine to anybody', () => {
+  test('mounts the engine’s socket only into the proxy, and nothing else of the machine anywhere', () => {
     expect(proxy.volumes).toEqual(['/var/run/docker.sock:/var/run/docker.sock:ro']);
     expect(agent.volumes).toEqual(['state:/var/lib/muster-agent']);
     expect(Object.keys(services)).toEqual(['engine-proxy', 'agent']);
   });
 
-  test('runs the proxy from a pinned image, as nobody, where only the agent can reach it', () => {
+  test('runs the proxy from a pinned image as user nobody, reachable only by the agent', () => {
     expect(proxy.image).toMatch(PINNED);
     expect(proxy.user).toMatch(/^65534:/);
     expect(proxy.command).toContain('-allowfrom=agent');
@@ -58,10 +58,10 @@ describe('the compose file', () => {
     expect(agent.networks).toContain('engine');
   });
 
-  test('has the proxy pass the six reads of the agent, in every version, and no other call', () => {
+  test('lets the proxy allow the agent’s six read calls in every API version, and no other call', () => {
     const allowed = proxy.command!.filter((argument) => /^-allow[A-Z]/.test(argument));
     expect(allowed.map((argument) => argument.split('=')[0])).toEqual(['-allowGET']);
-    // The proxy looks at the path alone, and wants all of it to match.
+    // The proxy matches the pattern against the whole path, and only the path.
     const pattern = new RegExp(`^(?:${allowed[0]!.slice('-allowGET='.length)})$`);
     const id = 'f'.repeat(64);
     const reads = ['/_ping', '/version', '/info', '/containers/json', `/containers/${id}/json`, '/events'];
@@ -76,7 +76,7 @@ describe('the compose file', () => {
 });
 
 describe('the image', () => {
-  /** Instructions with their arguments; a line that goes on is one with the next. */
+  /** Returns the instructions with their arguments; continued lines are joined. */
   const instructions = read('Dockerfile')
     .replace(/^#.*\n/gm, '')
     .replace(/\\\n/g, ' ')
@@ -89,20 +89,20 @@ describe('the image', () => {
   const last = instructions.slice(instructions.findLastIndex(({ name }) => name === 'FROM'));
   const of = (name: string): string[] => last.filter((each) => each.name === name).map(({ rest }) => rest);
 
-  test('is made from pinned ones', () => {
+  test('is built from pinned images', () => {
     const bases = instructions.filter(({ name }) => name === 'FROM').map(({ rest }) => rest.split(' ')[0]);
     expect(bases).toHaveLength(2);
     for (const base of bases) expect(base).toMatch(PINNED);
   });
 
-  test('runs as no root, by number, so that a cluster can tell', () => {
+  test('runs as a numeric non-root user, so that Kubernetes can verify it', () => {
     expect(of('USER')).toEqual(['65532:65532']);
     expect(of('COPY').filter((copy) => copy.includes('/var/lib/'))).toEqual([
       '--from=build --chown=65532:65532 /state /var/lib/muster-agent',
     ]);
   });
 
-  test('holds the executable and an empty directory, takes nothing of the checkout, and starts without a shell', () => {
+  test('contains only the executable and an empty state directory, and starts without a shell', () => {
     expect(of('COPY').every((copy) => copy.startsWith('--from=build '))).toBe(true);
     expect(of('COPY')).toHaveLength(2);
     expect([of('RUN'), of('ADD'), of('EXPOSE')]).toEqual([[], [], []]);

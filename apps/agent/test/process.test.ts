@@ -22,7 +22,7 @@ afterEach(async () => {
   await rig.close();
 });
 
-/** The agent as a process of its own, from its source. */
+/** Starts the agent from its source as a separate process. */
 function start(args: string[], variables: Record<string, string>) {
   const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', 'src/main.ts', ...args], {
     cwd: PACKAGE,
@@ -40,14 +40,14 @@ function start(args: string[], variables: Record<string, string>) {
 const run = (args: string[], variables: Record<string, string> = rig.variables) => start(args, variables).ended;
 
 describe('flags', () => {
-  test('--help and --version answer on stdout', async () => {
+  test('--help and --version print to stdout', async () => {
     const help = await run(['--help'], {});
     expect([help.code, help.stderr]).toEqual([0, '']);
     expect(help.stdout).toContain('--dry-run');
     expect(await run(['--version'], {})).toMatchObject({ code: 0, stdout: '0.1.0\n' });
   });
 
-  test('a flag or a value that is wrong is said in one line, and nothing is done', async () => {
+  test('an invalid flag or value is reported in one line, and nothing else happens', async () => {
     expect(await run(['--onec'])).toMatchObject({
       code: 2,
       stdout: '',
@@ -66,7 +66,7 @@ describe('flags', () => {
 });
 
 describe('--dry-run', () => {
-  test('prints the snapshot, with no token and no server', async () => {
+  test('prints the snapshot without a token or a server', async () => {
     const { code, stdout, stderr } = await run(['--dry-run'], { DOCKER_HOST: rig.variables['DOCKER_HOST']! });
     expect([code, stderr]).toEqual([0, '']);
     expect(parseSnapshot(JSON.parse(stdout))).toMatchObject({ success: true });
@@ -74,31 +74,31 @@ describe('--dry-run', () => {
     expect(rig.muster.heard).toHaveLength(0);
   });
 
-  test('fails in one line where there is no engine', async () => {
+  test('fails with one line if there is no engine', async () => {
     const result = await run(['--dry-run'], { DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });
     expect(result).toMatchObject({ code: 1, stdout: '' });
-    expect(result.stderr).toMatch(/^muster-agent: cannot read the engine at unix:.*is the engine running.*\n$/);
+    expect(result.stderr).toMatch(/^muster-agent: cannot read the engine at unix:.*start the engine.*\n$/);
   });
 });
 
 describe('--once', () => {
-  test('posts one snapshot and ends with 0', async () => {
+  test('posts one snapshot and exits with 0', async () => {
     expect(await run(['--once'])).toMatchObject({ code: 0, stdout: '' });
     expect(rig.muster.heard.map(({ path }) => path)).toEqual([Paths.agentEnroll, Paths.agentContainers]);
   });
 
-  test('prints a server’s words, in its last line and its log, without a command to the terminal', async () => {
+  test('escapes control characters of a server’s message in its last line and its log', async () => {
     rig.muster.always(Paths.agentContainers, hostileProblem(400));
     rig.muster.next(Paths.agentContainers, hostileProblem(503));
     const { code, stderr } = await run(['--once']);
     expect(code).toBe(1);
     expect(stderr).toContain('2J');
-    // eslint-disable-next-line no-control-regex -- control characters are what is searched for
+    // eslint-disable-next-line no-control-regex -- the pattern matches control characters on purpose
     expect(stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     expect(stderr).not.toMatch(/^muster-agent: all is well/m);
   });
 
-  test('ends with 1 where it could not list, in one line after its log', async () => {
+  test('exits with 1 and one line after its log if it cannot list the containers', async () => {
     rig.engineServer.setFault('list', { kind: 'status', status: 500 });
     const { code, stderr } = await run(['--once']);
     expect(code).toBe(1);
@@ -107,7 +107,7 @@ describe('--once', () => {
   });
 });
 
-describe('running', () => {
+describe('run', () => {
   async function stopped({ child, ended }: ReturnType<typeof start>, signal: NodeJS.Signals = 'SIGTERM') {
     const since = performance.now();
     child.kill(signal);
@@ -115,7 +115,7 @@ describe('running', () => {
     return { code, isPrompt: performance.now() - since < 2_000 };
   }
 
-  test('a second agent on the same state is refused in one line; killed, the first leaves it free', async () => {
+  test('a second agent on the same state is refused in one line, unless the first was killed', async () => {
     const first = start([], rig.variables);
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     const second = await run([]);
@@ -129,16 +129,16 @@ describe('running', () => {
     expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
   });
 
-  test.each(['SIGTERM', 'SIGINT'] as const)('%s ends it with 0 within two seconds', async (signal) => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('exits with 0 within two seconds after %s', async (signal) => {
     const agent = start([], rig.variables);
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     expect(await stopped(agent, signal)).toEqual({ code: 0, isPrompt: true });
     const { stderr } = await agent.ended;
     expect(stderr).toContain(`stopped by ${signal}`);
-    expect(stderr).not.toContain('defect');
+    expect(stderr).not.toContain('bug in the agent');
   });
 
-  test('SIGTERM ends it as fast while the API, or the engine, leaves a request unanswered', async () => {
+  test('exits as fast after SIGTERM while a request to the API or the engine is unanswered', async () => {
     rig.muster.always(Paths.agentContainers, 'hang');
     const toApi = start([], rig.variables);
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -157,7 +157,7 @@ describe('running', () => {
     expect(await stopped(toEngine)).toEqual({ code: 0, isPrompt: true });
   });
 
-  test('its log is JSON lines on stderr without a token in them', async () => {
+  test('logs JSON lines to stderr, without tokens', async () => {
     const { child, ended } = start([], { ...rig.variables, LOG_LEVEL: 'trace' });
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     child.kill('SIGTERM');
@@ -168,7 +168,7 @@ describe('running', () => {
   });
 });
 
-test('importing the agent does nothing', async () => {
+test('importing the agent’s modules has no effect', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'muster-import-'));
   try {
     const { modulesOf } = await import('./modules.js');

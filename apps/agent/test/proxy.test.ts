@@ -18,11 +18,11 @@ import { openRig, type Rig } from './rig.js';
 
 const never = new AbortController().signal;
 
-describe('the proxy to an address', () => {
+describe('the proxy for a URL', () => {
   const via = (url: string, except: string | null = null): string | null =>
     proxyFor(new URL(url), { https: 'http://secure:3128', http: 'http://plain:3128', except })?.host ?? null;
 
-  test('is the one for its kind, and none where none is named for that', () => {
+  test('is the one set for its scheme, or none if that is unset', () => {
     expect([via('https://muster.example'), via('http://muster.example')]).toEqual(['secure:3128', 'plain:3128']);
     const onlyHttp = { https: null, http: 'http://plain:3128', except: null };
     expect(proxyFor(new URL('https://muster.example'), onlyHttp)).toBeNull();
@@ -42,7 +42,7 @@ describe('the proxy to an address', () => {
     ['[::1]:3000', 'http://[::1]:3000', true],
     ['*', 'https://muster.example', true],
     ['', 'https://muster.example', false],
-  ])('NO_PROXY=%s has %s reached without: %s', (except, url, isDirect) => {
+  ])('with NO_PROXY=%s, %s is reached without a proxy: %s', (except, url, isDirect) => {
     expect(via(url, except) === null).toBe(isDirect);
   });
 });
@@ -50,9 +50,9 @@ describe('the proxy to an address', () => {
 describe('a proxy', () => {
   let rig: Rig;
   let proxy: Server;
-  /** The first lines of what it was asked for, and the credentials that came with it. */
+  /** The request lines that the proxy received, and the credentials sent with them. */
   let asked: { line: string; credentials: string | null }[];
-  /** Whom it connects with, whatever it is asked for. */
+  /** Where the proxy connects to, whatever address is requested. */
   let target: { host: string; port: number };
   let refusal: string | null;
 
@@ -97,7 +97,7 @@ describe('a proxy', () => {
     return parsed.env;
   }
 
-  test('that HTTP_PROXY names carries the agent’s calls, but for hosts that NO_PROXY names', async () => {
+  test('in HTTP_PROXY carries the agent’s calls, except to hosts in NO_PROXY', async () => {
     const proxied = { HTTP_PROXY: address('me:w%40rd@'), MUSTER_URL: 'http://muster.example/base/' };
     const { hostId, cadence } = rig.muster;
     const agentToken = formatToken('agent', new Uint8Array(32).fill(7));
@@ -117,7 +117,7 @@ describe('a proxy', () => {
     expect(asked).toEqual([]);
   });
 
-  test('that HTTPS_PROXY names opens a tunnel, in which the API’s own certificate is checked', async () => {
+  test('in HTTPS_PROXY opens a tunnel, in which the API’s own certificate is verified', async () => {
     await makeCertificates(rig.dir);
     const [cert, key] = await Promise.all(['cert.pem', 'key.pem'].map((name) => readFile(join(rig.dir, name))));
     const paths: string[] = [];
@@ -162,7 +162,7 @@ describe('a proxy', () => {
     }
   });
 
-  test('that refuses the tunnel is named as the reason', async () => {
+  test('that refuses the tunnel is reported as the reason', async () => {
     refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n';
     const client = createMusterClient({
       ...{ musterUrl: 'https://muster.example', wallNow: () => new Date() },

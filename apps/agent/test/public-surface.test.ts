@@ -1,4 +1,4 @@
-/** What installers, units and scripts around the agent rely on; see apps/api/test/public-surface.test.ts. */
+/** Pins the interface that installers, units and scripts rely on; see apps/api/test/public-surface.test.ts. */
 import { describe, expect, test } from '@jest/globals';
 import { HELP } from '../src/cli.js';
 import { ExitCodes } from '../src/exit.js';
@@ -8,7 +8,7 @@ const lines = (items: readonly string[]): string => `\n${[...items].sort().join(
 
 describe('the public surface of the agent', () => {
   test('commands', () => {
-    const commands = [...HELP.split('Without a command')[0]!.matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name!);
+    const commands = [...HELP.split('The default command')[0]!.matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name!);
     expect(lines(commands)).toMatchSnapshot();
   });
 

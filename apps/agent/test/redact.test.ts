@@ -33,39 +33,39 @@ describe('a command', () => {
     'node server.js --port 8080 --author me',
     '/bin/sh -c "while :; do sleep 1; done"',
     'my-token-service:1.2 --listen 0.0.0.0:80',
-  ])('%s is left as it is', (command) => {
+  ])('%s is left unchanged', (command) => {
     expect(commandOf(command)).toBe(command);
   });
 });
 
 describe('a label', () => {
-  test('of a telling name loses its value, and keeps its name', () => {
+  test('with a secret’s name is kept, and its value is redacted', () => {
     expect(labelOf('com.example.db-password', 'hunter2')).toBe(REDACTED);
     expect(labelOf('traefik.http.middlewares.a.basicauth.users', 'me:$apr1$x')).toBe(REDACTED);
     expect(labelOf('com.example.secret', '')).toBe('');
   });
 
-  test('of another name loses what looks like a secret', () => {
+  test('with another name loses only text that looks like a secret', () => {
     expect(labelOf('com.example.dsn', 'redis://:hunter2@cache/0')).toBe(`redis://:${REDACTED}@cache/0`);
     expect(labelOf('com.docker.compose.project', 'shop')).toBe('shop');
     expect(labelOf('org.opencontainers.image.authors', 'me')).toBe('me');
   });
 
-  test('that is too long to be searched is hidden as a whole', () => {
+  test('is redacted beyond the searched length', () => {
     expect(labelOf('a', 'x'.repeat(20_000))).toContain(REDACTED);
     expect(labelOf('a', `${'x'.repeat(20_000)} muster_key_abc`)).not.toContain('muster_key_abc');
   });
 });
 
-test('patterns of one’s own take the place of the defaults', () => {
+test('an operator’s patterns replace the defaults', () => {
   const patterns = { names: /pin/gi, values: /\d{16}/g };
   expect(commandOf('pay --pin 1234 --password open 1234567812345678', patterns)).toBe(
     `pay --pin ${REDACTED} --password open ${REDACTED}`,
   );
 });
 
-// A pattern that takes exponential time would not end within the test's.
-test('whatever a command or a label holds, it comes out as one, in time', () => {
+// With a pattern that takes exponential time, this test would time out.
+test('redaction of any command or label returns valid text in time', () => {
   const piece = fc.constantFrom(
     '--password',
     '=',
@@ -92,7 +92,7 @@ test('whatever a command or a label holds, it comes out as one, in time', () => 
   );
 });
 
-/** A text that each part of the patterns matches, or one that begins as such a text does. */
+/** Texts that each part of the patterns matches, and texts that only begin like a match. */
 const EXAMPLES = [
   ...['muster_agent_0123', 'ghp_0123456789abcdefghij', 'github_pat_0123456789abcdefghij', 'glpat-0123456789abcdef'],
   ...['xoxb-0123456789', 'AKIA0123456789ABCDEF', 'AIza0123456789012345678901234567', 'sk-proj-0123456789abcdef'],
@@ -100,7 +100,7 @@ const EXAMPLES = [
   ...['password="a', "token='a", 'api-key', 'access_key', 'private.key', ' auth ', '-a \t', 'a="\'', '=\'"'],
 ];
 
-describe('no text takes more time than others of its length', () => {
+describe('redaction takes time linear in the length of the text', () => {
   const SMALL = 16_384;
   const LARGE = 4 * SMALL;
   const of = (unit: string, length: number): string => unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
@@ -111,19 +111,19 @@ describe('no text takes more time than others of its length', () => {
   };
   const bestOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => timeOf(work)));
 
-  /** Quadratic work takes 16 times as long for four times the text; what takes no time at all needs no such judgement. */
+  /** Quadratic work takes 16 times as long for four times the text. Times that are too short to measure pass. */
   function expectLinear(work: (text: string) => unknown, unit: string): void {
     if (timeOf(() => work(of(unit, LARGE))) < 50) return;
     const [small, large] = [SMALL, LARGE].map((length) => bestOf(() => work(of(unit, length)))) as [number, number];
     if (large >= 50) expect({ unit, ratio: large / small }).toEqual({ unit, ratio: expect.closeTo(4, -1) });
   }
 
-  test.each(EXAMPLES)('%s, and whatever begins like it, repeated', (example) => {
+  test.each(EXAMPLES)('for repetitions of %s and of its beginnings', (example) => {
     for (let length = 1; length <= example.length; length++) {
       const unit = example.slice(0, length);
       expectLinear((text) => text.replace(REDACT_VALUES_DEFAULT, ''), unit);
       expectLinear((text) => text.replace(REDACT_NAMES_DEFAULT, ''), unit);
-      // Only so much of one text is searched, so that several make up the length.
+      // Only the start of one text is searched, so several texts make up the length.
       const inCommand = (text: string) =>
         Array.from({ length: Math.ceil(text.length / SMALL) }, () => commandOf(text.slice(0, SMALL)));
       expect(timeOf(() => inCommand(of(unit, SMALL)))).toBeLessThan(500);
@@ -131,10 +131,10 @@ describe('no text takes more time than others of its length', () => {
   });
 });
 
-describe('a limit that is reached', () => {
+describe('a limit of redaction', () => {
   const many = Array.from({ length: 10 }, (_, i) => container('x'.repeat(1_000), { [`label-${i}`]: 'plain' }));
 
-  test('hides what is left, and searches nothing of it: nothing is sent that was not searched', () => {
+  test('redacts all remaining texts once it is reached, so that no unsearched text is sent', () => {
     const redactor = createRedactor(defaults, () => 0, { charactersMax: 3_100, msMax: 1 });
     const redacted = many.map((each) => redactor.redact(each));
     expect(redacted.map(({ command }) => command === REDACTED)).toEqual([
@@ -145,7 +145,7 @@ describe('a limit that is reached', () => {
     expect(redactor.withheld()).toBe(13);
   });
 
-  test('in time, which an operator’s own pattern may take, does the same', () => {
+  test('applies to time, too, because an operator’s pattern may be slow', () => {
     let now = 0;
     const redactor = createRedactor(defaults, () => (now += 10), { charactersMax: 1_000_000, msMax: 45 });
     const redacted = many.map((each) => redactor.redact(each));

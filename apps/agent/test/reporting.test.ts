@@ -15,7 +15,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('against %s', (flavour) =>
     rig = await openRig({ flavour });
   });
 
-  test('enrols, posts everything that the engine lists, and says when and in which order', async () => {
+  test('enrolls and posts all containers of the engine with observation time and order', async () => {
     const before = Date.now();
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -55,7 +55,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('against %s', (flavour) =>
     expect(restarted.startedAt! > startedAt!).toBe(true);
   });
 
-  test('tells each change within moments, a burst of them in one snapshot', async () => {
+  test('reports each change within seconds, and a burst of changes in one snapshot', async () => {
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     rig.engine.remove(rig.engine.idOf('h5-exit0')!);
@@ -77,7 +77,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('against %s', (flavour) =>
     expect(orders[1]).toEqual({ stream: orders[0]!.stream, sequence: 2 });
   });
 
-  test('health is told, whichever way the engine tells it', async () => {
+  test('reports health, however the engine reports it', async () => {
     const health = (): string | undefined => lastSnapshot().find(({ name }) => name === 'h5-healthy')?.status;
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -92,7 +92,7 @@ describe('between snapshots', () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
   });
 
-  test('heartbeats vouch for the last snapshot by its digest, in the stream of the snapshots', async () => {
+  test('heartbeats confirm the last snapshot by its digest and carry its stream', async () => {
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 2);
     expect(heartbeat(1)).toMatchObject({ digest: 'digest-1', engine: { name: 'Docker' } });
@@ -104,7 +104,7 @@ describe('between snapshots', () => {
     expect(rig.engineServer.calls.list).toBe(1);
   });
 
-  test('a heartbeat that is asked for a snapshot sends one at once', async () => {
+  test('an answer to a heartbeat that requests a snapshot gets one at once', async () => {
     rig.muster.next(Paths.agentHeartbeat, {
       status: 200,
       json: { snapshotRequired: true, cadence: rig.muster.cadence },
@@ -116,7 +116,7 @@ describe('between snapshots', () => {
     expect(heartbeat(1).digest).toBe('digest-2');
   });
 
-  test('the pace that an answer asks for is kept from then on', async () => {
+  test('the cadence in an answer applies from then on', async () => {
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 2);
     rig.muster.cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
@@ -125,7 +125,7 @@ describe('between snapshots', () => {
     expect(rig.muster.heartbeats).toHaveLength(3);
   });
 
-  test('a snapshot that is not applied is not vouched for', async () => {
+  test('heartbeats do not confirm a snapshot that was not applied', async () => {
     const { hostId, cadence } = rig.muster;
     const counts = { received: 24, created: 0, updated: 0, unchanged: 0, removed: 0, revision: 7 };
     rig.muster.always(Paths.agentContainers, {
@@ -135,7 +135,7 @@ describe('between snapshots', () => {
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 3);
     expect([0, 1, 2].map((index) => heartbeat(index).digest)).toEqual([null, null, null]);
-    // Each heartbeat is answered "snapshot required", and obeying that would only repeat what failed.
+    // Each answer to a heartbeat requests a snapshot, which would only fail in the same way.
     expect(rig.muster.snapshots).toHaveLength(1);
     expect(rig.logged.map(({ msg }) => msg).join('\n')).toContain('another agent reports with this host’s token');
   });
@@ -149,9 +149,9 @@ describe('when the engine cannot be read', () => {
 
   test.each([
     ['answers with an error', { kind: 'status', status: 500 } as const],
-    ['sends half a list and calls it whole', { kind: 'truncate' } as const],
-    ['breaks off half-way', { kind: 'reset' } as const],
-  ])('because it %s, a heartbeat says so, no snapshot is sent, and reporting goes on after', async (_, fault) => {
+    ['sends half a list as a complete answer', { kind: 'truncate' } as const],
+    ['resets the connection half-way', { kind: 'reset' } as const],
+  ])('because it %s, a heartbeat reports that, no snapshot is sent, and reporting resumes later', async (_, fault) => {
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     rig.engineServer.setFault('list', fault);
@@ -171,7 +171,7 @@ describe('when the engine cannot be read', () => {
     await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
   });
 
-  test('because it is frozen behind an open event stream, the next heartbeat already says so', async () => {
+  test('because it is frozen while its event stream is open, the next heartbeat reports that', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.2, snapshotSeconds: 60 };
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 1);
@@ -182,7 +182,7 @@ describe('when the engine cannot be read', () => {
     expect(heartbeat(-1).digest).toBeNull();
   });
 
-  test('because it is gone, it is found again where it comes back', async () => {
+  test('because it is gone, reporting resumes when it returns', async () => {
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     rig.engineServer.dropEventStreams();
@@ -200,7 +200,7 @@ describe('when the engine cannot be read', () => {
   });
 });
 
-test('without the engine’s events it still reports at its pace, and inspects anew each time', async () => {
+test('without engine events, the agent reports at the regular interval and inspects every container each time', async () => {
   rig = await openRig();
   rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.2 };
   rig.engineServer.setFault('events', { kind: 'status', status: 403 });
@@ -212,7 +212,7 @@ test('without the engine’s events it still reports at its pace, and inspects a
   expect(Date.now() - Date.parse(startedAt!)).toBeLessThan(10_000);
 });
 
-test('a host without containers sends an empty snapshot, as it is', async () => {
+test('a host without containers sends an uncompressed empty snapshot', async () => {
   rig = await openRig({ roles: [{ name: 'only', temper: 'steady' }] });
   rig.engine.remove(rig.engine.idOf('only')!);
   rig.run();
@@ -226,7 +226,7 @@ async function eventually(condition: () => boolean): Promise<boolean> {
   return condition();
 }
 
-test('a container over a limit is shortened, and says in which fields; the others of its host are as they are', async () => {
+test('a container over a limit is shortened and names the shortened fields; other containers are unchanged', async () => {
   rig = await openRig({ roles: [{ name: 'other', temper: 'steady', labels: { plain: 'yes' } }] });
   const labels = Object.fromEntries(Array.from({ length: 4_097 }, (_, i) => [`label-${i}`, '']));
   rig.engine.create({ name: 'many-labels', labels });

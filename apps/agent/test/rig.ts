@@ -11,20 +11,20 @@ import { ScriptedMuster } from './scripted-muster.js';
 
 export const ENROLL_TOKEN = formatToken('enroll', new Uint8Array(32).fill(9));
 
-/** A replayed engine, a scripted API, and the agent between them, in a directory of their own. */
+/** A replayed engine, a scripted API and an agent, in a separate directory. */
 export interface Rig {
   dir: string;
   muster: ScriptedMuster;
   engine: Awaited<ReturnType<typeof startReplayedEngine>>['engine'];
   engineServer: Awaited<ReturnType<typeof startReplayedEngine>>['server'];
-  /** The agent's environment, as a process would be given it. */
+  /** The agent's environment variables. */
   variables: Record<string, string>;
-  /** What the agent logged, a line each. */
+  /** The agent's log lines, parsed. */
   logged: { level: number; msg: string; [key: string]: unknown }[];
-  /** Starts the agent; `ended` resolves with what ended it, null for the stop. */
+  /** Starts the agent. `ended` resolves with the error that ended it, or null if it was stopped. */
   run(overrides?: Record<string, string>): { ended: Promise<StopError | null>; stop(): Promise<StopError | null> };
   once(overrides?: Record<string, string>): Promise<void>;
-  /** Stops every agent that runs. */
+  /** Stops all running agents. */
   stopAll(): Promise<void>;
   close(): Promise<void>;
 }
@@ -48,7 +48,7 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
     { level: 'debug', base: null },
     { write: (line: string) => void logged.push(JSON.parse(line) as never) },
   );
-  // Waits are a tenth of their longest: short, and still waits.
+  // Waits are a tenth of their maximum: short, but not zero.
   const waits = { dismissed: { min: 200, max: 600 }, identity: { max: 1_000, unnamed: 500 } };
   const timing: Timing = { random: () => 0.1, coalesceMs, waits };
   const running: { stop(): Promise<unknown> }[] = [];

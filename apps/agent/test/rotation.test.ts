@@ -21,7 +21,7 @@ interface Stored {
 const path = () => join(rig.variables['MUSTER_STATE_DIR']!, 'agent.json');
 const stored = async () => (JSON.parse(await readFile(path(), 'utf8')) as Stored).enrollment;
 
-/** Enrols, and makes the token so many days old. */
+/** Enrolls and sets the token's age in days. */
 async function enrolledDaysAgo(days: number): Promise<string> {
   await rig.once();
   const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
@@ -33,7 +33,7 @@ async function enrolledDaysAgo(days: number): Promise<string> {
 const rotations = () => rig.muster.of(Paths.agentToken);
 
 describe('a token', () => {
-  test('that is old enough is replaced, and the new one used from then on', async () => {
+  test('that is old enough is rotated, and the new one is used from then on', async () => {
     const old = await enrolledDaysAgo(31);
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2);
@@ -41,7 +41,7 @@ describe('a token', () => {
     expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
-  test('that is young, or is never to be replaced, stays', async () => {
+  test('that is young, or whose rotation is turned off, is kept', async () => {
     await enrolledDaysAgo(20);
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 3);
@@ -56,7 +56,7 @@ describe('a token', () => {
     expect(rotations()).toHaveLength(0);
   });
 
-  test('goes on where its rotation is answered by a failure, and the API is not asked again soon', async () => {
+  test('stays in use if its rotation fails, and the rotation is not retried soon', async () => {
     const old = await enrolledDaysAgo(31);
     rig.muster.always(Paths.agentToken, problem(503));
     rig.run();
@@ -66,7 +66,7 @@ describe('a token', () => {
     expect(await stored()).toMatchObject({ agentToken: old, previousToken: null });
   });
 
-  test('that was rotated and died before it was used gives way to the one before it', async () => {
+  test('that became invalid before its first use is replaced by the previous one', async () => {
     const old = await enrolledDaysAgo(1);
     const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
@@ -80,7 +80,7 @@ describe('a token', () => {
     expect(await stored()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 
-  test('that was in use for days and is unknown to a restored database gives way to the one before it', async () => {
+  test('that a restored database does not know is replaced by the previous one', async () => {
     const old = await enrolledDaysAgo(31);
     const before = rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2);
@@ -92,11 +92,11 @@ describe('a token', () => {
     expect(rig.muster.snapshots.slice(answered).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
     await rig.muster.until(() => rig.muster.heartbeats.at(-1)!.token === old);
     await after.stop();
-    // The newer one is not lost either: it is the good one where the answer came from a wrong server.
+    // The newer token is kept, because it is the valid one if a wrong server answered.
     expect(await stored()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 
-  test('that is refused as well as the one before it costs neither of them', async () => {
+  test('is kept together with the previous one if both are rejected', async () => {
     const old = await enrolledDaysAgo(1);
     const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
@@ -106,7 +106,7 @@ describe('a token', () => {
     expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
-  test('forgets the one before it a month after the API took it', async () => {
+  test('makes the agent drop the previous one a month after the API accepted it', async () => {
     const old = await enrolledDaysAgo(1);
     const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
     const acceptedAt = new Date(Date.now() - 31 * 86_400_000).toISOString();
@@ -118,7 +118,7 @@ describe('a token', () => {
 });
 
 describe('a state file of an earlier release', () => {
-  test('is read, and its token’s age counted from then on', async () => {
+  test('is read, and its token’s age counts from then on', async () => {
     await rig.once();
     const state = JSON.parse(await readFile(path(), 'utf8')) as { enrollment: Partial<Stored['enrollment']> };
     delete state.enrollment.issuedAt;

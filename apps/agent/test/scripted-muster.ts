@@ -4,32 +4,32 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { Paths, ProblemTypes, formatToken, type Cadence, type Container } from '@muster/contracts';
 
-/** One request as it came, and when it was answered. */
+/** A received request, and when it was answered. */
 export interface Heard {
   path: string;
   headers: IncomingHttpHeaders;
   token: string;
-  /** The bytes as they came over the wire. */
+  /** The body's bytes as received. */
   raw: Buffer;
   json: unknown;
   atMs: number;
 }
 
-/** What to do with a request: an answer, a broken connection, or silence. */
+/** How to react to a request: with an answer, a broken connection, or silence. */
 export type Reaction =
   { status: number; json?: unknown; headers?: Record<string, string>; text?: string } | 'reset' | 'hang';
 
-/** One that may be decided later; null: the ordinary answer. */
+/** A reaction that may be decided later; null: the ordinary answer. */
 type Promised = Reaction | Promise<Reaction | null>;
 
-/** A problem document of the given status and type. */
+/** Returns a problem document with this status and type. */
 export const problem = (status: number, type = 'about:blank', headers: Record<string, string> = {}): Reaction => ({
   status,
   headers,
   json: { type, title: `Problem ${status}`, status, detail: 'As the script says.', requestId: 'r-1' },
 });
 
-/** A problem document whose words are commands to a terminal. */
+/** Returns a problem document whose texts contain terminal control sequences. */
 export const hostileProblem = (status: number): Reaction => ({
   status,
   json: {
@@ -41,13 +41,13 @@ export const hostileProblem = (status: number): Reaction => ({
 export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 
 /**
- * The API's side of the wire, answering as a script says, to see what an agent does. The real API is met in
- * packages/integration-tests; what it cannot be made to do at will (fail, hang, refuse) is done here.
+ * An API that answers by a script, to test how an agent reacts. packages/integration-tests uses the real API; failures
+ * that it cannot produce on demand (errors, hangs, refusals) are tested with this one.
  */
 export class ScriptedMuster {
   readonly heard: Heard[] = [];
   cadence: Cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
-  /** How long each answer takes. */
+  /** Delay of each answer in milliseconds. */
   answerMs = 0;
   readonly hostId = randomUUID();
   readonly #queued = new Map<string, Promised[]>();
@@ -66,19 +66,22 @@ export class ScriptedMuster {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  /** The next requests to `path` meet these, one each. */
+  /** Uses one of these reactions for each of the next requests to `path`. */
   next(path: string, ...reactions: Promised[]): void {
     this.#queued.set(path, [...(this.#queued.get(path) ?? []), ...reactions]);
   }
 
-  /** The next request to `path` hangs until the returned function says what it meets; null: the ordinary answer. */
+  /**
+   * Holds the next request to `path` until the returned function is called with its reaction; null: the ordinary
+   * answer.
+   */
   hold(path: string): (reaction: Reaction | null) => void {
     let release: (reaction: Reaction | null) => void;
     this.next(path, new Promise((resolve) => (release = resolve)));
     return (reaction) => release(reaction);
   }
 
-  /** All requests to `path` meet this from now on; null: the ordinary answer. */
+  /** Uses this reaction for all requests to `path` from now on; null: the ordinary answer. */
   always(path: string, reaction: Reaction | null): void {
     if (reaction === null) this.#always.delete(path);
     else this.#always.set(path, reaction);
@@ -96,7 +99,7 @@ export class ScriptedMuster {
     return this.of(Paths.agentHeartbeat);
   }
 
-  /** Resolves when `condition` holds; looks again at each request. Rejects after `timeoutMs`. */
+  /** Resolves when `condition` holds; it is checked at each request. Rejects after `timeoutMs`. */
   async until(condition: () => boolean, timeoutMs = 15_000): Promise<void> {
     if (condition()) return;
     await new Promise<void>((resolve, reject) => {
@@ -109,7 +112,7 @@ export class ScriptedMuster {
       const timer = setTimeout(() => {
         this.#waiting.delete(look);
         const heard = this.heard.map(({ path, json }) => `${path} ${JSON.stringify(json).slice(0, 120)}`);
-        reject(new Error(`never came true: ${condition.toString()}\nheard:\n${heard.join('\n')}`));
+        reject(new Error(`timed out waiting for: ${condition.toString()}\nreceived:\n${heard.join('\n')}`));
       }, timeoutMs);
       this.#waiting.add(look);
     });

@@ -12,7 +12,7 @@ afterEach(() => rig.close());
 const sequences = (): number[] =>
   rig.muster.snapshots.map(({ headers }) => SnapshotHeaders.parse(headers).order!.sequence);
 
-describe('what may succeed later is tried again', () => {
+describe('a call that may succeed later is retried', () => {
   test.each([
     ['429', problem(429)],
     ['500', problem(500)],
@@ -21,7 +21,7 @@ describe('what may succeed later is tried again', () => {
     ['408', problem(408)],
     ['a connection that is reset', 'reset' as const],
     ['a 200 that is not Muster’s', { status: 200, text: '<html>please log in</html>' }],
-  ])('%s: with a fresh look and the next sequence number, until it is taken', async (_, reaction) => {
+  ])('%s: with a new reading and the next sequence number, until it is accepted', async (_, reaction) => {
     rig.muster.next(Paths.agentContainers, reaction, reaction);
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
@@ -31,7 +31,7 @@ describe('what may succeed later is tried again', () => {
     expect(rig.muster.snapshots).toHaveLength(3);
   });
 
-  test('while one request is under way, no other is sent', async () => {
+  test('while one request is in flight, no other is sent', async () => {
     rig.muster.next(Paths.agentContainers, 'hang');
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -40,7 +40,7 @@ describe('what may succeed later is tried again', () => {
     expect(rig.muster.heard.filter(({ path }) => path !== Paths.agentEnroll)).toHaveLength(1);
   });
 
-  test('not before the Retry-After has passed, heartbeats and changes included', async () => {
+  test('only after the Retry-After has passed, including heartbeats and changes', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.muster.next(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
     rig.run();
@@ -51,7 +51,7 @@ describe('what may succeed later is tried again', () => {
     expect(rig.muster.heartbeats).toHaveLength(0);
   });
 
-  test('a snapshot that is put off (429) delays no heartbeat, and none of these vouches for what was not sent', async () => {
+  test('a 429 for a snapshot delays no heartbeat, and these heartbeats do not confirm the unsent state', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 1);
@@ -60,7 +60,7 @@ describe('what may succeed later is tried again', () => {
     rig.engine.pause(rig.engine.idOf('h5-host')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
     const before = rig.muster.heartbeats.length;
-    // One more change, which has to wait as well.
+    // Another change, which must wait, too.
     rig.engine.unpause(rig.engine.idOf('h5-host')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
     expect(rig.muster.snapshots[2]!.atMs - rig.muster.snapshots[1]!.atMs).toBeGreaterThanOrEqual(2_000);
@@ -70,30 +70,30 @@ describe('what may succeed later is tried again', () => {
     await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
   });
 
-  test('a 429 without a time puts snapshots off for longer each time, though heartbeats succeed between', async () => {
+  test('a 429 without Retry-After delays snapshots longer each time, even if heartbeats succeed in between', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 1);
     rig.muster.next(Paths.agentContainers, problem(429), problem(429), problem(429), problem(429));
     rig.engine.pause(rig.engine.idOf('h5-host')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 6);
-    const delays = rig.logged.flatMap(({ msg, retryInMs }) => (msg.includes('puts off') ? [retryInMs] : []));
+    const delays = rig.logged.flatMap(({ msg, retryInMs }) => (msg.includes('limits the rate') ? [retryInMs] : []));
     expect(delays).toEqual([100, 200, 400, 800]);
     expect(rig.muster.heartbeats.length).toBeGreaterThanOrEqual(3);
   });
 
-  test('an API that is not there at all is waited for, and then gets one exact snapshot', async () => {
+  test('an API that is down is retried, and then gets one complete snapshot', async () => {
     const { port } = new URL(rig.variables['MUSTER_URL']!);
     await rig.muster.close();
     rig.run();
-    await eventually(() => rig.logged.filter(({ msg }) => msg === 'the API cannot take this now').length >= 3);
-    expect(rig.logged.find(({ msg }) => msg === 'the API cannot take this now')!['reason']).toContain('ECONNREFUSED');
+    await eventually(() => rig.logged.filter(({ msg }) => msg === 'the call to the API failed').length >= 3);
+    expect(rig.logged.find(({ msg }) => msg === 'the call to the API failed')!['reason']).toContain('ECONNREFUSED');
     await rig.muster.listen(Number(port));
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     expect(rig.muster.snapshots[0]!.json).toHaveLength(24);
   });
 
-  test('a heartbeat, too', async () => {
+  test('a heartbeat is retried, too', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.muster.next(Paths.agentHeartbeat, problem(500), 'reset');
     rig.run();
@@ -102,9 +102,9 @@ describe('what may succeed later is tried again', () => {
   });
 });
 
-describe('what will not succeed is not tried again', () => {
+describe('a call that will not succeed is not retried', () => {
   test.each([400, 403, 404, 413, 415])(
-    'a snapshot refused with %i waits for a change; heartbeats vouch for nothing',
+    'a snapshot refused with %i is not sent again until a change, and heartbeats confirm nothing',
     async (status) => {
       rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
       rig.muster.next(Paths.agentContainers, { status: 200, json: firstSummary() }, problem(status));
@@ -124,7 +124,7 @@ describe('what will not succeed is not tried again', () => {
     },
   );
 
-  test('a redirect is not followed: the token goes nowhere else', async () => {
+  test('a redirect is not followed, so the token is not sent to another server', async () => {
     const elsewhere = await openRig();
     try {
       rig.muster.always(Paths.agentContainers, {
@@ -141,7 +141,7 @@ describe('what will not succeed is not tried again', () => {
   });
 });
 
-test('an agent that was superseded begins a stream of its own no sooner than after ten quiet minutes', async () => {
+test('a superseded agent starts a new stream only after ten minutes without changes by the other one', async () => {
   rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
   const summary = { ...firstSummary(), applied: false, reason: 'stream_superseded' };
   rig.muster.always(Paths.agentContainers, { status: 200, json: summary });

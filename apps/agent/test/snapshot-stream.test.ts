@@ -8,12 +8,12 @@ const open = () => {
 };
 const superseded = (revision: number) => ({ reason: 'stream_superseded' as const, revision });
 
-test('the sequence rises with each try', () => {
+test('the sequence rises with each attempt', () => {
   const stream = open();
   expect([stream.next(observedAt), stream.next(observedAt)].map(({ sequence }) => sequence)).toEqual([1, 2]);
 });
 
-test('a superseded stream stays behind the one that superseded it for as long as that one works', () => {
+test('a superseded stream stays superseded while the other one reports changes', () => {
   const stream = open();
   for (let minute = 0; minute < 120; minute++) {
     expect(stream.answered(superseded(Math.floor(minute / 9)), minute * 60_000)).toBe(false);
@@ -21,7 +21,7 @@ test('a superseded stream stays behind the one that superseded it for as long as
   expect(stream.current()).toBe('stream-1');
 });
 
-test('it takes over when the other has changed nothing for ten minutes', () => {
+test('a superseded agent starts a new stream when the other one has changed nothing for ten minutes', () => {
   const stream = open();
   stream.next(observedAt);
   stream.answered(superseded(5), 0);
@@ -30,7 +30,7 @@ test('it takes over when the other has changed nothing for ten minutes', () => {
   expect(stream.next(observedAt)).toEqual({ stream: 'stream-2', sequence: 1, observedAt });
 });
 
-test('an applied snapshot ends the matter', () => {
+test('an applied snapshot resets the waiting time of a superseded stream', () => {
   const stream = open();
   stream.answered(superseded(5), 0);
   stream.answered({ revision: 6 }, 1_000);

@@ -23,14 +23,14 @@ const named = (containers: readonly Container[], name: string): Container =>
   containers.find((each) => each.name === name)!;
 
 describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('every captured container of %s', (flavour) => {
-  test('becomes one that the contract takes unchanged', async () => {
+  test('is converted to one that the contract accepts unchanged', async () => {
     const containers = await mapCapture(flavour);
     const parsed = parseSnapshot(JSON.parse(JSON.stringify(containers)));
     expect(parsed).toEqual({ success: true, data: containers.map((each) => Container.parse(each)) });
     expect(containers.map(({ state }) => state).filter((state) => !DOCKER_STATES.includes(state as never))).toEqual([]);
   });
 
-  test('gives equal bytes whatever the order that the engine lists them, their ports and their labels in', async () => {
+  test('gives equal bytes for any order of containers, ports and labels in the engine’s list', async () => {
     const containers = await mapCapture(flavour);
     const turned = containers
       .map((each) => ({
@@ -43,7 +43,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('every captured container 
   });
 });
 
-test('Docker: the values of a real container', async () => {
+test('Docker: a real container is converted exactly', async () => {
   const containers = await mapCapture('docker-28.5');
   expect(canonicalSnapshot([named(containers, 'h5-v6')])).toEqual([
     {
@@ -63,11 +63,11 @@ test('Docker: the values of a real container', async () => {
   expect(named(containers, 'h5-badcmd').startedAt).toBeNull();
   expect(parseStatus(named(containers, 'h5-killed').status).exitCode).toBe(137);
   expect(parseStatus(named(containers, 'h5-unhealthy').status).health).toBe('unhealthy');
-  // A link lists "/h5-linker/db" before the container's own name.
+  // A link adds the name "/h5-linker/db" before the container's own name.
   expect(named(containers, 'h5-linktarget').dockerId).toMatch(/^b264a4707a12/);
 });
 
-test('Podman: ports without an address, `stopped` as exited, health from the inspection', async () => {
+test('Podman: ports have no address, `stopped` becomes exited, and health comes from the inspection', async () => {
   const containers = await mapCapture('podman-4.3');
   expect(named(containers, 'shop-web-1').ports).toContainEqual({ privatePort: 443, publicPort: 18443, type: 'tcp' });
   expect(named(containers, 'shop-web-1').ports).toContainEqual({
@@ -82,7 +82,7 @@ test('Podman: ports without an address, `stopped` as exited, health from the ins
   expect(named(containers, 'h5-paused').status).toBe('Up 49 seconds (Paused)');
 });
 
-test('Docker 1.52: health told beside a text that tells it too is told once', () => {
+test('Docker 1.52: health that is also in the status text appears only once', () => {
   const status = 'Up 5 minutes (healthy)';
   expect(map({ Status: status, Health: { Status: 'healthy', FailingStreak: 0 } }).status).toBe(status);
   expect(map({ Status: 'Up 5 minutes', Health: { Status: 'none', FailingStreak: 0 } }).status).toBe('Up 5 minutes');
@@ -99,7 +99,7 @@ test.each([
   [[], 'aaaaaaaaaaaa'],
   [null, 'aaaaaaaaaaaa'],
   [[''], 'aaaaaaaaaaaa'],
-])('names %j are read as %s', (Names, name) => {
+])('the names %j give the name %s', (Names, name) => {
   expect(map({ Names }).name).toBe(name);
 });
 
@@ -112,11 +112,11 @@ test.each([
   ['', 'unknown'],
   [null, 'unknown'],
   ['constructor', 'constructor'],
-])('the state %j is %s', (State, state) => {
+])('the state %j becomes %s', (State, state) => {
   expect(map({ State }).state).toBe(state);
 });
 
-test('a port of 0 is no port, and a missing type is tcp', () => {
+test('a port of 0 is left out, and a missing type becomes tcp', () => {
   const Ports = [
     { PrivatePort: 80, PublicPort: 0, Type: 'tcp', IP: '' },
     { PrivatePort: 0, PublicPort: 8080, Type: 'tcp' },
@@ -132,7 +132,7 @@ test('a port of 0 is no port, and a missing type is tcp', () => {
   ]);
 });
 
-test('labels: null is empty, `__proto__` a key like any other', () => {
+test('labels: null becomes empty text, and `__proto__` is an ordinary key', () => {
   const Labels = JSON.parse('{"__proto__":"x","a":null,"b":"\\u0000"}') as object;
   const { labels } = map({ Labels });
   expect(Object.entries(labels)).toEqual([
@@ -143,7 +143,7 @@ test('labels: null is empty, `__proto__` a key like any other', () => {
   expect(map({ Labels: null }).labels).toEqual({});
 });
 
-test('an image is named by its id where it has no name', () => {
+test('an image without a name is named by its id', () => {
   expect(map({ Image: '', ImageID: 'sha256:abc' }).image).toBe('sha256:abc');
   expect(map({ Image: '', ImageID: '' })).toMatchObject({ image: '<none>', imageId: null });
 });
@@ -154,7 +154,7 @@ test.each([
   ['0001-01-01T00:00:00Z', null],
   ['', null],
   ['yesterday', null],
-])('the start time %j is %j', (text, startedAt) => {
+])('the start time %j becomes %j', (text, startedAt) => {
   expect(toStartedAt(text)).toBe(startedAt);
 });
 
@@ -165,7 +165,7 @@ test('the environment of a container never gets past the parse', async () => {
   }
 });
 
-test('an element without a usable id makes the whole reply no list', () => {
+test('an element without a valid id makes the whole list invalid', () => {
   expect(ContainerList.safeParse([{ Id: ID }, { Names: ['/x'] }]).success).toBe(false);
   expect(ContainerList.safeParse([{ Id: ID }, null]).success).toBe(false);
   expect(ContainerList.safeParse({ message: 'no' }).success).toBe(false);
@@ -192,7 +192,7 @@ const wildPort = fc.record({
   Type: fc.oneof(fc.constantFrom('tcp', 'UDP', 'sctp', 'quic'), wild),
 });
 
-test('whatever an engine says of a container, the contract takes it, and its bytes are canonical', () => {
+test('any container of an engine is converted to one that the contract accepts, with canonical bytes', () => {
   fc.assert(
     fc.property(
       fc.record({

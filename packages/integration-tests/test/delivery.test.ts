@@ -141,7 +141,7 @@ describe('the executable', () => {
     };
     const enrolled = await run(binary(), ['enroll'], env);
     expect([enrolled.code, enrolled.stdout]).toEqual([0, expect.stringMatching(/is enrolled: host [0-9a-f-]{36}\n$/)]);
-    expect((await run(binary(), ['enroll'], env)).stdout).toContain('was enrolled already');
+    expect((await run(binary(), ['enroll'], env)).stdout).toContain('was already enrolled');
     expect((await muster.host()).containerCount).toBe(0);
     expect(await run(binary(), ['once'], env)).toMatchObject({ code: 0, stdout: '' });
     expect((await muster.host()).containerCount).toBe(24);

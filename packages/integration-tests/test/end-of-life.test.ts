@@ -79,7 +79,7 @@ test('an agent keeps its token while another server answers at its address, and 
   const kept = await readFile(statePath(), 'utf8');
   await muster.stop();
   await muster.start('another');
-  await saying('asking again');
+  await saying('keeping its token and state, and retrying');
   expect(await muster.hosts()).toEqual([]);
   expect(agent!.isRunning()).toBe(true);
   expect(await readFile(statePath(), 'utf8')).toBe(kept);
@@ -106,5 +106,5 @@ test('an agent reports again to a database restored from a backup made before it
   await musterCommand('restore', join(dir, 'backup'), '--data-dir', join(dir, 'restored'));
   await muster.start('restored');
   await reporting();
-  expect(agent!.stderr()).toContain('using the one before');
+  expect(agent!.stderr()).toContain('using the previous one');
 });

@@ -68,7 +68,7 @@ const RECOVERY_MS_MAX = 120_000;
   afterEach(() => {
     // The next test starts with a working link, even if this one failed.
     link.mend();
-    expect(agent.stderr()).not.toContain('defect');
+    expect(agent.stderr()).not.toContain('bug in the agent');
   });
 
   const startAgent = (enrollToken = ''): Program =>

@@ -1,17 +1,17 @@
 import { readFile, readdir } from 'node:fs/promises';
 
-/** What a process holds and has used, as Linux counts it. */
+/** Resource usage of a process, as Linux counts it. */
 export interface ProcessCost {
-  /** Resident memory: with every page of files, those that other processes share too. */
+  /** Resident memory, including file pages that other processes share. */
   rssBytes: number;
-  /** The part of it that is this process's alone and comes from no file. */
+  /** The private part of the resident memory that comes from no file. */
   anonymousBytes: number;
-  /** Resident memory with each shared page counted in parts. */
+  /** Resident memory with each shared page divided among its processes. */
   pssBytes: number;
   cpuSeconds: number;
 }
 
-/** The present cost of a process. Throws where there is none of this id. */
+/** Reads the current usage of a process. Throws if it does not exist. */
 export async function readProcessCost(pid: number): Promise<ProcessCost> {
   const [status, rollup] = await Promise.all([
     readFile(`/proc/${pid}/status`, 'utf8'),
@@ -27,7 +27,10 @@ export async function readProcessCost(pid: number): Promise<ProcessCost> {
   };
 }
 
-/** The time that all threads had on a core, to the nanosecond: `/proc/PID/stat` counts in hundredths of a second. */
+/**
+ * Returns the CPU time of all threads, with a resolution of nanoseconds; `/proc/PID/stat` has only hundredths of a
+ * second.
+ */
 async function readCpuSeconds(pid: number): Promise<number> {
   const threads = await readdir(`/proc/${pid}/task`);
   const times = await Promise.all(

@@ -1,35 +1,35 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** Exchanges of one kind, and their bytes: TCP's payload in both directions, headers included. */
+/** Number of exchanges of one kind, and their TCP payload in both directions, including headers. */
 export interface Exchanges {
   count: number;
   bytes: number;
 }
 
-/** What went over the wire between an agent and the API. */
+/** Traffic between an agent and the API. */
 export interface WireCount {
   heartbeats: Exchanges;
   snapshots: Exchanges;
 }
 
-/** A relay on the loopback interface that passes everything on as it is. */
+/** A relay on the loopback interface that forwards all bytes unchanged. */
 export interface Relay {
   readonly url: string;
   count(): WireCount;
   close(): Promise<void>;
 }
 
-/** Stands between an agent and the API at `apiUrl`, and counts. */
+/** Starts a relay to the API at `apiUrl` that counts the traffic. */
 export async function startRelay(apiUrl: string): Promise<Relay> {
   const { hostname: host, port } = new URL(apiUrl);
   const counted: WireCount = { heartbeats: { count: 0, bytes: 0 }, snapshots: { count: 0, bytes: 0 } };
   const open = new Set<Socket>();
   const server = createServer((agent) => {
     const api = connect({ host, port: Number(port) });
-    /** What this connection is used for: an agent has one request under way at most. */
+    /** The kind of the current exchange: an agent has at most one request in flight. */
     let current: Exchanges = { count: 0, bytes: 0 };
     agent.on('data', (chunk: Buffer) => {
-      // A request's first line comes in one piece with its headers, before anything that may be compressed.
+      // The first line of a request arrives in one chunk with its headers, before any compressed data.
       const line = chunk.subarray(0, 64).toString('latin1');
       if (line.startsWith('POST /api/agent/heartbeat ')) current = counted.heartbeats;
       else if (line.startsWith('POST /api/agent/containers ')) current = counted.snapshots;

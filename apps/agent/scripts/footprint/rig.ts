@@ -9,14 +9,14 @@ import { startRelay, type Relay } from './relay.js';
 
 const START_MS_MAX = 120_000;
 
-/** The built API on an embedded database of its own, with the pace that it has when nobody sets another. */
+/** The built API with its own embedded database and the default cadence. */
 export interface Api {
   readonly url: string;
   enrollmentToken(): Promise<string>;
   close(): Promise<void>;
 }
 
-/** Starts it with its database in `dir`. Throws with its last words where it does not start. */
+/** Starts the API with its database in `dir`. Throws with the content of stderr if it does not start. */
 export async function startApi(dir: string): Promise<Api> {
   const key = formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
   const program = startProgram(mainOf('api'), {
@@ -28,7 +28,7 @@ export async function startApi(dir: string): Promise<Api> {
   const url = await eventually(() => {
     const line = /Muster is listening on (\S+)/.exec(program.stdout());
     if (line) return line[1]!;
-    throw new Error(`the API does not listen: ${program.stderr()}`);
+    throw new Error(`the API did not start: ${program.stderr()}`);
   }, START_MS_MAX).catch(async (error: unknown) => {
     await program.stop('SIGKILL');
     throw error;
@@ -47,19 +47,19 @@ export async function startApi(dir: string): Promise<Api> {
   };
 }
 
-/** An agent as a process, and what it is told by and tells. */
+/** An agent process, with its engine and its connection to the API. */
 export interface Subject {
   readonly label: string;
   readonly pid: number;
   readonly relay: Relay;
-  /** Throws with its last words where it has ended. */
+  /** Throws with the content of stderr if the agent has exited. */
   assertRunning: () => void;
-  /** How often it asked its engine for the list. */
+  /** Returns how often the agent requested the container list. */
   lists: () => number;
   close: () => Promise<void>;
 }
 
-/** Containers as a host has them: services of a compose project that run, one in five with a health check. */
+/** Typical containers of a host: running services of a Compose project, one in five with a health check. */
 const steadyRoles = (count: number): Role[] =>
   Array.from({ length: count }, (_, i) => ({
     ...{
@@ -77,7 +77,7 @@ const steadyRoles = (count: number): Role[] =>
     },
   }));
 
-/** Starts `command` as the agent of an engine with so many containers, against the API. */
+/** Starts `command` as an agent that reports an engine with this many containers to the API. */
 export async function startSubject(options: {
   label: string;
   command: readonly string[];
@@ -89,7 +89,7 @@ export async function startSubject(options: {
   const replayed = await startReplayedEngine({
     ...{ flavour: 'docker-28.5', seed: 1, roles: steadyRoles(containers) },
     listen: { socketPath: join(dir, 'engine.sock') },
-    // Each is a machine of its own.
+    // Each agent reports a different machine.
     info: { ID: randomUUID(), Name: label },
   });
   const { server } = replayed;
@@ -109,7 +109,7 @@ export async function startSubject(options: {
   return {
     ...{ label, pid: agent.pid!, relay },
     assertRunning() {
-      if (agent.exitCode !== null || agent.signalCode !== null) throw new Error(`${label} has ended: ${said}`);
+      if (agent.exitCode !== null || agent.signalCode !== null) throw new Error(`${label} has exited: ${said}`);
     },
     lists: () => server.calls.list,
     async close() {

@@ -13,17 +13,17 @@ import { routeToMuster } from '../muster/route.js';
 import { createStateStore, type AgentState } from '../state/state-store.js';
 import type { Check } from './doctor.js';
 
-/** Milliseconds that one look may take. */
+/** Timeout of one network check, in milliseconds. */
 const LOOK_MS_MAX = 10_000;
 
-/** A clock that is off by more makes history read wrong, and by hours, certificates invalid. */
+/** A larger clock error makes the history wrong; an error of hours makes certificates invalid. */
 const CLOCK_SKEW_MS_MAX = 30_000;
 
 const DISK_BYTES_MIN = 16 * 1024 * 1024;
 const DAY_MS = 86_400_000;
 const CERTIFICATE_DAYS_MIN = 14;
 
-/** Everything that an agent with these settings depends on. */
+/** Returns a check for everything that an agent with these settings depends on. */
 export function checksFor(env: AgentEnv, wallNow: () => Date): Check[] {
   return [stateCheck(env), ...engineChecks(env), ...serverChecks(env, wallNow)];
 }
@@ -38,9 +38,9 @@ function stateCheck({ stateDir }: AgentEnv): Check {
       await createStateStore(stateDir).load();
       const { bavail, bsize } = await statfs(stateDir);
       const isTight = bavail * bsize < DISK_BYTES_MIN;
-      return { found: stateDir, ...(isTight ? { warning: 'the disk is almost full: make room' } : {}) };
+      return { found: stateDir, ...(isTight ? { warning: 'the disk is almost full: free some space' } : {}) };
     },
-    advice: () => `make ${stateDir} a directory of this user's (chown), or set MUSTER_STATE_DIR to another one`,
+    advice: () => `make this user the owner of ${stateDir} (chown), or set MUSTER_STATE_DIR to another directory`,
   };
 }
 
@@ -69,7 +69,8 @@ function engineChecks(env: AgentEnv): Check[] {
       advice: ({ message }) =>
         /permission denied/.test(message)
           ? 'add this user to the socket’s group (usermod -aG docker muster-agent), or use a read-only socket proxy'
-          : 'start the engine, or name another one: DOCKER_HOST, --engine or --context',
+          : 'start the engine, or select another one with DOCKER_HOST, --engine or --context; ' +
+            'a socket proxy must allow GET /_ping and /version',
     },
     {
       name: 'permissions',
@@ -82,9 +83,9 @@ function engineChecks(env: AgentEnv): Check[] {
           const watching = new AbortController();
           await engine.openEvents(AbortSignal.any([signal, watching.signal]));
           watching.abort();
-          return { found: `may read info, the list of ${containers.length} containers, inspections and events` };
+          return { found: `can read info, the container list (${containers.length}), inspections and events` };
         }),
-      advice: () => 'let the socket proxy pass GET /info, /containers/json, /containers/{id}/json and /events',
+      advice: () => 'allow GET /info, /containers/json, /containers/{id}/json and /events in the socket proxy',
     },
   ];
 }
@@ -104,11 +105,11 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
       async look() {
         const url = await urlOf();
         const host = url.hostname.replace(/^\[|\]$/g, '');
-        if (isIP(host) !== 0) return { found: `${host} is an address` };
-        if (isProxied(url)) return { found: `${host}: left to the proxy` };
-        return { found: `${host} is ${(await lookup(host)).address}` };
+        if (isIP(host) !== 0) return { found: `${host} is an IP address` };
+        if (isProxied(url)) return { found: `${host} is resolved by the proxy` };
+        return { found: `${host} resolves to ${(await lookup(host)).address}` };
       },
-      advice: () => 'set MUSTER_URL to the API’s address, and see that this machine resolves its name',
+      advice: () => 'set MUSTER_URL to the API’s address, and make sure that this machine can resolve its name',
     },
     {
       name: 'tls',
@@ -116,15 +117,15 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
       async look(signal) {
         const url = await urlOf();
         if (url.protocol === 'http:') return plaintext(url);
-        if (isProxied(url)) return { found: 'through a proxy: told by the next check' };
+        if (isProxied(url)) return { found: 'through a proxy: checked together with the server' };
         const days = Math.floor(((await certificateEnd(url, signal)) - wallNow().getTime()) / DAY_MS);
         const isShort = days < CERTIFICATE_DAYS_MIN;
         return {
-          found: `the certificate is trusted, for ${days} days more`,
+          found: `the certificate is trusted and expires in ${days} days`,
           ...(isShort ? { warning: 'renew the server’s certificate' } : {}),
         };
       },
-      advice: () => 'name the authority of the server’s certificate with NODE_EXTRA_CA_CERTS=/path/ca.pem, or renew it',
+      advice: () => 'set NODE_EXTRA_CA_CERTS=/path/ca.pem to the CA of the server’s certificate, or renew that',
     },
     {
       name: 'server',
@@ -133,24 +134,24 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         const url = await urlOf();
         const { statusCode } = await askHealth(env, url, signal);
         if (statusCode !== 200) throw new Error(`${url.href} answers ${statusCode} to ${Paths.health}`);
-        return { found: `Muster answers at ${url.href}` };
+        return { found: `${url.href} answers 200 to ${Paths.health}` };
       },
       advice: () =>
-        'see that the API runs, that MUSTER_URL is its address, and that a proxy or firewall lets it through',
+        'check that the API is running, that MUSTER_URL is its address, and that no proxy or firewall blocks it',
     },
     {
       name: 'clock',
       needs: ['server'],
       async look(signal) {
         const { date } = await askHealth(env, await urlOf(), signal);
-        if (date === null) return { found: 'the server tells no time' };
+        if (date === null) return { found: 'the server sends no Date header' };
         const skewMs = wallNow().getTime() - date;
         if (Math.abs(skewMs) > CLOCK_SKEW_MS_MAX) {
           throw new Error(`this clock is ${Math.round(Math.abs(skewMs) / 1_000)} s ${skewMs > 0 ? 'ahead' : 'behind'}`);
         }
         return { found: `within ${CLOCK_SKEW_MS_MAX / 1_000} s of the server's` };
       },
-      advice: () => 'synchronise this machine’s clock (systemd-timesyncd, chrony)',
+      advice: () => 'synchronize this machine’s clock (systemd-timesyncd, chrony)',
     },
     {
       name: 'token',
@@ -160,33 +161,33 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         if (enrollment === null) {
           if (env.enrollToken === null)
             throw new Error('this machine is not enrolled, and MUSTER_ENROLL_TOKEN is not set');
-          return { found: 'not enrolled yet; an enrollment token is set, and tried when the agent first runs' };
+          return { found: 'not enrolled yet; the agent uses MUSTER_ENROLL_TOKEN when it first runs' };
         }
         const client = createMusterClient({ musterUrl: enrollment.musterUrl, proxy: env.proxy, wallNow });
         try {
           const { agentToken, previousToken } = enrollment;
           const answer = await client.holder(agentToken, signal);
-          if (answer.kind === 'ok') return { found: `good, for host ${answer.data.hostId}` };
+          if (answer.kind === 'ok') return { found: `valid, for host ${answer.data.hostId}` };
           const before = previousToken === null ? null : await client.holder(previousToken, signal);
           if (before?.kind !== 'ok') throw new Error(answer.reason);
-          return { found: `the one before the present one is good, for host ${before.data.hostId}` };
+          return { found: `the previous token is valid, for host ${before.data.hostId}` };
         } finally {
           client.close();
         }
       },
       advice: () =>
-        'if MUSTER_URL leads to the right server, stop the agent, make an enrollment token in Muster, and run: ' +
-        'muster-agent enroll --token muster_enroll_…; otherwise wait: the agent keeps its token and asks again',
+        'if MUSTER_URL is the right server, stop the agent, create an enrollment token in Muster, and run: ' +
+        'muster-agent enroll --token muster_enroll_…; otherwise wait: the agent keeps its token and retries',
     },
   ];
 }
 
 function plaintext({ hostname }: URL): { found: string; warning?: string } {
   const isLocal = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  if (isLocal) return { found: 'none, to this machine itself' };
+  if (isLocal) return { found: 'not used: the server is on this machine' };
   return {
-    found: 'none',
-    warning: 'the token goes over the wire readable: put a proxy that speaks TLS before the API',
+    found: 'not used',
+    warning: 'the token is sent unencrypted: put a TLS proxy in front of the API',
   };
 }
 
@@ -204,7 +205,9 @@ async function askHealth(env: AgentEnv, url: URL, signal: AbortSignal) {
   }
 }
 
-/** When the certificate of the server at `url` ends, in milliseconds; throws where it is not trusted. */
+/**
+ * Resolves with the expiry of the server's certificate, in milliseconds since the epoch. Rejects if it is not trusted.
+ */
 function certificateEnd(url: URL, signal: AbortSignal): Promise<number> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return new Promise((resolve, reject) => {
@@ -218,7 +221,7 @@ function certificateEnd(url: URL, signal: AbortSignal): Promise<number> {
       resolve(Date.parse(socket.getPeerCertificate().valid_to));
       socket.destroy();
     });
-    socket.once('timeout', () => socket.destroy(new Error('no answer in time')));
+    socket.once('timeout', () => socket.destroy(new Error(`no answer within ${LOOK_MS_MAX / 1_000} s`)));
     socket.once('error', reject);
     socket.once('close', () => signal.removeEventListener('abort', stop));
   });

@@ -1,7 +1,7 @@
 import { toTerminalJson, toTerminalText } from '@muster/contracts';
 import { ExitCodes, type ExitCode } from '../exit.js';
 
-/** What one check found. `advice`: what to do about it, where there is something to do. */
+/** The result of one check. `advice` says what to do, if there is anything to do. */
 export interface Finding {
   check: string;
   verdict: 'ok' | 'warning' | 'failed' | 'skipped';
@@ -9,17 +9,17 @@ export interface Finding {
   advice: string | null;
 }
 
-/** A thing to look at. It throws where the thing is not as it must be: its message is what was found. */
+/** One check. `look` throws if the check fails; the error's message becomes the finding. */
 export interface Check {
   name: string;
-  /** Checks that must have passed, or there is nothing to look at. */
+  /** Names of checks that must pass first; otherwise this one is skipped. */
   needs: readonly string[];
   look(signal: AbortSignal): Promise<{ found: string; warning?: string }>;
-  /** What to do where it throws. */
+  /** Returns what to do about the error that `look` threw. */
   advice(error: Error): string;
 }
 
-/** Looks at everything, one after the other, in this order. Throws on abort alone. */
+/** Runs all checks in order, one at a time. Throws only on abort. */
 export async function examine(checks: readonly Check[], signal: AbortSignal): Promise<Finding[]> {
   const findings: Finding[] = [];
   const passed = new Set<string>();
@@ -44,7 +44,9 @@ export async function examine(checks: readonly Check[], signal: AbortSignal): Pr
 
 const MARKS = { ok: 'ok  ', warning: 'warn', failed: 'FAIL', skipped: 'skip' } as const;
 
-/** The findings, a line each with the advice under it, and whether all is well. */
+/**
+ * Formats the findings, one line each with the advice below it. The exit code is 0 if no check failed or was skipped.
+ */
 export function report(findings: readonly Finding[], json: boolean): { text: string; exitCode: ExitCode } {
   const exitCode = findings.every(({ verdict }) => verdict === 'ok' || verdict === 'warning')
     ? ExitCodes.ok

@@ -4,7 +4,10 @@ import { ExitCodes, type ExitCode } from '../exit.js';
 import { createStateStore } from '../state/state-store.js';
 import { askStatus, type AgentStatus } from '../status-socket.js';
 
-/** How this machine stands, as text or JSON. The exit code is 0 where an agent runs and reports. */
+/**
+ * Returns the status of this machine as text or JSON. The exit code is 0 if an agent is running and reports without
+ * problems.
+ */
 export async function status(env: AgentEnv, json: boolean): Promise<{ text: string; exitCode: ExitCode }> {
   const running = await askStatus(env.stateDir);
   const { enrollment } = await createStateStore(env.stateDir).load();
@@ -16,7 +19,7 @@ export async function status(env: AgentEnv, json: boolean): Promise<{ text: stri
   }
   const enrolled =
     enrollment === null ? 'not enrolled' : `enrolled at ${enrollment.musterUrl} as host ${enrollment.hostId}`;
-  const lines = running === null ? [`No agent runs with ${env.stateDir}.`] : describeRunning(running);
+  const lines = running === null ? [`No agent is running with ${env.stateDir}.`] : describeRunning(running);
   return {
     text: [...lines, `This machine is ${enrolled}.`].map((line) => `${toTerminalText(line)}\n`).join(''),
     exitCode,
@@ -27,17 +30,20 @@ function describeRunning(running: AgentStatus): string[] {
   const { engine, engineAddress, acceptedAt, containers, engineError, serverError, journalEntries } = running;
   const name = engine === null ? '' : ` (${engine.name} ${engine.version})`;
   return [
-    `muster-agent ${running.version} runs as process ${running.pid} since ${running.startedAt}.`,
+    `muster-agent ${running.version} has been running as process ${running.pid} since ${running.startedAt}.`,
     engineError === null
-      ? `Engine: ${engineAddress}${name}${containers === null ? '' : `, ${containers} containers`}.`
+      ? `Engine: ${engineAddress}${name}${containers === null ? '' : `, containers: ${containers}`}.`
       : `Engine: ${engineError}.`,
-    serverError === null ? `Server: heard it last at ${acceptedAt ?? 'no time yet'}.` : `Server: ${serverError}.`,
+    serverError === null ? `Server: last answer: ${acceptedAt ?? 'none yet'}.` : `Server: ${serverError}.`,
     ...running.problems
       .filter(({ message }) => message !== engineError)
       .map(({ code, message }) => `Problem: ${code}: ${message}.`),
-    ...(journalEntries > 0 ? [`${journalEntries} changes wait to be told.`] : []),
+    ...(journalEntries > 0 ? [`Changes still to be sent: ${journalEntries}.`] : []),
     ...(running.isSuperseded
-      ? ['Another agent reports as this host: is this machine a clone? Then `leave` here and enrol it anew.']
+      ? [
+          'Another agent reports with this host’s token. If this machine is a copy (a cloned VM, for example), stop ' +
+            'its agent, run `muster-agent leave` here, and enroll it with a new enrollment token.',
+        ]
       : []),
   ];
 }

@@ -4,13 +4,13 @@ import { parseEnv as parseLines } from 'node:util';
 import { ExitCodes, StopError } from '../exit.js';
 import { SETTINGS } from './settings.js';
 
-/** A configuration file that was read. `path` is null where there is none. */
+/** A parsed configuration file. `path` is null if there is none. */
 export interface ConfigFile {
   path: string | null;
   values: Readonly<Record<string, string | undefined>>;
 }
 
-/** Where the file is looked for when nobody names one. */
+/** Returns the path that is used when none is given. */
 export const defaultConfigPath = (
   environment: Readonly<Record<string, string | undefined>>,
   machine: { isRoot: boolean; home: string },
@@ -20,9 +20,9 @@ export const defaultConfigPath = (
     : join(environment['XDG_CONFIG_HOME'] || join(machine.home, '.config'), 'muster-agent', 'config');
 
 /**
- * Reads lines of `VARIABLE=value`, the same names as in the environment. The file at `named` must be there, that at
- * `fallback` may be missing. Throws `StopError` for one that cannot be read or that sets what there is not: a typing
- * mistake must not look like a default.
+ * Reads lines of `VARIABLE=value`, with the names of the environment variables. The file at `named` must exist; the one
+ * at `fallback` may be missing. Throws `StopError` if the file cannot be read or sets an unknown variable, so that a
+ * typo is not mistaken for a default.
  */
 export async function readConfigFile(named: string | null, fallback: string): Promise<ConfigFile> {
   const path = named ?? fallback;
@@ -38,7 +38,7 @@ export async function readConfigFile(named: string | null, fallback: string): Pr
   const known = new Set<string>(SETTINGS.map(({ variable }) => variable));
   const unknown = Object.keys(values).filter((name) => !known.has(name));
   if (unknown.length > 0) {
-    throw new StopError(`${path} sets ${unknown.join(', ')}, which this agent does not know`, ExitCodes.usage);
+    throw new StopError(`${path} sets ${unknown.join(', ')}, which this agent does not support`, ExitCodes.usage);
   }
   return { path, values };
 }

@@ -1,13 +1,13 @@
-/** One thing that can be set: by a flag, a variable of the environment or a line of the configuration file. */
+/** One setting, given as a flag, an environment variable or a line in the configuration file. */
 export interface Setting {
-  /** Its name in the environment and in the file. */
+  /** Name in the environment and in the configuration file. */
   variable: string;
-  /** Its flag without the dashes; null where only the environment and the file can set it. */
+  /** Flag without the dashes; null if only the environment and the file can set it. */
   flag: string | null;
-  /** What holds where nobody sets it, in words. */
+  /** The default, in words. */
   fallback: string;
   help: string;
-  /** `token`: never shown. `url`: shown without the password that it may hold. */
+  /** `token`: never shown. `url`: shown without its password. */
   secret?: 'token' | 'url';
 }
 
@@ -16,46 +16,46 @@ export const SETTINGS = [
   {
     variable: 'MUSTER_URL',
     flag: 'url',
-    fallback: 'where this machine is enrolled',
-    help: 'where the API is, such as https://muster.example.com',
+    fallback: 'the API that this machine is enrolled with',
+    help: 'the address of the Muster API, such as https://muster.example.com',
   },
   {
     variable: 'MUSTER_ENROLL_TOKEN',
     flag: 'token',
     fallback: 'none',
-    help: 'muster_enroll_…; needed until this machine is enrolled',
+    help: 'the enrollment token, muster_enroll_…; required until this machine is enrolled',
     secret: 'token',
   },
   {
     variable: 'MUSTER_STATE_DIR',
     flag: 'state-dir',
     fallback: '/var/lib/muster-agent as root, otherwise $XDG_STATE_HOME/muster-agent or ~/.local/state/muster-agent',
-    help: 'where its own token is kept',
+    help: 'the directory of the agent token and other state; keep it across restarts',
   },
   {
     variable: 'DOCKER_HOST',
     flag: 'engine',
-    fallback: 'the docker context, else the first socket of Docker or Podman that is there',
-    help: 'the engine: unix:///path, tcp://host:port or ssh://user@host',
+    fallback: 'the engine of the docker context, else the first existing socket of Docker or Podman',
+    help: 'the engine’s address: unix:///path, tcp://host:port or ssh://user@host',
   },
   {
     variable: 'DOCKER_CONTEXT',
     flag: 'context',
-    fallback: 'the current one of DOCKER_CONFIG',
-    help: 'a docker context that names the engine; DOCKER_HOST goes before it',
+    fallback: 'the current context in DOCKER_CONFIG',
+    help: 'a docker context that names the engine; DOCKER_HOST overrides it',
   },
-  { variable: 'DOCKER_CONFIG', flag: null, fallback: '~/.docker', help: 'where docker keeps its contexts' },
+  { variable: 'DOCKER_CONFIG', flag: null, fallback: '~/.docker', help: 'the directory with docker’s contexts' },
   {
     variable: 'DOCKER_TLS_VERIFY',
     flag: null,
     fallback: 'off',
-    help: 'anything: speak TLS to tcp://, with the certificates of DOCKER_CERT_PATH',
+    help: 'any value: use TLS with tcp://, with the certificates in DOCKER_CERT_PATH',
   },
   {
     variable: 'DOCKER_CERT_PATH',
     flag: null,
     fallback: 'DOCKER_CONFIG',
-    help: 'the folder of ca.pem, cert.pem and key.pem',
+    help: 'the directory with ca.pem, cert.pem and key.pem',
   },
   {
     variable: 'DOCKER_API_VERSION',
@@ -66,40 +66,40 @@ export const SETTINGS = [
   {
     variable: 'MUSTER_REDACT_NAMES',
     flag: 'redact-names',
-    fallback: 'passwords, secrets, tokens, keys and credentials, by the usual names',
-    help: 'a pattern: labels and arguments of such names lose their value before it leaves this machine',
+    fallback: 'common names of passwords, secrets, tokens, keys and credentials',
+    help: 'regular expression: values of labels and arguments with matching names are redacted before they are sent',
   },
   {
     variable: 'MUSTER_REDACT_VALUES',
     flag: 'redact-values',
-    fallback: 'tokens of well-known forms, passwords in addresses',
-    help: 'a pattern: such text in a label or a command never leaves this machine',
+    fallback: 'tokens in well-known formats, passwords in URLs',
+    help: 'regular expression: matching text in labels and commands is redacted before it is sent',
   },
   {
     variable: 'MUSTER_TOKEN_DAYS',
     flag: 'token-days',
     fallback: '30',
-    help: 'the age in days at which it has its own token replaced; 0: never',
+    help: 'age in days at which the agent rotates its token; 0: never',
   },
   {
     variable: 'HTTPS_PROXY',
     flag: null,
     fallback: 'none',
-    help: 'the proxy to an https API; https_proxy goes before it',
+    help: 'the proxy for an https API; https_proxy overrides it',
     secret: 'url',
   },
   {
     variable: 'HTTP_PROXY',
     flag: null,
     fallback: 'none',
-    help: 'the proxy to an http API; http_proxy goes before it',
+    help: 'the proxy for an http API; http_proxy overrides it',
     secret: 'url',
   },
   {
     variable: 'NO_PROXY',
     flag: null,
     fallback: 'none',
-    help: 'hosts that are reached without; no_proxy goes before it',
+    help: 'hosts that are reached without a proxy; no_proxy overrides it',
   },
   {
     variable: 'LOG_LEVEL',
@@ -111,19 +111,19 @@ export const SETTINGS = [
 
 export type Variable = (typeof SETTINGS)[number]['variable'];
 
-/** Where a value came from. */
+/** The source of a value. */
 export type Origin = 'flag' | 'environment' | 'file';
 
-/** Every value that somebody set, and where. */
+/** Every value that is set, and its source. */
 export interface LayeredSettings {
   values: Partial<Record<Variable, string>>;
   origins: Partial<Record<Variable, Origin>>;
 }
 
-/** Variables that the rest of the world also writes in lower case, which then goes first, as curl has it. */
+/** Variables that may also be written in lower case. The lower-case one wins, as in curl. */
 const LOWER_CASE_TOO: ReadonlySet<Variable> = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']);
 
-/** One precedence for all settings: flag, environment, file. What is empty counts as not set. */
+/** Merges the sources: a flag overrides the environment, which overrides the file. Empty values count as unset. */
 export function layerSettings(sources: {
   flags: Readonly<Record<string, string | undefined>>;
   environment: Readonly<Record<string, string | undefined>>;
@@ -144,7 +144,7 @@ export function layerSettings(sources: {
   return layered;
 }
 
-/** A line for each setting: its value, without what is secret, and where that came from. */
+/** Returns one line per setting: its name, source and value, with secrets hidden. */
 export function describeSettings({ values, origins }: LayeredSettings, configFile: string | null): string {
   const rows = SETTINGS.map((setting: Setting & { variable: Variable }) => {
     const value = values[setting.variable];
@@ -161,7 +161,7 @@ export function describeSettings({ values, origins }: LayeredSettings, configFil
   return rows.map(([name, value, origin]) => `${name!.padEnd(first)}  ${origin!.padEnd(last)}  ${value}\n`).join('');
 }
 
-/** How to call a setting that came from there: by its flag, or by its variable. */
+/** The source to show: the flag's name, or the kind of source. */
 const nameOf = ({ flag }: Setting, origin: Origin): string => (origin === 'flag' ? `--${flag}` : origin);
 
 function shown({ secret }: Setting, value: string): string {

@@ -1,34 +1,34 @@
 import { z } from 'zod';
 
-/** Where an engine listens. `label` is how to name it in a message. */
+/** The address of an engine. `label` is its form for messages. */
 export type EngineAddress =
   | { kind: 'unix'; socketPath: string; label: string }
   | { kind: 'tcp'; host: string; port: number; label: string; tls: EngineTls | null }
   | { kind: 'ssh'; host: string; port: string | null; user: string | null; remotePath: string | null; label: string };
 
-/** How to speak TLS with an engine. */
+/** TLS options for an engine. */
 export interface EngineTls {
-  /** The folder of ca.pem, cert.pem and key.pem; each may be missing. */
+  /** The directory with ca.pem, cert.pem and key.pem; each may be missing. */
   certPath: string;
-  /** False only where a docker context says so. */
+  /** False only if a docker context turns verification off. */
   isVerified: boolean;
 }
 
-/** Where Docker, and Podman's Docker-compatible service, listen by default. */
+/** The default address of Docker, and of Podman's Docker-compatible service. */
 export const DOCKER_HOST_DEFAULT = 'unix:///var/run/docker.sock';
 
-/** Reads a value of `DOCKER_HOST`; TLS is told elsewhere. */
+/** Parses a value of `DOCKER_HOST`. TLS settings are added by `withTls`. */
 export const EngineAddress = z.string().transform((value, context): EngineAddress => {
   const address = readUnix(value) ?? readTcp(value) ?? readSsh(value);
   if (address !== null) return address;
   const message = /^npipe:/.test(value)
-    ? 'begins with npipe:, which this agent cannot speak; use unix://, tcp:// or ssh://'
+    ? 'begins with npipe:, which this agent does not support; use unix://, tcp:// or ssh://'
     : 'must be unix:///path/of.sock, tcp://host:port or ssh://user@host';
   context.issues.push({ code: 'custom', message, input: value });
   return z.NEVER;
 });
 
-/** The address with TLS, where it is one over TCP: on 2376, as Docker's own tools have it, where it names no port. */
+/** Adds TLS to an address over TCP. The default port is then 2376, as in Docker's own tools. */
 export const withTls = (address: EngineAddress, tls: EngineTls | null): EngineAddress =>
   address.kind !== 'tcp' || tls === null ? address : { ...address, tls, port: address.port || 2376 };
 
@@ -50,7 +50,7 @@ function readTcp(value: string): EngineAddress | null {
 function readSsh(value: string): EngineAddress | null {
   if (!value.startsWith('ssh://') || !URL.canParse(value)) return null;
   const { hostname, port, username, password, pathname } = new URL(value);
-  // What begins with a dash would be a flag of ssh's.
+  // ssh would read a value that begins with a dash as a flag.
   if (hostname === '' || hostname.startsWith('-') || username.startsWith('-') || password !== '') return null;
   const remotePath = pathname === '' || pathname === '/' ? null : decodeURIComponent(pathname);
   if (remotePath !== null && !/^[\w./-]+$/.test(remotePath)) return null;

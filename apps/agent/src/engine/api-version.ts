@@ -1,7 +1,7 @@
-/** The newest API version whose replies this agent was written for; a newer engine speaks it too. */
+/** The newest API version that this agent was written for. Newer engines support it, too. */
 const ENGINE_API_VERSION_MAX = '1.52';
 
-/** The version to speak with an engine that offers `offered` at most: the lower of the two; `offered` if it is unreadable. */
+/** Returns the lower of `offered`, the engine's highest version, and ours. Returns `offered` if it cannot be parsed. */
 export function negotiateApiVersion(offered: string): string {
   const [major, minor] = parts(offered);
   const [majorMax, minorMax] = parts(ENGINE_API_VERSION_MAX);

@@ -9,44 +9,47 @@ import { ContainerList, InfoReply, InspectedContainer, VersionReply } from './sh
 import type { EngineEvent, ListedContainer } from './shapes.js';
 import { toHealth, toStartedAt, type Inspected } from './to-container.js';
 
-/** A Docker-compatible engine's API, read only. Every call throws `EngineError`, and the signal's reason on abort. */
+/**
+ * A read-only client of a Docker-compatible engine's API. Every call throws `EngineError` on failure, and the signal's
+ * reason on abort.
+ */
 export interface EngineClient {
-  /** How to name the engine's address in a message. */
+  /** The engine's address, for messages. */
   readonly label: string;
-  /** Resolves when the engine answers at all. */
+  /** Resolves if the engine answers at all. */
   ping(signal: AbortSignal): Promise<void>;
   version(signal: AbortSignal): Promise<VersionReply>;
   info(signal: AbortSignal): Promise<InfoReply>;
-  /** Every container, running or not: all of them, or an error. */
+  /** Lists all containers, running or not. Throws rather than return a part of the list. */
   listContainers(signal: AbortSignal): Promise<ListedContainer[]>;
-  /** Null: there is no such container any more. */
+  /** Inspects a container. Resolves with null if it no longer exists. */
   inspectContainer(id: string, signal: AbortSignal): Promise<Inspected | null>;
-  /** Resolves once the engine tells events; the iteration ends, or throws, when it stops telling them. */
+  /** Subscribes to events. Resolves once the engine has answered; the iteration ends or throws when the stream ends. */
   openEvents(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
   close(): void;
 }
 
 export interface EngineClientOptions {
   address: EngineAddress;
-  /** The API version to speak; null: the engine's own, up to the newest that this agent knows. */
+  /** The API version to use; null negotiates the engine's highest version that this agent supports. */
   apiVersion: string | null;
-  /** For what an engine answers at once (a ping, an inspection), and for the others. */
+  /** Timeouts: `promptMs` for pings and inspections, `callMs` for all other calls. */
   timeouts?: { promptMs: number; callMs: number };
 }
 
 const TIMEOUTS_DEFAULT = { promptMs: 5_000, callMs: 15_000 };
 
 /**
- * Bytes of one reply: twice the list of 5,000 ordinary containers, and what can be read and sent within the
- * service's 256 MiB of memory. A container's author can make the list as long as they like.
+ * Maximum bytes of one reply: twice the size of a list of 5,000 ordinary containers, and small enough to be read and
+ * sent within the service's memory limit of 256 MiB. A container's author can make the list arbitrarily long.
  */
 const REPLY_BYTES_MAX = 24 * 1024 * 1024;
 
-/** Connects lazily: nothing happens before the first call. Throws `EngineError` for certificates that cannot be read. */
+/** Creates a client. It connects at the first call. Throws `EngineError` if the certificates cannot be read. */
 export function createEngineClient(options: EngineClientOptions): EngineClient {
   const { address, timeouts = TIMEOUTS_DEFAULT } = options;
   const route = routeTo(address);
-  /** What was negotiated; forgotten on any failure, since another version of the engine may come back. */
+  /** The negotiated version. It is reset on any failure but a 404, because the engine may have been upgraded. */
   let negotiated: string | null = options.apiVersion;
 
   async function get(
@@ -75,7 +78,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     return version;
   }
 
-  /** The path with the API version before it; without one for an engine that tells none. */
+  /** Prefixes the path with the API version, or not if the engine reports none. */
   async function versioned(path: string, signal: AbortSignal): Promise<string> {
     if (negotiated === null) {
       const offered = await ping(signal);
@@ -137,12 +140,7 @@ function parseReply<S extends z.ZodType>(schema: S, text: string, path: string, 
   const result = schema.safeParse(value);
   if (!result.success) {
     const [issue] = result.error.issues;
-    throw malformed(
-      path,
-      address,
-      `is not what was asked for (${issue!.path.join('.')}: ${issue!.message})`,
-      undefined,
-    );
+    throw malformed(path, address, `has an unexpected format (${issue!.path.join('.')}: ${issue!.message})`, undefined);
   }
   return result.data;
 }
@@ -150,7 +148,7 @@ function parseReply<S extends z.ZodType>(schema: S, text: string, path: string, 
 const malformed = (path: string, address: EngineAddress, what: string, cause: unknown): EngineError =>
   new EngineError('malformed', `the answer of the engine at ${address.label} to ${path} ${what}`, null, { cause });
 
-/** An engine's own message, which names the container or the version that it refuses. */
+/** Includes the engine's own message, which names the container or the version that it refuses. */
 function refused(address: EngineAddress, path: string, status: number, text: string): EngineError {
   const reply = z.object({ message: z.string() }).safeParse(parseJson(text));
   const said = (reply.success ? reply.data.message : text).trim().slice(0, 300);
@@ -169,26 +167,28 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What a person can do about the connection errors that are met in practice. */
+/** What to do about the connection errors that are common in practice. */
 const ADVICE: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such socket; is the engine running, and is DOCKER_HOST right?',
+  ENOENT: 'there is no such socket; start the engine, or correct DOCKER_HOST',
   EACCES: 'permission denied; the agent’s user needs access to the socket (for Docker, the group docker)',
-  ECONNREFUSED: 'connection refused; is the engine running?',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; put its authority into ca.pem in DOCKER_CERT_PATH',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate’s authority is unknown; put that into ca.pem in DOCKER_CERT_PATH',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate’s authority is unknown; put that into ca.pem in DOCKER_CERT_PATH',
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate: cert.pem and key.pem in DOCKER_CERT_PATH',
+  ECONNREFUSED:
+    'connection refused; start the engine (or remove a directory at the socket’s path: Docker creates one if the ' +
+    'source of a bind mount is missing)',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; put the certificate into ca.pem in DOCKER_CERT_PATH',
+  SELF_SIGNED_CERT_IN_CHAIN: 'the CA of its certificate is unknown; put that CA into ca.pem in DOCKER_CERT_PATH',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the CA of its certificate is unknown; put that CA into ca.pem in DOCKER_CERT_PATH',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it requires cert.pem and key.pem in DOCKER_CERT_PATH',
 };
 
 function toEngineError(error: unknown, timedOut: boolean, timeoutMs: number, address: EngineAddress): EngineError {
   if (error instanceof TooLongError) {
     return new EngineError(
       'too_large',
-      `${error.message}: the engine at ${address.label} lists more than the agent reads`,
+      `${error.message}: the reply of the engine at ${address.label} is more than the agent reads`,
     );
   }
   if (timedOut) {
-    return new EngineError('timeout', `the engine at ${address.label} gave no answer within ${timeoutMs / 1_000} s`);
+    return new EngineError('timeout', `the engine at ${address.label} did not answer within ${timeoutMs / 1_000} s`);
   }
   const { code, message } = error as NodeJS.ErrnoException;
   const what = (code !== undefined && ADVICE[code]) || message || code || 'the connection failed';

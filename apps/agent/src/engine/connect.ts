@@ -7,10 +7,10 @@ import type { EngineAddress, EngineTls } from './address.js';
 import { EngineError } from './errors.js';
 import { SshAgent } from './ssh.js';
 
-/** An engine is asked many things in a row, and then nothing for a heartbeat. */
+/** An engine gets many calls in a row and then none for a heartbeat. */
 const KEPT = { keepAlive: true, timeout: 4_000 };
 
-/** The route to the engine at `address`. Throws `EngineError` where its certificates cannot be read. */
+/** Creates the route to the engine at `address`. Throws `EngineError` if its certificates cannot be read. */
 export function routeTo(address: EngineAddress): HttpRoute {
   switch (address.kind) {
     case 'unix':
@@ -33,14 +33,14 @@ const plain = (agent: HttpAgent, to: { socketPath: string } | { host: string; po
   close: () => agent.destroy(),
 });
 
-/** Without the brackets that a URL has around an IPv6 address. */
+/** Removes the brackets that a URL puts around an IPv6 address. */
 const bare = (host: string): string => host.replace(/^\[|\]$/g, '');
 
-/** A missing ca.pem means the system's authorities; a client's certificate and its key come together or not at all. */
+/** Without ca.pem, the system's CAs apply. cert.pem and key.pem must both exist or both be missing. */
 function tlsOptions({ certPath, isVerified }: EngineTls): AgentOptions {
   const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => readIfThere(certPath, name));
   if ((cert === null) !== (key === null)) {
-    throw new EngineError('unreachable', `${certPath} holds only one of cert.pem and key.pem (DOCKER_CERT_PATH)`);
+    throw new EngineError('unreachable', `${certPath} contains only one of cert.pem and key.pem (DOCKER_CERT_PATH)`);
   }
   return {
     ...(ca ? { ca } : {}),

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { EngineAddress, withTls } from './address.js';
 import { EngineError } from './errors.js';
 
-/** What docker writes about a context (cli/context/store): `contexts/meta/<SHA-256 of its name>/meta.json`. */
+/** Docker's metadata of a context (cli/context/store): `contexts/meta/<SHA-256 of its name>/meta.json`. */
 const ContextMeta = z.object({
   Endpoints: z.object({ docker: z.object({ Host: EngineAddress, SkipTLSVerify: z.boolean().default(false) }) }),
 });
@@ -13,8 +13,8 @@ const ContextMeta = z.object({
 const DockerConfig = z.object({ currentContext: z.string().optional() });
 
 /**
- * The engine of a docker context: that of the given name, otherwise the current one of `configDir`. Null where that is
- * docker's own `default`, which is no context. Throws `EngineError` for a context that there is not.
+ * Reads the engine of the docker context `name`, or of the current context in `configDir`. Returns null for docker's
+ * own `default`, which is not a context. Throws `EngineError` if the context does not exist or cannot be used.
  */
 export async function readDockerContext(configDir: string, name: string | null): Promise<EngineAddress | null> {
   const wanted = name ?? (await currentContext(configDir));
@@ -36,7 +36,7 @@ export async function readDockerContext(configDir: string, name: string | null):
   return withTls(address, hasCertificates || SkipTLSVerify ? { certPath, isVerified: !SkipTLSVerify } : null);
 }
 
-/** Null where docker was never told of one. A file that docker could not read either names none. */
+/** Returns null if no context was ever selected, or if the file is invalid: docker ignores such a file, too. */
 async function currentContext(configDir: string): Promise<string | null> {
   const text = await readFile(join(configDir, 'config.json'), 'utf8').catch(() => null);
   const config = text === null ? null : DockerConfig.safeParse(parseJson(text));

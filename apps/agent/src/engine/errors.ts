@@ -1,11 +1,11 @@
 /**
  * Why an engine could not be read. `unreachable`: no connection; `timeout`: no answer in time; `refused`: an HTTP
- * error; `malformed`: an answer that is not what was asked for, a list cut off half-way included; `too_large`: more than
- * this agent reads.
+ * error; `malformed`: an answer with an unexpected format, including a list that was cut off; `too_large`: more than
+ * the agent reads.
  */
 export type EngineFailure = 'unreachable' | 'timeout' | 'refused' | 'malformed' | 'too_large';
 
-/** An engine that could not be read. The message is one sentence for the operator, without an engine's secrets. */
+/** Thrown if an engine cannot be read. The message is one sentence for the operator and contains no secrets. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
 

@@ -3,9 +3,9 @@ import { EngineError } from './errors.js';
 import { EngineEvent } from './shapes.js';
 
 /**
- * The actions that can change what a list says. exec_* and their like, more than half of what an engine with health
- * checks tells, are left out by the engine itself. `died` is how Podman before 5 has `die` in a filter; `remove` is
- * Podman's `destroy`, `cleanup` its end of an exit.
+ * The actions that can change the container list. The engine itself filters out exec_* and similar events, which are
+ * more than half of all events of an engine with health checks. `died` is the name that Podman before 5 has for `die`
+ * in a filter; `remove` is Podman's `destroy`, and `cleanup` its last event after an exit.
  */
 export const WATCHED_ACTIONS = [
   'create',
@@ -26,16 +26,16 @@ export const WATCHED_ACTIONS = [
 
 const FILTERS = encodeURIComponent(JSON.stringify({ type: ['container'], event: WATCHED_ACTIONS }));
 
-/** No event is a hundredth as long; a bound only so that a broken engine cannot fill memory. */
+/** More than a hundred times the longest event. The limit keeps a broken engine from filling the memory. */
 const LINE_LENGTH_MAX = 4 * 1024 * 1024;
 
-/** How long an engine may take to begin its answer. Both engines send the headers at once, before any event. */
+/** Timeout for the headers of the answer. Docker and Podman send them at once, before any event. */
 const HEADERS_TIMEOUT_MS = 15_000;
 
 /**
- * Subscribes to an engine's container events. Resolves once the engine has answered, from when on no event is
- * missed; what follows ends or throws when the engine closes the stream. Throws `EngineError` for an HTTP error and
- * what `send` does for a connection that fails.
+ * Subscribes to an engine's container events. Resolves once the engine has answered; no event is missed after that. The
+ * iteration ends or throws when the engine closes the stream. Throws `EngineError` for an HTTP error, and the error of
+ * `send` if the connection fails.
  */
 export async function openEvents(
   route: HttpRoute,
@@ -43,7 +43,7 @@ export async function openEvents(
   signal: AbortSignal,
 ): Promise<AsyncIterable<EngineEvent>> {
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new Error('the engine does not tell its events')), HEADERS_TIMEOUT_MS);
+  const timer = setTimeout(() => late.abort(new Error('no answer to /events in time')), HEADERS_TIMEOUT_MS);
   const either = AbortSignal.any([signal, late.signal]);
   const call = { method: 'GET', path: `${path}?filters=${FILTERS}`, signal: either } as const;
   const response = await send(route, call).finally(() => clearTimeout(timer));
@@ -54,14 +54,14 @@ export async function openEvents(
   return parseEvents(response);
 }
 
-/** Newline-delimited JSON as events. A line that is no event is passed over: its neighbours still count. */
+/** Parses newline-delimited JSON. Lines that are not events are skipped. */
 export async function* parseEvents(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<EngineEvent> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of chunks) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop()!;
-    if (rest.length > LINE_LENGTH_MAX) throw new EngineError('malformed', 'the engine’s event stream is not one');
+    if (rest.length > LINE_LENGTH_MAX) throw new EngineError('malformed', 'the engine’s event stream is invalid');
     for (const line of lines) {
       const event = parseEvent(line);
       if (event !== null) yield event;
@@ -69,7 +69,7 @@ export async function* parseEvents(chunks: AsyncIterable<Uint8Array>): AsyncGene
   }
 }
 
-/** The event of one line, or null where it is not a container's or not one that can change a list. */
+/** Returns the event of one line, or null if it is not a container's or cannot change the container list. */
 export function parseEvent(line: string): EngineEvent | null {
   if (line.trim() === '') return null;
   let value: unknown;

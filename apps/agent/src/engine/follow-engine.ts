@@ -5,13 +5,13 @@ import { createEngineWatch } from './watch.js';
 import type { Observer } from './poll-engine.js';
 import type { Reporter } from '../reporting/reporter.js';
 
-/** Hands what an engine's events mean to those who keep something of the engine. */
+/** Passes an engine's events on to the inventory and the reporter. */
 export interface EngineFollower {
   /** Runs until the signal is aborted, and then resolves. */
   run(signal: AbortSignal): Promise<void>;
-  /** Resolves when the first subscription was made, or failed. */
+  /** Resolves when the first subscription succeeded or failed. */
   readonly settled: Promise<void>;
-  /** Drops the present subscription for a new one. */
+  /** Closes the current subscription and opens a new one. */
   restart(): void;
 }
 
@@ -24,10 +24,10 @@ export interface EngineFollowerOptions {
   log: Logger;
 }
 
-/** Actions after which a container's inspection says something else. */
+/** Actions that change what inspecting the container returns. */
 const INVALIDATING = /^(start|health_status)/;
 
-/** A follower of the engine behind `engine`. */
+/** Creates a follower of the engine behind `engine`. */
 export function createEngineFollower(options: EngineFollowerOptions): EngineFollower {
   const { engine, inventory, observer, reporter, random, log } = options;
   let isWatching = false;
@@ -37,10 +37,10 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
     engine,
     {
       onWatching() {
-        log.debug('watching the engine’s events');
+        log.debug('subscribed to the engine’s events');
         isWatching = true;
         inventory.setWatched(true);
-        // Another version of the engine may have taken the place of the one before.
+        // The engine may have been upgraded while it was disconnected.
         observer.forgetFacts();
         reporter.lostSight();
         settle();
@@ -53,7 +53,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         const reason = error instanceof Error ? error.message : 'the engine closed the stream';
         log[isWatching ? 'warn' : 'debug'](
           { reason },
-          'no events from the engine: looking at it at the regular pace only',
+          'no event stream from the engine: reading it only at the regular interval until it reconnects',
         );
         inventory.setWatched(false);
         if (isWatching) reporter.lostSight();

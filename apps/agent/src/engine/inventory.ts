@@ -8,55 +8,61 @@ import { createRedactor, type RedactionPatterns } from './redact.js';
 import type { ListedContainer } from './shapes.js';
 import { NOT_INSPECTED, toContainer, toName, type Inspected } from './to-container.js';
 
-/** What an engine was read to have. */
+/** The result of reading an engine. */
 export interface EngineReading {
-  /** Its containers; if they are more than a snapshot holds, the first by name. */
+  /** Its containers; if there are more than a snapshot can hold, the first by name. */
   containers: Container[];
-  /** True: it has more containers than these. */
+  /** True if the engine has more containers than these. */
   isCut: boolean;
-  /** The ids of all containers that it listed. */
+  /** The ids of all containers in the engine's list. */
   presentIds: ReadonlySet<string>;
 }
 
 /**
- * What an engine runs, exactly: a list, completed by what only an inspection tells. Each container is inspected once
- * and again when it starts, as long as somebody hands the engine's events on (`setWatched`); while nobody does, a
- * start could go unnoticed, so each is inspected at each look.
+ * The exact containers of an engine: its list, completed with facts that only an inspection returns. While engine
+ * events are passed on (`setWatched`), each container is inspected once and again when it starts. Otherwise a start
+ * could go unnoticed, so each container is inspected at each reading.
  */
 export interface Inventory {
-  /** Reads the engine, or throws `EngineError`: what could not be listed is never taken for absent. */
+  /**
+   * Reads the engine. Throws `EngineError` if it cannot be listed, so that containers are never reported as absent
+   * then.
+   */
   read(signal: AbortSignal): Promise<EngineReading>;
-  /** What was known of a container no longer holds: it started, or its health changed. */
+  /** Drops the stored inspection of a container, because it started or its health changed. */
   invalidate(id: string): void;
-  /** True from when on no event is missed; each change of it forgets everything, for what happened before is unknown. */
+  /**
+   * Sets whether all events are passed on. Each change drops all stored inspections, because earlier events may have
+   * been missed.
+   */
   setWatched(watched: boolean): void;
 }
 
-/** Inspections under way at once: an inspection takes the engine 2 ms, and a lock of that container. */
+/** Maximum concurrent inspections. One takes the engine about 2 ms and a lock on the container. */
 const INSPECTIONS_MAX = 4;
 
-/** Milliseconds for which the search for secrets keeps heartbeats and events waiting. */
+/** Longest time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
 const BLOCKED_MS_MAX = 20;
 
 interface Entry {
-  /** Null while it is being found out, and after an inspection that failed. */
+  /** Null during the first inspection and after one that failed. */
   inspected: Inspected | null;
 }
 
-/** An inventory of the engine behind `client`, without what the patterns hide. */
+/** Creates an inventory of the engine behind `client`. Text that matches the patterns is redacted. */
 export function createInventory(
   client: EngineClient,
   redaction: RedactionPatterns,
   log: Pick<Logger, 'warn'>,
 ): Inventory {
-  // An entry is replaced, never reused, when it is invalidated: an inspection that was under way then
-  // writes its outdated finding into an entry that nobody reads any more.
+  // `invalidate` removes the entry, so an inspection in flight writes its outdated result into an entry that is no
+  // longer used.
   let entries = new Map<string, Entry>();
   let watched = false;
   let isWithholding = false;
 
   async function inspect(listed: ListedContainer, signal: AbortSignal): Promise<Container | null> {
-    // The engine has nothing to tell of one never started, and there can be thousands of those.
+    // A container that never started has no such facts, and there can be thousands of those.
     if (listed.State === 'created') return toContainer(listed, NOT_INSPECTED);
     let entry = entries.get(listed.Id);
     if (entry === undefined) entries.set(listed.Id, (entry = { inspected: null }));
@@ -69,8 +75,9 @@ export function createInventory(
   }
 
   /**
-   * `gone`: removed since it was listed. Null: the engine cannot tell of this one container (it is known to hang
-   * on one that is stuck), which must not hide the others. No connection is another matter: the list is then old.
+   * Returns `gone` if the container was removed after the list, and null if the engine fails for this container
+   * (engines can hang on a stuck one), so that the others are still reported. A lost connection is thrown, because the
+   * list is then outdated.
    */
   async function inspectOrGiveUp(id: string, signal: AbortSignal): Promise<Inspected | 'gone' | null> {
     try {
@@ -81,7 +88,10 @@ export function createInventory(
     }
   }
 
-  /** Redacts and shortens in the order of ids, so that equal states are equal also where a limit is reached. */
+  /**
+   * Redacts and shortens containers in the order of ids, so that equal states give equal results even if a limit is
+   * reached.
+   */
   async function redactAll(containers: Container[]): Promise<Container[]> {
     const redactor = createRedactor(redaction);
     const redacted: Container[] = [];
@@ -95,7 +105,7 @@ export function createInventory(
     const texts = redactor.withheld();
     const isNews = texts > 0 && !isWithholding;
     isWithholding = texts > 0;
-    if (isNews) log.warn({ texts }, 'too much to search for secrets: these labels and commands are sent as [redacted]');
+    if (isNews) log.warn({ texts }, 'too much text to search for secrets: the rest is sent as [redacted]');
     return redacted;
   }
 
@@ -107,7 +117,7 @@ export function createInventory(
       const isCut = listed.length > SNAPSHOT_CONTAINERS_MAX;
       const reported = isCut ? firstByName(listed) : listed;
       const containers = await mapBounded(reported, INSPECTIONS_MAX, (each) => inspect(each, signal));
-      // A snapshot that names one container twice would be refused as a whole.
+      // The API refuses a snapshot that contains a container twice.
       const byId = new Map<string, Container>();
       for (const container of containers) if (container !== null) byId.set(container.dockerId, container);
       return { containers: await redactAll([...byId.values()]), isCut, presentIds };
@@ -121,8 +131,8 @@ export function createInventory(
 }
 
 /**
- * Shortens what is over a limit, after the search for secrets: a secret that is cut in two would not be recognised. Ports
- * are left to the API, which merges too many into ranges; not every API takes ranges.
+ * Shortens fields that exceed a limit. This must follow the search for secrets, which would miss a secret that was cut.
+ * Ports are left unchanged, because the API merges too many into ranges and not every API accepts ranges.
  */
 const fit = (container: Container): Container => ({
   ...fitContainer({ ...container, ports: [] }),
@@ -132,7 +142,7 @@ const fit = (container: Container): Container => ({
 const firstByName = (listed: readonly ListedContainer[]): ListedContainer[] =>
   byName(listed, toName, ({ Id }) => Id).slice(0, SNAPSHOT_CONTAINERS_MAX);
 
-/** `map` over the items with at most `atOnce` under way; the first failure is thrown, and nothing begun after it. */
+/** Maps the items with at most `atOnce` calls in flight. Throws the first failure, and starts no call after it. */
 async function mapBounded<T, R>(items: readonly T[], atOnce: number, map: (item: T) => Promise<R>): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;

@@ -3,29 +3,29 @@ import { join } from 'node:path';
 import { DOCKER_HOST_DEFAULT, EngineAddress, withTls, type EngineTls } from './address.js';
 import { readDockerContext } from './context.js';
 
-/** What the settings say of the engine. */
+/** The settings that select the engine. */
 export interface EngineChoice {
-  /** Of `DOCKER_HOST`. */
+  /** From `DOCKER_HOST`. */
   address: EngineAddress | null;
-  /** Of `DOCKER_CONTEXT`. */
+  /** From `DOCKER_CONTEXT`. */
   context: string | null;
-  /** Where docker keeps its contexts. */
+  /** The directory of docker's contexts. */
   configDir: string;
-  /** What `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH` ask for. */
+  /** From `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`. */
   tls: EngineTls | null;
-  /** `XDG_RUNTIME_DIR`: where a rootless engine has its socket. */
+  /** From `XDG_RUNTIME_DIR`: the directory of a rootless engine's socket. */
   runtimeDir: string | null;
 }
 
-/** An engine's address, and what led to it, for people. */
+/** An engine's address, and a description of its source. */
 export interface LocatedEngine {
   address: EngineAddress;
   how: string;
 }
 
 /**
- * Where the engine is: by `DOCKER_HOST`, else by the docker context, else the first socket that is there of Docker and
- * Podman, rootful before rootless. Throws `EngineError` for a context that cannot be used.
+ * Finds the engine: from `DOCKER_HOST`, else from the docker context, else the first existing socket of Docker or
+ * Podman, rootful before rootless. Throws `EngineError` if the context cannot be used.
  */
 export async function locateEngine({
   address,
@@ -34,13 +34,13 @@ export async function locateEngine({
   tls,
   runtimeDir,
 }: EngineChoice): Promise<LocatedEngine> {
-  if (address !== null) return { address: withTls(address, tls), how: 'as DOCKER_HOST says' };
+  if (address !== null) return { address: withTls(address, tls), how: 'from DOCKER_HOST' };
   const ofContext = await readDockerContext(configDir, context);
-  if (ofContext !== null) return { address: ofContext, how: 'as the docker context says' };
+  if (ofContext !== null) return { address: ofContext, how: 'from the docker context' };
   for (const path of usualSockets(runtimeDir)) {
     if (await isSocket(path)) return { address: EngineAddress.parse(`unix://${path}`), how: 'found' };
   }
-  return { address: EngineAddress.parse(DOCKER_HOST_DEFAULT), how: 'the default; no socket of an engine is there' };
+  return { address: EngineAddress.parse(DOCKER_HOST_DEFAULT), how: 'the default address; no engine socket was found' };
 }
 
 const usualSockets = (runtimeDir: string | null): string[] => [

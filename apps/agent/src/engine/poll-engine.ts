@@ -10,40 +10,40 @@ import { EngineError } from './errors.js';
 import type { MachineFacts } from './identity.js';
 import type { EngineReading, Inventory } from './inventory.js';
 
-/** Why an engine's containers cannot be listed; `code` is one of a host's problems. */
+/** Why an engine's containers cannot be listed. `code` is the code of the host's problem. */
 export interface EngineFault {
   code: Extract<AgentProblemCode, 'engine_unreachable' | 'list_refused'>;
   message: string;
 }
 
-/** What was seen of an engine at one instant. */
+/** A successful reading of the engine. */
 export interface Seen {
   kind: 'seen';
   snapshot: EncodedSnapshot;
   /** The containers in the snapshot. */
   containers: readonly Container[];
-  /** The ids of all containers that the engine has. */
+  /** The ids of all containers of the engine, including those that are not in the snapshot. */
   presentIds: ReadonlySet<string>;
-  /** Why the snapshot holds only the first containers by name; null: it holds all. */
+  /** Why the snapshot contains only the first containers by name; null if it contains all. */
   incompleteness: string | null;
   observedAt: Date;
   facts: MachineFacts;
 }
 
 /**
- * One reading of the engine, or why it failed. There is no third: a list that failed never becomes an empty snapshot, nor
- * a complete one that lacks something. `isEngineWell`: the engine answers, but asking again soon changes nothing.
+ * The result of reading the engine: everything, or an error. A list that failed never becomes an empty snapshot, or a
+ * complete one that lacks containers. `isEngineWell` is true if the engine answers but retrying soon would not help.
  */
 export type Observation = Seen | { kind: 'failed'; fault: EngineFault; isEngineWell: boolean };
 
 /** Reads the engine and the machine. */
 export interface Observer {
   observe(signal: AbortSignal): Promise<Observation>;
-  /** Null if the engine answers, otherwise why not. Costs it nothing. */
+  /** Pings the engine. Returns null if it answers, otherwise the fault. */
   check(signal: AbortSignal): Promise<EngineFault | null>;
-  /** What the last successful reading found about the machine; null before it. */
+  /** Returns the facts of the last successful reading; null before it. */
   facts(): MachineFacts | null;
-  /** The engine may be another one by now: the facts are read again next time. */
+  /** Makes the next reading read the facts again, because the engine may have been replaced. */
   forgetFacts(): void;
 }
 
@@ -54,7 +54,7 @@ export interface ObserverOptions {
   wallNow: () => Date;
 }
 
-/** An observer of the engine behind `inventory`. Its calls throw on abort alone. */
+/** Creates an observer of the engine behind `inventory`. Its calls throw only on abort. */
 export function createObserver({ inventory, ping, readFacts, wallNow }: ObserverOptions): Observer {
   let facts: MachineFacts | null = null;
   let areFactsCurrent = false;
@@ -70,7 +70,7 @@ export function createObserver({ inventory, ping, readFacts, wallNow }: Observer
 
   return {
     async observe(signal) {
-      // The state is at least as new as this: what happens while it is read is not promised to be in it.
+      // Taken before reading, so the snapshot may lack changes that happen during the read.
       const observedAt = wallNow();
       try {
         const reading = await read(signal);
@@ -103,17 +103,19 @@ function explainIncompleteness(reading: EngineReading, reported: readonly Contai
   if (isEncodedWhole && !reading.isCut) return null;
   const limit = isEncodedWhole
     ? `a snapshot holds at most ${SNAPSHOT_CONTAINERS_MAX}`
-    : `what they hold is more than the ${SNAPSHOT_BODY_BYTES_MAX} bytes of a snapshot`;
-  return `${reading.presentIds.size} containers, and ${limit}: only the first ${reported.length} by name are reported`;
+    : `their data exceeds the ${SNAPSHOT_BODY_BYTES_MAX} bytes of a snapshot`;
+  return `${reading.presentIds.size} containers, but ${limit}: only the first ${reported.length} by name are reported`;
 }
 
-/** The engine's failure as the contract carries it. Any other error is not the engine's, and thrown on. */
+/** Converts an engine's failure to the contract's form. Rethrows any other error. */
 function toEngineFault(error: unknown): EngineFault {
   if (!(error instanceof EngineError)) throw error;
   const message = error.message.replaceAll('\0', '').slice(0, ENGINE_ERROR_LENGTH_MAX).toWellFormed();
   return { code: isRefusal(error) ? 'list_refused' : 'engine_unreachable', message: message || 'the engine failed' };
 }
 
-/** Whether the engine, or a proxy before it, answered and gives no list. One that fails with a 5xx counts as down. */
+/**
+ * Returns whether the engine, or a proxy in front of it, answered but refused the list. A 5xx counts as unreachable.
+ */
 const isRefusal = ({ failure, status }: EngineError): boolean =>
   failure === 'malformed' || failure === 'too_large' || (failure === 'refused' && status !== null && status < 500);

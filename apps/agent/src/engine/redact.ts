@@ -1,24 +1,27 @@
 import type { Container } from '@muster/contracts';
 
-/** What never leaves the machine, as patterns that are matched everywhere in a text (flag `g`). */
+/**
+ * Patterns of text that must not leave the machine. They need the flag `g`, because they are matched everywhere in a
+ * text.
+ */
 export interface RedactionPatterns {
-  /** Of a label, an option or a variable: its value is hidden. */
+  /** Matches names of labels, options and variables whose values are redacted. */
   names: RegExp;
-  /** Of a text: what matches is hidden, wherever it stands. */
+  /** Matches parts of a text that are redacted. */
   values: RegExp;
 }
 
-/** What stands in the place of what was hidden. */
+/** Replaces redacted text. */
 export const REDACTED = '[redacted]';
 
-/** The usual names of what nobody else should read. */
+/** Common names of secrets. */
 export const REDACT_NAMES_DEFAULT =
   /passw(?:or)?d|passphrase|passwd|\bpwd\b|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|\bauth\b|basicauth/gi;
 
 /**
- * Tokens by their well-known forms (Muster, GitHub, GitLab, Slack, AWS, Google, Stripe and OpenAI keys, JSON Web
- * Tokens, bearer headers), and the password in an address. Each takes time in proportion to the text, whoever wrote it:
- * a repetition that something must follow is bounded, or ends where another match could begin.
+ * Tokens in well-known formats (Muster, GitHub, GitLab, Slack, AWS, Google, Stripe and OpenAI keys, JSON Web Tokens,
+ * bearer headers), and passwords in URLs. Each pattern takes time linear in the text, even if the text is hostile: a
+ * repetition that something must follow is bounded, or ends where another match could begin.
  */
 export const REDACT_VALUES_DEFAULT = new RegExp(
   [
@@ -34,28 +37,30 @@ export const REDACT_VALUES_DEFAULT = new RegExp(
   'gi',
 );
 
-/** Characters of one text that are searched. What follows them is hidden as a whole. */
+/** Characters of one text that are searched. The rest of a longer text is redacted. */
 const SEARCHED_LENGTH_MAX = 16_384;
 
-/** What the redaction of one snapshot may cost. */
+/** Limits on the cost of redacting one snapshot. */
 export interface RedactionLimits {
-  /** Characters that are searched. They alone decide as long as the patterns are linear, so that equal states stay equal. */
+  /**
+   * Characters that are searched. With linear patterns only this limit is reached, so equal states give equal results.
+   */
   charactersMax: number;
-  /** Milliseconds after which nothing more is searched: an operator's own pattern may be slow. */
+  /** Milliseconds after which the search stops, because an operator's own pattern may be slow. */
   msMax: number;
 }
 
-/** More than 5,000 containers with 3 kB of labels each, which take 2 s at most on a slow core. */
+/** Enough for 5,000 containers with 3 kB of labels each, which take at most 2 s on a slow core. */
 const LIMITS_DEFAULT: RedactionLimits = { charactersMax: 16 * 1024 * 1024, msMax: 5_000 };
 
-/** Hides what must not leave the machine in the containers of one snapshot. */
+/** Redacts secrets in the containers of one snapshot. */
 export interface Redactor {
   /**
-   * Returns the container without what the patterns match in its command and in its labels' values. A text for which the
-   * limits leave nothing is hidden as a whole: nothing is ever returned unsearched.
+   * Returns the container with all matches in its command and in its labels' values redacted. A text that exceeds the
+   * limits is redacted as a whole, so no text is returned unsearched.
    */
   redact(container: Container): Container;
-  /** Texts that were hidden because a limit was reached. */
+  /** Returns the number of texts that were redacted because a limit was reached. */
   withheld(): number;
 }
 
@@ -69,7 +74,7 @@ export function createRedactor(
   let charactersLeft = charactersMax;
   let withheld = 0;
 
-  /** Whether a search of so many characters is within the limits; they are then spent. */
+  /** Returns whether searching this many characters is within the limits, and if so counts them. */
   function maySearch(characters: number): boolean {
     if (characters > charactersLeft || elapsedMs() > endsAt) {
       charactersLeft = 0;
@@ -82,7 +87,7 @@ export function createRedactor(
 
   function redactLabel(name: string, value: string): string {
     if (value === '') return value;
-    // A name is searched as well, and never hidden: without names no label could be found.
+    // Names count toward the limit but are never redacted, because labels are found by name.
     if (!maySearch(name.length + Math.min(value.length, SEARCHED_LENGTH_MAX))) return REDACTED;
     return matches(patterns.names, name) ? REDACTED : redactText(value, patterns);
   }
@@ -99,11 +104,11 @@ export function createRedactor(
   };
 }
 
-/** `NAME=value`, `--name=value` and `--name value`; a value may stand in quotes. */
+/** Match `NAME=value`, `--name=value` and `--name value`. A value may be quoted. */
 const ASSIGNMENT = /(?<=^|[\s"'])(-{0,2}[\w.-]{1,128})(=)("[^"]*"|'[^']*'|[^\s"']+)/g;
 const OPTION = /(?<=^|[\s"'])(-{1,2}[\w.-]{1,128})(\s+)("[^"]*"|'[^']*'|[^\s"'-][^\s"']*)/g;
 
-/** The text without what matches. As in a command line, options and variables of such names lose their value. */
+/** Redacts all matches. Options and variables with matching names lose their value, as on a command line. */
 function redactText(text: string, patterns: RedactionPatterns): string {
   const hide = (whole: string, name: string, between: string): string =>
     matches(patterns.names, name) ? `${name}${between}${REDACTED}` : whole;
@@ -112,7 +117,10 @@ function redactText(text: string, patterns: RedactionPatterns): string {
   return searched.replace(patterns.values, REDACTED) + rest;
 }
 
-/** Whether the pattern matches anywhere: one with the flag `g` would continue after its last match. */
+/**
+ * Returns whether the pattern matches anywhere. `lastIndex` is reset because a pattern with the flag `g` continues
+ * after its last match.
+ */
 function matches(pattern: RegExp, text: string): boolean {
   pattern.lastIndex = 0;
   return pattern.test(text);

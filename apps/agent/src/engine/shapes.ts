@@ -2,14 +2,17 @@ import { DockerId } from '@muster/contracts';
 import { z } from 'zod';
 
 /*
- * What the agent reads of a Docker-compatible engine's replies, and nothing else: a schema drops every key that it
- * does not name, so that a container's environment (`Config.Env`) never gets past the parse. Engines differ in what
- * they leave out, write as null or write as nonsense; each field but the id has a value for that.
+ * The parts of a Docker-compatible engine's replies that the agent reads. A schema drops every other key, so a
+ * container's environment (`Config.Env`) never gets past the parse. Engines omit fields or set them to null or to
+ * invalid values; every field but the id falls back to a default.
  */
 
 const looseText = z.string().catch('');
 
-/** Health as Docker >= 1.52 lists it and as every engine inspects it. `Status` may be `""` or `none`: no check. */
+/**
+ * Health as listed by Docker >= 1.52 and as inspected by every engine. `Status` is `""` or `none` without a health
+ * check.
+ */
 const ListedHealth = z.object({ Status: looseText }).nullable().catch(null).default(null);
 
 const ListedPort = z.object({
@@ -21,8 +24,8 @@ const ListedPort = z.object({
 export type ListedPort = z.output<typeof ListedPort>;
 
 /**
- * One element of `GET /containers/json`. Without a usable id it is no container, and the reply not a list of them:
- * that alone is refused, and with it the whole list.
+ * One element of `GET /containers/json`. An element without a valid id makes the whole list invalid; no other field
+ * does.
  */
 export const ListedContainer = z.object({
   Id: DockerId,
@@ -33,7 +36,7 @@ export const ListedContainer = z.object({
   State: looseText,
   Status: looseText,
   Ports: z.array(ListedPort.nullable().catch(null)).catch([]).default([]),
-  // Not z.record, which drops the key `__proto__`: a label like any other.
+  // Not z.record, which drops the key `__proto__`; that is a valid label.
   Labels: z.custom<Readonly<Record<string, unknown>>>((value) => typeof value === 'object' && value !== null).catch({}),
   Health: ListedHealth,
 });
@@ -42,7 +45,7 @@ export type ListedContainer = z.output<typeof ListedContainer>;
 /** The reply of `GET /containers/json`. */
 export const ContainerList = z.array(ListedContainer);
 
-/** What `GET /containers/{id}/json` tells that the list does not. */
+/** The parts of `GET /containers/{id}/json` that the list lacks. */
 export const InspectedContainer = z.object({
   State: z.object({ StartedAt: looseText, Health: ListedHealth }),
 });
@@ -61,7 +64,7 @@ export const VersionReply = z.object({
 });
 export type VersionReply = z.output<typeof VersionReply>;
 
-/** What the agent reads of `GET /info`. */
+/** The parts of `GET /info` that the agent reads. */
 export const InfoReply = z.object({
   ID: looseText,
   Name: looseText,
@@ -72,8 +75,8 @@ export const InfoReply = z.object({
 export type InfoReply = z.output<typeof InfoReply>;
 
 /**
- * One line of `GET /events`. Docker >= 1.52 no longer writes the older `status`, `id` and `from`; all engines known
- * write these.
+ * One line of `GET /events`. Docker >= 1.52 omits the older `status`, `id` and `from`; all known engines send these
+ * fields.
  */
 export const EngineEvent = z.object({
   Type: looseText,

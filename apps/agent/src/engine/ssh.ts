@@ -5,12 +5,12 @@ import type { EngineAddress } from './address.js';
 
 type SshAddress = EngineAddress & { kind: 'ssh' };
 
-/** Characters kept of what ssh says: its last lines tell why. */
+/** Characters of ssh's stderr that are kept: its last lines contain the reason for a failure. */
 const STDERR_LENGTH_MAX = 2_000;
 
 /**
- * The command that reaches an engine, as docker's own tools have it (docker/cli, commandconn): ssh's configuration and
- * keys are the user's own, and it may ask nobody for a password.
+ * Returns ssh's arguments to reach an engine, the same as docker's own (docker/cli, commandconn). The user's ssh
+ * configuration and keys apply, and ssh must not prompt for a password.
  */
 export const sshArguments = ({ host, port, user, remotePath }: SshAddress): string[] => [
   ...['-o', 'ConnectTimeout=30', '-o', 'BatchMode=yes', '-T'],
@@ -21,7 +21,7 @@ export const sshArguments = ({ host, port, user, remotePath }: SshAddress): stri
   ...['system', 'dial-stdio'],
 ];
 
-/** Connects with an engine through `ssh`, whose standard streams are the connection. */
+/** Connects to an engine through `ssh`; the command's standard streams are the connection. */
 export class SshAgent extends Agent {
   readonly #address: SshAddress;
 
@@ -38,7 +38,7 @@ export class SshAgent extends Agent {
   }
 }
 
-/** A command's standard input and output as one connection; closing it ends the command. */
+/** A command's standard input and output as one connection. Destroying it ends the command. */
 class CommandConnection extends Duplex {
   readonly #child: ChildProcessWithoutNullStreams;
   #said = '';
@@ -52,7 +52,7 @@ class CommandConnection extends Duplex {
     child.stderr.on('data', (chunk: Buffer) => {
       this.#said = (this.#said + chunk.toString()).slice(-STDERR_LENGTH_MAX);
     });
-    // Whoever writes to a command that ended hears of it by its end.
+    // Write errors are ignored, because the command's exit is reported by `close`.
     child.stdin.on('error', () => undefined);
     child.once('close', (code) => {
       if (code === 0) this.push(null);
@@ -60,7 +60,7 @@ class CommandConnection extends Duplex {
     });
   }
 
-  /** Node asks these of a socket that it keeps; a command's streams have nothing of the kind to set. */
+  /** Node calls these methods on a socket that it keeps alive; a command's streams do not have them. */
   setKeepAlive(): this {
     return this;
   }

@@ -8,20 +8,20 @@ import {
 } from '@muster/contracts';
 import type { ListedContainer, ListedPort } from './shapes.js';
 
-/** What is known of a container from inspecting it: Docker's list has no start time, Podman's no health either. */
+/** Facts from inspecting a container: Docker's list has no start time, and Podman's has no health either. */
 export interface Inspected {
-  /** RFC 3339, or null: never started, or not known. */
+  /** RFC 3339; null if never started or unknown. */
   startedAt: string | null;
   health: Health | null;
 }
 
-/** What holds of a container that was never inspected. */
+/** The facts of a container that was not inspected. */
 export const NOT_INSPECTED: Inspected = { startedAt: null, health: null };
 
 /**
- * Translates an engine's account of one container into the contract's terms. Whatever the engine says, the result
- * satisfies the contract's `Container`: what is missing gets the contract's default, and what cannot be said there (a
- * port number of 0) is left out. Texts may be over a limit: `fitContainer` shortens them and says so.
+ * Converts one container from the engine's format to the contract's `Container`. The result is always valid: missing
+ * fields get the contract's defaults, and values that the contract does not allow (such as port 0) are left out. Texts
+ * may exceed a limit; `fitContainer` shortens them and records that.
  */
 export function toContainer(listed: ListedContainer, inspected: Inspected): Container {
   const state = toState(listed.State);
@@ -39,24 +39,29 @@ export function toContainer(listed: ListedContainer, inspected: Inspected): Cont
   };
 }
 
-/** The engine's start time as an instant, or null for Go's zero time (`0001-01-01T00:00:00Z`) and for nonsense. */
+/**
+ * Returns the engine's start time as an instant, or null for Go's zero time (`0001-01-01T00:00:00Z`) and invalid
+ * values.
+ */
 export function toStartedAt(value: string): string | null {
   const parsed = Instant.safeParse(value);
   return parsed.success && !parsed.data.startsWith('0001-01-01') ? parsed.data : null;
 }
 
-/** The health word of an engine; null for `none`, `""` and whatever else says that there is no check. */
+/**
+ * Returns an engine's health word; null for `none`, `""` and any other word, which mean that there is no health check.
+ */
 export const toHealth = (word: string | undefined): Health | null =>
   word === 'healthy' || word === 'unhealthy' || word === 'starting' ? word : null;
 
-/** PostgreSQL stores neither NUL nor half a surrogate pair; what an engine says is kept but for those. */
+/** Replaces NUL and lone surrogates, which PostgreSQL cannot store. All other characters are kept. */
 const clean = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed();
 
 const cut = (text: string, lengthMax: number): string => clean(text.slice(0, lengthMax));
 
 /**
- * Returns the container's own name. An engine writes a slash before it, lists the names that links give it beside it
- * (`/other/alias`), and may list none for a dead container: the short id then stands in, as in Docker's own output.
+ * Returns the container's own name. An engine prefixes names with a slash, also lists the names that links add
+ * (`/other/alias`), and may list no name for a dead container. The short id is used then, as in Docker's own output.
  */
 export function toName({ Names, Id }: Pick<ListedContainer, 'Names' | 'Id'>): string {
   const names = Names.map((name) => name.replace(/^\//, '')).filter((name) => name !== '');
@@ -64,8 +69,8 @@ export function toName({ Names, Id }: Pick<ListedContainer, 'Names' | 'Id'>): st
 }
 
 /**
- * Podman's words for states that Docker has another word for, so that one filter finds both engines' containers:
- * `stopped` is a container that exited and is not cleaned up yet, `configured` and `initialized` are ones not started.
+ * Podman's words for states, mapped to Docker's, so that one filter finds containers of both engines. `stopped` is a
+ * container that exited and is not cleaned up yet; `configured` and `initialized` are containers that were not started.
  */
 const STATE_BY_PODMAN_WORD: Readonly<Record<string, string>> = {
   stopped: 'exited',
@@ -73,7 +78,7 @@ const STATE_BY_PODMAN_WORD: Readonly<Record<string, string>> = {
   initialized: 'created',
 };
 
-/** The state in lower case and Docker's vocabulary. A word that neither engine is known to use passes unchanged. */
+/** Returns the state in lower case and Docker's vocabulary. Unknown words pass unchanged. */
 function toState(word: string): string {
   const lower = word.toLowerCase();
   const known = Object.hasOwn(STATE_BY_PODMAN_WORD, lower) ? STATE_BY_PODMAN_WORD[lower]! : lower;
@@ -87,8 +92,8 @@ const SUFFIX_BY_HEALTH: Readonly<Record<Health, string>> = {
 };
 
 /**
- * The status text, with health told separately written into it where Docker would have written it, so that one
- * function of the contract reads the health of any engine. Docker's own texts already have it.
+ * Returns the status text. Health that is reported separately is appended in Docker's form, so that one function of the
+ * contract reads the health of any engine. Docker's own texts already contain it.
  */
 function toStatus(status: string, state: string, health: Health | null): string {
   const suffix = health !== null && state === 'running' && /^Up [^()]*$/.test(status) ? SUFFIX_BY_HEALTH[health] : '';
@@ -97,7 +102,7 @@ function toStatus(status: string, state: string, health: Health | null): string 
 
 const isPortNumber = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_535;
 
-/** The port as one element, or none where the contract could not say it. */
+/** Returns the port as one element, or an empty array if the contract does not allow it. */
 function toPort({ IP, PrivatePort, PublicPort, Type }: ListedPort): Port[] {
   const type = (Type || 'tcp').toLowerCase();
   if (!isPortNumber(PrivatePort) || (type !== 'tcp' && type !== 'udp' && type !== 'sctp')) return [];
@@ -112,7 +117,7 @@ function toPort({ IP, PrivatePort, PublicPort, Type }: ListedPort): Port[] {
   ];
 }
 
-/** Labels as they are, null read as empty; without a prototype, so that `__proto__` is a key like any other. */
+/** Returns the labels, with null as empty text. The object has no prototype, so that `__proto__` is an ordinary key. */
 function toLabels(listed: Readonly<Record<string, unknown>>): Container['labels'] {
   const labels = Object.create(null) as Container['labels'];
   for (const [key, value] of Object.entries(listed)) {

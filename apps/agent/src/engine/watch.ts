@@ -3,24 +3,23 @@ import { ENGINE_BACKOFF, fullJitterMs } from '../lib/backoff.js';
 import type { EngineClient } from './client.js';
 import type { EngineEvent } from './shapes.js';
 
-/** What an engine's events mean to whoever keeps its inventory. */
+/** Callbacks for an engine's events. */
 export interface WatchHandlers {
-  /** From now on no event is missed; what happened before is not known. */
+  /** The subscription is active: no event is missed from now on, but earlier ones may have been. */
   onWatching(): void;
   onEvent(event: EngineEvent): void;
-  /** Events may be missed from now on. `error` is null when the engine just closed the stream. */
+  /** Events may be missed from now on. `error` is null if the engine closed the stream without an error. */
   onLost(error: unknown): void;
 }
 
 /**
- * Keeps a subscription to an engine's events, and makes a new one, with backoff, whenever it ends. Runs until the
- * signal is aborted, and then resolves. `restart` drops the present subscription for a new one: a connection that
- * lost its other end can be silent for good.
+ * Keeps a subscription to an engine's events and renews it with backoff whenever it ends. `run` resolves when the
+ * signal is aborted. `restart` renews the subscription at once, because a half-open connection can stay silent forever.
  */
 export function createEngineWatch(client: EngineClient, handlers: WatchHandlers, random: () => number) {
   let subscription = new AbortController();
 
-  /** One subscription from beginning to end; tells whether there was one. */
+  /** Runs one subscription until it ends. Returns whether it was established. */
   async function follow(signal: AbortSignal): Promise<boolean> {
     subscription = new AbortController();
     const either = AbortSignal.any([signal, subscription.signal]);

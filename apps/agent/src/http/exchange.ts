@@ -1,22 +1,22 @@
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions } from 'node:http';
 
 /**
- * How a server is reached. Node's own HTTP and not a package's: undici alone holds 30 MB of a process, most of it for
- * a parser in WebAssembly.
+ * How a server is reached. This uses Node's HTTP client because undici alone takes 30 MB of memory, most of it for a
+ * WebAssembly parser.
  */
 export interface HttpRoute {
   /** `request` of node:http or of node:https. */
   readonly request: (options: RequestOptions) => ClientRequest;
-  /** Whom to connect to, and the agent that keeps the connections. */
+  /** The address, and the agent that keeps the connections. */
   readonly options: RequestOptions;
-  /** What stands before each path: a proxy is asked for whole addresses. */
+  /** Prefix of each path: a proxy gets absolute URLs. */
   readonly pathPrefix?: string;
   readonly headers?: OutgoingHttpHeaders;
-  /** Ends every connection. */
+  /** Closes all connections. */
   close(): void;
 }
 
-/** One request. The signal ends it, its answer's body included. */
+/** One request. The signal aborts it, including the reading of the answer's body. */
 export interface HttpCall {
   method: 'GET' | 'POST' | 'DELETE';
   path: string;
@@ -26,8 +26,8 @@ export interface HttpCall {
 }
 
 /**
- * Sends a request, and resolves with the answer as soon as its headers are there; its body must be read, or destroyed.
- * Follows no redirect, tries nothing twice. Rejects with what the system or Node says of the connection.
+ * Sends a request and resolves once the answer's headers arrive. The caller must read or destroy the body. Follows no
+ * redirects and does not retry. Rejects with the connection error of Node or the system.
  */
 export function send(route: HttpRoute, { method, path, headers, body, signal }: HttpCall): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -39,18 +39,18 @@ export function send(route: HttpRoute, { method, path, headers, body, signal }: 
     });
     outgoing.once('response', resolve);
     outgoing.on('error', reject);
-    // An answer that is none (an upgrade, for instance) ends the connection without an error.
+    // A response that is not an answer (an upgrade, for instance) closes the connection without an error.
     outgoing.once('close', () => reject(new Error('the connection was closed without an answer')));
     outgoing.end(body);
   });
 }
 
-/** An answer that is longer than its reader takes. */
+/** Thrown if an answer is longer than its reader accepts. */
 export class TooLongError extends RangeError {
   override readonly name = 'TooLongError';
 }
 
-/** The answer's body, whole. Throws `TooLongError` if it is longer than `bytesMax`, and another error if it was cut off. */
+/** Reads the whole body. Throws `TooLongError` if it is longer than `bytesMax`, and another error if it was cut off. */
 export async function readText(answer: IncomingMessage, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;

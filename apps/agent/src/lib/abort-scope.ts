@@ -1,6 +1,6 @@
 /**
- * What comes of `call`, with `meanwhile` done beside it until its signal says that the call is over. Resolves or throws
- * when both have ended, so that nothing of the one goes on behind the other.
+ * Runs `meanwhile` while `call` is in flight, and aborts its signal when `call` ends. Resolves with the result of
+ * `call`, or throws, only after both have ended.
  */
 export async function during<T>(call: Promise<T>, meanwhile: (over: AbortSignal) => Promise<void>): Promise<T> {
   const over = new AbortController();

@@ -3,8 +3,8 @@ import { pino, type Logger } from 'pino';
 import type { LogLevel } from '../env.js';
 
 /**
- * Creates the log: JSON lines on stderr, since stdout belongs to what a person asked for. No token gets into it, even by
- * mistake, and nothing that a server or an engine said can be a command to the terminal that shows it.
+ * Creates the logger: JSON lines on stderr, because stdout carries a command's output. Tokens are redacted, and control
+ * characters from a server or an engine are escaped, so that they cannot control the terminal.
  */
 export function createLog(level: LogLevel): Logger {
   // Synchronous, so that the last line before an exit is not lost.

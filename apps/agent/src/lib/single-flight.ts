@@ -7,7 +7,7 @@ import type { Session } from '../muster/session.js';
 import type { Observer } from '../engine/poll-engine.js';
 import type { SnapshotStream } from '../reporting/snapshot-stream.js';
 
-/** Tries at an API that says to try again, and the longest wait between two that somebody who waits is put to. */
+/** Limits on attempts and on the wait between two attempts, because a person waits for the command. */
 const TRIES_MAX = 4;
 const WAIT_MS_MAX = 30_000;
 
@@ -20,7 +20,7 @@ export interface OnceOptions {
   log: Logger;
 }
 
-/** One look at the engine, one snapshot. Throws `StopError` where it could not be seen, sent or applied. */
+/** Reads the engine once and posts one snapshot. Throws `StopError` if it cannot be read, sent or applied. */
 export async function reportOnce(options: OnceOptions, signal: AbortSignal): Promise<void> {
   const { observer, client, session, stream, random, log } = options;
   for (let tries = 1; ; tries++) {
@@ -32,7 +32,7 @@ export async function reportOnce(options: OnceOptions, signal: AbortSignal): Pro
     const part = { snapshot, isComplete: incompleteness === null, goneIds: [] };
     const answer = await session.call((token) => client.postSnapshot(token, part, order, signal), seen.facts, signal);
     if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
-    if (answer.kind === 'refused') throw failed(`the API refuses the snapshot: ${answer.reason}`);
+    if (answer.kind === 'refused') throw failed(`the API refused the snapshot: ${answer.reason}`);
     if (answer.kind === 'ok') {
       const { applied, reason, received, created, updated, removed, unchanged, hostId } = answer.data;
       if (!applied) throw failed(`the API did not apply the snapshot: ${reason}`);
@@ -40,9 +40,8 @@ export async function reportOnce(options: OnceOptions, signal: AbortSignal): Pro
       return;
     }
     const delayMs = retryDelayMs(tries, answer.retryAfterMs, random(), SERVER_BACKOFF);
-    if (tries === TRIES_MAX || delayMs > WAIT_MS_MAX)
-      throw failed(`the API cannot take the snapshot: ${answer.reason}`);
-    log.warn({ reason: answer.reason, tries, retryInMs: Math.round(delayMs) }, 'the API cannot take this now');
+    if (tries === TRIES_MAX || delayMs > WAIT_MS_MAX) throw failed(`cannot report to the API: ${answer.reason}`);
+    log.warn({ reason: answer.reason, tries, retryInMs: Math.round(delayMs) }, 'the call to the API failed');
     await sleep(delayMs, undefined, { signal });
   }
 }

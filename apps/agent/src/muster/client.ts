@@ -18,22 +18,22 @@ import type { ProxySettings } from './proxy.js';
 import { routeToMuster } from './route.js';
 
 /**
- * What came of a call. `retry`: it may succeed later (429, 5xx, 408, no connection, no answer in time, an answer that
- * is not Muster's; `status` is null where there was no answer); `refused`: it will not, as it stands.
+ * The result of a call. `retry`: it may succeed later (429, 5xx, 408, no connection, a timeout, or a body that is not
+ * Muster's; `status` is null if there was no answer). `refused`: repeating the same call will not succeed.
  */
 export type Answer<T> =
   | { kind: 'ok'; data: T }
   | { kind: 'retry'; status: number | null; reason: string; retryAfterMs: number | null }
   | { kind: 'refused'; status: number; problemType: string | null; reason: string; retryAfterMs: number | null };
 
-/** Where a snapshot stands among those of its host. */
+/** The position of a snapshot among the snapshots of its host. */
 export interface SnapshotOrder {
   stream: string;
   sequence: number;
   observedAt: Date;
 }
 
-/** The agent's calls of Muster's API. None throws but on abort, with the signal's reason. */
+/** The agent's calls to Muster's API. They throw only on abort, with the signal's reason. */
 export interface MusterClient {
   enroll(enrollToken: string, request: EnrollRequest, signal: AbortSignal): Promise<Answer<EnrollResponse>>;
   postSnapshot(
@@ -48,23 +48,23 @@ export interface MusterClient {
     stream: string,
     signal: AbortSignal,
   ): Promise<Answer<HeartbeatResponse>>;
-  /** Whose the token is. */
+  /** Asks which host the token belongs to. */
   holder(agentToken: string, signal: AbortSignal): Promise<Answer<TokenHolder>>;
-  /** The next token; the present one lives until that is used. */
+  /** Requests a new token. The current one stays valid until the new one is first used. */
   rotate(agentToken: string, signal: AbortSignal): Promise<Answer<TokenRotation>>;
-  /** Has all tokens of this host revoked. */
+  /** Revokes all tokens of this host. */
   leave(agentToken: string, signal: AbortSignal): Promise<Answer<null>>;
   close(): void;
 }
 
 const TIMEOUT_MS_DEFAULT = 20_000;
 
-/** No answer of Muster's is a thousandth as long. */
+/** Muster's answers are less than a thousandth of this. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
 const DIRECT: ProxySettings = { https: null, http: null, except: null };
 
-/** A client of the API at `musterUrl`. Connects lazily, keeps its connection, follows no redirect. */
+/** Creates a client of the API at `musterUrl`. It connects lazily, keeps its connection and follows no redirects. */
 export function createMusterClient(options: {
   musterUrl: string;
   proxy?: ProxySettings;
@@ -149,7 +149,7 @@ const snapshotHeaders = (
   [SnapshotHeaderNames.observedAt]: observedAt.toISOString(),
 });
 
-/** What an answer means, by its status alone where its body is not Muster's. */
+/** Converts a response. If its body is not Muster's, only the status counts. */
 function toAnswer<S extends z.ZodType>(
   schema: S,
   status: number,
@@ -160,7 +160,7 @@ function toAnswer<S extends z.ZodType>(
   if (status >= 200 && status < 300) {
     const parsed = schema.safeParse(body);
     if (parsed.success) return { kind: 'ok', data: parsed.data };
-    return { kind: 'retry', status, reason: `answered ${status}, but not as Muster does`, retryAfterMs: null };
+    return { kind: 'retry', status, reason: `answered ${status} with a body that is not Muster’s`, retryAfterMs: null };
   }
   const problem = Problem.safeParse(body);
   const reason = problem.success ? describe(problem.data) : `answered ${status}`;
@@ -186,7 +186,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The innermost cause; where several addresses failed, Node tells of them by a code alone. */
+/** Returns the innermost cause. If several addresses failed, Node's error has only a code and no message. */
 function connectionFailure(error: unknown): string {
   const { message, code, cause } = error as NodeJS.ErrnoException & { cause?: unknown };
   return cause instanceof Error ? connectionFailure(cause) : message || code || 'the connection failed';

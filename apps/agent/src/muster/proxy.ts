@@ -1,19 +1,21 @@
-/** How the API is reached, as HTTPS_PROXY, HTTP_PROXY and NO_PROXY say; null: not said. */
+/** The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY; null if unset. */
 export interface ProxySettings {
   https: string | null;
   http: string | null;
   except: string | null;
 }
 
-/** The proxy to `url`; null: there is none between. Each proxy is for its own kind of address alone, as with curl. */
+/**
+ * Returns the proxy for `url`, or null. HTTPS_PROXY is used only for https and HTTP_PROXY only for http, as in curl.
+ */
 export function proxyFor(url: URL, { https, http, except }: ProxySettings): URL | null {
   const proxy = url.protocol === 'https:' ? https : http;
   return proxy === null || isExcepted(url, except ?? '') ? null : new URL(proxy);
 }
 
 /**
- * Whether NO_PROXY names the host: names with commas or blanks between them, each for itself and for what is below it,
- * a leading dot or `*.` notwithstanding, `*` for all; with a port, for that port alone.
+ * Returns whether NO_PROXY contains the host. Entries are separated by commas or blanks. Each matches a host and its
+ * subdomains, with or without a leading dot or `*.`; `*` matches all. An entry with a port matches only that port.
  */
 function isExcepted({ hostname, protocol, port }: URL, list: string): boolean {
   const host = hostname.toLowerCase();
@@ -29,5 +31,5 @@ function isExcepted({ hostname, protocol, port }: URL, list: string): boolean {
     });
 }
 
-/** An IPv6 address as a URL has it: its colons begin no port. */
+/** Adds the brackets of a URL to an IPv6 address, so that its colons do not start a port. */
 const bracketed = (entry: string): string => (/^[0-9a-f]*:[0-9a-f:.]*:[0-9a-f.]*$/.test(entry) ? `[${entry}]` : entry);

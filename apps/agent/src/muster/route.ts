@@ -7,23 +7,25 @@ import type { HttpRoute } from '../http/exchange.js';
 import { proxyFor, type ProxySettings } from './proxy.js';
 
 /**
- * How long an idle connection is kept, unless the server says that it keeps it for less: over a heartbeat or two, and
- * under what balancers have (60 s), so that none is written to that the other side is closing.
+ * How long an idle connection is kept, unless the server announces a shorter time. It outlasts a heartbeat or two, and
+ * is below the usual 60 s of load balancers, so no request goes to a connection that the other side is closing.
  */
 const IDLE_MS_MAX = 55_000;
 
 const KEPT = { keepAlive: true, maxSockets: 1, timeout: IDLE_MS_MAX };
 
-/** A name without the brackets that a URL has around an IPv6 address. */
+/** Removes the brackets that a URL puts around an IPv6 address. */
 const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '');
 const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === 'https:' ? 443 : 80));
 
-/** One kept connection to the API at `url`, through the proxy that the settings name for it. */
+/**
+ * Creates a route with one keep-alive connection to the API at `url`, through the proxy that the settings name for it.
+ */
 export function routeToMuster(url: URL, settings: ProxySettings): HttpRoute {
   const proxy = proxyFor(url, settings);
   if (proxy === null) return routeBy(url, url.protocol === 'https:' ? new HttpsAgent(KEPT) : new HttpAgent(KEPT));
   if (url.protocol === 'https:') return routeBy(url, new TunnelAgent(proxy));
-  // Over a proxy without a tunnel: it is asked for whole addresses.
+  // A plain HTTP proxy gets absolute URLs instead of a tunnel.
   const agent = proxy.protocol === 'https:' ? new HttpsAgent(KEPT) : new HttpAgent(KEPT);
   return {
     ...routeBy(proxy, agent),
@@ -38,14 +40,14 @@ const routeBy = (to: URL, agent: HttpAgent): HttpRoute => ({
   close: () => agent.destroy(),
 });
 
-/** What a proxy wants to know of whoever its address names. */
+/** Returns the proxy's authentication header, if its URL contains credentials. */
 function credentialsOf({ username, password }: URL): Record<string, string> {
   if (username === '' && password === '') return {};
   const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` };
 }
 
-/** Connections of TLS from here to the API, through a tunnel that a proxy was asked for: it sees nothing of them. */
+/** TLS connections to the API through a proxy's CONNECT tunnel. The proxy sees only encrypted data. */
 class TunnelAgent extends HttpsAgent {
   readonly #proxy: URL;
 

@@ -10,45 +10,53 @@ import { AGENT_VERSION } from '../version.js';
 import type { Answer, MusterClient } from './client.js';
 
 /**
- * What came of a call with a host's token. `dismissed`: the API knows neither the token nor the one before it, or
- * deleted the host, and enrolling is not possible. The state is kept, for the answer may come from a wrong or restored
- * server; the caller asks again after `askAgainMs`.
+ * The result of a call with a host's token. `dismissed`: the API rejects the current and the previous token, or deleted
+ * the host, and enrolling is not possible. The state is kept, because a wrong or restored server may have sent the
+ * answer. The caller retries after `askAgainMs`.
  */
 export type SessionAnswer<T> = Answer<T> | { kind: 'dismissed'; reason: string; askAgainMs: number };
 
-/** An agent's enrollment with one API: its tokens, and how it gets them. */
+/** An agent's enrollment with one API. It obtains, rotates and stores the tokens. */
 export interface Session {
   isEnrolled(): boolean;
   /**
-   * Makes a call with this host's token. Enrolls first if there is none. If the API refuses the token, tries the token
-   * before it, and then enrolls again with the enrollment token, if there is one. An answer to enrolling that may
-   * succeed later becomes the call's own. Throws `StopError` only for a machine that was never enrolled and cannot be.
+   * Makes a call with this host's token. Enrolls first if there is none. If the API rejects the token, tries the
+   * previous token, and then enrolls again if there is an enrollment token. If enrolling fails and may succeed later,
+   * returns that answer as the call's. Throws `StopError` only if the machine was never enrolled and cannot be.
    */
   call<T>(
     request: (agentToken: string) => Promise<Answer<T>>,
     facts: MachineFacts | null,
     signal: AbortSignal,
   ): Promise<SessionAnswer<T>>;
-  /** Records whether another run of an agent has taken this host's place, so that leaving does not end that one. */
+  /**
+   * Records whether another run of an agent superseded this one. If so, leaving must not revoke the token that it uses.
+   */
   recordSuperseded(isSuperseded: boolean): Promise<void>;
   /**
-   * Has the API revoke this host's tokens and forgets them; one that another run superseded only forgets them. Throws
-   * `StopError` if the API could not be asked.
+   * Revokes this host's tokens and deletes them here. If another run superseded this one, only deletes them here.
+   * Throws `StopError` if the API cannot be reached.
    */
   leave(signal: AbortSignal): Promise<'revoked' | 'forgotten'>;
-  /** The host and its token's age, for people; null if this machine is not enrolled. */
+  /** Returns the API, the host and the token's time of issue, for `status`; null if this machine is not enrolled. */
   enrollment(): Pick<Enrollment, 'musterUrl' | 'hostId' | 'issuedAt'> | null;
 }
 
 /** How long the session waits, in milliseconds. */
 export interface SessionWaits {
-  /** Between two questions after a dismissal: from `min` at first, and never more than `max`. */
+  /** Between two attempts after a dismissal: starts at `min` and grows to `max`. */
   dismissed: { min: number; max: number };
-  /** For a host with this machine's identity that was alive a moment ago: at most, and if the API names no time. */
+  /**
+   * Wait while a host with this machine's identity may be alive: `max` in total, and `unnamed` if the API sends no
+   * Retry-After.
+   */
   identity: { max: number; unnamed: number };
 }
 
-/** DESIGN.md, Enrollment and End of life. An API that names no time takes a host for alive for 5 minutes. */
+/**
+ * From DESIGN.md, "Enrollment" and "End of life". An API that sends no Retry-After considers a host alive for 5
+ * minutes.
+ */
 export const SESSION_WAITS_DEFAULT: SessionWaits = {
   dismissed: { min: 600_000, max: 3_600_000 },
   identity: { max: 900_000, unnamed: 330_000 },
@@ -59,35 +67,39 @@ export interface SessionOptions {
   musterUrl: string;
   enrollToken: string | null;
   store: StateStore;
-  /** What `store` held when it was opened. */
+  /** The state that `store` held when it was opened. */
   state: AgentState;
-  /** Days after which the token is replaced; 0: never. */
+  /** Days after which the token is rotated; 0: never. */
   tokenDays: number;
   wallNow: () => Date;
-  /** In [0, 1): spreads the rotations of a fleet that was enrolled in one go, and its questions after a dismissal. */
+  /** In [0, 1). Spreads the rotations of a fleet that was enrolled at once, and the attempts after a dismissal. */
   random: () => number;
   log: Logger;
   waits?: SessionWaits;
-  /** True if an operator asked to enroll: then also with the token of a host that was deleted. */
+  /** True for the `enroll` command, which may also use the enrollment token of a host that was deleted. */
   isEnrollCommand?: boolean;
 }
 
-/** How long to wait after a rotation that failed. The present token goes on working, so there is no hurry. */
+/** Wait after a failed rotation. It is long because the current token remains valid. */
 const ROTATION_RETRY_MS = 3_600_000;
 
 const DAY_MS = 86_400_000;
 
-/** How long the token before the present one is kept: a database that is restored from a backup knows that one only. */
+/** How long the previous token is kept: a database restored from a backup may know only that one. */
 const PREVIOUS_TOKEN_MS = 30 * DAY_MS;
 
-/** A `Retry-After` below this is the rest of a grace period that was waited for; above, the host was seen again. */
+/**
+ * A `Retry-After` below this is the rest of the grace period that was waited for. Above it, the host was seen again.
+ */
 const REST_OF_GRACE_MS = 5_000;
 
-/** A session on the state that was kept. Throws `StopError` if that state forbids one. */
+/**
+ * Creates a session from the stored state. Throws `StopError` if the state is for another API, or for a deleted host.
+ */
 export function createSession(options: SessionOptions): Session {
   const { client, musterUrl, enrollToken, store, wallNow, random, log, waits = SESSION_WAITS_DEFAULT } = options;
   let state = stateFor(musterUrl, enrollToken, options.state);
-  /** A token of unknown age is taken for one of this run's beginning. */
+  /** A token of unknown age is treated as issued at the start of this run. */
   const beganAt = wallNow().getTime();
   const tokenAgeMaxMs = options.tokenDays * DAY_MS * (1 - 0.1 * random());
   let rotationNotBefore = 0;
@@ -98,13 +110,15 @@ export function createSession(options: SessionOptions): Session {
     state = next;
   }
 
-  /** Like `save`, but a full disk stops no report: the state in memory serves as well. */
+  /**
+   * Like `save`, but does not throw, so that a full disk stops no report. Returns false if the state was not written.
+   */
   async function saveIfPossible(next: AgentState): Promise<boolean> {
     try {
       await save(next);
       return true;
     } catch (error) {
-      log.error({ reason: (error as Error).message }, 'the state could not be written');
+      log.error({ reason: (error as Error).message }, 'the agent’s state could not be written');
       return false;
     }
   }
@@ -117,7 +131,7 @@ export function createSession(options: SessionOptions): Session {
     const engineId = state.identity ?? facts.engineId ?? (await makeUpIdentity());
     let answer = await enrollAs(engineId, token, facts, signal);
     if (isRefusal(answer, ProblemTypes.engineIdInUse)) {
-      log.warn({ engineId }, 'another live host has this identity (a cloned machine?): enrolling with a random one');
+      log.warn({ engineId }, 'another live host uses this identity (a cloned machine?): enrolling with a random one');
       answer = await client.enroll(token, { ...enrollFacts(facts), engineId: await makeUpIdentity() }, signal);
     }
     if (answer.kind === 'ok') {
@@ -132,8 +146,9 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /**
-   * Enrolls with an identity. While the API says that a live host has it, waits for as long as that may be this very
-   * machine before it was re-installed: until the grace period that the API names has passed without a sign of the host.
+   * Enrolls with an identity. The live host that has it may be this machine before it was re-installed. So while the
+   * API answers that it is in use, this waits for the grace period that the API names, to see whether the other host
+   * reports again.
    */
   async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
     const since = performance.now();
@@ -149,25 +164,28 @@ export function createSession(options: SessionOptions): Session {
       if (isSeenAgain || leftMs <= 0) return answer;
       const delayMs = Math.min(leftMs, retryDelayMs(tries, retryAfterMs, random(), SERVER_BACKOFF));
       const about = { engineId, retryInMs: Math.round(delayMs) };
-      log.warn(about, 'a host with this machine’s identity was alive a moment ago: trying again when that has passed');
+      log.warn(about, 'a host with this machine’s identity was seen recently: checking whether it is alive');
       await sleep(delayMs, undefined, { signal });
     }
   }
 
-  /** Saved before it is used, so that an enrollment whose answer was lost is repeated as the same host. */
+  /**
+   * Makes up an identity and saves it before use, so that an enrollment whose answer was lost is repeated as the same
+   * host.
+   */
   async function makeUpIdentity(): Promise<string> {
     const identity = `agent-${randomUUID()}`;
     await save({ ...state, identity });
     return identity;
   }
 
-  /** Whether the API has taken the present token at least once: until then the one before it is the good one. */
+  /** Returns whether the API has accepted the current token. Until then the previous one remains valid. */
   const isAccepted = ({ acceptedAt, previousToken }: Enrollment): boolean =>
     acceptedAt !== null || previousToken === null;
 
   /**
-   * Replaces a token that is old enough. The new one is on the disk before it is used, and the old one beside it: if the
-   * new one is lost on the way, or with a database that is restored from a backup, the old one is good.
+   * Rotates a token that is old enough. The new token is saved before it is used, together with the old one, which
+   * remains valid if the new one is lost on the way or by a restore from a backup.
    */
   async function rotateIfDue(signal: AbortSignal): Promise<void> {
     const { enrollment } = state;
@@ -178,24 +196,24 @@ export function createSession(options: SessionOptions): Session {
     rotationNotBefore = nowMs + ROTATION_RETRY_MS;
     const answer = await client.rotate(enrollment.agentToken, signal);
     if (answer.kind !== 'ok') {
-      log.warn({ reason: answer.reason }, 'the token could not be rotated; the present one goes on');
+      log.warn({ reason: answer.reason }, 'the token could not be rotated: keeping the current token');
       return;
     }
     const { agentToken } = answer.data;
     const issuedAt = new Date(nowMs).toISOString();
     const rotated = { ...enrollment, agentToken, issuedAt, acceptedAt: null, previousToken: enrollment.agentToken };
-    // Not written, it is not used either, and dies by itself.
+    // A token that could not be saved is not used, and expires.
     if (await saveIfPossible({ ...state, enrollment: rotated })) log.info('token rotated');
   }
 
-  /** The API took a token: the present one, or the one before it, which is then the present one again. */
+  /** Records that the API accepted a token. If it was the previous one, that becomes the current one again. */
   async function recordAccepted(enrollment: Enrollment, token: string): Promise<void> {
     dismissals = 0;
     const { agentToken, previousToken, acceptedAt } = enrollment;
     const nowMs = wallNow().getTime();
     if (token !== agentToken) {
-      log.warn('the API does not know the newer of two tokens (was it restored from a backup?): using the one before');
-      // The newer one is kept in turn: the answers may have come from different servers.
+      log.warn('the API does not know the current token (was it restored from a backup?): using the previous one');
+      // The newer one is kept as the previous token, because the answers may have come from different servers.
       const swapped = { ...enrollment, agentToken: token, previousToken: agentToken };
       await saveOrKeepInMemory({ ...state, enrollment: { ...swapped, acceptedAt: new Date(nowMs).toISOString() } });
     } else if (previousToken !== null && acceptedAt === null) {
@@ -206,7 +224,7 @@ export function createSession(options: SessionOptions): Session {
     }
   }
 
-  /** Makes the call with the present token and, if that is refused, with the one before it. */
+  /** Makes the call with the current token and, if that is rejected, with the previous one. */
   async function callEnrolled<T>(
     enrollment: Enrollment,
     request: (agentToken: string) => Promise<Answer<T>>,
@@ -217,11 +235,11 @@ export function createSession(options: SessionOptions): Session {
     if (!isDismissal(answer) || previousToken === null) return answer;
     const second = await request(previousToken);
     if (second.kind === 'ok') await recordAccepted(enrollment, previousToken);
-    // A deleted host is the more telling answer of the two.
+    // The first answer wins, because it may say that the host was deleted.
     return isDismissal(second) ? answer : second;
   }
 
-  /** The enrollment token, if it may be used: not again after an operator has deleted the host that it made. */
+  /** Returns the enrollment token, unless an operator deleted the host that was enrolled with it. */
   function usableEnrollToken(refusal: Answer<unknown>): string | null {
     if (enrollToken === null || state.enrollment === null || options.isEnrollCommand === true) return enrollToken;
     const isSpent = sha256(enrollToken) === (state.enrollment.enrolledWith ?? sha256(enrollToken));
@@ -248,23 +266,23 @@ export function createSession(options: SessionOptions): Session {
         const token = usableEnrollToken(answer);
         if (token === null) return dismissed(describeDismissal(answer));
         if (facts === null) {
-          const reason = 'the token is dead, and the engine does not answer';
+          const reason = 'the API rejects this host’s token, and enrolling again requires a readable engine';
           return { kind: 'retry', status: null, reason, retryAfterMs: null };
         }
-        log.warn({ reason: answer.reason }, 'the API refuses this host’s token: enrolling again');
+        log.warn({ reason: answer.reason }, 'the API rejects this host’s token: enrolling again');
       }
       if (enrollToken === null) throw new StopError(NOT_ENROLLED, ExitCodes.usage);
-      if (facts === null) throw new TypeError('enrolling takes the facts of the machine');
+      if (facts === null) throw new TypeError('enrolling requires the facts of the machine');
       const enrolled = await enroll(enrollToken, facts, signal);
       if (enrolled.kind === 'refused') {
         if (enrolled.problemType === ProblemTypes.tokenInvalid) return dismissed(ENROLL_TOKEN_REFUSED);
-        const reason = `the API will not enroll this machine: ${enrolled.reason}`;
+        const reason = `the API refused to enroll this machine: ${enrolled.reason}`;
         if (state.enrollment !== null) return dismissed(reason);
         throw new StopError(reason, ExitCodes.failed);
       }
       if (enrolled.kind !== 'ok') return enrolled;
       const first = await callEnrolled(state.enrollment!, request);
-      return isDismissal(first) ? dismissed('the API refuses the token that it has just issued') : first;
+      return isDismissal(first) ? dismissed('the API rejects the token that it has just issued') : first;
     },
     async recordSuperseded(isSuperseded) {
       const { enrollment } = state;
@@ -278,9 +296,9 @@ export function createSession(options: SessionOptions): Session {
         return 'forgotten';
       }
       const answer = await callEnrolled(enrollment, (token) => client.leave(token, signal));
-      // A token that is dead already has left before, or was made to.
+      // A rejected token was revoked earlier, so there is nothing left to revoke.
       if (answer.kind !== 'ok' && !isDismissal(answer)) {
-        throw new StopError(`the API could not be asked: ${answer.reason}`, ExitCodes.failed);
+        throw new StopError(`cannot revoke this machine’s token in Muster: ${answer.reason}`, ExitCodes.failed);
       }
       await save({ ...state, enrollment: null });
       return answer.kind === 'ok' ? 'revoked' : 'forgotten';
@@ -290,10 +308,10 @@ export function createSession(options: SessionOptions): Session {
 
 const NOT_ENROLLED = 'this machine is not enrolled: set MUSTER_ENROLL_TOKEN';
 
-/** What of the kept state holds for this API: a token is sent nowhere but where it came from. */
+/** Returns the part of the stored state that is valid for this API. A token is sent only to the API that issued it. */
 function stateFor(musterUrl: string, enrollToken: string | null, state: AgentState): AgentState {
   if (state.enrollment === null) {
-    // Written by a release that forgot the token of a deleted host.
+    // Written by an earlier release, which deleted the agent token of a deleted host.
     if (enrollToken !== null && sha256(enrollToken) === state.retiredEnrollToken) {
       throw new StopError(`${DELETED}: ${ENROLL_AGAIN}`, ExitCodes.usage);
     }
@@ -303,7 +321,7 @@ function stateFor(musterUrl: string, enrollToken: string | null, state: AgentSta
   if (enrollToken !== null) return { ...state, enrollment: null };
   throw new StopError(
     `this machine is enrolled with ${state.enrollment.musterUrl}, not with ${musterUrl}: ` +
-      'set MUSTER_ENROLL_TOKEN to enrol it there, or another MUSTER_STATE_DIR to keep both',
+      'set MUSTER_ENROLL_TOKEN to enroll it there, or another MUSTER_STATE_DIR to keep both',
     ExitCodes.usage,
   );
 }
@@ -323,17 +341,18 @@ type Refusal = Answer<never> & { kind: 'refused' };
 const isRefusal = (answer: Answer<unknown>, type: ProblemType): answer is Refusal =>
   answer.kind === 'refused' && answer.problemType === type;
 
-/** Whether the API wants no more calls with this token. */
+/** Returns whether the API rejects this token for good. */
 const isDismissal = (answer: Answer<unknown>): answer is Refusal =>
   isRefusal(answer, ProblemTypes.tokenInvalid) || isRefusal(answer, ProblemTypes.hostDeleted);
 
 const ENROLL_TOKEN_REFUSED =
-  'the API refuses MUSTER_ENROLL_TOKEN: it is expired, revoked or used up, or of another server';
+  'the API rejects MUSTER_ENROLL_TOKEN: it is expired, revoked or used up, or belongs to another server; create a new' +
+  ' one (if this machine was enrolled before, its state was lost: keep MUSTER_STATE_DIR, in a container on a volume)';
 const DELETED = 'this host was deleted in Muster';
-const ENROLL_AGAIN = 'to bring this machine back, give it a new enrollment token (MUSTER_ENROLL_TOKEN)';
+const ENROLL_AGAIN = 'to add this machine again, set MUSTER_ENROLL_TOKEN to a new enrollment token';
 
 const describeDismissal = (answer: Refusal): string =>
   isRefusal(answer, ProblemTypes.hostDeleted)
     ? `${DELETED}; ${ENROLL_AGAIN}`
-    : 'the API does not know this host’s token: it was revoked, or this is another server, or one that was restored ' +
-      'from a backup of before the enrollment; MUSTER_ENROLL_TOKEN enrolls again';
+    : 'the API does not know this host’s token: it was revoked, or this is another server, or the server was ' +
+      'restored from a backup made before the enrollment; set MUSTER_ENROLL_TOKEN to enroll again';

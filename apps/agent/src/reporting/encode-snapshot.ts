@@ -3,26 +3,26 @@ import { gzip } from 'node:zlib';
 import { SNAPSHOT_BODY_BYTES_MAX, canonicalContainer, canonicalSnapshot, type Container } from '@muster/contracts';
 import { byName } from '../lib/by-name.js';
 
-/** A snapshot as it goes over the wire: equal states give equal bytes, compression included. */
+/** A snapshot as sent: equal states give equal bytes, also when compressed. */
 export interface EncodedSnapshot {
   body: Buffer;
   encoding: 'gzip' | null;
 }
 
-/** No container: the body of a request that only names what is gone. */
+/** The body of a request that only names removed containers. */
 export const EMPTY_SNAPSHOT: EncodedSnapshot = { body: Buffer.from('[]'), encoding: null };
 
-/** From here on a body is worth compressing: below, it fits a few packets anyway. */
+/** Smallest body that is compressed; a smaller one fits into a few packets anyway. */
 const GZIP_BYTES_MIN = 4_096;
 
 const gzipAsync = promisify(gzip);
 
-/** The snapshot's one text. */
+/** Returns the canonical JSON text of the snapshot. */
 export const snapshotText = (containers: readonly Container[]): string => JSON.stringify(canonicalSnapshot(containers));
 
 /**
- * Encodes the containers, compressed if that pays. `encoded` is those that a body has room for: all of them, or the
- * first by name.
+ * Encodes the containers and compresses the text if it is large. `encoded` are the containers that fit into `bytesMax`:
+ * all, or the first by name.
  */
 export async function encodeSnapshot(
   containers: readonly Container[],

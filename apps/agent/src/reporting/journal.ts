@@ -7,9 +7,9 @@ import type { SnapshotOrder } from '../muster/client.js';
 import { appendPrivate, readPrivate, writeAtomically } from '../state/state-store.js';
 
 /**
- * What was seen while nothing could be sent: at one instant, the containers that had changed since the look before, and
- * those that were gone. Its place in the order of snapshots is its own for good, so that it counts once however often
- * it is sent, by whichever run of the agent.
+ * One reading of the engine while the API could not be reached: the containers that had changed since the previous
+ * reading, and those that were gone. Its stream and sequence never change, so it counts once however often it is sent,
+ * by any run of the agent.
  */
 const JournalEntry = z.object({
   stream: z.guid(),
@@ -21,47 +21,49 @@ const JournalEntry = z.object({
 export type JournalEntry = z.output<typeof JournalEntry>;
 
 /**
- * A line after which an entry, and each before it, needs no telling. Without it, a run that was killed in the middle of
- * its replay would have the next one tell entries again under a stream that was superseded since, which the API takes
- * for two machines with one token.
+ * A line that marks an entry and all before it as sent. Without it, if a run was killed during its replay, the next run
+ * would send entries again under a stream that has been superseded, and the API would suspect two machines with one
+ * token.
  */
 const ToldMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
 
-/** A bounded record, on the disk, of what happened while the API could not be told. */
+/** A bounded record on disk of the changes that could not be sent to the API. */
 export interface Journal {
-  /** The API holds exactly these: what is recorded from now on is told against them. */
+  /** Sets the containers that the API holds; later changes are recorded relative to them. */
   acknowledged(containers: readonly Container[]): void;
   /**
-   * Records how the containers differ from the last ones told or recorded. What is among `presentIds` is not gone: a host
-   * of very many containers reports only some. Never throws: a full disk costs history only.
+   * Records how the containers differ from the last acknowledged or recorded ones. Ids in `presentIds` are not gone: a
+   * host with too many containers reports only some. Never throws: a full disk costs only history.
    */
   record(containers: readonly Container[], order: () => SnapshotOrder, presentIds?: ReadonlySet<string>): Promise<void>;
   size(): number;
-  /** The oldest entry; null: nothing is left to tell. */
+  /** Returns the oldest entry; null if the journal is empty. */
   first(): JournalEntry | null;
-  /** The entry, which was the oldest, was told or never can be. Those after it may have pushed it out meanwhile. */
+  /**
+   * Drops the entry, which was sent or can never be. Does nothing if newer entries have pushed it out in the meantime.
+   */
   drop(entry: JournalEntry): Promise<void>;
-  /** Forgets everything: it was of a host that this machine no longer is. */
+  /** Removes all entries, because they belong to a host that this machine no longer is. */
   clear(): Promise<void>;
 }
 
-/** Beyond either bound the oldest entries go: a hole at the beginning of the story, none in the rest. */
+/** Beyond either limit the oldest entries are dropped, so only the beginning of the history has a gap. */
 const ENTRIES_MAX = 500;
 const BYTES_MAX = 2 * 1024 * 1024;
 
-/** How much is kept when a bound is met, so that the file is not written anew at each entry. */
+/** Share that is kept when a limit is reached, so that the file is not rewritten at each entry. */
 const KEPT_SHARE = 0.75;
 
 const FILE_NAME = 'journal.ndjson';
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** The journal in `stateDir`, with what an earlier run left in it. */
+/** Opens the journal in `stateDir`, including entries of an earlier run. */
 export async function openJournal(stateDir: string, log: Logger): Promise<Journal> {
   const path = join(stateDir, FILE_NAME);
   let lines = await readLines(path, log);
   let bytes = lines.reduce((sum, line) => sum + line.length, 0);
-  /** What the last told or recorded look saw; null before the first. */
+  /** The containers of the last acknowledged or recorded reading; null before the first. */
   let base: readonly Container[] | null = null;
   let isFileBehind = false;
 
@@ -71,7 +73,7 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
       isFileBehind = false;
     } catch (error) {
       isFileBehind = true;
-      log.warn({ reason: (error as Error).message }, `the journal could not be ${what}: kept in memory`);
+      log.warn({ reason: (error as Error).message }, `the journal could not be ${what}: keeping it in memory`);
     }
   }
 
@@ -90,7 +92,7 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
       bytes -= lines.shift()!.length;
       dropped++;
     }
-    if (dropped > 0) log.warn({ dropped }, 'the journal is full: its oldest entries are lost to the history');
+    if (dropped > 0) log.warn({ dropped }, 'the journal is full: its oldest entries will be missing in the history');
     return rewrite();
   }
 
@@ -135,7 +137,7 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
   };
 }
 
-/** How two looks at an engine differ; null: in nothing but the age that a status text tells. */
+/** Returns how two readings differ; null if only ages in the status texts changed. */
 function changesBetween(
   before: readonly Container[],
   after: readonly Container[],
@@ -155,7 +157,7 @@ function changesBetween(
 const withoutAge = (container: Container): string =>
   JSON.stringify([canonicalContainer({ ...container, status: '' }), parseStatus(container.status)]);
 
-/** The entries of earlier runs that are still to be told. A last line that a kill cut short is dropped. */
+/** Returns the lines of earlier runs that are still to be sent. A last line that was cut short by a kill is dropped. */
 async function readLines(path: string, log: Logger): Promise<string[]> {
   const text = await readPrivate(path).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -173,7 +175,7 @@ async function readLines(path: string, log: Logger): Promise<string[]> {
     else if (marker.success) untold = untold.slice(untold.findIndex(isEntry(marker.data.told)) + 1);
     else lost++;
   }
-  if (lost > 0) log.warn({ lost }, 'parts of the journal are not readable');
+  if (lost > 0) log.warn({ lost }, 'some lines of the journal are unreadable: skipping them');
   return untold.map(({ line }) => line);
 }
 

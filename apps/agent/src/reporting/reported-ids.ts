@@ -6,27 +6,30 @@ import { z } from 'zod';
 import { readPrivate, writeAtomically } from '../state/state-store.js';
 
 /**
- * The containers that the API holds as present because of what this machine reported. Incomplete snapshots have to name
- * what is gone, also what was reported by an earlier run: the file in the state directory has the ids for as long as
- * snapshots are incomplete.
+ * The containers that the API holds as present because this machine reported them. An incomplete snapshot must name
+ * removed containers, including those that an earlier run reported. The ids are therefore kept in the state directory
+ * for as long as snapshots are incomplete.
  */
 export interface ReportedIds {
-  /** What was reported and is not among `presentIds`. */
+  /** Returns the reported ids that are not among `presentIds`. */
   goneFrom(presentIds: ReadonlySet<string>): string[];
-  /** A complete snapshot was applied: the API holds these and no others. Never throws. */
+  /** Records that a complete snapshot was applied: the API holds exactly these ids. Never throws. */
   replace(ids: Iterable<string>): Promise<void>;
-  /** An incomplete snapshot was applied. Never throws: a full disk costs the knowledge of the next run. */
+  /**
+   * Records that an incomplete snapshot was applied. Never throws: if the disk is full, the next run does not know
+   * these ids.
+   */
   update(ids: Iterable<string>, goneIds: Iterable<string>): Promise<void>;
-  /** Forgets everything: it was of a host that this machine no longer is. */
+  /** Removes all ids, because they belong to a host that this machine no longer is. */
   clear(): Promise<void>;
 }
 
 const FILE_NAME = 'reported.json';
 
-/** More than the API holds of one host; beyond it the oldest are forgotten. */
+/** More than the API holds for one host. Beyond this limit the oldest ids are dropped. */
 const IDS_MAX = 20_000;
 
-/** What earlier runs reported with incomplete snapshots, as the file in `stateDir` has it. */
+/** Opens the file in `stateDir` with the ids that earlier runs reported in incomplete snapshots. */
 export async function openReportedIds(stateDir: string, log: Logger): Promise<ReportedIds> {
   const path = join(stateDir, FILE_NAME);
   let ids = await readIds(path, log);
@@ -37,7 +40,7 @@ export async function openReportedIds(stateDir: string, log: Logger): Promise<Re
       await writeAtomically(path, `${JSON.stringify([...ids])}\n`);
       isOnDisk = true;
     } catch (error) {
-      log.warn({ reason: (error as Error).message }, 'what was reported could not be written: kept in memory');
+      log.warn({ reason: (error as Error).message }, 'the reported ids could not be written: keeping them in memory');
     }
   }
 
@@ -45,10 +48,10 @@ export async function openReportedIds(stateDir: string, log: Logger): Promise<Re
     ids = new Set(present);
     if (!isOnDisk) return;
     isOnDisk = false;
-    // A complete snapshot needs no memory of the one before it.
+    // After a complete snapshot, no earlier ids are needed.
     await unlink(path).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      log.warn({ reason: (error as Error).message }, 'what was reported could not be removed');
+      log.warn({ reason: (error as Error).message }, 'the file of reported ids could not be removed');
     });
   }
 
@@ -79,7 +82,7 @@ async function readIds(path: string, log: Logger): Promise<Set<string>> {
     return new Set(Ids.parse(JSON.parse(await readPrivate(path))));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      log.warn({ reason: (error as Error).message }, 'what an earlier run reported cannot be read');
+      log.warn({ reason: (error as Error).message }, 'the ids that an earlier run reported cannot be read');
     }
     return new Set();
   }

@@ -28,31 +28,34 @@ import { AGENT_VERSION } from '../version.js';
 
 /** Reports one engine to one API until it is stopped. */
 export interface Reporter {
-  /** Resolves when the signal is aborted. Throws `StopError` for a machine that was never enrolled and cannot be. */
+  /** Resolves when the signal is aborted. Throws `StopError` if the machine was never enrolled and cannot be. */
   run(signal: AbortSignal): Promise<void>;
-  /** The engine's containers changed: a snapshot follows shortly, one for a whole burst. */
+  /** Records that the engine's containers changed. One snapshot follows shortly for a whole burst of calls. */
   changed(): void;
-  /** What the engine does is unknown from now on: nothing is claimed of it before the next look, which is at once. */
+  /**
+   * Records that changes may have been missed. Heartbeats stop confirming the last snapshot, and the engine is read at
+   * once.
+   */
   lostSight(): void;
-  /** For people who ask how it stands. */
+  /** Returns the current state, for `status`. */
   progress(): ReportingProgress;
 }
 
-/** How reporting stands. Times are this machine's, RFC 3339. */
+/** The state of the reporter. Times are this machine's, RFC 3339. */
 export interface ReportingProgress {
-  /** When the API last took a snapshot or a heartbeat; null: not yet. */
+  /** When the API last answered a snapshot or a heartbeat; null: not yet. */
   acceptedAt: string | null;
-  /** Containers at the last look that succeeded. */
+  /** Number of containers at the last successful reading. */
   containers: number | null;
-  /** Why the engine cannot be read; null: it can. */
+  /** Why the engine cannot be read; null if it can. */
   engineError: string | null;
-  /** Why the API could not be told at the last try; null: it was told. */
+  /** Why the last call to the API failed; null if it succeeded. */
   serverError: string | null;
-  /** What waits to be told of the time that the API could not be. */
+  /** Journal entries that are still to be sent to the API. */
   journalEntries: number;
-  /** True: another agent reports with this host's token. */
+  /** True if another agent reports with this host's token. */
   isSuperseded: boolean;
-  /** What keeps the host's state in Muster from being current or complete, the engine's error included. */
+  /** Reasons why the host's state in Muster is not current or complete, including the engine's error. */
   problems: AgentProblem[];
 }
 
@@ -69,41 +72,41 @@ export interface ReporterOptions {
   /** In [0, 1). */
   random: () => number;
   log: Logger;
-  /** How long a burst of the engine's events is gathered. */
+  /** Milliseconds for which a burst of engine events is collected. */
   coalesceMs: number;
   /** Called when the engine stops being readable. */
   onEngineFailure(): void;
 }
 
-/** An answer after which the same is tried again. */
+/** An answer after which the same action is retried. */
 type Failure = SessionAnswer<never> & { kind: 'retry' | 'dismissed' };
 
 const isFailure = (answer: SessionAnswer<unknown>): answer is Failure =>
   answer.kind === 'retry' || answer.kind === 'dismissed';
 
-/** Timers cannot count further than 24.8 days; a wait beyond this is taken in steps. */
+/** Node's timers overflow after 24.8 days; longer waits are split. */
 const SLEEP_MS_MAX = 86_400_000;
 
-/** A reporter that has not begun. */
+/** Creates a reporter. It does nothing before `run`. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { observer, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } = options;
   let pace = startPace(now());
-  /** What the API calls the state that it last took from us; null: it holds nothing that we could vouch for. */
+  /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm any. */
   let digest: string | null = null;
   let engineFault: EngineFault | null = null;
-  /** Why the last snapshot holds only a part of the containers; null: it holds all. */
+  /** Why the last snapshot contains only some of the containers; null if it contains all. */
   let incompleteness: string | null = null;
-  /** Why the API refused the last snapshot; null: it did not. */
+  /** Why the API refused the last snapshot; null if it did not. */
   let refusal: string | null = null;
   let engineFailures = 0;
   let serverFailures = 0;
-  /** Snapshots in a row that the API put off with 429. */
+  /** Consecutive snapshots that the API answered with 429. */
   let delayedSnapshots = 0;
   let serverError: string | null = null;
   let acceptedAt: Date | null = null;
   let containers: number | null = null;
   let isSuperseded = false;
-  /** The snapshot that is under way, until it is answered or kept. */
+  /** The snapshot in flight, until it is answered or recorded in the journal. */
   let unanswered: Seen | null = null;
   let wake = new AbortController();
 
@@ -139,24 +142,28 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (answer.kind === 'refused') {
       digest = null;
       refusal = answer.reason;
-      log.error({ reason: answer.reason }, 'the API refuses this snapshot: trying again with the next regular one');
+      log.error({ reason: answer.reason }, 'the API refused this snapshot: retrying at the regular interval');
       pace = snapshotAnswered(pace, now(), { cadence: pace.cadence, taken: false }, random());
       return;
     }
     refusal = null;
-    // Else what was kept meanwhile is newer.
+    // Otherwise the journal holds newer changes.
     if (answer.data.applied && journal.size() === 0) journal.acknowledged(seen.containers);
     await session.recordSuperseded(answer.data.reason === 'stream_superseded');
     noteSummary(answer.data);
   }
 
-  /** Sends a snapshot in one request, or an incomplete one in as many as it takes to name what is gone. */
+  /**
+   * Sends a complete snapshot in one request, and an incomplete one in as many requests as it takes to name all removed
+   * containers.
+   */
   async function postSnapshot(seen: Seen, signal: AbortSignal): Promise<SessionAnswer<SyncSummary>> {
-    // The API may hold too much that an earlier run reported and this one does not know of: a complete snapshot ends that.
+    // After a refusal, the API may hold too many containers from an earlier run that this run does not know. A complete
+    // snapshot removes them.
     const isComplete = seen.incompleteness === null || refusal !== null;
     const gone = isComplete ? [] : reportedIds.goneFrom(seen.presentIds);
     const parts = snapshotParts(seen.snapshot, isComplete, gone);
-    // Changes that are recorded in the meantime come after all of these.
+    // The order is assigned up front, so that changes recorded in the meantime come after all parts.
     const ordered = parts.map((part) => ({ part, order: stream.next(seen.observedAt) }));
     const ids = seen.containers.map(({ dockerId }) => dockerId);
     for (const { part, order } of ordered) {
@@ -167,10 +174,10 @@ export function createReporter(options: ReporterOptions): Reporter {
       else if (isApplied) await reportedIds.update(isLast ? ids : [], part.goneIds);
       if (isLast || !isApplied) return answer;
     }
-    throw new TypeError('a snapshot has at least one part');
+    throw new TypeError('a snapshot must have at least one part');
   }
 
-  /** While the API cannot be told of a change, it is kept for later. */
+  /** Records a change in the journal while it cannot be sent. */
   async function recordChange(signal: AbortSignal): Promise<void> {
     pace = recordBegun(pace);
     const seen = await look(signal);
@@ -182,7 +189,10 @@ export function createReporter(options: ReporterOptions): Reporter {
   const keep = ({ containers: seen, presentIds, observedAt }: Seen): Promise<void> =>
     journal.record(seen, () => stream.next(observedAt), presentIds);
 
-  /** Its answer may never come, so it is kept, before what was seen after it. Had it arrived, this changes nothing. */
+  /**
+   * Records the snapshot in flight in the journal before any newer change, because its answer may never come. If it did
+   * arrive, sending it again changes nothing.
+   */
   async function keepUnanswered(): Promise<void> {
     if (unanswered === null) return;
     const sent = unanswered;
@@ -190,7 +200,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     await keep(sent);
   }
 
-  /** Makes a call. It may hang, and while it is under way the API can be told of no change: each is kept. */
+  /** Makes a call. Changes that happen while it is in flight, or hangs, are recorded in the journal. */
   const call: Session['call'] = (request, facts, signal) =>
     during(session.call(request, facts, signal), async (over) => {
       while (!over.aborted) {
@@ -200,9 +210,9 @@ export function createReporter(options: ReporterOptions): Reporter {
       }
     });
 
-  /** Tells the API what it missed, the oldest first. False where it cannot be told yet. */
+  /** Sends the journal's entries, oldest first. Returns false if the API cannot take them yet. */
   async function replayJournal(signal: AbortSignal): Promise<boolean> {
-    // Of a host that this machine is no longer, nobody wants to know.
+    // The journal and the ids belong to a host that this machine no longer is.
     if (!session.isEnrolled()) {
       if (journal.size() > 0) await journal.clear();
       await reportedIds.clear();
@@ -210,7 +220,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     const atFirst = journal.size();
     for (let told = 0, entry = journal.first(); entry !== null; told++, entry = journal.first()) {
       const replay = await replayOf(client, entry, signal);
-      // For each two told it gets shorter by one at least, or answers slower than changes would never let it end.
+      // The journal must shrink by at least one entry per two sent. Otherwise continuous changes and slow answers could
+      // keep the replay from ending.
       const mayGrow = journal.size() <= atFirst - told / 2;
       const facts = observer.facts();
       const answer = await (mayGrow ? call(replay, facts, signal) : session.call(replay, facts, signal));
@@ -220,7 +231,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       }
       delayedSnapshots = 0;
       noteAnswered();
-      if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refuses a part of the journal');
+      if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refused a journal entry: skipped');
       else if (answer.data.applied && incompleteness !== null) {
         const ids = entry.containers.map(({ dockerId }) => dockerId);
         await reportedIds.update(ids, entry.goneIds);
@@ -237,11 +248,11 @@ export function createReporter(options: ReporterOptions): Reporter {
     const counts = { received, created, updated, removed, revision };
     if (applied) log[created + updated + removed > 0 ? 'info' : 'debug'](counts, 'snapshot applied');
     else if (reason === 'stream_superseded') {
-      log.warn('another agent reports with this host’s token (a cloned machine, or two agents): snapshot not applied');
-    } else log.warn({ reason }, 'the API did not apply this snapshot');
+      log.warn('snapshot not applied: another agent reports with this host’s token (a cloned machine?)');
+    } else log.warn({ reason }, 'snapshot not applied: the API has a newer one, or this machine’s clock was set back');
     const isNewStream = stream.answered(summary, now());
-    if (isNewStream) log.warn('the other agent seems to be gone: reporting again');
-    // An incomplete snapshot leaves the API without a digest, so that it would ask for another at each heartbeat.
+    if (isNewStream) log.warn('the other agent has stopped reporting: reporting as this host again');
+    // An incomplete snapshot leaves the API without a digest, so it would request a snapshot at each heartbeat.
     const taken = applied && incompleteness === null;
     pace = snapshotAnswered(pace, now(), { cadence, taken }, random());
     if (isNewStream) changed();
@@ -249,7 +260,8 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   async function sendHeartbeat(signal: AbortSignal): Promise<void> {
     if (engineFault === null) {
-      // Without this a frozen engine, whose event stream is only silent, would be vouched for until the next list.
+      // Otherwise heartbeats would confirm the state of a frozen engine, whose event stream is merely silent, until the
+      // next list.
       const fault = await observer.check(signal);
       if (fault !== null) recordEngineFault(fault, false);
     }
@@ -266,7 +278,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (isFailure(answer)) return void noteServerFailure('heartbeat', answer);
     noteAnswered();
     if (answer.kind === 'refused') {
-      log.error({ reason: answer.reason }, 'the API refuses this heartbeat');
+      log.error({ reason: answer.reason }, 'the API refused this heartbeat: sending the next one as usual');
       pace = heartbeatSkipped(pace, now(), random());
       return;
     }
@@ -277,9 +289,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     const facts = observer.facts();
     const found = problems();
     return {
-      // A change that no snapshot has told yet is not "as in the last snapshot".
+      // While a change is unreported, the state does not equal the last snapshot.
       digest: engineFault === null && pace.changeAt === null && journal.size() === 0 ? digest : null,
-      // Older APIs know of this one problem, by this name.
+      // Older APIs know only this problem, under this name.
       ...(engineFault === null ? {} : { engineError: engineFault.message }),
       ...(found.length === 0 ? {} : { problems: found }),
       ...(facts === null ? {} : { engine: facts.engine, os: facts.os }),
@@ -288,7 +300,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     };
   }
 
-  /** What keeps this host's state from being current or complete, as far as its agent knows. */
+  /** Returns the reasons, as far as the agent knows them, why the host's state is not current or complete. */
   function problems(): AgentProblem[] {
     const found: AgentProblem[] = engineFault === null ? [] : [engineFault];
     if (incompleteness !== null) found.push({ code: 'too_many_containers', message: incompleteness });
@@ -307,7 +319,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       ? pace.cadence.snapshotSeconds * 1_000
       : fullJitterMs(engineFailures, random(), ENGINE_BACKOFF);
     const about = { engineError: message, retryInMs: Math.round(delayMs) };
-    if (isNews) log.error(about, 'cannot list the containers: reporting that instead of a snapshot');
+    if (isNews) log.error(about, 'cannot list the containers: reporting the error instead of a snapshot');
     else log.debug(about, 'still cannot list the containers');
     engineFault = fault;
     digest = null;
@@ -317,7 +329,7 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   function recordEngineReadable(seen: Seen): void {
     containers = seen.presentIds.size;
-    if (engineFault !== null) log.info({ containers }, 'the engine can be read again');
+    if (engineFault !== null) log.info({ containers }, 'the engine is readable again');
     if (incompleteness === null && seen.incompleteness !== null) {
       log.warn({ reason: seen.incompleteness }, 'not all containers can be reported');
     }
@@ -338,22 +350,19 @@ export function createReporter(options: ReporterOptions): Reporter {
     serverError = reason;
     if (answer.kind === 'dismissed') {
       const retryInMs = Math.round(answer.askAgainMs);
-      log.error(
-        { reason, retryInMs },
-        'the API refuses this machine: keeping its token and its state, and asking again',
-      );
+      log.error({ reason, retryInMs }, 'the API rejects this machine: keeping its token and state, and retrying');
       pace = serverFailed(pace, now(), answer.askAgainMs, action);
       return;
     }
-    // Of a machine that is not enrolled, it is the enrollment that was put off.
+    // If the machine is not enrolled, the 429 answered the enrollment.
     if (action === 'snapshot' && answer.status === 429 && session.isEnrolled()) {
       const retryInMs = Math.round(retryDelayMs(++delayedSnapshots, answer.retryAfterMs, random(), SERVER_BACKOFF));
-      log.warn({ reason, tries: delayedSnapshots, retryInMs }, 'the API puts off this host’s snapshots');
+      log.warn({ reason, tries: delayedSnapshots, retryInMs }, 'the API limits the rate of this host’s snapshots');
       pace = snapshotDelayed(pace, now(), retryInMs);
       return;
     }
     const delayMs = retryDelayMs(serverFailures, answer.retryAfterMs, random(), SERVER_BACKOFF);
-    log.warn({ reason, tries: serverFailures, retryInMs: Math.round(delayMs) }, 'the API cannot take this now');
+    log.warn({ reason, tries: serverFailures, retryInMs: Math.round(delayMs) }, 'the call to the API failed');
     pace = serverFailed(pace, now(), delayMs, action);
   }
 

@@ -1,34 +1,34 @@
 import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
 
 /**
- * When what is to be sent next. All times are milliseconds of one monotonic clock; every function here is pure and
- * gives a new pace. At most one thing is ever due, so at most one request is ever in flight.
+ * Schedule of the next calls. All times are milliseconds of one monotonic clock. Every function here is pure and
+ * returns a new schedule. At most one action is due at a time, so at most one request is in flight.
  */
 export interface Pace {
   readonly cadence: Cadence;
-  /** The next regular snapshot, or the next try at one; infinite while one is under way. */
+  /** The next regular snapshot, or the next attempt at one; infinite while one is in flight. */
   readonly snapshotAt: number;
-  /** The snapshot that a change of the engine asks for; null: nothing changed since the last look. */
+  /** When to send the snapshot for a change in the engine; null if nothing changed since the last reading. */
   readonly changeAt: number | null;
   readonly heartbeatAt: number;
-  /** Nothing is sent before this: the server failed, or asked to be left alone. */
+  /** Nothing is sent before this time, because the server failed or asked for a pause. */
   readonly notBefore: number;
-  /** No snapshot is sent before this, though heartbeats are: the server has enough of this host's snapshots for now. */
+  /** No snapshot is sent before this time, but heartbeats are: the server limits this host's snapshots. */
   readonly snapshotNotBefore: number;
-  /** Another snapshot now would meet the same end as the last, so a server's wish for one is not obeyed. */
+  /** True if another snapshot would fail like the last one. The server's requests for a snapshot are then ignored. */
   readonly holding: boolean;
 }
 
-/** From the first of a burst of events to the snapshot of them all. */
+/** Milliseconds from the first event of a burst to the snapshot that covers all of them. */
 export const COALESCE_MS = 1_000;
 
-/** No server makes an agent busier than this, whatever it says. */
+/** Minimum interval, whatever the server asks for. */
 const INTERVAL_MS_MIN = 100;
 
-/** The share of an interval that chance has a say in, so that agents started together do not stay together. */
+/** Share of an interval that is random, so that agents started together spread out. */
 const SPREAD = 0.1;
 
-/** A snapshot at once. */
+/** Returns the initial schedule: a snapshot at once. */
 export const startPace = (now: number): Pace => ({
   cadence: CADENCE_DEFAULT,
   snapshotAt: now,
@@ -39,10 +39,10 @@ export const startPace = (now: number): Pace => ({
   holding: false,
 });
 
-/** What an agent can have to do; `record`: look at a change that the server cannot be told of yet. */
+/** The kinds of action. `record` reads a change that cannot be sent to the server yet. */
 export type Action = 'snapshot' | 'heartbeat' | 'record';
 
-/** What to do next, and when. */
+/** Returns the next action and its time. */
 export function nextStep(pace: Pace): { action: Action; at: number } {
   const { snapshotAt, changeAt, heartbeatAt, notBefore } = pace;
   const snapshotsFrom = snapshotsAllowedFrom(pace);
@@ -54,21 +54,21 @@ export function nextStep(pace: Pace): { action: Action; at: number } {
 
 const snapshotsAllowedFrom = ({ notBefore, snapshotNotBefore }: Pace): number => Math.max(notBefore, snapshotNotBefore);
 
-/** The engine changed. A burst does not put its own snapshot off: it comes `coalesceMs` after the first change. */
+/** Schedules a snapshot for a change. The time counts from the first change, so a long burst does not delay it. */
 export const engineChanged = (pace: Pace, now: number, coalesceMs: number): Pace => ({
   ...pace,
   changeAt: pace.changeAt ?? now + coalesceMs,
   holding: false,
 });
 
-/** The engine is being read: what changes from now on asks for another look, and nothing else for another snapshot. */
+/** Clears the due snapshot when reading starts. Changes from now on schedule another one. */
 export const snapshotBegun = (pace: Pace): Pace => ({
   ...pace,
   changeAt: null,
   snapshotAt: Number.POSITIVE_INFINITY,
 });
 
-/** The engine is being read for the journal: the server is told as soon as it can be. */
+/** Clears the change when reading for the journal starts. A snapshot follows as soon as the server allows one. */
 export const recordBegun = (pace: Pace): Pace => ({
   ...pace,
   changeAt: null,
@@ -76,8 +76,8 @@ export const recordBegun = (pace: Pace): Pace => ({
 });
 
 /**
- * The server answered a snapshot. `taken`: false when it would not apply it, and would not the next either. What was
- * recorded while it was under way does not wait for the next regular one.
+ * Schedules after the answer to a snapshot. `taken` is false if the server did not apply it and would not apply the
+ * next one either. Changes recorded while it was in flight do not wait for the next regular snapshot.
  */
 export const snapshotAnswered = (
   pace: Pace,
@@ -93,7 +93,7 @@ export const snapshotAnswered = (
   holding: !answer.taken,
 });
 
-/** The server answered a heartbeat. */
+/** Schedules after the answer to a heartbeat. */
 export const heartbeatAnswered = (
   pace: Pace,
   now: number,
@@ -102,7 +102,7 @@ export const heartbeatAnswered = (
 ): Pace => ({
   ...pace,
   cadence: answer.cadence,
-  // A regular snapshot may now be due sooner than by the cadence before.
+  // The new cadence may make a regular snapshot due sooner.
   snapshotAt:
     answer.snapshotRequired && !pace.holding
       ? now
@@ -111,7 +111,7 @@ export const heartbeatAnswered = (
   notBefore: now,
 });
 
-/** The server could not be asked, or did not want to be: the same action is due again, after `delayMs`. */
+/** Retries the same action after `delayMs`, because the server failed or asked for a pause. */
 export const serverFailed = (pace: Pace, now: number, delayMs: number, action: Exclude<Action, 'record'>): Pace => ({
   ...pace,
   snapshotAt: action === 'snapshot' ? now : pace.snapshotAt,
@@ -119,7 +119,7 @@ export const serverFailed = (pace: Pace, now: number, delayMs: number, action: E
   notBefore: now + delayMs,
 });
 
-/** The server takes no more snapshots of this host for `delayMs`: the same is due again then, and heartbeats as usual. */
+/** Retries the snapshot after `delayMs`. Heartbeats continue as usual. */
 export const snapshotDelayed = (pace: Pace, now: number, delayMs: number): Pace => ({
   ...pace,
   snapshotAt: now,
@@ -128,8 +128,8 @@ export const snapshotDelayed = (pace: Pace, now: number, delayMs: number): Pace 
 });
 
 /**
- * The engine could not be read: the next try after `delayMs`. The server hears of it at once
- * where that is news, otherwise with the next regular heartbeat.
+ * Retries the engine after `delayMs`. A new error is reported to the server at once, a known one with the next regular
+ * heartbeat.
  */
 export const engineFailed = (pace: Pace, now: number, delayMs: number, isNews: boolean): Pace => ({
   ...pace,
@@ -139,16 +139,19 @@ export const engineFailed = (pace: Pace, now: number, delayMs: number, isNews: b
   holding: true,
 });
 
-/** No heartbeat can be sent this time; the next is due as usual. */
+/** Skips a heartbeat that cannot be sent. The next one is due as usual. */
 export const heartbeatSkipped = (pace: Pace, now: number, random: number): Pace => ({
   ...pace,
   heartbeatAt: now + untilHeartbeat(pace.cadence, random),
 });
 
-/** Not later than the server expects to hear of us. */
+/** Randomized downward, so a heartbeat is never later than the server expects. */
 const untilHeartbeat = ({ heartbeatSeconds }: Cadence, random: number): number =>
   Math.max(INTERVAL_MS_MIN, heartbeatSeconds * 1_000 * (1 - SPREAD * random));
 
-/** Not sooner than the server wants: each costs the engine a list, and heartbeats vouch for the last one meanwhile. */
+/**
+ * Randomized upward, so a snapshot is never sooner than the server asks: each costs the engine a list, and heartbeats
+ * confirm the last one in between.
+ */
 const untilSnapshot = ({ snapshotSeconds }: Cadence, random: number): number =>
   Math.max(INTERVAL_MS_MIN, snapshotSeconds * 1_000 * (1 + SPREAD * random));

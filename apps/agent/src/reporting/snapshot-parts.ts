@@ -1,19 +1,19 @@
 import { SNAPSHOT_GONE_MAX } from '@muster/contracts';
 import { EMPTY_SNAPSHOT, type EncodedSnapshot } from './encode-snapshot.js';
 
-/** One request of a snapshot. */
+/** One of the requests that report a snapshot. */
 export interface SnapshotPart {
   snapshot: EncodedSnapshot;
-  /** True: the containers of the body are all that the host has. */
+  /** True if the body contains all containers of the host. */
   isComplete: boolean;
-  /** Containers that are gone; only an incomplete snapshot has to name them. */
+  /** Ids of removed containers; only an incomplete snapshot must name them. */
   goneIds: readonly string[];
 }
 
 /**
- * The requests that report a snapshot, in their order. A complete one is a single request. An incomplete one also names
- * what is gone, so many ids a request, and does so first: the API never holds both a container and its successor for
- * long, however many were replaced at once.
+ * Returns the requests that report a snapshot, in order. A complete snapshot is one request. For an incomplete one,
+ * requests with up to `SNAPSHOT_GONE_MAX` removed ids each come before the containers. So the API never holds a
+ * container and its successor for long, however many were replaced at once.
  */
 export function snapshotParts(
   snapshot: EncodedSnapshot,

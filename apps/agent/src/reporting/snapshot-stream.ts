@@ -1,22 +1,26 @@
 import type { SyncSummary } from '@muster/contracts';
 import type { SnapshotOrder } from '../muster/client.js';
 
-/** The order of one run's snapshots: a stream of its own, and a number that rises with each try. */
+/** The order of one run's snapshots: a stream id, and a sequence number that rises with each attempt. */
 export interface SnapshotStream {
   current(): string;
-  /** The order of the next snapshot. A repeated try gets a new number: the one before may have been applied. */
+  /**
+   * Returns the order of the next snapshot. A retry gets a new number, because the previous attempt may have been
+   * applied.
+   */
   next(observedAt: Date): SnapshotOrder;
-  /** To be told each answer; `now` is monotonic milliseconds. True when a new stream was begun because of it. */
+  /** Records an answer. `now` is monotonic milliseconds. Returns true if it began a new stream. */
   answered(summary: Pick<SyncSummary, 'reason' | 'revision'>, now: number): boolean;
 }
 
-/** How long the agent that took over must have changed nothing before this one takes over in turn. */
+/** How long the superseding agent must have changed nothing before this one takes over again. */
 export const SUPERSEDED_QUIET_MS = 600_000;
 
 /**
- * A stream with identities from `uuid`. One that another agent with this token superseded stays behind it, or the
- * two would undo each other's snapshots for ever; but not for good, or a clone that was stopped would have silenced
- * the machine that it came from: when the host's revision has not moved for `SUPERSEDED_QUIET_MS`, a new one begins.
+ * Creates a stream with ids from `uuid`. A stream that another agent with this token superseded stays superseded, or
+ * the two agents would undo each other's snapshots forever. It is not permanent, because a clone that was stopped must
+ * not silence the original machine: if the host's revision has not changed for `SUPERSEDED_QUIET_MS`, a new stream
+ * begins.
  */
 export function createSnapshotStream(uuid: () => string): SnapshotStream {
   let stream = uuid();

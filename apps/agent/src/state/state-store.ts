@@ -6,33 +6,37 @@ import { tokenKind } from '@muster/contracts';
 import { z } from 'zod';
 import { ExitCodes, StopError } from '../exit.js';
 
-/** What an agent remembers from one run to the next. */
+/** State that an agent keeps between runs. */
 export interface AgentState {
-  /** An identity that it made up because the machine had none, or another host had the machine's. */
+  /** Random identity, made up because the machine had none or another host used the machine's; null otherwise. */
   identity: string | null;
-  /** Null until it is enrolled. */
+  /** Null until the machine is enrolled. */
   enrollment: Enrollment | null;
-  /** SHA-256 of the enrollment token of a host that was deleted since, as an earlier release wrote it; null otherwise. */
+  /**
+   * SHA-256 of the enrollment token of a host that was deleted later, written by an earlier release; null otherwise.
+   */
   retiredEnrollToken: string | null;
 }
 
-/** What an agent knows that ran never before. */
+/** The state of an agent that never ran before. */
 const EMPTY_STATE: AgentState = { identity: null, enrollment: null, retiredEnrollToken: null };
 
-/** A host's own token, and the API that it is for: it is sent nowhere else. */
+/** A host's agent token and the API that it is for. The token is sent to no other API. */
 export interface Enrollment {
   musterUrl: string;
   hostId: string;
   agentToken: string;
-  /** When the token was issued, by this machine's clock; null: not known. */
+  /** When the token was issued, by this machine's clock; null if unknown. */
   issuedAt: string | null;
-  /** The token before, for the API that does not know this one (yet, or after a restore); null: there is none. */
+  /**
+   * The previous token, in case the API does not know the current one (yet, or after a restore); null if there is none.
+   */
   previousToken: string | null;
-  /** When the API first took this token, by this machine's clock; null: not yet, or not known. */
+  /** When the API first accepted this token, by this machine's clock; null if not yet, or unknown. */
   acceptedAt: string | null;
-  /** SHA-256 of the enrollment token that it came from; null: not known. */
+  /** SHA-256 of the enrollment token that was used; null if unknown. */
   enrolledWith: string | null;
-  /** True: another run of an agent reports as this host, by the last answer of the API. */
+  /** True if, by the API's last answer, another run of an agent reports as this host. */
   isSuperseded: boolean;
 }
 
@@ -46,7 +50,7 @@ const StateFile = z.object({
       musterUrl: z.string(),
       hostId: z.string(),
       agentToken: AgentToken,
-      // Files of earlier releases lack these.
+      // Files of earlier releases lack these fields.
       issuedAt: z.iso.datetime().nullable().default(null),
       previousToken: AgentToken.nullable().default(null),
       acceptedAt: z.iso.datetime().nullable().default(null),
@@ -57,16 +61,18 @@ const StateFile = z.object({
   retiredEnrollToken: z.string().nullable(),
 });
 
-/** The state directory's file. What `save` has resolved for survives a kill and a power cut. */
+/** The state file in the state directory. What `save` has written survives a kill and a power failure. */
 export interface StateStore {
-  /** An empty state where there is none yet. Throws `StopError` for a file that cannot be read as one. */
+  /** Returns an empty state if there is no file. Throws `StopError` if the file cannot be read or is invalid. */
   load(): Promise<AgentState>;
   save(state: AgentState): Promise<void>;
 }
 
 const FILE_NAME = 'agent.json';
 
-/** The state in `dir`, which `prepareStateDir` made and the caller has locked. */
+/**
+ * Creates a store for the file in `dir`. The caller must have called `prepareStateDir` and hold the directory's lock.
+ */
 export function createStateStore(dir: string): StateStore {
   const path = join(dir, FILE_NAME);
   return {
@@ -82,7 +88,7 @@ export function createStateStore(dir: string): StateStore {
         const { version: _, ...state } = StateFile.parse(JSON.parse(text));
         return state;
       } catch {
-        throw unusable(path, 'it is not what this agent wrote; move it away to enrol again');
+        throw unusable(path, 'its content is invalid; move it away and enroll again');
       }
     },
     async save(state) {
@@ -94,7 +100,7 @@ export function createStateStore(dir: string): StateStore {
   };
 }
 
-/** Makes the directory where it is missing, and closes it to everybody else. Throws `StopError`. */
+/** Creates the directory if needed and removes access for group and others. Throws `StopError`. */
 export async function prepareStateDir(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -105,23 +111,23 @@ export async function prepareStateDir(dir: string): Promise<void> {
 }
 
 const unusable = (path: string, why: string): StopError =>
-  new StopError(`cannot use ${path} as state (MUSTER_STATE_DIR): ${why}`, ExitCodes.failed);
+  new StopError(`cannot use ${path} for the agent’s state (MUSTER_STATE_DIR): ${why}`, ExitCodes.failed);
 
-/** Takes away what group and others may do in the directory that the operator named. */
+/** Removes access for group and others. */
 async function restrict(path: string, mode: number): Promise<void> {
   if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, mode);
 }
 
 /**
- * Opens a file of the state directory and closes it to group and others. Rejects for a symbolic or a hard link: the
- * directory may belong to the service's user while root runs `once` or `leave` in it, and a link must not lead root to
- * another file. O_NONBLOCK, so that a pipe in its place is not waited for.
+ * Opens a file in the state directory and removes access for group and others. Rejects if the path is a symbolic link
+ * or has another hard link: root may run `once` or `leave` in a directory of the service's user, and a link must not
+ * lead root to another file. O_NONBLOCK keeps a named pipe from blocking.
  */
 async function openPrivate(path: string, flags: number): Promise<FileHandle> {
   const file = await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
   try {
     const facts = await file.stat();
-    if (!facts.isFile() || facts.nlink > 1) throw new Error('it is not a regular file, or has another name elsewhere');
+    if (!facts.isFile() || facts.nlink > 1) throw new Error('it is not a regular file, or has more than one hard link');
     if ((facts.mode & 0o077) !== 0) await file.chmod(0o600);
     return file;
   } catch (error) {
@@ -130,7 +136,7 @@ async function openPrivate(path: string, flags: number): Promise<FileHandle> {
   }
 }
 
-/** Reads a file of the state directory as text. Rejects for one that is missing, or is a link. */
+/** Reads a file in the state directory. Rejects if it is missing or a link. */
 export async function readPrivate(path: string): Promise<string> {
   const file = await openPrivate(path, constants.O_RDONLY);
   try {
@@ -140,7 +146,7 @@ export async function readPrivate(path: string): Promise<string> {
   }
 }
 
-/** Appends to a file of the state directory, which is created where it is missing. Rejects for a link. */
+/** Appends to a file in the state directory and creates it if needed. Rejects if it is a link. */
 export async function appendPrivate(path: string, text: string): Promise<void> {
   const file = await openPrivate(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
   try {
@@ -152,8 +158,8 @@ export async function appendPrivate(path: string, text: string): Promise<void> {
 }
 
 /**
- * Gives a file to the owner of its directory. Root runs `enroll` or `once` in the directory of the service's user, who
- * must be able to read what came of it.
+ * Changes a file's owner to the owner of its directory: root may run `enroll` or `once` in a directory of the service's
+ * user, who must be able to read the result.
  */
 async function giveToOwnerOf(directory: string, file: FileHandle): Promise<void> {
   if (process.getuid?.() !== 0) return;
@@ -161,7 +167,10 @@ async function giveToOwnerOf(directory: string, file: FileHandle): Promise<void>
   if (uid !== 0) await file.chown(uid, gid);
 }
 
-/** The whole text or the one before it, whenever the power goes: written aside, forced to the disk, then renamed. */
+/**
+ * Replaces a file atomically: after a crash or a power failure it holds the old text or the new one. The text is
+ * written to a temporary file and synced before the rename.
+ */
 export async function writeAtomically(path: string, text: string): Promise<void> {
   const aside = `${path}.${randomUUID()}.tmp`;
   try {
@@ -178,7 +187,7 @@ export async function writeAtomically(path: string, text: string): Promise<void>
     await unlink(aside).catch(() => undefined);
     throw error;
   }
-  // The rename itself is durable once the directory is.
+  // The rename is durable only after the directory is synced.
   const directory = await open(dirname(path), 'r');
   try {
     await directory.sync();
