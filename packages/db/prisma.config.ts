@@ -1,4 +1,4 @@
-/** Where Prisma's command line finds the schema and the migrations, for those who can use it. */
+/** Configures the Prisma CLI: the location of the schema and the migrations. */
 import { defineConfig } from 'prisma/config';
 
 const url = process.env['DATABASE_URL'];

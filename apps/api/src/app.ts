@@ -63,61 +63,63 @@ import { findRevokedTokens } from './services/enrollment/find-revoked-tokens.sql
 
 export interface AppParts {
   db: Database;
-  /** Silent unless given. */
+  /** Default: a silent logger. */
   logger?: Logger;
-  /** The pace asked of agents. */
+  /** The heartbeat and snapshot intervals that agents are asked to keep. */
   cadence?: Cadence;
-  /** Bytes of hosts' last snapshots to remember; see `ContainerServiceOptions`. */
+  /** Bytes of memory for hosts' last snapshots; see `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
-  /** Requests that one host's agent may make in a minute, of which a snapshot counts as several; 0: any number. */
+  /** Request budget per host and minute, where an expensive snapshot counts as several requests; 0: unlimited. */
   agentRequestsPerMinute?: number;
-  /** Requests without good credentials that one address may make in a minute before they are slowed; 0: any number. */
+  /** Requests without valid credentials that one address may make per minute before it gets 429; 0: unlimited. */
   authFailuresPerMinute?: number;
-  /** Tries to prove a password that one address may make in a minute, twice what one account may see; 0: any number. */
+  /** Password attempts per minute and address; an account gets half as many. 0: unlimited. */
   signInsPerMinute?: number;
-  /** An identity provider that people sign in at, too. */
+  /** An OpenID Connect provider that users can sign in with. */
   oidc?: OidcOptions | null;
-  /** Which proxies are believed about a caller's address, in Express's terms. */
+  /** Express's `trust proxy` setting: the proxies whose forwarded client address is trusted. */
   trustProxy?: false | number | string[];
-  /** Where agents and browsers reach this, without a path; by https, browsers are told to use nothing else. */
+  /** The URL at which agents and browsers reach this API, without a path. If it is https, answers carry HSTS. */
   publicUrl?: string;
-  /** Signs cookies: equal in all processes on one database. Random unless given, and then gone with the process. */
+  /**
+   * Signs cookies; must be equal in all processes on one database. Default: random, so cookies end with the process.
+   */
   secret?: string;
-  /** Where the built dashboard lies, or will; without it, the API is alone. */
+  /** Directory of the built dashboard, which may not exist yet; undefined: no dashboard. */
   webDir?: string;
-  /** The pace of the live stream. */
+  /** Intervals and limits of the live stream. */
   stream?: Pick<
     LiveStreamOptions,
     'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax' | 'laggingMs' | 'positionIntervalMs'
   > &
     Pick<StreamRouterParts, 'recheckMs' | 'operatorListenersMax'> &
     Pick<LiveFeedOptions, 'missedEventsMax'>;
-  /** What is counted; of its own by default. */
+  /** The metrics registry. Default: a new one. */
   metrics?: Metrics;
-  /** The bearer token that reads the metrics; null: see `metricsWithoutToken`. */
+  /** The bearer token required to read the metrics; null: see `metricsWithoutToken`. */
   metricsToken?: string | null;
-  /** Milliseconds in which a client must take some of a long answer; the usual ones by default. */
+  /** Milliseconds within which a client must read some of a long answer. Default: `STALLED_MS_MAX`. */
   stalledMsMax?: number;
-  /** Who reads the metrics where there is no token. */
+  /** Who may read the metrics if there is no token. */
   metricsWithoutToken?: MetricsWithoutToken;
-  /** What everything is stored and judged by. `main.ts` gives the database's clock; by default, this process's. */
+  /** The clock for everything stored and judged. `main.ts` passes the database's clock; default: this process's. */
   now?: () => Date;
   /** Milliseconds by which this process's wall clock is ahead of `now`. */
   skewMs?: () => number;
-  /** Milliseconds of a clock that is never set: what limits are counted by. */
+  /** Milliseconds of a monotonic clock, for rate limits. */
   elapsedMs?: () => number;
-  /** What hands out the agent; absent: this API has none. */
+  /** Serves the agent download; absent: this API offers none. */
   agentRelease?: AgentReleaseService;
-  /** True once the process takes its leave: `/readyz` answers 503 and connections are closed after their answer. */
+  /** True once the process shuts down: `/readyz` answers 503 and each connection is closed after its answer. */
   isDraining?: () => boolean;
 }
 
-/** Milliseconds between two log lines about looks that failed. */
+/** Minimum milliseconds between two log lines about failed revocation polls. */
 const TELL_INTERVAL_MS = 5_000;
 
 const PUBLIC_URL_DEFAULT = 'http://127.0.0.1:3000';
 
-/** Wires the application. It opens nothing and starts nothing: the database is open, and the caller listens. */
+/** Wires the application. Opens nothing and starts nothing: the caller passes an open database and listens. */
 export function createApp({
   db,
   logger = pino({ level: 'silent' }),
@@ -149,7 +151,7 @@ export function createApp({
   addClockMetrics(metrics.registry, skewMs);
   addFleetMetrics(metrics.registry, {
     ...{ db, freshnessContext, elapsedMs },
-    onFailure: (error) => logger.warn({ err: error }, 'the fleet could not be counted for the metrics'),
+    onFailure: (error) => logger.warn({ err: error }, 'could not count the fleet for the metrics'),
   });
 
   const tellOfLooks = seldom(TELL_INTERVAL_MS, elapsedMs);
@@ -157,9 +159,9 @@ export function createApp({
     elapsedMs,
     findRevoked: (horizon) => findRevokedTokens(db, horizon),
     onLookFailed: (error) =>
-      tellOfLooks((failed) => logger.warn({ err: error, failed }, 'no look at which tokens were revoked')),
+      tellOfLooks((failed) => logger.warn({ err: error, failed }, 'could not poll for revoked tokens')),
     onDiscarded: () =>
-      logger.warn('the database lost a part of its history, or was restarted: cached agent tokens were discarded'),
+      logger.warn('the database was restarted or lost transactions: discarded all cached agent tokens'),
   });
   const agentTokens = createAgentTokenService(db, { ...options, elapsedMs, cache: tokenCache });
 
@@ -181,10 +183,10 @@ export function createApp({
   );
   addFeedMetrics(metrics.registry, {
     ...{ db, now, unreadMs: () => live.unreadMs() },
-    onFailure: (error) => logger.warn({ err: error }, 'cannot measure how late the live stream is'),
+    onFailure: (error) => logger.warn({ err: error }, 'could not measure the lag of the live stream'),
   });
 
-  // Routes are tried one after the other: what a whole fleet calls comes first.
+  // Express tries routers in order, so the routes that a whole fleet calls come first.
   const routers = [
     createAgentRouter({
       agentTokens,
@@ -238,7 +240,7 @@ export function createApp({
     closeWhenDraining(isDraining),
   );
   app.use((_req, res, next) => {
-    // Whatever is not said to be kept is not kept.
+    // Answers are not cacheable unless a route sets its own Cache-Control.
     res.set('Cache-Control', NO_STORE);
     next();
   });

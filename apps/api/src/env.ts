@@ -2,7 +2,7 @@ import { formatToken, TOKEN_RANDOM_BYTES, tokenKind } from '@muster/contracts';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
-/** An environment that this process cannot start in; `problems` are lines for the person who set it. */
+/** The environment is invalid. `problems` are lines to show to the operator. */
 export class EnvError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(problems.join('\n'));
@@ -22,7 +22,7 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
-/** As the URL standard writes it: a scheme or host in capitals is the same URL. */
+/** Normalizes to the origin as the URL standard serializes it, with scheme and host in lower case. */
 const publicUrl = httpUrl
   .transform((url) => new URL(url))
   .refine(
@@ -33,7 +33,7 @@ const publicUrl = httpUrl
   )
   .transform(({ origin }) => origin);
 
-/** The admin key of `pnpm dev`, which everyone knows. */
+/** The admin key of `pnpm dev`, which is public. */
 const PUBLIC_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
 
 const isLoopbackHost = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host);
@@ -48,7 +48,7 @@ const isProxy = (entry: string): boolean => {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 };
 
-/** Not `true`: that would believe anybody, and so let anybody choose the address that is held against them. */
+/** Refuses `true`: with it any client could choose the address that rate limits count. */
 const trustProxy = z
   .string()
   .transform((value) => value.split(',').map((entry) => entry.trim()))
@@ -61,13 +61,13 @@ const trustProxy = z
     return /^\d+$/.test(first) ? Number(first) : entries;
   });
 
-/** An identity provider is believed for what it says over TLS, or from this machine. */
+/** An identity provider is trusted only over TLS or on this machine. */
 const issuer = httpUrl.refine(
   (url) => url.startsWith('https:') || ['127.0.0.1', '[::1]', 'localhost'].includes(new URL(url).hostname),
   { error: 'must be an https URL' },
 );
 
-/** Every variable that the API reads, by its name. `.env.example` says the same; a test holds them equal. */
+/** Every variable that the API reads. A test checks that `.env.example` has the same names and defaults. */
 export const EnvVariables = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(0, 65_535).default(3000),
@@ -77,7 +77,7 @@ export const EnvVariables = z.object({
     .string()
     .refine((key) => tokenKind(key) === 'key', { error: 'must be a well-formed muster_key_… token' })
     .optional(),
-  MUSTER_SECRET: z.string().min(32, { error: 'must be 32 characters at least' }).optional(),
+  MUSTER_SECRET: z.string().min(32, { error: 'must be at least 32 characters long' }).optional(),
   MUSTER_OIDC_ISSUER: issuer.optional(),
   MUSTER_OIDC_CLIENT_ID: z.string().optional(),
   MUSTER_OIDC_CLIENT_SECRET: z.string().optional(),
@@ -100,15 +100,15 @@ export const EnvVariables = z.object({
   MUSTER_DRAIN_SECONDS: integer(0, 300).default(5),
   MUSTER_METRICS_TOKEN: z
     .string()
-    .regex(/^[\x21-\x7e]{16,200}$/, { error: 'must be 16 to 200 printable characters without a space' })
+    .regex(/^[\x21-\x7e]{16,200}$/, { error: 'must be 16 to 200 printable ASCII characters without spaces' })
     .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
 });
 export type Env = z.output<typeof EnvVariables>;
 
 /**
- * Reads the settings; a variable that is empty is one that is not set.
- * @throws EnvError naming each variable that is wrong, never its value, which may be a secret.
+ * Parses the settings; an empty variable counts as unset.
+ * @throws EnvError naming each invalid variable, never its value, which may be a secret.
  */
 export function parseEnv(source: Readonly<Record<string, string | undefined>>): Env {
   const set = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
@@ -116,20 +116,20 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
   const wrong = parsed.error?.issues.map(({ path, message }) => `${String(path[0])} ${message}`) ?? [];
   const isAsked = IDENTITY_PROVIDER.some((name) => name in set);
   const missing = IDENTITY_PROVIDER.filter((name) => isAsked && !(name in set));
-  const problems = [...wrong, ...missing.map((name) => `${name} must be set to sign in at an identity provider`)];
+  const problems = [...wrong, ...missing.map((name) => `${name} must be set to sign in with an identity provider`)];
   if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isPrivate(parsed.data)) {
     problems.push(
-      'MUSTER_ADMIN_KEY must be a key of your own: this one is for development, with the embedded database, HOST on a ' +
-        'loopback address and no MUSTER_PUBLIC_URL',
+      'MUSTER_ADMIN_KEY must be a key of your own: this one is public and only for development with the embedded ' +
+        'database, HOST on a loopback address and no MUSTER_PUBLIC_URL',
     );
   }
   if (parsed.success && problems.length === 0) return parsed.data;
   throw new EnvError(problems);
 }
 
-/** Whether no other machine can reach this API, and no other process its database. */
+/** Whether neither another machine can reach this API nor another process its database. */
 const isPrivate = ({ DATABASE_URL, HOST, MUSTER_PUBLIC_URL }: Env): boolean =>
   DATABASE_URL === undefined && MUSTER_PUBLIC_URL === undefined && isLoopbackHost(HOST);
 
-/** All of them, or none. */
+/** Either all of these are set or none. */
 const IDENTITY_PROVIDER = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_OIDC_CLIENT_SECRET'] as const;

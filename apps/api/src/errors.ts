@@ -1,8 +1,8 @@
 import type { FieldError } from '@muster/contracts';
 
 /**
- * What can go wrong in the domain. An error's code and message are public; its cause is for the log only. Nothing
- * here knows of HTTP: the error handler gives each code its status.
+ * Codes of domain errors. An error's code and message are public; its cause is only logged. The error handler maps
+ * codes to HTTP statuses.
  */
 export type ErrorCode =
   | 'invalid_request'
@@ -30,7 +30,7 @@ export class DomainError extends Error {
   }
 }
 
-/** A request that breaks the contract; `errors` name the fields. */
+/** The request violates the contract; `errors` name the fields. */
 export class InvalidRequestError extends DomainError {
   constructor(
     message: string,
@@ -40,47 +40,50 @@ export class InvalidRequestError extends DomainError {
   }
 }
 
-/** A token that is malformed, unknown, expired, revoked or used up; which of them is not told. */
+/** The token is malformed, unknown, expired, revoked or used up. The message does not reveal which. */
 export class TokenInvalidError extends DomainError {
   constructor(message: string) {
     super('token_invalid', message);
   }
 }
 
-/** An e-mail address and a password that let nobody in; which of them is wrong is not told. */
+/** The email address or the password is wrong. The message does not reveal which. */
 export class CredentialsInvalidError extends DomainError {
   constructor() {
-    super('credentials_invalid', 'The e-mail address or the password is not right.');
+    super('credentials_invalid', 'Wrong email address or password.');
   }
 }
 
-/** A good token of a role that may not do this. */
+/** The caller is authenticated, but its role does not permit this. */
 export class ForbiddenError extends DomainError {
   constructor(message: string) {
     super('forbidden', message);
   }
 }
 
-/** Something that does not exist, or belongs to another organization: the two are one answer. */
+/** The resource does not exist or belongs to another organization; the answer does not reveal which. */
 export class NotFoundError extends DomainError {
   constructor(what: string) {
     super('not_found', `There is no such ${what}.`);
   }
 }
 
-/** A good request that what is there now does not allow. */
+/** The request is valid but conflicts with the current state. */
 export class ConflictError extends DomainError {
   constructor(message: string) {
     super('conflict', message);
   }
 }
 
-/** No enrollment token takes over a host that is alive; in `retryAfterMs` it no longer is, unless it is seen again. */
+/**
+ * The host is alive, and an enrollment token cannot take it over. It counts as gone after `retryAfterMs` unless seen
+ * again.
+ */
 export class EngineIdInUseError extends DomainError {
   constructor(readonly retryAfterMs: number) {
     super(
       'engine_id_in_use',
-      'A host with this engineId was seen a moment ago. If it is this machine, try again after Retry-After; otherwise ' +
+      'A host with this engineId is alive. If it is this machine, retry after the time in Retry-After; otherwise ' +
         'enroll with another engineId.',
     );
   }
@@ -93,16 +96,16 @@ export class HostDeletedError extends DomainError {
   }
 }
 
-/** A body that came too slowly to be waited for. */
+/** The client sent the body too slowly. */
 export class RequestTimeoutError extends DomainError {
   constructor() {
-    super('request_timeout', 'The body came too slowly: at least 1 KiB a second is expected.');
+    super('request_timeout', 'The body arrived too slowly. Send at least 1 KiB per second.');
   }
 }
 
 export class BodyTooLargeError extends DomainError {
   constructor(bytesMax: number) {
-    super('body_too_large', `The body is larger than ${bytesMax} bytes, as sent or once decompressed.`);
+    super('body_too_large', `The body is larger than ${bytesMax} bytes, before or after decompression.`);
   }
 }
 
@@ -112,7 +115,7 @@ export class UnsupportedMediaTypeError extends DomainError {
   }
 }
 
-/** More requests than the caller may make; `retryAfterMs` from now, one may be made again. */
+/** The caller exceeded a rate limit; its next request is allowed after `retryAfterMs`. */
 export class RateLimitedError extends DomainError {
   constructor(
     message: string,
@@ -122,27 +125,30 @@ export class RateLimitedError extends DomainError {
   }
 }
 
-/** A host's earlier snapshots cost more than it may use: the next one has to wait. */
+/** The host's earlier snapshots used up its budget; the next one must wait. */
 export class SnapshotDelayedError extends RateLimitedError {
   constructor(
     retryAfterMs: number,
-    /** Whether the request counts as a sign of the host's life: one in several seconds does. */
+    /** Whether this request updates the host's last-seen time: one every few seconds does. */
     readonly isSign: boolean,
   ) {
-    super('Earlier snapshots of this host were costly: this one has to wait. Heartbeats need not.', retryAfterMs);
+    super(
+      'Earlier snapshots of this host used up its budget. Retry after the time in Retry-After. Heartbeats are not affected.',
+      retryAfterMs,
+    );
   }
 }
 
-/** Too much at once, or a part is out of reach; the same request may be good in a moment. */
+/** The process is overloaded or a dependency is unavailable; the same request may succeed later. */
 export class UnavailableError extends DomainError {
   constructor(message: string, options?: ErrorOptions) {
     super('unavailable', message, options);
   }
 }
 
-/** This process has more to do than it can; a later try, or another process, may be luckier. */
+/** This process is overloaded; a retry, or another process, may succeed. */
 export class OverloadedError extends UnavailableError {
   constructor() {
-    super('There is more to do here than can be done now.');
+    super('The server is overloaded. Retry later.');
   }
 }

@@ -22,21 +22,21 @@ import { createLivenessService } from './services/freshness/liveness.js';
 import { createMetrics } from './services/metrics/metrics.js';
 import { addRetentionMetrics, createRetentionService, RETENTION_LEASE } from './services/maintenance/retention.js';
 
-// V8 lets a small heap grow to four times what lives in it before it looks for what does not. Twice costs a little more
-// time, and saves the memory of a machine that has other things to run: in an overload, half of what it grows by.
+// By default, V8 lets a small heap grow to four times its live data before it collects garbage. This limits it to
+// twice, which costs a little CPU time and halves the heap's growth under overload.
 setFlagsFromString('--heap-growing-percent=100');
 
-/** The dashboard is another package's build, found by its name: it need not be there. */
+/** The dashboard is built by another package, which is resolved by name; the build may be missing. */
 const webDir = fileURLToPath(new URL('.', import.meta.resolve('@muster/web/dist/index.html')));
 
-// The banner goes to standard output, the log to standard error: either can be kept without the other.
+// The banner goes to stdout and the log to stderr, so that each can be redirected separately.
 async function main(env: Env): Promise<void> {
-  // Everything that this process creates holds secrets: the database, the admin key, the set-up link.
+  // Everything that this process creates holds secrets: the database, the admin key and the setup link.
   process.umask(0o077);
   const dataDir = resolve(env.MUSTER_DATA_DIR);
   const logger = pino({ level: env.LOG_LEVEL, serializers: { err: loggableError } }, destination(2));
   const db = await openDatabase(env.DATABASE_URL === undefined ? { dataDir } : { url: env.DATABASE_URL }, {
-    onMigrationWait: (wait) => logger.warn(wait, 'a migration waits for a table that is in use, and tries again'),
+    onMigrationWait: (wait) => logger.warn(wait, 'a migration is waiting for a table that is in use; it is retried'),
   });
 
   try {
@@ -66,8 +66,8 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     requestsInWorkMax: env.MUSTER_REQUESTS_IN_WORK_MAX,
     bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
   };
-  // The port comes first, so that no key is made for a start that cannot be; and no request is answered before the key
-  // is handed over, so that whoever finds the API ready finds the key too.
+  // The server listens before the admin key is created, so that a start that fails on a busy port creates no key.
+  // Requests are answered only after the key was handed over, so that it is available when the API is ready.
   let open: (app: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => (open = resolve));
   let handle: RequestListener = (req, res) => {
@@ -91,12 +91,11 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   const retention = createRetentionService(db, {
     ...{ now, skewMs: clock.skewMs, lease: createLease(db, RETENTION_LEASE) },
     eventDays: env.MUSTER_EVENT_RETENTION_DAYS,
-    onFailure: (step, error) =>
-      logger.warn({ err: error, step }, 'a step of retention failed; the next pass repeats it'),
+    onFailure: (step, error) => logger.warn({ err: error, step }, 'a retention step failed; the next run retries it'),
     onPaused: (skewMs) =>
       logger.warn(
         { skewMs },
-        "retention deletes nothing: this process's clock and the database's differ by over a minute",
+        "retention is paused: this process's clock and the database's differ by more than a minute",
       ),
   });
   addRetentionMetrics(metrics.registry, retention);
@@ -108,35 +107,35 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   const isAccepted = await createApiKeyService(db, { now }).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {
     places.adminKey = await toPerson('adminKey', key);
   });
-  if (!isAccepted) logger.warn('MUSTER_ADMIN_KEY was revoked or replaced before, and is not accepted: set a new key');
+  if (!isAccepted) logger.warn('MUSTER_ADMIN_KEY was revoked or replaced earlier and is not accepted: set a new key');
   await createSetupTokens(db, { now }).issue(async (token) => {
     places.setup = await toPerson('setupLink', setupLink(publicUrl, token));
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: publicUrl, database, ...places })}\n`);
-  // From here on without a promise for each request.
+  // From here on the handler is called synchronously.
   handle = admitTo(app, admission, { logger, metrics, publicUrl, isDraining });
   open(handle);
   logger.info({ url: server.url }, 'listening');
 
-  // Not before requests are answered: a large index takes minutes.
+  // Started only now, because building a large index takes minutes.
   const stopIndexes = new AbortController();
   const indexes = db
     .buildIndexes({
       signal: stopIndexes.signal,
-      onWait: (wait) => logger.info(wait, 'an index waits for other sessions'),
+      onWait: (wait) => logger.info(wait, 'an index build is waiting for other sessions'),
     })
     .then((migrations) => {
-      if (migrations.length > 0) logger.info({ migrations }, 'indexes were built');
+      if (migrations.length > 0) logger.info({ migrations }, 'built indexes');
     })
-    .catch((error: unknown) => logger.warn({ err: error }, 'no index was built; the next start tries again'));
+    .catch((error: unknown) => logger.warn({ err: error }, 'could not build an index; the next start retries it'));
 
   const leave = async (signal: NodeJS.Signals) => {
-    // Whoever signals twice does not want to wait for anything.
+    // A second signal exits at once.
     if (draining) process.exit(1);
     draining = true;
     logger.info({ signal }, 'draining');
-    // Somebody at a terminal is not a balancer that has to notice first.
+    // Ctrl-C exits without the load-balancer drain delay.
     await server.drain(signal === 'SIGINT' ? 0 : env.MUSTER_DRAIN_SECONDS * 1000);
     stopIndexes.abort();
     await indexes;
@@ -158,15 +157,15 @@ function oidcOf(env: Env): OidcOptions | null {
   return { issuer, clientId, clientSecret, name: env.MUSTER_OIDC_NAME, strangerRole: role === 'none' ? null : role };
 }
 
-/** Says in a line why there is no server, and leaves. */
+/** Prints why the process cannot run, and exits with 1. */
 function fail(error: unknown): never {
   const { code, message } = error as NodeJS.ErrnoException;
   const lines =
     error instanceof EnvError
       ? error.problems
-      : [code === 'EADDRINUSE' ? `${message}: something else listens there; set PORT to another port` : message];
+      : [code === 'EADDRINUSE' ? `${message}: another process uses this port; set PORT to another one` : message];
   for (const line of lines) process.stderr.write(`muster: ${line}\n`);
-  // At once: what had been opened by then must not keep a process alive that serves nobody.
+  // Exits at once, because open handles would keep a process without a server alive.
   process.exit(1);
 }
 

@@ -89,7 +89,7 @@ describe('the environment', () => {
 
   test('has all variables of an identity provider or none, and an issuer with https or on this machine', () => {
     const others = { MUSTER_OIDC_CLIENT_ID: 'muster', MUSTER_OIDC_CLIENT_SECRET: 'hunter2' };
-    const missing = 'MUSTER_OIDC_ISSUER must be set to sign in at an identity provider';
+    const missing = 'MUSTER_OIDC_ISSUER must be set to sign in with an identity provider';
     expect(problems(others)).toEqual([missing]);
     expect(problems({ ...others, PORT: 'x' })).toEqual([expect.stringMatching(/^PORT must be /), missing]);
     expect(problems({ ...others, MUSTER_OIDC_ISSUER: 'http://login.example.com' })).toEqual([

@@ -16,7 +16,7 @@ describe('an error in the log', () => {
   });
 
   test('that is not an Error has only its type', () => {
-    expect(loggableError('secret')).toEqual({ type: 'string', message: 'what was thrown is no error' });
+    expect(loggableError('secret')).toEqual({ type: 'string', message: 'non-Error value thrown' });
   });
 
   test('that causes itself is cut off', () => {

@@ -37,7 +37,7 @@ export class ApiProcess {
   async url(): Promise<string> {
     for (;;) {
       const line = /Muster is listening on (\S+)/.exec(this.#stdout);
-      if (line && this.#stdout.includes('See what it reports')) return line[1]!;
+      if (line && this.#stdout.includes('List its containers')) return line[1]!;
       if (this.child.exitCode !== null || this.child.signalCode !== null) {
         throw new Error(`the API exited before it listened: ${this.#stderr}`);
       }

@@ -58,7 +58,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
       const { requestId: _id, ...problem } = body as Record<string, unknown>;
       expect(problem).toEqual({
         ...{ type: '/problems/credentials-invalid', title: 'Not signed in', status: 401 },
-        detail: 'The e-mail address or the password is not right.',
+        detail: 'Wrong email address or password.',
       });
     }
   });

@@ -1,4 +1,4 @@
-/** The build's last step: an embedded database's files with all migrations applied, in dist. Runs what tsc just wrote. */
+/** Last step of the build: writes an embedded database with all migrations applied to dist. Runs the output of tsc. */
 import { loadMigrations } from '../dist/migrations.js';
 import { buildTemplate } from '../dist/template.js';
 

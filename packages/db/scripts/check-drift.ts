@@ -1,13 +1,13 @@
 /**
- * Fails where the schema and the migrations disagree. What a migration says in words that Prisma does not have (checks,
- * fill factors, indexes on expressions) is no disagreement.
+ * Fails if the schema and the migrations differ. Features that Prisma cannot express (checks, fill factors, indexes on
+ * expressions) are ignored.
  */
 import { diffMigrationsToSchema, parseSchemaArguments } from './diff-migrations.js';
 
 const missing = await diffMigrationsToSchema(parseSchemaArguments().files);
 if (missing === '') {
-  console.log('The migrations make what the schema describes.');
+  console.log('The migrations match the schema.');
 } else {
-  console.error(`The schema has what no migration makes. "pnpm db:migration NAME" would write:\n\n${missing}`);
+  console.error(`The schema and the migrations differ. "pnpm db:migration NAME" would write:\n\n${missing}`);
   process.exitCode = 1;
 }

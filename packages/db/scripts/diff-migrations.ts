@@ -1,4 +1,4 @@
-/** What the migrations lack of the schema: both scripts' question. */
+/** Compares the migrations with the schema, for both scripts. */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 
@@ -10,13 +10,13 @@ import { migrationsDirectory, schemaFile } from '../src/package-paths.js';
 import { findTemplate } from '../src/template.js';
 import { diffDatabaseToSchema } from './schema-engine.js';
 
-/** Which files a script is about: this package's, or those of a test. */
+/** The files to compare: this package's, or those of a test. */
 export interface SchemaFiles {
   readonly schema: string;
   readonly migrations: string;
 }
 
-/** Reads `--schema` and `--migrations`, and returns what else the command line holds. */
+/** Parses `--schema`, `--migrations` and `--empty`, and returns the remaining arguments as well. */
 export function parseSchemaArguments(): { files: SchemaFiles; positionals: string[]; empty: boolean } {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -29,7 +29,7 @@ export function parseSchemaArguments(): { files: SchemaFiles; positionals: strin
   return { files: { schema: values.schema, migrations: values.migrations }, positionals, empty: values.empty };
 }
 
-/** The SQL that is missing between all migrations, applied to an empty database, and the schema. */
+/** Returns the SQL that turns an empty database with all migrations applied into the schema. */
 export async function diffMigrationsToSchema({ schema, migrations: directory }: SchemaFiles): Promise<string> {
   const migrations = await loadMigrations(directory);
   const embedded = await openInMemory(await findTemplate(migrations));

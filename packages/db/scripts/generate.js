@@ -1,9 +1,9 @@
 /**
  * Writes the Prisma client into src/generated.
  *
- * `prisma generate` compiles the schema in WebAssembly, yet the command line refuses to start before it has found
- * its native schema engine, which is downloaded from a host that not every network can reach. Any existing
- * executable satisfies that look-up and is never run, so it is given node's own path, unless the user has set one.
+ * `prisma generate` compiles the schema in WebAssembly, but the Prisma CLI does not start without its native schema
+ * engine, which it downloads from a host that some networks cannot reach. It only checks that this executable exists
+ * and never runs it, so node's own path is used unless the user set another one.
  */
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';

@@ -1,6 +1,6 @@
 /**
- * `pnpm db:migration NAME`: writes a migration from what was changed in the schema. `--empty` writes one to be filled
- * by hand. Nothing is applied: a database gets it when Muster opens it next.
+ * `pnpm db:migration NAME`: writes a migration for the changes of the schema. `--empty` writes one to fill in by hand.
+ * It applies nothing: Muster applies it when it next opens a database.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -11,7 +11,7 @@ const { files, positionals, empty } = parseSchemaArguments();
 const name = positionals[0] ?? '';
 
 if (positionals.length !== 1 || !/^[a-z][a-z0-9_]*$/.test(name)) {
-  console.error('Usage: pnpm db:migration NAME [--empty]\nNAME is in lower case with underscores: add_host_labels.');
+  console.error('Usage: pnpm db:migration NAME [--empty]\nNAME must be lower case with underscores: add_host_labels.');
   process.exitCode = 2;
 } else {
   const sql = empty

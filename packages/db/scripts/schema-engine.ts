@@ -1,6 +1,6 @@
 /**
- * Prisma's schema engine, compiled to WebAssembly and run over an embedded database: what `prisma migrate diff` does,
- * on machines where Prisma's native engine cannot be had.
+ * Runs Prisma's schema engine, compiled to WebAssembly, on an embedded database. It does what `prisma migrate diff`
+ * does, on machines where Prisma's native engine is not available.
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -16,7 +16,7 @@ import {
 import type * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
 import pg from 'pg';
 
-/** As much of it as is needed here: TypeScript has its types in the library of the browser only. */
+/** The parts of WebAssembly used here; TypeScript declares it only in its browser library. */
 declare const WebAssembly: {
   instantiate(binary: Uint8Array, imports: object): Promise<{ instance: { exports: Record<string, unknown> } }>;
 };
@@ -24,8 +24,8 @@ declare const WebAssembly: {
 type EngineModule = typeof engineModule;
 
 /**
- * The package's own entry imports the .wasm as a module, which only bundlers can; this does the same by hand. Once
- * only: the JavaScript half keeps a view of the memory of the instance that it was given first.
+ * Loads the engine. The package's own entry imports the .wasm as a module, which only bundlers support. Load it only
+ * once: the JavaScript half keeps a view of the first instance's memory.
  */
 async function loadEngine(): Promise<EngineModule> {
   const require = createRequire(import.meta.url);
@@ -35,7 +35,7 @@ async function loadEngine(): Promise<EngineModule> {
   const { instance } = await WebAssembly.instantiate(binary, {
     './schema_engine_bg.js': engine,
   });
-  // Where the engine leaves the message of its panic, and fails again if there is no such place.
+  // The engine stores a panic's message here, and fails again without it.
   Object.assign(globalThis, {
     PRISMA_WASM_PANIC_REGISTRY: { set_message: (message: string) => console.error(message) },
   });
@@ -46,13 +46,13 @@ async function loadEngine(): Promise<EngineModule> {
 
 let loadedEngine: Promise<EngineModule> | undefined;
 
-/** The catalogs' one-letter type, and one that adapter-pg knows and that the engine never asks for. */
+/** The one-letter type of the catalogs, and a type that adapter-pg supports and the engine never requests. */
 const CHAR: number = pg.types.builtins.CHAR;
 const CHAR_ARRAY = 1002;
 
 /**
- * adapter-pg has no column type for `"char"`, the one-letter type of PostgreSQL's own catalogs, and the engine takes
- * nothing else for it. So such a column passes through the adapter as an array of them, and comes out as what it is.
+ * Wraps a pool for the engine. adapter-pg does not support `"char"`, the one-letter type of PostgreSQL's catalogs, and
+ * the engine requires it. Such columns pass through the adapter as arrays of it and are converted back.
  */
 function catalogReader(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
   const query = pool.query.bind(pool) as (config: unknown) => Promise<pg.QueryResult>;
@@ -74,7 +74,7 @@ function catalogReader(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
   });
 }
 
-/** The object with one of its methods replaced. The others keep the object itself as their `this`. */
+/** Returns the object with one method replaced. The other methods keep the object as their `this`. */
 function withMethod<T extends object>(object: T, name: keyof T, method: unknown): T {
   return new Proxy(object, {
     get: (target, key) => {
@@ -85,7 +85,9 @@ function withMethod<T extends object>(object: T, name: keyof T, method: unknown)
   });
 }
 
-/** The SQL that turns the database behind `pool` into what the Prisma schema describes; `''` where it already is. */
+/**
+ * Returns the SQL that turns the database of `pool` into what the Prisma schema describes; `''` if it already matches.
+ */
 export async function diffDatabaseToSchema(pool: pg.Pool, schema: string): Promise<string> {
   const files = [{ path: 'schema.prisma', content: schema }];
   const { SchemaEngine } = await (loadedEngine ??= loadEngine());

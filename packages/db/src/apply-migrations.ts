@@ -1,7 +1,7 @@
 /**
- * Applies migrations in Prisma's own way, without Prisma's engine: the same `_prisma_migrations` table, the same
- * checksums and the same advisory lock, so that `prisma migrate deploy` and `status` agree wherever they can be run.
- * Unlike Prisma's, a failed migration leaves nothing behind, not even the record of its failure.
+ * Applies migrations like Prisma, without Prisma's engine: with the same `_prisma_migrations` table, checksums and
+ * advisory lock, so that `prisma migrate deploy` and `status` agree. Unlike with Prisma, a failed migration leaves
+ * nothing behind, not even a record of its failure.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,13 +15,13 @@ import type { Migration } from './migrations.js';
 const MIGRATION_LOCK_KEY = 72707369;
 
 /**
- * A migration that waits for a table holds up every later statement on it. So it waits no longer than this, and tries
- * again after a pause.
+ * A migration that waits for a table's lock blocks every later statement on that table. It therefore waits no longer
+ * than this and retries after a pause.
  */
 const LOCK_TIMEOUT_MS = 2_000;
 const PAUSE_MS = 2_000;
 
-/** Milliseconds of tries after which a table counts as in use for good. */
+/** Milliseconds of retries after which the migration fails. */
 const PATIENCE_MS = 600_000;
 
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
     "applied_steps_count" INTEGER NOT NULL DEFAULT 0
 )`;
 
-/** Tables of the schema that we would write to, but for those which extensions such as PostGIS bring along. */
+/** Tables in the target schema, except those of extensions such as PostGIS. */
 const FOREIGN_TABLES = `
 SELECT c.relname AS name FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
@@ -56,15 +56,15 @@ interface HistoryRow {
   finished_at: Date | null;
 }
 
-/** That a migration waits, and for what. */
+/** A migration is waiting for a table. */
 export interface MigrationWait {
   readonly migration: string;
-  /** The transactions that have been open for longest, as PostgreSQL names their sessions; no statement's text. */
+  /** The longest-running transactions, described by their sessions, without the text of statements. */
   readonly blockers: readonly string[];
 }
 
 export interface ApplyOptions {
-  /** Leaves indexes that are built concurrently to `buildIndexes`, unless the database is new and so has no rows. */
+  /** Leaves concurrently built indexes to `buildIndexes`, unless the database is new and therefore has no rows. */
   readonly deferIndexes?: boolean;
   /** Called each time that a table was in use, before the next try. */
   readonly onWait?: ((wait: MigrationWait) => void) | undefined;
@@ -74,8 +74,8 @@ export interface ApplyOptions {
 }
 
 /**
- * Brings the database up to `migrations` and returns the names of those that it applied, each in a transaction of its
- * own. Any number of processes may do this at once: each migration is applied by one of them, the others wait.
+ * Applies the migrations that the database lacks, each in its own transaction, and returns their names. Any number of
+ * processes may call this at once: each migration is applied by one of them while the others wait.
  *
  * @throws MigrationFailedError | MigrationHistoryError | DatabaseTooNewError | DatabaseUnsuitableError
  */
@@ -85,7 +85,7 @@ export async function applyMigrations(
   options: ApplyOptions = {},
 ): Promise<string[]> {
   const applied: string[] = [];
-  // Without a lock at first, so that a start with nothing to do waits for nobody.
+  // Read without the lock first, so that a start with nothing to apply does not wait.
   const history = await readHistory(client);
   const isDeferred = ({ index }: Migration) => options.deferIndexes === true && history !== null && index !== null;
   for (const migration of pending(history, migrations)) {
@@ -101,7 +101,7 @@ export async function pendingIndexes(client: pg.ClientBase, migrations: readonly
   return pending(await readHistory(client), migrations).filter(({ index }) => index !== null);
 }
 
-/** Records a migration that was applied outside a transaction. Does nothing if another process did. */
+/** Records a migration that was applied outside a transaction. Does nothing if another process recorded it. */
 export async function recordMigration(
   client: pg.ClientBase,
   migration: Migration,
@@ -118,7 +118,7 @@ export async function recordMigration(
   }
 }
 
-/** Whether a statement failed because others use what it needs: it may succeed later. */
+/** Whether a statement failed because of another session's lock, so that it may succeed later. */
 export function isLocked(error: unknown): boolean {
   const { code, cause } = error as { code?: string; cause?: unknown };
   return code === LOCK_NOT_AVAILABLE || code === DEADLOCK_DETECTED || (cause !== undefined && isLocked(cause));
@@ -127,7 +127,7 @@ export function isLocked(error: unknown): boolean {
 /**
  * Repeats `action`, with pauses, while it fails because tables are in use.
  *
- * @throws MigrationFailedError once that has lasted for too long; and what `action` throws otherwise.
+ * @throws MigrationFailedError after `patienceMs`, and whatever else `action` throws.
  */
 export async function retryWhileLocked<T>(
   client: pg.ClientBase,
@@ -146,7 +146,7 @@ export async function retryWhileLocked<T>(
     onWait?.({ migration: name, blockers });
     if (performance.now() - since > patienceMs) {
       const sessions = blockers.length === 0 ? 'other sessions' : blockers.join(', ');
-      throw new MigrationFailedError(name, `a table that it needs is in use by ${sessions}: end that and start again`);
+      throw new MigrationFailedError(name, `a table that it needs is in use by ${sessions}: end those and start again`);
     }
     await sleep(pauseMs * (0.5 + Math.random()));
   }
@@ -165,7 +165,7 @@ async function findBlockers(client: pg.ClientBase): Promise<string[]> {
   );
 }
 
-/** False where another process was first. */
+/** Applies one migration. Returns false if another process already did. */
 async function applyOne(
   client: pg.ClientBase,
   migration: Migration,
@@ -175,7 +175,7 @@ async function applyOne(
   await client.query('BEGIN');
   try {
     await client.query('SET LOCAL statement_timeout = 0');
-    // Until the end of the transaction, not of the session: so it also holds behind a pooler that shares sessions.
+    // A transaction lock, not a session lock, so that it also works behind a pooler that shares sessions.
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);
     const history = await readHistory(client);
     if (history === null) await requireEmptySchema(client);
@@ -187,7 +187,7 @@ async function applyOne(
     await client.query('COMMIT');
     return true;
   } catch (error) {
-    // What went wrong is told by `error`; a connection that cannot roll back is lost, and its transaction with it.
+    // `error` has the reason. If the rollback fails, the connection is lost and its transaction with it.
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
@@ -197,7 +197,7 @@ async function execute(client: pg.ClientBase, migration: Migration, lockTimeoutM
   try {
     await client.query(CREATE_HISTORY);
     await client.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
-    // In a transaction, and on PGlite, no index is built concurrently.
+    // Indexes cannot be built concurrently in a transaction, nor on PGlite.
     await client.query(migration.index === null ? migration.sql : migration.sql.replace(' CONCURRENTLY ', ' '));
     await insertHistory(client, migration);
   } catch (error) {
@@ -213,7 +213,7 @@ async function insertHistory(client: pg.ClientBase, migration: Migration): Promi
   );
 }
 
-/** What a migration can be refused for that is not its own fault, with what to do; else the database's words. */
+/** Returns an instruction for failures that the operator can fix, otherwise the database's message. */
 function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };
   const extension = /extension (?:control file )?"?(?:[^"]*\/)?(\w+)(?:\.control)?"/.exec(message)?.[1];
@@ -223,11 +223,11 @@ function reasonOf(error: unknown): string {
     case UNDEFINED_FILE:
       return (
         `the server does not have the extension ${extension}, which comes with PostgreSQL: install its contrib ` +
-        'modules there (such as the package postgresql-contrib) and start again'
+        'modules on it (such as the package postgresql-contrib) and start again'
       );
     case INSUFFICIENT_PRIVILEGE:
       return (
-        `this user may not create the extension ${extension}: have the owner of the database run ` +
+        `this user may not create the extension ${extension}: let the owner of the database run ` +
         `"CREATE EXTENSION ${extension}" in it, and start again`
       );
     default:
@@ -235,10 +235,10 @@ function reasonOf(error: unknown): string {
   }
 }
 
-/** Null where the table does not exist. What was resolved as rolled back counts as never begun. */
+/** Returns null if the table does not exist. Migrations resolved as rolled back are left out. */
 async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> {
-  // Not to_regclass(): it asks a cache, which within a transaction may not have heard of a table that was committed
-  // while this process waited for the lock.
+  // Not to_regclass(): it reads a cache that, within a transaction, may not contain a table committed while this
+  // process waited for the lock.
   const table = await client.query(
     `SELECT FROM pg_class WHERE relname = '_prisma_migrations' AND relnamespace = current_schema()::regnamespace`,
   );
@@ -250,7 +250,7 @@ async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> 
   return rows;
 }
 
-/** Which migrations are not applied. Throws where the history is not one that these migrations can continue. */
+/** Returns the migrations that are not applied. Throws if these migrations cannot continue the history. */
 function pending(history: HistoryRow[] | null, migrations: readonly Migration[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   const rows = history ?? [];
@@ -260,13 +260,13 @@ function pending(history: HistoryRow[] | null, migrations: readonly Migration[])
     if (row.finished_at === null) {
       throw new MigrationHistoryError(
         row.migration_name,
-        'was begun by another tool and never finished: see "prisma migrate resolve"',
+        'was started by another tool and never finished: see "prisma migrate resolve"',
       );
     }
     if (row.checksum !== known.get(row.migration_name)?.checksum) {
       throw new MigrationHistoryError(
         row.migration_name,
-        'is not the one that was applied to the database: its file was changed afterwards',
+        'differs from the one that was applied to the database: its file was changed afterwards',
       );
     }
   }
@@ -279,7 +279,7 @@ async function requireEmptySchema(client: pg.ClientBase): Promise<void> {
   const table = rows[0]?.name;
   if (table !== undefined) {
     throw new DatabaseUnsuitableError(
-      `The database has tables of another application (such as ${table}): give Muster a database of its own.`,
+      `The database has tables of another application (such as ${table}): use a separate database for Muster.`,
     );
   }
 }

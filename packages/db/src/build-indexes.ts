@@ -1,4 +1,4 @@
-/** Builds large indexes while the database is in use, without a lock that reads or writes wait for. */
+/** Builds large indexes while the database is in use, without a lock that blocks reads or writes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type pg from 'pg';
@@ -10,7 +10,7 @@ const DUPLICATE_TABLE = '42P07';
 const INVALID_POLL_MS = 1_000;
 
 export interface BuildIndexesOptions {
-  /** Ends the wait for others. A build that has begun is left to the server, and is recorded at the next start. */
+  /** Stops waiting. A build in progress is left to the server and recorded at the next start. */
   readonly signal?: AbortSignal;
   /** Called when a build waits for other sessions, before the next try. */
   readonly onWait?: (wait: MigrationWait) => void;
@@ -25,10 +25,10 @@ FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
 WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace`;
 
 /**
- * Builds the indexes that the database lacks, one after the other, and returns the names of their migrations. Any number
- * of processes may do this at once. What an interrupted build left behind is dropped and built again.
+ * Builds the missing indexes one after another and returns the names of their migrations. Any number of processes may
+ * call this at once. The remains of an interrupted build are dropped and built again.
  *
- * A transaction that is open for hours delays the build by as long, and nothing else.
+ * A transaction that stays open for hours delays the build as long, and nothing else.
  */
 export async function buildIndexes(
   client: pg.ClientBase,
@@ -36,7 +36,7 @@ export async function buildIndexes(
   options: BuildIndexesOptions = {},
 ): Promise<string[]> {
   const built: string[] = [];
-  // For the session, which is this call's own: the build takes as long as it takes.
+  // This call has the session to itself, and a build may take any time.
   await client.query('SET statement_timeout = 0');
   for (const migration of await pendingIndexes(client, migrations)) {
     const { index } = migration;
@@ -49,7 +49,7 @@ export async function buildIndexes(
   return built;
 }
 
-/** Returns once a valid index exists, built by this process or another one, or the signal is given. */
+/** Resolves when a valid index exists, built by this or another process, or when the signal is aborted. */
 async function buildOne(
   client: pg.ClientBase,
   migration: Migration,
@@ -77,8 +77,8 @@ async function findIndex(client: pg.ClientBase, { name }: ConcurrentIndex) {
 }
 
 /**
- * Builds it, outside a transaction. It waits for as long as it must: while it does, it holds up no read and no write. If
- * another process builds it at the same time, one of the two fails, and finds the other's.
+ * Builds an index outside a transaction. It may wait for other transactions without blocking reads or writes. If
+ * another process builds the same index, one of the two fails and then finds the other's.
  */
 async function create(client: pg.ClientBase, { sql }: Migration): Promise<void> {
   try {
@@ -89,7 +89,7 @@ async function create(client: pg.ClientBase, { sql }: Migration): Promise<void> 
   }
 }
 
-/** Drops an invalid index. The lock on the table excludes all who build indexes of it; then it is judged again. */
+/** Drops an invalid index. The table lock excludes every index build on it, so validity is checked again under it. */
 async function dropInvalid(client: pg.ClientBase, index: ConcurrentIndex, lockTimeoutMs: number): Promise<void> {
   await client.query('BEGIN');
   try {

@@ -1,12 +1,12 @@
 /**
- * What a failed query means for its caller, whichever of three ways the failure took: a Prisma error with a P code, a
- * raw query's P2010 around PostgreSQL's own code, or the driver's plain error, which carries a message only.
+ * Classifies failed queries. A failure arrives in one of three forms: a Prisma error with a P code, a raw query's P2010
+ * that wraps PostgreSQL's code, or the driver's plain error with only a message.
  */
 
-/** Prisma: cannot reach, server closed the connection, too many connections. */
+/** Prisma: cannot reach the server, server closed the connection, too many connections. */
 const UNAVAILABLE_PRISMA_CODES = new Set(['P1001', 'P1017', 'P2037']);
 
-/** Prisma: timed out (twice), no connection free in time, transaction not started or not done in time. */
+/** Prisma: timed out (two codes), no connection available in time, transaction not started or finished in time. */
 const TIMEOUT_PRISMA_CODES = new Set(['P1002', 'P1008', 'P2024', 'P2028']);
 
 const UNAVAILABLE_SOCKET_CODES = new Set([
@@ -24,26 +24,26 @@ const UNAVAILABLE_SOCKET_CODES = new Set([
 ]);
 
 /**
- * PostgreSQL: connection exceptions (class 08), operator intervention (57P0x: shutting down, crashed, starting up),
- * too many connections (53300), insufficient resources otherwise (53).
+ * PostgreSQL: connection exceptions (class 08), operator intervention (57P0x: shutting down, crashed, starting up), too
+ * many connections (53300) and other insufficient resources (53).
  */
 const UNAVAILABLE_SQLSTATE = /^(08...|57P0.|53...)$/;
 
-/** PostgreSQL: a statement that waited for a lock for longer than it may. */
+/** PostgreSQL: a statement exceeded the lock timeout. */
 const LOCK_TIMEOUT_SQLSTATE = '55P03';
 
-/** PostgreSQL: a statement that ran, or waited for a lock, for longer than it may. */
+/** PostgreSQL: a statement exceeded its timeout, while it ran or waited for a lock. */
 const TIMEOUT_SQLSTATE = new Set(['57014', LOCK_TIMEOUT_SQLSTATE]);
 
-/** A statement's turn among those that take long did not come in time. */
+/** A long statement waited too long for one of the connections for long statements. */
 export class NoTurnError extends Error {
   constructor() {
-    super('No turn came free in time');
+    super('No connection for long statements became free in time');
     this.name = 'NoTurnError';
   }
 }
 
-/** node-postgres gives these no code; pg 8.23.1, pg-pool 3.14.0. */
+/** Errors of node-postgres without a code; pg 8.23.1, pg-pool 3.14.0. */
 const UNAVAILABLE_MESSAGES = [
   'Connection terminated',
   'Client has encountered a connection error and is not queryable',
@@ -57,10 +57,10 @@ const TIMEOUT_MESSAGES = [
   'timeout exceeded when trying to connect',
   'timeout expired',
   'The server does not answer',
-  'No turn came free in time',
+  'No connection for long statements became free in time',
 ];
 
-/** Prisma's driver adapters name some failures instead of numbering them. */
+/** Failures that Prisma's driver adapters name instead of numbering. */
 const UNAVAILABLE_KINDS = new Set([
   'DatabaseNotReachable',
   'ConnectionClosed',
@@ -72,10 +72,10 @@ const TIMEOUT_KINDS = new Set(['SocketTimeout']);
 
 const SERIALIZATION_SQLSTATE = new Set(['40001', '40P01']);
 
-/** PostgreSQL: a write in a transaction that is read-only, as all of a standby's are. */
+/** PostgreSQL: a write in a read-only transaction, such as any on a standby. */
 const READ_ONLY_SQLSTATE = '25006';
 
-/** An error and all that it wraps: `cause`, Prisma's `meta.driverAdapterError`, the parts of an AggregateError. */
+/** Yields an error and all errors in it: `cause`, Prisma's `meta.driverAdapterError`, parts of an AggregateError. */
 function* layers(error: unknown, depth = 0): Generator<Record<string, unknown>> {
   if (typeof error !== 'object' || error === null || depth > 6) return;
   const layer = error as Record<string, unknown>;
@@ -98,15 +98,15 @@ function* codes(error: unknown): Generator<string> {
   }
 }
 
-/** The database refused a write because it is read-only: a standby, or a primary that was demoted. */
+/** Whether the database refused a write because it is read-only: a standby or a demoted primary. */
 export function isReadOnly(error: unknown): boolean {
   for (const code of codes(error)) if (code === READ_ONLY_SQLSTATE) return true;
   return false;
 }
 
 /**
- * The database cannot be used at the moment: it is away, shutting down, starting up, full, read-only, or too slow to answer.
- * Trying again later is sensible; whether what failed was done is unknown.
+ * Whether the database cannot be used at the moment: down, shutting down, starting up, full, read-only, or too slow.
+ * The caller may retry later; whether the failed operation took effect is unknown.
  */
 export function isUnavailable(error: unknown): boolean {
   if (isTimeout(error) || isReadOnly(error)) return true;
@@ -118,8 +118,8 @@ export function isUnavailable(error: unknown): boolean {
 }
 
 /**
- * The database did not answer in time, which is one way of being unavailable: it may be there, and busy, or the
- * query waited for another one's lock.
+ * Whether the database did not answer in time, a special case of being unavailable: it may be busy, or the query waited
+ * for a lock.
  */
 export function isTimeout(error: unknown): boolean {
   for (const code of codes(error)) if (TIMEOUT_PRISMA_CODES.has(code) || TIMEOUT_SQLSTATE.has(code)) return true;
@@ -134,19 +134,19 @@ function says(error: unknown, kinds: ReadonlySet<string>, messages: readonly str
   return false;
 }
 
-/** The transaction was rolled back for the sake of another one (serialization failure, deadlock): do it again. */
+/** Whether the transaction was rolled back in favor of another one (serialization failure, deadlock); repeat it. */
 export function isSerializationFailure(error: unknown): boolean {
   for (const code of codes(error)) if (code === 'P2034' || SERIALIZATION_SQLSTATE.has(code)) return true;
   return false;
 }
 
-/** Another transaction holds a row for longer than this one would wait: it can be done again once that is over. */
+/** Whether another transaction held a row for longer than the lock timeout; repeat the transaction later. */
 export function isLockTimeout(error: unknown): boolean {
   for (const code of codes(error)) if (code === LOCK_TIMEOUT_SQLSTATE) return true;
   return false;
 }
 
-/** A row with these values exists already. */
+/** Whether a row with these unique values already exists. */
 export function isUniqueViolation(error: unknown): boolean {
   for (const code of codes(error)) if (code === 'P2002' || code === '23505') return true;
   return false;

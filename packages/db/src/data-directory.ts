@@ -1,4 +1,4 @@
-/** The embedded database's directory: what lies in it, and who may use it. */
+/** The data directory of the embedded database: its paths, its lock and its permissions. */
 import { constants } from 'node:fs';
 import { access, chmod, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -12,28 +12,28 @@ import {
 
 import { DatabaseLockedError, DataDirectoryError } from './errors.js';
 
-/** Why the system refuses, by its code, in words for whoever starts Muster. */
+/** Reasons for system errors by code, as shown to the person who starts Muster. */
 const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
+  EACCES: 'this user cannot write there',
+  EPERM: 'this user cannot write there',
   EROFS: 'its file system is read-only',
   ENOSPC: 'its disk is full',
   EDQUOT: 'the disk quota is used up',
   ENOTDIR: 'a part of its path is a file',
-  EEXIST: 'there is a file of that name',
+  EEXIST: 'a file of that name exists',
   ENOENT: 'it does not exist',
   ENAMETOOLONG: 'its path is too long',
   EMFILE: 'this process has too many files open',
 };
 
-/** The paths of a data directory. Which of the last three is there tells what became of its database. */
+/** Paths in a data directory. Which of the last three exist shows the state of its database. */
 export interface DataDirectoryPaths {
   readonly directory: string;
-  /** PostgreSQL's own files. */
+  /** PostgreSQL's files. */
   readonly postgres: string;
-  /** Lies beside them until they are complete. Where it still lies at a start, nobody was ever told of any data. */
+  /** Marker that exists until `postgres` is complete. If it exists at a start, no data was ever acknowledged. */
   readonly unfinished: string;
-  /** What a restore works on: it becomes `postgres` when all of it is in. */
+  /** Directory of a restore in progress; renamed to `postgres` when complete. */
   readonly restoring: string;
 }
 
@@ -47,22 +47,22 @@ export function dataDirectoryPaths(dataDir: string): DataDirectoryPaths {
   };
 }
 
-/** Every permission of the group and of all other users. */
+/** All permissions of the group and of other users. */
 const OTHERS = 0o077;
 
 /** Set on directories that several users write to, such as /tmp. */
 const STICKY = 0o1000;
 
 /**
- * Takes the lock of a data directory, which is created if it is missing. Afterwards only its owner can enter the
- * directory, and the database's files that are already in it are readable and writable by their owner only.
+ * Locks a data directory and creates it if missing. Afterwards only its owner can enter it, and the existing database
+ * files are readable and writable by their owner only.
  *
  * @throws DatabaseLockedError
- * @throws DataDirectoryError also where the directory cannot be closed to other users.
+ * @throws DataDirectoryError, also if the directory cannot be closed to other users.
  */
 export async function lockDataDirectory(directory: string): Promise<DirectoryLock> {
   return explained(directory, async () => {
-    // The mode of `mkdir` holds for a directory that it creates, not for a volume that exists.
+    // `mkdir` applies the mode only to a directory that it creates, not to an existing volume.
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await closeToOthers(directory);
     const lock = await acquireDirectoryLock(directory);
@@ -76,7 +76,7 @@ export async function lockDataDirectory(directory: string): Promise<DirectoryLoc
   });
 }
 
-/** Sets mode 0700 where others have any permission. Some file systems accept a mode and ignore it, so it is read back. */
+/** Sets mode 0700 if other users have any permission. Reads it back, because some file systems ignore a mode. */
 async function closeToOthers(directory: string): Promise<void> {
   const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -105,8 +105,8 @@ const openToOthers = (directory: string, mode: number, options?: ErrorOptions): 
   );
 
 /**
- * Takes the permissions of all other users away from a directory and everything in it; does nothing where there is none.
- * PGlite creates its files with mode 0666 whatever the umask is. Symbolic links are neither followed nor changed.
+ * Removes all permissions of other users from a directory and everything in it; does nothing if it does not exist.
+ * PGlite creates its files with mode 0666 regardless of the umask. Symbolic links are neither followed nor changed.
  */
 async function restrictTree(directory: string): Promise<void> {
   let entries;
@@ -125,9 +125,9 @@ async function restrictTree(directory: string): Promise<void> {
 }
 
 /**
- * Does something in a data directory, and says in words of ours why the system would not have it.
+ * Runs an action in a data directory, and translates system errors into `DataDirectoryError`.
  *
- * @throws DatabaseLockedError | DataDirectoryError, and what else `action` throws.
+ * @throws DatabaseLockedError | DataDirectoryError, and whatever else `action` throws.
  */
 export async function explained<T>(directory: string, action: () => Promise<T>): Promise<T> {
   try {
@@ -140,7 +140,7 @@ export async function explained<T>(directory: string, action: () => Promise<T>):
   }
 }
 
-/** Null where it is none of the system's. */
+/** Returns null if it is not a system error with a known reason. */
 function reasonOf(error: unknown): string | null {
   if (error instanceof DirectoryLockUnavailableError) {
     return reasonOf(error.cause) ?? error.reason;

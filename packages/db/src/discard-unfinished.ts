@@ -1,9 +1,9 @@
-/** A rule for every pool: no connection goes back into it in the middle of a transaction. */
+/** A rule for every pool: no connection with an open transaction returns to it. */
 import type pg from 'pg';
 
 /**
- * A connection whose COMMIT or ROLLBACK got no answer is released as if nothing were wrong with it: its next user would
- * be answered from within that transaction, or wait behind it. Such a connection is closed instead.
+ * Closes connections that are released inside a transaction. A connection whose COMMIT or ROLLBACK got no answer is
+ * released like any other, and its next user would run inside that transaction or wait behind it.
  */
 export function discardUnfinishedTransactions(pool: pg.Pool): void {
   pool.on('release', (_error, client) => {

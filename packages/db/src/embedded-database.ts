@@ -1,4 +1,4 @@
-/** Opens the embedded database, and knows what becomes of a first start that was cut off. */
+/** Opens the embedded database, and recovers from an interrupted first start. */
 import { rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -15,21 +15,21 @@ import {
 } from './data-directory.js';
 import { DataDirectoryError, DatabaseUnsuitableError } from './errors.js';
 
-/** PostgreSQL takes room for its log by files of 16 MiB, and a start may need one before it can say anything. */
+/** PostgreSQL allocates its log in files of 16 MiB, and may need one at a start before it can report an error. */
 const FREE_BYTES_MIN = 32 * 1024 * 1024;
 
-/** What the migrations' `CREATE EXTENSION` takes its files from. Every PGlite that opens a database of ours has them. */
+/** The extensions that the migrations create. Every PGlite that opens our databases must load them. */
 export const EMBEDDED_EXTENSIONS = { pg_trgm };
 
-/** An open PGlite, to be closed with `close` alone. */
+/** An open PGlite. Close it only with `close`. */
 export interface EmbeddedDatabase {
   readonly pglite: PGlite;
-  /** To be called once the migrations are in: from here on the files are worth keeping. */
+  /** Call it when the migrations are applied: from here on the files are kept. */
   complete(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A database that is gone when it is closed. */
+/** Opens a database that is lost when it is closed. */
 export async function openInMemory(template: Blob | null): Promise<EmbeddedDatabase> {
   const pglite = await PGlite.create({
     extensions: EMBEDDED_EXTENSIONS,
@@ -39,8 +39,8 @@ export async function openInMemory(template: Blob | null): Promise<EmbeddedDatab
 }
 
 /**
- * Opens the database of a directory, which is made if need be. One process at a time may have it open: two would
- * destroy each other's data without an error.
+ * Opens the database of a directory and creates it if missing. Only one process may have it open: two would corrupt
+ * each other's data without an error.
  *
  * @throws DatabaseLockedError | DataDirectoryError | DatabaseUnsuitableError
  */
@@ -52,9 +52,9 @@ export async function openDataDirectory(
   const lock = await lockDataDirectory(directory);
   try {
     return await explained(directory, async () => {
-      // A new database in its place would look as if the backup had been empty.
+      // Creating a new database here would look as if the backup had been empty.
       if (await exists(restoring)) {
-        throw new DataDirectoryError(directory, `a restore was cut off in it: run that again, or remove ${restoring}`);
+        throw new DataDirectoryError(directory, `a restore was interrupted in it: repeat it, or remove ${restoring}`);
       }
       if (await exists(unfinished)) await rm(postgres, { recursive: true, force: true });
       const isNew = !(await exists(postgres));
@@ -79,18 +79,18 @@ export async function openDataDirectory(
 }
 
 /**
- * Opens the files that are there. Their directory's lock must be held.
+ * Opens existing files. The caller must hold the directory's lock.
  *
  * @throws DatabaseUnsuitableError | DataDirectoryError
  */
 export async function openPglite(postgres: string): Promise<PGlite> {
-  // Without that file PGlite would take them for nothing, and make a new database on top of them.
+  // Without this file, PGlite ignores the others and creates a new database over them.
   if (!(await exists(join(postgres, 'PG_VERSION')))) throw unusable(postgres, 'PG_VERSION is missing');
   return createPglite(postgres, null);
 }
 
 /**
- * Makes a database's files, from a template where there is one. Their directory's lock must be held.
+ * Creates a database's files, from a template if there is one. The caller must hold the directory's lock.
  *
  * @throws DatabaseUnsuitableError | DataDirectoryError
  */
@@ -102,22 +102,22 @@ export async function createPglite(postgres: string, template: Blob | null): Pro
       ...(template === null ? {} : { loadDataDir: template }),
     });
   } catch (error) {
-    // What PGlite says of a full disk is "[object Object]" or "failed to initialize properly".
+    // On a full disk, PGlite's message is "[object Object]" or "failed to initialize properly".
     const { bavail, bsize } = await statfs(dirname(postgres));
     if (bavail * bsize < FREE_BYTES_MIN) {
       const free = Math.floor((bavail * bsize) / (1024 * 1024));
-      throw new DataDirectoryError(postgres, `its disk is full (${free} MiB are left, it takes 32 to start)`, {
+      throw new DataDirectoryError(postgres, `its disk is full (${free} MiB are free, a start needs 32)`, {
         cause: error,
       });
     }
-    throw unusable(postgres, error instanceof Error ? error.message : 'PGlite does not say why', { cause: error });
+    throw unusable(postgres, error instanceof Error ? error.message : 'PGlite gave no reason', { cause: error });
   }
 }
 
 function unusable(directory: string, reason: string, options?: ErrorOptions): DatabaseUnsuitableError {
   return new DatabaseUnsuitableError(
-    `The database files in ${directory} cannot be opened, they are damaged or of another version: ${reason}. ` +
-      'What another version wrote, that version can back up ("muster backup") and this one restore.',
+    `The database files in ${directory} cannot be opened: they are damaged or from another version (${reason}). ` +
+      'If another version wrote them, run "muster backup" of that version and restore the backup with this one.',
     options,
   );
 }

@@ -1,7 +1,7 @@
 /**
- * A `pg.Pool` whose one connection ends in this process: PostgreSQL's wire protocol, spoken to PGlite through a
- * stream instead of a socket. So the embedded database runs behind the same driver, the same adapter and the same
- * error codes as a server does.
+ * A `pg.Pool` whose one connection ends in this process: it passes PostgreSQL's wire protocol to PGlite through a
+ * stream instead of a socket. The embedded database therefore uses the same driver, adapter and error codes as a
+ * server.
  */
 import { Duplex } from 'node:stream';
 
@@ -10,19 +10,19 @@ import pg from 'pg';
 
 import { discardUnfinishedTransactions } from './discard-unfinished.js';
 
-/** The first byte of the message with which a client says goodbye. */
+/** The first byte of the protocol's Terminate message. */
 const TERMINATE = 0x58;
 
-/** How long a query waits for the one connection before something must be broken. */
+/** Milliseconds that a query waits for the one connection before it fails. */
 const CONNECTION_WAIT_TIMEOUT_MS = 60_000;
 
 type Callback = (error?: Error | null) => void;
 
-/** What `pg` takes for its socket. A write is a client's message; what can be read is PGlite's answer. */
+/** The stream that `pg` uses as its socket. A write is a client message; the readable side is PGlite's answer. */
 class PgliteStream extends Duplex {
   readonly #pglite: PGlite;
   readonly #predecessor: Promise<void>;
-  /** Settled once the session is clean again. */
+  /** Resolves when the session is clean again. */
   readonly vacated: Promise<void>;
 
   constructor(pglite: PGlite, predecessor: Promise<void>) {
@@ -34,7 +34,7 @@ class PgliteStream extends Duplex {
 
   // The parts of net.Socket that pg calls.
   connect(): this {
-    // PGlite is one session: its next user waits until the last one's leavings are gone.
+    // PGlite has one session, so the next connection waits until the last one's state is reset.
     void this.#predecessor.then(() => this.emit('connect'));
     return this;
   }
@@ -52,12 +52,12 @@ class PgliteStream extends Duplex {
   }
 
   override _read(): void {
-    // Answers are pushed as they come.
+    // Answers are pushed as they arrive.
   }
 
   override _write(message: Buffer, _encoding: BufferEncoding, done: Callback): void {
     if (message[0] === TERMINATE) {
-      // PGlite would take it literally and shut the database down.
+      // PGlite would execute the message and shut the database down.
       this.push(null);
       done();
       return;
@@ -66,7 +66,7 @@ class PgliteStream extends Duplex {
       .runExclusive(() => this.#pglite.execProtocolRaw(message))
       .then(
         (answer) => {
-          // The answer is a view of a buffer which the next call overwrites.
+          // The answer is a view of a buffer that the next call overwrites.
           if (answer.length > 0) this.push(Buffer.from(answer));
           done();
         },
@@ -74,7 +74,7 @@ class PgliteStream extends Duplex {
       );
   }
 
-  /** pg writes the five messages of a prepared query in a row: they are one call of the database, not five. */
+  /** Joins the five messages of a prepared query, which pg writes in a row, into one call of PGlite. */
   override _writev(chunks: { chunk: Buffer; encoding: BufferEncoding }[], done: Callback): void {
     const last = chunks[chunks.length - 1]?.chunk;
     if (chunks.length > 1 && last?.[0] === TERMINATE) {
@@ -87,7 +87,7 @@ class PgliteStream extends Duplex {
     this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'binary', done);
   }
 
-  /** A connection given up in the middle of a transaction must not leave it open to the next one. */
+  /** Resets the session: a connection abandoned in a transaction must not leave it open for the next one. */
   override _destroy(error: Error | null, done: Callback): void {
     this.#reset().then(
       () => done(error),
@@ -98,12 +98,12 @@ class PgliteStream extends Duplex {
   async #reset(): Promise<void> {
     if (this.#pglite.closed) return;
     await this.#pglite.exec('ROLLBACK');
-    // In a call of its own: it may not share a transaction, which statements of one call do.
+    // A separate call, because statements of one call share a transaction, in which DISCARD ALL is not allowed.
     await this.#pglite.exec('DISCARD ALL');
   }
 }
 
-/** A pool on an open PGlite. Ending the pool leaves PGlite open. */
+/** Creates a pool on an open PGlite. Ending the pool leaves PGlite open. */
 export function createEmbeddedPool(pglite: PGlite): pg.Pool {
   let predecessor = Promise.resolve();
   const pool = new pg.Pool({

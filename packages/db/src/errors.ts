@@ -1,6 +1,8 @@
-/** Why a database cannot be opened. Each message is one line, fit to be shown to whoever starts Muster. */
+/** Errors of opening a database. Each message is one line for the person who starts Muster. */
 
-/** What all errors of `openDatabase` that have a cause outside this code extend. Never carries a password. */
+/**
+ * Base class of the errors of `openDatabase` that have a cause outside this code. Messages never contain a password.
+ */
 export abstract class DatabaseOpenError extends Error {
   abstract readonly code: string;
 }
@@ -17,7 +19,7 @@ export class DatabaseLockedError extends DatabaseOpenError {
   }
 }
 
-/** The embedded database's directory cannot be made, locked or written to. Nothing in it was changed. */
+/** The embedded database's directory cannot be created, locked or written to. Nothing in it was changed. */
 export class DataDirectoryError extends DatabaseOpenError {
   override readonly name = 'DataDirectoryError';
   readonly code = 'data-directory';
@@ -31,7 +33,7 @@ export class DataDirectoryError extends DatabaseOpenError {
   }
 }
 
-/** No server answers, or it does not let us in. */
+/** No server answers, or the server rejects the connection. */
 export class DatabaseUnreachableError extends DatabaseOpenError {
   override readonly name = 'DatabaseUnreachableError';
   readonly code = 'database-unreachable';
@@ -41,13 +43,13 @@ export class DatabaseUnreachableError extends DatabaseOpenError {
   }
 }
 
-/** The database is there, but is none that Muster can use: too old a server, or somebody else's tables. */
+/** Muster cannot use this database: the server is too old, or it has another application's tables. */
 export class DatabaseUnsuitableError extends DatabaseOpenError {
   override readonly name = 'DatabaseUnsuitableError';
   readonly code = 'database-unsuitable';
 }
 
-/** The server takes no writes. `code` is also PostgreSQL's own code where it refuses one, read_only_sql_transaction. */
+/** The server is read-only. `code` equals PostgreSQL's read_only_sql_transaction. */
 export class DatabaseReadOnlyError extends DatabaseOpenError {
   override readonly name = 'DatabaseReadOnlyError';
   readonly code = '25006';
@@ -60,7 +62,7 @@ export class DatabaseReadOnlyError extends DatabaseOpenError {
   }
 }
 
-/** The database has migrations which this version of Muster does not know. */
+/** The database has migrations that this version of Muster does not know. */
 export class DatabaseTooNewError extends DatabaseOpenError {
   override readonly name = 'DatabaseTooNewError';
   readonly code = 'database-too-new';
@@ -73,7 +75,7 @@ export class DatabaseTooNewError extends DatabaseOpenError {
   }
 }
 
-/** A migration failed and was rolled back: the database is as it was before it. */
+/** A migration failed and was rolled back; the database is unchanged. */
 export class MigrationFailedError extends DatabaseOpenError {
   override readonly name = 'MigrationFailedError';
   readonly code = 'migration-failed';
@@ -87,13 +89,13 @@ export class MigrationFailedError extends DatabaseOpenError {
   }
 }
 
-/** A backup cannot be made, or cannot be restored. What was there before is as it was. */
+/** A backup or restore failed. Existing files and data are unchanged. */
 export class BackupError extends DatabaseOpenError {
   override readonly name = 'BackupError';
   readonly code = 'backup';
 }
 
-/** The database's record of its migrations contradicts the files: nothing was changed. */
+/** The database's record of migrations contradicts the migration files. Nothing was changed. */
 export class MigrationHistoryError extends DatabaseOpenError {
   override readonly name = 'MigrationHistoryError';
   readonly code = 'migration-history';

@@ -1,4 +1,4 @@
-/** Muster's database: the Prisma client over PostgreSQL or the embedded PGlite, its migrations, its errors. */
+/** Muster's database: the Prisma client on PostgreSQL or the embedded PGlite, its migrations and errors. */
 export { isReadOnly, isSerializationFailure, isTimeout, isUnavailable, isUniqueViolation } from './classify-error.js';
 export type { Database, DatabaseEngine, Statement } from './database.js';
 export {

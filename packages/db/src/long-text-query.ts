@@ -1,6 +1,6 @@
 /**
- * Sends statements whose values are long. node-postgres joins the values of a statement to one message, in buffers that it
- * copies each time they grow: 25 MB hold the event loop for 30 ms, during which no other request is answered.
+ * Sends statements with long values. node-postgres joins all values of a statement into one message, in buffers that
+ * are copied each time they grow: 25 MB block the event loop for 30 ms.
  */
 import type { Writable } from 'node:stream';
 
@@ -26,23 +26,23 @@ export interface LongStatement {
   name: string;
   text: string;
   values: unknown[];
-  /** Milliseconds after which the statement fails on this side. */
+  /** Milliseconds after which the client fails the statement. */
   query_timeout: number;
 }
 
-/** As `client.query`, for values that may be a LongText: it is written to the socket piece by piece. */
+/** Does the same as `client.query`, for values that may be a LongText, which is written to the socket in pieces. */
 export function queryLong<Row extends pg.QueryResultRow>(client: pg.ClientBase, statement: LongStatement) {
   return new Promise<pg.QueryResult<Row>>((resolve, reject) => {
     const query = new LongTextQuery<Row>(statement, (error: Error | undefined | null, result) => {
       if (error) reject(error);
       else resolve(result);
     });
-    // Where node-postgres looks for it on a query of one's own.
+    // node-postgres reads the timeout from this property of a custom query.
     client.query(Object.assign(query, { query_timeout: statement.query_timeout }));
   });
 }
 
-/** Bytes that are handed to the socket at once: the system copies them, which takes a part of a millisecond. */
+/** Bytes passed to the socket at a time: the kernel copies them, which takes a fraction of a millisecond. */
 const WRITE_BYTES = 256 * 1024;
 
 class LongTextQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
@@ -63,7 +63,7 @@ class LongTextQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
   }
 }
 
-/** Writes chunks one after the other; other work goes on in between. A stream that closes has its own error. */
+/** Writes chunks one after another and lets other work run in between. A closed stream reports its own error. */
 async function writeInTurns(stream: Writable, chunks: readonly Buffer[]): Promise<void> {
   for (const batch of batches(chunks)) {
     if (!stream.writable) return;
@@ -71,7 +71,7 @@ async function writeInTurns(stream: Writable, chunks: readonly Buffer[]): Promis
   }
 }
 
-/** The same bytes in chunks of at most `WRITE_BYTES`, as few as that takes. */
+/** Regroups the bytes into as few chunks of at most `WRITE_BYTES` as possible. */
 function* batches(chunks: readonly Buffer[]): Generator<Buffer> {
   let small: Buffer[] = [];
   let bytes = 0;
@@ -90,7 +90,7 @@ function* batches(chunks: readonly Buffer[]): Generator<Buffer> {
   if (bytes > 0) yield Buffer.concat(small);
 }
 
-/** The message Bind of PostgreSQL's protocol, all values as text and all results too, in chunks. */
+/** Builds a Bind message of PostgreSQL's protocol, with all values and results as text, in chunks. */
 function bindMessage({ portal = '', statement = '', values }: BindConfig): Buffer[] {
   const chunks: Buffer[] = [Buffer.from(`${portal}\0${statement}\0`), int16(0), int16(values.length)];
   for (const value of values) {
@@ -106,12 +106,12 @@ function bindMessage({ portal = '', statement = '', values }: BindConfig): Buffe
   return [Buffer.from('B'), int32(4 + length), ...chunks];
 }
 
-/** A value as PostgreSQL reads it from text. @throws TypeError for one that no such statement has. */
+/** Formats a value as PostgreSQL parses it from text. @throws TypeError for an unsupported type. */
 function textOf(value: unknown): string {
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return `{${value.map((item: unknown) => arrayItem(item)).join()}}`;
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw new TypeError('a value that cannot be sent as text');
+  throw new TypeError('this value cannot be sent as text');
 }
 
 function arrayItem(item: unknown): string {

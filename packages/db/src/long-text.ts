@@ -1,6 +1,6 @@
-/** A text of megabytes, as a value of a statement: it is sent piece by piece, and never copied as a whole. */
+/** A statement's value of several megabytes, which is sent in pieces and never copied as a whole. */
 export class LongText {
-  /** `pieces`: the text in UTF-8, one after the other. */
+  /** `pieces`: consecutive parts of the text in UTF-8. */
   constructor(readonly pieces: readonly Buffer[]) {}
 
   get byteLength(): number {

@@ -1,4 +1,4 @@
-/** The migrations of this version, as they lie in prisma/migrations: Prisma's own folder format. */
+/** Loads this version's migrations from prisma/migrations, in Prisma's folder format. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,16 +6,16 @@ import { join } from 'node:path';
 import { migrationsDirectory } from './package-paths.js';
 
 export interface Migration {
-  /** The folder's name. Their alphabetical order is the order of application. */
+  /** The folder's name. Migrations are applied in alphabetical order. */
   readonly name: string;
   readonly sql: string;
   /** SHA-256 of migration.sql in hex, as Prisma records it. */
   readonly checksum: string;
-  /** What the migration builds if it is a single CREATE INDEX CONCURRENTLY; otherwise null. */
+  /** The index that the migration builds if it is a single CREATE INDEX CONCURRENTLY; otherwise null. */
   readonly index: ConcurrentIndex | null;
 }
 
-/** A large index: a database that is in use gets it after the API serves, without a lock that others wait for. */
+/** A large index. A database in use gets it after the API serves requests, without a lock that blocks others. */
 export interface ConcurrentIndex {
   readonly name: string;
   readonly table: string;
@@ -29,7 +29,7 @@ function concurrentIndexOf(sql: string): ConcurrentIndex | null {
   return name === undefined || table === undefined ? null : { name, table };
 }
 
-/** Reads all migrations of a folder, in the order in which they are applied. */
+/** Loads all migrations of a folder, in the order of application. */
 export async function loadMigrations(directory: string = migrationsDirectory): Promise<Migration[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);

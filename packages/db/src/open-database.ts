@@ -26,16 +26,16 @@ import { requireWritable, requireWritableConnection } from './read-only-server.j
 import { destroySocket } from './stalled-server.js';
 import { findTemplate } from './template.js';
 
-/** A server by its URL, an embedded database in a directory, or one that is gone when it is closed. */
+/** A server's URL, an embedded database's directory, or an embedded database that is lost when it is closed. */
 export type DatabaseTarget = { url: string } | { dataDir: string } | { inMemory: true };
 
-/** All but `onIdleError` and `migrationsDirectory` concern servers only: an embedded database has one connection. */
+/** Only `onIdleError` and `migrationsDirectory` apply to an embedded database, which has one connection. */
 export interface DatabaseOptions extends Partial<PostgresPoolOptions> {
-  /** Told when a connection that nobody uses breaks. The pool replaces it by itself. */
+  /** Called when an idle connection breaks. The pool replaces the connection. */
   readonly onIdleError?: (error: Error) => void;
-  /** Other migrations than this version's own. */
+  /** Directory of migrations to use instead of this version's own. */
   readonly migrationsDirectory?: string;
-  /** Called when a migration finds a table in use, before it tries again. */
+  /** Called when a migration finds a table in use, before it retries. */
   readonly onMigrationWait?: (wait: MigrationWait) => void;
 }
 
@@ -47,20 +47,20 @@ const SERVER_DEFAULTS: PostgresPoolOptions = {
   applicationName: 'muster',
 };
 
-/** Of a server's connections, those that are kept for small statements, where there are enough in all. */
+/** Connections of a server reserved for small statements, if the pool has at least `KEPT_FROM`. */
 const SMALL_CONNECTIONS = 2;
 const KEPT_FROM = 5;
 
-/** How long an interactive transaction waits for the embedded database's one connection. */
+/** Milliseconds that an interactive transaction waits for the embedded database's one connection. */
 const EMBEDDED_TRANSACTION_WAIT_MS = 30_000;
 
 /**
  * Opens a database and applies the migrations that it lacks.
  *
- * On the embedded one an open interactive transaction keeps everybody else waiting: prefer single statements and
+ * On the embedded database, an open interactive transaction blocks all other queries: prefer single statements and
  * batches.
  *
- * @throws DatabaseOpenError one of its subclasses, with a message for whoever starts Muster.
+ * @throws DatabaseOpenError a subclass, with a message for the person who starts Muster.
  */
 export async function openDatabase(target: DatabaseTarget, options: DatabaseOptions = {}): Promise<Database> {
   const migrations = await loadMigrations(options.migrationsDirectory);
@@ -102,7 +102,7 @@ async function openServer(url: string, migrations: readonly Migration[], options
   });
 }
 
-/** On a connection of its own. A build that is under way at a shutdown is left to the server. */
+/** Builds indexes on a separate connection. A build in progress at a shutdown is left to the server. */
 async function buildServerIndexes(
   url: string,
   migrations: readonly Migration[],
@@ -139,7 +139,7 @@ async function migrateServer(
     }
     await requireWritableConnection(client, describeUrl(url));
     const applied = await applyMigrations(client, migrations, { deferIndexes: true, onWait });
-    // A dump that was loaded into another cluster. Of an embedded database `restore` has seen to it.
+    // Handles a dump loaded into another cluster; for an embedded database, `restore` does this.
     if (isOurs) await freezeEventsOfTheFuture(client);
     return applied;
   } catch (error) {
@@ -165,7 +165,7 @@ async function openEmbedded(
   return migrateEmbedded(embedded, location, migrations, options);
 }
 
-/** What remains to be done once the files are open. Closes them where it fails. */
+/** Migrates an open embedded database. Closes it on failure. */
 export async function migrateEmbedded(
   embedded: EmbeddedDatabase,
   location: string,
@@ -197,7 +197,7 @@ export async function migrateEmbedded(
       appliedMigrations,
       transactionWaitMs: EMBEDDED_TRANSACTION_WAIT_MS,
       onIdleError: options.onIdleError,
-      // Its tables are small enough for indexes to be built when it is opened.
+      // The tables of an embedded database are small enough to build all indexes when it is opened.
       buildIndexes: () => Promise.resolve([]),
       end,
     });
@@ -211,7 +211,7 @@ interface Parts {
   engine: DatabaseEngine;
   location: string;
   pool: pg.Pool;
-  /** For small statements; may be the same. */
+  /** For small statements; may equal `pool`. */
   smallPool: pg.Pool;
   appliedMigrations: readonly string[];
   transactionWaitMs: number;
@@ -223,7 +223,7 @@ interface Parts {
 function database({ pool, smallPool, engine, ...parts }: Parts): Database {
   const { location, appliedMigrations, transactionWaitMs, onIdleError, buildIndexes, end } = parts;
   const pools = [...new Set([pool, smallPool])];
-  // Without a listener the loss of an idle connection would end the process.
+  // Without a listener, the loss of an idle connection would end the process.
   for (const each of pools) each.on('error', (error) => onIdleError?.(error));
   const sum = (of: (pool: pg.Pool) => number) => pools.reduce((total, each) => total + of(each), 0);
   const prisma = new PrismaClient({

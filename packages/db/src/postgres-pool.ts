@@ -1,4 +1,4 @@
-/** Connections to a PostgreSQL server, none of which may make a request wait for good. */
+/** Connections to a PostgreSQL server, with a time limit for every step. */
 import pg from 'pg';
 
 import { discardUnfinishedTransactions } from './discard-unfinished.js';
@@ -6,26 +6,28 @@ import { DatabaseUnreachableError } from './errors.js';
 import { discardReadOnlyConnections } from './read-only-server.js';
 import { destroySocket, refuseWhileStalled } from './stalled-server.js';
 
-/** How long the steps of a query may take. A frozen server answers none of them by itself. */
+/** Limits of a pool, in milliseconds. They are needed because a frozen server never answers. */
 export interface PostgresPoolOptions {
-  /** Connections at most. */
+  /** Maximum connections. */
   readonly poolMax: number;
-  /** To get a connection, an idle one or a new one. */
+  /** Time to get an idle or a new connection. */
   readonly connectTimeoutMs: number;
-  /** What the server is told to allow a statement. */
+  /** The server's statement_timeout. */
   readonly statementTimeoutMs: number;
-  /** What this side waits for an answer: longer than the server's, whose word it leaves in peace where it still comes. */
+  /**
+   * Time that the client waits for an answer. Longer than the server's limit, so that the server's error arrives first.
+   */
   readonly queryTimeoutMs: number;
   readonly applicationName: string;
 }
 
-/** How long `endPool` waits for a server to take leave. */
+/** Milliseconds that `endPool` waits for connections to close. */
 const GOODBYE_TIMEOUT_MS = 2_000;
 
 /** The oldest server that Muster is tested with. */
 const SERVER_VERSION_MIN = 150_000;
 
-/** A pool whose connections are all in UTC: adapter-pg writes and reads times without their offset. */
+/** Creates a pool whose connections all use UTC, because adapter-pg writes and reads times without their offset. */
 export function createPostgresPool(url: string, options: PostgresPoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
@@ -34,10 +36,10 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     connectionTimeoutMillis: options.connectTimeoutMs,
     query_timeout: options.queryTimeoutMs,
     keepAlive: true,
-    // Set by a statement and not at the start of the connection, where poolers such as PgBouncer refuse them.
-    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, its type does not say so
+    // Set by a statement, because poolers such as PgBouncer refuse these as startup parameters.
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, despite its type
     onConnect: (client) =>
-      // Compiling a statement takes longer than any of ours may run.
+      // JIT compilation of a statement takes longer than any of ours may run.
       client.query(`SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}`),
   });
   // node-postgres removes its own listener while a connection is in use. A connection that breaks between two statements
@@ -49,7 +51,7 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
   return pool;
 }
 
-/** A connection outside the pool, for migrations, which may take their time. */
+/** Opens a connection outside the pool, without a time limit for statements, for migrations. */
 export async function connectForMigrations(url: string, options: PostgresPoolOptions): Promise<pg.Client> {
   const location = describeUrl(url);
   const client = new pg.Client({
@@ -58,7 +60,7 @@ export async function connectForMigrations(url: string, options: PostgresPoolOpt
     connectionTimeoutMillis: options.connectTimeoutMs,
     keepAlive: true,
   });
-  // Losing the connection fails the query in hand too, which is where it is dealt with.
+  // A lost connection also fails the running query, which handles it.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -68,7 +70,7 @@ export async function connectForMigrations(url: string, options: PostgresPoolOpt
   return client;
 }
 
-/** The server's version where it is too old, else null. */
+/** Returns the server's version if it is too old, otherwise null. */
 export async function outdatedServerVersion(client: pg.ClientBase): Promise<string | null> {
   const { rows } = await client.query<{ version: string; number: number }>(
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number`,
@@ -77,7 +79,7 @@ export async function outdatedServerVersion(client: pg.ClientBase): Promise<stri
   return server !== undefined && server.number < SERVER_VERSION_MIN ? server.version : null;
 }
 
-/** Ends a pool, after two seconds also one whose server has stopped answering. */
+/** Ends a pool, after two seconds by force if its server has stopped answering. */
 export async function endPool(pool: pg.Pool, connections: ReadonlySet<pg.PoolClient>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<'expired'>((resolve) => {
@@ -91,27 +93,27 @@ export async function endPool(pool: pg.Pool, connections: ReadonlySet<pg.PoolCli
 }
 
 /**
- * Checks a connection URL.
+ * Validates a connection URL.
  *
- * @throws DatabaseUnreachableError where it is none of PostgreSQL's.
+ * @throws DatabaseUnreachableError if it is not a PostgreSQL URL.
  */
 export function requirePostgresUrl(url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed?.protocol !== 'postgresql:' && parsed?.protocol !== 'postgres:') {
     throw new DatabaseUnreachableError(
       'of DATABASE_URL',
-      'that is not a URL of the form postgresql://user:password@host:5432/database',
+      'it is not a URL of the form postgresql://user:password@host:5432/database',
     );
   }
 }
 
-/** Where a URL leads, without its password and its parameters. */
+/** Returns a URL without its password and parameters. */
 export function describeUrl(url: string): string {
   const { username, host, pathname } = new URL(url);
   return `postgresql://${username === '' ? '' : `${username}@`}${host}${pathname}`;
 }
 
-/** A driver's message may quote what it was given. */
+/** Returns the driver's message without the password, which it may quote. */
 function reasonOf(error: unknown, url: string): string {
   // A name with several addresses fails with one error for each.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;

@@ -1,4 +1,4 @@
-/** Statements that go to node-postgres as they are, prepared once a connection. */
+/** Statements that bypass Prisma and are prepared once per connection by node-postgres. */
 import type pg from 'pg';
 
 import { NoTurnError } from './classify-error.js';
@@ -6,14 +6,14 @@ import type { Database, DatabaseEngine, Statement } from './database.js';
 import { LongText } from './long-text.js';
 import { queryLong } from './long-text-query.js';
 
-/** How much longer than the server this side waits: the server's word is the clearer one where it still comes. */
+/** Milliseconds that the client waits longer than the server, whose error is more precise. */
 const GRACE_MS = 500;
 
-/** The part of the connections that patient statements may have, and how many milliseconds they wait for one. */
+/** Share of the connections for long statements, and the milliseconds that a call waits for one. */
 const PATIENT_SHARE = 3 / 8;
 const PATIENT_WAIT_MS_MAX = 10_000;
 
-/** `query` and `queryPatiently` of a `Database` on these pools: one for all, one for small statements. */
+/** Creates `query` and `queryPatiently` of a `Database` on these pools: one for all statements, one for small ones. */
 export function createQueries(
   { pool, smallPool }: { pool: pg.Pool; smallPool: pg.Pool },
   engine: DatabaseEngine,
@@ -47,7 +47,7 @@ export function createQueries(
     const client = await pool.connect();
     let failure: Error | undefined;
     try {
-      // For this transaction alone, so that a pooler which shares sessions hands nobody else our patience.
+      // For this transaction only, because a pooler that shares sessions would pass the setting on to others.
       await client.query(`BEGIN; SET LOCAL statement_timeout = ${timeoutMs}`);
       const { rows } = await queryLong<Row & pg.QueryResultRow>(client, {
         ...statement,
@@ -59,12 +59,12 @@ export function createQueries(
       failure = error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
-      // After a failure the connection is closed, and with it the transaction that it may be in.
+      // After a failure the connection is closed, which ends its transaction.
       client.release(failure);
     }
   }
 
-  /** PGlite enforces no statement timeout, and has one session for everybody: no transaction is held open on it. */
+  /** PGlite enforces no statement timeout and has a single session, so no transaction is held open on it. */
   const queryWhole: Database['queryPatiently'] = (statement, values) =>
     query(
       statement,
@@ -74,7 +74,7 @@ export function createQueries(
   return { query, queryPatiently: engine === 'pglite' ? queryWhole : queryPatiently };
 }
 
-/** So many at once; the others wait, in the order of arrival. @throws NoTurnError from `begin` if no turn comes in time. */
+/** Limits concurrent callers; the others wait in order of arrival. @throws NoTurnError from `begin` on a timeout. */
 function createTurns(max: number): { begin(): Promise<void>; end(): void } {
   const waiting = new Set<() => void>();
   let taken = 0;

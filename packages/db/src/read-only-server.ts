@@ -1,4 +1,4 @@
-/** Servers that take no writes: a standby, a primary that was demoted, a database that was set to read-only. */
+/** Read-only servers: a standby, a demoted primary, or a database that was set to read-only. */
 import type pg from 'pg';
 
 import { isReadOnly } from './classify-error.js';
@@ -6,15 +6,15 @@ import { DatabaseReadOnlyError } from './errors.js';
 import { destroySocket } from './stalled-server.js';
 
 /**
- * Closes each connection whose server refuses a write because it is read-only. The address may lead to another server
- * after a failover, which only a new connection reaches.
+ * Closes each connection whose server refuses a write because it is read-only. After a failover the address may lead to
+ * another server, which only a new connection reaches.
  */
 export function discardReadOnlyConnections(pool: pg.Pool): void {
   pool.on('connect', (client) => {
     const query = client.query.bind(client) as (...args: unknown[]) => unknown;
     client.query = ((...args: unknown[]) => {
       const result = query(...args);
-      // `pool.query` uses callbacks, and closes the connection of a query that failed.
+      // `pool.query` uses callbacks, and closes the connection of a failed query.
       if (result instanceof Promise) {
         result.catch((error: unknown) => {
           if (isReadOnly(error)) destroySocket(client);
@@ -26,7 +26,7 @@ export function discardReadOnlyConnections(pool: pg.Pool): void {
 }
 
 /**
- * Checks that a server takes writes, on a connection that is closed where it does not.
+ * Checks that a server accepts writes; closes the connection if it does not.
  *
  * @throws DatabaseReadOnlyError
  */
@@ -45,7 +45,7 @@ export async function requireWritable(pool: pg.Pool, location: string): Promise<
 
 /** @throws DatabaseReadOnlyError */
 export async function requireWritableConnection(client: pg.ClientBase, location: string): Promise<void> {
-  // `on` in recovery too.
+  // Also `on` during recovery.
   const { rows } = await client.query<{ setting: string }>(
     `SELECT current_setting('transaction_read_only') AS setting`,
   );

@@ -1,12 +1,12 @@
-/** History that was written in another cluster: what its transactions' numbers mean in this one. */
+/** Handles events that were written in another cluster, where transaction ids differ. */
 import type pg from 'pg';
 
 /** PostgreSQL's FrozenTransactionId: before every transaction of any cluster. */
 const FROZEN = 2;
 
 /**
- * An organization at a time, so that an index has the answer. `pg_snapshot_xmax` is above every number that this cluster
- * has given to anybody.
+ * Checks one organization at a time, so that an index answers. `pg_snapshot_xmax` is above every transaction id that
+ * this cluster has assigned.
  */
 const ARE_THERE = `
 SELECT EXISTS (
@@ -15,7 +15,7 @@ SELECT EXISTS (
   ) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 ) AS "areThere"`;
 
-/** Their ids are new, from the sequence's end on, so that in between no two events can bear one. */
+/** New ids continue from the end of the sequence, so that no two events share one during the update. */
 const FREEZE = `
 WITH settled AS (
   SELECT "hostId", tx, id,
@@ -29,15 +29,17 @@ WITH settled AS (
 SELECT setval('container_events_id_seq', max(id)), count(*)::int AS events FROM frozen`;
 
 /**
- * An event bears the number of the transaction that wrote it, and the feed tells events in that order, up to the oldest
- * transaction that still runs. A new cluster counts from its own beginning: events that came from another one (a restored
- * backup, a dump) would be told long after newer ones. So where there is one with a number that this cluster has not
- * reached, all events move before its first transaction, in the order that they had.
+ * Moves events that come from another cluster before this cluster's first transaction, in their order.
  *
- * One statement moves all of them, and writers of events wait for it. That happens once for a loaded dump, at the first
- * start on it, before any process serves from it: a process that serves has found nothing to move.
+ * An event carries the id of its transaction, and the feed returns events in that order, up to the oldest running
+ * transaction. A new cluster counts from its own beginning, so events from another one (a restored backup, a dump)
+ * would be returned long after newer ones. If any event has an id that this cluster has not reached, all events are
+ * moved.
  *
- * Resolves with how many events were moved. Others who do this at the same time wait, as do those who write events.
+ * One statement moves them all, and writers of events wait for it. This happens once per loaded dump, at the first
+ * start, before any process serves requests.
+ *
+ * Resolves with the number of moved events. Concurrent callers wait.
  */
 export async function freezeEventsOfTheFuture(client: pg.ClientBase): Promise<number> {
   if (!(await areThere(client))) return 0;
@@ -48,7 +50,7 @@ export async function freezeEventsOfTheFuture(client: pg.ClientBase): Promise<nu
     await client.query('COMMIT');
     return events;
   } catch (error) {
-    // What went wrong is told by `error`; a connection that cannot roll back is lost, and its transaction with it.
+    // `error` has the reason. If the rollback fails, the connection is lost and its transaction with it.
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }

@@ -1,11 +1,11 @@
 /**
- * Keeps requests from queueing for a server that has stopped answering. One that is stopped, or out of reach behind a
- * network that drops packets, refuses nothing: each query would have to wait for its own time to run out, and each
- * request for those of the requests before it.
+ * Keeps requests from queueing for a server that has stopped answering. A server that is frozen, or behind a network
+ * that drops packets, refuses nothing: each query would wait for its own timeout, and each request for the timeouts of
+ * those before it.
  */
 import pg from 'pg';
 
-/** Nobody asked the server: it let an earlier query's time run out, and has not answered since. */
+/** The query was not sent: the server let an earlier query time out and has not answered since. */
 class ServerStalledError extends Error {
   constructor() {
     super('The server does not answer');
@@ -13,34 +13,34 @@ class ServerStalledError extends Error {
   }
 }
 
-/** What node-postgres says when the server had its time and said nothing; pg 8.23.1, pg-pool 3.14.0. */
+/** Messages of node-postgres for an expired timeout; pg 8.23.1, pg-pool 3.14.0. */
 const SILENCES = new Set(['Query read timeout', 'Connection terminated due to connection timeout', 'timeout expired']);
 
-/** How long a sign of life may take, and how long after one that failed it is asked for again. */
+/** Timeout of a probe in milliseconds, and the pause after a failed one. */
 const SIGN_OF_LIFE_MS_MAX = 500;
 const SIGN_OF_LIFE_PAUSE_MS = 250;
 
 /**
- * How long nothing at all must have been heard: where others are answered, a query that is not is slow, or this process
- * was too busy to hear of it.
+ * Minimum milliseconds without any answer before a timeout counts against the server. If other queries are answered,
+ * the one that timed out is slow, or this process was too busy to read its answer.
  */
 const SILENCE_MS_MIN = 1_500;
 
 const isSilence = (error: unknown): boolean => error instanceof Error && SILENCES.has(error.message);
 
 /**
- * Where a server let a query's time run out and does not give a sign of life either, on a connection of its own, has
- * the pool hand out no connection until it does: whoever asks, or waits already, is told at once. A server that is
- * merely slow gives that sign in milliseconds. One that is away is none of this: it refuses connections by itself.
+ * Makes a pool refuse connections while its server is stalled. When a query timed out, the server is probed on a
+ * separate connection. If the probe fails, current and new callers get an error at once until a probe succeeds. A
+ * server that is only slow answers the probe in milliseconds; one that is down refuses connections anyway.
  *
- * @throws ServerStalledError from `connect`, and from all that takes a connection.
+ * @throws ServerStalledError from `connect`, and from everything that takes a connection.
  */
 export function refuseWhileStalled(pool: pg.Pool, connectionString: string): void {
   const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
   const waiting = new Set<(error: Error) => void>();
   let [isSuspect, isStalled] = [false, false];
   let heardAt = performance.now();
-  /** That a suspicion has come true, or has not. */
+  /** Resolves when the suspicion was confirmed or refuted. */
   let verdict = Promise.resolve();
 
   async function watch(decide: () => void): Promise<void> {
@@ -48,7 +48,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
       isStalled = true;
       decide();
       for (const reject of waiting) reject(new ServerStalledError());
-      // The pool may serve them yet; what it serves them then is given back.
+      // The pool may still get connections for these callers, which are then released.
       waiting.clear();
       await new Promise((resolve) => setTimeout(resolve, SIGN_OF_LIFE_PAUSE_MS).unref());
     }
@@ -68,7 +68,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
 
   function take(): Promise<pg.PoolClient> {
     if (isStalled) return Promise.reject(new ServerStalledError());
-    // A moment, in place of the whole time of a query of its own: who waited for an earlier one would wait twice.
+    // Wait for the probe instead of a whole query timeout: a caller that waited for an earlier query would wait twice.
     if (isSuspect) return verdict.then(take);
     return new Promise((resolve, reject) => {
       waiting.add(reject);
@@ -79,7 +79,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
         },
         (error: unknown) => {
           waiting.delete(reject);
-          // That no connection came free in time says nothing of the server.
+          // A timeout while waiting for a free connection says nothing about the server.
           if (isSilence(error)) note(error);
           reject(error instanceof Error ? error : new ServerStalledError());
         },
@@ -87,10 +87,10 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
     });
   }
 
-  // What is given back is so after an answer, or after none.
+  // A connection is released after an answer, or with the error if there was none.
   pool.on('release', (error) => note(error));
   pool.on('connect', (client) => giveUpInSilence(client, note));
-  // The pool's own `query` takes its connections by a callback.
+  // The pool's own `query` takes its connections with a callback.
   pool.connect = ((callback?: (error: Error | undefined, client: pg.PoolClient | undefined) => void) => {
     const taken = take();
     if (callback === undefined) return taken;
@@ -103,14 +103,14 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
 }
 
 /**
- * Closes a connection that let a query's time run out. What comes next on it, such as the end of its transaction, would
- * stand behind that query, and wait in vain for as long again.
+ * Closes a connection on which a query timed out. The next statement on it, such as the end of its transaction, would
+ * queue behind that query and time out as well.
  */
 function giveUpInSilence(client: pg.PoolClient, note: (error: unknown) => void): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
   client.query = ((...args: unknown[]) => {
     const result = query(...args);
-    // Who asks by a callback is the pool itself, which closes what failed.
+    // Only the pool itself passes a callback, and it closes failed connections.
     if (result instanceof Promise) {
       result.catch((error: unknown) => {
         if (!isSilence(error)) return;
@@ -122,12 +122,12 @@ function giveUpInSilence(client: pg.PoolClient, note: (error: unknown) => void):
   }) as typeof client.query;
 }
 
-/** Ends a connection without taking leave: `end()` would be polite, and wait. */
+/** Closes a connection's socket at once; `end()` would wait for the server. */
 export function destroySocket(client: pg.ClientBase): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
-/** Whether the server says anything, be it that it takes no connections. */
+/** Whether the server answers anything, even that it accepts no connections. */
 async function givesSignOfLife(connectionString: string): Promise<boolean> {
   const client = new pg.Client({
     connectionString,
@@ -142,7 +142,7 @@ async function givesSignOfLife(connectionString: string): Promise<boolean> {
   } catch (error) {
     return !isSilence(error);
   } finally {
-    // It may be as silent about our leaving.
+    // The server may not answer this either, so the result is ignored.
     void client.end().catch(() => undefined);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The prepared dump: an embedded database's files with all migrations applied. Unpacking it takes a second, making it
- * six. The build leaves one in dist; tests without a build keep their own in node_modules/.cache.
+ * The template: a dump of an embedded database with all migrations applied. Unpacking it takes one second, creating it
+ * six. The build writes one to dist; tests without a build cache theirs in node_modules/.cache.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -25,14 +25,14 @@ async function pgliteVersion(): Promise<string> {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** Names what a template is made from: PGlite's version and the migrations. */
+/** Returns an id of what a template is made from: PGlite's version and the migrations. */
 export async function templateId(migrations: readonly Migration[]): Promise<string> {
   const hash = createHash('sha256').update(await pgliteVersion());
   for (const { name, checksum } of migrations) hash.update(`\n${name} ${checksum}`);
   return hash.digest('hex').slice(0, 32);
 }
 
-/** A dump is used only where it bears the name that is asked for. */
+/** A template is used only if its file name matches exactly. */
 async function templateName(migrations: readonly Migration[]): Promise<string> {
   return `${PREFIX}${await templateId(migrations)}.tar.gz`;
 }
@@ -67,8 +67,8 @@ async function writeTemplate(directory: string, name: string, tar: Buffer): Prom
 }
 
 /**
- * The dump of these migrations, or else of as many of the first of them as there is one of: the rest is then applied
- * as to any older database. Null where there is none at all.
+ * Finds the template of these migrations, or of the longest available prefix of them: the rest is applied as to any
+ * older database. Null if there is none.
  */
 export async function findTemplate(migrations: readonly Migration[]): Promise<Blob | null> {
   for (let count = migrations.length; count >= 0; count -= 1) {
@@ -81,7 +81,7 @@ export async function findTemplate(migrations: readonly Migration[]): Promise<Bl
 async function readTemplate(name: string): Promise<Blob | null> {
   for (const directory of [buildDirectory, cacheDirectory]) {
     try {
-      // Node's own gunzip takes a tenth of a second, PGlite's most of one.
+      // Node's gunzip takes a tenth of a second, PGlite's most of a second.
       return new Blob([new Uint8Array(await promisify(gunzip)(await readFile(join(directory, name))))]);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -91,7 +91,7 @@ async function readTemplate(name: string): Promise<Blob | null> {
 }
 
 /**
- * The build's part: makes the dump in `dist`.
+ * Writes the template into `dist`.
  *
  * @public called by scripts/build-template.js, which imports it from dist.
  */
@@ -102,7 +102,9 @@ export async function buildTemplate(migrations: readonly Migration[]): Promise<v
   await Promise.all(outdated.map((file) => rm(join(buildDirectory, file), { force: true })));
 }
 
-/** The dump, made and kept in the cache if there is none. Two processes at once both make it; either's is good. */
+/**
+ * Returns the template, created and cached if missing. Two concurrent processes both create it; either one is valid.
+ */
 export async function cachedTemplate(migrations: readonly Migration[]): Promise<Blob> {
   const name = await templateName(migrations);
   const found = await readTemplate(name);

@@ -1,4 +1,4 @@
-/** A database of its own for each test: real ones, made cheaply from a prepared template. */
+/** A separate database for each test: real ones, created cheaply from a template. */
 import { randomUUID } from 'node:crypto';
 
 import pg from 'pg';
@@ -9,25 +9,25 @@ import { loadMigrations } from './migrations.js';
 import { migrateEmbedded, openDatabase, type DatabaseOptions } from './open-database.js';
 import { cachedTemplate, templateId } from './template.js';
 
-/** Names the environment variable that holds a superuser's URL of the server for tests. */
+/** The environment variable with a superuser's URL of the server for tests. */
 const SERVER_URL = 'MUSTER_TEST_POSTGRES_URL';
 
-/** Keeps the test processes of one server from making the template twice. Any constant that nobody else uses. */
+/** Prevents concurrent test processes from creating the template twice on one server. An arbitrary constant. */
 const TEMPLATE_LOCK_KEY = 1836413045;
 
-/** A database that is gone once it is closed. */
+/** A database that is deleted when it is closed. */
 export interface TestDatabase extends Database {
   /** For a second process; null for an embedded database, which a second process cannot share. */
   readonly url: string | null;
 }
 
 /**
- * Whether jest's global setup could start a PostgreSQL server. For what the embedded database cannot show:
- * `const onServer = hasTestServer() ? describe : describe.skip`, so that a run without one counts what it left out.
+ * Whether jest's global setup started a PostgreSQL server. For tests that the embedded database cannot run: `const
+ * onServer = hasTestServer() ? describe : describe.skip`, so that skipped tests are counted.
  */
 export const hasTestServer = (): boolean => process.env[SERVER_URL] !== undefined;
 
-/** The engines at hand, for `describe.each`. */
+/** Returns the available engines, for `describe.each`. */
 export const testEngines = (): DatabaseEngine[] => (hasTestServer() ? ['pglite', 'postgresql'] : ['pglite']);
 
 /** Opens a new, empty database with all migrations applied. */
@@ -65,7 +65,7 @@ export async function createEmptyServerDatabase(): Promise<{ url: string; drop: 
   };
 }
 
-/** Makes the template unless the server has it, and returns its name. */
+/** Creates the template if the server lacks it, and returns its name. */
 async function ensureServerTemplate(): Promise<string> {
   const template = `muster_template_${await templateId(await loadMigrations())}`;
   const exists = async (server: pg.Client): Promise<boolean> =>
@@ -75,7 +75,7 @@ async function ensureServerTemplate(): Promise<string> {
     if (await exists(server)) return;
     await server.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK_KEY]);
     if (await exists(server)) return;
-    // Under another name until it is complete: what was cut off in the middle is never taken for the template.
+    // Created under another name and renamed when complete, so that an interrupted one is never used.
     const unfinished = `${template}_unfinished`;
     await server.query(`DROP DATABASE IF EXISTS "${unfinished}" WITH (FORCE)`);
     await server.query(`CREATE DATABASE "${unfinished}" TEMPLATE template0`);
@@ -97,7 +97,7 @@ function databaseUrl(name: string): string {
   return url.href;
 }
 
-/** Runs `action` on a connection to the server's own database. Session locks end with the connection. */
+/** Runs `action` on a connection to the server's default database. Session locks end with the connection. */
 async function onServer(action: (server: pg.Client) => Promise<unknown>): Promise<void> {
   const server = new pg.Client({ connectionString: serverUrl() });
   await server.connect();

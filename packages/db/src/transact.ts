@@ -1,35 +1,35 @@
-/** Transactions that are done again when they were rolled back for the sake of another one. */
+/** Transactions that are repeated when they were rolled back because of another one. */
 import { isLockTimeout, isSerializationFailure } from './classify-error.js';
 import type { Database } from './database.js';
 import type { Prisma } from './generated/prisma/client.js';
 
 const ATTEMPTS_MAX = 5;
 
-/** Milliseconds before the second attempt at most; each later one may wait for twice as long. */
+/** Maximum milliseconds before the second attempt; doubles with each further attempt. */
 const FIRST_DELAY_MS_MAX = 20;
 
 /**
- * Milliseconds that a transaction holds its connection while another one holds a row that it wants. Then it is rolled back
- * and done again after a pause without a connection, for so many milliseconds in all.
+ * Milliseconds that a transaction keeps its connection while it waits for another transaction's row lock. It is then
+ * rolled back and repeated after a pause without a connection, for this many milliseconds in total.
  */
 const LOCK_TIMEOUT_MS = 100;
 const LOCK_PAUSE_MS_MAX = 200;
 const LOCK_WAIT_MS_MAX = 2_500;
 
 export interface TransactOptions {
-  /** Milliseconds that each attempt may wait for a connection, and take. */
+  /** Milliseconds that each attempt may wait for a connection (`maxWait`) and take (`timeout`). */
   maxWait?: number;
   timeout?: number;
-  /** 0 to 1, as Math.random: spreads attempts, so that those who met do not meet again. */
+  /** Returns 0 to 1, like Math.random; spreads attempts, so that colliding transactions do not collide again. */
   random?: () => number;
 }
 
 /**
- * Runs `action` in a transaction, and again where the database rolled it back: for a deadlock or a serialization failure up
- * to five times in all; where another transaction held a row that it wanted, for 2.5 seconds, of which it holds no
- * connection for most. So `action` must have no effect but what it writes by `tx`.
+ * Runs `action` in a transaction, and repeats it if the database rolled it back: up to five attempts for a deadlock or
+ * serialization failure, and for 2.5 seconds if another transaction holds a row lock, mostly without holding a
+ * connection. `action` must therefore have no effects other than its writes through `tx`.
  *
- * @throws what `action` throws, and the last attempt's error.
+ * @throws whatever `action` throws, and the last attempt's error.
  */
 export async function transact<T>(
   { prisma, engine }: Pick<Database, 'prisma' | 'engine'>,
@@ -41,7 +41,7 @@ export async function transact<T>(
   for (;;) {
     try {
       return await prisma.$transaction(async (tx) => {
-        // The embedded database has one connection, so that nobody can hold a row.
+        // The embedded database has a single connection, so no other transaction can hold a lock.
         if (engine === 'postgresql') await tx.$executeRawUnsafe(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
         return action(tx);
       }, options);

@@ -1,4 +1,4 @@
-/** Backup and restore, by real files of real embedded databases. */
+/** Tests backup and restore with real files of real embedded databases. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ let dataDir: string;
 let file: string;
 let copy: string;
 
-/** A backup of a database that has something in every table, made once, and what was in them. */
+/** A backup of a database with rows in every table, made once, and the content of the tables. */
 let full: { bytes: Buffer; tables: Record<string, string[]> };
 
 beforeAll(async () => {
@@ -45,7 +45,7 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-/** Makes a database, does something with it, and closes it. */
+/** Opens a database, runs an action, and closes it. */
 async function withDatabase<T>(
   directory: string,
   action: (database: Awaited<ReturnType<typeof openDatabase>>) => Promise<T>,
@@ -59,20 +59,20 @@ async function withDatabase<T>(
   }
 }
 
-/** The same backup with other lines in it, and a hash that vouches for none of them. */
+/** Writes the backup with changed lines; its hash no longer matches. */
 async function rewrite(change: (lines: string[]) => string[]): Promise<void> {
   const lines = gunzipSync(full.bytes).toString('utf8').split('\n');
   await writeFile(file, gzipSync(change(lines).join('\n')));
 }
 
 describe('a backup', () => {
-  test('that is restored is equal to what was backed up, in every row of every table', async () => {
+  test('restores to a database that equals the original in every row of every table', async () => {
     await writeFile(file, full.bytes);
     const restored = await restore({ file, dataDir: copy });
     expect(restored.appliedMigrations).toEqual([]);
     expect(restored.rows).toBe(Object.values(full.tables).flat().length);
     expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
-    // And so is a backup of it.
+    // A backup of the restored database is equal as well.
     await backUp({ dataDir: copy, file: join(folder.path, 'again.backup') });
     const content = async (name: string) =>
       gunzipSync(await readFile(join(folder.path, name)))
@@ -80,12 +80,12 @@ describe('a backup', () => {
         .split('\n');
     const first = await content('muster.backup');
     const second = await content('again.backup');
-    // Events are the only rows that may bear another number.
+    // Only events may have different ids.
     const withoutEvents = (lines: string[]) => lines.filter((line) => line.startsWith('[') && !line.includes('evt-'));
     expect(withoutEvents(second)).toEqual(withoutEvents(first));
   });
 
-  test('of more rows than are read or written at once is restored whole', async () => {
+  test('with more rows than fit one read or write is restored completely', async () => {
     const count = await withDatabase(dataDir, async ({ prisma }) => {
       await prisma.$executeRaw`
         INSERT INTO organizations (id, name, slug, metadata)
@@ -103,7 +103,7 @@ describe('a backup', () => {
     });
   });
 
-  test('replaces no file unless told to, is readable by its owner alone, and leaves nothing else behind', async () => {
+  test('replaces an existing file only with force, is readable only by its owner, and leaves no other file', async () => {
     await withDatabase(dataDir, async () => undefined);
     await writeFile(file, 'precious', { mode: 0o644 });
     const refusal = await failure(backUp({ dataDir, file }));
@@ -116,7 +116,7 @@ describe('a backup', () => {
     expect((await readdir(folder.path)).sort()).toEqual(['data', 'muster.backup']);
   });
 
-  test('is refused while somebody has the database open, and says who', async () => {
+  test('is refused while a process has the database open, and says so', async () => {
     await withDatabase(dataDir, async () => {
       const refusal = await failure(backUp({ dataDir, file }));
       expect(refusal).toBeInstanceOf(DatabaseLockedError);
@@ -125,12 +125,12 @@ describe('a backup', () => {
     expect(await readdir(folder.path)).toEqual(['data']);
   });
 
-  test('of a directory without a database is refused, and makes no directory', async () => {
+  test('of a directory without a database is refused and creates no directory', async () => {
     expect((await failure(backUp({ dataDir, file }))).message).toBe(`There is no database in ${dataDir}.`);
     expect(await readdir(folder.path)).toEqual([]);
   });
 
-  test('that cannot be written says why, and leaves nothing', async () => {
+  test('that cannot be written fails with a BackupError and leaves no file', async () => {
     await withDatabase(dataDir, async () => undefined);
     const refusal = await failure(backUp({ dataDir, file: join(folder.path, 'none', 'muster.backup') }));
     expect(refusal).toBeInstanceOf(BackupError);
@@ -139,7 +139,7 @@ describe('a backup', () => {
 });
 
 describe('a restore', () => {
-  test('of a backup that an older version made brings it up to this version', async () => {
+  test('of a backup of an older version migrates it to this version', async () => {
     const own = await loadMigrations();
     const older = join(folder.path, 'older');
     const [first] = own;
@@ -165,17 +165,17 @@ describe('a restore', () => {
     expect(appliedMigrations).toEqual(own.slice(1).map(({ name }) => name));
     await withDatabase(copy, async (database) => {
       expect(database.appliedMigrations).toEqual([]);
-      // What a later migration works out of the rows is there: they were in when it ran.
+      // The data that a later migration derives from rows exists, because the rows were loaded before it ran.
       expect(await database.prisma.container.findMany({ select: { organizationId: true, labels: true } })).toEqual([
         { organizationId: 'org', labels: { a: 'b' } },
       ]);
     });
   });
 
-  test('keeps the order of history, all of it before what happens next', async () => {
+  test('keeps the order of history, and new events follow it', async () => {
     await withDatabase(dataDir, async (database) => {
       await fillEveryTable(database);
-      // As a cluster that has lived for long has numbered them, and one row each way out of the order of their ids.
+      // Transaction ids as in an old cluster, with rows that are out of the order of their ids.
       await recordEvents(database, [
         { tx: 7_000_000_000n, id: 900n, name: 'third' },
         { tx: 6_000_000_000n, id: 901n, name: 'second' },
@@ -198,14 +198,14 @@ describe('a restore', () => {
       expect(future).toEqual([]);
     });
     expect(await order(copy)).toEqual([...before, 'next']);
-    // A second time round, what was moved already keeps its place before what came since.
+    // A second backup and restore keeps the moved events before the newer ones.
     await backUp({ dataDir: copy, file, force: true });
     const third = join(folder.path, 'third');
     await restore({ file, dataDir: third });
     expect(await order(third)).toEqual([...before, 'next']);
   });
 
-  test('gives no number twice', async () => {
+  test('assigns no id twice', async () => {
     await writeFile(file, full.bytes);
     await restore({ file, dataDir: copy });
     await withDatabase(copy, async ({ prisma }) => {
@@ -215,9 +215,9 @@ describe('a restore', () => {
     });
   });
 
-  test('of a file that was cut or altered anywhere is refused, and makes nothing', async () => {
+  test('of a file that was truncated or altered anywhere is refused and creates nothing', async () => {
     const whole = full.bytes;
-    // The first ten bytes tell of the file, not of what is in it.
+    // The first ten bytes are the gzip header, which does not affect the content.
     const places = Array.from({ length: 40 }, (_, i) => 10 + Math.floor(((whole.length - 11) * i) / 39));
     for (const place of places) {
       const altered = Buffer.from(whole);
@@ -226,17 +226,17 @@ describe('a restore', () => {
         await writeFile(file, damaged);
         const refusal = await failure(restore({ file, dataDir: copy }));
         expect(refusal).toBeInstanceOf(BackupError);
-        expect(refusal.message).toMatch(/cut or altered/);
+        expect(refusal.message).toMatch(/truncated or altered/);
       }
     }
     expect(await readdir(folder.path)).toEqual(['muster.backup']);
   });
 
   test.each([
-    ['misses a row', (lines: string[]) => lines.filter((line, i) => i !== lines.findIndex((l) => l.startsWith('[')))],
+    ['lacks a row', (lines: string[]) => lines.filter((line, i) => i !== lines.findIndex((l) => l.startsWith('[')))],
     ['has a row twice', (lines: string[]) => lines.flatMap((line) => (line.includes('"org"') ? [line, line] : [line]))],
-    ['misses its end', (lines: string[]) => lines.filter((line) => !line.includes('"end"'))],
-    ['goes on after its end', (lines: string[]) => [...lines.slice(0, -1), '["more"]', '']],
+    ['lacks its end', (lines: string[]) => lines.filter((line) => !line.includes('"end"'))],
+    ['continues after its end', (lines: string[]) => [...lines.slice(0, -1), '["more"]', '']],
     ['begins in the middle', (lines: string[]) => lines.slice(1)],
     ['is something else', () => ['{"hello":"world"}', '']],
     ['is empty', () => ['']],
@@ -244,10 +244,10 @@ describe('a restore', () => {
     await rewrite(change);
     const refusal = await failure(restore({ file, dataDir: copy }));
     expect(refusal).toBeInstanceOf(BackupError);
-    expect(refusal.message).toMatch(/cut or altered/);
+    expect(refusal.message).toMatch(/truncated or altered/);
   });
 
-  test('of a backup that a newer version made names what it does not know', async () => {
+  test('of a backup of a newer version names the unknown format or migration', async () => {
     await rewrite((lines) => [lines[0]!.replace('"version":1', '"version":2'), ...lines.slice(1)]);
     expect((await failure(restore({ file, dataDir: copy }))).message).toContain('newer version of Muster');
 
@@ -261,7 +261,7 @@ describe('a restore', () => {
     expect(await readdir(folder.path)).not.toContain('copy');
   });
 
-  test('into a directory that is not empty is refused, and touches nothing there', async () => {
+  test('into a directory that is not empty is refused and changes nothing there', async () => {
     await writeFile(file, full.bytes);
     await withDatabase(dataDir, fillEveryTable);
     const before = await withDatabase(dataDir, tablesAsText);
@@ -275,18 +275,18 @@ describe('a restore', () => {
     expect(await readdir(copy)).toEqual(['notes']);
   });
 
-  test('that was cut off is no database, until it is done again', async () => {
+  test('that was interrupted leaves no usable database until it is repeated', async () => {
     await writeFile(file, full.bytes);
-    // As a kill in the middle leaves it.
+    // State after a kill in the middle of a restore.
     await mkdir(join(copy, 'postgres.restoring', 'base'), { recursive: true });
     const refusal = await failure(openDatabase({ dataDir: copy }));
     expect(refusal).toBeInstanceOf(DataDirectoryError);
-    expect(refusal.message).toContain('a restore was cut off');
+    expect(refusal.message).toContain('a restore was interrupted');
     await restore({ file, dataDir: copy });
     expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
   });
 
-  test('that fails in the middle leaves the directory as empty as it was', async () => {
+  test('that fails in the middle leaves the directory empty', async () => {
     await writeFile(file, full.bytes);
     const wrong = join(folder.path, 'wrong');
     for (const { name, sql } of await loadMigrations()) {
@@ -302,10 +302,10 @@ describe('a restore', () => {
   });
 });
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? test : test.skip;
 
-onServer('a backup is read in pieces that end by their bytes, however well the rows are compressed', async () => {
+onServer('a backup is read in pieces limited by bytes, even if rows are compressed on disk', async () => {
   const { url, drop } = await createEmptyServerDatabase();
   const database = await openDatabase({ url });
   const client = new pg.Client(url);

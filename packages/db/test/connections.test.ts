@@ -1,4 +1,4 @@
-/** What becomes of a connection that somebody leaves in the middle of something. */
+/** Tests connections that are released in the middle of a transaction or query. */
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type pg from 'pg';
@@ -38,21 +38,18 @@ describe.each(testEngines())('a pool on %s', (engine) => {
   });
 
   test.each([
-    ['broken', true],
-    ['as if nothing were', false],
-  ])(
-    'a transaction whose connection is given back %s is rolled back, and nobody else sees it',
-    async (_how, broken) => {
-      const client = await pool.connect();
-      await client.query('BEGIN');
-      await client.query('CREATE TABLE abandoned (id int)');
-      client.release(broken);
-      expect(await failure(pool.query('SELECT * FROM abandoned'))).toMatchObject({ code: '42P01' });
-      expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
-    },
-  );
+    ['as broken', true],
+    ['as usable', false],
+  ])('a transaction whose connection is released %s is rolled back and invisible to others', async (_how, broken) => {
+    const client = await pool.connect();
+    await client.query('BEGIN');
+    await client.query('CREATE TABLE abandoned (id int)');
+    client.release(broken);
+    expect(await failure(pool.query('SELECT * FROM abandoned'))).toMatchObject({ code: '42P01' });
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
 
-  test('an error ends its statement, not the connection', async () => {
+  test('an error fails its statement but not the connection', async () => {
     const client = await pool.connect();
     expect(await failure(client.query('SELECT 1/0'))).toMatchObject({ code: '22012' });
     expect(await failure(client.query('SELECT $1::int', ['x']))).toMatchObject({ code: '22P02' });
@@ -67,7 +64,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
       [text],
     );
     expect(rows[0]?.text === text).toBe(true);
-    // In code points, of which the whale is one and two UTF-16 units.
+    // Lengths are in code points: the whale is one code point and two UTF-16 units.
     expect(rows[0]?.length).toBe(text.length - 400_000);
   });
 });

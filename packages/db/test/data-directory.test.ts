@@ -1,6 +1,6 @@
 /**
- * Directories and disks as they are where containers run: shared volumes, read-only mounts, disks that fill up. Each is
- * made in namespaces of its own, which takes root on Linux.
+ * Tests conditions of container hosts: shared volumes, read-only mounts, full disks. Each test creates them in separate
+ * namespaces, which requires root on Linux.
  */
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
@@ -42,7 +42,7 @@ async function kill(process: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** A program of the tests in namespaces of its own; `prepare` is shell that runs in them first. */
+/** Starts a program of the tests in separate namespaces; `prepare` is a shell command that runs there first. */
 function start(program: string, namespaces: string[], prepare = 'true') {
   const command = `${prepare} && exec "$0" --conditions=source --import tsx "$1" "$2"`;
   const path = fileURLToPath(new URL(program, import.meta.url));
@@ -57,10 +57,10 @@ function start(program: string, namespaces: string[], prepare = 'true') {
 }
 
 inNamespaces('an embedded database on a volume that two containers share', () => {
-  // As `docker run` has it: each is process 1 of its own.
+  // As with `docker run`, each is process 1 of its namespace.
   const CONTAINER = ['--pid', '--fork', '--kill-child', '--mount-proc'];
 
-  test('is open in one of them, and at once free for the other when that is killed', async () => {
+  test('is open in one of them, and free for the other at once when that one is killed', async () => {
     const first = start('./writer.ts', CONTAINER);
     while (Number(await first.says()) < 20);
     const second = start('./writer.ts', CONTAINER);
@@ -83,7 +83,7 @@ inNamespaces('a data directory', () => {
   const remount = (options: string) => `mount --bind "$2" "$2" && mount -o remount,bind,${options} "$2"`;
   const disk = (size: string) => `mount -t tmpfs -o size=${size} muster "${folder.path}"`;
 
-  test('that is read-only is refused in words that say so, and what is in it is whole', async () => {
+  test('that is read-only is refused with a message that says so, and its data stays intact', async () => {
     const database = await openDatabase({ dataDir });
     await database.prisma.organization.create({ data: { id: 'kept', name: 'o', slug: 'kept' } });
     await database.close();
@@ -96,12 +96,12 @@ inNamespaces('a data directory', () => {
     await again.close();
   });
 
-  test('on a disk that is too small is refused in words that say so', async () => {
+  test('on a disk that is too small is refused with a message that says so', async () => {
     const { says } = start('./writer.ts', MOUNTS, disk('5M'));
     expect(await says()).toMatch(/^DataDirectoryError: The data directory .* cannot be used: its disk is full/);
   });
 
-  test('whose disk fills up loses nothing: writes fail, reads go on, and with more room so does all else', async () => {
+  test('whose disk fills up loses nothing: writes fail, reads work, and with more space writes work again', async () => {
     const { says } = start('./disk-filler.ts', MOUNTS, disk('60M'));
     const [, written] = /^(\d+) written, then unavailable$/.exec(await says()) ?? [];
     expect(Number(written)).toBeGreaterThan(0);
@@ -111,9 +111,9 @@ inNamespaces('a data directory', () => {
 });
 
 inNamespaces('a data directory of another user', () => {
-  test('is refused while it cannot be closed, in words that say what to do', async () => {
+  test('that cannot be closed to other users is refused with a message that says what to do', async () => {
     await mkdir(dataDir);
-    // As a volume that a group of users may write to, for a process that is not its owner.
+    // A volume that a group of users may write to, used by a process that does not own it.
     await chmod(dataDir, 0o777);
     await chown(dataDir, 12_345, 12_345);
     await chmod(folder.path, 0o755);
@@ -126,7 +126,7 @@ inNamespaces('a data directory of another user', () => {
   });
 });
 
-test('a data directory whose lock was left by a process that is dead opens at once', async () => {
+test('a data directory with the lock of a dead process opens at once', async () => {
   await mkdir(dataDir);
   await writeFile(join(dataDir, 'lock.sock'), '');
   const database = await openDatabase({ dataDir });

@@ -1,6 +1,6 @@
 /**
- * A process of the tests: fills the disk that an embedded database is on, a tmpfs, until a write fails, and says what it
- * can read then. Then it has the disk made larger, opens the database again and says the same.
+ * A helper process: fills the disk of an embedded database, a tmpfs, until a write fails, and prints what it can read
+ * then. Then it enlarges the disk, opens the database again and prints the same.
  */
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';
@@ -15,7 +15,7 @@ const full = await openDatabase({ dataDir });
 let written = 0;
 try {
   for (; ; written += 1) {
-    // So long that it is kept out of the row, and so mixed that it cannot be compressed.
+    // Long enough to be stored out of line, and too random to be compressed.
     const metadata = Array.from({ length: 3_000 }, () => Math.random()).join();
     await full.prisma.organization.create({ data: { id: `${written}`, name: 'o', slug: `${written}`, metadata } });
   }

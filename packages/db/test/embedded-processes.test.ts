@@ -1,4 +1,4 @@
-/** The embedded database among processes: one at a time, and none of them able to lose what it acknowledged by dying. */
+/** Tests the embedded database with several processes: one at a time, and a killed one loses no acknowledged write. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -44,7 +44,7 @@ function startWriter(): { process: ChildProcess; lines: AsyncIterator<string> } 
   return { process: writer, lines: createInterface({ input: writer.stdout })[Symbol.asyncIterator]() };
 }
 
-test('what was acknowledged before kill -9 is there after it, and the directory is free at once', async () => {
+test('acknowledged writes survive kill -9, and the directory is free at once', async () => {
   const writer = startWriter();
   let acknowledged = -1;
   while (acknowledged < 200) acknowledged = Number((await writer.lines.next()).value);
@@ -58,13 +58,13 @@ test('what was acknowledged before kill -9 is there after it, and the directory 
 
   const database = await openDatabase({ dataDir });
   const count = await database.prisma.organization.count();
-  // One more may be committed than the writer came to say.
+  // One more row may be committed than the writer printed.
   expect([acknowledged + 1, acknowledged + 2]).toContain(count);
   expect((await startWriter().lines.next()).value).toMatch(/^DatabaseLockedError: /);
   await database.close();
 });
 
-test('a first start that is killed at any moment is made good by the next', async () => {
+test('the next start recovers from a first start that was killed at any moment', async () => {
   for (const afterMs of [600, 1200, 1800]) {
     await folder.remove();
     const writer = startWriter();

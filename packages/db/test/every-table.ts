@@ -1,8 +1,8 @@
-/** Something in every table, and all tables as one value that can be compared. */
+/** Fills every table, and reads all tables as one comparable value. */
 import type { Database } from '../src/database.js';
 import { container, createHost } from './rig.js';
 
-/** Rows with the values that are easiest to get wrong on the way. */
+/** Inserts rows with values that are likely to be converted wrongly. */
 export async function fillEveryTable(database: Database): Promise<void> {
   const { prisma } = database;
   const hostId = await createHost(database, 'engine "1"\t\\N');
@@ -42,7 +42,7 @@ export async function fillEveryTable(database: Database): Promise<void> {
   await recordEvents(database, [{ name: 'evt-1' }, { name: 'evt-2' }]);
 }
 
-/** Events of the one host; those without a number get this cluster's next. */
+/** Records events of the one host; those without ids get this cluster's next ones. */
 export async function recordEvents(
   { prisma }: Database,
   events: readonly { name: string; tx?: bigint; id?: bigint }[],
@@ -59,8 +59,8 @@ export async function recordEvents(
 }
 
 /**
- * The rows of each table as PostgreSQL writes them, sorted, and the sequences. Of events not their numbers, which belong
- * to a cluster.
+ * Reads the rows of each table in PostgreSQL's text form, sorted. Omits the ids of events, which differ between
+ * clusters.
  */
 export async function tablesAsText({ prisma }: Database): Promise<Record<string, string[]>> {
   const tables = await prisma.$queryRaw<{ name: string }[]>`

@@ -1,4 +1,4 @@
-/** What becomes of history that another cluster wrote. */
+/** Tests events that another cluster wrote. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { openDatabase } from '../src/open-database.js';
@@ -6,11 +6,11 @@ import { createTestDatabase, hasTestServer, type TestDatabase } from '../src/tes
 import { recordEvents } from './every-table.js';
 import { createHost } from './rig.js';
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
-// An embedded database meets such events in a restore alone: see backup.test.ts.
-onServer('a dump of another cluster that was loaded into this one', () => {
+// In an embedded database, such events occur only after a restore: see backup.test.ts.
+onServer('history in a server database', () => {
   let database: TestDatabase;
   beforeEach(async () => {
     database = await createTestDatabase('postgresql');
@@ -25,7 +25,7 @@ onServer('a dump of another cluster that was loaded into this one', () => {
     });
   const start = async (): Promise<void> => (await openDatabase({ url: database.url! })).close();
 
-  test('has its events before all that this cluster writes, in their order, once Muster starts on it', async () => {
+  test('from another cluster precedes the events of this cluster, in its order, once Muster has started', async () => {
     await recordEvents(database, [
       { name: 'third', tx: 9_000_000_000n, id: 5n },
       { name: 'first', tx: 2n, id: 7n },
@@ -41,7 +41,7 @@ onServer('a dump of another cluster that was loaded into this one', () => {
     expect(await history()).toEqual(events);
   });
 
-  test('and history of this cluster stays as it is', async () => {
+  test('from this cluster stays unchanged', async () => {
     await recordEvents(database, [{ name: 'a' }, { name: 'b' }]);
     const before = await history();
     await start();

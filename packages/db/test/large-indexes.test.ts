@@ -1,4 +1,4 @@
-/** Migrations of a database that is in use: what others wait for, and large indexes. */
+/** Tests migrations of a database in use: blocked statements and large indexes. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 
@@ -10,7 +10,7 @@ import { openDatabase } from '../src/open-database.js';
 import { createEmptyServerDatabase, hasTestServer } from '../src/testing.js';
 import { emptyDatabase, failure, temporaryDirectory, writeMigrations } from './rig.js';
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int, at timestamptz); INSERT INTO first VALUES (1);' };
@@ -62,7 +62,7 @@ onServer('a database in use', () => {
       return rows[0]?.indisvalid ?? null;
     });
 
-  test('is not held up by a migration that waits for a reader, and the start succeeds when that is done', async () => {
+  test('is not blocked by a migration that waits for a reader, and the start succeeds once the reader is done', async () => {
     await readForLong();
     await writeMigrations(folder.path, COLUMN);
     const waits: MigrationWait[] = [];
@@ -79,7 +79,7 @@ onServer('a database in use', () => {
       }
     });
     expect(done).toBe(false);
-    // 2 s for the lock; a busy machine adds to it. Before, it was 30 s.
+    // 2 s for the lock, more on a busy machine. Without the lock timeout it was 30 s.
     expect(slowestMs).toBeLessThan(5_000);
     expect(waits.length).toBeGreaterThan(0);
     expect(waits[0]).toMatchObject({
@@ -93,7 +93,7 @@ onServer('a database in use', () => {
     await database.close();
   });
 
-  test('that stays in use stops the start in the end, and says by whom', async () => {
+  test('that stays in use eventually fails the start with a message that names the session', async () => {
     await readForLong();
     await writeMigrations(folder.path, COLUMN);
     const migrations = await loadMigrations(folder.path);
@@ -108,7 +108,7 @@ onServer('a database in use', () => {
     await readForLong();
     await writeMigrations(folder.path, { ...INDEX, ...COLUMN_LATER });
     const database = await open();
-    // What comes after it does not wait for it.
+    // Later migrations do not wait for the index.
     expect(database.appliedMigrations).toEqual(['20260104000000_table']);
     expect(await isValid()).toBeNull();
 
@@ -131,11 +131,11 @@ onServer('a database in use', () => {
     await again.close();
   });
 
-  test('gets an index that an interrupted build left invalid built again', async () => {
+  test('rebuilds an index that an interrupted build left invalid', async () => {
     await writeMigrations(folder.path, INDEX);
     await readForLong();
     await withClient(async (client) => {
-      // It waits for the reader, and is cut off there.
+      // The build waits for the reader and times out.
       await client.query('SET statement_timeout = 500');
       await failure(client.query(INDEX['20260103000000_index']));
     });
@@ -147,7 +147,7 @@ onServer('a database in use', () => {
     await database.close();
   });
 
-  test('that has an index whose build was not recorded keeps it', async () => {
+  test('keeps an index whose build was not recorded, and records it', async () => {
     await writeMigrations(folder.path, INDEX);
     await withClient((client) => client.query(INDEX['20260103000000_index']));
     const database = await open();
@@ -159,7 +159,7 @@ onServer('a database in use', () => {
     await database.close();
   });
 
-  test('gets it once from several processes that build it at the same time', async () => {
+  test('gets one index from several processes that build it at the same time', async () => {
     await writeMigrations(folder.path, INDEX);
     const migrations = await loadMigrations(folder.path);
     await Promise.all([1, 2, 3, 4].map(() => withClient((client) => buildIndexes(client, migrations))));
@@ -170,7 +170,7 @@ onServer('a database in use', () => {
     expect(recorded.rowCount).toBe(1);
   });
 
-  test('lets a process that shuts down go, and has the index after the next start', async () => {
+  test('does not delay a shutdown during an index build, and has the index after the next start', async () => {
     await writeMigrations(folder.path, INDEX);
     await readForLong();
     const database = await open();

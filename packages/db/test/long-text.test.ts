@@ -23,7 +23,7 @@ const withDatabase = async (engine: 'pglite' | 'postgresql', action: (db: Databa
 };
 
 describe.each(testEngines())('a long text, on %s', (engine) => {
-  test('arrives as it is, next to values of every kind', () =>
+  test('arrives unchanged, together with values of every type', () =>
     withDatabase(engine, async (db) => {
       const instant = new Date('2026-11-28T08:00:00.123Z');
       const list = ['plain', 'with "quotes" and \\', 'a, b', '{}', 'NULL', ''];
@@ -32,7 +32,7 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
         { name: 'whole_text', text: 'SELECT md5($1::text) AS digest' },
         [long(100).toString()],
       );
-      // The second time, the connection may know the statement.
+      // On the second run, the connection may have prepared the statement.
       for (let time = 1; time <= 2; time++) {
         expect(await db.queryPatiently(STATEMENT, values, 5_000)).toEqual([
           {
@@ -51,7 +51,7 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
       }
     }));
 
-  test('fails with the statement that it is part of, and the next one succeeds', () =>
+  test('fails with its statement, and the next statement succeeds', () =>
     withDatabase(engine, async (db) => {
       const broken: Statement = { name: 'broken', text: 'SELECT $1::text::int AS number' };
       expect(await failure(db.queryPatiently(broken, [long(1)], 5_000))).toMatchObject({ code: '22P02' });
@@ -61,7 +61,7 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
     }));
 });
 
-(hasTestServer() ? test : test.skip)('a long text is written piece by piece, never copied to one message', () =>
+(hasTestServer() ? test : test.skip)('a long text is written in pieces and never copied into one message', () =>
   withDatabase('postgresql', async (db) => {
     const write = jest.spyOn(Socket.prototype, 'write');
     try {

@@ -1,4 +1,4 @@
-/** The applier, on databases that are in every state in which it may find them. */
+/** Tests the application of migrations to databases in every possible state. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ import { cachedTemplate } from '../src/template.js';
 import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
 import { container, emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int PRIMARY KEY);' };
@@ -33,7 +33,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   let target: EmptyDatabase;
   let folder: { path: string; remove: () => Promise<void> };
 
-  // Without it each of these databases would begin with six seconds of initdb.
+  // Without the template, each of these databases would take six seconds of initdb.
   beforeAll(() => cachedTemplate([]));
   beforeEach(async () => {
     folder = await temporaryDirectory();
@@ -51,7 +51,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
 
   const sqlOf = (name: string) => readFile(join(migrationsDirectory, name, 'migration.sql'), 'utf8');
 
-  /** Opens the database with our migrations before one of them. */
+  /** Opens the database with our migrations up to, but not including, this one. */
   const openBefore = async (migration: string): Promise<Database> => {
     const earlier = (await loadMigrations()).filter(({ name }) => name < migration);
     return openWith(
@@ -65,10 +65,10 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     return rows.map(({ name }) => name);
   };
 
-  test("this version's own are applied once, and recorded as Prisma records them", async () => {
+  test('those of this version are applied once, and recorded as Prisma records them', async () => {
     const own = await loadMigrations();
     const first = await target.open();
-    // An embedded one may begin as a dump that has them already.
+    // An embedded database may start from a template that has them already.
     if (engine === 'postgresql') expect(first.appliedMigrations).toEqual(own.map(({ name }) => name));
     const rows = await first.prisma.$queryRaw`
       SELECT migration_name, checksum, applied_steps_count, logs, rolled_back_at, finished_at IS NOT NULL AS finished
@@ -94,11 +94,11 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await second.close();
   });
 
-  test('states that an earlier version counted one by one, or as a health, are counted as other', async () => {
+  test('states that an older version counted separately or as a health are counted as other', async () => {
     const NAME = '20261128030100_other_states';
     const before = await openBefore(NAME);
     const hostOf = async (engineId: string, stateCounts: object, rows: object[]) => {
-      // In SQL: the client would write columns that later migrations add.
+      // Raw SQL, because the client would write columns that later migrations add.
       const [host] = await before.prisma.$queryRaw<{ id: string }[]>`
         WITH organization AS (
           INSERT INTO organizations (id, name, slug) VALUES ('org', 'Org', 'org') ON CONFLICT DO NOTHING
@@ -133,11 +133,11 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await after.close();
   });
 
-  test('an API key that ends in a year which no RFC 3339 date has ends in the last one, and no other is made', async () => {
+  test('an API key that expires after the year 9999 expires at its end instead, and no new one can', async () => {
     const NAME = '20261128070000_api_key_end';
     const ENDS = [null, '2027-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '10000-01-01T13:59:59Z', 'infinity'];
     const insertKey = ({ prisma }: Database, id: number, expiresAt: string | null) =>
-      // In SQL: the client would write columns that later migrations add.
+      // Raw SQL, because the client would write columns that later migrations add.
       prisma.$executeRaw`
         INSERT INTO api_keys (id, "organizationId", hash, name, role, "createdAt", "expiresAt")
         VALUES (gen_random_uuid(), 'org', sha256(convert_to(${String(id)}, 'UTF8')), ${String(id)}, 'viewer', now(), ${expiresAt}::text::timestamptz)`;
@@ -156,7 +156,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await after.close();
   });
 
-  test('a later version adds what is new, in order', async () => {
+  test('a later version applies its new migrations in order', async () => {
     await (await openWith(FIRST)).close();
     const later = await openWith({ ...BROKEN_FIXED, ...SECOND });
     expect(later.appliedMigrations).toEqual(['20260102000000_second', '20260103000000_broken']);
@@ -164,7 +164,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await later.close();
   });
 
-  test('a failing one stops the start, names itself, and leaves no trace in a new database', async () => {
+  test('a failing one fails the start with its name, and leaves no trace in a new database', async () => {
     const error = await failure(
       openWith({ '20260101000000_first': 'CREATE TABLE first (id int); SELECT nonsense();' }),
     );
@@ -179,13 +179,13 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await repaired.close();
   });
 
-  test('one that needs an extension which the database has not says what to do', async () => {
+  test('one that needs a missing extension fails with a message that says what to do', async () => {
     const error = await failure(openWith({ '20260101000000_first': 'CREATE EXTENSION pg_nonesuch;' }));
     expect(error).toBeInstanceOf(MigrationFailedError);
     expect(error.message).toMatch(/does not have the extension pg_nonesuch, .* install its contrib modules/);
   });
 
-  test('a failing one leaves an older database as it was, with what succeeded before it', async () => {
+  test('a failing one leaves an older database unchanged, apart from migrations that succeeded before it', async () => {
     await (await openWith(FIRST)).close();
     await expect(openWith({ ...SECOND, ...BROKEN })).rejects.toThrow('20260103000000_broken failed');
 
@@ -195,7 +195,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await repaired.close();
   });
 
-  test('a database that was written by a newer version is refused, and is not touched', async () => {
+  test('a database written by a newer version is refused and not changed', async () => {
     await (await openWith({ ...FIRST, ...SECOND })).close();
     await folder.remove();
     const error = await failure(openWith({ ...FIRST, ...BROKEN }));
@@ -203,14 +203,14 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     expect(error.message).toContain('20260102000000_second');
   });
 
-  test('one that was changed after it had been applied is refused', async () => {
+  test('one that was changed after it was applied is refused', async () => {
     await (await openWith(FIRST)).close();
     const error = await failure(openWith({ '20260101000000_first': 'CREATE TABLE first (id bigint PRIMARY KEY);' }));
     expect(error).toBeInstanceOf(MigrationHistoryError);
     expect(error.message).toContain('20260101000000_first');
   });
 
-  test("one that Prisma's own tool began and did not finish is refused until it is resolved", async () => {
+  test("one that Prisma's own tool started and did not finish is refused until it is resolved", async () => {
     const database = await openWith(FIRST);
     await database.prisma.$executeRaw`UPDATE _prisma_migrations SET finished_at = NULL`;
     await database.close();
@@ -227,7 +227,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await again.close();
   });
 
-  test("a database that is full of another application's tables is refused", async () => {
+  test("a database with another application's tables is refused", async () => {
     const database = await openWith(FIRST);
     await database.prisma.$executeRaw`DROP TABLE _prisma_migrations`;
     await database.close();
@@ -238,7 +238,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
 });
 
 onServer('a user of a server', () => {
-  test('who may not create the extension that a migration needs is told who can', async () => {
+  test('without permission to create a needed extension gets a message that says who can', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     const role = `guest_${randomUUID().replaceAll('-', '')}`;
     const owner = new pg.Client({ connectionString: url });
@@ -260,10 +260,10 @@ onServer('a user of a server', () => {
 });
 
 onServer.each(['postgresql'] as const)('replicas on %s', (engine) => {
-  test('that start at once on an empty database apply each migration once, and all of them start', async () => {
+  test('that start at once on an empty database apply each migration once, and all start', async () => {
     const target = await emptyDatabase(engine);
     const folder = await temporaryDirectory();
-    // Long enough for all of them to find it missing.
+    // Slow enough for all replicas to find it missing.
     await writeMigrations(folder.path, {
       '20260101000000_slow': 'SELECT pg_sleep(0.3); CREATE TABLE first (id int PRIMARY KEY);',
       '20260102000000_more': 'CREATE TABLE second (id int PRIMARY KEY);',
@@ -281,7 +281,7 @@ onServer.each(['postgresql'] as const)('replicas on %s', (engine) => {
     await folder.remove();
   });
 
-  test('wait for a migration that takes longer than a query may', async () => {
+  test('wait for a migration that takes longer than the query timeout', async () => {
     const target = await emptyDatabase(engine);
     const folder = await temporaryDirectory();
     await writeMigrations(folder.path, { '20260101000000_slow': 'SELECT pg_sleep(1); CREATE TABLE first (id int);' });

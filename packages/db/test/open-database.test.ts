@@ -14,7 +14,7 @@ import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const cleanUps: (() => Promise<unknown>)[] = [];
@@ -49,7 +49,7 @@ describe.each(testEngines())('a database on %s', (engine) => {
   });
   afterAll(() => database.close());
 
-  test('gives back what it was given, of every type that the schema uses', async () => {
+  test('returns values of every type in the schema unchanged', async () => {
     const at = new Date('2026-03-01T12:00:00.123Z');
     const [row] = await database.prisma.$queryRaw<object[]>`
       SELECT ${at}::timestamptz(3) AS at, ${2n ** 53n + 1n}::bigint AS big, ${'{"__proto__": [1, null]}'}::jsonb AS json,
@@ -61,7 +61,7 @@ describe.each(testEngines())('a database on %s', (engine) => {
     });
   });
 
-  test('tells a row that exists already, in the client and in raw SQL', async () => {
+  test('reports a unique violation, in the client and in raw SQL', async () => {
     const { prisma } = database;
     await prisma.organization.create({ data: organization('twice') });
     const again = prisma.organization.create({ data: organization('twice') });
@@ -71,7 +71,7 @@ describe.each(testEngines())('a database on %s', (engine) => {
     }
   });
 
-  test('rolls a failed transaction back, and is clean for the next', async () => {
+  test('rolls back a failed transaction, and the next one works', async () => {
     const { prisma } = database;
     const failing = prisma.$transaction(async (tx) => {
       await tx.organization.create({ data: organization('undone') });
@@ -94,7 +94,7 @@ describe.each(testEngines())('a database on %s', (engine) => {
     expect(rows.map(([row]) => row?.n)).toEqual(numbers);
   });
 
-  test('holds the truths that are written into it', async () => {
+  test('enforces check constraints', async () => {
     await expect(
       database.prisma.$executeRaw`INSERT INTO service_liveness (id, "aliveAt") VALUES (2, now())`,
     ).rejects.toThrow('service_liveness_id_check');
@@ -102,7 +102,7 @@ describe.each(testEngines())('a database on %s', (engine) => {
 });
 
 describe('an embedded database in a directory', () => {
-  test('is made for its owner alone, and keeps what it was told', async () => {
+  test('is readable only by its owner, and keeps its data', async () => {
     const dataDir = await directory();
     const first = await openDatabase({ dataDir });
     expect(first.appliedMigrations.length).toBeGreaterThanOrEqual(0);
@@ -135,7 +135,7 @@ describe('an embedded database in a directory', () => {
     expect(await modeOf(outside)).toBe(0o644);
   });
 
-  test('is closed to other users where its directory existed before, as a mounted volume does', async () => {
+  test('is closed to other users if its directory existed before, like a mounted volume', async () => {
     const dataDir = await directory();
     await mkdir(dataDir, { recursive: true });
     await chmod(dataDir, 0o755);
@@ -143,7 +143,7 @@ describe('an embedded database in a directory', () => {
     expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
   });
 
-  test('is refused in a directory that several users write to, which stays as it is', async () => {
+  test('is refused in a directory that several users write to, and leaves its mode unchanged', async () => {
     const dataDir = await directory();
     await mkdir(dataDir, { recursive: true });
     await chmod(dataDir, 0o1777);
@@ -151,16 +151,16 @@ describe('an embedded database in a directory', () => {
     expect((await stat(dataDir)).mode & 0o7777).toBe(0o1777);
   });
 
-  test('is open once', async () => {
+  test('can be open only once', async () => {
     const dataDir = await directory();
     await open({ dataDir });
     await expect(openDatabase({ dataDir })).rejects.toThrow(DatabaseLockedError);
   });
 
-  test('whose first start was cut off is begun anew', async () => {
+  test('whose first start was interrupted is created again', async () => {
     const dataDir = await directory();
     await (await openDatabase({ dataDir })).close();
-    // As a kill in the middle leaves it: the marker is there, the files are not whole.
+    // State after a kill in the middle: the marker exists and files are missing.
     await writeFile(join(dataDir, 'postgres.unfinished'), '');
     await rm(join(dataDir, 'postgres', 'global'), { recursive: true });
     const database = await open({ dataDir });
@@ -174,7 +174,7 @@ test.each([
   ['without their version', 'PG_VERSION', null],
   ['without their control file', 'global/pg_control', null],
 ])(
-  'an embedded database whose files are %s is refused in words that name it, and left alone',
+  'an embedded database whose files are %s is refused with a message that names it, and not changed',
   async (_how, file, text) => {
     const dataDir = await directory();
     await (await openDatabase({ dataDir })).close();
@@ -188,12 +188,12 @@ test.each([
   },
 );
 
-test('a data directory that cannot be made is told in words of ours that name it', async () => {
+test('a data directory that cannot be created fails with a message that names it and the reason', async () => {
   const file = await directory();
   await writeFile(file, '');
   for (const [dataDir, reason] of [
     [join(file, 'below'), 'a part of its path is a file'],
-    [file, 'there is a file of that name'],
+    [file, 'a file of that name exists'],
     [join(file, '..', 'x'.repeat(300)), 'its path is too long'],
   ] as const) {
     const error: unknown = await openDatabase({ dataDir }).catch((thrown: unknown) => thrown);
@@ -202,7 +202,7 @@ test('a data directory that cannot be made is told in words of ours that name it
   }
 });
 
-// Only where there is a server: CI requires one, a machine without one is told what it skips.
+// Only with a server: CI requires one, and other machines list what they skip.
 onServer.each(['postgresql'] as const)('a server (%s)', () => {
   test('is migrated by one of three processes that start at once', async () => {
     const url = await emptyServerDatabase();
@@ -213,7 +213,7 @@ onServer.each(['postgresql'] as const)('a server (%s)', () => {
     await Promise.all(databases.map(({ prisma }) => prisma.organization.count()));
   });
 
-  test('that holds the tables of another application is left alone', async () => {
+  test('with the tables of another application is refused', async () => {
     const url = await emptyServerDatabase();
     const database = await openDatabase({ url });
     await database.prisma.$executeRaw`DROP TABLE _prisma_migrations`;
@@ -221,7 +221,7 @@ onServer.each(['postgresql'] as const)('a server (%s)', () => {
     await expect(openDatabase({ url })).rejects.toThrow(DatabaseUnsuitableError);
   });
 
-  test('that refuses the password is told without it', async () => {
+  test('that rejects the password is reported without it', async () => {
     const url = new URL(await emptyServerDatabase());
     url.username = 'nobody_here';
     url.password = 'hunter2';
@@ -232,7 +232,7 @@ onServer.each(['postgresql'] as const)('a server (%s)', () => {
 });
 
 test.each(['postgresql://muster:hunter2@127.0.0.1:1/muster', 'mysql://muster:hunter2@127.0.0.1/muster'])(
-  'a database that cannot be reached is told in one line without its password: %s',
+  'a database that cannot be reached is reported in one line without its password: %s',
   async (url) => {
     const error: unknown = await openDatabase({ url }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(DatabaseUnreachableError);

@@ -3,7 +3,7 @@ import { transact, type Database, type Statement } from '@muster/db';
 import { createTestDatabase, hasTestServer } from '@muster/db/testing';
 import { createHost } from './rig.js';
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 onServer('the connections to a server', () => {
@@ -20,14 +20,14 @@ onServer('the connections to a server', () => {
   const SMALL: Statement = { name: 'small', isSmall: true, text: 'SELECT 1' };
   const ORDINARY: Statement = { name: 'ordinary', text: 'SELECT 2' };
 
-  /** Runs statements, and gives their names in the order in which they ended. */
+  /** Runs statements, and records their names in the order in which they ended. */
   function inOrder() {
     const ended: string[] = [];
     const run = (name: string, statement: Promise<unknown>) => statement.then(() => void ended.push(name));
     return { ended, run };
   }
 
-  test('are kept for small statements: none stands behind large ones, however many there are', () =>
+  test('are reserved for small statements, which never wait for large ones', () =>
     withDatabase(async (database) => {
       const { ended, run } = inOrder();
       const slow = Array.from({ length: 12 }, () => run('slow', database.query(SLOW, [])));
@@ -37,7 +37,7 @@ onServer('the connections to a server', () => {
       await Promise.all(slow);
     }));
 
-  test('are not all taken by patient statements, which wait for their turn without one', () =>
+  test('are not all used by long statements, which wait without one', () =>
     withDatabase(async (database) => {
       const { ended, run } = inOrder();
       const patient = Array.from({ length: 6 }, () => run('patient', database.queryPatiently(SLOW, [], 5_000)));
@@ -47,7 +47,7 @@ onServer('the connections to a server', () => {
       await Promise.all(patient);
     }));
 
-  test('are given back by a transaction that waits for a row, which is done once it is free', () =>
+  test('are released by a transaction that waits for a row, which succeeds once the row is free', () =>
     withDatabase(async (database) => {
       const id = await createHost(database, 'held');
       let release: () => void = () => undefined;
@@ -62,7 +62,7 @@ onServer('the connections to a server', () => {
       await new Promise((resolve) => setTimeout(resolve, 200));
       const waiting = transact(database, (tx) => tx.host.update({ where: { id }, data: { name: 'then' } }));
       let isFree = false;
-      // It is between two attempts half of the time.
+      // It is between two attempts about half of the time.
       for (const until = performance.now() + 2_000; performance.now() < until && !isFree;) {
         await new Promise((resolve) => setTimeout(resolve, 2));
         isFree = database.connections().busy === 1;

@@ -1,4 +1,4 @@
-/** What several of these suites need: directories, migration folders and rows. */
+/** Directories, migration folders and rows for several of these suites. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,13 +7,13 @@ import type { Database, DatabaseEngine } from '../src/database.js';
 import { openDatabase, type DatabaseOptions } from '../src/open-database.js';
 import { createEmptyServerDatabase } from '../src/testing.js';
 
-/** A directory which `remove` removes. */
+/** Creates a directory, and a function that deletes it. */
 export async function temporaryDirectory(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'muster-db-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** Writes a folder of migrations: the name of each, and its SQL. */
+/** Writes a folder of migrations, given by name and SQL. */
 export async function writeMigrations(directory: string, migrations: Record<string, string>): Promise<void> {
   for (const [name, sql] of Object.entries(migrations)) {
     await mkdir(join(directory, name), { recursive: true });
@@ -21,7 +21,7 @@ export async function writeMigrations(directory: string, migrations: Record<stri
   }
 }
 
-/** A database without migrations, to be opened more than once. */
+/** A database without migrations, which can be opened several times. */
 export interface EmptyDatabase {
   open(options?: DatabaseOptions): Promise<Database>;
   remove(): Promise<void>;
@@ -36,17 +36,17 @@ export async function emptyDatabase(engine: DatabaseEngine): Promise<EmptyDataba
   return { open: (options) => openDatabase({ dataDir: join(path, 'data') }, options), remove };
 }
 
-/** The error of a promise that must fail. */
+/** Returns the error of a promise that must reject. */
 export async function failure(promise: Promise<unknown>): Promise<Error> {
   try {
     await promise;
   } catch (error) {
     return error as Error;
   }
-  throw new Error('It did not fail.');
+  throw new Error('The promise did not reject.');
 }
 
-/** An organization with one host, whose id it returns. */
+/** Creates an organization with one host, and returns the host's id. */
 export async function createHost({ prisma }: Database, engineId = 'engine-1'): Promise<string> {
   await prisma.organization.upsert({
     where: { id: 'org' },
@@ -70,7 +70,7 @@ export async function createHost({ prisma }: Database, engineId = 'engine-1'): P
   return host.id;
 }
 
-/** The values of a container's row. */
+/** Returns the values of a container's row. */
 export function container(hostId: string, dockerId: string) {
   const now = new Date();
   return {

@@ -1,4 +1,4 @@
-/** The scripts with which developers change the schema, run as they run them, on copies of this package's files. */
+/** Tests the scripts with which developers change the schema, as they run them, on copies of this package's files. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -24,7 +24,7 @@ beforeEach(async () => {
   await cp(migrationsDirectory, migrations, { recursive: true });
 });
 afterEach(() => folder.remove());
-// Without it each of the scripts would begin with six seconds of initdb.
+// Without the template, each of the scripts would take six seconds of initdb.
 beforeAll(async () => cachedTemplate(await loadMigrations()));
 
 async function edit(find: string, replacement: string): Promise<void> {
@@ -39,7 +39,7 @@ function run(script: string, ...positionals: string[]): Promise<{ code: number; 
     execFile(
       process.execPath,
       ['--conditions=source', '--import', 'tsx', join(scripts, script), ...args],
-      // Jest's own options are not for it.
+      // Jest's own options must not apply to the script.
       { env: { ...process.env, NODE_OPTIONS: '' } },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr }),
     );
@@ -47,8 +47,8 @@ function run(script: string, ...positionals: string[]): Promise<{ code: number; 
 }
 
 describe('check-drift', () => {
-  test('is content with the schema and the migrations of this version', async () => {
-    expect(await run('check-drift.ts')).toEqual({ code: 0, output: expect.stringContaining('make what the schema') });
+  test('accepts the schema and the migrations of this version', async () => {
+    expect(await run('check-drift.ts')).toEqual({ code: 0, output: expect.stringContaining('match the schema') });
   });
 
   test.each([
@@ -61,7 +61,7 @@ describe('check-drift', () => {
     ['a type', 'containerCount Int ', 'containerCount BigInt ', 'SET DATA TYPE BIGINT'],
     ['the condition of an index', 'where: { deletedAt: null }', 'where: { deletedAt: { not: null } }', 'IS NOT NULL'],
     ['an index', '  @@index([organizationId, tx, id])\n', '', 'DROP INDEX "container_events_organizationId_tx_id_idx"'],
-  ])('fails when the schema has other words about %s', async (_what, find, replacement, expected) => {
+  ])('fails if the schema differs in %s', async (_what, find, replacement, expected) => {
     await edit(find, replacement);
     const { code, output } = await run('check-drift.ts');
     expect(output).toContain(expected);
@@ -70,7 +70,7 @@ describe('check-drift', () => {
 });
 
 describe('migration', () => {
-  test('writes what was changed, after which nothing has', async () => {
+  test('writes the changes of the schema, after which there are none', async () => {
     await edit('engineError      String?', 'engineError      String?\n  engineFault String?');
     expect((await run('migration.ts', 'add_engine_fault')).code).toBe(0);
     const newest = (await readdir(migrations)).filter((name) => name.endsWith('_add_engine_fault'));
@@ -82,7 +82,7 @@ describe('migration', () => {
     expect((await run('migration.ts', 'once_more')).output).toContain('has not changed');
   });
 
-  test.each(['', 'Add-Fault', '../fault'])('refuses the name %j, and writes nothing', async (name) => {
+  test.each(['', 'Add-Fault', '../fault'])('refuses the name %j and writes nothing', async (name) => {
     const before = await readdir(migrations);
     expect(await run('migration.ts', name)).toEqual({ code: 2, output: expect.stringContaining('Usage') });
     expect(await readdir(migrations)).toEqual(before);

@@ -1,11 +1,11 @@
-/** What the database itself guarantees, below any code. */
+/** Tests the guarantees of the database itself, below any code. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { isUniqueViolation } from '../src/classify-error.js';
 import { createTestDatabase, hasTestServer, testEngines, type TestDatabase } from '../src/testing.js';
 import { container, createHost, failure } from './rig.js';
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const HASH = new Uint8Array(32);
@@ -20,7 +20,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
   });
   afterAll(() => db.close());
 
-  test('an engine is one host, until that is deleted', async () => {
+  test('an engine has one host, and another one after that is deleted', async () => {
     const first = await createHost(db, 'engine-unique');
     expect(isUniqueViolation(await failure(createHost(db, 'engine-unique')))).toBe(true);
     await db.prisma.host.update({ where: { id: first }, data: { deletedAt: new Date() } });
@@ -30,8 +30,8 @@ describe.each(testEngines())('the schema on %s', (engine) => {
   });
 
   test.each([
-    ['a token is used up', `UPDATE enrollment_tokens SET uses = uses + 1`, 'enrollment_tokens_uses_check'],
-    ['a token has a use', `UPDATE enrollment_tokens SET "maxUses" = 0, uses = 0`, 'enrollment_tokens_maxUses_check'],
+    ['uses are at most maxUses', `UPDATE enrollment_tokens SET uses = uses + 1`, 'enrollment_tokens_uses_check'],
+    ['maxUses is positive', `UPDATE enrollment_tokens SET "maxUses" = 0, uses = 0`, 'enrollment_tokens_maxUses_check'],
     ['a hash is a SHA-256', `UPDATE enrollment_tokens SET hash = '\\x00'`, 'enrollment_tokens_hash_check'],
     ['labels are an object', `UPDATE containers SET labels = '[]'`, 'containers_labels_check'],
     ['ports are an array', `UPDATE containers SET ports = '{}'`, 'containers_ports_check'],
@@ -40,7 +40,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
     ['superseded streams are an array', `UPDATE hosts SET "supersededStreams" = '{}'`, 'hosts_supersededStreams_check'],
     ['liveness is one row', `INSERT INTO service_liveness VALUES (2, now())`, 'service_liveness_id_check'],
     [
-      'an outage ends after it began',
+      'an outage does not end before it began',
       `INSERT INTO service_outages VALUES (now(), now() - interval '1 second')`,
       'service_outages_endedAt_check',
     ],
@@ -67,7 +67,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
     expect((await failure(db.prisma.$executeRawUnsafe(sql))).message).toContain(constraint);
   });
 
-  test('the widest name that the contract allows fits every index', async () => {
+  test('the largest name that the contract allows fits every index', async () => {
     const name = '\u{1F4E6}'.repeat(1024);
     await db.prisma.container.create({ data: { ...container(hostId, 'wide'), name } });
     expect(await db.prisma.container.findFirst({ where: { dockerId: 'wide' }, select: { name: true } })).toEqual({
@@ -75,7 +75,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
     });
   });
 
-  test('a time is read as it was written, whatever the time zone of the server', async () => {
+  test('a time is read as it was written in any time zone of the server', async () => {
     const at = new Date('2026-03-29T01:30:00.123Z');
     await db.prisma.serviceOutage.create({ data: { startedAt: at, endedAt: at } });
     expect(await db.prisma.serviceOutage.findFirst()).toEqual({ startedAt: at, endedAt: at });
@@ -84,7 +84,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
     ).toEqual([{ epoch: at.getTime() / 1000 }]);
   });
 
-  test('deleting a host takes its containers and its history along', async () => {
+  test('deleting a host deletes its containers and its history', async () => {
     const id = await createHost(db, 'engine-gone');
     await db.prisma.container.create({ data: container(id, 'c') });
     await db.prisma.$executeRaw`
@@ -95,7 +95,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
     expect(await db.prisma.containerEvent.count({ where: { hostId: id } })).toBe(0);
   });
 
-  test('a report of restarts stays on its pages and writes to no index', async () => {
+  test('updates of restarted containers are HOT and write to no index', async () => {
     const id = await createHost(db, 'engine-hot');
     await db.prisma.container.createMany({
       data: Array.from({ length: 50 }, (_, i) => ({ ...container(id, `hot-${i}`), labels: { app: `a${i}` } })),
@@ -121,19 +121,19 @@ describe.each(testEngines())('the schema on %s', (engine) => {
       after = await updates();
     }
     expect(after.total - before.total).toBe(1000);
-    // Not all: a page fills up now and then until it is cleaned.
+    // Not all are, because a page sometimes fills up until it is pruned.
     expect(after.hot - before.hot).toBeGreaterThan(800);
   });
 });
 
 onServer.each(['postgresql'] as const)('locks on %s', (engine) => {
-  test("inserting a host's rows does not wait for whoever updates that host, nor he for it", async () => {
+  test("inserting a host's rows and updating that host do not wait for each other", async () => {
     const db = await createTestDatabase(engine);
     const hostId = await createHost(db);
     await db.prisma.$transaction(async (updating) => {
       await updating.$executeRaw`SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE`;
       await updating.$executeRaw`UPDATE hosts SET revision = revision + 1, "lastSeenAt" = now() WHERE id = ${hostId}::uuid`;
-      // Another connection: with a lock in its way it would fail by the statement timeout.
+      // On another connection: waiting for a lock would fail with the statement timeout.
       await db.prisma.container.create({ data: container(hostId, 'a') });
       await db.prisma.$transaction(async (inserting) => {
         await inserting.container.create({ data: container(hostId, 'b') });

@@ -3,7 +3,7 @@ import { isSerializationFailure, isTimeout, isUnavailable, transact, type Databa
 import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
 import { createHost, failure } from './rig.js';
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a transaction on %s', (engine) => {
@@ -16,10 +16,10 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
     }
   };
 
-  /** What PostgreSQL says of a serialization failure, said by it. */
+  /** Makes PostgreSQL raise a serialization failure. */
   const RAISE = `DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$`;
 
-  test('that was rolled back for another one is done again from its beginning, and leaves nothing twice', () =>
+  test('that was rolled back is repeated from its beginning, and writes nothing twice', () =>
     withDatabase(async (database) => {
       let attempts = 0;
       const id = await transact(database, async (tx) => {
@@ -31,7 +31,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
       expect([id, attempts, await database.prisma.organization.count()]).toEqual(['a', 3, 1]);
     }));
 
-  test('that is rolled back every time is given up after five, and what else goes wrong after one', () =>
+  test('that is always rolled back fails after five attempts, and any other error after one', () =>
     withDatabase(async (database) => {
       let attempts = 0;
       const always = (sql: string) =>
@@ -53,7 +53,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
 });
 
 onServer.each(['postgresql'] as const)('transactions that meet on %s', (engine) => {
-  test('two that deadlock are both done', async () => {
+  test('that deadlock both succeed', async () => {
     const database = await createTestDatabase(engine);
     try {
       const hosts = [await createHost(database, 'one'), await createHost(database, 'two')];
@@ -79,7 +79,7 @@ onServer.each(['postgresql'] as const)('transactions that meet on %s', (engine) 
     }
   });
 
-  test('a statement that waits for too long is too late, and the database is there', async () => {
+  test('a statement timeout is reported as a timeout and as unavailable', async () => {
     const database = await createTestDatabase(engine, { statementTimeoutMs: 100 });
     try {
       const error = await failure(database.prisma.$queryRaw`SELECT pg_sleep(5)::text`);

@@ -9,10 +9,10 @@ import {
 } from '@muster/test-engines';
 import pg from 'pg';
 
-// Skipped, and counted, where no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
-// A server of its own, which it stops and kills: only where one can be had, which CI requires.
+// Uses a separate server, which it freezes and kills. Needs an installed server, which CI requires.
 onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
   const server = async (options: PostgresClusterOptions = {}): Promise<PostgresCluster> => {
     const cluster = await startPostgresCluster(options);
@@ -22,7 +22,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
 
   const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
 
-  test('that is frozen fails every call in bounded time, and serves again once it goes on', async () => {
+  test('that is frozen fails every call in bounded time, and works again once it is resumed', async () => {
     const cluster = await server();
     const database = await openDatabase({ url: cluster.url }, { connectTimeoutMs: 300, queryTimeoutMs: 600 });
     try {
@@ -49,18 +49,18 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
     }
   });
 
-  test('that let one query wait in vain keeps no other waiting until it answers', async () => {
+  test('that let one query time out makes no other query wait until it answers again', async () => {
     const cluster = await server();
     const database = await openDatabase({ url: cluster.url }, { poolMax: 2, queryTimeoutMs: 1_000 });
     try {
       await Promise.all([database.ping(), database.ping()]);
       await cluster.freeze();
-      // Two have a connection, and two wait for one.
+      // Two queries have a connection and two wait for one.
       await Promise.all([1, 2, 3, 4].map(() => failure(database.ping())));
       const startedAt = performance.now();
       for (let i = 0; i < 20; i++) expect(isTimeout(await failure(database.ping()))).toBe(true);
       expect(isTimeout(await failure(database.prisma.organization.count()))).toBe(true);
-      // Each would have waited for a second at least.
+      // Otherwise each would have waited for at least a second.
       expect(performance.now() - startedAt).toBeLessThan(10_000);
       await cluster.thaw();
       await eventually(() => database.ping());
@@ -71,7 +71,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
     }
   });
 
-  test('that froze in the middle of a transaction is waited for once, not once for each statement', async () => {
+  test('that froze in the middle of a transaction costs one timeout, not one per statement', async () => {
     const cluster = await server();
     const queryTimeoutMs = 3_000;
     const database = await openDatabase({ url: cluster.url }, { queryTimeoutMs });
@@ -101,7 +101,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
     }
   });
 
-  test('that was killed is unavailable, and serves again after its start, by the same pool', async () => {
+  test('that was killed is unavailable, and works again after a restart with the same pool', async () => {
     const cluster = await server({ durable: true });
     const database = await openDatabase({ url: cluster.url });
     try {
@@ -117,7 +117,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
     }
   });
 
-  test('what is wrong with a query is not the database being away', async () => {
+  test('is not reported for errors of a query itself', async () => {
     const cluster = await server();
     const database = await openDatabase({ url: cluster.url });
     try {
@@ -131,11 +131,11 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
   });
 });
 
-onServer.each(['postgresql'] as const)('a server that takes no writes (%s)', () => {
+onServer.each(['postgresql'] as const)('a read-only server (%s)', () => {
   const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
   const organization = { name: 'o', slug: 'o' };
 
-  /** An open database, and what makes its new connections read-only or not; those that exist keep what they are. */
+  /** Opens a database whose new connections can be made read-only or not; existing ones keep their mode. */
   async function flippable() {
     const { url, drop } = await createEmptyServerDatabase();
     const database = await openDatabase({ url }, { poolMax: 3 });
@@ -162,7 +162,7 @@ onServer.each(['postgresql'] as const)('a server that takes no writes (%s)', () 
     };
   }
 
-  test('is unavailable by every kind of call, and is used again as soon as a new connection takes writes', async () => {
+  test('is unavailable for every kind of call, and works again once a new connection accepts writes', async () => {
     const { database, demote, promote, close } = await flippable();
     const { prisma } = database;
     const writes = (id: string) => [
@@ -184,7 +184,7 @@ onServer.each(['postgresql'] as const)('a server that takes no writes (%s)', () 
         const error = await failure(write());
         expect([isReadOnly(error), isUnavailable(error), isTimeout(error)]).toEqual([true, true, false]);
       }
-      // Several at once, so that every connection of the pool has been refused a write.
+      // Several at once, so that every connection of the pool gets a refused write.
       await Promise.all([1, 2, 3].map(() => failure(writes('refused')[1]!())));
       await promote();
       for (const [i, write] of writes('x').entries()) {
@@ -197,7 +197,7 @@ onServer.each(['postgresql'] as const)('a server that takes no writes (%s)', () 
     }
   });
 
-  test('is refused at the start, with one sentence that says what to do', async () => {
+  test('fails the start with one sentence that says what to do', async () => {
     const { url, demote, close } = await flippable();
     try {
       await demote();

@@ -1,6 +1,6 @@
 /**
- * A process of the tests: opens the embedded database of a directory and writes organizations 0, 1, 2 and so on, each
- * of which it prints once it is acknowledged; or prints the error that kept it from opening.
+ * A helper process: opens the embedded database of a directory and writes organizations 0, 1, 2 and so on, printing
+ * each once it is acknowledged. If opening fails, it prints the error.
  */
 import { openDatabase } from '../src/open-database.js';
 

@@ -1,20 +1,20 @@
 /**
- * An exclusive lock on a directory that holds between processes and between containers which share the volume.
+ * An exclusive lock on a directory, between processes and between containers that share the volume.
  *
- * The lock is a unix socket `NAME.sock` on which its holder listens. Process ids mean nothing across containers and a
- * lease can expire under a process that is merely stopped; a listening socket is neither: it answers while its process
- * exists, and is free at once when that was killed. It holds among processes of one kernel: a directory on a network
- * file system must not be shared between machines.
+ * The lock is a unix socket `NAME.sock` on which its holder listens. Process ids are ambiguous across containers, and a
+ * lease can expire while its process is only stopped. A listening socket has neither problem: it answers while its
+ * process exists, and is free at once when the process is killed. The lock works among processes of one kernel: do not
+ * share a directory on a network file system between machines.
  *
- * Three kinds of names exist in the directory:
+ * The directory contains three kinds of names:
  *   NAME.sock        the lock
- *   NAME-UUID.new    a socket that listens already and asks for the lock, by link(2), which fails where there is one
- *   NAME-UUID.old    what somebody who believed it dead has moved away from NAME.sock
+ *   NAME-UUID.new    a listening socket that requests the lock with link(2), which fails if NAME.sock exists
+ *   NAME-UUID.old    a socket that another process considered dead and moved away from NAME.sock
  *
- * Between believing a socket dead and moving it any time can pass, so that what is moved may be a new holder's living
- * socket. Therefore the mover looks again and puts a living one back; and who takes NAME.sock in the meantime looks for
- * living .old sockets before believing in it. A holder's socket is in the directory under one of these two names at
- * every moment, so no two processes can both find themselves alone.
+ * Any amount of time can pass between finding a socket dead and moving it, so the moved socket may be the live one of a
+ * new holder. Therefore the process that moved it checks it again and moves a live one back, and a process that takes
+ * NAME.sock in the meantime checks for live .old sockets before it considers the lock its own. A holder's socket always
+ * has one of these two names, so no two processes can both find themselves alone.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -26,28 +26,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DirectoryLockedError, DirectoryLockUnavailableError } from './errors.js';
 import { feelPulse, listenAt } from './socket.js';
 
-/** The longest socket path outside Linux: sun_path of macOS and the BSDs is 104 bytes, one of them the end's NUL. */
+/** The longest socket path outside Linux: sun_path of macOS and the BSDs has 104 bytes, including the final NUL. */
 const SOCKET_PATH_BYTES_MAX = 103;
 
-/** How often a contender that was disturbed by others, but saw no holder, tries again: about two seconds in all. */
+/** Attempts of a candidate that met others but no holder; about two seconds in total. */
 const ATTEMPTS_MAX = 40;
 const PAUSE_MS_MAX = 100;
 
-/** A request for the lock that is older than this and dead was left by a killed process. */
+/** Age after which the request of a dead process counts as abandoned. */
 const ABANDONED_AFTER_MS = 60_000;
 
 /** A held lock. It ends with `release()` or with the process, whichever comes first. */
 export interface DirectoryLock {
-  /** Gives the directory back and removes the lock's file. Calling it again does nothing. */
+  /** Releases the lock and removes its file. Further calls do nothing. */
   release(): Promise<void>;
 }
 
 /**
- * Takes the lock of an existing directory. It does not keep the event loop alive.
+ * Acquires the lock of an existing directory. The lock does not keep the event loop alive.
  *
- * @param options.name the lock's name, for a directory that has several; `lock` by default.
- * @throws DirectoryLockedError where a live process, stopped ones included, holds it.
- * @throws DirectoryLockUnavailableError where the system cannot hold such a lock.
+ * @param options.name the lock's name, for directories with several; default `lock`.
+ * @throws DirectoryLockedError if a live process holds it, even a stopped one.
+ * @throws DirectoryLockUnavailableError if the system does not support such a lock.
  */
 export async function acquireDirectoryLock(
   directory: string,
@@ -59,7 +59,7 @@ export async function acquireDirectoryLock(
   const real = await realpath(directory);
   const handle = await open(real, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    // A socket's path may not exceed some 107 bytes; through the open directory every path is short.
+    // A socket's path is limited to about 107 bytes; paths through the open directory are always short.
     const socketRoot = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : real;
     return await new Contender(directory, real, socketRoot, name).contend();
   } finally {
@@ -91,7 +91,7 @@ class Contender {
     throw new DirectoryLockedError(this.#directory);
   }
 
-  /** Null where others were in the way without one of them being seen to hold the lock. */
+  /** Returns null if other candidates interfered and no holder was seen. */
   async #attempt(): Promise<DirectoryLock | null> {
     const request = `${this.#name}-${randomUUID()}.new`;
     const server = await this.#listen(request);
@@ -107,7 +107,7 @@ class Contender {
       held = rivals.length === 0 && (await this.#inode(this.#lockFile)) === inode;
       if (held) return this.#hold(server, inode);
       await this.#removeIfOurs(inode);
-      // Whoever moved them away may be dead: the name is free for one of them now.
+      // The process that moved these sockets may be dead, so restore one of them to the free name.
       for (const rival of rivals) await this.#settle(rival);
       return null;
     } finally {
@@ -121,14 +121,14 @@ class Contender {
   #hold(server: Server, inode: bigint | null): DirectoryLock {
     let released: Promise<void> | undefined;
     const release = async (): Promise<void> => {
-      // The file first: once the server is closed, the name may be somebody else's.
+      // The file first: after the server is closed, the name may belong to another process.
       await this.#removeIfOurs(inode);
       await new Promise<void>((resolve) => server.close(() => resolve()));
     };
     return { release: () => (released ??= release()) };
   }
 
-  /** The lock's name is taken: throws where its holder lives, else moves the dead socket out of the way. */
+  /** Handles a taken name: throws if its holder is alive, otherwise moves the dead socket out of the way. */
   async #clearAway(): Promise<void> {
     switch (await feelPulse(this.#socketPath(this.#lockFile))) {
       case 'alive':
@@ -148,17 +148,17 @@ class Contender {
     }
   }
 
-  /** Puts a living socket back to where it was taken from; removes a dead one. True where it lives. */
+  /** Restores a live socket to the lock's name; removes a dead one. Returns true if it is live. */
   async #settle(aside: string): Promise<boolean> {
     const pulse = await feelPulse(this.#socketPath(aside));
     if (pulse === 'dead') await this.#remove(aside);
     if (pulse !== 'alive') return false;
-    // Where the name is taken it stays here, and keeps whoever took the name from holding it.
+    // If the name is taken, the socket stays here and prevents the name's owner from holding the lock.
     if (await this.#link(aside, this.#lockFile)) await this.#remove(aside);
     return true;
   }
 
-  /** The living sockets besides ours that were moved away. Removes what dead processes left. */
+  /** Returns the live sockets of others that were moved away. Removes those of dead processes. */
   async #findRivals(inode: bigint | null): Promise<string[]> {
     const rivals: string[] = [];
     for (const file of await readdir(this.#root)) {
@@ -174,7 +174,7 @@ class Contender {
 
   async #removeIfAbandoned(request: string): Promise<void> {
     const entry = await this.#lstat(request);
-    // A young one may be bound and not yet listening, which looks like death.
+    // A new socket may be bound but not listening yet, which looks dead.
     if (entry === null || Date.now() - Number(entry.mtimeMs) < ABANDONED_AFTER_MS) return;
     if ((await feelPulse(this.#socketPath(request))) === 'dead') await this.#remove(request);
   }
@@ -195,7 +195,7 @@ class Contender {
     }
   }
 
-  /** False where the name is taken. */
+  /** Returns false if the name is taken. */
   async #link(from: string, to: string): Promise<boolean> {
     try {
       await link(this.#path(from), this.#path(to));
@@ -238,7 +238,7 @@ class Contender {
   #explained(error: unknown): Error {
     const code = codeOf(error);
     if (code === 'EACCES' || code === 'EROFS') {
-      return new DirectoryLockUnavailableError(this.#directory, 'this user may not write there', { cause: error });
+      return new DirectoryLockUnavailableError(this.#directory, 'this user cannot write there', { cause: error });
     }
     return new DirectoryLockUnavailableError(
       this.#directory,

@@ -7,13 +7,13 @@ export class DirectoryLockedError extends Error {
   }
 }
 
-/** Thrown when this system or this file system cannot hold such a lock. */
+/** Thrown when the system or the file system does not support such a lock. */
 export class DirectoryLockUnavailableError extends Error {
   override readonly name = 'DirectoryLockUnavailableError';
 
   constructor(
     readonly directory: string,
-    /** The part of the message that says why. */
+    /** The reason in the message. */
     readonly reason: string,
     options?: ErrorOptions,
   ) {

@@ -1,3 +1,3 @@
-/** An exclusive lock on a directory: see directory-lock.ts for what it guarantees and how. */
+/** An exclusive lock on a directory. directory-lock.ts describes its guarantees and its algorithm. */
 export { acquireDirectoryLock, type DirectoryLock } from './directory-lock.js';
 export { DirectoryLockedError, DirectoryLockUnavailableError } from './errors.js';

@@ -1,17 +1,17 @@
 /**
- * Unix sockets as proof of life: the kernel answers a connection for as long as the process that listens exists,
- * also while it is busy or stopped, and refuses it from the moment at which the process is gone.
+ * Unix sockets that detect whether a lock's holder is alive. While the listening process exists, even if it is busy or
+ * stopped, the kernel accepts connections; as soon as it is gone, the kernel refuses them.
  */
 import { createConnection, createServer, type Server } from 'node:net';
 
-/** Listens on `path`, closing whatever connects; does not keep the process alive. */
+/** Listens on `path` and closes every connection. Does not keep the process alive. */
 export function listenAt(path: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((connection) => connection.destroy());
     server.once('error', reject);
     server.listen(path, () => {
       server.removeListener('error', reject);
-      // A connection that cannot be accepted (too many open files) takes nothing from the lock.
+      // Failing to accept a connection (too many open files) does not affect the lock.
       server.on('error', () => undefined);
       server.unref();
       resolve(server);
@@ -19,12 +19,12 @@ export function listenAt(path: string): Promise<Server> {
   });
 }
 
-/** What a connection to a socket file says about its owner. */
+/** State of a socket file's owner. */
 export type Pulse = 'alive' | 'dead' | 'absent';
 
 /**
- * Whether somebody listens at `path`. Only the kernel's refusal means death: any other failure (a full backlog, a
- * socket of another user) may come from a living owner, who must not be robbed.
+ * Checks whether a process listens at `path`. Only the kernel's refusal means that it is dead. Any other failure (a
+ * full backlog, a socket of another user) may come from a live owner, whose lock must not be taken.
  */
 export function feelPulse(path: string): Promise<Pulse> {
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** Real processes contend for real directories. */
+/** Tests the lock with real processes and real directories. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { acquireDirectoryLock, DirectoryLockedError, DirectoryLockUnavailableErr
 
 const HOLDER = fileURLToPath(new URL('./holder.ts', import.meta.url));
 
-/** A process of test/holder.ts. */
+/** A process that runs test/holder.ts. */
 class Holder {
   readonly process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -31,7 +31,7 @@ class Holder {
     return String((await this.#lines.next()).value);
   }
 
-  /** Asks for the lock and returns the answer. */
+  /** Requests the lock and returns the answer. */
   contend(): Promise<string> {
     this.process.stdin!.write('go\n');
     return this.says();
@@ -72,14 +72,14 @@ afterEach(async () => {
 });
 
 describe('one process', () => {
-  test('is refused while it holds the lock itself, and gets it again after a release', async () => {
+  test('is refused while it already holds the lock, and gets it again after a release', async () => {
     const lock = await acquireDirectoryLock(directory);
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     await lock.release();
     await (await acquireDirectoryLock(directory)).release();
   });
 
-  test('leaves nothing in the directory, and may release twice', async () => {
+  test('leaves no file in the directory, and can release twice', async () => {
     const lock = await acquireDirectoryLock(directory);
     expect(await readdir(directory)).toEqual(['lock.sock']);
     await Promise.all([lock.release(), lock.release()]);
@@ -104,7 +104,7 @@ describe('one process', () => {
     }
   });
 
-  test('locks a directory whose path is longer than a socket path may be', async () => {
+  test('locks a directory whose path is longer than the limit of socket paths', async () => {
     const deep = join(directory, ...Array.from({ length: 8 }, () => 'd'.repeat(200)));
     await mkdir(deep, { recursive: true });
     const lock = await acquireDirectoryLock(deep);
@@ -113,26 +113,26 @@ describe('one process', () => {
     expect(await readdir(deep)).toEqual([]);
   });
 
-  test('gets the lock of a directory where a plain file bears its name only once that is gone', async () => {
+  test('replaces a plain file with the name of the lock', async () => {
     const file = join(directory, 'lock.sock');
     await writeFile(file, '');
-    // Connecting to what is no socket is refused as to a dead one: it is nobody's lock, and is cleared away.
+    // A connection to a file that is not a socket is refused like one to a dead socket, so the file is removed.
     const lock = await acquireDirectoryLock(directory);
     await lock.release();
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test('says so where there is no such directory', async () => {
+  test('gets ENOENT for a missing directory', async () => {
     await expect(acquireDirectoryLock(join(directory, 'none'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  test('is told why where the file system refuses', async () => {
+  test('gets DirectoryLockUnavailableError if the file system refuses', async () => {
     await expect(acquireDirectoryLock('/proc/self')).rejects.toThrow(DirectoryLockUnavailableError);
   });
 });
 
 describe('several processes', () => {
-  test('a second one is refused while the first lives, and is let in after kill -9, at once', async () => {
+  test('a second one is refused while the first is alive, and gets the lock at once after kill -9', async () => {
     const holder = await startHolding();
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     await holder.end('SIGKILL');
@@ -141,10 +141,10 @@ describe('several processes', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test('a stopped holder is not robbed, however often and by however many it is asked', async () => {
+  test('a stopped holder keeps the lock under any number of requests', async () => {
     const holder = await startHolding();
     holder.process.kill('SIGSTOP');
-    // More at once than the backlog of a listening socket holds.
+    // More at once than the backlog of a listening socket.
     for (let round = 0; round < 3; round += 1) {
       const answers = await Promise.allSettled(Array.from({ length: 300 }, () => acquireDirectoryLock(directory)));
       expect(answers.every(({ status }) => status === 'rejected')).toBe(true);
@@ -154,14 +154,14 @@ describe('several processes', () => {
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
   });
 
-  test('a holder whose socket a killed contender had moved away is not robbed, and gets its name back', async () => {
+  test('a holder keeps the lock if a killed process moved its socket, which is moved back', async () => {
     await startHolding();
     await rename(join(directory, 'lock.sock'), join(directory, 'lock-moved.old'));
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     expect(await readdir(directory)).toEqual(['lock.sock']);
   });
 
-  test('of twenty that ask at the same moment exactly one gets it, over the socket of a killed holder too', async () => {
+  test('exactly one of twenty concurrent requests gets the lock, also after its holder was killed', async () => {
     const [victim] = await start();
     const contenders = await start(20);
     for (let round = 0; round < 10; round += 1) {
@@ -173,12 +173,12 @@ describe('several processes', () => {
       const answers = await Promise.all(asking.map((contender) => contender.contend()));
       expect(answers.filter((answer) => answer === 'held')).toHaveLength(1);
       expect(answers.filter((answer) => answer === 'refused')).toHaveLength(asking.length - 1);
-      // The winner dies and leaves its socket to the next round.
+      // The winner is killed and leaves its socket to the next round.
       await asking[answers.indexOf('held')]!.end('SIGKILL');
     }
     const lock = await acquireDirectoryLock(directory);
     await lock.release();
-    // Killed in the middle of asking, a process may leave a request, which the next ones remove after a minute.
+    // A process killed during its request may leave a file, which others remove after a minute.
     expect((await readdir(directory)).filter((file) => !file.endsWith('.new'))).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * A process of the tests: takes the lock of a directory when told to, says how that went, and holds it until its input
- * ends. Argument: the directory. Input: a line is "go". Output: `ready`, then `held`, `refused` or an error's name.
+ * A helper process: acquires the lock of a directory on request, prints the result, and holds the lock until its input
+ * ends. Argument: the directory. Input: "go" per line. Output: `ready`, then `held`, `refused` or an error's name.
  */
 import { createInterface } from 'node:readline';
 
@@ -20,5 +20,5 @@ for await (const line of input) {
     say(error instanceof DirectoryLockedError ? 'refused' : String(error));
   }
 }
-// Ends without releasing: what a process leaves behind that was not asked to clean up.
+// Exits without a release, to test what a process leaves behind.
 process.exit();

@@ -25,49 +25,49 @@ import { createAllowance } from '../lib/semaphore.js';
 import type { Metrics } from '../services/metrics/metrics.js';
 
 export interface AdmissionOptions {
-  /** Requests to the API that are worked on at once. */
+  /** Concurrent requests to the API. */
   requestsInWorkMax?: number;
-  /** Requests that may wait for each one that is worked on. */
+  /** Requests that may wait per concurrent request. */
   waitingForEachMax?: number;
-  /** Bytes of bodies, as sent and decompressed, that are held in memory at once. */
+  /** Bytes of bodies, as sent and decompressed, held in memory at a time. */
   bodyBytesInWorkMax?: number;
 }
 
 export interface AdmissionParts {
   logger: Logger;
   metrics: Pick<Metrics, 'noteRequest'>;
-  /** As `createApp` is given it. */
+  /** As in `createApp`. */
   publicUrl: string;
   isDraining: () => boolean;
 }
 
-/** Milliseconds that a request may wait for its turn: what an agent or a person would wait before asking again. */
+/** Milliseconds that a request may wait for a slot: about as long as an agent or a person waits before a retry. */
 const WAIT_MS_MAX = 2_000;
 
-/** Milliseconds that a body may wait for memory. It is longer, because those who hold it too slowly are given up first. */
+/** Milliseconds that a body may wait for memory. Longer, because slow bodies are aborted first to free memory. */
 const BYTES_WAIT_MS_MAX = 5_000;
 
-/** Milliseconds between two log lines about those that were turned away. */
+/** Minimum milliseconds between two log lines about refused requests. */
 const TELL_INTERVAL_MS = 5_000;
 
 /**
- * What each kind of call has for itself, so that none can take it from another: a host must not look dead because
- * others send large snapshots, nor an operator be locked out by a fleet that comes back all at once, nor anybody by
- * callers without credentials. `bodyBytesMax`: of one body, as sent and decompressed.
+ * Shares of the limits reserved for each kind of call, so that no kind can starve another: large snapshots must not
+ * make other hosts look dead, a fleet that reconnects at once must not lock out operators, and callers without
+ * credentials must not lock out anyone. `bodyBytesMax`: of one body, as sent and decompressed.
  */
 const SHARES = {
-  /** Heartbeats, enrolments and rotations: small, quick, and what a host's life is judged by. */
+  /** Heartbeats, enrollments and token rotations: small and fast, and they determine whether a host looks alive. */
   calls: { requests: 1 / 2, bytes: 1 / 8, bodyBytesMax: BODY_BYTES_MAX },
   snapshots: { requests: 5 / 16, bytes: 3 / 4, bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX },
   operators: { requests: 1 / 8, bytes: 1 / 16, bodyBytesMax: BODY_BYTES_MAX },
-  /** Calls that are for anybody, and calls without credentials. */
+  /** Calls that need no credentials, and calls that have none. */
   anonymous: { requests: 1 / 16, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
-  /** The dashboard's files, the agent's release, and paths at which there is nothing: they need no database. */
+  /** The dashboard's files, the agent's release and unknown paths: they need no database. */
   files: { requests: 1 / 4, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
 };
 type Kind = keyof typeof SHARES;
 
-/** Bytes that a request costs beside its body's. */
+/** Bytes charged for a request in addition to its body. */
 const REQUEST_BYTES = 2_048;
 
 const AGENT_CALLS: ReadonlySet<string> = new Set([Paths.agentHeartbeat, Paths.agentEnroll, Paths.agentToken]);
@@ -78,25 +78,25 @@ const CALLS_OF_ANYBODY: ReadonlySet<string> = new Set(
     .map(({ method, path }) => `${method} ${path}`),
 );
 
-/** The kind of call that a request is; null for balancers' questions, which are always answered. */
+/** Returns the kind of call of a request; null for health checks and metrics, which are always answered. */
 function kindOf({ method = '', url = '', headers }: IncomingMessage): Kind | null {
   const name = pathOf(url);
   if (name === Paths.agentContainers) return 'snapshots';
   if (AGENT_CALLS.has(name)) return 'calls';
   if (UNBOUNDED.has(name)) return null;
   if (!name.startsWith('/api/')) return 'files';
-  // Whatever its headers say, such a call's body is read before anything is known of the caller.
+  // The body of these calls is read before the caller is known, whatever credentials the headers carry.
   const isAnonymous = headers.authorization === undefined && headers.cookie === undefined;
   return isAnonymous || CALLS_OF_ANYBODY.has(`${method} ${name}`) ? 'anonymous' : 'operators';
 }
 
-/** A target that is its path and perhaps a query: all that well-behaved clients send. */
+/** A target that consists of a path and perhaps a query, as well-behaved clients send it. */
 const PLAIN_TARGET = /^\/[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
 
-/** What a whole address begins with (RFC 9112, 3.2.2). */
+/** The scheme and authority of an absolute-form target (RFC 9112, 3.2.2). */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:[/\\]{2}[^/\\?#]*/i;
 
-/** The path of a request's target as the router compares it, in lower case; '' for one without a path. */
+/** Returns the path of a request's target in lower case, as the router compares it; '' if it has none. */
 function pathOf(target: string): string {
   const local = PLAIN_TARGET.test(target)
     ? target
@@ -106,13 +106,13 @@ function pathOf(target: string): string {
 }
 
 /**
- * Bounds what is worked on at once, and what is kept of bodies, before anything is read or asked of the database; so
- * it bounds the queue for the database's connections, too. Balancers' questions are always answered.
+ * Limits concurrent requests, and memory for bodies, before anything is read or queried. This also bounds the queue for
+ * database connections. Health checks are always answered.
  *
- * Many may wait, for waiting costs next to nothing and a refusal costs a part of a small call: who is refused at once
- * asks at once again. All of it is done before `app` has touched a request. In an overload most are refused, what that
- * costs is taken from those that are answered, and Express alone costs more than all the rest of a refusal. The answer
- * is the one that an `OverloadedError` has there.
+ * Many requests may wait: waiting costs almost nothing, while a refusal costs a part of a small call and makes the
+ * client retry at once. Refusals do not pass through `app`: under overload most requests are refused at the expense of
+ * those that are answered, and Express alone costs more than the rest of a refusal. The answer equals that of an
+ * `OverloadedError` in `app`.
  */
 export function admitTo(
   app: RequestListener,
@@ -121,7 +121,7 @@ export function admitTo(
 ): RequestListener {
   const tell = seldom(TELL_INTERVAL_MS, () => performance.now());
   const noteTurnedAway = () => {
-    tell((turnedAway) => logger.warn({ turnedAway }, 'more requests than can be worked on'));
+    tell((turnedAway) => logger.warn({ turnedAway }, 'overloaded: requests turned away'));
   };
 
   const transfers = createBodyTransfers();
@@ -148,13 +148,13 @@ export function admitTo(
 
   const refuse = refusals(publicUrl, isDraining);
 
-  /** Its turn has come, or was to be had at once. */
+  /** Starts a request that has acquired a slot. */
   function begin(gate: (typeof gates)[Kind], req: IncomingMessage, res: ServerResponse, at: number) {
     const { requests, bytes, holderBytesMax, isAnonymous } = gate;
     const isWanted = () => !res.closed;
     const work = new Work({ requests, bytes: bytes.holder(holderBytesMax), transfers, isAnonymous, isWanted });
     endWithAnswer(res, work);
-    // Where Express keeps what is known of a request: it makes none where there is one.
+    // Express uses an existing `locals` object instead of creating one.
     (res as Response).locals = Object.assign(Object.create(null) as object, {
       work,
       receivedAt: at,
@@ -184,11 +184,14 @@ export function admitTo(
   };
 }
 
-/** Answers as an `OverloadedError` is answered, of what was prepared but for an id and the time to come again. */
+/**
+ * Returns a listener that answers like an `OverloadedError`, from a prepared text in which only id and Retry-After
+ * vary.
+ */
 function refusals(publicUrl: string, isDraining: () => boolean): RequestListener {
   const { code, message: detail } = new OverloadedError();
   const facts = { ...PROBLEMS[code], detail };
-  // A UUID needs no escape in JSON, so that the text around it is always the same; and it is ASCII, its length in bytes.
+  // A UUID needs no escaping in JSON and is ASCII, so the text around it is constant and its length is its bytes.
   const [before = '', after = ''] = JSON.stringify({ ...facts, requestId: '{id}' } satisfies Problem).split('{id}');
   const headers = [
     ...securityHeadersOf(publicUrl),
@@ -206,7 +209,7 @@ function refusals(publicUrl: string, isDraining: () => boolean): RequestListener
   };
 }
 
-/** The security headers of every answer, as names and values in turn. */
+/** Returns the security headers of every answer, as alternating names and values. */
 function securityHeadersOf(publicUrl: string): string[] {
   const sample = new ServerResponse(new IncomingMessage(new Socket()));
   const set = securityHeaders({ https: publicUrl.startsWith('https:') });
@@ -215,8 +218,8 @@ function securityHeadersOf(publicUrl: string): string[] {
 }
 
 /**
- * Ends the work when its answer is given or given up, not when the connection closes: a client that goes away ends no
- * query. One that goes away while nothing was begun for it is not waited for.
+ * Ends the work when its answer is sent or abandoned, not when the connection closes, because a client that disconnects
+ * does not cancel its query. A request whose client disconnects before any work began is dropped.
  */
 function endWithAnswer(res: ServerResponse, work: Work): void {
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;

@@ -12,7 +12,7 @@ import { RequestAbortedError } from './request-aborted.js';
 import { requireOwnPage } from './same-origin.js';
 
 declare global {
-  // eslint-disable-next-line @typescript-eslint/no-namespace -- Express's own way of typing what a middleware leaves
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- Express types res.locals through this namespace
   namespace Express {
     interface Locals {
       agent?: AgentIdentity;
@@ -24,11 +24,11 @@ declare global {
 }
 
 /**
- * The middlewares that let a request in. They run before a body is read, so that nobody without a token makes the
- * server read or keep anything.
+ * Authentication. It runs before the body is read, so that a caller without valid credentials cannot make the server
+ * read or keep anything.
  */
 
-/** Finds the host of the agent token, for `agentOf`. */
+/** Authenticates an agent token and sets the host for `agentOf`. */
 export const requireAgentAuth =
   (tokens: AgentTokenService): RequestHandler =>
   async (req, res, next) => {
@@ -36,7 +36,7 @@ export const requireAgentAuth =
     next();
   };
 
-/** Finds the enrollment token, for `enrollmentOf`. */
+/** Authenticates an enrollment token and sets it for `enrollmentOf`. */
 export const requireEnrollmentAuth =
   (enrollment: EnrollmentService): RequestHandler =>
   async (req, res, next) => {
@@ -47,13 +47,13 @@ export const requireEnrollmentAuth =
 export interface OperatorAuthParts {
   apiKeys: Pick<ApiKeyService, 'authenticate'>;
   sessions: Pick<SessionService, 'authenticate'>;
-  /** Where browsers reach us: a page from there may act by its cookie. */
+  /** The public URL of the API: its pages may use the session cookie. */
   publicUrl: string;
 }
 
 /**
- * Finds the operator, for `operatorOf`: a program by the key that it bears, which goes first, or a person by their
- * session's cookie. A viewer reads, and only an admin or owner does anything else.
+ * Authenticates an operator and sets it for `operatorOf`. A bearer key takes precedence over a session cookie. A viewer
+ * may only read.
  */
 export const requireOperatorAuth =
   ({ apiKeys, ...parts }: OperatorAuthParts): RequestHandler =>
@@ -62,18 +62,18 @@ export const requireOperatorAuth =
       ? await apiKeys.authenticate(bearerToken(req))
       : (await findUserSession(req, res, parts)).operator;
     const reads = req.method === 'GET' || req.method === 'HEAD';
-    if (!reads && operator.role === 'viewer') throw new ForbiddenError('A viewer may read only.');
+    if (!reads && operator.role === 'viewer') throw new ForbiddenError('Viewers can only read.');
     res.locals.operator = operator;
     next();
   };
 
-/** Finds the person who is signed in, for `userSessionOf`: for what everybody may do with what is their own. */
+/** Authenticates a signed-in user and sets it for `userSessionOf`, for calls about the user's own account. */
 export const requireUserAuth =
   (parts: OperatorAuthParts): RequestHandler =>
   async (req, res, next) => {
     if (bearsToken(req)) {
       await parts.apiKeys.authenticate(bearerToken(req));
-      throw new ForbiddenError('This is for people who are signed in, not for keys.');
+      throw new ForbiddenError('This call requires a signed-in user; API keys cannot make it.');
     }
     await findUserSession(req, res, parts);
     next();
@@ -85,7 +85,8 @@ async function findUserSession(
   { sessions, publicUrl }: Pick<OperatorAuthParts, 'sessions' | 'publicUrl'>,
 ): Promise<UserSession> {
   const { value: session, cookies } = await sessions.authenticate(callerOf(req));
-  // Prolonged, or taken back where it names nothing any more; a stream that asks again has sent its headers already.
+  // The cookie is renewed, or cleared if its session is gone. A stream that rechecks its session has already sent its
+  // headers.
   if (!res.headersSent) for (const cookie of cookies) res.append('Set-Cookie', cookie);
   if (session === null) throw new TokenInvalidError('Sign in, or send Authorization: Bearer <API key>.');
   requireOwnPage(req, publicUrl);
@@ -93,21 +94,22 @@ async function findUserSession(
   return session;
 }
 
-/** For what only owners may do: to say who is a member. No key is one. Stands behind `requireOperatorAuth`. */
+/** Requires an owner, for managing members. API keys are never owners. Use after `requireOperatorAuth`. */
 export const requireOwner: RequestHandler = (_req, res, next) => {
-  if (operatorOf(res).role !== 'owner') throw new ForbiddenError('Only an owner may do this.');
+  if (operatorOf(res).role !== 'owner') throw new ForbiddenError('Only owners can do this.');
   next();
 };
 
-/** For what not even everybody who reads may read. Stands behind `requireOperatorAuth`. */
+/** Requires an admin or owner, for reads that viewers may not make. Use after `requireOperatorAuth`. */
 export const requireAdmin: RequestHandler = (_req, res, next) => {
-  if (operatorOf(res).role === 'viewer') throw new ForbiddenError('Only an admin may read this.');
+  if (operatorOf(res).role === 'viewer') throw new ForbiddenError('Only admins and owners can read this.');
   next();
 };
 
 /**
- * Notes that an agent called, though its call was refused or broke off: one that sends what we cannot take is not silent. A call
- * that was taken notes itself, and one that failed for want of the database has nowhere to be noted.
+ * Records that an agent called although its call was refused or broken off: an agent that sends unacceptable requests
+ * is alive. Accepted calls are recorded by their handlers. A call that failed because the database is down cannot be
+ * recorded.
  */
 export const noteRefusedCalls =
   (tokens: AgentTokenService): ErrorRequestHandler =>
@@ -115,7 +117,7 @@ export const noteRefusedCalls =
     const { agent } = res.locals;
     const refused = thrown instanceof DomainError ? isNoted(thrown) : thrown instanceof RequestAbortedError;
     if (agent !== undefined && refused) {
-      // What the caller is told is why it was refused, whether or not that could be noted.
+      // The answer states why the call was refused, even if recording it fails.
       await tokens.noteCall(agent).catch(() => undefined);
     }
     next(thrown);
@@ -124,7 +126,7 @@ export const noteRefusedCalls =
 const isNoted = (error: DomainError) =>
   error instanceof SnapshotDelayedError ? error.isSign : !UNNOTED.has(error.code);
 
-/** A call beyond the limit is not noted, for that would cost what the limit saves; those within it are, many a minute. */
+/** Recording each call beyond the limit would cost what the limit saves; the calls within it are enough. */
 const UNNOTED: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);
 
 export const agentOf = (res: Response): AgentIdentity => present(res.locals.agent);
@@ -133,6 +135,6 @@ export const userSessionOf = (res: Response): UserSession => present(res.locals.
 export const operatorOf = (res: Response): OperatorIdentity => present(res.locals.operator);
 
 function present<T>(identity: T | undefined): T {
-  if (identity === undefined) throw new Error('a handler stands before the middleware that authenticates');
+  if (identity === undefined) throw new Error('a handler is mounted before the authentication middleware');
   return identity;
 }

@@ -2,13 +2,13 @@ import type { Request } from 'express';
 import { TokenInvalidError } from '../errors.js';
 
 /**
- * Whether a request bears a token, good or not. Other credentials may be a proxy's, which a browser sends to all that
- * lies behind it.
+ * Whether a request has a bearer token, valid or not. Other credentials may be for a proxy: a browser sends those to
+ * everything behind it.
  */
 export const bearsToken = (req: Request): boolean => /^Bearer\b/i.test(req.headers.authorization ?? '');
 
 /**
- * The bearer token of a request.
+ * Returns the bearer token of a request.
  * @throws TokenInvalidError if there is none.
  */
 export function bearerToken(req: Request): string {

@@ -3,33 +3,36 @@ import { OverloadedError, RateLimitedError, RequestTimeoutError, type DomainErro
 import type { ByteHolder } from '../lib/byte-budget.js';
 import { createKeyedSemaphore, type KeyedSemaphore } from '../lib/keyed-semaphore.js';
 
-/** Whose credentials a body came with. */
+/** The authenticated sender of a body. */
 export interface TransferPeer {
   kind: keyof typeof TRANSFERS_MAX;
   id: string;
 }
 
 /**
- * Bodies of one peer that may be in transfer at once. An agent makes one call at a time; many machines share an
- * enrollment token, and a browser opens six connections.
+ * Maximum bodies of one peer in transfer at a time. An agent makes one call at a time; many machines share an enrollment
+ * token, and a browser opens six connections.
  */
 const TRANSFERS_MAX = { host: 1, enrollment: 32, operator: 8 };
 
-/** Bodies of one address: a site of 500 hosts may share one. Without credentials, what a few browsers need. */
+/**
+ * Maximum bodies of one address in transfer: a site of 500 hosts may share one. Without credentials: enough for a few
+ * browsers.
+ */
 const ADDRESS_TRANSFERS_MAX = 512;
 const ANONYMOUS_ADDRESS_TRANSFERS_MAX = 8;
 
-/** How many may wait for a transfer of one peer or address, and for how many milliseconds. */
+/** Callers that may wait per peer or address, and the milliseconds that each may wait. */
 const WAITING_MAX = 16;
 const WAIT_MS_MAX = 2_000;
 
-/** Bytes a second that a body must bring, and the seconds over which that is averaged, the first ones included. */
+/** Minimum rate of a body in bytes per second, averaged over this many seconds, including the first ones. */
 const BYTES_PER_SECOND_MIN = 1_024;
 const AVERAGED_SECONDS = 5;
 
 /**
- * While others wait for memory, a body that holds much of it must come faster: what holds so many bytes and brought fewer
- * than so many in the last second is given up.
+ * While other requests wait for memory, a body that holds more than this many bytes must arrive faster: it is aborted
+ * if fewer than this many bytes arrived in the last second.
  */
 const PRESSED_HELD_BYTES_MIN = 64 * 1_024;
 const PRESSED_BYTES_PER_SECOND_MIN = 16 * 1_024;
@@ -38,18 +41,18 @@ const TICK_MS = 1_000;
 
 /** A body that is being received. */
 export interface BodyTransfer {
-  /** Counts bytes that came. */
+  /** Counts received bytes. */
   received(bytes: number): void;
-  /** Bytes are left with the client until there is room for them: that time does not count. */
+  /** Reports that reading is paused until there is room; the pause does not count toward the rate. */
   paused(isPaused: boolean): void;
-  /** Called once, with why the body is given up. */
+  /** Called once, with the reason, if the body is aborted. */
   onGivenUp: (error: DomainError) => void;
   end(): void;
 }
 
-/** The bodies that one process is receiving. */
+/** The bodies that this process is receiving. */
 export interface BodyTransfers {
-  /** @throws RateLimitedError if too many bodies of this peer or address are in transfer, and none ends in time. */
+  /** @throws RateLimitedError if too many bodies of this peer or address are in transfer and none ends in time. */
   begin(of: { peer: TransferPeer | null; address: string; holder: ByteHolder }): Promise<BodyTransfer>;
   /** Bodies in transfer. */
   readonly size: number;
@@ -58,7 +61,7 @@ export interface BodyTransfers {
 interface Entry extends BodyTransfer {
   holder: ByteHolder;
   isPaused: boolean;
-  /** Bytes that came in each of the last seconds, the current one last. */
+  /** Bytes received in each of the last seconds, the current one last. */
   recent: number[];
 }
 
@@ -88,7 +91,7 @@ export function createBodyTransfers(): BodyTransfers {
 
   async function acquire(semaphore: KeyedSemaphore, key: string, whose: string): Promise<void> {
     if (await semaphore.acquire(key)) return;
-    throw new RateLimitedError(`Too many requests of this ${whose} are being received already.`, WAIT_MS_MAX);
+    throw new RateLimitedError(`Too many request bodies of this ${whose} are in transfer. Retry later.`, WAIT_MS_MAX);
   }
 
   function enter(holder: ByteHolder, leave: () => void): Entry {
@@ -100,7 +103,7 @@ export function createBodyTransfers(): BodyTransfers {
       received: (bytes) => void (entry.recent[entry.recent.length - 1]! += bytes),
       paused: (isPaused) => {
         entry.isPaused = isPaused;
-        // Where bytes were left with the client, its rate is unknown.
+        // After a pause, the client's rate is unknown.
         entry.recent = [0];
       },
       end: () => {
@@ -136,14 +139,14 @@ export function createBodyTransfers(): BodyTransfers {
   };
 }
 
-/** Why a body is aborted after another second; null: it continues. */
+/** Returns why a body is aborted after another second; null: it continues. */
 function refusalOf({ recent, holder }: Entry): DomainError | null {
   if (recent.length > AVERAGED_SECONDS) {
     recent.shift();
     const bytes = recent.reduce((sum, each) => sum + each, 0);
     if (bytes < AVERAGED_SECONDS * BYTES_PER_SECOND_MIN) return new RequestTimeoutError();
   }
-  // The first second may have been a short one.
+  // The first second may be incomplete.
   const isSlow = recent.length > 1 && recent.at(-1)! < PRESSED_BYTES_PER_SECOND_MIN;
   return isSlow && holder.isScarce && holder.heldBytes > PRESSED_HELD_BYTES_MIN ? new OverloadedError() : null;
 }

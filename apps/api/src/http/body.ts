@@ -7,12 +7,12 @@ import { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from '../se
 import { receiveBody } from './receive-body.js';
 
 /**
- * Reads a JSON body's bytes as they are, for whoever has a use for them before they are parsed.
- * @throws UnsupportedMediaTypeError for another content type, charset or encoding than JSON in UTF-8, plain or gzip.
- * @throws BodyTooLargeError above `bytesMax`; what follows of the request is read and dropped, because a client that
- * is still sending does not look for an answer.
- * @throws OverloadedError where others' bodies leave no room for this one in time.
- * @throws RequestTimeoutError for one that comes too slowly, RateLimitedError where the caller sends others at once.
+ * Reads the raw bytes of a JSON body, for callers that need them before they are parsed.
+ * @throws UnsupportedMediaTypeError unless the body is UTF-8 JSON, plain or gzip-compressed.
+ * @throws BodyTooLargeError above `bytesMax`; the rest of the request is read and dropped, because a client that is
+ * still sending does not read the answer.
+ * @throws OverloadedError if other bodies leave no room for this one in time.
+ * @throws RequestTimeoutError if it arrives too slowly, RateLimitedError if the caller sends too many at once.
  */
 export async function readJsonBytes(req: Request, bytesMax: number): Promise<RawBody> {
   const encoding = contentEncoding(req);
@@ -22,7 +22,7 @@ export async function readJsonBytes(req: Request, bytesMax: number): Promise<Raw
     throw new UnsupportedMediaTypeError('The body must be JSON, sent with Content-Type: application/json.');
   }
   if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
-    throw new UnsupportedMediaTypeError('JSON is sent in UTF-8.');
+    throw new UnsupportedMediaTypeError('The body must be UTF-8.');
   }
   if (Number(req.headers['content-length'] ?? 0) > bytesMax) {
     req.resume();
@@ -32,9 +32,9 @@ export async function readJsonBytes(req: Request, bytesMax: number): Promise<Raw
 }
 
 /**
- * Reads a body within what the process has for bodies. Its bytes are counted as they come, never as they are announced;
- * while they come, others work. A body that came with its head, as most do, is read at once: who left for it would only
- * stand in line once more.
+ * Reads a body within the process's memory limit for bodies. Bytes are counted as they arrive, not as announced, and
+ * other requests are worked on in the meantime. A body that arrived with its headers, as most do, is read at once,
+ * because giving up the slot would only mean queueing for it again.
  */
 async function readWithin(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
   const work = req.res?.locals.work;
@@ -55,22 +55,22 @@ async function readWithin(req: Request, encoding: RawBody['encoding'], bytesMax:
 }
 
 /**
- * Reads and checks a body against its schema.
- * @throws what `readJsonBytes`, `plainBytes` and `parseJsonBytes` do, and InvalidRequestError naming the fields.
+ * Reads a body and validates it against its schema.
+ * @throws like `readJsonBytes`, `plainBytes` and `parseJsonBytes`, and InvalidRequestError naming the fields.
  */
 export async function readBody<S extends z.ZodType>(req: Request, schema: S, bytesMax: number): Promise<z.output<S>> {
   const body = await readJsonBytes(req, bytesMax);
   return valid(parseWith(schema, parseJsonBytes(await plainBytes(body, bytesMax))));
 }
 
-/** Checks query parameters, headers or path parameters. @throws InvalidRequestError naming them. */
+/** Validates query parameters, headers or path parameters. @throws InvalidRequestError naming them. */
 export const readFields = <S extends z.ZodType>(schema: S, fields: Readonly<Record<string, unknown>>): z.output<S> =>
   valid(parseParameters(schema, fields));
 
 function contentEncoding(req: Request): RawBody['encoding'] {
   const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === 'gzip') return encoding;
-  // An older name of the same (RFC 9110, 8.4.1.3).
+  // An older name of gzip (RFC 9110, 8.4.1.3).
   if (encoding === 'x-gzip') return 'gzip';
-  throw new UnsupportedMediaTypeError('The body may be sent plain or with Content-Encoding: gzip.');
+  throw new UnsupportedMediaTypeError('The body must be plain or use Content-Encoding: gzip.');
 }

@@ -10,8 +10,8 @@ import { answerOf, type Connections } from './connections.js';
 import { SMALL_CHUNKS } from './small-chunks.js';
 
 /**
- * Milliseconds that a client has to close the connection once it was refused: in all, and without sending anything. What it
- * still sends is read and dropped, for a connection that is closed before that is reset, and the answer is lost.
+ * Milliseconds that a refused client has to close the connection: in total, and without sending anything. What it still
+ * sends is read and dropped, because closing the connection earlier resets it and the answer is lost.
  */
 const LINGER_MS_MAX = 10_000;
 const LINGER_SILENT_MS_MAX = 1_000;
@@ -41,7 +41,7 @@ const BROKEN: Readonly<Record<string, ProblemFacts>> = {
     type: ProblemTypes.invalidRequest,
     title: 'Bad request',
     status: 400,
-    detail: 'The body comes in too many small chunks. Send it with a Content-Length, or in larger chunks.',
+    detail: 'The body arrived in too many small chunks. Send it with a Content-Length, or in larger chunks.',
   },
 };
 
@@ -49,39 +49,39 @@ const MALFORMED: ProblemFacts = {
   type: ProblemTypes.invalidRequest,
   title: 'Bad request',
   status: 400,
-  detail: 'This is not well-formed HTTP.',
+  detail: 'The request is not valid HTTP.',
 };
 
 const NO_TARGET: ProblemFacts = { ...MALFORMED, detail: 'The target of the request is not a path.' };
 
-const NO_PROXY: ProblemFacts = { ...MALFORMED, detail: 'This server is no proxy.' };
+const NO_PROXY: ProblemFacts = { ...MALFORMED, detail: 'This server is not a proxy: CONNECT is not supported.' };
 
 export interface BrokenRequests {
-  /** Answers what is too broken, too large or too slow to become a request, and closes the connection. */
+  /** Answers input that is too malformed, too large or too slow to become a request, and closes the connection. */
   refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
 
-  /** Answers a request whose target has no path that a handler could be found by. */
+  /** Answers a request whose target has no path. */
   refuseTarget(res: ServerResponse): void;
 
-  /** Answers a CONNECT, which Node would meet with silence, and closes the connection. */
+  /** Answers a CONNECT, which Node would leave unanswered, and closes the connection. */
   refuseConnect(socket: Duplex): void;
 }
 
 /**
- * Answers for which Node has no request to hand on. Each comes in its turn: what the client sent before on the same
- * connection is answered first, and nothing is answered twice.
+ * Creates the answers to input for which Node creates no request. They are sent in order: earlier requests on the same
+ * connection are answered first, and no request is answered twice.
  */
 export function createBrokenRequests(connections: Connections, logger: Logger): BrokenRequests {
   const refused = new WeakSet<Duplex>();
 
   async function refuseInTurn(socket: Duplex, problem: ProblemFacts, code: string): Promise<void> {
     const exchanges = connections.exchanges(socket);
-    // A request that has not come whole is the one that broke; where there is none, it never became one.
+    // An incomplete request is the one that broke; if all are complete, the broken one never became a request.
     const broken = exchanges.find(({ req }) => !req.complete);
     await Promise.all(exchanges.filter((exchange) => exchange !== broken).map(answerOf));
     if (!socket.writable) return;
     if (broken?.res.headersSent) {
-      // It has an answer, or the beginning of one, which a second one would make unreadable.
+      // A second answer would corrupt the one that has begun.
       socket.end();
     } else {
       const requestId = randomUUID();
@@ -92,7 +92,7 @@ export function createBrokenRequests(connections: Connections, logger: Logger): 
   }
 
   const refuseOnce = (socket: Duplex, problem: ProblemFacts, code: string) => {
-    // The rest of what is broken is broken, too.
+    // Further errors on the same connection follow from the first.
     if (refused.has(socket)) return;
     refused.add(socket);
     void refuseInTurn(socket, problem, code);
@@ -114,7 +114,7 @@ export function createBrokenRequests(connections: Connections, logger: Logger): 
     },
 
     refuseConnect(socket) {
-      // Node has let go of it, and with it of its errors.
+      // Node no longer handles this socket's errors.
       socket.on('error', () => socket.destroy());
       socket.resume();
       refuseOnce(socket, NO_PROXY, 'CONNECT');
@@ -122,12 +122,12 @@ export function createBrokenRequests(connections: Connections, logger: Logger): 
   };
 }
 
-/** Reads and drops what still comes, and closes the connection when nothing does any more. */
+/** Reads and drops further input, and closes the connection when none arrives. */
 function drain(socket: Duplex): void {
   const close = () => socket.destroy();
   const limit = setTimeout(close, LINGER_MS_MAX);
   let silence = setTimeout(close, LINGER_SILENT_MS_MAX);
-  // Node's own listener would parse it, and find it broken again.
+  // Node's own listener would parse the input and report it as broken again.
   socket.removeAllListeners('data');
   socket.on('data', () => {
     clearTimeout(silence);

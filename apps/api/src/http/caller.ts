@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import type { Caller } from '../services/accounts/caller.js';
 
-/** Who calls, as far as their request tells. */
+/** Returns the client of a request. */
 export const callerOf = (req: Request): Caller => ({
   cookie: req.headers.cookie,
   address: req.ip ?? '',

@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express';
 
 /**
- * Asks clients to take their next request elsewhere once the process takes its leave. What counts is when the answer
- * begins, not when the request came: one that was in flight when draining began must not keep its connection.
+ * Makes clients send their next request to another process during shutdown. It checks when the answer begins, so that
+ * requests already in flight when draining began do not keep their connections.
  */
 export const closeWhenDraining =
   (isDraining: () => boolean): RequestHandler =>

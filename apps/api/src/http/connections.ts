@@ -2,29 +2,29 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** A request on a connection, and its answer. */
+/** A request on a connection and its answer. */
 export interface Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
 }
 
 /**
- * Requests that may be under way on one connection at once. A client that sends the next one before it has its answer
- * (HTTP/1.1 pipelining) is rare, and one that sends many is not one of ours: Node reads all that came in one turn of the
- * event loop, and no other connection is served meanwhile.
+ * Requests in progress allowed on one connection. HTTP/1.1 pipelining, the next request before the previous answer, is
+ * rare, and our clients do not use it. Node processes all requests that it read in one turn of the event loop, during
+ * which no other connection is served.
  */
 const PIPELINED_MAX = 16;
 
 export interface Connections {
-  /** What is under way on a connection, in the order in which it is answered. */
+  /** Returns the requests in progress on a connection, in the order of their answers. */
   exchanges(socket: Duplex): Exchange[];
 
-  /** Closes a connection on which more requests are under way than one may have: true. No more of it is parsed. */
+  /** Closes a connection with too many requests in progress and stops parsing its input. True if it did. */
   closeCrowded(socket: Socket): boolean;
 
   /**
-   * Closes every connection from which bytes are due, the rest of a request or the first of one, and none came since
-   * the last `silentMs` at least; to be called again and again. One that is owed an answer is left alone.
+   * Closes connections that owe the rest of a request, or a first one, and sent nothing for at least `silentMs`. Call
+   * it repeatedly. Connections that wait for an answer are not closed.
    */
   closeSilent(silentMs: number): void;
 }
@@ -32,17 +32,17 @@ export interface Connections {
 interface Connection {
   readonly socket: Socket;
   readonly exchanges: Exchange[];
-  /** How much had come when it was last looked at, and when that was first so. */
+  /** Bytes read at the last check, and since when that number has not changed. */
   bytesRead: number;
   sinceMs: number;
 }
 
 /**
- * Keeps account of a server's connections. Node's own closes those that are between two requests, but not those that
- * never sent one, or stopped in the middle of one: a browser's spare connection would hold up a shutdown.
+ * Tracks a server's connections. Node closes idle connections between two requests, but not those that never sent a
+ * request or stopped in the middle of one: a browser's spare connection would delay a shutdown.
  *
- * Every request passes here, refused ones among them, so that it costs next to nothing: no closure, and nothing of a
- * request is kept once it is over, which of thousands of idle connections would be most of the heap.
+ * Every request passes through here, including refused ones, so it must cost almost nothing: it creates no closures and
+ * keeps no finished request, which would be most of the heap with thousands of idle connections.
  */
 export function trackConnections(server: Server): Connections {
   const connections = new Map<Duplex, Connection>();
@@ -50,11 +50,11 @@ export function trackConnections(server: Server): Connections {
   const forget = (socket: Socket) => connections.delete(socket);
   function settle(socket: Socket): void {
     const exchanges = connections.get(socket)?.exchanges ?? [];
-    // In place: an array that was left behind would keep what it holds until the next full collection.
+    // Edited in place: a replaced array would keep its requests alive until the next full garbage collection.
     for (let i = exchanges.length - 1; i >= 0; i--) if (!isUnderWay(exchanges[i]!)) exchanges.splice(i, 1);
   }
   function onAnswered(this: ServerResponse): void {
-    // An answer that came before its request was whole: what is left of that is dropped, and then it is over.
+    // The answer was sent before the request was complete; the request ends when its rest was dropped.
     if (this.req.complete) settle(this.req.socket);
     else this.req.on('close', onClosed);
   }
@@ -69,7 +69,7 @@ export function trackConnections(server: Server): Connections {
 
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     const connection = connections.get(req.socket);
-    // Of one that is crowded, nothing more is answered.
+    // A crowded connection gets no further answers.
     if (connection === undefined || connection.exchanges.length > PIPELINED_MAX) return;
     connection.exchanges.push({ req, res });
     res.on('close', onAnswered);
@@ -81,8 +81,8 @@ export function trackConnections(server: Server): Connections {
     exchanges,
     closeCrowded(socket) {
       if ((connections.get(socket)?.exchanges.length ?? 0) <= PIPELINED_MAX) return false;
-      // Of what was read already, hundreds of requests may be left. Node has no public name for this; without it, they are
-      // parsed and ignored.
+      // Hundreds of requests may remain in the data already read. Node has no public API to stop its parser; without it
+      // they are parsed and ignored.
       (socket as { parser?: { pause?: () => void } }).parser?.pause?.();
       socket.destroy();
       return true;
@@ -104,13 +104,13 @@ export function trackConnections(server: Server): Connections {
   };
 }
 
-/** Resolves once an answer is out, or cannot be any more. */
+/** Resolves once an answer was sent or can no longer be sent. */
 export function answerOf({ req, res }: Exchange): Promise<void> {
   if (res.closed || req.socket.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const settled = () => resolve();
     res.once('close', settled);
-    // Of answers that wait for their turn, Node does not say that their connection is gone.
+    // Node emits no close for queued answers when their connection is gone.
     req.socket.once('close', settled);
   });
 }

@@ -1,28 +1,28 @@
 import type { Response } from 'express';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 
-/** Refusals of one caller that are answered at once: what an agent that ignores Retry-After for a moment gets. */
+/** Refusals of one caller that are answered at once, for agents that ignore Retry-After only briefly. */
 const IMMEDIATE = { perMinute: 600, burst: 20 };
 
 const DELAY_MS = 500;
 
-/** Refusals that are delayed at a time; beyond it, memory would be the price of the CPU that a delay saves. */
+/** Refusals delayed at a time. A higher limit would spend memory to save CPU time. */
 const DELAYED_MAX = 2_048;
 
 /**
- * Resolves when a refusal may be answered; null: at once. Without a delay, a caller who asks again as soon as it is
- * refused takes a core by that alone, and everyone else's calls wait.
+ * Resolves when a refusal may be answered; null: now. Without a delay, a caller that retries as soon as it is refused
+ * occupies a CPU core and delays everyone else's calls.
  */
 export type DelayRefusal = (key: string, res: Response) => Promise<void> | null;
 
-/** Creates the delays of one process. `elapsedMs`: milliseconds of a clock that is never set. */
+/** Creates the delays of one process. `elapsedMs`: milliseconds of a monotonic clock. */
 export function createRefusalDelays(elapsedMs: () => number): DelayRefusal {
   const immediate = createTokenBuckets(IMMEDIATE);
   let delayed = 0;
   return (key, res) => {
     if (delayed >= DELAYED_MAX || immediate.take(key, elapsedMs()).allowed) return null;
     delayed += 1;
-    // Others work while this one waits.
+    // Frees the request slot during the delay.
     res.locals.work?.leave();
     return new Promise((resolve) => {
       const end = () => {

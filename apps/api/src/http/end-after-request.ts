@@ -1,18 +1,18 @@
 import type { ServerResponse } from 'node:http';
 import { isAwaitingContinue } from './expect-continue.js';
 
-/** Milliseconds that a client has, once it is answered, to send the rest of a body that is no longer needed. */
+/** Milliseconds for a client to send the rest of an unneeded body after it was answered. */
 const DRAIN_MS_MAX = 10_000;
 
 /**
- * Ends an answer with this text. Where the connection closes after it while the client still sends, the rest of the request
- * is read and dropped first: closing earlier resets the connection, and the client loses the answer that it was given.
- * `closes`: whether the connection closes after it, where the headers of `res` do not say.
+ * Ends an answer with this text. If the connection closes afterwards while the client is still sending, the rest of the
+ * request is read and dropped first: closing earlier resets the connection, and the client loses the answer.
+ * `closes`: whether the connection closes afterwards, if the headers of `res` do not state it.
  */
 export function endAfterRequest(res: ServerResponse, text: string, closes?: boolean): void {
   const { req } = res;
   if (!res.headersSent) {
-    // The client decides whether it still sends the body, so what follows on this connection cannot be interpreted.
+    // The client decides whether to send the body after all, so further bytes on this connection cannot be interpreted.
     if (isAwaitingContinue(req) && !req.complete) res.setHeader('Connection', 'close');
     res.setHeader('Content-Length', Buffer.byteLength(text));
   }
@@ -21,7 +21,7 @@ export function endAfterRequest(res: ServerResponse, text: string, closes?: bool
     return;
   }
   res.write(text);
-  // Known only now: a process that shuts down closes connections whose answer begins.
+  // Checked only now: during shutdown, `Connection: close` is set when the answer begins.
   if (!(closes ?? closesConnection(res))) {
     res.end();
     return;

@@ -2,18 +2,18 @@ import type { Response } from 'express';
 import { HEARTBEAT } from '../services/live/stream-frame.js';
 import type { StreamSink } from '../services/live/stream-listener.js';
 
-/** Milliseconds between two signs of life, well below what proxies wait for. */
+/** Milliseconds between two heartbeat comments, well below the idle timeouts of proxies. */
 const HEARTBEAT_MS = 15_000;
 
-/** Bytes that wait for one reader, beyond which it is closed: it can come again and say where it was. */
+/** Unsent bytes of one reader above which its connection is closed; it can reconnect and resume. */
 const BACKLOG_BYTES_MAX = 1024 * 1024;
 
-/** Answers with an endless stream of server-sent events. It does not count as work while it waits for the next. */
+/** Answers with an endless stream of server-sent events. The stream occupies no request slot. */
 export function openEventStream(res: Response): StreamSink {
   res.locals.work?.leave();
-  // Not by `res.set`, which would add a charset: event streams are UTF-8 always.
+  // Not `res.set`, which would add a charset; event streams are always UTF-8.
   res.status(200).setHeader('Content-Type', 'text/event-stream');
-  // Said to nginx, which would otherwise collect an answer before it sends any of it.
+  // Stops nginx from buffering the stream.
   res.setHeader('X-Accel-Buffering', 'no');
   res.flushHeaders();
 
@@ -23,7 +23,7 @@ export function openEventStream(res: Response): StreamSink {
       clearInterval(heartbeat);
       resolve();
     };
-    // A client may have gone while the first of it all was read.
+    // The client may have disconnected while the first data was read.
     if (res.closed) close();
     else res.once('close', close);
   });

@@ -6,7 +6,7 @@ const waiting = new WeakSet<IncomingMessage>();
 /** Marks that the client waits for a 100. It is sent when the body is read, so a refused request gets none. */
 export const awaitContinue = (req: IncomingMessage): void => void waiting.add(req);
 
-/** Whether the client still waits, so that its body may never come. */
+/** Whether the client still waits for a 100, so that its body may never arrive. */
 export const isAwaitingContinue = (req: IncomingMessage): boolean => waiting.has(req);
 
 /** Sends the 100 if the client waits for one. */

@@ -1,7 +1,7 @@
 import { NotFoundError } from '../errors.js';
 import { RequestAbortedError } from './request-aborted.js';
 
-/** An existing file does not meet a condition or a range of the request. `bytes`: its length, if known. */
+/** An existing file does not satisfy a condition or range of the request. `bytes`: its length, if known. */
 export class FileRefusedError extends Error {
   constructor(
     readonly status: 412 | 416,
@@ -13,14 +13,14 @@ export class FileRefusedError extends Error {
 }
 
 /**
- * Translates an error of `send`, with which Express serves files. Only these statuses are believed, and only here: any other
- * error that carries a status is a fault of our own.
+ * Translates an error of `send`, with which Express serves files. Only the statuses below are used, and only here: any
+ * other error with a status is a bug of ours.
  */
 export function toFileError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code, status, headers } = error as NodeJS.ErrnoException & { status?: unknown; headers?: object };
   if (code === 'ECONNABORTED') return new RequestAbortedError();
-  // A path with a NUL, one that leads out of the folder, a hidden file, and one that went away while it was opened.
+  // A path with a NUL or outside the directory, a hidden file, or a file that was deleted while it was opened.
   if (status === 400 || status === 403 || status === 404) return new NotFoundError('file');
   if (status === 412) return new FileRefusedError(412, null);
   if (status !== 416) return error;

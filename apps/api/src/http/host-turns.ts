@@ -2,22 +2,21 @@ import type { Request, RequestHandler, Response } from 'express';
 import { agentOf } from './auth.js';
 import { createTurns } from './take-turns.js';
 
-/** How many of a host's requests may wait for its turn in each line, and for how many milliseconds. */
+/** Requests of a host that may wait in each queue, and the milliseconds that each may wait. */
 const LINE = { waitingMax: 8, waitMsMax: 2_000 };
 
 type Handler = (req: Request, res: Response) => Promise<void> | void;
 
 export interface HostTurns {
-  /** Has a handler work on one small call of a host at a time. @throws RateLimitedError if a request's turn does not come. */
+  /** Runs a handler for one small call of a host at a time. @throws RateLimitedError if the wait times out. */
   calls: (handler: Handler) => RequestHandler;
-  /** The same for snapshots. */
+  /** Does the same for snapshots. */
   snapshots: (handler: Handler) => RequestHandler;
 }
 
 /**
- * Works on two requests of one host at a time at most: one snapshot, and one small call beside it, so that a heartbeat
- * never stands behind a snapshot. They would wait for each other's lock on the host in any case. A request that waits for
- * its turn has not been read.
+ * Runs at most two requests of a host at a time: one snapshot and one small call, so that a heartbeat never waits for a
+ * snapshot. More would only wait for the host's row lock. The body of a waiting request is not read.
  */
 export function createHostTurns(): HostTurns {
   const line = () => {

@@ -4,47 +4,47 @@ import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
 import { agentOf } from './auth.js';
 import { createRefusalDelays } from './delay-refusals.js';
 
-/** Of a minute's small calls, those that may come at once; where that is few, so many all the same. */
+/** Share of a minute's small calls that may be made at once, and the minimum of that number. */
 const BURST_SHARE = 1 / 10;
 const BURST_MIN = 10;
 
 /**
- * Snapshots that may come at once, and what they may cost at once beside their number. An agent that comes back after a
- * day sends up to 500 journal entries, of 2 MiB in all, one after the other, and then a whole snapshot: these cost less
- * than 300. So does one of 10 MiB that changes 5,000 containers.
+ * Snapshots allowed at once, and their additional cost allowed at once. An agent that reconnects after a day sends up
+ * to 500 journal entries, 2 MiB in total, and then a whole snapshot: they cost less than 300. So does one snapshot of
+ * 10 MiB that changes 5,000 containers.
  */
 const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;
 
-/** What a snapshot costs in addition to the 1 of every call. */
+/** Body bytes and written rows that cost 1, in addition to the 1 of each call. */
 const BODY_BYTES_PER_COST = 64 * 1_024;
 const ROWS_PER_COST = 50;
 
 /**
- * What a snapshot makes others wait for, whatever it changes: its text after decompression, where it was read, and the
- * history that it wrote. 10 MiB of text that change nothing are 50 KiB of body, and a tenth to a fifth of a second of
- * this process. The bursts are sixteen of the largest snapshots, and 32 MiB of history: a host of 5,000 containers that
- * all change writes 1 to 2 MiB.
+ * Limits for the CPU time of snapshots, even of those that change nothing: parsed text after decompression, and written
+ * history. 10 MiB of text that change nothing are 50 KiB of compressed body, and take 0.1 to 0.2 s of this process. The
+ * bursts allow sixteen of the largest snapshots, and 32 MiB of history: a host of 5,000 containers that all change
+ * writes 1 to 2 MiB.
  */
 const TEXT_BYTES_PER_TOKEN = 256 * 1_024;
 const TEXT_BURST_MIN = 640;
 const HISTORY_BYTES_PER_TOKEN = 16 * 1_024;
 const HISTORY_BURST_MIN = 2_048;
 
-/** Rotations of one host: an agent rotates once a month, and each leaves a row for 30 days. */
+/** Token rotations per host: an agent rotates once a month, and each rotation leaves a row for 30 days. */
 const ROTATIONS = { perMinute: 2, burst: 20 };
 
-/** Milliseconds between two snapshots of one host that were delayed and count as a sign of its life. */
+/** Milliseconds between two delayed snapshots of one host that update its last-seen time. */
 const SIGN_INTERVAL_MS = 5_000;
 
 export interface AgentLimits {
-  /** Stands before small calls. @throws RateLimitedError beyond their number, before the body is read. */
+  /** Limits small calls. @throws RateLimitedError above the limit, before the body is read. */
   calls: RequestHandler;
-  /** Stands before snapshots. @throws SnapshotDelayedError while the host owes for earlier ones, before the body is read. */
+  /** Limits snapshots. @throws SnapshotDelayedError while earlier ones are not paid off, before the body is read. */
   snapshots: RequestHandler;
-  /** Stands before rotations, behind `calls`. @throws RateLimitedError beyond their number. */
+  /** Limits rotations; use after `calls`. @throws RateLimitedError above the limit. */
   rotations: RequestHandler;
-  /** Charges what a snapshot cost. */
+  /** Charges a snapshot's cost to its host. */
   chargeSnapshot(hostId: string, cost: SnapshotCost): void;
 }
 
@@ -53,25 +53,26 @@ export interface SnapshotCost {
   bodyBytes: number;
   /** Rows of containers. */
   rowsWritten: number;
-  /** Text that was read, after decompression. */
+  /** Parsed text, after decompression. */
   textBytes: number;
-  /** Of the events that were written. */
+  /** Size of the written events. */
   historyBytes: number;
 }
 
 export interface AgentLimitOptions {
-  /** What each host's calls may cost in a minute, where a small call costs 1; 0: any amount. */
+  /** Budget of each host per minute, where a small call costs 1; 0: unlimited. */
   perMinute: number;
-  /** Milliseconds of a clock that is never set. */
+  /** Milliseconds of a monotonic clock. */
   elapsedMs: () => number;
-  /** The longest that an agent is told to wait: one that waits altogether must not look dead. */
+  /** Upper bound for Retry-After of a snapshot, so that a waiting agent does not look dead. */
   retryAfterMsMax: number;
 }
 
 /**
- * Limits each host's agent, and tells it how much is left (draft-ietf-httpapi-ratelimit-headers-11). Small calls are
- * counted alone, snapshots by their number and by what they cost, so that a host whose snapshots are delayed still says that it lives. It counts by host, not by token, so
- * that rotating buys nothing, and in this process alone: ADR 8 says why.
+ * Limits each host's agent and reports the remaining budget (draft-ietf-httpapi-ratelimit-headers-11). Small calls are
+ * counted separately from snapshots, so that a host whose snapshots are delayed can still send heartbeats. Snapshots
+ * are limited by number and by cost. Limits apply per host, so that rotating the token does not reset them, and per
+ * process (ADR 8).
  */
 export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: AgentLimitOptions): AgentLimits {
   if (perMinute === 0) {
@@ -108,7 +109,10 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       const taken = calls.take(hostId, nowMs);
       describe(res, taken);
       if (!taken.allowed) {
-        const error = new RateLimitedError(`This host may make ${perMinute} requests a minute.`, taken.retryAfterMs);
+        const error = new RateLimitedError(
+          `This host's limit is ${perMinute} requests per minute.`,
+          taken.retryAfterMs,
+        );
         refuse(hostId, res, next, error);
         return;
       }

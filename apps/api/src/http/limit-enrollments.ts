@@ -4,23 +4,23 @@ import { createTokenBuckets } from '../lib/token-bucket.js';
 import { RateLimitedError } from '../errors.js';
 import { enrollmentOf } from './auth.js';
 
-/** Enrollments with one token, and from one address: a fleet of 12,000 comes at once, behind one NAT or not. */
+/** Enrollments per token and per address: a fleet of 12,000 hosts may enroll at once, possibly behind one NAT. */
 const FLEET = { perMinute: 1_200, burst: 12_000 };
 
-/** Enrollments of one machine with one token: an agent repeats one whose answer was lost, a few times. */
+/** Enrollments of one machine with one token: an agent retries a few times if an answer was lost. */
 const MACHINE = { perMinute: 6, burst: 20 };
 
 export interface EnrollmentLimit {
   /**
-   * Limits calls by enrollment token and by address. Stands behind the authentication, before the body is read.
-   * @throws RateLimitedError beyond the limit.
+   * Limits calls per enrollment token and per address. Use after authentication; it runs before the body is read.
+   * @throws RateLimitedError above the limit.
    */
   beforeBody: RequestHandler;
-  /** @throws RateLimitedError if one machine is enrolled with one token again and again. */
+  /** @throws RateLimitedError if one machine enrolls with one token too often. */
   requireMachineAllowed(enrollmentTokenId: string, engineId: string): void;
 }
 
-/** Limits how often hosts are enrolled, in this process. Enrollment is the only call that makes rows for its caller. */
+/** Limits enrollments in this process. Enrollment is the only call that creates rows for its caller. */
 export function limitEnrollments(elapsedMs: () => number): EnrollmentLimit {
   const byToken = createTokenBuckets(FLEET);
   const byAddress = createTokenBuckets(FLEET);

@@ -4,9 +4,9 @@ import { createTokenBuckets } from '../lib/token-bucket.js';
 import { RateLimitedError, TokenInvalidError } from '../errors.js';
 
 /**
- * Answers 429 in place of 401 to an address from which more than so many requests a minute came without good
- * credentials, whatever kind these were; 0: never. It counts failures alone: a good token is good from any address, so
- * that five hundred hosts behind one do not pay for a neighbour.
+ * Answers 429 instead of 401 to an address that sends more than this many requests per minute without valid credentials
+ * of any kind; 0: never. Only failures count, so a valid token works from any address: five hundred hosts behind one
+ * NAT do not suffer from a neighbor.
  */
 export function limitFailures(perMinute: number, elapsedMs: () => number): ErrorRequestHandler {
   if (perMinute === 0) return (thrown: unknown, _req, _res, next) => next(thrown);
@@ -18,7 +18,7 @@ export function limitFailures(perMinute: number, elapsedMs: () => number): Error
     }
     const { allowed, retryAfterMs } = buckets.take(addressGroup(req.ip ?? ''), elapsedMs());
     const refusal = () =>
-      new RateLimitedError('Too many requests without a good token from this address.', retryAfterMs);
+      new RateLimitedError('Too many requests without valid credentials from this address.', retryAfterMs);
     next(allowed ? thrown : refusal());
   };
 }

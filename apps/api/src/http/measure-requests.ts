@@ -2,14 +2,14 @@ import { Paths } from '@muster/contracts';
 import type { RequestHandler } from 'express';
 import type { Metrics } from '../services/metrics/metrics.js';
 
-/** Counts each request when it ends, and how long it took, by the pattern of its path. */
+/** Records each finished request and its duration, by the pattern of its path. */
 export const measureRequests =
   (metrics: Metrics): RequestHandler =>
   (req, res, next) => {
     const startedAt = res.locals.receivedAt ?? performance.now();
     res.on('close', () => {
       const route = (req.route as { path: string } | undefined)?.path ?? null;
-      // A stream takes as long as somebody listens.
+      // A stream lasts as long as its client listens, so its duration is not recorded.
       const seconds = route === Paths.stream ? null : (performance.now() - startedAt) / 1000;
       metrics.noteRequest({ method: req.method, route, status: res.headersSent ? res.statusCode : 0, seconds });
     });

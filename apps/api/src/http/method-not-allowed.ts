@@ -2,8 +2,8 @@ import type { RequestHandler, Router } from 'express';
 import { notFound, sendMethodNotAllowed } from './problem.js';
 
 /**
- * Answers 405 with `Allow` where a path of these routers exists, but not for the request's method. It asks the
- * routers themselves, so a new route needs nothing said here.
+ * Answers 405 with `Allow` if the path exists in these routers but not for the request's method. Paths and methods are
+ * read from the routers, so new routes are covered.
  */
 export const methodNotAllowed =
   (routers: readonly Router[]): RequestHandler =>
@@ -19,8 +19,8 @@ export const methodNotAllowed =
   };
 
 /**
- * Answers OPTIONS as any method that is not taken, in place of Express, which would answer it with a 200: a browser asks
- * so whether another site may call, and gets no leave.
+ * Answers OPTIONS like any unsupported method. Express would answer 200; browsers ask with OPTIONS whether another site
+ * may call, and none may.
  */
 export const refuseOptions = (routers: readonly Router[]): RequestHandler => {
   const refuse = methodNotAllowed(routers);
@@ -35,7 +35,7 @@ interface RouteLayer {
   match: (path: string) => boolean;
 }
 
-/** Express's layers match a path, but its types do not say so. */
+/** Express's layers have `match`, but its types do not declare it. */
 const asLayer = (layer: unknown): RouteLayer => {
   const { route } = layer as { route?: { methods: Record<string, boolean> } };
   return { route, match: (path) => (layer as { match: (path: string) => boolean }).match(path) };

@@ -16,7 +16,7 @@ import { endAfterRequest } from './end-after-request.js';
 import { FileRefusedError } from './file-refusal.js';
 import { RequestAbortedError } from './request-aborted.js';
 
-/** Each domain error's place in HTTP. */
+/** The HTTP status, problem type and title of each domain error. */
 export const PROBLEMS: Readonly<Record<ErrorCode, { type: ProblemType; status: number; title: string }>> = {
   invalid_request: { type: ProblemTypes.invalidRequest, status: 400, title: 'Invalid request' },
   token_invalid: { type: ProblemTypes.tokenInvalid, status: 401, title: 'Not authenticated' },
@@ -33,22 +33,22 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { type: ProblemType; status: n
   unavailable: { type: ProblemTypes.unavailable, status: 503, title: 'Unavailable' },
 };
 
-/** Seconds after which a request that was turned away may be good. */
+/** Minimum and spread of Retry-After for requests that were turned away. */
 const RETRY_AFTER_SECONDS = 2;
 const RETRY_AFTER_SPREAD_SECONDS = 4;
 
-/** Milliseconds between two log lines about requests that could not be served. */
+/** Minimum milliseconds between two log lines about requests that were turned away. */
 const TELL_INTERVAL_MS = 5_000;
 
-/** The id that the request's log lines and its answer's X-Request-Id carry. */
+/** The id in the request's log lines and in the answer's X-Request-Id. */
 const requestIdOf = ({ locals }: Response): string => locals.requestId;
 
-/** No answer is to be kept, unless its route says otherwise. */
+/** The default Cache-Control of answers. */
 export const NO_STORE = 'no-store';
 
 type ProblemFacts = Omit<Problem, 'requestId'>;
 
-/** Headers that say how the body is framed, coded, validated or named: of the answer that was to be, not of a problem. */
+/** Headers that describe the body of the intended answer, and do not apply to a problem document. */
 const HEADERS_OF_THE_OTHER_ANSWER = [
   ...['Content-Length', 'Content-Encoding', 'Content-Range', 'Content-Disposition', 'Content-Language'],
   ...['Transfer-Encoding', 'Trailer', 'ETag', 'Last-Modified', 'Accept-Ranges'],
@@ -65,52 +65,52 @@ function send(res: Response, problem: ProblemFacts, headers: Readonly<Record<str
     ...(errors ? { errors } : {}),
   };
   for (const name of HEADERS_OF_THE_OTHER_ANSWER) res.removeHeader(name);
-  // Written by hand: res.json would give it Express's own media type parameters.
+  // Set by hand: `res.json` would add a charset parameter to the media type.
   res.status(status).set({ ...headers, 'Cache-Control': NO_STORE, 'Content-Type': PROBLEM_MEDIA_TYPE });
-  // What the request took is free again, though its client may go on sending for a while.
+  // Frees the request's resources, because its client may continue to send for a while.
   res.locals.work?.end();
   endAfterRequest(res, JSON.stringify(document));
 }
 
-/** Nothing is here. */
+/** Answers 404. */
 export const notFound: RequestHandler = (_req, res) =>
   send(res, { type: ProblemTypes.notFound, title: 'Not found', status: 404, detail: 'There is nothing at this path.' });
 
-/** Something is here, but not for this method. */
+/** Answers 405. */
 export function sendMethodNotAllowed(res: Response, allowed: readonly string[]): void {
   const methods = allowed.join(', ');
   res.set('Allow', methods);
   const title = 'Method not allowed';
-  send(res, { type: ProblemTypes.methodNotAllowed, title, status: 405, detail: `This path takes ${methods}.` });
+  send(res, { type: ProblemTypes.methodNotAllowed, title, status: 405, detail: `Allowed methods: ${methods}.` });
 }
 
-/** What a request for a file asked that the file cannot give. */
+/** Answers 412 or 416 for a file. */
 function sendFileRefusal(res: Response, { status, bytes }: FileRefusedError): void {
   const { title, detail } = FILE_REFUSALS[status];
   const document = { type: ProblemTypes.invalidRequest, title, status, detail };
-  // RFC 9110, 15.5.17: how long the file is.
+  // RFC 9110, 15.5.17: a 416 states the file's length.
   send(res, document, bytes === null ? {} : { 'Content-Range': `bytes */${bytes}` });
 }
 
 const FILE_REFUSALS: Readonly<Record<FileRefusedError['status'], { title: string; detail: string }>> = {
-  412: { title: 'Precondition failed', detail: 'The file is not as the conditions of the request require.' },
-  416: { title: 'Range not satisfiable', detail: 'The file has no bytes in the range that was asked for.' },
+  412: { title: 'Precondition failed', detail: 'The file does not match the conditions of the request.' },
+  416: { title: 'Range not satisfiable', detail: 'The file has no bytes in the requested range.' },
 };
 
-/** The request wants something of us before its body that we do not know. */
+/** Answers 417. */
 export function sendExpectationFailed(res: Response): void {
-  const detail = 'Of what Expect can ask for, 100-continue is known here.';
-  // Its body may never come: the client waits for a word that we do not have.
+  const detail = 'Only Expect: 100-continue is supported.';
+  // Without a 100, the client may never send the body.
   res.set('Connection', 'close');
   send(res, { type: ProblemTypes.invalidRequest, title: 'Expectation failed', status: 417, detail });
 }
 
 /**
- * Turns whatever was thrown into a problem document. What a domain error says is public; of anything else, only the
- * request's id leaves the server, and the log has the rest under it.
+ * Converts any thrown error into a problem document. Messages of domain errors are public. Of any other error, only the
+ * request id leaves the server, and the log has the details under that id.
  */
 export function handleErrors(logger: Logger): ErrorRequestHandler {
-  // While a database is away, each request of a whole fleet fails for the same reason.
+  // While the database is unavailable, all requests of a fleet fail for the same reason.
   const tell = seldom(TELL_INTERVAL_MS, () => performance.now());
   return (thrown: unknown, req, res, _next) => {
     if (thrown instanceof RequestAbortedError || res.headersSent) {
@@ -124,7 +124,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
     const error = toDomainError(thrown);
     if (error === null) {
       logger.error({ err: thrown, requestId: requestIdOf(res) }, 'request failed');
-      const detail = 'Something went wrong here. The log knows more under the request id.';
+      const detail = 'Internal error. See the server log for this request id.';
       send(res, { type: ProblemTypes.internal, title: 'Internal error', status: 500, detail });
       return;
     }
@@ -132,7 +132,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       res.locals.isUnremarkable = true;
       res.set('Retry-After', spreadSeconds());
       const requestId = requestIdOf(res);
-      // Whoever finds an overload says so.
+      // Overloads are logged where they are detected.
       if (!(error instanceof OverloadedError)) {
         tell((turnedAway) => logger.warn({ err: error.cause ?? error, requestId, turnedAway }, 'requests turned away'));
       }
@@ -146,7 +146,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       const presented = req.headers.authorization !== undefined;
       res.set('WWW-Authenticate', `Bearer realm="muster"${presented ? ', error="invalid_token"' : ''}`);
     }
-    // The rest of the body is not waited for.
+    // Do not wait for the rest of the body.
     if (error.code === 'request_timeout') res.set('Connection', 'close');
     if (error.code === 'unsupported_media_type') res.set('Accept-Encoding', 'gzip').set('Accept', 'application/json');
     const errors = error instanceof InvalidRequestError && error.errors.length > 0 ? [...error.errors] : undefined;
@@ -154,17 +154,17 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
   };
 }
 
-/** Seconds after which those who were turned away together may come again, not together. */
+/** Returns a randomized Retry-After in seconds, so that clients turned away together do not return together. */
 export const spreadSeconds = () => String(RETRY_AFTER_SECONDS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_SECONDS));
 
-/** Whole seconds, as Retry-After has them, never too few. */
+/** Whole seconds for Retry-After, rounded up. */
 const seconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
 
 function toDomainError(thrown: unknown): DomainError | null {
   if (thrown instanceof DomainError) return thrown;
   if (isSerializationFailure(thrown))
-    return new UnavailableError('Other changes kept coming first.', { cause: thrown });
-  if (isReadOnly(thrown)) return new UnavailableError('The database takes no writes at the moment.', { cause: thrown });
+    return new UnavailableError('Conflicting concurrent changes. Retry.', { cause: thrown });
+  if (isReadOnly(thrown)) return new UnavailableError('The database is read-only at the moment.', { cause: thrown });
   if (isTimeout(thrown)) return new UnavailableError('The database did not answer in time.', { cause: thrown });
   if (isUnavailable(thrown)) return new UnavailableError('The database cannot be reached.', { cause: thrown });
   // Express itself throws this for a path that is not well-formed percent-encoding.

@@ -3,9 +3,9 @@ import { InvalidRequestError } from '../errors.js';
 import { sendExpectationFailed } from './problem.js';
 
 /**
- * Refuses what HTTP says must be refused, with a problem document: Node would do it with an empty answer, and hands
- * these requests on where it is told to.
- * @throws InvalidRequestError for an HTTP/1.1 request without one Host (RFC 9112, 3.2).
+ * Refuses requests that HTTP requires to be refused, with a problem document. Node would send an empty answer, but can
+ * be configured to pass such requests on.
+ * @throws InvalidRequestError for an HTTP/1.1 request without exactly one Host header (RFC 9112, 3.2).
  */
 export const requireProtocol: RequestHandler = (req, res, next) => {
   const hosts = countHosts(req.rawHeaders);
@@ -17,7 +17,7 @@ export const requireProtocol: RequestHandler = (req, res, next) => {
   else next();
 };
 
-/** Of names and values in turn. Most names are of another length, and need no second look. */
+/** `rawHeaders` alternates names and values. Comparing the length first skips most names. */
 function countHosts(rawHeaders: readonly string[]): number {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -5,22 +5,21 @@ import { sendContinue } from './expect-continue.js';
 import { RequestAbortedError } from './request-aborted.js';
 import type { Work } from './request-slot.js';
 
-/** Bytes that a request costs in addition to its body. */
+/** Bytes charged for a request in addition to its body. */
 const REQUEST_BYTES = 2_048;
 
 /**
- * Milliseconds and bytes within which a body may come without counting as one in transfer: some clients send their head
- * alone, and the body at once after it.
+ * Milliseconds and bytes within which a body may arrive without counting as a transfer: some clients send their headers
+ * first and the body directly after them.
  */
 const GRACE_MS = 200;
 const GRACE_BYTES = 16 * 1_024;
 
 /**
- * Receives a body's bytes. They are counted as they come, never as they are announced; where there is no room for them,
- * or too many of the caller's bodies are in transfer, they are left with the client. While it waits, others work.
- *
+ * Receives a body. Bytes are counted as they arrive, not as announced. If there is no room for them, or too many bodies
+ * of the caller are in transfer, reading is paused. The request slot is free while the body arrives.
  * @throws BodyTooLargeError | OverloadedError | RequestTimeoutError | RateLimitedError | RequestAbortedError, as
- * `readJsonBytes` says.
+ * described at `readJsonBytes`.
  */
 export async function receiveBody(req: Request, bytesMax: number): Promise<Buffer> {
   const work = req.res?.locals.work;
@@ -32,7 +31,7 @@ export async function receiveBody(req: Request, bytesMax: number): Promise<Buffe
   return receive(req, bytesMax, work, () => work.beginTransfer(peerOf(req.res!), req.ip ?? ''));
 }
 
-/** Whose body it is, by the credentials that it came with. */
+/** Returns the authenticated sender of the body. */
 function peerOf({ locals }: Response): TransferPeer | null {
   const { agent, enrollment, operator = locals.userSession?.operator } = locals;
   if (agent !== undefined) return { kind: 'host', id: agent.hostId };
@@ -40,7 +39,7 @@ function peerOf({ locals }: Response): TransferPeer | null {
   return operator === undefined ? null : { kind: 'operator', id: operator.actor };
 }
 
-/** `beginTransfer`: for a body that has not come whole, waits for its turn to be in transfer. */
+/** `beginTransfer` waits for permission to transfer a body that did not arrive with its headers. */
 function receive(
   req: Request,
   bytesMax: number,
@@ -51,7 +50,7 @@ function receive(
     const chunks: Buffer[] = [];
     let length = 0;
     let isOver = false;
-    /** What it waits for, while its bytes are left with the client. */
+    /** Number of waits for which reading is paused. */
     let waits = 0;
     let transfer: BodyTransfer | null = null;
     let isAskedFor = beginTransfer === undefined;
@@ -70,7 +69,7 @@ function receive(
       req.resume();
       reject(error);
     }
-    /** Leaves the client's bytes with it until something is settled; null: the body is over. */
+    /** Pauses reading until a promise settles; null: the body was refused. */
     async function wait<T>(settled: Promise<T>): Promise<T | null> {
       waits += 1;
       req.pause();
@@ -122,7 +121,7 @@ function receive(
       end();
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     });
-    // A request closes in any case; only one that has not ended was broken off.
+    // Every request emits close; only one that has not ended was broken off.
     const abort = () => {
       if (req.readableEnded) return;
       end();
@@ -130,7 +129,7 @@ function receive(
     };
     req.on('error', abort);
     req.on('close', abort);
-    // The connection closed while something else was awaited: no event will report it.
+    // The connection closed before these listeners were added, so no event will follow.
     if (req.destroyed) abort();
   });
 }

@@ -3,16 +3,16 @@ import { DomainError } from '../errors.js';
 import { operatorOf } from './auth.js';
 
 /**
- * Milliseconds between two checks of whether the key or session behind a long answer is still valid, and for which one
- * check answers for all who came with it: together, what was revoked ends within five seconds.
+ * Milliseconds between two checks whether a long answer's key or session is still valid, and for which a check is
+ * shared by all answers with the same credentials. Together they end answers within five seconds of a revocation.
  */
 export const RECHECK_MS = 3_900;
 const SHARED_MS = 1_000;
 
-/** The operator that a key or session belongs to; null: it is no longer valid. Fails while the database is away. */
+/** The organization of a key or session; null: it is no longer valid; 'unknown': the database is unavailable. */
 type OrganizationNow = { id: string } | null | 'unknown';
 
-/** Authenticates again, once for all long answers to the same key or session: a thousand may listen. */
+/** Reauthenticates long answers, with one check for all answers to the same credentials: a thousand may listen. */
 export function shareChecks(auth: RequestHandler): (req: Request, res: Response) => Promise<OrganizationNow> {
   const checks = new Map<string, Promise<OrganizationNow>>();
   return (req, res) => {
@@ -33,7 +33,7 @@ async function askAgain(auth: RequestHandler, req: Request, res: Response): Prom
     if (refusal !== undefined) throw refusal;
     return { id: operatorOf(res).organizationId };
   } catch (error) {
-    // Only a definite refusal counts.
+    // Only a definite refusal counts as invalid.
     return error instanceof DomainError && error.code !== 'unavailable' ? null : 'unknown';
   }
 }

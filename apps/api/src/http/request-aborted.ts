@@ -1,4 +1,4 @@
-/** The client went away before its request was answered: there is nobody to answer. */
+/** The client disconnected before its request was complete, so no answer is sent. */
 export class RequestAbortedError extends Error {
   constructor() {
     super('the client closed the connection before its request was complete');

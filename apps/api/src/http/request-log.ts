@@ -3,22 +3,22 @@ import type { RequestHandler, Response } from 'express';
 import type { Level, Logger } from 'pino';
 
 declare global {
-  // eslint-disable-next-line @typescript-eslint/no-namespace -- Express's own way of typing what a middleware leaves
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- Express types res.locals through this namespace
   namespace Express {
     interface Locals {
       requestId: string;
-      /** When it came, by `performance.now()`, if it may have waited since. */
+      /** When the request arrived, by `performance.now()`, if it may have been queued since. */
       receivedAt?: number;
-      /** One of many refusals that come when there is too much: told of together, not each by itself. */
+      /** The request is one of many refusals under overload, which are logged together; it is logged at debug. */
       isUnremarkable?: boolean;
     }
   }
 }
 
 /**
- * Gives each request an id, which its answer tells as X-Request-Id, and logs it when it ends: failures where they
- * are seen, successes at debug, for a fleet says the same thing all day. Of a request, the method and the path are
- * logged: a query can hold what somebody searched for, and a header a token. A level that is not logged costs nothing.
+ * Gives each request an id, returned as X-Request-Id, and logs the request when it ends: failures visibly, successes at
+ * debug because a fleet repeats the same requests all day. Only method and path are logged: a query can hold a search
+ * text, and a header a token. Nothing is computed for a level that is not logged.
  */
 export const requestLog =
   (logger: Logger): RequestHandler =>
@@ -37,7 +37,7 @@ export const requestLog =
           res: { statusCode: res.statusCode },
           responseTime: Math.round(performance.now() - startedAt),
         },
-        res.writableFinished ? 'request completed' : 'request broken off',
+        res.writableFinished ? 'request completed' : 'request aborted',
       );
     });
     next();

@@ -5,10 +5,10 @@ import type { BodyTransfer, BodyTransfers, TransferPeer } from './body-transfers
 import { RequestAbortedError } from './request-aborted.js';
 
 declare global {
-  // eslint-disable-next-line @typescript-eslint/no-namespace -- Express's own way of typing what a middleware leaves
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- Express types res.locals through this namespace
   namespace Express {
     interface Locals {
-      /** Absent where this process bounds nothing, as in an application without a server of ours around it. */
+      /** Absent if this process limits nothing, as in an app without our server around it. */
       work?: Work;
     }
   }
@@ -16,16 +16,16 @@ declare global {
 
 export interface WorkParts {
   requests: Allowance;
-  /** What its body takes of the memory for bodies of its kind. */
+  /** The request's share of the memory for bodies of its kind. */
   bytes: ByteHolder;
   transfers: BodyTransfers;
-  /** Whether calls of its kind carry no credentials, so that their bodies are limited by address alone. */
+  /** Whether calls of this kind carry no credentials, so that their bodies are limited by address only. */
   isAnonymous: boolean;
-  /** Whether its client is still there. */
+  /** Whether the client is still connected. */
   isWanted: () => boolean;
 }
 
-/** A request's part of what there is for all of them. It is in from the beginning. */
+/** One request's share of the concurrency limit. The slot is held from construction. */
 export class Work {
   #isIn = true;
   #isOver = false;
@@ -33,8 +33,9 @@ export class Work {
   constructor(private readonly parts: WorkParts) {}
 
   /**
-   * Takes up work again, if it had left.
-   * @throws OverloadedError if its turn does not come, RequestAbortedError if its client has gone or it is over.
+   * Acquires the slot again after `leave`.
+   * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
+   * over.
    */
   async enter(): Promise<void> {
     if (this.#isIn) return;
@@ -43,13 +44,13 @@ export class Work {
     if (!(await requests.take(1, 'first'))) throw new OverloadedError();
     this.#isIn = true;
     if (this.isOver || !isWanted()) {
-      // After the end, nothing else would give it back.
+      // After `end`, nothing else would release the slot.
       this.leave();
       throw new RequestAbortedError();
     }
   }
 
-  /** Makes room for others while it waits for something that takes its time: a body, or the next event of a stream. */
+  /** Releases the slot while the request waits for something slow: a body, or the next event of a stream. */
   leave(): void {
     if (!this.#isIn) return;
     this.#isIn = false;
@@ -57,8 +58,9 @@ export class Work {
   }
 
   /**
-   * Counts bytes until the request is over. Where it has to wait for room, it leaves: those who hold bytes and wait for a
-   * place must not wait for it. @throws as `enter` does.
+   * Takes bytes until the request is over. Releases the slot while it waits, because requests that hold bytes and wait
+   * for a slot must not wait for this one.
+   * @throws like `enter`.
    */
   async hold(bytes: number): Promise<void> {
     const taken = this.takeBytes(bytes);
@@ -67,10 +69,12 @@ export class Work {
     if (!(await taken)) throw new OverloadedError();
   }
 
-  /** As `hold`, for who waits by itself: true, or whether there was room in time. */
+  /**
+   * Does the same as `hold`, without releasing the slot; the caller waits. Resolves false if there was no room in time.
+   */
   takeBytes(bytes: number): boolean | Promise<boolean> {
     const { bytes: holder, isWanted } = this.parts;
-    // Nobody waits for what is read now, and what were taken for it would never be given back.
+    // After `end`, bytes taken here would never be released.
     if (this.#isOver) return false;
     const taken = holder.take(bytes);
     if (typeof taken === 'boolean') return taken;
@@ -81,23 +85,26 @@ export class Work {
     });
   }
 
-  /** Declares that its body takes no more bytes. */
+  /** Declares that the body takes no more bytes. */
   holdsAll(): void {
     this.parts.bytes.complete();
   }
 
-  /** Begins to receive a body that has not come whole. @throws RateLimitedError if too many of its peer's come already. */
+  /**
+   * Begins to receive a body that has not fully arrived. @throws RateLimitedError if too many of the peer's are in
+   * transfer.
+   */
   beginTransfer(peer: TransferPeer | null, address: string): Promise<BodyTransfer> {
     const { transfers, bytes, isAnonymous } = this.parts;
     return transfers.begin({ peer: isAnonymous ? null : peer, address, holder: bytes });
   }
 
-  /** Whether everything was given back. */
+  /** Whether `end` was called. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Gives everything back. */
+  /** Releases the slot and all bytes. */
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;

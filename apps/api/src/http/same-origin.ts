@@ -8,10 +8,13 @@ const originOf = ({ headers }: Request) => ({
   host: headers.host,
 });
 
-const otherSite = () => new ForbiddenError('A page of another site may not do this.');
+const otherSite = () =>
+  new ForbiddenError(
+    "Blocked: this page's address does not match the server's. Set MUSTER_PUBLIC_URL or forward the Host header.",
+  );
 
 /**
- * Lets a request change something for its cookie's sake only where its browser says that a page of ours sent it.
+ * Allows a cookie-authenticated change only if the browser states that one of our own pages sent it.
  * @throws ForbiddenError
  */
 export function requireOwnPage(req: Request, publicUrl: string): void {
@@ -20,8 +23,8 @@ export function requireOwnPage(req: Request, publicUrl: string): void {
 }
 
 /**
- * For calls that set a cookie and need none: another site may not sign a visitor in as somebody else. A program, which
- * says nothing of its origin, may call.
+ * Refuses requests of other sites, for calls that set a cookie but need none: another site must not sign a visitor in
+ * as another user. Clients that do not state an origin, such as programs, are allowed.
  */
 export const refuseOtherSites =
   (publicUrl: string): RequestHandler =>

@@ -1,14 +1,15 @@
 import helmet from 'helmet';
 import type { RequestHandler } from 'express';
 
-/** Seconds for which a browser that came by https comes by nothing else: two years. */
+/** Seconds for which browsers use only https once they have used it (HSTS): two years. */
 const HTTPS_ONLY_SECONDS = 2 * 365 * 86_400;
 
 /**
- * The headers that OWASP's REST Security Cheat Sheet asks of every answer: it is data, to be run, framed, guessed at or
- * read by another origin nowhere. Whoever answers with a page sets a policy of its own. What other sites may do is not
- * said at all (CORS), so browsers let them do nothing. `https`: whether the API is reached by it, as only the one who
- * runs it can know; a promise of https from a server without it would lock people out.
+ * Sets the headers of OWASP's REST Security Cheat Sheet: answers are data and must not be executed, framed, sniffed or
+ * read by other origins. Routes that serve pages set their own policy. No CORS headers are set, so browsers give other
+ * sites no access.
+ * `https`: whether the API is reached over https, which only its operator knows; HSTS on a server without https would
+ * lock users out.
  */
 export const securityHeaders = ({ https }: { https: boolean }): RequestHandler =>
   helmet({
@@ -20,10 +21,10 @@ export const securityHeaders = ({ https }: { https: boolean }): RequestHandler =
     referrerPolicy: { policy: 'no-referrer' },
     strictTransportSecurity: https ? { maxAge: HTTPS_ONLY_SECONDS, includeSubDomains: false } : false,
     xContentTypeOptions: true,
-    // For browsers that do not know frame-ancestors.
+    // For browsers without support for frame-ancestors.
     xFrameOptions: { action: 'deny' },
     xPoweredBy: true,
-    // For pages, which these answers are not, or for browsers that are gone.
+    // Disabled: these apply to pages, or to browsers that no longer exist.
     crossOriginEmbedderPolicy: false,
     crossOriginOpenerPolicy: false,
     originAgentCluster: false,

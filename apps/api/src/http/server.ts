@@ -6,46 +6,47 @@ import { trackConnections, type Connections } from './connections.js';
 import { limitSmallChunks } from './small-chunks.js';
 import { reduceTarget } from './target.js';
 
-/** Milliseconds in which a request must have arrived whole, and its headers; checked every second. */
+/** Milliseconds within which a whole request, and its headers, must arrive; checked every second. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const CONNECTIONS_CHECK_MS = 1_000;
 
-/** Longer than any common balancer keeps an idle connection, so that it is never we who close one it is using. */
+/** Longer than common load balancers keep an idle connection, so that this side never closes one in use. */
 const KEEP_ALIVE_TIMEOUT_MS = 70_000;
 
 /**
- * Connections that the system holds until we take them, so far as it allows (`net.core.somaxconn`). Beyond that it drops
- * what a client took for the end of a handshake, and the client waits for seconds. Node takes one in each turn of its
- * event loop, a few dozen a second where turns are long: its own 511 is too few for a fleet that comes back all at once.
+ * Connections that the kernel queues until Node accepts them, up to `net.core.somaxconn`. Above it, the kernel drops
+ * the end of a handshake that the client considers complete, and the client waits for seconds. Node accepts one per
+ * turn of its event loop, a few dozen a second under load, so its default of 511 is too small for a fleet that
+ * reconnects at once.
  */
 const BACKLOG = 4_096;
 
-/** Milliseconds that requests in flight have to finish once nothing new is taken. */
+/** Milliseconds for requests in flight to finish after the server stopped accepting connections. */
 const FINISH_TIMEOUT_MS = 10_000;
 
 /**
- * Milliseconds without a byte after which a connection that owes us some is closed, once nothing new is taken; and
- * how often that is looked at.
+ * During shutdown: milliseconds without a received byte after which a connection with an incomplete request is closed,
+ * and the interval of that check.
  */
 const SILENT_MS = 1_500;
 const SILENCE_CHECK_MS = 100;
 
 export interface HttpServer {
-  /** Where it listens, as a URL. */
+  /** The URL at which it listens. */
   url: string;
   /**
-   * Takes leave without dropping a request: keeps answering for `graceMs`, in which balancers find `/readyz` failing
-   * and move on, then takes no new connection, lets what is in flight finish, and closes. Who says nothing is not
-   * waited for.
+   * Shuts down without dropping a request. Continues to answer for `graceMs`, so that load balancers see `/readyz` fail
+   * and use other processes. Then accepts no connections, waits for requests in flight, and closes. Silent connections
+   * are not waited for.
    */
   drain(graceMs: number): Promise<void>;
 }
 
 /**
- * Serves `handler` on `host` and `port` (0: any free one). What is too broken to become a request is answered here
- * and logged; what Node would refuse by itself with an empty answer (no Host, a strange Expect) goes to the handler.
- * @throws the system's error, EADDRINUSE among them, if it cannot listen.
+ * Serves `handler` on `host` and `port` (0: any free port). Malformed requests are answered and logged here. Requests
+ * that Node would refuse with an empty answer (no Host, an unknown Expect) are passed to the handler.
+ * @throws the system's error, such as EADDRINUSE, if it cannot listen.
  */
 export async function serve(
   handler: RequestListener,
@@ -54,7 +55,7 @@ export async function serve(
   const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS };
   const intervals = { connectionsCheckingInterval: CONNECTIONS_CHECK_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS };
   const server = createServer({ ...timeouts, ...intervals, requireHostHeader: false });
-  // Before the handler, so that nothing is answered before it is known of.
+  // Registered before the handler, so that every request is tracked before it is answered.
   const connections = trackConnections(server);
   const broken = createBrokenRequests(connections, logger);
   server.on('request', (req, res) => {

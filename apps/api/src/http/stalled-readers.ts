@@ -4,8 +4,8 @@ import type { Response } from 'express';
 export const STALLED_MS_MAX = 30_000;
 
 /**
- * Closes the connection of a client that has read nothing of its answer for `stalledMsMax` while data waits for it: such an
- * answer occupies memory and one of the places for long answers. Call it before the answer begins. `onClose` is called once
+ * Closes the connection of a client that has read nothing for `stalledMsMax` while data waits for it: such an answer
+ * occupies memory and one of the slots for long answers. Call it before the answer begins. `onClose` is called once
  * when the answer is over, however it ended.
  */
 export function closeWhenStalled(res: Response, stalledMsMax: number, onClose?: () => void): void {

@@ -3,19 +3,20 @@ import { RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore, type KeyedSemaphoreOptions } from '../lib/keyed-semaphore.js';
 
 /**
- * Runs one action per key at a time. A request that waits for its turn releases its place in the work queue.
- * @throws RateLimitedError if the turn does not come in time, and what `action` throws.
+ * Runs one action per key at a time. A request that waits for its turn releases its request slot.
+ * @throws RateLimitedError if the wait times out, and whatever `action` throws.
  */
 export type TakeTurns = <T>(res: Response, key: string, action: () => T | Promise<T>) => Promise<T>;
 
-/** `whose`: what the key identifies, in the words of the error message. */
+/** `whose`: what the key identifies, for the error message. */
 export function createTurns(whose: string, options: Omit<KeyedSemaphoreOptions, 'permits'>): TakeTurns {
   const turns = createKeyedSemaphore({ permits: 1, ...options });
   return async (res, key, action) => {
     const turn = turns.acquire(key);
     if (turn !== true) {
       res.locals.work?.leave();
-      if (!(await turn)) throw new RateLimitedError(`Other requests of this ${whose} are still worked on.`, 1_000);
+      if (!(await turn))
+        throw new RateLimitedError(`Other requests of this ${whose} are in progress. Retry later.`, 1_000);
     }
     try {
       await res.locals.work?.enter();

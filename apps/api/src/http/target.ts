@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Reduces a request's target to its path and query, as Express takes it: a whole address (RFC 9112, 3.2.2) is one for the
- * path in it. False where it has none. Express would skip every middleware for such a target, and answer with a page of its
- * own.
+ * Reduces a request's target to its path and query: an absolute-form target (RFC 9112, 3.2.2) is replaced by its path.
+ * Returns false if there is no path. For such a target, Express would skip every middleware and send its own error
+ * page.
  */
 export function reduceTarget(req: IncomingMessage): boolean {
   const { url = '' } = req;

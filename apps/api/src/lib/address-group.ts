@@ -1,9 +1,9 @@
-/** Characters of the longest address: a proxy that is trusted may still pass on what is none. */
+/** Length of the longest valid address. A trusted proxy may forward a value that is not an address. */
 const ADDRESS_LENGTH_MAX = 45;
 
 /**
- * What counts as one caller: an IPv4 address, or the /64 network of an IPv6 address, all of which one machine has.
- * What is no address counts as one caller by its first characters.
+ * Returns the group that rate limits count as one caller: an IPv4 address, or the /64 network of an IPv6 address
+ * because one machine can use all of it. A value that is not an address is grouped by its first characters.
  */
 export function addressGroup(address: string): string {
   const plain = address.slice(0, ADDRESS_LENGTH_MAX).toLowerCase().replace(/%.*$/, '');

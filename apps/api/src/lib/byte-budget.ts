@@ -1,31 +1,31 @@
-/** A memory budget that many holders share: each takes bytes as they arrive and releases them when it is done. */
+/** A memory budget shared by many holders: each takes bytes as they arrive and releases them when it is done. */
 export interface ByteBudget {
-  /** A holder that needs at most `bytesMax` in all. */
+  /** Creates a holder that needs at most `bytesMax` in total. */
   holder(bytesMax: number): ByteHolder;
   readonly heldBytes: number;
 }
 
 export interface ByteHolder {
   /**
-   * Takes bytes: true. False if there was no room in time; then nothing was taken. There is nothing to await if there is
-   * room at once. A holder waits for one take at a time.
+   * Takes bytes. Resolves true, or false if there was no room in time; then nothing was taken. Returns synchronously if
+   * there is room now. Call it again only after the previous call has resolved.
    */
   take(bytes: number): boolean | Promise<boolean>;
-  /** Declares that it takes nothing more. What it holds stays its own. */
+  /** Declares that this holder takes no more bytes. It keeps what it holds until `release`. */
   complete(): void;
-  /** Gives back all that it holds. */
+  /** Returns all bytes of this holder to the budget. */
   release(): void;
   readonly heldBytes: number;
-  /** Whether any holder of the budget waits for room. */
+  /** Whether any holder of the budget is waiting for room. */
   readonly isScarce: boolean;
 }
 
 export interface ByteBudgetOptions {
   capacity: number;
-  /** The most that any one holder needs. */
+  /** The most bytes that one holder needs. */
   holderBytesMax: number;
   waitMsMax: number;
-  /** Called for each take for which there was no room in time. */
+  /** Called for each `take` that timed out. */
   onRefusal?: () => void;
 }
 
@@ -41,16 +41,16 @@ interface Holder extends ByteHolder {
 }
 
 /**
- * Creates a budget. No holder reserves bytes that have not arrived, so holders could fill the budget and then all wait for
- * each other. Therefore the most that one holder can need is kept free for the holder that has waited longest, until it is
- * done: one holder can always finish. Takes are served in order of arrival.
+ * Creates a budget. Bytes are not reserved before they arrive, so holders could fill the budget and then all wait for
+ * each other. To prevent this, the most that one holder can need is reserved for the holder that has waited longest,
+ * until it is done: one holder can always finish. Takes are served in order of arrival.
  */
 export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   const { capacity, holderBytesMax, waitMsMax, onRefusal } = options;
   const openCapacity = Math.max(0, capacity - holderBytesMax);
   const waiters = new Set<Waiter>();
   let heldBytes = 0;
-  /** The holder that the reserve is kept for. */
+  /** The holder that may use the reserve. */
   let senior: Holder | null = null;
 
   const restOf = (holder: Holder) => Math.min(holder.bytesMax, capacity) - holder.heldBytes;
@@ -62,7 +62,7 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   }
 
   function admitWaiters(): void {
-    // The senior's next bytes may stand behind others', which wait for it.
+    // The senior's request may be queued behind requests that can only be served after it.
     const ofSenior = senior === null ? undefined : [...waiters].find(({ holder }) => holder === senior);
     if (ofSenior !== undefined && isRoomFor(ofSenior.holder, ofSenior.bytes)) ofSenior.settle(true);
     for (const waiter of waiters) {

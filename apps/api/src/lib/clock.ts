@@ -1,24 +1,24 @@
-/** Milliseconds of a round trip beyond which a reading says too little about the reference's time. */
+/** Milliseconds of a round trip above which a reading is too imprecise to use. */
 const ROUND_TRIP_MS_MAX = 250;
 
-/** Readings taken by `start` until one has a short round trip. */
+/** Maximum readings taken by `start` to get one with a short round trip. */
 const FIRST_READINGS_MAX = 5;
 
 /** Milliseconds by which a reading must differ to count as a step of the reference, not as drift. */
 const STEP_MS_MIN = 1_000;
 
-/** A clock that follows a reference but is never set, unless the reference is. */
+/** A clock that follows a reference. It jumps only if the reference does. */
 export interface Clock {
-  /** The reference's time: the process's monotonic clock plus the measured offset. Throws before the first `read`. */
+  /** Returns the reference's time: the process's monotonic clock plus the measured offset. Throws before `start`. */
   now: () => Date;
 
   /** Takes the first reading: the best of a few, so that a slow start does not leave the clock wrong. */
   start(): Promise<void>;
 
-  /** Compares the clock with the reference once. A slow answer changes nothing. To be called every few seconds. */
+  /** Compares the clock with the reference once; ignores a slow answer. Call it every few seconds. */
   read(): Promise<void>;
 
-  /** Milliseconds by which the process's wall clock is ahead of this clock; negative: behind. */
+  /** Returns the milliseconds by which the process's wall clock is ahead of this clock; negative: behind. */
   skewMs: () => number;
 }
 
@@ -26,17 +26,17 @@ export interface ClockOptions {
   /** Reads the reference, in milliseconds since 1970. */
   readReferenceMs: () => number | Promise<number>;
   /**
-   * Milliseconds that a step of the reference must last before it is followed. 0: at once. For a reference that
-   * someone may set wrong for a moment and that nothing confirms, such as this machine's own wall clock.
+   * Milliseconds that a step of the reference must last before the clock follows it. 0: at once. Use it for a reference
+   * that someone may briefly set wrong and that nothing else confirms, such as this machine's own wall clock.
    */
   stepConfirmedAfterMs?: number;
   /** The process's wall clock, in milliseconds since 1970. */
   wallMs?: () => number;
-  /** Milliseconds of a clock that is never set. */
+  /** Milliseconds of a monotonic clock. */
   elapsedMs?: () => number;
 }
 
-/** What a reading proves: the offset lies between these two. */
+/** The range in which a reading proves the offset to be. */
 interface Bounds {
   low: number;
   high: number;
@@ -44,8 +44,8 @@ interface Bounds {
 
 /**
  * Creates a clock over a reference such as a database's clock. A reading bounds the offset by the instants before and
- * after it, and the offset moves only as far as the bounds force it to: readings add no jitter, and the error stays
- * below the shortest round trip.
+ * after it, and the offset moves only as far as those bounds require. Readings therefore add no jitter, and the error
+ * stays below the shortest round trip.
  */
 export function createClock({
   readReferenceMs,
@@ -54,7 +54,7 @@ export function createClock({
   elapsedMs = () => performance.now(),
 }: ClockOptions): Clock {
   let offsetMs: number | null = null;
-  /** A step that was seen and is not followed yet. */
+  /** A step that was seen but is not followed yet. */
   let step: { offsetMs: number; seenAt: number } | null = null;
 
   async function measure(): Promise<Bounds> {

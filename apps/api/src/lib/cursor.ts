@@ -1,19 +1,19 @@
 import { InvalidRequestError } from '../errors.js';
 
 /**
- * Cursors: where a page ended, as the sort values of its last row, in base64url. They are opaque to clients and hold
- * no secret, so they are checked for shape and never trusted for scope.
+ * Encodes a cursor: the sort values of a page's last row, as base64url JSON. Cursors are opaque to clients and hold no
+ * secret. They are checked for their shape and never used to decide what the caller may read.
  */
 export const encodeCursor = (values: readonly (string | number)[]): string =>
   Buffer.from(JSON.stringify(values)).toString('base64url');
 
-/** What a value in a cursor is, by what SQL takes it for: an `int4` or `int8` is a whole number that such a column holds. */
+/** Types of cursor values, by their SQL type. `int4` and `int8` are integers within the range of such a column. */
 type CursorKind = 'string' | 'int4' | 'int8' | 'uuid' | 'instant';
 type CursorValues<K extends readonly CursorKind[]> = { [I in keyof K]: K[I] extends 'int4' | 'int8' ? number : string };
 
 /**
- * Reads a cursor of exactly these kinds of value.
- * @throws InvalidRequestError naming `cursor` if this is not one that such a list gave.
+ * Decodes a cursor whose values have exactly these types.
+ * @throws InvalidRequestError naming `cursor` for anything else.
  */
 export function decodeCursor<const K extends readonly CursorKind[]>(cursor: string, kinds: K): CursorValues<K> {
   let values: unknown;
@@ -34,7 +34,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const IS_KIND = {
   string: (value: unknown) => typeof value === 'string' && !value.includes('\0') && value.isWellFormed(),
   int4: (value: unknown) => isWholeNumber(value) && Math.abs(value) <= INT4_MAX,
-  // JSON's numbers are exact up to here; no counter of ours comes near.
+  // JSON numbers are exact only up to the safe integers; none of our counters comes near.
   int8: (value: unknown) => isWholeNumber(value),
   uuid: (value: unknown) => typeof value === 'string' && UUID.test(value),
   instant: (value: unknown) => typeof value === 'string' && /^(?!0000)\d{4}-\d\d-\d\dT/.test(value) && isInstant(value),
@@ -49,5 +49,5 @@ function isInstant(value: string): boolean {
 
 const badCursor = () =>
   new InvalidRequestError('The request is not valid.', [
-    { path: '/cursor', message: 'is not a cursor that this list gave for this order' },
+    { path: '/cursor', message: 'is not a cursor of this list in this order' },
   ]);

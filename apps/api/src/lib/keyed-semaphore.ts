@@ -1,30 +1,30 @@
-/** One semaphore per key: each key has its own permits, independent of other keys. */
+/** One semaphore per key; keys are independent of each other. */
 export interface KeyedSemaphore {
   /**
-   * Takes a permit of `key`, to be given back with `release`: true. False if too many wait for this key, or if none came
-   * free in time. There is nothing to await if the answer is known at once.
+   * Acquires a permit of `key`. Resolves false if too many callers wait for this key or the wait times out. Returns
+   * synchronously if no wait is needed. Call `release` after true.
    */
   acquire(key: string): boolean | Promise<boolean>;
   release(key: string): void;
-  /** Keys with a permit out. */
+  /** Keys with an acquired permit. */
   readonly size: number;
 }
 
 export interface KeyedSemaphoreOptions {
-  /** Permits of one key. */
+  /** Permits per key. */
   permits: number;
-  /** How many may wait for one key at once. */
+  /** Maximum callers that may wait for one key at a time. */
   waitingMax: number;
   waitMsMax: number;
 }
 
 interface Line {
   taken: number;
-  /** In the order of arrival. */
+  /** In order of arrival. */
   waiting: Set<() => void>;
 }
 
-/** A key costs memory only while a permit of it is out. */
+/** Creates the semaphores. A key uses memory only while one of its permits is acquired. */
 export function createKeyedSemaphore({ permits, waitingMax, waitMsMax }: KeyedSemaphoreOptions): KeyedSemaphore {
   const lines = new Map<string, Line>();
 

@@ -1,50 +1,51 @@
 import type { Database, Prisma } from '@muster/db';
 
 /**
- * A named lease in the database: one of all processes holds it at a time.
+ * A named lease in the database, held by at most one process at a time.
  *
- * It ends by the database's clock, so no process's clock matters. A holder that was paused, or whose connection was lost,
- * can outlive its lease without noticing: what it must not write then, it writes in a transaction that calls `confirm`.
+ * It expires by the database's clock, so no process's clock matters. A holder that was paused or lost its connection
+ * can outlive its lease without noticing. Writes that need the lease must therefore be in a transaction that calls
+ * `confirm`.
  */
 export interface Lease {
   /**
-   * Takes the lease if no one holds it, or prolongs it if this process does; true: it is held for the next `ttlMs`. After
-   * a loss it is taken again, under a new epoch. Rejects if the database does not answer.
+   * Takes the lease if no one holds it, or renews it if this process does. True: it is held for the next `ttlMs`. A
+   * lost lease is taken again under a new epoch. Rejects if the database does not answer.
    */
   acquire(): Promise<boolean>;
 
-  /** Prolongs the lease. False if it was lost: then another process may have held it in the meantime. */
+  /** Renews the lease. False if it was lost: another process may have held it since. */
   renew(): Promise<boolean>;
 
-  /** Milliseconds for which the lease is surely held, without asking the database; 0: it may be lost. */
+  /** Returns the milliseconds for which the lease is certainly held, without a query; 0: it may be lost. */
   remainingMs(): number;
 
   /**
-   * Whether this process still holds the lease; the answer holds until the end of the transaction, for no one else takes
-   * the lease before. A transaction that gets false must write nothing.
+   * Whether this process still holds the lease. The answer is valid until the transaction ends, because no other
+   * process can take the lease before. A transaction that gets false must write nothing.
    */
   confirm(tx: Prisma.TransactionClient): Promise<boolean>;
 
-  /** Gives the lease back, so that another process need not wait for its end. */
+  /** Releases the lease, so that another process need not wait until it expires. */
   release(): Promise<void>;
 
   /**
-   * The number of the holding that this process has; null: none. It rises with each new holding and is a time, so that it
-   * does not come again where the database lost the commit that took the lease (a failover, a restore).
+   * The number of this process's current tenure; null: none. It rises with each new tenure. It is a time, so it is not
+   * reused if the database loses the commit that took the lease (failover, restore).
    */
   readonly epoch: bigint | null;
 }
 
 export interface LeaseOptions {
-  /** At most one holder of a name. */
+  /** At most one process holds a name. */
   name: string;
-  /** Milliseconds after which the lease of a holder that crashed is free. */
+  /** Milliseconds after which the lease of a crashed holder expires. */
   ttlMs: number;
-  /** Milliseconds of a clock that is never set. */
+  /** Milliseconds of a monotonic clock. */
   elapsedMs?: () => number;
 }
 
-/** Creates this process's side of a lease. It holds nothing until `acquire`. */
+/** Creates this process's handle of a lease. It holds nothing until `acquire`. */
 export function createLease(
   { prisma }: Pick<Database, 'prisma'>,
   { name, ttlMs, elapsedMs = () => performance.now() }: LeaseOptions,
@@ -52,7 +53,7 @@ export function createLease(
   let epoch: bigint | null = null;
   let heldUntil = -Infinity;
 
-  /** `since`: before the database was asked, so that the lease here ends no later than there. */
+  /** `since` is read before the query, so that the lease expires here no later than in the database. */
   function hold(held: bigint | undefined, since: number): boolean {
     epoch = held ?? null;
     heldUntil = held === undefined ? -Infinity : since + ttlMs;
@@ -62,7 +63,7 @@ export function createLease(
   async function renew(): Promise<boolean> {
     if (epoch === null) return false;
     const since = elapsedMs();
-    // An end that has passed does not matter as long as no one took the lease.
+    // An expired lease can be renewed as long as no other process took it.
     const [row] = await prisma.$queryRaw<{ epoch: bigint }[]>`
       UPDATE leases SET "expiresAt" = clock_timestamp() + ${ttlMs}::float8 * interval '1 ms'
       WHERE name = ${name} AND epoch = ${epoch} RETURNING epoch`;

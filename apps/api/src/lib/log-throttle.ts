@@ -1,6 +1,6 @@
 /**
- * Says what happens often only now and then: at most once in `intervalMs`, with how many times it happened since it was
- * said before.
+ * Rate-limits a repeated log message: calls back at most once per `intervalMs`, with the number of occurrences since
+ * the last call.
  */
 export function seldom(intervalMs: number, elapsedMs: () => number): (say: (times: number) => void) => void {
   let times = 0;

@@ -1,8 +1,8 @@
-/** What a log is told of an error. */
+/** The parts of an error that are logged. */
 export interface LoggableError {
   type: string;
   message: string;
-  /** A system's, PostgreSQL's or Prisma's. */
+  /** The code of the system, PostgreSQL or Prisma. */
   code?: string;
   stack?: string;
   cause?: LoggableError;
@@ -11,12 +11,12 @@ export interface LoggableError {
 const CAUSES_MAX = 5;
 
 /**
- * An error as a log may have it: its kind, its words and where it was thrown, and the same of what caused it. Nothing
- * else that hangs on it: PostgreSQL quotes whole rows in an error's `detail`, labels and commands among them, and Prisma
- * the values of a query in its `meta`.
+ * Reduces an error to what may be logged: type, message, code, stack and the same of its causes. Other properties are
+ * dropped because they hold data: PostgreSQL's `detail` quotes whole rows with labels and commands, and Prisma's `meta`
+ * the values of a query.
  */
 export function loggableError(error: unknown, depth = 0): LoggableError {
-  if (!(error instanceof Error)) return { type: typeof error, message: 'what was thrown is no error' };
+  if (!(error instanceof Error)) return { type: typeof error, message: 'non-Error value thrown' };
   const { name, message, stack, cause } = error;
   const { code } = error as { code?: unknown };
   return {

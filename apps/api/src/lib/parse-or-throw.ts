@@ -3,16 +3,16 @@ import { InvalidRequestError } from '../errors.js';
 
 const MESSAGE_LENGTH_MAX = 300;
 
-/** What was parsed. @throws InvalidRequestError with what was wrong instead. */
+/** Returns the parsed data. @throws InvalidRequestError with the field errors if parsing failed. */
 export function valid<T>(parsed: Parsed<T>): T {
   if (!parsed.success) throw invalid(parsed.errors);
   return parsed.data;
 }
 
-/** The error of a request whose fields are wrong. */
+/** Creates the error of a request with invalid fields. */
 export const invalid = (errors: readonly FieldError[]): InvalidRequestError =>
   new InvalidRequestError('The request is not valid.', withoutInput(errors));
 
-/** Messages are shown as they are, so none may carry a long piece of what was sent. */
+/** Cuts messages: they are returned to the client and must not repeat a long piece of its input. */
 const withoutInput = (errors: readonly FieldError[]): FieldError[] =>
   errors.map(({ path, message }) => ({ path, message: message.slice(0, MESSAGE_LENGTH_MAX) }));

@@ -1,6 +1,6 @@
 /**
- * Shares one run among all callers within `intervalMs` of its start or while it lasts; a failure is shared as well.
- * `elapsedMs`: milliseconds of a clock that is never set.
+ * Shares one run, or its failure, with all callers while it lasts and within `intervalMs` of its start.
+ * `elapsedMs`: milliseconds of a monotonic clock.
  */
 export function shareFor<T>(intervalMs: number, elapsedMs: () => number, run: () => Promise<T>): () => Promise<T> {
   let last: Promise<T> | null = null;

@@ -1,10 +1,10 @@
 import { InvalidRequestError } from '../errors.js';
 
-/** As a query has it: the key, with a `-` before it where the order is turned round. */
+/** Formats a sort as in a query: the key, prefixed with `-` if descending. */
 export const sortName = ({ key, descending }: { key: string; descending: boolean }): string =>
   descending ? `-${key}` : key;
 
-/** Holds a cursor to the order that it was given in. @throws InvalidRequestError naming `cursor` for another one. */
+/** Requires that a cursor was issued for this sort. @throws InvalidRequestError naming `cursor` if not. */
 export function requireSameSort(given: string, sort: { key: string; descending: boolean }): void {
   if (given === sortName(sort)) return;
   throw new InvalidRequestError('The request is not valid.', [

@@ -1,64 +1,61 @@
-/** What came of a request for a token. */
+/** Result of taking a token. */
 export interface TokenTaken {
   allowed: boolean;
-  /** Whole tokens that are left now. */
+  /** Whole tokens left. */
   remaining: number;
-  /** Milliseconds until a token is there again; 0 where one is. */
+  /** Milliseconds until a token is available; 0 if one is. */
   retryAfterMs: number;
-  /** Milliseconds until the bucket is full again. */
+  /** Milliseconds until the bucket is full. */
   fullInMs: number;
 }
 
 export interface TokenBuckets {
-  /**
-   * Takes a token out of the bucket of `key` if one is there. `nowMs` is of a clock that never goes back, whatever its
-   * zero is.
-   */
+  /** Takes a token from the bucket of `key` if one is available. `nowMs` must come from a monotonic clock. */
   take(key: string, nowMs: number): TokenTaken;
-  /** Milliseconds until the bucket of `key` holds a token; 0: it does. Takes nothing. */
+  /** Returns the milliseconds until the bucket of `key` has a token, 0 if it has one. Takes nothing. */
   waitMs(key: string, nowMs: number): number;
-  /** Takes so many tokens whether they are there or not: a bucket that owes tokens, `debtMax` at most, gives none. */
+  /** Takes tokens even if the bucket lacks them. It can owe up to `debtMax`, and while it owes it gives none. */
   charge(key: string, tokens: number, nowMs: number): void;
-  /** Buckets that are remembered, twice `keysMax` at most. */
+  /** Stored buckets; at most twice `keysMax`. */
   readonly size: number;
 }
 
 export interface TokenBucketOptions {
-  /** Tokens that a bucket gains in a minute, above 0. */
+  /** Tokens added per minute; above 0. */
   perMinute: number;
-  /** Tokens that a full bucket holds, 1 at least: what may come at once after a pause. */
+  /** Tokens in a full bucket, at least 1: the requests allowed at once after a pause. */
   burst: number;
-  /** Tokens that a bucket can owe; 0 by default. */
+  /** Maximum tokens that a bucket can owe. Default: 0. */
   debtMax?: number;
-  /** Keys of one generation. Beyond it the older half is forgotten, which fills its buckets. */
+  /** Keys per generation. Above it, the older generation is dropped, so its buckets count as full. */
   keysMax?: number;
 }
 
 const KEYS_MAX_DEFAULT = 50_000;
 
 /**
- * A token bucket for each key, one number each: the instant at which it is full again (the generic cell rate algorithm,
- * ITU-T I.371). A bucket that is full is one that nobody needs to remember, so two generations of them suffice, each as
- * long as an empty bucket takes to fill: nothing has to be swept, and no timer runs.
+ * Creates token buckets, one number per key: the instant at which the bucket is full (generic cell rate algorithm,
+ * ITU-T I.371). A full bucket need not be stored, so two generations suffice, each as long as an empty bucket takes to
+ * fill. No sweep and no timer is needed.
  */
 export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
   const { perMinute, burst, debtMax = 0, keysMax = KEYS_MAX_DEFAULT } = options;
   const intervalMs = 60_000 / perMinute;
   const fillMs = burst * intervalMs;
-  /** What the emptiest bucket takes to be full again. */
+  /** Milliseconds that a bucket with the highest debt takes to fill. */
   const lifeMs = fillMs + debtMax * intervalMs;
   let current = new Map<string, number>();
   let previous = new Map<string, number>();
   let currentSince = -Infinity;
 
   function turnGeneration(nowMs: number): void {
-    // What was last used two generations ago is full by now; so is what was last used one long pause ago.
+    // Buckets last used two generations ago are full by now, and so are all after a long pause.
     previous = nowMs - currentSince < 2 * lifeMs ? current : new Map<string, number>();
     current = new Map();
     currentSince = nowMs;
   }
 
-  /** The instant at which a bucket is full. */
+  /** Returns the instant at which a bucket is full. */
   function fullAtOf(key: string, nowMs: number): number {
     if (nowMs - currentSince >= lifeMs || current.size >= keysMax) turnGeneration(nowMs);
     return Math.max(current.get(key) ?? previous.get(key) ?? nowMs, nowMs);
@@ -74,7 +71,7 @@ export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
       const fullAt = fullAtOf(key, nowMs);
       const fullAtAfter = fullAt + intervalMs;
       const overMs = fullAtAfter - nowMs - fillMs;
-      // A thousandth of a millisecond: sums of fractions must not refuse the last token of a full bucket.
+      // Tolerance of a microsecond: rounding must not refuse the last token of a full bucket.
       const allowed = overMs <= 0.001;
       if (allowed) current.set(key, fullAtAfter);
       const fullInMs = (allowed ? fullAtAfter : fullAt) - nowMs;

@@ -1,13 +1,13 @@
 import { hash, randomBytes } from 'node:crypto';
 import { formatToken, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
 
-/** A new token: what its holder gets, once, and what is stored. */
+/** A new token: the text, which its holder sees once, and the hash, which is stored. */
 export interface IssuedToken {
   token: string;
   hash: Uint8Array<ArrayBuffer>;
 }
 
-/** SHA-256 of a token. A token has 256 random bits: a slow, salted hash would add nothing but cost. */
+/** Returns the SHA-256 of a token. A token has 256 random bits, so a slow or salted hash would add only cost. */
 export const hashToken = (token: string): Uint8Array<ArrayBuffer> => new Uint8Array(hash('sha256', token, 'buffer'));
 
 /** Makes a token of 256 random bits. */

@@ -1,21 +1,21 @@
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * Milliseconds of work at a stretch. Another request waits for about two of them: until it is read, and until what the
- * database answered is.
+ * Longest time in milliseconds that a loop may block the event loop before it yields. Another request waits for about
+ * two such periods: until it is read, and until the database's answer to it is.
  */
 const STRETCH_MS = 2;
 
 /**
- * For loops over thousands of things: `due` is true once they have held the event loop for long enough, and
- * `yieldTurn` then lets everybody else have a turn.
+ * Cooperative yielding for long loops. `due` is true once the loop has blocked the event loop for long enough;
+ * `yieldTurn` then lets other work run.
  */
 export interface TurnTaking {
   due(): boolean;
   yieldTurn(): Promise<void>;
 }
 
-/** `JSON.stringify` of a list, a long one in stretches: its text in pieces. */
+/** Stringifies a list like `JSON.stringify`, with yields. Returns the text in pieces. */
 export async function stringifyInTurns(items: readonly unknown[], turns: TurnTaking): Promise<string[]> {
   if (items.length === 0) return ['[]'];
   const pieces: string[] = [];
@@ -32,7 +32,7 @@ export async function stringifyInTurns(items: readonly unknown[], turns: TurnTak
   return pieces;
 }
 
-/** Texts in UTF-8, many or long ones in stretches. */
+/** Encodes texts as UTF-8, with yields. */
 export async function encodeInTurns(texts: readonly string[], turns: TurnTaking): Promise<Buffer[]> {
   const encoded: Buffer[] = [];
   for (const text of texts) {
@@ -42,7 +42,7 @@ export async function encodeInTurns(texts: readonly string[], turns: TurnTaking)
   return encoded;
 }
 
-/** Items that are written in one go, and about how long their text may be: well within a stretch. */
+/** Maximum items stringified at a time, and the target length of their text: well below the time limit. */
 const PIECE_ITEMS_MAX = 50;
 const PIECE_LENGTH = 128 * 1024;
 

@@ -27,7 +27,7 @@ export interface AccountParts {
   publicUrl: string;
   secret: string;
   signInsPerMinute: number;
-  /** Who else vouches for people; null: nobody. */
+  /** The OpenID Connect provider; null: users sign in with passwords only. */
   oidc: OidcOptions | null;
   logger: Logger;
   now: () => Date;
@@ -36,15 +36,15 @@ export interface AccountParts {
   elapsedMs: () => number;
 }
 
-/** An identity provider, as `IdentityProviderOptions` has it. */
+/** Settings of the OpenID Connect provider. */
 export interface OidcOptions extends Pick<IdentityProviderOptions, 'issuer' | 'clientId' | 'clientSecret'> {
-  /** What people know it by. */
+  /** Display name of the provider. */
   name: string;
-  /** What those become whom nobody has invited; null: they stay outside. */
+  /** Role of users who sign in without an invitation; null: they are refused. */
   strangerRole: MemberRole | null;
 }
 
-/** Wires people and keys: what finds the operator of a call, and the routers of accounts. */
+/** Wires accounts and API keys. Returns the operator authentication and the routers of accounts. */
 export function wireAccounts(db: Database, parts: AccountParts): { auth: RequestHandler; routers: Router[] } {
   const { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs } = parts;
   const limit = createSignInLimit(signInsPerMinute, elapsedMs);

@@ -7,16 +7,16 @@ import { toFileError } from '../http/file-refusal.js';
 import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
 import type { AgentReleaseService } from '../services/delivery/agent-release.js';
 
-/** Files of the release that one process sends at once, and those that one address gets. Each is up to 100 MB. */
+/** Release files that one process, and one address, may download at a time. Each is up to 100 MB. */
 const DOWNLOADS_MAX = 256;
 const ADDRESS_DOWNLOADS_MAX = 64;
 
-/** Milliseconds after which an address that gets many may ask again. */
+/** Retry-After for an address at its limit. */
 const RETRY_MS = 5_000;
 
 /**
- * What installs the agent on a machine: a script for `sh`, and the files that it fetches. `stalledMsMax`: milliseconds in
- * which a client must take some of a file.
+ * Serves what installs the agent on a machine: a shell script and the files that it downloads. `stalledMsMax`:
+ * milliseconds within which a client must read some of a file.
  */
 export function createAgentReleaseRouter(release: AgentReleaseService, stalledMsMax = STALLED_MS_MAX): Router {
   const router = Router();
@@ -32,16 +32,16 @@ export function createAgentReleaseRouter(release: AgentReleaseService, stalledMs
     if (downloads >= DOWNLOADS_MAX) throw new OverloadedError();
     const address = addressGroup(req.ip ?? '');
     if (shares.acquire(address) !== true) {
-      throw new RateLimitedError('Too many files are sent to this address already.', RETRY_MS);
+      throw new RateLimitedError('Too many downloads to this address. Retry later.', RETRY_MS);
     }
     downloads += 1;
     closeWhenStalled(res, stalledMsMax, () => {
       downloads -= 1;
       shares.release(address);
     });
-    // From here on it is the client who takes time.
+    // From here on the client determines how long it takes.
     res.locals.work?.leave();
-    // Big, and the same until the next release: a proxy may keep it, and must ask whether it still is.
+    // The file is large and does not change until the next release: a proxy may cache it but must revalidate it.
     res.type('application/octet-stream').set('Cache-Control', 'public, no-cache');
     res.sendFile(path, { cacheControl: false, dotfiles: 'allow' }, (error?: unknown) => {
       if (error !== undefined) next(toFileError(error));

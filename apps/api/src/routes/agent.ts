@@ -39,19 +39,19 @@ export interface AgentRouterParts {
   heartbeats: HeartbeatService;
   refusals: SnapshotRefusals;
   cadence: Cadence;
-  /** Counts what became of a snapshot. */
+  /** Records the result of a snapshot in the metrics. */
   noteSnapshot: (summary: SyncSummary) => void;
   limits: AgentLimits;
   enrollmentLimit: EnrollmentLimit;
 }
 
 /**
- * A fleet is enrolled with one token, whose row is locked for each: they go one by one, and a burst of machines waits
- * rather than fails, for milliseconds each.
+ * Queue limits for enrollments with one token. A fleet enrolls with one token, whose row is locked for each enrollment.
+ * Enrollments therefore run one at a time, each in milliseconds, and a burst waits instead of failing.
  */
 const ENROLLMENT_LINE = { waitingMax: 1_000, waitMsMax: 10_000 };
 
-/** What agents call. */
+/** Creates the routes that agents call. */
 export function createAgentRouter(parts: AgentRouterParts): Router {
   const { agentTokens, containers, enrollment, heartbeats, refusals, cadence, noteSnapshot, limits } = parts;
   const { enrollmentLimit } = parts;
@@ -128,19 +128,19 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
   return router;
 }
 
-/** The stream that a snapshot names, also where its other headers cannot be read; null: none that is valid. */
+/** Returns the stream that a snapshot names, even if its other headers are invalid; null: no valid stream. */
 const streamOf = (req: Request): string | null => HeartbeatHeaders.safeParse(req.headers).data?.stream ?? null;
 
 /**
- * Names how a body is read, so that no stored digest matches once the same bytes mean something else. Its first number
- * is raised with changes to `parseContainer` or `fitContainer`.
+ * Version of our parsing, part of each digest: stored digests stop matching when the same bytes are parsed differently.
+ * Raise the first number with each change to `parseContainer` or `fitContainer`.
  */
 const PARSER_VERSION = `2.${STATUS_PARSER_VERSION}`;
 
-/** What a snapshot may have, apart from what every version of this API knows. */
+/** Optional snapshot features that this API accepts. */
 const ACCEPTS = [ACCEPTS_PORT_RANGES];
 
-/** Names a body by its bytes as received: SHA-256 of how we would parse it, how it is encoded, and the bytes. */
+/** Returns the digest of a body: SHA-256 of our parser version, the content encoding and the bytes as received. */
 async function snapshotDigest({ bytes, encoding }: RawBody): Promise<string> {
   const turns = createTurnTaking();
   const hash = createHash('sha256').update(`${PARSER_VERSION}:${encoding}:`);
@@ -151,5 +151,5 @@ async function snapshotDigest({ bytes, encoding }: RawBody): Promise<string> {
   return hash.digest('base64url');
 }
 
-/** Bytes that are hashed without a pause. */
+/** Bytes hashed between two checks whether to yield. */
 const HASH_BYTES = 512 * 1024;

@@ -6,12 +6,12 @@ import type { ApiKeyManagement } from '../services/accounts/api-keys.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface ApiKeyRouterParts {
-  /** Finds the operator, for `operatorOf`. */
+  /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
   apiKeys: ApiKeyManagement;
 }
 
-/** The API keys of the operator's organization. */
+/** Creates the routes for the API keys of the operator's organization. */
 export function createApiKeyRouter({ auth, apiKeys }: ApiKeyRouterParts): Router {
   const router = Router();
 

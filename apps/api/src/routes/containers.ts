@@ -7,12 +7,12 @@ import type { ContainerReader } from '../services/inventory/container-reader.js'
 import { idFrom, revalidated } from './reads.js';
 
 export interface ContainerRouterParts {
-  /** Finds the operator, for `operatorOf`. */
+  /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
   containers: ContainerReader;
 }
 
-/** The containers of the operator's organization. */
+/** Creates the routes for the containers of the operator's organization. */
 export function createContainerRouter({ auth, containers }: ContainerRouterParts): Router {
   const router = Router();
 

@@ -6,7 +6,7 @@ import { toFileError } from '../http/file-refusal.js';
 import { sendMethodNotAllowed } from '../http/problem.js';
 import { createOpenApiDocument } from '../openapi/document.js';
 
-/** What the page is made of, by others: its files stay as they are for as long as their version does. */
+/** Swagger UI. Its files never change within a version, so the version is part of their path. */
 const require = createRequire(import.meta.url);
 const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
 const SWAGGER_UI_FILES = ['swagger-ui.css', 'swagger-ui-bundle.js'];
@@ -14,7 +14,7 @@ const { version: SWAGGER_UI_VERSION } = require('swagger-ui-dist/package.json') 
 const ASSETS = `${Paths.docs}/swagger-ui-${SWAGGER_UI_VERSION}`;
 const START = `${Paths.docs}/start.js`;
 
-/** It runs and loads what comes from here. Swagger UI has its icons in its style sheet, as data. */
+/** The page loads everything from this server. Swagger UI's style sheet contains its icons as data: URLs. */
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -31,7 +31,7 @@ const PAGE = `<!doctype html>
   <head>
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
-    <title>Muster: the API</title>
+    <title>Muster API</title>
     <link rel="icon" href="data:," />
     <link rel="stylesheet" href="${ASSETS}/swagger-ui.css" />
     <script src="${ASSETS}/swagger-ui-bundle.js" defer></script>
@@ -39,7 +39,7 @@ const PAGE = `<!doctype html>
   </head>
   <body>
     <main id="docs"></main>
-    <noscript>This page needs JavaScript; <a href="${Paths.openApi}">the document</a> that it shows does not.</noscript>
+    <noscript>This page needs JavaScript. The <a href="${Paths.openApi}">OpenAPI document</a> does not.</noscript>
   </body>
 </html>
 `;
@@ -57,13 +57,13 @@ const START_SCRIPT = `SwaggerUIBundle({
 });
 `;
 
-/** The API in the words of OpenAPI: for programs, and as a page on which each call can be tried. */
+/** Creates the routes of the OpenAPI document, and of a page that shows it and can make each call. */
 export function createDocumentationRouter(): Router {
   const router = Router();
   let text: string | null = null;
 
   router.get(Paths.openApi, (_req, res) => {
-    // Only where it is asked for: it takes some milliseconds, and is the same until the next version.
+    // Created on first use: it takes some milliseconds and does not change while the process runs.
     text ??= JSON.stringify(createOpenApiDocument());
     res.set('Cache-Control', 'no-cache').type('application/json').send(text);
   });
@@ -73,7 +73,7 @@ export function createDocumentationRouter(): Router {
   router.get(START, (_req, res) => {
     res.set('Cache-Control', 'no-cache').type('text/javascript').send(START_SCRIPT);
   });
-  // These two alone: the package has much more, maps of its source among it.
+  // Serves only these two files: the package has many more, such as source maps.
   for (const file of SWAGGER_UI_FILES) {
     router.use(`${ASSETS}/${file}`, (req, res, next) => {
       if (req.path !== '/') {

@@ -6,12 +6,12 @@ import type { EnrollmentTokenService } from '../services/enrollment/enrollment-t
 import { idFrom, revalidated } from './reads.js';
 
 export interface EnrollmentTokenRouterParts {
-  /** Finds the operator, for `operatorOf`. */
+  /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
   enrollmentTokens: EnrollmentTokenService;
 }
 
-/** What enrols hosts. Every answer is scoped to the operator's organization. */
+/** Creates the routes for the enrollment tokens of the operator's organization. */
 export function createEnrollmentTokenRouter({ auth, enrollmentTokens }: EnrollmentTokenRouterParts): Router {
   const router = Router();
 

@@ -12,19 +12,19 @@ import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
 import type { ExportService } from '../services/inventory/export.js';
 
 export interface ExportRouterParts {
-  /** Finds the operator, for `operatorOf`. Asked again while an export lasts. */
+  /** Authenticates the operator and sets it for `operatorOf`. Called again during a long export. */
   auth: RequestHandler;
   exports: ExportService;
-  /** Milliseconds in which a reader must take some of it. */
+  /** Milliseconds within which a reader must read some of the export. */
   stalledMsMax?: number;
   recheckMs?: number | undefined;
 }
 
-/** Exports that one process writes at once, and those of one operator. Each takes as long as its reader does. */
+/** Concurrent exports of one process and of one operator. Each takes as long as its reader does. */
 const EXPORTS_MAX = 8;
 const OPERATOR_EXPORTS_MAX = 2;
 
-/** Milliseconds after which an operator who writes too many may try again. */
+/** Retry-After for an operator at the limit. */
 const RETRY_MS = 5_000;
 
 const MEDIA_TYPES = { csv: 'text/csv; charset=utf-8; header=present', ndjson: 'application/x-ndjson' } as const;
@@ -35,7 +35,7 @@ interface ExportFile {
   pages: AsyncGenerator<string>;
 }
 
-/** Everything that a filter finds, as a file. */
+/** Creates the routes that export all matches of a filter as a file. */
 export function createExportRouter(parts: ExportRouterParts): Router {
   const { auth, exports, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = parts;
   const router = Router();
@@ -44,8 +44,8 @@ export function createExportRouter(parts: ExportRouterParts): Router {
   let running = 0;
 
   /**
-   * The pages of an export for as long as its operator may read them: one that is read slowly lasts for hours, and each of
-   * its pages is as of when it was read.
+   * Yields the pages of an export while its operator may read them. A slow reader can make an export last for hours,
+   * and each page shows the data at the time it was read.
    */
   async function* whileAllowed(req: Request, res: Response, pages: AsyncGenerator<string>): AsyncGenerator<string> {
     const { organizationId } = operatorOf(res);
@@ -54,7 +54,8 @@ export function createExportRouter(parts: ExportRouterParts): Router {
       yield page;
       if (performance.now() - checkedAt < recheckMs) continue;
       const current = await organizationNow(req, res);
-      if (current !== 'unknown' && current?.id !== organizationId) throw new TokenInvalidError('No longer allowed.');
+      if (current !== 'unknown' && current?.id !== organizationId)
+        throw new TokenInvalidError('The key or session is no longer valid.');
       checkedAt = performance.now();
     }
   }
@@ -66,7 +67,7 @@ export function createExportRouter(parts: ExportRouterParts): Router {
       res.setHeader('Content-Disposition', `attachment; filename="muster-${name}-${day}.${format}"`);
     };
     if (req.method === 'HEAD') {
-      // The rows are not read: no header depends on them.
+      // The rows are not read, because no header depends on them.
       setHeaders();
       res.end();
       return;
@@ -74,15 +75,15 @@ export function createExportRouter(parts: ExportRouterParts): Router {
     if (running >= EXPORTS_MAX) throw new OverloadedError();
     const { actor } = operatorOf(res);
     if (shares.acquire(actor) !== true) {
-      throw new RateLimitedError(`Only ${OPERATOR_EXPORTS_MAX} exports can be made at once.`, RETRY_MS);
+      throw new RateLimitedError(`Only ${OPERATOR_EXPORTS_MAX} exports can run at a time. Retry later.`, RETRY_MS);
     }
     running += 1;
     try {
       closeWhenStalled(res, stalledMsMax);
-      // The first page before the first byte: what is wrong with it can still be said.
+      // Reads the first page before any byte is sent, so that an error can still be answered.
       const text = whileAllowed(req, res, pages);
       const first = await text.next();
-      // From here on it is the reader who takes time.
+      // From here on the reader determines how long it takes.
       res.locals.work?.leave();
       setHeaders();
       await pipeline(Readable.from(from(first, text), { objectMode: true, highWaterMark: 1 }), res);
@@ -107,7 +108,7 @@ export function createExportRouter(parts: ExportRouterParts): Router {
   return router;
 }
 
-/** A text whose first piece was taken off, whole again. */
+/** Yields the first piece and then the rest. */
 async function* from(first: IteratorResult<string, unknown>, rest: AsyncGenerator<string>): AsyncGenerator<string> {
   if (first.done === true) return;
   yield first.value;

@@ -4,10 +4,10 @@ import { Router } from 'express';
 import { UnavailableError } from '../errors.js';
 import { shareFor } from '../lib/share-for.js';
 
-/** Milliseconds for which one check of the database answers all who ask. */
+/** Milliseconds for which callers share one check of the database. */
 const CHECK_INTERVAL_MS = 250;
 
-/** What balancers and orchestrators ask. `isDraining`: true once this process takes its leave. */
+/** Creates the routes for load balancers and orchestrators. `isDraining`: true once this process shuts down. */
 export function createHealthRouter(db: Database, isDraining: () => boolean, elapsedMs: () => number): Router {
   const router = Router();
   const checkDatabase = shareFor(CHECK_INTERVAL_MS, elapsedMs, () => db.ping());

@@ -7,13 +7,13 @@ import type { EventReader } from '../services/inventory/event-reader.js';
 import { revalidated } from './reads.js';
 
 export interface HistoryRouterParts {
-  /** Finds the operator, for `operatorOf`. */
+  /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
   audit: AuditReader;
   events: EventReader;
 }
 
-/** What happened in the operator's organization: to its containers, and by its operators. */
+/** Creates the routes of the organization's history: container events and the audit log. */
 export function createHistoryRouter({ auth, audit, events }: HistoryRouterParts): Router {
   const router = Router();
 

@@ -7,13 +7,13 @@ import type { HostService } from '../services/hosts/host-management.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface HostRouterParts {
-  /** Finds the operator, for `operatorOf`. */
+  /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
   reader: HostReader;
   hosts: HostService;
 }
 
-/** The hosts of the operator's organization. */
+/** Creates the routes for the hosts of the operator's organization. */
 export function createHostRouter({ auth, reader, hosts }: HostRouterParts): Router {
   const router = Router();
 

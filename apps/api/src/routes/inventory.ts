@@ -9,7 +9,7 @@ import type { SummaryReader } from '../services/inventory/summary-reader.js';
 import { revalidated } from './reads.js';
 
 export interface InventoryRouterParts {
-  /** Finds the operator, for `operatorOf`. */
+  /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
   summaries: SummaryReader;
   images: ImageReader;
@@ -17,7 +17,7 @@ export interface InventoryRouterParts {
   projects: ProjectReader;
 }
 
-/** What the fleet of the operator's organization comes to. */
+/** Creates the routes that summarize the fleet of the operator's organization. */
 export function createInventoryRouter({ auth, summaries, images, ports, projects }: InventoryRouterParts): Router {
   const router = Router();
 

@@ -18,15 +18,15 @@ import { idFrom, revalidated } from './reads.js';
 import { withCookies } from './session.js';
 
 export interface MemberRouterParts {
-  /** Finds the operator, for `operatorOf`. */
+  /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
-  /** Stands before what sets a cookie without having one. */
+  /** Refuses other sites, for calls that set a cookie but need none. */
   ownPages: RequestHandler;
   members: MemberService;
   invitations: InvitationService;
 }
 
-/** Who is in the operator's organization, and who is asked to be. */
+/** Creates the routes for the members and invitations of the operator's organization. */
 export function createMemberRouter({ auth, ownPages, members, invitations }: MemberRouterParts): Router {
   const router = Router();
 

@@ -2,7 +2,7 @@ import { Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import type { Metrics } from '../services/metrics/metrics.js';
 
-/** What Prometheus asks. `guard` lets it in. */
+/** Creates the route that Prometheus scrapes. `guard` authorizes the request. */
 export function createMetricsRouter({ guard, metrics }: { guard: RequestHandler; metrics: Metrics }): Router {
   const router = Router();
 

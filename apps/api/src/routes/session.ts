@@ -18,20 +18,20 @@ import type { SetupService } from '../services/accounts/setup.js';
 import type { Onward, VouchedSignInService } from '../services/accounts/oidc-sign-in.js';
 
 export interface SessionRouterParts {
-  /** Finds the operator, for `operatorOf`. */
+  /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
-  /** Finds the person who is signed in, for `userSessionOf`. */
+  /** Authenticates a signed-in user and sets it for `userSessionOf`. */
   userAuth: RequestHandler;
-  /** Stands before what sets a cookie without having one. */
+  /** Refuses other sites, for calls that set a cookie but need none. */
   ownPages: RequestHandler;
   sessions: SessionService;
   ownSessions: Pick<OwnSessionService, 'end'>;
   setup: SetupService;
-  /** Signing in at an identity provider, and what people know that by; null where there is none. */
+  /** Sign-in with an identity provider, and the provider's display name; null: none is configured. */
   vouched: { name: string; signIn: VouchedSignInService } | null;
 }
 
-/** Signing in and out. */
+/** Creates the routes for setup, signing in and signing out. */
 export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: SessionRouterParts): Router {
   const router = Router();
   const { sessions, ownSessions, setup, vouched } = parts;
@@ -47,7 +47,7 @@ export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: Sess
   });
   router.get(Paths.oidcCallback, async (req, res) => {
     readFields(OidcCallbackQuery, req.query);
-    // As it was sent: what else the provider says is its own.
+    // The query is passed on as received, because providers add parameters of their own.
     const { search } = new URL(req.url, 'http://localhost');
     goOn(res, await providerOf(vouched).finish(callerOf(req), search));
   });
@@ -70,7 +70,7 @@ export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: Sess
   return router;
 }
 
-/** @throws NotFoundError where there is none. */
+/** @throws NotFoundError if no identity provider is configured. */
 function providerOf(vouched: SessionRouterParts['vouched']): VouchedSignInService {
   if (vouched === null) throw new NotFoundError('identity provider');
   return vouched.signIn;
@@ -81,12 +81,12 @@ function goOn(res: Response, { location, cookies }: Onward): void {
   res.status(303).set('Location', location).end();
 }
 
-/** Puts cookies on their way with an answer. */
+/** Adds cookies to an answer. */
 export function setCookies(res: Response, cookies: readonly string[]): void {
   for (const cookie of cookies) res.append('Set-Cookie', cookie);
 }
 
-/** The same, and gives back what the answer says. */
+/** Adds the cookies to an answer and returns the value. */
 export function withCookies<T>(res: Response, { value, cookies }: WithCookies<T>): T {
   setCookies(res, cookies);
   return value;

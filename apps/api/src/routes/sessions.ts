@@ -9,13 +9,13 @@ import { idFrom, revalidated } from './reads.js';
 import { setCookies } from './session.js';
 
 export interface OwnSessionRouterParts {
-  /** Finds the person who is signed in, for `userSessionOf`. */
+  /** Authenticates a signed-in user and sets it for `userSessionOf`. */
   userAuth: RequestHandler;
   ownSessions: OwnSessionService;
   sessions: Pick<SessionService, 'farewell'>;
 }
 
-/** A person's own sessions and password. */
+/** Creates the routes for a user's own sessions and password. */
 export function createOwnSessionRouter({ userAuth, ownSessions, sessions }: OwnSessionRouterParts): Router {
   const router = Router();
 

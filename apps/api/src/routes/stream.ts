@@ -11,23 +11,23 @@ import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
 import type { LiveStream } from '../services/live/live-stream.js';
 
 export interface StreamRouterParts {
-  /** Finds the operator, for `operatorOf`. Asked again while a stream lasts. */
+  /** Authenticates the operator and sets it for `operatorOf`. Called again while a stream is open. */
   auth: RequestHandler;
   live: LiveStream;
   recheckMs?: number;
-  /** Milliseconds in which a listener must take some of what waits for it. */
+  /** Milliseconds within which a listener must read some of the pending data. */
   stalledMsMax?: number;
-  /** Streams of one operator. */
+  /** Maximum open streams of one operator. */
   operatorListenersMax?: number;
 }
 
-/** Of the 5,000 that a process has, for one key or person: a team's screens may share a key. */
+/** Of the 5,000 streams of a process, those for one key or user: a team's screens may share a key. */
 const OPERATOR_LISTENERS_MAX = 1_000;
 
-/** Milliseconds after which an operator who listens too often may try again. */
+/** Retry-After for an operator at the limit. */
 const RETRY_MS = 5_000;
 
-/** Changes in the operator's organization, as they are committed. */
+/** Creates the route that streams changes in the operator's organization as they are committed. */
 export function createStreamRouter(parts: StreamRouterParts): Router {
   const { auth, live, recheckMs = RECHECK_MS, stalledMsMax = STALLED_MS_MAX } = parts;
   const { operatorListenersMax: permits = OPERATOR_LISTENERS_MAX } = parts;
@@ -42,7 +42,7 @@ export function createStreamRouter(parts: StreamRouterParts): Router {
       return;
     }
     const { organizationId, actor } = operatorOf(res);
-    if (shares.acquire(actor) !== true) throw new RateLimitedError(`Only ${permits} streams can be open.`, RETRY_MS);
+    if (shares.acquire(actor) !== true) throw new RateLimitedError(`Only ${permits} streams may be open.`, RETRY_MS);
     closeWhenStalled(res, stalledMsMax, () => shares.release(actor));
     await live.listen(organizationId, query, req.get('Last-Event-ID') ?? null, () => {
       const sink = openEventStream(res);

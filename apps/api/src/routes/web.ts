@@ -5,12 +5,12 @@ import { toFileError } from '../http/file-refusal.js';
 import { sendMethodNotAllowed } from '../http/problem.js';
 import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
 
-/** The build names these by their content: whoever has one need never ask for it again. */
+/** The build names these files by their content, so clients may cache them forever. */
 const HASHED = '/assets';
 
 /**
- * What the dashboard's page may do: run and load what comes from here, and nothing else. No script or style stands in
- * the page itself, so what somebody smuggles into a container's name or label is never run.
+ * The page's policy: it loads and runs only files of this server. The page has no inline scripts or styles, so markup
+ * in a container's name or label never runs.
  */
 const PAGE_POLICY = [
   "default-src 'none'",
@@ -32,9 +32,9 @@ const PAGE_HEADERS = {
 };
 
 /**
- * The dashboard, as it was built into `directory`. Its page answers every path that a browser goes to and no call
- * lives at, for the paths inside it are its own affair; whoever does not accept HTML gets no page. Files are looked for
- * at each request: a build may come after the start, or never, and then the API is alone.
+ * Serves the dashboard built into `directory`. The page answers every path that no other route takes, because the
+ * dashboard routes them in the browser; clients that do not accept HTML do not get it. Files are looked up at each
+ * request, because the build may come after the start, or not at all.
  */
 export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX): Router {
   const router = Router();
@@ -49,7 +49,7 @@ export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX
   return router;
 }
 
-/** Answers 405 for a method that files do not have, where there is a file. */
+/** Answers 405 for a method other than GET and HEAD if the path is a file. */
 function refuseOtherMethods(directory: string): RequestHandler {
   return async (req, res, next) => {
     const isRead = req.method === 'GET' || req.method === 'HEAD';
@@ -60,15 +60,15 @@ function refuseOtherMethods(directory: string): RequestHandler {
   };
 }
 
-/** What the build wrote compressed beside a file, the smallest first. */
+/** Compressed copies that the build wrote next to each file, smallest first. */
 const ENCODINGS = [
   { name: 'br', extension: '.br' },
   { name: 'gzip', extension: '.gz' },
 ] as const;
 
-/** A folder's files, each in the smallest form that there is of it and that who asks can read. */
+/** Serves a directory's files, each in the smallest encoding that exists and that the client accepts. */
 function files(directory: string, headers: Readonly<Record<string, string>>): RequestHandler {
-  // By hand: `send` leaves a Cache-Control alone that is there already, and the application sets `no-store` first.
+  // Set by hand: `send` does not replace an existing Cache-Control, and the app sets `no-store` first.
   const options = { index: false, redirect: false, cacheControl: false } as const;
   const setHeaders = (res: Response) => res.set(headers).vary('Accept-Encoding');
   const plain = express.static(directory, { ...options, setHeaders });
@@ -77,7 +77,7 @@ function files(directory: string, headers: Readonly<Record<string, string>>): Re
     extension,
     serve: express.static(directory, {
       ...options,
-      // Only once a file was found: a form that was never written leaves no trace.
+      // Called only if the file exists, so a missing encoding leaves no headers behind.
       setHeaders: (res: Response, path) =>
         setHeaders(res)
           .set('Content-Encoding', name)
@@ -119,7 +119,7 @@ function page(directory: string): RequestHandler {
   };
 }
 
-/** A browser says `text/html`; the anything that curl and scripts accept is not meant so. */
+/** Browsers send `text/html`; the wildcard that curl and scripts send does not count. */
 const wantsHtml = (accept = ''): boolean => /(^|[\s,])text\/html\b/i.test(accept);
 
 const isNoPage = (path: string): boolean =>

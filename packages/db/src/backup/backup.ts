@@ -1,4 +1,4 @@
-/** Backs the embedded database up into one file, offline: its directory's lock is held meanwhile. */
+/** Backs up the embedded database into one file, offline: it holds the lock of the data directory. */
 import { randomUUID } from 'node:crypto';
 import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -13,9 +13,9 @@ import { backupBytes, type BackupCounts } from './write-backup.js';
 
 export interface BackupOptions {
   readonly dataDir: string;
-  /** Where the backup goes. */
+  /** Path of the backup. */
   readonly file: string;
-  /** Replace a file of that name. */
+  /** Replaces an existing file. */
   readonly force?: boolean;
   readonly at?: Date;
 }
@@ -27,8 +27,8 @@ export interface BackupSummary extends BackupCounts {
 }
 
 /**
- * Writes everything that the embedded database holds into a file for its owner alone, which is there in full or not at
- * all. It migrates nothing: a newer version of Muster can back up what an older one wrote, while PGlite can open it.
+ * Writes all data of the embedded database into a file that only its owner can read. The file appears only when it is
+ * complete. Migrates nothing: a newer version of Muster can back up an older one's data, as long as PGlite can open it.
  *
  * @throws DatabaseLockedError while a process has the database open.
  * @throws BackupError | DataDirectoryError | DatabaseUnsuitableError
@@ -39,12 +39,12 @@ export async function backUp({ dataDir, file, force = false, at = new Date() }: 
   if (!(await explained(directory, () => exists(postgres)))) {
     throw new BackupError(`There is no database in ${directory}.`);
   }
-  // Before the work, for the sake of whoever waits for it; what counts is the look that `publish` takes.
+  // Checked early to save the work; `publish` makes the check that counts.
   if (!force && (await exists(target))) throw alreadyThere(target);
   const lock = await lockDataDirectory(directory);
   try {
     if (await exists(unfinished)) {
-      throw new BackupError(`The first start on ${directory} was cut off: there is nothing in it yet.`);
+      throw new BackupError(`The first start on ${directory} was interrupted: it holds no data yet.`);
     }
     const counts: BackupCounts = { tables: 0, rows: 0 };
     const bytes = await writeAtomically(target, force, async (handle) => {
@@ -74,7 +74,7 @@ async function dump(postgres: string, handle: FileHandle, at: Date, counts: Back
   }
 }
 
-/** Resolves with the file's size in bytes. Until everything is written the file has another name, after a failure none. */
+/** Resolves with the file's size in bytes. Writes under a temporary name, which is removed after a failure. */
 async function writeAtomically(
   file: string,
   force: boolean,
@@ -104,7 +104,7 @@ async function writeAtomically(
   }
 }
 
-/** Gives the file its name. Without `force` by a link, which fails where there is one, whoever put it there meanwhile. */
+/** Gives the file its final name. Without `force` it uses link, which fails if a file of that name has appeared. */
 async function publish(unfinished: string, file: string, force: boolean): Promise<void> {
   try {
     await (force ? rename(unfinished, file) : link(unfinished, file));
@@ -116,4 +116,4 @@ async function publish(unfinished: string, file: string, force: boolean): Promis
 }
 
 const alreadyThere = (file: string): BackupError =>
-  new BackupError(`There is a file ${file} already: choose another name, or have it replaced with --force.`);
+  new BackupError(`The file ${file} already exists: choose another name, or replace it with --force.`);

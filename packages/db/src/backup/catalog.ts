@@ -1,17 +1,17 @@
-/** What a database holds, as its catalog tells it: a backup knows no table by name. */
+/** Reads the tables and sequences of a database from its catalog, so that a backup needs no list of tables. */
 import type pg from 'pg';
 
 import type { SequenceState } from './format.js';
 
 export interface Column {
   readonly name: string;
-  /** As a cast writes it, such as `timestamp(3) with time zone`. */
+  /** As written in a cast, such as `timestamp(3) with time zone`. */
   readonly type: string;
 }
 
 export interface Table {
   readonly name: string;
-  /** Without those that the database works out by itself. */
+  /** Without generated columns. */
   readonly columns: readonly Column[];
 }
 
@@ -27,7 +27,7 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
   AND c.relname <> '_prisma_migrations'
 ORDER BY c.relname`;
 
-/** The schema's tables but for the record of migrations, each after those that it refers to. */
+/** Reads the schema's tables, except the record of migrations, each after those that it references. */
 export async function readTables(client: pg.ClientBase): Promise<Table[]> {
   const { rows } = await client.query<Table & { refersTo: string[] }>(TABLES);
   const waiting = new Map(rows.map((row) => [row.name, row]));
@@ -43,7 +43,7 @@ export async function readTables(client: pg.ClientBase): Promise<Table[]> {
   return ordered;
 }
 
-/** The state of each of the schema's sequences. */
+/** Reads the state of the schema's sequences. */
 export async function readSequences(client: pg.ClientBase): Promise<SequenceState[]> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class
@@ -59,5 +59,5 @@ export async function readSequences(client: pg.ClientBase): Promise<SequenceStat
   return states;
 }
 
-/** A name as SQL writes it. */
+/** Quotes a name for SQL. */
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;

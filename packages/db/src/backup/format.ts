@@ -1,13 +1,13 @@
 /**
- * A backup's file: gzip of JSON lines, none of which depends on PostgreSQL's major version.
+ * The format of a backup file: gzip of JSON lines, none of which depends on PostgreSQL's major version.
  *
- *   {"format":"muster-backup","version":1, …}        what wrote it, the migrations it had, the sequences
- *   {"table":"hosts","columns":["id","name", …]}     a table begins
- *   ["0199…","web-1",null, …]                        its rows: each value as PostgreSQL writes it as text, or null
- *   {"end":true,"rows":1234,"sha256":"…"}            the last line: the hash of every byte before it
+ *   {"format":"muster-backup","version":1, …}        header: PostgreSQL's version, applied migrations, sequences
+ *   {"table":"hosts","columns":["id","name", …]}     start of a table
+ *   ["0199…","web-1",null, …]                        its rows: each value in PostgreSQL's text form, or null
+ *   {"end":true,"rows":1234,"sha256":"…"}            last line: SHA-256 of every byte before it
  *
- * Tables stand after those that they refer to. The hash finds accidents, not forgers: who may write the file may write
- * another.
+ * A table follows those that it references. The hash detects damage, not forgery: anyone who can write the file can
+ * also replace the hash.
  */
 import { BackupError } from '../errors.js';
 
@@ -20,14 +20,14 @@ export interface BackupHeader {
   readonly version: typeof FORMAT_VERSION;
   /** RFC 3339. */
   readonly createdAt: string;
-  /** PostgreSQL's version, for whoever looks into the file. */
+  /** PostgreSQL's version, for information. */
   readonly postgres: string;
   /** In the order in which they were applied. */
   readonly migrations: readonly { readonly name: string; readonly checksum: string }[];
   readonly sequences: readonly SequenceState[];
 }
 
-/** What `setval` takes. */
+/** The arguments of `setval`. */
 export interface SequenceState {
   readonly name: string;
   /** An int8 in decimal. */
@@ -48,7 +48,7 @@ export interface BackupEnd {
   readonly sha256: string;
 }
 
-/** One line, read. A row stays as it is written: the database reads it. */
+/** A parsed line. A row stays JSON text, which the database parses. */
 export type BackupLine =
   | { readonly kind: 'header'; readonly header: BackupHeader }
   | { readonly kind: 'table'; readonly table: TableStart }
@@ -56,9 +56,9 @@ export type BackupLine =
   | { readonly kind: 'end'; readonly end: BackupEnd };
 
 /**
- * Reads a line; null where it is none of a backup. That its parts have the right types is what the hash vouches for.
+ * Parses a line; null if it is not a line of a backup. Types of its parts are not checked: the hash covers them.
  *
- * @throws BackupError for a format that this version does not know.
+ * @throws BackupError for an unknown format version.
  */
 export function parseLine(json: string): BackupLine | null {
   if (json.startsWith('[')) return { kind: 'row', json };

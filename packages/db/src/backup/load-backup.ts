@@ -1,4 +1,4 @@
-/** From the lines of a backup to the rows of a database that has its migrations. */
+/** Loads the lines of a backup into a database that has the backup's migrations. */
 import type pg from 'pg';
 
 import { BackupError } from '../errors.js';
@@ -7,15 +7,15 @@ import type { SequenceState, TableStart } from './format.js';
 import type { readBackup } from './read-backup.js';
 import type { BackupCounts } from './write-backup.js';
 
-/** Characters of JSON that one statement inserts, about. */
+/** Approximate characters of JSON per INSERT. */
 const BATCH_CHARACTERS = 1024 * 1024;
 
-/** Fills the tables, whose rows of before go. */
+/** Loads all tables. Rows that existed before are deleted. */
 export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof readBackup>): Promise<BackupCounts> {
   const tables = new Map((await readTables(client)).map((table) => [table.name, table]));
   const counts: BackupCounts = { tables: 0, rows: 0 };
   let insert: Insert | null = null;
-  // A migration may have put rows into a table, which are in the backup as they were when it was made.
+  // A migration may have inserted rows, which the backup contains as they were when it was made.
   await client.query(`TRUNCATE ${[...tables.keys()].map(identifier).join(', ')}`);
   for await (const line of lines) {
     if (line.kind === 'header') {
@@ -33,16 +33,16 @@ export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof
   return counts;
 }
 
-/** The table of the database that the backup's rows fit into. */
+/** Returns the database's table with the same columns as in the backup. */
 function matching(table: Table | undefined, { table: name, columns }: TableStart): Table {
   const own = table?.columns.map((column) => column.name) ?? [];
   if (table === undefined || own.join() !== columns.join()) {
-    throw new BackupError(`The backup's table ${name} has other columns than this version's: nothing was restored.`);
+    throw new BackupError(`The backup's table ${name} has different columns than this version: nothing was restored.`);
   }
   return table;
 }
 
-/** The rows of one table, inserted by the batch. */
+/** Inserts the rows of one table in batches. */
 class Insert {
   readonly #client: pg.ClientBase;
   readonly #sql: string;

@@ -1,4 +1,4 @@
-/** From a backup's file to its lines. */
+/** Reads the lines of a backup file. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
@@ -10,8 +10,8 @@ import { parseLine, type BackupLine } from './format.js';
 const NEWLINE = 0x0a;
 
 /**
- * The lines of a backup but for the last one, in order. That all of the file is there and unchanged is known only when
- * this ends without an error: so it is to be read to its end once before anything is made of it.
+ * Yields the lines of a backup except the last one, in order. The file is known to be complete and unchanged only when
+ * this ends without an error, so read it to the end once before using any of it.
  *
  * @throws BackupError
  */
@@ -38,7 +38,7 @@ export async function* readBackup(file: string): AsyncGenerator<Exclude<BackupLi
 
 async function* linesOf(file: string): AsyncGenerator<Buffer> {
   const gunzip = createGunzip();
-  // An error of either stream ends the other, and so arrives at whoever reads below.
+  // An error of either stream ends the other and so reaches the loop below.
   pipeline(createReadStream(file), gunzip, () => undefined);
   let begun: Buffer[] = [];
   try {
@@ -64,4 +64,4 @@ function explained(file: string, error: unknown): unknown {
 }
 
 const damaged = (file: string, options?: ErrorOptions): BackupError =>
-  new BackupError(`The file ${file} is no backup of Muster, or was cut or altered: nothing was restored.`, options);
+  new BackupError(`${file} is not a Muster backup, or is truncated or altered: nothing was restored.`, options);

@@ -1,4 +1,4 @@
-/** Makes an embedded database of a backup. */
+/** Creates an embedded database from a backup. */
 import { readdir, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
@@ -20,9 +20,9 @@ import type { BackupCounts } from './write-backup.js';
 
 export interface RestoreOptions {
   readonly file: string;
-  /** Made if need be; it must be empty. */
+  /** Created if missing; must be empty. */
   readonly dataDir: string;
-  /** Other migrations than this version's own. */
+  /** Directory of migrations to use instead of this version's own. */
   readonly migrationsDirectory?: string;
 }
 
@@ -31,15 +31,15 @@ export interface RestoreSummary extends BackupCounts {
   readonly directory: string;
   /** When the backup was made, RFC 3339. */
   readonly createdAt: string;
-  /** The migrations that this version had to apply to what was restored. */
+  /** Migrations of this version that were applied after the backup's rows were loaded. */
   readonly appliedMigrations: readonly string[];
 }
 
 /**
- * Makes the database of a backup in an empty directory: all of it, or nothing. The tables are made by the migrations
- * that the backup was made with, and brought up to this version once the rows are in.
+ * Creates the database of a backup in an empty directory, completely or not at all. The tables are created by the
+ * backup's migrations, and migrated to this version after the rows were loaded.
  *
- * @throws BackupError where the file is damaged, newer than this version, or the directory is not empty.
+ * @throws BackupError if the file is damaged or newer than this version, or if the directory is not empty.
  * @throws DatabaseLockedError | DataDirectoryError | MigrationFailedError
  */
 export async function restore({ file, dataDir, migrationsDirectory }: RestoreOptions): Promise<RestoreSummary> {
@@ -66,14 +66,14 @@ export async function restore({ file, dataDir, migrationsDirectory }: RestoreOpt
   }
 }
 
-/** Reads all of the file before anything is made of it. */
+/** Reads the whole file before anything is created. */
 async function verify(file: string): Promise<BackupHeader> {
   let header: BackupHeader | null = null;
   for await (const line of readBackup(resolve(file))) if (line.kind === 'header') header = line.header;
   return header!;
 }
 
-/** Those of our migrations that the backup was made with. */
+/** Returns those of our migrations that the backup had applied. */
 function migrationsOf(header: BackupHeader, migrations: readonly Migration[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration.checksum]));
   const unknown = header.migrations.find(({ name, checksum }) => known.get(name) !== checksum);
@@ -87,13 +87,13 @@ function migrationsOf(header: BackupHeader, migrations: readonly Migration[]): M
   return migrations.filter(({ name }) => names.has(name));
 }
 
-/** What a restore that was cut off has left is removed; a volume of its own may have its `lost+found`. */
+/** Removes the remains of an interrupted restore. A separate volume may contain `lost+found`. */
 async function requireEmpty(directory: string): Promise<void> {
   const { restoring } = dataDirectoryPaths(directory);
   await rm(restoring, { recursive: true, force: true });
   const entries = (await readdir(directory)).filter((name) => !name.startsWith('lock') && name !== 'lost+found');
   if (entries.length > 0) {
-    throw new BackupError(`The directory ${directory} is not empty: a backup is restored into an empty one.`);
+    throw new BackupError(`The directory ${directory} is not empty: restore the backup into an empty one.`);
   }
 }
 
@@ -123,7 +123,7 @@ async function fill(
 
 async function settle(client: pg.ClientBase): Promise<void> {
   await freezeEventsOfTheFuture(client);
-  // The planner knows nothing of what came in row by row, and the embedded database has nobody who would tell it.
+  // Bulk loading leaves no planner statistics, and the embedded database never updates them automatically.
   await client.query('VACUUM (ANALYZE)');
   await client.query('CHECKPOINT');
 }

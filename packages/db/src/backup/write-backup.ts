@@ -1,4 +1,4 @@
-/** From a database to the bytes of a backup. */
+/** Writes a database as the bytes of a backup. */
 import { createHash } from 'node:crypto';
 
 import type pg from 'pg';
@@ -6,22 +6,22 @@ import type pg from 'pg';
 import { identifier, readSequences, readTables, type Table } from './catalog.js';
 import { FORMAT, FORMAT_VERSION, type BackupEnd, type BackupHeader, type TableStart } from './format.js';
 
-/** Rows that are asked for at once, and bytes of them; of one row more than that, where it is larger. */
+/** Rows and bytes per FETCH; a single row may exceed the bytes. */
 const FETCHED_ROWS = 500;
 const FETCHED_BYTES = 4 * 1024 * 1024;
 
-/** Values become the same text whatever the session was told before. */
+/** Makes values convert to the same text regardless of the session's settings. */
 const AS_TEXT = `
   SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';
   SET extra_float_digits = 1; SET synchronize_seqscans = off`;
 
-/** How much a backup holds. */
+/** Size of a backup. */
 export interface BackupCounts {
   tables: number;
   rows: number;
 }
 
-/** The bytes of a backup before compression, all of them of one moment. `counts` goes along. */
+/** Yields the bytes of a backup before compression, from one snapshot of the database. Updates `counts` as it goes. */
 export async function* backupBytes(client: pg.ClientBase, at: Date, counts: BackupCounts): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   const hashed = (text: string): Buffer => {
@@ -63,8 +63,8 @@ async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader
 }
 
 /**
- * Reads a table in pieces that are bounded by their bytes. One cursor gives the sizes of the rows, and another one in the
- * same order the rows: a single row can have many megabytes, though it is compressed to few on disk.
+ * Reads a table in pieces limited by bytes. One cursor returns the sizes of the rows and another, in the same order,
+ * the rows: a single row can have many megabytes even if it is compressed to few on disk.
  */
 async function* readRows(client: pg.ClientBase, { name, columns }: Table): AsyncGenerator<string[]> {
   const values = columns.map((column) => `${identifier(column.name)}::text`).join(', ');
@@ -85,7 +85,7 @@ async function* readRows(client: pg.ClientBase, { name, columns }: Table): Async
   await client.query('CLOSE backed_up');
 }
 
-/** How many of these rows, by their bytes, to fetch each time. */
+/** Splits rows of these sizes into the counts of successive FETCHes. */
 function pieces(sizes: readonly number[]): number[] {
   const counts: number[] = [];
   let bytes = 0;

@@ -1,4 +1,4 @@
-/** From where a person calls, and what their browser says of itself. */
+/** The client of an account request: its address, cookies and user agent. */
 export interface Caller {
   /** All cookies, as sent. */
   cookie: string | undefined;

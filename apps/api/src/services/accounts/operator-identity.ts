@@ -1,9 +1,9 @@
 import type { MemberRole } from '@muster/contracts';
 
-/** Who acts in an organization, as the audit log names them. */
+/** An actor as recorded in the audit log. */
 export type OperatorActor = `api_key:${string}` | `user:${string}`;
 
-/** For whom an operator's call is made, and what they may do. */
+/** The organization, actor and role of an operator's request. */
 export interface OperatorIdentity {
   organizationId: string;
   actor: OperatorActor;

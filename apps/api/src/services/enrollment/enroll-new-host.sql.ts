@@ -3,11 +3,11 @@ import { isUniqueViolation, type Database, type Statement } from '@muster/db';
 import { v7 as newId } from 'uuid';
 
 /**
- * Takes one use of the enrollment token, if it is good for a new host and its organization has no host of this engine, and
- * makes the host, its token and the audit entry: all of it or nothing.
+ * Consumes one use of the enrollment token and creates the host, its token and the audit entry, all or nothing. Does
+ * nothing if the token is not valid for a new host or the organization already has a host with this engine id.
  *
- * In one statement, because a fleet is enrolled with one token and its row is locked: from here to the commit, instead
- * of over a transaction's round trips.
+ * It is one statement because a fleet enrolls with one token, whose row is locked: only until this commit instead of
+ * for a transaction's round trips.
  */
 const ENROLL_NEW_HOST: Statement = {
   name: 'enroll_new_host',
@@ -40,8 +40,8 @@ const ENROLL_NEW_HOST: Statement = {
 };
 
 /**
- * Enrols a machine that has no host yet, and gives its host's id. Null where the token is not good for one more, or
- * the machine has a host: nothing was written.
+ * Enrolls a machine that has no host, and returns the id of the new host. Null if the token is not valid for another
+ * host or the machine has one already: nothing was written.
  */
 export async function enrollNewHost(
   db: Database,
@@ -57,7 +57,7 @@ export async function enrollNewHost(
     ]);
     return host?.id ?? null;
   } catch (error) {
-    // Somebody else enrolled the same machine meanwhile: it has a host now.
+    // Another request enrolled the same machine concurrently, so it has a host now.
     if (isUniqueViolation(error)) return null;
     throw error;
   }

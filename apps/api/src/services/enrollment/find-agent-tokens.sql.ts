@@ -1,6 +1,6 @@
 import type { Database, Statement } from '@muster/db';
 
-/** An agent token as it is stored, good or not. */
+/** A stored agent token, valid or not. */
 export interface AgentTokenRow {
   id: string;
   hostId: string;
@@ -21,7 +21,7 @@ const FIND_AGENT_TOKENS: Statement = {
     WHERE t.hash = ANY ($1::bytea[])`,
 };
 
-/** Finds tokens by their hashes; null for one that there is none of, in the order of the hashes. */
+/** Finds tokens by their hashes. Returns them in the order of the hashes, null for unknown ones. */
 export async function findAgentTokens(db: Database, hashes: readonly Buffer[]): Promise<(AgentTokenRow | null)[]> {
   const rows = await db.query<AgentTokenRow & { hash: Buffer }>(FIND_AGENT_TOKENS, [hashes]);
   const byHash = new Map(rows.map(({ hash, ...row }) => [hash.toString('base64'), row]));

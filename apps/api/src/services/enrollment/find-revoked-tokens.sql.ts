@@ -2,12 +2,14 @@ import type { Database, Statement } from '@muster/db';
 import type { HistoryPoint } from '../live/database-history.js';
 import { SERVER_RUN } from '../live/server-run.sql.js';
 
-/** What was revoked, as of a moment. What transactions before its horizon revoked is known. */
+/** Tokens revoked as of a point in time, including all revocations by transactions before its horizon. */
 export interface Revocations extends HistoryPoint {
   tokenIds: string[];
 }
 
-/** Numbers from another cluster, whose backup this one has, may be above all of its own: they mean nothing here. */
+/**
+ * Transaction ids restored from another cluster's backup may be above all of this one's; the upper bound ignores them.
+ */
 const FIND_REVOKED_TOKENS: Statement = {
   name: 'find_revoked_tokens',
   isSmall: true,
@@ -19,13 +21,13 @@ const FIND_REVOKED_TOKENS: Statement = {
 };
 
 /**
- * Finds the tokens that were revoked since the look that gave this horizon, and some of those before; none for the
- * first look, which has null. No revocation is missed, whichever process made it and however long that took, unless the
- * database's history is not continued (see `isContinued`): then nothing that was known may be believed.
+ * Finds the tokens revoked since the poll that returned this horizon, and some of those before; none for null, the
+ * first poll. No revocation is missed, whichever process made it and however long its transaction took, unless the
+ * database's history was not continued (see `isContinued`): then all cached tokens must be discarded.
  */
 export async function findRevokedTokens(db: Database, horizon: bigint | null): Promise<Revocations> {
   const values = [horizon === null ? null : String(horizon)];
   const [row] = await db.query<{ server: string; horizon: string; tokenIds: string[] }>(FIND_REVOKED_TOKENS, values);
-  if (row === undefined) throw new Error('a snapshot has a horizon');
+  if (row === undefined) throw new Error('the revocation poll returned no row');
   return { ...row, horizon: BigInt(row.horizon) };
 }

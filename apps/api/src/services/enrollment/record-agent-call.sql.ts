@@ -1,9 +1,9 @@
 import { Prisma } from '@muster/db';
 
 /**
- * Notes that a host's agent called, where the call writes nothing else of the host: it was refused, or it was about
- * something else. A later call that was noted first stays; an instant that lies further ahead is of a wrong clock, and
- * does not. Where another transaction holds the host's row, nothing is written: a wait for it would hold a connection.
+ * Records that a host's agent called, for calls that write nothing else of the host. Keeps a later instant written by a
+ * concurrent call, but replaces one far in the future, which a wrong clock wrote. Writes nothing if another transaction
+ * has locked the host's row, because waiting would occupy a connection.
  */
 export async function noteAgentCall(
   prisma: Pick<Prisma.TransactionClient, '$executeRaw'>,
@@ -20,8 +20,8 @@ export async function noteAgentCall(
 }
 
 /**
- * The same in a transaction that needs the lock on the host: it waits for it. `heartbeatSeconds`: what the answer asks
- * for, if it does.
+ * Does the same in a transaction that needs the host's lock, for which it waits. `heartbeatSeconds`: the interval that
+ * the answer asks for; null: none.
  */
 export async function lockForAgentCall(
   tx: Prisma.TransactionClient,

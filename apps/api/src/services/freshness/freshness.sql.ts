@@ -1,7 +1,10 @@
 import { Prisma } from '@muster/db';
 import type { Cutoffs, FreshnessCutoffs } from './freshness.js';
 
-/** `hostFreshness` and `containersFreshness` as expressions on a row `h` of hosts; a test holds them equal. */
+/**
+ * Returns `hostFreshness` and `containersFreshness` as SQL expressions on a row `h` of hosts. A test checks that both
+ * agree.
+ */
 export function freshnessOf(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; containers: Prisma.Sql } {
   const onlineFrom = cutoff(cutoffs, ({ onlineFrom }) => onlineFrom);
   const staleFrom = cutoff(cutoffs, ({ staleFrom }) => staleFrom);
@@ -24,7 +27,7 @@ export function freshnessOf(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; cont
   };
 }
 
-/** The cutoff of a row by its own heartbeat. Almost always all hosts have the one that is asked of them now. */
+/** Returns the cutoff for a row's own heartbeat interval. Almost always all hosts have the current one. */
 function cutoff(cutoffs: FreshnessCutoffs, of: (cutoffs: Cutoffs) => Date): Prisma.Sql {
   const usual = Prisma.sql`${of(cutoffs)}::timestamptz`;
   if (cutoffs.others.length === 0) return usual;

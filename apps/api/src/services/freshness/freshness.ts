@@ -1,55 +1,55 @@
 import type { Cadence, Freshness } from '@muster/contracts';
 
-/** A host counts as online until this many heartbeats are missed. */
+/** A host is online until it has missed this many heartbeats. */
 const HEARTBEATS_MISSED_MAX = 3;
 
-/** A stale host is offline after this many missed heartbeats, and not before these milliseconds of silence. */
+/** A stale host is offline after this many missed heartbeats, and not before this many milliseconds. */
 const HEARTBEATS_MISSED_OFFLINE = 10;
 const OFFLINE_AFTER_MS_MIN = 5 * 60_000;
 
-/** A stretch in which Muster itself was down and could hear nobody. */
+/** A period in which Muster itself was down and could receive nothing. */
 export interface Outage {
   startedAt: Date;
   endedAt: Date;
 }
 
-/** What freshness is judged by, at one instant. */
+/** The facts by which freshness is judged at one instant. */
 export interface FreshnessContext {
   now: Date;
-  /** By which hosts are judged that were given none yet. */
+  /** The cadence for hosts that have not received one yet. */
   cadence: Cadence;
-  /** The other heartbeats, in seconds, that hosts were last given. */
+  /** All other heartbeat intervals, in seconds, that hosts last received. */
   otherHeartbeats: readonly number[];
-  /** Muster's own outages, in the order of their beginnings. */
+  /** Muster's own outages, ordered by their start. */
   outages: readonly Outage[];
 }
 
-/** What the freshness of a host's containers follows from. */
+/** The facts of a host from which the freshness of its containers is derived. */
 export interface HostSigns {
   lastSeenAt: Date | null;
-  /** Null until a complete snapshot was applied, though incomplete ones may have been. */
+  /** Null until a complete snapshot was applied; incomplete ones do not count. */
   confirmedAt: Date | null;
   engineError: string | null;
-  /** When the agent left; null unless it did. */
+  /** When the agent left; null if it did not. */
   leftAt: Date | null;
-  /** The heartbeat that the host was last given, in seconds. */
+  /** The heartbeat interval that the host last received, in seconds. */
   heartbeatSeconds: number | null;
 }
 
-/** How long a host may be silent that was given this heartbeat. */
+/** Returns how long a host with this heartbeat interval may be silent. */
 const limitsOf = (heartbeatSeconds: number) => ({
   graceMs: heartbeatSeconds * 1000 * HEARTBEATS_MISSED_MAX,
   offlineAfterMs: Math.max(OFFLINE_AFTER_MS_MIN, heartbeatSeconds * 1000 * HEARTBEATS_MISSED_OFFLINE),
 });
 
-/** An instant as it is believed: a clock that was ahead may have stored one that lies in the future. */
+/** Clamps an instant to `now`: a clock that was ahead may have stored one that lies in the future. */
 export const notAfter = (instant: Date, now: Date): Date => (instant > now ? now : instant);
 
 /**
- * Milliseconds of silence since `heardAt` that are the host's own. While Muster was down nobody could be heard: a
- * host that was online when an outage began has its full grace again when it ends, and one that had already fallen
- * silent is as silent as it was, for an outage makes no one come back either. Nothing that lies in the future counts,
- * and what two outages share counts once.
+ * Returns the milliseconds of silence since `heardAt` that count against the host. During an outage Muster receives
+ * nothing: a host that was online when the outage began gets its full grace period again at its end. A host that was
+ * already silent stays as silent as it was: the outage is subtracted. Overlapping outages count once, and the future
+ * part of an outage not at all.
  */
 function silenceMs(heardAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
   let countedFrom = notAfter(heardAt, now).getTime();
@@ -76,7 +76,7 @@ function bySilence(
   return silentMs > graceMs ? 'stale' : 'online';
 }
 
-/** Whether a host's agent lives, and whether it can list its containers. */
+/** Judges whether a host's agent is alive and whether it can list its containers. */
 function agentFreshness(
   { lastSeenAt, engineError, leftAt, heartbeatSeconds }: HostSigns,
   context: FreshnessContext,
@@ -87,8 +87,8 @@ function agentFreshness(
 }
 
 /**
- * How current a host is: `never` before its first snapshot, complete or not, was applied; `observedAt` is when the
- * last one was observed.
+ * Judges how current a host is. It is `never` before its first snapshot was applied, complete or not; `observedAt` is
+ * the time of the last one.
  */
 export function hostFreshness(host: HostSigns & { observedAt: Date | null }, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
@@ -98,8 +98,8 @@ export function hostFreshness(host: HostSigns & { observedAt: Date | null }, con
 }
 
 /**
- * How current the containers of a host are, which has any: judged by the last time that it confirmed them. An agent
- * that beats while its engine is dead makes nothing current, nor does one that only ever sent incomplete snapshots.
+ * Judges how current a host's containers are, by their last confirmation. Heartbeats of an agent whose engine is down,
+ * or incomplete snapshots alone, confirm nothing. Meant for hosts that have containers.
  */
 export function containersFreshness(host: HostSigns, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
@@ -108,21 +108,21 @@ export function containersFreshness(host: HostSigns, context: FreshnessContext):
   return bySilence(host.confirmedAt, host.heartbeatSeconds, context);
 }
 
-/** Since when a host must have been seen: from `onlineFrom` it counts as online, from `staleFrom` as stale, before that as offline. */
+/** A host seen at `onlineFrom` or later is online, at `staleFrom` or later stale, and offline before that. */
 export interface Cutoffs {
   onlineFrom: Date;
   staleFrom: Date;
 }
 
-/** The cutoffs of hosts without a heartbeat of their own, and of each other heartbeat that hosts have. */
+/** The cutoffs of hosts with the default heartbeat interval, and of each other interval. */
 export interface FreshnessCutoffs extends Cutoffs {
   others: readonly (Cutoffs & { heartbeatSeconds: number })[];
 }
 
 /**
- * What `bySilence` says, as two instants for each heartbeat, so that a statement can judge ten thousand hosts without
- * reading them. They exist because later signs never mean more silence, whatever outages lie between; and are found by
- * halving, so that the rule stands in one place.
+ * Returns the rule of `bySilence` as two instants per heartbeat interval, so that one statement can judge ten thousand
+ * hosts. Such instants exist because being seen later never means more silence, regardless of outages. They are found by
+ * bisection, so that the rule is implemented only once.
  */
 export function freshnessCutoffs(context: FreshnessContext): FreshnessCutoffs {
   return {

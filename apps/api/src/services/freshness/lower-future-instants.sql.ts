@@ -1,18 +1,18 @@
 import { Prisma, type Database } from '@muster/db';
 
-/** Milliseconds by which a host's instants may lie ahead: statements that wait are written by a `now` of before. */
+/** Milliseconds by which a host's instants may be ahead: a delayed statement writes an earlier `now`. */
 const TOLERANCE_MS = 5_000;
 
-/** Hosts written by one statement. */
+/** Hosts written per statement. */
 const BATCH_ROWS = 1_000;
 
 const COLUMNS = ['lastSeenAt', 'confirmedAt', 'streamHeardAt', 'observedAt', 'cloneSuspectedAt'] as const;
 const quoted = (column: string) => Prisma.raw(`"${column}"`);
 
 /**
- * Lowers to `now` those instants of hosts that lie in the future, because a process with a wrong clock wrote them: a host's
- * silence then counts from now. Reads every host and writes only those with such an instant. Skips rows that another
- * transaction has locked, so it never waits. Resolves with the number of hosts that it wrote.
+ * Lowers to `now` those instants of hosts that lie in the future because a process with a wrong clock wrote them, so
+ * that a host's silence counts from now. Reads every host and writes only those with such an instant. Skips rows locked
+ * by another transaction, so it never waits. Resolves with the number of hosts written.
  */
 export async function lowerFutureInstants({ prisma }: Database, now: Date): Promise<number> {
   const limit = new Date(now.getTime() + TOLERANCE_MS);

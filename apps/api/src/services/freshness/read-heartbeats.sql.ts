@@ -1,6 +1,6 @@
 import type { Database } from '@muster/db';
 
-/** Reads which heartbeats, in seconds, hosts were last given: as many rows as there are different ones. */
+/** Reads the distinct heartbeat intervals, in seconds, that hosts last received. */
 export async function readHeartbeats({ prisma }: Database): Promise<number[]> {
   const rows = await prisma.$queryRaw<{ heartbeatSeconds: number }[]>`
     SELECT DISTINCT "heartbeatSeconds" FROM hosts

@@ -1,12 +1,12 @@
 import type { Database } from '@muster/db';
 
-/** Rows deleted by one statement: few enough that none runs into the statement timeout. */
+/** Rows deleted per statement: few enough to stay below the statement timeout. */
 const BATCH_ROWS = 5_000;
 
 /**
- * Deletes a deleted host's containers and history in small statements, at most `batchesMax` of each. Nobody writes
- * them any more, for every write asks whether the host is deleted, and nobody reads them. True: nothing is left.
- * `isStopped` is asked between two statements.
+ * Deletes the containers and history of a deleted host in small statements, at most `batchesMax` per table. No one else
+ * reads or writes these rows, because every write checks whether the host is deleted. Returns true when none are left.
+ * `isStopped` is checked between statements.
  */
 export async function forgetHost(
   { prisma }: Database,

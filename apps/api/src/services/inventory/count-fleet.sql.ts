@@ -4,17 +4,20 @@ import type { FreshnessCutoffs } from '../freshness/freshness.js';
 import { freshnessOf } from '../freshness/freshness.sql.js';
 
 export interface FleetCounts {
-  /** A freshness that no host has is left out. */
+  /** Omits a freshness that no host has. */
   hosts: Partial<Record<Freshness, number>>;
   cloneSuspected: number;
-  /** Hosts by problem; a code that no host has is left out. */
+  /** Hosts by problem; omits a code that no host has. */
   problems: Partial<Record<HostProblemCode, number>>;
-  /** As `hosts.stateCounts`, added up over the hosts whose containers are current, and over the others. */
+  /** Sums of `hosts.stateCounts` over the hosts whose containers are current, and over the others. */
   current: Record<string, number>;
   lastKnown: Record<string, number>;
 }
 
-/** Counts an organization's hosts, or all that there are (null), and by what each says of its own the containers, of which none is read. */
+/**
+ * Counts the hosts of an organization, or of all (null). Containers are summed from each host's stored counts; no
+ * container row is read.
+ */
 export async function countFleet(
   { prisma }: Database,
   organizationId: string | null,
@@ -53,6 +56,6 @@ export async function countFleet(
       COALESCE((SELECT jsonb_object_agg(code, hosts) FROM problems), '{}') AS problems,
       COALESCE((SELECT jsonb_object_agg(word, containers) FROM words WHERE current), '{}') AS current,
       COALESCE((SELECT jsonb_object_agg(word, containers) FROM words WHERE NOT current), '{}') AS "lastKnown"`);
-  if (counted === undefined) throw new Error('a statement without a FROM has one row');
+  if (counted === undefined) throw new Error('the fleet count returned no row');
   return counted;
 }

@@ -9,11 +9,11 @@ import { freshnessOf } from '../freshness/freshness.sql.js';
 
 export type HostRow = Prisma.HostGetPayload<object>;
 
-/** What each key sorts by, never null, and as what it stands in a cursor. */
+/** The non-null sort expression of each key, and its type in SQL and in a cursor. */
 const SORTS = {
   name: { sql: Prisma.sql`h.name`, type: Prisma.sql`text`, kind: 'string' },
   enrolledAt: { sql: Prisma.sql`h."enrolledAt"`, type: Prisma.sql`timestamptz`, kind: 'instant' },
-  // A host that was never seen comes before all others.
+  // Hosts that were never seen sort first.
   lastSeenAt: { sql: Prisma.sql`COALESCE(h."lastSeenAt", 'epoch')`, type: Prisma.sql`timestamptz`, kind: 'instant' },
   containerCount: { sql: Prisma.sql`h."containerCount"`, type: Prisma.sql`int`, kind: 'int4' },
   agentVersion: { sql: Prisma.sql`h."agentVersion"`, type: Prisma.sql`text`, kind: 'string' },
@@ -29,15 +29,16 @@ const placeOf: Record<HostSortKey, (row: HostRow) => string | number> = {
 
 export interface ListedHosts {
   rows: HostRow[];
-  /** What the next page's cursor is made of; null: there is none. */
+  /** The values for the next page's cursor; null: this is the last page. */
   place: (string | number)[] | null;
-  /** Where it was asked for: hosts on all pages. */
+  /** Hosts on all pages; null unless requested. */
   total: number | null;
 }
 
 /**
- * A page of an organization's hosts. All of them are looked at but in the order of names, whose index is walked: ten
- * thousand rows are a few milliseconds, and an index of what each report changes would cost each report.
+ * Returns a page of an organization's hosts. Only the order by name uses an index; the others read all hosts. Ten
+ * thousand rows take a few milliseconds, while an index on columns that each report changes would slow down every
+ * report.
  */
 export async function listHosts(
   { prisma }: Database,
@@ -77,7 +78,10 @@ export async function listHosts(
   };
 }
 
-/** Whether a host has a present container in one of these states. Of a state that is not Docker's, only rows say. */
+/**
+ * Whether a host has a present container in one of these states. States that Docker does not define are counted
+ * together, so for those the container rows are read.
+ */
 function hasInState(states: readonly string[]): Prisma.Sql {
   const counted = Prisma.sql`h."stateCounts" ?| ${states.filter(isKnownState)}::text[]`;
   if (states.every(isKnownState)) return counted;

@@ -12,27 +12,27 @@ export interface ImageRow {
 
 export interface ListedImages {
   images: ImageRow[];
-  /** The beginning of the last image that was looked at, where there may be more behind it. */
+  /** The indexed prefix of the last image that was read, if more images may follow. */
   stoppedAt: string | null;
 }
 
 export interface ImageWalkLimits {
-  /** Images to be found; a step that finds more, which share their first 200 characters, ends the walk with them. */
+  /** Stops after this many images. The last step may find more: images that share their first 200 characters. */
   imagesMax: number;
-  /** Containers counted, beyond which the walk ends. */
+  /** Stops after this many counted containers. */
   rowsMax: number;
-  /** Containers of one image that are counted. */
+  /** Maximum containers counted per image. */
   rowsOfImageMax: number;
-  /** Images looked at. */
+  /** Maximum images read. */
   stepsMax: number;
 }
 
 /**
- * Steps from image to image along their index, without reading what lies between, and counts the containers of those
- * that are asked for. `after` is a beginning of an image as the index has it, `afterImage` the whole of it.
+ * Steps from image to image along their index, without reading the entries in between, and counts the containers of the
+ * requested images. `after` is an image's prefix as indexed, `afterImage` the whole image.
  *
- * The recursion is what makes it lazy: each step is one probe of the index and one range of it, and the next is taken
- * only if the limits allow it.
+ * The recursion makes it lazy: each step is one index probe and one index range, and the next is taken only within the
+ * limits.
  */
 export async function listImages(
   { prisma }: Database,

@@ -9,7 +9,7 @@ export interface PortRow extends HostSigns {
   type: 'tcp' | 'udp' | 'sctp';
   ip: string | null;
   privatePort: number;
-  /** Null: 1. */
+  /** Null means 1. */
   count: number | null;
   dockerId: string;
   containerName: string;
@@ -17,7 +17,7 @@ export interface PortRow extends HostSigns {
   state: string;
 }
 
-/** A place in the order of published ports: by host, then by port. */
+/** A position in the order of published ports: by host, then by port. */
 export type PortPlace = readonly [
   hostName: string,
   hostId: string,
@@ -28,21 +28,22 @@ export type PortPlace = readonly [
   dockerId: string,
 ];
 
-/** Comes after every port. */
+/** Sorts after every port. */
 const BEHIND_PORTS = 65_536;
 
-/** The place behind all ports of a host. */
+/** Returns the position after all ports of a host. */
 const behindHost = (hostName: string, hostId: string): PortPlace => [hostName, hostId, BEHIND_PORTS, '', '', 0, ''];
 
 export const placeOfPort = ({ hostName, hostId, ip, ...row }: PortRow): PortPlace =>
   [hostName, hostId, row.publicPort, row.type, ip ?? '', row.privatePort, row.dockerId] as const;
 
-/** Hosts of one step at most. */
+/** Maximum hosts per statement. */
 const HOSTS_MAX = 2_000;
 
 /**
- * Reads the containers of hosts in the order of their names, as many hosts as have about `rowsMax` of them, and takes
- * the first `limit` ports that are asked for. No index has ports, which a restart takes away and brings back (ADR 6).
+ * Reads the containers of hosts in the order of their names, for as many hosts as have about `rowsMax` containers, and
+ * returns the first `limit` requested ports. Ports are not indexed, because a restart removes and restores them (ADR
+ * 6).
  */
 export async function listPorts(
   { prisma }: Database,
@@ -69,7 +70,7 @@ export async function listPorts(
         OR (p."publicPort", p.type, COALESCE(p.ip, ''), p."privatePort", c."dockerId")
           > (${rest[0]}::int, ${rest[1]}, ${rest[2]}, ${rest[3]}::int, ${rest[4]}))`);
   }
-  // Asked before a container's ports are taken apart, which costs more.
+  // Checked before a container's ports are expanded, which costs more.
   const mayHave = port
     ? Prisma.join(
         [
@@ -117,5 +118,5 @@ export async function listPorts(
 
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
 
-/** A page without a row still has one, of nulls, for where the walk ended. */
+/** A page without ports still has one row, of nulls, that holds where the walk ended. */
 const isPort = <Beside>(row: Nullable<PortRow> & Beside): row is PortRow & Beside => row.hostId !== null;

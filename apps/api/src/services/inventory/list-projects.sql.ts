@@ -12,16 +12,16 @@ export interface ProjectRow extends HostSigns {
   unhealthy: number;
 }
 
-/** A place in the order of projects. */
+/** A position in the order of projects. */
 export type ProjectPlace = readonly [project: string, hostId: string];
 
-/** The project of a row `c` as its index has it. */
+/** The project of a row `c`, as indexed. */
 const PROJECT = Prisma.sql`(left(container_project(c.labels), 200) COLLATE "C")`;
 const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND container_project(c.labels) IS NOT NULL`;
 
 const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** Of rows `c` of one project on one host `h`. */
+/** Aggregates over the rows `c` of one project on one host `h`. */
 const COUNTS = Prisma.sql`
   COALESCE(array_agg(DISTINCT left(container_service(c.labels), 200) ORDER BY left(container_service(c.labels), 200))
     FILTER (WHERE container_service(c.labels) IS NOT NULL), '{}') AS services,
@@ -31,7 +31,7 @@ const COUNTS = Prisma.sql`
 const HOST = Prisma.sql`h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
   h."heartbeatSeconds"`;
 
-/** The projects on a few hosts, by what all these have. */
+/** Lists the projects on a few hosts, by reading all of their containers. */
 export async function projectsOfHosts(
   { prisma }: Database,
   organizationId: string,
@@ -49,8 +49,8 @@ export async function projectsOfHosts(
 }
 
 /**
- * Steps from project to project along their index, as `listImages` does. `stoppedAt`: where it ended without having
- * found `limit`, for having taken `stepsMax` steps or counted `rowsMax` containers.
+ * Steps from project to project along their index, as `listImages` does. `stoppedAt`: where it ended before it found
+ * `limit` projects, because it took `stepsMax` steps or counted `rowsMax` containers.
  */
 export async function walkProjects(
   { prisma }: Database,

@@ -1,15 +1,15 @@
-/** What a walk found: rows in order, each with its place in it. */
+/** The result of a walk: ordered rows, each with its place in the order. */
 export interface Listed<Row extends { place: readonly string[] }> {
   rows: Row[];
-  /** Where the walk ended that was not allowed to go on; null: there is nothing beyond `rows`, or they are enough. */
+  /** The place at which a walk reached its row budget; null: nothing follows `rows`, or the page is full. */
   stoppedAt: readonly string[] | null;
-  /** Whether it ended because the rows are as large as a page may be. */
+  /** Whether the walk ended because its rows reached the maximum size of a page. */
   isFull: boolean;
 }
 
 /**
- * The first `limit` rows of several walks in one order. Where one of them was stopped, nothing beyond its end is
- * known, so neither is what the others found there told.
+ * Merges several walks in the same order and returns the first `limit` rows. If a walk stopped early, rows beyond its
+ * stop are left out, because that walk may have unread rows before them.
  */
 export function mergeListed<Row extends { place: readonly string[] }>(
   walks: readonly Listed<Row>[],
@@ -27,7 +27,7 @@ export function mergeListed<Row extends { place: readonly string[] }>(
   return { rows, stoppedAt: rows.length < limit ? stoppedAt : null, isFull };
 }
 
-/** By code point, as the database compares texts under "C"; UUIDs and instants come out the same as texts. */
+/** Compares by code point, as PostgreSQL does with collation "C"; UUIDs and instants as text order the same way. */
 function comparePlaces(a: readonly string[], b: readonly string[]): number {
   for (const [index, text] of a.entries()) {
     const order = Buffer.compare(Buffer.from(text), Buffer.from(b[index] ?? ''));

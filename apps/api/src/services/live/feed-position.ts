@@ -1,20 +1,20 @@
-/** A place in the history of an organization: behind the event that has it, and before all later ones. */
+/** A position in an organization's history: directly after the event with these values. */
 export interface FeedPosition {
   /** The transaction that wrote the event. */
   tx: bigint;
   id: bigint;
 }
 
-/** Before all events: the position in a history that has none yet. */
+/** The position before all events, also of an empty history. */
 export const FEED_START: FeedPosition = { tx: 0n, id: 0n };
 
 const TEXT = /^(\d{1,19})-(\d{1,19})$/;
 const INT8_MAX = 2n ** 63n - 1n;
 
-/** As an event's id has it: `tx-id`. */
+/** Formats a position as an event id: `tx-id`. */
 export const formatPosition = ({ tx, id }: FeedPosition): string => `${tx}-${id}`;
 
-/** Null for what no event has as its id. */
+/** Parses an event id; null if it is not one. */
 export function parsePosition(text: string): FeedPosition | null {
   const [, tx = '', id = ''] = TEXT.exec(text) ?? [];
   if (tx === '') return null;
@@ -22,5 +22,5 @@ export function parsePosition(text: string): FeedPosition | null {
   return position.tx <= INT8_MAX && position.id <= INT8_MAX ? position : null;
 }
 
-/** Whether `a` lies behind `b`. */
+/** Whether `a` is later than `b`. */
 export const isBehind = (a: FeedPosition, b: FeedPosition): boolean => a.tx > b.tx || (a.tx === b.tx && a.id > b.id);

@@ -1,6 +1,6 @@
 import type { Database, Statement } from '@muster/db';
 
-/** One probe of the index (organizationId, tx, id) for each organization; null: all organizations. */
+/** Probes the index (organizationId, tx, id) once per organization; null: all organizations. */
 const FIND_WITHHELD_EVENTS: Statement = {
   name: 'find_withheld_events',
   isSmall: true,
@@ -15,8 +15,8 @@ const FIND_WITHHELD_EVENTS: Statement = {
 };
 
 /**
- * Finds the organizations that have events which are committed and which the feed withholds, because a transaction that
- * began earlier is still open somewhere on the server. Returns when the first such event of each was recorded.
+ * Finds the organizations with committed events that the feed withholds because an earlier transaction is still open
+ * somewhere on the server. Returns when the first such event of each organization was recorded.
  */
 export async function findWithheldEvents(
   db: Database,

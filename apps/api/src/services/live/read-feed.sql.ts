@@ -6,26 +6,26 @@ import { SERVER_RUN } from './server-run.sql.js';
 
 export interface FeedRow extends EventRow {
   organizationId: string;
-  /** Of its host: null while that is there. */
+  /** When its host was deleted; null: not deleted. */
   deletedAt: Date | null;
 }
 
-/** What transactions before the horizon wrote is among what can be read, and no more will come. */
+/** A read of the feed. All transactions before the horizon have ended, so nothing more of them will appear. */
 export interface FeedRead extends HistoryPoint {
-  /** By organization, and in the order of the feed. */
+  /** Ordered by organization, then by the order of the feed. */
   rows: FeedRow[];
 }
 
-/** Events that one statement reads of each organization, and bytes of their values, after which it stops earlier. */
+/** Maximum events per organization and statement, and maximum bytes of their values. */
 const ROWS_MAX = 500;
 const BYTES_MAX = 512 * 1024;
 
 /**
- * Reads on from a place in the history of each organization, for all of them in one statement. It takes no event of a
- * transaction that began after one which is still under way: numbers are given at the beginning and events seen at the
- * end, so what was left out for later is told in its order, and nothing that commits late is skipped.
+ * Reads the events after a position in the history of each organization, in one statement. Skips events of transactions
+ * that began after one that is still running: ids are assigned when a transaction begins, but its events become visible
+ * when it ends. Skipped events are read later in their order, so no late commit is missed.
  *
- * Nothing is locked. A transaction that stays open, in any database of the server, holds the feed up and loses nothing.
+ * Takes no locks. A transaction that stays open in any database of the server delays the feed but loses nothing.
  */
 export async function readFeed(
   { prisma }: Database,
@@ -57,7 +57,7 @@ export async function readFeed(
       ) AS e JOIN hosts AS h ON h.id = e."hostId"
     ) ON e.number = 1 OR e.bytes <= ${BYTES_MAX}::int
     ORDER BY e."organizationId", e.tx, e.id`);
-  if (rows[0] === undefined) throw new Error('the feed has a horizon');
+  if (rows[0] === undefined) throw new Error('the feed query returned no row');
   const { server, horizon } = rows[0];
   return { server, horizon, rows: rows.filter(isFeedRow) };
 }
@@ -65,14 +65,14 @@ export async function readFeed(
 const isFeedRow = <Beside>(row: Beside & (FeedRow | { [Column in keyof FeedRow]: null })): row is Beside & FeedRow =>
   row.hostId !== null;
 
-/** What the history has at a position and after it. */
+/** The history at a position and after it. */
 export interface FoundPosition {
   hasEvent: boolean;
-  /** When the first event after it was recorded; null: none follows. */
+  /** When the first event after the position was recorded; null: none follows. */
   nextRecordedAt: Date | null;
 }
 
-/** Looks a position up in an organization's history. */
+/** Finds a position in an organization's history. */
 export async function findPosition(
   { prisma }: Database,
   organizationId: string,
@@ -87,11 +87,11 @@ export async function findPosition(
       WHERE e."organizationId" = ${organizationId} AND (e.tx, e.id) > (${tx}::bigint, ${id}::bigint)
       ORDER BY e.tx, e.id LIMIT 1
     ) AS "nextRecordedAt"`);
-  if (place === undefined) throw new Error('a query without FROM has one row');
+  if (place === undefined) throw new Error('the position query returned no row');
   return place;
 }
 
-/** Finds the last event of an organization before a transaction; null if there is none. */
+/** Finds an organization's last event before a transaction; null if there is none. */
 export async function findLastEvent(
   { prisma }: Database,
   organizationId: string,

@@ -1,17 +1,17 @@
 import type { StreamMessage, StreamQuery } from '@muster/contracts';
 import { formatPosition, isBehind, type FeedPosition } from './feed-position.js';
 
-/** A message as it goes over the wire, made once for all who listen, with what it takes to know for whom it is. */
+/** A message encoded once for all listeners, with the fields that decide which listeners receive it. */
 export interface StreamFrame {
   bytes: Buffer;
-  /** Of an event of the history. */
+  /** Set for events of the history. */
   position?: FeedPosition;
   hostId?: string;
-  /** Of a container's change. */
+  /** Set for changes of a container. */
   change?: { kind: string; name: string };
 }
 
-/** Writes a message as a server-sent event. JSON has no line break of its own. */
+/** Encodes a message as a server-sent event. JSON text has no line breaks, so one data line suffices. */
 export function toFrame(message: StreamMessage, position?: FeedPosition): StreamFrame {
   const id = message.id === undefined ? '' : `id: ${message.id}\n`;
   const bytes = Buffer.from(`event: ${message.event}\n${id}data: ${JSON.stringify(message.data)}\n\n`);
@@ -29,16 +29,16 @@ export function toFrame(message: StreamMessage, position?: FeedPosition): Stream
   }
 }
 
-/** Sends an id without a message: a client that reconnects continues from there. */
+/** Encodes an id without a message, from which a client that reconnects continues. */
 export const positionBytes = (position: FeedPosition): Buffer => Buffer.from(`id: ${formatPosition(position)}\n\n`);
 
-/** Tells clients when to come again, should the connection end: not all of them at once. */
+/** Encodes the delay after which a client reconnects; delays vary so that not all reconnect at once. */
 export const retryAfter = (ms: number): Buffer => Buffer.from(`retry: ${Math.round(ms)}\n\n`);
 
-/** A comment: it says nothing, but that the connection lives. */
+/** An empty comment, which keeps the connection alive. */
 export const HEARTBEAT = Buffer.from(':\n\n');
 
-/** Whether a message is for whoever asked for this and has been told of everything up to `after`. */
+/** Whether a listener with this query that has received everything up to `after` receives this message. */
 export function isFor({ position, hostId, change }: StreamFrame, query: StreamQuery, after: FeedPosition): boolean {
   if (position !== undefined && !isBehind(position, after)) return false;
   if (hostId !== undefined && query.hostId && !query.hostId.includes(hostId)) return false;

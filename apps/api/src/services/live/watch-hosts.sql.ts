@@ -3,16 +3,16 @@ import { Prisma, type Database } from '@muster/db';
 import type { FreshnessCutoffs } from '../freshness/freshness.js';
 import { freshnessOf } from '../freshness/freshness.sql.js';
 
-/** What there is to see of a host from afar. */
+/** A host's state, reduced to what detects a change. */
 export interface HostSign {
   freshness: Freshness;
-  /** Differs where anything that is told of the host does, but for when it was last heard. */
+  /** Changes whenever the answer for this host does, except for when it was last seen. */
   hash: string;
 }
 
 /**
- * The sign of every host of these organizations. Ten thousand of them come as one text each organization, for a row
- * each would take ten times as long to read.
+ * Reads the state of every host of these organizations. Each organization's hosts come as one text, because ten
+ * thousand rows would take ten times as long to read.
  */
 export async function watchHosts(
   { prisma }: Database,

@@ -4,14 +4,14 @@ import { CLOCK_INTERVAL_MS } from './database-clock.js';
 import type { LivenessService } from '../freshness/liveness.js';
 import type { RetentionService } from './retention.js';
 
-/** Milliseconds between two readings of every host for instants that lie in the future. */
+/** Milliseconds between two scans of all hosts for stored instants that lie in the future. */
 const FUTURE_INTERVAL_MS = 60_000;
 
 const RETENTION_INTERVAL_MS = 10 * 60_000;
 
 /**
- * Does what no request asks for, at its interval, until the returned function is called; that resolves when what
- * was under way is done. A failure is logged and tried again at the next interval: each of these catches up.
+ * Runs the periodic tasks until the returned function is called, which resolves when the running tasks have ended. A
+ * failure is logged; the next run catches up.
  */
 export function startBackground(
   { clock, liveness, retention }: { clock: Clock; liveness: LivenessService; retention: RetentionService },
@@ -19,8 +19,8 @@ export function startBackground(
 ): () => Promise<void> {
   const stops = [
     every(CLOCK_INTERVAL_MS, () => clock.read(), "comparison with the database's clock", logger),
-    every(liveness.intervalMs, () => liveness.beat(), 'sign of life', logger),
-    every(FUTURE_INTERVAL_MS, () => liveness.lowerFutureInstants(), 'lowering of instants in the future', logger),
+    every(liveness.intervalMs, () => liveness.beat(), 'liveness record', logger),
+    every(FUTURE_INTERVAL_MS, () => liveness.lowerFutureInstants(), 'correction of future timestamps', logger),
     every(
       RETENTION_INTERVAL_MS,
       async (isStopped) => {
@@ -33,12 +33,12 @@ export function startBackground(
   ];
   return async () => {
     await Promise.all(stops.map((stop) => stop()));
-    // If that fails, the lease ends by itself.
+    // If this fails, the lease expires.
     await retention.release().catch(() => undefined);
   };
 }
 
-/** Runs a task again and again, `intervalMs` after its last end, never twice at once. */
+/** Runs a task repeatedly, `intervalMs` after its last run ended, so runs never overlap. */
 function every(
   intervalMs: number,
   task: (isStopped: () => boolean) => Promise<void>,

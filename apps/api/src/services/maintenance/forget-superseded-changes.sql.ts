@@ -1,16 +1,16 @@
 import { Prisma, type Database } from '@muster/db';
 
-/** Rows looked at by one statement: the containers of as many hosts at most are read for it. */
+/** Rows checked per statement, which reads the containers of at most as many hosts. */
 const BATCH_ROWS = 200;
 
-/** The key of the row up to which the changes were read. */
+/** The key of the last row that was read. */
 export type ChangePlace = { organizationId: string; changedAt: Date; hostId: string };
 
 /**
- * Deletes from `container_changes` what no present container bears any more, because it changed again or is gone.
- * `before` lies well before the oldest write under way: nobody writes a row of that age again.
+ * Deletes the rows of `container_changes` that match no present container, because it changed again or was removed.
+ * `before` must be well before the oldest write in progress, so that no row of that age is written again.
  *
- * Reads from `after` on until `isStopped`, and returns where to continue; undefined: at the beginning.
+ * Reads from `after` on until `isStopped`. Returns where to continue; undefined: at the beginning.
  */
 export async function forgetSupersededChanges(
   { prisma }: Database,

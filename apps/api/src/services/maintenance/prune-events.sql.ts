@@ -1,9 +1,9 @@
 import type { Database, Statement } from '@muster/db';
 
-/** Hosts looked at by one statement. */
+/** Hosts checked per statement. */
 const HOSTS_MAX = 1_000;
 
-/** For each host one step into its history's key, whose first entry is its oldest: no history is read. */
+/** Probes the primary key of the history once per host: its first entry is the oldest event. */
 const FIND_HOSTS: Statement = {
   name: 'find_hosts_with_old_events',
   text: `
@@ -16,8 +16,8 @@ const FIND_HOSTS: Statement = {
 };
 
 /**
- * Reads a host's oldest entries by its key, and deletes those of them that are old. It locks nothing but these, which
- * nobody writes, and steps over those that another process deletes at the same time.
+ * Reads a host's oldest events by the primary key and deletes those that are too old. Locks only these, which no one
+ * writes, and skips those that another process is deleting.
  */
 const PRUNE_EVENTS: Statement = {
   name: 'prune_events',
@@ -41,7 +41,7 @@ const PRUNE_EVENTS: Statement = {
 
 const NO_HOST = '00000000-0000-0000-0000-000000000000';
 
-/** Hosts whose oldest event was recorded before `before`. */
+/** Yields the hosts whose oldest event was recorded before `before`. */
 export async function* hostsWithEventsBefore(db: Database, before: Date): AsyncGenerator<string> {
   for (let after = NO_HOST; ;) {
     const hosts = await db.query<{ id: string; isOld: boolean }>(FIND_HOSTS, [after, before]);
@@ -51,7 +51,7 @@ export async function* hostsWithEventsBefore(db: Database, before: Date): AsyncG
   }
 }
 
-/** Deletes a host's events recorded before `before` of its oldest `rowsMax`; resolves with how many these were. */
+/** Deletes those of a host's oldest `rowsMax` events that were recorded before `before`; resolves with their number. */
 export async function pruneEvents(db: Database, hostId: string, before: Date, rowsMax: number): Promise<number> {
   const [row] = await db.query<{ count: number }>(PRUNE_EVENTS, [hostId, before, rowsMax]);
   return row?.count ?? 0;

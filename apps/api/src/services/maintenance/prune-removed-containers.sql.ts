@@ -1,14 +1,14 @@
 import { Prisma, type Database } from '@muster/db';
 
-/** Rows of an organization that one statement reads to find hosts, and hosts that one statement reads. */
+/** Rows per organization that one statement reads to find hosts, and hosts per statement. */
 const ROWS_MAX = 1_000;
 const HOSTS_MAX = 100;
 
 const NO_HOST = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Finds hosts with a container removed before `before`: not all of them at once, but none only if there is none. Reads the
- * oldest removed rows of each organization by their index, so the cost depends on what is due.
+ * Finds hosts with a container removed before `before`. May return only some of them, but none only if there are none.
+ * Reads the oldest removed rows of each organization by their index, so the cost depends on what is due.
  */
 export async function hostsWithRemovedBefore({ prisma }: Database, before: Date): Promise<string[]> {
   const rows = await prisma.$queryRaw<{ hostId: string }[]>(Prisma.sql`
@@ -21,8 +21,8 @@ export async function hostsWithRemovedBefore({ prisma }: Database, before: Date)
 }
 
 /**
- * Hosts from which a container was removed since `since` and that have more than `keptMax` removed ones: one step into an
- * index for each host, and for each with removals as many as it has, up to `keptMax`.
+ * Yields the hosts with a container removed since `since` and more than `keptMax` removed ones. Costs one index probe
+ * per host, and for hosts with such removals as many index entries as it has, up to `keptMax`.
  */
 export async function* hostsWithExcess({ prisma }: Database, since: Date, keptMax: number): AsyncGenerator<string> {
   for (let after = NO_HOST; ;) {
@@ -41,7 +41,7 @@ export async function* hostsWithExcess({ prisma }: Database, since: Date, keptMa
   }
 }
 
-/** Deletes a batch of a host's containers that were removed before `before`, and returns how many these were. */
+/** Deletes a batch of a host's containers removed before `before`; resolves with their number. */
 export const pruneRemovedContainers = (db: Database, hostId: string, before: Date, rowsMax: number): Promise<number> =>
   pruneHost(
     db,
@@ -52,7 +52,7 @@ export const pruneRemovedContainers = (db: Database, hostId: string, before: Dat
       ORDER BY "removedAt" LIMIT ${rowsMax}::int`,
   );
 
-/** Deletes a batch of a host's removed containers beyond the `keptMax` that were removed last; returns how many. */
+/** Deletes a batch of a host's removed containers, keeping the `keptMax` most recent; resolves with their number. */
 export const pruneExcessContainers = (
   db: Database,
   hostId: string,
@@ -69,9 +69,9 @@ export const pruneExcessContainers = (
   );
 
 /**
- * Deletes removed containers of a host. If there are any, it holds the host's lock and raises its revision: a snapshot
- * that brings one of them back either committed before (then `removedAt` is null again and the row stays) or compares
- * again.
+ * Deletes removed containers of a host. If there are any, it locks the host's row and raises its revision. A concurrent
+ * snapshot that restores one of them either committed before, so that `removedAt` is null and the row stays, or must
+ * compare again.
  */
 const pruneHost = ({ prisma }: Database, hostId: string, aged: Prisma.Sql): Promise<number> =>
   prisma.$executeRaw(Prisma.sql`

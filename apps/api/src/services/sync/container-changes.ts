@@ -1,7 +1,7 @@
 import { comparePorts, mergePorts, type EventKind, type EventValue, type Labels, type Port } from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
 
-/** What happened to a container, before it has a host, a time and a place in the history. */
+/** A change of a container, before it has a host, a time and a position in the history. */
 export interface EventDraft {
   dockerId: string;
   name: string;
@@ -11,19 +11,21 @@ export interface EventDraft {
   exitCode: number | null;
 }
 
-/** States in which the container's process has ended, for now or for good. */
+/** States in which the container's process is not running: it ended, or waits to be restarted. */
 const ENDED = new Set(['exited', 'dead', 'restarting']);
 
-/** Units of a text, and labels or ports, that one event tells at most: a history is for reading, the row has all. */
+/**
+ * UTF-16 units of a text, and the number of labels or ports, recorded in one event. The container's row has them all.
+ */
 const EVENT_TEXT_LENGTH_MAX = 1_024;
 const EVENT_ITEMS_MAX = 64;
 
-/** Characters of all the labels in one event, both sides: a thousand containers can change in one snapshot. */
+/** Characters of all labels in one event, both sides together: a thousand containers can change in one snapshot. */
 const EVENT_LABELS_LENGTH_MAX = 8_192;
 
 /**
- * The event of the process itself between two looks at one container, if there was one.
- * A new `startedAt` with the state as it was means that it stopped and started in between.
+ * Returns the event of the container's process between two observations; null: none. A new `startedAt` with an
+ * unchanged state means that the process was restarted in between.
  */
 function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | null {
   const startedAnew = to.startedAt !== null && from.startedAt !== null && to.startedAt !== from.startedAt;
@@ -36,15 +38,14 @@ function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | nul
     if (from.state === 'paused') return startedAnew ? 'restarted' : 'unpaused';
     return from.state === 'restarting' ? 'restarted' : 'started';
   }
-  // What had ended and cannot be cleared away is dead; its process did not end a second time.
+  // `dead` after `exited` means that the container could not be removed; its process did not end a second time.
   if (to.state === 'dead' && ENDED.has(from.state) && !startedAnew) return null;
   return ENDED.has(to.state) ? 'exited' : null;
 }
 
 /**
- * Whether the health check's word is news. Only a running container has one: with its process the word ends, as
- * `exited` and `paused` say well enough. A process that has just begun is `starting` in any case, so that its first
- * verdict is the first news.
+ * Whether a change of health is worth an event. Only a running container has a health, so `exited` and `paused` already
+ * imply its loss. A new process always begins as `starting`; its first result is the first event.
  */
 function isHealthNews(from: ContainerFacts, to: ContainerFacts): boolean {
   if (to.state !== 'running' || from.health === to.health) return false;
@@ -52,8 +53,8 @@ function isHealthNews(from: ContainerFacts, to: ContainerFacts): boolean {
 }
 
 /**
- * Every change between two rows of one container that was present both times, each once. A change of the status
- * text's age alone is none. An `updated` event holds the differing labels and ports alone, and cuts what is long.
+ * Returns each change between two rows of a container that was present both times. A change of only the age in the
+ * status text is not an event. An `updated` event holds only the labels and ports that differ, and long texts are cut.
  */
 export function containerChanges(from: ContainerFacts, to: ContainerFacts): EventDraft[] {
   const events: EventDraft[] = [];
@@ -80,8 +81,8 @@ interface Updated {
 }
 
 /**
- * What differs and has no kind of its own; null: nothing. A published port, a start and a state that come and go
- * with the process are told by the event of the process.
+ * Returns the differences that have no event kind of their own; null: none. Published ports, start and state change
+ * with the process, so an event of the process already covers them.
  */
 function updatedFields(
   from: ContainerFacts,
@@ -104,7 +105,7 @@ function updatedFields(
       if (from[field] !== to[field]) add({ from: { [field]: from[field] }, to: { [field]: to[field] } });
     }
     if (!samePorts(from.ports, to.ports)) {
-      // An agent or engine that was upgraded lists the same ports one by one or as ranges: that is not a change.
+      // After an upgrade, an agent or engine may list the same ports as ranges or one by one; that is not a change.
       const [before, after] = [mergePorts(from.ports), mergePorts(to.ports)];
       if (!samePorts(before, after)) add(differingPorts(before, after));
     }
@@ -112,7 +113,7 @@ function updatedFields(
   return Object.keys(updated.to).length > 0 ? updated : null;
 }
 
-/** Asked by `hasOwn`: a label may be called `constructor`. */
+/** Uses `hasOwn` because a label's key may be `constructor`. */
 const labelDiffers = (a: Labels, b: Labels) => (key: string) => !Object.hasOwn(b, key) || a[key] !== b[key];
 
 export function sameLabels(a: Labels, b: Labels): boolean {
@@ -123,14 +124,14 @@ export function sameLabels(a: Labels, b: Labels): boolean {
 const portKey = ({ ip, privatePort, publicPort = 0, type, count = 1 }: Port) =>
   JSON.stringify([ip ?? null, privatePort, publicPort, type, count]);
 
-/** In whatever order they stand. */
+/** Compares two lists of ports regardless of their order. */
 export function samePorts(a: readonly Port[], b: readonly Port[]): boolean {
   if (a.length !== b.length) return false;
   const inOrder = a.every((port, index) => comparePorts(port, b[index]!) === 0);
   return inOrder || a.map(portKey).sort().join() === b.map(portKey).sort().join();
 }
 
-/** The labels that one side lacks or has otherwise; how many more there are stands under `omittedLabels`. */
+/** Returns the labels that one side lacks or that differ; `omittedLabels` counts those left out. */
 function differingLabels(from: Labels, to: Labels): Updated {
   const gone = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
   const keys = [...gone, ...Object.keys(to).filter(labelDiffers(to, from))];
@@ -143,7 +144,7 @@ function differingLabels(from: Labels, to: Labels): Updated {
   };
 }
 
-/** How many of these labels fit into one event, 1 at least. */
+/** Returns how many of these labels fit into one event; at least 1. */
 function fittingLabels(keys: readonly string[], from: Labels, to: Labels): number {
   const lengthOf = (text: string | undefined) => Math.min(text?.length ?? 0, EVENT_TEXT_LENGTH_MAX);
   let length = 0;
@@ -155,7 +156,7 @@ function fittingLabels(keys: readonly string[], from: Labels, to: Labels): numbe
   return keys.length;
 }
 
-/** The ports that only one side has; how many more there are stands under `omittedPorts`. */
+/** Returns the ports that only one side has; `omittedPorts` counts those left out. */
 function differingPorts(from: readonly Port[], to: readonly Port[]): Updated {
   const without = (ports: readonly Port[], others: readonly Port[]) => {
     const known = new Set(others.map(portKey));

@@ -1,27 +1,27 @@
 import { hash } from 'node:crypto';
 import { comparePorts, parseStatus, STATUS_PARSER_VERSION, type Container, type Health } from '@muster/contracts';
 
-/** A container with what its status text says. */
+/** A container and the facts derived from its status text. */
 export interface ContainerFacts extends Container {
   health: Health | null;
   exitCode: number | null;
 }
 
-/** A container as its row holds it: the ten fields, and what is derived from them. */
+/** A container as stored: the ten fields and what is derived from them. */
 export interface ContainerRow extends ContainerFacts {
-  /** SHA-256 of the fields, base64: equal digests are equal containers, in whatever order their labels stand. */
+  /** SHA-256 of the fields, base64. Containers are equal if their digests are, regardless of the order of their labels. */
   digest: string;
 }
 
 export function toContainerFacts(container: Container): ContainerFacts {
   const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, truncated } = container;
   const { health, exitCode } = parseStatus(status);
-  // Written out: a spread of each of 5,000 containers takes three times as long.
+  // Written out, because spreading 5,000 containers takes three times as long.
   const facts = { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, health, exitCode };
   return truncated === undefined ? facts : { ...facts, truncated };
 }
 
-/** Makes the row of a container that a host sent. */
+/** Makes the row of a reported container. */
 export function toContainerRow(
   container: Container,
   { parserVersion = STATUS_PARSER_VERSION }: { parserVersion?: number } = {},
@@ -32,10 +32,10 @@ export function toContainerRow(
 }
 
 /**
- * Of the fields one after the other, each text behind its length, so that no two containers make the same string.
- * Cheaper than JSON in canonical order, whose objects would be made for this alone. What a container rarely has
- * (`count` of a port, `truncated`) is part of it only where present: the stored digests of all others stay valid. A later
- * version of `parseStatus` makes every digest another one, for a row also holds what was read out of its status.
+ * Hashes the fields one after another, each text preceded by its length so that two different containers never yield
+ * the same string. This is cheaper than canonical JSON, which needs objects built for it. Rare fields (`count` of a
+ * port, `truncated`) are added only where present, so that the stored digests of all other containers stay valid. A new
+ * version of `parseStatus` changes every digest, because a row also holds values parsed from the status.
  */
 function digestOf(container: Container, parserVersion: number): string {
   const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, truncated } = container;

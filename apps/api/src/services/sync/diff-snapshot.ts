@@ -5,40 +5,40 @@ import { createTurnTaking } from '../../lib/yield-if-busy.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
 
 /**
- * A row as the database has it. Of one whose digest equals the snapshot's, only `dockerId` is read: there is nothing
- * to learn from the rest. `removed` rows are there because the snapshot names them again.
+ * A stored row. If its digest equals the snapshot's, only `dockerId` is read. `removed` rows are read because the
+ * snapshot names them again.
  */
 export type StoredContainer =
   { dockerId: string; equal: true } | { dockerId: string; equal: false; removed: boolean; row: ContainerFacts };
 
-/** The fields in which a container that lives on changes; the others stay from its creation on, as a rule. */
+/** The fields that usually change during a container's life; the others rarely change after its creation. */
 export type ContainerPatch = Pick<
   ContainerRow,
   'dockerId' | 'state' | 'status' | 'startedAt' | 'health' | 'exitCode' | 'digest'
 > & {
-  /** Null: as they were. */
+  /** Null: unchanged. */
   ports: Port[] | null;
-  /** Whether more than the status text's age differs, which is what `changedAt` tells. */
+  /** Whether more than the status text's age differs; if so, `changedAt` is updated. */
   changed: boolean;
 };
 
-/** What makes the stored rows equal a snapshot, and what to tell of it. */
+/** The writes that make the stored rows equal a snapshot, and the events to record. */
 export interface SnapshotDiff {
-  /** Rows to write as a whole: new ones, removed ones that are back, and those that changed beyond a patch. */
+  /** Rows to write as a whole: new ones, reappeared ones, and those with changes that a patch cannot express. */
   writes: ContainerRow[];
   patches: ContainerPatch[];
-  /** `dockerId`s of present rows that the snapshot no longer has. */
+  /** `dockerId`s of present rows that the snapshot does not have. */
   removals: string[];
   events: EventDraft[];
-  /** How many rows are left alone. */
+  /** Number of unchanged rows. */
   unchanged: number;
-  /** How the counts of the host's present containers change by all this. */
+  /** Change of the counts of the host's present containers. */
   totalChanges: ContainerTotals;
 }
 
 /**
- * Compares what is stored of a host with a snapshot of it, whose `dockerId`s are unique. Where the snapshot is not
- * complete, what it does not name is left as it is, but for those that it says are gone.
+ * Compares a host's stored rows with a snapshot whose `dockerId`s are unique. If the snapshot is incomplete, rows that
+ * it does not name are left unchanged, except those in `goneIds`.
  */
 export function diffSnapshot(
   stored: readonly StoredContainer[],
@@ -84,12 +84,12 @@ export function diffSnapshot(
   return { ...diff, totalChanges: tally.totals };
 }
 
-/** A diff of rows that are left alone. */
+/** Returns a diff that changes nothing. */
 export const noChange = (unchanged: number): SnapshotDiff => ({
   ...{ writes: [], patches: [], removals: [], events: [], unchanged, totalChanges: NO_TOTALS },
 });
 
-/** Adds a diff of other containers of the same host to one. */
+/** Appends to `diff` a diff of other containers of the same host. */
 export function appendDiff(diff: SnapshotDiff, more: SnapshotDiff): void {
   diff.writes.push(...more.writes);
   diff.patches.push(...more.patches);
@@ -99,10 +99,10 @@ export function appendDiff(diff: SnapshotDiff, more: SnapshotDiff): void {
   diff.totalChanges = addTotals(diff.totalChanges, more.totalChanges);
 }
 
-/** Containers that are compared without a pause: each may have hundreds of labels that changed. */
+/** Containers compared before the event loop gets a turn: each may have hundreds of changed labels. */
 const PIECE_CONTAINERS = 20;
 
-/** As `diffSnapshot`, a long list piece by piece: other work goes on in between. */
+/** Does the same as `diffSnapshot`, but yields to the event loop during a long list. */
 export async function diffSnapshotInTurns(
   stored: readonly StoredContainer[],
   incoming: readonly ContainerRow[],
@@ -146,7 +146,7 @@ function toPatch(from: ContainerFacts, to: ContainerRow, changed: boolean): Cont
   return { dockerId, state, status, startedAt, health, exitCode, digest, ports, changed };
 }
 
-/** Whether two rows of one container are equal in all that a snapshot says of them. Cheaper than their digests, and the same. */
+/** Whether two rows of one container report the same. Equivalent to comparing their digests, but faster. */
 export const sameContainer = (a: Container, b: Container): boolean =>
   a.status === b.status &&
   a.state === b.state &&

@@ -11,7 +11,9 @@ const FIND_HOST_LOCK: Statement = {
     SELECT NOT EXISTS (SELECT FROM free) AS locked FROM hosts WHERE id = $1::uuid AND ${IS_THERE}`,
 };
 
-/** Whether another transaction holds a host's row: `gone` if there is no such host, or it was deleted. Never waits. */
+/**
+ * Whether another transaction has locked a host's row; `gone` if the host does not exist or was deleted. Never waits.
+ */
 export async function findHostLock(db: Database, hostId: string): Promise<'free' | 'locked' | 'gone'> {
   const [host] = await db.query<{ locked: boolean }>(FIND_HOST_LOCK, [hostId]);
   if (host === undefined) return 'gone';

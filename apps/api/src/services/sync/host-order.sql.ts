@@ -1,8 +1,8 @@
 import { CLONE_SUSPECTED_MS, STREAM_ALIVE_MS, SUPERSEDED_STREAMS_KEPT } from './order.js';
 
 /**
- * A report's place in the order, as SQL expressions of types uuid, bigint, timestamptz and timestamptz. `stream` and
- * `sequence` are null together, where the agent sends no order.
+ * A report's position in the order, as SQL expressions of types uuid, bigint, timestamptz and timestamptz. `stream` and
+ * `sequence` are both null if the agent sends no order.
  */
 export interface OrderExpressions {
   stream: string;
@@ -14,18 +14,18 @@ export interface OrderExpressions {
 const ALIVE = `INTERVAL '${STREAM_ALIVE_MS} milliseconds'`;
 
 /**
- * Whether the host was not deleted, in words that match no partial index: the planner would read the whole of one
- * rather than look the id up, as long as it thinks the table small.
+ * Whether the host was not deleted. Written so that it matches no partial index: while the planner believes that the
+ * table is small, it would scan such an index instead of looking up the id.
  */
 export const IS_THERE = `(hosts."deletedAt" IS NOT NULL) IS FALSE`;
 
-/** Whether another stream took over from this one: null for a null stream. */
+/** Whether another stream has replaced this one; null for a null stream. */
 export const isSuperseded = (stream: string): string =>
   `hosts."supersededStreams" @> jsonb_build_array(jsonb_build_object('stream', ${stream}::text))`;
 
 /**
- * `judgeOrder`, as a condition on the row of `hosts` that an UPDATE is about to write: what was judged on a row read
- * earlier is judged again on the row as it is now, under its lock.
+ * Returns `judgeOrder` as a condition on the row of `hosts` that an UPDATE is about to write. It repeats the check,
+ * made earlier on an unlocked row, on the current row under its lock.
  */
 export const orderTest = ({ stream, sequence, observedAt, receivedAt }: OrderExpressions): string => `(
     ${stream} IS NULL OR CASE WHEN hosts.stream = ${stream}
@@ -36,7 +36,7 @@ export const orderTest = ({ stream, sequence, observedAt, receivedAt }: OrderExp
         FALSE)
     END)`;
 
-/** The assignments by which an UPDATE that passed `orderTest` takes the snapshot's place in the order. */
+/** Returns the assignments with which an UPDATE that passed `orderTest` stores the snapshot's order. */
 export const takeOrder = ({ stream, sequence, observedAt, receivedAt }: OrderExpressions): Record<string, string> => ({
   supersededStreams: `CASE
       WHEN ${stream} IS NULL OR hosts.stream IS NULL OR hosts.stream = ${stream} THEN hosts."supersededStreams"
@@ -53,10 +53,10 @@ export const takeOrder = ({ stream, sequence, observedAt, receivedAt }: OrderExp
 });
 
 /**
- * The assignments that record a suspected clone after a call from `stream`: a stream that reports what it observed more than
- * a minute after it was superseded is another machine with the same token. One that reports what it observed before is
- * the agent's journal, sent again. A null `observedAt` is the time of receipt. One suspicion lasts until it was not seen for
- * `CLONE_SUSPECTED_MS`.
+ * Returns the assignments that record a suspected clone after a call from `stream`. A stream that reports what it
+ * observed more than a minute after it was superseded is another machine with the same token; what it observed earlier
+ * is a resent journal of the agent. A null `observedAt` means the time of receipt. A suspicion lasts until the clone
+ * was not seen for `CLONE_SUSPECTED_MS`.
  */
 export const suspectClone = (
   call: Omit<OrderExpressions, 'sequence'>,
@@ -76,8 +76,9 @@ const isClone = ({ stream, observedAt, receivedAt }: Omit<OrderExpressions, 'seq
           AND (superseded ->> 'at')::timestamptz < COALESCE(${observedAt}, ${receivedAt}) - ${ALIVE})`;
 
 /**
- * The assignments of a snapshot that the host's rows now equal, or were brought towards (`isComplete`, an SQL condition):
- * the API refuses its snapshots no longer, and what a complete one contradicts has ended. The clock is not its subject.
+ * Returns the assignments that end problems after an applied or equal snapshot: the refusal of snapshots ends, and
+ * after a complete one (`isComplete`, an SQL condition) all other problems but `clock_skew`, about which a snapshot
+ * says nothing.
  */
 export const endProblems = (isComplete: string): Record<string, string> => ({
   snapshotRefusedAt: 'NULL',
@@ -88,7 +89,7 @@ export const endProblems = (isComplete: string): Record<string, string> => ({
     END`,
 });
 
-/** `"column" = value, …` for an UPDATE's SET. */
+/** Formats `"column" = value, …` for an UPDATE's SET. */
 export const assignments = (columns: Record<string, string>): string =>
   Object.entries(columns)
     .map(([column, value]) => `"${column}" = ${value}`)

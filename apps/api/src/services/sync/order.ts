@@ -1,21 +1,24 @@
 import type { StaleReason } from '@muster/contracts';
 
-/** Milliseconds within which a stream counts as alive, and after which a superseded one should have fallen silent. */
+/**
+ * Milliseconds since it was last seen for which a stream counts as alive, and after which a superseded one should have
+ * ended.
+ */
 export const STREAM_ALIVE_MS = 60_000;
 
-/** Milliseconds for which a suspected clone counts: long enough for someone to see it the next morning. */
+/** Milliseconds for which a suspected clone is reported: long enough to be noticed the next morning. */
 export const CLONE_SUSPECTED_MS = 24 * 3_600_000;
 
-/** How many superseded streams a host remembers. */
+/** Number of superseded streams stored per host. */
 export const SUPERSEDED_STREAMS_KEPT = 8;
 
-/** Where a snapshot stands among those of one run of an agent. */
+/** A snapshot's position within one run of an agent. */
 export interface SnapshotOrder {
   stream: string;
   sequence: number;
 }
 
-/** What a host remembers of the order in which it was told things. */
+/** The stored order of a host's snapshots. */
 export interface HostOrder {
   stream: string | null;
   sequence: number | null;
@@ -24,7 +27,7 @@ export interface HostOrder {
   supersededStreams: readonly { stream: string; at: Date }[];
 }
 
-/** When a snapshot was observed (never later than its receipt) and received. */
+/** When a snapshot was observed (clamped to its receipt) and when it was received. */
 export interface SnapshotTimes {
   observedAt: Date;
   receivedAt: Date;
@@ -32,19 +35,20 @@ export interface SnapshotTimes {
 
 export type OrderVerdict = { current: true } | { current: false; reason: StaleReason; cloneSuspected: boolean };
 
-/** A host's clock may run ahead of ours, but nothing can have been observed after we received it. */
+/** Clamps to the time of receipt: a host's clock may be ahead, but a snapshot cannot be observed after its receipt. */
 export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date =>
   observedAt !== null && observedAt < receivedAt ? observedAt : receivedAt;
 
 /**
- * Whether a snapshot may replace what the host has. Within a stream the sequence must rise. A superseded stream is
- * stale for good, and one that reports what it observed more than a minute after it was superseded is a second machine
- * with the same token; what it observed before comes from the journal of the agent that was restarted.
- * A stream never seen is current whatever its clock says, for it is the agent after a restart, unless it was
- * observed before what we have while the stream that told us is still alive: a late request of an earlier run.
- * A snapshot without an order is taken as it comes.
+ * Decides whether a snapshot may replace the host's current state.
+ * - Same stream: the sequence must rise.
+ * - Superseded stream: always stale. If it reports what it observed more than a minute after it was superseded, a
+ *   second machine has the same token. What it observed earlier comes from the journal of an agent that was restarted.
+ * - New stream: current, whatever its clock says, because it is the agent after a restart. The exception is a late
+ *   request of an earlier run: observed before the stored state, while the current stream is alive.
+ * - No order: always applied.
  *
- * `orderTest` in services/sync/host-order.sql.ts says the same in SQL; a test holds the two equal.
+ * `orderTest` in services/sync/host-order.sql.ts is the same rule in SQL; a test checks that both agree.
  */
 export function judgeOrder(
   host: HostOrder,
@@ -62,7 +66,7 @@ export function judgeOrder(
     const cloneSuspected = observedAt.getTime() - superseded.at.getTime() > STREAM_ALIVE_MS;
     return { current: false, reason: 'stream_superseded', cloneSuspected };
   }
-  // What lies far in the future was stored by a clock that was ahead, and says nothing about then.
+  // An instant in the future means that our clock moved back since it was stored, so it proves nothing.
   const currentIsAlive =
     host.streamHeardAt !== null && Math.abs(receivedAt.getTime() - host.streamHeardAt.getTime()) < STREAM_ALIVE_MS;
   const isEarlier =

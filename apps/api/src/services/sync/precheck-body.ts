@@ -1,31 +1,31 @@
 import { SNAPSHOT_CONTAINERS_MAX } from '@muster/contracts';
 import { createTurnTaking } from '../../lib/yield-if-busy.js';
 
-/** What a body shows of itself before anything is made of it. */
+/** Result of the check of a body before it is parsed. */
 export type Survey =
   | { kind: 'likely' }
   | { kind: 'no-array' }
   | { kind: 'too-many' }
-  /** `element` holds more values than any container of its size. */
+  /** `element` holds more values than a container of its size can. */
   | { kind: 'crowded'; element: number };
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** Values that an element may hold whatever its size: labels, and what is yet to come in containers, have room in it. */
+/** Values allowed in an element of any size: enough for labels and for fields added later. */
 const VALUES_FREE = 20_000;
 
-/** Beyond that a container has ports: each of four values at most, and of more than so many bytes. */
+/** Beyond that, only ports add values: at most four each, and each port takes more than this many bytes. */
 const PORT_VALUES_MAX = 4;
 const PORT_BYTES_MIN = 16;
 
-/** Bytes that are looked at before the clock is. */
+/** Bytes processed between two checks of the clock. */
 const STEP_BYTES = 64 * 1024;
 
 /**
- * Counts what the text of a JSON array holds, up to where there is too much of it, in stretches. It looks at strings,
- * brackets and commas alone and keeps nothing: nine megabytes of `[],` are three million elements, and to cut them apart
- * would take as much memory as to parse them.
+ * Counts the elements and values of a JSON array until there are too many, and yields to the event loop. It tracks only
+ * strings, brackets and commas and allocates nothing: nine megabytes of `[],` are three million elements, and splitting
+ * them would take as much memory as parsing them.
  */
 export async function surveySnapshot(bytes: Buffer): Promise<Survey> {
   const turns = createTurnTaking();

@@ -5,16 +5,16 @@ import type { StoredContainer } from './diff-snapshot.js';
 import type { HostOrder } from './order.js';
 import { IS_THERE } from './host-order.sql.js';
 
-/** A host as one statement saw it: all of it is of one moment. */
+/** A consistent view of a host, read by one statement. */
 export interface HostState {
   revision: number;
   digest: string | null;
-  /** Of the last snapshot that was applied, as `order` has it, too. */
+  /** When the last applied snapshot was observed; equals `order.observedAt`. */
   observedAt: Date | null;
   order: HostOrder;
-  /** Present containers. */
+  /** Number of present containers. */
   containerCount: number;
-  /** The present rows, of which only the named ones where not all were asked for, and the removed ones that are named. */
+  /** Present rows (all, or only those named by an incomplete snapshot) and removed rows that the snapshot names. */
   containers: StoredContainer[];
 }
 
@@ -27,7 +27,7 @@ interface HostJson {
   observedAt: string | null;
   streamHeardAt: string | null;
   supersededStreams: { stream: string; at: string }[];
-  /** `dockerId`s of present rows whose digest is the incoming one. */
+  /** `dockerId`s of present rows whose digest equals the incoming one. */
   equal: string[];
 }
 
@@ -49,9 +49,9 @@ interface ContainerJson {
 }
 
 /**
- * The host comes as the first row and its containers as one row each, so that a long list is decoded piece by piece
- * as it arrives. The database compares the digests: of an unchanged container only its id crosses the wire. json and
- * not jsonb, whose building is quadratic in the keys of an object.
+ * Returns the host as the first row and one row per container, so that a long list is decoded as it arrives. The
+ * database compares the digests: of an unchanged container only its id is transferred. Uses json, because building
+ * jsonb is quadratic in the keys of an object.
  */
 const readStatement = (name: string, ofRows: string): Statement => ({
   name,
@@ -81,9 +81,9 @@ const READ_ALL = readStatement('read_host_state', 'TRUE');
 const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($4::text[])');
 
 /**
- * Reads what a sync compares a snapshot with, in one statement and without a lock: all present rows for a complete one,
- * and for another one those that it names or says are gone, however many others there are.
- * Null: there is no such host, or it was deleted.
+ * Reads what a sync compares a snapshot with, in one statement and without a lock. For a complete snapshot these are
+ * all present rows, otherwise only those that it names or lists as removed.
+ * Null: the host does not exist or was deleted.
  */
 export async function readHostState(
   db: Database,

@@ -2,38 +2,38 @@ import type { Database, Statement } from '@muster/db';
 import type { SnapshotOrder } from './order.js';
 import { assignments, endProblems, IS_THERE, isSuperseded, orderTest, suspectClone, takeOrder } from './host-order.sql.js';
 
-/** What a heartbeat says of its host's problems. */
+/** The problems that a heartbeat reports. */
 export interface HeartbeatProblems {
-  /** The text of `engine_unreachable`, by which a host is `engine_down`. */
+  /** The message of `engine_unreachable`, which makes a host `engine_down`. */
   engineError: string | null;
   problems: readonly { code: string; message: string; since: string }[];
-  /** True if the host may run something else than Muster has: then its heartbeat confirms nothing. */
+  /** True if the host may run other containers than stored; then its heartbeat confirms nothing. */
   isNotCurrent: boolean;
 }
 
-/** What an agent tells of its machine beside its containers; null: it did not say. */
+/** What an agent reports about its machine; null: not reported. */
 export interface HostFacts {
   engineName: string | null;
   engineVersion: string | null;
   engineApiVersion: string | null;
   os: string | null;
   agentVersion: string | null;
-  /** Of its clock against ours; positive: it is ahead. */
+  /** Clock of the machine minus ours, in seconds; positive: it is ahead. */
   clockSkewSeconds: number | null;
 }
 
-/** "I live": a heartbeat, or a complete snapshot that may be the one which the host's rows equal already. */
+/** A sign of life: a heartbeat, or a complete snapshot that may equal the host's stored rows. */
 export type HostReport = {
   hostId: string;
   receivedAt: Date;
-  /** What the answer asks the host for. */
+  /** The heartbeat interval that the answer asks for. */
   heartbeatSeconds: number;
 } & (
   | { kind: 'snapshot'; digest: string; order: SnapshotOrder | null; observedAt: Date }
   | { kind: 'heartbeat'; digest: string | null; stream: string | null; problems: HeartbeatProblems; facts: HostFacts }
 );
 
-/** A report that was written down; `matched`: its digest is the host's. */
+/** A recorded report; `matched`: its digest equals the host's. */
 export interface HostReported {
   matched: boolean;
   revision: number;
@@ -41,7 +41,7 @@ export interface HostReported {
   containerCount: number;
 }
 
-/** The columns of a report as the statements have them, with their types: one parameter each, or an array of several. */
+/** The columns of a report and their SQL types. Each is one parameter: a value, or an array for several reports. */
 const COLUMNS = {
   hostId: 'uuid',
   isSnapshot: 'boolean',
@@ -99,7 +99,7 @@ const ORDER = {
   receivedAt: entry('receivedAt'),
 };
 
-/** The assignments of a snapshot. A heartbeat leaves these columns as they are, but for those that it has its own value of. */
+/** Returns the assignments of a snapshot. A heartbeat keeps these columns, except those in `ofHeartbeat`. */
 const ofSnapshot = (columns: Record<string, string>, ofHeartbeat: Record<string, string>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(columns).map(([column, value]) => [
@@ -108,10 +108,10 @@ const ofSnapshot = (columns: Record<string, string>, ofHeartbeat: Record<string,
     ]),
   );
 
-/** A heartbeat says nothing of the order, but that its stream lives. */
+/** A heartbeat does not change the order, but shows that its stream is alive. */
 const STREAM_SEEN_AT = `CASE WHEN hosts.stream = ${ORDER.stream} THEN ${ORDER.receivedAt} ELSE hosts."streamHeardAt" END`;
 
-/** What only an agent whose stream is not superseded may say: one that was replaced knows nothing of this machine. */
+/** Ignores reports of a superseded stream: a replaced agent knows nothing of this machine. */
 const ofLiveStream = (column: string, value: string) =>
   `CASE WHEN COALESCE(${isSuperseded(ORDER.stream)}, FALSE) THEN hosts."${column}" ELSE ${value} END`;
 
@@ -155,13 +155,13 @@ const SET = assignments({
 const TYPED = Object.entries(COLUMNS);
 const SEVERAL_ENTRIES = `SELECT * FROM unnest(${TYPED.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
         AS entry (${TYPED.map(([column]) => `"${column}"`).join(', ')})`;
-/** Without arrays, whose making and joining is a quarter of what a lone report costs. */
+/** Without arrays, whose creation and join is a quarter of the cost of a single report. */
 const ONE_ENTRY = `SELECT ${TYPED.map(([column, type], index) => `$${index + 1}::${type} AS "${column}"`).join(', ')}`;
 
 /**
- * Writes down reports of different hosts, by one update of each host's row that no index has to follow. It locks the rows
- * in one order and leaves out those that another transaction has locked, so that it never waits, neither for a slow sync
- * nor in a circle: all other hosts' reports would wait behind it.
+ * Records reports of different hosts with one HOT update of each host's row. It locks the rows in order and skips those
+ * locked by another transaction. It therefore never waits for a slow sync and cannot deadlock; otherwise the reports of
+ * all other hosts would wait as well.
  */
 function reportStatement({ name, several }: { name: string; several: boolean }): Statement {
   const rows = several ? 'id = ANY ($1::uuid[]) ORDER BY id' : 'id = $1::uuid';
@@ -188,9 +188,9 @@ const REPORT_ONE = reportStatement({ name: 'report_host', several: false });
 const REPORT_SEVERAL = reportStatement({ name: 'report_hosts', several: true });
 
 /**
- * Writes down reports, at most one of each host, and gives what came of each in their order; null: nothing was
- * written. That is so where the host is gone, where a snapshot is not the one that the host's rows equal or the order
- * does not allow it, and where another transaction holds the host's row.
+ * Records reports, at most one per host, and returns their results in order; null: nothing was written. That is the
+ * case if the host is gone, if another transaction has locked its row, or if a snapshot does not equal the stored rows
+ * or its order does not permit it.
  */
 export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReported | null)[]> {
   const columns = reports.map(toColumns);

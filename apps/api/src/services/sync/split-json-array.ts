@@ -2,12 +2,12 @@ import { parseContainer, type Container } from '@muster/contracts';
 import { createTurnTaking } from '../../lib/yield-if-busy.js';
 
 /**
- * The JSON text of a snapshot, cut into its containers without being parsed: what is equal to the last snapshot's
- * byte for byte was checked and compared then, and is neither again.
+ * The JSON text of a snapshot, split into containers without parsing. A container whose bytes equal the last snapshot's
+ * was already validated and compared, so neither is done again.
  */
 export interface SnapshotText {
   bytes: Buffer;
-  /** Where each container's text begins and ends in `bytes`, one after the other. */
+  /** Start and end offset of each container's text in `bytes`, alternating. */
   bounds: Uint32Array;
 }
 
@@ -16,13 +16,13 @@ const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b
 
 const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-/** Bytes that are read before the clock is. */
+/** Bytes processed between two checks of the clock. */
 const STEP_BYTES = 64 * 1024;
 
 /**
- * Cuts the text of a JSON array into the texts of its elements, a long one in stretches; null: not an array. It looks
- * at strings and brackets alone: whether an element is JSON is for who parses it to find out, and what is not never
- * equals anything that was.
+ * Splits the text of a JSON array into the texts of its elements, and yields to the event loop on long ones; null: not
+ * an array. It tracks only strings and brackets and does not validate JSON: the parser of an element does, and an
+ * invalid element never equals one that was accepted.
  */
 export async function cutSnapshot(bytes: Buffer): Promise<SnapshotText | null> {
   let start = 0;
@@ -66,10 +66,10 @@ function isBlank(bytes: Buffer, start: number, end: number): boolean {
   return true;
 }
 
-/** How many containers a text has. */
+/** Returns the number of containers in a text. */
 export const elementCount = ({ bounds }: SnapshotText): number => bounds.length / 2;
 
-/** The indexes at which two texts of as many containers differ. */
+/** Returns the indexes at which two texts with the same number of containers differ. */
 export function differingElements(a: SnapshotText, b: SnapshotText): number[] {
   const indexes: number[] = [];
   for (let index = 0; index < a.bounds.length / 2; index++) {
@@ -81,15 +81,15 @@ export function differingElements(a: SnapshotText, b: SnapshotText): number[] {
   return indexes;
 }
 
-/** The text of one container, as bytes that share memory with the whole. */
+/** Returns the text of one container; the bytes share memory with the whole. */
 export const elementBytes = ({ bytes, bounds }: SnapshotText, index: number): Buffer =>
   bytes.subarray(bounds[2 * index], bounds[2 * index + 1]);
 
-/** Reads one container; null: it is none, and the whole snapshot is to be read to say what is wrong with it. */
+/** Parses one container; null: it is invalid, and only parsing the whole snapshot yields the error to report. */
 export function decodeElement(text: SnapshotText, index: number): Container | null {
   const bytes = elementBytes(text, index);
   const json = bytes.toString();
-  // Bytes that are not UTF-8 become U+FFFD in `toString`; where one is seen, the strict reading decides.
+  // `toString` replaces invalid UTF-8 with U+FFFD; if the text contains one, the strict parser decides.
   if (json.includes('\uFFFD')) return null;
   try {
     const parsed = parseContainer(JSON.parse(json));

@@ -2,20 +2,20 @@ import { DOCKER_STATES, Health } from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
 
 /**
- * How many containers there are of each word: a state of Docker's, `other` for all other states together, or a health
- * with `health:` before it. No other word is counted: an engine may say any state, and each would be kept for its host.
+ * Number of containers by word: a Docker state, `other` for all remaining states, or `health:` and a health. The set of
+ * words is fixed, because an engine may report any state and each would be stored for its host.
  */
 export type StateChanges = Readonly<Record<string, number>>;
 
-/** The word under which every state that is not one of Docker's is counted. */
+/** The word that counts all states that Docker does not define. */
 export const OTHER_STATE = 'other';
 
-/** How `hosts.stateCounts` names a health. */
+/** Returns the key of a health in `hosts.stateCounts`. */
 export const healthKey = (health: string): string => `health:${health}`;
 
 const HEALTH_KEYS = Health.options.map(healthKey);
 
-/** Every word that is counted but `other`. */
+/** All counted words except `other`. */
 export const COUNTED_WORDS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS];
 
 const KNOWN_STATES: ReadonlySet<string> = new Set(DOCKER_STATES);
@@ -23,10 +23,10 @@ const KNOWN_WORDS: ReadonlySet<string> = new Set(COUNTED_WORDS);
 
 export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 
-/** The word under which a state is counted. */
+/** Returns the word that counts a state. */
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
-/** Separates states from healths. Words of an earlier version, which counted every state by itself, become `other`. */
+/** Splits the counts into states and healths. Earlier versions stored other states as words; they become `other`. */
 export function countsByWord(counts: StateChanges): {
   containersByState: Record<string, number>;
   containersByHealth: Record<string, number>;
@@ -46,10 +46,10 @@ export function countsByWord(counts: StateChanges): {
 
 type Counted = Pick<ContainerFacts, 'state' | 'health' | 'truncated'>;
 
-/** Counts of a host's present containers, or how they change. */
+/** Counts of a host's present containers, or changes of them. */
 export interface ContainerTotals {
   stateCounts: StateChanges;
-  /** Containers of which a field was shortened. */
+  /** Containers with a shortened field. */
   truncated: number;
 }
 
@@ -61,14 +61,14 @@ export function addTotals(a: ContainerTotals, b: ContainerTotals): ContainerTota
   return { stateCounts: Object.fromEntries(sums.filter(([, sum]) => sum !== 0)), truncated: a.truncated + b.truncated };
 }
 
-/** Counts all containers of a host. */
+/** Counts the containers of a host. */
 export function totalsOf(containers: readonly Counted[]): ContainerTotals {
   const tally = new StateTally();
   for (const container of containers) tally.came(container);
   return tally.totals;
 }
 
-/** Adds up what came, went and changed among a host's present containers. */
+/** Sums added, removed and changed containers among a host's present ones. */
 export class StateTally {
   readonly #counts = new Map<string, number>();
   #truncated = 0;

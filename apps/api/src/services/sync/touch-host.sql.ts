@@ -17,9 +17,9 @@ const TOUCH_STALE: Statement = {
 };
 
 /**
- * Records that an agent called with a snapshot too old to apply: it is alive, was asked for a heartbeat, and nothing else
- * is written but the suspicion that two machines share its token. If another transaction holds the host's row, nothing is
- * written: that one records that the agent is alive.
+ * Records a snapshot that is too old to apply: the agent is alive and was asked for a heartbeat interval. Apart from
+ * that, only a suspected clone is recorded. Writes nothing if another transaction has locked the host's row, because
+ * that transaction records that the agent is alive.
  */
 export async function touchStale(
   db: Database,

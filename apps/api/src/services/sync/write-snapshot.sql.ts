@@ -9,29 +9,28 @@ import { assignments, endProblems, IS_THERE, orderTest, takeOrder } from './host
 export interface SnapshotWrite {
   hostId: string;
   /**
-   * What `diff` was made against: the host's revision, and the digest at that revision or, where there is none, the
-   * instant of the snapshot. A number alone may come again where the database lost a commit (a failover, a restore) and
-   * something else was written in its place.
+   * The version that `diff` was made against: the host's revision, with its digest or, if that is null, its
+   * `observedAt`. The revision alone may repeat with other content if the database loses a commit (failover, restore).
    */
   base: HostVersion;
   diff: SnapshotDiff;
-  /** Counts of all the host's containers after this; null: they are as before, but for what `diff` changes. */
+  /** Counts of all the host's containers after the write; null: add the changes of `diff` to the stored counts. */
   totals: ContainerTotals | null;
   complete: boolean;
-  /** Of the body; null for one that must not be remembered. */
+  /** Digest of the body; null: do not store one. */
   digest: string | null;
   order: SnapshotOrder | null;
   times: SnapshotTimes;
-  /** What the answer asks the host for. */
+  /** The heartbeat interval that the answer asks for. */
   heartbeatSeconds: number;
-  /** The instant by the host's clock that its history tells. */
+  /** The time by the host's clock that is recorded with the events. */
   eventsObservedAt: Date;
 }
 
 export interface HostVersion {
   revision: number;
   digest: string | null;
-  /** Of the last snapshot that was applied; compared only where the digest is null. */
+  /** When the last applied snapshot was observed; compared only if the digest is null. */
   observedAt: Date | null;
 }
 
@@ -42,13 +41,13 @@ export interface SnapshotWritten {
   created: number;
   updated: number;
   removed: number;
-  /** Of the events, as text. */
+  /** Size of the events as text. */
   historyBytes: number;
 }
 
 /**
- * The stored value where the new one is equal: one that was compressed or moved out of the row for its size differs
- * byte for byte from the same value as it comes in, and would then be written to every index that names the column.
+ * Keeps the stored value if the new one is equal. A value that was compressed or stored out of line differs byte for
+ * byte from the same value as sent, and would be rewritten in every index with the column.
  */
 const keepEqual = (column: 'command' | 'labels') =>
   `CASE WHEN stored.${column} = excluded.${column} THEN stored.${column} ELSE excluded.${column} END`;
@@ -71,7 +70,7 @@ const GUARD = assignments({
   engineError: 'NULL',
   ...endProblems('$4::boolean'),
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
-  // An earlier version counted every state by itself, and may still run next to this one.
+  // An older version counted every state separately, and may still run alongside this one.
   stateCounts: `CASE WHEN $16::boolean THEN $14::jsonb WHEN $14::text = '{}' THEN "stateCounts" ELSE (
         SELECT COALESCE(jsonb_object_agg(word, containers), '{}')
         FROM (
@@ -85,7 +84,7 @@ const GUARD = assignments({
         WHERE containers <> 0
       ) END`,
   truncatedCount: TRUNCATED,
-  // An earlier version that runs next to this one leaves the instant as it was when the count becomes 0.
+  // An older version running alongside this one does not reset the instant when the count becomes 0.
   truncatedSince: `CASE
       WHEN ${TRUNCATED} = 0 THEN NULL
       WHEN "truncatedCount" = 0 THEN ${ORDER.receivedAt}
@@ -125,8 +124,8 @@ const GONE = `), gone AS (
     `;
 
 /**
- * `whole`: rows come, go or change beyond a patch. Most snapshots that change anything change a container or two that
- * live on, and what a statement could have done but did not is a good part of its cost.
+ * Builds the statement. `whole`: rows are added, removed or changed beyond a patch. Most snapshots with changes only
+ * patch a container or two, and unused parts of a statement are a large share of its cost.
  */
 const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Statement => ({
   name,
@@ -177,20 +176,20 @@ type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
 const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
 const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
 
-/** Bytes of rows that a statement writes within the usual limit, and how long each further MiB may take. */
+/** Bytes written within the usual timeout, and the timeout above that: a minimum and the milliseconds per MiB. */
 const USUAL_BYTES_MAX = 1024 * 1024;
 const PATIENCE_MS_MIN = 5_000;
 const PATIENCE_MS_PER_MIB = 1_500;
 
 /**
- * Writes a diff, all of it in one statement. Its guard locks the host's row and passes only if revision and digest
- * are still those that were compared with and the order still allows it; everything else is written FROM the guard, so that
- * a failed guard writes nothing. Whatever changes a host's rows holds this lock and raises the revision: two
- * snapshots of one host are serialized by it, those of two hosts share no lock, and since no statement holds one
- * host's lock while it waits for another's, there is no deadlock. The rows themselves need no order of their own.
- * Where another transaction has locked the host's row, the guard fails: a wait for it would hold a connection.
+ * Writes a diff in one statement. Its guard locks the host's row, and passes only if revision and digest are still
+ * those that were compared with and the order permits it. All other parts select FROM the guard, so a failed guard
+ * writes nothing. Every change of a host's rows holds this lock and raises the revision, so two snapshots of one host
+ * are serialized and those of two hosts share no lock. No statement holds one host's lock while it waits for another's,
+ * so there is no deadlock, and the rows need no lock order. If another transaction has locked the host's row, the guard
+ * fails, because waiting would occupy a connection.
  *
- * Null: the guard failed. Read again, compare again.
+ * Null: the guard failed; read and compare again.
  */
 export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
   const { hostId, base, diff, totals, complete, digest, order, times, eventsObservedAt, heartbeatSeconds } = write;
@@ -224,7 +223,10 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
 const toLongText = async (pieces: readonly string[], turns: TurnTaking): Promise<LongText> =>
   new LongText(await encodeInTurns(pieces, turns));
 
-/** The host's present containers after a complete snapshot; after another one, how many more there are than before. */
+/**
+ * Returns the host's present containers after a complete snapshot, or the change of their number after an incomplete
+ * one.
+ */
 export function presentCount(
   { writes, patches, removals, events, unchanged }: SnapshotDiff,
   complete: boolean,
