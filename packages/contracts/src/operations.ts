@@ -246,9 +246,8 @@ export const Operations = {
     access: 'viewer',
     summary: 'List containers of all hosts',
     description:
-      'Returns containers with their host’s freshness, filtered and sorted; by default, those that are present. ' +
-      '`state` and `changedAt` are sort keys only together with `hostId`; otherwise 400. A page may hold fewer than ' +
-      '`limit` items: only a null `nextCursor` marks the end.',
+      'Returns containers with their host’s freshness, filtered and sorted; by default, those that are present. A ' +
+      'page may hold fewer than `limit` items: only a null `nextCursor` marks the end.',
     query: ContainerQuery,
     answers: { 200: countedPage(ContainerView) },
   },
