@@ -6,7 +6,7 @@ import { forgetLinkTokens } from './link-token';
 
 const OWN_PATH = new RegExp(OWN_PATH_PATTERN);
 
-/** Signs in by a call whose answer is a session, and goes on to `next`, a path of this page. */
+/** Returns a mutation that signs in with `enter` and opens `next`, or the fleet page if `next` is not on this site. */
 export function useEnter<Input>(
   enter: (input: Input) => Promise<Session>,
   next = '/',
@@ -19,7 +19,7 @@ export function useEnter<Input>(
       forgetLinkTokens();
       client.clear();
       client.setQueryData(sessionQuery.queryKey, session);
-      // An address may be written by anybody: it leads nowhere but to a page of ours.
+      // `next` comes from the address, which an attacker may have written: it must not lead to another site.
       await navigate({ href: OWN_PATH.test(next) ? next : '/' });
     },
   });

@@ -1,11 +1,15 @@
 import { createClient, ProblemError } from '@muster/client';
+import { fieldSentence } from '../field-sentence';
 
 let serverAheadMs = 0;
 
-/** The server's clock, by which all ages are told: the one of this device may be wrong. Good to a second. */
+/**
+ * Returns the server's time in milliseconds, accurate to about a second. All ages are computed from it, because the
+ * clock of this device may be wrong.
+ */
 export const serverNow = (): number => Date.now() + serverAheadMs;
 
-/** Below this a difference says more about how long the answer took than about the clocks. */
+/** A smaller difference is more likely network latency than a wrong clock. */
 const CLOCK_DIFFERENCE_MS_MIN = 2_000;
 
 function noteServerTime(date: string | null): void {
@@ -13,7 +17,7 @@ function noteServerTime(date: string | null): void {
   if (!Number.isNaN(difference)) serverAheadMs = Math.abs(difference) < CLOCK_DIFFERENCE_MS_MIN ? 0 : difference;
 }
 
-/** The API that this page came from, called as the person who is signed in. */
+/** A client of the API that served this page, authenticated by the session cookie. */
 export const api = createClient({
   url: window.location.origin,
   fetch: async (input, init) => {
@@ -23,23 +27,29 @@ export const api = createClient({
   },
 });
 
-/** Whether the API says that nobody is signed in, or not any more. */
+/** Whether the API refused the call because there is no session, or because it has ended. */
 export const isSignedOut = (error: unknown): boolean => error instanceof ProblemError && error.status === 401;
 
-/** An error in words for the person at the screen. */
+/** Returns the text of an error for the user. */
 export function errorWords(error: Error): string {
   if (error instanceof ProblemError) {
     const first = error.problem.errors?.[0];
-    return first === undefined ? error.message : `${error.message} ${first.path.replace(/^\//, '')} ${first.message}`;
+    if (first === undefined) return error.message;
+    return `${error.message} ${fieldSentence(first.path.replace(/^\//, ''), first.message)}`;
   }
-  if (error.name === 'NetworkError') return 'Muster cannot be reached. Is the server running, and the network up?';
+  if (error.name === 'NetworkError') {
+    return 'Cannot reach the Muster server. Check that it is running and that your network is up.';
+  }
   return error.message;
 }
 
-/** What the API says is wrong with a field, by its name. */
-export const fieldError = (error: Error | null, field: string): string | undefined =>
-  error instanceof ProblemError ? error.problem.errors?.find(({ path }) => path === `/${field}`)?.message : undefined;
+/** Returns the API's error message for a field of the request, as a sentence. */
+export function fieldError(error: Error | null, field: string): string | undefined {
+  const errors = error instanceof ProblemError ? error.problem.errors : undefined;
+  const found = errors?.find(({ path }) => path === `/${field}`);
+  return found === undefined ? undefined : fieldSentence(field, found.message);
+}
 
-/** An error that is of none of the fields that are shown. */
+/** Returns the error unless it is about fields: a form shows those errors at the fields. */
 export const otherError = (error: Error | null): Error | null =>
   error instanceof ProblemError && (error.problem.errors?.length ?? 0) > 0 ? null : error;
