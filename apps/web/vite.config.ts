@@ -4,14 +4,14 @@ import { contractsWithoutSchemas } from './bundle/contracts-without-schemas.ts';
 import { precompress } from './bundle/precompress.ts';
 import { scriptBudget } from './bundle/script-budget.ts';
 
-/** The promise is 200 kB: this leaves room for the host page's chart, which comes right after its page. */
+/** The documented limit is 200 kB. The rest is reserved for the host page's chart, which loads right after its page. */
 const SCRIPT_KB_MAX = 176;
 
-// Development builds from the source of workspace packages, production from their builds (ADR 4).
+// Development uses the sources of the workspace packages, production their builds (ADR 4).
 export default defineConfig(({ mode }) => ({
   plugins: [
     react(),
-    // What follows needs builds, or takes time that nobody wants to wait for in development.
+    // These plugins need built packages, or are too slow for development.
     ...(mode === 'development'
       ? []
       : [contractsWithoutSchemas(), scriptBudget({ kBMax: SCRIPT_KB_MAX }), precompress()]),
@@ -21,7 +21,7 @@ export default defineConfig(({ mode }) => ({
   },
   build: {
     target: 'baseline-widely-available',
-    // The policy of the page allows no `data:`: each asset is a file, and cached for good by its name.
+    // The Content Security Policy forbids `data:` URLs. Separate files can also be cached permanently by name.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     sourcemap: mode === 'development',

@@ -1,6 +1,6 @@
 import base from '../../jest.config.base.js';
 
-// One browser, one API and one fleet at a time is what a small machine can bear.
+// A small machine can only run one browser, one API and one fleet at a time.
 export default {
   ...base,
   testTimeout: 180_000,

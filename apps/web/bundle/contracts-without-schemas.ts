@@ -4,9 +4,9 @@ const CONTRACTS = '@muster/contracts';
 const VIRTUAL = '\0contracts-without-schemas';
 
 /**
- * Gives the page the contracts as data: paths, methods, statuses, names and limits, and `true` where a schema stood.
- * The page sends what its types allow and takes what the API answers, so it runs no schema; zod and all of them would
- * be a sixth of its script. An export that is no data is left out: whoever imports it makes the build fail.
+ * Replaces the contracts package by its data: paths, methods, statuses, names and limits, with `true` for each schema.
+ * The page validates nothing at run time, so it needs no schema; zod and the schemas would be a sixth of its script.
+ * An export that is not data is left out, and importing it fails the build.
  */
 export const contractsWithoutSchemas = (): Plugin => ({
   name: 'contracts-without-schemas',
@@ -22,7 +22,7 @@ export const contractsWithoutSchemas = (): Plugin => ({
   },
 });
 
-/** What JSON can say at its top: the rest of the contracts are functions and instances of zod's classes. */
+/** Whether JSON can represent the value. All other exports are functions and instances of zod's classes. */
 function isData(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return typeof value === 'string' || typeof value === 'number';
   return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;

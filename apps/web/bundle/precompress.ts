@@ -4,17 +4,17 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { Plugin } from 'vite';
 
-/** What shrinks; fonts are compressed as they are. */
+/** The files to compress. Fonts are left out because they are compressed already. */
 const TEXTS = /\.(html|js|css)$/;
 
 /**
- * Writes beside each text of the build the same with Brotli (`.br`) and gzip (`.gz`), as small as they get: it is done
- * once here, and not by the API at every answer.
+ * Writes a Brotli (`.br`) and a gzip (`.gz`) copy of each text file of the build, at the highest compression level, so
+ * that the API does not compress at each request.
  */
 export const precompress = (): Plugin => ({
   name: 'precompress',
   async writeBundle({ dir }, bundle) {
-    if (dir === undefined) throw new Error('a build into no folder cannot be compressed there');
+    if (dir === undefined) throw new Error('cannot compress the build: it has no output directory');
     const texts = Object.keys(bundle).filter((name) => TEXTS.test(name));
     await Promise.all(texts.map((name) => compress(join(dir, name))));
   },

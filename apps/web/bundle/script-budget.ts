@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib';
 import type { Plugin, Rolldown } from 'vite';
 
 /**
- * Fails the build where a page needs more script than this at its first load, and says how much each needs: its own
- * chunk, the entry, and all that they import at once. Kilobytes are of 1,000 bytes, gzipped as a server would.
+ * Fails the build if the first load of a page needs more than `kBMax` of script, and logs how much each page needs: its
+ * own chunk, the entry and everything that these import statically. A kilobyte is 1,000 bytes, after gzip.
  */
 export const scriptBudget = ({ kBMax }: { kBMax: number }): Plugin => ({
   name: 'script-budget',
@@ -12,7 +12,7 @@ export const scriptBudget = ({ kBMax }: { kBMax: number }): Plugin => ({
     const byFile = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
     const kBOf = new Map(chunks.map(({ fileName, code }) => [fileName, gzipSync(code).length / 1_000]));
     const entry = chunks.find(({ isEntry }) => isEntry);
-    if (entry === undefined) throw new Error('a build without an entry has no first load to measure');
+    if (entry === undefined) throw new Error('cannot measure the first load: the build has no entry chunk');
 
     const loads = chunks
       .filter(({ isDynamicEntry, name }) => isDynamicEntry && name.endsWith('-page'))
@@ -21,15 +21,15 @@ export const scriptBudget = ({ kBMax }: { kBMax: number }): Plugin => ({
         return { page: page.name, kB: files.reduce((sum, file) => sum + kBOf.get(file)!, 0) };
       })
       .sort((a, b) => b.kB - a.kB);
-    if (loads.length === 0) throw new Error('no page was found: they are known by the end of their files’ names');
+    if (loads.length === 0) throw new Error('found no page chunk: the name of a page’s file must end in "-page"');
 
     const lines = loads.map(({ page, kB }) => `${kB.toFixed(1).padStart(7)} kB  ${page}`);
-    this.info(`script at first load, gzipped, of at most ${kBMax} kB\n${lines.join('\n')}`);
+    this.info(`script at first load, gzipped (limit: ${kBMax} kB)\n${lines.join('\n')}`);
     if (loads[0]!.kB > kBMax) this.error(`${loads[0]!.page} needs more script than ${kBMax} kB:\n${lines.join('\n')}`);
   },
 });
 
-/** The files of these chunks and of what they import statically, each once. */
+/** Returns the files of these chunks and of everything that they import statically, without duplicates. */
 function withImports(
   from: readonly Rolldown.OutputChunk[],
   byFile: ReadonlyMap<string, Rolldown.OutputChunk>,

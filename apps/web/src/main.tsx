@@ -8,7 +8,8 @@ import { applyTheme } from './app/theme';
 import { hideLinkToken } from './features/sign-in/link-token';
 
 applyTheme();
-// Before anything reads the address. A link that is opened where the page already is changes only what follows `#`.
+// Runs before the router reads the address. Opening a link to the page that is already open only changes the part after
+// `#`, which causes no reload.
 hideLinkToken();
 window.addEventListener('hashchange', () => {
   if (hideLinkToken()) window.location.reload();

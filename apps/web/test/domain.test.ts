@@ -10,6 +10,7 @@ import { many, oneOf, parseSearch, stringifySearch } from '../src/lib/search-par
 import { concerns } from '../src/features/fleet/attention-list';
 import { clockWords } from '../src/lib/format-clock-skew';
 import { eventGlance, side } from '../src/lib/format-event';
+import { fieldSentence } from '../src/lib/field-sentence';
 import { glance } from '../src/lib/container-status';
 import { toPlainText, toTypedText, toVisibleText } from '../src/lib/plain-text';
 import { portWords, publishedPorts } from '../src/lib/format-port';
@@ -47,19 +48,19 @@ const event = (fields: Partial<ContainerEvent>): ContainerEvent => ({
   ...fields,
 });
 
-describe('a container at a glance', () => {
+describe('the displayed state of a container', () => {
   test.each([
     [{ state: 'running', health: 'unhealthy' }, 'unhealthy'],
     [{ state: 'running', health: 'healthy' }, 'healthy'],
-    [{ state: 'exited', exitCode: 0 }, 'finished'],
+    [{ state: 'exited', exitCode: 0 }, 'exited (0)'],
     [{ state: 'exited', exitCode: 137 }, 'crashed (137)'],
     [{ state: 'restarting', exitCode: 2 }, 'restarting (2)'],
     [{ state: 'hibernating' }, 'hibernating'],
-  ] as const)('of %j is told as %s', (fields, words) => {
+  ] as const)('for %j is "%s"', (fields, words) => {
     expect(glance(container(fields))).toMatchObject({ words, isCurrent: true });
   });
 
-  test('is not current where its host is silent, but removed stays removed', () => {
+  test('is not current if the host is offline or its engine is down, but a removed container stays removed', () => {
     expect(glance(container({ hostFreshness: 'offline' }))).toMatchObject({ look: 'running', isCurrent: false });
     expect(glance(container({ hostFreshness: 'engine_down' })).isCurrent).toBe(false);
     expect(glance(container({ hostFreshness: 'offline', removedAt: at(5) }))).toMatchObject({
@@ -69,14 +70,14 @@ describe('a container at a glance', () => {
   });
 });
 
-describe('what needs attention', () => {
+describe('the list of concerns', () => {
   const none = { hosts: [], containers: [], events: [] };
 
-  test('is nothing where all is well', () => {
+  test('is empty if all hosts and containers are healthy', () => {
     expect(concerns({ ...none, hosts: [host({})], containers: [container({ health: 'healthy' })] })).toEqual([]);
   });
 
-  test('comes with silent hosts first, and leaves out what a silent host last said of its containers', () => {
+  test('has offline hosts first, and no containers of offline hosts', () => {
     const found = concerns({
       hosts: [host({ id: 'h2', name: 'gone', freshness: 'offline' }), host({})],
       containers: [
@@ -95,11 +96,11 @@ describe('what needs attention', () => {
   });
 
   test.each([
-    ['clone_suspected', 'two machines report as this host'],
-    ['list_refused', 'its engine refuses to list the containers'],
-    ['snapshot_refused', 'its snapshots are refused'],
-    ['too_many_containers', 'has more containers than a snapshot can hold'],
-  ] as const)('has a live host with %s, first and since when', (code, trouble) => {
+    ['clone_suspected', 'Two machines report as this host (cloned VM?)'],
+    ['list_refused', 'Container engine refuses to list containers'],
+    ['snapshot_refused', 'Muster refuses this host’s snapshots'],
+    ['too_many_containers', 'Too many containers for one snapshot'],
+  ] as const)('has an online host with the problem %s first, with the start of the problem', (code, trouble) => {
     const crashed = container({ state: 'exited', exitCode: 1, hostId: 'h2' });
     const hosts = [host({ id: 'h2', name: 'well' }), host({ problems: [problem('truncated'), problem(code, 600)] })];
     expect(concerns({ ...none, hosts, containers: [crashed] })).toMatchObject([
@@ -108,37 +109,43 @@ describe('what needs attention', () => {
     ]);
   });
 
-  test('has a host whose engine does not answer once, with the reason', () => {
+  test('has a host whose engine is down once, with the reason', () => {
     const problems = [problem('engine_unreachable')];
     const hosts = [host({ freshness: 'engine_down', engineError: 'no such socket', problems })];
     expect(concerns({ ...none, hosts })).toMatchObject([{ what: 'web-01', trouble: 'no such socket' }]);
   });
 
-  test('does not have a host whose problems leave its list of containers right', () => {
+  test('does not have a host whose problems do not affect its list of containers', () => {
     expect(concerns({ ...none, hosts: [host({ problems: [problem('truncated'), problem('clock_skew')] })] })).toEqual(
       [],
     );
   });
 
-  test('has a silent host as silent, whatever it reported before', () => {
+  test('has an offline host as offline, regardless of the problems that it reported before', () => {
     const hosts = [host({ freshness: 'offline', problems: [problem('snapshot_refused')] })];
-    expect(concerns({ ...none, hosts })).toMatchObject([{ trouble: 'host is silent' }]);
+    expect(concerns({ ...none, hosts })).toMatchObject([{ trouble: 'Offline' }]);
   });
 
-  test('has a crash loop once, though its container runs at this moment and was made anew in between', () => {
+  test('has a crash loop once, even if its container is running at the moment and was recreated in between', () => {
     const crashes = [1, 2, 3].map((n) => event({ id: `${n}`, dockerId: `a${n}`, recordedAt: at(n * 60) }));
     const found = concerns({ hosts: [host({})], containers: [container({})], events: crashes });
-    expect(found).toMatchObject([{ what: 'web', look: 'restarting', dockerId: 'a1' }]);
+    const trouble = 'Crash loop: 3 exits in 1 h, last code 1';
+    expect(found).toMatchObject([{ what: 'web', look: 'restarting', dockerId: 'a1', trouble }]);
     expect(concerns({ hosts: [host({})], containers: [], events: crashes.slice(1) })).toEqual([]);
   });
 
-  test('does not count an exit by which a container was meant to end', () => {
+  test('has a container that restarted only once with its exit code', () => {
+    const containers = [container({ state: 'restarting', exitCode: 1 })];
+    expect(concerns({ ...none, containers, events: [event({})] })).toMatchObject([{ trouble: 'Restarting (1)' }]);
+  });
+
+  test('does not have a container that exited with code 0', () => {
     expect(concerns({ ...none, containers: [container({ state: 'exited', exitCode: 0 })] })).toEqual([]);
   });
 });
 
-describe('counts by state over time', () => {
-  test('are worked out backwards, each change undone', () => {
+describe('the counts by state over time', () => {
+  test('are computed backwards by undoing each change', () => {
     const changes = [
       event({ kind: 'started', from: 'exited', to: 'running', recordedAt: at(10) }),
       event({ kind: 'exited', from: 'running', to: 'exited', recordedAt: at(20) }),
@@ -153,7 +160,7 @@ describe('counts by state over time', () => {
   });
 });
 
-test('a port that an engine lists by IP version is one port, and where it listens is told where it matters', () => {
+test('a port that an engine lists per IP version is one port, with its address unless it is all addresses', () => {
   const port = { privatePort: 80, publicPort: 8080, type: 'tcp' as const };
   expect(
     publishedPorts([
@@ -168,30 +175,37 @@ test('a port that an engine lists by IP version is one port, and where it listen
   expect(publishedPorts([{ ...port, count: 10 }]).map(portWords)).toEqual(['8080-8089 → 80-89']);
 });
 
-test('an exit is told as a crash by its code alone', () => {
-  expect(eventGlance(event({ exitCode: 0 })).words).toBe('finished');
+test('an exit is a crash if its code is not 0', () => {
+  expect(eventGlance(event({ exitCode: 0 })).words).toBe('exited (0)');
   expect(eventGlance(event({ exitCode: 137 })).words).toBe('crashed (137)');
   expect(side({ labels: { a: '1' } })).toBe('labels {"a":"1"}');
 });
 
-test('ages are told in one unit, and what is to come as such', () => {
+test('an age has one unit, and a time in the future is "in …"', () => {
   expect([2, 17, 150, 7_200, 200_000].map((seconds) => ago(NOW - seconds * 1_000, NOW))).toEqual([
     ...['just now', '15 s ago', '2 min ago', '2 h ago', '2 d ago'],
   ]);
   expect(ago(NOW + 3_600_000, NOW)).toBe('in 1 h');
 });
 
-test('a clock is told to be off where that would mislead', () => {
+test('a clock is in sync unless it differs by at least 10 seconds', () => {
   expect([null, 0, -9, 10, -7_200].map(clockWords)).toEqual([
-    'not told',
-    'in time',
-    'in time',
+    'unknown',
+    'in sync',
+    'in sync',
     '10 s ahead',
     '2 h behind',
   ]);
 });
 
-test('an address is read as it is written, and what is not known in it is left out', () => {
+test('the message about a field becomes a sentence', () => {
+  expect(fieldSentence('name', 'must be at most 200 characters')).toBe('Name must be at most 200 characters.');
+  expect(fieldSentence('currentPassword', 'is not correct')).toBe('Current password is not correct.');
+  expect(fieldSentence('currentPassword', 'Wrong password.')).toBe('Wrong password.');
+  expect(fieldSentence('', 'must be an object')).toBe('Must be an object.');
+});
+
+test('an address is parsed as it was formatted, and unknown values are dropped', () => {
   const search = { q: 'a&b', state: ['running', 'exited'], label: undefined };
   expect(stringifySearch(search)).toBe('?q=a%26b&state=running&state=exited');
   expect(parseSearch(stringifySearch(search))).toEqual({ q: 'a&b', state: ['running', 'exited'] });
@@ -199,7 +213,7 @@ test('an address is read as it is written, and what is not known in it is left o
   expect(oneOf(['a', 'b'] as const, 'c')).toBeUndefined();
 });
 
-test('every problem has a name of its own, and those with which the list of containers may be wrong are severe', () => {
+test('each problem has a unique name, and problems that can make the list of containers wrong are severe', () => {
   expect(Object.keys(PROBLEM_TITLES).sort()).toEqual([...HostProblemCode.options].sort());
   expect(new Set(Object.values(PROBLEM_TITLES)).size).toBe(HostProblemCode.options.length);
   expect(Object.entries(IS_SEVERE).flatMap(([code, severe]) => (severe ? [] : [code]))).toEqual([
@@ -208,20 +222,20 @@ test('every problem has a name of its own, and those with which the list of cont
   ]);
 });
 
-describe('a text that others wrote', () => {
-  test('changes no direction of writing where it cannot be isolated', () => {
+describe('a text from outside Muster', () => {
+  test('does not change the writing direction of a text that cannot isolate it', () => {
     expect(toPlainText('a\u202eb\u2066\u2069\u200f\u061cc')).toBe('a\ufffdb\ufffd\ufffd\ufffd\ufffdc');
     expect(toPlainText('Müller, 日本, عربي, 👩‍💻')).toBe('Müller, 日本, عربي, 👩‍💻');
   });
 
-  test('can be seen, also if all of it is invisible', () => {
+  test('is visible even if all its characters are invisible', () => {
     expect(toVisibleText('\u200b\u202e')).toBe('\ufffd\ufffd');
     expect(toVisibleText(' ')).toBe('\ufffd');
     expect(toVisibleText('a\u200b b')).toBe('a\u200b b');
     expect(toVisibleText('')).toBe('');
   });
 
-  test('is typed without what no key writes', () => {
+  test('can be confirmed by typing only its visible characters', () => {
     expect(toTypedText(' web\u202e 0\u200b1 ')).toBe('web 01');
     expect(toTypedText('\u200b')).toBe('');
   });

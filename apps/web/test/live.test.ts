@@ -10,7 +10,7 @@ let applyMessage: (typeof ApplyMessage)['applyMessage'];
 let connectLive: (typeof LiveConnection)['connectLive'];
 let refreshOlderThan: (typeof Refresh)['refreshOlderThan'];
 
-// What the modules need of a page, before they are loaded.
+// The modules use `window` when they are loaded.
 beforeAll(async () => {
   const window = { location: { origin: 'http://muster.test' }, addEventListener() {}, removeEventListener() {} };
   Object.assign(globalThis, { window });
@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 const message = (event: StreamMessageName, data: object = {}) => ({ event, data }) as StreamMessage;
 
-describe('lists that are on the screen', () => {
+describe('lists on the screen', () => {
   const AGE_MS = 20_000;
   let client: QueryClient;
   const stops: (() => void)[] = [];
@@ -35,7 +35,7 @@ describe('lists that are on the screen', () => {
     jest.useRealTimers();
   });
 
-  /** Shows a query, and counts how often it is read. */
+  /** Observes a query as a page does, and counts how often it is read. */
   function show(queryKey: unknown[], read: () => unknown = () => 'rows') {
     const counter = { reads: 0 };
     const queryFn = () => {
@@ -48,7 +48,7 @@ describe('lists that are on the screen', () => {
   }
   const settle = () => jest.advanceTimersByTimeAsync(10);
 
-  test('are read again once they are too old, though the stream says nothing, and no sooner', async () => {
+  test('are read again when they reach the maximum age without a message of the stream, and not before', async () => {
     const containers = show(['containers', 'list', {}]);
     const session = show(['session']);
     await settle();
@@ -66,7 +66,7 @@ describe('lists that are on the screen', () => {
     expect(session.reads).toBe(1);
   });
 
-  test('that cannot be read are not tried more often than the others are read', async () => {
+  test('are not retried more often than other lists are refreshed if reading fails', async () => {
     const containers = show(['containers'], () => {
       throw new Error('no answer');
     });
@@ -80,7 +80,7 @@ describe('lists that are on the screen', () => {
     expect(containers.reads).toBeLessThanOrEqual(4);
   });
 
-  test('are left alone where they were read far, or where no one looks at them', async () => {
+  test('are not refreshed if they have many pages, or if they are not displayed', async () => {
     const pages = { pages: [1, 2, 3, 4].map(() => ({ items: [], nextCursor: null })), pageParams: [] };
     const long = show(['containers'], () => pages);
     client.setQueryData(['events'], 'rows');
@@ -99,14 +99,14 @@ describe('lists that are on the screen', () => {
     return keys;
   };
 
-  test('of containers are out of date with each message of a host, whose containers may send none', () => {
+  test('of containers are stale after each host message, because container messages may be missing', () => {
     client.setQueryData(['hosts', 'list', 200], { pages: [{ items: [host()], nextCursor: null }], pageParams: [null] });
     const keys = refreshedBy(message('host', host({ containerCount: 2 })));
     expect(keys).toEqual(expect.arrayContaining(['containers', 'events', 'images', 'ports', 'projects']));
     expect(keys).not.toContain('hosts');
   });
 
-  test('of hosts are as old after a message of one host as before it', () => {
+  test('of hosts keep their age when a host message updates them', () => {
     const key = ['hosts', 'list', 200];
     client.setQueryData(key, { pages: [{ items: [host()], nextCursor: null }], pageParams: [null] });
     const readAt = client.getQueryState(key)!.dataUpdatedAt;
@@ -116,13 +116,13 @@ describe('lists that are on the screen', () => {
     expect(client.getQueryState(key)!.dataUpdatedAt).toBe(readAt);
   });
 
-  test('of hosts and of all that hosts have are out of date where many hosts changed', () => {
+  test('of hosts, containers and counts are stale after a hosts-changed message', () => {
     expect(refreshedBy(message('hosts-changed'))).toEqual(expect.arrayContaining(['hosts', 'containers', 'summary']));
   });
 });
 
 describe('the live badge', () => {
-  /** A connection whose stream the test writes. */
+  /** Connects to a stream whose messages the test sends. */
   function connected() {
     let onState: ((state: ConnectionState) => void) | undefined;
     const queue: StreamMessage[] = [];
@@ -148,7 +148,7 @@ describe('the live badge', () => {
     };
   }
 
-  test('is not live while the server holds changes back, nor while there is no connection', async () => {
+  test('is not live while the stream is lagging or disconnected', async () => {
     const { live, to, receive, gaps } = connected();
     await receive(message('summary'));
     expect(live.state().kind).toBe('connecting');
@@ -170,7 +170,7 @@ describe('the live badge', () => {
     live.close();
   });
 
-  test('has everything read again after a reset, and stays live where only many hosts changed', async () => {
+  test('stays live after hosts-changed and reset, and only a reset causes everything to be read again', async () => {
     const { live, to, receive, gaps } = connected();
     await receive(message('summary'));
     to({ state: 'open' });

@@ -1,13 +1,13 @@
 /**
- * Takes README's picture: runs the demo, waits until enough has happened to look at, and writes docs/dashboard.png.
- * `pnpm --filter @muster/browser-tests picture`, after a build of the demo.
+ * Takes README's screenshot: runs the demo, waits until there is enough activity to show, and writes
+ * docs/dashboard.png. Build the demo first, then run `pnpm --filter @muster/browser-tests picture`.
  */
 import { fileURLToPath } from 'node:url';
 import { eventually, mainOf, startProgram } from '@muster/test-engines';
 import { chromium } from 'playwright-core';
 
 const TARGET = fileURLToPath(new URL('../../../docs/dashboard.png', import.meta.url));
-/** Long enough for containers to have crashed, and for lines to have dips. */
+/** Milliseconds: long enough for some containers to crash, which shows in the lines. */
 const WATCHED_MS = 180_000;
 
 const demo = startProgram(mainOf('demo'), { args: ['--for', '900'] });
@@ -25,7 +25,7 @@ try {
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByText('Live', { exact: true }).waitFor();
   await new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
-  // Where it is over nothing, the mouse is in no picture.
+  // Moves the mouse away from all elements, so that none is drawn as hovered.
   await page.mouse.move(0, 0);
   await page.screenshot({ path: TARGET });
 } finally {

@@ -4,17 +4,17 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 
 const installed = findChromium();
 
-/** `describe` where there is a Chromium, else its `skip`, so that a run counts what it left out. */
+/** `describe` if Chromium is installed, else `describe.skip`, so that the run reports the skipped tests. */
 export const describeInChromium: typeof describe | typeof describe.skip = installed === null ? describe.skip : describe;
 
 export const openChromium = (): Promise<Browser> => chromium.launch(installed!);
 
-/** What a page did that no page of ours may: errors nobody caught, and what its policy had to refuse. */
+/** The uncaught errors and Content Security Policy violations of a page. The dashboard must cause none. */
 export interface Misdeeds {
   readonly list: string[];
 }
 
-/** Opens a page that tells of its misdeeds. */
+/** Opens a page and records its errors and policy violations. */
 export async function openPage(context: BrowserContext): Promise<{ page: Page; misdeeds: Misdeeds }> {
   const page = await context.newPage();
   const list: string[] = [];
@@ -25,10 +25,10 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; m
   return { page, misdeeds: { list } };
 }
 
-/** Long enough for a busy machine; nothing here measures time by it. */
+/** A generous timeout for busy machines. No test measures time with it. */
 const PATIENCE_MS = 30_000;
 
-/** A browser, in which each test has a visit of its own: no cookies of another's, and no misdeeds that it may leave. */
+/** Starts a browser. Each test gets a new context without cookies, and fails on errors and policy violations. */
 export function useVisits(): { readonly context: BrowserContext; readonly page: Page } {
   let browser: Browser | undefined;
   let context: BrowserContext | undefined;

@@ -10,7 +10,7 @@ import type { BrowserContext } from 'playwright-core';
 
 export const OWNER = { name: 'Ada Example', email: 'ada@example.org', password: 'correct horse battery staple' };
 
-/** A host of the fleet: a replayed engine whose containers the test moves, and a real agent beside it. */
+/** A host of the fleet: a replayed engine whose containers the test controls, and a real agent. */
 export interface FleetHost {
   name: string;
   engine: ReplayedEngine;
@@ -18,25 +18,25 @@ export interface FleetHost {
   agent: Program;
 }
 
-/** The API as a process that serves the built dashboard, and a fleet that reports to it. */
+/** An API process that serves the built dashboard, and a fleet that reports to it. */
 export interface Dashboard {
   readonly url: string;
-  /** Calls the API as a program with an admin key. */
+  /** A client of the API with an admin key. */
   readonly api: Client;
-  /** The link that the first start made. */
+  /** Reads the setup link of the first start. */
   setupLink(): Promise<string>;
-  /** Signs the context in as the owner; whoever did not make that account by its page has it made here. */
+  /** Signs the context in as the owner. Creates the owner account if it does not exist. */
   signIn(context: BrowserContext): Promise<void>;
-  /** Starts an engine without containers, and an agent that enrols itself with this token, or one of its own. */
+  /** Starts an engine without containers, and an agent that enrolls with this token, by default with a new one. */
   addHost(name: string, enrollToken?: string): Promise<FleetHost>;
-  /** Starts a host's agent anew, on the state that it kept, with another enrollment token. */
+  /** Restarts a host's agent with its present state directory and another enrollment token. */
   restartAgent(host: FleetHost, enrollToken: string): Promise<void>;
   stopServer(): Promise<void>;
   startServer(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts one on a database of its own: an embedded one, unless there is a URL. `env`: more of the API's environment. */
+/** Starts a dashboard on a new embedded database, or on the one at `databaseUrl`. `env` adds environment variables. */
 export async function startDashboard(
   databaseUrl: string | null = null,
   env: Readonly<Record<string, string>> = {},
@@ -61,7 +61,7 @@ export async function startDashboard(
     url = await eventually(() => {
       const line = /Muster is listening on (\S+)/.exec(program.stdout());
       if (line) return line[1]!;
-      throw new Error(`the API does not listen: ${program.stderr()}`);
+      throw new Error(`the API is not listening: ${program.stderr()}`);
     }, 120_000);
   }
 
@@ -90,7 +90,7 @@ export async function startDashboard(
       const answer = !setupRequired
         ? await context.request.post(`${url}/api/session`, { headers, data: { email, password } })
         : await context.request.post(`${url}/api/setup`, { headers, data: { token, name, email, password } });
-      if (answer.status() !== 201) throw new Error(`nobody is signed in: ${await answer.text()}`);
+      if (answer.status() !== 201) throw new Error(`sign-in failed: ${await answer.text()}`);
     },
     async addHost(name, enrollToken) {
       const capture = await loadCapture('docker-28.5');
@@ -118,7 +118,7 @@ export async function startDashboard(
   };
 }
 
-/** Starts a container of a host's engine, as its users would. */
+/** Creates and starts a container on a host's engine. */
 export function runContainer(host: FleetHost, name: string, image = 'docker.io/library/nginx:1.29'): string {
   const id = host.engine.create({
     name,

@@ -24,7 +24,7 @@ const TITLES = [
   'Snapshot refused',
   'Clock differs',
 ];
-/** 300 characters: words, and one that is too long for any line. */
+/** 300 characters: words, and one word that is too long for a line. */
 const messageOf = (code: string): string =>
   `${code} because of ${'some reason '.repeat(9)}${'x'.repeat(300)}`.slice(0, 300);
 
@@ -41,7 +41,7 @@ describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (si
     const well = await enrollRawHost(dashboard, { name: 'web-02' });
     await well.sync([]);
     await host.sync([{ dockerId: 'a', name: 'shop-web-1', image: 'shop', state: 'running' }]);
-    // Its clock is an hour ahead, which the API notices.
+    // The host's clock is an hour ahead, which the API detects.
     const sentAt = new Date(Date.now() + 3_600_000).toISOString();
     await host.beat(
       AGENT_CODES.map((code) => ({ code, message: messageOf(code) })),
@@ -57,10 +57,10 @@ describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (si
     await page.setViewportSize(viewport);
   });
 
-  /** By how many pixels a page is wider than its window. */
+  /** Returns by how many pixels the page is wider than its window. */
   const overflow = (): Promise<number> =>
     page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  /** Elements of the problems that stick out of their parents' boxes. */
+  /** Returns the elements that extend horizontally beyond the box that `selector` matches. */
   const sticksOut = (selector: string): Promise<string[]> =>
     page.evaluate(
       (within) =>
@@ -74,7 +74,7 @@ describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (si
       selector,
     );
 
-  test('are on its page: each with its name, since when, and the whole reason, within the width of the page', async () => {
+  test('are on its page, each with its name, start and whole message, within the width of the page', async () => {
     await page.goto(`${dashboard.url}/hosts/${host.id}`);
     const list = page.getByRole('list', { name: 'Problems' });
     await list.waitFor();
@@ -91,7 +91,7 @@ describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (si
     expect(await sticksOut('.problems')).toEqual([]);
   });
 
-  test('are on its tile by name, which stands before those of hosts that are well', async () => {
+  test('are on its tile by name, and its tile comes before those of healthy hosts', async () => {
     await page.goto(dashboard.url);
     const tiles = page.locator('a.tile');
     await tiles.first().waitFor();
@@ -108,7 +108,7 @@ describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (si
     expect(await sticksOut('.attention')).toEqual([]);
   });
 
-  test('are at its heading in the list by host', async () => {
+  test('are at its heading when containers are grouped by host', async () => {
     await page.goto(`${dashboard.url}/containers?group=host`);
     await page.getByRole('button', { name: /web-01.*Container list refused/ }).waitFor();
     await page.screenshot({ path: join(PICTURES, `problems-groups-${size}.png`), fullPage: true });

@@ -9,9 +9,9 @@ import { enrollRawHost, type RawHost } from './raw-host.js';
 
 const PICTURES = fileURLToPath(new URL('../pictures/', import.meta.url));
 
-/** Right-to-left override: without isolation, all text after it in the line is drawn from right to left. */
+/** Right-to-left override: unless it is isolated, all text after it in the line is drawn from right to left. */
 const RLO = '\u202e';
-/** Ends an isolate: a name that has it would end one that is made of characters. */
+/** Ends an isolate: in a name, it would end an isolate that is made with control characters. */
 const PDI = '\u2069';
 const HOST = `host${RLO}A`;
 const DOCKER_ID = 'a'.repeat(64);
@@ -29,7 +29,7 @@ const container = (name: string, image: string) => ({
   startedAt: null,
 });
 
-describeInChromium('text of others that has marks which change the direction of writing', () => {
+describeInChromium('text from outside Muster with characters that change the writing direction', () => {
   const visit = useVisits();
   let dashboard: Dashboard;
   let host: RawHost;
@@ -56,7 +56,7 @@ describeInChromium('text of others that has marks which change the direction of 
   beforeEach(async () => {
     await dashboard.signIn(visit.context);
     page = visit.page;
-    // What changes after it was drawn, such as a chart, is not checked half drawn.
+    // Without this, animated elements such as the chart could be checked half drawn.
     await page.emulateMedia({ reducedMotion: 'reduce' });
   });
 
@@ -84,7 +84,7 @@ describeInChromium('text of others that has marks which change the direction of 
     ['audit', () => '/settings/audit'],
   ];
 
-  test.each(PAGES)('%s: it is isolated, so that all other text is as it was written', async (name, path) => {
+  test.each(PAGES)('on the page "%s" is isolated and does not affect other text', async (name, path) => {
     await page.goto(dashboard.url + path());
     await page.getByText(RLO, { exact: false }).first().waitFor();
     await page.waitForFunction(() => document.querySelector('.loading') === null);
@@ -94,9 +94,9 @@ describeInChromium('text of others that has marks which change the direction of 
 
   test.each([
     ['Rename', 'Rename the host'],
-    ['Rotate its token', `Rotate the token of`],
+    ['Rotate agent token', `Rotate the token of`],
     ['Delete', 'Delete host'],
-  ])('in the dialog %s, too', async (item, title) => {
+  ])('in the dialog "%s" is isolated', async (item, title) => {
     await page.goto(`${dashboard.url}/hosts/${host.id}`);
     await page.getByRole('button', { name: 'Actions' }).click();
     await page.getByRole('menuitem', { name: item }).click();
@@ -104,7 +104,7 @@ describeInChromium('text of others that has marks which change the direction of 
     expect(await directionFaults(page)).toEqual([]);
   });
 
-  test('in names of members, on the page of members and on their own', async () => {
+  test('in the name of a member is isolated on the members and account pages', async () => {
     const headers = { Origin: dashboard.url };
     const post = async (context: BrowserContext, path: string, data: object): Promise<unknown> => {
       const answer = await context.request.post(dashboard.url + path, { headers, data });
@@ -131,7 +131,7 @@ describeInChromium('text of others that has marks which change the direction of 
     }
   });
 
-  test('a host whose name cannot be typed can be deleted', async () => {
+  test('in the name of a host does not prevent deleting the host', async () => {
     const other = await enrollRawHost(dashboard, { name: `other${RLO}B` });
     await page.goto(`${dashboard.url}/hosts/${other.id}`);
     await page.getByRole('button', { name: 'Actions' }).click();
@@ -143,8 +143,8 @@ describeInChromium('text of others that has marks which change the direction of 
 });
 
 /**
- * What is wrong with how a page treats direction marks: texts that have them outside of an isolate, attributes that
- * have them (an attribute cannot be isolated), and texts without them that are drawn from right to left.
+ * Returns the page's errors with direction marks: texts that have them outside an isolate, attributes that have them
+ * (attributes cannot be isolated), and texts without them that are drawn from right to left.
  */
 const directionFaults = (page: Page): Promise<string[]> =>
   page.evaluate(() => {
@@ -164,7 +164,7 @@ const directionFaults = (page: Page): Promise<string[]> =>
         if (!node.parentElement?.closest('bdi')) faults.push(`not isolated: ${escaped(text)}`);
         continue;
       }
-      // Two letters next to each other, in the order that they are drawn in.
+      // Compares the positions of two adjacent letters.
       const at = text.search(/[A-Za-z]{2}/);
       if (at === -1) continue;
       const leftOf = (index: number): DOMRect => {

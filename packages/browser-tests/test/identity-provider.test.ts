@@ -27,17 +27,17 @@ describeInChromium('signing in at an identity provider', () => {
 
   const button = () => visit.page.getByRole('link', { name: 'Sign in with Example Inc.' });
 
-  test('leads a member there and back to the page that they wanted, and nobody else', async () => {
+  test('returns a member to the requested page, and refuses users without an account', async () => {
     const { page, context } = visit;
-    // Makes the owner's account, and forgets that it was here.
+    // Create the owner account, then remove its session.
     await dashboard.signIn(context);
     await context.clearCookies();
 
     provider.visitor = 'eve';
     await page.goto(`${dashboard.url}/ports?port=443`);
     await button().click();
-    await page.getByText('You are known there, but not here', { exact: false }).waitFor();
-    // The provider knows who sits here, until they leave.
+    await page.getByText('Your identity provider knows you, but there is no account here', { exact: false }).waitFor();
+    // Remove the provider's session, too.
     await context.clearCookies();
 
     provider.visitor = 'ada';

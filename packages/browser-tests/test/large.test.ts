@@ -8,10 +8,10 @@ import { pageTasksOf, type PageTask } from './page-tasks.js';
 const HOSTS = 1_000;
 const CONTAINERS_EACH = 100;
 
-/** More rows in the page than this would be a table that draws what nobody sees. */
+/** With more rows than this, the table would render rows that are not visible. */
 const ROWS_DRAWN_MAX = 80;
 
-/** Milliseconds; from here on a task is felt as a lag. */
+/** Milliseconds. Longer tasks are noticeable as lag. */
 const TASK_MS_MAX = 50;
 
 const onServer = hasTestServer() ? describeInChromium : describe.skip;
@@ -49,7 +49,7 @@ onServer('100,000 containers', () => {
     return Math.max(...indexes);
   };
 
-  /** Turns the wheel, by more than a screen in each frame, until so many more rows went by. */
+  /** Scrolls by more than a screen in each frame until `count` more rows have passed. */
   async function wheelPast(count: number): Promise<void> {
     const end = (await lastDrawn()) + count;
     await scroller().hover();
@@ -59,16 +59,16 @@ onServer('100,000 containers', () => {
     }
   }
 
-  /** Goes to the end of what was read, again and again, until a row is there. */
+  /** Scrolls to the end of the loaded rows repeatedly until the row is loaded. */
   async function readUntil(row: number): Promise<void> {
     while ((await lastDrawn()) < row) await scroller().evaluate((list) => list.scrollTo(0, list.scrollHeight));
   }
 
-  test('are walked through page by page, while only the rows that are seen are drawn', async () => {
+  test('are loaded page by page while scrolling, and only visible rows are rendered', async () => {
     await page.goto(`${dashboard!.url}/containers`);
     await rows().first().waitFor();
     const walk = await pageTasksOf(browser!, () => wheelPast(2_000));
-    // A figure, not a promise: another process on the machine makes a task last longer, too.
+    // Only reported, not asserted, because other processes on the machine also make tasks longer.
     const longTasks = walk.filter(({ lastedMs }) => lastedMs > TASK_MS_MAX);
     process.stderr.write(
       `tasks over ${TASK_MS_MAX} ms while scrolling past 2,000 rows: ${longTasks.length}; most work in one: ${mostWork(walk).toFixed(0)} ms\n`,
@@ -76,12 +76,12 @@ onServer('100,000 containers', () => {
     expect(misdeeds.list).toEqual([]);
   });
 
-  test('are scrolled without lag, however many were read: no task of the page has more work than 50 ms', async () => {
+  test('scroll without lag after 60,000 rows: no task of the page works for 50 ms or more', async () => {
     await page.goto(`${dashboard!.url}/containers`);
     await rows().first().waitFor();
     await readUntil(60_000);
-    // A busy machine adds to a thread's own time, too, here and there, but it never takes from it: of three walks the
-    // calmest says what the page asks for.
+    // A busy machine can increase a thread's own CPU time but never reduce it, so the lowest of three runs is the
+    // closest to the page's own work.
     const walks: number[] = [];
     for (let walk = 0; walk < 3; walk += 1) {
       walks.push(mostWork(await pageTasksOf(browser!, () => wheelPast(1_000))));
@@ -91,7 +91,7 @@ onServer('100,000 containers', () => {
     expect(Math.min(...walks)).toBeLessThan(TASK_MS_MAX);
   });
 
-  test('are searched as one types, and what is found is all that is shown', async () => {
+  test('are searched while the user types, and only matches are shown', async () => {
     await page.goto(`${dashboard!.url}/`);
     await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
     await page.getByRole('link', { name: /^100,000 running/ }).waitFor();
@@ -105,8 +105,8 @@ onServer('100,000 containers', () => {
 const mostWork = (tasks: readonly PageTask[]): number => Math.max(...tasks.map(({ workedMs }) => workedMs));
 
 /**
- * Hosts and their containers as rows: agents would need minutes to tell of so many. They were given a heartbeat of an hour,
- * so that they stay current however long the test takes.
+ * Inserts hosts and their containers as rows, because agents would take minutes to report as many. The heartbeat of one
+ * hour keeps the hosts online for the whole test.
  */
 async function seed({ prisma }: TestDatabase): Promise<void> {
   const { id: organizationId } = await prisma.organization.findFirstOrThrow();
@@ -118,7 +118,7 @@ async function seed({ prisma }: TestDatabase): Promise<void> {
       '0.1.0', 1, ${CONTAINERS_EACH}, jsonb_build_object('running', ${CONTAINERS_EACH}::int), 3600, now(),
       now(), now()
     FROM generate_series(1, ${HOSTS}::int) n`;
-  // A hundred statements: one of all of them would take longer than a statement may.
+  // 100 statements, because a single one would exceed the statement timeout.
   for (let part = 0; part < 100; part += 1) {
     await prisma.$executeRaw`
       INSERT INTO containers ("hostId", "dockerId", "organizationId", name, image, command, state, status, ports, labels,

@@ -22,15 +22,15 @@ describeInChromium('the token of a one-time link', () => {
   const heading = (name: string) => page.getByRole('heading', { level: 1, name });
   const stored = (): Promise<string[]> => page.evaluate(() => Object.values(sessionStorage) as string[]);
 
-  /** That neither the address nor anything that was sent has the token, but for bodies. */
+  /** Expects that neither the address nor the URL or referrer of any request contains the token. */
   function expectHidden(token: string, path: string): void {
     expect(page.url()).toBe(dashboard.url + path);
     for (const request of requests) expect(request.headers()['referer'] ?? '').not.toContain(token);
-    // The first is the link itself.
+    // The first request is the link itself.
     for (const request of requests.slice(1)) expect(request.url()).not.toContain(token);
   }
 
-  test('of the first start is not in the address once the page shows, survives a reload, and is forgotten when used', async () => {
+  test('of the setup link leaves the address at once, survives a reload, and is deleted after use', async () => {
     const link = new URL(await dashboard.setupLink());
     const token = link.hash.replace('#token=', '');
     await page.goto(link.href);
@@ -41,7 +41,7 @@ describeInChromium('the token of a one-time link', () => {
     await page.getByLabel('Your name').fill(OWNER.name);
     await page.getByLabel('Email').fill(OWNER.email);
     await page.getByLabel('Password').fill(OWNER.password);
-    await page.getByRole('button', { name: 'Make the account' }).click();
+    await page.getByRole('button', { name: 'Create account' }).click();
     await heading('Add a host').waitFor();
     expectHidden(token, '/add-host');
     expect(await stored()).not.toContain(token);
@@ -64,7 +64,7 @@ describeInChromium('the token of a one-time link', () => {
     }
   }
 
-  test.each(['#', '?'])('of an invitation behind %s is not in the address once the page shows', async (mark) => {
+  test.each(['#', '?'])('of an invitation after "%s" leaves the address at once', async (mark) => {
     const { token } = await invite(`${mark === '#' ? 'fragment' : 'query'}@example.org`);
     await page.goto(`${dashboard.url}/invitation${mark}token=${token}`);
     await page.getByLabel('Your name').waitFor();
@@ -73,7 +73,7 @@ describeInChromium('the token of a one-time link', () => {
     await page.getByLabel('Your name').waitFor();
   });
 
-  test('of another link that is opened in the same tab takes the place of the first', async () => {
+  test('of a link that is opened in the same tab replaces the token of the previous link', async () => {
     const first = await invite('first@example.org');
     const second = await invite('second@example.org');
     await page.goto(first.link.href);
@@ -87,7 +87,7 @@ describeInChromium('the token of a one-time link', () => {
     await page.getByRole('heading', { name: 'No hosts yet' }).waitFor();
   });
 
-  test('works in a browser that refuses to store anything', async () => {
+  test('works in a browser that blocks storage', async () => {
     const { link, token } = await invite('private@example.org');
     await page.addInitScript(() => {
       Object.defineProperty(window, 'sessionStorage', {

@@ -5,7 +5,7 @@ import type { Download, Page } from 'playwright-core';
 import { describeInChromium, useVisits } from './chromium.js';
 import { runContainer, startDashboard, type Dashboard } from './dashboard.js';
 
-/** Script of a first load as the server sends it: the dashboard's promise. */
+/** The documented limit for the script of a first load, as transferred. */
 const SCRIPT_BYTES_MAX = 200_000;
 
 describeInChromium('the list of containers', () => {
@@ -32,13 +32,13 @@ describeInChromium('the list of containers', () => {
   const table = () => page.getByRole('table', { name: 'Containers', exact: true });
   const row = (name: string) => table().getByRole('link', { name, exact: true });
   const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
-  /** Menus move the focus a moment after the key that they move it for. */
+  /** Waits for the focus, because menus move it some time after the key press. */
   const focusIsOn = (text: string) => eventually(async () => expect(await focused()).toBe(text));
 
   test.each([
     ['CSV, for a spreadsheet', 'csv', (text: string) => text.trim().split('\n').slice(1)],
     ['NDJSON, for a program', 'ndjson', (text: string) => text.trim().split('\n')],
-  ])('is exported as %s: what the filters let through, and no more', async (words, format, linesOf) => {
+  ])('is exported as "%s" with exactly the containers that match the filters', async (words, format, linesOf) => {
     await page.goto(`${dashboard.url}/containers?q=web-2`);
     await row('shop-web-2').waitFor();
     await page.getByRole('button', { name: 'Export' }).click();
@@ -51,7 +51,7 @@ describeInChromium('the list of containers', () => {
     expect(lines[0]).toContain('shop-web-2');
   });
 
-  test('is grouped by image: each heading counts its containers, and shows them when it is opened', async () => {
+  test('is grouped by image, with a heading that counts its containers and shows them when it is opened', async () => {
     await page.goto(`${dashboard.url}/containers`);
     await row('shop-db-1').waitFor();
     await page.getByRole('button', { name: 'Group' }).click();
@@ -66,21 +66,21 @@ describeInChromium('the list of containers', () => {
     expect(await opened.getByRole('link', { name: 'shop-db-1' }).count()).toBe(0);
   });
 
-  test('shows the columns that were chosen, and the address holds the choice', async () => {
+  test('shows the chosen columns, also after a reload', async () => {
     await page.goto(`${dashboard.url}/containers`);
     await row('shop-db-1').waitFor();
     const header = (name: string) => table().getByRole('columnheader', { name });
-    expect(await header('Engine says').count()).toBe(0);
+    expect(await header('Status').count()).toBe(0);
     await page.getByRole('button', { name: 'Columns' }).click();
-    await page.getByRole('menuitemcheckbox', { name: 'Engine says' }).click();
+    await page.getByRole('menuitemcheckbox', { name: 'Status' }).click();
     await page.getByRole('menuitemcheckbox', { name: 'Image' }).click();
     await page.keyboard.press('Escape');
     await page.reload();
-    await header('Engine says').waitFor();
+    await header('Status').waitFor();
     expect(await header('Image').count()).toBe(0);
   });
 
-  test('is searched, walked and opened by the keyboard alone', async () => {
+  test('can be searched, navigated and opened with the keyboard alone', async () => {
     await page.goto(dashboard.url);
     await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
     await page.keyboard.press('/');
@@ -109,10 +109,10 @@ describeInChromium('the list of containers', () => {
     expect(await page.evaluate(() => document.activeElement === document.body)).toBe(true);
   });
 
-  test('has menus that open, choose and close by the keyboard, and give the focus back', async () => {
+  test('has menus that work with the keyboard and restore the focus when they close', async () => {
     await page.goto(`${dashboard.url}/containers`);
     await row('shop-db-1').waitFor();
-    const state = page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'State' });
+    const state = page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Filter', exact: true });
     await state.focus();
     await page.keyboard.press('Enter');
     await page.getByRole('menuitemcheckbox', { name: 'running' }).waitFor();
@@ -120,13 +120,13 @@ describeInChromium('the list of containers', () => {
     await focusIsOn('paused');
     await page.keyboard.press('Enter');
     await page.waitForURL(/\?state=paused$/);
-    await page.getByText('No container matches').waitFor();
+    await page.getByText('No matching containers').waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('menu').waitFor({ state: 'detached' });
-    await focusIsOn('State');
+    await focusIsOn('Filter');
   });
 
-  test('is there with no more script than a page may have at first', async () => {
+  test('loads with less script than the limit of a first load', async () => {
     const load = async (): Promise<{ bytes: number; ms: number }> => {
       await page.goto(`${dashboard.url}/containers`);
       await row('shop-db-1').waitFor();
@@ -139,7 +139,7 @@ describeInChromium('the list of containers', () => {
     };
     const first = await load();
     const again = await load();
-    // A figure, not a promise: another process on the machine makes it longer, too.
+    // The times are only reported, not asserted, because other processes on the machine also increase them.
     process.stderr.write(
       `the list of containers was usable after ${first.ms} ms with ${first.bytes} bytes of script, again after ${again.ms} ms\n`,
     );

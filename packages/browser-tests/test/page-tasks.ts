@@ -1,14 +1,14 @@
 import type { Browser } from 'playwright-core';
 
-/** A task of a page's main thread: nothing else happens on the page until it ends. */
+/** A task of a page's main thread, which blocks the page until it ends. */
 export interface PageTask {
-  /** Milliseconds by the clock: as long as somebody waited. */
+  /** Milliseconds of wall-clock time. */
   lastedMs: number;
-  /** Milliseconds that the thread worked: what the page asks for, whatever else the machine does meanwhile. */
+  /** Milliseconds of the thread's CPU time, which other processes affect little. */
   workedMs: number;
 }
 
-/** What is read of a trace: `dur` and `tdur` are microseconds, and `tdur` is missing where it is 0. */
+/** The fields of a trace event that are used. `dur` and `tdur` are microseconds; `tdur` is missing if it is 0. */
 interface TraceEvent {
   name: string;
   pid: number;
@@ -18,7 +18,7 @@ interface TraceEvent {
   args: { name?: string };
 }
 
-/** Does something, and tells of all tasks that the browser's pages had meanwhile. */
+/** Runs an action, and returns all tasks that the browser's pages had in the meantime. */
 export async function pageTasksOf(browser: Browser, action: () => Promise<void>): Promise<PageTask[]> {
   await browser.startTracing(undefined, { categories: ['-*', 'toplevel'] });
   await action();

@@ -8,7 +8,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { describeInChromium, openChromium, openPage, type Misdeeds } from './chromium.js';
 import { runContainer, startDashboard, type Dashboard, type FleetHost } from './dashboard.js';
 
-/** Where the pictures go: kept by CI, ignored by git. */
+/** The directory of the screenshots: kept by CI, ignored by git. */
 const PICTURES = fileURLToPath(new URL('../pictures/', import.meta.url));
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
@@ -22,7 +22,7 @@ interface Ids {
   dockerId: string;
 }
 
-/** Every page, by where it is, with a heading that says it is there. */
+/** All pages with their paths, each with a heading by which the test recognizes it. */
 const PAGES: Readonly<Record<string, { path: (ids: Ids) => string; heading: string }>> = {
   fleet: { path: () => '/', heading: 'Fleet' },
   containers: { path: () => '/containers', heading: 'Containers' },
@@ -38,10 +38,10 @@ const PAGES: Readonly<Record<string, { path: (ids: Ids) => string; heading: stri
   'enrollment tokens': { path: () => '/settings/enrollment-tokens', heading: 'Settings' },
   'api keys': { path: () => '/settings/api-keys', heading: 'Settings' },
   audit: { path: () => '/settings/audit', heading: 'Settings' },
-  'not found': { path: () => '/nowhere', heading: '' },
+  'not found': { path: () => '/nowhere', heading: 'Page not found' },
 };
 
-describeInChromium('every page, in both themes', () => {
+describeInChromium('each page, in both themes and sizes', () => {
   let browser: Browser;
   let dashboard: Dashboard;
   let ids: Ids;
@@ -66,7 +66,7 @@ describeInChromium('every page, in both themes', () => {
     await dashboard.close();
   });
 
-  /** One page for each look, signed in: pages are gone to in it. */
+  /** Returns the browser page for a theme and size, signed in. All pages with this theme and size are opened in it. */
   async function pageFor(theme: Theme, size: Size): Promise<{ page: Page; misdeeds: Misdeeds }> {
     const key = `${theme} ${size}`;
     let found = opened.get(key);
@@ -82,16 +82,13 @@ describeInChromium('every page, in both themes', () => {
   const looks = Object.keys(PAGES).flatMap((name) =>
     THEMES.flatMap((theme) => (Object.keys(SIZES) as Size[]).map((size) => ({ name, theme, size }))),
   );
-  test.each(looks)('$name, $theme, $size: axe finds nothing, and the policy refuses nothing', async (look) => {
+  test.each(looks)('$name, $theme, $size has no accessibility or policy violations', async (look) => {
     const { name, theme, size } = look;
     const { path, heading } = PAGES[name]!;
     const { page, misdeeds } = await pageFor(theme, size);
     await page.goto(dashboard.url + path(ids));
-    await page
-      .getByRole('heading', { name: heading === '' ? /nothing at this address/ : heading })
-      .first()
-      .waitFor();
-    // What is still being read would not be looked at.
+    await page.getByRole('heading', { name: heading }).first().waitFor();
+    // Data that is still loading would not be checked.
     await page.waitForFunction(() => document.querySelector('.loading') === null);
     await page.screenshot({ path: join(PICTURES, `${name.replaceAll(' ', '-')}-${theme}-${size}.png`) });
 
@@ -100,7 +97,7 @@ describeInChromium('every page, in both themes', () => {
   });
 });
 
-/** Resolves once the API knows the whole fleet, with what the pages' addresses need. */
+/** Waits until the API knows the whole fleet, and returns the IDs that the pages' paths need. */
 async function told({ api }: Dashboard): Promise<Ids> {
   for (;;) {
     const { items } = await api.call('listContainers', { query: { health: 'unhealthy' } });
@@ -113,9 +110,9 @@ async function told({ api }: Dashboard): Promise<Ids> {
   }
 }
 
-/** What axe says is wrong, each with the elements that it is wrong with. */
+/** Returns the violations that axe finds, each with its elements. */
 async function violations(page: Page): Promise<string[]> {
-  // Not by an element: that one the page's policy would refuse.
+  // Evaluated, because the page's policy would block a script element.
   await page.evaluate(await readFile(AXE, 'utf8'));
   const found = await page.evaluate(() =>
     (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run().then((results) => results.violations),

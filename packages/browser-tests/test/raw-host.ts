@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Paths, type AgentProblem, type EnrollResponse } from '@muster/contracts';
 import type { Dashboard } from './dashboard.js';
 
-/** A host without an agent: a test sends what no engine would let an agent report. */
+/** A host without an agent, with which a test can send reports that no real agent would send. */
 export interface RawHost {
   readonly id: string;
   /** Sends a complete snapshot. */
@@ -11,7 +11,7 @@ export interface RawHost {
   beat(problems: readonly AgentProblem[], fields?: object): Promise<void>;
 }
 
-/** Enrolls one; `facts` are those of its enrollment. */
+/** Enrolls a raw host with these facts. */
 export async function enrollRawHost(
   { url, api }: Dashboard,
   facts: { name: string; [field: string]: unknown },

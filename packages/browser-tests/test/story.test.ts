@@ -21,29 +21,29 @@ describeInChromium('from the first start to a fleet', () => {
   };
   const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1, name });
 
-  test('the printed link makes the owner, and an empty fleet leads to adding a host, which is seen as it reports', async () => {
+  test('the setup link creates the owner, and an empty fleet leads to adding a host until it reports', async () => {
     await page.goto(await dashboard.setupLink());
     await page.getByLabel('Your name').fill(OWNER.name);
     await page.getByLabel('Email').fill(OWNER.email);
     await page.getByLabel('Password').fill(OWNER.password);
-    await page.getByRole('button', { name: 'Make the account' }).click();
+    await page.getByRole('button', { name: 'Create account' }).click();
 
     await heading('Add a host').waitFor();
-    await page.getByLabel('What is it for?').fill('a test');
-    await page.getByRole('button', { name: 'Make a token' }).click();
-    const command = await page.getByRole('region', { name: /^the command for/ }).innerText();
+    await page.getByLabel('Token name').fill('a test');
+    await page.getByRole('button', { name: 'Create token' }).click();
+    const command = await page.getByRole('region', { name: /^command for/ }).innerText();
     const token = /muster_enroll_\w+/.exec(command)![0];
     await page.getByRole('heading', { name: 'Waiting for the host' }).waitFor();
 
     host = await dashboard.addHost('web-01', token);
     runContainer(host, 'shop-web-1');
-    await page.getByRole('heading', { name: 'It is here' }).waitFor();
-    await page.getByRole('link', { name: 'See it' }).click();
+    await page.getByRole('heading', { name: 'Host connected' }).waitFor();
+    await page.getByRole('link', { name: 'View host' }).click();
     await heading('web-01').waitFor();
     await page.getByRole('link', { name: 'shop-web-1' }).first().waitFor();
   });
 
-  test('what changes is seen without a reload, a crash within the fleet’s concerns', async () => {
+  test('changes appear without a reload, and a crash appears among the concerns of the fleet page', async () => {
     await open('/');
     await page.getByText('Live', { exact: true }).waitFor();
     await page.evaluate(() => Object.assign(window, { isTheSamePage: true }));
@@ -51,11 +51,11 @@ describeInChromium('from the first start to a fleet', () => {
     const id = runContainer(host, 'shop-worker-1');
     await page.getByText('shop-worker-1').first().waitFor();
     host.engine.die(id, 1);
-    await page.getByRole('link', { name: /shop-worker-1\s*crashed with exit code 1/ }).waitFor();
+    await page.getByRole('link', { name: /shop-worker-1\s*Crashed \(1\)/ }).waitFor();
     expect(await page.evaluate(() => 'isTheSamePage' in window)).toBe(true);
   });
 
-  test('the slash key searches from anywhere, and the address holds the view', async () => {
+  test('the slash key focuses the search from any page, and the address holds the search and filters', async () => {
     await open('/events');
     await heading('Events').waitFor();
     await page.keyboard.press('/');
@@ -65,9 +65,9 @@ describeInChromium('from the first start to a fleet', () => {
     await table.getByRole('link', { name: 'shop-worker-1' }).waitFor();
     expect(await table.getByRole('link', { name: 'shop-web-1' }).count()).toBe(0);
 
-    await page.getByRole('button', { name: '“worker”: remove this filter' }).click();
+    await page.getByRole('button', { name: 'Remove filter “worker”' }).click();
     await table.getByRole('link', { name: 'shop-web-1' }).waitFor();
-    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'State' }).click();
+    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Filter', exact: true }).click();
     await page.getByRole('menuitemcheckbox', { name: 'exited' }).click();
     await page.waitForURL(/\?state=exited$/);
     await page.keyboard.press('Escape');
@@ -77,52 +77,53 @@ describeInChromium('from the first start to a fleet', () => {
     expect(await table.getByRole('link', { name: 'shop-web-1' }).count()).toBe(0);
   });
 
-  test('an engine that does not answer makes its host say so, and nothing of it counts as running now', async () => {
+  test('a host whose engine is down is shown as such, and its containers are not counted as running', async () => {
     host.server.setFault('list', { kind: 'status', status: 500 });
     host.server.dropEventStreams();
     await open('/');
     const tile = page.getByRole('link', { name: /^web-01 engine down/ });
     await tile.waitFor();
     await page.getByText('last known').waitFor();
-    await page.getByRole('link', { name: /^0 containers now/ }).waitFor();
+    await page.getByRole('link', { name: /^0 containers$/ }).waitFor();
     await tile.click();
-    await page.getByText('The agent lives, but its container engine does not answer', { exact: false }).waitFor();
+    await page.getByText('Agent running, container engine not responding', { exact: false }).waitFor();
 
     host.server.setFault('list', null);
-    await page.getByText('The agent lives', { exact: false }).waitFor({ state: 'detached' });
+    await page.getByText('Agent running', { exact: false }).waitFor({ state: 'detached' });
   });
 
-  test('a host that falls silent turns grey, as of when it was last heard', async () => {
+  test('a host that stops reporting becomes stale, and its containers are shown as last known', async () => {
     const silent = await dashboard.addHost('web-02');
     runContainer(silent, 'shop-web-2');
     await open('/');
     await page.getByRole('link', { name: /^web-02 online/ }).waitFor();
     await silent.agent.stop('SIGKILL');
-    await page.getByRole('link', { name: /^web-02 quiet as of/ }).waitFor();
+    await page.getByRole('link', { name: /^web-02 stale as of/ }).waitFor();
     await page.goto(`${dashboard.url}/containers?q=shop-web-2`);
-    await page.getByText('was running').waitFor();
+    await page.getByText('running (last known)').waitFor();
 
-    // Each number leads to the containers that it counts, and to no other.
+    // Each count links to exactly the containers that it includes.
     await page.goto(dashboard.url);
     await page.getByText('last known').waitFor();
-    const numbers = page.getByRole('region', { name: 'Numbers' });
-    for (const name of [/containers now$/, /^\d+ running$/, /last known$/]) {
+    const numbers = page.getByRole('region', { name: 'Fleet summary' });
+    for (const name of [/^\d+ containers?$/, /^\d+ running$/, /last known$/]) {
       const link = numbers.getByRole('link', { name });
       const told = parseInt(await link.innerText(), 10);
       await link.click();
-      await page.getByText(told === 1 ? '1 container' : `${told} containers`, { exact: true }).waitFor();
+      const note = new RegExp(`^${told} ${told === 1 ? 'container' : 'containers'}$`);
+      await page.getByRole('status').filter({ hasText: note }).waitFor();
       await page.goBack();
     }
   });
 
-  test('a token that was rotated locks the agent out until it is given the new one, and the host is the same then', async () => {
+  test('rotating a token locks the agent out until it has the new token, and the host stays the same', async () => {
     const before = await dashboard.api.call('listHosts', { query: { q: 'web-01' } });
     await open(`/hosts/${before.items[0]!.id}`);
     await heading('web-01').waitFor();
     await page.getByRole('button', { name: 'Actions' }).click();
-    await page.getByRole('menuitem', { name: 'Rotate its token' }).click();
-    await page.getByRole('button', { name: 'Revoke the token' }).click();
-    const command = await page.getByRole('region', { name: 'the command for Node.js' }).innerText();
+    await page.getByRole('menuitem', { name: 'Rotate agent token' }).click();
+    await page.getByRole('button', { name: 'Rotate token' }).click();
+    const command = await page.getByRole('region', { name: 'command for Node.js' }).innerText();
     const token = /muster_enroll_\w+/.exec(command)![0];
     await page.getByRole('button', { name: 'Done' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
@@ -133,7 +134,7 @@ describeInChromium('from the first start to a fleet', () => {
     expect(after.items.map(({ id }) => id)).toEqual([before.items[0]!.id]);
   });
 
-  test('a host is renamed and deleted, each after it was asked, and gone from the fleet then', async () => {
+  test('a host can be renamed, and deleted after confirmation', async () => {
     await open('/');
     await page
       .getByRole('link', { name: /^web-02/ })
@@ -162,7 +163,7 @@ describeInChromium('from the first start to a fleet', () => {
     expect(items.map(({ name }) => name)).toEqual(['web-01']);
   });
 
-  test('a lost connection is told of, and the page recovers without a reload', async () => {
+  test('a lost connection is shown, and the page recovers without a reload', async () => {
     await open('/');
     await page.getByText('Live', { exact: true }).waitFor();
     await dashboard.stopServer();
@@ -172,8 +173,8 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('link', { name: /^web-01 online/ }).waitFor();
   });
 
-  test('a list is read again although the stream says nothing, and a stream that lags is not called live', async () => {
-    // Connected, alive, and silent, until the test sends something.
+  test('a list is refreshed without messages of the stream, and a lagging stream is not shown as live', async () => {
+    // A stream that stays connected but sends no messages until the test sends one.
     await page.addInitScript(() => {
       const bytes = (text: string) => new TextEncoder().encode(text);
       const body = new ReadableStream<Uint8Array>({
@@ -207,11 +208,11 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByText('Live', { exact: true }).waitFor();
   }, 180_000);
 
-  test('who accepts an invitation as a viewer sees the fleet, and nothing that changes it', async () => {
+  test('an invited viewer sees the fleet, but no controls that change it', async () => {
     await open('/settings/members');
     await page.getByLabel('Email').fill('vic@example.org');
-    await page.getByRole('button', { name: 'Make an invitation' }).click();
-    const link = await page.getByRole('region', { name: 'the invitation’s link' }).innerText();
+    await page.getByRole('button', { name: 'Create invitation' }).click();
+    const link = await page.getByRole('region', { name: 'invitation link' }).innerText();
 
     const other = await visit.context.browser()!.newContext();
     try {
@@ -225,19 +226,19 @@ describeInChromium('from the first start to a fleet', () => {
       expect(await theirs.getByRole('button', { name: 'Actions' }).count()).toBe(0);
       expect(await theirs.getByRole('link', { name: 'Add a host' }).count()).toBe(0);
       await theirs.goto(`${dashboard.url}/settings/api-keys`);
-      await theirs.getByRole('heading', { name: 'There is nothing at this address' }).waitFor();
+      await theirs.getByRole('heading', { name: 'Page not found' }).waitFor();
       expect(theirMisdeeds.list).toEqual([]);
     } finally {
       await other.close();
     }
   });
 
-  test('a member becomes a viewer only after a question, and then loses the admin keys that they created', async () => {
+  test('a member becomes a viewer only after confirmation, and loses the admin keys that they created', async () => {
     await open('/settings/members');
     await page.getByLabel('Email').fill('dan@example.org');
     await page.getByLabel('Role', { exact: true }).selectOption('admin');
-    await page.getByRole('button', { name: 'Make an invitation' }).click();
-    const link = await page.getByRole('region', { name: 'the invitation’s link' }).innerText();
+    await page.getByRole('button', { name: 'Create invitation' }).click();
+    const link = await page.getByRole('region', { name: 'invitation link' }).innerText();
     const other = await visit.context.browser()!.newContext();
     try {
       const { page: theirs } = await openPage(other);
@@ -273,7 +274,7 @@ describeInChromium('from the first start to a fleet', () => {
     expect([await role.inputValue(), await isRevoked()]).toEqual(['viewer', true]);
   });
 
-  test('a session that ended leads to the door, and from there back to where one was', async () => {
+  test('a session that ended leads to the sign-in page, and signing in returns to the previous page', async () => {
     await open('/ports');
     await heading('Ports').waitFor();
     await visit.context.request.delete(`${dashboard.url}/api/session`, { headers: { Origin: dashboard.url } });

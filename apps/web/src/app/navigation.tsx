@@ -10,13 +10,13 @@ const PLACES = [
   { to: '/events', icon: 'events', words: 'Events' },
 ] as const;
 
-/** The ways to the main pages: a rail beside the page, on a phone a bar below it. */
+/** Links to the main pages: a sidebar, or on a phone a bar at the bottom. */
 export function Navigation() {
   const mayChange = useMayChange();
   const isInSettings = useMatchRoute()({ to: '/settings/$section' }) !== false;
   return (
     <nav className="rail" aria-label="Main">
-      <Link to="/" className="brand" aria-label="Muster, to the fleet">
+      <Link to="/" className="brand" aria-label="Muster – Fleet">
         <Mark />
         <span>Muster</span>
       </Link>
@@ -51,7 +51,7 @@ export function Navigation() {
   );
 }
 
-/** A muster: rows that are all there but for one, which is told apart. */
+/** The logo: a grid of nine squares, one of which has another color. */
 export function Mark() {
   const dots = [0, 1, 2, 3, 4, 5, 6, 7, 8];
   return (

@@ -5,11 +5,11 @@ import { sessionQuery } from '../lib/api/queries';
 
 const RETRIES_MAX = 2;
 
-/** Keeps what the API answered. Whoever is told that nobody is signed in is signed out here, too. */
+/** Creates the cache of API responses. A 401 response clears the session, which leads to the sign-in page. */
 export function createClient(): QueryClient {
   const onError = (error: Error): void => {
     if (!isSignedOut(error)) return;
-    // A wrong password is a 401 too, but then nobody was signed in.
+    // A wrong password is also a 401, but at that time there is no session to clear.
     if (client.getQueryData(sessionQuery.queryKey)) client.setQueryData(sessionQuery.queryKey, null);
   };
   const client = new QueryClient({

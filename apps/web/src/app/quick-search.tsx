@@ -3,20 +3,20 @@ import { useEffect, useRef, useState } from 'react';
 import { Icon } from '../components/icons';
 import { one } from '../lib/search-params';
 
-/** Typing is over when nothing was typed for so long. */
+/** Milliseconds after the last key press until the search starts. */
 const TYPED_MS = 200;
 
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
-/** From what is typed to what it found: the first row of the list beside it, if there is one. */
+/** Moves the focus from the search field to the first row of the list. Returns false if the list is empty. */
 function goToFirstFound(): boolean {
   const first = document.querySelector<HTMLElement>('#content [data-index="0"] a');
   first?.focus();
   return first !== null;
 }
 
-/** Finds containers from anywhere: `/` comes here, and what is typed goes into the address of the containers' page. */
+/** The header's search field. The `/` key focuses it; the search term becomes the containers page's `q` parameter. */
 export function QuickSearch() {
   const navigate = useNavigate();
   const shown = useRouterState({
@@ -28,7 +28,7 @@ export function QuickSearch() {
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
-  // The address may change by other ways: back, a chip that is taken off, a link.
+  // The address can also change through the back button, a removed filter or a link.
   if (followed !== shown) {
     setFollowed(shown);
     if (entry.trim() !== shown) setEntry(shown);
@@ -72,8 +72,8 @@ export function QuickSearch() {
         ref={input}
         type="search"
         value={entry}
-        aria-label="Find containers by name, image or id"
-        placeholder="Find containers"
+        aria-label="Search containers by name, image, command or ID"
+        placeholder="Search containers"
         aria-keyshortcuts="/"
         autoComplete="off"
         spellCheck={false}

@@ -22,7 +22,7 @@ interface Context {
   client: QueryClient;
 }
 
-/** Whoever is not signed in comes back to where they wanted to go, by way of the door. */
+/** Redirects to the sign-in page if there is no session. After sign-in, the user returns to the requested address. */
 async function requireSession({
   context: { client },
   location,
@@ -31,7 +31,7 @@ async function requireSession({
   location: ParsedLocation;
 }): Promise<void> {
   const session = await client.query({ ...sessionQuery, staleTime: 'static' });
-  // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router's own way to send somebody elsewhere
+  // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router redirects by a thrown object
   if (session === null) throw redirect({ to: '/sign-in', search: { next: location.href } });
 }
 
@@ -119,11 +119,11 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('../features/settings/settings-page'), 'SettingsPage'),
 });
 
-// By name, not made where they are listed: there, TypeScript would take what it knows of any route for their type.
+// The routes are variables because TypeScript widens the types of routes that are created inside this array.
 const pages = [fleet, containers, host, container, images, ports, events, addHost, settings] as const;
 const routes = root.addChildren([signIn, setup, invitation, signedIn.addChildren(pages)]);
 
-/** The dashboard's pages by their addresses. What a page needs of script comes when it is first gone to. */
+/** Creates the router. The script of a page loads when the page is first opened. */
 export const createAppRouter = (client: QueryClient) =>
   createRouter({
     routeTree: routes,

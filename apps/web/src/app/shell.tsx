@@ -8,7 +8,7 @@ import { Navigation } from './navigation';
 import { QuickSearch } from './quick-search';
 import { UserMenu } from './user-menu';
 
-/** What is around every page of somebody who is signed in. */
+/** The layout of every page that needs a session. */
 export function Shell(): ReactNode {
   const { data: session } = useQuery(sessionQuery);
   const navigate = useNavigate();
@@ -24,7 +24,7 @@ export function Shell(): ReactNode {
   return (
     <LiveProvider>
       <a className="skip-link" href="#content">
-        Skip to the page
+        Skip to content
       </a>
       <div className="shell">
         <Navigation />
@@ -46,8 +46,8 @@ function Content() {
   const main = useRef<HTMLElement>(null);
   const shown = useRef(pathname);
   useEffect(() => {
-    // A reader of the screen starts at the new page; the first one is where they are anyway. Whoever types goes on
-    // typing: the search changes the page under them.
+    // Moves screen readers to the new page, but not on the first page, and not away from the search field, which
+    // changes the page while the user types.
     const isTyping = document.activeElement instanceof HTMLInputElement;
     if (shown.current !== pathname && !isTyping) main.current?.focus({ preventScroll: true });
     shown.current = pathname;

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-/** Which theme is shown: the device's, until somebody chooses here. */
+/** The theme; `system` follows the device. */
 export type Theme = 'system' | 'light' | 'dark';
 
 const KEY = 'muster.theme';
@@ -11,7 +11,7 @@ const stored = (): Theme => {
   return value === 'light' || value === 'dark' ? value : 'system';
 };
 
-/** Shows the theme that was chosen in this browser. */
+/** Applies the theme that is stored in this browser. */
 export function applyTheme(): void {
   const theme = stored();
   if (theme === 'system') delete document.documentElement.dataset['theme'];
@@ -25,7 +25,7 @@ function choose(theme: Theme): void {
   listeners.forEach((listener) => listener());
 }
 
-/** The theme that was chosen, and what chooses another. */
+/** Returns the theme and a function that changes it. */
 export function useTheme(): [Theme, (theme: Theme) => void] {
   const theme = useSyncExternalStore((onChange) => {
     listeners.add(onChange);

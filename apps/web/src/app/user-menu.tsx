@@ -7,14 +7,15 @@ import { Menu, MenuChoice, MenuItem, MenuLabel, MenuRule } from '../components/m
 import { Icon } from '../components/icons';
 import { useTheme, type Theme } from './theme';
 import { toPlainText } from '../lib/plain-text';
+import { ROLE_WORDS } from '../lib/format-role';
 
 const THEMES: readonly { value: Theme; label: string }[] = [
-  { value: 'system', label: 'As the device' },
+  { value: 'system', label: 'System' },
   { value: 'light', label: 'Light' },
   { value: 'dark', label: 'Dark' },
 ];
 
-/** Who is signed in, the theme, and the way out. */
+/** The menu with the account, the theme and sign-out. */
 export function UserMenu({ session }: { session: Session }) {
   const [theme, chooseTheme] = useTheme();
   const client = useQueryClient();
@@ -23,7 +24,7 @@ export function UserMenu({ session }: { session: Session }) {
     mutationFn: () => api.call('signOut'),
     onSuccess: async () => {
       await navigate({ to: '/sign-in', search: {} });
-      // Nothing that this person saw stays for the next.
+      // The next user of this browser must not see cached data.
       client.clear();
     },
   });
@@ -31,11 +32,7 @@ export function UserMenu({ session }: { session: Session }) {
   return (
     <Menu
       trigger={
-        <button
-          type="button"
-          className="icon-button user-button"
-          aria-label={toPlainText(`${name}: account and theme`)}
-        >
+        <button type="button" className="icon-button user-button" aria-label={toPlainText(`Account menu of ${name}`)}>
           <Icon name="person" />
         </button>
       }
@@ -45,7 +42,7 @@ export function UserMenu({ session }: { session: Session }) {
           <IsolatedText text={name} />
         </strong>
         <span className="soft">
-          {session.role} of <IsolatedText text={session.organization.name} />
+          {ROLE_WORDS[session.role]} · <IsolatedText text={session.organization.name} />
         </span>
       </div>
       <MenuRule />

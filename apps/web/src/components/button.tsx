@@ -2,7 +2,7 @@ import type { ComponentPropsWithRef } from 'react';
 
 export type ButtonKind = 'primary' | 'plain' | 'quiet' | 'danger';
 
-/** A button. While `busy` it says so and cannot be pressed again. */
+/** A button. While `busy`, it is disabled and marked as busy. */
 export function Button({
   kind = 'plain',
   busy = false,

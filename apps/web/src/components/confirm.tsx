@@ -7,8 +7,8 @@ import { IsolatedText } from './isolated-text';
 import { toTypedText } from '../lib/plain-text';
 
 /**
- * Asks before something that cannot be taken back is done. Where `typed` is given it must be typed first, so that a
- * habit does not delete the wrong thing.
+ * A dialog that confirms an action that cannot be undone. If `typed` is given, the user must type it first, which
+ * prevents deleting the wrong item by habit.
  */
 export function Confirm({
   title,
@@ -21,17 +21,17 @@ export function Confirm({
 }: {
   title: ReactNode;
   children: ReactNode;
-  /** The button's words: what will be done. */
+  /** The label of the button that confirms. */
   action: string;
   typed?: string;
   onConfirm: () => Promise<unknown>;
-  /** What follows once it is done; by default it closes. */
+  /** Called after success instead of `onClose`. */
   onDone?: () => void;
   onClose: () => void;
 }) {
   const [entry, setEntry] = useState('');
   const doing = useMutation({ mutationFn: onConfirm, onSuccess: onDone ?? onClose });
-  // What cannot be typed need not be. Of some names nothing is left then.
+  // Characters that cannot be typed are left out. A name that consists only of these is replaced by "yes".
   const expected = typed === undefined ? undefined : toTypedText(typed) || 'yes';
   const mayConfirm = expected === undefined || toTypedText(entry) === expected;
   return (

@@ -3,7 +3,7 @@ import { Icon } from './icons';
 
 const SAID_FOR_MS = 2_000;
 
-/** A button that copies a text, and says that it did. */
+/** A button that copies a text and shows whether that succeeded. */
 export function CopyButton({ text, label = 'Copy' }: { text: string; label?: string }) {
   const [said, setSaid] = useState<'copied' | 'failed' | null>(null);
   useEffect(() => {
@@ -12,7 +12,7 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
     return () => clearTimeout(timer);
   }, [said]);
   const copy = (): void => {
-    // Without https, other than on this machine, browsers give no clipboard.
+    // Browsers provide the clipboard only with HTTPS or on localhost.
     const written = 'clipboard' in navigator ? navigator.clipboard.writeText(text) : Promise.reject(new Error());
     written.then(
       () => setSaid('copied'),
@@ -23,13 +23,13 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
     <button type="button" className="icon-button" aria-label={label} title={label} onClick={copy}>
       <Icon name={said === 'copied' ? 'check' : 'copy'} />
       <span role="status" className={said === 'failed' ? 'copy-failed' : 'spoken'}>
-        {said === 'copied' ? 'Copied' : said === 'failed' ? 'Select it and copy by hand' : ''}
+        {said === 'copied' ? 'Copied' : said === 'failed' ? 'Could not copy. Select the text and press Ctrl+C' : ''}
       </span>
     </button>
   );
 }
 
-/** Lines for a terminal, with a button that copies them. */
+/** A text to copy, such as a command or a key, with a copy button. */
 export function Command({ text, label }: { text: string; label: string }) {
   return (
     <div className="command">

@@ -2,8 +2,8 @@ import { useEffect, useId, useRef, type ReactNode } from 'react';
 import { Icon } from './icons';
 
 /**
- * A modal dialog: the browser's own, which keeps the focus in, the rest of the page out, and gives the focus back. It
- * is drawn while it is open; Escape and a click beside it close it.
+ * A modal dialog, which is open while it is rendered. The native element traps the focus, makes the rest of the page
+ * inert and restores the focus. Escape and a click outside the dialog call `onClose`.
  */
 export function Dialog({ title, onClose, children }: { title: ReactNode; onClose: () => void; children: ReactNode }) {
   const dialog = useRef<HTMLDialogElement>(null);

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** What stands where a list would, if it had anything: why it is empty, and what to do about it. */
+/** The placeholder of an empty list: why the list is empty and what to do about it. */
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="empty">
@@ -10,12 +10,12 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-/** Room for what is being read, drawn late so that what comes at once does not flicker. */
+/** The placeholder of data that is loading. It appears after a delay to avoid flicker. */
 export function Loading({ what }: { what: string }) {
   return (
     <div className="loading" role="status">
       <span className="loading-bar" aria-hidden="true" />
-      <span>Reading {what} …</span>
+      <span>Loading {what}…</span>
     </div>
   );
 }

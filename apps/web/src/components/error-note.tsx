@@ -3,7 +3,7 @@ import { StateIcon } from './state-icons';
 import { Button } from './button';
 import { IsolatedText } from './isolated-text';
 
-/** Says what went wrong, in the API's words; nothing where nothing did. */
+/** Shows an error, with a button to retry if `onRetry` is given. Renders nothing without an error. */
 export function ErrorNote({ error, onRetry }: { error: Error | null; onRetry?: () => void }) {
   if (error === null) return null;
   return (

@@ -1,6 +1,6 @@
 import { useId, type ComponentPropsWithRef, type ReactNode } from 'react';
 
-/** A line to fill in: its name, what is good to know, and what is wrong with it, read out together. */
+/** A text input with a label. Shows the error in place of the hint; screen readers read either with the input. */
 export function Field({
   label,
   hint,
@@ -21,7 +21,7 @@ export function Field({
   );
 }
 
-/** A yes or no. */
+/** A checkbox with a label. */
 export function Checkbox({ label, ...rest }: ComponentPropsWithRef<'input'> & { label: ReactNode }) {
   return (
     <label className="checkbox">
@@ -31,7 +31,7 @@ export function Checkbox({ label, ...rest }: ComponentPropsWithRef<'input'> & { 
   );
 }
 
-/** One of several, to choose. */
+/** A select box with a label. */
 export function Choice<T extends string>({
   label,
   value,

@@ -1,16 +1,11 @@
 import { toPlainText } from '../lib/plain-text';
 import { IsolatedText } from './isolated-text';
 
-/** A filter that is on, as a chip that takes it off. `text` is the part that Muster did not write. */
+/** An active filter, as a button that removes it. `text` is the part that comes from outside Muster. */
 export function FilterChip({ words, text, onRemove }: { words: string; text?: string; onRemove: () => void }) {
   const all = [words, text].filter((part) => part !== undefined && part !== '').join(' ');
   return (
-    <button
-      type="button"
-      className="chip chip-on"
-      aria-label={`${toPlainText(all)}: remove this filter`}
-      onClick={onRemove}
-    >
+    <button type="button" className="chip chip-on" aria-label={`Remove filter ${toPlainText(all)}`} onClick={onRemove}>
       <span className="clip">
         {words} {text !== undefined && <IsolatedText text={text} />}
       </span>

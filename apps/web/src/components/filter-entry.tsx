@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'react';
 
-/** Typing is over when nothing was typed for so long. */
+/** Milliseconds after the last key press until `onChange` is called. */
 const TYPED_MS = 250;
 
-/** A line that narrows a list while it is typed into. */
+/** A search field that filters a list while the user types. */
 export function FilterEntry({
   label,
   value,

@@ -1,6 +1,7 @@
 import { IsolatedText } from './isolated-text';
 import { toPlainText } from '../lib/plain-text';
-/** An image's reference: its repository, cut from the left where it is long, and its tag, which is never cut. */
+
+/** An image reference. A long repository is truncated at its start, the tag never. */
 export function ImageRef({ image }: { image: string }) {
   const [repository, tag] = splitImage(image);
   return (
@@ -17,7 +18,7 @@ export function ImageRef({ image }: { image: string }) {
   );
 }
 
-/** `registry:5000/shop/web:3` is `registry:5000/shop/web` and `:3`; a digest counts as a tag, and is shortened. */
+/** Splits `registry:5000/shop/web:3` into `registry:5000/shop/web` and `:3`. A digest becomes a short tag. */
 function splitImage(image: string): [repository: string, tag: string] {
   const at = image.indexOf('@');
   if (at !== -1) return [image.slice(0, at), image.slice(at).replace(/^@(sha256:.{8}).*$/, '@$1…')];

@@ -1,8 +1,8 @@
 import { toVisibleText } from '../lib/plain-text';
 
 /**
- * Shows a text that Muster did not write, such as a host's name or a label: whatever direction of writing it asks for,
- * the text around it stays as it is. Attributes cannot do that: they take `toPlainText`.
+ * Shows a text from outside Muster, such as a host's name or a label. Its writing direction does not affect the text
+ * around it. Attributes cannot isolate text, so they need `toPlainText`.
  */
 export function IsolatedText({ text }: { text: string }) {
   return <bdi>{toVisibleText(text)}</bdi>;

@@ -7,7 +7,7 @@ type List = Pick<
   'hasNextPage' | 'isFetchingNextPage' | 'fetchNextPage' | 'isFetchNextPageError' | 'error'
 >;
 
-/** The end of a list that is read page by page: what reads on, or what went wrong with that. */
+/** The end of a paged list: a button that loads the next page, and the error if that failed. */
 export function ListFoot({ of: list, what }: { of: List; what: string }) {
   if (!list.hasNextPage) return null;
   return (

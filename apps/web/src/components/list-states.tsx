@@ -5,9 +5,7 @@ import { Loading } from './empty';
 import { ErrorNote } from './error-note';
 import { ListFoot } from './list-foot';
 
-/**
- * A list in whichever state it is: being read, not to be had, empty, or there, with what reads on below it.
- */
+/** A paged list while it is loading, failed, empty or loaded; with a button that loads the next page. */
 export function ListStates<T>({
   of: list,
   what,
@@ -15,7 +13,7 @@ export function ListStates<T>({
   children,
 }: {
   of: UseInfiniteQueryResult<InfiniteData<Page<T>>>;
-  /** What is listed, in the plural: `images`. */
+  /** The noun for the items, in the plural: `images`. */
   what: string;
   empty: ReactNode;
   children: (items: readonly T[]) => ReactNode;

@@ -2,8 +2,8 @@ import { DropdownMenu } from 'radix-ui';
 import type { ReactNode } from 'react';
 
 /**
- * A menu at a button. It is not modal: the modal kind locks the page's scrolling by a style element of its own, which
- * the page's policy forbids.
+ * A menu that opens from a button. It is not modal: a modal menu locks the page's scrolling with a style element, which
+ * the Content Security Policy forbids.
  */
 export function Menu({
   trigger,
@@ -26,7 +26,7 @@ export function Menu({
   );
 }
 
-/** One thing to do. */
+/** A menu item that starts an action. */
 export function MenuItem({
   onSelect,
   danger = false,
@@ -43,7 +43,7 @@ export function MenuItem({
   );
 }
 
-/** One thing to have or not; the menu stays open for the next. */
+/** A menu item with a check mark. The menu stays open, so that several items can be checked. */
 export function MenuCheck({
   checked,
   onChange,
@@ -66,7 +66,7 @@ export function MenuCheck({
   );
 }
 
-/** One of several. */
+/** Menu items of which exactly one is chosen. */
 export function MenuChoice<T extends string>({
   value,
   onChange,
@@ -88,10 +88,10 @@ export function MenuChoice<T extends string>({
   );
 }
 
-/** Words over a part of a menu. */
+/** The heading of a menu section. */
 export const MenuLabel = ({ children }: { children: ReactNode }) => (
   <DropdownMenu.Label className="menu-label">{children}</DropdownMenu.Label>
 );
 
-/** A line between parts of a menu. */
+/** A separator between menu sections. */
 export const MenuRule = () => <DropdownMenu.Separator className="menu-rule" />;

@@ -1,19 +1,19 @@
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
-/** Says, within a page, that the address leads nowhere. */
+/** Shows inside the layout that the page does not exist. */
 export function NotFound(): ReactNode {
   return (
     <div className="empty">
-      <h1>There is nothing at this address</h1>
+      <h1>Page not found</h1>
       <p className="soft">
-        It may be an old link, or a typo. <Link to="/">To the fleet</Link>
+        The link may be outdated. <Link to="/">Go to Fleet</Link>
       </p>
     </div>
   );
 }
 
-/** The whole page, where the address is none of ours. */
+/** The page for an address that matches no route. */
 export const NotFoundPage = (): ReactNode => (
   <main className="page">
     <NotFound />

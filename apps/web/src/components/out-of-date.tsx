@@ -1,8 +1,8 @@
 import { useQueryClient, type UseInfiniteQueryResult } from '@tanstack/react-query';
 
 /**
- * Says of a long list that there are newer rows, and shows them from the start: it is not read again under whoever is
- * reading it.
+ * A button that appears when a long list is stale, and reloads the list from its start. Such lists are not refreshed
+ * automatically, because rows would move while the user reads them.
  */
 export function OutOfDate({
   of: list,
@@ -15,7 +15,7 @@ export function OutOfDate({
   if (!list.isStale || list.isFetching) return null;
   return (
     <button type="button" className="chip" onClick={() => void client.resetQueries({ queryKey, exact: true })}>
-      There are changes: show them
+      New data – refresh
     </button>
   );
 }

@@ -6,15 +6,15 @@ import { Age } from './time';
 
 type Told = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt' | 'asOf'>;
 
-/** A container's state by shape, colour and word; where it is only the last that was heard, it says so, and fades. */
+/** A container's state as an icon and a word. A state that is not current is gray and marked as last known. */
 export function StateBadge({ container }: { container: Told }) {
   const { look, words, isCurrent: current } = glance(container);
   return (
     <span className={current ? 'state' : 'state is-stale'}>
       <StateIcon look={look} />
       <span>
-        {!current && 'was '}
         <IsolatedText text={words} />
+        {!current && ' (last known)'}
       </span>
       {!current && container.asOf !== null && (
         <span className="as-of">
@@ -34,7 +34,7 @@ const FRESHNESS_LOOKS = {
   left: 'removed',
 } as const;
 
-/** A host's freshness by shape, colour and word; what it means, on hover. */
+/** A host's freshness as an icon and a word, with its meaning as a tooltip. */
 export function FreshnessBadge({ freshness, since }: { freshness: Freshness; since?: string | null }) {
   const { words, meaning } = FRESHNESS[freshness];
   return (

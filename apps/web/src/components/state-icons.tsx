@@ -4,8 +4,8 @@ import type { EventGlance } from '../lib/format-event';
 export type IconLook = EventGlance['look'];
 
 /**
- * States by their shapes, on a grid of 16. What runs is full and round; what ended is hollow; trouble has corners:
- * in grey, in any colour blindness and at 12 px each can be told from the others.
+ * The shapes of states, on a grid of 16. Running is filled and round, exited is hollow, and problems have corners, so
+ * that the shapes are distinguishable in gray, with color blindness and at 12 px.
  */
 const SHAPES: Readonly<Record<IconLook, ReactNode>> = {
   running: <circle cx="8" cy="8" r="5" fill="currentColor" />,
@@ -58,7 +58,7 @@ const SHAPES: Readonly<Record<IconLook, ReactNode>> = {
   reappeared: <path d="M8 14V3M3.6 7.2 8 2.6l4.4 4.6" stroke="currentColor" strokeWidth="2" fill="none" />,
 };
 
-/** A state's shape, in its colour; the words beside it say the same, so it is not read out. */
+/** The icon of a state, in the state's color. Hidden from screen readers, because the words next to it say the same. */
 export function StateIcon({ look }: { look: IconLook }) {
   return (
     <svg className={`state-icon look-${look}`} viewBox="0 0 16 16" aria-hidden="true">

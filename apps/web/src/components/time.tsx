@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react';
 import { serverNow } from '../lib/api/client';
 import { ago, exactly } from '../lib/format-time';
 
-/** Ages are told anew so often. */
+/** Milliseconds between two updates of all ages on the page. */
 const TICK_MS = 5_000;
 
 let now = serverNow();
@@ -23,12 +23,12 @@ function subscribe(onChange: () => void): () => void {
   };
 }
 
-/** The server's time in milliseconds, as often as ages are told anew: one clock for the whole page. */
+/** Returns the server's time in milliseconds, updated every `TICK_MS`. The whole page shares one clock. */
 export const useNow = (): number => useSyncExternalStore(subscribe, () => now);
 
-/** How long ago that was, with the exact moment, in local time, on hover. */
+/** The time since `at`, with the exact local time as a tooltip. */
 export function Age({ at }: { at: string | null }) {
-  // Between two ticks something can be newer than the clock of the page.
+  // Between two ticks, `at` can be later than the page's clock.
   const shownAt = Math.max(useNow(), serverNow() - TICK_MS);
   if (at === null) return <span className="soft">never</span>;
   const date = new Date(at);
@@ -39,7 +39,7 @@ export function Age({ at }: { at: string | null }) {
   );
 }
 
-/** The exact moment in local time, for where an age would hide what matters. */
+/** A date and time in the local time zone, for places where an age is not precise enough. */
 export function Moment({ at }: { at: string }) {
   const date = new Date(at);
   return (

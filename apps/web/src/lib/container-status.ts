@@ -1,6 +1,6 @@
 import type { ContainerFreshness, ContainerView, Freshness } from '@muster/contracts';
 
-/** The shapes that states are drawn as; each is another outline, so that none needs its colour to be told. */
+/** The icons of states. Each has its own shape, so that color is not needed to distinguish them. */
 export type Look =
   | 'running'
   | 'unhealthy'
@@ -14,25 +14,25 @@ export type Look =
   | 'removed'
   | 'unknown';
 
-/** What is told of a container's state at a glance. */
+/** How a container's state is shown. */
 export interface Glance {
   look: Look;
-  /** In the words of an operator: `crashed (137)`. */
+  /** The state in words, such as `crashed (137)`. */
   words: string;
-  /** False where this is only what was last heard: the host fell silent, or its engine cannot be listed. */
+  /** False if the state is only last known: the host is not reporting, or its engine is not responding. */
   isCurrent: boolean;
 }
 
 type Told = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt'>;
 
-/** Judges a container by all that is known of it, and says how much that is worth now. */
+/** Returns how to show a container's state, and whether that state is current. */
 export function glance({ state, health, exitCode, hostFreshness, removedAt }: Told): Glance {
-  // Whoever removed a container knew that it was gone: that stays true whatever the host says since.
+  // A removal stays true even if the host has stopped reporting since.
   if (removedAt !== null) return { look: 'removed', words: 'removed', isCurrent: true };
   return { ...lookOf(state, health, exitCode), isCurrent: isCurrent(hostFreshness) };
 }
 
-/** Whether what a host of this freshness says of its containers is how things are now. */
+/** Whether the containers of a host with this freshness are known to be current. */
 export const isCurrent = (freshness: Freshness): boolean =>
   (CURRENT_FRESHNESS as readonly Freshness[]).includes(freshness);
 
@@ -56,24 +56,24 @@ function lookOf(
     case 'stopped':
       if (exitCode === null) return { look: 'finished', words: state };
       return exitCode === 0
-        ? { look: 'finished', words: 'finished' }
+        ? { look: 'finished', words: `${state} (0)` }
         : { look: 'crashed', words: `crashed (${exitCode})` };
     case 'dead':
       return { look: 'dead', words: 'dead' };
     case 'removing':
-      return { look: 'removed', words: 'being removed' };
+      return { look: 'removed', words: 'removing' };
     default:
       return { look: 'unknown', words: state };
   }
 }
 
-/** How a state is drawn where it stands for many containers, such as in a host's counts. */
+/** Returns the icon of a state that stands for many containers, such as in a host's counts. */
 export const lookOfState = (state: string): Look => (state === 'exited' ? 'finished' : lookOf(state, null, null).look);
 
-/** The order in which states are counted, the ones that matter most first; others follow by their name. */
+/** The display order of states, most important first. Other states follow by name. */
 export const STATE_ORDER = ['running', 'restarting', 'paused', 'created', 'exited', 'dead', 'removing'] as const;
 
-/** States in the order that they are shown everywhere. */
+/** Returns the states with a count above 0, in display order. */
 export function inStateOrder(byState: Readonly<Record<string, number>>): [state: string, count: number][] {
   const rank = (state: string): number => {
     const index = (STATE_ORDER as readonly string[]).indexOf(state);
@@ -84,24 +84,23 @@ export function inStateOrder(byState: Readonly<Record<string, number>>): [state:
     .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
-/** The fleet's numbers count these as they are now, and the others as what was last known. */
+/** The fleet's counts show the containers of these hosts as current, and those of the other hosts as last known. */
 export const CURRENT_FRESHNESS: readonly ContainerFreshness[] = ['online'];
 export const LAST_KNOWN_FRESHNESS: readonly ContainerFreshness[] = ['stale', 'offline', 'engine_down', 'left'];
 export const HOST_FRESHNESS = [...CURRENT_FRESHNESS, ...LAST_KNOWN_FRESHNESS];
 
-/** A host's freshness, in words, and what it means for what is shown of it. */
+/** The words for each freshness, and what it means for the data on the page. */
 export const FRESHNESS: Readonly<Record<Freshness, { words: string; meaning: string }>> = {
-  online: { words: 'online', meaning: 'Heard from lately: what is shown is how it is now.' },
-  stale: { words: 'quiet', meaning: 'Missed a few heartbeats. What is shown is the last that it said.' },
-  offline: { words: 'offline', meaning: 'Silent for more than five minutes. What is shown is the last that it said.' },
-  never: { words: 'no report yet', meaning: 'Enrolled, but its first report has not come.' },
+  online: { words: 'online', meaning: 'Reporting. Data is current.' },
+  stale: { words: 'stale', meaning: 'Missed heartbeats; showing last known state.' },
+  offline: { words: 'offline', meaning: 'No contact for over 5 minutes; showing last known state.' },
+  never: { words: 'waiting for first report', meaning: 'Enrolled. Waiting for first report.' },
   engine_down: {
     words: 'engine down',
-    meaning: 'The agent lives, but its container engine does not answer. What is shown is the last that it said.',
+    meaning: 'Agent running, container engine not responding; showing last known state.',
   },
   left: {
     words: 'left',
-    meaning:
-      'Its agent left Muster. What is shown is the last that it reported. Enroll the host again to bring it back.',
+    meaning: 'The agent left Muster; showing last known state. Enroll the host again to reconnect it.',
   },
 };

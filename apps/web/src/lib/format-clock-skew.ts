@@ -1,16 +1,16 @@
 import type { Host } from '@muster/contracts';
 import { duration } from './format-time';
 
-/** Clocks that are kept in time differ by less; what a slow line adds to it is less, too. */
+/** Synchronized clocks differ by less than this, even with a slow network. */
 const SKEW_SECONDS_MIN = 10;
 
-/** Whether a host's clock is so far from the server's that times which it tells mislead. */
+/** Whether a host's clock differs so much from the server's that the times it reports are misleading. */
 const isClockOff = ({ clockSkewSeconds }: Pick<Host, 'clockSkewSeconds'>): boolean =>
   clockSkewSeconds !== null && Math.abs(clockSkewSeconds) >= SKEW_SECONDS_MIN;
 
-/** How a host's clock stands to the server's. */
+/** Describes the difference between a host's clock and the server's. */
 export function clockWords(skewSeconds: number | null): string {
-  if (skewSeconds === null) return 'not told';
-  if (!isClockOff({ clockSkewSeconds: skewSeconds })) return 'in time';
+  if (skewSeconds === null) return 'unknown';
+  if (!isClockOff({ clockSkewSeconds: skewSeconds })) return 'in sync';
   return `${duration(Math.abs(skewSeconds) * 1_000)} ${skewSeconds > 0 ? 'ahead' : 'behind'}`;
 }

@@ -1,6 +1,6 @@
-/** A count, with its thousands apart, as the reader's language has them. */
+/** Formats a count with the thousands separators of the user's locale. */
 export const count = (value: number): string => value.toLocaleString();
 
-/** A count with its word, in the singular where it is one. */
+/** Formats a count with its noun, in the singular for 1. */
 export const counted = (value: number, word: string, words = `${word}s`): string =>
   `${count(value)} ${value === 1 ? word : words}`;

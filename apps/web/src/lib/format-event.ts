@@ -1,13 +1,13 @@
 import type { ContainerEvent, EventKind } from '@muster/contracts';
 import type { Look } from './container-status';
 
-/** How a change is told: as what it is drawn, and by which word. */
+/** How an event is shown: an icon and words. */
 export interface EventGlance {
   look: Look | 'renamed' | 'changed' | 'reappeared';
   words: string;
 }
 
-/** Of a change, what a row tells first. An exit is a crash where its code says so. */
+/** Returns the icon and words of an event. An exit with a code other than 0 is a crash. */
 export function eventGlance({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' | 'to' | 'exitCode'>): EventGlance {
   switch (kind) {
     case 'created':
@@ -16,7 +16,7 @@ export function eventGlance({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' 
       return { look: 'running', words: 'started' };
     case 'exited':
       return exitCode === null || exitCode === 0
-        ? { look: 'finished', words: exitCode === 0 ? 'finished' : 'exited' }
+        ? { look: 'finished', words: exitCode === 0 ? 'exited (0)' : 'exited' }
         : { look: 'crashed', words: `crashed (${exitCode})` };
     case 'restarted':
       return { look: 'restarting', words: exitCode === null ? 'restarted' : `restarted (${exitCode})` };
@@ -25,10 +25,10 @@ export function eventGlance({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' 
     case 'unpaused':
       return { look: 'running', words: 'resumed' };
     case 'health_changed':
-      if (to === 'unhealthy') return { look: 'unhealthy', words: 'turned unhealthy' };
+      if (to === 'unhealthy') return { look: 'unhealthy', words: 'became unhealthy' };
       return to === 'healthy'
-        ? { look: 'running', words: 'turned healthy' }
-        : { look: 'starting', words: 'health check' };
+        ? { look: 'running', words: 'became healthy' }
+        : { look: 'starting', words: 'health check starting' };
     case 'renamed':
       return { look: 'renamed', words: 'renamed' };
     case 'image_changed':
@@ -42,7 +42,7 @@ export function eventGlance({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' 
   }
 }
 
-/** Kinds by which a history is filtered, in the order of a container's life. */
+/** The event kinds of the filter, in the order of a container's life. */
 export const EVENT_KINDS: readonly EventKind[] = [
   'created',
   'started',
@@ -58,11 +58,25 @@ export const EVENT_KINDS: readonly EventKind[] = [
   'reappeared',
 ];
 
-/** What a kind is called where it is chosen, not told of. */
-export const kindWords = (kind: EventKind): string =>
-  kind === 'health_changed' ? 'health' : kind.replaceAll('_', ' ');
+const KIND_WORDS: Readonly<Record<EventKind, string>> = {
+  created: 'Created',
+  started: 'Started',
+  exited: 'Exited',
+  restarted: 'Restarted',
+  health_changed: 'Health changed',
+  paused: 'Paused',
+  unpaused: 'Resumed',
+  image_changed: 'Image changed',
+  renamed: 'Renamed',
+  updated: 'Changed',
+  removed: 'Removed',
+  reappeared: 'Reappeared',
+};
 
-/** One side of a change, short enough for a row. What has several fields is told field by field. */
+/** Returns a kind's name as a label, with the words that rows use. */
+export const kindWords = (kind: EventKind): string => KIND_WORDS[kind];
+
+/** Formats one side of a change for a row. A value with several fields becomes a list of its fields. */
 export function side(value: ContainerEvent['from']): string {
   if (value === null) return 'none';
   if (typeof value === 'string') return value;

@@ -1,20 +1,20 @@
 import type { Port } from '@muster/contracts';
 import { groupBy } from './group-by';
 
-/** A port that a host publishes, once for all addresses that it listens on. */
+/** A published port, merged over all addresses that it listens on. */
 export interface PublishedAs {
   publicPort: number;
   privatePort: number;
   type: Port['type'];
-  /** How many consecutive ports. */
+  /** The number of consecutive ports. */
   count: number;
-  /** Where it listens; empty: on all addresses. */
+  /** The addresses that the port listens on; empty: all addresses. */
   ips: readonly string[];
 }
 
 const EVERYWHERE: ReadonlySet<string | undefined> = new Set([undefined, '', '0.0.0.0', '::']);
 
-/** The ports that a container publishes: one for each, though an engine lists it by address and IP version. */
+/** Returns a container's published ports, each once: engines list a port once per address and IP version. */
 export function publishedPorts(ports: readonly Port[]): PublishedAs[] {
   const byPort = groupBy(
     ports.filter((port) => port.publicPort !== undefined),
@@ -27,11 +27,11 @@ export function publishedPorts(ports: readonly Port[]): PublishedAs[] {
   });
 }
 
-/** Consecutive ports: `8080`, or `8000-8009`. The contracts have this too, but the page's script carries none of their code. */
+/** Formats consecutive ports: `8080`, or `8000-8009`. A copy, because the page imports only the contracts' data. */
 export const portRange = (first: number, count = 1): string =>
   count === 1 ? `${first}` : `${first}-${first + count - 1}`;
 
-/** `8080 → 80`, and where it listens, if not everywhere. TCP goes without saying. */
+/** Formats a published port: `8080 → 80/udp on 10.0.0.5`. TCP and "all addresses" are omitted. */
 export function portWords({ publicPort, privatePort, type, count, ips }: PublishedAs): string {
   const protocol = type === 'tcp' ? '' : `/${type}`;
   const ports =

@@ -1,6 +1,6 @@
 import type { HostProblemCode } from '@muster/contracts';
 
-/** A host problem's name, as a heading. */
+/** The names of host problems, as headings. */
 export const PROBLEM_TITLES: Readonly<Record<HostProblemCode, string>> = {
   engine_unreachable: 'Engine unreachable',
   list_refused: 'Container list refused',
@@ -11,7 +11,7 @@ export const PROBLEM_TITLES: Readonly<Record<HostProblemCode, string>> = {
   clock_skew: 'Clock differs',
 };
 
-/** Problems with which the containers shown may not be those that the host runs. */
+/** Whether the containers shown may differ from those on the host because of the problem. */
 export const IS_SEVERE: Readonly<Record<HostProblemCode, boolean>> = {
   engine_unreachable: true,
   list_refused: true,

@@ -3,7 +3,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** How long that is, in one unit, rounded down: `4 min`, `3 h`, `12 d`. Below a second is `0 s`. */
+/** Formats a duration in one unit, rounded down: `4 min`, `3 h`, `12 d`. Less than a second is `0 s`. */
 export function duration(ms: number): string {
   const span = Math.max(0, ms);
   if (span < MINUTE) return `${Math.floor(span / SECOND)} s`;
@@ -12,7 +12,7 @@ export function duration(ms: number): string {
   return `${Math.floor(span / DAY)} d`;
 }
 
-/** How long ago, seen from `now`: `just now`, `4 min ago`, `in 3 h`. Seconds are told by fives, lest they flicker. */
+/** Formats the time since `at`: `just now`, `4 min ago`, `in 3 h`. Seconds are rounded down to multiples of 5. */
 export function ago(at: number, now: number): string {
   const age = now - at;
   if (age < -5 * SECOND) return `in ${duration(-age)}`;
@@ -21,8 +21,8 @@ export function ago(at: number, now: number): string {
   return `${duration(told)} ago`;
 }
 
-/** Made once: `toLocaleString` makes one at each call, which costs fifty times what the telling does. */
+/** Created once: `toLocaleString` creates a formatter at each call, which takes 50 times as long as formatting. */
 const EXACTLY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 
-/** The exact moment in the reader's own time zone, to the second, with the zone. */
+/** Formats a date and time to the second, in the user's time zone and with its name. */
 export const exactly = (at: Date): string => EXACTLY.format(at);

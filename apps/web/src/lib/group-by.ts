@@ -1,4 +1,4 @@
-/** Items by what `keyOf` says of them, in the order in which each key first comes. (`Map.groupBy` needs Node.js 21.) */
+/** Groups items by their keys, in the order in which each key first occurs. (`Map.groupBy` needs Node.js 21.) */
 export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();
   for (const item of items) {

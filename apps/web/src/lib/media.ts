@@ -1,9 +1,9 @@
 import { useSyncExternalStore } from 'react';
 
-/** Below this a row of many columns is told in two lines; as in tables.css. */
+/** Narrower screens show a row of many columns in two lines. The same width is in containers.css. */
 const NARROW = '(width < 48rem)';
 
-/** Whether the screen is a phone's, or as narrow. */
+/** Whether the screen is as narrow as a phone's. */
 export const useIsNarrow = (): boolean =>
   useSyncExternalStore(
     (onChange) => {

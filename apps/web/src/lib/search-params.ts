@@ -1,4 +1,4 @@
-/** Reads the part of an address behind `?`. */
+/** Parses a query string. A parameter that occurs several times becomes an array. */
 export function parseSearch(search: string): Record<string, string | string[]> {
   const params = new URLSearchParams(search);
   return Object.fromEntries(
@@ -9,7 +9,7 @@ export function parseSearch(search: string): Record<string, string | string[]> {
   );
 }
 
-/** Writes it again; what is undefined or an empty list is left out. */
+/** Formats parameters as a query string, with `?` unless it is empty. Omits undefined values and empty arrays. */
 export function stringifySearch(search: Record<string, unknown>): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(search)) {
@@ -20,7 +20,7 @@ export function stringifySearch(search: Record<string, unknown>): string {
   return params.size === 0 ? '' : `?${params}`;
 }
 
-/** All values of a parameter, or undefined where there is none. */
+/** Returns all non-empty values of a parameter, or undefined if there are none. */
 export function many(value: unknown): string[] | undefined {
   const values = (Array.isArray(value) ? (value as unknown[]) : [value]).filter(
     (one): one is string => typeof one === 'string' && one !== '',
@@ -28,10 +28,10 @@ export function many(value: unknown): string[] | undefined {
   return values.length === 0 ? undefined : values;
 }
 
-/** The first value of a parameter, or undefined where there is none. */
+/** Returns the first non-empty value of a parameter, or undefined if there is none. */
 export const one = (value: unknown): string | undefined => many(value)?.[0];
 
-/** The value where it is one of these, else undefined: an address is anybody's to write. */
+/** Returns the first value if it is one of `allowed`, else undefined: an address can contain anything. */
 export function oneOf<T extends string>(allowed: readonly T[], value: unknown): T | undefined {
   const first = one(value);
   return allowed.find((word) => word === first);

@@ -2,16 +2,16 @@ import type { Session } from '@muster/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { sessionQuery } from './api/queries';
 
-/** Who is signed in. For below the shell, which is drawn for nobody else. */
+/** Returns the session. It is null only outside `Shell`, or for a moment after the session ended. */
 export function useSession(): Session | null {
   return useQuery(sessionQuery).data ?? null;
 }
 
-/** Whether whoever is signed in may change things; the API decides again at each call. */
+/** Whether the user is an admin or an owner. Only hides controls: the API checks permissions on each call. */
 export const useMayChange = (): boolean => {
   const role = useSession()?.role;
   return role === 'admin' || role === 'owner';
 };
 
-/** Whether whoever is signed in says who is a member. */
+/** Whether the user is an owner, who manages the members. */
 export const useIsOwner = (): boolean => useSession()?.role === 'owner';

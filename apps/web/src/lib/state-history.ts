@@ -1,9 +1,9 @@
 import type { ContainerEvent } from '@muster/contracts';
 
-/** What of a change tells how many containers were in which state before it. */
+/** The fields of an event from which the counts before it are computed. */
 export type StateChange = Pick<ContainerEvent, 'kind' | 'from' | 'to' | 'recordedAt'>;
 
-/** How many containers were in each state at a moment. */
+/** The number of containers in each state at a time (milliseconds). */
 export interface StatePoint {
   at: number;
   byState: Readonly<Record<string, number>>;
@@ -21,9 +21,9 @@ const CHANGES_STATE: ReadonlySet<ContainerEvent['kind']> = new Set([
 ]);
 
 /**
- * The counts by state over time, worked out backwards from those of `now`: nobody stored them, but each change between
- * states is in the history. `changes` come newest first; what lies before the last of them is not known and not told.
- * The points come oldest first, one before and one after each change.
+ * Computes the counts by state over time, backwards from the counts at `now`: the counts are not stored, but each state
+ * change is in the history. `changes` are newest first; counts before the oldest change are unknown and not returned.
+ * The points are oldest first, one before and one after each change.
  */
 export function stateHistory(
   byState: Readonly<Record<string, number>>,
@@ -45,13 +45,13 @@ export function stateHistory(
 function undone(counts: Readonly<Record<string, number>>, { from, to }: StateChange): Readonly<Record<string, number>> {
   if (from === to) return counts;
   const before = { ...counts };
-  // A count below nothing would be a change that was not told, such as one that ended as it had begun.
+  // A count below 0 means that a change is missing in the history, such as one that was undone between two reports.
   if (typeof to === 'string') before[to] = Math.max(0, (before[to] ?? 0) - 1);
   if (typeof from === 'string') before[from] = (before[from] ?? 0) + 1;
   return before;
 }
 
-/** The same history at `count` moments evenly from `since` to `until`: what fits into so many columns. */
+/** Samples the history at `count` evenly spaced times from `since` to `until`. */
 export function sampled(points: readonly StatePoint[], since: number, until: number, count: number): StatePoint[] {
   const samples: StatePoint[] = [];
   let index = 0;

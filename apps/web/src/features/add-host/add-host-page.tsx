@@ -12,7 +12,7 @@ import { useTitle } from '../../lib/title';
 import { Arrivals } from './arrivals';
 import { EnrolCommands } from './enroll-commands';
 
-/** Adds a host: makes a token, says what to run, and waits with whoever runs it until the host reports. */
+/** Adds a host: creates an enrollment token, shows the command that runs the agent, and waits for the first report. */
 export function AddHostPage(): ReactNode {
   useTitle('Add a host');
   const mayChange = useMayChange();
@@ -20,7 +20,7 @@ export function AddHostPage(): ReactNode {
   if (!mayChange) {
     return (
       <Empty title="Only an admin can add a host">
-        <p>Ask an admin or the owner of this organization.</p>
+        <p>Ask an admin or an owner of this organization.</p>
       </Empty>
     );
   }
@@ -34,9 +34,9 @@ export function AddHostPage(): ReactNode {
 
 type Uses = '1' | '10' | '100';
 const USES: readonly { value: Uses; label: string }[] = [
-  { value: '1', label: 'one host' },
-  { value: '10', label: 'up to 10 hosts' },
-  { value: '100', label: 'up to 100 hosts' },
+  { value: '1', label: '1 host' },
+  { value: '10', label: 'Up to 10 hosts' },
+  { value: '100', label: 'Up to 100 hosts' },
 ];
 
 function MakeToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void }) {
@@ -45,7 +45,7 @@ function MakeToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void
   const [uses, setUses] = useState<Uses>('1');
   const making = useMutation({
     mutationFn: () =>
-      api.call('createEnrollmentToken', { body: { name: name.trim() || 'from the dashboard', maxUses: Number(uses) } }),
+      api.call('createEnrollmentToken', { body: { name: name.trim() || 'Unnamed token', maxUses: Number(uses) } }),
     onSuccess: (token) => {
       void client.invalidateQueries({ queryKey: ['enrollment-tokens'] });
       onMade(token);
@@ -54,10 +54,7 @@ function MakeToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void
   return (
     <section className="card">
       <div className="prose">
-        <p>
-          Muster learns of containers from a small agent beside each Docker or Podman engine. An enrollment token lets
-          the agent in; it is good for a day.
-        </p>
+        <p>Run the Muster agent on each Docker or Podman host. It needs an enrollment token, valid for 24 hours.</p>
       </div>
       <form
         className="stack add-form"
@@ -67,19 +64,19 @@ function MakeToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void
         }}
       >
         <Field
-          label="What is it for?"
+          label="Token name"
           placeholder="web servers"
-          hint="A note for you, in the list of tokens."
+          hint="Shown in the token list."
           autoFocus
           value={name}
           error={fieldError(making.error, 'name')}
           onChange={(event) => setName(event.target.value)}
         />
-        <Choice label="How many hosts may use it?" value={uses} options={USES} onChange={setUses} />
+        <Choice label="Number of hosts" value={uses} options={USES} onChange={setUses} />
         <ErrorNote error={otherError(making.error)} />
         <div className="actions">
           <Button type="submit" kind="primary" busy={making.isPending}>
-            Make a token
+            Create token
           </Button>
         </div>
       </form>
@@ -92,12 +89,12 @@ function RunAgent({ token, onAgain }: { token: EnrollmentTokenCreated; onAgain: 
     <>
       <section className="card" aria-labelledby="run-title">
         <h2 id="run-title" className="card-title">
-          Run the agent there
+          Run the agent on the host
         </h2>
         <EnrolCommands token={token.token} />
         <p className="soft add-note">
-          The token is shown this once. It lets {token.maxUses === 1 ? 'one host' : `${token.maxUses} hosts`} in, until{' '}
-          <Moment at={token.expiresAt} />.
+          Copy the command now: the token is shown only once. It enrolls{' '}
+          {token.maxUses === 1 ? '1 host' : `up to ${token.maxUses} hosts`} until <Moment at={token.expiresAt} />.
         </p>
       </section>
       <Arrivals since={token.createdAt} onAgain={onAgain} />

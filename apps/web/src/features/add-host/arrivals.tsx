@@ -6,10 +6,10 @@ import { counted } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { StateIcon } from '../../components/state-icons';
 
-/** How often it is looked for hosts, should nothing be told of them. */
+/** Milliseconds between two reads of the hosts, in case the live stream reports nothing. */
 const LOOK_EVERY_MS = 3_000;
 
-/** Waits for hosts that enrolled after `since`, and shows each as it reports. */
+/** Waits for hosts that enroll after `since`, and shows each after its first report. */
 export function Arrivals({ since, onAgain }: { since: string; onAgain: () => void }) {
   const { data } = useInfiniteQuery({ ...hostsQuery(), refetchInterval: LOOK_EVERY_MS });
   const arrived = (data?.pages.flatMap((page) => page.items) ?? []).filter(({ enrolledAt }) => enrolledAt >= since);
@@ -17,16 +17,16 @@ export function Arrivals({ since, onAgain }: { since: string; onAgain: () => voi
   return (
     <section className="card arrivals" aria-live="polite" aria-labelledby="arrivals-title">
       <h2 id="arrivals-title" className="card-title">
-        {reported.length === 0 ? 'Waiting for the host' : reported.length === 1 ? 'It is here' : 'They are here'}
+        {reported.length === 0 ? 'Waiting for the host' : reported.length === 1 ? 'Host connected' : 'Hosts connected'}
       </h2>
       {reported.length === 0 && (
         <p className="waiting">
           <span className="loading-bar" aria-hidden="true" />
           {arrived.length === 0 ? (
-            'This page notices by itself, usually within seconds of the command.'
+            'Updates automatically, usually within seconds.'
           ) : (
             <>
-              <IsolatedText text={arrived[0]!.name} /> has enrolled. Its first report comes in a moment.
+              <IsolatedText text={arrived[0]!.name} /> is enrolled. Waiting for its first report.
             </>
           )}
         </p>
@@ -40,21 +40,21 @@ export function Arrivals({ since, onAgain }: { since: string; onAgain: () => voi
             <span>
               <strong>
                 <IsolatedText text={host.name} />
-              </strong>{' '}
-              reports {counted(host.containerCount, 'container')}, by <IsolatedText text={host.engine.name} />{' '}
-              <IsolatedText text={host.engine.version} />.
+              </strong>
+              : {counted(host.containerCount, 'container')}, <IsolatedText text={host.engine.name} />{' '}
+              <IsolatedText text={host.engine.version} />
             </span>
             <Link to="/hosts/$hostId" params={{ hostId: host.id }} className="button button-primary">
-              See it
+              View host
             </Link>
           </li>
         ))}
       </ul>
       {reported.length > 0 && (
         <div className="actions">
-          <Button onClick={onAgain}>Add another</Button>
+          <Button onClick={onAgain}>Add another host</Button>
           <Link to="/" className="button button-plain">
-            To the fleet
+            Go to Fleet
           </Link>
         </div>
       )}

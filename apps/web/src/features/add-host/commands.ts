@@ -1,4 +1,4 @@
-/** A way to run the agent, and the lines that do. */
+/** A way to run the agent, with its command. */
 export interface Way {
   id: string;
   title: string;
@@ -6,29 +6,29 @@ export interface Way {
   command: string;
 }
 
-/** How the agent is started with this token against the server at `url`. */
+/** Returns the ways to start an agent that enrolls with this token at the server at `url`. */
 export function waysToEnrol(url: string, token: string): Way[] {
   return [
     {
       id: 'node',
       title: 'Node.js',
-      needs: 'In a clone of Muster, with Node.js 20.19 or newer. It runs until you end it: good to try.',
+      needs: 'From a checkout of the Muster repository, Node.js 20.19+. Runs until Ctrl+C; for a quick try.',
       command: `MUSTER_URL=${url} \\\nMUSTER_ENROLL_TOKEN=${token} \\\nnpx -y pnpm@12.21.0 agent`,
     },
     {
       id: 'docker',
       title: 'Docker',
       needs:
-        'In a clone of Muster. A proxy holds the engine’s socket, and lets the agent read and nothing else. ' +
-        'From within a container, this machine is not localhost: put an address that leads here.',
+        'From a checkout of the Muster repository. The agent reads the Docker socket through a read-only proxy. ' +
+        '127.0.0.1 would be the container itself: use an address of this server that the host can reach.',
       command: `MUSTER_URL=${url} \\\nMUSTER_ENROLL_TOKEN=${token} \\\nDOCKER_GID=$(stat -c %g /var/run/docker.sock) \\\ndocker compose -f apps/agent/packaging/compose.yaml up -d`,
     },
     {
       id: 'systemd',
       title: 'systemd',
       needs:
-        'As a service, from the release that this server offers once whoever runs it has packaged one ' +
-        '(docs/agent.md). It checks what it fetches, and can be run again.',
+        'Installs a systemd service. Needs an agent release on this server (docs/agent.md). ' +
+        'Downloads are verified; safe to re-run.',
       command: `curl -fsSL ${url}/install.sh |\n  sudo sh -s -- --token ${token}`,
     },
   ];

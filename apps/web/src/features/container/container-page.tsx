@@ -19,7 +19,7 @@ import { Timeline } from './timeline';
 
 const route = getRouteApi('/signed-in/hosts/$hostId/containers/$dockerId');
 
-/** One container: what its host last said of it, how old that is, and its life so far, across recreations. */
+/** One container: its last reported state with its age, and its history across recreations. */
 export function ContainerPage(): ReactNode {
   const { hostId, dockerId } = route.useParams();
   const { data: container, error, refetch } = useQuery(containerQuery(hostId, dockerId));
@@ -36,7 +36,7 @@ export function ContainerPage(): ReactNode {
   const inner = container.ports.filter(({ publicPort }) => publicPort === undefined);
   return (
     <>
-      <nav className="crumbs" aria-label="Where this is">
+      <nav className="crumbs" aria-label="Breadcrumb">
         <Link to="/hosts/$hostId" params={{ hostId }}>
           <IsolatedText text={container.hostName} />
         </Link>
@@ -53,20 +53,20 @@ export function ContainerPage(): ReactNode {
           {container.asOf !== null && (
             <>
               {' '}
-              That was <Age at={container.asOf} />.
+              Last update <Age at={container.asOf} />.
             </>
           )}
         </p>
       )}
       {container.removedAt !== null && (
         <p className="note">
-          Removed <Age at={container.removedAt} />. What it last was is kept for a while.
+          Removed <Age at={container.removedAt} />. Its last state is kept for up to 7 days.
         </p>
       )}
       <div className="columns container-columns">
         <section className="card" aria-labelledby="facts-title">
           <h2 id="facts-title" className="card-title">
-            Facts
+            Details
           </h2>
           <dl className="facts">
             <dt>Image</dt>
@@ -77,7 +77,7 @@ export function ContainerPage(): ReactNode {
             </dd>
             <dt>Ports</dt>
             <dd>
-              {published.length + inner.length === 0 && <span className="soft">none</span>}
+              {published.length + inner.length === 0 && <span className="soft">–</span>}
               <ul className="port-list">
                 {published.map((port) => (
                   <li key={portWords(port)}>
@@ -94,52 +94,48 @@ export function ContainerPage(): ReactNode {
                           `${portRange(privatePort, count)}${type === 'tcp' ? '' : `/${type}`}`,
                       )
                       .join(', ')}{' '}
-                    inside only
+                    (not published)
                   </li>
                 )}
               </ul>
             </dd>
             <dt>Started</dt>
             <dd>
-              {container.startedAt === null ? <span className="soft">never</span> : <Age at={container.startedAt} />}
+              {container.startedAt === null ? <span className="soft">unknown</span> : <Age at={container.startedAt} />}
             </dd>
             {container.uptimeSeconds !== null && (
               <>
-                <dt>{current ? 'Up for' : 'Was up for'}</dt>
+                <dt>{current ? 'Uptime' : 'Uptime (last known)'}</dt>
                 <dd>{duration(container.uptimeSeconds * 1_000)}</dd>
               </>
             )}
-            <dt>Engine says</dt>
+            <dt>Status</dt>
             <dd>
-              {container.status === '' ? (
-                <span className="soft">nothing</span>
-              ) : (
-                <IsolatedText text={container.status} />
-              )}
+              {container.status === '' ? <span className="soft">–</span> : <IsolatedText text={container.status} />}
             </dd>
             <dt>Command</dt>
             <dd>
               {container.command === '' ? (
-                <span className="soft">none told</span>
+                <span className="soft">–</span>
               ) : (
                 <code>
                   <IsolatedText text={container.command} />
                 </code>
               )}
             </dd>
-            <dt>Id</dt>
+            <dt>ID</dt>
             <dd className="with-copy">
               <code title={container.dockerId}>{container.dockerId.slice(0, 12)}</code>
-              <CopyButton text={container.dockerId} label="Copy the whole id" />
+              <CopyButton text={container.dockerId} label="Copy full ID" />
             </dd>
             {container.imageId !== null && (
               <>
-                <dt>Image id</dt>
+                <dt>Image ID</dt>
                 <dd className="with-copy">
                   <code title={toPlainText(container.imageId)}>
                     <IsolatedText text={container.imageId.replace(/^sha256:/, '').slice(0, 12)} />
                   </code>
-                  <CopyButton text={container.imageId} label="Copy the whole image id" />
+                  <CopyButton text={container.imageId} label="Copy full image ID" />
                 </dd>
               </>
             )}
@@ -147,7 +143,7 @@ export function ContainerPage(): ReactNode {
             <dd>
               <Moment at={container.firstSeenAt} />
             </dd>
-            <dt>Confirmed</dt>
+            <dt>Last snapshot</dt>
             <dd>
               <Age at={container.asOf} />
             </dd>

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { toPlainText } from '../../lib/plain-text';
 
-/** A container's labels; each leads to all containers that have it too. */
+/** A container's labels. Each links to all containers with the same label. */
 export function Labels({ labels }: { labels: Readonly<Record<string, string>> }) {
   const entries = Object.entries(labels).sort(([a], [b]) => a.localeCompare(b));
   return (
@@ -10,7 +10,7 @@ export function Labels({ labels }: { labels: Readonly<Record<string, string>> })
       <h2 id="labels-title" className="card-title">
         Labels
       </h2>
-      {entries.length === 0 && <p className="soft">It has none.</p>}
+      {entries.length === 0 && <p className="soft">No labels</p>}
       <ul className="labels">
         {entries.map(([key, value]) => (
           <li key={key}>

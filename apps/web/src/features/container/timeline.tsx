@@ -3,12 +3,14 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { eventsQuery } from '../../lib/api/queries';
+import { counted } from '../../lib/format-count';
+import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { EventDays } from '../events/event-days';
 
 /**
- * What happened to all containers of this name on this host: one that was made anew by a deployment goes on with the
- * life of the one before.
+ * The events of all containers with this name on this host, because a container that a deployment recreates continues
+ * the history of the previous one.
  */
 export function Timeline({
   container: { hostId, name, dockerId },
@@ -24,18 +26,17 @@ export function Timeline({
   return (
     <section className="timeline" aria-labelledby="timeline-title">
       <header className="section-head">
-        <h2 id="timeline-title">What happened</h2>
+        <h2 id="timeline-title">History</h2>
         {others > 0 && (
           <span className="soft">
-            together with {others === 1 ? 'another container' : `${others} other containers`} of this name, made before
-            or since
+            Includes {counted(others, 'other container')} named <IsolatedText text={name} />
           </span>
         )}
         <Link to="/events" search={{ name, hostId: [hostId] }} className="section-link">
-          In the events
+          View in Events
         </Link>
       </header>
-      <ListStates of={list} what="events" empty={<p className="soft">Nothing that is still kept.</p>}>
+      <ListStates of={list} what="events" empty={<p className="soft">No events in the retention period.</p>}>
         {(items) => <EventDays events={items} without={['host', 'name']} under="section" />}
       </ListStates>
     </section>

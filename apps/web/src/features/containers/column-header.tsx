@@ -1,10 +1,10 @@
 import type { SortKey } from './search';
 import type { Sort } from './sort';
 
-/** Which order comes first: what changed last is wanted more often than what changed first. */
+/** Columns that sort in descending order first, because recent changes are wanted more often than old ones. */
 const DESCENDING_FIRST: ReadonlySet<SortKey> = new Set(['changedAt', 'firstSeenAt']);
 
-/** A column's head; where the API can order by it, a button that does. */
+/** A column header. If the API can sort by the column, it contains a button that does. */
 export function ColumnHeader({
   facts: { title, sort: key },
   sort,

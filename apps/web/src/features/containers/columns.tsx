@@ -9,20 +9,20 @@ import { Age } from '../../components/time';
 import type { ColumnId, SortKey } from './search';
 import { toPlainText } from '../../lib/plain-text';
 
-/** The label by which Docker Compose, and Podman's, name the project that a container belongs to. */
+/** The label with a container's Compose project, set by Docker Compose and Podman Compose. */
 export const PROJECT_LABEL = 'com.docker.compose.project';
 
 interface ColumnFacts {
   title: string;
-  /** By which key the API can order the column, if it can. */
+  /** The API's sort key, if the API can sort by the column. */
   sort?: SortKey;
-  /** Pixels, or a share. */
+  /** The width as a CSS grid track. */
   width: string;
-  /** What a row shows in the column. */
+  /** Renders the cell of a container. */
   cell: (container: ContainerView) => ReactNode;
 }
 
-/** All there is to know of each column, the name's included. */
+/** The properties of each column, including the name. */
 export const COLUMN_FACTS: Readonly<Record<ColumnId | 'name', ColumnFacts>> = {
   name: {
     title: 'Name',
@@ -81,7 +81,7 @@ export const COLUMN_FACTS: Readonly<Record<ColumnId | 'name', ColumnFacts>> = {
       ),
   },
   status: {
-    title: 'Engine says',
+    title: 'Status',
     width: 'minmax(9rem, 1fr)',
     cell: ({ status }) => (
       <span className="clip soft" title={toPlainText(status)}>
@@ -102,7 +102,7 @@ export const COLUMN_FACTS: Readonly<Record<ColumnId | 'name', ColumnFacts>> = {
     cell: ({ firstSeenAt }) => <Age at={firstSeenAt} />,
   },
   id: {
-    title: 'Id',
+    title: 'ID',
     width: '8rem',
     cell: ({ dockerId }) => (
       <code className="clip soft" title={dockerId}>

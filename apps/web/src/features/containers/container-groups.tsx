@@ -18,24 +18,24 @@ import { toPlainText } from '../../lib/plain-text';
 
 type Change = (change: Partial<ContainerSearch>) => void;
 
-/** A heading that its containers stand under. */
+/** The heading of a group of containers. */
 interface Heading {
   key: string;
   title: string;
   where: string | null;
-  /** What keeps the host's state from being current or complete, where the heading is a host. */
+  /** The host's problems, if the heading is a host. */
   problems?: readonly HostProblem[];
   containers: number;
   running: number;
-  /** Whether what runs is known to run now. */
+  /** Whether the counts are current. */
   current: boolean;
-  /** What the API is asked for when it is opened. */
+  /** The filters that select the group's containers. */
   filters: Partial<ContainerSearch>;
 }
 
 /**
- * Containers under headings. The headings and what they count come from the API as they are, whatever the filters;
- * a heading's containers are read when it is opened, and the filters hold for them.
+ * Containers in groups. The headings' counts ignore most filters. A group's containers are loaded when the group is
+ * opened, and all filters apply to them.
  */
 export function ContainerGroups({
   group,
@@ -76,7 +76,7 @@ function ByProject({ search, onChange }: PartProps) {
       })),
     [list.data, search.label],
   );
-  return <Headings what="compose projects" list={list} headings={headings} search={search} onChange={onChange} />;
+  return <Headings what="Compose projects" list={list} headings={headings} search={search} onChange={onChange} />;
 }
 
 function ByImage({ search, onChange }: PartProps) {
@@ -178,7 +178,7 @@ function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading
           )}
           <ProblemNames problems={problems} />
           <span className="group-counts soft">
-            {counted(containers, 'container')}, {running} {current ? 'running' : 'running when last heard'}
+            {counted(containers, 'container')}, {running} {current ? 'running' : 'running (last known)'}
           </span>
         </button>
       </h2>
@@ -195,8 +195,8 @@ function GroupRows({ heading, search, onChange }: PartProps & { heading: Heading
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
   if (list.error !== null) return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
-  if (data === undefined) return <Loading what="its containers" />;
-  if (rows.length === 0) return <p className="soft group-none">None that the filters let through.</p>;
+  if (data === undefined) return <Loading what="containers" />;
+  if (rows.length === 0) return <p className="soft group-none">No containers match the filters.</p>;
   return (
     <ContainerTable
       inline

@@ -7,19 +7,19 @@ import { COLUMN_FACTS } from './columns';
 import { COLUMNS, type ColumnId } from './search';
 import type { Sort } from './sort';
 
-/** Pixels; what tables.css gives a row on a wide and on a narrow screen. */
+/** The height of a row in pixels, on a wide and on a narrow screen. */
 const ROW_PX = 36;
 const ROW_NARROW_PX = 64;
 
-/** Rows drawn beyond what is seen, so that a fast finger does not outrun them. */
+/** Rows rendered outside the visible area, so that fast scrolling shows no gaps. */
 const OVERSCAN = 12;
 
-/** Rows from the end at which the next page is asked for. */
+/** The next page is loaded when this many rows remain. */
 const READ_AHEAD_ROWS = 60;
 
 /**
- * Containers as a table of any length: only the rows that are seen are drawn, and more are asked for as the end comes
- * near. Arrow keys go from row to row.
+ * A table of any number of containers. It renders only the visible rows and calls `onNearEnd` when the last rows become
+ * visible. The arrow keys move between rows.
  */
 export function ContainerTable({
   rows,
@@ -32,15 +32,15 @@ export function ContainerTable({
   inline = false,
 }: {
   rows: readonly ContainerView[];
-  /** How many there are, where that is known: -1 tells a reader of the screen that it is not. */
+  /** The number of rows; -1 if unknown, as in `aria-rowcount`. */
   total: number;
   shownColumns: readonly ColumnId[];
-  /** The order, where it can be chosen. */
+  /** The sort order, if the user can change it. */
   sort?: Sort;
   onSort?: (sort: Sort) => void;
   onNearEnd: () => void;
   label: string;
-  /** Whether the table is as long as its rows, within something else that scrolls. */
+  /** Whether the table grows with its rows instead of scrolling itself. */
   inline?: boolean;
 }) {
   const isNarrow = useIsNarrow();
@@ -99,7 +99,7 @@ export function ContainerTable({
   );
 }
 
-/** A container as a row. While one scrolls, only those that come into sight are drawn: those that are there stay. */
+/** A container as a row. Memoized, so that scrolling renders only rows that become visible. */
 const Row = memo(function Row({
   container,
   columns,
@@ -124,7 +124,7 @@ const Row = memo(function Row({
   );
 });
 
-/** Up and down go to the name in the row before or after. */
+/** Moves the focus to the name in the next or previous row on the Down and Up keys. */
 function goToRow(event: KeyboardEvent<HTMLElement>, scrollTo: (index: number) => void): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const row = (event.target as HTMLElement).closest<HTMLElement>('[data-index]');

@@ -19,7 +19,7 @@ import { sortOf, sortWord } from './sort';
 
 const route = getRouteApi('/signed-in/containers');
 
-/** Containers across the fleet: one table, whatever its length; the address says what is shown of it. */
+/** The containers of all hosts in one table. The address holds its filters and layout. */
 export function ContainersPage(): ReactNode {
   useTitle('Containers');
   const search = route.useSearch();
@@ -73,8 +73,8 @@ function ContainerList({
     <>
       <p className="list-note soft" role="status">
         {count(rows.length)}
-        {hasNextPage && ' and more'} {rows.length === 1 && !hasNextPage ? 'container' : 'containers'}
-        {list.isPlaceholderData && ', reading …'}
+        {hasNextPage && '+'} {rows.length === 1 && !hasNextPage ? 'container' : 'containers'}
+        {list.isPlaceholderData && ' · updating…'}
         <OutOfDate of={list} queryKey={query.queryKey} />
       </p>
       <ErrorNote error={isFetchNextPageError ? list.error : null} onRetry={() => void fetchNextPage()} />
@@ -94,12 +94,12 @@ function ContainerList({
 function NothingFound({ search }: { search: ContainerSearch }) {
   const isFiltered = Object.values(filtersOf({ ...search, sort: undefined })).some((value) => value !== undefined);
   return isFiltered ? (
-    <Empty title="No container matches">
-      <p>Take a filter off, or search for less. The search looks at names, images, commands and the start of ids.</p>
+    <Empty title="No matching containers">
+      <p>Remove a filter or shorten the search. The search covers names, images, commands and the start of IDs.</p>
     </Empty>
   ) : (
     <Empty title="No containers">
-      <p>The hosts that report have none.</p>
+      <p>No containers reported yet.</p>
     </Empty>
   );
 }

@@ -12,7 +12,7 @@ import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search
 
 type Change = (change: Partial<ContainerSearch>) => void;
 
-/** What narrows the list, as chips that can be taken off, and what adds more. */
+/** The active filters, each with a button that removes it, and the controls that add filters. */
 export function FilterBar({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
   const chips = chipsOf(search);
   return (
@@ -50,16 +50,16 @@ const without = <T extends string>(values: readonly T[] | undefined, value: T): 
   return rest.length === 0 ? undefined : rest;
 };
 
-/** One chip for what the fleet's page counts together, else one for each word. */
+/** One chip for a set of values that the fleet page counts together, else one chip for each value. */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
   const isJust = (words: readonly string[]): boolean =>
     hostFreshness.length === words.length && words.every((word) => (hostFreshness as readonly string[]).includes(word));
   const all = { hostFreshness: undefined };
-  if (isJust(CURRENT_FRESHNESS)) return [{ key: 'current', words: 'known now', change: all }];
-  if (isJust(LAST_KNOWN_FRESHNESS)) return [{ key: 'last known', words: 'last known', change: all }];
+  if (isJust(CURRENT_FRESHNESS)) return [{ key: 'current', words: 'Current only', change: all }];
+  if (isJust(LAST_KNOWN_FRESHNESS)) return [{ key: 'last known', words: 'Last known only', change: all }];
   return hostFreshness.map((word) => ({
     key: `freshness ${word}`,
-    words: `host ${FRESHNESS[word].words}`,
+    words: `Host: ${FRESHNESS[word].words}`,
     change: { hostFreshness: without(hostFreshness, word) },
   }));
 }
@@ -71,6 +71,8 @@ interface ChipFacts {
   change: Partial<ContainerSearch>;
 }
 
+const FILTER_TITLES = { state: 'State', health: 'Health', image: 'Image', label: 'Label' } as const;
+
 function chipsOf(search: ContainerSearch): ChipFacts[] {
   const { q, presence } = search;
   return [
@@ -79,7 +81,7 @@ function chipsOf(search: ContainerSearch): ChipFacts[] {
     ...(['state', 'health', 'image', 'label'] as const).flatMap((name) =>
       (search[name] ?? []).map((value) => ({
         key: `${name} ${value}`,
-        words: name,
+        words: `${FILTER_TITLES[name]}:`,
         text: value,
         change: { [name]: without(search[name], value) },
       })),
@@ -89,7 +91,7 @@ function chipsOf(search: ContainerSearch): ChipFacts[] {
       : [
           {
             key: 'presence',
-            words: presence === 'all' ? 'removed too' : 'removed only',
+            words: presence === 'all' ? 'Including removed' : 'Removed only',
             change: { presence: undefined },
           },
         ]),
@@ -98,14 +100,14 @@ function chipsOf(search: ContainerSearch): ChipFacts[] {
 
 function HostChip({ hostId, onRemove }: { hostId: string; onRemove: () => void }) {
   const { data } = useQuery(hostQuery(hostId));
-  return <FilterChip words="host" text={data?.name ?? '…'} onRemove={onRemove} />;
+  return <FilterChip words="Host:" text={data?.name ?? '…'} onRemove={onRemove} />;
 }
 
 const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
 
 function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
   const { data: summary } = useQuery(summaryQuery);
-  // An engine newer than this page may have states that it does not know.
+  // An engine that is newer than this page may report states that are not in STATE_ORDER.
   const told = [summary?.containers.current, summary?.containers.lastKnown].flatMap((counts) =>
     Object.keys(counts?.byState ?? {}),
   );
@@ -116,7 +118,7 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
       trigger={
         <button type="button" className="chip">
           <Icon name="add" />
-          State
+          Filter
         </button>
       }
     >
@@ -149,16 +151,16 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         value={search.presence ?? 'present'}
         onChange={(presence) => onChange({ presence: presence === 'present' ? undefined : presence })}
         options={[
-          { value: 'present', label: 'leave out' },
-          { value: 'all', label: 'show too' },
-          { value: 'removed', label: 'show only' },
+          { value: 'present', label: 'Hide' },
+          { value: 'all', label: 'Include' },
+          { value: 'removed', label: 'Only' },
         ]}
       />
     </Menu>
   );
 }
 
-/** Part of a menu: any number of these, and none means all. */
+/** A menu section in which any number of options can be checked. Checking none applies no filter. */
 function AnyOf<T extends string>({
   label,
   options,
@@ -174,7 +176,7 @@ function AnyOf<T extends string>({
 }) {
   return (
     <>
-      <MenuLabel>{label}, any of</MenuLabel>
+      <MenuLabel>{label}</MenuLabel>
       {options.map((option) => (
         <MenuCheck
           key={option}
@@ -231,9 +233,13 @@ function LabelFilter({ search, onChange }: { search: ContainerSearch; onChange: 
   );
 }
 
-const GROUP_WORDS = { project: 'by compose project', image: 'by image', host: 'by host' } as const;
+const GROUP_WORDS = {
+  project: 'Grouped by Compose project',
+  image: 'Grouped by image',
+  host: 'Grouped by host',
+} as const;
 
-/** How the list is laid out: its groups, and which columns. */
+/** The menus for grouping and columns. */
 export function LayoutMenus({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
   const shown = search.columns ?? COLUMNS_DEFAULT;
   return (
@@ -250,7 +256,7 @@ export function LayoutMenus({ search, onChange }: { search: ContainerSearch; onC
           value={search.group ?? 'none'}
           onChange={(group) => onChange({ group: group === 'none' ? undefined : group })}
           options={[
-            { value: 'none', label: 'one list' },
+            { value: 'none', label: 'No grouping' },
             ...GROUPS.map((group) => ({ value: group, label: GROUP_WORDS[group] })),
           ]}
         />
@@ -276,7 +282,7 @@ export function LayoutMenus({ search, onChange }: { search: ContainerSearch; onC
         ))}
         <MenuRule />
         <MenuCheck checked={search.columns === undefined} onChange={() => onChange({ columns: undefined })}>
-          As they were
+          Reset columns
         </MenuCheck>
       </Menu>
     </div>

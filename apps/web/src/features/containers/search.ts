@@ -6,7 +6,7 @@ export const SORTS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as c
 export type SortKey = (typeof SORTS)[number];
 const SORT_WORDS = SORTS.flatMap((key) => [key, `-${key}`] as const);
 
-/** Columns besides the name, in their order. */
+/** The columns after the name, in display order. */
 export const COLUMNS = [
   'state',
   'host',
@@ -24,7 +24,7 @@ export const COLUMNS_DEFAULT: readonly ColumnId[] = ['state', 'host', 'image', '
 export const GROUPS = ['project', 'image', 'host'] as const;
 export type Group = (typeof GROUPS)[number];
 
-/** What the address of the containers says: it is all that the page knows, so that a view can be handed on. */
+/** The parameters of the containers page's address. They hold all of the page's state, so that links can be shared. */
 export interface ContainerSearch {
   q?: string | undefined;
   hostId?: string[] | undefined;
@@ -61,7 +61,7 @@ export function containerSearch(search: Record<string, unknown>): ContainerSearc
   };
 }
 
-/** The filters alone, as the API takes them. */
+/** Returns the filters and the sort order as the API's query parameters. */
 export function filtersOf({
   group: _group,
   columns: _columns,

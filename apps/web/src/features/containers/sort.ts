@@ -1,16 +1,16 @@
 import type { ContainerSearch, SortKey } from './search';
 
-/** An order of containers. */
+/** A sort order of containers. */
 export interface Sort {
   key: SortKey;
   descending: boolean;
 }
 
-/** The order that the address says; by name where it says none. */
+/** Returns the sort order of the address, by default by name. */
 export function sortOf({ sort = 'name' }: ContainerSearch): Sort {
   return { key: sort.replace(/^-/, '') as SortKey, descending: sort.startsWith('-') };
 }
 
-/** The order as the address has it: the usual one goes without saying. */
+/** Returns the sort order as a parameter of the address; undefined for the default order. */
 export const sortWord = ({ key, descending }: Sort): ContainerSearch['sort'] =>
   key === 'name' && !descending ? undefined : descending ? `-${key}` : key;

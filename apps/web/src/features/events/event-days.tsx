@@ -5,7 +5,7 @@ import { groupBy } from '../../lib/group-by';
 const dayOf = ({ recordedAt }: ContainerEvent): string =>
   new Date(recordedAt).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 
-/** Events under the day that they were on, in local time. `under`: what heading they stand under themselves. */
+/** Events grouped by day in local time. `under` sets the level of the headings. */
 export function EventDays({
   events,
   without,

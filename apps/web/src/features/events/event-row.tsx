@@ -6,7 +6,7 @@ import { StateIcon } from '../../components/state-icons';
 import { eventGlance, side } from '../../lib/format-event';
 import { toPlainText } from '../../lib/plain-text';
 
-/** Kinds that say by their word alone what there was before and after. */
+/** Kinds whose name already implies the values before and after. */
 const SAYS_IT_ALL: ReadonlySet<ContainerEvent['kind']> = new Set([
   'created',
   'removed',
@@ -15,13 +15,13 @@ const SAYS_IT_ALL: ReadonlySet<ContainerEvent['kind']> = new Set([
   'unpaused',
 ]);
 
-/** Kinds whose word is half of it without what there was before and after. */
+/** Kinds that are incomplete without the values before and after. */
 const NEEDS_SIDES: ReadonlySet<ContainerEvent['kind']> = new Set(['renamed', 'image_changed', 'updated']);
 
-/** What is left out of a row, because it stands above it or there is no room: its host, its container's name (not its id), from and to. */
+/** The parts that a row can omit: the host, the container's name (but not its ID), and the values before and after. */
 export type Leaves = 'host' | 'name' | 'sides';
 
-/** One change in a row: what happened, to which container, where, from what to what, when. */
+/** A row with one event: container, kind, values before and after, host and age. */
 export function EventRow({ event, without = [] }: { event: ContainerEvent; without?: readonly Leaves[] }) {
   const { look, words } = eventGlance(event);
   return (
@@ -41,7 +41,7 @@ export function EventRow({ event, without = [] }: { event: ContainerEvent; witho
             to="/hosts/$hostId/containers/$dockerId"
             params={{ hostId: event.hostId, dockerId: event.dockerId }}
             className="event-id code"
-            title="The container that this happened to"
+            title="View container"
           >
             {event.dockerId.slice(0, 12)}
           </Link>

@@ -17,7 +17,7 @@ import type { EventSearch } from './search';
 
 const route = getRouteApi('/signed-in/events');
 
-/** What happened to containers, anywhere, the newest first. */
+/** The events of all containers, newest first. */
 export function EventsPage(): ReactNode {
   useTitle('Events');
   const search = route.useSearch();
@@ -25,6 +25,7 @@ export function EventsPage(): ReactNode {
   const change = (part: Partial<EventSearch>): void =>
     void navigate({ to: '/events', search: (now) => ({ ...now, ...part }), replace: true });
   const filters = { ...search, name: search.name };
+  const isFiltered = Object.values(search).some((value) => value !== undefined);
   const query = eventsQuery(filters, 100);
   const list = useInfiniteQuery(query);
   const take = (format: 'csv' | 'ndjson'): void =>
@@ -51,7 +52,7 @@ export function EventsPage(): ReactNode {
           trigger={
             <button type="button" className="chip">
               <Icon name="add" />
-              What happened
+              Event type
             </button>
           }
         >
@@ -69,12 +70,16 @@ export function EventsPage(): ReactNode {
           <FilterChip key={kind} words={kindWords(kind)} onRemove={() => change({ kind: less(search.kind, kind) })} />
         ))}
         {search.name !== undefined && (
-          <FilterChip words="container" text={search.name} onRemove={() => change({ name: undefined })} />
+          <FilterChip words="Container:" text={search.name} onRemove={() => change({ name: undefined })} />
         )}
         {search.hostId !== undefined && <FilterChip words="one host" onRemove={() => change({ hostId: undefined })} />}
         <OutOfDate of={list} queryKey={query.queryKey} />
       </div>
-      <ListStates of={list} what="events" empty={<Empty title="Nothing happened that these filters let through" />}>
+      <ListStates
+        of={list}
+        what="events"
+        empty={<Empty title={isFiltered ? 'No events match these filters' : 'No events'} />}
+      >
         {(items) => <EventDays events={items} under="page" />}
       </ListStates>
     </>

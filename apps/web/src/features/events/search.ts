@@ -2,7 +2,7 @@ import type { EventKind } from '@muster/contracts';
 import { many, one } from '../../lib/search-params';
 import { EVENT_KINDS } from '../../lib/format-event';
 
-/** What the address of the events says. */
+/** The parameters of the events page's address. */
 export interface EventSearch {
   hostId?: string[] | undefined;
   name?: string | undefined;

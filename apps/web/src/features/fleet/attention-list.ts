@@ -3,35 +3,34 @@ import { isCurrent, type Look } from '../../lib/container-status';
 import { groupBy } from '../../lib/group-by';
 import { IS_SEVERE } from '../../lib/format-problem';
 
-/** Something that somebody should look at, the worst first. */
+/** A host or container that needs attention. */
 export interface Concern {
-  /** The same for as long as it is the same trouble. */
+  /** Identifies the concern for as long as it lasts. */
   key: string;
   look: Look;
   what: string;
-  /** What is wrong, in a few words. */
+  /** The problem, in a few words. */
   trouble: string;
-  /** When that was last seen to be so; null: it is so now. */
+  /** When the problem was last reported; null: it is current. */
   at: string | null;
   hostId: string;
   hostName: string;
-  /** Null where the host itself is the concern. */
+  /** Null if the concern is the host itself. */
   dockerId: string | null;
 }
 
-/** So many crashes of one container within the events that are looked at are a loop. */
+/** The number of crashes of one container, within the given events, from which they are a crash loop. */
 const CRASHES_OF_A_LOOP = 3;
 
 /**
- * What needs attention, of hosts, of containers that are in trouble now, and of what happened lately: hosts that are
- * gone, containers that crash again and again, unhealthy ones, and those that ended by themselves with an error. A
- * container is told of once, by the worst of its troubles.
+ * Returns what needs attention, most severe first: hosts that are not reporting or have a severe problem, crash loops,
+ * unhealthy containers, and containers that exited with an error. Each container appears once, with its worst problem.
  */
 export function concerns(facts: {
   hosts: readonly Host[];
-  /** Present containers that may be in trouble; the others among them are left out. */
+  /** Present containers to check; healthy ones are ignored. */
   containers: readonly ContainerView[];
-  /** Events of the time that is looked back on. */
+  /** The events of the last hour, newest first. */
   events: readonly ContainerEvent[];
 }): Concern[] {
   const crashes = crashesByName(facts.events);
@@ -41,7 +40,7 @@ export function concerns(facts: {
     ...facts.containers.flatMap((container) => containerConcern(container, crashes) ?? []),
     ...[...crashes.values()].flatMap((ofName) => loopConcern(ofName, current) ?? []),
   ];
-  // The first of a key is from what is there now, which says more than what happened.
+  // Of concerns with the same key the first wins: the present state describes a container better than its past events.
   const unique = new Map(all.reverse().map((ranked) => [ranked.concern.key, ranked]));
   return [...unique.values()]
     .sort((a, b) => a.rank - b.rank || (b.concern.at ?? '').localeCompare(a.concern.at ?? ''))
@@ -57,7 +56,7 @@ function hostConcern(host: Host): Ranked | null {
   const base = { hostId: host.id, hostName: host.name, dockerId: null, what: host.name };
   const at = host.confirmedAt ?? host.lastSeenAt;
   const problem = host.problems.find(({ code }) => code !== 'engine_unreachable' && IS_SEVERE[code]);
-  // Of a host that is silent, the problems are as old as the rest of what it reported.
+  // The problems of an offline host are as old as the rest of its last report.
   if (problem !== undefined && host.freshness !== 'offline') {
     const trouble = PROBLEM_CONCERNS[problem.code] ?? problem.message;
     return {
@@ -67,15 +66,15 @@ function hostConcern(host: Host): Ranked | null {
   }
   switch (host.freshness) {
     case 'offline':
-      return { rank: 0, concern: { ...base, key: `host ${host.id}`, look: 'dead', trouble: 'host is silent', at } };
+      return { rank: 0, concern: { ...base, key: `host ${host.id}`, look: 'dead', trouble: 'Offline', at } };
     case 'engine_down': {
-      const trouble = host.engineError ?? 'its container engine does not answer';
+      const trouble = host.engineError ?? 'Container engine not responding';
       return { rank: 0, concern: { ...base, key: `host ${host.id}`, look: 'unhealthy', trouble, at } };
     }
     case 'stale':
       return {
         rank: 3,
-        concern: { ...base, key: `host ${host.id}`, look: 'starting', trouble: 'missed heartbeats', at },
+        concern: { ...base, key: `host ${host.id}`, look: 'starting', trouble: 'Stale', at },
       };
     case 'online':
     case 'never':
@@ -84,16 +83,16 @@ function hostConcern(host: Host): Ranked | null {
   }
 }
 
-/** The problems whose own messages are too long for a list. */
+/** Short texts for the problems whose messages are too long for a list. */
 const PROBLEM_CONCERNS: Partial<Record<HostProblemCode, string>> = {
-  clone_suspected: 'two machines report as this host',
-  list_refused: 'its engine refuses to list the containers',
-  snapshot_refused: 'its snapshots are refused',
-  too_many_containers: 'has more containers than a snapshot can hold',
+  clone_suspected: 'Two machines report as this host (cloned VM?)',
+  list_refused: 'Container engine refuses to list containers',
+  snapshot_refused: 'Muster refuses this host’s snapshots',
+  too_many_containers: 'Too many containers for one snapshot',
 };
 
 function containerConcern(container: ContainerView, crashes: ReadonlyMap<string, ContainerEvent[]>): Ranked | null {
-  // What a silent host last said is no news: the host itself is the concern.
+  // The last known state of a host that is not reporting is not a concern of its own: the host is.
   if (!isCurrent(container.hostFreshness) || container.removedAt !== null) return null;
   const { hostId, hostName, dockerId, name, state, health, exitCode, changedAt } = container;
   const base = { key: `container ${crashKey(container)}`, what: name, at: changedAt, hostId, hostName, dockerId };
@@ -102,24 +101,24 @@ function containerConcern(container: ContainerView, crashes: ReadonlyMap<string,
     return { rank: 1, concern: { ...base, look: 'restarting', trouble: loopWords(exitCode, crashed) } };
   }
   if (state === 'running' && health === 'unhealthy') {
-    return { rank: 1, concern: { ...base, look: 'unhealthy', trouble: 'its health check fails' } };
+    return { rank: 1, concern: { ...base, look: 'unhealthy', trouble: 'Health check failing' } };
   }
-  if (state === 'dead') return { rank: 2, concern: { ...base, look: 'dead', trouble: 'dead: cannot be cleared away' } };
+  if (state === 'dead') return { rank: 2, concern: { ...base, look: 'dead', trouble: 'Dead: removal failed' } };
   if (state === 'exited' && exitCode !== null && exitCode !== 0) {
     return { rank: 2, concern: { ...base, look: 'crashed', trouble: exitWords(exitCode) } };
   }
   return null;
 }
 
-/** Exit codes that say more than a number: 128 and a signal, by the shell's convention. */
+/** Describes an exit code. By the shell's convention, codes above 128 are 128 plus the number of a signal. */
 function exitWords(exitCode: number): string {
-  if (exitCode === 137) return 'killed (exit code 137), often for want of memory';
-  if (exitCode === 143) return 'ended by SIGTERM (exit code 143)';
-  if (exitCode === 139) return 'crashed with a segmentation fault (exit code 139)';
-  return `crashed with exit code ${exitCode}`;
+  if (exitCode === 137) return 'Killed (137), possibly out of memory';
+  if (exitCode === 143) return 'Stopped (SIGTERM, 143)';
+  if (exitCode === 139) return 'Crashed (segmentation fault, 139)';
+  return `Crashed (${exitCode})`;
 }
 
-/** By name, not by id: what is made anew after each crash is still one loop. */
+/** By name, not by ID: a container that is recreated after each crash is one crash loop. */
 const crashKey = ({ hostId, name }: { hostId: string; name: string }): string => `${hostId} ${name}`;
 
 const isCrash = ({ kind, exitCode }: ContainerEvent): boolean =>
@@ -129,11 +128,11 @@ const crashesByName = (events: readonly ContainerEvent[]): Map<string, Container
   groupBy(events.filter(isCrash), crashKey);
 
 const loopWords = (exitCode: number | null, crashed: number): string => {
-  const code = exitCode === null ? '' : ` with exit code ${exitCode}`;
-  return `keeps crashing${code}${crashed > 1 ? `, ${crashed} times lately` : ''}`;
+  if (crashed < CRASHES_OF_A_LOOP) return exitCode === null ? 'Restarting' : `Restarting (${exitCode})`;
+  return `Crash loop: ${crashed} exits in 1 h${exitCode === null ? '' : `, last code ${exitCode}`}`;
 };
 
-/** What runs at this moment may still be in a loop: it is down for seconds only. */
+/** Finds a crash loop from events alone: between two crashes the container may be running at the moment. */
 function loopConcern(crashes: readonly ContainerEvent[], currentHosts: ReadonlySet<string>): Ranked | null {
   const last = crashes[0];
   if (last === undefined || crashes.length < CRASHES_OF_A_LOOP || !currentHosts.has(last.hostId)) return null;

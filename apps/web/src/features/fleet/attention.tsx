@@ -12,7 +12,7 @@ import { concerns, type Concern } from './attention-list';
 
 const SHOWN_MAX = 8;
 
-/** What needs attention, the worst first. */
+/** The hosts and containers that need attention, most severe first. */
 export function Attention({ hosts, events }: { hosts: readonly Host[]; events: readonly ContainerEvent[] }) {
   const sort = '-changedAt';
   const unhealthy = useInfiniteQuery(containersQuery({ health: ['unhealthy'], sort }));
@@ -34,10 +34,10 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
           </span>
         )}
       </h2>
-      {!isKnown && unhealthy.error === null && ended.error === null && <Loading what="what is in trouble" />}
+      {!isKnown && unhealthy.error === null && ended.error === null && <Loading what="problems" />}
       {isKnown && all.length === 0 && (
         <p className="all-well">
-          <StateIcon look="running" /> Nothing: no crash, no failing health check, no silent host.
+          <StateIcon look="running" /> All clear: no crashes, failing health checks or offline hosts.
         </p>
       )}
       <ul className="concerns">
@@ -50,7 +50,8 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
       {all.length > SHOWN_MAX && (
         <p className="card-foot">
           <Link to="/containers" search={{ state: ['restarting', 'exited', 'dead'], sort }}>
-            {count(all.length - SHOWN_MAX)} more
+            View all {count(all.length)}
+            {mayBeMore && '+'}
           </Link>
         </p>
       )}

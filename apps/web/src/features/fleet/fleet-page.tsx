@@ -14,7 +14,7 @@ import { useRecentEvents } from './recent-events';
 
 const route = getRouteApi('/signed-in/');
 
-/** The fleet at a glance: numbers, what needs attention, every host, what changed lately. */
+/** The fleet at a glance: counts, what needs attention, all hosts and recent changes. */
 export function FleetPage(): ReactNode {
   useTitle('Fleet');
   const { freshness } = route.useSearch();
@@ -29,11 +29,11 @@ export function FleetPage(): ReactNode {
   }
   if (hosts.data === undefined) return <Loading what="the fleet" />;
   if (items.length === 0) {
-    // The first thing to do here is the only one.
+    // Adding a host is the only useful action in an empty fleet.
     if (mayChange) return <Navigate to="/add-host" />;
     return (
       <Empty title="No hosts yet">
-        <p>An admin can add the first one. It appears here as soon as it reports.</p>
+        <p>An admin can add the first host. Hosts appear here after their first report.</p>
       </Empty>
     );
   }
@@ -56,7 +56,7 @@ export function FleetPage(): ReactNode {
         <LatelyChanged events={recent.events} />
       </div>
       <p className="fleet-foot soft">
-        <Link to="/events">All changes</Link>
+        <Link to="/events">All events</Link>
       </p>
     </>
   );

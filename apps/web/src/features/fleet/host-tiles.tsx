@@ -14,7 +14,7 @@ import type { RecentEvents } from './recent-events';
 import { RunningLine } from './running-line';
 import { groupBy } from '../../lib/group-by';
 
-/** A tile for every host, those that are not well first. */
+/** A tile for each host. Hosts with problems come first. */
 export function HostTiles({
   hosts,
   total,
@@ -37,14 +37,12 @@ export function HostTiles({
       <div className="section-head">
         <h2 id="hosts-title">Hosts</h2>
         {freshness !== undefined && (
-          <Link to="/" search={{}} className="chip" aria-label={`Only ${FRESHNESS[freshness].words}: show all`}>
-            only {FRESHNESS[freshness].words} <span aria-hidden="true">×</span>
+          <Link to="/" search={{}} className="chip" aria-label={`Remove filter: only ${FRESHNESS[freshness].words}`}>
+            Only {FRESHNESS[freshness].words} <span aria-hidden="true">×</span>
           </Link>
         )}
       </div>
-      {ordered.length === 0 && (
-        <p className="soft">No host is {freshness === undefined ? 'here' : FRESHNESS[freshness].words}.</p>
-      )}
+      {ordered.length === 0 && <p className="soft">No matching hosts</p>}
       <ul className="tiles">
         {ordered.map((host) => (
           <li key={host.id}>
@@ -54,7 +52,7 @@ export function HostTiles({
       </ul>
       {more !== null && (
         <Button onClick={more} busy={busy}>
-          Show more hosts{total === undefined ? '' : ` (${count(total - hosts.length)} not shown)`}
+          Show more hosts{total === undefined ? '' : ` (${count(hosts.length)} of ${count(total)} shown)`}
         </Button>
       )}
     </section>
@@ -103,7 +101,7 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
             <span className="tile-state">unhealthy</span>
           </span>
         )}
-        {host.containerCount === 0 && <span className="soft">no containers</span>}
+        {host.containerCount === 0 && <span className="soft">No containers</span>}
       </span>
       {current && (
         <RunningLine

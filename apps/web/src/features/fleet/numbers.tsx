@@ -7,14 +7,17 @@ import { StateIcon } from '../../components/state-icons';
 import { CURRENT_FRESHNESS, inStateOrder, LAST_KNOWN_FRESHNESS, lookOfState } from '../../lib/container-status';
 import { FRESHNESS_WORDS } from './search';
 
-/** Where the numbers lead: to just those that they count. */
+/** The filters that a count links to: they select exactly the containers that the count includes. */
 const NOW = { hostFreshness: [...CURRENT_FRESHNESS] };
 const LAST_KNOWN = { hostFreshness: [...LAST_KNOWN_FRESHNESS] };
 
-/** The fleet in numbers that add up. What a silent host last said stands apart: it is not running now, as far as anybody knows. */
+/**
+ * The counts of hosts and containers. Containers of hosts that are not reporting are counted separately, because their
+ * present state is unknown.
+ */
 export function Numbers({ summary: { hosts, containers } }: { summary: Summary }) {
   return (
-    <section className="numbers" aria-label="Numbers">
+    <section className="numbers" aria-label="Fleet summary">
       <div className="number-group">
         <h2 className="number-title">
           <Link to="/" search={{}}>
@@ -32,19 +35,20 @@ export function Numbers({ summary: { hosts, containers } }: { summary: Summary }
       <div className="number-group">
         <h2 className="number-title">
           <Link to="/containers" search={NOW}>
-            <strong className="number">{count(containers.current.total)}</strong> containers now
+            <strong className="number">{count(containers.current.total)}</strong>{' '}
+            {containers.current.total === 1 ? 'container' : 'containers'}
           </Link>
         </h2>
         <StateNumbers byState={containers.current.byState} unhealthy={containers.current.byHealth['unhealthy'] ?? 0} />
       </div>
       {containers.lastKnown.total > 0 && (
         <div className="number-group is-stale">
-          <h2 className="number-title" title="Of hosts that are silent, or whose engine does not answer.">
+          <h2 className="number-title" title="On hosts that are stale or offline, have left, or whose engine is down.">
             <Link to="/containers" search={LAST_KNOWN}>
               <strong className="number">{count(containers.lastKnown.total)}</strong> last known
             </Link>
           </h2>
-          <p className="number-note">Their hosts do not confirm them any more. They are in no other number here.</p>
+          <p className="number-note">On hosts that stopped reporting; not counted above.</p>
         </div>
       )}
     </section>

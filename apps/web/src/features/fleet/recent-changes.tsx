@@ -3,14 +3,14 @@ import { EventRow } from '../events/event-row';
 
 const SHOWN_MAX = 14;
 
-/** What changed last, anywhere. */
+/** The most recent events of all hosts. */
 export function LatelyChanged({ events }: { events: readonly ContainerEvent[] }) {
   return (
     <section className="card lately" aria-labelledby="lately-title">
       <h2 id="lately-title" className="card-title">
-        Changed lately
+        Recent changes
       </h2>
-      {events.length === 0 && <p className="soft">Nothing in the last hour.</p>}
+      {events.length === 0 && <p className="soft">No changes in the last hour</p>}
       <ol className="events">
         {events.slice(0, SHOWN_MAX).map((event) => (
           <li key={event.id}>

@@ -4,20 +4,20 @@ import { useMemo, useState } from 'react';
 import { serverNow } from '../../lib/api/client';
 import { eventsQuery } from '../../lib/api/queries';
 
-/** How far back the fleet's page looks. */
+/** The fleet page shows events of the last hour. */
 const LOOK_BACK_MS = 3_600_000;
 const EVENTS_MAX = 200;
 
 export interface RecentEvents {
-  /** The newest first. */
+  /** Newest first. */
   events: readonly ContainerEvent[];
-  /** From when on these are all that happened: an hour ago, or later where much did. */
+  /** The time (ms) from which `events` are complete: an hour ago, or later if there were more than `EVENTS_MAX`. */
   since: number;
 }
 
-/** What happened in the last hour, or as much of it as one page holds. */
+/** Returns the events of the last hour, at most `EVENTS_MAX`. */
 export function useRecentEvents(): RecentEvents {
-  // To the minute: each moment would be another question.
+  // Rounded to the minute, because each start time is a separate query in the cache.
   const [start] = useState(() => Math.floor((serverNow() - LOOK_BACK_MS) / 60_000) * 60_000);
   const { data } = useInfiniteQuery(eventsQuery({ since: new Date(start).toISOString() }, EVENTS_MAX));
   return useMemo(() => {

@@ -6,7 +6,7 @@ import { sampled, stateHistory } from '../../lib/state-history';
 const COLUMNS = 48;
 const HEIGHT = 20;
 
-/** How many of a host's containers ran over the last hour: a line whose dips are what to look at. */
+/** A line with the number of a host's running containers over the last hour. */
 export function RunningLine({
   byState,
   events,
@@ -31,7 +31,7 @@ export function RunningLine({
       high: Math.max(...running),
     };
   }, [byState, events, since, now]);
-  const words = low === high ? `${high} running over the last hour` : `${low} to ${high} running over the last hour`;
+  const words = `${low === high ? '' : `${low} to `}${high} containers running over the last hour`;
   return (
     <svg
       className="running-line"

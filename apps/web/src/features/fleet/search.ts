@@ -4,7 +4,7 @@ import type { Freshness } from '@muster/contracts';
 
 export const FRESHNESS_WORDS = Object.keys(FRESHNESS) as Freshness[];
 
-/** What the fleet's address says: of which freshness hosts are shown. */
+/** Reads the parameters of the fleet page's address: the freshness of the hosts to show. */
 export const fleetSearch = (search: Record<string, unknown>): { freshness?: Freshness | undefined } => ({
   freshness: oneOf(FRESHNESS_WORDS, search['freshness']),
 });

@@ -13,10 +13,10 @@ import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuItem } from '../../components/menu';
 import { Icon } from '../../components/icons';
 
-/** Comes when it is asked for: with it come the commands of all ways to run an agent. */
+/** Loaded on demand, because it includes the commands for all ways to run an agent. */
 const RotateToken = lazy(() => import('./rotate-token').then((module) => ({ default: module.RotateToken })));
 
-/** What an admin may do to a host. */
+/** The menu with an admin's actions on a host. */
 export function HostActions({ host }: { host: Host }) {
   const [shown, setShown] = useState<'rename' | 'rotate' | 'delete' | null>(null);
   const close = (): void => setShown(null);
@@ -30,10 +30,10 @@ export function HostActions({ host }: { host: Host }) {
           </Button>
         }
       >
-        <MenuItem onSelect={() => setShown('rename')}>Rename …</MenuItem>
-        <MenuItem onSelect={() => setShown('rotate')}>Rotate its token …</MenuItem>
+        <MenuItem onSelect={() => setShown('rename')}>Rename…</MenuItem>
+        <MenuItem onSelect={() => setShown('rotate')}>Rotate agent token…</MenuItem>
         <MenuItem danger onSelect={() => setShown('delete')}>
-          Delete …
+          Delete…
         </MenuItem>
       </Menu>
       {shown === 'rename' && <Rename host={host} onClose={close} />}
@@ -73,7 +73,7 @@ function Rename({ host, onClose }: { host: Host; onClose: () => void }) {
           required
           autoFocus
           value={name}
-          hint="Here only: the machine itself keeps its name."
+          hint="Changes the name in Muster only."
           error={fieldError(renaming.error, 'name')}
           onChange={(event) => setName(event.target.value)}
         />
@@ -110,10 +110,10 @@ function Delete({ host, onClose }: { host: Host; onClose: () => void }) {
       }}
     >
       <p>
-        Muster forgets the host, its containers and their history, and its agent’s token is dead at once: the agent
-        stops. Nothing on the machine itself is touched.
+        Removes the host, its containers and their history from Muster and revokes its agent token, so that the agent
+        stops. Nothing on the machine changes.
       </p>
-      <p>To have it back, enrol it anew. It starts with an empty history.</p>
+      <p>Enroll the host again to add it back, with an empty history.</p>
     </Confirm>
   );
 }

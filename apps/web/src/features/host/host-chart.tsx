@@ -4,17 +4,17 @@ import { lazy, Suspense, useMemo, useState } from 'react';
 import { serverNow } from '../../lib/api/client';
 import { eventsQuery } from '../../lib/api/queries';
 import { Loading } from '../../components/empty';
-import { ago } from '../../lib/format-time';
+import { duration } from '../../lib/format-time';
 import { stateHistory } from '../../lib/state-history';
 
-/** How far back the chart goes, where not more happened than one page tells. */
+/** The chart covers this time, or less if it has more events than one page holds. */
 const LOOK_BACK_MS = 24 * 3_600_000;
 
 const StateChart = lazy(() => import('./state-chart'));
 
-/** How many of a host's containers were in which state over the last day. */
+/** A chart of a host's containers by state over the last day. */
 export function HostChart({ host }: { host: Host }) {
-  // To the hour: each moment would be another question.
+  // Rounded to the hour, because each start time is a separate query in the cache.
   const [start] = useState(() => Math.floor((serverNow() - LOOK_BACK_MS) / 3_600_000) * 3_600_000);
   const { data } = useInfiniteQuery(eventsQuery({ hostId: [host.id], since: new Date(start).toISOString() }));
   const until = Date.parse(host.confirmedAt ?? host.enrolledAt);
@@ -37,7 +37,7 @@ export function HostChart({ host }: { host: Host }) {
       >
         <StateChart points={history.points} />
       </Suspense>
-      <figcaption className="soft">By state, since {ago(history.since, until)}, from what happened since.</figcaption>
+      <figcaption className="soft">Containers by state, last {duration(until - history.since)}</figcaption>
     </figure>
   );
 }

@@ -25,7 +25,7 @@ const COLUMNS: readonly ColumnId[] = ['state', 'image', 'ports', 'project', 'cha
 const EVENTS = 50;
 const WITHOUT_HOST = ['host'] as const;
 
-/** One host: how current what is known of it is, what runs there, and what happened. */
+/** One host: its freshness, problems, containers and events. */
 export function HostPage(): ReactNode {
   const { hostId } = route.useParams();
   const { data: host, error, refetch } = useQuery(hostQuery(hostId));
@@ -37,7 +37,7 @@ export function HostPage(): ReactNode {
   const current = isCurrent(host.freshness);
   return (
     <>
-      <nav className="crumbs" aria-label="Where this is">
+      <nav className="crumbs" aria-label="Breadcrumb">
         <Link to="/">Fleet</Link>
       </nav>
       <header className="page-head">
@@ -52,7 +52,7 @@ export function HostPage(): ReactNode {
       <div className="columns">
         <section className="card" aria-labelledby="facts-title">
           <h2 id="facts-title" className="card-title">
-            Facts
+            Details
           </h2>
           <dl className="facts">
             <dt>Engine</dt>
@@ -73,11 +73,11 @@ export function HostPage(): ReactNode {
             <dd>
               <IsolatedText text={host.agentVersion} />
             </dd>
-            <dt>Confirmed</dt>
+            <dt>Last snapshot</dt>
             <dd>
               <Age at={host.confirmedAt} />
             </dd>
-            <dt>Last heard</dt>
+            <dt>Last contact</dt>
             <dd>
               <Age at={host.lastSeenAt} />
             </dd>
@@ -91,7 +91,7 @@ export function HostPage(): ReactNode {
         </section>
         <section className={current ? 'card' : 'card is-stale'} aria-labelledby="states-title">
           <h2 id="states-title" className="card-title">
-            {current ? 'States' : 'States, as last heard'}
+            {current ? 'States' : 'States (last known)'}
           </h2>
           <p className="host-states">
             {inStateOrder(host.containersByState).map(([state, of]) => (
@@ -103,7 +103,7 @@ export function HostPage(): ReactNode {
                 </span>
               </Link>
             ))}
-            {host.containerCount === 0 && <span className="soft">none</span>}
+            {host.containerCount === 0 && <span className="soft">No containers</span>}
           </p>
           <HostChart host={host} />
         </section>
@@ -126,11 +126,11 @@ function HostContainers({ hostId }: { hostId: string }) {
       <header className="section-head">
         <h2 id="containers-title">Containers</h2>
         <Link to="/containers" search={{ hostId: [hostId] }} className="section-link">
-          Filter and sort them
+          Open in Containers
         </Link>
       </header>
       <ErrorNote error={list.error} onRetry={() => void list.refetch()} />
-      {data === undefined && !list.isError && <Loading what="its containers" />}
+      {data === undefined && !list.isError && <Loading what="containers" />}
       {rows.length > 0 && (
         <ContainerTable
           inline
@@ -141,7 +141,7 @@ function HostContainers({ hostId }: { hostId: string }) {
           onNearEnd={readOn}
         />
       )}
-      {data !== undefined && rows.length === 0 && <p className="soft">It has none.</p>}
+      {data !== undefined && rows.length === 0 && <p className="soft">No containers</p>}
     </section>
   );
 }
@@ -153,14 +153,14 @@ function HostEvents({ hostId }: { hostId: string }) {
   return (
     <section className="timeline" aria-labelledby="events-title">
       <header className="section-head">
-        <h2 id="events-title">What happened</h2>
+        <h2 id="events-title">Events</h2>
         <Link to="/events" search={{ hostId: [hostId] }} className="section-link">
-          All of it
+          All events
         </Link>
       </header>
       <ErrorNote error={list.error} onRetry={() => void list.refetch()} />
-      {data === undefined && !list.isError && <Loading what="what happened" />}
-      {data !== undefined && events.length === 0 && <p className="soft">Nothing that is still kept.</p>}
+      {data === undefined && !list.isError && <Loading what="events" />}
+      {data !== undefined && events.length === 0 && <p className="soft">No events in the retention period.</p>}
       <EventDays events={events} without={WITHOUT_HOST} under="section" />
     </section>
   );

@@ -3,7 +3,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { IS_SEVERE, PROBLEM_TITLES } from '../../lib/format-problem';
 
-/** What keeps a host's state from being current or complete: what, since when, and the reason. */
+/** A host's problems, each with its name, start and message. Renders nothing if there are none. */
 export function HostProblems({ problems }: { problems: readonly HostProblem[] }) {
   if (problems.length === 0) return null;
   return (

@@ -9,7 +9,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { Moment } from '../../components/time';
 import { EnrolCommands } from '../add-host/enroll-commands';
 
-/** Takes a host's token away once that was confirmed, and says what to run there so that it comes back. */
+/** Revokes a host's agent token after confirmation, and shows the command that reconnects the host. */
 export function RotateToken({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();
   const [made, setMade] = useState<EnrollmentTokenCreated | null>(null);
@@ -21,9 +21,9 @@ export function RotateToken({ host, onClose }: { host: Host; onClose: () => void
             Rotate the token of <IsolatedText text={host.name} />?
           </>
         }
-        action="Revoke the token"
+        action="Rotate token"
         onClose={onClose}
-        // What is shown next takes its place.
+        // Stays open: `made` replaces this dialog by the next one.
         onDone={() => undefined}
         onConfirm={async () => {
           const token = await api.call('rotateHostToken', { params: { hostId: host.id } });
@@ -32,10 +32,10 @@ export function RotateToken({ host, onClose }: { host: Host; onClose: () => void
         }}
       >
         <p>
-          For when the token may have got into other hands. Whoever has it, the agent too, is locked out within five
-          seconds, and the host goes quiet until you run a command there that you are shown next.
+          Use this if the token may have leaked. The token stops working within 5 seconds, also for the agent, and the
+          host goes stale until you run the command shown next.
         </p>
-        <p>Its name, its containers and their history stay.</p>
+        <p>The host keeps its name, containers and history.</p>
       </Confirm>
     );
   }
@@ -44,8 +44,8 @@ export function RotateToken({ host, onClose }: { host: Host; onClose: () => void
       <div className="stack">
         <div className="prose">
           <p>
-            The token is revoked. By this one, shown this once, <IsolatedText text={host.name} /> comes back as the host
-            that it is; it is good for one use, until <Moment at={made.expiresAt} />.
+            The old token is revoked. Use this one-time token, shown only once and valid until{' '}
+            <Moment at={made.expiresAt} />, to reconnect <IsolatedText text={host.name} /> as the same host.
           </p>
         </div>
         <EnrolCommands token={made.token} />

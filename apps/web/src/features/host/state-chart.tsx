@@ -8,7 +8,7 @@ import type { StatePoint } from '../../lib/state-history';
 
 const HEIGHT = 150;
 
-/** The colour that a state's shape has, too; dashes tell those apart that share one. */
+/** The lines have the colors of the states' icons. Dashes distinguish states that share a color. */
 const LINES: Readonly<Record<string, { colour: string; dash?: number[] }>> = {
   running: { colour: '--running' },
   restarting: { colour: '--trouble', dash: [2, 2] },
@@ -30,10 +30,10 @@ const subscribeTheme = (onChange: () => void): (() => void) => {
 const themeNow = (): string =>
   document.documentElement.dataset['theme'] ?? String(window.matchMedia('(prefers-color-scheme: dark)').matches);
 
-/** Counts by state as steps over time. */
+/** A step chart of the counts by state over time. */
 export default function StateChart({ points }: { points: readonly StatePoint[] }) {
   const room = useRef<HTMLDivElement>(null);
-  // A canvas takes no colours from style sheets: with another theme it is drawn again.
+  // A canvas does not follow style sheets, so the chart is drawn again when the theme changes.
   const theme = useSyncExternalStore(subscribeTheme, themeNow);
   const states = useMemo(() => {
     const everSeen = new Map(points.flatMap(({ byState }) => Object.entries(byState)));
@@ -63,7 +63,7 @@ export default function StateChart({ points }: { points: readonly StatePoint[] }
       ref={room}
       className="chart-room"
       role="img"
-      aria-label={`Counts by state over time; last ${words.join(', ')}`}
+      aria-label={`Containers by state over time; latest: ${words.join(', ')}`}
     />
   );
 }
@@ -88,7 +88,7 @@ function optionsFor(states: readonly string[], element: HTMLElement): uPlot.Opti
     axes: [axis, { ...axis, size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000] }],
     series: [
       {
-        label: 'at',
+        label: 'Time',
         value: (_plot, seconds) => (Number.isFinite(seconds) ? new Date(seconds * 1_000).toLocaleString() : ''),
       },
       ...states.map((state): uPlot.Series => {
@@ -107,7 +107,7 @@ function optionsFor(states: readonly string[], element: HTMLElement): uPlot.Opti
   };
 }
 
-/** A token's colour as it is in this theme: what a style sheet says of it may be a choice of two. */
+/** Returns the color of a design token in the present theme: in the style sheet the token may be `light-dark()`. */
 function resolved(element: HTMLElement, token: string): string {
   const probe = document.createElement('span');
   probe.style.color = `var(${token})`;

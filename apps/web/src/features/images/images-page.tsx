@@ -12,7 +12,7 @@ import { StateIcon } from '../../components/state-icons';
 
 const route = getRouteApi('/signed-in/images');
 
-/** The images that containers are of, and where one name stands for different builds. */
+/** The images in use, and those whose name refers to different builds. */
 export function ImagesPage(): ReactNode {
   useTitle('Images');
   const { q } = route.useSearch();
@@ -23,7 +23,7 @@ export function ImagesPage(): ReactNode {
       <header className="page-head">
         <h1>Images</h1>
         <FilterEntry
-          label="Find images"
+          label="Search images"
           value={q ?? ''}
           onChange={(value) =>
             void navigate({ to: '/images', search: { q: value === '' ? undefined : value }, replace: true })
@@ -33,7 +33,7 @@ export function ImagesPage(): ReactNode {
       <ListStates
         of={list}
         what="images"
-        empty={<Empty title={q === undefined ? 'No images in use' : 'No image matches'} />}
+        empty={<Empty title={q === undefined ? 'No images in use' : 'No matching images'} />}
       >
         {(items) => (
           <div className="table" tabIndex={0} role="region" aria-label="Images">
@@ -66,12 +66,12 @@ export function ImagesPage(): ReactNode {
                     <td className="is-number">{count(image.hosts)}</td>
                     <td>
                       {image.imageIds > 1 ? (
-                        <span className="state" title="This name stands for different image ids on different hosts.">
+                        <span className="state" title="This name refers to different image IDs.">
                           <StateIcon look="starting" />
                           {count(image.imageIds)} different builds
                         </span>
                       ) : (
-                        <span className="soft">one</span>
+                        <span className="soft">1</span>
                       )}
                     </td>
                   </tr>

@@ -15,7 +15,7 @@ import { isCurrent, lookOfState } from '../../lib/container-status';
 
 const route = getRouteApi('/signed-in/ports');
 
-/** Who listens where: the ports that containers publish on their hosts. */
+/** The published ports of all containers. */
 export function PortsPage(): ReactNode {
   useTitle('Ports');
   const { port, type } = route.useSearch();
@@ -42,7 +42,9 @@ export function PortsPage(): ReactNode {
       <ListStates
         of={list}
         what="ports"
-        empty={<Empty title={port === undefined ? 'No container publishes a port' : `Nobody publishes port ${port}`} />}
+        empty={
+          <Empty title={port === undefined ? 'No container publishes a port' : `No container publishes port ${port}`} />
+        }
       >
         {(items) => (
           <div className="table" tabIndex={0} role="region" aria-label="Published ports">
@@ -56,7 +58,7 @@ export function PortsPage(): ReactNode {
                   <th scope="col">Host</th>
                   <th scope="col">Container</th>
                   <th scope="col" className="is-number">
-                    Inside
+                    Container port
                   </th>
                   <th scope="col">Image</th>
                 </tr>
@@ -114,12 +116,12 @@ export function PortsPage(): ReactNode {
   );
 }
 
-/** An address as an engine says it; those that mean all of them, in words. */
+/** The address that a port listens on. Addresses that stand for all addresses are shown in words. */
 function ListensOn({ ip }: { ip: string | null }) {
-  if (ip === null) return <span className="soft">all addresses</span>;
-  if (ip === '0.0.0.0') return <span className="soft">all IPv4 addresses</span>;
+  if (ip === null) return <span className="soft">All addresses</span>;
+  if (ip === '0.0.0.0') return <span className="soft">All IPv4 addresses</span>;
   return ip === '::' ? (
-    <span className="soft">all IPv6 addresses</span>
+    <span className="soft">All IPv6 addresses</span>
   ) : (
     <code>
       <IsolatedText text={ip} />

@@ -11,9 +11,10 @@ import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
+import { ROLE_WORDS } from '../../lib/format-role';
 import { browserWords } from './format-browser';
 
-/** One's own account: who, the password, and where one is signed in. */
+/** The user's own account: name, role, password and sessions. */
 export function You() {
   const session = useSession();
   if (session === null) return null;
@@ -26,10 +27,10 @@ export function You() {
         <p className="soft">
           {session.user !== null && (
             <>
-              <IsolatedText text={session.user.email} />,{' '}
+              <IsolatedText text={session.user.email} /> ·{' '}
             </>
           )}
-          {session.role} of <IsolatedText text={session.organization.name} />
+          {ROLE_WORDS[session.role]} · <IsolatedText text={session.organization.name} />
         </p>
       </section>
       {session.user !== null && (
@@ -89,12 +90,12 @@ function Password() {
         <ErrorNote error={otherError(changing.error)} />
         {changing.isSuccess && (
           <p className="note" role="status">
-            Changed. You are signed out everywhere else.
+            Password changed; other sessions were signed out.
           </p>
         )}
         <div className="actions">
           <Button type="submit" busy={changing.isPending}>
-            Change the password
+            Change password
           </Button>
         </div>
       </form>
@@ -120,7 +121,7 @@ function Sessions() {
   return (
     <section className="card" aria-labelledby="sessions-title">
       <h2 id="sessions-title" className="card-title">
-        Where you are signed in
+        Active sessions
       </h2>
       <ErrorNote error={ending.error} />
       <ul className="sessions">
@@ -131,7 +132,7 @@ function Sessions() {
         ))}
       </ul>
       <div className="actions">
-        <Button onClick={() => setAsksAll(true)}>Sign out everywhere …</Button>
+        <Button onClick={() => setAsksAll(true)}>Sign out everywhere…</Button>
       </div>
       {asksAll && (
         <Confirm
@@ -143,7 +144,7 @@ function Sessions() {
             client.setQueryData(sessionQuery.queryKey, null);
           }}
         >
-          <p>All of your sessions end within seconds, this one too.</p>
+          <p>All your sessions end within seconds, including this one.</p>
         </Confirm>
       )}
     </section>
@@ -162,10 +163,10 @@ function SessionRow({ item, busy, onEnd }: { item: SessionItem; busy: boolean; o
         </span>
       </span>
       {item.current ? (
-        <span className="soft">this one</span>
+        <span className="soft">This session</span>
       ) : (
         <Button busy={busy} onClick={onEnd}>
-          Sign out there
+          Sign out
         </Button>
       )}
     </div>

@@ -14,24 +14,24 @@ import { ListStates } from '../../components/list-states';
 import { Age, Moment } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
 
-/** The keys by which programs call the API. */
+/** The API keys, and the form that creates one. */
 export function ApiKeys() {
   const list = useInfiniteQuery(apiKeysQuery());
   return (
     <>
       <MakeKey />
-      <ListStates of={list} what="keys" empty={<Empty title="No API keys" />}>
+      <ListStates of={list} what="API keys" empty={<Empty title="No API keys" />}>
         {(items) => (
           <div className="table" tabIndex={0} role="region" aria-label="API keys">
             <table>
               <thead>
                 <tr>
                   <th scope="col">Name</th>
-                  <th scope="col">May</th>
+                  <th scope="col">Access</th>
                   <th scope="col">Created</th>
-                  <th scope="col">By</th>
+                  <th scope="col">Created by</th>
                   <th scope="col">Last used</th>
-                  <th scope="col">Ends</th>
+                  <th scope="col">Expires</th>
                   <th scope="col">
                     <span className="spoken">Revoke</span>
                   </th>
@@ -59,7 +59,7 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
       <td>
         <IsolatedText text={apiKey.name} />
       </td>
-      <td>{apiKey.role === 'admin' ? 'read and change' : 'read'}</td>
+      <td>{apiKey.role === 'admin' ? 'Read and write' : 'Read only'}</td>
       <td>
         <Moment at={apiKey.createdAt} />
       </td>
@@ -72,10 +72,10 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
       <td>
         {apiKey.revokedAt !== null ? (
           <>
-            revoked <Age at={apiKey.revokedAt} />
+            Revoked <Age at={apiKey.revokedAt} />
           </>
         ) : apiKey.expiresAt === null ? (
-          <span className="soft">when revoked</span>
+          <span className="soft">Never</span>
         ) : (
           <Moment at={apiKey.expiresAt} />
         )}
@@ -83,7 +83,7 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
       <td className="is-action">
         {!isOver && (
           <Button kind="quiet" aria-label={toPlainText(`Revoke ${apiKey.name}`)} onClick={() => setAsks(true)}>
-            Revoke …
+            Revoke…
           </Button>
         )}
         {asks && (
@@ -100,7 +100,7 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
               await client.invalidateQueries({ queryKey: ['api-keys'] });
             }}
           >
-            <p>Whatever uses it is refused within seconds. It cannot be brought back.</p>
+            <p>Anything using this key loses access within seconds. This cannot be undone.</p>
           </Confirm>
         )}
       </td>
@@ -108,13 +108,13 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   );
 }
 
-/** A person or a key by its present name, or this installation at a start. */
+/** The creator of a key: a user or a key by its present name, or Muster itself for a key from its configuration. */
 function Creator({ of: { createdBy, createdByName } }: { of: ApiKey }) {
-  if (createdBy === null) return <span className="soft">not recorded</span>;
-  if (createdBy === 'system') return <span className="soft">Muster’s configuration</span>;
+  if (createdBy === null) return <span className="soft">Not recorded</span>;
+  if (createdBy === 'system') return <span className="soft">Muster configuration</span>;
   return (
     <span title={createdBy}>
-      {createdBy.startsWith('api_key:') ? 'key ' : ''}
+      {createdBy.startsWith('api_key:') ? 'Key ' : ''}
       <IsolatedText text={createdByName ?? createdBy} />
     </span>
   );
@@ -122,14 +122,14 @@ function Creator({ of: { createdBy, createdByName } }: { of: ApiKey }) {
 
 type Lifetime = 'never' | '30' | '90' | '365';
 const LIFETIMES: readonly { value: Lifetime; label: string }[] = [
-  { value: '30', label: 'after 30 days' },
-  { value: '90', label: 'after 90 days' },
-  { value: '365', label: 'after a year' },
-  { value: 'never', label: 'when it is revoked' },
+  { value: '30', label: 'In 30 days' },
+  { value: '90', label: 'In 90 days' },
+  { value: '365', label: 'In 1 year' },
+  { value: 'never', label: 'Never' },
 ];
 const ROLES: readonly { value: Role; label: string }[] = [
-  { value: 'viewer', label: 'read' },
-  { value: 'admin', label: 'read and change' },
+  { value: 'viewer', label: 'Read only' },
+  { value: 'admin', label: 'Read and write' },
 ];
 const DAY_MS = 86_400_000;
 
@@ -160,32 +160,32 @@ function MakeKey() {
     >
       <div className="columns">
         <Field
-          label="Name of a new key"
+          label="Key name"
           required
           placeholder="backup script"
           value={name}
           error={fieldError(making.error, 'name')}
           onChange={(event) => setName(event.target.value)}
         />
-        <Choice label="It may" value={role} options={ROLES} onChange={setRole} />
-        <Choice label="It ends" value={lifetime} options={LIFETIMES} onChange={setLifetime} />
+        <Choice label="Access" value={role} options={ROLES} onChange={setRole} />
+        <Choice label="Expires" value={lifetime} options={LIFETIMES} onChange={setLifetime} />
       </div>
       <ErrorNote error={otherError(making.error)} />
       {made !== null && (
         <div className="stack" role="status">
           <p>
-            The key{' '}
+            Copy the key{' '}
             <strong>
               <IsolatedText text={made.name} />
-            </strong>
-            . It is shown this once: keep it where secrets are kept.
+            </strong>{' '}
+            now: it is shown only once.
           </p>
-          <Command text={made.key} label="the key" />
+          <Command text={made.key} label="API key" />
         </div>
       )}
       <div className="actions">
         <Button type="submit" busy={making.isPending}>
-          Make a key
+          Create key
         </Button>
       </div>
     </form>

@@ -7,20 +7,20 @@ import { ListStates } from '../../components/list-states';
 import { Age } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
 
-/** What people, keys and enrolments did, the newest first. */
+/** The audit log: the actions of users, API keys and enrollments, newest first. */
 export function Audit() {
   const list = useInfiniteQuery(auditQuery());
   return (
-    <ListStates of={list} what="entries" empty={<Empty title="Nothing was done yet" />}>
+    <ListStates of={list} what="entries" empty={<Empty title="No entries yet" />}>
       {(items) => (
         <div className="table" tabIndex={0} role="region" aria-label="Audit log">
           <table>
             <thead>
               <tr>
-                <th scope="col">When</th>
-                <th scope="col">Who</th>
-                <th scope="col">Did</th>
-                <th scope="col">To</th>
+                <th scope="col">Time</th>
+                <th scope="col">Actor</th>
+                <th scope="col">Action</th>
+                <th scope="col">Target</th>
                 <th scope="col">Details</th>
               </tr>
             </thead>
@@ -63,7 +63,7 @@ function AuditRow({ entry: { at, actor, action, target, details } }: { entry: Au
   );
 }
 
-/** `host:0198…` as its kind and, where it has none better, the start of its id. */
+/** An actor or target such as `host:0198…`, as its kind and its name or, without a name, the start of its ID. */
 function Party({ of, name }: { of: string; name?: string | undefined }) {
   const [kind = '', id = ''] = of.split(':', 2);
   return (

@@ -14,7 +14,7 @@ import { ListStates } from '../../components/list-states';
 import { Age, Moment } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
 
-/** The tokens that let hosts in. */
+/** The enrollment tokens. */
 export function EnrollmentTokens() {
   const mayChange = useMayChange();
   const list = useInfiniteQuery(enrollmentTokensQuery());
@@ -33,12 +33,12 @@ export function EnrollmentTokens() {
             <table>
               <thead>
                 <tr>
-                  <th scope="col">For</th>
+                  <th scope="col">Name</th>
                   <th scope="col" className="is-number">
                     Used
                   </th>
-                  <th scope="col">Made</th>
-                  <th scope="col">Ends</th>
+                  <th scope="col">Created</th>
+                  <th scope="col">Expires</th>
                   {mayChange && (
                     <th scope="col">
                       <span className="spoken">Revoke</span>
@@ -79,7 +79,7 @@ function TokenRow({ token, mayChange }: { token: EnrollmentToken; mayChange: boo
           <Moment at={token.expiresAt} />
         ) : (
           <>
-            revoked <Age at={token.revokedAt} />
+            Revoked <Age at={token.revokedAt} />
           </>
         )}
       </td>
@@ -87,7 +87,7 @@ function TokenRow({ token, mayChange }: { token: EnrollmentToken; mayChange: boo
         <td className="is-action">
           {!isOver && (
             <Button kind="quiet" aria-label={toPlainText(`Revoke ${token.name}`)} onClick={() => setAsks(true)}>
-              Revoke …
+              Revoke…
             </Button>
           )}
           {asks && (
@@ -104,7 +104,7 @@ function TokenRow({ token, mayChange }: { token: EnrollmentToken; mayChange: boo
                 await client.invalidateQueries({ queryKey: ['enrollment-tokens'] });
               }}
             >
-              <p>No more hosts get in by it. Those that did stay.</p>
+              <p>This token can enroll no more hosts. Enrolled hosts are unaffected.</p>
             </Confirm>
           )}
         </td>

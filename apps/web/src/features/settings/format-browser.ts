@@ -1,4 +1,4 @@
-/** The first that is found names it: each claims to be the ones after it, too. */
+/** In order of priority: a browser's user agent also contains the marks of later entries. */
 const BROWSERS = [
   ['Edg/', 'Edge'],
   ['OPR/', 'Opera'],
@@ -15,9 +15,9 @@ const SYSTEMS = [
   ['Linux', 'Linux'],
 ] as const;
 
-/** A browser and its system, by what it says of itself: enough to know one's own. */
+/** Returns the browser and system of a user agent, precise enough to recognize one's own sessions. */
 export function browserWords(userAgent: string | null): string {
-  if (userAgent === null || userAgent === '') return 'An unknown browser';
+  if (userAgent === null || userAgent === '') return 'Unknown browser';
   const find = (list: readonly (readonly [string, string])[]): string | undefined =>
     list.find(([mark]) => userAgent.includes(mark))?.[1];
   const browser = find(BROWSERS);

@@ -13,14 +13,15 @@ import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Moment } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
+import { ROLE_WORDS } from '../../lib/format-role';
 
 const ROLES: readonly { value: MemberRole; label: string }[] = [
-  { value: 'viewer', label: 'viewer: sees everything' },
-  { value: 'admin', label: 'admin: adds and removes hosts, keys and tokens' },
-  { value: 'owner', label: 'owner: says who is a member, too' },
+  { value: 'viewer', label: 'Viewer: read-only' },
+  { value: 'admin', label: 'Admin: manages hosts, keys and tokens' },
+  { value: 'owner', label: 'Owner: also manages members' },
 ];
 
-/** Who is in the organization, and who is asked to be. */
+/** The members of the organization, and its invitations. */
 export function Members() {
   const isOwner = useIsOwner();
   const mayChange = useMayChange();
@@ -36,7 +37,7 @@ export function Members() {
                   <th scope="col">Name</th>
                   <th scope="col">Email</th>
                   <th scope="col">Role</th>
-                  <th scope="col">Since</th>
+                  <th scope="col">Joined</th>
                   {isOwner && (
                     <th scope="col">
                       <span className="spoken">Remove</span>
@@ -96,12 +97,12 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
           >
             {ROLES.map(({ value }) => (
               <option key={value} value={value}>
-                {value}
+                {ROLE_WORDS[value]}
               </option>
             ))}
           </select>
         ) : (
-          member.role
+          ROLE_WORDS[member.role]
         )}
         <ErrorNote error={changing.error} />
       </td>
@@ -111,7 +112,7 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
       {isOwner && (
         <td className="is-action">
           <Button kind="quiet" aria-label={toPlainText(`Remove ${member.name}`)} onClick={() => setAsks('removal')}>
-            Remove …
+            Remove…
           </Button>
           {asks === 'removal' && (
             <ConfirmWithCredentials
@@ -121,15 +122,14 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
                 </>
               }
               action="Remove the member"
-              checkbox="Keep the API keys and enrollment tokens that they created. Otherwise these are revoked, and programs that use them are refused."
+              checkbox="Keep the API keys and enrollment tokens created by this member. Otherwise they are revoked, and programs using them lose access."
               onClose={() => setAsks(null)}
               onConfirm={async (query) => {
                 await api.call('removeMember', { params: { userId: member.userId }, query });
                 await refetchAll();
               }}
             >
-              Their sessions end and their open invitations are withdrawn at once. To let them in again, invite them
-              again.
+              They are signed out and their open invitations are revoked at once. To restore access, invite them again.
             </ConfirmWithCredentials>
           )}
           {asks === 'viewer' && (
@@ -140,7 +140,7 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
                 </>
               }
               action="Change the role"
-              checkbox="Keep the admin keys and enrollment tokens that they created. Otherwise these are revoked, and programs that use them are refused."
+              checkbox="Keep the admin keys and enrollment tokens created by this member. Otherwise they are revoked, and programs using them lose access."
               onClose={() => setAsks(null)}
               onConfirm={async (query) => {
                 const body = { role: 'viewer' as const };
@@ -148,7 +148,7 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
                 await refetchAll();
               }}
             >
-              A viewer sees everything and changes nothing.
+              Viewers have read-only access.
             </ConfirmWithCredentials>
           )}
         </td>
@@ -157,7 +157,7 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
   );
 }
 
-/** Asks before a member loses rights, and what becomes of the credentials that they created. */
+/** Confirms a change by which a member loses permissions, with the choice to keep the credentials they created. */
 function ConfirmWithCredentials({
   title,
   action,
@@ -168,7 +168,7 @@ function ConfirmWithCredentials({
 }: {
   title: ReactNode;
   action: string;
-  /** The checkbox's words: what is kept, and what happens otherwise. */
+  /** The label of the checkbox: what is kept, and what happens otherwise. */
   checkbox: string;
   children: ReactNode;
   onConfirm: (query: { keepCredentials: boolean }) => Promise<unknown>;
@@ -193,7 +193,7 @@ function Invitations({ isOwner }: { isOwner: boolean }) {
     <section className="timeline" aria-labelledby="invitations-title">
       <h2 id="invitations-title">Invitations</h2>
       {isOwner && <Invite />}
-      <ListStates of={list} what="invitations" empty={<p className="soft">None is open.</p>}>
+      <ListStates of={list} what="invitations" empty={<p className="soft">No pending invitations</p>}>
         {(items) => (
           <ul className="sessions card">
             {items.map((invitation) => (
@@ -221,17 +221,17 @@ function InvitationRow({ invitation, isOwner }: { invitation: Invitation; isOwne
           <IsolatedText text={invitation.email} />
         </strong>
         <span className="soft">
-          as {invitation.role}, open until <Moment at={invitation.expiresAt} />
+          {ROLE_WORDS[invitation.role]}, expires <Moment at={invitation.expiresAt} />
         </span>
         <ErrorNote error={revoking.error} />
       </span>
       {isOwner && (
         <Button
           busy={revoking.isPending}
-          aria-label={toPlainText(`Take back the invitation of ${invitation.email}`)}
+          aria-label={toPlainText(`Revoke the invitation of ${invitation.email}`)}
           onClick={() => revoking.mutate()}
         >
-          Take back
+          Revoke
         </Button>
       )}
     </div>
@@ -274,18 +274,19 @@ function Invite() {
       {made !== null && (
         <div className="stack" role="status">
           <p>
-            Hand this link to{' '}
+            Send this link to{' '}
             <strong>
               <IsolatedText text={made.email} />
-            </strong>
-            : no mail is sent. It is shown this once, and good for one person, until <Moment at={made.expiresAt} />.
+            </strong>{' '}
+            yourself; Muster sends no email. The link is shown only once and is valid for one person until{' '}
+            <Moment at={made.expiresAt} />.
           </p>
-          <Command text={made.url} label="the invitation’s link" />
+          <Command text={made.url} label="invitation link" />
         </div>
       )}
       <div className="actions">
         <Button type="submit" busy={inviting.isPending}>
-          Make an invitation
+          Create invitation
         </Button>
       </div>
     </form>

@@ -13,25 +13,25 @@ const route = getRouteApi('/signed-in/settings/$section');
 
 interface Section {
   words: string;
-  /** Whether only those who may change things see it. */
+  /** Whether only admins and owners see the section. */
   admin: boolean;
   content: () => ReactNode;
 }
 
 const SECTIONS: Readonly<Record<string, Section>> = {
-  you: { words: 'You', admin: false, content: () => <You /> },
+  you: { words: 'Account', admin: false, content: () => <You /> },
   members: { words: 'Members', admin: false, content: () => <Members /> },
   'enrollment-tokens': { words: 'Enrollment tokens', admin: false, content: () => <EnrollmentTokens /> },
   'api-keys': { words: 'API keys', admin: true, content: () => <ApiKeys /> },
   audit: { words: 'Audit log', admin: true, content: () => <Audit /> },
 };
 
-/** Settings: one's own, and the organization's. */
+/** The settings of the user's account and of the organization. */
 export function SettingsPage(): ReactNode {
   const { section } = route.useParams();
   const mayChange = useMayChange();
   const shown = Object.hasOwn(SECTIONS, section) ? SECTIONS[section] : undefined;
-  useTitle(shown === undefined ? 'Settings' : `${shown.words}, settings`);
+  useTitle(shown === undefined ? 'Settings' : `${shown.words} · Settings`);
   if (shown === undefined || (shown.admin && !mayChange)) return <NotFound />;
   return (
     <>

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { Mark } from '../../app/navigation';
 
-/** What stands around the pages of those who are not in yet. */
+/** The layout of the pages that need no session: sign-in, setup and invitation. */
 export function Door({ title, children }: { title: ReactNode; children: ReactNode }) {
   return (
     <main className="door">

@@ -11,7 +11,7 @@ import { useEnter } from './enter';
 import { useLinkToken } from './link-token';
 import { IsolatedText } from '../../components/isolated-text';
 
-/** Where the link of an invitation leads: what is offered, and what it takes to accept. */
+/** The page of an invitation's link: shows the organization and role, and creates the account. */
 export function InvitationPage(): ReactNode {
   const token = useLinkToken();
   const offer = useQuery({
@@ -27,7 +27,7 @@ export function InvitationPage(): ReactNode {
     return (
       <Door title="This invitation cannot be used">
         <ErrorNote error={offer.error} />
-        <p className="soft">It may have been used, taken back, or be too old. Ask whoever sent it for a new one.</p>
+        <p className="soft">The invitation may be used, revoked or expired. Ask for a new one.</p>
       </Door>
     );
   }
@@ -42,11 +42,7 @@ export function InvitationPage(): ReactNode {
       }
     >
       <p className="soft">
-        You are invited as <strong>{role}</strong>, by the address{' '}
-        <strong>
-          <IsolatedText text={email} />
-        </strong>
-        .
+        You are invited as <strong>{role}</strong> (<IsolatedText text={email} />)
       </p>
       <form
         className="stack"

@@ -4,14 +4,14 @@ import { useState } from 'react';
 const PAGES: ReadonlySet<string> = new Set(['/setup', '/invitation']);
 const KEY_PREFIX = 'muster.link-token ';
 
-/** The tokens of this page load, for browsers that refuse to store anything. */
+/** The tokens in memory, for browsers that block storage. */
 const tokens = new Map<string, string>();
 
 const pageOf = ({ pathname }: Location): string => pathname.replace(/\/+$/, '');
 
 /**
- * Takes the token of a one-time link out of the address, where people nearby, screenshots and the browser's history
- * would show it. The tab keeps it for a reload, until it is used or the tab is closed. True if there was one.
+ * Moves the token of a one-time link from the address to the tab's storage, so that it does not appear on the screen or
+ * in the browser's history. It survives a reload, until it is used or the tab is closed. Returns whether there was one.
  */
 export function hideLinkToken(): boolean {
   const page = pageOf(window.location);
@@ -25,7 +25,7 @@ export function hideLinkToken(): boolean {
   return true;
 }
 
-/** The token of the link that led to this page; empty if there was none. */
+/** Returns the token of the link to this page; empty if there was none. */
 export function useLinkToken(): string {
   const [token] = useState(() => {
     const page = pageOf(window.location);
@@ -34,13 +34,13 @@ export function useLinkToken(): string {
   return token;
 }
 
-/** Forgets the tokens of all links, once one of them was used. */
+/** Deletes all stored link tokens. To be called after one of them was used. */
 export function forgetLinkTokens(): void {
   tokens.clear();
   inStorage((storage) => PAGES.forEach((page) => storage.removeItem(KEY_PREFIX + page)));
 }
 
-/** Uses the tab's storage; null if the browser refuses it. */
+/** Accesses the tab's storage. Returns null if the browser blocks it. */
 function inStorage<T>(access: (storage: Storage) => T): T | null {
   try {
     return access(window.sessionStorage);

@@ -8,7 +8,7 @@ import { Door } from './auth-layout';
 import { useEnter } from './enter';
 import { useLinkToken } from './link-token';
 
-/** Makes the owner's account: where the link of the first start leads. */
+/** The page of the setup link, which creates the owner account. */
 export function SetupPage(): ReactNode {
   const token = useLinkToken();
   const [name, setName] = useState('');
@@ -18,7 +18,7 @@ export function SetupPage(): ReactNode {
   const { error } = enter;
   return (
     <Door title="Welcome to Muster">
-      <p className="soft">Make the owner’s account. You can invite others later.</p>
+      <p className="soft">Create the owner account. You can invite others later.</p>
       <form
         className="stack"
         onSubmit={(event) => {
@@ -50,14 +50,14 @@ export function SetupPage(): ReactNode {
           autoComplete="new-password"
           required
           minLength={PASSWORD_LENGTH_MIN}
-          hint={`At least ${PASSWORD_LENGTH_MIN} characters. A few words that only you put together are good.`}
+          hint={`At least ${PASSWORD_LENGTH_MIN} characters. A few unrelated words work well.`}
           value={password}
           error={fieldError(error, 'password')}
           onChange={(event) => setPassword(event.target.value)}
         />
         <ErrorNote error={otherError(error)} />
         <Button type="submit" kind="primary" busy={enter.isPending}>
-          Make the account
+          Create account
         </Button>
       </form>
     </Door>

@@ -12,17 +12,18 @@ import { IsolatedText } from '../../components/isolated-text';
 
 const route = getRouteApi('/sign-in');
 
-/** Why somebody is here who wanted to be elsewhere. */
+/** Why the user was sent to this page, by the address's `why` parameter. */
 const WHY: Readonly<Record<string, string>> = {
-  ended: 'Your session has ended. Sign in to go on where you were.',
+  ended: 'Your session has ended. Sign in to continue.',
   'oidc-unknown':
-    'You are known there, but not here: nobody has invited you, or your address is not confirmed there. Ask an owner for an invitation.',
-  'oidc-refused': 'You were not signed in there.',
-  'oidc-mismatched': 'That took too long, or was begun elsewhere. Try it again.',
-  'oidc-unavailable': 'That cannot be reached at the moment, or gives no answer that is one. Try it again later.',
+    'Your identity provider knows you, but there is no account here, or your email is not verified there. ' +
+    'Ask an owner for an invitation.',
+  'oidc-refused': 'Sign-in was canceled or refused.',
+  'oidc-mismatched': 'Sign-in timed out or was started in another window. Try again.',
+  'oidc-unavailable': 'The identity provider is unavailable. Try again later.',
 };
 
-/** The way in, by password or by the organization's identity provider. */
+/** The sign-in page, for passwords and the organization's identity provider. */
 export function SignInPage(): ReactNode {
   const { next = '/', why } = route.useSearch();
   const options = useQuery(signInOptionsQuery);
@@ -78,12 +79,11 @@ export function SignInPage(): ReactNode {
 
 function SetupFirst() {
   return (
-    <Door title="Almost there">
+    <Door title="Set up Muster">
       <div className="prose">
-        <p>Nobody has an account here yet.</p>
         <p>
-          When Muster started, it printed a link that makes the first account, the owner’s. Open that link. If it is out
-          of sight or too old, start Muster again: it prints a new one.
+          No account yet. Open the setup link that Muster printed at start or wrote to{' '}
+          <code>.muster/data/setup-link</code>. If the link has expired, restart Muster to get a new one.
         </p>
       </div>
     </Door>

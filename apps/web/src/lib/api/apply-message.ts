@@ -4,7 +4,7 @@ import { hostQuery, staleAfter, summaryQuery } from './queries';
 
 type HostPages = InfiniteData<Page<Host>>;
 
-/** Brings what is kept up to date with one message of the stream; what it cannot say itself is read again. */
+/** Updates the query cache with one message of the stream, and calls `refresh` for the keys that must be read again. */
 export function applyMessage(
   client: QueryClient,
   message: StreamMessage,
@@ -34,13 +34,13 @@ export function applyMessage(
   for (const key of staleAfter(message.event)) refresh(key);
 }
 
-/** The hosts of all lists that are kept. */
+/** Returns the hosts of all cached lists. */
 const knownHosts = (client: QueryClient): Host[] =>
   client
     .getQueriesData<HostPages>({ queryKey: ['hosts', 'list'] })
     .flatMap(([, data]) => data?.pages.flatMap((page) => page.items) ?? []);
 
-/** Changes single hosts of the lists. The lists stay as old as they were, so that they are still read again in time. */
+/** Updates hosts in all cached lists. Keeps each list's age, so that it is still read again in time. */
 const updateHosts = (client: QueryClient, update: (host: Host) => Host): void => {
   for (const { queryKey, state } of client.getQueryCache().findAll({ queryKey: ['hosts', 'list'] })) {
     client.setQueryData<HostPages>(
@@ -58,7 +58,7 @@ function applyHost(client: QueryClient, host: Host, refresh: (key: readonly stri
   if (known === undefined) refresh(['hosts', 'list']);
 }
 
-/** Hosts that are not named are online. */
+/** Applies a `freshness` message, in which every host that is not listed is online. */
 function applyFreshness(
   client: QueryClient,
   told: ReadonlyMap<string, Freshness>,

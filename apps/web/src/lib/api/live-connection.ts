@@ -3,25 +3,26 @@ import type { StreamMessage } from '@muster/contracts';
 import { isSignedOut } from './client';
 
 /**
- * `live`: changes arrive as they commit. `connecting`: for the first time. `lagging`: connected, but the server holds
- * back what changed since then. `lost`: no connection since then; it is tried again. `ended`: the session is over, and
- * nothing will come. `since` is in milliseconds, by the server's clock for `lagging` and by this device's for `lost`.
+ * The state of the live stream. `connecting`: first connection attempt. `live`: changes arrive as they are committed.
+ * `lagging`: connected, but the server has not sent changes after `since` yet. `lost`: disconnected at `since`, and
+ * reconnecting. `ended`: the session has ended, and no more messages will arrive. `since` is in milliseconds, by the
+ * server's clock for `lagging` and by this device's clock for `lost`.
  */
 export type LiveState = { kind: 'connecting' | 'live' | 'ended' } | { kind: 'lagging' | 'lost'; since: number };
 
 export interface LiveConnection {
   state(): LiveState;
-  /** Calls back at each change of the state; returns what ends that. */
+  /** Calls `onChange` on each change of the state. Returns a function that unsubscribes. */
   subscribe(onChange: () => void): () => void;
   close(): void;
 }
 
-/** A server that refuses the stream for good may be replaced by one that does not. */
+/** Milliseconds to the next attempt after the server refused the stream: it may have been replaced by then. */
 const REFUSED_RETRY_MS = 15_000;
 
 /**
- * Follows the stream, and again whenever it breaks off. After a break, or where the server says so, not all that was
- * missed may come: `onGap` is to read everything again.
+ * Follows the stream, and reconnects whenever the connection is lost. Messages may be missing after a reconnect or a
+ * `reset` message: `onGap` must then read everything again.
  */
 export function connectLive(
   client: Pick<Client, 'stream'>,
@@ -78,7 +79,7 @@ export function connectLive(
     });
   }
 
-  // A laptop that wakes up, or a phone that finds a network, need not wait for the next try.
+  // Reconnect at once when the device is back online.
   const startAgain = (): void => {
     if (state.kind === 'lost') start();
   };

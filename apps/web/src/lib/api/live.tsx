@@ -7,22 +7,22 @@ import { connectLive, type LiveConnection, type LiveState } from './live-connect
 import { FLEET_KEYS } from './queries';
 import { refresh, refreshOlderThan } from './refresh';
 
-/** Lists are read again so often at most, however much happens. */
+/** Milliseconds: changes that arrive in this time cause one refresh. */
 const REFRESH_EVERY_MS = 2_000;
 
-/** How often everything that is looked at is read again while changes do not arrive by themselves. */
+/** How often the data on the screen is read again while the stream is lost or lagging. */
 const POLL_EVERY_MS = 10_000;
 
 /**
- * How old what is on the screen gets before it is read again although the stream says nothing, and how often that is
- * checked: within 30 s, whatever becomes of the stream.
+ * The age at which data on the screen is read again without a message of the stream, and how often ages are checked.
+ * Together they keep data at most 30 s old even if the stream fails silently.
  */
 const AGE_MS_MAX = 22_000;
 const AGE_CHECK_EVERY_MS = 5_000;
 
 const LiveContext = createContext<LiveConnection | null>(null);
 
-/** Keeps what is kept of the API up to date, for all below it. */
+/** Keeps the query cache up to date from the live stream, and provides the connection's state to its children. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient();
   const [live, setLive] = useState<LiveConnection | null>(null);
@@ -66,7 +66,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
 const CONNECTING: LiveState = { kind: 'connecting' };
 const nothing = (): void => undefined;
 
-/** Whether changes arrive by themselves now. */
+/** Returns the state of the live stream. */
 export function useLiveState(): LiveState {
   const live = use(LiveContext);
   const store = useMemo(

@@ -3,12 +3,12 @@ import type { StreamMessage } from '@muster/contracts';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, isSignedOut } from './client';
 
-/** What is kept of the API's answers, by what it is about: the first word of a key is what a change makes stale. */
+/** The queries of the API. The first word of a query's key is its topic; a change makes a topic's queries stale. */
 
-/** Rows that one request of a long list asks for; the API gives no more. */
+/** Rows of one page of a list: the API's maximum. */
 const PAGE_ROWS = 200;
 
-/** Who is signed in; null where nobody is. */
+/** The session; null if the user is not signed in. */
 export const sessionQuery = queryOptions({
   queryKey: ['session'],
   queryFn: async ({ signal }) => {
@@ -49,8 +49,8 @@ export const sessionsQuery = queryOptions({
   queryFn: ({ signal }) => api.call('listSessions', {}, { signal }),
 });
 
-/** A list that is read page by page, as far as somebody looks. */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what is read is what the query then gives
+/** A list that is read page by page. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- infers the item type from `read`
 const pages = <T>(
   key: readonly unknown[],
   read: (
@@ -67,7 +67,7 @@ const pages = <T>(
     placeholderData: keepPreviousData,
   });
 
-/** The stream says when these are out of date, and `refreshOlderThan` reads them again where it does not. */
+/** For queries that the stream marks as stale. `refreshOlderThan` covers the case that the stream fails. */
 const FOLLOWED = { staleTime: Infinity } as const;
 
 type Query<Name extends PagedName> =
@@ -124,15 +124,15 @@ export const invitationsQuery = () =>
 export const apiKeysQuery = () =>
   pages(['api-keys'], (page, options) => api.call('listApiKeys', { query: page }, options));
 
-/** The first words of the keys of what is read of containers. */
+/** The topics that depend on containers. */
 const CONTAINER_KEYS: readonly string[] = ['containers', 'events', 'images', 'ports', 'projects'];
 
-/** Those of all that shows the fleet: it changes without anyone acting on this page. */
+/** The topics that show the fleet, which changes without any action on this page. */
 export const FLEET_KEYS: readonly string[] = ['summary', 'hosts', ...CONTAINER_KEYS];
 
 /**
- * What a message of the stream makes stale. A `host` message is also sent when the counts of its containers change, while
- * the history, and with it each container's own message, may be held back.
+ * Returns the keys that a message of the stream makes stale. A `host` message includes the container keys because the
+ * container messages of the same change may arrive later.
  */
 export const staleAfter = (event: StreamMessage['event']): readonly (readonly string[])[] => {
   switch (event) {

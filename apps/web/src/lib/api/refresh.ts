@@ -1,11 +1,11 @@
 import type { InfiniteData, QueryClient, QueryKey } from '@tanstack/react-query';
 
-/** Lists that were read further than this are not read again by themselves: their reader decides when to start over. */
+/** Lists with more pages than this are not refreshed automatically: the user decides when to start over. */
 const PAGES_READ_AGAIN_MAX = 3;
 
 /**
- * Marks what is kept under a key as out of date, all of it without one, and reads again what is on the screen. A long
- * list only learns that it is out of date (`isStale`), for reading it again costs a request a page and moves its rows.
+ * Marks the queries under a key (by default all queries) as stale, and reads those on the screen again. A long list is
+ * only marked (`isStale`), because reading it again takes one request per page and moves its rows.
  */
 export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
   void client.invalidateQueries({ queryKey, refetchType: 'none' });
@@ -17,8 +17,8 @@ export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
 }
 
 /**
- * Reads again what is on the screen of these keys (their first words) and was last read, or tried, longer ago. A list that
- * was read further than a few pages is left as it is.
+ * Reads the queries on the screen again whose key starts with one of `keys` and whose last attempt is at least `ageMs`
+ * old. Lists with more than a few pages are skipped.
  */
 export function refreshOlderThan(client: QueryClient, keys: readonly string[], ageMs: number, now = Date.now()): void {
   void client.refetchQueries({
