@@ -7,7 +7,14 @@ import { dryRun } from '../src/agent.js';
 import { retryDelayMs, SERVER_BACKOFF } from '../src/lib/backoff.js';
 import { parseEnv } from '../src/env.js';
 import { createMusterClient } from '../src/muster/client.js';
-import { nextStep, serverFailed, snapshotAnswered, snapshotBegun, startPace, type Pace } from '../src/reporting/schedule.js';
+import {
+  nextStep,
+  serverFailed,
+  snapshotAnswered,
+  snapshotBegun,
+  startPace,
+  type Pace,
+} from '../src/reporting/schedule.js';
 import { openRig, type Rig } from './rig.js';
 
 /** What the network does with an answer or a connection. */

@@ -3,7 +3,12 @@ import { CADENCE_DEFAULT } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
-import { containersFreshness, freshnessCutoffs, hostFreshness, type Outage } from '../src/services/freshness/freshness.js';
+import {
+  containersFreshness,
+  freshnessCutoffs,
+  hostFreshness,
+  type Outage,
+} from '../src/services/freshness/freshness.js';
 import { freshnessOf } from '../src/services/freshness/freshness.sql.js';
 import { useApi } from './harness.js';
 

@@ -18,13 +18,7 @@ import {
   type SnapshotDiff,
   type StoredContainer,
 } from './sync/diff-snapshot.js';
-import {
-  clampToReceipt,
-  judgeOrder,
-  type OrderVerdict,
-  type SnapshotOrder,
-  type SnapshotTimes,
-} from './sync/order.js';
+import { clampToReceipt, judgeOrder, type OrderVerdict, type SnapshotOrder, type SnapshotTimes } from './sync/order.js';
 import {
   cutSnapshot,
   decodeElement,

@@ -1,6 +1,14 @@
 import type { Database, Statement } from '@muster/db';
 import type { SnapshotOrder } from './order.js';
-import { assignments, endProblems, IS_THERE, isSuperseded, orderTest, suspectClone, takeOrder } from './host-order.sql.js';
+import {
+  assignments,
+  endProblems,
+  IS_THERE,
+  isSuperseded,
+  orderTest,
+  suspectClone,
+  takeOrder,
+} from './host-order.sql.js';
 
 /** The problems that a heartbeat reports. */
 export interface HeartbeatProblems {

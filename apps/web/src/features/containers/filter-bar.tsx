@@ -6,7 +6,13 @@ import { FilterChip } from '../../components/filter-chip';
 import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuCheck, MenuChoice, MenuLabel, MenuRule } from '../../components/menu';
 import { Icon } from '../../components/icons';
-import { CURRENT_FRESHNESS, FRESHNESS, HOST_FRESHNESS, LAST_KNOWN_FRESHNESS, STATE_ORDER } from '../../lib/container-status';
+import {
+  CURRENT_FRESHNESS,
+  FRESHNESS,
+  HOST_FRESHNESS,
+  LAST_KNOWN_FRESHNESS,
+  STATE_ORDER,
+} from '../../lib/container-status';
 import { COLUMN_FACTS } from './columns';
 import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search';
 
