@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { Mark } from '../../app/navigation';
+import { Mark } from '../../components/mark';
 
 /** The layout of the pages that need no session: sign-in, setup and invitation. */
 export function Door({ title, children }: { title: ReactNode; children: ReactNode }) {
