@@ -1,5 +1,6 @@
 /** Tests migrations of a database in use: blocked statements and large indexes. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 
 import { MigrationFailedError } from '../src/errors.js';
@@ -202,4 +203,19 @@ test('an embedded database gets its large indexes when it is opened', async () =
   await database.close();
   await target.remove();
   await folder.remove();
+});
+
+onServer('the newest agent token of a host', () => {
+  test('is read from an index, so that a host of many tokens rotates as fast as any other', async () => {
+    const { url, drop } = await createEmptyServerDatabase();
+    const db = await openDatabase({ url });
+    const plan = await db.prisma.$transaction(async (tx) => {
+      await tx.$executeRaw`SET LOCAL enable_seqscan = off`;
+      return tx.$queryRaw<{ 'QUERY PLAN': string }[]>`
+        EXPLAIN SELECT max("createdAt") FROM agent_tokens WHERE "hostId" = ${randomUUID()}::uuid`;
+    });
+    expect(plan.map((line) => line['QUERY PLAN']).join('\n')).toContain('agent_tokens_hostId_createdAt_idx');
+    await db.close();
+    await drop();
+  });
 });
