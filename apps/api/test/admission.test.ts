@@ -236,7 +236,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const problem = (await json(answer)) as Problem;
     expect(problem).toMatchObject({ type: '/problems/request-timeout', status: 408 });
     // Not the message for a request that is incomplete after 15 s.
-    expect(problem.detail).toContain('1 KiB a second');
+    expect(problem.detail).toContain('1 KiB per second');
     expect(answer.headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
     expect((await snapshot(host, '[]')).status).toBe(200);
   });

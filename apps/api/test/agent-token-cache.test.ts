@@ -271,6 +271,6 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     clock.advance(2_000);
     // The call that starts the poll is still accepted; the call after the poll is not.
     await call();
-    await expect(tokens.authenticate(token)).rejects.toThrow('not valid');
+    await expect(tokens.authenticate(token)).rejects.toThrow('The agent token is invalid');
   });
 });

@@ -137,7 +137,7 @@ onServer.each(['postgresql'] as const)('a read-only database on %s', () => {
       }
       expect((await write()).body).toMatchObject({
         type: '/problems/unavailable',
-        detail: 'The database takes no writes at the moment.',
+        detail: 'The database is read-only at the moment.',
       });
       clock.advance(1_000);
       await api.http.get(Paths.ready).expect(503);

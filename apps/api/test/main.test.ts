@@ -70,7 +70,9 @@ describe('a failed start', () => {
     const env = { MUSTER_DATA_DIR: await directory() };
     const refused = start({ ...env, PORT: String(port) });
     expect(await refused.exited).toBe(1);
-    expect(refused.stderr).toMatch(/^muster: listen EADDRINUSE: .*; set PORT to another port\n$/);
+    expect(refused.stderr).toMatch(
+      /^muster: listen EADDRINUSE: .*: another process uses this port; set PORT to another one\n$/,
+    );
     const api = start(env);
     const key = await firstKey(api, env.MUSTER_DATA_DIR);
     expect((await call((await api.url()) + Paths.hosts, key)).status).toBe(200);

@@ -89,7 +89,7 @@ describe('backup and restore', () => {
     expect(refused).toEqual({
       code: 1,
       out: '',
-      err: expect.stringMatching(/^muster: The file \.\/b is no backup.*\n$/),
+      err: expect.stringMatching(/^muster: \.\/b is not a Muster backup.*\n$/),
     });
     const missing = await muster(['restore', within('none'), '-d', within('copy')]);
     expect(missing).toEqual({ code: 1, out: '', err: expect.stringMatching(/^muster: The backup \.\/none cannot be/) });
