@@ -6,7 +6,7 @@ import { z } from 'zod';
  * - `online`: last seen within three heartbeat intervals.
  * - `stale`: missed three heartbeats.
  * - `offline`: missed ten heartbeats, and not seen for at least five minutes.
- * - `never`: no snapshot received yet.
+ * - `never`: no snapshot has been applied yet.
  * - `engine_down`: the agent is running but cannot list its containers.
  * - `left`: the agent left; the host sends no reports until it is enrolled again.
  */

@@ -24,7 +24,10 @@ export const Heartbeat = z.object({
 });
 export type Heartbeat = z.output<typeof Heartbeat>;
 
-/** The response to a heartbeat. `snapshotRequired` is true unless `digest` is non-null and equals the host's digest. */
+/**
+ * The response to a heartbeat. `snapshotRequired` is true unless `digest` is non-null and equals the host's digest. If
+ * another transaction locks the host for more than a second, the digests are not compared and it is false.
+ */
 export const HeartbeatResponse = z.object({
   snapshotRequired: z.boolean(),
   cadence: Cadence,

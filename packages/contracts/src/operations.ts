@@ -94,8 +94,9 @@ export const Operations = {
       'Registers the machine as a host and returns an agent token for it, shown only here. A known `engineId` ' +
       'returns the same host (200): its history is kept and its earlier agent tokens are revoked. Repeating the call ' +
       'before the agent token is first used does not consume another use of the enrollment token. Fails with 409 and ' +
-      '`Retry-After` if a host with this `engineId` was seen recently, and with 403 if only another enrollment token ' +
-      'may restore the host.',
+      '`Retry-After` if a host with this `engineId` was seen recently, and with 403 if the enrollment token was ' +
+      'created for another host, or if an operator revoked the host’s tokens and this is not the token that restores ' +
+      'it.',
     body: EnrollRequest,
     answers: { 200: EnrollResponse, 201: EnrollResponse },
     refusals: [ProblemTypes.engineIdInUse, ProblemTypes.forbidden],
@@ -224,8 +225,8 @@ export const Operations = {
     summary: 'Delete a host',
     description:
       'Revokes the host’s agent tokens and deletes the host, its containers and its history. Nothing on the machine ' +
-      'changes; its agent receives 410. Enrolling the machine later creates a new host. Fails with 404 if the ' +
-      'organization has no such host.',
+      'changes; its agent receives 410, and 401 after 30 days. Enrolling the machine later creates a new host. Fails ' +
+      'with 404 if the organization has no such host.',
     answers: { 204: null },
   },
   rotateHostToken: {
@@ -257,8 +258,8 @@ export const Operations = {
     access: 'viewer',
     summary: 'Get a container',
     description:
-      'Returns one container of a host, present or removed. Fails with 404 if the host or container does not exist; ' +
-      'removed containers are deleted after a retention period.',
+      'Returns one container of a host, present or removed. Removed containers are kept for 7 days, at most the ' +
+      'latest 10,000 of each host. Fails with 404 if the host or container does not exist.',
     answers: { 200: ContainerView },
   },
   listEvents: {
@@ -277,7 +278,9 @@ export const Operations = {
     path: Paths.audit,
     access: 'admin',
     summary: 'List audit log entries',
-    description: 'Returns the audit log: actions of operators and enrollments, newest first.',
+    description:
+      'Returns the audit log, newest first: actions of operators, sign-ins and failed sign-ins, enrollments, and ' +
+      'agents that left.',
     query: AuditQuery,
     answers: { 200: page(AuditEntry) },
   },
@@ -316,7 +319,7 @@ export const Operations = {
     summary: 'List Compose projects',
     description:
       'Returns the Compose projects of present containers, one item per project and host, with the number of running ' +
-      'and unhealthy containers.',
+      'and unhealthy containers, sorted by project and host.',
     query: ProjectQuery,
     answers: { 200: page(Project) },
   },
@@ -349,8 +352,8 @@ export const Operations = {
     summary: 'Stream changes as server-sent events',
     description:
       'Sends container events as they are committed, and host and summary changes. The stream has no end; it is ' +
-      'closed when the API key or session is no longer valid. Fails with 429 if the operator has too many open ' +
-      'streams.',
+      'closed when the API key or session is no longer valid. An operator can have 1,000 open streams (429), a ' +
+      'server process 5,000 (503).',
     query: StreamQuery,
     answers: { 200: 'text/event-stream' },
   },
@@ -555,7 +558,7 @@ export const Operations = {
     description:
       'Creates the invited person’s account and signs it in. Sets the session cookie. A browser may call it only ' +
       'from Muster’s own pages (403). Fails with 401 if the invitation was used or revoked, or has expired, and with ' +
-      '409 if an account with its email address exists.',
+      '409 if a member has its email address.',
     body: InvitationAcceptance,
     answers: { 201: Session },
     refusals: [ProblemTypes.tokenInvalid, ProblemTypes.forbidden, ProblemTypes.conflict],
@@ -575,7 +578,9 @@ export const Operations = {
     path: Paths.apiKeys,
     access: 'admin',
     summary: 'Create an API key',
-    description: 'Creates a key with the role `viewer` (default) or `admin`. The secret is returned only here.',
+    description:
+      'Creates a key with the role `viewer` (default) or `admin`. The secret is returned only here. Fails with 400 ' +
+      'if `expiresAt` is not in the future, or if the key would outlive the API key that creates it.',
     body: ApiKeyRequest,
     answers: { 201: ApiKeyCreated },
   },
@@ -585,8 +590,8 @@ export const Operations = {
     access: 'admin',
     summary: 'Revoke an API key',
     description:
-      'The key stops working within seconds and cannot be restored. Revoking a revoked key succeeds. Fails with 404 ' +
-      'if the organization has no such key.',
+      'The next call with the key fails; its open streams and exports end within 5 seconds. The key cannot be ' +
+      'restored. Revoking a revoked key succeeds. Fails with 404 if the organization has no such key.',
     answers: { 204: null },
   },
   isAlive: {
@@ -613,7 +618,9 @@ export const Operations = {
     path: Paths.metrics,
     access: 'metrics',
     summary: 'Get metrics for Prometheus',
-    description: 'Returns the metrics of this process in Prometheus text format.',
+    description:
+      'Returns the metrics of this process, and counts of the hosts and containers of all organizations, in ' +
+      'Prometheus text format.',
     answers: { 200: 'text/plain' },
   },
   getInstallScript: {

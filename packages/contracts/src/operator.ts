@@ -138,9 +138,9 @@ export const ContainerEvent = z.object({
 export type ContainerEvent = z.output<typeof ContainerEvent>;
 
 /**
- * One audited action of an operator or an enrollment. `actor` is `user:<id>`, `api_key:<id>`, `enrollment_token:<id>`
- * or `system`; `action` is for example `host.deleted`; `target` is for example `host:<id>` or `enrollment_token:<id>`.
- * `details` are as of the time of the action and never contain a secret.
+ * One entry of the audit log. `actor` is `user:<id>`, `api_key:<id>`, `enrollment_token:<id>`, `host:<id>` (an agent
+ * that left) or `system`; `action` is for example `host.deleted`; `target` is for example `host:<id>`, `user:<id>` or
+ * `system`. `details` are as of the time of the action and never contain a secret.
  */
 export const AuditEntry = z.object({
   id: z.string(),

@@ -26,8 +26,9 @@ export const StreamMessages = {
    */
   'hosts-changed': z.object({}),
   /**
-   * Events were skipped: the history does not go back to `Last-Event-ID`, or too many events were missed to send them.
-   * Read the lists again. Carries the id from which the stream continues.
+   * Events were skipped: the history does not contain `Last-Event-ID`, the events after it are too many or too old to
+   * send, or the database was restarted or lost a part of its history. Read the lists again. Carries the id from which
+   * the stream continues.
    */
   reset: z.object({}),
   /**

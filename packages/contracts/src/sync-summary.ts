@@ -15,7 +15,7 @@ export type StaleReason = z.output<typeof StaleReason>;
  * The response to a snapshot. `created`, `updated` and `removed` count rows that the database wrote; `unchanged` counts
  * rows that it did not need to write. If `applied` is false, nothing of the snapshot was written and `reason` is set.
  * `revision` rises with each change of the host's rows. `digest` is opaque: a heartbeat sends it to confirm that
- * nothing changed since this snapshot. It is null until a complete snapshot has been applied.
+ * nothing changed since this snapshot. It is null if the last applied snapshot was incomplete, or if there is none.
  */
 export const SyncSummary = z.object({
   hostId: z.uuid(),

@@ -163,7 +163,9 @@ const MESSAGE_MEANINGS: Readonly<Record<StreamMessageName, string>> = {
   'host-deleted': 'a host and its containers were deleted.',
   freshness: 'the freshness of each host that is not online; after the first `summary` of each connect.',
   'hosts-changed': 'too many hosts changed to send each one: read the hosts again. No container event was lost.',
-  reset: 'events were skipped, because `Last-Event-ID` is unknown or too old: read the lists again.',
+  reset:
+    'events were skipped, because `Last-Event-ID` is unknown, too many events followed it, the next one is more than ' +
+    'a day old, or the database was restarted or lost a part of its history: read the lists again.',
   lagging: 'events after `since` are delayed, until `caught-up`.',
   'caught-up': 'the delay is over: all committed events have been sent.',
   unauthorized: 'the API key or session is no longer valid; the last message.',

@@ -21,7 +21,8 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   cursor: 'The start of the page: `nextCursor` of the previous page. Keep all other parameters the same.',
   limit: `The maximum number of items on the page; ${PAGE_LIMIT_DEFAULT} by default.`,
   hostId: 'Filters by host id. Repeatable: matches any.',
-  hostFreshness: 'Filters by the freshness of the container’s host. Repeatable: matches any.',
+  hostFreshness:
+    'Filters by `hostFreshness`, which can differ from the `freshness` of the host itself. Repeatable: matches any.',
   dockerId: 'Filters by the engine’s container id. Repeatable: matches any.',
   state: 'Filters by container state. Repeatable: matches any.',
   health: 'Filters by health. Repeatable: matches any.',
@@ -69,7 +70,8 @@ export const REQUEST_HEADERS: Readonly<Record<string, { name: string; descriptio
   },
   'snapshot-gone': {
     name: 'Snapshot-Gone',
-    description: 'Only with `Snapshot-Complete: false`: the dockerIds of removed containers, separated by commas.',
+    description:
+      'Only with `Snapshot-Complete: false`: the dockerIds of removed containers, at most 100, separated by commas.',
     example: '4c01db0b339c,9d2f6a1c70be',
   },
 };

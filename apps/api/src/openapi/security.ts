@@ -13,8 +13,9 @@ export const SECURITY_SCHEMES = {
     in: 'cookie',
     name: 'muster_session',
     description:
-      'The session cookie of a signed-in user. Requests that change anything with it also need an `Origin` header ' +
-      'with the server’s own origin, or `Sec-Fetch-Site: same-origin`.',
+      'The session cookie of a signed-in user. With an https `MUSTER_PUBLIC_URL`, its name is ' +
+      '`__Host-muster_session`. Requests that change anything with it also need an `Origin` header with the server’s ' +
+      'own origin, or `Sec-Fetch-Site: same-origin`.',
   },
 };
 

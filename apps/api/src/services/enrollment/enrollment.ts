@@ -7,8 +7,8 @@ import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAudit } from '../audit/audit.js';
 
 /**
- * A host seen within this many heartbeat intervals, but at least this many milliseconds, counts as alive. Only a token
- * created for that host can take it over.
+ * A host counts as alive for this many heartbeat intervals after it was last seen, and for no less than this many
+ * milliseconds. While it is alive, only a token created for that host can take it over.
  */
 const ALIVE_HEARTBEATS = 3;
 const ALIVE_MS_MIN = 30_000;

@@ -8,7 +8,7 @@ import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
 
 export interface PortReader {
   /**
-   * Lists the ports that an organization's present containers publish, ordered by port and host. A page may have fewer
+   * Lists the ports that an organization's present containers publish, ordered by host and port. A page may have fewer
    * than `limit` items, even none, without being the last one: only a null `nextCursor` marks the end.
    */
   list(operator: OperatorIdentity, query: PortQuery): Promise<Page<PublishedPort>>;
