@@ -69,11 +69,11 @@ export interface AppParts {
   cadence?: Cadence;
   /** Bytes of memory for hosts' last snapshots; see `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
-  /** Request budget per host and minute, where an expensive snapshot counts as several requests; 0: unlimited. */
+  /** Small calls per host and minute, and the rate at which a host's snapshot budgets refill; 0: unlimited. */
   agentRequestsPerMinute?: number;
   /** Requests without valid credentials that one address may make per minute before it gets 429; 0: unlimited. */
   authFailuresPerMinute?: number;
-  /** Password attempts per minute and address; an account gets half as many. 0: unlimited. */
+  /** Sign-in attempts per minute and address; an account gets half as many. 0: unlimited. */
   signInsPerMinute?: number;
   /** An OpenID Connect provider that users can sign in with. */
   oidc?: OidcOptions | null;

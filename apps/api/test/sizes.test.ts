@@ -1,4 +1,4 @@
-/** Limits on the size of a host, a container and a page (DESIGN 3). */
+/** Limits on the size of a host, a container and a page (ADR 8). */
 import { describe, expect, test } from '@jest/globals';
 import {
   CADENCE_DEFAULT,

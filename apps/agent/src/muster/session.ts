@@ -54,8 +54,8 @@ export interface SessionWaits {
 }
 
 /**
- * From DESIGN.md, "Enrollment" and "End of life". An API that sends no Retry-After considers a host alive for 5
- * minutes.
+ * As documented in docs/agent.md, "When the API refuses the agent". An API that sends no Retry-After considers a host
+ * alive for 5 minutes.
  */
 export const SESSION_WAITS_DEFAULT: SessionWaits = {
   dismissed: { min: 600_000, max: 3_600_000 },
