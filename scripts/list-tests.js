@@ -1,4 +1,4 @@
-/** `node scripts/list-tests.js DIRECTORY` prints what test-counts-reporter.js left there as JSON: package, file, names of tests. */
+/** `node scripts/list-tests.js DIRECTORY` prints the names of tests that test-counts-reporter.js recorded there, as JSON. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';

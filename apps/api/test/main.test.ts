@@ -163,6 +163,7 @@ const wallClockAheadBy = (ms: number) =>
     else super(...parts)}static now(){return Real.now()+${ms}}}`,
   )}`;
 
+// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 (hasTestServer() ? describe : describe.skip)('a process whose clock is an hour ahead of its database', () => {
   test('stores and answers by the database’s clock, and exports the skew of its own clock', async () => {
     const db = await createTestDatabase('postgresql');

@@ -14,6 +14,7 @@ const ROWS_DRAWN_MAX = 80;
 /** Milliseconds. Longer tasks are noticeable as lag. */
 const TASK_MS_MAX = 50;
 
+// Skipped and counted without a PostgreSQL server or Chromium; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describeInChromium : describe.skip;
 
 onServer('100,000 containers', () => {
