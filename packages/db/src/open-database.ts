@@ -79,7 +79,7 @@ async function openServer(url: string, migrations: readonly Migration[], options
   );
   const kept = poolOptions.poolMax < KEPT_FROM ? 0 : SMALL_CONNECTIONS;
   const pool = createPostgresPool(url, { ...poolOptions, poolMax: poolOptions.poolMax - kept });
-  const smallPool = kept === 0 ? pool : createPostgresPool(url, { ...poolOptions, poolMax: kept });
+  const smallPool = kept === 0 ? pool : createPostgresPool(url, { ...poolOptions, poolMax: kept, genericPlans: true });
   const pools = [...new Set([pool, smallPool])];
   const ends = pools.map((each) => {
     const connections = new Set<pg.PoolClient>();

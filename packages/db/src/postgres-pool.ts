@@ -19,6 +19,11 @@ export interface PostgresPoolOptions {
    */
   readonly queryTimeoutMs: number;
   readonly applicationName: string;
+  /**
+   * Never plan a statement for its values. For statements whose best plan does not depend on their values, planning can
+   * cost more than running.
+   */
+  readonly genericPlans?: boolean;
 }
 
 /** Milliseconds that `endPool` waits for connections to close. */
@@ -40,7 +45,10 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, despite its type
     onConnect: (client) =>
       // JIT compilation of a statement takes longer than any of ours may run.
-      client.query(`SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}`),
+      client.query(
+        `SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}; ` +
+          `SET plan_cache_mode = ${options.genericPlans === true ? 'force_generic_plan' : 'auto'}`,
+      ),
   });
   // node-postgres removes its own listener while a connection is in use. A connection that breaks between two statements
   // would then end the process. The next statement on it fails, and the pool discards it.
