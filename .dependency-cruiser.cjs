@@ -62,10 +62,11 @@ const API_PURE_CORE = [
   'errors',
   'lib/(address-group|cursor|loggable-error|log-throttle|parse-or-throw|sort|token-bucket|tokens)',
   'http/origin',
-  'services/accounts/(caller|operator-identity)',
+  'services/identity/(caller|operator-identity)',
+  'services/database-history/database-history',
   'services/freshness/freshness',
-  'services/inventory/merge-pages',
-  'services/live/(database-history|event-row|feed-position|stream-frame)',
+  'services/inventory/(event-row|feed-position|merge-pages)',
+  'services/live/stream-frame',
   'services/sync/(container-changes|container-row|diff-snapshot|order|precheck-body|split-json-array|state-counts)',
 ].map((path) => `^apps/api/src/${path}\\.ts$`);
 

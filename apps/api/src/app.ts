@@ -45,7 +45,7 @@ import { createExportService } from './services/inventory/export.js';
 import { addFleetMetrics } from './services/metrics/fleet-metrics.js';
 import { createFreshnessContext } from './services/freshness/freshness-context.js';
 import { createHeartbeatService } from './services/sync/heartbeat.js';
-import { createSnapshotRefusals } from './services/host-problems/snapshot-refusals.js';
+import { createSnapshotRefusals } from './services/sync/snapshot-refusals.js';
 import { createHostReader } from './services/inventory/host-reader.js';
 import { createHostReports } from './services/sync/host-reports.js';
 import { createHostService } from './services/hosts/host-management.js';

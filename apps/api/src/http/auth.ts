@@ -3,7 +3,7 @@ import { DomainError, ForbiddenError, SnapshotDelayedError, TokenInvalidError } 
 import type { SessionService, UserSession } from '../services/accounts/sessions.js';
 import type { AgentIdentity } from '../services/enrollment/agent-token-cache.js';
 import type { AgentTokenService } from '../services/enrollment/agent-token.js';
-import type { OperatorIdentity } from '../services/accounts/operator-identity.js';
+import type { OperatorIdentity } from '../services/identity/operator-identity.js';
 import type { ApiKeyService } from '../services/accounts/api-key-authentication.js';
 import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollment/enrollment.js';
 import { bearerToken, bearsToken } from './bearer.js';

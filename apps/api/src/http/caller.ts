@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import type { Caller } from '../services/accounts/caller.js';
+import type { Caller } from '../services/identity/caller.js';
 
 /** Returns the client of a request. */
 export const callerOf = (req: Request): Caller => ({

@@ -30,7 +30,7 @@ import type { ContainerService } from '../services/container.js';
 import type { EnrollmentService } from '../services/enrollment/enrollment.js';
 import type { HeartbeatService } from '../services/sync/heartbeat.js';
 import { createTurnTaking } from '../lib/yield-if-busy.js';
-import type { SnapshotRefusals } from '../services/host-problems/snapshot-refusals.js';
+import type { SnapshotRefusals } from '../services/sync/snapshot-refusals.js';
 
 export interface AgentRouterParts {
   agentTokens: AgentTokenService;

@@ -1,7 +1,7 @@
 import { tokenKind } from '@muster/contracts';
 import type { Database, Prisma } from '@muster/db';
 import { hashToken, issueToken } from '../../lib/tokens.js';
-import type { OperatorIdentity } from './operator-identity.js';
+import type { OperatorIdentity } from '../identity/operator-identity.js';
 import { TokenInvalidError } from '../../errors.js';
 import { recordAudit, type AuditFact } from '../audit/audit.js';
 import { lockFirstOrganization } from './first-organization.js';

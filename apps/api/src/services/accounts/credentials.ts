@@ -1,5 +1,5 @@
 import type { Prisma } from '@muster/db';
-import type { OperatorActor, OperatorIdentity } from './operator-identity.js';
+import type { OperatorActor, OperatorIdentity } from '../identity/operator-identity.js';
 import { ForbiddenError, TokenInvalidError } from '../../errors.js';
 import { recordAudit } from '../audit/audit.js';
 

@@ -11,9 +11,9 @@ import {
 } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
 import { hashPassword } from 'better-auth/crypto';
-import type { Caller } from './caller.js';
+import type { Caller } from '../identity/caller.js';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import type { OperatorIdentity } from './operator-identity.js';
+import type { OperatorIdentity } from '../identity/operator-identity.js';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { ConflictError, NotFoundError, TokenInvalidError } from '../../errors.js';
 import { recordAudit } from '../audit/audit.js';

@@ -1,7 +1,7 @@
 import type { Member, MemberCredentialsQuery, MemberPatch, Page, PageQuery } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import type { OperatorIdentity } from './operator-identity.js';
+import type { OperatorIdentity } from '../identity/operator-identity.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
 import { recordAudit } from '../audit/audit.js';
 import { revokeCreatedBy, withdrawInvitationsOf } from './credentials.js';

@@ -9,7 +9,7 @@ import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { issueToken } from '../../lib/tokens.js';
 import { NotFoundError } from '../../errors.js';
-import type { OperatorIdentity } from '../accounts/operator-identity.js';
+import type { OperatorIdentity } from '../identity/operator-identity.js';
 import { lockOperator } from '../accounts/credentials.js';
 import { recordAudit } from '../audit/audit.js';
 

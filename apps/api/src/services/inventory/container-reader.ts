@@ -26,7 +26,7 @@ import {
   type ListedContainers,
   type ListedRow,
 } from './list-containers.sql.js';
-import type { OperatorIdentity } from '../accounts/operator-identity.js';
+import type { OperatorIdentity } from '../identity/operator-identity.js';
 import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
 
 export interface ContainerReader {

@@ -1,8 +1,8 @@
 import type { ContainerEvent, EventQuery, Page } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import { toContainerEvent, type EventRow } from '../live/event-row.js';
-import type { OperatorIdentity } from '../accounts/operator-identity.js';
+import { toContainerEvent, type EventRow } from './event-row.js';
+import type { OperatorIdentity } from '../identity/operator-identity.js';
 
 export interface EventReader {
   /**

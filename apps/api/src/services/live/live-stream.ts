@@ -1,6 +1,6 @@
 import type { StreamQuery } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { formatPosition, type FeedPosition } from './feed-position.js';
+import { formatPosition, type FeedPosition } from '../inventory/feed-position.js';
 import { positionBytes, retryAfter, toFrame, type StreamFrame } from './stream-frame.js';
 import { OverloadedError } from '../../errors.js';
 import { createTurnTaking } from '../../lib/yield-if-busy.js';

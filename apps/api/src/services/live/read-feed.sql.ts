@@ -1,8 +1,8 @@
 import { Prisma, type Database } from '@muster/db';
-import type { HistoryPoint } from './database-history.js';
-import type { EventRow } from './event-row.js';
-import type { FeedPosition } from './feed-position.js';
-import { SERVER_RUN } from './server-run.sql.js';
+import type { HistoryPoint } from '../database-history/database-history.js';
+import type { EventRow } from '../inventory/event-row.js';
+import type { FeedPosition } from '../inventory/feed-position.js';
+import { SERVER_RUN } from '../database-history/server-run.sql.js';
 
 export interface FeedRow extends EventRow {
   organizationId: string;

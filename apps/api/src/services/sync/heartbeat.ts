@@ -1,7 +1,7 @@
 import { CADENCE_DEFAULT, type Cadence, type Heartbeat, type HeartbeatResponse } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { HostDeletedError } from '../../errors.js';
-import { heartbeatProblems } from '../host-problems/host-problems.js';
+import { heartbeatProblems } from './host-problems.js';
 import { createHostReports, type HostReports } from './host-reports.js';
 
 export interface HeartbeatService {

@@ -1,5 +1,5 @@
 import type { Database, Statement } from '@muster/db';
-import { isSuperseded } from '../sync/host-order.sql.js';
+import { isSuperseded } from './host-order.sql.js';
 
 const RECORD_SNAPSHOT_REFUSED: Statement = {
   name: 'record_snapshot_refused',

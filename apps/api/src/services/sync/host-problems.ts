@@ -5,8 +5,8 @@ import {
   type Heartbeat,
   type HostProblem,
 } from '@muster/contracts';
-import { CLONE_SUSPECTED_MS } from '../sync/order.js';
-import type { HeartbeatProblems } from '../sync/report-hosts.sql.js';
+import { CLONE_SUSPECTED_MS } from './order.js';
+import type { HeartbeatProblems } from './report-hosts.sql.js';
 
 /** The columns of a host from which its problems are derived. */
 export interface ProblemColumns {
