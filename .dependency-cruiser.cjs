@@ -70,6 +70,9 @@ const API_PURE_CORE = [
   'services/sync/(container-changes|container-row|diff-snapshot|order|precheck-body|split-json-array|state-counts)',
 ].map((path) => `^apps/api/src/${path}\\.ts$`);
 
+/** The files behind `syncContainers`. */
+const SYNC = '^apps/api/src/services/sync/';
+
 /** The layers of the dashboard, highest first. */
 const webLayers = ['(main|app)', 'features', 'components', 'lib'].map((layer) => `^apps/web/src/${layer}(\\.tsx?$|/)`);
 
@@ -182,6 +185,27 @@ module.exports = {
       severity: 'error',
       from: {},
       to: { path: '^apps/api/src/', pathNot: apiLayers },
+    },
+    {
+      name: 'api-features-through-their-index',
+      comment: 'Import a feature of apps/api/src/services through its index.ts.',
+      severity: 'error',
+      from: { path: '^apps/api/src/', pathNot: '^apps/api/src/services/[^/]+/' },
+      to: { path: '^apps/api/src/services/[^/]+/', pathNot: ['/index\\.ts$', SYNC] },
+    },
+    {
+      name: 'api-features-through-the-index-of-others',
+      comment: 'A feature imports its own files, and others through their index.ts.',
+      severity: 'error',
+      from: { path: '^apps/api/src/services/([^/]+)/' },
+      to: { path: '^apps/api/src/services/[^/]+/', pathNot: ['^apps/api/src/services/$1/', '/index\\.ts$'] },
+    },
+    {
+      name: 'api-sync-has-one-entry-point',
+      comment: 'Only services/container.ts imports the files of the sync itself.',
+      severity: 'error',
+      from: { path: '^apps/api/src/', pathNot: ['^apps/api/src/services/container\\.ts$', SYNC] },
+      to: { path: SYNC, pathNot: '/index\\.ts$' },
     },
     {
       name: 'api-core-knows-no-http',

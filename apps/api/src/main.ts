@@ -6,21 +6,16 @@ import { setFlagsFromString } from 'node:v8';
 import { destination, pino, type Logger } from 'pino';
 import { createApp } from './app.js';
 import type { OidcOptions } from './routes/accounts.js';
-import { startBackground } from './services/maintenance/background.js';
+import { startBackground, createDatabaseClock, addRetentionMetrics, createRetentionService, RETENTION_LEASE } from './services/maintenance/index.js';
 import { loggableError } from './lib/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
-import { banner, handOver, setupLink, type SecretPlace } from './services/accounts/first-start.js';
+import { banner, handOver, setupLink, type SecretPlace, keptSecret, createSetupTokens, createApiKeyService } from './services/accounts/index.js';
 import { createLease } from './lib/lease.js';
 import { serve } from './http/server.js';
 import { admitTo } from './http/admission-control.js';
-import { keptSecret } from './services/accounts/cookie-secret.js';
-import { createSetupTokens } from './services/accounts/setup-tokens.js';
-import { createAgentReleaseService } from './services/delivery/agent-release.js';
-import { createApiKeyService } from './services/accounts/api-key-authentication.js';
-import { createDatabaseClock } from './services/maintenance/database-clock.js';
-import { createLivenessService } from './services/freshness/liveness.js';
-import { createMetrics } from './services/metrics/metrics.js';
-import { addRetentionMetrics, createRetentionService, RETENTION_LEASE } from './services/maintenance/retention.js';
+import { createAgentReleaseService } from './services/delivery/index.js';
+import { createLivenessService } from './services/freshness/index.js';
+import { createMetrics } from './services/metrics/index.js';
 
 // By default, V8 lets a small heap grow to four times its live data before it collects garbage. This limits it to
 // twice, which costs a little CPU time and halves the heap's growth under overload.

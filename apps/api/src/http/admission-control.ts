@@ -22,7 +22,7 @@ import { NO_STORE, PROBLEMS, spreadSeconds } from './problem.js';
 import { securityHeaders } from './security-headers.js';
 import { Work } from './request-slot.js';
 import { createAllowance } from '../lib/semaphore.js';
-import type { Metrics } from '../services/metrics/metrics.js';
+import type { Metrics } from '../services/metrics/index.js';
 
 export interface AdmissionOptions {
   /** Concurrent requests to the API. */

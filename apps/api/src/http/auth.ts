@@ -1,11 +1,8 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { DomainError, ForbiddenError, SnapshotDelayedError, TokenInvalidError } from '../errors.js';
-import type { SessionService, UserSession } from '../services/accounts/sessions.js';
-import type { AgentIdentity } from '../services/enrollment/agent-token-cache.js';
-import type { AgentTokenService } from '../services/enrollment/agent-token.js';
-import type { OperatorIdentity } from '../services/identity/operator-identity.js';
-import type { ApiKeyService } from '../services/accounts/api-key-authentication.js';
-import type { EnrollmentIdentity, EnrollmentService } from '../services/enrollment/enrollment.js';
+import type { SessionService, UserSession, ApiKeyService } from '../services/accounts/index.js';
+import type { AgentIdentity, AgentTokenService, EnrollmentIdentity, EnrollmentService } from '../services/enrollment/index.js';
+import type { OperatorIdentity } from '../services/identity/index.js';
 import { bearerToken, bearsToken } from './bearer.js';
 import { callerOf } from './caller.js';
 import { RequestAbortedError } from './request-aborted.js';

@@ -3,7 +3,7 @@ import { parseParameters, parseWith } from '@muster/contracts';
 import type { z } from 'zod';
 import { valid } from '../lib/parse-or-throw.js';
 import { BodyTooLargeError, UnsupportedMediaTypeError } from '../errors.js';
-import { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from '../services/sync/body-bytes.js';
+import { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from '../services/sync/index.js';
 import { receiveBody } from './receive-body.js';
 
 /**

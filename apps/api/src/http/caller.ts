@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import type { Caller } from '../services/identity/caller.js';
+import type { Caller } from '../services/identity/index.js';
 
 /** Returns the client of a request. */
 export const callerOf = (req: Request): Caller => ({

@@ -1,6 +1,5 @@
 import type { Response } from 'express';
-import { HEARTBEAT } from '../services/live/stream-frame.js';
-import type { StreamSink } from '../services/live/stream-listener.js';
+import { HEARTBEAT, type StreamSink } from '../services/live/index.js';
 
 /** Milliseconds between two heartbeat comments, well below the idle timeouts of proxies. */
 const HEARTBEAT_MS = 15_000;

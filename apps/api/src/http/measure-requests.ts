@@ -1,6 +1,6 @@
 import { Paths } from '@muster/contracts';
 import type { RequestHandler } from 'express';
-import type { Metrics } from '../services/metrics/metrics.js';
+import type { Metrics } from '../services/metrics/index.js';
 
 /** Records each finished request and its duration, by the pattern of its path. */
 export const measureRequests =

@@ -8,20 +8,7 @@ import { createApiKeyRouter } from './api-keys.js';
 import { createMemberRouter } from './members.js';
 import { createSessionRouter } from './session.js';
 import { createOwnSessionRouter } from './sessions.js';
-import { createBetterAuth, sessionCookieName } from '../services/accounts/better-auth.js';
-import { createFailedSignIns } from '../services/accounts/failed-sign-ins.js';
-import { createIdentityProvider, type IdentityProviderOptions } from '../services/accounts/identity-provider.js';
-import { createInvitationService } from '../services/accounts/invitations.js';
-import { createMemberService } from '../services/accounts/members.js';
-import { createOwnSessionService } from '../services/accounts/own-sessions.js';
-import { createSessionService } from '../services/accounts/sessions.js';
-import { createSetupTokens } from '../services/accounts/setup-tokens.js';
-import { createSetupService } from '../services/accounts/setup.js';
-import { createSignInLimit } from '../services/accounts/sign-in-limit.js';
-import { createVouchedPeople } from '../services/accounts/oidc-users.js';
-import { createVouchedSignIn } from '../services/accounts/oidc-sign-in.js';
-import { createApiKeyManagement } from '../services/accounts/api-keys.js';
-import { createApiKeyService } from '../services/accounts/api-key-authentication.js';
+import { createBetterAuth, sessionCookieName, createFailedSignIns, createIdentityProvider, type IdentityProviderOptions, createInvitationService, createMemberService, createOwnSessionService, createSessionService, createSetupTokens, createSetupService, createSignInLimit, createVouchedPeople, createVouchedSignIn, createApiKeyManagement, createApiKeyService } from '../services/accounts/index.js';
 
 export interface AccountParts {
   publicUrl: string;

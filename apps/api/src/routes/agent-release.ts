@@ -5,7 +5,7 @@ import { OverloadedError, RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { toFileError } from '../http/file-refusal.js';
 import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
-import type { AgentReleaseService } from '../services/delivery/agent-release.js';
+import type { AgentReleaseService } from '../services/delivery/index.js';
 
 /** Release files that one process, and one address, may download at a time. Each is up to 100 MB. */
 const DOWNLOADS_MAX = 256;

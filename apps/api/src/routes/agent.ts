@@ -24,13 +24,10 @@ import type { AgentLimits } from '../http/limit-agents.js';
 import { sendJson } from '../http/send-json.js';
 import type { EnrollmentLimit } from '../http/limit-enrollments.js';
 import { createTurns } from '../http/take-turns.js';
-import type { AgentTokenService } from '../services/enrollment/agent-token.js';
-import type { RawBody } from '../services/sync/body-bytes.js';
+import type { AgentTokenService, EnrollmentService } from '../services/enrollment/index.js';
+import type { RawBody, HeartbeatService, SnapshotRefusals } from '../services/sync/index.js';
 import type { ContainerService } from '../services/container.js';
-import type { EnrollmentService } from '../services/enrollment/enrollment.js';
-import type { HeartbeatService } from '../services/sync/heartbeat.js';
 import { createTurnTaking } from '../lib/yield-if-busy.js';
-import type { SnapshotRefusals } from '../services/sync/snapshot-refusals.js';
 
 export interface AgentRouterParts {
   agentTokens: AgentTokenService;

@@ -2,7 +2,7 @@ import { ApiKeyRequest, BODY_BYTES_MAX, PageQuery, Paths } from '@muster/contrac
 import { Router, type RequestHandler } from 'express';
 import { operatorOf, requireAdmin } from '../http/auth.js';
 import { readBody, readFields } from '../http/body.js';
-import type { ApiKeyManagement } from '../services/accounts/api-keys.js';
+import type { ApiKeyManagement } from '../services/accounts/index.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface ApiKeyRouterParts {

@@ -3,7 +3,7 @@ import { Router, type RequestHandler } from 'express';
 import { NotFoundError } from '../errors.js';
 import { operatorOf } from '../http/auth.js';
 import { readFields } from '../http/body.js';
-import type { ContainerReader } from '../services/inventory/container-reader.js';
+import type { ContainerReader } from '../services/inventory/index.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface ContainerRouterParts {

@@ -2,7 +2,7 @@ import { BODY_BYTES_MAX, EnrollmentTokenQuery, EnrollmentTokenRequest, Paths } f
 import { Router, type RequestHandler } from 'express';
 import { operatorOf } from '../http/auth.js';
 import { readBody, readFields } from '../http/body.js';
-import type { EnrollmentTokenService } from '../services/enrollment/enrollment-token.js';
+import type { EnrollmentTokenService } from '../services/enrollment/index.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface EnrollmentTokenRouterParts {

@@ -9,7 +9,7 @@ import { readFields } from '../http/body.js';
 import { RECHECK_MS, shareChecks } from '../http/recheck-operator.js';
 import { RequestAbortedError } from '../http/request-aborted.js';
 import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
-import type { ExportService } from '../services/inventory/export.js';
+import type { ExportService } from '../services/inventory/index.js';
 
 export interface ExportRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. Called again during a long export. */

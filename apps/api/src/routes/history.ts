@@ -2,8 +2,8 @@ import { AuditQuery, EventQuery, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf, requireAdmin } from '../http/auth.js';
 import { readFields } from '../http/body.js';
-import type { AuditReader } from '../services/audit/audit-reader.js';
-import type { EventReader } from '../services/inventory/event-reader.js';
+import type { AuditReader } from '../services/audit/index.js';
+import type { EventReader } from '../services/inventory/index.js';
 import { revalidated } from './reads.js';
 
 export interface HistoryRouterParts {

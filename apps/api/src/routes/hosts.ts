@@ -2,8 +2,8 @@ import { BODY_BYTES_MAX, HostPatch, HostQuery, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf } from '../http/auth.js';
 import { readBody, readFields } from '../http/body.js';
-import type { HostReader } from '../services/inventory/host-reader.js';
-import type { HostService } from '../services/hosts/host-management.js';
+import type { HostReader } from '../services/inventory/index.js';
+import type { HostService } from '../services/hosts/index.js';
 import { idFrom, revalidated } from './reads.js';
 
 export interface HostRouterParts {

@@ -2,10 +2,7 @@ import { ImageQuery, Paths, PortQuery, ProjectQuery } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf } from '../http/auth.js';
 import { readFields } from '../http/body.js';
-import type { ImageReader } from '../services/inventory/image-reader.js';
-import type { PortReader } from '../services/inventory/port-reader.js';
-import type { ProjectReader } from '../services/inventory/project-reader.js';
-import type { SummaryReader } from '../services/inventory/summary-reader.js';
+import type { ImageReader, PortReader, ProjectReader, SummaryReader } from '../services/inventory/index.js';
 import { revalidated } from './reads.js';
 
 export interface InventoryRouterParts {

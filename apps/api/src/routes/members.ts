@@ -12,8 +12,7 @@ import { Router, type RequestHandler } from 'express';
 import { operatorOf, requireAdmin, requireOwner } from '../http/auth.js';
 import { readBody, readFields } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
-import type { InvitationService } from '../services/accounts/invitations.js';
-import type { MemberService } from '../services/accounts/members.js';
+import type { InvitationService, MemberService } from '../services/accounts/index.js';
 import { idFrom, revalidated } from './reads.js';
 import { withCookies } from './session.js';
 

@@ -1,6 +1,6 @@
 import { Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import type { Metrics } from '../services/metrics/metrics.js';
+import type { Metrics } from '../services/metrics/index.js';
 
 /** Creates the route that Prometheus scrapes. `guard` authorizes the request. */
 export function createMetricsRouter({ guard, metrics }: { guard: RequestHandler; metrics: Metrics }): Router {

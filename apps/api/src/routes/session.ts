@@ -12,10 +12,7 @@ import { NotFoundError } from '../errors.js';
 import { operatorOf, userSessionOf } from '../http/auth.js';
 import { readBody, readFields } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
-import type { OwnSessionService } from '../services/accounts/own-sessions.js';
-import type { SessionService, WithCookies } from '../services/accounts/sessions.js';
-import type { SetupService } from '../services/accounts/setup.js';
-import type { Onward, VouchedSignInService } from '../services/accounts/oidc-sign-in.js';
+import type { OwnSessionService, SessionService, WithCookies, SetupService, Onward, VouchedSignInService } from '../services/accounts/index.js';
 
 export interface SessionRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */

@@ -3,8 +3,7 @@ import { Router, type RequestHandler } from 'express';
 import { userSessionOf } from '../http/auth.js';
 import { readBody } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
-import type { OwnSessionService } from '../services/accounts/own-sessions.js';
-import type { SessionService } from '../services/accounts/sessions.js';
+import type { OwnSessionService, SessionService } from '../services/accounts/index.js';
 import { idFrom, revalidated } from './reads.js';
 import { setCookies } from './session.js';
 

@@ -1,6 +1,6 @@
 import { Paths, StreamQuery } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
-import { toFrame } from '../services/live/stream-frame.js';
+import { toFrame, type LiveStream } from '../services/live/index.js';
 import { RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { operatorOf } from '../http/auth.js';
@@ -8,7 +8,6 @@ import { readFields } from '../http/body.js';
 import { openEventStream } from '../http/event-stream.js';
 import { RECHECK_MS, shareChecks } from '../http/recheck-operator.js';
 import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
-import type { LiveStream } from '../services/live/live-stream.js';
 
 export interface StreamRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. Called again while a stream is open. */

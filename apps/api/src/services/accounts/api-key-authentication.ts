@@ -1,9 +1,9 @@
 import { tokenKind } from '@muster/contracts';
 import type { Database, Prisma } from '@muster/db';
 import { hashToken, issueToken } from '../../lib/tokens.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
+import type { OperatorIdentity } from '../identity/index.js';
 import { TokenInvalidError } from '../../errors.js';
-import { recordAudit, type AuditFact } from '../audit/audit.js';
+import { recordAudit, type AuditFact } from '../audit/index.js';
 import { lockFirstOrganization } from './first-organization.js';
 
 const LAST_USED_GRAIN_MS = 3_600_000;

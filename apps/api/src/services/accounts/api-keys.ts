@@ -1,13 +1,12 @@
 import type { ApiKey, ApiKeyCreated, ApiKeyRequest, Page, PageQuery } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
+import { type OperatorIdentity, findActorNames } from '../identity/index.js';
 import { issueToken } from '../../lib/tokens.js';
 import { invalid } from '../../lib/parse-or-throw.js';
 import { NotFoundError } from '../../errors.js';
-import { findActorNames } from '../identity/actor-names.js';
 import { lockOperator } from './credentials.js';
-import { recordAudit } from '../audit/audit.js';
+import { recordAudit } from '../audit/index.js';
 
 /** An organization's API keys. Removing a member revokes those that they created, unless the owner keeps them. */
 export interface ApiKeyManagement {

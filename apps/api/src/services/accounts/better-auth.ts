@@ -5,7 +5,7 @@ import { betterAuth } from 'better-auth/minimal';
 import type { Database } from '@muster/db';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
-import { recordAudit } from '../audit/audit.js';
+import { recordAudit } from '../audit/index.js';
 import { withHashedSessions } from './hashed-sessions.js';
 import { withDatabaseClock } from './session-clock.js';
 import { vouchedSessions, type VouchedSessions } from './oidc-sessions.js';

@@ -1,7 +1,7 @@
 import type { Prisma } from '@muster/db';
-import type { OperatorActor, OperatorIdentity } from '../identity/operator-identity.js';
+import type { OperatorActor, OperatorIdentity } from '../identity/index.js';
 import { ForbiddenError, TokenInvalidError } from '../../errors.js';
-import { recordAudit } from '../audit/audit.js';
+import { recordAudit } from '../audit/index.js';
 
 /**
  * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the

@@ -1,5 +1,5 @@
 import type { Database } from '@muster/db';
-import { recordAudit } from '../audit/audit.js';
+import { recordAudit } from '../audit/index.js';
 import { normalEmail } from './users.js';
 
 /** A refused attempt to sign in or to confirm a password. */

@@ -11,12 +11,11 @@ import {
 } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
 import { hashPassword } from 'better-auth/crypto';
-import type { Caller } from '../identity/caller.js';
+import type { Caller, OperatorIdentity } from '../identity/index.js';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { ConflictError, NotFoundError, TokenInvalidError } from '../../errors.js';
-import { recordAudit } from '../audit/audit.js';
+import { recordAudit } from '../audit/index.js';
 import { lockOperator } from './credentials.js';
 import { addMember, normalEmail } from './users.js';
 import type { SessionService, WithCookies } from './sessions.js';

@@ -1,9 +1,9 @@
 import type { Member, MemberCredentialsQuery, MemberPatch, Page, PageQuery } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
+import type { OperatorIdentity } from '../identity/index.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
-import { recordAudit } from '../audit/audit.js';
+import { recordAudit } from '../audit/index.js';
 import { revokeCreatedBy, withdrawInvitationsOf } from './credentials.js';
 
 /** Manages the members of an organization. Changes take effect at the next call in every process. */

@@ -1,7 +1,7 @@
 import { OWN_PATH_PATTERN } from '@muster/contracts';
 import { parseCookies } from 'better-auth/cookies';
 import type { Logger } from 'pino';
-import type { Caller } from '../identity/caller.js';
+import type { Caller } from '../identity/index.js';
 import { CredentialsInvalidError } from '../../errors.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
 import { NotVouchedError, type IdentityProvider, type Refusal, type VouchedPerson } from './identity-provider.js';

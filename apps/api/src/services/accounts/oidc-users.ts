@@ -1,7 +1,7 @@
 import type { MemberRole } from '@muster/contracts';
 import { isUniqueViolation, transact, type Database, type Prisma } from '@muster/db';
 import { ConflictError } from '../../errors.js';
-import { recordAudit } from '../audit/audit.js';
+import { recordAudit } from '../audit/index.js';
 import { lockFirstOrganization } from './first-organization.js';
 import type { VouchedPerson } from './identity-provider.js';
 import { addMember, addWayIn, normalEmail } from './users.js';

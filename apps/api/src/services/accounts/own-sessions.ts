@@ -3,7 +3,7 @@ import { transact, type Database } from '@muster/db';
 import { hashPassword, verifyPassword } from 'better-auth/crypto';
 import { invalid } from '../../lib/parse-or-throw.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
-import { recordAudit, type AuditFact } from '../audit/audit.js';
+import { recordAudit, type AuditFact } from '../audit/index.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
 import type { UserSession } from './sessions.js';
 import type { SignInLimit } from './sign-in-limit.js';

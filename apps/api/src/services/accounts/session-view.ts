@@ -1,6 +1,6 @@
 import type { Session } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
+import type { OperatorIdentity } from '../identity/index.js';
 
 /**
  * Creates a function that describes an operator. `expiresAt` is when a user's session expires; an API key has its own

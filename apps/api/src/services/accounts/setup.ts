@@ -1,7 +1,7 @@
 import type { Session, SetupRequest } from '@muster/contracts';
 import { transact, type Database } from '@muster/db';
 import { hashPassword } from 'better-auth/crypto';
-import type { Caller } from '../identity/caller.js';
+import type { Caller } from '../identity/index.js';
 import { TokenInvalidError } from '../../errors.js';
 import { lockFirstOrganization } from './first-organization.js';
 import { addMember } from './users.js';

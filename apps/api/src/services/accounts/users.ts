@@ -2,7 +2,7 @@ import type { MemberRole } from '@muster/contracts';
 import type { Prisma } from '@muster/db';
 import { v7 as uuidv7 } from 'uuid';
 import { ConflictError } from '../../errors.js';
-import { recordAudit } from '../audit/audit.js';
+import { recordAudit } from '../audit/index.js';
 
 /** A person who joins an organization. */
 export interface Newcomer {

@@ -1,8 +1,7 @@
 import type { AuditEntry, AuditQuery, Page } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
-import { findActorNames } from '../identity/actor-names.js';
+import { type OperatorIdentity, findActorNames } from '../identity/index.js';
 
 export interface AuditReader {
   /** Lists the organization's audit entries, newest first. */

@@ -1,5 +1,5 @@
 import type { Prisma } from '@muster/db';
-import type { OperatorActor } from '../identity/operator-identity.js';
+import type { OperatorActor } from '../identity/index.js';
 
 /** The actor of an audit entry: an operator, `enrollment_token:<id>`, a host's agent (`host:<id>`) or `system`. */
 export type Actor = OperatorActor | `enrollment_token:${string}` | `host:${string}` | 'system';

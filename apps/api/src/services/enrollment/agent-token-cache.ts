@@ -1,4 +1,4 @@
-import { isContinued, type HistoryPoint } from '../database-history/database-history.js';
+import { isContinued, type HistoryPoint } from '../database-history/index.js';
 import type { Revocations } from './find-revoked-tokens.sql.js';
 
 /** The host that a token identifies, without any other input. */

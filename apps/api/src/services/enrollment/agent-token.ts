@@ -5,7 +5,7 @@ import { HostDeletedError, TokenInvalidError, UnavailableError } from '../../err
 import { findAgentTokens, type AgentTokenRow } from './find-agent-tokens.sql.js';
 import { lockForAgentCall, noteAgentCall } from './record-agent-call.sql.js';
 import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
-import { recordAudit } from '../audit/audit.js';
+import { recordAudit } from '../audit/index.js';
 import { createGroupCommit } from '../../lib/batcher.js';
 
 /** Milliseconds that a rotated token may stay unused before it expires: 24 hours. */

@@ -9,9 +9,9 @@ import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { issueToken } from '../../lib/tokens.js';
 import { NotFoundError } from '../../errors.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
-import { lockOperator } from '../accounts/credentials.js';
-import { recordAudit } from '../audit/audit.js';
+import type { OperatorIdentity } from '../identity/index.js';
+import { lockOperator } from '../accounts/index.js';
+import { recordAudit } from '../audit/index.js';
 
 export interface EnrollmentTokenService {
   /** Creates a token. Only this answer contains it. */

@@ -1,6 +1,5 @@
 import type { Database, Statement } from '@muster/db';
-import type { HistoryPoint } from '../database-history/database-history.js';
-import { SERVER_RUN } from '../database-history/server-run.sql.js';
+import { type HistoryPoint, SERVER_RUN } from '../database-history/index.js';
 
 /** Tokens revoked as of a point in time, including all revocations by transactions before its horizon. */
 export interface Revocations extends HistoryPoint {

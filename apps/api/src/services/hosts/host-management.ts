@@ -7,11 +7,10 @@ import {
 import { Prisma, transact, type Database } from '@muster/db';
 import { NotFoundError } from '../../errors.js';
 import { forgetHost } from './forget-host.sql.js';
-import type { AgentTokenCache } from '../enrollment/agent-token-cache.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
-import { recordAudit } from '../audit/audit.js';
-import { makeEnrollmentToken } from '../enrollment/enrollment-token.js';
-import type { HostReader } from '../inventory/host-reader.js';
+import { type AgentTokenCache, makeEnrollmentToken } from '../enrollment/index.js';
+import type { OperatorIdentity } from '../identity/index.js';
+import { recordAudit } from '../audit/index.js';
+import type { HostReader } from '../inventory/index.js';
 
 export interface HostService {
   /**

@@ -1,8 +1,7 @@
 import { DOCKER_STATES, type ContainerFreshness, type ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
-import type { FreshnessCutoffs } from '../freshness/freshness.js';
-import { OTHER_STATE } from '../sync/state-counts.js';
-import { freshnessOf } from '../freshness/freshness.sql.js';
+import { type FreshnessCutoffs, freshnessOf } from '../freshness/index.js';
+import { OTHER_STATE } from '../sync/index.js';
 
 /** The two halves of the table: every index that a list walks is of one of them. */
 export type Presence = 'present' | 'removed';

@@ -1,15 +1,9 @@
 import { canonicalContainer, type ContainerQuery, type ContainerView, type CountedPage } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import {
-  containersFreshness,
-  freshnessCutoffs,
-  notAfter,
-  type FreshnessContext,
-  type FreshnessCutoffs,
-} from '../freshness/freshness.js';
+import { containersFreshness, freshnessCutoffs, notAfter, type FreshnessContext, type FreshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
 import { requireSameSort, sortName } from '../../lib/sort.js';
-import { healthKey, stateKey } from '../sync/state-counts.js';
+import { healthKey, stateKey } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
 import { containerFilters, inHalf, ofHosts, type CandidateSource, type Presence } from './container-filters.sql.js';
 import { mergeListed } from './merge-pages.js';
@@ -26,8 +20,7 @@ import {
   type ListedContainers,
   type ListedRow,
 } from './list-containers.sql.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
-import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
+import type { OperatorIdentity } from '../identity/index.js';
 
 export interface ContainerReader {
   /**

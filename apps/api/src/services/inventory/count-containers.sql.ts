@@ -1,7 +1,7 @@
 import type { ContainerQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import type { FreshnessCutoffs } from '../freshness/freshness.js';
-import { healthKey, isKnownState, OTHER_STATE, stateKey } from '../sync/state-counts.js';
+import type { FreshnessCutoffs } from '../freshness/index.js';
+import { healthKey, isKnownState, OTHER_STATE, stateKey } from '../sync/index.js';
 import { containersAreOf, inHalf, type ContainerFilters } from './container-filters.sql.js';
 
 export interface Counted {

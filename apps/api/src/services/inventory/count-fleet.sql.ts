@@ -1,7 +1,6 @@
 import type { Freshness, HostProblemCode } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import type { FreshnessCutoffs } from '../freshness/freshness.js';
-import { freshnessOf } from '../freshness/freshness.sql.js';
+import { type FreshnessCutoffs, freshnessOf } from '../freshness/index.js';
 
 export interface FleetCounts {
   /** Omits a freshness that no host has. */

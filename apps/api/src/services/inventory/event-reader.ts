@@ -2,7 +2,7 @@ import type { ContainerEvent, EventQuery, Page } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { toContainerEvent, type EventRow } from './event-row.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
+import type { OperatorIdentity } from '../identity/index.js';
 
 export interface EventReader {
   /**

@@ -8,7 +8,7 @@ import {
   type Page,
   type Port,
 } from '@muster/contracts';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
+import type { OperatorIdentity } from '../identity/index.js';
 import type { ContainerReader } from './container-reader.js';
 import type { EventReader } from './event-reader.js';
 

@@ -1,6 +1,6 @@
 import type { ContainerFreshness } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import type { FreshnessCutoffs } from '../freshness/freshness.js';
+import type { FreshnessCutoffs } from '../freshness/index.js';
 import { containersAreOf } from './container-filters.sql.js';
 
 /** What is asked of hosts; undefined is nothing. */

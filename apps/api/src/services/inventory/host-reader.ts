@@ -1,13 +1,11 @@
 import type { CountedPage, Host, HostQuery } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { encodeCursor } from '../../lib/cursor.js';
-import { freshnessCutoffs, hostFreshness, notAfter, type FreshnessContext } from '../freshness/freshness.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
-import { countsByWord, type StateChanges } from '../sync/state-counts.js';
+import { freshnessCutoffs, hostFreshness, notAfter, type FreshnessContext, type ReadFreshnessContext } from '../freshness/index.js';
+import type { OperatorIdentity } from '../identity/index.js';
+import { countsByWord, type StateChanges, hostProblems } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
 import { listHosts, type HostRow } from './list-hosts.sql.js';
-import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
-import { hostProblems } from '../sync/host-problems.js';
 
 export interface HostReader {
   /** Lists the organization's hosts, filtered and sorted. */

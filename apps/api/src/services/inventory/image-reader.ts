@@ -1,7 +1,7 @@
 import type { ImageInUse, ImageQuery, Page } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
+import type { OperatorIdentity } from '../identity/index.js';
 import { imageBeginning } from './container-filters.sql.js';
 import { listImages } from './list-images.sql.js';
 

@@ -1,6 +1,6 @@
 import type { Health, Labels, Port, TruncatableField } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import type { HostSigns } from '../freshness/freshness.js';
+import type { HostSigns } from '../freshness/index.js';
 import type { Listed } from './merge-pages.js';
 import type { CandidateSource } from './container-filters.sql.js';
 import type { ContainerOrder, ContainerWalk } from './container-index-scan.sql.js';

@@ -1,11 +1,10 @@
 import type { HostQuery, HostSortKey } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor } from '../../lib/cursor.js';
-import type { FreshnessCutoffs } from '../freshness/freshness.js';
+import { type FreshnessCutoffs, freshnessOf } from '../freshness/index.js';
 import { requireSameSort, sortName } from '../../lib/sort.js';
-import { isKnownState, OTHER_STATE } from '../sync/state-counts.js';
+import { isKnownState, OTHER_STATE } from '../sync/index.js';
 import { beginsWith, contains, isInState } from './container-filters.sql.js';
-import { freshnessOf } from '../freshness/freshness.sql.js';
 
 export type HostRow = Prisma.HostGetPayload<object>;
 

@@ -1,6 +1,6 @@
 import type { PortQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import type { HostSigns } from '../freshness/freshness.js';
+import type { HostSigns } from '../freshness/index.js';
 
 export interface PortRow extends HostSigns {
   hostId: string;

@@ -1,5 +1,5 @@
 import { Prisma, type Database } from '@muster/db';
-import type { HostSigns } from '../freshness/freshness.js';
+import type { HostSigns } from '../freshness/index.js';
 import { contains } from './container-filters.sql.js';
 
 export interface ProjectRow extends HostSigns {

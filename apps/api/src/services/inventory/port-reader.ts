@@ -1,10 +1,9 @@
 import type { Page, PortQuery, PublishedPort } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import { containersFreshness, type FreshnessContext } from '../freshness/freshness.js';
-import type { OperatorIdentity } from '../identity/operator-identity.js';
+import { containersFreshness, type FreshnessContext, type ReadFreshnessContext } from '../freshness/index.js';
+import type { OperatorIdentity } from '../identity/index.js';
 import { listPorts, placeOfPort, type PortPlace, type PortRow } from './list-ports.sql.js';
-import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
 
 export interface PortReader {
   /**

@@ -1,10 +1,8 @@
 import { Freshness, type ContainerCounts, type Summary } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import { freshnessCutoffs } from '../freshness/freshness.js';
-import { CLONE_SUSPECTED_MS } from '../sync/order.js';
-import { countsByWord, type StateChanges } from '../sync/state-counts.js';
+import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
+import { CLONE_SUSPECTED_MS, countsByWord, type StateChanges } from '../sync/index.js';
 import { countFleet } from './count-fleet.sql.js';
-import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
 
 export interface SummaryReader {
   /**

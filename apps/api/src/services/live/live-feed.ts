@@ -1,7 +1,6 @@
 import type { Database } from '@muster/db';
-import { isContinued } from '../database-history/database-history.js';
-import { toContainerEvent } from '../inventory/event-row.js';
-import { FEED_START, formatPosition, isBehind, parsePosition, type FeedPosition } from '../inventory/feed-position.js';
+import { isContinued } from '../database-history/index.js';
+import { toContainerEvent, FEED_START, formatPosition, isBehind, parsePosition, type FeedPosition } from '../inventory/index.js';
 import { toFrame, type StreamFrame } from './stream-frame.js';
 import { findWithheldEvents } from './find-withheld-events.sql.js';
 import { findPosition, findLastEvent, readFeed, type FeedRow } from './read-feed.sql.js';

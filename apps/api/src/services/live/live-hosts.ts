@@ -1,10 +1,9 @@
 import type { Freshness } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import { freshnessCutoffs } from '../freshness/freshness.js';
+import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
 import { toFrame, type StreamFrame } from './stream-frame.js';
 import { watchHosts, type HostSign } from './watch-hosts.sql.js';
-import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
-import type { HostReader } from '../inventory/host-reader.js';
+import type { HostReader } from '../inventory/index.js';
 
 /** An organization's hosts as of one poll, by id. */
 export type HostSigns = ReadonlyMap<string, HostSign>;

@@ -1,6 +1,6 @@
 import type { StreamQuery } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { formatPosition, type FeedPosition } from '../inventory/feed-position.js';
+import { formatPosition, type FeedPosition, type SummaryReader } from '../inventory/index.js';
 import { positionBytes, retryAfter, toFrame, type StreamFrame } from './stream-frame.js';
 import { OverloadedError } from '../../errors.js';
 import { createTurnTaking } from '../../lib/yield-if-busy.js';
@@ -8,7 +8,6 @@ import type { LiveFeed } from './live-feed.js';
 import { freshnessFrame, type HostSigns, type LiveHosts } from './live-hosts.js';
 import { createRepetition } from '../../lib/interval.js';
 import { StreamListener, type StreamSink } from './stream-listener.js';
-import type { SummaryReader } from '../inventory/summary-reader.js';
 
 export interface LiveStream {
   /**

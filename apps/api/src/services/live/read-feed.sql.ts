@@ -1,8 +1,6 @@
 import { Prisma, type Database } from '@muster/db';
-import type { HistoryPoint } from '../database-history/database-history.js';
-import type { EventRow } from '../inventory/event-row.js';
-import type { FeedPosition } from '../inventory/feed-position.js';
-import { SERVER_RUN } from '../database-history/server-run.sql.js';
+import { type HistoryPoint, SERVER_RUN } from '../database-history/index.js';
+import type { EventRow, FeedPosition } from '../inventory/index.js';
 
 export interface FeedRow extends EventRow {
   organizationId: string;

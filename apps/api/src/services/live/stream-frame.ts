@@ -1,5 +1,5 @@
 import type { StreamMessage, StreamQuery } from '@muster/contracts';
-import { formatPosition, isBehind, type FeedPosition } from '../inventory/feed-position.js';
+import { formatPosition, isBehind, type FeedPosition } from '../inventory/index.js';
 
 /** A message encoded once for all listeners, with the fields that decide which listeners receive it. */
 export interface StreamFrame {

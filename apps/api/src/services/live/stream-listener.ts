@@ -1,5 +1,5 @@
 import type { StreamQuery } from '@muster/contracts';
-import { isBehind, type FeedPosition } from '../inventory/feed-position.js';
+import { isBehind, type FeedPosition } from '../inventory/index.js';
 import { isFor, type StreamFrame } from './stream-frame.js';
 
 /** The server's end of a client's stream. It sends what it is given in order, or is closed. */

@@ -1,7 +1,6 @@
 import type { Freshness } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import type { FreshnessCutoffs } from '../freshness/freshness.js';
-import { freshnessOf } from '../freshness/freshness.sql.js';
+import { type FreshnessCutoffs, freshnessOf } from '../freshness/index.js';
 
 /** A host's state, reduced to what detects a change. */
 export interface HostSign {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../lib/clock.js';
 import { CLOCK_INTERVAL_MS } from './database-clock.js';
-import type { LivenessService } from '../freshness/liveness.js';
+import type { LivenessService } from '../freshness/index.js';
 import type { RetentionService } from './retention.js';
 
 /** Milliseconds between two scans of all hosts for stored instants that lie in the future. */

@@ -1,7 +1,7 @@
 import { Prisma, type Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
 import type { Lease } from '../../lib/lease.js';
-import { forgetHost } from '../hosts/forget-host.sql.js';
+import { forgetHost } from '../hosts/index.js';
 import { forgetSupersededChanges, type ChangePlace } from './forget-superseded-changes.sql.js';
 import { hostsWithEventsBefore, pruneEvents } from './prune-events.sql.js';
 import {

@@ -1,11 +1,9 @@
 import { DOCKER_STATES, Freshness, Health, HostProblemCode } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
-import { freshnessCutoffs } from '../freshness/freshness.js';
-import { CLONE_SUSPECTED_MS } from '../sync/order.js';
-import { countsByWord } from '../sync/state-counts.js';
-import { countFleet, type FleetCounts } from '../inventory/count-fleet.sql.js';
-import type { ReadFreshnessContext } from '../freshness/freshness-context.js';
+import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
+import { CLONE_SUSPECTED_MS, countsByWord } from '../sync/index.js';
+import { countFleet, type FleetCounts } from '../inventory/index.js';
 
 /** Milliseconds for which a count is cached: it reads every host, and several scrapers may ask for it. */
 const COUNT_AGE_MS_MAX = 5_000;

@@ -1,0 +1,2 @@
+/** The agent release that this server offers. */
+export { type AgentReleaseService, createAgentReleaseService } from './agent-release.js';

@@ -1,0 +1,3 @@
+/** Metrics for Prometheus. */
+export { addFleetMetrics } from './fleet-metrics.js';
+export { createMetrics, type Metrics } from './metrics.js';

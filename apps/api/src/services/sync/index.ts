@@ -1,0 +1,8 @@
+/** Snapshots and heartbeats: from body to rows. `services/container.ts` is its entry point. */
+export { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
+export { createHeartbeatService, type HeartbeatService } from './heartbeat.js';
+export { hostProblems } from './host-problems.js';
+export { createHostReports } from './host-reports.js';
+export { CLONE_SUSPECTED_MS } from './order.js';
+export { createSnapshotRefusals, type SnapshotRefusals } from './snapshot-refusals.js';
+export { countsByWord, healthKey, isKnownState, OTHER_STATE, type StateChanges, stateKey } from './state-counts.js';
