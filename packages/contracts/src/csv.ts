@@ -8,7 +8,7 @@ const STARTS_FORMULA = new RegExp(`^[\\t\\r\\n${FORMULA}]`);
 const STARTS_FORMULA_WITHIN = new RegExp(`([;\\t\\r\\n]"*)([${FORMULA}])`, 'g');
 
 /** Characters that need quotes: those of RFC 4180, and `;`, the separator in locales with a decimal comma. */
-const TO_QUOTE = /[",;\r\n]/;
+const NEEDS_QUOTES = /[",;\r\n]/;
 
 /**
  * Formats a cell. Prefixes text that a spreadsheet would run as a formula with `'`, because containers' names and
@@ -17,7 +17,7 @@ const TO_QUOTE = /[",;\r\n]/;
 function toCell(value: string | number | null): string {
   if (value === null) return '';
   const text = typeof value === 'string' ? asText(value) : String(value);
-  return TO_QUOTE.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 const asText = (value: string): string =>

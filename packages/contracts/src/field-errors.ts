@@ -27,7 +27,7 @@ export function parseWith<S extends z.ZodType>(schema: S, value: unknown): Parse
   const result = schema.safeParse(value, PLAIN_MESSAGES);
   if (result.success) return { success: true, data: result.data };
   const messageOf = (issue: z.core.$ZodIssue) =>
-    valueAt(value, issue.path) === undefined && isWrongKind(issue) && issue.path.length > 0
+    valueAtPath(value, issue.path) === undefined && isWrongKind(issue) && issue.path.length > 0
       ? REQUIRED_MESSAGE
       : issue.message;
   return { success: false, errors: toFieldErrors(result.error, [], messageOf) };
@@ -44,7 +44,7 @@ export function parseParameters<S extends z.ZodType>(
   const result = schema.safeParse(parameters, PLAIN_MESSAGES);
   if (result.success) return { success: true, data: result.data };
   const messageOf = (issue: z.core.$ZodIssue) =>
-    issue.path.length === 1 && isWrongKind(issue) && Array.isArray(valueAt(parameters, issue.path))
+    issue.path.length === 1 && isWrongKind(issue) && Array.isArray(valueAtPath(parameters, issue.path))
       ? 'must not be repeated'
       : issue.message;
   return { success: false, errors: toFieldErrors(result.error, [], messageOf) };
@@ -53,7 +53,7 @@ export function parseParameters<S extends z.ZodType>(
 /** Whether the value has the wrong type or is not one of the allowed values. */
 const isWrongKind = ({ code }: z.core.$ZodIssue): boolean => code === 'invalid_type' || code === 'invalid_value';
 
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+function valueAtPath(value: unknown, path: readonly PropertyKey[]): unknown {
   let current = value;
   for (const key of path) {
     if (typeof current !== 'object' || current === null || !Object.hasOwn(current, key)) return undefined;

@@ -68,7 +68,7 @@ function fitPorts(ports: Port[], portRanges: boolean): { ports: Port[]; portsAre
 }
 
 /** Whether labels are within all limits. Keys and values must be well-formed strings. */
-export function labelsFit(labels: Labels): boolean {
+export function fitsLabelLimits(labels: Labels): boolean {
   const keys = Object.keys(labels);
   if (keys.length > LABELS_MAX) return false;
   let units = 0;
@@ -88,7 +88,7 @@ function labelBytes(labels: Labels): number {
 }
 
 function fitLabels(labels: Labels): Labels {
-  if (labelsFit(labels)) return labels;
+  if (fitsLabelLimits(labels)) return labels;
   const fitted = Object.create(null) as Labels;
   let count = 0;
   let bytes = 0;

@@ -10,7 +10,7 @@ export const SNAPSHOT_CONTAINERS_MAX = 5_000;
 export const HOST_CONTAINERS_MAX = 10_000;
 
 /** Container ids in one `Snapshot-Gone` header. The size of a request's headers allows this many Docker ids. */
-export const SNAPSHOT_GONE_MAX = 100;
+export const SNAPSHOT_REMOVED_MAX = 100;
 
 /** Bytes of a snapshot body, before and after decompression: 10 MiB. */
 export const SNAPSHOT_BODY_BYTES_MAX = 10 * 1024 * 1024;

@@ -7,7 +7,7 @@ import {
   type Port,
 } from './container.js';
 import { MillisecondInstantPattern } from './instant.js';
-import { labelsFit } from './fit-container.js';
+import { fitsLabelLimits } from './fit-container.js';
 import {
   COMMAND_LENGTH_MAX,
   NAME_LENGTH_MAX,
@@ -87,7 +87,7 @@ function areLabels(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const labels = value as Record<string, unknown>;
   for (const key of Object.keys(labels)) if (!isText(key) || !isText(labels[key])) return false;
-  return labelsFit(labels as Labels);
+  return fitsLabelLimits(labels as Labels);
 }
 
 /** Whether the value is as `Date#toISOString` returns it. Excludes the year 0, which PostgreSQL does not have. */

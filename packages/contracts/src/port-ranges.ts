@@ -9,7 +9,7 @@ export function mergePorts(ports: readonly Port[]): Port[] {
   const places = new Map<string, { place: number; port: Port }[]>();
   for (const port of ports) {
     const key = port.ip === undefined ? port.type : `${port.type} ${port.ip}`;
-    const entry = { place: placeOf(port), port };
+    const entry = { place: sortKeyOf(port), port };
     const group = places.get(key);
     if (group === undefined) places.set(key, [entry]);
     else group.push(entry);
@@ -49,7 +49,7 @@ const offset = ({ privatePort, publicPort }: Port): number =>
 const PORT_NUMBERS = 65_536;
 
 /** A sort key for ports of one address and type that puts consecutive ports next to each other. */
-const placeOf = (port: Port): number => offset(port) * PORT_NUMBERS + port.privatePort;
+const sortKeyOf = (port: Port): number => offset(port) * PORT_NUMBERS + port.privatePort;
 
 /** Whether a port directly follows a range of the same address and type. */
 const isNext = (range: Port, port: Port): boolean =>

@@ -5,7 +5,7 @@ import { Id } from './id.js';
 import { Instant } from './instant.js';
 import { NAME_LENGTH_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.js';
 import { EventKind } from './operator.js';
-import { OWN_PATH_PATTERN } from './own-path.js';
+import { SAME_ORIGIN_PATH_PATTERN } from './own-path.js';
 import { Health } from './parse-status.js';
 import { text } from './text.js';
 
@@ -35,10 +35,10 @@ const Counting = {
     .transform((value) => value === 'true'),
 };
 
-const bothWays = <Key extends string>(keys: readonly Key[]) => keys.flatMap((key) => [key, `-${key}`] as const);
+const withDescending = <Key extends string>(keys: readonly Key[]) => keys.flatMap((key) => [key, `-${key}`] as const);
 
 /** Parses a sort order: a key, with the prefix `-` for descending. */
-const toSort = <Key extends string>(sort: Key | `-${Key}`) => ({
+const parseSort = <Key extends string>(sort: Key | `-${Key}`) => ({
   key: (sort.startsWith('-') ? sort.slice(1) : sort) as Key,
   descending: sort.startsWith('-'),
 });
@@ -71,9 +71,9 @@ export const ContainerQuery = z.strictObject({
   q: term.optional(),
   presence: z.enum(['present', 'removed', 'all']).default('present'),
   sort: z
-    .enum(bothWays(CONTAINER_SORT_KEYS))
+    .enum(withDescending(CONTAINER_SORT_KEYS))
     .default('name')
-    .transform((sort) => toSort<ContainerSortKey>(sort)),
+    .transform((sort) => parseSort<ContainerSortKey>(sort)),
   ...Counting,
   ...Paging,
 });
@@ -95,9 +95,9 @@ export const HostQuery = z.strictObject({
   agentVersion: anyOf(term).optional(),
   q: term.optional(),
   sort: z
-    .enum(bothWays(HOST_SORT_KEYS))
+    .enum(withDescending(HOST_SORT_KEYS))
     .default('name')
-    .transform((sort) => toSort<HostSortKey>(sort)),
+    .transform((sort) => parseSort<HostSortKey>(sort)),
   ...Counting,
   ...Paging,
 });
@@ -184,20 +184,20 @@ export const OidcSignInQuery = z.strictObject({
   next: z
     .string()
     .max(2_000)
-    .regex(new RegExp(OWN_PATH_PATTERN), { error: 'must be a path on this server' })
+    .regex(new RegExp(SAME_ORIGIN_PATH_PATTERN), { error: 'must be a path on this server' })
     .optional(),
 });
 export type OidcSignInQuery = z.output<typeof OidcSignInQuery>;
 
-const told = (description: string) => z.string().optional().meta({ description });
+const callbackParameter = (description: string) => z.string().optional().meta({ description });
 
 /** Query parameters of `GET /api/sign-in/oidc/callback`, sent by the identity provider. It may send others. */
 export const OidcCallbackQuery = z.looseObject({
-  state: told('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),
-  code: told('OAuth authorization code.'),
-  error: told('OAuth error code, sent instead of `code` if the sign-in failed.'),
-  error_description: told('A description of the error.'),
-  iss: told('The issuer identifier of the provider (RFC 9207).'),
+  state: callbackParameter('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),
+  code: callbackParameter('OAuth authorization code.'),
+  error: callbackParameter('OAuth error code, sent instead of `code` if the sign-in failed.'),
+  error_description: callbackParameter('A description of the error.'),
+  iss: callbackParameter('The issuer identifier of the provider (RFC 9207).'),
 });
 
 /** Query parameters of `GET /api/stream`: which events to send. By default, all. */

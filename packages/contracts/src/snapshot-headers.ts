@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Id } from './id.js';
 import { Instant } from './instant.js';
-import { DOCKER_ID_LENGTH_MAX, SNAPSHOT_GONE_MAX } from './limits.js';
+import { DOCKER_ID_LENGTH_MAX, SNAPSHOT_REMOVED_MAX } from './limits.js';
 
 /** The headers with a snapshot's metadata. They are not in the body, so that equal state has equal bytes. */
 export const SnapshotHeaderNames = {
@@ -18,11 +18,11 @@ const Sequence = z
   .transform(Number);
 
 const DOCKER_ID = `[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}`;
-const GONE_IDS = new RegExp(`^${DOCKER_ID}(?: *, *${DOCKER_ID}){0,${SNAPSHOT_GONE_MAX - 1}}$`);
+const REMOVED_IDS = new RegExp(`^${DOCKER_ID}(?: *, *${DOCKER_ID}){0,${SNAPSHOT_REMOVED_MAX - 1}}$`);
 
-const GoneIds = z
+const RemovedIds = z
   .string()
-  .regex(GONE_IDS, { error: `must be 1 to ${SNAPSHOT_GONE_MAX} dockerIds separated by commas` })
+  .regex(REMOVED_IDS, { error: `must be 1 to ${SNAPSHOT_REMOVED_MAX} dockerIds separated by commas` })
   .transform((value) => value.split(',').map((id) => id.trim()));
 
 /**
@@ -38,7 +38,7 @@ export const SnapshotHeaders = z
       .enum(['true', 'false'], { error: 'must be true or false' })
       .default('true')
       .transform((value) => value === 'true'),
-    'snapshot-gone': GoneIds.optional(),
+    'snapshot-gone': RemovedIds.optional(),
   })
   .check((context) => {
     const { 'snapshot-complete': complete, 'snapshot-gone': gone } = context.value;
@@ -68,7 +68,7 @@ export const SnapshotHeaders = z
         : { stream: headers['snapshot-stream'], sequence: headers['snapshot-sequence'] },
     observedAt: headers['snapshot-observed-at'] ?? null,
     complete: headers['snapshot-complete'],
-    goneIds: headers['snapshot-gone'] ?? [],
+    removedIds: headers['snapshot-gone'] ?? [],
   }));
 
 /**

@@ -1,6 +1,6 @@
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Container, SNAPSHOT_GONE_MAX, canonicalContainer, parseStatus } from '@muster/contracts';
+import { Container, SNAPSHOT_REMOVED_MAX, canonicalContainer, parseStatus } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { SnapshotOrder } from '../muster/client.js';
@@ -16,7 +16,7 @@ const JournalEntry = z.object({
   sequence: z.int(),
   observedAt: z.iso.datetime(),
   containers: z.array(Container),
-  goneIds: z.array(z.string()).max(SNAPSHOT_GONE_MAX),
+  goneIds: z.array(z.string()).max(SNAPSHOT_REMOVED_MAX),
 });
 export type JournalEntry = z.output<typeof JournalEntry>;
 
@@ -113,8 +113,8 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
       base = containers;
       if (changes === null) return;
       const { changed, goneIds } = changes;
-      for (let start = 0; start === 0 || start < goneIds.length; start += SNAPSHOT_GONE_MAX) {
-        const part = goneIds.slice(start, start + SNAPSHOT_GONE_MAX);
+      for (let start = 0; start === 0 || start < goneIds.length; start += SNAPSHOT_REMOVED_MAX) {
+        const part = goneIds.slice(start, start + SNAPSHOT_REMOVED_MAX);
         const { stream, sequence, observedAt } = order();
         const entry: JournalEntry = {
           ...{ stream, sequence, observedAt: observedAt.toISOString() },

@@ -1,4 +1,4 @@
-import { SNAPSHOT_GONE_MAX } from '@muster/contracts';
+import { SNAPSHOT_REMOVED_MAX } from '@muster/contracts';
 import { EMPTY_SNAPSHOT, type EncodedSnapshot } from './encode-snapshot.js';
 
 /** One of the requests that report a snapshot. */
@@ -12,7 +12,7 @@ export interface SnapshotPart {
 
 /**
  * Returns the requests that report a snapshot, in order. A complete snapshot is one request. For an incomplete one,
- * requests with up to `SNAPSHOT_GONE_MAX` removed ids each come before the containers. So the API never holds a
+ * requests with up to `SNAPSHOT_REMOVED_MAX` removed ids each come before the containers. So the API never holds a
  * container and its successor for long, however many were replaced at once.
  */
 export function snapshotParts(
@@ -22,9 +22,9 @@ export function snapshotParts(
 ): SnapshotPart[] {
   if (isComplete) return [{ snapshot, isComplete, goneIds: [] }];
   const parts: SnapshotPart[] = [];
-  for (let start = 0; start === 0 || start < goneIds.length; start += SNAPSHOT_GONE_MAX) {
-    const isLast = start + SNAPSHOT_GONE_MAX >= goneIds.length;
-    const ids = goneIds.slice(start, start + SNAPSHOT_GONE_MAX);
+  for (let start = 0; start === 0 || start < goneIds.length; start += SNAPSHOT_REMOVED_MAX) {
+    const isLast = start + SNAPSHOT_REMOVED_MAX >= goneIds.length;
+    const ids = goneIds.slice(start, start + SNAPSHOT_REMOVED_MAX);
     parts.push({ snapshot: isLast ? snapshot : EMPTY_SNAPSHOT, isComplete, goneIds: ids });
   }
   return parts;

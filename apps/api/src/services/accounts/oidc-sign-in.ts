@@ -1,4 +1,4 @@
-import { OWN_PATH_PATTERN } from '@muster/contracts';
+import { SAME_ORIGIN_PATH_PATTERN } from '@muster/contracts';
 import { parseCookies } from 'better-auth/cookies';
 import type { Logger } from 'pino';
 import type { Caller } from '../identity/index.js';
@@ -43,7 +43,7 @@ export interface VouchedSignInParts {
   logger: Logger;
 }
 
-const OWN_PATH = new RegExp(OWN_PATH_PATTERN);
+const OWN_PATH = new RegExp(SAME_ORIGIN_PATH_PATTERN);
 
 /** Seconds that a user may take to sign in at the provider. */
 const ATTEMPT_SECONDS = 600;

@@ -1,10 +1,10 @@
-import { OWN_PATH_PATTERN, type Session } from '@muster/contracts';
+import { SAME_ORIGIN_PATH_PATTERN, type Session } from '@muster/contracts';
 import { useMutation, useQueryClient, type UseMutationResult } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { sessionQuery } from '../../lib/api/queries';
 import { forgetLinkTokens } from './link-token';
 
-const OWN_PATH = new RegExp(OWN_PATH_PATTERN);
+const OWN_PATH = new RegExp(SAME_ORIGIN_PATH_PATTERN);
 
 /** Returns a mutation that signs in with `enter` and opens `next`, or the fleet page if `next` is not on this site. */
 export function useEnter<Input>(
