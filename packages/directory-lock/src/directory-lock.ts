@@ -24,7 +24,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { DirectoryLockedError, DirectoryLockUnavailableError } from './errors.js';
-import { feelPulse, listenAt } from './socket.js';
+import { probeSocket, listenAt } from './socket.js';
 
 /** The longest socket path outside Linux: sun_path of macOS and the BSDs has 104 bytes, including the final NUL. */
 const SOCKET_PATH_BYTES_MAX = 103;
@@ -61,13 +61,13 @@ export async function acquireDirectoryLock(
   try {
     // A socket's path is limited to about 107 bytes; paths through the open directory are always short.
     const socketRoot = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : real;
-    return await new Contender(directory, real, socketRoot, name).contend();
+    return await new LockCandidate(directory, real, socketRoot, name).acquire();
   } finally {
     await handle.close();
   }
 }
 
-class Contender {
+class LockCandidate {
   readonly #directory: string;
   readonly #root: string;
   readonly #socketRoot: string;
@@ -82,7 +82,7 @@ class Contender {
     this.#lockFile = `${name}.sock`;
   }
 
-  async contend(): Promise<DirectoryLock> {
+  async acquire(): Promise<DirectoryLock> {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
       const lock = await this.#attempt();
       if (lock !== null) return lock;
@@ -99,16 +99,16 @@ class Contender {
     let held = false;
     try {
       if (!(await this.#link(request, this.#lockFile))) {
-        await this.#clearAway();
+        await this.#moveDeadSocket();
         return null;
       }
       await this.#remove(request);
-      const rivals = await this.#findRivals(inode);
-      held = rivals.length === 0 && (await this.#inode(this.#lockFile)) === inode;
-      if (held) return this.#hold(server, inode);
+      const others = await this.#findLiveSockets(inode);
+      held = others.length === 0 && (await this.#inode(this.#lockFile)) === inode;
+      if (held) return this.#createLock(server, inode);
       await this.#removeIfOurs(inode);
       // The process that moved these sockets may be dead, so restore one of them to the free name.
-      for (const rival of rivals) await this.#settle(rival);
+      for (const other of others) await this.#restoreOrRemove(other);
       return null;
     } finally {
       if (!held) {
@@ -118,7 +118,7 @@ class Contender {
     }
   }
 
-  #hold(server: Server, inode: bigint | null): DirectoryLock {
+  #createLock(server: Server, inode: bigint | null): DirectoryLock {
     let released: Promise<void> | undefined;
     const release = async (): Promise<void> => {
       // The file first: after the server is closed, the name may belong to another process.
@@ -129,8 +129,8 @@ class Contender {
   }
 
   /** Handles a taken name: throws if its holder is alive, otherwise moves the dead socket out of the way. */
-  async #clearAway(): Promise<void> {
-    switch (await feelPulse(this.#socketPath(this.#lockFile))) {
+  async #moveDeadSocket(): Promise<void> {
+    switch (await probeSocket(this.#socketPath(this.#lockFile))) {
       case 'alive':
         throw new DirectoryLockedError(this.#directory);
       case 'absent':
@@ -143,40 +143,40 @@ class Contender {
           if (codeOf(error) === 'ENOENT') return;
           throw error;
         }
-        await this.#settle(aside);
+        await this.#restoreOrRemove(aside);
       }
     }
   }
 
   /** Restores a live socket to the lock's name; removes a dead one. Returns true if it is live. */
-  async #settle(aside: string): Promise<boolean> {
-    const pulse = await feelPulse(this.#socketPath(aside));
-    if (pulse === 'dead') await this.#remove(aside);
-    if (pulse !== 'alive') return false;
+  async #restoreOrRemove(aside: string): Promise<boolean> {
+    const state = await probeSocket(this.#socketPath(aside));
+    if (state === 'dead') await this.#remove(aside);
+    if (state !== 'alive') return false;
     // If the name is taken, the socket stays here and prevents the name's owner from holding the lock.
     if (await this.#link(aside, this.#lockFile)) await this.#remove(aside);
     return true;
   }
 
   /** Returns the live sockets of others that were moved away. Removes those of dead processes. */
-  async #findRivals(inode: bigint | null): Promise<string[]> {
-    const rivals: string[] = [];
+  async #findLiveSockets(inode: bigint | null): Promise<string[]> {
+    const live: string[] = [];
     for (const file of await readdir(this.#root)) {
       if (!file.startsWith(`${this.#name}-`)) continue;
       if (file.endsWith('.old') && (await this.#inode(file)) !== inode) {
-        if (await this.#settle(file)) rivals.push(file);
+        if (await this.#restoreOrRemove(file)) live.push(file);
       } else if (file.endsWith('.new')) {
         await this.#removeIfAbandoned(file);
       }
     }
-    return rivals;
+    return live;
   }
 
   async #removeIfAbandoned(request: string): Promise<void> {
     const entry = await this.#lstat(request);
     // A new socket may be bound but not listening yet, which looks dead.
     if (entry === null || Date.now() - Number(entry.mtimeMs) < ABANDONED_AFTER_MS) return;
-    if ((await feelPulse(this.#socketPath(request))) === 'dead') await this.#remove(request);
+    if ((await probeSocket(this.#socketPath(request))) === 'dead') await this.#remove(request);
   }
 
   async #removeIfOurs(inode: bigint | null): Promise<void> {
@@ -191,7 +191,7 @@ class Contender {
     try {
       return await listenAt(path);
     } catch (error) {
-      throw this.#explained(error);
+      throw this.#toLockError(error);
     }
   }
 
@@ -202,7 +202,7 @@ class Contender {
       return true;
     } catch (error) {
       if (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOENT') return false;
-      throw this.#explained(error);
+      throw this.#toLockError(error);
     }
   }
 
@@ -235,7 +235,7 @@ class Contender {
     return `${this.#socketRoot}/${file}`;
   }
 
-  #explained(error: unknown): Error {
+  #toLockError(error: unknown): Error {
     const code = codeOf(error);
     if (code === 'EACCES' || code === 'EROFS') {
       return new DirectoryLockUnavailableError(this.#directory, 'this user cannot write there', { cause: error });

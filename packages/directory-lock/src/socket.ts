@@ -20,13 +20,13 @@ export function listenAt(path: string): Promise<Server> {
 }
 
 /** State of a socket file's owner. */
-export type Pulse = 'alive' | 'dead' | 'absent';
+export type SocketState = 'alive' | 'dead' | 'absent';
 
 /**
  * Checks whether a process listens at `path`. Only the kernel's refusal means that it is dead. Any other failure (a
  * full backlog, a socket of another user) may come from a live owner, whose lock must not be taken.
  */
-export function feelPulse(path: string): Promise<Pulse> {
+export function probeSocket(path: string): Promise<SocketState> {
   return new Promise((resolve) => {
     const connection = createConnection(path);
     connection.once('connect', () => {
