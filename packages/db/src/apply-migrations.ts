@@ -22,7 +22,7 @@ const LOCK_TIMEOUT_MS = 2_000;
 const PAUSE_MS = 2_000;
 
 /** Milliseconds of retries after which the migration fails. */
-const PATIENCE_MS = 600_000;
+const RETRY_MS_MAX = 600_000;
 
 const LOCK_NOT_AVAILABLE = '55P03';
 const DEADLOCK_DETECTED = '40P01';
@@ -70,7 +70,7 @@ export interface ApplyOptions {
   readonly onWait?: ((wait: MigrationWait) => void) | undefined;
   readonly lockTimeoutMs?: number;
   readonly pauseMs?: number;
-  readonly patienceMs?: number;
+  readonly retryMsMax?: number;
 }
 
 /**
@@ -88,7 +88,7 @@ export async function applyMigrations(
   // Read without the lock first, so that a start with nothing to apply does not wait.
   const history = await readHistory(client);
   const isDeferred = ({ index }: Migration) => options.deferIndexes === true && history !== null && index !== null;
-  for (const migration of pending(history, migrations)) {
+  for (const migration of pendingMigrations(history, migrations)) {
     if (isDeferred(migration)) continue;
     const apply = () => applyOne(client, migration, migrations, options.lockTimeoutMs ?? LOCK_TIMEOUT_MS);
     if (await retryWhileLocked(client, migration.name, apply, options)) applied.push(migration.name);
@@ -98,7 +98,7 @@ export async function applyMigrations(
 
 /** Finds the concurrent indexes that are not recorded as built. */
 export async function pendingIndexes(client: pg.ClientBase, migrations: readonly Migration[]): Promise<Migration[]> {
-  return pending(await readHistory(client), migrations).filter(({ index }) => index !== null);
+  return pendingMigrations(await readHistory(client), migrations).filter(({ index }) => index !== null);
 }
 
 /** Records a migration that was applied outside a transaction. Does nothing if another process recorded it. */
@@ -110,7 +110,8 @@ export async function recordMigration(
   await client.query('BEGIN');
   try {
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);
-    if (pending(await readHistory(client), migrations).includes(migration)) await insertHistory(client, migration);
+    if (pendingMigrations(await readHistory(client), migrations).includes(migration))
+      await insertHistory(client, migration);
     await client.query('COMMIT');
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
@@ -133,7 +134,7 @@ export async function retryWhileLocked<T>(
   client: pg.ClientBase,
   name: string,
   action: () => Promise<T>,
-  { onWait, pauseMs = PAUSE_MS, patienceMs = PATIENCE_MS }: ApplyOptions,
+  { onWait, pauseMs = PAUSE_MS, retryMsMax = RETRY_MS_MAX }: ApplyOptions,
 ): Promise<T> {
   const since = performance.now();
   for (;;) {
@@ -144,7 +145,7 @@ export async function retryWhileLocked<T>(
     }
     const blockers = await findBlockers(client);
     onWait?.({ migration: name, blockers });
-    if (performance.now() - since > patienceMs) {
+    if (performance.now() - since > retryMsMax) {
       const sessions = blockers.length === 0 ? 'other sessions' : blockers.join(', ');
       throw new MigrationFailedError(name, `a table that it needs is in use by ${sessions}: end those and start again`);
     }
@@ -179,7 +180,7 @@ async function applyOne(
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);
     const history = await readHistory(client);
     if (history === null) await requireEmptySchema(client);
-    if (!pending(history, migrations).includes(migration)) {
+    if (!pendingMigrations(history, migrations).includes(migration)) {
       await client.query('COMMIT');
       return false;
     }
@@ -251,7 +252,7 @@ async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> 
 }
 
 /** Returns the migrations that are not applied. Throws if these migrations cannot continue the history. */
-function pending(history: HistoryRow[] | null, migrations: readonly Migration[]): Migration[] {
+function pendingMigrations(history: HistoryRow[] | null, migrations: readonly Migration[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   const rows = history ?? [];
   const unknown = rows.filter((row) => !known.has(row.migration_name));

@@ -65,7 +65,7 @@ async function buildOne(
       const drop = () => (signal?.aborted === true ? Promise.resolve() : dropInvalid(client, index, lockTimeoutMs));
       await retryWhileLocked(client, migration.name, drop, {
         ...(onWait ? { onWait } : {}),
-        patienceMs: Infinity,
+        retryMsMax: Infinity,
       });
     }
   }

@@ -36,7 +36,7 @@ const LOCK_TIMEOUT_SQLSTATE = '55P03';
 const TIMEOUT_SQLSTATE = new Set(['57014', LOCK_TIMEOUT_SQLSTATE]);
 
 /** A long statement waited too long for one of the connections for long statements. */
-export class NoTurnError extends Error {
+export class ConnectionWaitTimeoutError extends Error {
   constructor() {
     super('No connection for long statements became free in time');
     this.name = 'NoTurnError';
@@ -76,21 +76,21 @@ const SERIALIZATION_SQLSTATE = new Set(['40001', '40P01']);
 const READ_ONLY_SQLSTATE = '25006';
 
 /** Yields an error and all errors in it: `cause`, Prisma's `meta.driverAdapterError`, parts of an AggregateError. */
-function* layers(error: unknown, depth = 0): Generator<Record<string, unknown>> {
+function* nestedErrors(error: unknown, depth = 0): Generator<Record<string, unknown>> {
   if (typeof error !== 'object' || error === null || depth > 6) return;
   const layer = error as Record<string, unknown>;
   yield layer;
-  yield* layers(layer['cause'], depth + 1);
+  yield* nestedErrors(layer['cause'], depth + 1);
   const meta = layer['meta'];
   if (typeof meta === 'object' && meta !== null) {
     yield { code: (meta as Record<string, unknown>)['code'] };
-    yield* layers((meta as Record<string, unknown>)['driverAdapterError'], depth + 1);
+    yield* nestedErrors((meta as Record<string, unknown>)['driverAdapterError'], depth + 1);
   }
-  if (Array.isArray(layer['errors'])) for (const part of layer['errors']) yield* layers(part, depth + 1);
+  if (Array.isArray(layer['errors'])) for (const part of layer['errors']) yield* nestedErrors(part, depth + 1);
 }
 
 function* codes(error: unknown): Generator<string> {
-  for (const layer of layers(error)) {
+  for (const layer of nestedErrors(error)) {
     for (const key of ['code', 'originalCode', 'errorCode']) {
       const code = layer[key];
       if (typeof code === 'string') yield code;
@@ -114,7 +114,7 @@ export function isUnavailable(error: unknown): boolean {
     if (UNAVAILABLE_PRISMA_CODES.has(code) || UNAVAILABLE_SOCKET_CODES.has(code)) return true;
     if (UNAVAILABLE_SQLSTATE.test(code)) return true;
   }
-  return says(error, UNAVAILABLE_KINDS, UNAVAILABLE_MESSAGES);
+  return matchesKindOrMessage(error, UNAVAILABLE_KINDS, UNAVAILABLE_MESSAGES);
 }
 
 /**
@@ -123,11 +123,11 @@ export function isUnavailable(error: unknown): boolean {
  */
 export function isTimeout(error: unknown): boolean {
   for (const code of codes(error)) if (TIMEOUT_PRISMA_CODES.has(code) || TIMEOUT_SQLSTATE.has(code)) return true;
-  return says(error, TIMEOUT_KINDS, TIMEOUT_MESSAGES);
+  return matchesKindOrMessage(error, TIMEOUT_KINDS, TIMEOUT_MESSAGES);
 }
 
-function says(error: unknown, kinds: ReadonlySet<string>, messages: readonly string[]): boolean {
-  for (const { kind, message } of layers(error)) {
+function matchesKindOrMessage(error: unknown, kinds: ReadonlySet<string>, messages: readonly string[]): boolean {
+  for (const { kind, message } of nestedErrors(error)) {
     if (typeof kind === 'string' && kinds.has(kind)) return true;
     if (typeof message === 'string' && messages.some((known) => message.includes(known))) return true;
   }

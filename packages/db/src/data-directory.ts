@@ -48,7 +48,7 @@ export function dataDirectoryPaths(dataDir: string): DataDirectoryPaths {
 }
 
 /** All permissions of the group and of other users. */
-const OTHERS = 0o077;
+const GROUP_AND_OTHERS_MASK = 0o077;
 
 /** Set on directories that several users write to, such as /tmp. */
 const STICKY = 0o1000;
@@ -61,10 +61,10 @@ const STICKY = 0o1000;
  * @throws DataDirectoryError, also if the directory cannot be closed to other users.
  */
 export async function lockDataDirectory(directory: string): Promise<DirectoryLock> {
-  return explained(directory, async () => {
+  return withDataDirectoryErrors(directory, async () => {
     // `mkdir` applies the mode only to a directory that it creates, not to an existing volume.
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    await closeToOthers(directory);
+    await restrictToOwner(directory);
     const lock = await acquireDirectoryLock(directory);
     try {
       await restrictTree(dataDirectoryPaths(directory).postgres);
@@ -77,11 +77,11 @@ export async function lockDataDirectory(directory: string): Promise<DirectoryLoc
 }
 
 /** Sets mode 0700 if other users have any permission. Reads it back, because some file systems ignore a mode. */
-async function closeToOthers(directory: string): Promise<void> {
+async function restrictToOwner(directory: string): Promise<void> {
   const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const { mode } = await handle.stat();
-    if ((mode & OTHERS) === 0) return;
+    if ((mode & GROUP_AND_OTHERS_MASK) === 0) return;
     if ((mode & STICKY) !== 0) throw openToOthers(directory, mode);
     try {
       await handle.chmod(0o700);
@@ -90,7 +90,7 @@ async function closeToOthers(directory: string): Promise<void> {
       throw error;
     }
     const { mode: changed } = await handle.stat();
-    if ((changed & OTHERS) !== 0) throw openToOthers(directory, changed);
+    if ((changed & GROUP_AND_OTHERS_MASK) !== 0) throw openToOthers(directory, changed);
   } finally {
     await handle.close();
   }
@@ -129,7 +129,7 @@ async function restrictTree(directory: string): Promise<void> {
  *
  * @throws DatabaseLockedError | DataDirectoryError, and whatever else `action` throws.
  */
-export async function explained<T>(directory: string, action: () => Promise<T>): Promise<T> {
+export async function withDataDirectoryErrors<T>(directory: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
@@ -149,7 +149,7 @@ function reasonOf(error: unknown): string | null {
   return code === undefined ? null : (REASONS[code] ?? null);
 }
 
-export async function exists(path: string): Promise<boolean> {
+export async function pathExists(path: string): Promise<boolean> {
   try {
     await access(path);
     return true;
@@ -159,7 +159,7 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-export async function createDurably(path: string): Promise<void> {
+export async function createFileDurably(path: string): Promise<void> {
   await (await open(path, 'w', 0o600)).close();
   await syncDirectory(dirname(path));
 }

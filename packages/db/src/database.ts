@@ -36,7 +36,7 @@ export interface Database {
    * limit. Values may be a `LongText`; lists must be of texts. Costs three more round trips. Only some of a server's
    * connections run such statements; further calls wait without a connection.
    */
-  queryPatiently<Row extends object>(
+  queryWithTimeout<Row extends object>(
     statement: Statement,
     values: readonly unknown[],
     timeoutMs: number,

@@ -6,10 +6,10 @@ import { PGlite } from '@electric-sql/pglite';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 
 import {
-  createDurably,
+  createFileDurably,
   dataDirectoryPaths,
-  exists,
-  explained,
+  pathExists,
+  withDataDirectoryErrors,
   lockDataDirectory,
   removeDurably,
 } from './data-directory.js';
@@ -51,14 +51,14 @@ export async function openDataDirectory(
   const { directory, postgres, unfinished, restoring } = dataDirectoryPaths(dataDir);
   const lock = await lockDataDirectory(directory);
   try {
-    return await explained(directory, async () => {
+    return await withDataDirectoryErrors(directory, async () => {
       // Creating a new database here would look as if the backup had been empty.
-      if (await exists(restoring)) {
+      if (await pathExists(restoring)) {
         throw new DataDirectoryError(directory, `a restore was interrupted in it: repeat it, or remove ${restoring}`);
       }
-      if (await exists(unfinished)) await rm(postgres, { recursive: true, force: true });
-      const isNew = !(await exists(postgres));
-      if (isNew) await createDurably(unfinished);
+      if (await pathExists(unfinished)) await rm(postgres, { recursive: true, force: true });
+      const isNew = !(await pathExists(postgres));
+      if (isNew) await createFileDurably(unfinished);
       const pglite = isNew ? await createPglite(postgres, await findTemplate()) : await openPglite(postgres);
       return {
         pglite,
@@ -85,7 +85,7 @@ export async function openDataDirectory(
  */
 export async function openPglite(postgres: string): Promise<PGlite> {
   // Without this file, PGlite ignores the others and creates a new database over them.
-  if (!(await exists(join(postgres, 'PG_VERSION')))) throw unusable(postgres, 'PG_VERSION is missing');
+  if (!(await pathExists(join(postgres, 'PG_VERSION')))) throw unusable(postgres, 'PG_VERSION is missing');
   return createPglite(postgres, null);
 }
 

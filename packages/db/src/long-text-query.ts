@@ -51,7 +51,7 @@ class LongTextQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
     let bound = Promise.resolve();
     const afterBind = (send: () => void) => void bound.then(send);
     const inOrder = {
-      bind: (config: BindConfig) => (bound = writeInTurns(connection.stream, bindMessage(config))),
+      bind: (config: BindConfig) => (bound = writeWithYields(connection.stream, bindMessage(config))),
       describe: (message: unknown) => afterBind(() => connection.describe(message)),
       execute: (message: unknown) => afterBind(() => connection.execute(message)),
       sync: () => afterBind(() => connection.sync()),
@@ -64,7 +64,7 @@ class LongTextQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
 }
 
 /** Writes chunks one after another and lets other work run in between. A closed stream reports its own error. */
-async function writeInTurns(stream: Writable, chunks: readonly Buffer[]): Promise<void> {
+async function writeWithYields(stream: Writable, chunks: readonly Buffer[]): Promise<void> {
   for (const batch of batches(chunks)) {
     if (!stream.writable) return;
     await new Promise<void>((resolve) => stream.write(batch, () => resolve()));

@@ -9,7 +9,7 @@ import { openDataDirectory, openInMemory, type EmbeddedDatabase } from './embedd
 import { createQueries } from './queries.js';
 import { createEmbeddedPool } from './embedded-pool.js';
 import { DatabaseReadOnlyError, DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
-import { freezeEventsOfTheFuture } from './rebase-event-ids.js';
+import { rebaseEventIds } from './rebase-event-ids.js';
 import { PrismaClient } from './generated/prisma/client.js';
 import { isUnavailable } from './classify-error.js';
 import { loadMigrations, type Migration } from './migrations.js';
@@ -140,7 +140,7 @@ async function migrateServer(
     await requireWritableConnection(client, describeUrl(url));
     const applied = await applyMigrations(client, migrations, { deferIndexes: true, onWait });
     // Handles a dump loaded into another cluster; for an embedded database, `restore` does this.
-    if (isOurs) await freezeEventsOfTheFuture(client);
+    if (isOurs) await rebaseEventIds(client);
     return applied;
   } catch (error) {
     if (isUnavailable(error) && !(error instanceof DatabaseReadOnlyError)) {

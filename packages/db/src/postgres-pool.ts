@@ -27,7 +27,7 @@ export interface PostgresPoolOptions {
 }
 
 /** Milliseconds that `endPool` waits for connections to close. */
-const GOODBYE_TIMEOUT_MS = 2_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** The oldest server that Muster is tested with. */
 const SERVER_VERSION_MIN = 150_000;
@@ -91,7 +91,7 @@ export async function outdatedServerVersion(client: pg.ClientBase): Promise<stri
 export async function endPool(pool: pg.Pool, connections: ReadonlySet<pg.PoolClient>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<'expired'>((resolve) => {
-    timer = setTimeout(() => resolve('expired'), GOODBYE_TIMEOUT_MS);
+    timer = setTimeout(() => resolve('expired'), CLOSE_TIMEOUT_MS);
   });
   const ended = pool.end();
   if ((await Promise.race([ended, patience])) === 'expired') {

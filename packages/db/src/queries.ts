@@ -1,7 +1,7 @@
 /** Statements that bypass Prisma and are prepared once per connection by node-postgres. */
 import type pg from 'pg';
 
-import { NoTurnError } from './classify-error.js';
+import { ConnectionWaitTimeoutError } from './classify-error.js';
 import type { Database, DatabaseEngine, Statement } from './database.js';
 import { LongText } from './long-text.js';
 import { queryLong } from './long-text-query.js';
@@ -10,15 +10,15 @@ import { queryLong } from './long-text-query.js';
 const GRACE_MS = 500;
 
 /** Share of the connections for long statements, and the milliseconds that a call waits for one. */
-const PATIENT_SHARE = 3 / 8;
-const PATIENT_WAIT_MS_MAX = 10_000;
+const LONG_STATEMENT_SHARE = 3 / 8;
+const LONG_STATEMENT_WAIT_MS_MAX = 10_000;
 
-/** Creates `query` and `queryPatiently` of a `Database` on these pools: one for all statements, one for small ones. */
+/** Creates `query` and `queryWithTimeout` of a `Database` on these pools: one for all statements, one for small ones. */
 export function createQueries(
   { pool, smallPool }: { pool: pg.Pool; smallPool: pg.Pool },
   engine: DatabaseEngine,
-): Pick<Database, 'query' | 'queryPatiently'> {
-  const turns = createTurns(Math.max(1, Math.floor(pool.options.max * PATIENT_SHARE)));
+): Pick<Database, 'query' | 'queryWithTimeout'> {
+  const semaphore = createSemaphore(Math.max(1, Math.floor(pool.options.max * LONG_STATEMENT_SHARE)));
 
   async function query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
     const { name, text, isSmall = false } = statement;
@@ -27,20 +27,20 @@ export function createQueries(
     return rows;
   }
 
-  async function queryPatiently<Row extends object>(
+  async function queryWithTimeout<Row extends object>(
     { name, text }: Statement,
     values: readonly unknown[],
     timeoutMs: number,
   ): Promise<Row[]> {
-    await turns.begin();
+    await semaphore.acquire();
     try {
-      return await withPatience({ name, text, values: [...values] }, timeoutMs);
+      return await queryInTransaction({ name, text, values: [...values] }, timeoutMs);
     } finally {
-      turns.end();
+      semaphore.release();
     }
   }
 
-  async function withPatience<Row extends object>(
+  async function queryInTransaction<Row extends object>(
     statement: { name: string; text: string; values: unknown[] },
     timeoutMs: number,
   ): Promise<Row[]> {
@@ -65,21 +65,21 @@ export function createQueries(
   }
 
   /** PGlite enforces no statement timeout and has a single session, so no transaction is held open on it. */
-  const queryWhole: Database['queryPatiently'] = (statement, values) =>
+  const queryWithoutTimeout: Database['queryWithTimeout'] = (statement, values) =>
     query(
       statement,
       values.map((value) => (value instanceof LongText ? value.toString() : value)),
     );
 
-  return { query, queryPatiently: engine === 'pglite' ? queryWhole : queryPatiently };
+  return { query, queryWithTimeout: engine === 'pglite' ? queryWithoutTimeout : queryWithTimeout };
 }
 
-/** Limits concurrent callers; the others wait in order of arrival. @throws NoTurnError from `begin` on a timeout. */
-function createTurns(max: number): { begin(): Promise<void>; end(): void } {
+/** Limits concurrent callers; the others wait in order of arrival. @throws ConnectionWaitTimeoutError from `begin` on a timeout. */
+function createSemaphore(max: number): { acquire(): Promise<void>; release(): void } {
   const waiting = new Set<() => void>();
   let taken = 0;
   return {
-    begin() {
+    acquire() {
       if (taken < max) {
         taken += 1;
         return Promise.resolve();
@@ -87,8 +87,8 @@ function createTurns(max: number): { begin(): Promise<void>; end(): void } {
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           waiting.delete(admit);
-          reject(new NoTurnError());
-        }, PATIENT_WAIT_MS_MAX);
+          reject(new ConnectionWaitTimeoutError());
+        }, LONG_STATEMENT_WAIT_MS_MAX);
         const admit = () => {
           clearTimeout(timer);
           resolve();
@@ -96,7 +96,7 @@ function createTurns(max: number): { begin(): Promise<void>; end(): void } {
         waiting.add(admit);
       });
     },
-    end() {
+    release() {
       const [next] = waiting;
       if (next === undefined) {
         taken -= 1;

@@ -2,13 +2,13 @@
 import type pg from 'pg';
 
 /** PostgreSQL's FrozenTransactionId: before every transaction of any cluster. */
-const FROZEN = 2;
+const FROZEN_TRANSACTION_ID = 2;
 
 /**
  * Checks one organization at a time, so that an index answers. `pg_snapshot_xmax` is above every transaction id that
  * this cluster has assigned.
  */
-const ARE_THERE = `
+const HAS_UNREACHED_IDS = `
 SELECT EXISTS (
   SELECT FROM organizations AS o WHERE (
     SELECT e.tx FROM container_events AS e WHERE e."organizationId" = o.id ORDER BY e.tx DESC, e.id DESC LIMIT 1
@@ -16,13 +16,13 @@ SELECT EXISTS (
 ) AS "areThere"`;
 
 /** New ids continue from the end of the sequence, so that no two events share one during the update. */
-const FREEZE = `
+const REBASE = `
 WITH settled AS (
   SELECT "hostId", tx, id,
     (SELECT last_value FROM container_events_id_seq) + row_number() OVER (ORDER BY tx, id) AS "newId"
   FROM container_events
 ), frozen AS (
-  UPDATE container_events AS e SET tx = ${FROZEN}, id = settled."newId" FROM settled
+  UPDATE container_events AS e SET tx = ${FROZEN_TRANSACTION_ID}, id = settled."newId" FROM settled
   WHERE e."hostId" = settled."hostId" AND e.tx = settled.tx AND e.id = settled.id
   RETURNING e.id
 )
@@ -41,12 +41,12 @@ SELECT setval('container_events_id_seq', max(id)), count(*)::int AS events FROM 
  *
  * Resolves with the number of moved events. Concurrent callers wait.
  */
-export async function freezeEventsOfTheFuture(client: pg.ClientBase): Promise<number> {
-  if (!(await areThere(client))) return 0;
+export async function rebaseEventIds(client: pg.ClientBase): Promise<number> {
+  if (!(await hasUnreachedIds(client))) return 0;
   await client.query('BEGIN');
   try {
     await client.query('SET LOCAL statement_timeout = 0; LOCK TABLE container_events IN SHARE ROW EXCLUSIVE MODE');
-    const events = (await areThere(client)) ? await freeze(client) : 0;
+    const events = (await hasUnreachedIds(client)) ? await rebase(client) : 0;
     await client.query('COMMIT');
     return events;
   } catch (error) {
@@ -56,12 +56,12 @@ export async function freezeEventsOfTheFuture(client: pg.ClientBase): Promise<nu
   }
 }
 
-async function areThere(client: pg.ClientBase): Promise<boolean> {
-  const { rows } = await client.query<{ areThere: boolean }>(ARE_THERE);
+async function hasUnreachedIds(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ areThere: boolean }>(HAS_UNREACHED_IDS);
   return rows[0]?.areThere === true;
 }
 
-async function freeze(client: pg.ClientBase): Promise<number> {
-  const { rows } = await client.query<{ events: number }>(FREEZE);
+async function rebase(client: pg.ClientBase): Promise<number> {
+  const { rows } = await client.query<{ events: number }>(REBASE);
   return rows[0]?.events ?? 0;
 }

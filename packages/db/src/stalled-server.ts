@@ -14,19 +14,23 @@ class ServerStalledError extends Error {
 }
 
 /** Messages of node-postgres for an expired timeout; pg 8.23.1, pg-pool 3.14.0. */
-const SILENCES = new Set(['Query read timeout', 'Connection terminated due to connection timeout', 'timeout expired']);
+const TIMEOUT_MESSAGES = new Set([
+  'Query read timeout',
+  'Connection terminated due to connection timeout',
+  'timeout expired',
+]);
 
 /** Timeout of a probe in milliseconds, and the pause after a failed one. */
-const SIGN_OF_LIFE_MS_MAX = 500;
-const SIGN_OF_LIFE_PAUSE_MS = 250;
+const PROBE_TIMEOUT_MS = 500;
+const PROBE_INTERVAL_MS = 250;
 
 /**
  * Minimum milliseconds without any answer before a timeout counts against the server. If other queries are answered,
  * the one that timed out is slow, or this process was too busy to read its answer.
  */
-const SILENCE_MS_MIN = 1_500;
+const UNANSWERED_MS_MIN = 1_500;
 
-const isSilence = (error: unknown): boolean => error instanceof Error && SILENCES.has(error.message);
+const isTimeoutError = (error: unknown): boolean => error instanceof Error && TIMEOUT_MESSAGES.has(error.message);
 
 /**
  * Makes a pool refuse connections while its server is stalled. When a query timed out, the server is probed on a
@@ -39,37 +43,37 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
   const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
   const waiting = new Set<(error: Error) => void>();
   let [isSuspect, isStalled] = [false, false];
-  let heardAt = performance.now();
+  let lastAnswerAt = performance.now();
   /** Resolves when the suspicion was confirmed or refuted. */
   let verdict = Promise.resolve();
 
-  async function watch(decide: () => void): Promise<void> {
-    while (!pool.ending && !(await givesSignOfLife(connectionString))) {
+  async function probeUntilAnswered(decide: () => void): Promise<void> {
+    while (!pool.ending && !(await probeServer(connectionString))) {
       isStalled = true;
       decide();
       for (const reject of waiting) reject(new ServerStalledError());
       // The pool may still get connections for these callers, which are then released.
       waiting.clear();
-      await new Promise((resolve) => setTimeout(resolve, SIGN_OF_LIFE_PAUSE_MS).unref());
+      await new Promise((resolve) => setTimeout(resolve, PROBE_INTERVAL_MS).unref());
     }
     [isSuspect, isStalled] = [false, false];
     decide();
   }
 
-  function note(error: unknown): void {
-    if (!isSilence(error)) {
-      heardAt = performance.now();
+  function recordResult(error: unknown): void {
+    if (!isTimeoutError(error)) {
+      lastAnswerAt = performance.now();
       return;
     }
-    if (isSuspect || performance.now() - heardAt < SILENCE_MS_MIN) return;
+    if (isSuspect || performance.now() - lastAnswerAt < UNANSWERED_MS_MIN) return;
     isSuspect = true;
-    verdict = new Promise((decide) => void watch(decide));
+    verdict = new Promise((decide) => void probeUntilAnswered(decide));
   }
 
-  function take(): Promise<pg.PoolClient> {
+  function connectUnlessStalled(): Promise<pg.PoolClient> {
     if (isStalled) return Promise.reject(new ServerStalledError());
     // Wait for the probe instead of a whole query timeout: a caller that waited for an earlier query would wait twice.
-    if (isSuspect) return verdict.then(take);
+    if (isSuspect) return verdict.then(connectUnlessStalled);
     return new Promise((resolve, reject) => {
       waiting.add(reject);
       connect().then(
@@ -80,7 +84,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
         (error: unknown) => {
           waiting.delete(reject);
           // A timeout while waiting for a free connection says nothing about the server.
-          if (isSilence(error)) note(error);
+          if (isTimeoutError(error)) recordResult(error);
           reject(error instanceof Error ? error : new ServerStalledError());
         },
       );
@@ -88,11 +92,11 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
   }
 
   // A connection is released after an answer, or with the error if there was none.
-  pool.on('release', (error) => note(error));
-  pool.on('connect', (client) => giveUpInSilence(client, note));
+  pool.on('release', (error) => recordResult(error));
+  pool.on('connect', (client) => closeOnTimeout(client, recordResult));
   // The pool's own `query` takes its connections with a callback.
   pool.connect = ((callback?: (error: Error | undefined, client: pg.PoolClient | undefined) => void) => {
-    const taken = take();
+    const taken = connectUnlessStalled();
     if (callback === undefined) return taken;
     taken.then(
       (client) => callback(undefined, client),
@@ -106,15 +110,15 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
  * Closes a connection on which a query timed out. The next statement on it, such as the end of its transaction, would
  * queue behind that query and time out as well.
  */
-function giveUpInSilence(client: pg.PoolClient, note: (error: unknown) => void): void {
+function closeOnTimeout(client: pg.PoolClient, recordResult: (error: unknown) => void): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
   client.query = ((...args: unknown[]) => {
     const result = query(...args);
     // Only the pool itself passes a callback, and it closes failed connections.
     if (result instanceof Promise) {
       result.catch((error: unknown) => {
-        if (!isSilence(error)) return;
-        note(error);
+        if (!isTimeoutError(error)) return;
+        recordResult(error);
         destroySocket(client);
       });
     }
@@ -128,11 +132,11 @@ export function destroySocket(client: pg.ClientBase): void {
 }
 
 /** Whether the server answers anything, even that it accepts no connections. */
-async function givesSignOfLife(connectionString: string): Promise<boolean> {
+async function probeServer(connectionString: string): Promise<boolean> {
   const client = new pg.Client({
     connectionString,
-    connectionTimeoutMillis: SIGN_OF_LIFE_MS_MAX,
-    query_timeout: SIGN_OF_LIFE_MS_MAX,
+    connectionTimeoutMillis: PROBE_TIMEOUT_MS,
+    query_timeout: PROBE_TIMEOUT_MS,
   });
   client.on('error', () => undefined);
   try {
@@ -140,7 +144,7 @@ async function givesSignOfLife(connectionString: string): Promise<boolean> {
     await client.query('SELECT 1');
     return true;
   } catch (error) {
-    return !isSilence(error);
+    return !isTimeoutError(error);
   } finally {
     // The server may not answer this either, so the result is ignored.
     void client.end().catch(() => undefined);

@@ -99,7 +99,7 @@ onServer('a database in use', () => {
     await writeMigrations(folder.path, COLUMN);
     const migrations = await loadMigrations(folder.path);
     const error = await withClient((client) =>
-      failure(applyMigrations(client, migrations, { lockTimeoutMs: 50, pauseMs: 10, patienceMs: 1_500 })),
+      failure(applyMigrations(client, migrations, { lockTimeoutMs: 50, pauseMs: 10, retryMsMax: 1_500 })),
     );
     expect(error).toBeInstanceOf(MigrationFailedError);
     expect(error.message).toMatch(/a table that it needs is in use by pid \d+ \(a report/);

@@ -34,7 +34,7 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
       );
       // On the second run, the connection may have prepared the statement.
       for (let time = 1; time <= 2; time++) {
-        expect(await db.queryPatiently(STATEMENT, values, 5_000)).toEqual([
+        expect(await db.queryWithTimeout(STATEMENT, values, 5_000)).toEqual([
           {
             ...{
               digest: whole!.digest,
@@ -54,10 +54,10 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
   test('fails with its statement, and the next statement succeeds', () =>
     withDatabase(engine, async (db) => {
       const broken: Statement = { name: 'broken', text: 'SELECT $1::text::int AS number' };
-      expect(await failure(db.queryPatiently(broken, [long(1)], 5_000))).toMatchObject({ code: '22P02' });
-      expect(await db.queryPatiently(broken, ['7'], 5_000)).toEqual([{ number: 7 }]);
-      expect(await failure(db.queryPatiently(broken, [long(1), {}], 5_000))).toBeInstanceOf(Error);
-      expect(await db.queryPatiently(broken, ['8'], 5_000)).toEqual([{ number: 8 }]);
+      expect(await failure(db.queryWithTimeout(broken, [long(1)], 5_000))).toMatchObject({ code: '22P02' });
+      expect(await db.queryWithTimeout(broken, ['7'], 5_000)).toEqual([{ number: 7 }]);
+      expect(await failure(db.queryWithTimeout(broken, [long(1), {}], 5_000))).toBeInstanceOf(Error);
+      expect(await db.queryWithTimeout(broken, ['8'], 5_000)).toEqual([{ number: 8 }]);
     }));
 });
 
@@ -65,7 +65,7 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
   withDatabase('postgresql', async (db) => {
     const write = jest.spyOn(Socket.prototype, 'write');
     try {
-      await db.queryPatiently(
+      await db.queryWithTimeout(
         { name: 'length', text: 'SELECT octet_length($1::text), octet_length($2::text)' },
         [long(100), new LongText([Buffer.alloc(1_000_000, 'a')])],
         5_000,

@@ -40,7 +40,7 @@ onServer('the connections to a server', () => {
   test('are not all used by long statements, which wait without one', () =>
     withDatabase(async (database) => {
       const { ended, run } = inOrder();
-      const patient = Array.from({ length: 6 }, () => run('patient', database.queryPatiently(SLOW, [], 5_000)));
+      const patient = Array.from({ length: 6 }, () => run('patient', database.queryWithTimeout(SLOW, [], 5_000)));
       await run('ordinary', database.query(ORDINARY, []));
       expect(ended).toEqual(['ordinary']);
       expect(database.connections()).toMatchObject({ busy: 3, waiting: 0 });

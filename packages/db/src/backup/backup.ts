@@ -5,7 +5,13 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 
-import { dataDirectoryPaths, exists, explained, lockDataDirectory, syncDirectory } from '../data-directory.js';
+import {
+  dataDirectoryPaths,
+  pathExists,
+  withDataDirectoryErrors,
+  lockDataDirectory,
+  syncDirectory,
+} from '../data-directory.js';
 import { openPglite } from '../embedded-database.js';
 import { createEmbeddedPool } from '../embedded-pool.js';
 import { BackupError } from '../errors.js';
@@ -36,14 +42,14 @@ export interface BackupSummary extends BackupCounts {
 export async function backUp({ dataDir, file, force = false, at = new Date() }: BackupOptions): Promise<BackupSummary> {
   const target = resolve(file);
   const { directory, postgres, unfinished } = dataDirectoryPaths(dataDir);
-  if (!(await explained(directory, () => exists(postgres)))) {
+  if (!(await withDataDirectoryErrors(directory, () => pathExists(postgres)))) {
     throw new BackupError(`There is no database in ${directory}.`);
   }
   // Checked early to save the work; `publish` makes the check that counts.
-  if (!force && (await exists(target))) throw alreadyThere(target);
+  if (!force && (await pathExists(target))) throw alreadyThere(target);
   const lock = await lockDataDirectory(directory);
   try {
-    if (await exists(unfinished)) {
+    if (await pathExists(unfinished)) {
       throw new BackupError(`The first start on ${directory} was interrupted: it holds no data yet.`);
     }
     const counts: BackupCounts = { tables: 0, rows: 0 };

@@ -22,7 +22,7 @@ export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof
       await setSequences(client, line.header.sequences);
     } else if (line.kind === 'table') {
       await insert?.flush();
-      insert = new Insert(client, matching(tables.get(line.table.table), line.table));
+      insert = new Insert(client, findMatchingTable(tables.get(line.table.table), line.table));
       counts.tables += 1;
     } else {
       await insert!.add(line.json);
@@ -34,7 +34,7 @@ export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof
 }
 
 /** Returns the database's table with the same columns as in the backup. */
-function matching(table: Table | undefined, { table: name, columns }: TableStart): Table {
+function findMatchingTable(table: Table | undefined, { table: name, columns }: TableStart): Table {
   const own = table?.columns.map((column) => column.name) ?? [];
   if (table === undefined || own.join() !== columns.join()) {
     throw new BackupError(`The backup's table ${name} has different columns than this version: nothing was restored.`);

@@ -19,7 +19,7 @@ export async function* readBackup(file: string): AsyncGenerator<Exclude<BackupLi
   const hash = createHash('sha256');
   let rows = 0;
   let previous: BackupLine['kind'] | null = null;
-  for await (const bytes of linesOf(file)) {
+  for await (const bytes of readLines(file)) {
     const line = parseLine(bytes.toString('utf8'));
     if (line === null || previous === 'end') throw damaged(file);
     if ((previous === null) !== (line.kind === 'header')) throw damaged(file);
@@ -36,7 +36,7 @@ export async function* readBackup(file: string): AsyncGenerator<Exclude<BackupLi
   if (previous !== 'end') throw damaged(file);
 }
 
-async function* linesOf(file: string): AsyncGenerator<Buffer> {
+async function* readLines(file: string): AsyncGenerator<Buffer> {
   const gunzip = createGunzip();
   // An error of either stream ends the other and so reaches the loop below.
   pipeline(createReadStream(file), gunzip, () => undefined);
@@ -52,12 +52,12 @@ async function* linesOf(file: string): AsyncGenerator<Buffer> {
       begun.push(chunk.subarray(from));
     }
   } catch (error) {
-    throw explained(file, error);
+    throw toBackupError(file, error);
   }
   if (begun.some((part) => part.length > 0)) throw damaged(file);
 }
 
-function explained(file: string, error: unknown): unknown {
+function toBackupError(file: string, error: unknown): unknown {
   const { code = '', message } = error as NodeJS.ErrnoException;
   if (code.startsWith('Z_')) return damaged(file, { cause: error });
   return code === '' ? error : new BackupError(`The backup ${file} cannot be read: ${message}`, { cause: error });

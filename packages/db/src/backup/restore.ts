@@ -6,11 +6,11 @@ import type { PGlite } from '@electric-sql/pglite';
 import type pg from 'pg';
 
 import { applyMigrations } from '../apply-migrations.js';
-import { dataDirectoryPaths, explained, lockDataDirectory, renameDurably } from '../data-directory.js';
+import { dataDirectoryPaths, withDataDirectoryErrors, lockDataDirectory, renameDurably } from '../data-directory.js';
 import { createPglite } from '../embedded-database.js';
 import { createEmbeddedPool } from '../embedded-pool.js';
 import { BackupError } from '../errors.js';
-import { freezeEventsOfTheFuture } from '../rebase-event-ids.js';
+import { rebaseEventIds } from '../rebase-event-ids.js';
 import { loadMigrations, type Migration } from '../migrations.js';
 import { findTemplate } from '../template.js';
 import type { BackupHeader } from './format.js';
@@ -49,11 +49,11 @@ export async function restore({ file, dataDir, migrationsDirectory }: RestoreOpt
   const { directory, postgres, restoring } = dataDirectoryPaths(dataDir);
   const lock = await lockDataDirectory(directory);
   try {
-    return await explained(directory, async () => {
+    return await withDataDirectoryErrors(directory, async () => {
       await requireEmpty(directory);
       try {
         const pglite = await createPglite(restoring, await findTemplate(applied));
-        const filled = await fill(pglite, file, applied, migrations);
+        const filled = await loadInto(pglite, file, applied, migrations);
         await renameDurably(restoring, postgres);
         return { ...filled, directory, createdAt: header.createdAt };
       } catch (error) {
@@ -97,7 +97,7 @@ async function requireEmpty(directory: string): Promise<void> {
   }
 }
 
-async function fill(
+async function loadInto(
   pglite: PGlite,
   file: string,
   applied: readonly Migration[],
@@ -122,7 +122,7 @@ async function fill(
 }
 
 async function settle(client: pg.ClientBase): Promise<void> {
-  await freezeEventsOfTheFuture(client);
+  await rebaseEventIds(client);
   // Bulk loading leaves no planner statistics, and the embedded database never updates them automatically.
   await client.query('VACUUM (ANALYZE)');
   await client.query('CHECKPOINT');

@@ -214,7 +214,7 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
   if (whole) values.push(await text(writes), diff.removals);
   const [written] = isLong
-    ? await db.queryPatiently<RowsWritten>(statement, values, patienceMs(bytes))
+    ? await db.queryWithTimeout<RowsWritten>(statement, values, patienceMs(bytes))
     : await db.query<RowsWritten>(statement, values);
   if (written === undefined) return null;
   return { ...written, historyBytes: events.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0) };
