@@ -1,6 +1,6 @@
 import { Operations, type Operation, type OperationName, type StreamMessage } from '@muster/contracts';
 import { NetworkError } from './errors.js';
-import type { Answer, Input, InputArguments, ItemOf, PagedName } from './operation-types.js';
+import type { Answer, Input, InputArguments, ItemOf, PagedOperationName } from './operation-types.js';
 import { send, urlOf, type AnyInput, type Connection } from './request.js';
 import { followStream, type StreamOptions } from './stream.js';
 
@@ -32,7 +32,11 @@ export interface Client {
   ): Promise<Answer<Name>>;
 
   /** Iterates over all items of a list. Requests the next page only when it is needed. */
-  items<Name extends PagedName>(name: Name, input?: Input<Name>, options?: CallOptions): AsyncGenerator<ItemOf<Name>>;
+  items<Name extends PagedOperationName>(
+    name: Name,
+    input?: Input<Name>,
+    options?: CallOptions,
+  ): AsyncGenerator<ItemOf<Name>>;
 
   /** Returns the URL of an operation, for a link that the browser opens itself, such as an export. */
   urlOf<Name extends OperationName>(name: Name, ...input: InputArguments<Name>): string;

@@ -2,8 +2,8 @@ import type { OperationName, Operations } from '@muster/contracts';
 import type { z } from 'zod';
 
 /** The parameter names of a path, written as `:name`. */
-type ParameterOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
-  ? Name | ParameterOf<Rest>
+type PathParameterName<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | PathParameterName<Rest>
   : Path extends `${string}:${infer Name}`
     ? Name
     : never;
@@ -13,9 +13,9 @@ export type QueryValue = string | number | boolean | readonly (string | number)[
 
 type OperationOf<Name extends OperationName> = (typeof Operations)[Name];
 
-type ParametersOf<Name extends OperationName> = [ParameterOf<OperationOf<Name>['path']>] extends [never]
+type ParametersOf<Name extends OperationName> = [PathParameterName<OperationOf<Name>['path']>] extends [never]
   ? object
-  : { params: Readonly<Record<ParameterOf<OperationOf<Name>['path']>, string>> };
+  : { params: Readonly<Record<PathParameterName<OperationOf<Name>['path']>, string>> };
 
 type QueryOf<Name extends OperationName> =
   OperationOf<Name> extends { query: infer Query extends z.ZodType }
@@ -40,8 +40,8 @@ export type Answer<Name extends OperationName> = AnswerOf<
 >;
 
 /** The operations that return pages. */
-export type PagedName = {
+export type PagedOperationName = {
   [Name in OperationName]: Answer<Name> extends { items: readonly unknown[]; nextCursor: string | null } ? Name : never;
 }[OperationName];
-export type ItemOf<Name extends PagedName> =
+export type ItemOf<Name extends PagedOperationName> =
   Answer<Name> extends { items: readonly (infer Item)[]; nextCursor: string | null } ? Item : never;

@@ -26,9 +26,9 @@ const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 30_000;
 
 /** Milliseconds without a byte after which a connection counts as dead. The API sends something every 15 s. */
-const SILENCE_MS_MAX = 40_000;
+const IDLE_MS_MAX = 40_000;
 
-const isName = (name: string): name is StreamMessageName => Object.hasOwn(StreamMessages, name);
+const isKnownMessageName = (name: string): name is StreamMessageName => Object.hasOwn(StreamMessages, name);
 
 /**
  * Follows `GET /api/stream` and yields each message. Reconnects when the connection is lost and resumes after the last
@@ -85,14 +85,14 @@ async function* connectOnce(
   { query, lastId, signal, onId }: Attempt,
   onState: (state: ConnectionState) => void,
 ): AsyncGenerator<StreamMessage> {
-  const silence = new AbortController();
-  const ended = AbortSignal.any([signal, silence.signal]);
+  const idle = new AbortController();
+  const ended = AbortSignal.any([signal, idle.signal]);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const heard = () => {
+  const resetIdleTimer = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(new Error('The stream has sent nothing for too long.')), SILENCE_MS_MAX);
+    timer = setTimeout(() => idle.abort(new Error('The stream has sent nothing for too long.')), IDLE_MS_MAX);
   };
-  heard();
+  resetIdleTimer();
   try {
     const headers = lastId === undefined ? {} : { 'Last-Event-ID': lastId };
     const response = await send(connection, 'stream', query ? { query } : {}, { signal: ended, headers });
@@ -105,10 +105,10 @@ async function* connectOnce(
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return;
-        heard();
+        resetIdleTimer();
         for (const { data, ...event } of parser.feed(decoder.decode(value, { stream: true }))) {
           // Skip messages that only a newer API knows.
-          if (isName(event.event)) yield { ...event, data: JSON.parse(data) as unknown } as StreamMessage;
+          if (isKnownMessageName(event.event)) yield { ...event, data: JSON.parse(data) as unknown } as StreamMessage;
         }
         if (parser.lastEventId !== undefined) onId(parser.lastEventId);
       }

@@ -1,4 +1,4 @@
-import type { Input, PagedName } from '@muster/client';
+import type { Input, PagedOperationName } from '@muster/client';
 import type { StreamMessage } from '@muster/contracts';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, isSignedOut } from './client';
@@ -70,7 +70,7 @@ const pages = <T>(
 /** For queries that the stream marks as stale. `refreshOlderThan` covers the case that the stream fails. */
 const FOLLOWED = { staleTime: Infinity } as const;
 
-type Query<Name extends PagedName> =
+type Query<Name extends PagedOperationName> =
   Input<Name> extends { query?: infer Filters } ? Omit<NonNullable<Filters>, 'cursor' | 'limit'> : never;
 export type ContainerFilters = Query<'listContainers'>;
 export type EventFilters = Query<'listEvents'>;
