@@ -26,7 +26,7 @@ import {
   type SessionOptions,
   type SessionWaits,
 } from './muster/session.js';
-import { createObserver, type Observer } from './engine/poll-engine.js';
+import { createEnginePoller, type EnginePoller } from './engine/poll-engine.js';
 import { createEngineFollower } from './engine/follow-engine.js';
 import { reportOnce } from './lib/single-flight.js';
 import { COALESCE_MS } from './reporting/schedule.js';
@@ -40,7 +40,7 @@ import { AGENT_VERSION } from './version.js';
 /**
  * How long the first snapshot waits for the event subscription. Subscribing would otherwise require a second snapshot.
  */
-const FIRST_WATCH_MS_MAX = 2_000;
+const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
 
 /**
  * Maximum random delay before an enrolled agent's first call, so that a fleet that starts at once does not call at
@@ -52,14 +52,14 @@ const now = (): number => performance.now();
 const wallNow = (): Date => new Date();
 
 /** What every command uses to read the engine. */
-interface Eyes {
+interface EngineReader {
   engine: EngineClient;
   inventory: Inventory;
-  observer: Observer;
+  poller: EnginePoller;
 }
 
 /** What the commands that call the API need in addition. */
-interface Reporting extends Eyes {
+interface ReportingContext extends EngineReader {
   client: MusterClient;
   session: Session;
   musterUrl: string;
@@ -84,15 +84,15 @@ export const runAgent = (
   { random, coalesceMs, waits }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async (parts) => {
-    const { engine, inventory, observer, client, session } = parts;
+    const { engine, inventory, poller, client, session } = parts;
     const stream = createSnapshotStream(randomUUID);
     const journal = await openJournal(env.stateDir, log);
     const reportedIds = await openReportedIds(env.stateDir, log);
     const reporter = createReporter({
-      ...{ observer, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs },
+      ...{ poller, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs },
       onEngineFailure: () => follower.restart(),
     });
-    const follower = createEngineFollower({ engine, inventory, observer, reporter, random, log });
+    const follower = createEngineFollower({ engine, inventory, poller, reporter, random, log });
     const startedAt = wallNow().toISOString();
     const status = await serveStatus(env.stateDir, () => statusOf(parts, reporter, startedAt));
     // Stops the event follower when the caller aborts or the reporter throws.
@@ -101,7 +101,7 @@ export const runAgent = (
     const following = follower.run(either);
     const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: either }).catch(() => undefined);
     try {
-      await Promise.race([follower.settled, pause(FIRST_WATCH_MS_MAX)]);
+      await Promise.race([follower.settled, pause(FIRST_SUBSCRIPTION_MS_MAX)]);
       if (session.isEnrolled()) await pause(random() * START_SPREAD_MS);
       log.info({ engine: engine.label, version: AGENT_VERSION }, 'reporting');
       await reporter.run(signal);
@@ -113,7 +113,7 @@ export const runAgent = (
   });
 
 function statusOf(
-  { engine, observer, session, musterUrl }: Reporting,
+  { engine, poller, session, musterUrl }: ReportingContext,
   reporter: Reporter,
   startedAt: string,
 ): AgentStatus {
@@ -121,7 +121,7 @@ function statusOf(
   return {
     ...{ version: AGENT_VERSION, pid: process.pid, startedAt, musterUrl },
     ...{ hostId: enrollment?.hostId ?? null, tokenIssuedAt: enrollment?.issuedAt ?? null },
-    ...{ engineAddress: engine.label, engine: observer.facts()?.engine ?? null },
+    ...{ engineAddress: engine.label, engine: poller.facts()?.engine ?? null },
     ...reporter.progress(),
   };
 }
@@ -133,8 +133,8 @@ export const runOnce = (
   signal: AbortSignal,
   { random, waits }: Pick<Timing, 'random' | 'waits'> = TIMING_DEFAULT,
 ): Promise<void> =>
-  withReporting(env, log, signal, { random, waits }, async ({ observer, client, session }) => {
-    await reportOnce({ observer, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
+  withReporting(env, log, signal, { random, waits }, async ({ poller, client, session }) => {
+    await reportOnce({ poller, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
     // This run's stream superseded the stream of the journal's entries, so no later run may send them.
     await (await openJournal(env.stateDir, log)).clear();
   });
@@ -143,9 +143,9 @@ export const runOnce = (
 export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withReporting(env, log, signal, { ...TIMING_DEFAULT, isEnrollCommand: true }, async ({ engine, client, session }) => {
     const known = session.enrollment();
-    const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(stopByEngine);
+    const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(throwStopError);
     // Using the token confirms that the API accepts it. It also completes an enrollment whose answer was lost.
-    const answer = await session.call((token) => client.holder(token, signal), facts, signal);
+    const answer = await session.call((token) => client.getTokenHolder(token, signal), facts, signal);
     if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
     const { hostId } = answer.data;
@@ -179,12 +179,12 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
 
 /** Returns the snapshot that would be sent, as indented JSON. Throws `StopError` if the engine cannot be read. */
 export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
-  withEyes(env, log, async ({ inventory }) => {
-    const { containers } = await inventory.read(signal).catch(stopByEngine);
+  withEngine(env, log, async ({ inventory }) => {
+    const { containers } = await inventory.read(signal).catch(throwStopError);
     return `${toTerminalJson(JSON.stringify(JSON.parse(snapshotText(containers)), null, 2))}\n`;
   });
 
-function stopByEngine(error: unknown): never {
+function throwStopError(error: unknown): never {
   throw error instanceof EngineError ? new StopError(error.message, ExitCodes.failed) : error;
 }
 
@@ -193,17 +193,17 @@ async function openEngine(env: AgentEnv): Promise<EngineClient> {
   return createEngineClient({ address, apiVersion: env.engineApiVersion });
 }
 
-async function withEyes<T>(env: AgentEnv, log: Logger, use: (eyes: Eyes) => Promise<T>): Promise<T> {
-  const engine = await openEngine(env).catch(stopByEngine);
+async function withEngine<T>(env: AgentEnv, log: Logger, use: (reader: EngineReader) => Promise<T>): Promise<T> {
+  const engine = await openEngine(env).catch(throwStopError);
   try {
     const inventory = createInventory(engine, env.redaction, log);
-    const observer = createObserver({
+    const poller = createEnginePoller({
       inventory,
       wallNow,
       ping: (signal) => engine.ping(signal),
       readFacts: (signal) => readMachineFacts(engine, { hostname: hostname() }, signal),
     });
-    return await use({ engine, inventory, observer });
+    return await use({ engine, inventory, poller });
   } finally {
     engine.close();
   }
@@ -214,7 +214,7 @@ async function withReporting<T>(
   log: Logger,
   signal: AbortSignal,
   options: Pick<SessionOptions, 'random' | 'waits' | 'isEnrollCommand'>,
-  use: (parts: Reporting) => Promise<T>,
+  use: (parts: ReportingContext) => Promise<T>,
 ): Promise<T> {
   return withState(env, async (store, state) => {
     signal.throwIfAborted();
@@ -223,14 +223,14 @@ async function withReporting<T>(
     if (state.enrollment === null && env.enrollToken === null) {
       throw new StopError('this machine is not enrolled: set MUSTER_ENROLL_TOKEN', ExitCodes.usage);
     }
-    warnOfPlaintext(musterUrl, log);
+    warnIfUnencrypted(musterUrl, log);
     const { enrollToken, tokenDays } = env;
     const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
     try {
       const { random, waits, isEnrollCommand = false } = options;
       const fixed = { random, waits: waits ?? SESSION_WAITS_DEFAULT, isEnrollCommand, wallNow, log };
       const session = createSession({ client, musterUrl, enrollToken, store, state, tokenDays, ...fixed });
-      return await withEyes(env, log, (eyes) => use({ ...eyes, client, session, musterUrl }));
+      return await withEngine(env, log, (reader) => use({ ...reader, client, session, musterUrl }));
     } finally {
       client.close();
     }
@@ -249,7 +249,7 @@ async function withState<T>(env: AgentEnv, use: (store: StateStore, state: Agent
   }
 }
 
-function warnOfPlaintext(musterUrl: string, log: Logger): void {
+function warnIfUnencrypted(musterUrl: string, log: Logger): void {
   const { protocol, hostname: host } = new URL(musterUrl);
   const isLocal = host === 'localhost' || host === '[::1]' || host.startsWith('127.');
   if (protocol === 'http:' && !isLocal)

@@ -115,7 +115,7 @@ export function parseEnv(
       engineApiVersion: env.DOCKER_API_VERSION ?? null,
       redaction: { names: env.MUSTER_REDACT_NAMES, values: env.MUSTER_REDACT_VALUES },
       tokenDays: env.MUSTER_TOKEN_DAYS,
-      proxy: { https: env.HTTPS_PROXY ?? null, http: env.HTTP_PROXY ?? null, except: env.NO_PROXY ?? null },
+      proxy: { https: env.HTTPS_PROXY ?? null, http: env.HTTP_PROXY ?? null, noProxy: env.NO_PROXY ?? null },
       logLevel: env.LOG_LEVEL,
     },
   };

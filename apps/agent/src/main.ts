@@ -3,13 +3,13 @@ import { homedir } from 'node:os';
 import { toTerminalText } from '@muster/contracts';
 import { dryRun, enrollMachine, leaveMuster, runAgent, runOnce } from './agent.js';
 import { HELP, parseCli, type CliRequest } from './cli.js';
-import { checksFor } from './commands/checks.js';
-import { examine, report } from './commands/doctor.js';
+import { createChecks } from './commands/checks.js';
+import { runChecks, formatFindings } from './commands/doctor.js';
 import { status } from './commands/status.js';
 import { defaultConfigPath, readConfigFile } from './config/config-file.js';
 import { parseEnv, type AgentEnv } from './env.js';
 import { ExitCodes, StopError, type ExitCode } from './exit.js';
-import { keepHeapSmall } from './v8-flags.js';
+import { limitHeapSize } from './v8-flags.js';
 import { createLog } from './lib/log.js';
 import { describeSettings, layerSettings } from './config/settings.js';
 import { AGENT_VERSION } from './version.js';
@@ -21,9 +21,9 @@ void main().then((exitCode) => {
 });
 
 async function main(): Promise<ExitCode> {
-  keepHeapSmall();
+  limitHeapSize();
   const request = parseCli(process.argv.slice(2));
-  if (request.kind === 'error') return complain(ExitCodes.usage, `${request.message} (see --help)`);
+  if (request.kind === 'error') return fail(ExitCodes.usage, `${request.message} (see --help)`);
   if (request.command === 'help') return print(HELP);
   if (request.command === 'version') return print(`${AGENT_VERSION}\n`);
   const stop = new AbortController();
@@ -35,17 +35,17 @@ async function main(): Promise<ExitCode> {
     });
   }
   try {
-    return await configured(request, stop.signal);
+    return await runWithSettings(request, stop.signal);
   } catch (thrown) {
     const error: unknown = stop.signal.aborted ? stop.signal.reason : thrown;
-    if (error instanceof StopError) return complain(error.exitCode, error.message);
+    if (error instanceof StopError) return fail(error.exitCode, error.message);
     createLog('info').fatal({ err: error }, 'unexpected error: this is a bug in the agent, please report it');
     return ExitCodes.failed;
   }
 }
 
 /** Merges the settings of all three layers and runs the command with them. */
-async function configured(request: Request, signal: AbortSignal): Promise<ExitCode> {
+async function runWithSettings(request: Request, signal: AbortSignal): Promise<ExitCode> {
   const machine = { isRoot: process.getuid?.() === 0, home: homedir() };
   const named = request.configFile ?? (process.env['MUSTER_CONFIG'] || null);
   const file = await readConfigFile(named, defaultConfigPath(process.env, machine));
@@ -53,11 +53,11 @@ async function configured(request: Request, signal: AbortSignal): Promise<ExitCo
   if (request.command === 'config') return print(describeSettings(layered, file.path));
   const { XDG_STATE_HOME, XDG_RUNTIME_DIR } = process.env;
   const parsed = parseEnv({ ...layered.values, XDG_STATE_HOME, XDG_RUNTIME_DIR }, machine);
-  if (!parsed.success) return complain(ExitCodes.usage, ...parsed.errors);
-  return obey(request, parsed.env, signal);
+  if (!parsed.success) return fail(ExitCodes.usage, ...parsed.errors);
+  return runCommand(request, parsed.env, signal);
 }
 
-async function obey({ command, json }: Request, env: AgentEnv, signal: AbortSignal): Promise<ExitCode> {
+async function runCommand({ command, json }: Request, env: AgentEnv, signal: AbortSignal): Promise<ExitCode> {
   const log = createLog(env.logLevel);
   switch (command) {
     case 'dry-run':
@@ -70,9 +70,9 @@ async function obey({ command, json }: Request, env: AgentEnv, signal: AbortSign
       await runOnce(env, log, signal);
       return ExitCodes.ok;
     case 'doctor': {
-      const { text, exitCode } = report(
-        await examine(
-          checksFor(env, () => new Date()),
+      const { text, exitCode } = formatFindings(
+        await runChecks(
+          createChecks(env, () => new Date()),
           signal,
         ),
         json,
@@ -100,7 +100,7 @@ function print(text: string, exitCode: ExitCode = ExitCodes.ok): ExitCode {
  * Prints one line per message to stderr, whatever the log level. Control characters are escaped, because a message may
  * contain text from a server.
  */
-function complain(exitCode: ExitCode, ...messages: string[]): ExitCode {
+function fail(exitCode: ExitCode, ...messages: string[]): ExitCode {
   for (const message of messages) process.stderr.write(`muster-agent: ${toTerminalText(message)}\n`);
   return exitCode;
 }

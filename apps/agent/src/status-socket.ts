@@ -41,7 +41,7 @@ export async function serveStatus(stateDir: string, read: () => AgentStatus): Pr
     });
   // Left behind by a killed agent: the lock excludes another running one.
   await remove();
-  await throughShortPath(
+  await withShortPath(
     stateDir,
     (path) =>
       new Promise<void>((resolve, reject) => {
@@ -59,8 +59,8 @@ export async function serveStatus(stateDir: string, read: () => AgentStatus): Pr
 }
 
 /** Asks the agent that uses this state directory. Resolves with null if none is running or it cannot be reached. */
-export const askStatus = (stateDir: string): Promise<AgentStatus | null> =>
-  throughShortPath(
+export const queryStatus = (stateDir: string): Promise<AgentStatus | null> =>
+  withShortPath(
     stateDir,
     (path) =>
       new Promise<AgentStatus | null>((resolve) => {
@@ -85,7 +85,7 @@ function parse(text: string): AgentStatus | null {
  * A socket's path is limited to about 107 bytes. On Linux, the path through the directory's open descriptor is always
  * short.
  */
-async function throughShortPath<T>(stateDir: string, use: (path: string) => Promise<T>): Promise<T> {
+async function withShortPath<T>(stateDir: string, use: (path: string) => Promise<T>): Promise<T> {
   const directory = await open(stateDir, 'r');
   try {
     return await use(`${process.platform === 'linux' ? `/proc/self/fd/${directory.fd}` : stateDir}/${FILE_NAME}`);

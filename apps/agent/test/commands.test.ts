@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { pino } from 'pino';
 import { enrollMachine, leaveMuster } from '../src/agent.js';
-import { checksFor } from '../src/commands/checks.js';
-import { examine, report } from '../src/commands/doctor.js';
+import { createChecks } from '../src/commands/checks.js';
+import { runChecks, formatFindings } from '../src/commands/doctor.js';
 import { status } from '../src/commands/status.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
 import { openRig, type Rig } from './rig.js';
@@ -132,7 +132,7 @@ describe('status', () => {
 
 describe('doctor', () => {
   const findings = (overrides: Record<string, string> = {}, now = () => new Date()) =>
-    examine(checksFor(env(overrides), now), never);
+    runChecks(createChecks(env(overrides), now), never);
   const verdicts = async (...args: Parameters<typeof findings>) =>
     Object.fromEntries((await findings(...args)).map(({ check, verdict }) => [check, verdict]));
   const ALL_OK = Object.fromEntries(
@@ -168,7 +168,7 @@ describe('doctor', () => {
   test.each([false, true])('escapes control characters of a server’s message, as JSON: %s', async (json) => {
     await rig.once();
     rig.muster.always(Paths.agentToken, hostileProblem(503));
-    const { text } = report(await findings(), json);
+    const { text } = formatFindings(await findings(), json);
     expect(text).toContain('2J');
     // eslint-disable-next-line no-control-regex -- the pattern matches control characters on purpose
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
@@ -181,7 +181,7 @@ describe('doctor', () => {
     const failed = found.filter(({ verdict }) => verdict === 'failed');
     expect(failed.map(({ check }) => check)).toEqual(['engine', 'token']);
     for (const { advice } of failed) expect(advice).toMatch(/\w/);
-    const { text, exitCode } = report(found, false);
+    const { text, exitCode } = formatFindings(found, false);
     expect(exitCode).toBe(1);
     expect(text.match(/^FAIL/gm)).toHaveLength(2);
     expect(text).toContain('→');

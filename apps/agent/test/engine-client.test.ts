@@ -22,7 +22,7 @@ async function open(
   const client = createEngineClient({
     address: EngineAddress.parse(label),
     apiVersion,
-    timeouts: { promptMs: 300, callMs: 300 },
+    timeouts: { pingMs: 300, callMs: 300 },
   });
   closers.push(
     () => client.close(),

@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { readText, send, type HttpRoute } from '../src/http/exchange.js';
-import { routeToMuster } from '../src/muster/route.js';
+import { createMusterRoute } from '../src/muster/route.js';
 
 const never = new AbortController().signal;
 const get = { method: 'GET', path: '/', signal: never } as const;
@@ -14,7 +14,7 @@ afterEach(async () => {
 async function routeTo(server: Server): Promise<HttpRoute> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const route = routeToMuster(new URL(`http://127.0.0.1:${port}`), { https: null, http: null, except: null });
+  const route = createMusterRoute(new URL(`http://127.0.0.1:${port}`), { https: null, http: null, noProxy: null });
   closers.push(
     () => new Promise((resolve) => void server.close(resolve)),
     () => route.close(),

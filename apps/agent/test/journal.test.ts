@@ -34,7 +34,7 @@ async function told(journal: Awaited<ReturnType<typeof openJournal>>) {
 describe('the journal', () => {
   test('records changes between readings in order, and ignores changes of only the age in the status', async () => {
     const journal = await openJournal(dir, log);
-    journal.acknowledged([container('a'), container('b')]);
+    journal.setBaseline([container('a'), container('b')]);
     await journal.record([container('a', 'running', 'Up 6 minutes'), container('b')], order);
     await journal.record([container('a', 'exited', 'Exited (1) 1 second ago'), container('b')], order);
     await journal.record([container('a', 'exited', 'Exited (1) 2 minutes ago'), container('c')], order);
@@ -49,7 +49,7 @@ describe('the journal', () => {
 
   test('survives the run, even with a line cut short by a kill, and keeps each entry’s stream and sequence', async () => {
     const first = await openJournal(dir, log);
-    first.acknowledged([]);
+    first.setBaseline([]);
     await first.record([container('a')], order);
     await first.record([container('a'), container('b')], order);
     await appendFile(join(dir, 'journal.ndjson'), '{"stream":"0000');
@@ -64,7 +64,7 @@ describe('the journal', () => {
 
   test('is sent once: the next run skips the entries that a killed run already sent', async () => {
     const first = await openJournal(dir, log);
-    first.acknowledged([]);
+    first.setBaseline([]);
     for (const name of ['a', 'b', 'c', 'd']) await first.record([container(name)], order);
     await first.drop(first.first()!);
     await first.drop(first.first()!);
@@ -75,7 +75,7 @@ describe('the journal', () => {
 
   test('is bounded and drops its oldest entries', async () => {
     const journal = await openJournal(dir, log);
-    journal.acknowledged([]);
+    journal.setBaseline([]);
     for (let i = 0; i < 600; i++) await journal.record([container(`c-${i}`)], order);
     expect(journal.size()).toBeLessThanOrEqual(500);
     const lines = (await readFile(join(dir, 'journal.ndjson'), 'utf8')).trim().split('\n');
@@ -85,7 +85,7 @@ describe('the journal', () => {
 
   test('drops no unsent entry when the entry that is being sent was already pushed out', async () => {
     const journal = await openJournal(dir, log);
-    journal.acknowledged([]);
+    journal.setBaseline([]);
     for (let i = 0; i < 500; i++) await journal.record([container(`c-${i}`)], order);
     const underWay = journal.first()!;
     await journal.record([container('c-500')], order);
@@ -97,14 +97,14 @@ describe('the journal', () => {
 
   test('splits removals over several entries if there are too many for one', async () => {
     const journal = await openJournal(dir, log);
-    journal.acknowledged(Array.from({ length: 250 }, (_, i) => container(`c-${i}`)));
+    journal.setBaseline(Array.from({ length: 250 }, (_, i) => container(`c-${i}`)));
     await journal.record([], order);
     expect((await told(journal)).map(([, , goneIds]) => goneIds.length)).toEqual([100, 100, 50]);
   });
 
   test('loses only history if the disk is full', async () => {
     const journal = await openJournal(join(dir, 'nowhere'), log);
-    journal.acknowledged([]);
+    journal.setBaseline([]);
     await journal.record([container('a')], order);
     expect(await told(journal)).toEqual([[1, ['a running'], []]]);
   });
@@ -114,7 +114,7 @@ describe('the journal', () => {
     await writeFile(elsewhere, 'not ours');
     await symlink(elsewhere, join(dir, 'journal.ndjson'));
     const journal = await openJournal(dir, log);
-    journal.acknowledged([]);
+    journal.setBaseline([]);
     await journal.record([container('a')], order);
     expect(await readFile(elsewhere, 'utf8')).toBe('not ours');
     expect(await told(journal)).toEqual([[1, ['a running'], []]]);

@@ -8,12 +8,12 @@ import { retryDelayMs, SERVER_BACKOFF } from '../src/lib/backoff.js';
 import { parseEnv } from '../src/env.js';
 import { createMusterClient } from '../src/muster/client.js';
 import {
-  nextStep,
+  nextAction,
   serverFailed,
   snapshotAnswered,
-  snapshotBegun,
-  startPace,
-  type Pace,
+  snapshotStarted,
+  createSchedule,
+  type Schedule,
 } from '../src/reporting/schedule.js';
 import { openRig, type Rig } from './rig.js';
 
@@ -142,14 +142,14 @@ describe('while the network to the API is faulty', () => {
 function surviveOutage(random: () => number, backAtMs: number, retryAfterMs: number | null = null) {
   const tries: number[] = [];
   let failures = 0;
-  let pace: Pace = startPace(0);
+  let schedule: Schedule = createSchedule(0);
   for (;;) {
-    const { action, at } = nextStep(pace);
+    const { action, at } = nextAction(schedule);
     if (action === 'record') throw new Error('there was no change to record');
     tries.push(at);
-    if (at >= backAtMs) return { tries, action, backAt: at, pace };
+    if (at >= backAtMs) return { tries, action, backAt: at, pace: schedule };
     failures += 1;
-    pace = serverFailed(pace, at, retryDelayMs(failures, retryAfterMs, random(), SERVER_BACKOFF), action);
+    schedule = serverFailed(schedule, at, retryDelayMs(failures, retryAfterMs, random(), SERVER_BACKOFF), action);
   }
 }
 
@@ -177,12 +177,12 @@ describe('an hour without the API', () => {
   });
 
   test('ends for each agent within a minute after the API returns, with a snapshot and then the usual cadence', () => {
-    for (const { backAt, action, pace } of fleet) {
+    for (const { backAt, action, pace: schedule } of fleet) {
       expect(backAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
       expect(action).toBe('snapshot');
       const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
-      const after = snapshotAnswered(snapshotBegun(pace), backAt, { cadence, taken: true }, 0);
-      expect(nextStep(after)).toEqual({ action: 'heartbeat', at: backAt + 10_000 });
+      const after = snapshotAnswered(snapshotStarted(schedule), backAt, { cadence, isAccepted: true }, 0);
+      expect(nextAction(after)).toEqual({ action: 'heartbeat', at: backAt + 10_000 });
     }
   });
 
@@ -196,9 +196,10 @@ describe('an hour without the API', () => {
   test('causes no thundering herd: at most one in twenty of agents that failed together returns in the same second', () => {
     expect(largestSecond(fleet.map(({ backAt }) => backAt))).toBeLessThan(0.05);
     // The next regular snapshots are spread, too.
-    const reports = fleet.map(({ backAt, pace }, i) => {
+    const reports = fleet.map(({ backAt, pace: schedule }, i) => {
       const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
-      return snapshotAnswered(snapshotBegun(pace), backAt, { cadence, taken: true }, seeded(i + 10_000)()).snapshotAt;
+      return snapshotAnswered(snapshotStarted(schedule), backAt, { cadence, isAccepted: true }, seeded(i + 10_000)())
+        .snapshotAt;
     });
     expect(largestSecond(reports)).toBeLessThan(0.05);
   });

@@ -4,31 +4,31 @@ import {
   engineChanged,
   engineFailed,
   heartbeatAnswered,
-  nextStep,
-  recordBegun,
+  nextAction,
+  recordStarted,
   serverFailed,
   snapshotAnswered,
-  snapshotBegun,
+  snapshotStarted,
   snapshotDelayed,
-  startPace,
-  type Pace,
+  createSchedule,
+  type Schedule,
 } from '../src/reporting/schedule.js';
 
 const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
-const settled = (now: number): Pace =>
-  snapshotAnswered(snapshotBegun(startPace(now)), now, { cadence, taken: true }, 0);
+const settled = (now: number): Schedule =>
+  snapshotAnswered(snapshotStarted(createSchedule(now)), now, { cadence, isAccepted: true }, 0);
 
 test('an agent starts with a snapshot at once', () => {
-  expect(nextStep(startPace(5))).toEqual({ action: 'snapshot', at: 5 });
+  expect(nextAction(createSchedule(5))).toEqual({ action: 'snapshot', at: 5 });
 });
 
 test('a snapshot is followed by heartbeats and then the next snapshot', () => {
-  let pace = settled(0);
+  let schedule = settled(0);
   const steps: string[] = [];
   for (let i = 0; i < 6; i++) {
-    const { action, at } = nextStep(pace);
+    const { action, at } = nextAction(schedule);
     steps.push(`${action}@${at / 1_000}`);
-    if (action === 'heartbeat') pace = heartbeatAnswered(pace, at, { cadence, snapshotRequired: false }, 0);
+    if (action === 'heartbeat') schedule = heartbeatAnswered(schedule, at, { cadence, snapshotRequired: false }, 0);
   }
   expect(steps).toEqual([
     'heartbeat@10',
@@ -41,101 +41,106 @@ test('a snapshot is followed by heartbeats and then the next snapshot', () => {
 });
 
 test('a burst of events causes one snapshot, a second after the first event', () => {
-  let pace = settled(0);
-  for (let now = 1_000; now < 2_000; now += 10) pace = engineChanged(pace, now, COALESCE_MS);
-  expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 1_000 + COALESCE_MS });
+  let schedule = settled(0);
+  for (let now = 1_000; now < 2_000; now += 10) schedule = engineChanged(schedule, now, COALESCE_MS);
+  expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 1_000 + COALESCE_MS });
 });
 
 test('a change while a snapshot is in flight causes another one', () => {
-  const pace = snapshotAnswered(
-    engineChanged(snapshotBegun(settled(0)), 100, COALESCE_MS),
+  const schedule = snapshotAnswered(
+    engineChanged(snapshotStarted(settled(0)), 100, COALESCE_MS),
     300,
-    { cadence, taken: true },
+    { cadence, isAccepted: true },
     0,
   );
-  expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 100 + COALESCE_MS });
+  expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 100 + COALESCE_MS });
 });
 
 test('changes recorded while a snapshot is in flight are sent as soon as it is answered', () => {
-  const underWay = engineChanged(snapshotBegun(settled(0)), 60_000, COALESCE_MS);
-  const pace = snapshotAnswered(recordBegun(underWay), 65_000, { cadence, taken: true }, 0);
-  expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 65_000 });
+  const underWay = engineChanged(snapshotStarted(settled(0)), 60_000, COALESCE_MS);
+  const schedule = snapshotAnswered(recordStarted(underWay), 65_000, { cadence, isAccepted: true }, 0);
+  expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 65_000 });
 });
 
 test('an answer to a heartbeat that requests a snapshot gets one at once', () => {
-  const pace = heartbeatAnswered(settled(0), 10_000, { cadence, snapshotRequired: true }, 0);
-  expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 10_000 });
+  const schedule = heartbeatAnswered(settled(0), 10_000, { cadence, snapshotRequired: true }, 0);
+  expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 10_000 });
 });
 
 describe('a snapshot that the server refused', () => {
-  const refused = snapshotAnswered(snapshotBegun(startPace(0)), 0, { cadence, taken: false }, 0);
+  const refused = snapshotAnswered(snapshotStarted(createSchedule(0)), 0, { cadence, isAccepted: false }, 0);
 
   test('is not sent again when the answer to a heartbeat requests one', () => {
-    const pace = heartbeatAnswered(refused, 10_000, { cadence, snapshotRequired: true }, 0);
-    expect(nextStep(pace)).toEqual({ action: 'heartbeat', at: 20_000 });
+    const schedule = heartbeatAnswered(refused, 10_000, { cadence, snapshotRequired: true }, 0);
+    expect(nextAction(schedule)).toEqual({ action: 'heartbeat', at: 20_000 });
   });
 
   test('is followed by another after a change or at the regular interval', () => {
-    expect(nextStep(engineChanged(refused, 3_000, COALESCE_MS))).toEqual({ action: 'snapshot', at: 4_000 });
-    let pace = refused;
+    expect(nextAction(engineChanged(refused, 3_000, COALESCE_MS))).toEqual({ action: 'snapshot', at: 4_000 });
+    let schedule = refused;
     for (let now = 10_000; now < 60_000; now += 10_000) {
-      pace = heartbeatAnswered(pace, now, { cadence, snapshotRequired: true }, 0);
+      schedule = heartbeatAnswered(schedule, now, { cadence, snapshotRequired: true }, 0);
     }
-    expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 60_000 });
+    expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 60_000 });
   });
 });
 
 test('after a failure, nothing is sent during the wait, and then the same action is repeated', () => {
-  const pace = serverFailed(snapshotBegun(engineChanged(settled(0), 500, COALESCE_MS)), 1_500, 30_000, 'snapshot');
-  expect(nextStep(pace)).toEqual({ action: 'snapshot', at: 31_500 });
-  expect(nextStep(serverFailed(settled(0), 10_000, 700, 'heartbeat'))).toEqual({ action: 'heartbeat', at: 10_700 });
+  const schedule = serverFailed(
+    snapshotStarted(engineChanged(settled(0), 500, COALESCE_MS)),
+    1_500,
+    30_000,
+    'snapshot',
+  );
+  expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 31_500 });
+  expect(nextAction(serverFailed(settled(0), 10_000, 700, 'heartbeat'))).toEqual({ action: 'heartbeat', at: 10_700 });
 });
 
 describe('while the server limits the snapshots of a host', () => {
-  const delayed = snapshotDelayed(snapshotBegun(settled(0)), 5_000, 60_000);
+  const delayed = snapshotDelayed(snapshotStarted(settled(0)), 5_000, 60_000);
 
   test('heartbeats continue as usual, and the snapshot waits even if an answer to a heartbeat requests one', () => {
-    let pace = delayed;
+    let schedule = delayed;
     const steps: string[] = [];
     for (let i = 0; i < 7; i++) {
-      const { action, at } = nextStep(pace);
+      const { action, at } = nextAction(schedule);
       steps.push(`${action}@${at / 1_000}`);
-      if (action === 'heartbeat') pace = heartbeatAnswered(pace, at, { cadence, snapshotRequired: true }, 0);
+      if (action === 'heartbeat') schedule = heartbeatAnswered(schedule, at, { cadence, snapshotRequired: true }, 0);
     }
     expect(steps).toEqual([...[10, 20, 30, 40, 50, 60].map((at) => `heartbeat@${at}`), 'snapshot@65']);
   });
 
   test('changes are recorded for later', () => {
     const changed = engineChanged(delayed, 6_000, COALESCE_MS);
-    expect(nextStep(changed)).toEqual({ action: 'record', at: 7_000 });
-    expect(nextStep(recordBegun(changed))).toEqual({ action: 'heartbeat', at: 10_000 });
-    expect(nextStep(engineChanged(delayed, 12_000, COALESCE_MS))).toEqual({ action: 'heartbeat', at: 10_000 });
+    expect(nextAction(changed)).toEqual({ action: 'record', at: 7_000 });
+    expect(nextAction(recordStarted(changed))).toEqual({ action: 'heartbeat', at: 10_000 });
+    expect(nextAction(engineChanged(delayed, 12_000, COALESCE_MS))).toEqual({ action: 'heartbeat', at: 10_000 });
   });
 
   test('a failed heartbeat delays all actions', () => {
     const failed = serverFailed(delayed, 10_000, 80_000, 'heartbeat');
-    expect(nextStep(failed)).toEqual({ action: 'snapshot', at: 90_000 });
+    expect(nextAction(failed)).toEqual({ action: 'snapshot', at: 90_000 });
   });
 });
 
 test('an engine failure is reported at once, and the engine is retried automatically', () => {
-  const failed = engineFailed(snapshotBegun(settled(0)), 1_000, 4_000, true);
-  expect(nextStep(failed)).toEqual({ action: 'heartbeat', at: 1_000 });
+  const failed = engineFailed(snapshotStarted(settled(0)), 1_000, 4_000, true);
+  expect(nextAction(failed)).toEqual({ action: 'heartbeat', at: 1_000 });
   const told = heartbeatAnswered(failed, 1_000, { cadence, snapshotRequired: true }, 0);
-  expect(nextStep(told)).toEqual({ action: 'snapshot', at: 5_000 });
-  expect(nextStep(engineFailed(told, 5_000, 9_000, false))).toEqual({ action: 'heartbeat', at: 11_000 });
+  expect(nextAction(told)).toEqual({ action: 'snapshot', at: 5_000 });
+  expect(nextAction(engineFailed(told, 5_000, 9_000, false))).toEqual({ action: 'heartbeat', at: 11_000 });
 });
 
 test('each answer’s cadence applies from then on, and a slowed fleet is spread', () => {
   const slow = { heartbeatSeconds: 100, snapshotSeconds: 600 };
-  expect(nextStep(heartbeatAnswered(settled(0), 10_000, { cadence: slow, snapshotRequired: false }, 0.5)).at).toBe(
+  expect(nextAction(heartbeatAnswered(settled(0), 10_000, { cadence: slow, snapshotRequired: false }, 0.5)).at).toBe(
     60_000,
   );
-  const spread = snapshotAnswered(snapshotBegun(settled(0)), 0, { cadence: slow, taken: true }, 0.5);
-  expect(nextStep(spread)).toEqual({ action: 'heartbeat', at: 95_000 });
+  const spread = snapshotAnswered(snapshotStarted(settled(0)), 0, { cadence: slow, isAccepted: true }, 0.5);
+  expect(nextAction(spread)).toEqual({ action: 'heartbeat', at: 95_000 });
 });
 
 test('a server that asks for almost no interval gets the minimum interval', () => {
   const rush = { heartbeatSeconds: 0.000_001, snapshotSeconds: 0.000_001 };
-  expect(nextStep(snapshotAnswered(settled(0), 0, { cadence: rush, taken: true }, 0)).at).toBe(100);
+  expect(nextAction(snapshotAnswered(settled(0), 0, { cadence: rush, isAccepted: true }, 0)).at).toBe(100);
 });

@@ -19,8 +19,8 @@ import { openRig, type Rig } from './rig.js';
 const never = new AbortController().signal;
 
 describe('the proxy for a URL', () => {
-  const via = (url: string, except: string | null = null): string | null =>
-    proxyFor(new URL(url), { https: 'http://secure:3128', http: 'http://plain:3128', except })?.host ?? null;
+  const via = (url: string, noProxy: string | null = null): string | null =>
+    proxyFor(new URL(url), { https: 'http://secure:3128', http: 'http://plain:3128', noProxy })?.host ?? null;
 
   test('is the one set for its scheme, or none if that is unset', () => {
     expect([via('https://muster.example'), via('http://muster.example')]).toEqual(['secure:3128', 'plain:3128']);
@@ -166,9 +166,9 @@ describe('a proxy', () => {
     refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n';
     const client = createMusterClient({
       ...{ musterUrl: 'https://muster.example', wallNow: () => new Date() },
-      proxy: { https: address(), http: null, except: null },
+      proxy: { https: address(), http: null, noProxy: null },
     });
-    expect(await client.holder('token', never)).toMatchObject({
+    expect(await client.getTokenHolder('token', never)).toMatchObject({
       kind: 'retry',
       reason: 'https://muster.example: the proxy answered 407 to CONNECT',
     });

@@ -142,7 +142,7 @@ describe('a limit of redaction', () => {
       ...Array<boolean>(7).fill(true),
     ]);
     expect(Object.values(redacted[9]!.labels)).toEqual([REDACTED]);
-    expect(redactor.withheld()).toBe(13);
+    expect(redactor.withheldCount()).toBe(13);
   });
 
   test('applies to time, too, because an operator’s pattern may be slow', () => {

@@ -16,7 +16,7 @@ test('the sequence rises with each attempt', () => {
 test('a superseded stream stays superseded while the other one reports changes', () => {
   const stream = open();
   for (let minute = 0; minute < 120; minute++) {
-    expect(stream.answered(superseded(Math.floor(minute / 9)), minute * 60_000)).toBe(false);
+    expect(stream.recordAnswer(superseded(Math.floor(minute / 9)), minute * 60_000)).toBe(false);
   }
   expect(stream.current()).toBe('stream-1');
 });
@@ -24,15 +24,15 @@ test('a superseded stream stays superseded while the other one reports changes',
 test('a superseded agent starts a new stream when the other one has changed nothing for ten minutes', () => {
   const stream = open();
   stream.next(observedAt);
-  stream.answered(superseded(5), 0);
-  expect(stream.answered(superseded(5), SUPERSEDED_QUIET_MS - 1)).toBe(false);
-  expect(stream.answered(superseded(5), SUPERSEDED_QUIET_MS)).toBe(true);
+  stream.recordAnswer(superseded(5), 0);
+  expect(stream.recordAnswer(superseded(5), SUPERSEDED_QUIET_MS - 1)).toBe(false);
+  expect(stream.recordAnswer(superseded(5), SUPERSEDED_QUIET_MS)).toBe(true);
   expect(stream.next(observedAt)).toEqual({ stream: 'stream-2', sequence: 1, observedAt });
 });
 
 test('an applied snapshot resets the waiting time of a superseded stream', () => {
   const stream = open();
-  stream.answered(superseded(5), 0);
-  stream.answered({ revision: 6 }, 1_000);
-  expect(stream.answered(superseded(6), SUPERSEDED_QUIET_MS)).toBe(false);
+  stream.recordAnswer(superseded(5), 0);
+  stream.recordAnswer({ revision: 6 }, 1_000);
+  expect(stream.recordAnswer(superseded(6), SUPERSEDED_QUIET_MS)).toBe(false);
 });

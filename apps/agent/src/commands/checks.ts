@@ -9,12 +9,12 @@ import type { AgentEnv } from '../env.js';
 import { send } from '../http/exchange.js';
 import { createMusterClient } from '../muster/client.js';
 import { proxyFor } from '../muster/proxy.js';
-import { routeToMuster } from '../muster/route.js';
+import { createMusterRoute } from '../muster/route.js';
 import { createStateStore, type AgentState } from '../state/state-store.js';
 import type { Check } from './doctor.js';
 
 /** Timeout of one network check, in milliseconds. */
-const LOOK_MS_MAX = 10_000;
+const CHECK_TIMEOUT_MS = 10_000;
 
 /** A larger clock error makes the history wrong; an error of hours makes certificates invalid. */
 const CLOCK_SKEW_MS_MAX = 30_000;
@@ -24,7 +24,7 @@ const DAY_MS = 86_400_000;
 const CERTIFICATE_DAYS_MIN = 14;
 
 /** Returns a check for everything that an agent with these settings depends on. */
-export function checksFor(env: AgentEnv, wallNow: () => Date): Check[] {
+export function createChecks(env: AgentEnv, wallNow: () => Date): Check[] {
   return [stateCheck(env), ...engineChecks(env), ...serverChecks(env, wallNow)];
 }
 
@@ -32,7 +32,7 @@ function stateCheck({ stateDir }: AgentEnv): Check {
   return {
     name: 'state',
     needs: [],
-    async look() {
+    async run() {
       await mkdir(stateDir, { recursive: true, mode: 0o700 });
       await access(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
       await createStateStore(stateDir).load();
@@ -58,7 +58,7 @@ function engineChecks(env: AgentEnv): Check[] {
     {
       name: 'engine',
       needs: [],
-      look: (signal) =>
+      run: (signal) =>
         withEngine(async (engine, how) => {
           await engine.ping(signal);
           const { Version, ApiVersion, Components } = await engine.version(signal);
@@ -75,7 +75,7 @@ function engineChecks(env: AgentEnv): Check[] {
     {
       name: 'permissions',
       needs: ['engine'],
-      look: (signal) =>
+      run: (signal) =>
         withEngine(async (engine) => {
           await engine.info(signal);
           const containers = await engine.listContainers(signal);
@@ -92,7 +92,7 @@ function engineChecks(env: AgentEnv): Check[] {
 
 function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
   const load = (): Promise<AgentState> => createStateStore(env.stateDir).load();
-  const urlOf = async (): Promise<URL> => {
+  const serverUrl = async (): Promise<URL> => {
     const url = env.musterUrl ?? (await load()).enrollment?.musterUrl;
     if (url === undefined) throw new Error('MUSTER_URL is not set');
     return new URL(url);
@@ -102,8 +102,8 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
     {
       name: 'dns',
       needs: ['state'],
-      async look() {
-        const url = await urlOf();
+      async run() {
+        const url = await serverUrl();
         const host = url.hostname.replace(/^\[|\]$/g, '');
         if (isIP(host) !== 0) return { found: `${host} is an IP address` };
         if (isProxied(url)) return { found: `${host} is resolved by the proxy` };
@@ -114,11 +114,11 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
     {
       name: 'tls',
       needs: ['dns'],
-      async look(signal) {
-        const url = await urlOf();
-        if (url.protocol === 'http:') return plaintext(url);
+      async run(signal) {
+        const url = await serverUrl();
+        if (url.protocol === 'http:') return checkPlaintext(url);
         if (isProxied(url)) return { found: 'through a proxy: checked together with the server' };
-        const days = Math.floor(((await certificateEnd(url, signal)) - wallNow().getTime()) / DAY_MS);
+        const days = Math.floor(((await certificateExpiry(url, signal)) - wallNow().getTime()) / DAY_MS);
         const isShort = days < CERTIFICATE_DAYS_MIN;
         return {
           found: `the certificate is trusted and expires in ${days} days`,
@@ -130,9 +130,9 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
     {
       name: 'server',
       needs: ['dns'],
-      async look(signal) {
-        const url = await urlOf();
-        const { statusCode } = await askHealth(env, url, signal);
+      async run(signal) {
+        const url = await serverUrl();
+        const { statusCode } = await fetchHealth(env, url, signal);
         if (statusCode !== 200) throw new Error(`${url.href} answers ${statusCode} to ${Paths.health}`);
         return { found: `${url.href} answers 200 to ${Paths.health}` };
       },
@@ -142,8 +142,8 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
     {
       name: 'clock',
       needs: ['server'],
-      async look(signal) {
-        const { date } = await askHealth(env, await urlOf(), signal);
+      async run(signal) {
+        const { date } = await fetchHealth(env, await serverUrl(), signal);
         if (date === null) return { found: 'the server sends no Date header' };
         const skewMs = wallNow().getTime() - date;
         if (Math.abs(skewMs) > CLOCK_SKEW_MS_MAX) {
@@ -156,7 +156,7 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
     {
       name: 'token',
       needs: ['server'],
-      async look(signal) {
+      async run(signal) {
         const { enrollment } = await load();
         if (enrollment === null) {
           if (env.enrollToken === null)
@@ -166,9 +166,9 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         const client = createMusterClient({ musterUrl: enrollment.musterUrl, proxy: env.proxy, wallNow });
         try {
           const { agentToken, previousToken } = enrollment;
-          const answer = await client.holder(agentToken, signal);
+          const answer = await client.getTokenHolder(agentToken, signal);
           if (answer.kind === 'ok') return { found: `valid, for host ${answer.data.hostId}` };
-          const before = previousToken === null ? null : await client.holder(previousToken, signal);
+          const before = previousToken === null ? null : await client.getTokenHolder(previousToken, signal);
           if (before?.kind !== 'ok') throw new Error(answer.reason);
           return { found: `the previous token is valid, for host ${before.data.hostId}` };
         } finally {
@@ -182,7 +182,7 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
   ];
 }
 
-function plaintext({ hostname }: URL): { found: string; warning?: string } {
+function checkPlaintext({ hostname }: URL): { found: string; warning?: string } {
   const isLocal = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
   if (isLocal) return { found: 'not used: the server is on this machine' };
   return {
@@ -191,12 +191,12 @@ function plaintext({ hostname }: URL): { found: string; warning?: string } {
   };
 }
 
-async function askHealth(env: AgentEnv, url: URL, signal: AbortSignal) {
-  const route = routeToMuster(url, env.proxy);
+async function fetchHealth(env: AgentEnv, url: URL, signal: AbortSignal) {
+  const route = createMusterRoute(url, env.proxy);
   try {
     const { statusCode, headers } = await send(route, {
       ...{ method: 'GET', path: url.pathname.replace(/\/$/, '') + Paths.health },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS_MAX)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(CHECK_TIMEOUT_MS)]),
     });
     const date = Date.parse(headers.date ?? '');
     return { statusCode, date: Number.isNaN(date) ? null : date };
@@ -208,11 +208,11 @@ async function askHealth(env: AgentEnv, url: URL, signal: AbortSignal) {
 /**
  * Resolves with the expiry of the server's certificate, in milliseconds since the epoch. Rejects if it is not trusted.
  */
-function certificateEnd(url: URL, signal: AbortSignal): Promise<number> {
+function certificateExpiry(url: URL, signal: AbortSignal): Promise<number> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return new Promise((resolve, reject) => {
     const socket: TLSSocket = connectTls({
-      ...{ host, port: Number(url.port || 443), timeout: LOOK_MS_MAX },
+      ...{ host, port: Number(url.port || 443), timeout: CHECK_TIMEOUT_MS },
       ...(isIP(host) === 0 ? { servername: host } : {}),
     });
     const stop = (): void => void socket.destroy(signal.reason as Error);
@@ -221,7 +221,7 @@ function certificateEnd(url: URL, signal: AbortSignal): Promise<number> {
       resolve(Date.parse(socket.getPeerCertificate().valid_to));
       socket.destroy();
     });
-    socket.once('timeout', () => socket.destroy(new Error(`no answer within ${LOOK_MS_MAX / 1_000} s`)));
+    socket.once('timeout', () => socket.destroy(new Error(`no answer within ${CHECK_TIMEOUT_MS / 1_000} s`)));
     socket.once('error', reject);
     socket.once('close', () => signal.removeEventListener('abort', stop));
   });

@@ -14,13 +14,13 @@ export interface Check {
   name: string;
   /** Names of checks that must pass first; otherwise this one is skipped. */
   needs: readonly string[];
-  look(signal: AbortSignal): Promise<{ found: string; warning?: string }>;
+  run(signal: AbortSignal): Promise<{ found: string; warning?: string }>;
   /** Returns what to do about the error that `look` threw. */
   advice(error: Error): string;
 }
 
 /** Runs all checks in order, one at a time. Throws only on abort. */
-export async function examine(checks: readonly Check[], signal: AbortSignal): Promise<Finding[]> {
+export async function runChecks(checks: readonly Check[], signal: AbortSignal): Promise<Finding[]> {
   const findings: Finding[] = [];
   const passed = new Set<string>();
   for (const check of checks) {
@@ -30,7 +30,7 @@ export async function examine(checks: readonly Check[], signal: AbortSignal): Pr
       continue;
     }
     try {
-      const { found, warning = null } = await check.look(signal);
+      const { found, warning = null } = await check.run(signal);
       passed.add(check.name);
       findings.push({ check: check.name, verdict: warning === null ? 'ok' : 'warning', found, advice: warning });
     } catch (error) {
@@ -47,7 +47,7 @@ const MARKS = { ok: 'ok  ', warning: 'warn', failed: 'FAIL', skipped: 'skip' } a
 /**
  * Formats the findings, one line each with the advice below it. The exit code is 0 if no check failed or was skipped.
  */
-export function report(findings: readonly Finding[], json: boolean): { text: string; exitCode: ExitCode } {
+export function formatFindings(findings: readonly Finding[], json: boolean): { text: string; exitCode: ExitCode } {
   const exitCode = findings.every(({ verdict }) => verdict === 'ok' || verdict === 'warning')
     ? ExitCodes.ok
     : ExitCodes.failed;

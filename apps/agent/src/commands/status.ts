@@ -2,14 +2,14 @@ import { toTerminalJson, toTerminalText } from '@muster/contracts';
 import type { AgentEnv } from '../env.js';
 import { ExitCodes, type ExitCode } from '../exit.js';
 import { createStateStore } from '../state/state-store.js';
-import { askStatus, type AgentStatus } from '../status-socket.js';
+import { queryStatus, type AgentStatus } from '../status-socket.js';
 
 /**
  * Returns the status of this machine as text or JSON. The exit code is 0 if an agent is running and reports without
  * problems.
  */
 export async function status(env: AgentEnv, json: boolean): Promise<{ text: string; exitCode: ExitCode }> {
-  const running = await askStatus(env.stateDir);
+  const running = await queryStatus(env.stateDir);
   const { enrollment } = await createStateStore(env.stateDir).load();
   const isWell = running?.engineError === null && running.serverError === null && running.problems.length === 0;
   const exitCode = isWell && !running.isSuperseded ? ExitCodes.ok : ExitCodes.failed;

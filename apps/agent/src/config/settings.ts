@@ -121,7 +121,7 @@ export interface LayeredSettings {
 }
 
 /** Variables that may also be written in lower case. The lower-case one wins, as in curl. */
-const LOWER_CASE_TOO: ReadonlySet<Variable> = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']);
+const CASE_INSENSITIVE_VARIABLES: ReadonlySet<Variable> = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']);
 
 /** Merges the sources: a flag overrides the environment, which overrides the file. Empty values count as unset. */
 export function layerSettings(sources: {
@@ -131,7 +131,7 @@ export function layerSettings(sources: {
 }): LayeredSettings {
   const layered: LayeredSettings = { values: {}, origins: {} };
   for (const { variable, flag } of SETTINGS) {
-    const lower = LOWER_CASE_TOO.has(variable) ? variable.toLowerCase() : variable;
+    const lower = CASE_INSENSITIVE_VARIABLES.has(variable) ? variable.toLowerCase() : variable;
     const candidates = [
       ['flag', flag === null ? undefined : sources.flags[flag]],
       ['environment', sources.environment[lower] || sources.environment[variable]],
@@ -152,7 +152,7 @@ export function describeSettings({ values, origins }: LayeredSettings, configFil
     const origin = origins[setting.variable]!;
     return [
       setting.variable,
-      shown(setting, value),
+      formatValue(setting, value),
       origin === 'file' ? `file ${configFile}` : nameOf(setting, origin),
     ];
   });
@@ -164,7 +164,7 @@ export function describeSettings({ values, origins }: LayeredSettings, configFil
 /** The source to show: the flag's name, or the kind of source. */
 const nameOf = ({ flag }: Setting, origin: Origin): string => (origin === 'flag' ? `--${flag}` : origin);
 
-function shown({ secret }: Setting, value: string): string {
+function formatValue({ secret }: Setting, value: string): string {
   if (secret === 'token') return `${value.slice(0, 'muster_enroll_'.length)}… (not shown)`;
   return secret === 'url' ? value.replace(/\/\/[^@/]*@/, '//…@') : value;
 }

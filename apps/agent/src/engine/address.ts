@@ -19,7 +19,7 @@ export const DOCKER_HOST_DEFAULT = 'unix:///var/run/docker.sock';
 
 /** Parses a value of `DOCKER_HOST`. TLS settings are added by `withTls`. */
 export const EngineAddress = z.string().transform((value, context): EngineAddress => {
-  const address = readUnix(value) ?? readTcp(value) ?? readSsh(value);
+  const address = parseUnixAddress(value) ?? parseTcpAddress(value) ?? parseSshAddress(value);
   if (address !== null) return address;
   const message = /^npipe:/.test(value)
     ? 'begins with npipe:, which this agent does not support; use unix://, tcp:// or ssh://'
@@ -32,12 +32,12 @@ export const EngineAddress = z.string().transform((value, context): EngineAddres
 export const withTls = (address: EngineAddress, tls: EngineTls | null): EngineAddress =>
   address.kind !== 'tcp' || tls === null ? address : { ...address, tls, port: address.port || 2376 };
 
-function readUnix(value: string): EngineAddress | null {
+function parseUnixAddress(value: string): EngineAddress | null {
   const path = /^unix:\/\/(\/.+)$/.exec(value)?.[1];
   return path === undefined ? null : { kind: 'unix', socketPath: path, label: value };
 }
 
-function readTcp(value: string): EngineAddress | null {
+function parseTcpAddress(value: string): EngineAddress | null {
   const authority = /^(?:tcp|https?):\/\/([^/@?#]+)\/?$/.exec(value)?.[1];
   if (authority === undefined || !URL.canParse(`http://${authority}`)) return null;
   const { hostname, port } = new URL(`http://${authority}`);
@@ -47,7 +47,7 @@ function readTcp(value: string): EngineAddress | null {
   return { kind: 'tcp', host: hostname, port: written, label, tls };
 }
 
-function readSsh(value: string): EngineAddress | null {
+function parseSshAddress(value: string): EngineAddress | null {
   if (!value.startsWith('ssh://') || !URL.canParse(value)) return null;
   const { hostname, port, username, password, pathname } = new URL(value);
   // ssh would read a value that begins with a dash as a flag.

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { TooLongError, readText, send } from '../http/exchange.js';
+import { ResponseTooLongError, readText, send } from '../http/exchange.js';
 import type { EngineAddress } from './address.js';
 import { negotiateApiVersion } from './api-version.js';
-import { routeTo } from './connect.js';
+import { createEngineRoute } from './connect.js';
 import { EngineError } from './errors.js';
 import { openEvents } from './event-stream.js';
 import { ContainerList, InfoReply, InspectedContainer, VersionReply } from './shapes.js';
@@ -33,11 +33,11 @@ export interface EngineClientOptions {
   address: EngineAddress;
   /** The API version to use; null negotiates the engine's highest version that this agent supports. */
   apiVersion: string | null;
-  /** Timeouts: `promptMs` for pings and inspections, `callMs` for all other calls. */
-  timeouts?: { promptMs: number; callMs: number };
+  /** Timeouts: `pingMs` for pings and inspections, `callMs` for all other calls. */
+  timeouts?: { pingMs: number; callMs: number };
 }
 
-const TIMEOUTS_DEFAULT = { promptMs: 5_000, callMs: 15_000 };
+const TIMEOUTS_DEFAULT = { pingMs: 5_000, callMs: 15_000 };
 
 /**
  * Maximum bytes of one reply: twice the size of a list of 5,000 ordinary containers, and small enough to be read and
@@ -48,7 +48,7 @@ const REPLY_BYTES_MAX = 24 * 1024 * 1024;
 /** Creates a client. It connects at the first call. Throws `EngineError` if the certificates cannot be read. */
 export function createEngineClient(options: EngineClientOptions): EngineClient {
   const { address, timeouts = TIMEOUTS_DEFAULT } = options;
-  const route = routeTo(address);
+  const route = createEngineRoute(address);
   /** The negotiated version. It is reset on any failure but a 404, because the engine may have been upgraded. */
   let negotiated: string | null = options.apiVersion;
 
@@ -73,7 +73,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   }
 
   async function ping(signal: AbortSignal): Promise<string | null> {
-    const { status, version } = await get('/_ping', signal, timeouts.promptMs);
+    const { status, version } = await get('/_ping', signal, timeouts.pingMs);
     if (status !== 200) throw refused(address, '/_ping', status, '');
     return version;
   }
@@ -111,7 +111,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     listContainers: (signal) => call('/containers/json?all=1', ContainerList, signal),
     async inspectContainer(id, signal) {
       try {
-        const { State } = await call(`/containers/${id}/json`, InspectedContainer, signal, timeouts.promptMs);
+        const { State } = await call(`/containers/${id}/json`, InspectedContainer, signal, timeouts.pingMs);
         return { startedAt: toStartedAt(State.StartedAt), health: toHealth(State.Health?.Status) };
       } catch (error) {
         if (error instanceof EngineError && error.status === 404) return null;
@@ -168,7 +168,7 @@ function parseJson(text: string): unknown {
 }
 
 /** What to do about the connection errors that are common in practice. */
-const ADVICE: Readonly<Record<string, string>> = {
+const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket; start the engine, or correct DOCKER_HOST',
   EACCES: 'permission denied; the agent’s user needs access to the socket (for Docker, the group docker)',
   ECONNREFUSED:
@@ -181,7 +181,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 function toEngineError(error: unknown, timedOut: boolean, timeoutMs: number, address: EngineAddress): EngineError {
-  if (error instanceof TooLongError) {
+  if (error instanceof ResponseTooLongError) {
     return new EngineError(
       'too_large',
       `${error.message}: the reply of the engine at ${address.label} is more than the agent reads`,
@@ -191,6 +191,6 @@ function toEngineError(error: unknown, timedOut: boolean, timeoutMs: number, add
     return new EngineError('timeout', `the engine at ${address.label} did not answer within ${timeoutMs / 1_000} s`);
   }
   const { code, message } = error as NodeJS.ErrnoException;
-  const what = (code !== undefined && ADVICE[code]) || message || code || 'the connection failed';
+  const what = (code !== undefined && ADVICE_BY_CODE[code]) || message || code || 'the connection failed';
   return new EngineError('unreachable', `cannot read the engine at ${address.label}: ${what}`, null, { cause: error });
 }

@@ -8,37 +8,41 @@ import { EngineError } from './errors.js';
 import { SshAgent } from './ssh.js';
 
 /** An engine gets many calls in a row and then none for a heartbeat. */
-const KEPT = { keepAlive: true, timeout: 4_000 };
+const KEEP_ALIVE = { keepAlive: true, timeout: 4_000 };
 
 /** Creates the route to the engine at `address`. Throws `EngineError` if its certificates cannot be read. */
-export function routeTo(address: EngineAddress): HttpRoute {
+export function createEngineRoute(address: EngineAddress): HttpRoute {
   switch (address.kind) {
     case 'unix':
-      return plain(new HttpAgent(KEPT), { socketPath: address.socketPath });
+      return createRoute(new HttpAgent(KEEP_ALIVE), { socketPath: address.socketPath });
     case 'ssh':
-      return plain(new SshAgent(address), {});
+      return createRoute(new SshAgent(address), {});
     case 'tcp': {
       const { host, port, tls } = address;
-      if (tls === null) return plain(new HttpAgent(KEPT), { host: bare(host), port: port || 2375 });
-      const agent = new HttpsAgent({ ...KEPT, ...tlsOptions(tls) });
-      const options = { host: bare(host), port: port || 2376, agent };
+      if (tls === null)
+        return createRoute(new HttpAgent(KEEP_ALIVE), { host: withoutBrackets(host), port: port || 2375 });
+      const agent = new HttpsAgent({ ...KEEP_ALIVE, ...tlsOptions(tls) });
+      const options = { host: withoutBrackets(host), port: port || 2376, agent };
       return { request: requestHttps, options, close: () => agent.destroy() };
     }
   }
 }
 
-const plain = (agent: HttpAgent, to: { socketPath: string } | { host: string; port: number } | object): HttpRoute => ({
+const createRoute = (
+  agent: HttpAgent,
+  to: { socketPath: string } | { host: string; port: number } | object,
+): HttpRoute => ({
   request: requestHttp,
   options: { ...to, agent },
   close: () => agent.destroy(),
 });
 
 /** Removes the brackets that a URL puts around an IPv6 address. */
-const bare = (host: string): string => host.replace(/^\[|\]$/g, '');
+const withoutBrackets = (host: string): string => host.replace(/^\[|\]$/g, '');
 
 /** Without ca.pem, the system's CAs apply. cert.pem and key.pem must both exist or both be missing. */
 function tlsOptions({ certPath, isVerified }: EngineTls): AgentOptions {
-  const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => readIfThere(certPath, name));
+  const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => readOptionalFile(certPath, name));
   if ((cert === null) !== (key === null)) {
     throw new EngineError('unreachable', `${certPath} contains only one of cert.pem and key.pem (DOCKER_CERT_PATH)`);
   }
@@ -49,7 +53,7 @@ function tlsOptions({ certPath, isVerified }: EngineTls): AgentOptions {
   };
 }
 
-function readIfThere(folder: string, name: string): string | null {
+function readOptionalFile(folder: string, name: string): string | null {
   if (folder === '') return null;
   try {
     return readFileSync(join(folder, name), 'utf8');

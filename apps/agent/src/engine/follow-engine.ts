@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { EngineClient } from './client.js';
 import type { Inventory } from './inventory.js';
 import { createEngineWatch } from './watch.js';
-import type { Observer } from './poll-engine.js';
+import type { EnginePoller } from './poll-engine.js';
 import type { Reporter } from '../reporting/reporter.js';
 
 /** Passes an engine's events on to the inventory and the reporter. */
@@ -18,8 +18,8 @@ export interface EngineFollower {
 export interface EngineFollowerOptions {
   engine: EngineClient;
   inventory: Inventory;
-  observer: Observer;
-  reporter: Pick<Reporter, 'changed' | 'lostSight'>;
+  poller: EnginePoller;
+  reporter: Pick<Reporter, 'markChanged' | 'invalidate'>;
   random: () => number;
   log: Logger;
 }
@@ -29,7 +29,7 @@ const INVALIDATING = /^(start|health_status)/;
 
 /** Creates a follower of the engine behind `engine`. */
 export function createEngineFollower(options: EngineFollowerOptions): EngineFollower {
-  const { engine, inventory, observer, reporter, random, log } = options;
+  const { engine, inventory, poller, reporter, random, log } = options;
   let isWatching = false;
   let settle: () => void;
   const settled = new Promise<void>((resolve) => (settle = resolve));
@@ -41,13 +41,13 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         isWatching = true;
         inventory.setWatched(true);
         // The engine may have been upgraded while it was disconnected.
-        observer.forgetFacts();
-        reporter.lostSight();
+        poller.invalidateFacts();
+        reporter.invalidate();
         settle();
       },
       onEvent({ Action, Actor }) {
         if (INVALIDATING.test(Action)) inventory.invalidate(Actor.ID);
-        reporter.changed();
+        reporter.markChanged();
       },
       onLost(error) {
         const reason = error instanceof Error ? error.message : 'the engine closed the stream';
@@ -56,7 +56,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
           'no event stream from the engine: reading it only at the regular interval until it reconnects',
         );
         inventory.setWatched(false);
-        if (isWatching) reporter.lostSight();
+        if (isWatching) reporter.invalidate();
         isWatching = false;
         settle();
       },

@@ -42,11 +42,12 @@ export function toMachineFacts(
   const name = isPodman(version) ? 'Podman' : 'Docker';
   return {
     name: (info?.Name || machine.hostname || 'unnamed').slice(0, DISPLAY_NAME_LENGTH_MAX),
-    engine: { name, version: fact(version.Version), apiVersion: fact(version.ApiVersion) },
-    os: fact(info?.OperatingSystem || version.Os),
-    arch: fact(version.Arch || info?.Architecture || ''),
+    engine: { name, version: limitedText(version.Version), apiVersion: limitedText(version.ApiVersion) },
+    os: limitedText(info?.OperatingSystem || version.Os),
+    arch: limitedText(version.Arch || info?.Architecture || ''),
     engineId:
-      (!isPodman(version) && fact(info?.ID ?? '')) || identityOfMachine(machine.machineId, info?.DockerRootDir ?? ''),
+      (!isPodman(version) && limitedText(info?.ID ?? '')) ||
+      identityOfMachine(machine.machineId, info?.DockerRootDir ?? ''),
   };
 }
 
@@ -69,4 +70,4 @@ async function readMachineId(path = '/etc/machine-id'): Promise<string | null> {
   return /^[0-9a-f]{32}$/.test(text.trim()) ? text.trim() : null;
 }
 
-const fact = (text: string): string => text.replaceAll('\0', '').slice(0, FACT_LENGTH_MAX).toWellFormed();
+const limitedText = (text: string): string => text.replaceAll('\0', '').slice(0, FACT_LENGTH_MAX).toWellFormed();

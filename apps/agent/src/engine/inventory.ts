@@ -1,7 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { SNAPSHOT_CONTAINERS_MAX, fitContainer, type Container } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { byName } from '../lib/by-name.js';
+import { sortByName } from '../lib/by-name.js';
 import type { EngineClient } from './client.js';
 import { EngineError } from './errors.js';
 import { createRedactor, type RedactionPatterns } from './redact.js';
@@ -9,11 +9,11 @@ import type { ListedContainer } from './shapes.js';
 import { NOT_INSPECTED, toContainer, toName, type Inspected } from './to-container.js';
 
 /** The result of reading an engine. */
-export interface EngineReading {
+export interface InventoryReading {
   /** Its containers; if there are more than a snapshot can hold, the first by name. */
   containers: Container[];
   /** True if the engine has more containers than these. */
-  isCut: boolean;
+  isTruncated: boolean;
   /** The ids of all containers in the engine's list. */
   presentIds: ReadonlySet<string>;
 }
@@ -28,7 +28,7 @@ export interface Inventory {
    * Reads the engine. Throws `EngineError` if it cannot be listed, so that containers are never reported as absent
    * then.
    */
-  read(signal: AbortSignal): Promise<EngineReading>;
+  read(signal: AbortSignal): Promise<InventoryReading>;
   /** Drops the stored inspection of a container, because it started or its health changed. */
   invalidate(id: string): void;
   /**
@@ -42,7 +42,7 @@ export interface Inventory {
 const INSPECTIONS_MAX = 4;
 
 /** Longest time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
-const BLOCKED_MS_MAX = 20;
+const YIELD_INTERVAL_MS = 20;
 
 interface Entry {
   /** Null during the first inspection and after one that failed. */
@@ -67,7 +67,7 @@ export function createInventory(
     let entry = entries.get(listed.Id);
     if (entry === undefined) entries.set(listed.Id, (entry = { inspected: null }));
     if (entry.inspected === null || !watched) {
-      const found = await inspectOrGiveUp(listed.Id, signal);
+      const found = await tryInspect(listed.Id, signal);
       if (found === 'gone') return null;
       entry.inspected = found ?? entry.inspected;
     }
@@ -79,7 +79,7 @@ export function createInventory(
    * (engines can hang on a stuck one), so that the others are still reported. A lost connection is thrown, because the
    * list is then outdated.
    */
-  async function inspectOrGiveUp(id: string, signal: AbortSignal): Promise<Inspected | 'gone' | null> {
+  async function tryInspect(id: string, signal: AbortSignal): Promise<Inspected | 'gone' | null> {
     try {
       return (await client.inspectContainer(id, signal)) ?? 'gone';
     } catch (error) {
@@ -98,14 +98,14 @@ export function createInventory(
     let yieldedAt = performance.now();
     for (const container of containers.sort((a, b) => (a.dockerId < b.dockerId ? -1 : 1))) {
       redacted.push(fit(redactor.redact(container)));
-      if (performance.now() - yieldedAt < BLOCKED_MS_MAX) continue;
+      if (performance.now() - yieldedAt < YIELD_INTERVAL_MS) continue;
       await yieldToEventLoop();
       yieldedAt = performance.now();
     }
-    const texts = redactor.withheld();
-    const isNews = texts > 0 && !isWithholding;
+    const texts = redactor.withheldCount();
+    const isNewlyWithholding = texts > 0 && !isWithholding;
     isWithholding = texts > 0;
-    if (isNews) log.warn({ texts }, 'too much text to search for secrets: the rest is sent as [redacted]');
+    if (isNewlyWithholding) log.warn({ texts }, 'too much text to search for secrets: the rest is sent as [redacted]');
     return redacted;
   }
 
@@ -114,13 +114,13 @@ export function createInventory(
       const listed = await client.listContainers(signal);
       const presentIds = new Set(listed.map(({ Id }) => Id));
       for (const id of entries.keys()) if (!presentIds.has(id)) entries.delete(id);
-      const isCut = listed.length > SNAPSHOT_CONTAINERS_MAX;
-      const reported = isCut ? firstByName(listed) : listed;
-      const containers = await mapBounded(reported, INSPECTIONS_MAX, (each) => inspect(each, signal));
+      const isTruncated = listed.length > SNAPSHOT_CONTAINERS_MAX;
+      const reported = isTruncated ? firstByName(listed) : listed;
+      const containers = await mapConcurrently(reported, INSPECTIONS_MAX, (each) => inspect(each, signal));
       // The API refuses a snapshot that contains a container twice.
       const byId = new Map<string, Container>();
       for (const container of containers) if (container !== null) byId.set(container.dockerId, container);
-      return { containers: await redactAll([...byId.values()]), isCut, presentIds };
+      return { containers: await redactAll([...byId.values()]), isTruncated, presentIds };
     },
     invalidate: (id) => void entries.delete(id),
     setWatched(value) {
@@ -140,14 +140,18 @@ const fit = (container: Container): Container => ({
 });
 
 const firstByName = (listed: readonly ListedContainer[]): ListedContainer[] =>
-  byName(listed, toName, ({ Id }) => Id).slice(0, SNAPSHOT_CONTAINERS_MAX);
+  sortByName(listed, toName, ({ Id }) => Id).slice(0, SNAPSHOT_CONTAINERS_MAX);
 
 /** Maps the items with at most `atOnce` calls in flight. Throws the first failure, and starts no call after it. */
-async function mapBounded<T, R>(items: readonly T[], atOnce: number, map: (item: T) => Promise<R>): Promise<R[]> {
+async function mapConcurrently<T, R>(
+  items: readonly T[],
+  concurrency: number,
+  map: (item: T) => Promise<R>,
+): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
   let failed = false;
-  async function work(): Promise<void> {
+  async function runWorker(): Promise<void> {
     while (next < items.length && !failed) {
       const index = next++;
       try {
@@ -158,6 +162,6 @@ async function mapBounded<T, R>(items: readonly T[], atOnce: number, map: (item:
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, work));
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, runWorker));
   return results;
 }

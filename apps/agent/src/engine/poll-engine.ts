@@ -8,7 +8,7 @@ import {
 import { encodeSnapshot, type EncodedSnapshot } from '../reporting/encode-snapshot.js';
 import { EngineError } from './errors.js';
 import type { MachineFacts } from './identity.js';
-import type { EngineReading, Inventory } from './inventory.js';
+import type { InventoryReading, Inventory } from './inventory.js';
 
 /** Why an engine's containers cannot be listed. `code` is the code of the host's problem. */
 export interface EngineFault {
@@ -17,7 +17,7 @@ export interface EngineFault {
 }
 
 /** A successful reading of the engine. */
-export interface Seen {
+export interface EngineReading {
   kind: 'seen';
   snapshot: EncodedSnapshot;
   /** The containers in the snapshot. */
@@ -34,20 +34,20 @@ export interface Seen {
  * The result of reading the engine: everything, or an error. A list that failed never becomes an empty snapshot, or a
  * complete one that lacks containers. `isEngineWell` is true if the engine answers but retrying soon would not help.
  */
-export type Observation = Seen | { kind: 'failed'; fault: EngineFault; isEngineWell: boolean };
+export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault; isEngineResponsive: boolean };
 
 /** Reads the engine and the machine. */
-export interface Observer {
-  observe(signal: AbortSignal): Promise<Observation>;
+export interface EnginePoller {
+  poll(signal: AbortSignal): Promise<PollResult>;
   /** Pings the engine. Returns null if it answers, otherwise the fault. */
   check(signal: AbortSignal): Promise<EngineFault | null>;
   /** Returns the facts of the last successful reading; null before it. */
   facts(): MachineFacts | null;
   /** Makes the next reading read the facts again, because the engine may have been replaced. */
-  forgetFacts(): void;
+  invalidateFacts(): void;
 }
 
-export interface ObserverOptions {
+export interface EnginePollerOptions {
   inventory: Inventory;
   ping: (signal: AbortSignal) => Promise<void>;
   readFacts: (signal: AbortSignal) => Promise<MachineFacts>;
@@ -55,11 +55,11 @@ export interface ObserverOptions {
 }
 
 /** Creates an observer of the engine behind `inventory`. Its calls throw only on abort. */
-export function createObserver({ inventory, ping, readFacts, wallNow }: ObserverOptions): Observer {
+export function createEnginePoller({ inventory, ping, readFacts, wallNow }: EnginePollerOptions): EnginePoller {
   let facts: MachineFacts | null = null;
   let areFactsCurrent = false;
 
-  async function read(signal: AbortSignal): Promise<EngineReading & { facts: MachineFacts }> {
+  async function read(signal: AbortSignal): Promise<InventoryReading & { facts: MachineFacts }> {
     const reading = await inventory.read(signal);
     if (facts === null || !areFactsCurrent) {
       facts = await readFacts(signal);
@@ -69,7 +69,7 @@ export function createObserver({ inventory, ping, readFacts, wallNow }: Observer
   }
 
   return {
-    async observe(signal) {
+    async poll(signal) {
       // Taken before reading, so the snapshot may lack changes that happen during the read.
       const observedAt = wallNow();
       try {
@@ -80,7 +80,7 @@ export function createObserver({ inventory, ping, readFacts, wallNow }: Observer
         return { kind: 'seen', snapshot, containers, presentIds, incompleteness, observedAt, facts };
       } catch (error) {
         const fault = toEngineFault(error);
-        return { kind: 'failed', fault, isEngineWell: (error as EngineError).failure === 'too_large' };
+        return { kind: 'failed', fault, isEngineResponsive: (error as EngineError).failure === 'too_large' };
       }
     },
     async check(signal) {
@@ -92,15 +92,15 @@ export function createObserver({ inventory, ping, readFacts, wallNow }: Observer
       }
     },
     facts: () => facts,
-    forgetFacts: () => {
+    invalidateFacts: () => {
       areFactsCurrent = false;
     },
   };
 }
 
-function explainIncompleteness(reading: EngineReading, reported: readonly Container[]): string | null {
+function explainIncompleteness(reading: InventoryReading, reported: readonly Container[]): string | null {
   const isEncodedWhole = reported.length === reading.containers.length;
-  if (isEncodedWhole && !reading.isCut) return null;
+  if (isEncodedWhole && !reading.isTruncated) return null;
   const limit = isEncodedWhole
     ? `a snapshot holds at most ${SNAPSHOT_CONTAINERS_MAX}`
     : `their data exceeds the ${SNAPSHOT_BODY_BYTES_MAX} bytes of a snapshot`;

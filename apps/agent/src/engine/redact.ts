@@ -38,7 +38,7 @@ export const REDACT_VALUES_DEFAULT = new RegExp(
 );
 
 /** Characters of one text that are searched. The rest of a longer text is redacted. */
-const SEARCHED_LENGTH_MAX = 16_384;
+const SEARCH_LENGTH_MAX = 16_384;
 
 /** Limits on the cost of redacting one snapshot. */
 export interface RedactionLimits {
@@ -61,7 +61,7 @@ export interface Redactor {
    */
   redact(container: Container): Container;
   /** Returns the number of texts that were redacted because a limit was reached. */
-  withheld(): number;
+  withheldCount(): number;
 }
 
 /** Creates a redactor for one snapshot. `elapsedMs`: a monotonic clock. */
@@ -88,17 +88,17 @@ export function createRedactor(
   function redactLabel(name: string, value: string): string {
     if (value === '') return value;
     // Names count toward the limit but are never redacted, because labels are found by name.
-    if (!maySearch(name.length + Math.min(value.length, SEARCHED_LENGTH_MAX))) return REDACTED;
+    if (!maySearch(name.length + Math.min(value.length, SEARCH_LENGTH_MAX))) return REDACTED;
     return matches(patterns.names, name) ? REDACTED : redactText(value, patterns);
   }
 
   return {
-    withheld: () => withheld,
+    withheldCount: () => withheld,
     redact(container) {
       const { command } = container;
       const labels = Object.create(null) as Container['labels'];
       for (const [name, value] of Object.entries(container.labels)) labels[name] = redactLabel(name, value);
-      const isSearched = command === '' || maySearch(Math.min(command.length, SEARCHED_LENGTH_MAX));
+      const isSearched = command === '' || maySearch(Math.min(command.length, SEARCH_LENGTH_MAX));
       return { ...container, command: isSearched ? redactText(command, patterns) : REDACTED, labels };
     },
   };
@@ -112,8 +112,8 @@ const OPTION = /(?<=^|[\s"'])(-{1,2}[\w.-]{1,128})(\s+)("[^"]*"|'[^']*'|[^\s"'-]
 function redactText(text: string, patterns: RedactionPatterns): string {
   const hide = (whole: string, name: string, between: string): string =>
     matches(patterns.names, name) ? `${name}${between}${REDACTED}` : whole;
-  const searched = text.slice(0, SEARCHED_LENGTH_MAX).replace(ASSIGNMENT, hide).replace(OPTION, hide);
-  const rest = text.length > SEARCHED_LENGTH_MAX ? REDACTED : '';
+  const searched = text.slice(0, SEARCH_LENGTH_MAX).replace(ASSIGNMENT, hide).replace(OPTION, hide);
+  const rest = text.length > SEARCH_LENGTH_MAX ? REDACTED : '';
   return searched.replace(patterns.values, REDACTED) + rest;
 }
 

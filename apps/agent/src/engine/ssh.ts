@@ -41,7 +41,7 @@ export class SshAgent extends Agent {
 /** A command's standard input and output as one connection. Destroying it ends the command. */
 class CommandConnection extends Duplex {
   readonly #child: ChildProcessWithoutNullStreams;
-  #said = '';
+  #stderr = '';
 
   constructor(child: ChildProcessWithoutNullStreams) {
     super({ autoDestroy: true });
@@ -50,13 +50,13 @@ class CommandConnection extends Duplex {
       if (!this.push(chunk)) child.stdout.pause();
     });
     child.stderr.on('data', (chunk: Buffer) => {
-      this.#said = (this.#said + chunk.toString()).slice(-STDERR_LENGTH_MAX);
+      this.#stderr = (this.#stderr + chunk.toString()).slice(-STDERR_LENGTH_MAX);
     });
     // Write errors are ignored, because the command's exit is reported by `close`.
     child.stdin.on('error', () => undefined);
     child.once('close', (code) => {
       if (code === 0) this.push(null);
-      else this.destroy(new Error(`ssh: ${this.#said.trim().split('\n').at(-1) || `ended with ${code}`}`));
+      else this.destroy(new Error(`ssh: ${this.#stderr.trim().split('\n').at(-1) || `ended with ${code}`}`));
     });
   }
 

@@ -57,7 +57,7 @@ export const toHealth = (word: string | undefined): Health | null =>
 /** Replaces NUL and lone surrogates, which PostgreSQL cannot store. All other characters are kept. */
 const clean = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed();
 
-const cut = (text: string, lengthMax: number): string => clean(text.slice(0, lengthMax));
+const truncate = (text: string, lengthMax: number): string => clean(text.slice(0, lengthMax));
 
 /**
  * Returns the container's own name. An engine prefixes names with a slash, also lists the names that links add
@@ -97,7 +97,7 @@ const SUFFIX_BY_HEALTH: Readonly<Record<Health, string>> = {
  */
 function toStatus(status: string, state: string, health: Health | null): string {
   const suffix = health !== null && state === 'running' && /^Up [^()]*$/.test(status) ? SUFFIX_BY_HEALTH[health] : '';
-  return cut(status, STATUS_LENGTH_MAX - suffix.length) + suffix;
+  return truncate(status, STATUS_LENGTH_MAX - suffix.length) + suffix;
 }
 
 const isPortNumber = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_535;

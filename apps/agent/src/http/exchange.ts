@@ -46,17 +46,17 @@ export function send(route: HttpRoute, { method, path, headers, body, signal }: 
 }
 
 /** Thrown if an answer is longer than its reader accepts. */
-export class TooLongError extends RangeError {
+export class ResponseTooLongError extends RangeError {
   override readonly name = 'TooLongError';
 }
 
-/** Reads the whole body. Throws `TooLongError` if it is longer than `bytesMax`, and another error if it was cut off. */
+/** Reads the whole body. Throws `ResponseTooLongError` if it is longer than `bytesMax`, and another error if it was cut off. */
 export async function readText(answer: IncomingMessage, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > bytesMax) throw new TooLongError(`the answer is longer than ${bytesMax} bytes`);
+    if (bytes > bytesMax) throw new ResponseTooLongError(`the answer is longer than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

@@ -4,15 +4,15 @@ import { SERVER_BACKOFF, retryDelayMs } from './backoff.js';
 import { ExitCodes, StopError } from '../exit.js';
 import type { MusterClient } from '../muster/client.js';
 import type { Session } from '../muster/session.js';
-import type { Observer } from '../engine/poll-engine.js';
+import type { EnginePoller } from '../engine/poll-engine.js';
 import type { SnapshotStream } from '../reporting/snapshot-stream.js';
 
 /** Limits on attempts and on the wait between two attempts, because a person waits for the command. */
-const TRIES_MAX = 4;
+const ATTEMPTS_MAX = 4;
 const WAIT_MS_MAX = 30_000;
 
-export interface OnceOptions {
-  observer: Observer;
+export interface ReportOnceOptions {
+  poller: EnginePoller;
   client: MusterClient;
   session: Session;
   stream: SnapshotStream;
@@ -21,16 +21,16 @@ export interface OnceOptions {
 }
 
 /** Reads the engine once and posts one snapshot. Throws `StopError` if it cannot be read, sent or applied. */
-export async function reportOnce(options: OnceOptions, signal: AbortSignal): Promise<void> {
-  const { observer, client, session, stream, random, log } = options;
+export async function reportOnce(options: ReportOnceOptions, signal: AbortSignal): Promise<void> {
+  const { poller, client, session, stream, random, log } = options;
   for (let tries = 1; ; tries++) {
-    const seen = await observer.observe(signal);
-    if (seen.kind === 'failed') throw failed(seen.fault.message);
-    const { snapshot, incompleteness } = seen;
+    const result = await poller.poll(signal);
+    if (result.kind === 'failed') throw failed(result.fault.message);
+    const { snapshot, incompleteness } = result;
     if (incompleteness !== null) log.warn({ reason: incompleteness }, 'not all containers can be reported');
-    const order = stream.next(seen.observedAt);
+    const order = stream.next(result.observedAt);
     const part = { snapshot, isComplete: incompleteness === null, goneIds: [] };
-    const answer = await session.call((token) => client.postSnapshot(token, part, order, signal), seen.facts, signal);
+    const answer = await session.call((token) => client.postSnapshot(token, part, order, signal), result.facts, signal);
     if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind === 'refused') throw failed(`the API refused the snapshot: ${answer.reason}`);
     if (answer.kind === 'ok') {
@@ -40,7 +40,7 @@ export async function reportOnce(options: OnceOptions, signal: AbortSignal): Pro
       return;
     }
     const delayMs = retryDelayMs(tries, answer.retryAfterMs, random(), SERVER_BACKOFF);
-    if (tries === TRIES_MAX || delayMs > WAIT_MS_MAX) throw failed(`cannot report to the API: ${answer.reason}`);
+    if (tries === ATTEMPTS_MAX || delayMs > WAIT_MS_MAX) throw failed(`cannot report to the API: ${answer.reason}`);
     log.warn({ reason: answer.reason, tries, retryInMs: Math.round(delayMs) }, 'the call to the API failed');
     await sleep(delayMs, undefined, { signal });
   }

@@ -15,7 +15,7 @@ import { parseRetryAfter } from '../lib/backoff.js';
 import { readText, send } from '../http/exchange.js';
 import type { SnapshotPart } from '../reporting/snapshot-parts.js';
 import type { ProxySettings } from './proxy.js';
-import { routeToMuster } from './route.js';
+import { createMusterRoute } from './route.js';
 
 /**
  * The result of a call. `retry`: it may succeed later (429, 5xx, 408, no connection, a timeout, or a body that is not
@@ -49,7 +49,7 @@ export interface MusterClient {
     signal: AbortSignal,
   ): Promise<Answer<HeartbeatResponse>>;
   /** Asks which host the token belongs to. */
-  holder(agentToken: string, signal: AbortSignal): Promise<Answer<TokenHolder>>;
+  getTokenHolder(agentToken: string, signal: AbortSignal): Promise<Answer<TokenHolder>>;
   /** Requests a new token. The current one stays valid until the new one is first used. */
   rotate(agentToken: string, signal: AbortSignal): Promise<Answer<TokenRotation>>;
   /** Revokes all tokens of this host. */
@@ -62,7 +62,7 @@ const TIMEOUT_MS_DEFAULT = 20_000;
 /** Muster's answers are less than a thousandth of this. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
-const DIRECT: ProxySettings = { https: null, http: null, except: null };
+const DIRECT: ProxySettings = { https: null, http: null, noProxy: null };
 
 /** Creates a client of the API at `musterUrl`. It connects lazily, keeps its connection and follows no redirects. */
 export function createMusterClient(options: {
@@ -74,9 +74,9 @@ export function createMusterClient(options: {
   const { musterUrl, proxy = DIRECT, timeoutMs = TIMEOUT_MS_DEFAULT, wallNow } = options;
   const url = new URL(musterUrl);
   const base = url.pathname.replace(/\/$/, '');
-  const route = routeToMuster(url, proxy);
+  const route = createMusterRoute(url, proxy);
 
-  async function ask<S extends z.ZodType>(call: {
+  async function callApi<S extends z.ZodType>(call: {
     method?: 'POST' | 'GET' | 'DELETE';
     path: string;
     token: string;
@@ -104,16 +104,16 @@ export function createMusterClient(options: {
       return toAnswer(call.schema, response.statusCode!, text, () => parseRetryAfter(retryAfter, wallNow().getTime()));
     } catch (error) {
       call.signal.throwIfAborted();
-      const reason = timeout.aborted ? `no answer within ${timeoutMs / 1_000} s` : connectionFailure(error);
+      const reason = timeout.aborted ? `no answer within ${timeoutMs / 1_000} s` : toConnectionFailure(error);
       return { kind: 'retry', status: null, reason: `${musterUrl}: ${reason}`, retryAfterMs: null };
     }
   }
 
   return {
     enroll: (token, request, signal) =>
-      ask({ path: Paths.agentEnroll, token, body: JSON.stringify(request), schema: EnrollResponse, signal }),
+      callApi({ path: Paths.agentEnroll, token, body: JSON.stringify(request), schema: EnrollResponse, signal }),
     postSnapshot: (token, part, order, signal) =>
-      ask({
+      callApi({
         path: Paths.agentContainers,
         token,
         body: part.snapshot.body,
@@ -122,7 +122,7 @@ export function createMusterClient(options: {
         signal,
       }),
     heartbeat: (token, heartbeat, stream, signal) =>
-      ask({
+      callApi({
         path: Paths.agentHeartbeat,
         token,
         body: JSON.stringify(heartbeat),
@@ -130,20 +130,21 @@ export function createMusterClient(options: {
         schema: HeartbeatResponse,
         signal,
       }),
-    holder: (token, signal) => ask({ method: 'GET', path: Paths.agentToken, token, schema: TokenHolder, signal }),
-    rotate: (token, signal) => ask({ path: Paths.agentToken, token, schema: TokenRotation, signal }),
-    leave: (token, signal) => ask({ method: 'DELETE', path: Paths.agentToken, token, schema: z.null(), signal }),
+    getTokenHolder: (token, signal) =>
+      callApi({ method: 'GET', path: Paths.agentToken, token, schema: TokenHolder, signal }),
+    rotate: (token, signal) => callApi({ path: Paths.agentToken, token, schema: TokenRotation, signal }),
+    leave: (token, signal) => callApi({ method: 'DELETE', path: Paths.agentToken, token, schema: z.null(), signal }),
     close: () => route.close(),
   };
 }
 
 const snapshotHeaders = (
-  { snapshot: { encoding }, isComplete, goneIds }: SnapshotPart,
+  { snapshot: { encoding }, isComplete, removedIds }: SnapshotPart,
   { stream, sequence, observedAt }: SnapshotOrder,
 ): Record<string, string> => ({
   ...(encoding === null ? {} : { 'content-encoding': encoding }),
   [SnapshotHeaderNames.complete]: String(isComplete),
-  ...(goneIds.length === 0 ? {} : { [SnapshotHeaderNames.gone]: goneIds.join(',') }),
+  ...(removedIds.length === 0 ? {} : { [SnapshotHeaderNames.gone]: removedIds.join(',') }),
   [SnapshotHeaderNames.stream]: stream,
   [SnapshotHeaderNames.sequence]: String(sequence),
   [SnapshotHeaderNames.observedAt]: observedAt.toISOString(),
@@ -187,7 +188,7 @@ function parseJson(text: string): unknown {
 }
 
 /** Returns the innermost cause. If several addresses failed, Node's error has only a code and no message. */
-function connectionFailure(error: unknown): string {
+function toConnectionFailure(error: unknown): string {
   const { message, code, cause } = error as NodeJS.ErrnoException & { cause?: unknown };
-  return cause instanceof Error ? connectionFailure(cause) : message || code || 'the connection failed';
+  return cause instanceof Error ? toConnectionFailure(cause) : message || code || 'the connection failed';
 }

@@ -2,22 +2,22 @@
 export interface ProxySettings {
   https: string | null;
   http: string | null;
-  except: string | null;
+  noProxy: string | null;
 }
 
 /**
  * Returns the proxy for `url`, or null. HTTPS_PROXY is used only for https and HTTP_PROXY only for http, as in curl.
  */
-export function proxyFor(url: URL, { https, http, except }: ProxySettings): URL | null {
+export function proxyFor(url: URL, { https, http, noProxy }: ProxySettings): URL | null {
   const proxy = url.protocol === 'https:' ? https : http;
-  return proxy === null || isExcepted(url, except ?? '') ? null : new URL(proxy);
+  return proxy === null || isExcluded(url, noProxy ?? '') ? null : new URL(proxy);
 }
 
 /**
  * Returns whether NO_PROXY contains the host. Entries are separated by commas or blanks. Each matches a host and its
  * subdomains, with or without a leading dot or `*.`; `*` matches all. An entry with a port matches only that port.
  */
-function isExcepted({ hostname, protocol, port }: URL, list: string): boolean {
+function isExcluded({ hostname, protocol, port }: URL, list: string): boolean {
   const host = hostname.toLowerCase();
   const ownPort = port || (protocol === 'https:' ? '443' : '80');
   return list

@@ -12,7 +12,7 @@ import { proxyFor, type ProxySettings } from './proxy.js';
  */
 const IDLE_MS_MAX = 55_000;
 
-const KEPT = { keepAlive: true, maxSockets: 1, timeout: IDLE_MS_MAX };
+const KEEP_ALIVE = { keepAlive: true, maxSockets: 1, timeout: IDLE_MS_MAX };
 
 /** Removes the brackets that a URL puts around an IPv6 address. */
 const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '');
@@ -21,27 +21,28 @@ const portOf = ({ port, protocol }: URL): number => Number(port || (protocol ===
 /**
  * Creates a route with one keep-alive connection to the API at `url`, through the proxy that the settings name for it.
  */
-export function routeToMuster(url: URL, settings: ProxySettings): HttpRoute {
+export function createMusterRoute(url: URL, settings: ProxySettings): HttpRoute {
   const proxy = proxyFor(url, settings);
-  if (proxy === null) return routeBy(url, url.protocol === 'https:' ? new HttpsAgent(KEPT) : new HttpAgent(KEPT));
-  if (url.protocol === 'https:') return routeBy(url, new TunnelAgent(proxy));
+  if (proxy === null)
+    return createRoute(url, url.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE));
+  if (url.protocol === 'https:') return createRoute(url, new TunnelAgent(proxy));
   // A plain HTTP proxy gets absolute URLs instead of a tunnel.
-  const agent = proxy.protocol === 'https:' ? new HttpsAgent(KEPT) : new HttpAgent(KEPT);
+  const agent = proxy.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE);
   return {
-    ...routeBy(proxy, agent),
+    ...createRoute(proxy, agent),
     pathPrefix: url.origin,
-    headers: { host: url.host, ...credentialsOf(proxy) },
+    headers: { host: url.host, ...proxyAuthorization(proxy) },
   };
 }
 
-const routeBy = (to: URL, agent: HttpAgent): HttpRoute => ({
+const createRoute = (to: URL, agent: HttpAgent): HttpRoute => ({
   request: to.protocol === 'https:' ? requestHttps : requestHttp,
   options: { host: hostOf(to), port: portOf(to), agent },
   close: () => agent.destroy(),
 });
 
 /** Returns the proxy's authentication header, if its URL contains credentials. */
-function credentialsOf({ username, password }: URL): Record<string, string> {
+function proxyAuthorization({ username, password }: URL): Record<string, string> {
   if (username === '' && password === '') return {};
   const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` };
@@ -52,7 +53,7 @@ class TunnelAgent extends HttpsAgent {
   readonly #proxy: URL;
 
   constructor(proxy: URL) {
-    super(KEPT);
+    super(KEEP_ALIVE);
     this.#proxy = proxy;
   }
 
@@ -65,7 +66,7 @@ class TunnelAgent extends HttpsAgent {
     const authority = `${isIP(name) === 6 ? `[${name}]` : name}:${port}`;
     const asking = (this.#proxy.protocol === 'https:' ? requestHttps : requestHttp)({
       ...{ host: hostOf(this.#proxy), port: portOf(this.#proxy), method: 'CONNECT', path: authority, agent: false },
-      headers: { host: authority, ...credentialsOf(this.#proxy) },
+      headers: { host: authority, ...proxyAuthorization(this.#proxy) },
       ...(signal === undefined ? {} : { signal }),
     });
     asking.once('error', fail);

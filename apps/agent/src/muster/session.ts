@@ -12,9 +12,9 @@ import type { Answer, MusterClient } from './client.js';
 /**
  * The result of a call with a host's token. `dismissed`: the API rejects the current and the previous token, or deleted
  * the host, and enrolling is not possible. The state is kept, because a wrong or restored server may have sent the
- * answer. The caller retries after `askAgainMs`.
+ * answer. The caller retries after `retryInMs`.
  */
-export type SessionAnswer<T> = Answer<T> | { kind: 'dismissed'; reason: string; askAgainMs: number };
+export type SessionAnswer<T> = Answer<T> | { kind: 'dismissed'; reason: string; retryInMs: number };
 
 /** An agent's enrollment with one API. It obtains, rotates and stores the tokens. */
 export interface Session {
@@ -45,12 +45,12 @@ export interface Session {
 /** How long the session waits, in milliseconds. */
 export interface SessionWaits {
   /** Between two attempts after a dismissal: starts at `min` and grows to `max`. */
-  dismissed: { min: number; max: number };
+  dismissed: { minMs: number; maxMs: number };
   /**
    * Wait while a host with this machine's identity may be alive: `max` in total, and `unnamed` if the API sends no
    * Retry-After.
    */
-  identity: { max: number; unnamed: number };
+  identity: { maxMs: number; defaultMs: number };
 }
 
 /**
@@ -58,8 +58,8 @@ export interface SessionWaits {
  * alive for 5 minutes.
  */
 export const SESSION_WAITS_DEFAULT: SessionWaits = {
-  dismissed: { min: 600_000, max: 3_600_000 },
-  identity: { max: 900_000, unnamed: 330_000 },
+  dismissed: { minMs: 600_000, maxMs: 3_600_000 },
+  identity: { maxMs: 900_000, defaultMs: 330_000 },
 };
 
 export interface SessionOptions {
@@ -91,16 +91,16 @@ const PREVIOUS_TOKEN_MS = 30 * DAY_MS;
 /**
  * A `Retry-After` below this is the rest of the grace period that was waited for. Above it, the host was seen again.
  */
-const REST_OF_GRACE_MS = 5_000;
+const REMAINING_GRACE_MS = 5_000;
 
 /**
  * Creates a session from the stored state. Throws `StopError` if the state is for another API, or for a deleted host.
  */
 export function createSession(options: SessionOptions): Session {
   const { client, musterUrl, enrollToken, store, wallNow, random, log, waits = SESSION_WAITS_DEFAULT } = options;
-  let state = stateFor(musterUrl, enrollToken, options.state);
+  let state = stateForServer(musterUrl, enrollToken, options.state);
   /** A token of unknown age is treated as issued at the start of this run. */
-  const beganAt = wallNow().getTime();
+  const startedAt = wallNow().getTime();
   const tokenAgeMaxMs = options.tokenDays * DAY_MS * (1 - 0.1 * random());
   let rotationNotBefore = 0;
   let dismissals = 0;
@@ -128,11 +128,11 @@ export function createSession(options: SessionOptions): Session {
   }
 
   async function enroll(token: string, facts: MachineFacts, signal: AbortSignal): Promise<Answer<EnrollResponse>> {
-    const engineId = state.identity ?? facts.engineId ?? (await makeUpIdentity());
+    const engineId = state.identity ?? facts.engineId ?? (await createRandomIdentity());
     let answer = await enrollAs(engineId, token, facts, signal);
     if (isRefusal(answer, ProblemTypes.engineIdInUse)) {
       log.warn({ engineId }, 'another live host uses this identity (a cloned machine?): enrolling with a random one');
-      answer = await client.enroll(token, { ...enrollFacts(facts), engineId: await makeUpIdentity() }, signal);
+      answer = await client.enroll(token, { ...enrollFacts(facts), engineId: await createRandomIdentity() }, signal);
     }
     if (answer.kind === 'ok') {
       const { hostId, agentToken } = answer.data;
@@ -157,10 +157,10 @@ export function createSession(options: SessionOptions): Session {
       const answer = await client.enroll(token, { ...enrollFacts(facts), engineId }, signal);
       if (!isRefusal(answer, ProblemTypes.engineIdInUse)) return answer;
       const { retryAfterMs } = answer;
-      graceMs ??= Math.min(retryAfterMs ?? waits.identity.unnamed, waits.identity.max);
+      graceMs ??= Math.min(retryAfterMs ?? waits.identity.defaultMs, waits.identity.maxMs);
       const waitedMs = performance.now() - since;
-      const isSeenAgain = waitedMs >= graceMs && (retryAfterMs === null || retryAfterMs > REST_OF_GRACE_MS);
-      const leftMs = waits.identity.max - waitedMs;
+      const isSeenAgain = waitedMs >= graceMs && (retryAfterMs === null || retryAfterMs > REMAINING_GRACE_MS);
+      const leftMs = waits.identity.maxMs - waitedMs;
       if (isSeenAgain || leftMs <= 0) return answer;
       const delayMs = Math.min(leftMs, retryDelayMs(tries, retryAfterMs, random(), SERVER_BACKOFF));
       const about = { engineId, retryInMs: Math.round(delayMs) };
@@ -173,7 +173,7 @@ export function createSession(options: SessionOptions): Session {
    * Makes up an identity and saves it before use, so that an enrollment whose answer was lost is repeated as the same
    * host.
    */
-  async function makeUpIdentity(): Promise<string> {
+  async function createRandomIdentity(): Promise<string> {
     const identity = `agent-${randomUUID()}`;
     await save({ ...state, identity });
     return identity;
@@ -191,7 +191,7 @@ export function createSession(options: SessionOptions): Session {
     const { enrollment } = state;
     const nowMs = wallNow().getTime();
     if (enrollment === null || tokenAgeMaxMs === 0 || !isAccepted(enrollment)) return;
-    const issuedMs = enrollment.issuedAt === null ? beganAt : Date.parse(enrollment.issuedAt);
+    const issuedMs = enrollment.issuedAt === null ? startedAt : Date.parse(enrollment.issuedAt);
     if (nowMs - issuedMs < tokenAgeMaxMs || nowMs < rotationNotBefore) return;
     rotationNotBefore = nowMs + ROTATION_RETRY_MS;
     const answer = await client.rotate(enrollment.agentToken, signal);
@@ -247,10 +247,10 @@ export function createSession(options: SessionOptions): Session {
   }
 
   function dismissed(why: string): SessionAnswer<never> {
-    const { min, max } = waits.dismissed;
-    const ceilingMs = Math.min(max, min * 2 ** Math.min(++dismissals, 10));
-    const askAgainMs = ceilingMs / 2 + random() * (ceilingMs / 2);
-    return { kind: 'dismissed', reason: why, askAgainMs };
+    const { minMs, maxMs } = waits.dismissed;
+    const ceilingMs = Math.min(maxMs, minMs * 2 ** Math.min(++dismissals, 10));
+    const retryInMs = ceilingMs / 2 + random() * (ceilingMs / 2);
+    return { kind: 'dismissed', reason: why, retryInMs };
   }
 
   return {
@@ -309,7 +309,7 @@ export function createSession(options: SessionOptions): Session {
 const NOT_ENROLLED = 'this machine is not enrolled: set MUSTER_ENROLL_TOKEN';
 
 /** Returns the part of the stored state that is valid for this API. A token is sent only to the API that issued it. */
-function stateFor(musterUrl: string, enrollToken: string | null, state: AgentState): AgentState {
+function stateForServer(musterUrl: string, enrollToken: string | null, state: AgentState): AgentState {
   if (state.enrollment === null) {
     // Written by an earlier release, which deleted the agent token of a deleted host.
     if (enrollToken !== null && sha256(enrollToken) === state.retiredEnrollToken) {

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { SNAPSHOT_BODY_BYTES_MAX, canonicalContainer, canonicalSnapshot, type Container } from '@muster/contracts';
-import { byName } from '../lib/by-name.js';
+import { sortByName } from '../lib/by-name.js';
 
 /** A snapshot as sent: equal states give equal bytes, also when compressed. */
 export interface EncodedSnapshot {
@@ -31,15 +31,15 @@ export async function encodeSnapshot(
   let encoded = containers;
   let text = Buffer.from(snapshotText(encoded));
   if (text.length > bytesMax) {
-    encoded = firstThatFit(containers, bytesMax);
+    encoded = takeFitting(containers, bytesMax);
     text = Buffer.from(snapshotText(encoded));
   }
   if (text.length < GZIP_BYTES_MIN) return { snapshot: { body: text, encoding: null }, encoded };
   return { snapshot: { body: await gzipAsync(text), encoding: 'gzip' }, encoded };
 }
 
-function firstThatFit(containers: readonly Container[], bytesMax: number): Container[] {
-  const ordered = byName(
+function takeFitting(containers: readonly Container[], bytesMax: number): Container[] {
+  const ordered = sortByName(
     containers,
     ({ name }) => name,
     ({ dockerId }) => dockerId,

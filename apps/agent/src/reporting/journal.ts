@@ -4,7 +4,7 @@ import { Container, SNAPSHOT_REMOVED_MAX, canonicalContainer, parseStatus } from
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { SnapshotOrder } from '../muster/client.js';
-import { appendPrivate, readPrivate, writeAtomically } from '../state/state-store.js';
+import { appendPrivateFile, readPrivateFile, writeFileAtomically } from '../state/state-store.js';
 
 /**
  * One reading of the engine while the API could not be reached: the containers that had changed since the previous
@@ -25,12 +25,12 @@ export type JournalEntry = z.output<typeof JournalEntry>;
  * would send entries again under a stream that has been superseded, and the API would suspect two machines with one
  * token.
  */
-const ToldMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
+const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
 
 /** A bounded record on disk of the changes that could not be sent to the API. */
 export interface Journal {
   /** Sets the containers that the API holds; later changes are recorded relative to them. */
-  acknowledged(containers: readonly Container[]): void;
+  setBaseline(containers: readonly Container[]): void;
   /**
    * Records how the containers differ from the last acknowledged or recorded ones. Ids in `presentIds` are not gone: a
    * host with too many containers reports only some. Never throws: a full disk costs only history.
@@ -64,27 +64,27 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
   let lines = await readLines(path, log);
   let bytes = lines.reduce((sum, line) => sum + line.length, 0);
   /** The containers of the last acknowledged or recorded reading; null before the first. */
-  let base: readonly Container[] | null = null;
-  let isFileBehind = false;
+  let baseline: readonly Container[] | null = null;
+  let isFileStale = false;
 
-  async function onDisk(what: string, write: () => Promise<void>): Promise<void> {
+  async function tryWrite(what: string, write: () => Promise<void>): Promise<void> {
     try {
       await write();
-      isFileBehind = false;
+      isFileStale = false;
     } catch (error) {
-      isFileBehind = true;
+      isFileStale = true;
       log.warn({ reason: (error as Error).message }, `the journal could not be ${what}: keeping it in memory`);
     }
   }
 
   const rewrite = (): Promise<void> =>
-    onDisk('written', () => writeAtomically(path, lines.map((line) => `${line}\n`).join('')));
+    tryWrite('written', () => writeFileAtomically(path, lines.map((line) => `${line}\n`).join('')));
 
   async function append(line: string): Promise<void> {
     lines.push(line);
     bytes += line.length;
-    if (lines.length <= ENTRIES_MAX && bytes <= BYTES_MAX && !isFileBehind) {
-      return onDisk('written', () => appendPrivate(path, `${line}\n`));
+    if (lines.length <= ENTRIES_MAX && bytes <= BYTES_MAX && !isFileStale) {
+      return tryWrite('written', () => appendPrivateFile(path, `${line}\n`));
     }
     let dropped = 0;
     const isFull = lines.length > ENTRIES_MAX || bytes > BYTES_MAX;
@@ -96,25 +96,25 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
     return rewrite();
   }
 
-  async function forgetAll(): Promise<void> {
+  async function removeAll(): Promise<void> {
     lines = [];
     bytes = 0;
-    await onDisk('removed', () => unlink(path).catch(ignoreMissing));
+    await tryWrite('removed', () => unlink(path).catch(ignoreMissing));
   }
 
   const first = (): JournalEntry | null => (lines.length === 0 ? null : JournalEntry.parse(JSON.parse(lines[0]!)));
 
   return {
-    acknowledged(containers) {
-      base = containers;
+    setBaseline(containers) {
+      baseline = containers;
     },
     async record(containers, order, presentIds = NONE) {
-      const changes = base === null ? null : changesBetween(base, containers, presentIds);
-      base = containers;
+      const changes = baseline === null ? null : changesBetween(baseline, containers, presentIds);
+      baseline = containers;
       if (changes === null) return;
-      const { changed, goneIds } = changes;
-      for (let start = 0; start === 0 || start < goneIds.length; start += SNAPSHOT_REMOVED_MAX) {
-        const part = goneIds.slice(start, start + SNAPSHOT_REMOVED_MAX);
+      const { changed, removedIds } = changes;
+      for (let start = 0; start === 0 || start < removedIds.length; start += SNAPSHOT_REMOVED_MAX) {
+        const part = removedIds.slice(start, start + SNAPSHOT_REMOVED_MAX);
         const { stream, sequence, observedAt } = order();
         const entry: JournalEntry = {
           ...{ stream, sequence, observedAt: observedAt.toISOString() },
@@ -129,11 +129,13 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
       const oldest = first();
       if (oldest?.stream !== stream || oldest.sequence !== sequence) return;
       bytes -= lines.shift()!.length;
-      if (lines.length === 0) return forgetAll();
-      const marker: z.input<typeof ToldMarker> = { told: { stream, sequence } };
-      await (isFileBehind ? rewrite() : onDisk('written', () => appendPrivate(path, `${JSON.stringify(marker)}\n`)));
+      if (lines.length === 0) return removeAll();
+      const marker: z.input<typeof SentMarker> = { told: { stream, sequence } };
+      await (isFileStale
+        ? rewrite()
+        : tryWrite('written', () => appendPrivateFile(path, `${JSON.stringify(marker)}\n`)));
     },
-    clear: forgetAll,
+    clear: removeAll,
   };
 }
 
@@ -142,7 +144,7 @@ function changesBetween(
   before: readonly Container[],
   after: readonly Container[],
   presentIds: ReadonlySet<string>,
-): { changed: Container[]; goneIds: string[] } | null {
+): { changed: Container[]; removedIds: string[] } | null {
   const left = new Map(before.map((container) => [container.dockerId, container]));
   const changed: Container[] = [];
   for (const container of after) {
@@ -150,8 +152,8 @@ function changesBetween(
     left.delete(container.dockerId);
     if (was === undefined || withoutAge(was) !== withoutAge(container)) changed.push(container);
   }
-  const goneIds = [...left.keys()].filter((id) => !presentIds.has(id));
-  return changed.length + goneIds.length === 0 ? null : { changed, goneIds };
+  const removedIds = [...left.keys()].filter((id) => !presentIds.has(id));
+  return changed.length + removedIds.length === 0 ? null : { changed, removedIds };
 }
 
 const withoutAge = (container: Container): string =>
@@ -159,30 +161,30 @@ const withoutAge = (container: Container): string =>
 
 /** Returns the lines of earlier runs that are still to be sent. A last line that was cut short by a kill is dropped. */
 async function readLines(path: string, log: Logger): Promise<string[]> {
-  const text = await readPrivate(path).catch((error: unknown) => {
+  const text = await readPrivateFile(path).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT') log.warn({ reason: message }, 'the journal of an earlier run cannot be read');
     return '';
   });
-  let untold: { line: string; entry: JournalEntry }[] = [];
+  let unsent: { line: string; entry: JournalEntry }[] = [];
   let lost = 0;
   for (const line of text.split('\n')) {
     if (line === '') continue;
     const value = parseJson(line);
     const entry = JournalEntry.safeParse(value);
-    const marker = ToldMarker.safeParse(value);
-    if (entry.success) untold.push({ line, entry: entry.data });
-    else if (marker.success) untold = untold.slice(untold.findIndex(isEntry(marker.data.told)) + 1);
+    const marker = SentMarker.safeParse(value);
+    if (entry.success) unsent.push({ line, entry: entry.data });
+    else if (marker.success) unsent = unsent.slice(unsent.findIndex(isEntry(marker.data.told)) + 1);
     else lost++;
   }
   if (lost > 0) log.warn({ lost }, 'some lines of the journal are unreadable: skipping them');
-  return untold.map(({ line }) => line);
+  return unsent.map(({ line }) => line);
 }
 
 const isEntry =
-  (told: Pick<JournalEntry, 'stream' | 'sequence'>) =>
+  (sent: Pick<JournalEntry, 'stream' | 'sequence'>) =>
   ({ entry }: { entry: JournalEntry }): boolean =>
-    entry.stream === told.stream && entry.sequence === told.sequence;
+    entry.stream === sent.stream && entry.sequence === sent.sequence;
 
 function ignoreMissing(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DockerId } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { readPrivate, writeAtomically } from '../state/state-store.js';
+import { readPrivateFile, writeFileAtomically } from '../state/state-store.js';
 
 /**
  * The containers that the API holds as present because this machine reported them. An incomplete snapshot must name
@@ -12,7 +12,7 @@ import { readPrivate, writeAtomically } from '../state/state-store.js';
  */
 export interface ReportedIds {
   /** Returns the reported ids that are not among `presentIds`. */
-  goneFrom(presentIds: ReadonlySet<string>): string[];
+  findRemoved(presentIds: ReadonlySet<string>): string[];
   /** Records that a complete snapshot was applied: the API holds exactly these ids. Never throws. */
   replace(ids: Iterable<string>): Promise<void>;
   /**
@@ -37,7 +37,7 @@ export async function openReportedIds(stateDir: string, log: Logger): Promise<Re
 
   async function save(): Promise<void> {
     try {
-      await writeAtomically(path, `${JSON.stringify([...ids])}\n`);
+      await writeFileAtomically(path, `${JSON.stringify([...ids])}\n`);
       isOnDisk = true;
     } catch (error) {
       log.warn({ reason: (error as Error).message }, 'the reported ids could not be written: keeping them in memory');
@@ -56,7 +56,7 @@ export async function openReportedIds(stateDir: string, log: Logger): Promise<Re
   }
 
   return {
-    goneFrom: (presentIds) => [...ids].filter((id) => !presentIds.has(id)),
+    findRemoved: (presentIds) => [...ids].filter((id) => !presentIds.has(id)),
     replace,
     async update(present, goneIds) {
       let hasChanged = false;
@@ -79,7 +79,7 @@ const Ids = z.array(DockerId).max(IDS_MAX);
 
 async function readIds(path: string, log: Logger): Promise<Set<string>> {
   try {
-    return new Set(Ids.parse(JSON.parse(await readPrivate(path))));
+    return new Set(Ids.parse(JSON.parse(await readPrivateFile(path))));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
       log.warn({ reason: (error as Error).message }, 'the ids that an earlier run reported cannot be read');

@@ -2,25 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PROBLEM_MESSAGE_LENGTH_MAX, type AgentProblem, type Heartbeat, type SyncSummary } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { ENGINE_BACKOFF, SERVER_BACKOFF, fullJitterMs, retryDelayMs } from '../lib/backoff.js';
-import { during } from '../lib/abort-scope.js';
+import { withBackgroundTask } from '../lib/abort-scope.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
 import type { Session, SessionAnswer } from '../muster/session.js';
-import type { EngineFault, Observer, Seen } from '../engine/poll-engine.js';
+import type { EngineFault, EnginePoller, EngineReading } from '../engine/poll-engine.js';
 import {
   engineChanged,
   engineFailed,
   heartbeatAnswered,
   heartbeatSkipped,
-  nextStep,
-  recordBegun,
+  nextAction,
+  recordStarted,
   serverFailed,
   snapshotAnswered,
-  snapshotBegun,
+  snapshotStarted,
   snapshotDelayed,
-  startPace,
+  createSchedule,
 } from './schedule.js';
-import { replayOf } from './journal-replay.js';
+import { createReplayCall } from './journal-replay.js';
 import type { ReportedIds } from './reported-ids.js';
 import { snapshotParts } from './snapshot-parts.js';
 import type { SnapshotStream } from './snapshot-stream.js';
@@ -31,12 +31,12 @@ export interface Reporter {
   /** Resolves when the signal is aborted. Throws `StopError` if the machine was never enrolled and cannot be. */
   run(signal: AbortSignal): Promise<void>;
   /** Records that the engine's containers changed. One snapshot follows shortly for a whole burst of calls. */
-  changed(): void;
+  markChanged(): void;
   /**
    * Records that changes may have been missed. Heartbeats stop confirming the last snapshot, and the engine is read at
    * once.
    */
-  lostSight(): void;
+  invalidate(): void;
   /** Returns the current state, for `status`. */
   progress(): ReportingProgress;
 }
@@ -60,7 +60,7 @@ export interface ReportingProgress {
 }
 
 export interface ReporterOptions {
-  observer: Observer;
+  poller: EnginePoller;
   client: MusterClient;
   session: Session;
   stream: SnapshotStream;
@@ -89,8 +89,8 @@ const SLEEP_MS_MAX = 86_400_000;
 
 /** Creates a reporter. It does nothing before `run`. */
 export function createReporter(options: ReporterOptions): Reporter {
-  const { observer, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } = options;
-  let pace = startPace(now());
+  const { poller, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } = options;
+  let schedule = createSchedule(now());
   /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm any. */
   let digest: string | null = null;
   let engineFault: EngineFault | null = null;
@@ -107,71 +107,71 @@ export function createReporter(options: ReporterOptions): Reporter {
   let containers: number | null = null;
   let isSuperseded = false;
   /** The snapshot in flight, until it is answered or recorded in the journal. */
-  let unanswered: Seen | null = null;
+  let unanswered: EngineReading | null = null;
   let wake = new AbortController();
 
-  function changed(afterMs = coalesceMs): void {
-    pace = engineChanged(pace, now(), afterMs);
+  function markChanged(afterMs = coalesceMs): void {
+    schedule = engineChanged(schedule, now(), afterMs);
     wake.abort();
   }
 
-  async function look(signal: AbortSignal): Promise<Seen | null> {
-    const seen = await observer.observe(signal);
-    if (seen.kind === 'seen') {
-      recordEngineReadable(seen);
-      return seen;
+  async function pollEngine(signal: AbortSignal): Promise<EngineReading | null> {
+    const result = await poller.poll(signal);
+    if (result.kind === 'seen') {
+      recordEngineReadable(result);
+      return result;
     }
-    recordEngineFault(seen.fault, seen.isEngineWell);
+    recordEngineFault(result.fault, result.isEngineResponsive);
     return null;
   }
 
   async function sendSnapshot(signal: AbortSignal): Promise<void> {
     if (!(await replayJournal(signal))) return;
-    pace = snapshotBegun(pace);
-    const seen = await look(signal);
-    if (seen === null) return;
-    unanswered = seen;
-    const answer = await postSnapshot(seen, signal);
+    schedule = snapshotStarted(schedule);
+    const reading = await pollEngine(signal);
+    if (reading === null) return;
+    unanswered = reading;
+    const answer = await postSnapshot(reading, signal);
     if (isFailure(answer)) {
-      await keepUnanswered();
-      return void noteServerFailure('snapshot', answer);
+      await recordUnanswered();
+      return void recordServerFailure('snapshot', answer);
     }
     unanswered = null;
     delayedSnapshots = 0;
-    noteAnswered();
+    recordAnswered();
     if (answer.kind === 'refused') {
       digest = null;
       refusal = answer.reason;
       log.error({ reason: answer.reason }, 'the API refused this snapshot: retrying at the regular interval');
-      pace = snapshotAnswered(pace, now(), { cadence: pace.cadence, taken: false }, random());
+      schedule = snapshotAnswered(schedule, now(), { cadence: schedule.cadence, isAccepted: false }, random());
       return;
     }
     refusal = null;
     // Otherwise the journal holds newer changes.
-    if (answer.data.applied && journal.size() === 0) journal.acknowledged(seen.containers);
+    if (answer.data.applied && journal.size() === 0) journal.setBaseline(reading.containers);
     await session.recordSuperseded(answer.data.reason === 'stream_superseded');
-    noteSummary(answer.data);
+    recordSummary(answer.data);
   }
 
   /**
    * Sends a complete snapshot in one request, and an incomplete one in as many requests as it takes to name all removed
    * containers.
    */
-  async function postSnapshot(seen: Seen, signal: AbortSignal): Promise<SessionAnswer<SyncSummary>> {
+  async function postSnapshot(reading: EngineReading, signal: AbortSignal): Promise<SessionAnswer<SyncSummary>> {
     // After a refusal, the API may hold too many containers from an earlier run that this run does not know. A complete
     // snapshot removes them.
-    const isComplete = seen.incompleteness === null || refusal !== null;
-    const gone = isComplete ? [] : reportedIds.goneFrom(seen.presentIds);
-    const parts = snapshotParts(seen.snapshot, isComplete, gone);
+    const isComplete = reading.incompleteness === null || refusal !== null;
+    const removed = isComplete ? [] : reportedIds.findRemoved(reading.presentIds);
+    const parts = snapshotParts(reading.snapshot, isComplete, removed);
     // The order is assigned up front, so that changes recorded in the meantime come after all parts.
-    const ordered = parts.map((part) => ({ part, order: stream.next(seen.observedAt) }));
-    const ids = seen.containers.map(({ dockerId }) => dockerId);
+    const ordered = parts.map((part) => ({ part, order: stream.next(reading.observedAt) }));
+    const ids = reading.containers.map(({ dockerId }) => dockerId);
     for (const { part, order } of ordered) {
-      const answer = await call((token) => client.postSnapshot(token, part, order, signal), seen.facts, signal);
+      const answer = await call((token) => client.postSnapshot(token, part, order, signal), reading.facts, signal);
       const isLast = part === parts.at(-1);
       const isApplied = answer.kind === 'ok' && answer.data.applied;
       if (isApplied && isComplete) await reportedIds.replace(ids);
-      else if (isApplied) await reportedIds.update(isLast ? ids : [], part.goneIds);
+      else if (isApplied) await reportedIds.update(isLast ? ids : [], part.removedIds);
       if (isLast || !isApplied) return answer;
     }
     throw new TypeError('a snapshot must have at least one part');
@@ -179,33 +179,33 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   /** Records a change in the journal while it cannot be sent. */
   async function recordChange(signal: AbortSignal): Promise<void> {
-    pace = recordBegun(pace);
-    const seen = await look(signal);
-    if (seen === null) return;
-    await keepUnanswered();
-    await keep(seen);
+    schedule = recordStarted(schedule);
+    const reading = await pollEngine(signal);
+    if (reading === null) return;
+    await recordUnanswered();
+    await recordInJournal(reading);
   }
 
-  const keep = ({ containers: seen, presentIds, observedAt }: Seen): Promise<void> =>
+  const recordInJournal = ({ containers: seen, presentIds, observedAt }: EngineReading): Promise<void> =>
     journal.record(seen, () => stream.next(observedAt), presentIds);
 
   /**
    * Records the snapshot in flight in the journal before any newer change, because its answer may never come. If it did
    * arrive, sending it again changes nothing.
    */
-  async function keepUnanswered(): Promise<void> {
+  async function recordUnanswered(): Promise<void> {
     if (unanswered === null) return;
     const sent = unanswered;
     unanswered = null;
-    await keep(sent);
+    await recordInJournal(sent);
   }
 
   /** Makes a call. Changes that happen while it is in flight, or hangs, are recorded in the journal. */
   const call: Session['call'] = (request, facts, signal) =>
-    during(session.call(request, facts, signal), async (over) => {
-      while (!over.aborted) {
-        const waitMs = (pace.changeAt ?? Number.POSITIVE_INFINITY) - now();
-        if (waitMs > 0) await idle(waitMs, over);
+    withBackgroundTask(session.call(request, facts, signal), async (ended) => {
+      while (!ended.aborted) {
+        const waitMs = (schedule.changeAt ?? Number.POSITIVE_INFINITY) - now();
+        if (waitMs > 0) await idle(waitMs, ended);
         else await recordChange(signal);
       }
     });
@@ -217,20 +217,20 @@ export function createReporter(options: ReporterOptions): Reporter {
       if (journal.size() > 0) await journal.clear();
       await reportedIds.clear();
     }
-    const atFirst = journal.size();
-    for (let told = 0, entry = journal.first(); entry !== null; told++, entry = journal.first()) {
-      const replay = await replayOf(client, entry, signal);
+    const initialSize = journal.size();
+    for (let sent = 0, entry = journal.first(); entry !== null; sent++, entry = journal.first()) {
+      const replay = await createReplayCall(client, entry, signal);
       // The journal must shrink by at least one entry per two sent. Otherwise continuous changes and slow answers could
       // keep the replay from ending.
-      const mayGrow = journal.size() <= atFirst - told / 2;
-      const facts = observer.facts();
+      const mayGrow = journal.size() <= initialSize - sent / 2;
+      const facts = poller.facts();
       const answer = await (mayGrow ? call(replay, facts, signal) : session.call(replay, facts, signal));
       if (isFailure(answer)) {
-        noteServerFailure('snapshot', answer);
+        recordServerFailure('snapshot', answer);
         return false;
       }
       delayedSnapshots = 0;
-      noteAnswered();
+      recordAnswered();
       if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refused a journal entry: skipped');
       else if (answer.data.applied && incompleteness !== null) {
         const ids = entry.containers.map(({ dockerId }) => dockerId);
@@ -241,7 +241,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     return true;
   }
 
-  function noteSummary(summary: SyncSummary): void {
+  function recordSummary(summary: SyncSummary): void {
     const { applied, reason, received, created, updated, removed, revision, cadence } = summary;
     digest = applied && incompleteness === null ? summary.digest : null;
     isSuperseded = reason === 'stream_superseded';
@@ -250,47 +250,47 @@ export function createReporter(options: ReporterOptions): Reporter {
     else if (reason === 'stream_superseded') {
       log.warn('snapshot not applied: another agent reports with this host’s token (a cloned machine?)');
     } else log.warn({ reason }, 'snapshot not applied: the API has a newer one, or this machine’s clock was set back');
-    const isNewStream = stream.answered(summary, now());
+    const isNewStream = stream.recordAnswer(summary, now());
     if (isNewStream) log.warn('the other agent has stopped reporting: reporting as this host again');
     // An incomplete snapshot leaves the API without a digest, so it would request a snapshot at each heartbeat.
-    const taken = applied && incompleteness === null;
-    pace = snapshotAnswered(pace, now(), { cadence, taken }, random());
-    if (isNewStream) changed();
+    const isAccepted = applied && incompleteness === null;
+    schedule = snapshotAnswered(schedule, now(), { cadence, isAccepted }, random());
+    if (isNewStream) markChanged();
   }
 
   async function sendHeartbeat(signal: AbortSignal): Promise<void> {
     if (engineFault === null) {
       // Otherwise heartbeats would confirm the state of a frozen engine, whose event stream is merely silent, until the
       // next list.
-      const fault = await observer.check(signal);
+      const fault = await poller.check(signal);
       if (fault !== null) recordEngineFault(fault, false);
     }
-    if (!session.isEnrolled() && observer.facts() === null) {
-      pace = heartbeatSkipped(pace, now(), random());
+    if (!session.isEnrolled() && poller.facts() === null) {
+      schedule = heartbeatSkipped(schedule, now(), random());
       return;
     }
     const heartbeat = composeHeartbeat();
     const answer = await call(
       (token) => client.heartbeat(token, heartbeat, stream.current(), signal),
-      observer.facts(),
+      poller.facts(),
       signal,
     );
-    if (isFailure(answer)) return void noteServerFailure('heartbeat', answer);
-    noteAnswered();
+    if (isFailure(answer)) return void recordServerFailure('heartbeat', answer);
+    recordAnswered();
     if (answer.kind === 'refused') {
       log.error({ reason: answer.reason }, 'the API refused this heartbeat: sending the next one as usual');
-      pace = heartbeatSkipped(pace, now(), random());
+      schedule = heartbeatSkipped(schedule, now(), random());
       return;
     }
-    pace = heartbeatAnswered(pace, now(), answer.data, random());
+    schedule = heartbeatAnswered(schedule, now(), answer.data, random());
   }
 
   function composeHeartbeat(): Heartbeat {
-    const facts = observer.facts();
+    const facts = poller.facts();
     const found = problems();
     return {
       // While a change is unreported, the state does not equal the last snapshot.
-      digest: engineFault === null && pace.changeAt === null && journal.size() === 0 ? digest : null,
+      digest: engineFault === null && schedule.changeAt === null && journal.size() === 0 ? digest : null,
       // Older APIs know only this problem, under this name.
       ...(engineFault === null ? {} : { engineError: engineFault.message }),
       ...(found.length === 0 ? {} : { problems: found }),
@@ -316,54 +316,54 @@ export function createReporter(options: ReporterOptions): Reporter {
     const isNews = message !== engineFault?.message;
     engineFailures++;
     const delayMs = isEngineWell
-      ? pace.cadence.snapshotSeconds * 1_000
+      ? schedule.cadence.snapshotSeconds * 1_000
       : fullJitterMs(engineFailures, random(), ENGINE_BACKOFF);
     const about = { engineError: message, retryInMs: Math.round(delayMs) };
     if (isNews) log.error(about, 'cannot list the containers: reporting the error instead of a snapshot');
     else log.debug(about, 'still cannot list the containers');
     engineFault = fault;
     digest = null;
-    pace = engineFailed(pace, now(), delayMs, isNews);
+    schedule = engineFailed(schedule, now(), delayMs, isNews);
     if (!isEngineWell) options.onEngineFailure();
   }
 
-  function recordEngineReadable(seen: Seen): void {
-    containers = seen.presentIds.size;
+  function recordEngineReadable(reading: EngineReading): void {
+    containers = reading.presentIds.size;
     if (engineFault !== null) log.info({ containers }, 'the engine is readable again');
-    if (incompleteness === null && seen.incompleteness !== null) {
-      log.warn({ reason: seen.incompleteness }, 'not all containers can be reported');
+    if (incompleteness === null && reading.incompleteness !== null) {
+      log.warn({ reason: reading.incompleteness }, 'not all containers can be reported');
     }
-    incompleteness = seen.incompleteness;
+    incompleteness = reading.incompleteness;
     engineFault = null;
     engineFailures = 0;
   }
 
-  function noteAnswered(): void {
+  function recordAnswered(): void {
     serverFailures = 0;
     serverError = null;
     acceptedAt = wallNow();
   }
 
-  function noteServerFailure(action: 'snapshot' | 'heartbeat', answer: Failure): void {
+  function recordServerFailure(action: 'snapshot' | 'heartbeat', answer: Failure): void {
     const { reason } = answer;
     serverFailures++;
     serverError = reason;
     if (answer.kind === 'dismissed') {
-      const retryInMs = Math.round(answer.askAgainMs);
+      const retryInMs = Math.round(answer.retryInMs);
       log.error({ reason, retryInMs }, 'the API rejects this machine: keeping its token and state, and retrying');
-      pace = serverFailed(pace, now(), answer.askAgainMs, action);
+      schedule = serverFailed(schedule, now(), answer.retryInMs, action);
       return;
     }
     // If the machine is not enrolled, the 429 answered the enrollment.
     if (action === 'snapshot' && answer.status === 429 && session.isEnrolled()) {
       const retryInMs = Math.round(retryDelayMs(++delayedSnapshots, answer.retryAfterMs, random(), SERVER_BACKOFF));
       log.warn({ reason, tries: delayedSnapshots, retryInMs }, 'the API limits the rate of this host’s snapshots');
-      pace = snapshotDelayed(pace, now(), retryInMs);
+      schedule = snapshotDelayed(schedule, now(), retryInMs);
       return;
     }
     const delayMs = retryDelayMs(serverFailures, answer.retryAfterMs, random(), SERVER_BACKOFF);
     log.warn({ reason, tries: serverFailures, retryInMs: Math.round(delayMs) }, 'the call to the API failed');
-    pace = serverFailed(pace, now(), delayMs, action);
+    schedule = serverFailed(schedule, now(), delayMs, action);
   }
 
   async function idle(ms: number, signal: AbortSignal): Promise<void> {
@@ -375,8 +375,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   const actions = { snapshot: sendSnapshot, heartbeat: sendHeartbeat, record: recordChange };
 
   return {
-    changed: () => changed(),
-    lostSight: () => changed(0),
+    markChanged: () => markChanged(),
+    invalidate: () => markChanged(0),
     progress: () => ({
       ...{ acceptedAt: acceptedAt?.toISOString() ?? null, containers, serverError, isSuperseded },
       ...{ engineError: engineFault?.message ?? null, journalEntries: journal.size(), problems: problems() },
@@ -384,7 +384,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     async run(signal) {
       try {
         while (!signal.aborted) {
-          const { action, at } = nextStep(pace);
+          const { action, at } = nextAction(schedule);
           const waitMs = at - now();
           if (waitMs > 0) await idle(waitMs, signal);
           else await actions[action](signal);

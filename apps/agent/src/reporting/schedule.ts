@@ -4,7 +4,7 @@ import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
  * Schedule of the next calls. All times are milliseconds of one monotonic clock. Every function here is pure and
  * returns a new schedule. At most one action is due at a time, so at most one request is in flight.
  */
-export interface Pace {
+export interface Schedule {
   readonly cadence: Cadence;
   /** The next regular snapshot, or the next attempt at one; infinite while one is in flight. */
   readonly snapshotAt: number;
@@ -16,7 +16,7 @@ export interface Pace {
   /** No snapshot is sent before this time, but heartbeats are: the server limits this host's snapshots. */
   readonly snapshotNotBefore: number;
   /** True if another snapshot would fail like the last one. The server's requests for a snapshot are then ignored. */
-  readonly holding: boolean;
+  readonly ignoresRequests: boolean;
 }
 
 /** Milliseconds from the first event of a burst to the snapshot that covers all of them. */
@@ -26,53 +26,54 @@ export const COALESCE_MS = 1_000;
 const INTERVAL_MS_MIN = 100;
 
 /** Share of an interval that is random, so that agents started together spread out. */
-const SPREAD = 0.1;
+const JITTER = 0.1;
 
 /** Returns the initial schedule: a snapshot at once. */
-export const startPace = (now: number): Pace => ({
+export const createSchedule = (now: number): Schedule => ({
   cadence: CADENCE_DEFAULT,
   snapshotAt: now,
   changeAt: null,
   heartbeatAt: now + CADENCE_DEFAULT.heartbeatSeconds * 1_000,
   notBefore: now,
   snapshotNotBefore: now,
-  holding: false,
+  ignoresRequests: false,
 });
 
 /** The kinds of action. `record` reads a change that cannot be sent to the server yet. */
 export type Action = 'snapshot' | 'heartbeat' | 'record';
 
 /** Returns the next action and its time. */
-export function nextStep(pace: Pace): { action: Action; at: number } {
-  const { snapshotAt, changeAt, heartbeatAt, notBefore } = pace;
-  const snapshotsFrom = snapshotsAllowedFrom(pace);
+export function nextAction(schedule: Schedule): { action: Action; at: number } {
+  const { snapshotAt, changeAt, heartbeatAt, notBefore } = schedule;
+  const snapshotsFrom = snapshotsAllowedFrom(schedule);
   const snapshot = Math.max(snapshotsFrom, Math.min(snapshotAt, changeAt ?? Number.POSITIVE_INFINITY));
   const heartbeat = Math.max(notBefore, heartbeatAt);
   if (changeAt !== null && changeAt < snapshotsFrom && changeAt <= heartbeat) return { action: 'record', at: changeAt };
   return snapshot <= heartbeat ? { action: 'snapshot', at: snapshot } : { action: 'heartbeat', at: heartbeat };
 }
 
-const snapshotsAllowedFrom = ({ notBefore, snapshotNotBefore }: Pace): number => Math.max(notBefore, snapshotNotBefore);
+const snapshotsAllowedFrom = ({ notBefore, snapshotNotBefore }: Schedule): number =>
+  Math.max(notBefore, snapshotNotBefore);
 
 /** Schedules a snapshot for a change. The time counts from the first change, so a long burst does not delay it. */
-export const engineChanged = (pace: Pace, now: number, coalesceMs: number): Pace => ({
-  ...pace,
-  changeAt: pace.changeAt ?? now + coalesceMs,
-  holding: false,
+export const engineChanged = (schedule: Schedule, now: number, coalesceMs: number): Schedule => ({
+  ...schedule,
+  changeAt: schedule.changeAt ?? now + coalesceMs,
+  ignoresRequests: false,
 });
 
 /** Clears the due snapshot when reading starts. Changes from now on schedule another one. */
-export const snapshotBegun = (pace: Pace): Pace => ({
-  ...pace,
+export const snapshotStarted = (schedule: Schedule): Schedule => ({
+  ...schedule,
   changeAt: null,
   snapshotAt: Number.POSITIVE_INFINITY,
 });
 
 /** Clears the change when reading for the journal starts. A snapshot follows as soon as the server allows one. */
-export const recordBegun = (pace: Pace): Pace => ({
-  ...pace,
+export const recordStarted = (schedule: Schedule): Schedule => ({
+  ...schedule,
   changeAt: null,
-  snapshotAt: Math.min(pace.snapshotAt, snapshotsAllowedFrom(pace)),
+  snapshotAt: Math.min(schedule.snapshotAt, snapshotsAllowedFrom(schedule)),
 });
 
 /**
@@ -80,48 +81,53 @@ export const recordBegun = (pace: Pace): Pace => ({
  * next one either. Changes recorded while it was in flight do not wait for the next regular snapshot.
  */
 export const snapshotAnswered = (
-  pace: Pace,
+  schedule: Schedule,
   now: number,
-  answer: { cadence: Cadence; taken: boolean },
+  answer: { cadence: Cadence; isAccepted: boolean },
   random: number,
-): Pace => ({
-  ...pace,
+): Schedule => ({
+  ...schedule,
   cadence: answer.cadence,
-  snapshotAt: Math.min(pace.snapshotAt, now + untilSnapshot(answer.cadence, random)),
+  snapshotAt: Math.min(schedule.snapshotAt, now + untilSnapshot(answer.cadence, random)),
   heartbeatAt: now + untilHeartbeat(answer.cadence, random),
   notBefore: now,
-  holding: !answer.taken,
+  ignoresRequests: !answer.isAccepted,
 });
 
 /** Schedules after the answer to a heartbeat. */
 export const heartbeatAnswered = (
-  pace: Pace,
+  schedule: Schedule,
   now: number,
   answer: { cadence: Cadence; snapshotRequired: boolean },
   random: number,
-): Pace => ({
-  ...pace,
+): Schedule => ({
+  ...schedule,
   cadence: answer.cadence,
   // The new cadence may make a regular snapshot due sooner.
   snapshotAt:
-    answer.snapshotRequired && !pace.holding
+    answer.snapshotRequired && !schedule.ignoresRequests
       ? now
-      : Math.min(pace.snapshotAt, now + untilSnapshot(answer.cadence, random)),
+      : Math.min(schedule.snapshotAt, now + untilSnapshot(answer.cadence, random)),
   heartbeatAt: now + untilHeartbeat(answer.cadence, random),
   notBefore: now,
 });
 
 /** Retries the same action after `delayMs`, because the server failed or asked for a pause. */
-export const serverFailed = (pace: Pace, now: number, delayMs: number, action: Exclude<Action, 'record'>): Pace => ({
-  ...pace,
-  snapshotAt: action === 'snapshot' ? now : pace.snapshotAt,
-  heartbeatAt: action === 'heartbeat' ? now : pace.heartbeatAt,
+export const serverFailed = (
+  schedule: Schedule,
+  now: number,
+  delayMs: number,
+  action: Exclude<Action, 'record'>,
+): Schedule => ({
+  ...schedule,
+  snapshotAt: action === 'snapshot' ? now : schedule.snapshotAt,
+  heartbeatAt: action === 'heartbeat' ? now : schedule.heartbeatAt,
   notBefore: now + delayMs,
 });
 
 /** Retries the snapshot after `delayMs`. Heartbeats continue as usual. */
-export const snapshotDelayed = (pace: Pace, now: number, delayMs: number): Pace => ({
-  ...pace,
+export const snapshotDelayed = (schedule: Schedule, now: number, delayMs: number): Schedule => ({
+  ...schedule,
   snapshotAt: now,
   notBefore: now,
   snapshotNotBefore: now + delayMs,
@@ -131,27 +137,27 @@ export const snapshotDelayed = (pace: Pace, now: number, delayMs: number): Pace 
  * Retries the engine after `delayMs`. A new error is reported to the server at once, a known one with the next regular
  * heartbeat.
  */
-export const engineFailed = (pace: Pace, now: number, delayMs: number, isNews: boolean): Pace => ({
-  ...pace,
+export const engineFailed = (schedule: Schedule, now: number, delayMs: number, isNewError: boolean): Schedule => ({
+  ...schedule,
   snapshotAt: now + delayMs,
   changeAt: null,
-  heartbeatAt: isNews ? now : pace.heartbeatAt,
-  holding: true,
+  heartbeatAt: isNewError ? now : schedule.heartbeatAt,
+  ignoresRequests: true,
 });
 
 /** Skips a heartbeat that cannot be sent. The next one is due as usual. */
-export const heartbeatSkipped = (pace: Pace, now: number, random: number): Pace => ({
-  ...pace,
-  heartbeatAt: now + untilHeartbeat(pace.cadence, random),
+export const heartbeatSkipped = (schedule: Schedule, now: number, random: number): Schedule => ({
+  ...schedule,
+  heartbeatAt: now + untilHeartbeat(schedule.cadence, random),
 });
 
 /** Randomized downward, so a heartbeat is never later than the server expects. */
 const untilHeartbeat = ({ heartbeatSeconds }: Cadence, random: number): number =>
-  Math.max(INTERVAL_MS_MIN, heartbeatSeconds * 1_000 * (1 - SPREAD * random));
+  Math.max(INTERVAL_MS_MIN, heartbeatSeconds * 1_000 * (1 - JITTER * random));
 
 /**
  * Randomized upward, so a snapshot is never sooner than the server asks: each costs the engine a list, and heartbeats
  * confirm the last one in between.
  */
 const untilSnapshot = ({ snapshotSeconds }: Cadence, random: number): number =>
-  Math.max(INTERVAL_MS_MIN, snapshotSeconds * 1_000 * (1 + SPREAD * random));
+  Math.max(INTERVAL_MS_MIN, snapshotSeconds * 1_000 * (1 + JITTER * random));

@@ -7,7 +7,7 @@ export interface SnapshotPart {
   /** True if the body contains all containers of the host. */
   isComplete: boolean;
   /** Ids of removed containers; only an incomplete snapshot must name them. */
-  goneIds: readonly string[];
+  removedIds: readonly string[];
 }
 
 /**
@@ -18,14 +18,14 @@ export interface SnapshotPart {
 export function snapshotParts(
   snapshot: EncodedSnapshot,
   isComplete: boolean,
-  goneIds: readonly string[],
+  removedIds: readonly string[],
 ): SnapshotPart[] {
-  if (isComplete) return [{ snapshot, isComplete, goneIds: [] }];
+  if (isComplete) return [{ snapshot, isComplete, removedIds: [] }];
   const parts: SnapshotPart[] = [];
-  for (let start = 0; start === 0 || start < goneIds.length; start += SNAPSHOT_REMOVED_MAX) {
-    const isLast = start + SNAPSHOT_REMOVED_MAX >= goneIds.length;
-    const ids = goneIds.slice(start, start + SNAPSHOT_REMOVED_MAX);
-    parts.push({ snapshot: isLast ? snapshot : EMPTY_SNAPSHOT, isComplete, goneIds: ids });
+  for (let start = 0; start === 0 || start < removedIds.length; start += SNAPSHOT_REMOVED_MAX) {
+    const isLast = start + SNAPSHOT_REMOVED_MAX >= removedIds.length;
+    const ids = removedIds.slice(start, start + SNAPSHOT_REMOVED_MAX);
+    parts.push({ snapshot: isLast ? snapshot : EMPTY_SNAPSHOT, isComplete, removedIds: ids });
   }
   return parts;
 }

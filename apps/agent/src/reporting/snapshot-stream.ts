@@ -10,7 +10,7 @@ export interface SnapshotStream {
    */
   next(observedAt: Date): SnapshotOrder;
   /** Records an answer. `now` is monotonic milliseconds. Returns true if it began a new stream. */
-  answered(summary: Pick<SyncSummary, 'reason' | 'revision'>, now: number): boolean;
+  recordAnswer(summary: Pick<SyncSummary, 'reason' | 'revision'>, now: number): boolean;
 }
 
 /** How long the superseding agent must have changed nothing before this one takes over again. */
@@ -29,7 +29,7 @@ export function createSnapshotStream(uuid: () => string): SnapshotStream {
   return {
     current: () => stream,
     next: (observedAt) => ({ stream, sequence: ++sequence, observedAt }),
-    answered({ reason, revision }, now) {
+    recordAnswer({ reason, revision }, now) {
       if (reason !== 'stream_superseded') {
         superseded = null;
       } else if (superseded === null || superseded.revision !== revision) {

@@ -79,7 +79,7 @@ export function createStateStore(dir: string): StateStore {
     async load() {
       let text: string;
       try {
-        text = await readPrivate(path);
+        text = await readPrivateFile(path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_STATE;
         throw unusable(path, (error as Error).message);
@@ -93,7 +93,7 @@ export function createStateStore(dir: string): StateStore {
     },
     async save(state) {
       const text = `${JSON.stringify({ version: 1, ...state } satisfies z.input<typeof StateFile>, null, 2)}\n`;
-      await writeAtomically(path, text).catch((error: unknown) => {
+      await writeFileAtomically(path, text).catch((error: unknown) => {
         throw new StopError(`cannot write ${path}: ${(error as Error).message}`, ExitCodes.failed);
       });
     },
@@ -137,7 +137,7 @@ async function openPrivate(path: string, flags: number): Promise<FileHandle> {
 }
 
 /** Reads a file in the state directory. Rejects if it is missing or a link. */
-export async function readPrivate(path: string): Promise<string> {
+export async function readPrivateFile(path: string): Promise<string> {
   const file = await openPrivate(path, constants.O_RDONLY);
   try {
     return await file.readFile('utf8');
@@ -147,10 +147,10 @@ export async function readPrivate(path: string): Promise<string> {
 }
 
 /** Appends to a file in the state directory and creates it if needed. Rejects if it is a link. */
-export async function appendPrivate(path: string, text: string): Promise<void> {
+export async function appendPrivateFile(path: string, text: string): Promise<void> {
   const file = await openPrivate(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
   try {
-    await giveToOwnerOf(dirname(path), file);
+    await chownToDirectoryOwner(dirname(path), file);
     await file.writeFile(text);
   } finally {
     await file.close();
@@ -161,7 +161,7 @@ export async function appendPrivate(path: string, text: string): Promise<void> {
  * Changes a file's owner to the owner of its directory: root may run `enroll` or `once` in a directory of the service's
  * user, who must be able to read the result.
  */
-async function giveToOwnerOf(directory: string, file: FileHandle): Promise<void> {
+async function chownToDirectoryOwner(directory: string, file: FileHandle): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(directory);
   if (uid !== 0) await file.chown(uid, gid);
@@ -171,13 +171,13 @@ async function giveToOwnerOf(directory: string, file: FileHandle): Promise<void>
  * Replaces a file atomically: after a crash or a power failure it holds the old text or the new one. The text is
  * written to a temporary file and synced before the rename.
  */
-export async function writeAtomically(path: string, text: string): Promise<void> {
+export async function writeFileAtomically(path: string, text: string): Promise<void> {
   const aside = `${path}.${randomUUID()}.tmp`;
   try {
     const file = await open(aside, 'wx', 0o600);
     try {
       await file.writeFile(text);
-      await giveToOwnerOf(dirname(path), file);
+      await chownToDirectoryOwner(dirname(path), file);
       await file.sync();
     } finally {
       await file.close();

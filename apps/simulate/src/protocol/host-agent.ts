@@ -74,7 +74,7 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
   let token: string | null = null;
   let hostId: string | null = null;
   let life: HostLife | null = null;
-  let pace = startPace(options.startAtMs);
+  let schedule = startPace(options.startAtMs);
   let digest: string | null = null;
   let failures = 0;
   let isBusy = false;
@@ -92,7 +92,7 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
     if (life === null) return;
     const { changedAtMs, removals, events } = life.advance(nowMs);
     removals.forEach(noteRemoval);
-    if (changedAtMs !== null) pace = changed(pace, changedAtMs);
+    if (changedAtMs !== null) schedule = changed(schedule, changedAtMs);
     for (const event of events) meet(event, nowMs);
   }
 
@@ -109,19 +109,19 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
         digest = null;
         // What an agent that is gone had under way goes with it.
         late = null;
-        pace = { ...silenced(startPace(nowMs), pace.notBefore), cadence: pace.cadence };
+        schedule = { ...silenced(startPace(nowMs), schedule.notBefore), cadence: schedule.cadence };
         break;
       case 'network-failed':
         tally(metrics.mishaps, 'network failed');
         // The agent's own wait between two tries comes on top.
-        pace = silenced(pace, event.untilMs + retryDelayMs(2, null, random()));
+        schedule = silenced(schedule, event.untilMs + retryDelayMs(2, null, random()));
         break;
       case 'token-rotated':
         wantsRotation = true;
         break;
       case 'gone':
         state = 'leaving';
-        pace = changed(pace, nowMs);
+        schedule = changed(schedule, nowMs);
         break;
     }
   }
@@ -134,7 +134,7 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
     failures = 0;
     ({ agentToken: token, hostId } = answer.data);
     life ??= options.createLife(answer.data.cadence);
-    pace = { ...startPace(now()), cadence: answer.data.cadence };
+    schedule = { ...startPace(now()), cadence: answer.data.cadence };
     live(now());
   }
 
@@ -147,7 +147,7 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
   }
 
   async function sendSnapshot(agentToken: string, nowMs: number, mishap: SendMishap | null): Promise<void> {
-    pace = snapshotBegun(pace);
+    schedule = snapshotBegun(schedule);
     const snapshot = reports.snapshot(life!.containers, nowMs);
     const order = reports.nextOrder(nowMs);
     if (mishap === 'sent late' && late === null) {
@@ -179,7 +179,7 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
   }
 
   async function noteSummary(summary: SyncSummary, sent: EncodedSnapshot, observedMs: number): Promise<void> {
-    pace = snapshotAnswered(pace, now(), summary.cadence, random());
+    schedule = snapshotAnswered(schedule, now(), summary.cadence, random());
     digest = summary.applied ? summary.digest : null;
     if (!summary.applied) return void odd(`its newest snapshot was called stale: ${summary.reason}`);
     const count = reports.texts().length;
@@ -213,19 +213,19 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
   async function sendHeartbeat(agentToken: string): Promise<void> {
     const sentAtMs = now();
     // A change that no snapshot has told yet is not "as in the last snapshot".
-    const answer = await calls.heartbeat(agentToken, pace.changeAt === null ? digest : null, reports.stream());
+    const answer = await calls.heartbeat(agentToken, schedule.changeAt === null ? digest : null, reports.stream());
     heard.untilMs = Math.max(heard.untilMs, now());
     if (answer.kind === 'retry') return void retryLater(answer, 'heartbeat');
     if (answer.kind === 'refused') return void meetRefusal(answer);
     failures = 0;
     heard.fromMs = sentAtMs;
-    pace = heartbeatAnswered(pace, now(), answer.data, random());
+    schedule = heartbeatAnswered(schedule, now(), answer.data, random());
   }
 
   function retryLater({ retryAfterMs }: { retryAfterMs: number | null }, action: 'snapshot' | 'heartbeat'): void {
     failures += 1;
     metrics.retries += 1;
-    pace = failed(pace, now(), retryDelayMs(failures, retryAfterMs, random()), action);
+    schedule = failed(schedule, now(), retryDelayMs(failures, retryAfterMs, random()), action);
   }
 
   /** As the agent: a dead token is what enrolling again is for, a deleted host stops. */
@@ -233,7 +233,7 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
     if (problemType !== ProblemTypes.tokenInvalid) return refuse(`it was refused: ${reason}`);
     tally(metrics.mishaps, 'enrolled again');
     token = null;
-    pace = { ...startPace(now()), cadence: pace.cadence };
+    schedule = { ...startPace(now()), cadence: schedule.cadence };
   }
 
   function refuse(why: string): void {
@@ -261,12 +261,12 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
     releaseLate,
     isEnrolled: () => token !== null,
     isGone: () => state === 'gone',
-    cadence: () => pace.cadence,
+    cadence: () => schedule.cadence,
     nextAtMs: () =>
-      isBusy || isOver() ? Number.POSITIVE_INFINITY : Math.min(life?.nextAtMs() ?? Infinity, nextStep(pace).atMs),
+      isBusy || isOver() ? Number.POSITIVE_INFINITY : Math.min(life?.nextAtMs() ?? Infinity, nextStep(schedule).atMs),
     async wake(nowMs) {
       live(nowMs);
-      const { action, atMs } = nextStep(pace);
+      const { action, atMs } = nextStep(schedule);
       if (atMs > nowMs) return;
       await alone(async () => {
         if (token === null) return enroll();
@@ -298,7 +298,7 @@ export function createHostAgent(options: HostAgentOptions): HostAgent {
               removed,
               heard,
             },
-            cadence: pace.cadence,
+            cadence: schedule.cadence,
           },
   };
 }

@@ -44,14 +44,17 @@ export function nextStep({ snapshotAt, changeAt, heartbeatAt, notBefore }: Pace)
 }
 
 /** A container changed: a snapshot follows within a second, one for a whole burst. */
-export const changed = (pace: Pace, atMs: number): Pace => ({ ...pace, changeAt: pace.changeAt ?? atMs + COALESCE_MS });
+export const changed = (schedule: Pace, atMs: number): Pace => ({
+  ...schedule,
+  changeAt: schedule.changeAt ?? atMs + COALESCE_MS,
+});
 
 /** The containers are being read: a change from now on asks for another snapshot. */
-export const snapshotBegun = (pace: Pace): Pace => ({ ...pace, changeAt: null });
+export const snapshotBegun = (schedule: Pace): Pace => ({ ...schedule, changeAt: null });
 
 /** The server answered a snapshot. */
-export const snapshotAnswered = (pace: Pace, nowMs: number, cadence: Cadence, random: number): Pace => ({
-  ...pace,
+export const snapshotAnswered = (schedule: Pace, nowMs: number, cadence: Cadence, random: number): Pace => ({
+  ...schedule,
   cadence,
   snapshotAt: nowMs + interval(cadence.snapshotSeconds, random),
   heartbeatAt: nowMs + interval(cadence.heartbeatSeconds, random),
@@ -59,28 +62,30 @@ export const snapshotAnswered = (pace: Pace, nowMs: number, cadence: Cadence, ra
 
 /** The server answered a heartbeat. */
 export const heartbeatAnswered = (
-  pace: Pace,
+  schedule: Pace,
   nowMs: number,
   { cadence, snapshotRequired }: { cadence: Cadence; snapshotRequired: boolean },
   random: number,
 ): Pace => ({
-  ...pace,
+  ...schedule,
   cadence,
-  snapshotAt: snapshotRequired ? nowMs : Math.min(pace.snapshotAt, nowMs + interval(cadence.snapshotSeconds, random)),
+  snapshotAt: snapshotRequired
+    ? nowMs
+    : Math.min(schedule.snapshotAt, nowMs + interval(cadence.snapshotSeconds, random)),
   heartbeatAt: nowMs + interval(cadence.heartbeatSeconds, random),
 });
 
 /** The same is to be tried again, after `delayMs`. */
-export const failed = (pace: Pace, nowMs: number, delayMs: number, action: 'snapshot' | 'heartbeat'): Pace => ({
-  ...pace,
+export const failed = (schedule: Pace, nowMs: number, delayMs: number, action: 'snapshot' | 'heartbeat'): Pace => ({
+  ...schedule,
   ...(action === 'snapshot' ? { snapshotAt: nowMs } : { heartbeatAt: nowMs }),
   notBefore: nowMs + delayMs,
 });
 
 /** Nothing can be sent until `untilMs`. */
-export const silenced = (pace: Pace, untilMs: number): Pace => ({
-  ...pace,
-  notBefore: Math.max(pace.notBefore, untilMs),
+export const silenced = (schedule: Pace, untilMs: number): Pace => ({
+  ...schedule,
+  notBefore: Math.max(schedule.notBefore, untilMs),
 });
 
 const interval = (seconds: number, random: number): number => seconds * 1_000 * (1 - SPREAD * random);
