@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
 import { wireAccounts, type OidcOptions } from './routes/accounts.js';
-import { seldom } from './lib/log-throttle.js';
+import { logThrottle } from './lib/log-throttle.js';
 import { noteRefusedCalls } from './http/auth.js';
 import { closeWhenDraining } from './http/close-when-draining.js';
 import { createAgentLimits } from './http/limit-agents.js';
@@ -32,16 +32,38 @@ import { createMetricsRouter } from './routes/metrics.js';
 import { createStreamRouter, type StreamRouterParts } from './routes/stream.js';
 import { createWebRouter } from './routes/web.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/delivery/index.js';
-import { createAgentTokenCache, createAgentTokenService, createEnrollmentTokenService, createEnrollmentService, findRevokedTokens } from './services/enrollment/index.js';
+import {
+  createAgentTokenCache,
+  createAgentTokenService,
+  createEnrollmentTokenService,
+  createEnrollmentService,
+  findRevokedTokens,
+} from './services/enrollment/index.js';
 import { createAuditReader } from './services/audit/index.js';
-import { createContainerReader, createEventReader, createExportService, createHostReader, createImageReader, createPortReader, createProjectReader, createSummaryReader } from './services/inventory/index.js';
+import {
+  createContainerReader,
+  createEventReader,
+  createExportService,
+  createHostReader,
+  createImageReader,
+  createPortReader,
+  createProjectReader,
+  createSummaryReader,
+} from './services/inventory/index.js';
 import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
 import { addClockMetrics } from './services/maintenance/index.js';
 import { addFleetMetrics, createMetrics, type Metrics } from './services/metrics/index.js';
 import { createFreshnessContext, createLivenessService } from './services/freshness/index.js';
 import { createHeartbeatService, createSnapshotRefusals, createHostReports } from './services/sync/index.js';
 import { createHostService } from './services/hosts/index.js';
-import { addFeedMetrics, createLiveFeed, type LiveFeedOptions, createLiveHosts, createLiveStream, type LiveStreamOptions } from './services/live/index.js';
+import {
+  addFeedMetrics,
+  createLiveFeed,
+  type LiveFeedOptions,
+  createLiveHosts,
+  createLiveStream,
+  type LiveStreamOptions,
+} from './services/live/index.js';
 
 export interface AppParts {
   db: Database;
@@ -136,7 +158,7 @@ export function createApp({
     onFailure: (error) => logger.warn({ err: error }, 'could not count the fleet for the metrics'),
   });
 
-  const tellOfLooks = seldom(TELL_INTERVAL_MS, elapsedMs);
+  const tellOfLooks = logThrottle(TELL_INTERVAL_MS, elapsedMs);
   const tokenCache = createAgentTokenCache({
     elapsedMs,
     findRevoked: (horizon) => findRevokedTokens(db, horizon),

@@ -4,7 +4,7 @@ import { createByteBudget } from '../src/lib/byte-budget.js';
 import { createBodyTransfers, type TransferPeer } from '../src/http/body-transfers.js';
 import { RequestAbortedError } from '../src/http/request-aborted.js';
 import { Work } from '../src/http/request-slot.js';
-import { createAllowance } from '../src/lib/semaphore.js';
+import { createSemaphore } from '../src/lib/semaphore.js';
 
 const KIB = 1_024;
 
@@ -19,7 +19,7 @@ describe('bodies in transfer', () => {
   /** Receives a body at a constant rate. Returns the second in which it was aborted, or null if it never was. */
   async function secondsUntilGivenUp(bytesPerSecond: number, seconds: number): Promise<number | null> {
     const transfers = createBodyTransfers();
-    const holder = budgetOf(1_000 * KIB).holder(500 * KIB);
+    const holder = budgetOf(1_000 * KIB).createHolder(500 * KIB);
     const transfer = await transfers.begin({ peer: host('a'), address: '192.0.2.1', holder });
     let error: unknown;
     transfer.onGivenUp = (given) => (error = given);
@@ -55,7 +55,7 @@ describe('bodies in transfer', () => {
     { whose: 'an address without credentials', max: 8, of: () => ({ peer: null, address: '192.0.2.1' }) },
   ])('of $whose are limited to $max: the next waits, and is refused after two seconds', async ({ max, of }) => {
     const transfers = createBodyTransfers();
-    const begin = (i: number) => transfers.begin({ ...of(i), holder: budgetOf(KIB).holder(1) });
+    const begin = (i: number) => transfers.begin({ ...of(i), holder: budgetOf(KIB).createHolder(1) });
     const begun = [];
     for (let i = 0; i < max; i++) begun.push(await begin(i));
     const waiting = begin(max);
@@ -71,7 +71,11 @@ describe('bodies in transfer', () => {
 
   test('are not aborted for time in which they wait for memory', async () => {
     const transfers = createBodyTransfers();
-    const transfer = await transfers.begin({ peer: null, address: '192.0.2.1', holder: budgetOf(KIB).holder(512) });
+    const transfer = await transfers.begin({
+      peer: null,
+      address: '192.0.2.1',
+      holder: budgetOf(KIB).createHolder(512),
+    });
     let error: unknown;
     transfer.onGivenUp = (given) => (error = given);
     transfer.paused(true);
@@ -85,14 +89,14 @@ describe('bodies in transfer', () => {
     const transfers = createBodyTransfers();
     const budget = budgetOf(1_000 * KIB);
     const begin = async (id: string) => {
-      const holder = budget.holder(500 * KIB);
+      const holder = budget.createHolder(500 * KIB);
       const transfer = await transfers.begin({ peer: host(id), address: '192.0.2.1', holder });
       const body = { holder, transfer, error: undefined as unknown };
       transfer.onGivenUp = (given) => (body.error = given);
       return body;
     };
     const [slow, quick, small] = [await begin('slow'), await begin('quick'), await begin('small')];
-    expect([slow.holder.take(300 * KIB), quick.holder.take(150 * KIB), small.holder.take(KIB)]).toEqual([
+    expect([slow.holder.acquire(300 * KIB), quick.holder.acquire(150 * KIB), small.holder.acquire(KIB)]).toEqual([
       true,
       true,
       true,
@@ -104,9 +108,9 @@ describe('bodies in transfer', () => {
     };
     for (let i = 0; i < 4; i++) second();
     expect([slow.error, quick.error, small.error]).toEqual([undefined, undefined, undefined]);
-    const senior = budget.holder(500 * KIB);
-    expect(senior.take(400 * KIB)).toBe(true);
-    void budget.holder(500 * KIB).take(400 * KIB);
+    const senior = budget.createHolder(500 * KIB);
+    expect(senior.acquire(400 * KIB)).toBe(true);
+    void budget.createHolder(500 * KIB).acquire(400 * KIB);
     second();
     expect(slow.error).toBeInstanceOf(OverloadedError);
     expect([quick.error, small.error]).toEqual([undefined, undefined]);
@@ -115,10 +119,10 @@ describe('bodies in transfer', () => {
 
 describe('an ended request', () => {
   const parts = () => {
-    const requests = createAllowance({ capacity: 1, waitingMax: 1, waitMsMax: 60_000 });
+    const requests = createSemaphore({ capacity: 1, waitingMax: 1, waitMsMax: 60_000 });
     const budget = createByteBudget({ capacity: 10, holderBytesMax: 5, waitMsMax: 60_000 });
-    expect(requests.take(1)).toBe(true);
-    const bytes = budget.holder(5);
+    expect(requests.acquire(1)).toBe(true);
+    const bytes = budget.createHolder(5);
     const work = new Work({
       requests,
       bytes,
@@ -134,21 +138,21 @@ describe('an ended request', () => {
     work.leave();
     work.end();
     await expect(work.enter()).rejects.toThrow(RequestAbortedError);
-    expect(requests.take(1)).toBe(true);
+    expect(requests.acquire(1)).toBe(true);
   });
 
   test('releases a slot and bytes that it was waiting for', async () => {
     const { requests, budget, work } = parts();
     work.leave();
-    expect(requests.take(1)).toBe(true);
-    const other = budget.holder(5);
-    const [entered, held] = [work.enter(), (other.take(5), other.take(5), work.hold(1))];
+    expect(requests.acquire(1)).toBe(true);
+    const other = budget.createHolder(5);
+    const [entered, held] = [work.enter(), (other.acquire(5), other.acquire(5), work.hold(1))];
     work.end();
-    requests.give(1);
+    requests.release(1);
     other.release();
     await expect(entered).rejects.toThrow(RequestAbortedError);
     await expect(held).rejects.toThrow(RequestAbortedError);
-    expect(requests.take(1)).toBe(true);
+    expect(requests.acquire(1)).toBe(true);
     expect(budget.heldBytes).toBe(0);
   });
 

@@ -7,8 +7,8 @@ const LONG_MS = 60_000;
 describe('a byte budget', () => {
   test('counts bytes that have arrived, not bytes that may arrive', () => {
     const budget = createByteBudget({ capacity: 100, holderBytesMax: 50, waitMsMax: LONG_MS });
-    const holders = Array.from({ length: 10 }, () => budget.holder(50));
-    expect(holders.map((holder) => holder.take(5))).toEqual(Array(10).fill(true));
+    const holders = Array.from({ length: 10 }, () => budget.createHolder(50));
+    expect(holders.map((holder) => holder.acquire(5))).toEqual(Array(10).fill(true));
     expect(budget.heldBytes).toBe(50);
     for (const holder of holders) holder.release();
     expect(budget.heldBytes).toBe(0);
@@ -16,11 +16,11 @@ describe('a byte budget', () => {
 
   test('reserves room for the holder that has waited longest, so that it can finish', async () => {
     const budget = createByteBudget({ capacity: 100, holderBytesMax: 50, waitMsMax: LONG_MS });
-    const [first, second, third] = [budget.holder(50), budget.holder(50), budget.holder(50)];
-    expect([first.take(25), second.take(25)]).toEqual([true, true]);
-    expect(first.take(25)).toBe(true);
-    const later = second.take(25);
-    const last = third.take(25);
+    const [first, second, third] = [budget.createHolder(50), budget.createHolder(50), budget.createHolder(50)];
+    expect([first.acquire(25), second.acquire(25)]).toEqual([true, true]);
+    expect(first.acquire(25)).toBe(true);
+    const later = second.acquire(25);
+    const last = third.acquire(25);
     expect(third.isScarce).toBe(true);
     first.release();
     await expect(later).resolves.toBe(true);
@@ -35,12 +35,12 @@ describe('a byte budget', () => {
       ...{ capacity: 10, holderBytesMax: 10, waitMsMax: 10 },
       onRefusal: () => (refused += 1),
     });
-    const [holding, waiting] = [budget.holder(10), budget.holder(10)];
-    expect(holding.take(10)).toBe(true);
-    await expect(waiting.take(1)).resolves.toBe(false);
+    const [holding, waiting] = [budget.createHolder(10), budget.createHolder(10)];
+    expect(holding.acquire(10)).toBe(true);
+    await expect(waiting.acquire(1)).resolves.toBe(false);
     expect(refused).toBe(1);
     holding.release();
-    expect(waiting.take(10)).toBe(true);
+    expect(waiting.acquire(10)).toBe(true);
   });
 
   test('is never exceeded, and every holder gets all it needs, in any interleaving of takes', async () => {
@@ -51,9 +51,9 @@ describe('a byte budget', () => {
         async (needs, capacity) => {
           const budget = createByteBudget({ capacity, holderBytesMax: 100, waitMsMax: LONG_MS });
           const all = needs.map(async (pieces) => {
-            const holder = budget.holder(100);
+            const holder = budget.createHolder(100);
             for (const piece of pieces) {
-              if (!(await holder.take(piece))) return false;
+              if (!(await holder.acquire(piece))) return false;
               if (budget.heldBytes > capacity) return false;
             }
             holder.complete();

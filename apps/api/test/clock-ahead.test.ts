@@ -159,7 +159,7 @@ describe('an embedded database, which uses the clock of its process', () => {
     const live = async (seconds: number) => {
       for (let passed = 0; passed < seconds; passed += 5) {
         pass(5_000);
-        await clock.read();
+        await clock.synchronize();
         await liveness.beat();
       }
     };

@@ -41,7 +41,7 @@ describe('a clock', () => {
       pass(5_000);
       // A drift of 200 ppm, as cheap quartz has.
       ms.reference += 1;
-      await clock.read();
+      await clock.synchronize();
       expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(21);
     }
     expect(clock.skewMs() / 1000).toBeCloseTo(3_600, 1);
@@ -56,7 +56,7 @@ describe('a clock', () => {
     await clock.start();
     Object.assign(ms, { there: 10, back: 300 });
     ms.reference += 60_000;
-    await clock.read();
+    await clock.synchronize();
     expect(ms.reference - clock.now().getTime()).toBe(60_000);
   });
 
@@ -82,14 +82,14 @@ describe('a clock', () => {
     await atOnce.start();
     await later.start();
     ms.reference += 3_600_000;
-    await atOnce.read();
+    await atOnce.synchronize();
     expect(Math.abs(atOnce.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
     for (let reading = 0; reading < 12; reading++) {
-      await later.read();
+      await later.synchronize();
       expect(ms.reference - later.now().getTime()).toBeGreaterThan(3_500_000);
       pass(5_000);
     }
-    await later.read();
+    await later.synchronize();
     expect(Math.abs(later.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
   });
 
@@ -100,7 +100,7 @@ describe('a clock', () => {
     for (const step of [3_600_000, -3_600_000, 3_600_000, -3_600_000]) {
       ms.reference += step;
       for (let reading = 0; reading < 8; reading++) {
-        await clock.read();
+        await clock.synchronize();
         pass(5_000);
       }
     }
@@ -118,7 +118,7 @@ describe.each(testEngines())("the database's clock on %s", (engine) => {
   test('is read correctly', async () => {
     const clock = createDatabaseClock(context.api.db);
     await clock.start();
-    await clock.read();
+    await clock.synchronize();
     // The test's database runs on this machine.
     expect(Math.abs(clock.now().getTime() - Date.now())).toBeLessThan(5_000);
     expect(Math.abs(clock.skewMs())).toBeLessThan(5_000);

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { createGroupCommit } from '../src/lib/batcher.js';
+import { createBatcher } from '../src/lib/batcher.js';
 
 interface Entry {
   key: string;
@@ -9,7 +9,7 @@ interface Entry {
 /** Creates a group commit whose runs end only when the test ends them. */
 function stage({ sizeMax = 10 } = {}) {
   const groups: { values: number[]; finish: () => void; fail: (error: Error) => void }[] = [];
-  const commit = createGroupCommit<Entry, number>(
+  const commit = createBatcher<Entry, number>(
     (entries) =>
       new Promise((resolve, reject) => {
         const values = entries.map(({ value }) => value);

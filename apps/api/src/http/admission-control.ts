@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import { IncomingMessage, ServerResponse, type RequestListener } from 'node:http';
 import { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { seldom } from '../lib/log-throttle.js';
+import { logThrottle } from '../lib/log-throttle.js';
 import { OverloadedError } from '../errors.js';
 import { createByteBudget } from '../lib/byte-budget.js';
 import { createBodyTransfers } from './body-transfers.js';
@@ -21,7 +21,7 @@ import { isAwaitingContinue } from './expect-continue.js';
 import { NO_STORE, PROBLEMS, spreadSeconds } from './problem.js';
 import { securityHeaders } from './security-headers.js';
 import { Work } from './request-slot.js';
-import { createAllowance } from '../lib/semaphore.js';
+import { createSemaphore } from '../lib/semaphore.js';
 import type { Metrics } from '../services/metrics/index.js';
 
 export interface AdmissionOptions {
@@ -119,7 +119,7 @@ export function admitTo(
   { requestsInWorkMax = 256, waitingForEachMax = 10, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
   { logger, metrics, publicUrl, isDraining }: AdmissionParts,
 ): RequestListener {
-  const tell = seldom(TELL_INTERVAL_MS, () => performance.now());
+  const tell = logThrottle(TELL_INTERVAL_MS, () => performance.now());
   const noteTurnedAway = () => {
     tell((turnedAway) => logger.warn({ turnedAway }, 'overloaded: requests turned away'));
   };
@@ -132,7 +132,7 @@ export function admitTo(
     const capacity = Math.floor(bodyBytesInWorkMax * bytes);
     const holderBytesMax = REQUEST_BYTES + 2 * bodyBytesMax;
     return {
-      requests: createAllowance({ capacity: inWorkMax, ...waits }),
+      requests: createSemaphore({ capacity: inWorkMax, ...waits }),
       bytes: createByteBudget({ capacity, holderBytesMax, waitMsMax: BYTES_WAIT_MS_MAX, onRefusal: noteTurnedAway }),
       holderBytesMax,
       isAnonymous: kind === 'anonymous' || kind === 'files',
@@ -152,7 +152,7 @@ export function admitTo(
   function begin(gate: (typeof gates)[Kind], req: IncomingMessage, res: ServerResponse, at: number) {
     const { requests, bytes, holderBytesMax, isAnonymous } = gate;
     const isWanted = () => !res.closed;
-    const work = new Work({ requests, bytes: bytes.holder(holderBytesMax), transfers, isAnonymous, isWanted });
+    const work = new Work({ requests, bytes: bytes.createHolder(holderBytesMax), transfers, isAnonymous, isWanted });
     endWithAnswer(res, work);
     // Express uses an existing `locals` object instead of creating one.
     (res as Response).locals = Object.assign(Object.create(null) as object, {
@@ -171,14 +171,14 @@ export function admitTo(
     const gate = gates[kind];
     const receivedAt = performance.now();
     const answer = (isTaken: boolean) => {
-      if (isTaken && res.closed) gate.requests.give(1);
+      if (isTaken && res.closed) gate.requests.release(1);
       else if (isTaken) begin(gate, req, res, receivedAt);
       else if (!res.closed) {
         refuse(req, res);
         metrics.noteRequest({ method: req.method ?? '', route: null, status: res.statusCode, seconds: null });
       }
     };
-    const turn = gate.requests.take(1);
+    const turn = gate.requests.acquire(1);
     if (typeof turn === 'boolean') answer(turn);
     else void turn.then(answer);
   };

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { parseParameters, parseWith } from '@muster/contracts';
 import type { z } from 'zod';
-import { valid } from '../lib/parse-or-throw.js';
+import { parsedOrThrow } from '../lib/parse-or-throw.js';
 import { BodyTooLargeError, UnsupportedMediaTypeError } from '../errors.js';
 import { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from '../services/sync/index.js';
 import { receiveBody } from './receive-body.js';
@@ -60,12 +60,12 @@ async function readWithin(req: Request, encoding: RawBody['encoding'], bytesMax:
  */
 export async function readBody<S extends z.ZodType>(req: Request, schema: S, bytesMax: number): Promise<z.output<S>> {
   const body = await readJsonBytes(req, bytesMax);
-  return valid(parseWith(schema, parseJsonBytes(await plainBytes(body, bytesMax))));
+  return parsedOrThrow(parseWith(schema, parseJsonBytes(await plainBytes(body, bytesMax))));
 }
 
 /** Validates query parameters, headers or path parameters. @throws InvalidRequestError naming them. */
 export const readFields = <S extends z.ZodType>(schema: S, fields: Readonly<Record<string, unknown>>): z.output<S> =>
-  valid(parseParameters(schema, fields));
+  parsedOrThrow(parseParameters(schema, fields));
 
 function contentEncoding(req: Request): RawBody['encoding'] {
   const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();

@@ -1,5 +1,5 @@
 import type { NextFunction, RequestHandler, Response } from 'express';
-import { createTokenBuckets, type TokenTaken } from '../lib/token-bucket.js';
+import { createTokenBuckets, type TakeResult } from '../lib/token-bucket.js';
 import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
 import { agentOf } from './auth.js';
 import { createRefusalDelays } from './delay-refusals.js';
@@ -91,7 +91,7 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
   const delayRefusal = createRefusalDelays(elapsedMs);
   const policy = `"agent";q=${perMinute};w=60`;
 
-  function describe(res: Response, { allowed, remaining, retryAfterMs, fullInMs }: TokenTaken): void {
+  function describe(res: Response, { allowed, remaining, retryAfterMs, fullInMs }: TakeResult): void {
     res.setHeader('RateLimit-Policy', policy);
     res.setHeader('RateLimit', `"agent";r=${remaining};t=${Math.ceil((allowed ? fullInMs : retryAfterMs) / 1000)}`);
   }

@@ -2,7 +2,7 @@ import { isReadOnly, isSerializationFailure, isTimeout, isUnavailable } from '@m
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Problem, type ProblemType } from '@muster/contracts';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
-import { seldom } from '../lib/log-throttle.js';
+import { logThrottle } from '../lib/log-throttle.js';
 import {
   DomainError,
   EngineIdInUseError,
@@ -111,7 +111,7 @@ export function sendExpectationFailed(res: Response): void {
  */
 export function handleErrors(logger: Logger): ErrorRequestHandler {
   // While the database is unavailable, all requests of a fleet fail for the same reason.
-  const tell = seldom(TELL_INTERVAL_MS, () => performance.now());
+  const tell = logThrottle(TELL_INTERVAL_MS, () => performance.now());
   return (thrown: unknown, req, res, _next) => {
     if (thrown instanceof RequestAbortedError || res.headersSent) {
       res.destroy();

@@ -1,6 +1,6 @@
 import { OverloadedError } from '../errors.js';
 import type { ByteHolder } from '../lib/byte-budget.js';
-import type { Allowance } from '../lib/semaphore.js';
+import type { Semaphore } from '../lib/semaphore.js';
 import type { BodyTransfer, BodyTransfers, TransferPeer } from './body-transfers.js';
 import { RequestAbortedError } from './request-aborted.js';
 
@@ -15,7 +15,7 @@ declare global {
 }
 
 export interface WorkParts {
-  requests: Allowance;
+  requests: Semaphore;
   /** The request's share of the memory for bodies of its kind. */
   bytes: ByteHolder;
   transfers: BodyTransfers;
@@ -41,7 +41,7 @@ export class Work {
     if (this.#isIn) return;
     const { requests, isWanted } = this.parts;
     if (this.#isOver) throw new RequestAbortedError();
-    if (!(await requests.take(1, 'first'))) throw new OverloadedError();
+    if (!(await requests.acquire(1, 'first'))) throw new OverloadedError();
     this.#isIn = true;
     if (this.isOver || !isWanted()) {
       // After `end`, nothing else would release the slot.
@@ -54,7 +54,7 @@ export class Work {
   leave(): void {
     if (!this.#isIn) return;
     this.#isIn = false;
-    this.parts.requests.give(1);
+    this.parts.requests.release(1);
   }
 
   /**
@@ -76,7 +76,7 @@ export class Work {
     const { bytes: holder, isWanted } = this.parts;
     // After `end`, bytes taken here would never be released.
     if (this.#isOver) return false;
-    const taken = holder.take(bytes);
+    const taken = holder.acquire(bytes);
     if (typeof taken === 'boolean') return taken;
     return taken.then((isTaken) => {
       if (!isTaken || (!this.#isOver && isWanted())) return isTaken;

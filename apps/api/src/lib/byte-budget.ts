@@ -1,7 +1,7 @@
 /** A memory budget shared by many holders: each takes bytes as they arrive and releases them when it is done. */
 export interface ByteBudget {
   /** Creates a holder that needs at most `bytesMax` in total. */
-  holder(bytesMax: number): ByteHolder;
+  createHolder(bytesMax: number): ByteHolder;
   readonly heldBytes: number;
 }
 
@@ -10,7 +10,7 @@ export interface ByteHolder {
    * Takes bytes. Resolves true, or false if there was no room in time; then nothing was taken. Returns synchronously if
    * there is room now. Call it again only after the previous call has resolved.
    */
-  take(bytes: number): boolean | Promise<boolean>;
+  acquire(bytes: number): boolean | Promise<boolean>;
   /** Declares that this holder takes no more bytes. It keeps what it holds until `release`. */
   complete(): void;
   /** Returns all bytes of this holder to the budget. */
@@ -53,36 +53,36 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   /** The holder that may use the reserve. */
   let senior: Holder | null = null;
 
-  const restOf = (holder: Holder) => Math.min(holder.bytesMax, capacity) - holder.heldBytes;
+  const remainingBytes = (holder: Holder) => Math.min(holder.bytesMax, capacity) - holder.heldBytes;
 
-  function isRoomFor(holder: Holder, bytes: number): boolean {
+  function hasRoomFor(holder: Holder, bytes: number): boolean {
     if (heldBytes + bytes <= openCapacity) return true;
-    if (senior === null && heldBytes + restOf(holder) <= capacity) senior = holder;
+    if (senior === null && heldBytes + remainingBytes(holder) <= capacity) senior = holder;
     return senior === holder && heldBytes + bytes <= capacity;
   }
 
   function admitWaiters(): void {
     // The senior's request may be queued behind requests that can only be served after it.
     const ofSenior = senior === null ? undefined : [...waiters].find(({ holder }) => holder === senior);
-    if (ofSenior !== undefined && isRoomFor(ofSenior.holder, ofSenior.bytes)) ofSenior.settle(true);
+    if (ofSenior !== undefined && hasRoomFor(ofSenior.holder, ofSenior.bytes)) ofSenior.settle(true);
     for (const waiter of waiters) {
-      if (!isRoomFor(waiter.holder, waiter.bytes)) return;
+      if (!hasRoomFor(waiter.holder, waiter.bytes)) return;
       waiter.settle(true);
     }
   }
 
-  function resign(holder: Holder): void {
+  function removeWaiters(holder: Holder): void {
     if (senior === holder) senior = null;
     if (waiters.size > 0) admitWaiters();
   }
 
   function wait(holder: Holder, bytes: number, add: () => void): Promise<boolean> {
     return new Promise((resolve) => {
-      const settle = (isTaken: boolean) => {
+      const settle = (isAcquired: boolean) => {
         waiters.delete(waiter);
         clearTimeout(waiter.timer);
-        if (isTaken) add();
-        resolve(isTaken);
+        if (isAcquired) add();
+        resolve(isAcquired);
       };
       const expire = () => {
         settle(false);
@@ -95,26 +95,26 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   }
 
   return {
-    holder(bytesMax) {
+    createHolder(bytesMax) {
       let mine = 0;
       const holder: Holder = {
         bytesMax,
-        take(bytes) {
+        acquire(bytes) {
           const add = () => {
             mine += bytes;
             heldBytes += bytes;
           };
-          if ((waiters.size === 0 || senior === holder) && isRoomFor(holder, bytes)) {
+          if ((waiters.size === 0 || senior === holder) && hasRoomFor(holder, bytes)) {
             add();
             return true;
           }
           return wait(holder, bytes, add);
         },
-        complete: () => resign(holder),
+        complete: () => removeWaiters(holder),
         release() {
           heldBytes -= mine;
           mine = 0;
-          resign(holder);
+          removeWaiters(holder);
         },
         get heldBytes() {
           return mine;

@@ -2,7 +2,7 @@
 const ROUND_TRIP_MS_MAX = 250;
 
 /** Maximum readings taken by `start` to get one with a short round trip. */
-const FIRST_READINGS_MAX = 5;
+const START_READINGS_MAX = 5;
 
 /** Milliseconds by which a reading must differ to count as a step of the reference, not as drift. */
 const STEP_MS_MIN = 1_000;
@@ -16,7 +16,7 @@ export interface Clock {
   start(): Promise<void>;
 
   /** Compares the clock with the reference once; ignores a slow answer. Call it every few seconds. */
-  read(): Promise<void>;
+  synchronize(): Promise<void>;
 
   /** Returns the milliseconds by which the process's wall clock is ahead of this clock; negative: behind. */
   skewMs: () => number;
@@ -68,7 +68,7 @@ export function createClock({
     return elapsedMs() + offsetMs;
   }
 
-  function follow(bounds: Bounds): void {
+  function adjust(bounds: Bounds): void {
     const current = offsetMs ?? middle(bounds);
     const next = Math.min(Math.max(current, bounds.low), bounds.high);
     const at = elapsedMs();
@@ -88,16 +88,16 @@ export function createClock({
 
     async start() {
       let best = await measure();
-      for (let reading = 1; width(best) > ROUND_TRIP_MS_MAX && reading < FIRST_READINGS_MAX; reading++) {
+      for (let reading = 1; width(best) > ROUND_TRIP_MS_MAX && reading < START_READINGS_MAX; reading++) {
         const next = await measure();
         if (width(next) < width(best)) best = next;
       }
       offsetMs = middle(best);
     },
 
-    async read() {
+    async synchronize() {
       const bounds = await measure();
-      if (width(bounds) <= ROUND_TRIP_MS_MAX) follow(bounds);
+      if (width(bounds) <= ROUND_TRIP_MS_MAX) adjust(bounds);
     },
 
     skewMs: () => wallMs() - nowMs(),

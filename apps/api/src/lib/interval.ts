@@ -1,5 +1,5 @@
 /** A task that runs repeatedly until it is stopped. */
-export interface Repetition {
+export interface Interval {
   /** Starts, unless already started. */
   start(): void;
   /** Stops. A run in progress completes. */
@@ -10,10 +10,10 @@ export interface Repetition {
  * Creates an interval that runs a task `intervalMs` after its last run ended, never concurrently. A run that fails is
  * reported to `onFailure`, and the task runs again.
  */
-export function createRepetition(
+export function createInterval(
   task: () => Promise<void>,
   { intervalMs, onFailure }: { intervalMs: number; onFailure: (error: unknown) => void },
-): Repetition {
+): Interval {
   let timer: NodeJS.Timeout | undefined;
   let wanted = false;
   let running = false;

@@ -18,7 +18,7 @@ export interface KeyedSemaphoreOptions {
   waitMsMax: number;
 }
 
-interface Line {
+interface PermitQueue {
   taken: number;
   /** In order of arrival. */
   waiting: Set<() => void>;
@@ -26,19 +26,19 @@ interface Line {
 
 /** Creates the semaphores. A key uses memory only while one of its permits is acquired. */
 export function createKeyedSemaphore({ permits, waitingMax, waitMsMax }: KeyedSemaphoreOptions): KeyedSemaphore {
-  const lines = new Map<string, Line>();
+  const lines = new Map<string, PermitQueue>();
 
-  function wait({ waiting }: Line): Promise<boolean> {
+  function wait({ waiting }: PermitQueue): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        waiting.delete(admit);
+        waiting.delete(grant);
         resolve(false);
       }, waitMsMax);
-      const admit = () => {
+      const grant = () => {
         clearTimeout(timer);
         resolve(true);
       };
-      waiting.add(admit);
+      waiting.add(grant);
     });
   }
 

@@ -54,7 +54,7 @@ export function createLease(
   let heldUntil = -Infinity;
 
   /** `since` is read before the query, so that the lease expires here no later than in the database. */
-  function hold(held: bigint | undefined, since: number): boolean {
+  function setTenure(held: bigint | undefined, since: number): boolean {
     epoch = held ?? null;
     heldUntil = held === undefined ? -Infinity : since + ttlMs;
     return held !== undefined;
@@ -67,21 +67,21 @@ export function createLease(
     const [row] = await prisma.$queryRaw<{ epoch: bigint }[]>`
       UPDATE leases SET "expiresAt" = clock_timestamp() + ${ttlMs}::float8 * interval '1 ms'
       WHERE name = ${name} AND epoch = ${epoch} RETURNING epoch`;
-    return hold(row?.epoch, since);
+    return setTenure(row?.epoch, since);
   }
 
-  async function take(): Promise<boolean> {
+  async function takeIfExpired(): Promise<boolean> {
     const since = elapsedMs();
     const [row] = await prisma.$queryRaw<{ epoch: bigint }[]>`
       INSERT INTO leases AS l (name, epoch, "expiresAt")
       VALUES (${name}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, clock_timestamp() + ${ttlMs}::float8 * interval '1 ms')
       ON CONFLICT (name) DO UPDATE SET epoch = greatest(l.epoch + 1, EXCLUDED.epoch), "expiresAt" = EXCLUDED."expiresAt"
       WHERE l."expiresAt" <= clock_timestamp() RETURNING epoch`;
-    return hold(row?.epoch, since);
+    return setTenure(row?.epoch, since);
   }
 
   return {
-    acquire: async () => (await renew()) || (await take()),
+    acquire: async () => (await renew()) || (await takeIfExpired()),
     renew,
     remainingMs: () => Math.max(0, heldUntil - elapsedMs()),
     async confirm(tx) {
@@ -93,7 +93,7 @@ export function createLease(
     },
     async release() {
       const held = epoch;
-      hold(undefined, 0);
+      setTenure(undefined, 0);
       if (held === null) return;
       await prisma.$executeRaw`
         UPDATE leases SET "expiresAt" = clock_timestamp() WHERE name = ${name} AND epoch = ${held}`;

@@ -2,14 +2,14 @@
  * Rate-limits a repeated log message: calls back at most once per `intervalMs`, with the number of occurrences since
  * the last call.
  */
-export function seldom(intervalMs: number, elapsedMs: () => number): (say: (times: number) => void) => void {
+export function logThrottle(intervalMs: number, elapsedMs: () => number): (log: (times: number) => void) => void {
   let times = 0;
-  let saidAtMs = -Infinity;
+  let loggedAtMs = -Infinity;
   return (say) => {
     times += 1;
-    if (elapsedMs() - saidAtMs < intervalMs) return;
+    if (elapsedMs() - loggedAtMs < intervalMs) return;
     say(times);
-    saidAtMs = elapsedMs();
+    loggedAtMs = elapsedMs();
     times = 0;
   };
 }

@@ -4,15 +4,15 @@ import { InvalidRequestError } from '../errors.js';
 const MESSAGE_LENGTH_MAX = 300;
 
 /** Returns the parsed data. @throws InvalidRequestError with the field errors if parsing failed. */
-export function valid<T>(parsed: Parsed<T>): T {
-  if (!parsed.success) throw invalid(parsed.errors);
+export function parsedOrThrow<T>(parsed: Parsed<T>): T {
+  if (!parsed.success) throw invalidRequest(parsed.errors);
   return parsed.data;
 }
 
 /** Creates the error of a request with invalid fields. */
-export const invalid = (errors: readonly FieldError[]): InvalidRequestError =>
-  new InvalidRequestError('The request is not valid.', withoutInput(errors));
+export const invalidRequest = (errors: readonly FieldError[]): InvalidRequestError =>
+  new InvalidRequestError('The request is not valid.', shortenMessages(errors));
 
 /** Cuts messages: they are returned to the client and must not repeat a long piece of its input. */
-const withoutInput = (errors: readonly FieldError[]): FieldError[] =>
+const shortenMessages = (errors: readonly FieldError[]): FieldError[] =>
   errors.map(({ path, message }) => ({ path, message: message.slice(0, MESSAGE_LENGTH_MAX) }));

@@ -1,5 +1,5 @@
 /** A resource that all requests share, with a limited total amount. */
-export interface Allowance {
+export interface Semaphore {
   /**
    * Acquires `amount`, at most `capacity`, which `give` releases. Returns true synchronously if it is available at
    * once, and false synchronously if too many callers wait already. Otherwise resolves with true once it is acquired,
@@ -7,11 +7,11 @@ export interface Allowance {
    * those of line `first` before all others. Line `first` is for callers that may hold an amount already, so its length
    * is not limited.
    */
-  take(amount: number, line?: 'first' | 'last'): boolean | Promise<boolean>;
-  give(amount: number): void;
+  acquire(amount: number, line?: 'first' | 'last'): boolean | Promise<boolean>;
+  release(amount: number): void;
 }
 
-export interface AllowanceOptions {
+export interface SemaphoreOptions {
   capacity: number;
   /** Maximum number of waiters in line `last`. */
   waitingMax: number;
@@ -23,30 +23,30 @@ export interface AllowanceOptions {
 interface Waiter {
   amount: number;
   timer: NodeJS.Timeout;
-  begin: (isTaken: true) => void;
+  admit: (isTaken: true) => void;
 }
 
-export function createAllowance(options: AllowanceOptions): Allowance {
+export function createSemaphore(options: SemaphoreOptions): Semaphore {
   const { capacity, waitingMax, waitMsMax, onRefusal } = options;
   const lines = { first: new Set<Waiter>(), last: new Set<Waiter>() };
-  let taken = 0;
+  let acquired = 0;
 
   function refuse(): false {
     onRefusal?.();
     return false;
   }
 
-  const fits = (amount: number) => taken + amount <= capacity;
+  const fits = (amount: number) => acquired + amount <= capacity;
 
-  function letIn(): void {
+  function admitWaiters(): void {
     for (const line of [lines.first, lines.last]) {
       for (const waiter of line) {
         // A waiter that needs much is not overtaken by those that need little; otherwise its turn might never come.
         if (!fits(waiter.amount)) return;
         line.delete(waiter);
         clearTimeout(waiter.timer);
-        taken += waiter.amount;
-        waiter.begin(true);
+        acquired += waiter.amount;
+        waiter.admit(true);
       }
     }
   }
@@ -57,26 +57,26 @@ export function createAllowance(options: AllowanceOptions): Allowance {
         line.delete(waiter);
         resolve(refuse());
         // The waiters behind it may need less than it did.
-        letIn();
+        admitWaiters();
       };
-      const waiter: Waiter = { amount, begin: resolve, timer: setTimeout(expire, waitMsMax) };
+      const waiter: Waiter = { amount, admit: resolve, timer: setTimeout(expire, waitMsMax) };
       line.add(waiter);
     });
   }
 
   return {
-    take(amount, line = 'last') {
+    acquire(amount, line = 'last') {
       const isNext = lines.first.size === 0 && (line === 'first' || lines.last.size === 0);
       if (isNext && fits(amount)) {
-        taken += amount;
+        acquired += amount;
         return true;
       }
       if (line === 'last' && lines.last.size >= waitingMax) return refuse();
       return wait(amount, lines[line]);
     },
-    give(amount) {
-      taken -= amount;
-      letIn();
+    release(amount) {
+      acquired -= amount;
+      admitWaiters();
     },
   };
 }

@@ -1,5 +1,5 @@
 /** Result of taking a token. */
-export interface TokenTaken {
+export interface TakeResult {
   allowed: boolean;
   /** Whole tokens left. */
   remaining: number;
@@ -11,7 +11,7 @@ export interface TokenTaken {
 
 export interface TokenBuckets {
   /** Takes a token from the bucket of `key` if one is available. `nowMs` must come from a monotonic clock. */
-  take(key: string, nowMs: number): TokenTaken;
+  take(key: string, nowMs: number): TakeResult;
   /** Returns the milliseconds until the bucket of `key` has a token, 0 if it has one. Takes nothing. */
   waitMs(key: string, nowMs: number): number;
   /** Takes tokens even if the bucket lacks them. It can owe up to `debtMax`, and while it owes it gives none. */
@@ -48,7 +48,7 @@ export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
   let previous = new Map<string, number>();
   let currentSince = -Infinity;
 
-  function turnGeneration(nowMs: number): void {
+  function rotateGenerations(nowMs: number): void {
     // Buckets last used two generations ago are full by now, and so are all after a long pause.
     previous = nowMs - currentSince < 2 * lifeMs ? current : new Map<string, number>();
     current = new Map();
@@ -57,7 +57,7 @@ export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
 
   /** Returns the instant at which a bucket is full. */
   function fullAtOf(key: string, nowMs: number): number {
-    if (nowMs - currentSince >= lifeMs || current.size >= keysMax) turnGeneration(nowMs);
+    if (nowMs - currentSince >= lifeMs || current.size >= keysMax) rotateGenerations(nowMs);
     return Math.max(current.get(key) ?? previous.get(key) ?? nowMs, nowMs);
   }
 

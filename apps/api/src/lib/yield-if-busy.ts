@@ -4,19 +4,19 @@ import { setImmediate } from 'node:timers/promises';
  * Longest time in milliseconds that a loop may block the event loop before it yields. Another request waits for about
  * two such periods: until it is read, and until the database's answer to it is.
  */
-const STRETCH_MS = 2;
+const BLOCKED_MS_MAX = 2;
 
 /**
  * Cooperative yielding for long loops. `due` is true once the loop has blocked the event loop for long enough;
- * `yieldTurn` then lets other work run.
+ * `yieldToEventLoop` then lets other work run.
  */
-export interface TurnTaking {
-  due(): boolean;
-  yieldTurn(): Promise<void>;
+export interface Yielder {
+  shouldYield(): boolean;
+  yieldToEventLoop(): Promise<void>;
 }
 
 /** Stringifies a list like `JSON.stringify`, with yields. Returns the text in pieces. */
-export async function stringifyInTurns(items: readonly unknown[], turns: TurnTaking): Promise<string[]> {
+export async function stringifyWithYields(items: readonly unknown[], yielder: Yielder): Promise<string[]> {
   if (items.length === 0) return ['[]'];
   const pieces: string[] = [];
   let step = PIECE_ITEMS_MAX;
@@ -26,18 +26,18 @@ export async function stringifyInTurns(items: readonly unknown[], turns: TurnTak
     pieces.push(`${start === 0 ? '[' : ','}${json.slice(1, -1)}`);
     start += piece.length;
     if (json.length > PIECE_LENGTH) step = Math.max(1, Math.floor((step * PIECE_LENGTH) / json.length));
-    if (turns.due()) await turns.yieldTurn();
+    if (yielder.shouldYield()) await yielder.yieldToEventLoop();
   }
   pieces.push(']');
   return pieces;
 }
 
 /** Encodes texts as UTF-8, with yields. */
-export async function encodeInTurns(texts: readonly string[], turns: TurnTaking): Promise<Buffer[]> {
+export async function encodeWithYields(texts: readonly string[], yielder: Yielder): Promise<Buffer[]> {
   const encoded: Buffer[] = [];
   for (const text of texts) {
     encoded.push(Buffer.from(text));
-    if (turns.due()) await turns.yieldTurn();
+    if (yielder.shouldYield()) await yielder.yieldToEventLoop();
   }
   return encoded;
 }
@@ -46,11 +46,11 @@ export async function encodeInTurns(texts: readonly string[], turns: TurnTaking)
 const PIECE_ITEMS_MAX = 50;
 const PIECE_LENGTH = 128 * 1024;
 
-export function createTurnTaking(): TurnTaking {
+export function createYielder(): Yielder {
   let since = performance.now();
   return {
-    due: () => performance.now() - since > STRETCH_MS,
-    async yieldTurn() {
+    shouldYield: () => performance.now() - since > BLOCKED_MS_MAX,
+    async yieldToEventLoop() {
       await setImmediate();
       since = performance.now();
     },

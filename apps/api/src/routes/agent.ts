@@ -27,7 +27,7 @@ import { createTurns } from '../http/take-turns.js';
 import type { AgentTokenService, EnrollmentService } from '../services/enrollment/index.js';
 import type { RawBody, HeartbeatService, SnapshotRefusals } from '../services/sync/index.js';
 import type { ContainerService } from '../services/container.js';
-import { createTurnTaking } from '../lib/yield-if-busy.js';
+import { createYielder } from '../lib/yield-if-busy.js';
 
 export interface AgentRouterParts {
   agentTokens: AgentTokenService;
@@ -139,10 +139,10 @@ const ACCEPTS = [ACCEPTS_PORT_RANGES];
 
 /** Returns the digest of a body: SHA-256 of our parser version, the content encoding and the bytes as received. */
 async function snapshotDigest({ bytes, encoding }: RawBody): Promise<string> {
-  const turns = createTurnTaking();
+  const yielder = createYielder();
   const hash = createHash('sha256').update(`${PARSER_VERSION}:${encoding}:`);
   for (let start = 0; start < bytes.length; start += HASH_BYTES) {
-    if (turns.due()) await turns.yieldTurn();
+    if (yielder.shouldYield()) await yielder.yieldToEventLoop();
     hash.update(bytes.subarray(start, start + HASH_BYTES));
   }
   return hash.digest('base64url');

@@ -2,7 +2,7 @@ import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { Router } from 'express';
 import { UnavailableError } from '../errors.js';
-import { shareFor } from '../lib/share-for.js';
+import { singleFlight } from '../lib/share-for.js';
 
 /** Milliseconds for which callers share one check of the database. */
 const CHECK_INTERVAL_MS = 250;
@@ -10,7 +10,7 @@ const CHECK_INTERVAL_MS = 250;
 /** Creates the routes for load balancers and orchestrators. `isDraining`: true once this process shuts down. */
 export function createHealthRouter(db: Database, isDraining: () => boolean, elapsedMs: () => number): Router {
   const router = Router();
-  const checkDatabase = shareFor(CHECK_INTERVAL_MS, elapsedMs, () => db.ping());
+  const checkDatabase = singleFlight(CHECK_INTERVAL_MS, elapsedMs, () => db.ping());
 
   router.get(Paths.health, (_req, res) => {
     res.json({ status: 'ok' });

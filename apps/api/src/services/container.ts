@@ -27,7 +27,7 @@ import {
   type SnapshotText,
 } from './sync/split-json-array.js';
 import { totalsOf, type ContainerTotals } from './sync/state-counts.js';
-import { invalid } from '../lib/parse-or-throw.js';
+import { invalidRequest } from '../lib/parse-or-throw.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
 import { findHostLock } from './sync/find-host-lock.sql.js';
 import { readHostState, type HostState } from './sync/read-host-state.sql.js';
@@ -37,7 +37,7 @@ import { plainBytes, type RawBody } from './sync/body-bytes.js';
 import { createHostReports, type HostReports } from './sync/host-reports.js';
 import { createSnapshotMemory, type RememberedSnapshot } from './sync/snapshot-memory.js';
 import { sourceOfBody, sourceOfContainers, type SnapshotSource } from './sync/snapshot-source.js';
-import { createTurnTaking, type TurnTaking } from '../lib/yield-if-busy.js';
+import { createYielder, type Yielder } from '../lib/yield-if-busy.js';
 
 /** Metadata of a snapshot, apart from its containers. */
 export interface SnapshotMetadata {
@@ -248,7 +248,7 @@ const PIECE_BYTES = 24 * 1024;
  * the rows. Only detects updates: returns null if containers were added, removed or moved, or if one is invalid.
  */
 async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotSource): Promise<SnapshotDiff | null> {
-  const turns = createTurnTaking();
+  const yielder = createYielder();
   const bytes = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
   const old = bounds === null ? await cutSnapshot(bytes) : { bytes, bounds };
   const text = await source.text();
@@ -258,8 +258,8 @@ async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotS
   const perPiece = Math.ceil((PIECE_BYTES * elementCount(text)) / Math.max(1, text.bytes.length));
   const step = Math.min(PIECE_CONTAINERS, perPiece);
   for (let start = 0; start < differing.length; start += step) {
-    if (turns.due()) await turns.yieldTurn();
-    const piece = await diffElements([old, text], differing.slice(start, start + step), source, turns);
+    if (yielder.shouldYield()) await yielder.yieldToEventLoop();
+    const piece = await diffElements([old, text], differing.slice(start, start + step), source, yielder);
     if (piece === null) return null;
     appendDiff(diff, piece);
   }
@@ -271,13 +271,13 @@ async function diffElements(
   [old, text]: readonly [SnapshotText, SnapshotText],
   indexes: readonly number[],
   source: SnapshotSource,
-  turns: TurnTaking,
+  yielder: Yielder,
 ): Promise<SnapshotDiff | null> {
   const stored: StoredContainer[] = [];
   const rows: ContainerRow[] = [];
   for (const index of indexes) {
     const was = decodeElement(old, index);
-    if (turns.due()) await turns.yieldTurn();
+    if (yielder.shouldYield()) await yielder.yieldToEventLoop();
     const is = source.row(text, index);
     if (was === null || is === null || was.dockerId !== is.dockerId) return null;
     const { dockerId } = was;
@@ -292,7 +292,7 @@ async function diffElements(
 function refuseTooMany(present: number, added: number): void {
   if (added <= 0 || present + added <= HOST_CONTAINERS_MAX) return;
   const message = `would make ${present + added} present containers; a host may have at most ${HOST_CONTAINERS_MAX}`;
-  throw invalid([{ path: '', message }]);
+  throw invalidRequest([{ path: '', message }]);
 }
 
 function staleSummary(

@@ -3,7 +3,7 @@ import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { type OperatorIdentity, findActorNames } from '../identity/index.js';
 import { issueToken } from '../../lib/tokens.js';
-import { invalid } from '../../lib/parse-or-throw.js';
+import { invalidRequest } from '../../lib/parse-or-throw.js';
 import { NotFoundError } from '../../errors.js';
 import { lockOperator } from './credentials.js';
 import { recordAudit } from '../audit/index.js';
@@ -34,7 +34,7 @@ export function createApiKeyManagement(db: Database, { now }: { now: () => Date 
       const at = now();
       const expiresAt = end === null ? null : new Date(end);
       if (expiresAt !== null && expiresAt <= at)
-        throw invalid([{ path: '/expiresAt', message: 'must be in the future' }]);
+        throw invalidRequest([{ path: '/expiresAt', message: 'must be in the future' }]);
       // Everything that can fail comes before the commit: a key whose answer failed would never be shown.
       const names = await findActorNames(db, [actor]);
       const { token, hash } = issueToken('key');
@@ -42,7 +42,7 @@ export function createApiKeyManagement(db: Database, { now }: { now: () => Date 
         const creatorEnd = await lockOperator(tx, operator);
         if (creatorEnd !== null && (expiresAt === null || expiresAt > creatorEnd)) {
           const message = `must not be after ${creatorEnd.toISOString()}, when the key that creates this one expires`;
-          throw invalid([{ path: '/expiresAt', message }]);
+          throw invalidRequest([{ path: '/expiresAt', message }]);
         }
         const created = await tx.apiKey.create({
           data: { organizationId, hash, name, role, createdAt: at, expiresAt, createdBy: actor },

@@ -1,7 +1,7 @@
 import type { PasswordChange, SessionItem } from '@muster/contracts';
 import { transact, type Database } from '@muster/db';
 import { hashPassword, verifyPassword } from 'better-auth/crypto';
-import { invalid } from '../../lib/parse-or-throw.js';
+import { invalidRequest } from '../../lib/parse-or-throw.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
 import { recordAudit, type AuditFact } from '../audit/index.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
@@ -82,7 +82,7 @@ export function createOwnSessionService(db: Database, parts: OwnSessionServicePa
       limit.take(address, userId);
       if (!(await verifyPassword({ hash: account.password, password: currentPassword }))) {
         await failures.record({ account: { userId }, address, method: 'password change' });
-        throw invalid([{ path: '/currentPassword', message: 'is wrong' }]);
+        throw invalidRequest([{ path: '/currentPassword', message: 'is wrong' }]);
       }
       const password = await hashPassword(newPassword);
       await transact(db, async (tx) => {

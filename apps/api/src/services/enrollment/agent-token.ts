@@ -6,7 +6,7 @@ import { findAgentTokens, type AgentTokenRow } from './find-agent-tokens.sql.js'
 import { lockForAgentCall, noteAgentCall } from './record-agent-call.sql.js';
 import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
 import { recordAudit } from '../audit/index.js';
-import { createGroupCommit } from '../../lib/batcher.js';
+import { createBatcher } from '../../lib/batcher.js';
 
 /** Milliseconds that a rotated token may stay unused before it expires: 24 hours. */
 const UNUSED_TOKEN_LIFE_MS = 24 * 3_600_000;
@@ -62,7 +62,7 @@ export function createAgentTokenService(
   const { prisma } = db;
 
   // A fleet that reconnects presents a thousand different tokens a second, so lookups are batched.
-  const lookUps = createGroupCommit<{ key: string; hash: Buffer }, AgentTokenRow | null>(
+  const lookUps = createBatcher<{ key: string; hash: Buffer }, AgentTokenRow | null>(
     (wanted) =>
       findAgentTokens(
         db,

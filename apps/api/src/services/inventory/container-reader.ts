@@ -1,8 +1,15 @@
 import { canonicalContainer, type ContainerQuery, type ContainerView, type CountedPage } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import { containersFreshness, freshnessCutoffs, notAfter, type FreshnessContext, type FreshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
-import { requireSameSort, sortName } from '../../lib/sort.js';
+import {
+  containersFreshness,
+  freshnessCutoffs,
+  notAfter,
+  type FreshnessContext,
+  type FreshnessCutoffs,
+  type ReadFreshnessContext,
+} from '../freshness/index.js';
+import { requireSameSort, formatSort } from '../../lib/sort.js';
 import { healthKey, stateKey } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
 import { containerFilters, inHalf, ofHosts, type CandidateSource, type Presence } from './container-filters.sql.js';
@@ -174,7 +181,7 @@ export function createContainerReader(
       const isAll = query.cursor === undefined && !place;
       return {
         items: items.map((row) => toView(row, context)),
-        nextCursor: place ? encodeCursor([sortName(query.sort), ...place]) : null,
+        nextCursor: place ? encodeCursor([formatSort(query.sort), ...place]) : null,
         ...(query.count ? await count(organizationId, query, cutoffs, isAll ? items.length : null) : {}),
       };
     },

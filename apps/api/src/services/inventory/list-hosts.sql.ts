@@ -2,7 +2,7 @@ import type { HostQuery, HostSortKey } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor } from '../../lib/cursor.js';
 import { type FreshnessCutoffs, freshnessOf } from '../freshness/index.js';
-import { requireSameSort, sortName } from '../../lib/sort.js';
+import { requireSameSort, formatSort } from '../../lib/sort.js';
 import { isKnownState, OTHER_STATE } from '../sync/index.js';
 import { beginsWith, contains, isInState } from './container-filters.sql.js';
 
@@ -72,7 +72,7 @@ export async function listHosts(
   const last = rows.at(-1);
   return {
     rows,
-    place: found.length > limit && last ? [sortName(sort), placeOf[sort.key](last), last.id] : null,
+    place: found.length > limit && last ? [formatSort(sort), placeOf[sort.key](last), last.id] : null,
     total: counted?.[0]?.total ?? null,
   };
 }

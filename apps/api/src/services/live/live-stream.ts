@@ -3,10 +3,10 @@ import type { Logger } from 'pino';
 import { formatPosition, type FeedPosition, type SummaryReader } from '../inventory/index.js';
 import { positionBytes, retryAfter, toFrame, type StreamFrame } from './stream-frame.js';
 import { OverloadedError } from '../../errors.js';
-import { createTurnTaking } from '../../lib/yield-if-busy.js';
+import { createYielder } from '../../lib/yield-if-busy.js';
 import type { LiveFeed } from './live-feed.js';
 import { freshnessFrame, type HostSigns, type LiveHosts } from './live-hosts.js';
-import { createRepetition } from '../../lib/interval.js';
+import { createInterval } from '../../lib/interval.js';
 import { StreamListener, type StreamSink } from './stream-listener.js';
 
 export interface LiveStream {
@@ -96,10 +96,10 @@ export function createLiveStream(
   let listening = 0;
 
   const onFailure = (error: unknown) => logger.warn({ err: error }, 'could not read the live stream; retrying');
-  const feeding = createRepetition(tellEvents, { intervalMs: feedIntervalMs, onFailure });
-  const watching = createRepetition(tellHosts, { intervalMs: hostsIntervalMs, onFailure });
+  const feeding = createInterval(tellEvents, { intervalMs: feedIntervalMs, onFailure });
+  const watching = createInterval(tellHosts, { intervalMs: hostsIntervalMs, onFailure });
   // Makes no query, so that a database that does not answer cannot delay it.
-  const lagReports = createRepetition(reportLag, { intervalMs: feedIntervalMs, onFailure });
+  const lagReports = createInterval(reportLag, { intervalMs: feedIntervalMs, onFailure });
 
   function channelOf(organizationId: string): Promise<Channel> {
     const known = channels.get(organizationId);
@@ -173,10 +173,10 @@ export function createLiveStream(
   async function tellAll({ listeners }: Channel, frames: readonly StreamFrame[]): Promise<void> {
     if (frames.length === 0) return;
     const whole = Buffer.concat(frames.map(({ bytes }) => bytes));
-    const turns = createTurnTaking();
+    const yielder = createYielder();
     for (const listener of [...listeners]) {
       listener.tell(frames, whole);
-      if (turns.due()) await turns.yieldTurn();
+      if (yielder.shouldYield()) await yielder.yieldToEventLoop();
     }
   }
 

@@ -18,7 +18,7 @@ export function startBackground(
   logger: Logger,
 ): () => Promise<void> {
   const stops = [
-    every(CLOCK_INTERVAL_MS, () => clock.read(), "comparison with the database's clock", logger),
+    every(CLOCK_INTERVAL_MS, () => clock.synchronize(), "comparison with the database's clock", logger),
     every(liveness.intervalMs, () => liveness.beat(), 'liveness record', logger),
     every(FUTURE_INTERVAL_MS, () => liveness.lowerFutureInstants(), 'correction of future timestamps', logger),
     every(

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
-import { invalid } from '../../lib/parse-or-throw.js';
+import { invalidRequest } from '../../lib/parse-or-throw.js';
 import { BodyTooLargeError } from '../../errors.js';
 
 /** A request body as received. */
@@ -69,7 +69,7 @@ async function unpack(bytes: Buffer, bytesMax: number): Promise<Buffer | null> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return null;
   }
-  throw invalid([{ path: '', message: 'the body is not valid gzip' }]);
+  throw invalidRequest([{ path: '', message: 'the body is not valid gzip' }]);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -83,6 +83,6 @@ export function parseJsonBytes(bytes: Buffer): unknown {
     return JSON.parse(utf8.decode(bytes)) as unknown;
   } catch (error) {
     const why = error instanceof SyntaxError ? 'is not valid JSON' : 'is not valid UTF-8';
-    throw invalid([{ path: '', message: `the body ${why}` }]);
+    throw invalidRequest([{ path: '', message: `the body ${why}` }]);
   }
 }

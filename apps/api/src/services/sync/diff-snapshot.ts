@@ -1,7 +1,7 @@
 import type { Container, Port } from '@muster/contracts';
 import { containerChanges, sameLabels, samePorts, type EventDraft } from './container-changes.js';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
-import { createTurnTaking } from '../../lib/yield-if-busy.js';
+import { createYielder } from '../../lib/yield-if-busy.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
 
 /**
@@ -108,7 +108,7 @@ export async function diffSnapshotInTurns(
   incoming: readonly ContainerRow[],
   options: { complete: boolean; goneIds?: readonly string[] },
 ): Promise<SnapshotDiff> {
-  const turns = createTurnTaking();
+  const yielder = createYielder();
   const diff = noChange(0);
   const storedById = new Map(stored.map((container) => [container.dockerId, container]));
   for (let start = 0; start < incoming.length; start += PIECE_CONTAINERS) {
@@ -116,7 +116,7 @@ export async function diffSnapshotInTurns(
     const before = rows.flatMap(({ dockerId }) => storedById.get(dockerId) ?? []);
     for (const { dockerId } of rows) storedById.delete(dockerId);
     appendDiff(diff, diffSnapshot(before, rows, { complete: false }));
-    if (turns.due()) await turns.yieldTurn();
+    if (yielder.shouldYield()) await yielder.yieldToEventLoop();
   }
   appendDiff(diff, diffSnapshot([...storedById.values()], [], options));
   return diff;

@@ -1,7 +1,7 @@
 import type { Database } from '@muster/db';
 import { findHostLock } from './find-host-lock.sql.js';
 import { reportHosts, type HostReport, type HostReported } from './report-hosts.sql.js';
-import { createGroupCommit } from '../../lib/batcher.js';
+import { createBatcher } from '../../lib/batcher.js';
 
 /** Maximum reports in one statement: enough for any number of connections, few enough to finish soon. */
 const GROUP_SIZE_MAX = 500;
@@ -35,7 +35,7 @@ export interface HostReports {
  * connections.
  */
 export function createHostReports(db: Database): HostReports {
-  const reports = createGroupCommit<HostReport, HostReported | null>((entries) => reportHosts(db, entries), {
+  const reports = createBatcher<HostReport, HostReported | null>((entries) => reportHosts(db, entries), {
     keyOf: ({ hostId }) => hostId,
     sizeMax: GROUP_SIZE_MAX,
   });

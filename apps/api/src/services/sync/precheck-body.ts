@@ -1,5 +1,5 @@
 import { SNAPSHOT_CONTAINERS_MAX } from '@muster/contracts';
-import { createTurnTaking } from '../../lib/yield-if-busy.js';
+import { createYielder } from '../../lib/yield-if-busy.js';
 
 /** Result of the check of a body before it is parsed. */
 export type Survey =
@@ -28,7 +28,7 @@ const STEP_BYTES = 64 * 1024;
  * them would take as much memory as parsing them.
  */
 export async function surveySnapshot(bytes: Buffer): Promise<Survey> {
-  const turns = createTurnTaking();
+  const yielder = createYielder();
   let at = 0;
   while (at < bytes.length && bytes[at]! <= 0x20) at++;
   if (bytes[at] !== OPEN_BRACKET) return { kind: 'no-array' };
@@ -41,7 +41,7 @@ export async function surveySnapshot(bytes: Buffer): Promise<Survey> {
   let lookAt = at;
   for (at += 1; at < bytes.length; at++) {
     if (at >= lookAt) {
-      if (turns.due()) await turns.yieldTurn();
+      if (yielder.shouldYield()) await yielder.yieldToEventLoop();
       lookAt = at + STEP_BYTES;
     }
     const byte = bytes[at];

@@ -11,11 +11,11 @@ import {
 import { toContainerRow, type ContainerRow } from './container-row.js';
 import { cutSnapshot, decodeElement, type SnapshotText } from './split-json-array.js';
 import { surveySnapshot } from './precheck-body.js';
-import { invalid, valid } from '../../lib/parse-or-throw.js';
+import { invalidRequest, parsedOrThrow } from '../../lib/parse-or-throw.js';
 import { BodyTooLargeError } from '../../errors.js';
 import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
 import type { RememberedSnapshot } from './snapshot-memory.js';
-import { createTurnTaking, type TurnTaking } from '../../lib/yield-if-busy.js';
+import { createYielder, type Yielder } from '../../lib/yield-if-busy.js';
 
 /** An incoming snapshot that is parsed lazily. */
 export interface SnapshotSource {
@@ -67,9 +67,9 @@ export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): Snapshot
     },
     rows: async () => {
       const refusal = await refusalOf(await bytes());
-      if (refusal !== null) throw invalid([refusal]);
-      const turns = createTurnTaking();
-      return toRows(valid(await readSnapshot(await bytes(), turns, countLong)), turns);
+      if (refusal !== null) throw invalidRequest([refusal]);
+      const yielder = createYielder();
+      return toRows(parsedOrThrow(await readSnapshot(await bytes(), yielder, countLong)), yielder);
     },
   };
 }
@@ -83,15 +83,15 @@ export function sourceOfContainers(containers: readonly Container[]): SnapshotSo
     keepsake: () => ({ body: { bytes: bytes(), encoding: 'identity' }, bounds: text?.bounds ?? null }),
     text: async () => (text = await cutSnapshot(bytes())),
     row: (_text, index) => toContainerRow(containers[index]!),
-    rows: () => toRows(containers, createTurnTaking()),
+    rows: () => toRows(containers, createYielder()),
   };
 }
 
-async function toRows(containers: readonly Container[], turns: TurnTaking): Promise<ContainerRow[]> {
+async function toRows(containers: readonly Container[], yielder: Yielder): Promise<ContainerRow[]> {
   const rows: ContainerRow[] = [];
   for (const container of containers) {
     rows.push(toContainerRow(container));
-    if (turns.due()) await turns.yieldTurn();
+    if (yielder.shouldYield()) await yielder.yieldToEventLoop();
   }
   return rows;
 }
@@ -104,9 +104,9 @@ async function refusalOf(bytes: Buffer): Promise<FieldError | null> {
   if (bytes.length <= PARSE_BYTES_MAX) return null;
   // The bytes have just been hashed, and will be split. Each of these steps blocks other requests for as long
   // as is acceptable, so yield in between.
-  await createTurnTaking().yieldTurn();
+  await createYielder().yieldToEventLoop();
   const survey = await surveySnapshot(bytes);
-  await createTurnTaking().yieldTurn();
+  await createYielder().yieldToEventLoop();
   switch (survey.kind) {
     case 'likely':
       return null;
@@ -126,7 +126,7 @@ const PIECE_BYTES = 64 * 1024;
 /** Parses and validates a snapshot like `parseSnapshot`, but a long one piece by piece. */
 async function readSnapshot(
   bytes: Buffer,
-  turns: TurnTaking,
+  yielder: Yielder,
   onCut: (text: SnapshotText | null) => void,
 ): Promise<Parsed<Snapshot>> {
   const text = bytes.length > PARSE_BYTES_MAX ? await cutSnapshot(bytes) : null;
@@ -136,9 +136,9 @@ async function readSnapshot(
     const whole = parseJsonBytes(bytes);
     const refused = reader.begin(whole);
     if (refused !== null) return refused;
-    await addAll(reader, whole as unknown[], turns);
+    await addAll(reader, whole as unknown[], yielder);
   } else {
-    for (const items of parsePieces(text)) if (!(await addAll(reader, items, turns))) break;
+    for (const items of parsePieces(text)) if (!(await addAll(reader, items, yielder))) break;
   }
   return reader.result();
 }
@@ -156,10 +156,10 @@ function longBytes({ bounds }: SnapshotText): number {
   return bytes;
 }
 
-async function addAll(reader: SnapshotReader, items: readonly unknown[], turns: TurnTaking): Promise<boolean> {
+async function addAll(reader: SnapshotReader, items: readonly unknown[], yielder: Yielder): Promise<boolean> {
   for (const item of items) {
     if (!reader.add(item)) return false;
-    if (turns.due()) await turns.yieldTurn();
+    if (yielder.shouldYield()) await yielder.yieldToEventLoop();
   }
   return true;
 }
@@ -176,7 +176,8 @@ function* parsePieces({ bytes, bounds }: SnapshotText): Generator<unknown[]> {
     while (next < bounds.length && bounds[next + 1]! - bounds[first]! <= PIECE_BYTES) next += 2;
     const run = Buffer.concat([BRACKETS[0], bytes.subarray(bounds[first], bounds[next - 1]), BRACKETS[1]]);
     const items = parseJsonBytes(run) as unknown[];
-    if (items.length !== (next - first) / 2) throw invalid([{ path: '', message: 'the body is not valid JSON' }]);
+    if (items.length !== (next - first) / 2)
+      throw invalidRequest([{ path: '', message: 'the body is not valid JSON' }]);
     yield items;
     first = next;
   }

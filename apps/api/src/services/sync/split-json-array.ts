@@ -1,5 +1,5 @@
 import { parseContainer, type Container } from '@muster/contracts';
-import { createTurnTaking } from '../../lib/yield-if-busy.js';
+import { createYielder } from '../../lib/yield-if-busy.js';
 
 /**
  * The JSON text of a snapshot, split into containers without parsing. A container whose bytes equal the last snapshot's
@@ -31,7 +31,7 @@ export async function cutSnapshot(bytes: Buffer): Promise<SnapshotText | null> {
   while (end > start && isSpace(bytes[end - 1])) end--;
   if (end - start < 2 || bytes[start] !== OPEN_BRACKET || bytes[end - 1] !== CLOSE_BRACKET) return null;
 
-  const turns = createTurnTaking();
+  const yielder = createYielder();
   const bounds: number[] = [];
   let depth = 0;
   let isInString = false;
@@ -54,7 +54,7 @@ export async function cutSnapshot(bytes: Buffer): Promise<SnapshotText | null> {
         elementStart = at + 1;
       }
     }
-    if (at < last && turns.due()) await turns.yieldTurn();
+    if (at < last && yielder.shouldYield()) await yielder.yieldToEventLoop();
   }
   if (isInString || depth !== 0) return null;
   if (bounds.length > 0 || !isBlank(bytes, elementStart, last)) bounds.push(elementStart, last);

@@ -3,7 +3,7 @@ import { LongText, type Database, type Statement } from '@muster/db';
 import type { SnapshotDiff } from './diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from './order.js';
 import { COUNTED_WORDS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
-import { createTurnTaking, encodeInTurns, stringifyInTurns, type TurnTaking } from '../../lib/yield-if-busy.js';
+import { createYielder, encodeWithYields, stringifyWithYields, type Yielder } from '../../lib/yield-if-busy.js';
 import { assignments, endProblems, IS_THERE, orderTest, takeOrder } from './host-order.sql.js';
 
 export interface SnapshotWrite {
@@ -194,14 +194,14 @@ const PATIENCE_MS_PER_MIB = 1_500;
 export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
   const { hostId, base, diff, totals, complete, digest, order, times, eventsObservedAt, heartbeatSeconds } = write;
   const rowsChange = diff.writes.length + diff.patches.length + diff.removals.length > 0;
-  const turns = createTurnTaking();
-  const writes = await stringifyInTurns(diff.writes, turns);
-  const patches = await stringifyInTurns(diff.patches, turns);
-  const events = await stringifyInTurns(diff.events, turns);
+  const yielder = createYielder();
+  const writes = await stringifyWithYields(diff.writes, yielder);
+  const patches = await stringifyWithYields(diff.patches, yielder);
+  const events = await stringifyWithYields(diff.events, yielder);
   const lengths = [writes, patches, events].flatMap((pieces) => pieces.map(({ length }) => length));
   const bytes = lengths.reduce((sum, length) => sum + length, 0);
   const isLong = bytes > USUAL_BYTES_MAX;
-  const text = (pieces: string[]) => (isLong ? toLongText(pieces, turns) : pieces.join(''));
+  const text = (pieces: string[]) => (isLong ? toLongText(pieces, yielder) : pieces.join(''));
   const { stateCounts, truncated } = totals ?? diff.totalChanges;
   const values: unknown[] = [
     ...[hostId, base.revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
@@ -220,8 +220,8 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   return { ...written, historyBytes: events.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0) };
 }
 
-const toLongText = async (pieces: readonly string[], turns: TurnTaking): Promise<LongText> =>
-  new LongText(await encodeInTurns(pieces, turns));
+const toLongText = async (pieces: readonly string[], yielder: Yielder): Promise<LongText> =>
+  new LongText(await encodeWithYields(pieces, yielder));
 
 /**
  * Returns the host's present containers after a complete snapshot, or the change of their number after an incomplete
