@@ -5,12 +5,12 @@ import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
 import { wireAccounts, type OidcOptions } from './routes/accounts.js';
 import { logThrottle } from './lib/log-throttle.js';
-import { noteRefusedCalls } from './http/auth.js';
+import { recordRefusedCalls } from './http/auth.js';
 import { closeWhenDraining } from './http/close-when-draining.js';
 import { createAgentLimits } from './http/limit-agents.js';
-import { guardMetrics, type MetricsWithoutToken } from './http/guard-metrics.js';
-import { limitEnrollments } from './http/limit-enrollments.js';
-import { limitFailures } from './http/limit-failures.js';
+import { requireMetricsAuth, type MetricsWithoutToken } from './http/guard-metrics.js';
+import { createEnrollmentLimit } from './http/limit-enrollments.js';
+import { limitAuthFailures } from './http/limit-failures.js';
 import { measureRequests } from './http/measure-requests.js';
 import { methodNotAllowed, refuseOptions } from './http/method-not-allowed.js';
 import { handleErrors, NO_STORE, notFound } from './http/problem.js';
@@ -203,7 +203,7 @@ export function createApp({
       }),
       cadence,
       noteSnapshot: (summary) => metrics.noteSnapshot(summary),
-      enrollmentLimit: limitEnrollments(elapsedMs),
+      enrollmentLimit: createEnrollmentLimit(elapsedMs),
       limits: createAgentLimits({
         ...{ perMinute: agentRequestsPerMinute, elapsedMs },
         retryAfterMsMax: cadence.heartbeatSeconds * 1_000,
@@ -228,7 +228,7 @@ export function createApp({
     createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
     ...accounts.routers,
     createDocumentationRouter(),
-    createMetricsRouter({ guard: guardMetrics(metricsToken, metricsWithoutToken), metrics }),
+    createMetricsRouter({ guard: requireMetricsAuth(metricsToken, metricsWithoutToken), metrics }),
     createAgentReleaseRouter(agentRelease, stalledMsMax),
   ];
 
@@ -252,6 +252,6 @@ export function createApp({
   app.use(...routers, methodNotAllowed(routers));
   if (webDir !== undefined) app.use(createWebRouter(webDir, stalledMsMax));
   app.use(notFound);
-  app.use(noteRefusedCalls(agentTokens), limitFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));
+  app.use(recordRefusedCalls(agentTokens), limitAuthFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));
   return app;
 }

@@ -130,7 +130,7 @@ export class SnapshotDelayedError extends RateLimitedError {
   constructor(
     retryAfterMs: number,
     /** Whether this request updates the host's last-seen time: one every few seconds does. */
-    readonly isSign: boolean,
+    readonly updatesLastSeen: boolean,
   ) {
     super(
       'Earlier snapshots of this host used up its budget. Retry after the time in Retry-After. Heartbeats are not affected.',

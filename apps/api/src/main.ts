@@ -6,13 +6,27 @@ import { setFlagsFromString } from 'node:v8';
 import { destination, pino, type Logger } from 'pino';
 import { createApp } from './app.js';
 import type { OidcOptions } from './routes/accounts.js';
-import { startBackground, createDatabaseClock, addRetentionMetrics, createRetentionService, RETENTION_LEASE } from './services/maintenance/index.js';
+import {
+  startBackground,
+  createDatabaseClock,
+  addRetentionMetrics,
+  createRetentionService,
+  RETENTION_LEASE,
+} from './services/maintenance/index.js';
 import { loggableError } from './lib/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
-import { banner, handOver, setupLink, type SecretPlace, keptSecret, createSetupTokens, createApiKeyService } from './services/accounts/index.js';
+import {
+  banner,
+  handOver,
+  setupLink,
+  type SecretPlace,
+  keptSecret,
+  createSetupTokens,
+  createApiKeyService,
+} from './services/accounts/index.js';
 import { createLease } from './lib/lease.js';
 import { serve } from './http/server.js';
-import { admitTo } from './http/admission-control.js';
+import { createAdmissionControl } from './http/admission-control.js';
 import { createAgentReleaseService } from './services/delivery/index.js';
 import { createLivenessService } from './services/freshness/index.js';
 import { createMetrics } from './services/metrics/index.js';
@@ -109,7 +123,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: publicUrl, database, ...places })}\n`);
   // From here on the handler is called synchronously.
-  handle = admitTo(app, admission, { logger, metrics, publicUrl, isDraining });
+  handle = createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining });
   open(handle);
   logger.info({ url: server.url }, 'listening');
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import type { RequestListener } from 'node:http';
-import { admitTo, type AdmissionOptions } from '../src/http/admission-control.js';
+import { createAdmissionControl, type AdmissionOptions } from '../src/http/admission-control.js';
 import { createMetrics, type Metrics } from '../src/services/metrics/metrics.js';
 
 /** Wraps an application in admission control, as in production. */
@@ -9,7 +9,7 @@ export const admitted = (
   options: AdmissionOptions,
   metrics: Metrics = createMetrics(),
 ): RequestListener =>
-  admitTo(app, options, {
+  createAdmissionControl(app, options, {
     logger: pino({ level: 'silent' }),
     metrics,
     publicUrl: 'http://127.0.0.1:3000',

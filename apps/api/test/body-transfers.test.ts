@@ -3,7 +3,7 @@ import { OverloadedError, RateLimitedError, RequestTimeoutError } from '../src/e
 import { createByteBudget } from '../src/lib/byte-budget.js';
 import { createBodyTransfers, type TransferPeer } from '../src/http/body-transfers.js';
 import { RequestAbortedError } from '../src/http/request-aborted.js';
-import { Work } from '../src/http/request-slot.js';
+import { RequestSlot } from '../src/http/request-slot.js';
 import { createSemaphore } from '../src/lib/semaphore.js';
 
 const KIB = 1_024;
@@ -22,9 +22,9 @@ describe('bodies in transfer', () => {
     const holder = budgetOf(1_000 * KIB).createHolder(500 * KIB);
     const transfer = await transfers.begin({ peer: host('a'), address: '192.0.2.1', holder });
     let error: unknown;
-    transfer.onGivenUp = (given) => (error = given);
+    transfer.onAborted = (given) => (error = given);
     for (let second = 1; second <= seconds; second++) {
-      transfer.received(bytesPerSecond);
+      transfer.addBytes(bytesPerSecond);
       jest.advanceTimersByTime(1_000);
       if (error !== undefined) {
         expect(error).toBeInstanceOf(RequestTimeoutError);
@@ -77,10 +77,10 @@ describe('bodies in transfer', () => {
       holder: budgetOf(KIB).createHolder(512),
     });
     let error: unknown;
-    transfer.onGivenUp = (given) => (error = given);
-    transfer.paused(true);
+    transfer.onAborted = (given) => (error = given);
+    transfer.setPaused(true);
     jest.advanceTimersByTime(60_000);
-    transfer.paused(false);
+    transfer.setPaused(false);
     jest.advanceTimersByTime(4_000);
     expect(error).toBeUndefined();
   });
@@ -92,7 +92,7 @@ describe('bodies in transfer', () => {
       const holder = budget.createHolder(500 * KIB);
       const transfer = await transfers.begin({ peer: host(id), address: '192.0.2.1', holder });
       const body = { holder, transfer, error: undefined as unknown };
-      transfer.onGivenUp = (given) => (body.error = given);
+      transfer.onAborted = (given) => (body.error = given);
       return body;
     };
     const [slow, quick, small] = [await begin('slow'), await begin('quick'), await begin('small')];
@@ -102,8 +102,8 @@ describe('bodies in transfer', () => {
       true,
     ]);
     const second = () => {
-      for (const { transfer } of [slow, small]) transfer.received(2 * KIB);
-      quick.transfer.received(100 * KIB);
+      for (const { transfer } of [slow, small]) transfer.addBytes(2 * KIB);
+      quick.transfer.addBytes(100 * KIB);
       jest.advanceTimersByTime(1_000);
     };
     for (let i = 0; i < 4; i++) second();
@@ -123,31 +123,31 @@ describe('an ended request', () => {
     const budget = createByteBudget({ capacity: 10, holderBytesMax: 5, waitMsMax: 60_000 });
     expect(requests.acquire(1)).toBe(true);
     const bytes = budget.createHolder(5);
-    const work = new Work({
+    const slot = new RequestSlot({
       requests,
       bytes,
       transfers: createBodyTransfers(),
       isAnonymous: false,
-      isWanted: () => true,
+      isClientConnected: () => true,
     });
-    return { requests, budget, work };
+    return { requests, budget, work: slot };
   };
 
   test('acquires no slot again, which it would never release', async () => {
-    const { requests, work } = parts();
-    work.leave();
-    work.end();
-    await expect(work.enter()).rejects.toThrow(RequestAbortedError);
+    const { requests, work: slot } = parts();
+    slot.release();
+    slot.end();
+    await expect(slot.acquire()).rejects.toThrow(RequestAbortedError);
     expect(requests.acquire(1)).toBe(true);
   });
 
   test('releases a slot and bytes that it was waiting for', async () => {
-    const { requests, budget, work } = parts();
-    work.leave();
+    const { requests, budget, work: slot } = parts();
+    slot.release();
     expect(requests.acquire(1)).toBe(true);
     const other = budget.createHolder(5);
-    const [entered, held] = [work.enter(), (other.acquire(5), other.acquire(5), work.hold(1))];
-    work.end();
+    const [entered, held] = [slot.acquire(), (other.acquire(5), other.acquire(5), slot.reserveBytes(1))];
+    slot.end();
     requests.release(1);
     other.release();
     await expect(entered).rejects.toThrow(RequestAbortedError);
@@ -157,9 +157,9 @@ describe('an ended request', () => {
   });
 
   test('can hold no bytes', async () => {
-    const { budget, work } = parts();
-    work.end();
-    await expect(work.hold(1)).rejects.toThrow();
+    const { budget, work: slot } = parts();
+    slot.end();
+    await expect(slot.reserveBytes(1)).rejects.toThrow();
     expect(budget.heldBytes).toBe(0);
   });
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import type { Response } from 'express';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { createRefusalDelays } from '../src/http/delay-refusals.js';
+import { createRefusalDelay } from '../src/http/delay-refusals.js';
 
 describe('refusals of a caller who retries at once', () => {
   beforeEach(() => void jest.useFakeTimers());
@@ -22,7 +22,7 @@ describe('refusals of a caller who retries at once', () => {
 
   test('are delayed after the first 20 without occupying a slot, and those of other callers are not', async () => {
     const elapsed = { ms: 0 };
-    const delayRefusal = createRefusalDelays(() => elapsed.ms);
+    const delayRefusal = createRefusalDelay(() => elapsed.ms);
     for (let i = 0; i < 20; i++) expect(delayRefusal('a', response().res)).toBeNull();
     const { res, left } = response();
     const delay = delayRefusal('a', res);
@@ -38,7 +38,7 @@ describe('refusals of a caller who retries at once', () => {
   });
 
   test('end when their client disconnects, and at most 2,048 are delayed at once', async () => {
-    const delayRefusal = createRefusalDelays(() => 0);
+    const delayRefusal = createRefusalDelay(() => 0);
     for (let i = 0; i < 20; i++) await delayRefusal('a', response().res);
     const { res } = response();
     const delay = delayRefusal('a', res);

@@ -10,7 +10,7 @@ import { addressGroup } from '../src/lib/address-group.js';
 import { issueToken } from '../src/lib/tokens.js';
 import { RateLimitedError } from '../src/errors.js';
 import { createAgentLimits } from '../src/http/limit-agents.js';
-import { limitEnrollments } from '../src/http/limit-enrollments.js';
+import { createEnrollmentLimit } from '../src/http/limit-enrollments.js';
 import { container, enrollRequest, order, TestApi, testClock } from './harness.js';
 
 describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
@@ -226,11 +226,11 @@ describe('enrollments are limited', () => {
   /** Creates the limit with its own clock. Each call returns whether it was admitted. */
   function limit() {
     const elapsed = { ms: 0 };
-    const { beforeBody } = limitEnrollments(() => elapsed.ms);
+    const { limitCalls } = createEnrollmentLimit(() => elapsed.ms);
     const isLetIn = (enrollmentTokenId: string, ip: string) => {
       const res = { locals: { enrollment: { enrollmentTokenId } } } as unknown as Response;
       try {
-        void beforeBody({ ip } as unknown as Request, res, () => undefined);
+        void limitCalls({ ip } as unknown as Request, res, () => undefined);
         return true;
       } catch (error) {
         expect(error).toBeInstanceOf(RateLimitedError);

@@ -18,9 +18,9 @@ import { createByteBudget } from '../lib/byte-budget.js';
 import { createBodyTransfers } from './body-transfers.js';
 import { endAfterRequest } from './end-after-request.js';
 import { isAwaitingContinue } from './expect-continue.js';
-import { NO_STORE, PROBLEMS, spreadSeconds } from './problem.js';
+import { NO_STORE, PROBLEMS, randomRetryAfter } from './problem.js';
 import { securityHeaders } from './security-headers.js';
-import { Work } from './request-slot.js';
+import { RequestSlot } from './request-slot.js';
 import { createSemaphore } from '../lib/semaphore.js';
 import type { Metrics } from '../services/metrics/index.js';
 
@@ -28,7 +28,7 @@ export interface AdmissionOptions {
   /** Concurrent requests to the API. */
   requestsInWorkMax?: number;
   /** Requests that may wait per concurrent request. */
-  waitingForEachMax?: number;
+  waitingPerRequestMax?: number;
   /** Bytes of bodies, as sent and decompressed, held in memory at a time. */
   bodyBytesInWorkMax?: number;
 }
@@ -48,14 +48,14 @@ const WAIT_MS_MAX = 2_000;
 const BYTES_WAIT_MS_MAX = 5_000;
 
 /** Minimum milliseconds between two log lines about refused requests. */
-const TELL_INTERVAL_MS = 5_000;
+const LOG_INTERVAL_MS = 5_000;
 
 /**
  * Shares of the limits reserved for each kind of call, so that no kind can starve another: large snapshots must not
  * make other hosts look dead, a fleet that reconnects at once must not lock out operators, and callers without
  * credentials must not lock out anyone. `bodyBytesMax`: of one body, as sent and decompressed.
  */
-const SHARES = {
+const LIMITS = {
   /** Heartbeats, enrollments and token rotations: small and fast, and they determine whether a host looks alive. */
   calls: { requests: 1 / 2, bytes: 1 / 8, bodyBytesMax: BODY_BYTES_MAX },
   snapshots: { requests: 5 / 16, bytes: 3 / 4, bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX },
@@ -65,21 +65,21 @@ const SHARES = {
   /** The dashboard's files, the agent's release and unknown paths: they need no database. */
   files: { requests: 1 / 4, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
 };
-type Kind = keyof typeof SHARES;
+type RequestClass = keyof typeof LIMITS;
 
 /** Bytes charged for a request in addition to its body. */
 const REQUEST_BYTES = 2_048;
 
 const AGENT_CALLS: ReadonlySet<string> = new Set([Paths.agentHeartbeat, Paths.agentEnroll, Paths.agentToken]);
 const UNBOUNDED: ReadonlySet<string> = new Set([Paths.health, Paths.ready, Paths.metrics]);
-const CALLS_OF_ANYBODY: ReadonlySet<string> = new Set(
+const UNAUTHENTICATED_CALLS: ReadonlySet<string> = new Set(
   Object.values<Operation>(Operations)
     .filter(({ access }) => access === 'anybody')
     .map(({ method, path }) => `${method} ${path}`),
 );
 
 /** Returns the kind of call of a request; null for health checks and metrics, which are always answered. */
-function kindOf({ method = '', url = '', headers }: IncomingMessage): Kind | null {
+function classify({ method = '', url = '', headers }: IncomingMessage): RequestClass | null {
   const name = pathOf(url);
   if (name === Paths.agentContainers) return 'snapshots';
   if (AGENT_CALLS.has(name)) return 'calls';
@@ -87,7 +87,7 @@ function kindOf({ method = '', url = '', headers }: IncomingMessage): Kind | nul
   if (!name.startsWith('/api/')) return 'files';
   // The body of these calls is read before the caller is known, whatever credentials the headers carry.
   const isAnonymous = headers.authorization === undefined && headers.cookie === undefined;
-  return isAnonymous || CALLS_OF_ANYBODY.has(`${method} ${name}`) ? 'anonymous' : 'operators';
+  return isAnonymous || UNAUTHENTICATED_CALLS.has(`${method} ${name}`) ? 'anonymous' : 'operators';
 }
 
 /** A target that consists of a path and perhaps a query, as well-behaved clients send it. */
@@ -114,65 +114,71 @@ function pathOf(target: string): string {
  * those that are answered, and Express alone costs more than the rest of a refusal. The answer equals that of an
  * `OverloadedError` in `app`.
  */
-export function admitTo(
+export function createAdmissionControl(
   app: RequestListener,
-  { requestsInWorkMax = 256, waitingForEachMax = 10, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
+  { requestsInWorkMax = 256, waitingPerRequestMax = 10, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
   { logger, metrics, publicUrl, isDraining }: AdmissionParts,
 ): RequestListener {
-  const tell = logThrottle(TELL_INTERVAL_MS, () => performance.now());
-  const noteTurnedAway = () => {
-    tell((turnedAway) => logger.warn({ turnedAway }, 'overloaded: requests turned away'));
+  const throttled = logThrottle(LOG_INTERVAL_MS, () => performance.now());
+  const logRefusal = () => {
+    throttled((turnedAway) => logger.warn({ turnedAway }, 'overloaded: requests turned away'));
   };
 
   const transfers = createBodyTransfers();
-  const gateOf = (kind: Kind) => {
-    const { requests, bytes, bodyBytesMax } = SHARES[kind];
+  const createGate = (kind: RequestClass) => {
+    const { requests, bytes, bodyBytesMax } = LIMITS[kind];
     const inWorkMax = Math.max(1, Math.floor(requestsInWorkMax * requests));
-    const waits = { waitingMax: inWorkMax * waitingForEachMax, waitMsMax: WAIT_MS_MAX, onRefusal: noteTurnedAway };
+    const waits = { waitingMax: inWorkMax * waitingPerRequestMax, waitMsMax: WAIT_MS_MAX, onRefusal: logRefusal };
     const capacity = Math.floor(bodyBytesInWorkMax * bytes);
     const holderBytesMax = REQUEST_BYTES + 2 * bodyBytesMax;
     return {
       requests: createSemaphore({ capacity: inWorkMax, ...waits }),
-      bytes: createByteBudget({ capacity, holderBytesMax, waitMsMax: BYTES_WAIT_MS_MAX, onRefusal: noteTurnedAway }),
+      bytes: createByteBudget({ capacity, holderBytesMax, waitMsMax: BYTES_WAIT_MS_MAX, onRefusal: logRefusal }),
       holderBytesMax,
       isAnonymous: kind === 'anonymous' || kind === 'files',
     };
   };
   const gates = {
-    calls: gateOf('calls'),
-    snapshots: gateOf('snapshots'),
-    operators: gateOf('operators'),
-    anonymous: gateOf('anonymous'),
-    files: gateOf('files'),
-  } satisfies Record<Kind, object>;
+    calls: createGate('calls'),
+    snapshots: createGate('snapshots'),
+    operators: createGate('operators'),
+    anonymous: createGate('anonymous'),
+    files: createGate('files'),
+  } satisfies Record<RequestClass, object>;
 
-  const refuse = refusals(publicUrl, isDraining);
+  const refuse = createRefusalListener(publicUrl, isDraining);
 
   /** Starts a request that has acquired a slot. */
-  function begin(gate: (typeof gates)[Kind], req: IncomingMessage, res: ServerResponse, at: number) {
+  function begin(gate: (typeof gates)[RequestClass], req: IncomingMessage, res: ServerResponse, at: number) {
     const { requests, bytes, holderBytesMax, isAnonymous } = gate;
-    const isWanted = () => !res.closed;
-    const work = new Work({ requests, bytes: bytes.createHolder(holderBytesMax), transfers, isAnonymous, isWanted });
-    endWithAnswer(res, work);
+    const isClientConnected = () => !res.closed;
+    const slot = new RequestSlot({
+      requests,
+      bytes: bytes.createHolder(holderBytesMax),
+      transfers,
+      isAnonymous,
+      isClientConnected,
+    });
+    endWithAnswer(res, slot);
     // Express uses an existing `locals` object instead of creating one.
     (res as Response).locals = Object.assign(Object.create(null) as object, {
-      work,
+      work: slot,
       receivedAt: at,
     }) as Response['locals'];
     app(req, res);
   }
 
   return (req, res) => {
-    const kind = kindOf(req);
+    const kind = classify(req);
     if (kind === null) {
       app(req, res);
       return;
     }
     const gate = gates[kind];
     const receivedAt = performance.now();
-    const answer = (isTaken: boolean) => {
-      if (isTaken && res.closed) gate.requests.release(1);
-      else if (isTaken) begin(gate, req, res, receivedAt);
+    const answer = (isAcquired: boolean) => {
+      if (isAcquired && res.closed) gate.requests.release(1);
+      else if (isAcquired) begin(gate, req, res, receivedAt);
       else if (!res.closed) {
         refuse(req, res);
         metrics.noteRequest({ method: req.method ?? '', route: null, status: res.statusCode, seconds: null });
@@ -188,7 +194,7 @@ export function admitTo(
  * Returns a listener that answers like an `OverloadedError`, from a prepared text in which only id and Retry-After
  * vary.
  */
-function refusals(publicUrl: string, isDraining: () => boolean): RequestListener {
+function createRefusalListener(publicUrl: string, isDraining: () => boolean): RequestListener {
   const { code, message: detail } = new OverloadedError();
   const facts = { ...PROBLEMS[code], detail };
   // A UUID needs no escaping in JSON and is ASCII, so the text around it is constant and its length is its bytes.
@@ -200,7 +206,7 @@ function refusals(publicUrl: string, isDraining: () => boolean): RequestListener
   return (req, res) => {
     const requestId = randomUUID();
     const body = before + requestId + after;
-    const own = [spreadSeconds(), 'X-Request-Id', requestId, 'Content-Length', String(body.length)];
+    const own = [randomRetryAfter(), 'X-Request-Id', requestId, 'Content-Length', String(body.length)];
     const closes = isDraining() || isAwaitingContinue(req);
     if (closes) own.push('Connection', 'close');
     res.writeHead(facts.status, [...headers, ...own]);
@@ -221,15 +227,15 @@ function securityHeadersOf(publicUrl: string): string[] {
  * Ends the work when its answer is sent or abandoned, not when the connection closes, because a client that disconnects
  * does not cancel its query. A request whose client disconnects before any work began is dropped.
  */
-function endWithAnswer(res: ServerResponse, work: Work): void {
+function endWithAnswer(res: ServerResponse, slot: RequestSlot): void {
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;
   res.end = ((...args: unknown[]) => {
-    work.end();
+    slot.end();
     return end(...args);
   }) as typeof res.end;
   const destroy = res.destroy.bind(res);
   res.destroy = (error) => {
-    work.end();
+    slot.end();
     return destroy(error);
   };
 }

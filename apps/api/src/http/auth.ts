@@ -1,12 +1,17 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { DomainError, ForbiddenError, SnapshotDelayedError, TokenInvalidError } from '../errors.js';
 import type { SessionService, UserSession, ApiKeyService } from '../services/accounts/index.js';
-import type { AgentIdentity, AgentTokenService, EnrollmentIdentity, EnrollmentService } from '../services/enrollment/index.js';
+import type {
+  AgentIdentity,
+  AgentTokenService,
+  EnrollmentIdentity,
+  EnrollmentService,
+} from '../services/enrollment/index.js';
 import type { OperatorIdentity } from '../services/identity/index.js';
-import { bearerToken, bearsToken } from './bearer.js';
+import { bearerToken, hasBearerToken } from './bearer.js';
 import { callerOf } from './caller.js';
 import { RequestAbortedError } from './request-aborted.js';
-import { requireOwnPage } from './same-origin.js';
+import { requireSameOrigin } from './same-origin.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- Express types res.locals through this namespace
@@ -55,7 +60,7 @@ export interface OperatorAuthParts {
 export const requireOperatorAuth =
   ({ apiKeys, ...parts }: OperatorAuthParts): RequestHandler =>
   async (req, res, next) => {
-    const operator = bearsToken(req)
+    const operator = hasBearerToken(req)
       ? await apiKeys.authenticate(bearerToken(req))
       : (await findUserSession(req, res, parts)).operator;
     const reads = req.method === 'GET' || req.method === 'HEAD';
@@ -68,7 +73,7 @@ export const requireOperatorAuth =
 export const requireUserAuth =
   (parts: OperatorAuthParts): RequestHandler =>
   async (req, res, next) => {
-    if (bearsToken(req)) {
+    if (hasBearerToken(req)) {
       await parts.apiKeys.authenticate(bearerToken(req));
       throw new ForbiddenError('This call requires a signed-in user; API keys cannot make it.');
     }
@@ -86,7 +91,7 @@ async function findUserSession(
   // headers.
   if (!res.headersSent) for (const cookie of cookies) res.append('Set-Cookie', cookie);
   if (session === null) throw new TokenInvalidError('Sign in, or send Authorization: Bearer <API key>.');
-  requireOwnPage(req, publicUrl);
+  requireSameOrigin(req, publicUrl);
   res.locals.userSession = session;
   return session;
 }
@@ -108,11 +113,11 @@ export const requireAdmin: RequestHandler = (_req, res, next) => {
  * is alive. Accepted calls are recorded by their handlers. A call that failed because the database is down cannot be
  * recorded.
  */
-export const noteRefusedCalls =
+export const recordRefusedCalls =
   (tokens: AgentTokenService): ErrorRequestHandler =>
   async (thrown: unknown, _req, res, next) => {
     const { agent } = res.locals;
-    const refused = thrown instanceof DomainError ? isNoted(thrown) : thrown instanceof RequestAbortedError;
+    const refused = thrown instanceof DomainError ? isRecorded(thrown) : thrown instanceof RequestAbortedError;
     if (agent !== undefined && refused) {
       // The answer states why the call was refused, even if recording it fails.
       await tokens.noteCall(agent).catch(() => undefined);
@@ -120,18 +125,18 @@ export const noteRefusedCalls =
     next(thrown);
   };
 
-const isNoted = (error: DomainError) =>
-  error instanceof SnapshotDelayedError ? error.isSign : !UNNOTED.has(error.code);
+const isRecorded = (error: DomainError) =>
+  error instanceof SnapshotDelayedError ? error.updatesLastSeen : !UNRECORDED_CODES.has(error.code);
 
 /** Recording each call beyond the limit would cost what the limit saves; the calls within it are enough. */
-const UNNOTED: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);
+const UNRECORDED_CODES: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);
 
-export const agentOf = (res: Response): AgentIdentity => present(res.locals.agent);
-export const enrollmentOf = (res: Response): EnrollmentIdentity => present(res.locals.enrollment);
-export const userSessionOf = (res: Response): UserSession => present(res.locals.userSession);
-export const operatorOf = (res: Response): OperatorIdentity => present(res.locals.operator);
+export const agentOf = (res: Response): AgentIdentity => requireIdentity(res.locals.agent);
+export const enrollmentOf = (res: Response): EnrollmentIdentity => requireIdentity(res.locals.enrollment);
+export const userSessionOf = (res: Response): UserSession => requireIdentity(res.locals.userSession);
+export const operatorOf = (res: Response): OperatorIdentity => requireIdentity(res.locals.operator);
 
-function present<T>(identity: T | undefined): T {
+function requireIdentity<T>(identity: T | undefined): T {
   if (identity === undefined) throw new Error('a handler is mounted before the authentication middleware');
   return identity;
 }

@@ -5,7 +5,7 @@ import { TokenInvalidError } from '../errors.js';
  * Whether a request has a bearer token, valid or not. Other credentials may be for a proxy: a browser sends those to
  * everything behind it.
  */
-export const bearsToken = (req: Request): boolean => /^Bearer\b/i.test(req.headers.authorization ?? '');
+export const hasBearerToken = (req: Request): boolean => /^Bearer\b/i.test(req.headers.authorization ?? '');
 
 /**
  * Returns the bearer token of a request.

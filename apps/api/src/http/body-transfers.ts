@@ -34,19 +34,19 @@ const AVERAGED_SECONDS = 5;
  * While other requests wait for memory, a body that holds more than this many bytes must arrive faster: it is aborted
  * if fewer than this many bytes arrived in the last second.
  */
-const PRESSED_HELD_BYTES_MIN = 64 * 1_024;
-const PRESSED_BYTES_PER_SECOND_MIN = 16 * 1_024;
+const PRESSURE_HELD_BYTES_MIN = 64 * 1_024;
+const PRESSURE_BYTES_PER_SECOND_MIN = 16 * 1_024;
 
 const TICK_MS = 1_000;
 
 /** A body that is being received. */
 export interface BodyTransfer {
   /** Counts received bytes. */
-  received(bytes: number): void;
+  addBytes(bytes: number): void;
   /** Reports that reading is paused until there is room; the pause does not count toward the rate. */
-  paused(isPaused: boolean): void;
+  setPaused(isPaused: boolean): void;
   /** Called once, with the reason, if the body is aborted. */
-  onGivenUp: (error: DomainError) => void;
+  onAborted: (error: DomainError) => void;
   end(): void;
 }
 
@@ -83,8 +83,8 @@ export function createBodyTransfers(): BodyTransfers {
 
   function tick(): void {
     for (const entry of entries) {
-      const error = entry.isPaused ? null : refusalOf(entry);
-      if (error !== null) entry.onGivenUp(error);
+      const error = entry.isPaused ? null : abortReason(entry);
+      if (error !== null) entry.onAborted(error);
       else if (!entry.isPaused) entry.recent.push(0);
     }
   }
@@ -94,14 +94,14 @@ export function createBodyTransfers(): BodyTransfers {
     throw new RateLimitedError(`Too many request bodies of this ${whose} are in transfer. Retry later.`, WAIT_MS_MAX);
   }
 
-  function enter(holder: ByteHolder, leave: () => void): Entry {
+  function addTransfer(holder: ByteHolder, leave: () => void): Entry {
     const entry: Entry = {
       holder,
       isPaused: false,
       recent: [0],
-      onGivenUp: () => undefined,
-      received: (bytes) => void (entry.recent[entry.recent.length - 1]! += bytes),
-      paused: (isPaused) => {
+      onAborted: () => undefined,
+      addBytes: (bytes) => void (entry.recent[entry.recent.length - 1]! += bytes),
+      setPaused: (isPaused) => {
         entry.isPaused = isPaused;
         // After a pause, the client's rate is unknown.
         entry.recent = [0];
@@ -120,16 +120,16 @@ export function createBodyTransfers(): BodyTransfers {
   return {
     async begin({ peer, address, holder }) {
       const group = addressGroup(address);
-      const ofAddress = peer === null ? anonymous : addresses;
+      const addressSemaphore = peer === null ? anonymous : addresses;
       if (peer !== null) await acquire(peers[peer.kind], peer.id, peer.kind);
       try {
-        await acquire(ofAddress, group, 'address');
+        await acquire(addressSemaphore, group, 'address');
       } catch (error) {
         if (peer !== null) peers[peer.kind].release(peer.id);
         throw error;
       }
-      return enter(holder, () => {
-        ofAddress.release(group);
+      return addTransfer(holder, () => {
+        addressSemaphore.release(group);
         if (peer !== null) peers[peer.kind].release(peer.id);
       });
     },
@@ -140,13 +140,13 @@ export function createBodyTransfers(): BodyTransfers {
 }
 
 /** Returns why a body is aborted after another second; null: it continues. */
-function refusalOf({ recent, holder }: Entry): DomainError | null {
+function abortReason({ recent, holder }: Entry): DomainError | null {
   if (recent.length > AVERAGED_SECONDS) {
     recent.shift();
     const bytes = recent.reduce((sum, each) => sum + each, 0);
     if (bytes < AVERAGED_SECONDS * BYTES_PER_SECOND_MIN) return new RequestTimeoutError();
   }
   // The first second may be incomplete.
-  const isSlow = recent.length > 1 && recent.at(-1)! < PRESSED_BYTES_PER_SECOND_MIN;
-  return isSlow && holder.isScarce && holder.heldBytes > PRESSED_HELD_BYTES_MIN ? new OverloadedError() : null;
+  const isSlow = recent.length > 1 && recent.at(-1)! < PRESSURE_BYTES_PER_SECOND_MIN;
+  return isSlow && holder.isScarce && holder.heldBytes > PRESSURE_HELD_BYTES_MIN ? new OverloadedError() : null;
 }

@@ -28,7 +28,7 @@ export async function readJsonBytes(req: Request, bytesMax: number): Promise<Raw
     req.resume();
     throw new BodyTooLargeError(bytesMax);
   }
-  return readWithin(req, encoding, bytesMax);
+  return readWithinLimit(req, encoding, bytesMax);
 }
 
 /**
@@ -36,18 +36,18 @@ export async function readJsonBytes(req: Request, bytesMax: number): Promise<Raw
  * other requests are worked on in the meantime. A body that arrived with its headers, as most do, is read at once,
  * because giving up the slot would only mean queueing for it again.
  */
-async function readWithin(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
-  const work = req.res?.locals.work;
+async function readWithinLimit(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
+  const slot = req.res?.locals.slot;
   const bytes = await receiveBody(req, bytesMax);
   if (encoding === 'identity') {
-    work?.holdsAll();
-    await work?.enter();
+    slot?.completeBody();
+    await slot?.acquire();
     return { bytes, encoding };
   }
   const reserve = async (plainBytes: number) => {
-    await work?.hold(plainBytes);
-    work?.holdsAll();
-    await work?.enter();
+    await slot?.reserveBytes(plainBytes);
+    slot?.completeBody();
+    await slot?.acquire();
   };
   const plainBytesMax = Math.min(gzipPlainLength(bytes), bytesMax);
   await reserve(plainBytesMax);
@@ -64,7 +64,7 @@ export async function readBody<S extends z.ZodType>(req: Request, schema: S, byt
 }
 
 /** Validates query parameters, headers or path parameters. @throws InvalidRequestError naming them. */
-export const readFields = <S extends z.ZodType>(schema: S, fields: Readonly<Record<string, unknown>>): z.output<S> =>
+export const parseFields = <S extends z.ZodType>(schema: S, fields: Readonly<Record<string, unknown>>): z.output<S> =>
   parsedOrThrow(parseParameters(schema, fields));
 
 function contentEncoding(req: Request): RawBody['encoding'] {

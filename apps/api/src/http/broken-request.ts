@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { endAfterRequest } from './end-after-request.js';
 import { securityHeaders } from './security-headers.js';
-import { answerOf, type Connections } from './connections.js';
+import { waitForAnswer, type Connections } from './connections.js';
 import { SMALL_CHUNKS } from './small-chunks.js';
 
 /**
@@ -18,7 +18,7 @@ const LINGER_SILENT_MS_MAX = 1_000;
 
 type ProblemFacts = Pick<Problem, 'type' | 'title' | 'status' | 'detail'>;
 
-const BROKEN: Readonly<Record<string, ProblemFacts>> = {
+const PROBLEM_BY_ERROR_CODE: Readonly<Record<string, ProblemFacts>> = {
   ERR_HTTP_REQUEST_TIMEOUT: {
     type: ProblemTypes.requestTimeout,
     title: 'Request timeout',
@@ -56,7 +56,7 @@ const NO_TARGET: ProblemFacts = { ...MALFORMED, detail: 'The target of the reque
 
 const NO_PROXY: ProblemFacts = { ...MALFORMED, detail: 'This server is not a proxy: CONNECT is not supported.' };
 
-export interface BrokenRequests {
+export interface BrokenRequestHandler {
   /** Answers input that is too malformed, too large or too slow to become a request, and closes the connection. */
   refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
 
@@ -71,14 +71,14 @@ export interface BrokenRequests {
  * Creates the answers to input for which Node creates no request. They are sent in order: earlier requests on the same
  * connection are answered first, and no request is answered twice.
  */
-export function createBrokenRequests(connections: Connections, logger: Logger): BrokenRequests {
+export function createBrokenRequestHandler(connections: Connections, logger: Logger): BrokenRequestHandler {
   const refused = new WeakSet<Duplex>();
 
-  async function refuseInTurn(socket: Duplex, problem: ProblemFacts, code: string): Promise<void> {
+  async function refuseInOrder(socket: Duplex, problem: ProblemFacts, code: string): Promise<void> {
     const exchanges = connections.exchanges(socket);
     // An incomplete request is the one that broke; if all are complete, the broken one never became a request.
     const broken = exchanges.find(({ req }) => !req.complete);
-    await Promise.all(exchanges.filter((exchange) => exchange !== broken).map(answerOf));
+    await Promise.all(exchanges.filter((exchange) => exchange !== broken).map(waitForAnswer));
     if (!socket.writable) return;
     if (broken?.res.headersSent) {
       // A second answer would corrupt the one that has begun.
@@ -88,21 +88,21 @@ export function createBrokenRequests(connections: Connections, logger: Logger): 
       logger.info({ requestId, code, statusCode: problem.status }, 'broken request refused');
       socket.end(rawAnswer(problem, requestId));
     }
-    drain(socket);
+    lingerAndClose(socket);
   }
 
   const refuseOnce = (socket: Duplex, problem: ProblemFacts, code: string) => {
     // Further errors on the same connection follow from the first.
     if (refused.has(socket)) return;
     refused.add(socket);
-    void refuseInTurn(socket, problem, code);
+    void refuseInOrder(socket, problem, code);
   };
 
   return {
     refuse(error, socket) {
       const code = error.code ?? '';
       if (code === 'ECONNRESET' || !socket.writable) socket.destroy();
-      else refuseOnce(socket, BROKEN[code] ?? MALFORMED, code);
+      else refuseOnce(socket, PROBLEM_BY_ERROR_CODE[code] ?? MALFORMED, code);
     },
 
     refuseTarget(res) {
@@ -123,7 +123,7 @@ export function createBrokenRequests(connections: Connections, logger: Logger): 
 }
 
 /** Reads and drops further input, and closes the connection when none arrives. */
-function drain(socket: Duplex): void {
+function lingerAndClose(socket: Duplex): void {
   const close = () => socket.destroy();
   const limit = setTimeout(close, LINGER_MS_MAX);
   let silence = setTimeout(close, LINGER_SILENT_MS_MAX);

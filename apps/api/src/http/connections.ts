@@ -20,13 +20,13 @@ export interface Connections {
   exchanges(socket: Duplex): Exchange[];
 
   /** Closes a connection with too many requests in progress and stops parsing its input. True if it did. */
-  closeCrowded(socket: Socket): boolean;
+  closeIfPipelineFull(socket: Socket): boolean;
 
   /**
    * Closes connections that owe the rest of a request, or a first one, and sent nothing for at least `silentMs`. Call
    * it repeatedly. Connections that wait for an answer are not closed.
    */
-  closeSilent(silentMs: number): void;
+  closeStalled(silentMs: number): void;
 }
 
 interface Connection {
@@ -48,18 +48,18 @@ export function trackConnections(server: Server): Connections {
   const connections = new Map<Duplex, Connection>();
 
   const forget = (socket: Socket) => connections.delete(socket);
-  function settle(socket: Socket): void {
+  function removeFinished(socket: Socket): void {
     const exchanges = connections.get(socket)?.exchanges ?? [];
     // Edited in place: a replaced array would keep its requests alive until the next full garbage collection.
-    for (let i = exchanges.length - 1; i >= 0; i--) if (!isUnderWay(exchanges[i]!)) exchanges.splice(i, 1);
+    for (let i = exchanges.length - 1; i >= 0; i--) if (!isInProgress(exchanges[i]!)) exchanges.splice(i, 1);
   }
   function onAnswered(this: ServerResponse): void {
     // The answer was sent before the request was complete; the request ends when its rest was dropped.
-    if (this.req.complete) settle(this.req.socket);
+    if (this.req.complete) removeFinished(this.req.socket);
     else this.req.on('close', onClosed);
   }
   function onClosed(this: IncomingMessage): void {
-    settle(this.socket);
+    removeFinished(this.socket);
   }
 
   server.on('connection', (socket: Socket) => {
@@ -75,11 +75,11 @@ export function trackConnections(server: Server): Connections {
     res.on('close', onAnswered);
   });
 
-  const exchanges = (socket: Duplex) => (connections.get(socket)?.exchanges ?? []).filter(isUnderWay);
+  const exchanges = (socket: Duplex) => (connections.get(socket)?.exchanges ?? []).filter(isInProgress);
 
   return {
     exchanges,
-    closeCrowded(socket) {
+    closeIfPipelineFull(socket) {
       if ((connections.get(socket)?.exchanges.length ?? 0) <= PIPELINED_MAX) return false;
       // Hundreds of requests may remain in the data already read. Node has no public API to stop its parser; without it
       // they are parsed and ignored.
@@ -88,7 +88,7 @@ export function trackConnections(server: Server): Connections {
       return true;
     },
 
-    closeSilent(silentMs) {
+    closeStalled(silentMs) {
       const now = performance.now();
       for (const connection of connections.values()) {
         const { socket } = connection;
@@ -105,7 +105,7 @@ export function trackConnections(server: Server): Connections {
 }
 
 /** Resolves once an answer was sent or can no longer be sent. */
-export function answerOf({ req, res }: Exchange): Promise<void> {
+export function waitForAnswer({ req, res }: Exchange): Promise<void> {
   if (res.closed || req.socket.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const settled = () => resolve();
@@ -115,4 +115,4 @@ export function answerOf({ req, res }: Exchange): Promise<void> {
   });
 }
 
-const isUnderWay = ({ req, res }: Exchange) => !res.closed || !req.complete;
+const isInProgress = ({ req, res }: Exchange) => !res.closed || !req.complete;

@@ -16,14 +16,14 @@ const DELAYED_MAX = 2_048;
 export type DelayRefusal = (key: string, res: Response) => Promise<void> | null;
 
 /** Creates the delays of one process. `elapsedMs`: milliseconds of a monotonic clock. */
-export function createRefusalDelays(elapsedMs: () => number): DelayRefusal {
+export function createRefusalDelay(elapsedMs: () => number): DelayRefusal {
   const immediate = createTokenBuckets(IMMEDIATE);
   let delayed = 0;
   return (key, res) => {
     if (delayed >= DELAYED_MAX || immediate.take(key, elapsedMs()).allowed) return null;
     delayed += 1;
     // Frees the request slot during the delay.
-    res.locals.work?.leave();
+    res.locals.slot?.release();
     return new Promise((resolve) => {
       const end = () => {
         clearTimeout(timer);

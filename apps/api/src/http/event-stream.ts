@@ -9,7 +9,7 @@ const BACKLOG_BYTES_MAX = 1024 * 1024;
 
 /** Answers with an endless stream of server-sent events. The stream occupies no request slot. */
 export function openEventStream(res: Response): StreamSink {
-  res.locals.work?.leave();
+  res.locals.slot?.release();
   // Not `res.set`, which would add a charset; event streams are always UTF-8.
   res.status(200).setHeader('Content-Type', 'text/event-stream');
   // Stops nginx from buffering the stream.

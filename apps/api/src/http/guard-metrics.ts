@@ -14,7 +14,7 @@ export type MetricsWithoutToken = 'no one' | 'this machine';
  * machine` only without a public URL.
  * @throws TokenInvalidError, or ForbiddenError if no token is set.
  */
-export function guardMetrics(token: string | null, withoutToken: MetricsWithoutToken): RequestHandler {
+export function requireMetricsAuth(token: string | null, withoutToken: MetricsWithoutToken): RequestHandler {
   if (token === null) {
     return (req, _res, next) => {
       const isLocal =

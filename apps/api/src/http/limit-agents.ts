@@ -2,7 +2,7 @@ import type { NextFunction, RequestHandler, Response } from 'express';
 import { createTokenBuckets, type TakeResult } from '../lib/token-bucket.js';
 import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
 import { agentOf } from './auth.js';
-import { createRefusalDelays } from './delay-refusals.js';
+import { createRefusalDelay } from './delay-refusals.js';
 
 /** Share of a minute's small calls that may be made at once, and the minimum of that number. */
 const BURST_SHARE = 1 / 10;
@@ -35,7 +35,7 @@ const HISTORY_BURST_MIN = 2_048;
 const ROTATIONS = { perMinute: 2, burst: 20 };
 
 /** Milliseconds between two delayed snapshots of one host that update its last-seen time. */
-const SIGN_INTERVAL_MS = 5_000;
+const LAST_SEEN_INTERVAL_MS = 5_000;
 
 export interface AgentLimits {
   /** Limits small calls. @throws RateLimitedError above the limit, before the body is read. */
@@ -87,11 +87,11 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
   const texts = createTokenBuckets({ perMinute, burst: Math.max(perMinute, TEXT_BURST_MIN), debtMax: perMinute });
   const history = createTokenBuckets({ perMinute, burst: Math.max(perMinute, HISTORY_BURST_MIN), debtMax: perMinute });
   const rotations = createTokenBuckets(ROTATIONS);
-  const signs = createTokenBuckets({ perMinute: 60_000 / SIGN_INTERVAL_MS, burst: 1 });
-  const delayRefusal = createRefusalDelays(elapsedMs);
+  const lastSeenUpdates = createTokenBuckets({ perMinute: 60_000 / LAST_SEEN_INTERVAL_MS, burst: 1 });
+  const delayRefusal = createRefusalDelay(elapsedMs);
   const policy = `"agent";q=${perMinute};w=60`;
 
-  function describe(res: Response, { allowed, remaining, retryAfterMs, fullInMs }: TakeResult): void {
+  function setRateLimitHeaders(res: Response, { allowed, remaining, retryAfterMs, fullInMs }: TakeResult): void {
     res.setHeader('RateLimit-Policy', policy);
     res.setHeader('RateLimit', `"agent";r=${remaining};t=${Math.ceil((allowed ? fullInMs : retryAfterMs) / 1000)}`);
   }
@@ -107,7 +107,7 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       const { hostId } = agentOf(res);
       const nowMs = elapsedMs();
       const taken = calls.take(hostId, nowMs);
-      describe(res, taken);
+      setRateLimitHeaders(res, taken);
       if (!taken.allowed) {
         const error = new RateLimitedError(
           `This host's limit is ${perMinute} requests per minute.`,
@@ -124,10 +124,15 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       const counted = snapshots.take(hostId, nowMs);
       const owedMs = Math.max(...[costs, texts, history].map((buckets) => buckets.waitMs(hostId, nowMs)));
       const taken = owedMs > 0 ? { ...counted, allowed: false, remaining: 0, retryAfterMs: owedMs } : counted;
-      describe(res, taken);
+      setRateLimitHeaders(res, taken);
       if (!taken.allowed) {
-        const isSign = signs.take(hostId, nowMs).allowed;
-        refuse(hostId, res, next, new SnapshotDelayedError(Math.min(taken.retryAfterMs, retryAfterMsMax), isSign));
+        const updatesLastSeen = lastSeenUpdates.take(hostId, nowMs).allowed;
+        refuse(
+          hostId,
+          res,
+          next,
+          new SnapshotDelayedError(Math.min(taken.retryAfterMs, retryAfterMsMax), updatesLastSeen),
+        );
         return;
       }
       next();

@@ -15,13 +15,13 @@ export interface EnrollmentLimit {
    * Limits calls per enrollment token and per address. Use after authentication; it runs before the body is read.
    * @throws RateLimitedError above the limit.
    */
-  beforeBody: RequestHandler;
+  limitCalls: RequestHandler;
   /** @throws RateLimitedError if one machine enrolls with one token too often. */
   requireMachineAllowed(enrollmentTokenId: string, engineId: string): void;
 }
 
 /** Limits enrollments in this process. Enrollment is the only call that creates rows for its caller. */
-export function limitEnrollments(elapsedMs: () => number): EnrollmentLimit {
+export function createEnrollmentLimit(elapsedMs: () => number): EnrollmentLimit {
   const byToken = createTokenBuckets(FLEET);
   const byAddress = createTokenBuckets(FLEET);
   const byMachine = createTokenBuckets(MACHINE);
@@ -32,7 +32,7 @@ export function limitEnrollments(elapsedMs: () => number): EnrollmentLimit {
   }
 
   return {
-    beforeBody: (req, res, next) => {
+    limitCalls: (req, res, next) => {
       take(byToken, enrollmentOf(res).enrollmentTokenId, 'with this token');
       take(byAddress, addressGroup(req.ip ?? ''), 'from this address');
       next();

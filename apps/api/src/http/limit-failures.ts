@@ -8,7 +8,7 @@ import { RateLimitedError, TokenInvalidError } from '../errors.js';
  * of any kind; 0: never. Only failures count, so a valid token works from any address: five hundred hosts behind one
  * NAT do not suffer from a neighbor.
  */
-export function limitFailures(perMinute: number, elapsedMs: () => number): ErrorRequestHandler {
+export function limitAuthFailures(perMinute: number, elapsedMs: () => number): ErrorRequestHandler {
   if (perMinute === 0) return (thrown: unknown, _req, _res, next) => next(thrown);
   const buckets = createTokenBuckets({ perMinute, burst: perMinute });
   return (thrown: unknown, req, _res, next) => {

@@ -38,7 +38,7 @@ const RETRY_AFTER_SECONDS = 2;
 const RETRY_AFTER_SPREAD_SECONDS = 4;
 
 /** Minimum milliseconds between two log lines about requests that were turned away. */
-const TELL_INTERVAL_MS = 5_000;
+const LOG_INTERVAL_MS = 5_000;
 
 /** The id in the request's log lines and in the answer's X-Request-Id. */
 const requestIdOf = ({ locals }: Response): string => locals.requestId;
@@ -49,7 +49,7 @@ export const NO_STORE = 'no-store';
 type ProblemFacts = Omit<Problem, 'requestId'>;
 
 /** Headers that describe the body of the intended answer, and do not apply to a problem document. */
-const HEADERS_OF_THE_OTHER_ANSWER = [
+const REPRESENTATION_HEADERS = [
   ...['Content-Length', 'Content-Encoding', 'Content-Range', 'Content-Disposition', 'Content-Language'],
   ...['Transfer-Encoding', 'Trailer', 'ETag', 'Last-Modified', 'Accept-Ranges'],
 ];
@@ -64,11 +64,11 @@ function send(res: Response, problem: ProblemFacts, headers: Readonly<Record<str
     requestId: requestIdOf(res),
     ...(errors ? { errors } : {}),
   };
-  for (const name of HEADERS_OF_THE_OTHER_ANSWER) res.removeHeader(name);
+  for (const name of REPRESENTATION_HEADERS) res.removeHeader(name);
   // Set by hand: `res.json` would add a charset parameter to the media type.
   res.status(status).set({ ...headers, 'Cache-Control': NO_STORE, 'Content-Type': PROBLEM_MEDIA_TYPE });
   // Frees the request's resources, because its client may continue to send for a while.
-  res.locals.work?.end();
+  res.locals.slot?.end();
   endAfterRequest(res, JSON.stringify(document));
 }
 
@@ -111,7 +111,7 @@ export function sendExpectationFailed(res: Response): void {
  */
 export function handleErrors(logger: Logger): ErrorRequestHandler {
   // While the database is unavailable, all requests of a fleet fail for the same reason.
-  const tell = logThrottle(TELL_INTERVAL_MS, () => performance.now());
+  const tell = logThrottle(LOG_INTERVAL_MS, () => performance.now());
   return (thrown: unknown, req, res, _next) => {
     if (thrown instanceof RequestAbortedError || res.headersSent) {
       res.destroy();
@@ -129,8 +129,8 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       return;
     }
     if (error.code === 'unavailable') {
-      res.locals.isUnremarkable = true;
-      res.set('Retry-After', spreadSeconds());
+      res.locals.isLoggedElsewhere = true;
+      res.set('Retry-After', randomRetryAfter());
       const requestId = requestIdOf(res);
       // Overloads are logged where they are detected.
       if (!(error instanceof OverloadedError)) {
@@ -138,7 +138,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       }
     }
     if (error instanceof RateLimitedError) {
-      res.locals.isUnremarkable = true;
+      res.locals.isLoggedElsewhere = true;
       res.set('Retry-After', seconds(error.retryAfterMs));
     }
     if (error instanceof EngineIdInUseError) res.set('Retry-After', seconds(error.retryAfterMs));
@@ -155,7 +155,8 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
 }
 
 /** Returns a randomized Retry-After in seconds, so that clients turned away together do not return together. */
-export const spreadSeconds = () => String(RETRY_AFTER_SECONDS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_SECONDS));
+export const randomRetryAfter = () =>
+  String(RETRY_AFTER_SECONDS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_SECONDS));
 
 /** Whole seconds for Retry-After, rounded up. */
 const seconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));

@@ -3,7 +3,7 @@ import { BodyTooLargeError, OverloadedError } from '../errors.js';
 import type { BodyTransfer, TransferPeer } from './body-transfers.js';
 import { sendContinue } from './expect-continue.js';
 import { RequestAbortedError } from './request-aborted.js';
-import type { Work } from './request-slot.js';
+import type { RequestSlot } from './request-slot.js';
 
 /** Bytes charged for a request in addition to its body. */
 const REQUEST_BYTES = 2_048;
@@ -22,13 +22,13 @@ const GRACE_BYTES = 16 * 1_024;
  * described at `readJsonBytes`.
  */
 export async function receiveBody(req: Request, bytesMax: number): Promise<Buffer> {
-  const work = req.res?.locals.work;
-  if (work !== undefined) await work.hold(REQUEST_BYTES);
+  const slot = req.res?.locals.slot;
+  if (slot !== undefined) await slot.reserveBytes(REQUEST_BYTES);
   if (req.res !== undefined) sendContinue(req, req.res);
-  if (work === undefined) return receive(req, bytesMax);
-  if (req.complete) return receive(req, bytesMax, work);
-  work.leave();
-  return receive(req, bytesMax, work, () => work.beginTransfer(peerOf(req.res!), req.ip ?? ''));
+  if (slot === undefined) return receive(req, bytesMax);
+  if (req.complete) return receive(req, bytesMax, slot);
+  slot.release();
+  return receive(req, bytesMax, slot, () => slot.startTransfer(peerOf(req.res!), req.ip ?? ''));
 }
 
 /** Returns the authenticated sender of the body. */
@@ -43,7 +43,7 @@ function peerOf({ locals }: Response): TransferPeer | null {
 function receive(
   req: Request,
   bytesMax: number,
-  work?: Work,
+  slot?: RequestSlot,
   beginTransfer?: () => Promise<BodyTransfer>,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -53,8 +53,8 @@ function receive(
     /** Number of waits for which reading is paused. */
     let waits = 0;
     let transfer: BodyTransfer | null = null;
-    let isAskedFor = beginTransfer === undefined;
-    const grace = isAskedFor ? undefined : setTimeout(() => void takeTurn(), GRACE_MS);
+    let isRequested = beginTransfer === undefined;
+    const grace = isRequested ? undefined : setTimeout(() => void requestTransfer(), GRACE_MS);
 
     function end(): void {
       isOver = true;
@@ -73,8 +73,8 @@ function receive(
     async function wait<T>(settled: Promise<T>): Promise<T | null> {
       waits += 1;
       req.pause();
-      work?.leave();
-      transfer?.paused(true);
+      slot?.release();
+      transfer?.setPaused(true);
       try {
         return await settled;
       } catch (error) {
@@ -83,20 +83,20 @@ function receive(
       } finally {
         waits -= 1;
         if (waits === 0) {
-          transfer?.paused(false);
+          transfer?.setPaused(false);
           req.resume();
         }
       }
     }
-    async function takeTurn(): Promise<void> {
-      if (isAskedFor || isOver || beginTransfer === undefined) return;
-      isAskedFor = true;
+    async function requestTransfer(): Promise<void> {
+      if (isRequested || isOver || beginTransfer === undefined) return;
+      isRequested = true;
       const begun = await wait(beginTransfer());
-      if (begun !== null) adopt(begun);
+      if (begun !== null) startTransfer(begun);
     }
-    function adopt(begun: BodyTransfer): void {
+    function startTransfer(begun: BodyTransfer): void {
       transfer = begun;
-      begun.onGivenUp = refuse;
+      begun.onAborted = refuse;
       if (isOver) begun.end();
     }
     async function waitForRoom(room: Promise<boolean>): Promise<void> {
@@ -111,9 +111,9 @@ function receive(
         return;
       }
       chunks.push(chunk);
-      transfer?.received(chunk.length);
-      if (length > GRACE_BYTES) void takeTurn();
-      const room = work === undefined || work.takeBytes(chunk.length);
+      transfer?.addBytes(chunk.length);
+      if (length > GRACE_BYTES) void requestTransfer();
+      const room = slot === undefined || slot.tryReserveBytes(chunk.length);
       if (room === false) refuse(new OverloadedError());
       else if (room !== true) void waitForRoom(room);
     });

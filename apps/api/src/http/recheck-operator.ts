@@ -10,23 +10,23 @@ export const RECHECK_MS = 3_900;
 const SHARED_MS = 1_000;
 
 /** The organization of a key or session; null: it is no longer valid; 'unknown': the database is unavailable. */
-type OrganizationNow = { id: string } | null | 'unknown';
+type RecheckResult = { id: string } | null | 'unknown';
 
 /** Reauthenticates long answers, with one check for all answers to the same credentials: a thousand may listen. */
-export function shareChecks(auth: RequestHandler): (req: Request, res: Response) => Promise<OrganizationNow> {
-  const checks = new Map<string, Promise<OrganizationNow>>();
+export function createOperatorRecheck(auth: RequestHandler): (req: Request, res: Response) => Promise<RecheckResult> {
+  const checks = new Map<string, Promise<RecheckResult>>();
   return (req, res) => {
     const credentials = JSON.stringify([req.headers.authorization, req.headers.cookie]);
     const shared = checks.get(credentials);
     if (shared !== undefined) return shared;
-    const check = askAgain(auth, req, res);
+    const check = reauthenticate(auth, req, res);
     checks.set(credentials, check);
     setTimeout(() => checks.delete(credentials), SHARED_MS).unref();
     return check;
   };
 }
 
-async function askAgain(auth: RequestHandler, req: Request, res: Response): Promise<OrganizationNow> {
+async function reauthenticate(auth: RequestHandler, req: Request, res: Response): Promise<RecheckResult> {
   try {
     let refusal: Error | undefined;
     await auth(req, res, (error?: unknown) => (refusal = error as Error | undefined));

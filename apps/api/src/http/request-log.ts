@@ -10,7 +10,7 @@ declare global {
       /** When the request arrived, by `performance.now()`, if it may have been queued since. */
       receivedAt?: number;
       /** The request is one of many refusals under overload, which are logged together; it is logged at debug. */
-      isUnremarkable?: boolean;
+      isLoggedElsewhere?: boolean;
     }
   }
 }
@@ -44,7 +44,7 @@ export const requestLog =
   };
 
 function levelOf({ statusCode, locals }: Response): Level {
-  if (locals.isUnremarkable) return 'debug';
+  if (locals.isLoggedElsewhere) return 'debug';
   if (statusCode >= 500) return 'error';
   return statusCode >= 400 ? 'info' : 'debug';
 }

@@ -9,12 +9,12 @@ declare global {
   namespace Express {
     interface Locals {
       /** Absent if this process limits nothing, as in an app without our server around it. */
-      work?: Work;
+      slot?: RequestSlot;
     }
   }
 }
 
-export interface WorkParts {
+export interface RequestSlotParts {
   requests: Semaphore;
   /** The request's share of the memory for bodies of its kind. */
   bytes: ByteHolder;
@@ -22,38 +22,38 @@ export interface WorkParts {
   /** Whether calls of this kind carry no credentials, so that their bodies are limited by address only. */
   isAnonymous: boolean;
   /** Whether the client is still connected. */
-  isWanted: () => boolean;
+  isClientConnected: () => boolean;
 }
 
 /** One request's share of the concurrency limit. The slot is held from construction. */
-export class Work {
-  #isIn = true;
+export class RequestSlot {
+  #isHeld = true;
   #isOver = false;
 
-  constructor(private readonly parts: WorkParts) {}
+  constructor(private readonly parts: RequestSlotParts) {}
 
   /**
    * Acquires the slot again after `leave`.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */
-  async enter(): Promise<void> {
-    if (this.#isIn) return;
-    const { requests, isWanted } = this.parts;
+  async acquire(): Promise<void> {
+    if (this.#isHeld) return;
+    const { requests, isClientConnected } = this.parts;
     if (this.#isOver) throw new RequestAbortedError();
     if (!(await requests.acquire(1, 'first'))) throw new OverloadedError();
-    this.#isIn = true;
-    if (this.isOver || !isWanted()) {
+    this.#isHeld = true;
+    if (this.isOver || !isClientConnected()) {
       // After `end`, nothing else would release the slot.
-      this.leave();
+      this.release();
       throw new RequestAbortedError();
     }
   }
 
   /** Releases the slot while the request waits for something slow: a body, or the next event of a stream. */
-  leave(): void {
-    if (!this.#isIn) return;
-    this.#isIn = false;
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
     this.parts.requests.release(1);
   }
 
@@ -62,31 +62,31 @@ export class Work {
    * for a slot must not wait for this one.
    * @throws like `enter`.
    */
-  async hold(bytes: number): Promise<void> {
-    const taken = this.takeBytes(bytes);
+  async reserveBytes(bytes: number): Promise<void> {
+    const taken = this.tryReserveBytes(bytes);
     if (taken === true) return;
-    this.leave();
+    this.release();
     if (!(await taken)) throw new OverloadedError();
   }
 
   /**
    * Does the same as `hold`, without releasing the slot; the caller waits. Resolves false if there was no room in time.
    */
-  takeBytes(bytes: number): boolean | Promise<boolean> {
-    const { bytes: holder, isWanted } = this.parts;
+  tryReserveBytes(bytes: number): boolean | Promise<boolean> {
+    const { bytes: holder, isClientConnected } = this.parts;
     // After `end`, bytes taken here would never be released.
     if (this.#isOver) return false;
     const taken = holder.acquire(bytes);
     if (typeof taken === 'boolean') return taken;
     return taken.then((isTaken) => {
-      if (!isTaken || (!this.#isOver && isWanted())) return isTaken;
+      if (!isTaken || (!this.#isOver && isClientConnected())) return isTaken;
       if (this.#isOver) holder.release();
       throw new RequestAbortedError();
     });
   }
 
   /** Declares that the body takes no more bytes. */
-  holdsAll(): void {
+  completeBody(): void {
     this.parts.bytes.complete();
   }
 
@@ -94,7 +94,7 @@ export class Work {
    * Begins to receive a body that has not fully arrived. @throws RateLimitedError if too many of the peer's are in
    * transfer.
    */
-  beginTransfer(peer: TransferPeer | null, address: string): Promise<BodyTransfer> {
+  startTransfer(peer: TransferPeer | null, address: string): Promise<BodyTransfer> {
     const { transfers, bytes, isAnonymous } = this.parts;
     return transfers.begin({ peer: isAnonymous ? null : peer, address, holder: bytes });
   }
@@ -108,7 +108,7 @@ export class Work {
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.leave();
+    this.release();
     this.parts.bytes.release();
   }
 }

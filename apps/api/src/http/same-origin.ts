@@ -17,7 +17,7 @@ const otherSite = () =>
  * Allows a cookie-authenticated change only if the browser states that one of our own pages sent it.
  * @throws ForbiddenError
  */
-export function requireOwnPage(req: Request, publicUrl: string): void {
+export function requireSameOrigin(req: Request, publicUrl: string): void {
   if (req.method === 'GET' || req.method === 'HEAD') return;
   if (isSameOrigin(originOf(req), publicUrl) !== true) throw otherSite();
 }
@@ -26,7 +26,7 @@ export function requireOwnPage(req: Request, publicUrl: string): void {
  * Refuses requests of other sites, for calls that set a cookie but need none: another site must not sign a visitor in
  * as another user. Clients that do not state an origin, such as programs, are allowed.
  */
-export const refuseOtherSites =
+export const refuseCrossSite =
   (publicUrl: string): RequestHandler =>
   (req, _res, next) => {
     if (isSameOrigin(originOf(req), publicUrl) === false) throw otherSite();

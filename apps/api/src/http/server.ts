@@ -1,15 +1,15 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { pino, type Logger } from 'pino';
-import { createBrokenRequests } from './broken-request.js';
+import { createBrokenRequestHandler } from './broken-request.js';
 import { awaitContinue } from './expect-continue.js';
 import { trackConnections, type Connections } from './connections.js';
 import { limitSmallChunks } from './small-chunks.js';
-import { reduceTarget } from './target.js';
+import { normalizeTarget } from './target.js';
 
 /** Milliseconds within which a whole request, and its headers, must arrive; checked every second. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const HEADERS_TIMEOUT_MS = 10_000;
-const CONNECTIONS_CHECK_MS = 1_000;
+const CONNECTIONS_CHECK_INTERVAL_MS = 1_000;
 
 /** Longer than common load balancers keep an idle connection, so that this side never closes one in use. */
 const KEEP_ALIVE_TIMEOUT_MS = 70_000;
@@ -29,8 +29,8 @@ const FINISH_TIMEOUT_MS = 10_000;
  * During shutdown: milliseconds without a received byte after which a connection with an incomplete request is closed,
  * and the interval of that check.
  */
-const SILENT_MS = 1_500;
-const SILENCE_CHECK_MS = 100;
+const STALLED_MS = 1_500;
+const STALLED_CHECK_INTERVAL_MS = 100;
 
 export interface HttpServer {
   /** The URL at which it listens. */
@@ -53,15 +53,18 @@ export async function serve(
   { host, port, logger = pino({ level: 'silent' }) }: { host: string; port: number; logger?: Logger },
 ): Promise<HttpServer> {
   const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS };
-  const intervals = { connectionsCheckingInterval: CONNECTIONS_CHECK_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS };
+  const intervals = {
+    connectionsCheckingInterval: CONNECTIONS_CHECK_INTERVAL_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  };
   const server = createServer({ ...timeouts, ...intervals, requireHostHeader: false });
   // Registered before the handler, so that every request is tracked before it is answered.
   const connections = trackConnections(server);
-  const broken = createBrokenRequests(connections, logger);
+  const broken = createBrokenRequestHandler(connections, logger);
   server.on('request', (req, res) => {
-    if (connections.closeCrowded(req.socket)) return;
+    if (connections.closeIfPipelineFull(req.socket)) return;
     limitSmallChunks(req, res, (error) => broken.refuse(error, req.socket));
-    if (reduceTarget(req)) handler(req, res);
+    if (normalizeTarget(req)) handler(req, res);
     else broken.refuseTarget(res);
   });
   server.on('checkContinue', (req, res) => {
@@ -90,7 +93,7 @@ function urlOf(server: Server, host: string): string {
 async function drain(server: Server, connections: Connections, graceMs: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, graceMs));
   const force = setTimeout(() => server.closeAllConnections(), FINISH_TIMEOUT_MS);
-  const look = setInterval(() => connections.closeSilent(SILENT_MS), SILENCE_CHECK_MS);
+  const look = setInterval(() => connections.closeStalled(STALLED_MS), STALLED_CHECK_INTERVAL_MS);
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
     server.closeIdleConnections();

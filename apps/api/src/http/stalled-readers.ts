@@ -8,7 +8,7 @@ export const STALLED_MS_MAX = 30_000;
  * occupies memory and one of the slots for long answers. Call it before the answer begins. `onClose` is called once
  * when the answer is over, however it ended.
  */
-export function closeWhenStalled(res: Response, stalledMsMax: number, onClose?: () => void): void {
+export function closeIfReaderStalls(res: Response, stalledMsMax: number, onClose?: () => void): void {
   let [taken, takenAt] = [-1, performance.now()];
   const check = setInterval(() => {
     const { socket } = res;

@@ -6,23 +6,23 @@ import { createKeyedSemaphore, type KeyedSemaphoreOptions } from '../lib/keyed-s
  * Runs one action per key at a time. A request that waits for its turn releases its request slot.
  * @throws RateLimitedError if the wait times out, and whatever `action` throws.
  */
-export type TakeTurns = <T>(res: Response, key: string, action: () => T | Promise<T>) => Promise<T>;
+export type RunExclusive = <T>(res: Response, key: string, action: () => T | Promise<T>) => Promise<T>;
 
 /** `whose`: what the key identifies, for the error message. */
-export function createTurns(whose: string, options: Omit<KeyedSemaphoreOptions, 'permits'>): TakeTurns {
-  const turns = createKeyedSemaphore({ permits: 1, ...options });
+export function createKeyedMutex(whose: string, options: Omit<KeyedSemaphoreOptions, 'permits'>): RunExclusive {
+  const semaphore = createKeyedSemaphore({ permits: 1, ...options });
   return async (res, key, action) => {
-    const turn = turns.acquire(key);
-    if (turn !== true) {
-      res.locals.work?.leave();
-      if (!(await turn))
+    const permit = semaphore.acquire(key);
+    if (permit !== true) {
+      res.locals.slot?.release();
+      if (!(await permit))
         throw new RateLimitedError(`Other requests of this ${whose} are in progress. Retry later.`, 1_000);
     }
     try {
-      await res.locals.work?.enter();
+      await res.locals.slot?.acquire();
       return await action();
     } finally {
-      turns.release(key);
+      semaphore.release(key);
     }
   };
 }

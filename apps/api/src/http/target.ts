@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
  * Returns false if there is no path. For such a target, Express would skip every middleware and send its own error
  * page.
  */
-export function reduceTarget(req: IncomingMessage): boolean {
+export function normalizeTarget(req: IncomingMessage): boolean {
   const { url = '' } = req;
   if (url.startsWith('/') || url === '*') return true;
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) return false;

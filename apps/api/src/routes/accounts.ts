@@ -3,12 +3,29 @@ import type { Database } from '@muster/db';
 import type { RequestHandler, Router } from 'express';
 import type { Logger } from 'pino';
 import { requireOperatorAuth, requireUserAuth } from '../http/auth.js';
-import { refuseOtherSites } from '../http/same-origin.js';
+import { refuseCrossSite } from '../http/same-origin.js';
 import { createApiKeyRouter } from './api-keys.js';
 import { createMemberRouter } from './members.js';
 import { createSessionRouter } from './session.js';
 import { createOwnSessionRouter } from './sessions.js';
-import { createBetterAuth, sessionCookieName, createFailedSignIns, createIdentityProvider, type IdentityProviderOptions, createInvitationService, createMemberService, createOwnSessionService, createSessionService, createSetupTokens, createSetupService, createSignInLimit, createVouchedPeople, createVouchedSignIn, createApiKeyManagement, createApiKeyService } from '../services/accounts/index.js';
+import {
+  createBetterAuth,
+  sessionCookieName,
+  createFailedSignIns,
+  createIdentityProvider,
+  type IdentityProviderOptions,
+  createInvitationService,
+  createMemberService,
+  createOwnSessionService,
+  createSessionService,
+  createSetupTokens,
+  createSetupService,
+  createSignInLimit,
+  createVouchedPeople,
+  createVouchedSignIn,
+  createApiKeyManagement,
+  createApiKeyService,
+} from '../services/accounts/index.js';
 
 export interface AccountParts {
   publicUrl: string;
@@ -58,7 +75,7 @@ export function wireAccounts(db: Database, parts: AccountParts): { auth: Request
   const operators = { apiKeys: createApiKeyService(db, { now }), sessions, publicUrl };
   const auth = requireOperatorAuth(operators);
   const userAuth = requireUserAuth(operators);
-  const ownPages = refuseOtherSites(publicUrl);
+  const ownPages = refuseCrossSite(publicUrl);
   const routers = [
     createSessionRouter({ auth, userAuth, ownPages, sessions, ownSessions, setup, vouched }),
     createOwnSessionRouter({ userAuth, ownSessions, sessions }),

@@ -4,7 +4,7 @@ import { addressGroup } from '../lib/address-group.js';
 import { OverloadedError, RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { toFileError } from '../http/file-refusal.js';
-import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/stalled-readers.js';
 import type { AgentReleaseService } from '../services/delivery/index.js';
 
 /** Release files that one process, and one address, may download at a time. Each is up to 100 MB. */
@@ -35,12 +35,12 @@ export function createAgentReleaseRouter(release: AgentReleaseService, stalledMs
       throw new RateLimitedError('Too many downloads to this address. Retry later.', RETRY_MS);
     }
     downloads += 1;
-    closeWhenStalled(res, stalledMsMax, () => {
+    closeIfReaderStalls(res, stalledMsMax, () => {
       downloads -= 1;
       shares.release(address);
     });
     // From here on the client determines how long it takes.
-    res.locals.work?.leave();
+    res.locals.slot?.release();
     // The file is large and does not change until the next release: a proxy may cache it but must revalidate it.
     res.type('application/octet-stream').set('Cache-Control', 'public, no-cache');
     res.sendFile(path, { cacheControl: false, dotfiles: 'allow' }, (error?: unknown) => {

@@ -18,12 +18,12 @@ import {
 } from '@muster/contracts';
 import { Router, type Request, type RequestHandler, type Response } from 'express';
 import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../http/auth.js';
-import { readBody, readFields, readJsonBytes } from '../http/body.js';
-import { createHostTurns } from '../http/host-turns.js';
+import { readBody, parseFields, readJsonBytes } from '../http/body.js';
+import { createHostQueues } from '../http/host-turns.js';
 import type { AgentLimits } from '../http/limit-agents.js';
 import { sendJson } from '../http/send-json.js';
 import type { EnrollmentLimit } from '../http/limit-enrollments.js';
-import { createTurns } from '../http/take-turns.js';
+import { createKeyedMutex } from '../http/take-turns.js';
 import type { AgentTokenService, EnrollmentService } from '../services/enrollment/index.js';
 import type { RawBody, HeartbeatService, SnapshotRefusals } from '../services/sync/index.js';
 import type { ContainerService } from '../services/container.js';
@@ -54,13 +54,13 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
   const { enrollmentLimit } = parts;
   const router = Router();
   const agentAuth = requireAgentAuth(agentTokens);
-  const turns = createHostTurns();
-  const takeEnrollmentTurn = createTurns('enrollment token', ENROLLMENT_LINE);
+  const turns = createHostQueues();
+  const takeEnrollmentTurn = createKeyedMutex('enrollment token', ENROLLMENT_LINE);
   const call = (handler: Parameters<typeof turns.calls>[0], ...guards: RequestHandler[]) => [
     ...[agentAuth, limits.calls, ...guards, turns.calls(handler)],
   ];
 
-  router.post(Paths.agentEnroll, requireEnrollmentAuth(enrollment), enrollmentLimit.beforeBody, async (req, res) => {
+  router.post(Paths.agentEnroll, requireEnrollmentAuth(enrollment), enrollmentLimit.limitCalls, async (req, res) => {
     const request = await readBody(req, EnrollRequest, BODY_BYTES_MAX);
     const token = enrollmentOf(res);
     enrollmentLimit.requireMachineAllowed(token.enrollmentTokenId, request.engineId);
@@ -81,7 +81,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
   router.post(Paths.agentContainers, agentAuth, limits.snapshots, takeSnapshot);
 
   async function applySnapshot(hostId: string, req: Request, res: Response) {
-    const headers = readFields(SnapshotHeaders, req.headers);
+    const headers = parseFields(SnapshotHeaders, req.headers);
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
     const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
     const effort = { textBytes: 0, historyBytes: 0 };
@@ -98,7 +98,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
   }
 
   const takeHeartbeat = call(async (req, res) => {
-    const { stream } = readFields(HeartbeatHeaders, req.headers);
+    const { stream } = parseFields(HeartbeatHeaders, req.headers);
     const heartbeat = await readBody(req, Heartbeat, BODY_BYTES_MAX);
     const answer = await heartbeats.beat(agentOf(res).hostId, heartbeat, stream);
     sendJson(res, { ...answer, accepts: ACCEPTS } satisfies HeartbeatResponse);

@@ -1,7 +1,7 @@
 import { ApiKeyRequest, BODY_BYTES_MAX, PageQuery, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf, requireAdmin } from '../http/auth.js';
-import { readBody, readFields } from '../http/body.js';
+import { readBody, parseFields } from '../http/body.js';
 import type { ApiKeyManagement } from '../services/accounts/index.js';
 import { idFrom, revalidated } from './reads.js';
 
@@ -20,7 +20,7 @@ export function createApiKeyRouter({ auth, apiKeys }: ApiKeyRouterParts): Router
     res.status(201).json(await apiKeys.create(operatorOf(res), request));
   });
   router.get(Paths.apiKeys, auth, requireAdmin, revalidated, async (req, res) => {
-    res.json(await apiKeys.list(operatorOf(res), readFields(PageQuery, req.query)));
+    res.json(await apiKeys.list(operatorOf(res), parseFields(PageQuery, req.query)));
   });
   router.delete(Paths.apiKey, auth, async (req, res) => {
     await apiKeys.revoke(operatorOf(res), idFrom('API key', req.params['apiKeyId']));

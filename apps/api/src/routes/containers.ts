@@ -2,7 +2,7 @@ import { ContainerQuery, DockerId, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { NotFoundError } from '../errors.js';
 import { operatorOf } from '../http/auth.js';
-import { readFields } from '../http/body.js';
+import { parseFields } from '../http/body.js';
 import type { ContainerReader } from '../services/inventory/index.js';
 import { idFrom, revalidated } from './reads.js';
 
@@ -17,7 +17,7 @@ export function createContainerRouter({ auth, containers }: ContainerRouterParts
   const router = Router();
 
   router.get(Paths.containers, auth, revalidated, async (req, res) => {
-    res.json(await containers.list(operatorOf(res), readFields(ContainerQuery, req.query)));
+    res.json(await containers.list(operatorOf(res), parseFields(ContainerQuery, req.query)));
   });
   router.get(Paths.hostContainer, auth, revalidated, async (req, res) => {
     const dockerId = DockerId.safeParse(req.params['dockerId']);

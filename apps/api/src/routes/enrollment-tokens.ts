@@ -1,7 +1,7 @@
 import { BODY_BYTES_MAX, EnrollmentTokenQuery, EnrollmentTokenRequest, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf } from '../http/auth.js';
-import { readBody, readFields } from '../http/body.js';
+import { readBody, parseFields } from '../http/body.js';
 import type { EnrollmentTokenService } from '../services/enrollment/index.js';
 import { idFrom, revalidated } from './reads.js';
 
@@ -20,7 +20,7 @@ export function createEnrollmentTokenRouter({ auth, enrollmentTokens }: Enrollme
     res.status(201).json(await enrollmentTokens.create(operatorOf(res), request));
   });
   router.get(Paths.enrollmentTokens, auth, revalidated, async (req, res) => {
-    const query = readFields(EnrollmentTokenQuery, req.query);
+    const query = parseFields(EnrollmentTokenQuery, req.query);
     res.json(await enrollmentTokens.list(operatorOf(res), query));
   });
   router.delete(Paths.enrollmentToken, auth, async (req, res) => {

@@ -5,10 +5,10 @@ import { pipeline } from 'node:stream/promises';
 import { OverloadedError, RateLimitedError, TokenInvalidError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { operatorOf } from '../http/auth.js';
-import { readFields } from '../http/body.js';
-import { RECHECK_MS, shareChecks } from '../http/recheck-operator.js';
+import { parseFields } from '../http/body.js';
+import { RECHECK_MS, createOperatorRecheck } from '../http/recheck-operator.js';
 import { RequestAbortedError } from '../http/request-aborted.js';
-import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/stalled-readers.js';
 import type { ExportService } from '../services/inventory/index.js';
 
 export interface ExportRouterParts {
@@ -40,7 +40,7 @@ export function createExportRouter(parts: ExportRouterParts): Router {
   const { auth, exports, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = parts;
   const router = Router();
   const shares = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
-  const organizationNow = shareChecks(auth);
+  const organizationNow = createOperatorRecheck(auth);
   let running = 0;
 
   /**
@@ -79,12 +79,12 @@ export function createExportRouter(parts: ExportRouterParts): Router {
     }
     running += 1;
     try {
-      closeWhenStalled(res, stalledMsMax);
+      closeIfReaderStalls(res, stalledMsMax);
       // Reads the first page before any byte is sent, so that an error can still be answered.
       const text = whileAllowed(req, res, pages);
       const first = await text.next();
       // From here on the reader determines how long it takes.
-      res.locals.work?.leave();
+      res.locals.slot?.release();
       setHeaders();
       await pipeline(Readable.from(from(first, text), { objectMode: true, highWaterMark: 1 }), res);
     } catch (error) {
@@ -96,12 +96,12 @@ export function createExportRouter(parts: ExportRouterParts): Router {
   }
 
   router.get(Paths.exportContainers, auth, async (req, res) => {
-    const query = readFields(ContainerExportQuery, req.query);
+    const query = parseFields(ContainerExportQuery, req.query);
     const pages = exports.containers(operatorOf(res), query);
     await send(req, res, { name: 'containers', format: query.format, pages });
   });
   router.get(Paths.exportEvents, auth, async (req, res) => {
-    const query = readFields(EventExportQuery, req.query);
+    const query = parseFields(EventExportQuery, req.query);
     const pages = exports.events(operatorOf(res), query);
     await send(req, res, { name: 'events', format: query.format, pages });
   });

@@ -1,7 +1,7 @@
 import { AuditQuery, EventQuery, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf, requireAdmin } from '../http/auth.js';
-import { readFields } from '../http/body.js';
+import { parseFields } from '../http/body.js';
 import type { AuditReader } from '../services/audit/index.js';
 import type { EventReader } from '../services/inventory/index.js';
 import { revalidated } from './reads.js';
@@ -18,10 +18,10 @@ export function createHistoryRouter({ auth, audit, events }: HistoryRouterParts)
   const router = Router();
 
   router.get(Paths.events, auth, revalidated, async (req, res) => {
-    res.json(await events.list(operatorOf(res), readFields(EventQuery, req.query)));
+    res.json(await events.list(operatorOf(res), parseFields(EventQuery, req.query)));
   });
   router.get(Paths.audit, auth, requireAdmin, revalidated, async (req, res) => {
-    res.json(await audit.list(operatorOf(res), readFields(AuditQuery, req.query)));
+    res.json(await audit.list(operatorOf(res), parseFields(AuditQuery, req.query)));
   });
   return router;
 }

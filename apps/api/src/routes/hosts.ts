@@ -1,7 +1,7 @@
 import { BODY_BYTES_MAX, HostPatch, HostQuery, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf } from '../http/auth.js';
-import { readBody, readFields } from '../http/body.js';
+import { readBody, parseFields } from '../http/body.js';
 import type { HostReader } from '../services/inventory/index.js';
 import type { HostService } from '../services/hosts/index.js';
 import { idFrom, revalidated } from './reads.js';
@@ -18,7 +18,7 @@ export function createHostRouter({ auth, reader, hosts }: HostRouterParts): Rout
   const router = Router();
 
   router.get(Paths.hosts, auth, revalidated, async (req, res) => {
-    res.json(await reader.list(operatorOf(res), readFields(HostQuery, req.query)));
+    res.json(await reader.list(operatorOf(res), parseFields(HostQuery, req.query)));
   });
   router.get(Paths.host, auth, revalidated, async (req, res) => {
     res.json(await reader.get(operatorOf(res), idFrom('host', req.params['hostId'])));

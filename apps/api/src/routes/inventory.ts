@@ -1,7 +1,7 @@
 import { ImageQuery, Paths, PortQuery, ProjectQuery } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf } from '../http/auth.js';
-import { readFields } from '../http/body.js';
+import { parseFields } from '../http/body.js';
 import type { ImageReader, PortReader, ProjectReader, SummaryReader } from '../services/inventory/index.js';
 import { revalidated } from './reads.js';
 
@@ -22,13 +22,13 @@ export function createInventoryRouter({ auth, summaries, images, ports, projects
     res.json(await summaries.read(operatorOf(res).organizationId));
   });
   router.get(Paths.images, auth, revalidated, async (req, res) => {
-    res.json(await images.list(operatorOf(res), readFields(ImageQuery, req.query)));
+    res.json(await images.list(operatorOf(res), parseFields(ImageQuery, req.query)));
   });
   router.get(Paths.ports, auth, revalidated, async (req, res) => {
-    res.json(await ports.list(operatorOf(res), readFields(PortQuery, req.query)));
+    res.json(await ports.list(operatorOf(res), parseFields(PortQuery, req.query)));
   });
   router.get(Paths.projects, auth, revalidated, async (req, res) => {
-    res.json(await projects.list(operatorOf(res), readFields(ProjectQuery, req.query)));
+    res.json(await projects.list(operatorOf(res), parseFields(ProjectQuery, req.query)));
   });
   return router;
 }

@@ -10,7 +10,7 @@ import {
 } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf, requireAdmin, requireOwner } from '../http/auth.js';
-import { readBody, readFields } from '../http/body.js';
+import { readBody, parseFields } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
 import type { InvitationService, MemberService } from '../services/accounts/index.js';
 import { idFrom, revalidated } from './reads.js';
@@ -30,21 +30,21 @@ export function createMemberRouter({ auth, ownPages, members, invitations }: Mem
   const router = Router();
 
   router.get(Paths.members, auth, revalidated, async (req, res) => {
-    res.json(await members.list(operatorOf(res), readFields(PageQuery, req.query)));
+    res.json(await members.list(operatorOf(res), parseFields(PageQuery, req.query)));
   });
   router.patch(Paths.member, auth, requireOwner, async (req, res) => {
-    const options = readFields(MemberCredentialsQuery, req.query);
+    const options = parseFields(MemberCredentialsQuery, req.query);
     const patch = await readBody(req, MemberPatch, BODY_BYTES_MAX);
     res.json(await members.change(operatorOf(res), idFrom('member', req.params['userId']), patch, options));
   });
   router.delete(Paths.member, auth, requireOwner, async (req, res) => {
-    const options = readFields(MemberCredentialsQuery, req.query);
+    const options = parseFields(MemberCredentialsQuery, req.query);
     await members.remove(operatorOf(res), idFrom('member', req.params['userId']), options);
     res.status(204).end();
   });
 
   router.get(Paths.invitations, auth, requireAdmin, revalidated, async (req, res) => {
-    res.json(await invitations.list(operatorOf(res), readFields(PageQuery, req.query)));
+    res.json(await invitations.list(operatorOf(res), parseFields(PageQuery, req.query)));
   });
   router.post(Paths.invitations, auth, requireOwner, async (req, res) => {
     const request = await readBody(req, InvitationRequest, BODY_BYTES_MAX);

@@ -10,9 +10,16 @@ import {
 import { Router, type RequestHandler, type Response } from 'express';
 import { NotFoundError } from '../errors.js';
 import { operatorOf, userSessionOf } from '../http/auth.js';
-import { readBody, readFields } from '../http/body.js';
+import { readBody, parseFields } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
-import type { OwnSessionService, SessionService, WithCookies, SetupService, Onward, VouchedSignInService } from '../services/accounts/index.js';
+import type {
+  OwnSessionService,
+  SessionService,
+  WithCookies,
+  SetupService,
+  Onward,
+  VouchedSignInService,
+} from '../services/accounts/index.js';
 
 export interface SessionRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */
@@ -39,11 +46,11 @@ export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: Sess
     res.json(options);
   });
   router.get(Paths.oidcSignIn, async (req, res) => {
-    const { next = '/' } = readFields(OidcSignInQuery, req.query);
+    const { next = '/' } = parseFields(OidcSignInQuery, req.query);
     goOn(res, await providerOf(vouched).start(callerOf(req), next));
   });
   router.get(Paths.oidcCallback, async (req, res) => {
-    readFields(OidcCallbackQuery, req.query);
+    parseFields(OidcCallbackQuery, req.query);
     // The query is passed on as received, because providers add parameters of their own.
     const { search } = new URL(req.url, 'http://localhost');
     goOn(res, await providerOf(vouched).finish(callerOf(req), search));

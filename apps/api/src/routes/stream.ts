@@ -4,10 +4,10 @@ import { toFrame, type LiveStream } from '../services/live/index.js';
 import { RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { operatorOf } from '../http/auth.js';
-import { readFields } from '../http/body.js';
+import { parseFields } from '../http/body.js';
 import { openEventStream } from '../http/event-stream.js';
-import { RECHECK_MS, shareChecks } from '../http/recheck-operator.js';
-import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import { RECHECK_MS, createOperatorRecheck } from '../http/recheck-operator.js';
+import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/stalled-readers.js';
 
 export interface StreamRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. Called again while a stream is open. */
@@ -32,17 +32,17 @@ export function createStreamRouter(parts: StreamRouterParts): Router {
   const { operatorListenersMax: permits = OPERATOR_LISTENERS_MAX } = parts;
   const router = Router();
   const shares = createKeyedSemaphore({ permits, waitingMax: 0, waitMsMax: 0 });
-  const organizationNow = shareChecks(auth);
+  const organizationNow = createOperatorRecheck(auth);
 
   router.get(Paths.stream, auth, async (req, res) => {
-    const query = readFields(StreamQuery, req.query);
+    const query = parseFields(StreamQuery, req.query);
     if (req.method === 'HEAD') {
       res.status(200).end();
       return;
     }
     const { organizationId, actor } = operatorOf(res);
     if (shares.acquire(actor) !== true) throw new RateLimitedError(`Only ${permits} streams may be open.`, RETRY_MS);
-    closeWhenStalled(res, stalledMsMax, () => shares.release(actor));
+    closeIfReaderStalls(res, stalledMsMax, () => shares.release(actor));
     await live.listen(organizationId, query, req.get('Last-Event-ID') ?? null, () => {
       const sink = openEventStream(res);
       const recheck = setInterval(() => {

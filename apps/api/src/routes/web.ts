@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { toFileError } from '../http/file-refusal.js';
 import { sendMethodNotAllowed } from '../http/problem.js';
-import { closeWhenStalled, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/stalled-readers.js';
 
 /** The build names these files by their content, so clients may cache them forever. */
 const HASHED = '/assets';
@@ -39,7 +39,7 @@ const PAGE_HEADERS = {
 export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX): Router {
   const router = Router();
   router.use((_req, res, next) => {
-    res.once('pipe', () => closeWhenStalled(res, stalledMsMax));
+    res.once('pipe', () => closeIfReaderStalls(res, stalledMsMax));
     next();
   });
   router.use(HASHED, files(join(directory, HASHED), { 'Cache-Control': 'public, max-age=31536000, immutable' }));
