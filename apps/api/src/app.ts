@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import { randomBytes } from 'node:crypto';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
-import { wireAccounts, type OidcOptions } from './routes/accounts.js';
+import { createAccounts, type OidcOptions } from './routes/accounts.js';
 import { logThrottle } from './lib/log-throttle.js';
 import { recordRefusedCalls } from './http/auth.js';
 import { closeWhenDraining } from './http/close-when-draining.js';
@@ -119,7 +119,7 @@ export interface AppParts {
 }
 
 /** Minimum milliseconds between two log lines about failed revocation polls. */
-const TELL_INTERVAL_MS = 5_000;
+const LOG_INTERVAL_MS = 5_000;
 
 const PUBLIC_URL_DEFAULT = 'http://127.0.0.1:3000';
 
@@ -158,18 +158,18 @@ export function createApp({
     onFailure: (error) => logger.warn({ err: error }, 'could not count the fleet for the metrics'),
   });
 
-  const tellOfLooks = logThrottle(TELL_INTERVAL_MS, elapsedMs);
+  const throttled = logThrottle(LOG_INTERVAL_MS, elapsedMs);
   const tokenCache = createAgentTokenCache({
     elapsedMs,
     findRevoked: (horizon) => findRevokedTokens(db, horizon),
     onLookFailed: (error) =>
-      tellOfLooks((failed) => logger.warn({ err: error, failed }, 'could not poll for revoked tokens')),
+      throttled((failed) => logger.warn({ err: error, failed }, 'could not poll for revoked tokens')),
     onDiscarded: () =>
       logger.warn('the database was restarted or lost transactions: discarded all cached agent tokens'),
   });
   const agentTokens = createAgentTokenService(db, { ...options, elapsedMs, cache: tokenCache });
 
-  const accounts = wireAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs });
+  const accounts = createAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs });
   const { auth } = accounts;
 
   const hosts = createHostReader(db, freshnessContext);
@@ -202,7 +202,7 @@ export function createApp({
         logFailure: (error) => logger.warn({ err: error }, 'could not record that a snapshot was refused'),
       }),
       cadence,
-      noteSnapshot: (summary) => metrics.noteSnapshot(summary),
+      recordSnapshot: (summary) => metrics.noteSnapshot(summary),
       enrollmentLimit: createEnrollmentLimit(elapsedMs),
       limits: createAgentLimits({
         ...{ perMinute: agentRequestsPerMinute, elapsedMs },

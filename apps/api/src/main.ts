@@ -110,15 +110,15 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   addRetentionMetrics(metrics.registry, retention);
   const stopBackground = startBackground({ clock, liveness, retention }, logger);
 
-  const toPerson = (kind: Parameters<typeof handOver>[0], value: string) =>
+  const deliver = (kind: Parameters<typeof handOver>[0], value: string) =>
     handOver(kind, value, process.stdout.isTTY, dataDir);
   const places: { adminKey: SecretPlace | null; setup: SecretPlace | null } = { adminKey: null, setup: null };
   const isAccepted = await createApiKeyService(db, { now }).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {
-    places.adminKey = await toPerson('adminKey', key);
+    places.adminKey = await deliver('adminKey', key);
   });
   if (!isAccepted) logger.warn('MUSTER_ADMIN_KEY was revoked or replaced earlier and is not accepted: set a new key');
   await createSetupTokens(db, { now }).issue(async (token) => {
-    places.setup = await toPerson('setupLink', setupLink(publicUrl, token));
+    places.setup = await deliver('setupLink', setupLink(publicUrl, token));
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: publicUrl, database, ...places })}\n`);
@@ -139,7 +139,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     })
     .catch((error: unknown) => logger.warn({ err: error }, 'could not build an index; the next start retries it'));
 
-  const leave = async (signal: NodeJS.Signals) => {
+  const shutDown = async (signal: NodeJS.Signals) => {
     // A second signal exits at once.
     if (draining) process.exit(1);
     draining = true;
@@ -154,7 +154,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      leave(signal).catch((error: unknown) => fail(error));
+      shutDown(signal).catch((error: unknown) => fail(error));
     });
   }
 }
@@ -163,7 +163,13 @@ function oidcOf(env: Env): OidcOptions | null {
   const { MUSTER_OIDC_ISSUER: issuer, MUSTER_OIDC_CLIENT_ID: clientId, MUSTER_OIDC_CLIENT_SECRET: clientSecret } = env;
   if (issuer === undefined || clientId === undefined || clientSecret === undefined) return null;
   const role = env.MUSTER_OIDC_STRANGER_ROLE;
-  return { issuer, clientId, clientSecret, name: env.MUSTER_OIDC_NAME, strangerRole: role === 'none' ? null : role };
+  return {
+    issuer,
+    clientId,
+    clientSecret,
+    name: env.MUSTER_OIDC_NAME,
+    autoProvisionRole: role === 'none' ? null : role,
+  };
 }
 
 /** Prints why the process cannot run, and exits with 1. */

@@ -38,7 +38,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     };
     const logger = pino({ level: 'debug' }, new Writable({ write }));
     const { issuer, client } = provider;
-    const oidc: OidcOptions = { issuer, ...client, name: 'Example', strangerRole: null, ...options };
+    const oidc: OidcOptions = { issuer, ...client, name: 'Example', autoProvisionRole: null, ...options };
     const app = createApp({ db, now: clock, publicUrl: PUBLIC_URL, secret: SECRET, logger, oidc, ...parts });
     return new TestApi(db, app, clock);
   };
@@ -196,7 +196,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
 
   test('accepts unknown people if it is configured to, once there is an owner', async () => {
     visitor({ name: 'Zoe', email: newEmail(), email_verified: true });
-    const open = api({ strangerRole: 'viewer' });
+    const open = api({ autoProvisionRole: 'viewer' });
     expect(await signIn(new Browser(open))).toBe(turnedBack('unknown'));
     await member(context.api, 'default', 'owner');
     const browser = new Browser(open);

@@ -4,7 +4,7 @@ import type { JsonSchema, OpenApiDocument } from './document-shape.js';
 import { HEADERS } from './headers.js';
 import { describeOperation } from './operation.js';
 import { problemResponses } from './problems.js';
-import { referredSchemas } from './schemas.js';
+import { createSchemaRegistry } from './schemas.js';
 import { SECURITY_SCHEMES } from './security.js';
 
 /** The API's version. A test checks that it equals the version in package.json. */
@@ -47,9 +47,12 @@ export function createOpenApiDocument(): OpenApiDocument {
   const isSchema = (value: unknown): value is z.ZodType => value instanceof z.ZodType;
   const bodies = operations.flatMap(([, { body }]) => body ?? []);
   const inFields = operations.flatMap(([, { query, headers }]) => [query, headers].filter(isSchema));
-  const given = operations.flatMap(([, { answers }]) => Object.values(answers).filter(isSchema));
-  const requests = referredSchemas({ whole: bodies, inFields }, 'requests');
-  const answers = referredSchemas({ whole: [...given, Problem, ...Object.values(StreamMessages)] }, 'answers');
+  const answerSchemas = operations.flatMap(([, { answers }]) => Object.values(answers).filter(isSchema));
+  const requests = createSchemaRegistry({ whole: bodies, inFields }, 'requests');
+  const answers = createSchemaRegistry(
+    { whole: [...answerSchemas, Problem, ...Object.values(StreamMessages)] },
+    'answers',
+  );
 
   const paths: OpenApiDocument['paths'] = {};
   for (const [name, operation] of operations) {
@@ -69,7 +72,7 @@ export function createOpenApiDocument(): OpenApiDocument {
     tags: TAGS.map(({ name, description }) => ({ name, description })),
     paths,
     components: {
-      schemas: together(requests.components, answers.components),
+      schemas: mergeSchemas(requests.components, answers.components),
       responses: problemResponses(),
       headers: HEADERS,
       securitySchemes: SECURITY_SCHEMES,
@@ -78,7 +81,7 @@ export function createOpenApiDocument(): OpenApiDocument {
 }
 
 /** @throws Error if a name has different schemas in requests and responses: give one of them another name. */
-function together(
+function mergeSchemas(
   requests: Record<string, JsonSchema>,
   answers: Record<string, JsonSchema>,
 ): Record<string, JsonSchema> {

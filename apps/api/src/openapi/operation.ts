@@ -4,19 +4,19 @@ import type { JsonSchema, OpenApiMedia, OpenApiOperation, OpenApiResponse } from
 import { EXAMPLES } from './examples.js';
 import { headers } from './headers.js';
 import { PATH_PARAMETERS, QUERY_PARAMETERS, REQUEST_HEADERS } from './parameters.js';
-import { refusalsOf } from './problems.js';
-import { nameOf, type ReferredSchemas } from './schemas.js';
-import { SECURITY, WHO } from './security.js';
+import { problemResponsesOf } from './problems.js';
+import { nameOf, type SchemaRegistry } from './schemas.js';
+import { SECURITY, ACCESS_DESCRIPTIONS } from './security.js';
 
 interface Schemas {
-  requests: ReferredSchemas;
-  answers: ReferredSchemas;
+  requests: SchemaRegistry;
+  answers: SchemaRegistry;
 }
 
 /** Creates the OpenAPI description of one operation. */
 export function describeOperation(name: string, operation: Operation, schemas: Schemas): OpenApiOperation {
   const { summary, description, access, body, answers } = operation;
-  const descriptions = [description, WHO[access], ...(name === 'stream' ? [streamDescription()] : [])];
+  const descriptions = [description, ACCESS_DESCRIPTIONS[access], ...(name === 'stream' ? [streamDescription()] : [])];
   const answered = Object.entries(answers).map(([status, answer]) => [
     status,
     describeAnswer(name, operation, Number(status), answer, schemas.answers),
@@ -35,7 +35,7 @@ export function describeOperation(name: string, operation: Operation, schemas: S
     responses: {
       ...(Object.fromEntries(answered) as Record<string, OpenApiResponse>),
       ...(hasETag(operation) ? { 304: NOT_MODIFIED } : {}),
-      ...refusalsOf(operation),
+      ...problemResponsesOf(operation),
     },
   };
 }
@@ -50,24 +50,24 @@ const hasETag = ({ method, access, answers }: Operation): boolean =>
   method === 'GET' && access !== 'agent' && (answers[200] instanceof z.ZodType || answers[200] === 'application/json');
 
 /** The operations that set the session cookie. */
-const SIGNS_IN: ReadonlySet<string> = new Set(['setUp', 'signIn', 'acceptInvitation', 'finishOidcSignIn']);
+const SIGN_IN_OPERATIONS: ReadonlySet<string> = new Set(['setUp', 'signIn', 'acceptInvitation', 'finishOidcSignIn']);
 
 function describeAnswer(
   name: string,
   operation: Operation,
   status: number,
   answer: z.ZodType | string | null,
-  schemas: ReferredSchemas,
+  schemas: SchemaRegistry,
 ): OpenApiResponse {
-  const leadsOn = status === 303;
+  const isRedirect = status === 303;
   return {
-    description: leadsOn ? 'See `Location`.' : answer === null ? 'Done.' : 'OK.',
+    description: isRedirect ? 'See `Location`.' : answer === null ? 'Done.' : 'OK.',
     headers: {
       ...headers('X-Request-Id'),
       ...(hasETag(operation) ? headers('ETag') : {}),
       ...(operation.access === 'agent' ? headers('RateLimit', 'RateLimit-Policy') : {}),
-      ...(leadsOn ? headers('Location') : {}),
-      ...(SIGNS_IN.has(name) ? headers('Set-Cookie') : {}),
+      ...(isRedirect ? headers('Location') : {}),
+      ...(SIGN_IN_OPERATIONS.has(name) ? headers('Set-Cookie') : {}),
     },
     ...(answer === null ? {} : { content: typeof answer === 'string' ? text(answer) : json(answer, schemas) }),
   };
@@ -84,10 +84,10 @@ const text = (mediaType: string): Record<string, OpenApiMedia> =>
     ]),
   );
 
-function json(schema: z.ZodType, schemas: ReferredSchemas): Record<string, OpenApiMedia> {
+function json(schema: z.ZodType, schemas: SchemaRegistry): Record<string, OpenApiMedia> {
   const example = exampleOf(schema);
   return {
-    'application/json': { schema: schemas.of(schema), ...(example === undefined ? {} : { example }) },
+    'application/json': { schema: schemas.refOrInline(schema), ...(example === undefined ? {} : { example }) },
   };
 }
 
@@ -114,7 +114,7 @@ function pathParameters({ path }: Operation): object[] {
 }
 
 /** Returns the name, JSON Schema and required flag of each field of an object schema. */
-function fieldsOf(schema: z.ZodType | undefined, schemas: ReferredSchemas): [string, JsonSchema, boolean][] {
+function fieldsOf(schema: z.ZodType | undefined, schemas: SchemaRegistry): [string, JsonSchema, boolean][] {
   if (schema === undefined) return [];
   const { properties, required = [] } = schemas.resolve(schema) as {
     properties: Record<string, JsonSchema>;
@@ -123,7 +123,7 @@ function fieldsOf(schema: z.ZodType | undefined, schemas: ReferredSchemas): [str
   return Object.entries(properties).map(([name, field]) => [name, field, required.includes(name)]);
 }
 
-function queryParameters({ query }: Operation, schemas: ReferredSchemas): object[] {
+function queryParameters({ query }: Operation, schemas: SchemaRegistry): object[] {
   return fieldsOf(query, schemas).map(([name, schema, required]) => ({
     ...{ name, in: 'query', required, description: schema['description'] ?? QUERY_PARAMETERS[name], schema },
     // Repeated, as in `state=exited&state=dead`, because values can contain commas.
@@ -131,7 +131,7 @@ function queryParameters({ query }: Operation, schemas: ReferredSchemas): object
   }));
 }
 
-function headerParameters(operationId: string, operation: Operation, schemas: ReferredSchemas): object[] {
+function headerParameters(operationId: string, operation: Operation, schemas: SchemaRegistry): object[] {
   const own = fieldsOf(operation.headers, schemas).map(([name, schema]) => ({
     ...{ in: 'header', ...REQUEST_HEADERS[name], schema },
   }));

@@ -5,7 +5,7 @@ const INTERNAL = { type: ProblemTypes.internal, status: 500, title: 'Internal er
 const KINDS = [...Object.values(PROBLEMS), INTERNAL];
 
 /** What each problem means to the caller. */
-const MEANING: Readonly<Partial<Record<ProblemType, string>>> = {
+const DESCRIPTIONS: Readonly<Partial<Record<ProblemType, string>>> = {
   [ProblemTypes.invalidRequest]: 'The request is invalid: `errors` names the fields.',
   [ProblemTypes.tokenInvalid]: 'Missing, unknown, expired, revoked or used-up credentials.',
   [ProblemTypes.credentialsInvalid]: 'Wrong email address or password.',
@@ -27,23 +27,23 @@ const MEANING: Readonly<Partial<Record<ProblemType, string>>> = {
 function problemTypesOf({ method, path, access, query, headers, body, refusals = [] }: Operation) {
   const isApi = path.startsWith('/api/');
   const isOperators = ['viewer', 'admin', 'owner', 'user'].includes(access);
-  const takes = (condition: boolean, ...types: ProblemType[]) => (condition ? types : []);
+  const includeIf = (condition: boolean, ...types: ProblemType[]) => (condition ? types : []);
   return new Set<ProblemType>([
     // A path parameter may contain an invalid percent-encoding.
-    ...takes(Boolean(query ?? headers ?? body) || path.includes(':'), ProblemTypes.invalidRequest),
-    ...takes(access !== 'anybody', ProblemTypes.tokenInvalid),
+    ...includeIf(Boolean(query ?? headers ?? body) || path.includes(':'), ProblemTypes.invalidRequest),
+    ...includeIf(access !== 'anybody', ProblemTypes.tokenInvalid),
     // Writes with a session cookie must come from our own pages; other operations require a role.
-    ...takes((isOperators && method !== 'GET') || (isOperators && access !== 'viewer'), ProblemTypes.forbidden),
-    ...takes(access === 'metrics', ProblemTypes.forbidden, ProblemTypes.rateLimited),
-    ...takes(path.includes(':'), ProblemTypes.notFound),
-    ...takes(access === 'agent', ProblemTypes.hostDeleted),
-    ...takes(
+    ...includeIf((isOperators && method !== 'GET') || (isOperators && access !== 'viewer'), ProblemTypes.forbidden),
+    ...includeIf(access === 'metrics', ProblemTypes.forbidden, ProblemTypes.rateLimited),
+    ...includeIf(path.includes(':'), ProblemTypes.notFound),
+    ...includeIf(access === 'agent', ProblemTypes.hostDeleted),
+    ...includeIf(
       body !== undefined,
       ProblemTypes.requestTimeout,
       ProblemTypes.bodyTooLarge,
       ProblemTypes.unsupportedMediaType,
     ),
-    ...takes(isApi, ProblemTypes.rateLimited, ProblemTypes.internal, ProblemTypes.unavailable),
+    ...includeIf(isApi, ProblemTypes.rateLimited, ProblemTypes.internal, ProblemTypes.unavailable),
     ...refusals,
   ]);
 }
@@ -52,7 +52,7 @@ const componentName = (type: ProblemType): string =>
   type.slice('/problems/'.length).replace(/(?:^|-)(\w)/g, (_match, letter: string) => letter.toUpperCase());
 
 const example = ({ type, status, title }: (typeof KINDS)[number]) => ({
-  ...{ type, title, status, detail: MEANING[type], requestId: '5b0c7c0e-6d3f-4c1f-9b57-6a4f0e9a2d11' },
+  ...{ type, title, status, detail: DESCRIPTIONS[type], requestId: '5b0c7c0e-6d3f-4c1f-9b57-6a4f0e9a2d11' },
   ...(type === ProblemTypes.invalidRequest
     ? { errors: [{ path: '/limit', message: 'must be a whole number from 1 to 200' }] }
     : {}),
@@ -81,7 +81,7 @@ export const problemResponses = (): Record<string, object> => ({
     KINDS.map((kind) => [
       componentName(kind.type),
       {
-        description: MEANING[kind.type],
+        description: DESCRIPTIONS[kind.type],
         headers: headersOf(kind.status, [kind.type]),
         content: { [PROBLEM_MEDIA_TYPE]: { schema: PROBLEM, example: example(kind) } },
       },
@@ -95,7 +95,7 @@ export const problemResponses = (): Record<string, object> => ({
 });
 
 /** Returns the error responses of an operation, by status. */
-export function refusalsOf(operation: Operation): Record<string, object> {
+export function problemResponsesOf(operation: Operation): Record<string, object> {
   const types = problemTypesOf(operation);
   const kinds = KINDS.filter(({ type }) => types.has(type));
   const statuses = [...new Set(kinds.map(({ status }) => status))];
@@ -111,7 +111,7 @@ function responseOf(status: number, kinds: typeof KINDS): object {
   if (first !== undefined && others.length === 0)
     return { $ref: `#/components/responses/${componentName(first.type)}` };
   return {
-    description: kinds.map(({ type }) => MEANING[type]).join(' Or: '),
+    description: kinds.map(({ type }) => DESCRIPTIONS[type]).join(' Or: '),
     headers: headersOf(
       status,
       kinds.map(({ type }) => type),

@@ -20,7 +20,7 @@ const refTo = (name: string): string => `#/components/schemas/${name}`;
 const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
 
 /** JSON Schemas of contracts that parse by hand, for which zod cannot generate them. */
-const BY_HAND = new Map<z.core.$ZodType, JsonSchema>([
+const HANDWRITTEN = new Map<z.core.$ZodType, JsonSchema>([
   [contracts.Ports, { type: 'array', items: { $ref: refTo('Port') } }],
   [
     contracts.Labels,
@@ -48,9 +48,9 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
     uri: refTo,
     override: ({ zodSchema, jsonSchema }) => {
       const json = jsonSchema as JsonSchema;
-      Object.assign(json, BY_HAND.get(zodSchema));
+      Object.assign(json, HANDWRITTEN.get(zodSchema));
       simplify(json);
-      if (direction === 'answers') makeWhole(zodSchema, json);
+      if (direction === 'answers') requireDefaults(zodSchema, json);
     },
   });
   // These keywords are for standalone files; the schemas are part of a document.
@@ -69,7 +69,7 @@ function simplify(json: JsonSchema): void {
   if (json['minLength'] === 0) delete json['minLength'];
 }
 
-function makeWhole(zodSchema: z.core.$ZodTypes, json: JsonSchema): void {
+function requireDefaults(zodSchema: z.core.$ZodTypes, json: JsonSchema): void {
   delete json['default'];
   if (zodSchema._zod.def.type !== 'object') return;
   const fields = Object.entries(zodSchema._zod.def.shape);
@@ -77,9 +77,9 @@ function makeWhole(zodSchema: z.core.$ZodTypes, json: JsonSchema): void {
 }
 
 /** The schemas of all operations in one direction, and the components that they refer to. */
-export interface ReferredSchemas {
+export interface SchemaRegistry {
   /** Returns a reference to a named schema, or the inlined schema. */
-  of(schema: z.ZodType): JsonSchema;
+  refOrInline(schema: z.ZodType): JsonSchema;
   /** Returns the schema itself. */
   resolve(schema: z.ZodType): JsonSchema;
   components: NamedSchemas;
@@ -89,17 +89,17 @@ export interface ReferredSchemas {
  * Generates the JSON Schemas for one direction, each named schema once. `whole` are bodies; `inFields` are objects
  * whose fields become parameters.
  */
-export function referredSchemas(
+export function createSchemaRegistry(
   { whole, inFields = [] }: { whole: readonly z.ZodType[]; inFields?: readonly z.ZodType[] },
   direction: 'requests' | 'answers',
-): ReferredSchemas {
+): SchemaRegistry {
   const used = [...whole, ...inFields];
   const unnamed = new Map(
     used.filter((schema) => nameOf(schema) === null).map((schema, i) => [schema, `unnamed ${i}`]),
   );
   const all = jsonSchemas(unnamed, direction);
   const resolve = (schema: z.ZodType): JsonSchema => all[nameOf(schema) ?? unnamed.get(schema)!]!;
-  const of = (schema: z.ZodType): JsonSchema => {
+  const refOrInline = (schema: z.ZodType): JsonSchema => {
     const name = nameOf(schema);
     return name === null ? resolve(schema) : { $ref: refTo(name) };
   };
@@ -113,9 +113,9 @@ export function referredSchemas(
       take(all[name]!);
     }
   };
-  for (const schema of whole) take(of(schema));
+  for (const schema of whole) take(refOrInline(schema));
   for (const schema of inFields) take(resolve(schema));
-  return { of, resolve, components };
+  return { refOrInline, resolve, components };
 }
 
 /** Returns the names that a schema refers to. */

@@ -34,7 +34,7 @@ export const SECURITY: Readonly<Record<Access, readonly object[]>> = {
 };
 
 /** Who may call an operation, as the last paragraph of its description. */
-export const WHO: Readonly<Record<Access, string>> = {
+export const ACCESS_DESCRIPTIONS: Readonly<Record<Access, string>> = {
   anybody: 'Access: no authentication.',
   enroll: 'Access: agents with an enrollment token.',
   agent: 'Access: agents with an agent token.',

@@ -6,8 +6,8 @@ import { requireOperatorAuth, requireUserAuth } from '../http/auth.js';
 import { refuseCrossSite } from '../http/same-origin.js';
 import { createApiKeyRouter } from './api-keys.js';
 import { createMemberRouter } from './members.js';
-import { createSessionRouter } from './session.js';
-import { createOwnSessionRouter } from './sessions.js';
+import { createSignInRouter } from './session.js';
+import { createMySessionRouter } from './sessions.js';
 import {
   createBetterAuth,
   sessionCookieName,
@@ -45,11 +45,11 @@ export interface OidcOptions extends Pick<IdentityProviderOptions, 'issuer' | 'c
   /** Display name of the provider. */
   name: string;
   /** Role of users who sign in without an invitation; null: they are refused. */
-  strangerRole: MemberRole | null;
+  autoProvisionRole: MemberRole | null;
 }
 
 /** Wires accounts and API keys. Returns the operator authentication and the routers of accounts. */
-export function wireAccounts(db: Database, parts: AccountParts): { auth: RequestHandler; routers: Router[] } {
+export function createAccounts(db: Database, parts: AccountParts): { auth: RequestHandler; routers: Router[] } {
   const { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs } = parts;
   const limit = createSignInLimit(signInsPerMinute, elapsedMs);
   const failures = createFailedSignIns(db, { now, elapsedMs });
@@ -58,15 +58,15 @@ export function wireAccounts(db: Database, parts: AccountParts): { auth: Request
     cookieName: sessionCookieName(publicUrl),
     ...{ limit, failures, skewMs },
   });
-  const ownSessions = createOwnSessionService(db, { limit, failures, now, skewMs });
-  const vouched =
+  const mySessions = createOwnSessionService(db, { limit, failures, now, skewMs });
+  const oidcSignIn =
     oidc === null
       ? null
       : {
           name: oidc.name,
           signIn: createVouchedSignIn({
             provider: createIdentityProvider({ ...oidc, callbackUrl: publicUrl + Paths.oidcCallback, secret }),
-            userOf: createVouchedPeople(db, { strangerRole: oidc.strangerRole, now }),
+            userOf: createVouchedPeople(db, { strangerRole: oidc.autoProvisionRole, now }),
             ...{ sessions, limit, failures, publicUrl, logger },
           }),
         };
@@ -75,12 +75,12 @@ export function wireAccounts(db: Database, parts: AccountParts): { auth: Request
   const operators = { apiKeys: createApiKeyService(db, { now }), sessions, publicUrl };
   const auth = requireOperatorAuth(operators);
   const userAuth = requireUserAuth(operators);
-  const ownPages = refuseCrossSite(publicUrl);
+  const sameOrigin = refuseCrossSite(publicUrl);
   const routers = [
-    createSessionRouter({ auth, userAuth, ownPages, sessions, ownSessions, setup, vouched }),
-    createOwnSessionRouter({ userAuth, ownSessions, sessions }),
+    createSignInRouter({ auth, userAuth, sameOrigin, sessions, mySessions, setup, oidcSignIn }),
+    createMySessionRouter({ userAuth, mySessions, sessions }),
     createMemberRouter({
-      ...{ auth, ownPages, members: createMemberService(db, { now }) },
+      ...{ auth, sameOrigin, members: createMemberService(db, { now }) },
       invitations: createInvitationService(db, { sessions, publicUrl, now }),
     }),
     createApiKeyRouter({ auth, apiKeys: createApiKeyManagement(db, { now }) }),

@@ -37,7 +37,7 @@ export interface AgentRouterParts {
   refusals: SnapshotRefusals;
   cadence: Cadence;
   /** Records the result of a snapshot in the metrics. */
-  noteSnapshot: (summary: SyncSummary) => void;
+  recordSnapshot: (summary: SyncSummary) => void;
   limits: AgentLimits;
   enrollmentLimit: EnrollmentLimit;
 }
@@ -46,18 +46,18 @@ export interface AgentRouterParts {
  * Queue limits for enrollments with one token. A fleet enrolls with one token, whose row is locked for each enrollment.
  * Enrollments therefore run one at a time, each in milliseconds, and a burst waits instead of failing.
  */
-const ENROLLMENT_LINE = { waitingMax: 1_000, waitMsMax: 10_000 };
+const ENROLLMENT_QUEUE_LIMITS = { waitingMax: 1_000, waitMsMax: 10_000 };
 
 /** Creates the routes that agents call. */
 export function createAgentRouter(parts: AgentRouterParts): Router {
-  const { agentTokens, containers, enrollment, heartbeats, refusals, cadence, noteSnapshot, limits } = parts;
+  const { agentTokens, containers, enrollment, heartbeats, refusals, cadence, recordSnapshot, limits } = parts;
   const { enrollmentLimit } = parts;
   const router = Router();
   const agentAuth = requireAgentAuth(agentTokens);
-  const turns = createHostQueues();
-  const takeEnrollmentTurn = createKeyedMutex('enrollment token', ENROLLMENT_LINE);
-  const call = (handler: Parameters<typeof turns.calls>[0], ...guards: RequestHandler[]) => [
-    ...[agentAuth, limits.calls, ...guards, turns.calls(handler)],
+  const queues = createHostQueues();
+  const runEnrollmentExclusive = createKeyedMutex('enrollment token', ENROLLMENT_QUEUE_LIMITS);
+  const call = (handler: Parameters<typeof queues.calls>[0], ...guards: RequestHandler[]) => [
+    ...[agentAuth, limits.calls, ...guards, queues.calls(handler)],
   ];
 
   router.post(Paths.agentEnroll, requireEnrollmentAuth(enrollment), enrollmentLimit.limitCalls, async (req, res) => {
@@ -65,20 +65,20 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     const token = enrollmentOf(res);
     enrollmentLimit.requireMachineAllowed(token.enrollmentTokenId, request.engineId);
     const enroll = () => enrollment.enroll(token, request);
-    const { created, ...answer } = await takeEnrollmentTurn(res, token.enrollmentTokenId, enroll);
+    const { created, ...answer } = await runEnrollmentExclusive(res, token.enrollmentTokenId, enroll);
     res.status(created ? 201 : 200).json({ ...answer, accepts: ACCEPTS } satisfies EnrollResponse);
   });
 
-  const takeSnapshot = turns.snapshots(async (req, res) => {
+  const receiveSnapshot = queues.snapshots(async (req, res) => {
     const { hostId } = agentOf(res);
     try {
       await applySnapshot(hostId, req, res);
     } catch (error) {
-      await refusals.record(hostId, streamOf(req), error);
+      await refusals.record(hostId, readStream(req), error);
       throw error;
     }
   });
-  router.post(Paths.agentContainers, agentAuth, limits.snapshots, takeSnapshot);
+  router.post(Paths.agentContainers, agentAuth, limits.snapshots, receiveSnapshot);
 
   async function applySnapshot(hostId: string, req: Request, res: Response) {
     const headers = parseFields(SnapshotHeaders, req.headers);
@@ -90,20 +90,20 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     try {
       const summary = await containers.syncBody(hostId, body, metadata);
       rowsWritten = summary.created + summary.updated + summary.removed;
-      noteSnapshot(summary);
+      recordSnapshot(summary);
       sendJson(res, { ...summary, accepts: ACCEPTS } satisfies SyncSummary);
     } finally {
       limits.chargeSnapshot(hostId, { bodyBytes: body.bytes.length, rowsWritten, ...effort });
     }
   }
 
-  const takeHeartbeat = call(async (req, res) => {
+  const receiveHeartbeat = call(async (req, res) => {
     const { stream } = parseFields(HeartbeatHeaders, req.headers);
     const heartbeat = await readBody(req, Heartbeat, BODY_BYTES_MAX);
     const answer = await heartbeats.beat(agentOf(res).hostId, heartbeat, stream);
     sendJson(res, { ...answer, accepts: ACCEPTS } satisfies HeartbeatResponse);
   });
-  router.post(Paths.agentHeartbeat, ...takeHeartbeat);
+  router.post(Paths.agentHeartbeat, ...receiveHeartbeat);
 
   const rotate = call(async (_req, res) => {
     const { agentToken } = await agentTokens.rotate(agentOf(res), () => !res.closed);
@@ -126,7 +126,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
 }
 
 /** Returns the stream that a snapshot names, even if its other headers are invalid; null: no valid stream. */
-const streamOf = (req: Request): string | null => HeartbeatHeaders.safeParse(req.headers).data?.stream ?? null;
+const readStream = (req: Request): string | null => HeartbeatHeaders.safeParse(req.headers).data?.stream ?? null;
 
 /**
  * Version of our parsing, part of each digest: stored digests stop matching when the same bytes are parsed differently.

@@ -3,7 +3,7 @@ import { Router, type RequestHandler } from 'express';
 import { operatorOf, requireAdmin } from '../http/auth.js';
 import { readBody, parseFields } from '../http/body.js';
 import type { ApiKeyManagement } from '../services/accounts/index.js';
-import { idFrom, revalidated } from './reads.js';
+import { parseId, requireRevalidation } from './reads.js';
 
 export interface ApiKeyRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */
@@ -19,11 +19,11 @@ export function createApiKeyRouter({ auth, apiKeys }: ApiKeyRouterParts): Router
     const request = await readBody(req, ApiKeyRequest, BODY_BYTES_MAX);
     res.status(201).json(await apiKeys.create(operatorOf(res), request));
   });
-  router.get(Paths.apiKeys, auth, requireAdmin, revalidated, async (req, res) => {
+  router.get(Paths.apiKeys, auth, requireAdmin, requireRevalidation, async (req, res) => {
     res.json(await apiKeys.list(operatorOf(res), parseFields(PageQuery, req.query)));
   });
   router.delete(Paths.apiKey, auth, async (req, res) => {
-    await apiKeys.revoke(operatorOf(res), idFrom('API key', req.params['apiKeyId']));
+    await apiKeys.revoke(operatorOf(res), parseId('API key', req.params['apiKeyId']));
     res.status(204).end();
   });
   return router;

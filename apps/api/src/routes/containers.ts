@@ -4,7 +4,7 @@ import { NotFoundError } from '../errors.js';
 import { operatorOf } from '../http/auth.js';
 import { parseFields } from '../http/body.js';
 import type { ContainerReader } from '../services/inventory/index.js';
-import { idFrom, revalidated } from './reads.js';
+import { parseId, requireRevalidation } from './reads.js';
 
 export interface ContainerRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */
@@ -16,13 +16,13 @@ export interface ContainerRouterParts {
 export function createContainerRouter({ auth, containers }: ContainerRouterParts): Router {
   const router = Router();
 
-  router.get(Paths.containers, auth, revalidated, async (req, res) => {
+  router.get(Paths.containers, auth, requireRevalidation, async (req, res) => {
     res.json(await containers.list(operatorOf(res), parseFields(ContainerQuery, req.query)));
   });
-  router.get(Paths.hostContainer, auth, revalidated, async (req, res) => {
+  router.get(Paths.hostContainer, auth, requireRevalidation, async (req, res) => {
     const dockerId = DockerId.safeParse(req.params['dockerId']);
     if (!dockerId.success) throw new NotFoundError('container');
-    res.json(await containers.get(operatorOf(res), idFrom('container', req.params['hostId']), dockerId.data));
+    res.json(await containers.get(operatorOf(res), parseId('container', req.params['hostId']), dockerId.data));
   });
   return router;
 }

@@ -3,7 +3,7 @@ import { Router, type RequestHandler } from 'express';
 import { operatorOf } from '../http/auth.js';
 import { readBody, parseFields } from '../http/body.js';
 import type { EnrollmentTokenService } from '../services/enrollment/index.js';
-import { idFrom, revalidated } from './reads.js';
+import { parseId, requireRevalidation } from './reads.js';
 
 export interface EnrollmentTokenRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */
@@ -19,12 +19,12 @@ export function createEnrollmentTokenRouter({ auth, enrollmentTokens }: Enrollme
     const request = await readBody(req, EnrollmentTokenRequest, BODY_BYTES_MAX);
     res.status(201).json(await enrollmentTokens.create(operatorOf(res), request));
   });
-  router.get(Paths.enrollmentTokens, auth, revalidated, async (req, res) => {
+  router.get(Paths.enrollmentTokens, auth, requireRevalidation, async (req, res) => {
     const query = parseFields(EnrollmentTokenQuery, req.query);
     res.json(await enrollmentTokens.list(operatorOf(res), query));
   });
   router.delete(Paths.enrollmentToken, auth, async (req, res) => {
-    await enrollmentTokens.revoke(operatorOf(res), idFrom('enrollment token', req.params['enrollmentTokenId']));
+    await enrollmentTokens.revoke(operatorOf(res), parseId('enrollment token', req.params['enrollmentTokenId']));
     res.status(204).end();
   });
   return router;

@@ -47,7 +47,7 @@ export function createExportRouter(parts: ExportRouterParts): Router {
    * Yields the pages of an export while its operator may read them. A slow reader can make an export last for hours,
    * and each page shows the data at the time it was read.
    */
-  async function* whileAllowed(req: Request, res: Response, pages: AsyncGenerator<string>): AsyncGenerator<string> {
+  async function* stopWhenRevoked(req: Request, res: Response, pages: AsyncGenerator<string>): AsyncGenerator<string> {
     const { organizationId } = operatorOf(res);
     let checkedAt = performance.now();
     for await (const page of pages) {
@@ -81,12 +81,12 @@ export function createExportRouter(parts: ExportRouterParts): Router {
     try {
       closeIfReaderStalls(res, stalledMsMax);
       // Reads the first page before any byte is sent, so that an error can still be answered.
-      const text = whileAllowed(req, res, pages);
+      const text = stopWhenRevoked(req, res, pages);
       const first = await text.next();
       // From here on the reader determines how long it takes.
       res.locals.slot?.release();
       setHeaders();
-      await pipeline(Readable.from(from(first, text), { objectMode: true, highWaterMark: 1 }), res);
+      await pipeline(Readable.from(prepend(first, text), { objectMode: true, highWaterMark: 1 }), res);
     } catch (error) {
       throw res.destroyed ? new RequestAbortedError() : error;
     } finally {
@@ -109,7 +109,7 @@ export function createExportRouter(parts: ExportRouterParts): Router {
 }
 
 /** Yields the first piece and then the rest. */
-async function* from(first: IteratorResult<string, unknown>, rest: AsyncGenerator<string>): AsyncGenerator<string> {
+async function* prepend(first: IteratorResult<string, unknown>, rest: AsyncGenerator<string>): AsyncGenerator<string> {
   if (first.done === true) return;
   yield first.value;
   yield* rest;

@@ -4,7 +4,7 @@ import { operatorOf, requireAdmin } from '../http/auth.js';
 import { parseFields } from '../http/body.js';
 import type { AuditReader } from '../services/audit/index.js';
 import type { EventReader } from '../services/inventory/index.js';
-import { revalidated } from './reads.js';
+import { requireRevalidation } from './reads.js';
 
 export interface HistoryRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */
@@ -17,10 +17,10 @@ export interface HistoryRouterParts {
 export function createHistoryRouter({ auth, audit, events }: HistoryRouterParts): Router {
   const router = Router();
 
-  router.get(Paths.events, auth, revalidated, async (req, res) => {
+  router.get(Paths.events, auth, requireRevalidation, async (req, res) => {
     res.json(await events.list(operatorOf(res), parseFields(EventQuery, req.query)));
   });
-  router.get(Paths.audit, auth, requireAdmin, revalidated, async (req, res) => {
+  router.get(Paths.audit, auth, requireAdmin, requireRevalidation, async (req, res) => {
     res.json(await audit.list(operatorOf(res), parseFields(AuditQuery, req.query)));
   });
   return router;

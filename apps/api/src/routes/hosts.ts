@@ -4,7 +4,7 @@ import { operatorOf } from '../http/auth.js';
 import { readBody, parseFields } from '../http/body.js';
 import type { HostReader } from '../services/inventory/index.js';
 import type { HostService } from '../services/hosts/index.js';
-import { idFrom, revalidated } from './reads.js';
+import { parseId, requireRevalidation } from './reads.js';
 
 export interface HostRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */
@@ -17,21 +17,21 @@ export interface HostRouterParts {
 export function createHostRouter({ auth, reader, hosts }: HostRouterParts): Router {
   const router = Router();
 
-  router.get(Paths.hosts, auth, revalidated, async (req, res) => {
+  router.get(Paths.hosts, auth, requireRevalidation, async (req, res) => {
     res.json(await reader.list(operatorOf(res), parseFields(HostQuery, req.query)));
   });
-  router.get(Paths.host, auth, revalidated, async (req, res) => {
-    res.json(await reader.get(operatorOf(res), idFrom('host', req.params['hostId'])));
+  router.get(Paths.host, auth, requireRevalidation, async (req, res) => {
+    res.json(await reader.get(operatorOf(res), parseId('host', req.params['hostId'])));
   });
   router.patch(Paths.host, auth, async (req, res) => {
     const patch = await readBody(req, HostPatch, BODY_BYTES_MAX);
-    res.json(await hosts.rename(operatorOf(res), idFrom('host', req.params['hostId']), patch));
+    res.json(await hosts.rename(operatorOf(res), parseId('host', req.params['hostId']), patch));
   });
   router.post(Paths.hostToken, auth, async (req, res) => {
-    res.status(201).json(await hosts.rotateToken(operatorOf(res), idFrom('host', req.params['hostId'])));
+    res.status(201).json(await hosts.rotateToken(operatorOf(res), parseId('host', req.params['hostId'])));
   });
   router.delete(Paths.host, auth, async (req, res) => {
-    await hosts.delete(operatorOf(res), idFrom('host', req.params['hostId']));
+    await hosts.delete(operatorOf(res), parseId('host', req.params['hostId']));
     res.status(204).end();
   });
   return router;

@@ -13,37 +13,37 @@ import { operatorOf, requireAdmin, requireOwner } from '../http/auth.js';
 import { readBody, parseFields } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
 import type { InvitationService, MemberService } from '../services/accounts/index.js';
-import { idFrom, revalidated } from './reads.js';
+import { parseId, requireRevalidation } from './reads.js';
 import { withCookies } from './session.js';
 
 export interface MemberRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
   /** Refuses other sites, for calls that set a cookie but need none. */
-  ownPages: RequestHandler;
+  sameOrigin: RequestHandler;
   members: MemberService;
   invitations: InvitationService;
 }
 
 /** Creates the routes for the members and invitations of the operator's organization. */
-export function createMemberRouter({ auth, ownPages, members, invitations }: MemberRouterParts): Router {
+export function createMemberRouter({ auth, sameOrigin, members, invitations }: MemberRouterParts): Router {
   const router = Router();
 
-  router.get(Paths.members, auth, revalidated, async (req, res) => {
+  router.get(Paths.members, auth, requireRevalidation, async (req, res) => {
     res.json(await members.list(operatorOf(res), parseFields(PageQuery, req.query)));
   });
   router.patch(Paths.member, auth, requireOwner, async (req, res) => {
     const options = parseFields(MemberCredentialsQuery, req.query);
     const patch = await readBody(req, MemberPatch, BODY_BYTES_MAX);
-    res.json(await members.change(operatorOf(res), idFrom('member', req.params['userId']), patch, options));
+    res.json(await members.change(operatorOf(res), parseId('member', req.params['userId']), patch, options));
   });
   router.delete(Paths.member, auth, requireOwner, async (req, res) => {
     const options = parseFields(MemberCredentialsQuery, req.query);
-    await members.remove(operatorOf(res), idFrom('member', req.params['userId']), options);
+    await members.remove(operatorOf(res), parseId('member', req.params['userId']), options);
     res.status(204).end();
   });
 
-  router.get(Paths.invitations, auth, requireAdmin, revalidated, async (req, res) => {
+  router.get(Paths.invitations, auth, requireAdmin, requireRevalidation, async (req, res) => {
     res.json(await invitations.list(operatorOf(res), parseFields(PageQuery, req.query)));
   });
   router.post(Paths.invitations, auth, requireOwner, async (req, res) => {
@@ -51,14 +51,14 @@ export function createMemberRouter({ auth, ownPages, members, invitations }: Mem
     res.status(201).json(await invitations.create(operatorOf(res), request));
   });
   router.delete(Paths.invitation, auth, requireOwner, async (req, res) => {
-    await invitations.revoke(operatorOf(res), idFrom('invitation', req.params['invitationId']));
+    await invitations.revoke(operatorOf(res), parseId('invitation', req.params['invitationId']));
     res.status(204).end();
   });
   router.post(Paths.invitationOffer, async (req, res) => {
     const { token } = await readBody(req, InvitationOfferRequest, BODY_BYTES_MAX);
     res.json(await invitations.offer(token));
   });
-  router.post(Paths.invitationAcceptance, ownPages, async (req, res) => {
+  router.post(Paths.invitationAcceptance, sameOrigin, async (req, res) => {
     const acceptance = await readBody(req, InvitationAcceptance, BODY_BYTES_MAX);
     res.status(201).json(withCookies(res, await invitations.accept(callerOf(req), acceptance)));
   });

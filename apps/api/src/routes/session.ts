@@ -21,45 +21,45 @@ import type {
   VouchedSignInService,
 } from '../services/accounts/index.js';
 
-export interface SessionRouterParts {
+export interface SignInRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
   /** Authenticates a signed-in user and sets it for `userSessionOf`. */
   userAuth: RequestHandler;
   /** Refuses other sites, for calls that set a cookie but need none. */
-  ownPages: RequestHandler;
+  sameOrigin: RequestHandler;
   sessions: SessionService;
-  ownSessions: Pick<OwnSessionService, 'end'>;
+  mySessions: Pick<OwnSessionService, 'end'>;
   setup: SetupService;
   /** Sign-in with an identity provider, and the provider's display name; null: none is configured. */
-  vouched: { name: string; signIn: VouchedSignInService } | null;
+  oidcSignIn: { name: string; signIn: VouchedSignInService } | null;
 }
 
 /** Creates the routes for setup, signing in and signing out. */
-export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: SessionRouterParts): Router {
+export function createSignInRouter({ auth, userAuth, sameOrigin, ...parts }: SignInRouterParts): Router {
   const router = Router();
-  const { sessions, ownSessions, setup, vouched } = parts;
+  const { sessions, mySessions, setup, oidcSignIn } = parts;
 
   router.get(Paths.signInOptions, async (_req, res) => {
-    const oidc = vouched === null ? null : { name: vouched.name, startPath: Paths.oidcSignIn };
+    const oidc = oidcSignIn === null ? null : { name: oidcSignIn.name, startPath: Paths.oidcSignIn };
     const options: SignInOptions = { setupRequired: await setup.isRequired(), oidc };
     res.json(options);
   });
   router.get(Paths.oidcSignIn, async (req, res) => {
     const { next = '/' } = parseFields(OidcSignInQuery, req.query);
-    goOn(res, await providerOf(vouched).start(callerOf(req), next));
+    redirect(res, await requireProvider(oidcSignIn).start(callerOf(req), next));
   });
   router.get(Paths.oidcCallback, async (req, res) => {
     parseFields(OidcCallbackQuery, req.query);
     // The query is passed on as received, because providers add parameters of their own.
     const { search } = new URL(req.url, 'http://localhost');
-    goOn(res, await providerOf(vouched).finish(callerOf(req), search));
+    redirect(res, await requireProvider(oidcSignIn).finish(callerOf(req), search));
   });
-  router.post(Paths.setup, ownPages, async (req, res) => {
+  router.post(Paths.setup, sameOrigin, async (req, res) => {
     const request = await readBody(req, SetupRequest, BODY_BYTES_MAX);
     res.status(201).json(withCookies(res, await setup.setUp(callerOf(req), request)));
   });
-  router.post(Paths.session, ownPages, async (req, res) => {
+  router.post(Paths.session, sameOrigin, async (req, res) => {
     const request = await readBody(req, SignInRequest, BODY_BYTES_MAX);
     res.status(201).json(withCookies(res, await sessions.signIn(callerOf(req), request)));
   });
@@ -67,7 +67,7 @@ export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: Sess
     res.json(await sessions.describe(operatorOf(res), res.locals.userSession ?? null));
   });
   router.delete(Paths.session, userAuth, async (req, res) => {
-    await ownSessions.end(userSessionOf(res), userSessionOf(res).id);
+    await mySessions.end(userSessionOf(res), userSessionOf(res).id);
     setCookies(res, await sessions.farewell(callerOf(req)));
     res.status(204).end();
   });
@@ -75,12 +75,12 @@ export function createSessionRouter({ auth, userAuth, ownPages, ...parts }: Sess
 }
 
 /** @throws NotFoundError if no identity provider is configured. */
-function providerOf(vouched: SessionRouterParts['vouched']): VouchedSignInService {
-  if (vouched === null) throw new NotFoundError('identity provider');
-  return vouched.signIn;
+function requireProvider(oidcSignIn: SignInRouterParts['oidcSignIn']): VouchedSignInService {
+  if (oidcSignIn === null) throw new NotFoundError('identity provider');
+  return oidcSignIn.signIn;
 }
 
-function goOn(res: Response, { location, cookies }: Onward): void {
+function redirect(res: Response, { location, cookies }: Onward): void {
   setCookies(res, cookies);
   res.status(303).set('Location', location).end();
 }

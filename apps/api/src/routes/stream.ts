@@ -32,7 +32,7 @@ export function createStreamRouter(parts: StreamRouterParts): Router {
   const { operatorListenersMax: permits = OPERATOR_LISTENERS_MAX } = parts;
   const router = Router();
   const shares = createKeyedSemaphore({ permits, waitingMax: 0, waitMsMax: 0 });
-  const organizationNow = createOperatorRecheck(auth);
+  const recheckOperator = createOperatorRecheck(auth);
 
   router.get(Paths.stream, auth, async (req, res) => {
     const query = parseFields(StreamQuery, req.query);
@@ -46,7 +46,7 @@ export function createStreamRouter(parts: StreamRouterParts): Router {
     await live.listen(organizationId, query, req.get('Last-Event-ID') ?? null, () => {
       const sink = openEventStream(res);
       const recheck = setInterval(() => {
-        void organizationNow(req, res).then((current) => {
+        void recheckOperator(req, res).then((current) => {
           if (current !== 'unknown' && current?.id !== organizationId)
             sink.end(toFrame({ event: 'unauthorized', data: {} }).bytes);
         });

@@ -42,9 +42,9 @@ export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX
     res.once('pipe', () => closeIfReaderStalls(res, stalledMsMax));
     next();
   });
-  router.use(HASHED, files(join(directory, HASHED), { 'Cache-Control': 'public, max-age=31536000, immutable' }));
-  router.use(files(directory, { 'Cache-Control': 'no-cache' }));
-  router.use(page(directory));
+  router.use(HASHED, serveFiles(join(directory, HASHED), { 'Cache-Control': 'public, max-age=31536000, immutable' }));
+  router.use(serveFiles(directory, { 'Cache-Control': 'no-cache' }));
+  router.use(servePage(directory));
   router.use(refuseOtherMethods(directory));
   return router;
 }
@@ -67,12 +67,12 @@ const ENCODINGS = [
 ] as const;
 
 /** Serves a directory's files, each in the smallest encoding that exists and that the client accepts. */
-function files(directory: string, headers: Readonly<Record<string, string>>): RequestHandler {
+function serveFiles(directory: string, headers: Readonly<Record<string, string>>): RequestHandler {
   // Set by hand: `send` does not replace an existing Cache-Control, and the app sets `no-store` first.
   const options = { index: false, redirect: false, cacheControl: false } as const;
   const setHeaders = (res: Response) => res.set(headers).vary('Accept-Encoding');
   const plain = express.static(directory, { ...options, setHeaders });
-  const forms = ENCODINGS.map(({ name, extension }) => ({
+  const encodings = ENCODINGS.map(({ name, extension }) => ({
     name,
     extension,
     serve: express.static(directory, {
@@ -87,26 +87,26 @@ function files(directory: string, headers: Readonly<Record<string, string>>): Re
 
   return (req, res, next) => {
     const { url } = req;
-    const accepted = forms.filter(({ name }) => req.acceptsEncodings(name) !== false);
-    const tryForm = (index: number): void => {
-      const form = accepted[index];
-      req.url = form === undefined ? url : url.replace(/(?=\?|$)/, form.extension);
-      (form?.serve ?? plain)(req, res, (error?: unknown) => {
+    const accepted = encodings.filter(({ name }) => req.acceptsEncodings(name) !== false);
+    const tryEncoding = (index: number): void => {
+      const encoding = accepted[index];
+      req.url = encoding === undefined ? url : url.replace(/(?=\?|$)/, encoding.extension);
+      (encoding?.serve ?? plain)(req, res, (error?: unknown) => {
         req.url = url;
         if (error !== undefined) next(toFileError(error));
-        else if (form === undefined) next();
-        else tryForm(index + 1);
+        else if (encoding === undefined) next();
+        else tryEncoding(index + 1);
       });
     };
-    tryForm(0);
+    tryEncoding(0);
   };
 }
 
-function page(directory: string): RequestHandler {
-  const serve = files(directory, PAGE_HEADERS);
+function servePage(directory: string): RequestHandler {
+  const serve = serveFiles(directory, PAGE_HEADERS);
   return (req, res, next) => {
     const reads = req.method === 'GET' || req.method === 'HEAD';
-    if (!reads || !wantsHtml(req.headers.accept) || isNoPage(req.path)) {
+    if (!reads || !wantsHtml(req.headers.accept) || isReservedPath(req.path)) {
       next();
       return;
     }
@@ -122,5 +122,5 @@ function page(directory: string): RequestHandler {
 /** Browsers send `text/html`; the wildcard that curl and scripts send does not count. */
 const wantsHtml = (accept = ''): boolean => /(^|[\s,])text\/html\b/i.test(accept);
 
-const isNoPage = (path: string): boolean =>
+const isReservedPath = (path: string): boolean =>
   path === '/api' || path.startsWith('/api/') || path.startsWith(`${HASHED}/`);
