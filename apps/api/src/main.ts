@@ -17,12 +17,12 @@ import { loggableError } from './lib/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
 import {
   banner,
-  handOver,
+  deliverSecret,
   setupLink,
-  type SecretPlace,
-  keptSecret,
+  type SecretDelivery,
+  loadCookieSecret,
   createSetupTokens,
-  createApiKeyService,
+  createApiKeyAuthenticator,
 } from './services/accounts/index.js';
 import { createLease } from './lib/lease.js';
 import { serve } from './http/server.js';
@@ -86,7 +86,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   };
   const server = await serve((req, res) => handle(req, res), { host: env.HOST, port: env.PORT, logger });
   const publicUrl = env.MUSTER_PUBLIC_URL ?? server.url;
-  const secret = env.MUSTER_SECRET ?? (await keptSecret(db));
+  const secret = env.MUSTER_SECRET ?? (await loadCookieSecret(db));
   const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => publicUrl);
   const metrics = createMetrics();
   metrics.tellOfProcess();
@@ -110,12 +110,15 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   addRetentionMetrics(metrics.registry, retention);
   const stopBackground = startBackground({ clock, liveness, retention }, logger);
 
-  const deliver = (kind: Parameters<typeof handOver>[0], value: string) =>
-    handOver(kind, value, process.stdout.isTTY, dataDir);
-  const places: { adminKey: SecretPlace | null; setup: SecretPlace | null } = { adminKey: null, setup: null };
-  const isAccepted = await createApiKeyService(db, { now }).bootstrap(env.MUSTER_ADMIN_KEY ?? null, async (key) => {
-    places.adminKey = await deliver('adminKey', key);
-  });
+  const deliver = (kind: Parameters<typeof deliverSecret>[0], value: string) =>
+    deliverSecret(kind, value, process.stdout.isTTY, dataDir);
+  const places: { adminKey: SecretDelivery | null; setup: SecretDelivery | null } = { adminKey: null, setup: null };
+  const isAccepted = await createApiKeyAuthenticator(db, { now }).bootstrap(
+    env.MUSTER_ADMIN_KEY ?? null,
+    async (key) => {
+      places.adminKey = await deliver('adminKey', key);
+    },
+  );
   if (!isAccepted) logger.warn('MUSTER_ADMIN_KEY was revoked or replaced earlier and is not accepted: set a new key');
   await createSetupTokens(db, { now }).issue(async (token) => {
     places.setup = await deliver('setupLink', setupLink(publicUrl, token));

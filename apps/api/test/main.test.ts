@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueToken } from '../src/lib/tokens.js';
-import { handOver } from '../src/services/accounts/first-start.js';
+import { deliverSecret } from '../src/services/accounts/first-start.js';
 import { container, enrollRequest } from './harness.js';
 import { ApiProcess } from './process.js';
 
@@ -114,7 +114,7 @@ describe('a start', () => {
     const elsewhere = join(await directory(), 'of-another-user');
     await writeFile(elsewhere, '');
     await symlink(elsewhere, join(dataDir, 'admin-key'));
-    await handOver('adminKey', 'the secret', false, dataDir);
+    await deliverSecret('adminKey', 'the secret', false, dataDir);
     expect(await readFile(elsewhere, 'utf8')).toBe('');
     expect(await readFile(join(dataDir, 'admin-key'), 'utf8')).toBe('the secret\n');
   });

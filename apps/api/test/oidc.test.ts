@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { createApp } from '../src/app.js';
-import { createVouchedPeople } from '../src/services/accounts/oidc-users.js';
+import { createOidcUsers } from '../src/services/accounts/oidc-users.js';
 import type { OidcOptions } from '../src/routes/accounts.js';
 import { Browser } from './browser.js';
 import { TestApi, useApi } from './harness.js';
@@ -111,7 +111,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
 
   test('creates one member for a first sign-in in several browsers at once', async () => {
     const { db, clock } = context.api;
-    const userOf = createVouchedPeople(db, { strangerRole: null, now: clock });
+    const userOf = createOidcUsers(db, { autoProvisionRole: null, now: clock });
     const email = newEmail();
     await invite(email, 'viewer');
     const known = await member(context.api, (await context.api.organization()).id, 'viewer');

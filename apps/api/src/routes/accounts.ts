@@ -16,15 +16,15 @@ import {
   type IdentityProviderOptions,
   createInvitationService,
   createMemberService,
-  createOwnSessionService,
+  createMySessionService,
   createSessionService,
   createSetupTokens,
   createSetupService,
   createSignInLimit,
-  createVouchedPeople,
-  createVouchedSignIn,
+  createOidcUsers,
+  createOidcSignIn,
   createApiKeyManagement,
-  createApiKeyService,
+  createApiKeyAuthenticator,
 } from '../services/accounts/index.js';
 
 export interface AccountParts {
@@ -58,21 +58,21 @@ export function createAccounts(db: Database, parts: AccountParts): { auth: Reque
     cookieName: sessionCookieName(publicUrl),
     ...{ limit, failures, skewMs },
   });
-  const mySessions = createOwnSessionService(db, { limit, failures, now, skewMs });
+  const mySessions = createMySessionService(db, { limit, failures, now, skewMs });
   const oidcSignIn =
     oidc === null
       ? null
       : {
           name: oidc.name,
-          signIn: createVouchedSignIn({
+          signIn: createOidcSignIn({
             provider: createIdentityProvider({ ...oidc, callbackUrl: publicUrl + Paths.oidcCallback, secret }),
-            userOf: createVouchedPeople(db, { strangerRole: oidc.autoProvisionRole, now }),
+            findUser: createOidcUsers(db, { autoProvisionRole: oidc.autoProvisionRole, now }),
             ...{ sessions, limit, failures, publicUrl, logger },
           }),
         };
   const setup = createSetupService(db, { sessions, setupTokens: createSetupTokens(db, { now }), now });
 
-  const operators = { apiKeys: createApiKeyService(db, { now }), sessions, publicUrl };
+  const operators = { apiKeys: createApiKeyAuthenticator(db, { now }), sessions, publicUrl };
   const auth = requireOperatorAuth(operators);
   const userAuth = requireUserAuth(operators);
   const sameOrigin = refuseCrossSite(publicUrl);

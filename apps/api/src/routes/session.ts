@@ -13,12 +13,12 @@ import { operatorOf, userSessionOf } from '../http/auth.js';
 import { readBody, parseFields } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
 import type {
-  OwnSessionService,
+  MySessionService,
   SessionService,
   WithCookies,
   SetupService,
-  Onward,
-  VouchedSignInService,
+  Redirect,
+  OidcSignInService,
 } from '../services/accounts/index.js';
 
 export interface SignInRouterParts {
@@ -29,10 +29,10 @@ export interface SignInRouterParts {
   /** Refuses other sites, for calls that set a cookie but need none. */
   sameOrigin: RequestHandler;
   sessions: SessionService;
-  mySessions: Pick<OwnSessionService, 'end'>;
+  mySessions: Pick<MySessionService, 'end'>;
   setup: SetupService;
   /** Sign-in with an identity provider, and the provider's display name; null: none is configured. */
-  oidcSignIn: { name: string; signIn: VouchedSignInService } | null;
+  oidcSignIn: { name: string; signIn: OidcSignInService } | null;
 }
 
 /** Creates the routes for setup, signing in and signing out. */
@@ -68,19 +68,19 @@ export function createSignInRouter({ auth, userAuth, sameOrigin, ...parts }: Sig
   });
   router.delete(Paths.session, userAuth, async (req, res) => {
     await mySessions.end(userSessionOf(res), userSessionOf(res).id);
-    setCookies(res, await sessions.farewell(callerOf(req)));
+    setCookies(res, await sessions.clearCookies(callerOf(req)));
     res.status(204).end();
   });
   return router;
 }
 
 /** @throws NotFoundError if no identity provider is configured. */
-function requireProvider(oidcSignIn: SignInRouterParts['oidcSignIn']): VouchedSignInService {
+function requireProvider(oidcSignIn: SignInRouterParts['oidcSignIn']): OidcSignInService {
   if (oidcSignIn === null) throw new NotFoundError('identity provider');
   return oidcSignIn.signIn;
 }
 
-function redirect(res: Response, { location, cookies }: Onward): void {
+function redirect(res: Response, { location, cookies }: Redirect): void {
   setCookies(res, cookies);
   res.status(303).set('Location', location).end();
 }

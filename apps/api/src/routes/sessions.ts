@@ -3,15 +3,15 @@ import { Router, type RequestHandler } from 'express';
 import { userSessionOf } from '../http/auth.js';
 import { readBody } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
-import type { OwnSessionService, SessionService } from '../services/accounts/index.js';
+import type { MySessionService, SessionService } from '../services/accounts/index.js';
 import { parseId, requireRevalidation } from './reads.js';
 import { setCookies } from './session.js';
 
 export interface MySessionRouterParts {
   /** Authenticates a signed-in user and sets it for `userSessionOf`. */
   userAuth: RequestHandler;
-  mySessions: OwnSessionService;
-  sessions: Pick<SessionService, 'farewell'>;
+  mySessions: MySessionService;
+  sessions: Pick<SessionService, 'clearCookies'>;
 }
 
 /** Creates the routes for a user's own sessions and password. */
@@ -27,7 +27,7 @@ export function createMySessionRouter({ userAuth, mySessions, sessions }: MySess
   });
   router.delete(Paths.sessions, userAuth, async (req, res) => {
     await mySessions.endAll(userSessionOf(res));
-    setCookies(res, await sessions.farewell(callerOf(req)));
+    setCookies(res, await sessions.clearCookies(callerOf(req)));
     res.status(204).end();
   });
   router.put(Paths.password, userAuth, async (req, res) => {

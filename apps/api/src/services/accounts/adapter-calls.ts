@@ -9,7 +9,10 @@ export interface AdapterCall {
 }
 
 /** Makes a call to an adapter, or a modified one, and returns its result. */
-export type AroundCall = (method: (call: AdapterCall) => Promise<unknown>, call: AdapterCall) => Promise<unknown>;
+export type AdapterCallWrapper = (
+  method: (call: AdapterCall) => Promise<unknown>,
+  call: AdapterCall,
+) => Promise<unknown>;
 
 export type CreateAdapter = (options: BetterAuthOptions) => DBAdapter;
 
@@ -19,18 +22,18 @@ const METHODS = [
 ] as const;
 
 /** Wraps a factory of adapters so that each call, also in a transaction, goes through `around`. */
-export const aroundCalls =
-  (createAdapter: CreateAdapter, around: AroundCall): CreateAdapter =>
+export const wrapAdapterCalls =
+  (createAdapter: CreateAdapter, around: AdapterCallWrapper): CreateAdapter =>
   (options) => {
     const adapter = createAdapter(options);
     return {
       ...adapter,
-      ...wrapped(adapter, around),
-      transaction: (action) => adapter.transaction((inner) => action(wrapped(inner, around))),
+      ...wrapAdapter(adapter, around),
+      transaction: (action) => adapter.transaction((inner) => action(wrapAdapter(inner, around))),
     };
   };
 
-function wrapped<A extends DBTransactionAdapter>(adapter: A, around: AroundCall): A {
+function wrapAdapter<A extends DBTransactionAdapter>(adapter: A, around: AdapterCallWrapper): A {
   const methods = METHODS.map((name) => {
     const method = adapter[name] as (call: AdapterCall) => Promise<unknown>;
     return [name, (call: AdapterCall) => around(method, call)];

@@ -6,7 +6,7 @@ import { issueToken } from '../../lib/tokens.js';
 import { invalidRequest } from '../../lib/parse-or-throw.js';
 import { NotFoundError } from '../../errors.js';
 import { lockOperator } from './credentials.js';
-import { recordAudit } from '../audit/index.js';
+import { recordAuditEntry } from '../audit/index.js';
 
 /** An organization's API keys. Removing a member revokes those that they created, unless the owner keeps them. */
 export interface ApiKeyManagement {
@@ -49,7 +49,7 @@ export function createApiKeyManagement(db: Database, { now }: { now: () => Date 
         });
         const target = `api_key:${created.id}`;
         const details = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
-        await recordAudit(tx, { organizationId, at, actor, action: 'api_key.created', target, details });
+        await recordAuditEntry(tx, { organizationId, at, actor, action: 'api_key.created', target, details });
         return { ...toView(created, names), key: token };
       });
     },
@@ -82,7 +82,7 @@ export function createApiKeyManagement(db: Database, { now }: { now: () => Date 
         if (count === 0) return;
         const target = `api_key:${id}`;
         const details = { name: existing.name, role: existing.role };
-        await recordAudit(tx, { organizationId, at, actor, action: 'api_key.revoked', target, details });
+        await recordAuditEntry(tx, { organizationId, at, actor, action: 'api_key.revoked', target, details });
       });
     },
   };

@@ -5,10 +5,10 @@ import { betterAuth } from 'better-auth/minimal';
 import type { Database } from '@muster/db';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
-import { recordAudit } from '../audit/index.js';
+import { recordAuditEntry } from '../audit/index.js';
 import { withHashedSessions } from './hashed-sessions.js';
 import { withDatabaseClock } from './session-clock.js';
-import { vouchedSessions, type VouchedSessions } from './oidc-sessions.js';
+import { oidcSessionsPlugin, type OidcSessionsApi } from './oidc-sessions.js';
 
 /** Seconds that a session lives after its last use, and minimum seconds between two updates of the last use. */
 const SESSION_SECONDS = 7 * 86_400;
@@ -42,7 +42,7 @@ export const sessionCookieName = (publicUrl: string) =>
 export function createBetterAuth(
   { prisma }: Database,
   { publicUrl, secret, logger, now, skewMs }: BetterAuthParts,
-): Auth & VouchedSessions {
+): Auth & OidcSessionsApi {
   const https = isHttps(publicUrl);
   const log = logger.child({ part: 'better-auth' });
   return betterAuth({
@@ -56,7 +56,7 @@ export function createBetterAuth(
     // Our own limits apply before a password is hashed, apply to accounts too, and cover every call that takes a
     // password.
     rateLimit: { enabled: false },
-    plugins: [vouchedSessions],
+    plugins: [oidcSessionsPlugin],
     emailAndPassword: { enabled: true, disableSignUp: true },
     session: { expiresIn: SESSION_SECONDS, updateAge: SESSION_WRITE_SECONDS },
     advanced: {
@@ -78,7 +78,7 @@ export function createBetterAuth(
             const who = `user:${userId}` as const;
             const fact = { organizationId, at: now(), actor: who, action: 'user.signed_in', target: who } as const;
             try {
-              await recordAudit(prisma, fact);
+              await recordAuditEntry(prisma, fact);
             } catch (error) {
               // No one receives the session's cookie now, and a session without an audit entry must not remain.
               await prisma.session.deleteMany({ where: { id } });
@@ -88,7 +88,7 @@ export function createBetterAuth(
         },
       },
     },
-  }) as unknown as Auth & VouchedSessions;
+  }) as unknown as Auth & OidcSessionsApi;
 }
 
 /** Calls better-auth, and throws the original error if better-auth wrapped it in its own. */

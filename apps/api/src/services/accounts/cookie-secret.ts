@@ -8,7 +8,7 @@ const SECRET_BYTES = 32;
  * it in the database, so that all processes share it. The secret alone grants no access: a cookie must also name a
  * session, which is stored as a hash.
  */
-export async function keptSecret({ prisma }: Database): Promise<string> {
+export async function loadCookieSecret({ prisma }: Database): Promise<string> {
   const value = randomBytes(SECRET_BYTES).toString('base64url');
   await prisma.$executeRaw`INSERT INTO service_secrets (id, value) VALUES (1, ${value}) ON CONFLICT DO NOTHING`;
   return (await prisma.serviceSecret.findUniqueOrThrow({ where: { id: 1 } })).value;

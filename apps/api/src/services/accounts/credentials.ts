@@ -1,11 +1,11 @@
 import type { Prisma } from '@muster/db';
 import type { OperatorActor, OperatorIdentity } from '../identity/index.js';
 import { ForbiddenError, TokenInvalidError } from '../../errors.js';
-import { recordAudit } from '../audit/index.js';
+import { recordAuditEntry } from '../audit/index.js';
 
 /**
  * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the
- * transaction ends. Everything that the operator creates is therefore committed before `revokeCreatedBy` searches for
+ * transaction ends. Everything that the operator creates is therefore committed before `revokeCredentialsCreatedBy` searches for
  * it. Returns the key's expiry; null for a user and for a key without expiry.
  * @throws TokenInvalidError if it was removed or revoked after the request was authenticated.
  * @throws ForbiddenError if the member's role was changed after that.
@@ -31,7 +31,7 @@ interface OperatorRow {
   role: string;
 }
 
-export interface CreatedBy {
+export interface RevocationScope {
   organizationId: string;
   /** The person whose credentials are revoked. The transaction must have removed the member or changed their role. */
   userId: string;
@@ -41,17 +41,17 @@ export interface CreatedBy {
 }
 
 /** Why a person's credentials are revoked. */
-type CredentialsEnd = 'member.removed' | 'member.role_changed';
+type RevocationReason = 'member.removed' | 'member.role_changed';
 
 /**
  * Revokes the API keys that a person created, the keys created with those keys, and the enrollment tokens created with
  * any of them. Records each in the audit log with the reason. A member who became a viewer (`member.role_changed`)
  * loses only the admin keys, because a viewer may do what the other keys allow.
  */
-export async function revokeCreatedBy(
+export async function revokeCredentialsCreatedBy(
   tx: Prisma.TransactionClient,
-  created: CreatedBy,
-  reason: CredentialsEnd,
+  created: RevocationScope,
+  reason: RevocationReason,
 ): Promise<void> {
   const { organizationId, userId, actor, at } = created;
   const person = `user:${userId}`;
@@ -75,7 +75,7 @@ export async function revokeCreatedBy(
     await tx.apiKey.updateMany({ where: { id: { in: active.map(({ id }) => id) } }, data: { revokedAt: at } });
     for (const { id, name, role } of active) {
       const target = `api_key:${id}`;
-      await recordAudit(tx, { ...common, action: 'api_key.revoked', target, details: { name, role, ...details } });
+      await recordAuditEntry(tx, { ...common, action: 'api_key.revoked', target, details: { name, role, ...details } });
     }
   }
   const tokens = await tx.enrollmentToken.updateManyAndReturn({
@@ -84,7 +84,12 @@ export async function revokeCreatedBy(
   });
   for (const { id, name } of tokens) {
     const target = `enrollment_token:${id}`;
-    await recordAudit(tx, { ...common, action: 'enrollment_token.revoked', target, details: { name, ...details } });
+    await recordAuditEntry(tx, {
+      ...common,
+      action: 'enrollment_token.revoked',
+      target,
+      details: { name, ...details },
+    });
   }
 }
 
@@ -92,10 +97,10 @@ export async function revokeCreatedBy(
  * Revokes the open invitations that a person created, and records each in the audit log with the reason: the holder of
  * such a link could let that person in again, with a role that they lost.
  */
-export async function withdrawInvitationsOf(
+export async function revokeInvitationsCreatedBy(
   tx: Prisma.TransactionClient,
-  created: CreatedBy,
-  reason: CredentialsEnd,
+  created: RevocationScope,
+  reason: RevocationReason,
 ): Promise<void> {
   const { organizationId, userId, actor, at } = created;
   const where = { organizationId, createdBy: `user:${userId}` };
@@ -103,6 +108,6 @@ export async function withdrawInvitationsOf(
     await tx.invitation.deleteMany({ where: { id } });
     const details = { email, role, reason };
     const target = `invitation:${id}`;
-    await recordAudit(tx, { organizationId, at, actor, action: 'invitation.revoked', target, details });
+    await recordAuditEntry(tx, { organizationId, at, actor, action: 'invitation.revoked', target, details });
   }
 }

@@ -1,6 +1,6 @@
 import type { Database } from '@muster/db';
-import { recordAudit } from '../audit/index.js';
-import { normalEmail } from './users.js';
+import { recordAuditEntry } from '../audit/index.js';
+import { normalizeEmail } from './users.js';
 
 /** A refused attempt to sign in or to confirm a password. */
 export interface FailedSignIn {
@@ -75,7 +75,7 @@ export function createFailedSignIns(
     async record({ account, address: sent, method }) {
       const address = sent.slice(0, ADDRESS_LENGTH_MAX);
       const where =
-        account === null ? null : 'email' in account ? { user: { email: normalEmail(account.email) } } : account;
+        account === null ? null : 'email' in account ? { user: { email: normalizeEmail(account.email) } } : account;
       // Run the same statements whether or not the account exists, so that the response time does not reveal it.
       const member = where === null ? null : await prisma.member.findFirst({ where });
       const first = await prisma.organization.findFirst({ orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
@@ -94,7 +94,7 @@ export function createFailedSignIns(
       const details = { address, method, count: 1, addresses: [address] };
       const action = 'user.sign_in_failed';
       const fact = { organizationId, at: now(), actor: 'system', action, target, details } as const;
-      const entry = recordAudit(prisma, fact).then(({ id }) => id);
+      const entry = recordAuditEntry(prisma, fact).then(({ id }) => id);
       windows.set(target, { openedMs: elapsedMs(), entry, recorded: Promise.resolve() });
       try {
         await entry;

@@ -3,7 +3,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** How a secret reaches the person who starts Muster: printed, or in a file that only they can read. */
-export type SecretPlace = { shown: string } | { file: string };
+export type SecretDelivery = { shown: string } | { file: string };
 
 /** Names of the files for secrets that are not printed. */
 const FILES = { adminKey: 'admin-key', setupLink: 'setup-link' } as const;
@@ -12,12 +12,12 @@ const FILES = { adminKey: 'admin-key', setupLink: 'setup-link' } as const;
  * Hands a secret to the person who starts Muster. If stdout is a terminal, the secret is to be printed, once. Otherwise
  * stdout may be a log, so the secret is written to a file with mode 0600 in `directory`.
  */
-export async function handOver(
+export async function deliverSecret(
   kind: keyof typeof FILES,
   secret: string,
   isTerminal: boolean,
   directory: string,
-): Promise<SecretPlace> {
+): Promise<SecretDelivery> {
   if (isTerminal) return { shown: secret };
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, FILES[kind]);
@@ -38,9 +38,9 @@ export interface BannerFacts {
   url: string;
   database: string;
   /** The admin key created by this start; null if one existed. */
-  adminKey: SecretPlace | null;
+  adminKey: SecretDelivery | null;
   /** The link to create the owner's account; null if a user exists. */
-  setup: SecretPlace | null;
+  setup: SecretDelivery | null;
 }
 
 /** Returns the text printed when the API is ready: URL, credentials and the commands that enroll this machine. */

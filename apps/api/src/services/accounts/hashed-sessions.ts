@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Where } from 'better-auth';
-import { aroundCalls, type AdapterCall, type AroundCall, type CreateAdapter } from './adapter-calls.js';
+import { wrapAdapterCalls, type AdapterCall, type AdapterCallWrapper, type CreateAdapter } from './adapter-calls.js';
 
 /** Returns the SHA-256 of a session cookie's token, as stored in the database. */
 export const hashSessionToken = (token: string): string => hash('sha256', token, 'base64url');
@@ -11,9 +11,11 @@ export const hashSessionToken = (token: string): string => hash('sha256', token,
  * returns to better-auth the token that it passed in.
  */
 export const withHashedSessions = (createAdapter: CreateAdapter): CreateAdapter =>
-  aroundCalls(createAdapter, (method, call) => (call.model === 'session' ? withHashes(method, call) : method(call)));
+  wrapAdapterCalls(createAdapter, (method, call) =>
+    call.model === 'session' ? withHashes(method, call) : method(call),
+  );
 
-const withHashes: AroundCall = async (method, call: AdapterCall) => {
+const withHashes: AdapterCallWrapper = async (method, call: AdapterCall) => {
   const tokens = new Map<unknown, string>();
   const hashOf = (token: unknown): unknown => {
     if (typeof token !== 'string') return token;

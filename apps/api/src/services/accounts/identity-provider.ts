@@ -1,7 +1,7 @@
 import { SetupRequest } from '@muster/contracts';
 import * as client from 'openid-client';
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Voucher } from './users.js';
+import type { ExternalIdentity } from './users.js';
 
 /** An OpenID Connect provider, and this installation's client registration there. */
 export interface IdentityProviderOptions {
@@ -15,7 +15,7 @@ export interface IdentityProviderOptions {
 }
 
 /** A user as authenticated by the provider. */
-export interface VouchedPerson extends Voucher {
+export interface ExternalUser extends ExternalIdentity {
   /** Null if the provider sends no name that is valid here. */
   name: string | null;
   /** Null if the provider sends no email address that is valid here, or does not mark it as verified. */
@@ -23,7 +23,7 @@ export interface VouchedPerson extends Voucher {
 }
 
 /** Why a sign-in failed. */
-export type Refusal =
+export type OidcFailure =
   /** The provider cannot be reached, or its answer is invalid. */
   | 'unavailable'
   /** The user canceled, or the provider refused them. */
@@ -31,31 +31,31 @@ export type Refusal =
   /** The answer does not belong to this attempt. */
   | 'mismatched';
 
-export class NotVouchedError extends Error {
+export class OidcSignInError extends Error {
   constructor(
-    readonly refusal: Refusal,
+    readonly failure: OidcFailure,
     cause: unknown,
   ) {
-    super(`OIDC sign-in failed: ${refusal}`, { cause });
+    super(`OIDC sign-in failed: ${failure}`, { cause });
     this.name = 'NotVouchedError';
   }
 }
 
 export interface IdentityProvider {
   /** Returns the secret of a new attempt, for the browser that starts it. */
-  begin(): string;
+  createAttempt(): string;
 
   /**
    * Returns the URL at the provider for an attempt.
-   * @throws NotVouchedError if the provider is unavailable.
+   * @throws OidcSignInError if the provider is unavailable.
    */
-  addressOf(attempt: string): Promise<string>;
+  authorizationUrl(attempt: string): Promise<string>;
 
   /**
    * Returns the user who came back from the provider. `query` is the URL's query from the provider, including its `?`.
-   * @throws NotVouchedError if the sign-in failed.
+   * @throws OidcSignInError if the sign-in failed.
    */
-  redeem(attempt: string, query: string): Promise<VouchedPerson>;
+  exchangeCode(attempt: string, query: string): Promise<ExternalUser>;
 }
 
 /**
@@ -82,46 +82,46 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
       return await discovered;
     } catch (error) {
       discovered = undefined;
-      throw new NotVouchedError('unavailable', error);
+      throw new OidcSignInError('unavailable', error);
     }
   }
 
-  const derived = (attempt: string, use: 'state' | 'nonce' | 'verifier'): string =>
+  const derive = (attempt: string, use: 'state' | 'nonce' | 'verifier'): string =>
     createHmac('sha256', secret).update(`oidc ${use} ${attempt}`).digest('base64url');
 
   return {
-    begin: () => randomBytes(ATTEMPT_BYTES).toString('base64url'),
+    createAttempt: () => randomBytes(ATTEMPT_BYTES).toString('base64url'),
 
-    async addressOf(attempt) {
+    async authorizationUrl(attempt) {
       return client.buildAuthorizationUrl(await configuration(), {
         ...{ redirect_uri: callbackUrl, scope: 'openid email profile' },
-        ...{ state: derived(attempt, 'state'), nonce: derived(attempt, 'nonce') },
-        code_challenge: await client.calculatePKCECodeChallenge(derived(attempt, 'verifier')),
+        ...{ state: derive(attempt, 'state'), nonce: derive(attempt, 'nonce') },
+        code_challenge: await client.calculatePKCECodeChallenge(derive(attempt, 'verifier')),
         code_challenge_method: 'S256',
       }).href;
     },
 
-    async redeem(attempt, query) {
+    async exchangeCode(attempt, query) {
       const config = await configuration();
       try {
         const tokens = await client.authorizationCodeGrant(config, new URL(query, callbackUrl), {
-          pkceCodeVerifier: derived(attempt, 'verifier'),
-          expectedState: derived(attempt, 'state'),
-          expectedNonce: derived(attempt, 'nonce'),
+          pkceCodeVerifier: derive(attempt, 'verifier'),
+          expectedState: derive(attempt, 'state'),
+          expectedNonce: derive(attempt, 'nonce'),
           idTokenExpected: true,
         });
         // Set because of `idTokenExpected`.
         const claims = tokens.claims()!;
         const { sub: subject } = claims;
-        const told = 'email' in claims ? claims : await client.fetchUserInfo(config, tokens.access_token, subject);
-        const { name, email, email_verified: isVerified } = told;
+        const userInfo = 'email' in claims ? claims : await client.fetchUserInfo(config, tokens.access_token, subject);
+        const { name, email, email_verified: isVerified } = userInfo;
         return {
           ...{ issuer, subject },
           name: NameClaim.safeParse(name).data ?? null,
           verifiedEmail: isVerified === true ? (EmailClaim.safeParse(email).data ?? null) : null,
         };
       } catch (error) {
-        throw new NotVouchedError(refusalOf(error), error);
+        throw new OidcSignInError(toFailure(error), error);
       }
     },
   };
@@ -152,7 +152,7 @@ function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): 
   );
 }
 
-function refusalOf(error: unknown): Refusal {
+function toFailure(error: unknown): OidcFailure {
   if (error instanceof client.AuthorizationResponseError) return 'refused';
   // The code was used, has expired, or belongs to another attempt.
   if (error instanceof client.ResponseBodyError) return 'mismatched';

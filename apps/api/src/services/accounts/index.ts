@@ -1,17 +1,17 @@
 /** People, sessions, API keys, invitations and sign-in. */
-export { type ApiKeyService, createApiKeyService } from './api-key-authentication.js';
+export { type ApiKeyAuthenticator, createApiKeyAuthenticator } from './api-key-authentication.js';
 export { type ApiKeyManagement, createApiKeyManagement } from './api-keys.js';
 export { createBetterAuth, sessionCookieName } from './better-auth.js';
-export { keptSecret } from './cookie-secret.js';
+export { loadCookieSecret } from './cookie-secret.js';
 export { lockOperator } from './credentials.js';
 export { createFailedSignIns } from './failed-sign-ins.js';
-export { banner, handOver, type SecretPlace, setupLink } from './first-start.js';
+export { banner, deliverSecret, type SecretDelivery, setupLink } from './first-start.js';
 export { createIdentityProvider, type IdentityProviderOptions } from './identity-provider.js';
 export { createInvitationService, type InvitationService } from './invitations.js';
 export { createMemberService, type MemberService } from './members.js';
-export { createVouchedSignIn, type Onward, type VouchedSignInService } from './oidc-sign-in.js';
-export { createVouchedPeople } from './oidc-users.js';
-export { createOwnSessionService, type OwnSessionService } from './own-sessions.js';
+export { createOidcSignIn, type Redirect, type OidcSignInService } from './oidc-sign-in.js';
+export { createOidcUsers } from './oidc-users.js';
+export { createMySessionService, type MySessionService } from './own-sessions.js';
 export { createSessionService, type SessionService, type UserSession, type WithCookies } from './sessions.js';
 export { createSetupTokens } from './setup-tokens.js';
 export { createSetupService, type SetupService } from './setup.js';

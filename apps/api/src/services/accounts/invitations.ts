@@ -15,9 +15,9 @@ import type { Caller, OperatorIdentity } from '../identity/index.js';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { ConflictError, NotFoundError, TokenInvalidError } from '../../errors.js';
-import { recordAudit } from '../audit/index.js';
+import { recordAuditEntry } from '../audit/index.js';
 import { lockOperator } from './credentials.js';
-import { addMember, normalEmail } from './users.js';
+import { addMember, normalizeEmail } from './users.js';
 import type { SessionService, WithCookies } from './sessions.js';
 
 /** Lifetime of an invitation link in milliseconds. */
@@ -77,7 +77,7 @@ export function createInvitationService(
     async create(operator, { email: asked, role }) {
       const { organizationId, actor } = operator;
       const at = now();
-      const email = normalEmail(asked);
+      const email = normalizeEmail(asked);
       const { token, hash } = issueToken('invite');
       return transact(db, async (tx) => {
         await lockOperator(tx, operator);
@@ -99,7 +99,7 @@ export function createInvitationService(
         });
         const target = `invitation:${created.id}`;
         const details = { email, role };
-        await recordAudit(tx, { organizationId, at, actor, action: 'invitation.created', target, details });
+        await recordAuditEntry(tx, { organizationId, at, actor, action: 'invitation.created', target, details });
         // Browsers do not send the part after #, so that no server or proxy logs it.
         return { ...toView(created), url: `${publicUrl}/invitation#token=${token}` };
       });
@@ -126,7 +126,7 @@ export function createInvitationService(
         if (count === 0) throw new NotFoundError('invitation');
         const target = `invitation:${id}`;
         const details = { email: existing.email, role: existing.role };
-        await recordAudit(tx, { organizationId, at, actor, action: 'invitation.revoked', target, details });
+        await recordAuditEntry(tx, { organizationId, at, actor, action: 'invitation.revoked', target, details });
       });
     },
 
@@ -145,7 +145,7 @@ export function createInvitationService(
         await tx.$queryRaw`SELECT id FROM invitations WHERE id = ${id}::uuid FOR UPDATE`;
         const { organizationId, role } = await find(tx, token);
         await tx.invitation.delete({ where: { id } });
-        await addMember(tx, { organizationId, role, name, email, wayIn: { passwordHash } }, at);
+        await addMember(tx, { organizationId, role, name, email, credential: { passwordHash } }, at);
       });
       return sessions.signIn(caller, { email, password });
     },

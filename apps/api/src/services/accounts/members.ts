@@ -3,8 +3,8 @@ import { transact, type Database, type Prisma } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
-import { recordAudit } from '../audit/index.js';
-import { revokeCreatedBy, withdrawInvitationsOf } from './credentials.js';
+import { recordAuditEntry } from '../audit/index.js';
+import { revokeCredentialsCreatedBy, revokeInvitationsCreatedBy } from './credentials.js';
 
 /** Manages the members of an organization. Changes take effect at the next call in every process. */
 export interface MemberService {
@@ -55,13 +55,13 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
         if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
         await tx.member.update({ where: { id: member.id }, data: { role } });
         const created = { organizationId, userId, actor, at };
-        if (member.role === 'owner') await withdrawInvitationsOf(tx, created, 'member.role_changed');
+        if (member.role === 'owner') await revokeInvitationsCreatedBy(tx, created, 'member.role_changed');
         const isDemoted = role === 'viewer';
-        if (isDemoted && !keepCredentials) await revokeCreatedBy(tx, created, 'member.role_changed');
+        if (isDemoted && !keepCredentials) await revokeCredentialsCreatedBy(tx, created, 'member.role_changed');
         const kept = isDemoted && keepCredentials ? { keepCredentials } : {};
         const details = { name: member.user.name, from: member.role, to: role, ...kept };
         const target = `user:${userId}`;
-        await recordAudit(tx, { organizationId, at, actor, action: 'member.role_changed', target, details });
+        await recordAuditEntry(tx, { organizationId, at, actor, action: 'member.role_changed', target, details });
         return toView({ ...member, role });
       });
     },
@@ -76,12 +76,12 @@ export function createMemberService(db: Database, { now }: { now: () => Date }):
         await tx.account.deleteMany({ where: { userId } });
         await tx.session.deleteMany({ where: { userId } });
         const created = { organizationId, userId, actor, at };
-        await withdrawInvitationsOf(tx, created, 'member.removed');
-        if (!keepCredentials) await revokeCreatedBy(tx, created, 'member.removed');
+        await revokeInvitationsCreatedBy(tx, created, 'member.removed');
+        if (!keepCredentials) await revokeCredentialsCreatedBy(tx, created, 'member.removed');
         const { name, email } = member.user;
         const details = { name, email, role: member.role, ...(keepCredentials ? { keepCredentials } : {}) };
         const target = `user:${userId}`;
-        await recordAudit(tx, { organizationId, at, actor, action: 'member.removed', target, details });
+        await recordAuditEntry(tx, { organizationId, at, actor, action: 'member.removed', target, details });
       });
     },
   };

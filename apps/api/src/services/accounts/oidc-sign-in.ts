@@ -4,12 +4,12 @@ import type { Logger } from 'pino';
 import type { Caller } from '../identity/index.js';
 import { CredentialsInvalidError } from '../../errors.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
-import { NotVouchedError, type IdentityProvider, type Refusal, type VouchedPerson } from './identity-provider.js';
+import { OidcSignInError, type IdentityProvider, type OidcFailure, type ExternalUser } from './identity-provider.js';
 import type { SessionService } from './sessions.js';
 import type { SignInLimit } from './sign-in-limit.js';
 
 /** A redirect of the browser, with the `Set-Cookie` values to send. */
-export interface Onward {
+export interface Redirect {
   location: string;
   cookies: string[];
 }
@@ -18,38 +18,38 @@ export interface Onward {
  * Signs users in with an identity provider. Every failure of the provider redirects to the sign-in page, which shows
  * the reason.
  */
-export interface VouchedSignInService {
+export interface OidcSignInService {
   /**
    * Redirects a browser to the provider. After the sign-in, the browser is redirected to `next`, a path of this server.
    * @throws RateLimitedError after too many attempts.
    */
-  start(caller: Caller, next: string): Promise<Onward>;
+  start(caller: Caller, next: string): Promise<Redirect>;
 
   /**
    * Signs in the user whom the provider redirected back. `query` is the URL's query, including its `?`.
    * @throws RateLimitedError after too many attempts.
    */
-  finish(caller: Caller, query: string): Promise<Onward>;
+  finish(caller: Caller, query: string): Promise<Redirect>;
 }
 
-export interface VouchedSignInParts {
+export interface OidcSignInParts {
   provider: IdentityProvider;
   /** Returns the user's id for a person who may sign in, or null. */
-  userOf: (person: VouchedPerson) => Promise<string | null>;
-  sessions: Pick<SessionService, 'signInVouched'>;
+  findUser: (person: ExternalUser) => Promise<string | null>;
+  sessions: Pick<SessionService, 'signInOidcUser'>;
   limit: SignInLimit;
   failures: FailedSignIns;
   publicUrl: string;
   logger: Logger;
 }
 
-const OWN_PATH = new RegExp(SAME_ORIGIN_PATH_PATTERN);
+const SAME_ORIGIN_PATH = new RegExp(SAME_ORIGIN_PATH_PATTERN);
 
 /** Seconds that a user may take to sign in at the provider. */
 const ATTEMPT_SECONDS = 600;
 
-export function createVouchedSignIn(parts: VouchedSignInParts): VouchedSignInService {
-  const { provider, userOf, sessions, limit, failures, publicUrl, logger } = parts;
+export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
+  const { provider, findUser, sessions, limit, failures, publicUrl, logger } = parts;
   const isHttps = publicUrl.startsWith('https:');
   const cookieName = isHttps ? '__Host-muster_oidc' : 'muster_oidc';
 
@@ -58,19 +58,22 @@ export function createVouchedSignIn(parts: VouchedSignInParts): VouchedSignInSer
   const attemptCookie = (value: string, seconds: number): string =>
     `${cookieName}=${value}; Max-Age=${seconds}; Path=/; HttpOnly; ${isHttps ? 'Secure; ' : ''}SameSite=Lax`;
 
-  function attemptOf({ cookie = '' }: Caller): { attempt: string; next: string } | null {
+  function readAttempt({ cookie = '' }: Caller): { attempt: string; next: string } | null {
     const [attempt, encoded = ''] = parseCookies(cookie).get(cookieName)?.split('.') ?? [];
     const next = Buffer.from(encoded, 'base64url').toString();
-    return attempt === undefined || !OWN_PATH.test(next) ? null : { attempt, next };
+    return attempt === undefined || !SAME_ORIGIN_PATH.test(next) ? null : { attempt, next };
   }
 
   /** Returns the sign-in page with the reason of a failure. Logs the failure without the data sent to the provider. */
-  function turnBack(error: unknown, next: string): string {
-    if (error instanceof NotVouchedError) {
+  function failureLocation(error: unknown, next: string): string {
+    if (error instanceof OidcSignInError) {
       const { code, message } = error.cause as { code?: unknown; message: string };
-      const { refusal } = error;
-      logger[refusal === 'unavailable' ? 'warn' : 'info']({ refusal, code, detail: message }, 'OIDC sign-in failed');
-      return signInPage(refusal, next);
+      const { failure } = error;
+      logger[failure === 'unavailable' ? 'warn' : 'info'](
+        { refusal: failure, code, detail: message },
+        'OIDC sign-in failed',
+      );
+      return signInPage(failure, next);
     }
     if (error instanceof CredentialsInvalidError) return signInPage('unknown', next);
     throw error;
@@ -79,34 +82,34 @@ export function createVouchedSignIn(parts: VouchedSignInParts): VouchedSignInSer
   return {
     async start({ address }, next) {
       limit.take(address);
-      const attempt = provider.begin();
+      const attempt = provider.createAttempt();
       try {
-        const location = await provider.addressOf(attempt);
+        const location = await provider.authorizationUrl(attempt);
         const value = `${attempt}.${Buffer.from(next).toString('base64url')}`;
         return { location, cookies: [attemptCookie(value, ATTEMPT_SECONDS)] };
       } catch (error) {
-        return { location: turnBack(error, next), cookies: [] };
+        return { location: failureLocation(error, next), cookies: [] };
       }
     },
 
     async finish(caller, query) {
       limit.take(caller.address);
-      const found = attemptOf(caller);
+      const found = readAttempt(caller);
       const used = attemptCookie('', 0);
       try {
-        if (found === null) throw new NotVouchedError('mismatched', new Error('this browser started no sign-in'));
-        const userId = await userOf(await provider.redeem(found.attempt, query));
+        if (found === null) throw new OidcSignInError('mismatched', new Error('this browser started no sign-in'));
+        const userId = await findUser(await provider.exchangeCode(found.attempt, query));
         if (userId === null) {
           await failures.record({ account: null, address: caller.address, method: 'identity provider' });
           throw new CredentialsInvalidError();
         }
-        return { location: found.next, cookies: [used, ...(await sessions.signInVouched(caller, userId))] };
+        return { location: found.next, cookies: [used, ...(await sessions.signInOidcUser(caller, userId))] };
       } catch (error) {
-        return { location: turnBack(error, found?.next ?? '/'), cookies: [used] };
+        return { location: failureLocation(error, found?.next ?? '/'), cookies: [used] };
       }
     },
   };
 }
 
-const signInPage = (why: Refusal | 'unknown', next: string): string =>
+const signInPage = (why: OidcFailure | 'unknown', next: string): string =>
   `/sign-in?${new URLSearchParams({ why: `oidc-${why}`, next }).toString()}`;

@@ -1,14 +1,14 @@
 import type { MemberRole } from '@muster/contracts';
 import { isUniqueViolation, transact, type Database, type Prisma } from '@muster/db';
 import { ConflictError } from '../../errors.js';
-import { recordAudit } from '../audit/index.js';
+import { recordAuditEntry } from '../audit/index.js';
 import { lockFirstOrganization } from './first-organization.js';
-import type { VouchedPerson } from './identity-provider.js';
-import { addMember, addWayIn, normalEmail } from './users.js';
+import type { ExternalUser } from './identity-provider.js';
+import { addMember, addCredential, normalizeEmail } from './users.js';
 
-export interface VouchedPeopleParts {
+export interface OidcUsersParts {
   /** Role in the first organization of users without an invitation; null refuses them. */
-  strangerRole: MemberRole | null;
+  autoProvisionRole: MemberRole | null;
   now: () => Date;
 }
 
@@ -17,13 +17,13 @@ export interface VouchedPeopleParts {
  * in. Users are known by the provider's id of them. At their first sign-in, they are found by their email address if
  * the provider has verified it: a member gets an additional credential, and an invited person becomes a member.
  */
-export const createVouchedPeople = (db: Database, { strangerRole, now }: VouchedPeopleParts) => {
-  const find = ({ issuer, subject, name, verifiedEmail }: VouchedPerson): Promise<string | null> =>
+export const createOidcUsers = (db: Database, { autoProvisionRole, now }: OidcUsersParts) => {
+  const find = ({ issuer, subject, name, verifiedEmail }: ExternalUser): Promise<string | null> =>
     transact(db, async (tx) => {
       const at = now();
       // Of several concurrent first sign-ins of one person, one creates the account and the others find it.
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${issuer} ${subject}`}, 0))`;
-      const wayIn = { issuer, subject };
+      const credential = { issuer, subject };
       const providerId_accountId = { providerId: issuer, accountId: subject };
       const known = await tx.account.findUnique({
         where: { providerId_accountId },
@@ -32,22 +32,22 @@ export const createVouchedPeople = (db: Database, { strangerRole, now }: Vouched
       if (known !== null) return known.user.member === null ? null : known.userId;
       if (verifiedEmail === null) return null;
 
-      const email = normalEmail(verifiedEmail);
+      const email = normalizeEmail(verifiedEmail);
       const user = await tx.user.findUnique({ where: { email }, include: { member: true } });
       if (user !== null && user.member !== null) {
-        await addWayIn(tx, user.id, wayIn, at);
+        await addCredential(tx, user.id, credential, at);
         const { organizationId } = user.member;
         const target = `user:${user.id}` as const;
         const details = { issuer };
-        await recordAudit(tx, { organizationId, at, actor: target, action: 'user.vouched_for', target, details });
+        await recordAuditEntry(tx, { organizationId, at, actor: target, action: 'user.vouched_for', target, details });
         return user.id;
       }
 
-      const place = (await takeInvitation(tx, email, at)) ?? (await placeForStranger(tx, strangerRole, at));
-      return place === null ? null : addMember(tx, { ...place, name: name ?? email, email, wayIn }, at);
+      const membership = (await consumeInvitation(tx, email, at)) ?? (await autoProvision(tx, autoProvisionRole, at));
+      return membership === null ? null : addMember(tx, { ...membership, name: name ?? email, email, credential }, at);
     });
 
-  return async (person: VouchedPerson): Promise<string | null> => {
+  return async (person: ExternalUser): Promise<string | null> => {
     try {
       return await find(person);
     } catch (error) {
@@ -58,10 +58,10 @@ export const createVouchedPeople = (db: Database, { strangerRole, now }: Vouched
   };
 };
 
-type Place = { organizationId: string; role: MemberRole };
+type Membership = { organizationId: string; role: MemberRole };
 
 /** Uses up the oldest open invitation of an address. */
-async function takeInvitation(tx: Prisma.TransactionClient, email: string, at: Date): Promise<Place | null> {
+async function consumeInvitation(tx: Prisma.TransactionClient, email: string, at: Date): Promise<Membership | null> {
   const [invitation] = await tx.$queryRaw<{ id: string }[]>`
     SELECT id FROM invitations WHERE email = ${email} AND "expiresAt" > ${at}
     ORDER BY "createdAt" LIMIT 1 FOR UPDATE`;
@@ -71,11 +71,11 @@ async function takeInvitation(tx: Prisma.TransactionClient, email: string, at: D
 }
 
 /** Returns null while there is no owner: otherwise, the first uninvited user would make the setup link invalid. */
-async function placeForStranger(
+async function autoProvision(
   tx: Prisma.TransactionClient,
   role: MemberRole | null,
   at: Date,
-): Promise<Place | null> {
+): Promise<Membership | null> {
   if (role === null) return null;
   const organizationId = await lockFirstOrganization(tx, at);
   return (await tx.member.count({ where: { organizationId, role: 'owner' } })) === 0 ? null : { organizationId, role };

@@ -3,13 +3,13 @@ import { transact, type Database } from '@muster/db';
 import { hashPassword, verifyPassword } from 'better-auth/crypto';
 import { invalidRequest } from '../../lib/parse-or-throw.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
-import { recordAudit, type AuditFact } from '../audit/index.js';
+import { recordAuditEntry, type NewAuditEntry } from '../audit/index.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
 import type { UserSession } from './sessions.js';
 import type { SignInLimit } from './sign-in-limit.js';
 
 /** Lets a user manage their own sessions and password. */
-export interface OwnSessionService {
+export interface MySessionService {
   /** Lists the user's sessions, latest sign-in first. */
   list(session: UserSession): Promise<{ items: SessionItem[] }>;
 
@@ -31,7 +31,7 @@ export interface OwnSessionService {
   changePassword(session: UserSession, address: string, change: PasswordChange): Promise<void>;
 }
 
-export interface OwnSessionServiceParts {
+export interface MySessionServiceParts {
   limit: SignInLimit;
   failures: FailedSignIns;
   now: () => Date;
@@ -39,9 +39,9 @@ export interface OwnSessionServiceParts {
   skewMs: () => number;
 }
 
-export function createOwnSessionService(db: Database, parts: OwnSessionServiceParts): OwnSessionService {
+export function createMySessionService(db: Database, parts: MySessionServiceParts): MySessionService {
   const { limit, failures, now, skewMs } = parts;
-  const factOf = ({ userId, operator }: UserSession, action: AuditFact['action']): AuditFact => ({
+  const auditEntryOf = ({ userId, operator }: UserSession, action: NewAuditEntry['action']): NewAuditEntry => ({
     ...{ organizationId: operator.organizationId, at: now(), actor: operator.actor, action },
     target: `user:${userId}`,
   });
@@ -63,14 +63,14 @@ export function createOwnSessionService(db: Database, parts: OwnSessionServicePa
       await transact(db, async (tx) => {
         const { count } = await tx.session.deleteMany({ where: { id, userId: session.userId } });
         if (count === 0) throw new NotFoundError('session');
-        await recordAudit(tx, { ...factOf(session, 'user.signed_out'), details: { sessions: 1 } });
+        await recordAuditEntry(tx, { ...auditEntryOf(session, 'user.signed_out'), details: { sessions: 1 } });
       });
     },
 
     async endAll(session) {
       await transact(db, async (tx) => {
         const { count } = await tx.session.deleteMany({ where: { userId: session.userId } });
-        await recordAudit(tx, { ...factOf(session, 'user.signed_out'), details: { sessions: count } });
+        await recordAuditEntry(tx, { ...auditEntryOf(session, 'user.signed_out'), details: { sessions: count } });
       });
     },
 
@@ -88,7 +88,7 @@ export function createOwnSessionService(db: Database, parts: OwnSessionServicePa
       await transact(db, async (tx) => {
         await tx.account.update({ where: { id: account.id }, data: { password, updatedAt: now() } });
         await tx.session.deleteMany({ where: { userId, id: { not: id } } });
-        await recordAudit(tx, factOf(session, 'user.password_changed'));
+        await recordAuditEntry(tx, auditEntryOf(session, 'user.password_changed'));
       });
     },
   };

@@ -1,4 +1,4 @@
-import { aroundCalls, type CreateAdapter } from './adapter-calls.js';
+import { wrapAdapterCalls, type CreateAdapter } from './adapter-calls.js';
 
 /**
  * Wraps better-auth's database adapter to convert timestamps. better-auth can only use this machine's clock. The
@@ -6,7 +6,7 @@ import { aroundCalls, type CreateAdapter } from './adapter-calls.js';
  * `skewMs` is how many milliseconds this machine's clock is ahead.
  */
 export const withDatabaseClock = (createAdapter: CreateAdapter, skewMs: () => number): CreateAdapter =>
-  aroundCalls(createAdapter, async (method, call) => {
+  wrapAdapterCalls(createAdapter, async (method, call) => {
     // One value for the whole call, so that what it wrote is returned unchanged.
     const ms = skewMs();
     return shiftInstants(await method(shiftInstants(call, -ms)), ms);

@@ -7,10 +7,10 @@ import { CredentialsInvalidError } from '../../errors.js';
 import { ADDRESS_HEADER, callBetterAuth } from './better-auth.js';
 import { hashSessionToken } from './hashed-sessions.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
-import { normalEmail } from './users.js';
+import { normalizeEmail } from './users.js';
 import { createSessionView } from './session-view.js';
 import type { SignInLimit } from './sign-in-limit.js';
-import type { VouchedSessions } from './oidc-sessions.js';
+import type { OidcSessionsApi } from './oidc-sessions.js';
 
 /** The result of signing in or out, and the `Set-Cookie` values that must be sent with it. */
 export interface WithCookies<T> {
@@ -44,17 +44,17 @@ export interface SessionService {
    * Signs in a user whom an identity provider has authenticated, and returns the cookies.
    * @throws CredentialsInvalidError if the user is no longer a member.
    */
-  signInVouched(caller: Caller, userId: string): Promise<string[]>;
+  signInOidcUser(caller: Caller, userId: string): Promise<string[]>;
 
   /** Returns cookies that replace those of an ended session. */
-  farewell(caller: Caller): Promise<string[]>;
+  clearCookies(caller: Caller): Promise<string[]>;
 
   /** Describes the operator and its permissions. `session` is null for an API key. */
   describe(operator: OperatorIdentity, session: UserSession | null): Promise<Session>;
 }
 
 export interface SessionServiceParts {
-  auth: Auth & VouchedSessions;
+  auth: Auth & OidcSessionsApi;
   /** The name of the session cookie. */
   cookieName: string;
   limit: SignInLimit;
@@ -67,7 +67,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
   const { auth, cookieName, limit, failures, skewMs } = parts;
   const { prisma } = db;
   const view = createSessionView(db);
-  const namesSession = ({ cookie }: Caller) => cookie?.includes(`${cookieName}=`) ?? false;
+  const hasSessionCookie = ({ cookie }: Caller) => cookie?.includes(`${cookieName}=`) ?? false;
 
   async function find(caller: Caller): Promise<WithCookies<UserSession | null>> {
     const { headers, response } = await callBetterAuth(() =>
@@ -100,7 +100,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
 
   return {
     async authenticate(caller) {
-      if (!namesSession(caller)) return { value: null, cookies: [] };
+      if (!hasSessionCookie(caller)) return { value: null, cookies: [] };
       try {
         return await find(caller);
       } catch (error) {
@@ -111,8 +111,8 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
     },
 
     async signIn(caller, { email, password }) {
-      limit.take(caller.address, normalEmail(email));
-      const hashBefore = await findPasswordHash(normalEmail(email));
+      limit.take(caller.address, normalizeEmail(email));
+      const hashBefore = await findPasswordHash(normalizeEmail(email));
       const { headers, response } = await callBetterAuth(() =>
         // Omit the cookies of a user who was signed in here before.
         auth.api.signInEmail({
@@ -140,9 +140,9 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
       return { value: await view(operator, row.expiresAt), cookies: headers.getSetCookie() };
     },
 
-    async signInVouched(caller, userId) {
+    async signInOidcUser(caller, userId) {
       const { headers } = await callBetterAuth(() =>
-        auth.api.startVouchedSession({
+        auth.api.startOidcSession({
           body: { userId },
           headers: headersOf({ ...caller, cookie: undefined }),
           returnHeaders: true,
@@ -153,7 +153,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
       return headers.getSetCookie();
     },
 
-    async farewell(caller) {
+    async clearCookies(caller) {
       const { headers } = await callBetterAuth(() =>
         auth.api.signOut({ headers: headersOf(caller), returnHeaders: true }),
       );

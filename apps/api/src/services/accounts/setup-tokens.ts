@@ -14,28 +14,28 @@ export interface SetupTokens {
    * commits: if it fails, no token is created. Processes that start at once create one token each; using any of them
    * invalidates all.
    */
-  issue(handOver: (token: string) => Promise<void>): Promise<void>;
+  issue(deliver: (token: string) => Promise<void>): Promise<void>;
 
   /** Returns whether there is no user yet and the token was issued and has not expired. */
-  isGood(tx: Pick<Prisma.TransactionClient, 'user' | 'setupToken'>, token: string): Promise<boolean>;
+  isValid(tx: Pick<Prisma.TransactionClient, 'user' | 'setupToken'>, token: string): Promise<boolean>;
 }
 
 export function createSetupTokens({ prisma }: Database, { now }: { now: () => Date }): SetupTokens {
   const oldest = () => new Date(now().getTime() - SETUP_TOKEN_MS);
 
   return {
-    async issue(handOver) {
+    async issue(deliver) {
       await prisma.$transaction(async (tx) => {
         await lockFirstOrganization(tx, now());
         if ((await tx.user.count()) > 0) return;
         await tx.setupToken.deleteMany({ where: { createdAt: { lte: oldest() } } });
         const { token, hash } = issueToken('setup');
         await tx.setupToken.create({ data: { hash, createdAt: now() } });
-        await handOver(token);
+        await deliver(token);
       });
     },
 
-    async isGood(tx, token) {
+    async isValid(tx, token) {
       if (tokenKind(token) !== 'setup') return false;
       const issued = await tx.setupToken.count({ where: { hash: hashToken(token), createdAt: { gt: oldest() } } });
       return issued > 0 && (await tx.user.count()) === 0;

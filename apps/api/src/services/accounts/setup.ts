@@ -21,7 +21,7 @@ export interface SetupService {
 
 export interface SetupServiceParts {
   sessions: Pick<SessionService, 'signIn'>;
-  setupTokens: Pick<SetupTokens, 'isGood'>;
+  setupTokens: Pick<SetupTokens, 'isValid'>;
   now: () => Date;
 }
 
@@ -33,14 +33,14 @@ export function createSetupService(db: Database, { sessions, setupTokens, now }:
 
     async setUp(caller, { token, name, email, password }) {
       // Checked before hashing a password, which is expensive, and again under the lock.
-      if (!(await setupTokens.isGood(db.prisma, token))) throw invalid();
+      if (!(await setupTokens.isValid(db.prisma, token))) throw invalid();
       const passwordHash = await hashPassword(password);
       const at = now();
       await transact(db, async (tx) => {
         const organizationId = await lockFirstOrganization(tx, at);
-        if (!(await setupTokens.isGood(tx, token))) throw invalid();
+        if (!(await setupTokens.isValid(tx, token))) throw invalid();
         await tx.setupToken.deleteMany();
-        await addMember(tx, { organizationId, role: 'owner', name, email, wayIn: { passwordHash } }, at);
+        await addMember(tx, { organizationId, role: 'owner', name, email, credential: { passwordHash } }, at);
       });
       return sessions.signIn(caller, { email, password });
     },

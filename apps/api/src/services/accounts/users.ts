@@ -2,39 +2,39 @@ import type { MemberRole } from '@muster/contracts';
 import type { Prisma } from '@muster/db';
 import { v7 as uuidv7 } from 'uuid';
 import { ConflictError } from '../../errors.js';
-import { recordAudit } from '../audit/index.js';
+import { recordAuditEntry } from '../audit/index.js';
 
 /** A person who joins an organization. */
-export interface Newcomer {
+export interface NewMember {
   organizationId: string;
   role: MemberRole;
   name: string;
   email: string;
-  wayIn: WayIn;
+  credential: Credential;
 }
 
 /**
  * What a person signs in with: a password, hashed by better-auth's `hashPassword`, or an identity at an identity
  * provider.
  */
-export type WayIn = { passwordHash: string } | Voucher;
+export type Credential = { passwordHash: string } | ExternalIdentity;
 
 /** A user at an identity provider: the provider's issuer, and its id of the user. */
-export interface Voucher {
+export interface ExternalIdentity {
   issuer: string;
   subject: string;
 }
 
 /** Normalizes an email address. Addresses that differ only in case are the same. */
-export const normalEmail = (email: string): string => email.toLowerCase();
+export const normalizeEmail = (email: string): string => email.toLowerCase();
 
 /**
  * Adds a member, recorded as their own action, and returns the user's id. A former member becomes the same user again.
  * @throws ConflictError if the address belongs to a member of any organization.
  */
-export async function addMember(tx: Prisma.TransactionClient, newcomer: Newcomer, at: Date): Promise<string> {
-  const { organizationId, role, name, wayIn } = newcomer;
-  const email = normalEmail(newcomer.email);
+export async function addMember(tx: Prisma.TransactionClient, member: NewMember, at: Date): Promise<string> {
+  const { organizationId, role, name, credential } = member;
+  const email = normalizeEmail(member.email);
   const facts = { name, updatedAt: at };
   const { id: userId } = await tx.user.upsert({
     where: { email },
@@ -44,19 +44,24 @@ export async function addMember(tx: Prisma.TransactionClient, newcomer: Newcomer
   if ((await tx.member.count({ where: { userId } })) > 0) {
     throw new ConflictError('An account with this email address already exists. Sign in with it.');
   }
-  await addWayIn(tx, userId, wayIn, at);
+  await addCredential(tx, userId, credential, at);
   await tx.member.create({ data: { organizationId, userId, role, createdAt: at } });
   const target = `user:${userId}` as const;
   const details = { name, role };
-  await recordAudit(tx, { organizationId, at, actor: target, action: 'user.joined', target, details });
+  await recordAuditEntry(tx, { organizationId, at, actor: target, action: 'user.joined', target, details });
   return userId;
 }
 
 /** Adds a credential to a user. */
-export async function addWayIn(tx: Prisma.TransactionClient, userId: string, wayIn: WayIn, at: Date): Promise<void> {
+export async function addCredential(
+  tx: Prisma.TransactionClient,
+  userId: string,
+  credential: Credential,
+  at: Date,
+): Promise<void> {
   const account =
-    'passwordHash' in wayIn
-      ? { providerId: 'credential', accountId: userId, password: wayIn.passwordHash }
-      : { providerId: wayIn.issuer, accountId: wayIn.subject };
+    'passwordHash' in credential
+      ? { providerId: 'credential', accountId: userId, password: credential.passwordHash }
+      : { providerId: credential.issuer, accountId: credential.subject };
   await tx.account.create({ data: { id: uuidv7(), userId, ...account, createdAt: at, updatedAt: at } });
 }

@@ -29,7 +29,7 @@ export const AUDIT_ACTIONS = [
 ] as const;
 type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-export interface AuditFact {
+export interface NewAuditEntry {
   organizationId: string;
   at: Date;
   actor: Actor;
@@ -44,5 +44,5 @@ export interface AuditFact {
  * better-auth creates a session outside a transaction, so a session whose entry cannot be written is deleted again
  * (better-auth.ts).
  */
-export const recordAudit = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, fact: AuditFact) =>
-  tx.auditEntry.create({ data: fact });
+export const recordAuditEntry = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, entry: NewAuditEntry) =>
+  tx.auditEntry.create({ data: entry });

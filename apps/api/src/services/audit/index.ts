@@ -1,3 +1,3 @@
 /** The audit log. */
 export { type AuditReader, createAuditReader } from './audit-reader.js';
-export { type AuditFact, recordAudit } from './audit.js';
+export { type NewAuditEntry, recordAuditEntry } from './audit.js';

@@ -5,7 +5,7 @@ import { HostDeletedError, TokenInvalidError, UnavailableError } from '../../err
 import { findAgentTokens, type AgentTokenRow } from './find-agent-tokens.sql.js';
 import { lockForAgentCall, noteAgentCall } from './record-agent-call.sql.js';
 import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
-import { recordAudit } from '../audit/index.js';
+import { recordAuditEntry } from '../audit/index.js';
 import { createBatcher } from '../../lib/batcher.js';
 
 /** Milliseconds that a rotated token may stay unused before it expires: 24 hours. */
@@ -179,7 +179,7 @@ export function createAgentTokenService(
         // Of two concurrent calls, the second has nothing to do.
         if (host === null || count === 0) return;
         await tx.host.update({ where: { id: hostId }, data: { leftAt: at } });
-        await recordAudit(tx, {
+        await recordAuditEntry(tx, {
           ...{ organizationId: host.organizationId, at, actor: `host:${hostId}`, target: `host:${hostId}` },
           ...{ action: 'host.left', details: { tokensRevoked: count } },
         });

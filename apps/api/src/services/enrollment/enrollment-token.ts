@@ -11,7 +11,7 @@ import { issueToken } from '../../lib/tokens.js';
 import { NotFoundError } from '../../errors.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { lockOperator } from '../accounts/index.js';
-import { recordAudit } from '../audit/index.js';
+import { recordAuditEntry } from '../audit/index.js';
 
 export interface EnrollmentTokenService {
   /** Creates a token. Only this answer contains it. */
@@ -55,7 +55,7 @@ export function createEnrollmentTokenService(db: Database, { now }: { now: () =>
         });
         if (count === 0) return;
         const target = `enrollment_token:${id}`;
-        await recordAudit(tx, {
+        await recordAuditEntry(tx, {
           ...{ organizationId, at, target },
           actor,
           action: 'enrollment_token.revoked',
@@ -85,7 +85,7 @@ export async function makeEnrollmentToken(
   });
   const target = `enrollment_token:${created.id}`;
   const details = { name, maxUses, expiresAt: expiresAt.toISOString() };
-  await recordAudit(tx, { organizationId, at, actor, action: 'enrollment_token.created', target, details });
+  await recordAuditEntry(tx, { organizationId, at, actor, action: 'enrollment_token.created', target, details });
   return { ...toView(created), token };
 }
 

@@ -4,7 +4,7 @@ import { hashToken, issueToken } from '../../lib/tokens.js';
 import { EngineIdInUseError, ForbiddenError, TokenInvalidError, UnavailableError } from '../../errors.js';
 import { enrollNewHost } from './enroll-new-host.sql.js';
 import type { AgentTokenCache } from './agent-token-cache.js';
-import { recordAudit } from '../audit/index.js';
+import { recordAuditEntry } from '../audit/index.js';
 
 /**
  * A host counts as alive for this many heartbeat intervals after it was last seen, and for no less than this many
@@ -119,7 +119,7 @@ export function createEnrollmentService(
         await tx.agentToken.create({
           data: { hash: agentToken.hash, hostId: host.id, enrollmentTokenId: token.id, createdAt: at },
         });
-        await recordAudit(tx, {
+        await recordAuditEntry(tx, {
           organizationId: token.organizationId,
           at,
           actor: `enrollment_token:${token.id}`,

@@ -9,7 +9,7 @@ import { NotFoundError } from '../../errors.js';
 import { forgetHost } from './forget-host.sql.js';
 import { type AgentTokenCache, makeEnrollmentToken } from '../enrollment/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
-import { recordAudit } from '../audit/index.js';
+import { recordAuditEntry } from '../audit/index.js';
 import type { HostReader } from '../inventory/index.js';
 
 export interface HostService {
@@ -52,7 +52,7 @@ export function createHostService(
         const host = await lockHost(tx, organizationId, hostId);
         if (host.name === name) return;
         await tx.host.update({ where: { id: hostId }, data: { name } });
-        await recordAudit(tx, {
+        await recordAuditEntry(tx, {
           ...{ organizationId, at, target: `host:${hostId}` },
           actor,
           action: 'host.renamed',
@@ -83,7 +83,7 @@ export function createHostService(
           { name, expiresInSeconds: ENROLLMENT_TOKEN_SECONDS_DEFAULT, maxUses: 1, hostId },
           at,
         );
-        await recordAudit(tx, {
+        await recordAuditEntry(tx, {
           ...{ organizationId, at, actor, target: `host:${hostId}` },
           ...{ action: 'host.token_rotated', details: { tokensRevoked: count, enrollmentTokenId: token.id } },
         });
@@ -103,7 +103,7 @@ export function createHostService(
         });
         if (count === 0) throw new NotFoundError('host');
         await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
-        await recordAudit(tx, {
+        await recordAuditEntry(tx, {
           ...{ organizationId, at, target: `host:${hostId}` },
           actor,
           action: 'host.deleted',
