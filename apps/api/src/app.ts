@@ -162,7 +162,7 @@ export function createApp({
   const tokenCache = createAgentTokenCache({
     elapsedMs,
     findRevoked: (horizon) => findRevokedTokens(db, horizon),
-    onLookFailed: (error) =>
+    onPollFailed: (error) =>
       throttled((failed) => logger.warn({ err: error, failed }, 'could not poll for revoked tokens')),
     onDiscarded: () =>
       logger.warn('the database was restarted or lost transactions: discarded all cached agent tokens'),
@@ -202,7 +202,7 @@ export function createApp({
         logFailure: (error) => logger.warn({ err: error }, 'could not record that a snapshot was refused'),
       }),
       cadence,
-      recordSnapshot: (summary) => metrics.noteSnapshot(summary),
+      recordSnapshot: (summary) => metrics.recordSnapshot(summary),
       enrollmentLimit: createEnrollmentLimit(elapsedMs),
       limits: createAgentLimits({
         ...{ perMinute: agentRequestsPerMinute, elapsedMs },

@@ -7,7 +7,7 @@ import { destination, pino, type Logger } from 'pino';
 import { createApp } from './app.js';
 import type { OidcOptions } from './routes/accounts.js';
 import {
-  startBackground,
+  startBackgroundTasks,
   createDatabaseClock,
   addRetentionMetrics,
   createRetentionService,
@@ -89,7 +89,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   const secret = env.MUSTER_SECRET ?? (await loadCookieSecret(db));
   const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => publicUrl);
   const metrics = createMetrics();
-  metrics.tellOfProcess();
+  metrics.registerProcessMetrics();
   const isDraining = () => draining;
   const app = createApp({
     ...{ db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir },
@@ -108,7 +108,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
       ),
   });
   addRetentionMetrics(metrics.registry, retention);
-  const stopBackground = startBackground({ clock, liveness, retention }, logger);
+  const stopBackground = startBackgroundTasks({ clock, liveness, retention }, logger);
 
   const deliver = (kind: Parameters<typeof deliverSecret>[0], value: string) =>
     deliverSecret(kind, value, process.stdout.isTTY, dataDir);

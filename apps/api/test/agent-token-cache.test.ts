@@ -18,7 +18,7 @@ async function watchingCache() {
   }[] = [];
   const cache = createAgentTokenCache({
     elapsedMs: () => at,
-    onLookFailed: (error) => failures.push(error),
+    onPollFailed: (error) => failures.push(error),
     findRevoked: (horizon) =>
       new Promise((resolve, reject) => {
         const settled = () => new Promise<void>((done) => setImmediate(done));
@@ -149,7 +149,7 @@ test('all tokens of a host are dropped together, and no others', () => {
   ] as const) {
     cache.set(hash, { hostId: host, tokenId: `token-${hash}` }, performance.now());
   }
-  cache.forgetHost('one');
+  cache.invalidateHost('one');
   expect(['a', 'b', 'c'].map((hash) => cache.get(hash) !== undefined)).toEqual([false, false, true]);
 });
 
@@ -259,7 +259,7 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     await call();
     // A lookup made during a poll proves nothing about revocations since, so this lookup follows the poll.
     clock.advance(1);
-    cache.forgetHost(host.id);
+    cache.invalidateHost(host.id);
     await call();
     const before = lookUps;
     for (let turn = 0; turn < 20; turn++) {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, type ContainerInput } from '@muster/contracts';
 import { toContainerRow } from '../src/services/sync/container-row.js';
-import { diffSnapshot, diffSnapshotInTurns, type StoredContainer } from '../src/services/sync/diff-snapshot.js';
+import { diffSnapshot, diffSnapshotWithYields, type StoredContainer } from '../src/services/sync/diff-snapshot.js';
 import { container } from './harness.js';
 
 const row = (changes: Partial<ContainerInput> = {}) => toContainerRow(Container.parse(container('a', changes)));
@@ -261,16 +261,16 @@ describe('a long list that is compared with yields to the event loop', () => {
   test.each([{ complete: true }, { complete: false }, { complete: false, goneIds: ['c1', 'c2', 'c500', 'c2000'] }])(
     'gives the same diff as a comparison without yields: %j',
     async (options) => {
-      expect(await diffSnapshotInTurns(before, after, options)).toEqual(diffSnapshot(before, after, options));
-      expect(await diffSnapshotInTurns([], after, options)).toEqual(diffSnapshot([], after, options));
-      expect(await diffSnapshotInTurns(before, [], options)).toEqual(diffSnapshot(before, [], options));
+      expect(await diffSnapshotWithYields(before, after, options)).toEqual(diffSnapshot(before, after, options));
+      expect(await diffSnapshotWithYields([], after, options)).toEqual(diffSnapshot([], after, options));
+      expect(await diffSnapshotWithYields(before, [], options)).toEqual(diffSnapshot(before, [], options));
     },
   );
 
   test('lets other tasks run', async () => {
     let turns = 0;
     const timer = setInterval(() => (turns += 1), 1);
-    for (let round = 0; round < 5; round++) await diffSnapshotInTurns(before, after, { complete: true });
+    for (let round = 0; round < 5; round++) await diffSnapshotWithYields(before, after, { complete: true });
     clearInterval(timer);
     expect(turns).toBeGreaterThan(5);
   });

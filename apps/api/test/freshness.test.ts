@@ -9,7 +9,7 @@ import {
   hostFreshness,
   type Outage,
 } from '../src/services/freshness/freshness.js';
-import { freshnessOf } from '../src/services/freshness/freshness.sql.js';
+import { freshnessSql } from '../src/services/freshness/freshness.sql.js';
 import { useApi } from './harness.js';
 
 const START = Date.UTC(2026, 2, 1, 12);
@@ -203,7 +203,7 @@ describe.each(testEngines())('freshness in SQL on %s', (engine) => {
       })),
     });
     const now = context(0, [outage(-2_000, -1_000), outage(-1_500, -900), outage(-20, 400)]);
-    const freshness = freshnessOf(freshnessCutoffs(now));
+    const freshness = freshnessSql(freshnessCutoffs(now));
     const judged = await prisma.$queryRaw<{ index: number; host: string; containers: string }[]>(Prisma.sql`
       SELECT h.name::int AS index, ${freshness.host} AS host, ${freshness.containers} AS containers
       FROM hosts AS h WHERE h."organizationId" = ${organization.id} ORDER BY 1`);

@@ -4,7 +4,7 @@ import { hasTestServer, testEngines } from '@muster/db/testing';
 import { startPostgresCluster, type PostgresCluster } from '@muster/test-engines';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
-import { isContinued } from '../src/services/database-history/database-history.js';
+import { isSameHistory } from '../src/services/database-history/database-history.js';
 import { findRevokedTokens } from '../src/services/enrollment/find-revoked-tokens.sql.js';
 import { readFeed } from '../src/services/live/read-feed.sql.js';
 import { clocksOf, container, TestApi, testClock, useApi, type TestHost } from './harness.js';
@@ -54,10 +54,10 @@ const inTypeOf = (sample: unknown, value: bigint) => (typeof sample === 'string'
 
 test('a history is continued only by the same server at the same or a higher horizon', () => {
   const before = { server: 'one', horizon: 10n };
-  expect(isContinued(before, { server: 'one', horizon: 10n })).toBe(true);
-  expect(isContinued(before, { server: 'one', horizon: 11n })).toBe(true);
-  expect(isContinued(before, { server: 'one', horizon: 9n })).toBe(false);
-  expect(isContinued(before, { server: 'two', horizon: 11n })).toBe(false);
+  expect(isSameHistory(before, { server: 'one', horizon: 10n })).toBe(true);
+  expect(isSameHistory(before, { server: 'one', horizon: 11n })).toBe(true);
+  expect(isSameHistory(before, { server: 'one', horizon: 9n })).toBe(false);
+  expect(isSameHistory(before, { server: 'two', horizon: 11n })).toBe(false);
 });
 
 // Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
@@ -78,13 +78,13 @@ onServer('a crash begins another history, whether or not the server survives it'
   };
   try {
     const first = await poll();
-    expect(isContinued(first, await poll())).toBe(true);
+    expect(isSameHistory(first, await poll())).toBe(true);
     const [{ pid }] = await db.prisma.$queryRaw<[{ pid: number }]>`
       SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY backend_start LIMIT 1`;
     process.kill(pid, 'SIGKILL');
     // The server closes all connections and recovers. A poll before that still sees the first history.
     let second = await poll();
-    for (let tries = 0; tries < 200 && isContinued(first, second); tries++) {
+    for (let tries = 0; tries < 200 && isSameHistory(first, second); tries++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       second = await poll();
     }
@@ -112,8 +112,8 @@ describe.each(testEngines())('on %s,', (engine) => {
       expect(alike.server).toBe(before.server);
       await context.api.organization();
       const feed = await readFeed(db, []);
-      expect(isContinued(before, feed)).toBe(true);
-      expect(isContinued(feed, await findRevokedTokens(db, before.horizon))).toBe(true);
+      expect(isSameHistory(before, feed)).toBe(true);
+      expect(isSameHistory(feed, await findRevokedTokens(db, before.horizon))).toBe(true);
     }
   });
 

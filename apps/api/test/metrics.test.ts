@@ -202,7 +202,7 @@ describe('metrics', () => {
 
   test.each(['grafana-dashboard.json', 'alerts.yaml'])('include all that deploy/%s uses', async (file) => {
     const metrics = createMetrics();
-    metrics.tellOfProcess();
+    metrics.registerProcessMetrics();
     const { db, clock } = context.api;
     addRetentionMetrics(metrics.registry, createRetentionService(db, { now: clock }));
     const api = new TestApi(db, createApp({ db, metrics }), clock);

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
-import { judgeOrder, type HostOrder, type SnapshotOrder } from '../src/services/sync/order.js';
-import { orderTest, suspectClone } from '../src/services/sync/host-order.sql.js';
+import { checkOrder, type HostOrder, type SnapshotOrder } from '../src/services/sync/order.js';
+import { orderCondition, cloneAssignments } from '../src/services/sync/host-order.sql.js';
 
 const STREAMS = ['a', 'b', 'c'].map((digit) => `00000000-0000-4000-8000-00000000000${digit}`);
 const START = Date.UTC(2026, 2, 1, 12);
@@ -40,7 +40,7 @@ const ORDER = {
 const JUDGE = {
   name: 'judge',
   text: `
-    SELECT ${orderTest(ORDER)} AS current, ${suspectClone(ORDER).cloneSuspectedAt} AS clone
+    SELECT ${orderCondition(ORDER)} AS current, ${cloneAssignments(ORDER).cloneSuspectedAt} AS clone
     FROM (SELECT $1::uuid AS stream, $2::bigint AS sequence, $3::timestamptz AS "observedAt",
       $4::timestamptz AS "streamHeardAt", NULL::timestamptz AS "cloneSuspectedAt",
       $5::jsonb AS "supersededStreams") AS hosts`,
@@ -58,7 +58,7 @@ describe.each(testEngines())('the order of snapshots on %s', (engine) => {
       fc.asyncProperty(hostOrder, order, instant, instant, async (host, snapshot, observed, receivedAt) => {
         const observedAt = observed < receivedAt ? observed : receivedAt;
         const times = { observedAt, receivedAt };
-        const verdict = judgeOrder(host, snapshot, times);
+        const verdict = checkOrder(host, snapshot, times);
         const [row] = await db.query<{ current: boolean; clone: Date | null }>(JUDGE, [
           ...[host.stream, host.sequence, host.observedAt, host.streamHeardAt, JSON.stringify(host.supersededStreams)],
           ...[snapshot?.stream ?? null, snapshot?.sequence ?? null, observedAt, receivedAt],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
-import { sourceOfBody } from '../src/services/sync/snapshot-source.js';
+import { createBodySource } from '../src/services/sync/snapshot-source.js';
 import { container } from './harness.js';
 
 const MIB = 1024 * 1024;
@@ -10,7 +10,7 @@ const padded = (dockerId: string, bytes: number) => JSON.stringify(container(doc
 async function textBytesOf(elements: readonly string[], end = ']'): Promise<number> {
   const effort = { textBytes: 0 };
   const bytes = gzipSync(`[${elements.join()}${end}`);
-  const source = sourceOfBody({ bytes, encoding: 'gzip' }, effort);
+  const source = createBodySource({ bytes, encoding: 'gzip' }, effort);
   await source.text().catch(() => null);
   await source.rows().catch(() => null);
   return effort.textBytes / MIB;

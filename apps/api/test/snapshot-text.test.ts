@@ -3,14 +3,14 @@ import { parseSnapshot } from '@muster/contracts';
 import fc from 'fast-check';
 import { toContainerRow } from '../src/services/sync/container-row.js';
 import {
-  cutSnapshot,
+  splitJsonArray,
   decodeElement,
   differingElements,
   elementBytes,
   elementCount,
 } from '../src/services/sync/split-json-array.js';
 import type { InvalidRequestError } from '../src/errors.js';
-import { sourceOfBody } from '../src/services/sync/snapshot-source.js';
+import { createBodySource } from '../src/services/sync/snapshot-source.js';
 import { container } from './harness.js';
 
 const bytesOf = (text: string) => Buffer.from(text);
@@ -20,7 +20,7 @@ describe('cutting the text of an array', () => {
   test('gives the texts of its elements, regardless of their content', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.jsonValue()), indented, async (values, indent) => {
-        const text = await cutSnapshot(bytesOf(` ${JSON.stringify(values, null, indent)}\n`));
+        const text = await splitJsonArray(bytesOf(` ${JSON.stringify(values, null, indent)}\n`));
         const cut = Array.from({ length: elementCount(text!) }, (_, index) => elementBytes(text!, index).toString());
         expect(cut.map((element): unknown => JSON.parse(element))).toEqual(JSON.parse(JSON.stringify(values)));
       }),
@@ -30,7 +30,7 @@ describe('cutting the text of an array', () => {
 
   test.each(['', ' ', '[', ']', '{}', '[}', '[]]', '[[]', '["]', '"[]"', '[{"a":"]"]', '[1] 2', 'null'])(
     'is null for %j, which is not an array',
-    async (text) => expect(await cutSnapshot(bytesOf(text))).toBeNull(),
+    async (text) => expect(await splitJsonArray(bytesOf(text))).toBeNull(),
   );
 
   test('yields to other tasks while it cuts a long text', async () => {
@@ -38,14 +38,14 @@ describe('cutting the text of an array', () => {
     for (const long of [`["${'a'.repeat(16e6)}"]`, `[${'"a",'.repeat(4e6)}"a"]`]) {
       let turns = 0;
       const timer = setInterval(() => (turns += 1), 1);
-      await cutSnapshot(bytesOf(long));
+      await splitJsonArray(bytesOf(long));
       clearInterval(timer);
       expect(turns).toBeGreaterThan(0);
     }
   });
 
   test('finds the elements in which two texts differ', async () => {
-    const [a, b] = await Promise.all(['[1, 22, "3"]', '[1, 23, "3"]'].map((text) => cutSnapshot(bytesOf(text))));
+    const [a, b] = await Promise.all(['[1, 22, "3"]', '[1, 23, "3"]'].map((text) => splitJsonArray(bytesOf(text))));
     expect(differingElements(a!, b!)).toEqual([1]);
     expect(differingElements(a!, a!)).toEqual([]);
   });
@@ -69,7 +69,7 @@ describe('cutting the text of an array', () => {
 describe('a body of megabytes, read piece by piece', () => {
   const long = Array.from({ length: 3_000 }, (_, index) => container(`c${index}`));
   const rowsOf = (text: string | Buffer) =>
-    sourceOfBody({ bytes: Buffer.isBuffer(text) ? text : bytesOf(text), encoding: 'identity' }).rows();
+    createBodySource({ bytes: Buffer.isBuffer(text) ? text : bytesOf(text), encoding: 'identity' }).rows();
   const refusal = (text: string | Buffer) =>
     rowsOf(text).then(
       () => null,

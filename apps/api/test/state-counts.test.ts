@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
-import { countsByWord, totalsOf } from '../src/services/sync/state-counts.js';
+import { splitStateCounts, totalsOf } from '../src/services/sync/state-counts.js';
 
 describe("a host's counts", () => {
   test('are shown by state and by health', () => {
-    expect(countsByWord({ running: 3, exited: 1, 'health:healthy': 2, 'health:unhealthy': 1 })).toEqual({
+    expect(splitStateCounts({ running: 3, exited: 1, 'health:healthy': 2, 'health:unhealthy': 1 })).toEqual({
       containersByState: { running: 3, exited: 1 },
       containersByHealth: { healthy: 2, unhealthy: 1 },
     });
   });
 
   test('that an earlier version stored are shown with all unknown states as one', () => {
-    expect(countsByWord({ running: 3, hibernating: 1, other: 2, constructor: 1, 'health:bad': 1 })).toEqual({
+    expect(splitStateCounts({ running: 3, hibernating: 1, other: 2, constructor: 1, 'health:bad': 1 })).toEqual({
       containersByState: { running: 3, other: 5 },
       containersByHealth: {},
     });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { SNAPSHOT_CONTAINERS_MAX } from '@muster/contracts';
-import { surveySnapshot } from '../src/services/sync/precheck-body.js';
+import { precheckBody } from '../src/services/sync/precheck-body.js';
 import { container } from './harness.js';
 
-const survey = (text: string) => surveySnapshot(Buffer.from(text));
+const survey = (text: string) => precheckBody(Buffer.from(text));
 const listOf = (count: number, text: string) => Array.from({ length: count }, () => text).join();
 
 describe('the survey of a body before it is parsed', () => {

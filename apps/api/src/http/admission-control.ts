@@ -35,7 +35,7 @@ export interface AdmissionOptions {
 
 export interface AdmissionParts {
   logger: Logger;
-  metrics: Pick<Metrics, 'noteRequest'>;
+  metrics: Pick<Metrics, 'recordRequest'>;
   /** As in `createApp`. */
   publicUrl: string;
   isDraining: () => boolean;
@@ -181,7 +181,7 @@ export function createAdmissionControl(
       else if (isAcquired) begin(gate, req, res, receivedAt);
       else if (!res.closed) {
         refuse(req, res);
-        metrics.noteRequest({ method: req.method ?? '', route: null, status: res.statusCode, seconds: null });
+        metrics.recordRequest({ method: req.method ?? '', route: null, status: res.statusCode, seconds: null });
       }
     };
     const turn = gate.requests.acquire(1);

@@ -120,7 +120,7 @@ export const recordRefusedCalls =
     const refused = thrown instanceof DomainError ? isRecorded(thrown) : thrown instanceof RequestAbortedError;
     if (agent !== undefined && refused) {
       // The answer states why the call was refused, even if recording it fails.
-      await tokens.noteCall(agent).catch(() => undefined);
+      await tokens.recordCall(agent).catch(() => undefined);
     }
     next(thrown);
   };

@@ -11,7 +11,7 @@ export const measureRequests =
       const route = (req.route as { path: string } | undefined)?.path ?? null;
       // A stream lasts as long as its client listens, so its duration is not recorded.
       const seconds = route === Paths.stream ? null : (performance.now() - startedAt) / 1000;
-      metrics.noteRequest({ method: req.method, route, status: res.headersSent ? res.statusCode : 0, seconds });
+      metrics.recordRequest({ method: req.method, route, status: res.headersSent ? res.statusCode : 0, seconds });
     });
     next();
   };

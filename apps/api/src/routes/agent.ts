@@ -84,8 +84,8 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     const headers = parseFields(SnapshotHeaders, req.headers);
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
     const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
-    const effort = { textBytes: 0, historyBytes: 0 };
-    const metadata = { ...headers, observedAt, digest: await snapshotDigest(body), effort };
+    const usage = { textBytes: 0, historyBytes: 0 };
+    const metadata = { ...headers, observedAt, digest: await snapshotDigest(body), effort: usage };
     let rowsWritten = 0;
     try {
       const summary = await containers.syncBody(hostId, body, metadata);
@@ -93,7 +93,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
       recordSnapshot(summary);
       sendJson(res, { ...summary, accepts: ACCEPTS } satisfies SyncSummary);
     } finally {
-      limits.chargeSnapshot(hostId, { bodyBytes: body.bytes.length, rowsWritten, ...effort });
+      limits.chargeSnapshot(hostId, { bodyBytes: body.bytes.length, rowsWritten, ...usage });
     }
   }
 

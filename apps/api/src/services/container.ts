@@ -12,15 +12,15 @@ import { toContainerFacts, type ContainerRow } from './sync/container-row.js';
 import {
   appendDiff,
   diffSnapshot,
-  diffSnapshotInTurns,
-  noChange,
+  diffSnapshotWithYields,
+  emptyDiff,
   sameContainer,
   type SnapshotDiff,
   type StoredContainer,
 } from './sync/diff-snapshot.js';
-import { clampToReceipt, judgeOrder, type OrderVerdict, type SnapshotOrder, type SnapshotTimes } from './sync/order.js';
+import { clampToReceipt, checkOrder, type OrderResult, type SnapshotOrder, type SnapshotTimes } from './sync/order.js';
 import {
-  cutSnapshot,
+  splitJsonArray,
   decodeElement,
   differingElements,
   elementCount,
@@ -31,12 +31,12 @@ import { invalidRequest } from '../lib/parse-or-throw.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
 import { findHostLock } from './sync/find-host-lock.sql.js';
 import { readHostState, type HostState } from './sync/read-host-state.sql.js';
-import { touchStale } from './sync/touch-host.sql.js';
+import { recordStaleSnapshot } from './sync/touch-host.sql.js';
 import { presentCount, writeSnapshot, type HostVersion } from './sync/write-snapshot.sql.js';
 import { plainBytes, type RawBody } from './sync/body-bytes.js';
 import { createHostReports, type HostReports } from './sync/host-reports.js';
-import { createSnapshotMemory, type RememberedSnapshot } from './sync/snapshot-memory.js';
-import { sourceOfBody, sourceOfContainers, type SnapshotSource } from './sync/snapshot-source.js';
+import { createSnapshotCache, type CachedSnapshot } from './sync/snapshot-memory.js';
+import { createBodySource, createContainersSource, type SnapshotSource } from './sync/snapshot-source.js';
 import { createYielder, type Yielder } from '../lib/yield-if-busy.js';
 
 /** Metadata of a snapshot, apart from its containers. */
@@ -48,15 +48,15 @@ export interface SnapshotMetadata {
   /** False leaves containers that the snapshot does not name unchanged. */
   complete?: boolean;
   /** Containers that an incomplete snapshot reports as gone. */
-  goneIds?: readonly string[];
+  removedIds?: readonly string[];
   /** Digest of the body's bytes. If it is null or absent, an equal body is compared row by row. */
   digest?: string | null;
   /** Counts the work of the sync, even if it fails. */
-  effort?: SnapshotEffort;
+  usage?: SnapshotUsage;
 }
 
 /** The work that a snapshot causes, whether or not it changes anything. */
-export interface SnapshotEffort {
+export interface SnapshotUsage {
   /** Bytes of text read, after decompression. */
   textBytes: number;
   /** Bytes of the events written. */
@@ -122,9 +122,9 @@ interface Sync {
   /** By the host's clock, for the history. */
   eventsObservedAt: Date;
   complete: boolean;
-  goneIds: readonly string[];
+  removedIds: readonly string[];
   digest: string | null;
-  effort: SnapshotEffort;
+  usage: SnapshotUsage;
 }
 
 /**
@@ -136,7 +136,7 @@ interface Sync {
 export function createContainerService(db: Database, options: ContainerServiceOptions): ContainerService {
   const { cadence = CADENCE_DEFAULT, now, random = Math.random } = options;
   const { reports = createHostReports(db) } = options;
-  const memory = createSnapshotMemory(options.memoryBytesMax ?? SNAPSHOT_MEMORY_BYTES_DEFAULT);
+  const cache = createSnapshotCache(options.memoryBytesMax ?? SNAPSHOT_MEMORY_BYTES_DEFAULT);
 
   const backOff = (attempt: number) =>
     new Promise((resolve) => setTimeout(resolve, random() * Math.min(RETRY_DELAY_MS_MAX, 2 ** attempt)));
@@ -158,41 +158,41 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     const { hostId, source, order, times, complete, digest } = sync;
     if (!complete || digest === null) return null;
     // If the cached digest differs, the statement cannot match.
-    const remembered = memory.recall(hostId);
-    if (remembered !== undefined && remembered.digest !== digest) return null;
+    const cached = cache.get(hostId);
+    if (cached !== undefined && cached.digest !== digest) return null;
     const { heartbeatSeconds } = cadence;
     const reported = await reports.report({ kind: 'snapshot', hostId, digest, order, heartbeatSeconds, ...times });
     if (reported === null || reported === 'later') return null;
     const { revision, containerCount } = reported;
-    if (remembered === undefined) memory.remember(hostId, { revision, digest, ...source.keepsake() });
+    if (cached === undefined) cache.set(hostId, { revision, digest, ...source.cacheEntry() });
     const counts = { received: containerCount, created: 0, updated: 0, unchanged: containerCount, removed: 0 };
     return { hostId, applied: true, ...counts, revision, digest, cadence };
   }
 
   async function syncByText(sync: Sync): Promise<SyncSummary | null> {
-    const remembered = memory.recall(sync.hostId);
+    const cached = cache.get(sync.hostId);
     // Without a digest, only the revision would show that the cached rows are still the host's.
-    if (remembered === undefined || remembered.digest === null || !sync.complete) return null;
-    const diff = await diffTexts(remembered, sync.source);
-    return diff && write(sync, { ...remembered, observedAt: null }, diff, null);
+    if (cached === undefined || cached.digest === null || !sync.complete) return null;
+    const diff = await diffTexts(cached, sync.source);
+    return diff && write(sync, { ...cached, observedAt: null }, diff, null);
   }
 
   async function syncByRows(sync: Sync): Promise<SyncSummary> {
-    const { hostId, order, times, complete, goneIds } = sync;
+    const { hostId, order, times, complete, removedIds } = sync;
     const rows = await sync.source.rows();
     // Count again, which corrects totals that another version may have counted differently.
     const totals = complete ? totalsOf(rows) : null;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-      const host = await readHostState(db, hostId, rows, { complete, goneIds });
+      const host = await readHostState(db, hostId, rows, { complete, goneIds: removedIds });
       if (host === null) throw new HostDeletedError();
-      const verdict = judgeOrder(host.order, order, times);
+      const verdict = checkOrder(host.order, order, times);
       if (!verdict.current) {
         const { heartbeatSeconds } = cadence;
-        if (order) await touchStale(db, hostId, order.stream, { ...times, heartbeatSeconds });
+        if (order) await recordStaleSnapshot(db, hostId, order.stream, { ...times, heartbeatSeconds });
         return staleSummary(hostId, rows, host, verdict, cadence);
       }
-      const diff = await diffSnapshotInTurns(host.containers, rows, { complete, goneIds });
-      if (!complete) refuseTooMany(host.containerCount, presentCount(diff, complete));
+      const diff = await diffSnapshotWithYields(host.containers, rows, { complete, removedIds });
+      if (!complete) requireContainerLimit(host.containerCount, presentCount(diff, complete));
       const summary = await write(sync, host, diff, totals);
       if (summary !== null) return summary;
       await backOff(attempt);
@@ -208,55 +208,60 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     diff: SnapshotDiff,
     totals: ContainerTotals | null,
   ): Promise<SyncSummary | null> {
-    const { hostId, complete, digest, source, order, times, eventsObservedAt, effort } = sync;
+    const { hostId, complete, digest, source, order, times, eventsObservedAt, usage } = sync;
     const written = await writeSnapshot(db, {
       ...{ hostId, base, diff, totals, complete, digest },
       ...{ order, times, eventsObservedAt, heartbeatSeconds: cadence.heartbeatSeconds },
     });
-    if (written === null || !complete) memory.forget(hostId);
-    else memory.remember(hostId, { revision: written.revision, digest, ...source.keepsake() });
+    if (written === null || !complete) cache.delete(hostId);
+    else cache.set(hostId, { revision: written.revision, digest, ...source.cacheEntry() });
     if (written === null) return null;
-    effort.historyBytes += written.historyBytes;
+    usage.historyBytes += written.historyBytes;
     const { created, updated, removed } = written;
     const received = diff.writes.length + diff.patches.length + diff.unchanged;
     const counts = { received, created, updated, unchanged: diff.unchanged, removed };
     return { hostId, applied: true, ...counts, revision: written.revision, digest: written.digest, cadence };
   }
 
-  async function take(hostId: string, source: SnapshotSource, metadata: SnapshotMetadata): Promise<SyncSummary> {
-    const { order = null, observedAt = null, complete = true, goneIds = [], digest = null } = metadata;
-    const { effort = { textBytes: 0, historyBytes: 0 } } = metadata;
+  async function syncSnapshot(
+    hostId: string,
+    source: SnapshotSource,
+    metadata: SnapshotMetadata,
+  ): Promise<SyncSummary> {
+    const { order = null, observedAt = null, complete = true, removedIds = [], digest = null } = metadata;
+    const { usage = { textBytes: 0, historyBytes: 0 } } = metadata;
     const receivedAt = now();
     const times = { observedAt: clampToReceipt(observedAt, receivedAt), receivedAt };
     const eventsObservedAt = observedAt ?? receivedAt;
-    const sync: Sync = { hostId, source, order, times, eventsObservedAt, complete, goneIds, digest, effort };
+    const sync: Sync = { hostId, source, order, times, eventsObservedAt, complete, removedIds, digest, usage };
     return (await syncByDigest(sync)) ?? (await syncByText(sync)) ?? (await syncByRows(sync));
   }
 
   return {
-    syncContainers: (hostId, containers, metadata = {}) => take(hostId, sourceOfContainers(containers), metadata),
-    syncBody: (hostId, body, metadata = {}) => take(hostId, sourceOfBody(body, metadata.effort), metadata),
+    syncContainers: (hostId, containers, metadata = {}) =>
+      syncSnapshot(hostId, createContainersSource(containers), metadata),
+    syncBody: (hostId, body, metadata = {}) => syncSnapshot(hostId, createBodySource(body, metadata.usage), metadata),
   };
 }
 
 /** Containers, and bytes of their text, that are compared without yielding: a few milliseconds of work. */
-const PIECE_CONTAINERS = 200;
-const PIECE_BYTES = 24 * 1024;
+const CHUNK_CONTAINERS = 200;
+const CHUNK_BYTES = 24 * 1024;
 
 /**
  * Returns what a snapshot changes, by comparing its text with that of the previous snapshot, which is known to equal
  * the rows. Only detects updates: returns null if containers were added, removed or moved, or if one is invalid.
  */
-async function diffTexts({ body, bounds }: RememberedSnapshot, source: SnapshotSource): Promise<SnapshotDiff | null> {
+async function diffTexts({ body, bounds }: CachedSnapshot, source: SnapshotSource): Promise<SnapshotDiff | null> {
   const yielder = createYielder();
   const bytes = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
-  const old = bounds === null ? await cutSnapshot(bytes) : { bytes, bounds };
+  const old = bounds === null ? await splitJsonArray(bytes) : { bytes, bounds };
   const text = await source.text();
   if (old === null || text === null || elementCount(old) !== elementCount(text)) return null;
   const differing = differingElements(old, text);
-  const diff = noChange(elementCount(text) - differing.length);
-  const perPiece = Math.ceil((PIECE_BYTES * elementCount(text)) / Math.max(1, text.bytes.length));
-  const step = Math.min(PIECE_CONTAINERS, perPiece);
+  const diff = emptyDiff(elementCount(text) - differing.length);
+  const perPiece = Math.ceil((CHUNK_BYTES * elementCount(text)) / Math.max(1, text.bytes.length));
+  const step = Math.min(CHUNK_CONTAINERS, perPiece);
   for (let start = 0; start < differing.length; start += step) {
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
     const piece = await diffElements([old, text], differing.slice(start, start + step), source, yielder);
@@ -289,7 +294,7 @@ async function diffElements(
 }
 
 /** @throws InvalidRequestError if an incomplete snapshot would give the host too many present containers. */
-function refuseTooMany(present: number, added: number): void {
+function requireContainerLimit(present: number, added: number): void {
   if (added <= 0 || present + added <= HOST_CONTAINERS_MAX) return;
   const message = `would make ${present + added} present containers; a host may have at most ${HOST_CONTAINERS_MAX}`;
   throw invalidRequest([{ path: '', message }]);
@@ -299,7 +304,7 @@ function staleSummary(
   hostId: string,
   rows: readonly ContainerRow[],
   { revision, digest }: HostState,
-  { reason }: OrderVerdict & { current: false; reason: StaleReason },
+  { reason }: OrderResult & { current: false; reason: StaleReason },
   cadence: Cadence,
 ): SyncSummary {
   const counts = { received: rows.length, created: 0, updated: 0, unchanged: 0, removed: 0 };

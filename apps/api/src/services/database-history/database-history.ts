@@ -11,5 +11,5 @@ export interface HistoryPoint {
  * (failover to a lagging standby, restore, crash), because the server then assigns their ids again. Comparing only the
  * horizon is not enough: a busy server soon reaches the old one again.
  */
-export const isContinued = (before: HistoryPoint, after: HistoryPoint): boolean =>
+export const isSameHistory = (before: HistoryPoint, after: HistoryPoint): boolean =>
   before.server === after.server && before.horizon <= after.horizon;

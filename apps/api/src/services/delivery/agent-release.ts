@@ -40,7 +40,7 @@ export function createAgentReleaseService(directory: string | null, publicUrl: (
     if (directory === null) throw new NotFoundError('agent release');
     return resolve(directory, name);
   };
-  const read = (name: string): Promise<string> => readFile(pathOf(name), 'utf8').catch(missing);
+  const read = (name: string): Promise<string> => readFile(pathOf(name), 'utf8').catch(throwNotFoundIfMissing);
 
   return {
     async installScript() {
@@ -53,13 +53,13 @@ export function createAgentReleaseService(directory: string | null, publicUrl: (
     async file(name) {
       if (!FILES.has(name)) throw new NotFoundError('agent release file');
       const path = pathOf(name);
-      await stat(path).catch(missing);
+      await stat(path).catch(throwNotFoundIfMissing);
       return path;
     },
   };
 }
 
-function missing(error: NodeJS.ErrnoException): never {
+function throwNotFoundIfMissing(error: NodeJS.ErrnoException): never {
   if (error.code === 'ENOENT') throw new NotFoundError('agent release');
   throw error;
 }

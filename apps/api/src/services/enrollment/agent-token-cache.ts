@@ -1,4 +1,4 @@
-import { isContinued, type HistoryPoint } from '../database-history/index.js';
+import { isSameHistory, type HistoryPoint } from '../database-history/index.js';
 import type { Revocations } from './find-revoked-tokens.sql.js';
 
 /** The host that a token identifies, without any other input. */
@@ -11,13 +11,13 @@ export interface AgentIdentity {
  * Milliseconds within which a token that another process revoked is rejected here. An entry is valid for this long
  * without polling.
  */
-const LIFE_MS = 5_000;
+const ENTRY_TTL_MS = 5_000;
 
 /** Milliseconds between two polls for revoked tokens, while tokens are used. */
-const LOOK_INTERVAL_MS = 2_000;
+const POLL_INTERVAL_MS = 2_000;
 
 /** Milliseconds after which a token is looked up again in any case, so that its use is recorded. */
-const LOOK_UP_AGAIN_MS = 600_000;
+const REFRESH_INTERVAL_MS = 600_000;
 
 /**
  * Maximum number of cached tokens, which also limits the memory that an attack can use. Each costs about a kilobyte.
@@ -33,7 +33,7 @@ export interface AgentTokenCache {
    */
   set(hash: string, identity: AgentIdentity, readAt: number): void;
   /** Call this when a host's tokens are revoked or replaced: this process then rejects them at once. */
-  forgetHost(hostId: string): void;
+  invalidateHost(hostId: string): void;
 }
 
 export interface AgentTokenCacheOptions {
@@ -42,7 +42,7 @@ export interface AgentTokenCacheOptions {
   /** Finds the tokens that were revoked since an earlier poll. Without it, each lookup is valid for 5 seconds. */
   findRevoked?: (horizon: bigint | null) => Promise<Revocations>;
   /** Called with the error of a failed poll. */
-  onLookFailed?: (error: unknown) => void;
+  onPollFailed?: (error: unknown) => void;
   /**
    * Called when all tokens were discarded because the database's history is not the one in which they were found valid.
    */
@@ -53,11 +53,11 @@ interface Entry {
   identity: AgentIdentity;
   readAt: number;
   /** Whether a poll will find every revocation that the lookup could not see. */
-  isWatched: boolean;
+  isCoveredByPolls: boolean;
 }
 
 /** The last poll that succeeded. */
-interface Look extends HistoryPoint {
+interface RevocationPoll extends HistoryPoint {
   startedAt: number;
   endedAt: number;
 }
@@ -70,17 +70,17 @@ interface Look extends HistoryPoint {
 export function createAgentTokenCache({
   elapsedMs = () => performance.now(),
   findRevoked,
-  onLookFailed,
+  onPollFailed,
   onDiscarded,
 }: AgentTokenCacheOptions = {}): AgentTokenCache {
   // In insertion order, so that the first is the oldest.
   const entries = new Map<string, Entry>();
   const hashesByToken = new Map<string, string>();
   const hashesByHost = new Map<string, Set<string>>();
-  let lastLook: Look | null = null;
+  let lastPoll: RevocationPoll | null = null;
   /** When the last poll began, even if it failed. */
-  let lookedAt = -Infinity;
-  let isLooking = false;
+  let polledAt = -Infinity;
+  let isPolling = false;
 
   function remove(hash: string): void {
     const identity = entries.get(hash)?.identity;
@@ -99,23 +99,23 @@ export function createAgentTokenCache({
     onDiscarded?.();
   }
 
-  async function look(find: NonNullable<AgentTokenCacheOptions['findRevoked']>): Promise<void> {
-    isLooking = true;
-    const startedAt = (lookedAt = elapsedMs());
+  async function poll(find: NonNullable<AgentTokenCacheOptions['findRevoked']>): Promise<void> {
+    isPolling = true;
+    const startedAt = (polledAt = elapsedMs());
     try {
-      const { server, horizon, tokenIds } = await find(lastLook?.horizon ?? null);
+      const { server, horizon, tokenIds } = await find(lastPoll?.horizon ?? null);
       // A token may have been revoked by a transaction whose number is below the horizon of the lost history.
-      if (lastLook !== null && !isContinued(lastLook, { server, horizon })) discardAll();
+      if (lastPoll !== null && !isSameHistory(lastPoll, { server, horizon })) discardAll();
       for (const tokenId of tokenIds) {
         const hash = hashesByToken.get(tokenId);
         if (hash !== undefined) remove(hash);
       }
-      lastLook = { startedAt, endedAt: elapsedMs(), server, horizon };
+      lastPoll = { startedAt, endedAt: elapsedMs(), server, horizon };
     } catch (error) {
-      // Until a poll succeeds, no entry is valid for longer than `LIFE_MS`.
-      onLookFailed?.(error);
+      // Until a poll succeeds, no entry is valid for longer than `ENTRY_TTL_MS`.
+      onPollFailed?.(error);
     } finally {
-      isLooking = false;
+      isPolling = false;
     }
   }
 
@@ -123,26 +123,26 @@ export function createAgentTokenCache({
     get(hash) {
       const at = elapsedMs();
       const isWithin = (since: number, ms: number) => at - since < ms;
-      const isLookDue = !isWithin(lookedAt, LOOK_INTERVAL_MS);
-      if (findRevoked !== undefined && isLookDue && !isLooking) void look(findRevoked);
+      const isPollDue = !isWithin(polledAt, POLL_INTERVAL_MS);
+      if (findRevoked !== undefined && isPollDue && !isPolling) void poll(findRevoked);
       const entry = entries.get(hash);
       if (entry === undefined) return undefined;
-      const isSeenTo = entry.isWatched && lastLook !== null && isWithin(lastLook.startedAt, LIFE_MS);
-      if (isWithin(entry.readAt, isSeenTo ? LOOK_UP_AGAIN_MS : LIFE_MS)) return entry.identity;
+      const isKeptByPolls = entry.isCoveredByPolls && lastPoll !== null && isWithin(lastPoll.startedAt, ENTRY_TTL_MS);
+      if (isWithin(entry.readAt, isKeptByPolls ? REFRESH_INTERVAL_MS : ENTRY_TTL_MS)) return entry.identity;
       remove(hash);
       return undefined;
     },
     set(hash, identity, readAt) {
       remove(hash);
       // A poll that ended during the lookup may have found a revocation that the lookup did not see.
-      entries.set(hash, { identity, readAt, isWatched: lastLook !== null && lastLook.endedAt < readAt });
+      entries.set(hash, { identity, readAt, isCoveredByPolls: lastPoll !== null && lastPoll.endedAt < readAt });
       hashesByToken.set(identity.tokenId, hash);
       const hashes = hashesByHost.get(identity.hostId);
       if (hashes) hashes.add(hash);
       else hashesByHost.set(identity.hostId, new Set([hash]));
       if (entries.size > TOKENS_MAX) remove(entries.keys().next().value!);
     },
-    forgetHost(hostId) {
+    invalidateHost(hostId) {
       for (const hash of [...(hashesByHost.get(hostId) ?? [])]) remove(hash);
     },
   };

@@ -3,16 +3,16 @@ import { Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { HostDeletedError, TokenInvalidError, UnavailableError } from '../../errors.js';
 import { findAgentTokens, type AgentTokenRow } from './find-agent-tokens.sql.js';
-import { lockForAgentCall, noteAgentCall } from './record-agent-call.sql.js';
+import { lockForAgentCall, recordAgentCall } from './record-agent-call.sql.js';
 import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
 import { createBatcher } from '../../lib/batcher.js';
 
 /** Milliseconds that a rotated token may stay unused before it expires: 24 hours. */
-const UNUSED_TOKEN_LIFE_MS = 24 * 3_600_000;
+const UNUSED_TOKEN_TTL_MS = 24 * 3_600_000;
 
 /** Minimum milliseconds between two writes of `lastUsedAt`, which is not written at every call. */
-const LAST_USED_GRAIN_MS = 3_600_000;
+const LAST_USED_INTERVAL_MS = 3_600_000;
 
 export interface AgentTokenService {
   /**
@@ -27,13 +27,13 @@ export interface AgentTokenService {
 
   /**
    * Issues a host's next token, and records that its agent called. The presented token stays valid until the new one is
-   * first used, so that a lost answer locks no agent out. Rotating again replaces the unused token. `isWanted` is
+   * first used, so that a lost answer locks no agent out. Rotating again replaces the unused token. `isClientConnected` is
    * called just before the token is issued. If the client has disconnected, no token is issued, because it would
    * replace the one that the client gets by retrying.
    * @throws TokenInvalidError if the presented token was revoked in the meantime.
-   * @throws UnavailableError if `isWanted` returns false; nothing was written.
+   * @throws UnavailableError if `isClientConnected` returns false; nothing was written.
    */
-  rotate(agent: AgentIdentity, isWanted?: () => boolean): Promise<{ agentToken: string }>;
+  rotate(agent: AgentIdentity, isClientConnected?: () => boolean): Promise<{ agentToken: string }>;
 
   /**
    * Revokes all tokens of a host permanently, at its agent's request: only enrolling again restores it. The host's
@@ -42,13 +42,13 @@ export interface AgentTokenService {
   leave(agent: AgentIdentity): Promise<void>;
 
   /** Records that a host's agent called, for calls that do not record it themselves. */
-  noteCall(agent: AgentIdentity): Promise<void>;
+  recordCall(agent: AgentIdentity): Promise<void>;
 }
 
 const invalid = () => new TokenInvalidError('The agent token is invalid, expired or revoked.');
 
 /** Maximum number of tokens looked up by one statement. */
-const LOOK_UPS_MAX = 500;
+const LOOKUP_BATCH_MAX = 500;
 
 export function createAgentTokenService(
   db: Database,
@@ -62,22 +62,22 @@ export function createAgentTokenService(
   const { prisma } = db;
 
   // A fleet that reconnects presents a thousand different tokens a second, so lookups are batched.
-  const lookUps = createBatcher<{ key: string; hash: Buffer }, AgentTokenRow | null>(
+  const lookups = createBatcher<{ key: string; hash: Buffer }, AgentTokenRow | null>(
     (wanted) =>
       findAgentTokens(
         db,
         wanted.map(({ hash }) => hash),
       ),
-    { keyOf: ({ key }) => key, sizeMax: LOOK_UPS_MAX },
+    { keyOf: ({ key }) => key, sizeMax: LOOKUP_BATCH_MAX },
   );
 
   /**
    * Returns the token's row.
    * @throws TokenInvalidError | HostDeletedError unless the token is valid now.
    */
-  async function findLive(key: string, hash: Buffer): Promise<AgentTokenRow> {
+  async function findValid(key: string, hash: Buffer): Promise<AgentTokenRow> {
     const at = now();
-    const row = await lookUps.add({ key, hash });
+    const row = await lookups.add({ key, hash });
     if (row === null) throw invalid();
     if (row.hostDeletedAt !== null) throw new HostDeletedError();
     if (row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= at)) throw invalid();
@@ -88,7 +88,7 @@ export function createAgentTokenService(
    * Marks the first use of a token and revokes those issued before it. Returns false if nothing was marked: the token
    * was revoked, replaced, used or expired since it was read, or another transaction holds the host's row.
    */
-  async function takeIntoUse({ id, hostId }: AgentTokenRow, hash: Buffer): Promise<boolean> {
+  async function tryMarkFirstUse({ id, hostId }: AgentTokenRow, hash: Buffer): Promise<boolean> {
     const at = now();
     // Lock the host first, as `rotate` does, so that the two cannot deadlock.
     const used = await prisma.$executeRaw(Prisma.sql`
@@ -119,18 +119,18 @@ export function createAgentTokenService(
       if (known !== undefined) return known;
 
       let readAt = elapsedMs();
-      let row = await findLive(key, hash);
+      let row = await findValid(key, hash);
       let isFirst = false;
       if (row.firstUsedAt === null) {
         readAt = elapsedMs();
-        isFirst = await takeIntoUse(row, hash);
+        isFirst = await tryMarkFirstUse(row, hash);
         // The tokens before this one are revoked now.
-        cache.forgetHost(row.hostId);
+        cache.invalidateHost(row.hostId);
         // Another call used this token first, so it is valid; or it was revoked, which reading it again shows.
-        if (!isFirst) row = await findLive(key, hash);
+        if (!isFirst) row = await findValid(key, hash);
       }
       const at = now();
-      if (row.lastUsedAt !== null && Math.abs(at.getTime() - row.lastUsedAt.getTime()) > LAST_USED_GRAIN_MS) {
+      if (row.lastUsedAt !== null && Math.abs(at.getTime() - row.lastUsedAt.getTime()) > LAST_USED_INTERVAL_MS) {
         await prisma.agentToken.updateMany({ where: { id: row.id }, data: { lastUsedAt: at } });
       }
       const identity = { hostId: row.hostId, tokenId: row.id };
@@ -139,7 +139,7 @@ export function createAgentTokenService(
       return identity;
     },
 
-    async rotate({ hostId, tokenId }, isWanted = () => true) {
+    async rotate({ hostId, tokenId }, isClientConnected = () => true) {
       const at = now();
       const { token, hash } = issueToken('agent');
       // Read before waiting for the lock: of two concurrent calls, neither may revoke the token that the other one
@@ -152,15 +152,16 @@ export function createAgentTokenService(
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalid();
         if (presented.firstUsedAt === null) await markFirstUse(tx, presented, at);
-        if (!isWanted()) throw new UnavailableError('The client disconnected before the new token was issued.');
+        if (!isClientConnected())
+          throw new UnavailableError('The client disconnected before the new token was issued.');
         await tx.agentToken.updateMany({
           where: { hostId, firstUsedAt: null, revokedAt: null, createdAt: { lte: replaceable } },
           data: { revokedAt: at },
         });
         await tx.agentToken.create({
           data: {
-            ...{ hash, hostId, createdAt: await nextIssue(tx, hostId, at) },
-            expiresAt: new Date(at.getTime() + UNUSED_TOKEN_LIFE_MS),
+            ...{ hash, hostId, createdAt: await nextIssuedAt(tx, hostId, at) },
+            expiresAt: new Date(at.getTime() + UNUSED_TOKEN_TTL_MS),
           },
         });
       });
@@ -184,14 +185,14 @@ export function createAgentTokenService(
           ...{ action: 'host.left', details: { tokensRevoked: count } },
         });
       });
-      cache.forgetHost(hostId);
+      cache.invalidateHost(hostId);
     },
 
-    noteCall: ({ hostId }) => noteAgentCall(prisma, hostId, now()),
+    recordCall: ({ hostId }) => recordAgentCall(prisma, hostId, now()),
   };
 }
 
-/** Does what `takeIntoUse` does, under the lock on the host, for a token whose first use could not be marked before. */
+/** Does what `tryMarkFirstUse` does, under the lock on the host, for a token whose first use could not be marked before. */
 async function markFirstUse(
   tx: Prisma.TransactionClient,
   { id, hostId, createdAt }: { id: string; hostId: string; createdAt: Date },
@@ -208,7 +209,7 @@ async function markFirstUse(
  * Returns when a host's next token counts as issued, under the lock on the host: now, or a millisecond after its last
  * token if another replica's clock was ahead. "Issued before" therefore never depends on clocks.
  */
-async function nextIssue(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<Date> {
+async function nextIssuedAt(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<Date> {
   const { _max: last } = await tx.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
   return new Date(Math.max(at.getTime(), (last.createdAt?.getTime() ?? 0) + 1));
 }

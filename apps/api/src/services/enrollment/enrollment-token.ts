@@ -30,7 +30,7 @@ export interface EnrollmentTokenService {
 export function createEnrollmentTokenService(db: Database, { now }: { now: () => Date }): EnrollmentTokenService {
   return {
     async create(operator, request) {
-      return transact(db, (tx) => makeEnrollmentToken(tx, operator, request, now()));
+      return transact(db, (tx) => insertEnrollmentToken(tx, operator, request, now()));
     },
 
     async list({ organizationId }, { cursor, limit }) {
@@ -70,7 +70,7 @@ export function createEnrollmentTokenService(db: Database, { now }: { now: () =>
  * Creates a token within a transaction and records it in the audit log. Only the returned value contains the token. A
  * token created for a host (`hostId`) enrolls no other host.
  */
-export async function makeEnrollmentToken(
+export async function insertEnrollmentToken(
   tx: Prisma.TransactionClient,
   operator: OperatorIdentity,
   { name, expiresInSeconds, maxUses, hostId = null }: EnrollmentTokenRequest & { hostId?: string | null },

@@ -77,11 +77,11 @@ export function createEnrollmentService(
   const aliveMsOf = ({ heartbeatSeconds }: LockedHost) =>
     Math.max(ALIVE_MS_MIN, ALIVE_HEARTBEATS * (heartbeatSeconds ?? cadence.heartbeatSeconds) * 1000);
 
-  const isLive = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
+  const isValid = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
     token.revokedAt === null && token.expiresAt > at;
 
   /** Returns null if the token is valid but the machine has no host. */
-  async function enrollKnownHost(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment | null> {
+  async function reenrollHost(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment | null> {
     const at = now();
     return transact(
       db,
@@ -90,7 +90,7 @@ export function createEnrollmentService(
         const [token] = await tx.$queryRaw<LockedToken[]>(Prisma.sql`
           SELECT id, "organizationId", "hostId"::text AS "hostId", "maxUses", uses, "expiresAt", "revokedAt"
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
-        if (token === undefined || !isLive(token, at)) throw invalid();
+        if (token === undefined || !isValid(token, at)) throw invalid();
         const [host] = await tx.$queryRaw<LockedHost[]>(Prisma.sql`
           SELECT id::text AS id, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", EXISTS (
             SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
@@ -103,19 +103,19 @@ export function createEnrollmentService(
         const unusedId = host === undefined ? null : await findUnusedIssue(tx, token.id, host.id);
         if (host !== undefined && unusedId !== null) {
           await tx.agentToken.update({ where: { id: unusedId }, data: { hash: agentToken.hash } });
-          await updateReturnedHost(tx, host.id, request, at);
+          await updateReenrolledHost(tx, host.id, request, at);
           return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
         }
         if (token.uses >= token.maxUses) throw invalid();
         if (token.hostId !== null && token.hostId !== host?.id) throw isForAnotherHost();
         if (host === undefined) return null;
-        requireReturn(token, host, at);
+        requireReenrollable(token, host, at);
         await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
         const revoked = await tx.agentToken.updateMany({
           where: { hostId: host.id, revokedAt: null },
           data: { revokedAt: at },
         });
-        await updateReturnedHost(tx, host.id, request, at);
+        await updateReenrolledHost(tx, host.id, request, at);
         await tx.agentToken.create({
           data: { hash: agentToken.hash, hostId: host.id, enrollmentTokenId: token.id, createdAt: at },
         });
@@ -135,7 +135,7 @@ export function createEnrollmentService(
   }
 
   /** Throws unless a token may bring a known host back. The token created for that host always may. */
-  function requireReturn(token: LockedToken, host: LockedHost, at: Date): void {
+  function requireReenrollable(token: LockedToken, host: LockedHost, at: Date): void {
     if (token.hostId === host.id) return;
     if (host.tokensRevokedAt !== null) {
       throw new ForbiddenError(
@@ -154,7 +154,7 @@ export function createEnrollmentService(
    * Returns whether the token has no uses left and the machine has no host. Takes no lock, because many machines may
    * ask.
    */
-  async function isUsedUpFor(enrollmentTokenId: string, engineId: string): Promise<boolean> {
+  async function isUsedUpForMachine(enrollmentTokenId: string, engineId: string): Promise<boolean> {
     const token = await db.prisma.enrollmentToken.findUnique({ where: { id: enrollmentTokenId } });
     if (token === null || token.uses < token.maxUses) return false;
     const { organizationId } = token;
@@ -167,8 +167,8 @@ export function createEnrollmentService(
       const { token: agentToken, hash } = issueToken('agent');
       const hostId = await enrollNewHost(db, enrollmentTokenId, request, { agentTokenHash: hash, at: now() });
       if (hostId !== null) return { hostId, agentToken, cadence, created: true };
-      if (await isUsedUpFor(enrollmentTokenId, request.engineId)) throw invalid();
-      const known = await enrollKnownHost(enrollmentTokenId, request);
+      if (await isUsedUpForMachine(enrollmentTokenId, request.engineId)) throw invalid();
+      const known = await reenrollHost(enrollmentTokenId, request);
       if (known !== null) return known;
     }
     throw new UnavailableError('The host was deleted while it was being enrolled. Retry.');
@@ -178,13 +178,13 @@ export function createEnrollmentService(
     async authenticate(token) {
       if (tokenKind(token) !== 'enroll') throw invalid();
       const row = await db.prisma.enrollmentToken.findUnique({ where: { hash: hashToken(token) } });
-      if (row === null || !isLive(row, now())) throw invalid();
+      if (row === null || !isValid(row, now())) throw invalid();
       return { enrollmentTokenId: row.id };
     },
 
     async enroll({ enrollmentTokenId }, request) {
       const enrollment = await enrollMachine(enrollmentTokenId, request);
-      tokenCache?.forgetHost(enrollment.hostId);
+      tokenCache?.invalidateHost(enrollment.hostId);
       return enrollment;
     },
   };
@@ -199,7 +199,7 @@ async function findUnusedIssue(tx: Prisma.TransactionClient, enrollmentTokenId: 
   return (await tx.agentToken.findFirst({ where, select: { id: true } }))?.id ?? null;
 }
 
-const factsOf = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
+const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
   engineName: engine.name,
   engineVersion: engine.version,
   engineApiVersion: engine.apiVersion,
@@ -209,11 +209,11 @@ const factsOf = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
 });
 
 /** Records that a host came back. A new run of its agent may report at once, even if its clock is wrong. */
-async function updateReturnedHost(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
+async function updateReenrolledHost(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
   await tx.host.update({
     where: { id: hostId },
     data: {
-      ...factsOf(request),
+      ...toHostColumns(request),
       lastSeenAt: at,
       leftAt: null,
       streamHeardAt: null,

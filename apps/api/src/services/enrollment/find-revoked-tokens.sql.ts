@@ -22,7 +22,7 @@ const FIND_REVOKED_TOKENS: Statement = {
 /**
  * Finds the tokens revoked since the poll that returned this horizon, and some of those before; none for null, the
  * first poll. No revocation is missed, whichever process made it and however long its transaction took, unless the
- * database's history was not continued (see `isContinued`): then all cached tokens must be discarded.
+ * database's history was not continued (see `isSameHistory`): then all cached tokens must be discarded.
  */
 export async function findRevokedTokens(db: Database, horizon: bigint | null): Promise<Revocations> {
   const values = [horizon === null ? null : String(horizon)];

@@ -1,6 +1,10 @@
 /** Enrollment of hosts, and the tokens of agents. */
 export { type AgentIdentity, type AgentTokenCache, createAgentTokenCache } from './agent-token-cache.js';
 export { type AgentTokenService, createAgentTokenService } from './agent-token.js';
-export { createEnrollmentTokenService, type EnrollmentTokenService, makeEnrollmentToken } from './enrollment-token.js';
+export {
+  createEnrollmentTokenService,
+  type EnrollmentTokenService,
+  insertEnrollmentToken,
+} from './enrollment-token.js';
 export { createEnrollmentService, type EnrollmentIdentity, type EnrollmentService } from './enrollment.js';
 export { findRevokedTokens } from './find-revoked-tokens.sql.js';

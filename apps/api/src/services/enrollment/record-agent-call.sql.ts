@@ -5,7 +5,7 @@ import { Prisma } from '@muster/db';
  * concurrent call, but replaces one far in the future, which a wrong clock wrote. Writes nothing if another transaction
  * has locked the host's row, because waiting would occupy a connection.
  */
-export async function noteAgentCall(
+export async function recordAgentCall(
   prisma: Pick<Prisma.TransactionClient, '$executeRaw'>,
   hostId: string,
   at: Date,
@@ -14,7 +14,7 @@ export async function noteAgentCall(
     WITH locked AS (
       SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE SKIP LOCKED
     )
-    UPDATE hosts SET "lastSeenAt" = ${later(at)}
+    UPDATE hosts SET "lastSeenAt" = ${laterOf(at)}
     FROM locked
     WHERE hosts.id = locked.id AND "deletedAt" IS NULL`;
 }
@@ -30,11 +30,11 @@ export async function lockForAgentCall(
   heartbeatSeconds: number | null = null,
 ): Promise<void> {
   await tx.$executeRaw`
-    UPDATE hosts SET "lastSeenAt" = ${later(at)},
+    UPDATE hosts SET "lastSeenAt" = ${laterOf(at)},
       "heartbeatSeconds" = COALESCE(${heartbeatSeconds}::int, "heartbeatSeconds")
     WHERE id = ${hostId}::uuid AND "deletedAt" IS NULL`;
 }
 
-const later = (at: Date): Prisma.Sql => Prisma.sql`CASE
+const laterOf = (at: Date): Prisma.Sql => Prisma.sql`CASE
       WHEN "lastSeenAt" > ${at}::timestamptz AND "lastSeenAt" < ${at}::timestamptz + INTERVAL '1 minute'
       THEN "lastSeenAt" ELSE ${at}::timestamptz END`;

@@ -5,12 +5,12 @@ import type { Cutoffs, FreshnessCutoffs } from './freshness.js';
  * Returns `hostFreshness` and `containersFreshness` as SQL expressions on a row `h` of hosts. A test checks that both
  * agree.
  */
-export function freshnessOf(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; containers: Prisma.Sql } {
+export function freshnessSql(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; containers: Prisma.Sql } {
   const onlineFrom = cutoff(cutoffs, ({ onlineFrom }) => onlineFrom);
   const staleFrom = cutoff(cutoffs, ({ staleFrom }) => staleFrom);
-  const bySilence = (heardAt: Prisma.Sql, online: Prisma.Sql) => Prisma.sql`CASE
-    WHEN ${heardAt} >= ${onlineFrom} THEN ${online}
-    WHEN ${heardAt} >= ${staleFrom} THEN 'stale'
+  const freshnessBySilence = (lastSeenAt: Prisma.Sql, online: Prisma.Sql) => Prisma.sql`CASE
+    WHEN ${lastSeenAt} >= ${onlineFrom} THEN ${online}
+    WHEN ${lastSeenAt} >= ${staleFrom} THEN 'stale'
     ELSE 'offline' END`;
   const isDown = Prisma.sql`h."engineError" IS NOT NULL AND h."lastSeenAt" >= ${onlineFrom}`;
   return {
@@ -18,12 +18,12 @@ export function freshnessOf(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; cont
       WHEN h."leftAt" IS NOT NULL THEN 'left'
       WHEN ${isDown} THEN 'engine_down'
       WHEN h."confirmedAt" IS NULL AND h."observedAt" IS NULL THEN 'never'
-      ELSE ${bySilence(Prisma.sql`h."lastSeenAt"`, Prisma.sql`'online'`)} END`,
+      ELSE ${freshnessBySilence(Prisma.sql`h."lastSeenAt"`, Prisma.sql`'online'`)} END`,
     containers: Prisma.sql`CASE
       WHEN h."leftAt" IS NOT NULL THEN 'left'
       WHEN ${isDown} THEN 'engine_down'
-      WHEN h."confirmedAt" IS NULL THEN ${bySilence(Prisma.sql`h."lastSeenAt"`, Prisma.sql`'stale'`)}
-      ELSE ${bySilence(Prisma.sql`h."confirmedAt"`, Prisma.sql`'online'`)} END`,
+      WHEN h."confirmedAt" IS NULL THEN ${freshnessBySilence(Prisma.sql`h."lastSeenAt"`, Prisma.sql`'stale'`)}
+      ELSE ${freshnessBySilence(Prisma.sql`h."confirmedAt"`, Prisma.sql`'online'`)} END`,
   };
 }
 

@@ -25,7 +25,7 @@ export interface FreshnessContext {
 }
 
 /** The facts of a host from which the freshness of its containers is derived. */
-export interface HostSigns {
+export interface HostActivity {
   lastSeenAt: Date | null;
   /** Null until a complete snapshot was applied; incomplete ones do not count. */
   confirmedAt: Date | null;
@@ -43,7 +43,7 @@ const limitsOf = (heartbeatSeconds: number) => ({
 });
 
 /** Clamps an instant to `now`: a clock that was ahead may have stored one that lies in the future. */
-export const notAfter = (instant: Date, now: Date): Date => (instant > now ? now : instant);
+export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? now : instant);
 
 /**
  * Returns the milliseconds of silence since `heardAt` that count against the host. During an outage Muster receives
@@ -51,8 +51,8 @@ export const notAfter = (instant: Date, now: Date): Date => (instant > now ? now
  * already silent stays as silent as it was: the outage is subtracted. Overlapping outages count once, and the future
  * part of an outage not at all.
  */
-function silenceMs(heardAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
-  let countedFrom = notAfter(heardAt, now).getTime();
+function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
+  let countedFrom = clampToNow(lastSeenAt, now).getTime();
   let counted = -Infinity;
   for (const outage of outages) {
     const start = Math.max(outage.startedAt.getTime(), counted);
@@ -65,24 +65,24 @@ function silenceMs(heardAt: Date, graceMs: number, { now, outages }: FreshnessCo
   return now.getTime() - countedFrom;
 }
 
-function bySilence(
-  heardAt: Date,
+function freshnessBySilence(
+  lastSeenAt: Date,
   heartbeatSeconds: number | null,
   context: FreshnessContext,
 ): 'online' | 'stale' | 'offline' {
   const { graceMs, offlineAfterMs } = limitsOf(heartbeatSeconds ?? context.cadence.heartbeatSeconds);
-  const silentMs = silenceMs(heardAt, graceMs, context);
+  const silentMs = silenceMs(lastSeenAt, graceMs, context);
   if (silentMs >= offlineAfterMs) return 'offline';
   return silentMs > graceMs ? 'stale' : 'online';
 }
 
 /** Judges whether a host's agent is alive and whether it can list its containers. */
 function agentFreshness(
-  { lastSeenAt, engineError, leftAt, heartbeatSeconds }: HostSigns,
+  { lastSeenAt, engineError, leftAt, heartbeatSeconds }: HostActivity,
   context: FreshnessContext,
 ): Exclude<Freshness, 'never'> {
   if (leftAt !== null) return 'left';
-  const agent = lastSeenAt === null ? 'offline' : bySilence(lastSeenAt, heartbeatSeconds, context);
+  const agent = lastSeenAt === null ? 'offline' : freshnessBySilence(lastSeenAt, heartbeatSeconds, context);
   return agent === 'online' && engineError !== null ? 'engine_down' : agent;
 }
 
@@ -90,7 +90,7 @@ function agentFreshness(
  * Judges how current a host is. It is `never` before its first snapshot was applied, complete or not; `observedAt` is
  * the time of the last one.
  */
-export function hostFreshness(host: HostSigns & { observedAt: Date | null }, context: FreshnessContext): Freshness {
+export function hostFreshness(host: HostActivity & { observedAt: Date | null }, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
   return agent !== 'engine_down' && agent !== 'left' && host.confirmedAt === null && host.observedAt === null
     ? 'never'
@@ -101,11 +101,11 @@ export function hostFreshness(host: HostSigns & { observedAt: Date | null }, con
  * Judges how current a host's containers are, by their last confirmation. Heartbeats of an agent whose engine is down,
  * or incomplete snapshots alone, confirm nothing. Meant for hosts that have containers.
  */
-export function containersFreshness(host: HostSigns, context: FreshnessContext): Freshness {
+export function containersFreshness(host: HostActivity, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
   if (agent === 'engine_down' || agent === 'left') return agent;
   if (host.confirmedAt === null) return agent === 'online' ? 'stale' : agent;
-  return bySilence(host.confirmedAt, host.heartbeatSeconds, context);
+  return freshnessBySilence(host.confirmedAt, host.heartbeatSeconds, context);
 }
 
 /** A host seen at `onlineFrom` or later is online, at `staleFrom` or later stale, and offline before that. */
@@ -120,7 +120,7 @@ export interface FreshnessCutoffs extends Cutoffs {
 }
 
 /**
- * Returns the rule of `bySilence` as two instants per heartbeat interval, so that one statement can judge ten thousand
+ * Returns the rule of `freshnessBySilence` as two instants per heartbeat interval, so that one statement can judge ten thousand
  * hosts. Such instants exist because being seen later never means more silence, regardless of outages. They are found by
  * bisection, so that the rule is implemented only once.
  */
@@ -142,7 +142,7 @@ function cutoffsOf(heartbeatSeconds: number, context: FreshnessContext): Cutoffs
   );
   const now = context.now.getTime();
   const longAgo = now - offlineAfterMs - graceMs - outagesMs;
-  const firstAt = (holds: (heardAt: Date) => boolean): Date => {
+  const findCutoff = (holds: (lastSeenAt: Date) => boolean): Date => {
     let [no, yes] = [longAgo - 1, now];
     while (yes - no > 1) {
       const middle = Math.floor((no + yes) / 2);
@@ -152,7 +152,7 @@ function cutoffsOf(heartbeatSeconds: number, context: FreshnessContext): Cutoffs
     return new Date(yes);
   };
   return {
-    onlineFrom: firstAt((heardAt) => bySilence(heardAt, heartbeatSeconds, context) === 'online'),
-    staleFrom: firstAt((heardAt) => bySilence(heardAt, heartbeatSeconds, context) !== 'offline'),
+    onlineFrom: findCutoff((lastSeenAt) => freshnessBySilence(lastSeenAt, heartbeatSeconds, context) === 'online'),
+    staleFrom: findCutoff((lastSeenAt) => freshnessBySilence(lastSeenAt, heartbeatSeconds, context) !== 'offline'),
   };
 }

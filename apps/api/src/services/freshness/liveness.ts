@@ -4,7 +4,7 @@ import type { Outage } from './freshness.js';
 import { lowerFutureInstants } from './lower-future-instants.sql.js';
 
 /** Maximum milliseconds between two liveness timestamps of an API process. */
-const BEAT_INTERVAL_MS_MAX = 5_000;
+const LIVENESS_INTERVAL_MS_MAX = 5_000;
 
 /**
  * Milliseconds by which the last liveness timestamp may be ahead of the clock. Clocks of processes differ by less than
@@ -55,7 +55,7 @@ export function createLivenessService(
   const { prisma } = db;
   // Downtime of Muster that is too short to count as an outage counts as silence of its hosts. It lasts at most one
   // heartbeat, and a host is stale only after it misses two more.
-  const intervalMs = Math.min(BEAT_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
+  const intervalMs = Math.min(LIVENESS_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
   const outageAfterMs = 2 * intervalMs;
   let known: { readAt: number; reading: Promise<Reading> } | null = null;
 
@@ -66,7 +66,7 @@ export function createLivenessService(
     return { aliveAt: alive?.aliveAt ?? null, outages: rows.reverse() };
   }
 
-  function readAnew(): Promise<Reading> {
+  function refresh(): Promise<Reading> {
     const current = { readAt: now().getTime(), reading: read() };
     known = current;
     current.reading.catch(() => {
@@ -87,7 +87,7 @@ export function createLivenessService(
    * Writes a liveness timestamp `at`, and an outage if the previous timestamp is too old. Returns the previous
    * timestamp.
    */
-  async function leaveSign(at: Date): Promise<Date | null> {
+  async function writeTimestamp(at: Date): Promise<Date | null> {
     const silentSince = new Date(at.getTime() - outageAfterMs);
     // The first CTE locks the row, so that only one of several replicas that start together records the outage.
     const [last] = await prisma.$queryRaw<{ aliveAt: Date | null; recorded: boolean }[]>`
@@ -112,7 +112,7 @@ export function createLivenessService(
   }
 
   /** Reverts what a process wrote whose clock showed `aliveAt`, which is later than now. */
-  async function takeBack(aliveAt: Date): Promise<void> {
+  async function revertFutureTimestamp(aliveAt: Date): Promise<void> {
     const at = now();
     // One statement, so that no outage that ends in the future remains. A second process finds another timestamp and
     // changes nothing.
@@ -132,9 +132,9 @@ export function createLivenessService(
     intervalMs,
 
     async beat() {
-      const aliveAt = await leaveSign(now());
+      const aliveAt = await writeTimestamp(now());
       // Read the clock again: the statement may have waited while another process wrote a later timestamp.
-      if (aliveAt !== null && aliveAt.getTime() - now().getTime() > AHEAD_MS_MAX) await takeBack(aliveAt);
+      if (aliveAt !== null && aliveAt.getTime() - now().getTime() > AHEAD_MS_MAX) await revertFutureTimestamp(aliveAt);
     },
 
     async lowerFutureInstants() {
@@ -143,9 +143,9 @@ export function createLivenessService(
 
     async outages() {
       const isFresh = known !== null && Math.abs(now().getTime() - known.readAt) <= intervalMs;
-      let reading = await (known !== null && isFresh ? known.reading : readAnew());
+      let reading = await (known !== null && isFresh ? known.reading : refresh());
       // An outage that cached data suggests may have ended with a beat since then.
-      if (isFresh && openOutage(reading) !== null) reading = await readAnew();
+      if (isFresh && openOutage(reading) !== null) reading = await refresh();
       const open = openOutage(reading);
       return open === null ? reading.outages : [...reading.outages, open];
     },

@@ -8,7 +8,7 @@ const BATCH_ROWS = 5_000;
  * reads or writes these rows, because every write checks whether the host is deleted. Returns true when none are left.
  * `isStopped` is checked between statements.
  */
-export async function forgetHost(
+export async function deleteHostData(
   { prisma }: Database,
   hostId: string,
   batchesMax: number,

@@ -6,8 +6,8 @@ import {
 } from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
 import { NotFoundError } from '../../errors.js';
-import { forgetHost } from './forget-host.sql.js';
-import { type AgentTokenCache, makeEnrollmentToken } from '../enrollment/index.js';
+import { deleteHostData } from './forget-host.sql.js';
+import { type AgentTokenCache, insertEnrollmentToken } from '../enrollment/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { recordAuditEntry } from '../audit/index.js';
 import type { HostReader } from '../inventory/index.js';
@@ -37,7 +37,7 @@ export interface HostService {
 }
 
 /** Batches of rows that are deleted while the operator who deletes a host waits. */
-const FORGET_BATCHES_MAX = 4;
+const DELETE_BATCHES_MAX = 4;
 
 export function createHostService(
   db: Database,
@@ -65,7 +65,7 @@ export function createHostService(
     async rotateToken(operator, hostId) {
       const { organizationId, actor } = operator;
       const at = now();
-      const made = await transact(db, async (tx) => {
+      const created = await transact(db, async (tx) => {
         // Only the most recent token restores the host. Enrollment also locks enrollment tokens before the host.
         await tx.enrollmentToken.updateMany({
           where: { organizationId, hostId, revokedAt: null },
@@ -77,7 +77,7 @@ export function createHostService(
           where: { hostId, revokedAt: null },
           data: { revokedAt: at },
         });
-        const token = await makeEnrollmentToken(
+        const token = await insertEnrollmentToken(
           tx,
           operator,
           { name, expiresInSeconds: ENROLLMENT_TOKEN_SECONDS_DEFAULT, maxUses: 1, hostId },
@@ -89,8 +89,8 @@ export function createHostService(
         });
         return token;
       });
-      tokenCache?.forgetHost(hostId);
-      return made;
+      tokenCache?.invalidateHost(hostId);
+      return created;
     },
 
     async delete({ organizationId, actor }, hostId) {
@@ -109,9 +109,9 @@ export function createHostService(
           action: 'host.deleted',
         });
       });
-      tokenCache?.forgetHost(hostId);
+      tokenCache?.invalidateHost(hostId);
       // A long history does not fit into one statement. Retention deletes the rest.
-      await forgetHost(db, hostId, FORGET_BATCHES_MAX);
+      await deleteHostData(db, hostId, DELETE_BATCHES_MAX);
     },
   };
 }

@@ -1,3 +1,3 @@
 /** Changes to hosts by operators. */
-export { forgetHost } from './forget-host.sql.js';
+export { deleteHostData } from './forget-host.sql.js';
 export { createHostService, type HostService } from './host-management.js';

@@ -1,6 +1,6 @@
 import { DOCKER_STATES, type ContainerFreshness, type ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
-import { type FreshnessCutoffs, freshnessOf } from '../freshness/index.js';
+import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { OTHER_STATE } from '../sync/index.js';
 
 /** The two halves of the table: every index that a list walks is of one of them. */
@@ -98,7 +98,7 @@ export const STATE_KEY = Prisma.sql`(CASE WHEN c.state IN (${Prisma.join([...DOC
 
 /** Whether the containers of a row `h` of hosts are this current. */
 export const containersAreOf = (hostFreshness: ContainerFreshness[], cutoffs: FreshnessCutoffs): Prisma.Sql =>
-  Prisma.sql`${freshnessOf(cutoffs).containers} = ANY (${hostFreshness}::text[])`;
+  Prisma.sql`${freshnessSql(cutoffs).containers} = ANY (${hostFreshness}::text[])`;
 
 /** What hosts have: all of it, for a host's rows lie together. */
 export const ofHosts = (hostIds: string[], presences: Presence[]): CandidateSource => ({

@@ -4,7 +4,7 @@ import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import {
   containersFreshness,
   freshnessCutoffs,
-  notAfter,
+  clampToNow,
   type FreshnessContext,
   type FreshnessCutoffs,
   type ReadFreshnessContext,
@@ -13,7 +13,7 @@ import { requireSameSort, formatSort } from '../../lib/sort.js';
 import { healthKey, stateKey } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
 import { containerFilters, inHalf, ofHosts, type CandidateSource, type Presence } from './container-filters.sql.js';
-import { mergeListed } from './merge-pages.js';
+import { mergePages } from './merge-pages.js';
 import { containerOrder, containerWalk, imagesToWalk, placeKinds } from './container-index-scan.sql.js';
 import { countOfHosts, countRows, type Counted } from './count-containers.sql.js';
 import { hostsThatHave } from './find-candidate-hosts.sql.js';
@@ -108,7 +108,7 @@ export function createContainerReader(
         imagesToWalk(query).map((image) => containerWalk(organizationId, half, query.sort, from, image)),
       );
       const listed = walks.map((one) => walkContainers(db, one, order, conditions, asked));
-      return mergeListed(await Promise.all(listed), { limit: asked.limit, descending });
+      return mergePages(await Promise.all(listed), { limit: asked.limit, descending });
     };
 
     if (query.hostId) {
@@ -221,7 +221,7 @@ function cursorPlace({ cursor, sort }: ContainerQuery): string[] | null {
 
 function toView(row: ContainerViewRow, context: FreshnessContext): ContainerView {
   const startedAt = row.startedAt?.toISOString() ?? null;
-  const asOf = row.confirmedAt && notAfter(row.confirmedAt, context.now);
+  const asOf = row.confirmedAt && clampToNow(row.confirmedAt, context.now);
   return {
     // jsonb keeps keys in an order of its own.
     ...canonicalContainer({ ...row, startedAt }),

@@ -1,6 +1,6 @@
 import type { Freshness, HostProblemCode } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import { type FreshnessCutoffs, freshnessOf } from '../freshness/index.js';
+import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 
 export interface FleetCounts {
   /** Omits a freshness that no host has. */
@@ -23,7 +23,7 @@ export async function countFleet(
   cutoffs: FreshnessCutoffs,
   cloneSuspectedFrom: Date,
 ): Promise<FleetCounts> {
-  const freshness = freshnessOf(cutoffs);
+  const freshness = freshnessSql(cutoffs);
   const scope = organizationId === null ? Prisma.sql`TRUE` : Prisma.sql`h."organizationId" = ${organizationId}`;
   const [counted] = await prisma.$queryRaw<FleetCounts[]>(Prisma.sql`
     WITH judged AS MATERIALIZED (

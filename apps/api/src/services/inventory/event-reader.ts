@@ -39,7 +39,7 @@ export function createEventReader(
   /**
    * Selects the events of one host, of one name or of the whole organization in the order of an index, newest first.
    */
-  const walk = (organizationId: string, { hostId, name, cursor }: EventQuery): Prisma.Sql => {
+  const selectInOrder = (organizationId: string, { hostId, name, cursor }: EventQuery): Prisma.Sql => {
     const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
     // `=` instead of ANY, because only then does the index of the host's history provide the order.
     if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
@@ -74,7 +74,7 @@ export function createEventReader(
       // than the page needs.
       const rows = await prisma.$queryRaw<Found[]>(Prisma.sql`
         WITH walked AS MATERIALIZED (
-          ${walk(organizationId, query)}
+          ${selectInOrder(organizationId, query)}
         ), sized AS (
           SELECT e.*, sum(COALESCE(octet_length(e."from"::text), 0) + COALESCE(octet_length(e."to"::text), 0))
             OVER (ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER () AS number
@@ -98,7 +98,7 @@ export function createEventReader(
 }
 
 /** Facts about the whole scan, repeated in each row of the result. */
-interface EventWalk {
+interface EventScan {
   /** Whether the page ended because of its bytes. */
   cut: boolean;
   /** Where the scan ended because it reached its limit; null if the page is full or there are no more events. */
@@ -106,9 +106,9 @@ interface EventWalk {
 }
 
 /** A page without an event still has one row, which contains the facts about the scan. */
-type Found = EventWalk & (EventRow | { [Column in keyof EventRow]: null });
+type Found = EventScan & (EventRow | { [Column in keyof EventRow]: null });
 
-const isEvent = (row: Found): row is EventWalk & EventRow => row.hostId !== null;
+const isEvent = (row: Found): row is EventScan & EventRow => row.hostId !== null;
 
 function toPage(rows: readonly Found[], limit: number): Page<ContainerEvent> {
   const events = rows.filter(isEvent);

@@ -23,4 +23,4 @@ export function parsePosition(text: string): FeedPosition | null {
 }
 
 /** Whether `a` is later than `b`. */
-export const isBehind = (a: FeedPosition, b: FeedPosition): boolean => a.tx > b.tx || (a.tx === b.tx && a.id > b.id);
+export const isAfter = (a: FeedPosition, b: FeedPosition): boolean => a.tx > b.tx || (a.tx === b.tx && a.id > b.id);

@@ -1,9 +1,15 @@
 import type { CountedPage, Host, HostQuery } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { encodeCursor } from '../../lib/cursor.js';
-import { freshnessCutoffs, hostFreshness, notAfter, type FreshnessContext, type ReadFreshnessContext } from '../freshness/index.js';
+import {
+  freshnessCutoffs,
+  hostFreshness,
+  clampToNow,
+  type FreshnessContext,
+  type ReadFreshnessContext,
+} from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
-import { countsByWord, type StateChanges, hostProblems } from '../sync/index.js';
+import { splitStateCounts, type StateChanges, hostProblems } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
 import { listHosts, type HostRow } from './list-hosts.sql.js';
 
@@ -18,20 +24,20 @@ export interface HostReader {
   get(operator: OperatorIdentity, hostId: string): Promise<Host>;
 
   /** Returns those of these hosts that belong to the organization, in any order. */
-  some(organizationId: string, hostIds: readonly string[]): Promise<Host[]>;
+  getMany(organizationId: string, hostIds: readonly string[]): Promise<Host[]>;
 }
 
 export function createHostReader(db: Database, freshnessContext: ReadFreshnessContext): HostReader {
   const { prisma } = db;
 
-  const some = async (organizationId: string, hostIds: readonly string[]) => {
+  const getMany = async (organizationId: string, hostIds: readonly string[]) => {
     const where = { id: { in: [...hostIds] }, organizationId, deletedAt: null };
     const [rows, context] = await Promise.all([prisma.host.findMany({ where }), freshnessContext()]);
     return rows.map((row) => toHost(row, context));
   };
 
   return {
-    some,
+    getMany,
 
     async list({ organizationId }, query) {
       const context = await freshnessContext();
@@ -44,7 +50,7 @@ export function createHostReader(db: Database, freshnessContext: ReadFreshnessCo
     },
 
     async get({ organizationId }, hostId) {
-      const [host] = await some(organizationId, [hostId]);
+      const [host] = await getMany(organizationId, [hostId]);
       if (host === undefined) throw new NotFoundError('host');
       return host;
     },
@@ -62,10 +68,10 @@ const toHost = (row: HostRow, context: FreshnessContext): Host => ({
   freshness: hostFreshness(row, context),
   problems: hostProblems(row, context.now),
   containerCount: row.containerCount,
-  ...countsByWord(row.stateCounts as StateChanges),
+  ...splitStateCounts(row.stateCounts as StateChanges),
   revision: row.revision,
-  lastSeenAt: row.lastSeenAt && notAfter(row.lastSeenAt, context.now).toISOString(),
-  confirmedAt: row.confirmedAt && notAfter(row.confirmedAt, context.now).toISOString(),
+  lastSeenAt: row.lastSeenAt && clampToNow(row.lastSeenAt, context.now).toISOString(),
+  confirmedAt: row.confirmedAt && clampToNow(row.confirmedAt, context.now).toISOString(),
   engineError: row.engineError,
   cloneSuspectedAt: row.cloneSuspectedAt?.toISOString() ?? null,
   clockSkewSeconds: row.clockSkewSeconds,

@@ -13,7 +13,7 @@ export interface ImageReader {
   list(operator: OperatorIdentity, query: ImageQuery): Promise<Page<ImageInUse>>;
 }
 
-/** Limits of the work for one page; see `ImageWalkLimits`. */
+/** Limits of the work for one page; see `ImageScanLimits`. */
 export interface ImageReaderOptions {
   rowsMax?: number;
   rowsOfImageMax?: number;

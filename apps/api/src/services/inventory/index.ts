@@ -4,7 +4,7 @@ export { countFleet, type FleetCounts } from './count-fleet.sql.js';
 export { createEventReader, type EventReader } from './event-reader.js';
 export { type EventRow, toContainerEvent } from './event-row.js';
 export { createExportService, type ExportService } from './export.js';
-export { FEED_START, type FeedPosition, formatPosition, isBehind, parsePosition } from './feed-position.js';
+export { FEED_START, type FeedPosition, formatPosition, isAfter, parsePosition } from './feed-position.js';
 export { createHostReader, type HostReader } from './host-reader.js';
 export { createImageReader, type ImageReader } from './image-reader.js';
 export { createPortReader, type PortReader } from './port-reader.js';

@@ -1,11 +1,11 @@
 import type { Health, Labels, Port, TruncatableField } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import type { HostSigns } from '../freshness/index.js';
-import type { Listed } from './merge-pages.js';
+import type { HostActivity } from '../freshness/index.js';
+import type { ScanPage } from './merge-pages.js';
 import type { CandidateSource } from './container-filters.sql.js';
 import type { ContainerOrder, ContainerWalk } from './container-index-scan.sql.js';
 
-export interface ContainerViewRow extends HostSigns {
+export interface ContainerViewRow extends HostActivity {
   hostId: string;
   hostName: string;
   clockSkewSeconds: number | null;
@@ -34,7 +34,7 @@ export interface ListedRow extends ContainerViewRow {
   octets: number;
 }
 
-export type ListedContainers = Listed<ListedRow>;
+export type ListedContainers = ScanPage<ListedRow>;
 
 /** Bytes that the rows of one statement may have together, but for the first of them. */
 export const PAGE_BYTES_MAX = 1024 * 1024;

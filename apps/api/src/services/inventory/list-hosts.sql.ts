@@ -1,7 +1,7 @@
 import type { HostQuery, HostSortKey } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor } from '../../lib/cursor.js';
-import { type FreshnessCutoffs, freshnessOf } from '../freshness/index.js';
+import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { requireSameSort, formatSort } from '../../lib/sort.js';
 import { isKnownState, OTHER_STATE } from '../sync/index.js';
 import { beginsWith, contains, isInState } from './container-filters.sql.js';
@@ -91,7 +91,7 @@ function hasInState(states: readonly string[]): Prisma.Sql {
 function filtersOf(query: HostQuery, cutoffs: FreshnessCutoffs): Prisma.Sql[] {
   const { freshness, state, engine, agentVersion, q } = query;
   const filters: Prisma.Sql[] = [];
-  if (freshness) filters.push(Prisma.sql`${freshnessOf(cutoffs).host} = ANY (${freshness}::text[])`);
+  if (freshness) filters.push(Prisma.sql`${freshnessSql(cutoffs).host} = ANY (${freshness}::text[])`);
   if (state) filters.push(hasInState(state));
   if (engine) filters.push(Prisma.sql`h."engineName" = ANY (${engine}::text[])`);
   if (agentVersion) filters.push(Prisma.sql`h."agentVersion" = ANY (${agentVersion}::text[])`);

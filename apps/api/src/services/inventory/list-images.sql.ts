@@ -16,7 +16,7 @@ export interface ListedImages {
   stoppedAt: string | null;
 }
 
-export interface ImageWalkLimits {
+export interface ImageScanLimits {
   /** Stops after this many images. The last step may find more: images that share their first 200 characters. */
   imagesMax: number;
   /** Stops after this many counted containers. */
@@ -42,7 +42,7 @@ export async function listImages(
     after,
     afterImage,
   }: { organizationId: string; q: string | undefined; after: string; afterImage: string },
-  { imagesMax, rowsMax, rowsOfImageMax, stepsMax }: ImageWalkLimits,
+  { imagesMax, rowsMax, rowsOfImageMax, stepsMax }: ImageScanLimits,
 ): Promise<ListedImages> {
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId} AND c."removedAt" IS NULL`;
   const isAsked =

@@ -1,8 +1,8 @@
 import type { PortQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import type { HostSigns } from '../freshness/index.js';
+import type { HostActivity } from '../freshness/index.js';
 
-export interface PortRow extends HostSigns {
+export interface PortRow extends HostActivity {
   hostId: string;
   hostName: string;
   publicPort: number;
@@ -18,7 +18,7 @@ export interface PortRow extends HostSigns {
 }
 
 /** A position in the order of published ports: by host, then by port. */
-export type PortPlace = readonly [
+export type PortPosition = readonly [
   hostName: string,
   hostId: string,
   publicPort: number,
@@ -29,12 +29,20 @@ export type PortPlace = readonly [
 ];
 
 /** Sorts after every port. */
-const BEHIND_PORTS = 65_536;
+const AFTER_EVERY_PORT = 65_536;
 
 /** Returns the position after all ports of a host. */
-const behindHost = (hostName: string, hostId: string): PortPlace => [hostName, hostId, BEHIND_PORTS, '', '', 0, ''];
+const positionAfterHost = (hostName: string, hostId: string): PortPosition => [
+  hostName,
+  hostId,
+  AFTER_EVERY_PORT,
+  '',
+  '',
+  0,
+  '',
+];
 
-export const placeOfPort = ({ hostName, hostId, ip, ...row }: PortRow): PortPlace =>
+export const positionOfPort = ({ hostName, hostId, ip, ...row }: PortRow): PortPosition =>
   [hostName, hostId, row.publicPort, row.type, ip ?? '', row.privatePort, row.dockerId] as const;
 
 /** Maximum hosts per statement. */
@@ -49,9 +57,9 @@ export async function listPorts(
   { prisma }: Database,
   organizationId: string,
   { port, type, hostId }: Pick<PortQuery, 'port' | 'type' | 'hostId'>,
-  after: PortPlace | null,
+  after: PortPosition | null,
   { limit, rowsMax }: { limit: number; rowsMax: number },
-): Promise<{ ports: PortRow[]; stoppedAt: PortPlace | null }> {
+): Promise<{ ports: PortRow[]; stoppedAt: PortPosition | null }> {
   const ofHosts = [Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`];
   if (hostId) ofHosts.push(Prisma.sql`h.id = ANY (${hostId}::uuid[])`);
   const asked = [Prisma.sql`p."publicPort" IS NOT NULL`];
@@ -63,7 +71,7 @@ export async function listPorts(
   if (type) asked.push(Prisma.sql`p.type = ANY (${type}::text[])`);
   if (after) {
     const [hostName, afterHostId, ...rest] = after;
-    const from = rest[0] === BEHIND_PORTS ? Prisma.sql`>` : Prisma.sql`>=`;
+    const from = rest[0] === AFTER_EVERY_PORT ? Prisma.sql`>` : Prisma.sql`>=`;
     ofHosts.push(Prisma.sql`(h.name, h.id) ${from} (${hostName}, ${afterHostId}::uuid)`);
     asked.push(Prisma.sql`
       ((g."hostName", g."hostId") > (${hostName}, ${afterHostId}::uuid)
@@ -113,7 +121,7 @@ export async function listPorts(
     LEFT JOIN page ON TRUE
     ORDER BY page.number, page."publicPort", page.type, COALESCE(page.ip, ''), page."privatePort", page."dockerId"`);
   const stoppedAt = rows[0]?.stoppedAt ?? null;
-  return { ports: rows.filter(isPort), stoppedAt: stoppedAt && behindHost(stoppedAt[0], stoppedAt[1]) };
+  return { ports: rows.filter(isPort), stoppedAt: stoppedAt && positionAfterHost(stoppedAt[0], stoppedAt[1]) };
 }
 
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };

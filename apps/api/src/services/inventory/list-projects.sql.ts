@@ -1,8 +1,8 @@
 import { Prisma, type Database } from '@muster/db';
-import type { HostSigns } from '../freshness/index.js';
+import type { HostActivity } from '../freshness/index.js';
 import { contains } from './container-filters.sql.js';
 
-export interface ProjectRow extends HostSigns {
+export interface ProjectRow extends HostActivity {
   project: string;
   hostId: string;
   hostName: string;
@@ -13,7 +13,7 @@ export interface ProjectRow extends HostSigns {
 }
 
 /** A position in the order of projects. */
-export type ProjectPlace = readonly [project: string, hostId: string];
+export type ProjectPosition = readonly [project: string, hostId: string];
 
 /** The project of a row `c`, as indexed. */
 const PROJECT = Prisma.sql`(left(container_project(c.labels), 200) COLLATE "C")`;
@@ -32,11 +32,11 @@ const HOST = Prisma.sql`h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h
   h."heartbeatSeconds"`;
 
 /** Lists the projects on a few hosts, by reading all of their containers. */
-export async function projectsOfHosts(
+export async function findProjectsOfHosts(
   { prisma }: Database,
   organizationId: string,
   { hostId, q }: { hostId: string[]; q: string | undefined },
-  [project, afterHostId]: ProjectPlace,
+  [project, afterHostId]: ProjectPosition,
   limit: number,
 ): Promise<ProjectRow[]> {
   return prisma.$queryRaw<ProjectRow[]>(Prisma.sql`
@@ -52,13 +52,13 @@ export async function projectsOfHosts(
  * Steps from project to project along their index, as `listImages` does. `stoppedAt`: where it ended before it found
  * `limit` projects, because it took `stepsMax` steps or counted `rowsMax` containers.
  */
-export async function walkProjects(
+export async function scanProjects(
   { prisma }: Database,
   organizationId: string,
   q: string | undefined,
-  [project, hostId]: ProjectPlace,
+  [project, hostId]: ProjectPosition,
   { limit, rowsMax, stepsMax }: { limit: number; rowsMax: number; stepsMax: number },
-): Promise<{ projects: ProjectRow[]; stoppedAt: ProjectPlace | null }> {
+): Promise<{ projects: ProjectRow[]; stoppedAt: ProjectPosition | null }> {
   type Step = ProjectRow & { number: number };
   const isAsked = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`step.project`, q);
   const steps = await prisma.$queryRaw<(Step & { stopped: boolean })[]>(Prisma.sql`

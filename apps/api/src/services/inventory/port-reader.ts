@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { containersFreshness, type FreshnessContext, type ReadFreshnessContext } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
-import { listPorts, placeOfPort, type PortPlace, type PortRow } from './list-ports.sql.js';
+import { listPorts, positionOfPort, type PortPosition, type PortRow } from './list-ports.sql.js';
 
 export interface PortReader {
   /**
@@ -32,12 +32,12 @@ export function createPortReader(
       const context = await freshnessContext();
       const { limit, cursor } = query;
       const rows: PortRow[] = [];
-      let place: PortPlace | null = cursor === undefined ? null : decodeCursor(cursor, PLACE);
+      let place: PortPosition | null = cursor === undefined ? null : decodeCursor(cursor, PLACE);
       for (let step = 1; ; step++) {
         const asked = { limit: limit + 1 - rows.length, rowsMax };
         const { ports, stoppedAt } = await listPorts(db, organizationId, query, place, asked);
         rows.push(...ports);
-        place = rows.length > limit ? placeOfPort(rows[limit - 1]!) : stoppedAt;
+        place = rows.length > limit ? positionOfPort(rows[limit - 1]!) : stoppedAt;
         const isEnough = rows.length > limit || step >= (rows.length === 0 ? emptyPageSteps : shortPageSteps);
         if (place === null || isEnough) break;
       }

@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { containersFreshness, type FreshnessContext, type ReadFreshnessContext } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
-import { projectsOfHosts, walkProjects, type ProjectPlace, type ProjectRow } from './list-projects.sql.js';
+import { findProjectsOfHosts, scanProjects, type ProjectPosition, type ProjectRow } from './list-projects.sql.js';
 
 export interface ProjectReader {
   /**
@@ -22,7 +22,7 @@ export interface ProjectReaderOptions {
   emptyPageStepsMax?: number;
 }
 
-const BEGINNING: ProjectPlace = ['', '00000000-0000-0000-0000-000000000000'];
+const BEGINNING: ProjectPosition = ['', '00000000-0000-0000-0000-000000000000'];
 
 export function createProjectReader(
   db: Database,
@@ -30,14 +30,14 @@ export function createProjectReader(
   { rowsMax = 20_000, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ProjectReaderOptions = {},
 ): ProjectReader {
   async function find(organizationId: string, { q, hostId, limit, cursor }: ProjectQuery) {
-    let place: ProjectPlace = cursor === undefined ? BEGINNING : decodeCursor(cursor, ['string', 'uuid']);
+    let place: ProjectPosition = cursor === undefined ? BEGINNING : decodeCursor(cursor, ['string', 'uuid']);
     if (hostId) {
-      const projects = await projectsOfHosts(db, organizationId, { hostId, q }, place, limit + 1);
+      const projects = await findProjectsOfHosts(db, organizationId, { hostId, q }, place, limit + 1);
       return { projects, stoppedAt: null };
     }
     for (let steps = stepsMax; ; steps += stepsMax) {
       const limits = { limit: limit + 1, rowsMax, stepsMax };
-      const found = await walkProjects(db, organizationId, q, place, limits);
+      const found = await scanProjects(db, organizationId, q, place, limits);
       if (found.stoppedAt === null || found.projects.length > 0 || steps >= emptyPageStepsMax) return found;
       place = found.stoppedAt;
     }

@@ -1,7 +1,7 @@
 import { Freshness, type ContainerCounts, type Summary } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
-import { CLONE_SUSPECTED_MS, countsByWord, type StateChanges } from '../sync/index.js';
+import { CLONE_SUSPECTED_MS, splitStateCounts, type StateChanges } from '../sync/index.js';
 import { countFleet } from './count-fleet.sql.js';
 
 export interface SummaryReader {
@@ -44,15 +44,15 @@ export function createSummaryReader(db: Database, freshnessContext: ReadFreshnes
       const shared = running.get(organizationId);
       if (shared === undefined) return begin(organizationId);
       // Do not share the count in progress: it may have started before the caller's last change was committed.
-      const again = () => begin(organizationId);
-      shared.next ??= shared.current.then(again, again);
+      const countAgain = () => begin(organizationId);
+      shared.next ??= shared.current.then(countAgain, countAgain);
       return shared.next;
     },
   };
 }
 
 function toCounts(counts: StateChanges): ContainerCounts {
-  const { containersByState: byState, containersByHealth: byHealth } = countsByWord(counts);
+  const { containersByState: byState, containersByHealth: byHealth } = splitStateCounts(counts);
   return { total: sum(byState), byState, byHealth };
 }
 

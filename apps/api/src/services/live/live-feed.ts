@@ -1,13 +1,20 @@
 import type { Database } from '@muster/db';
-import { isContinued } from '../database-history/index.js';
-import { toContainerEvent, FEED_START, formatPosition, isBehind, parsePosition, type FeedPosition } from '../inventory/index.js';
+import { isSameHistory } from '../database-history/index.js';
+import {
+  toContainerEvent,
+  FEED_START,
+  formatPosition,
+  isAfter,
+  parsePosition,
+  type FeedPosition,
+} from '../inventory/index.js';
 import { toFrame, type StreamFrame } from './stream-frame.js';
 import { findWithheldEvents } from './find-withheld-events.sql.js';
 import { findPosition, findLastEvent, readFeed, type FeedRow } from './read-feed.sql.js';
 
 export interface LiveFeed {
   /** Returns the position up to which the history is complete. Events after it are exactly those that commit later. */
-  horizon(): Promise<FeedPlace>;
+  horizon(): Promise<FeedCheckpoint>;
 
   /**
    * Returns the last event up to a position. The stream sends it as an id because it can be looked up, unlike an
@@ -19,7 +26,7 @@ export interface LiveFeed {
    * Reads each organization's events after a position, and returns how far it read. A piece without events is the last
    * one.
    */
-  read(from: readonly FeedReader[]): Promise<ReadonlyMap<string, FeedPiece>>;
+  read(from: readonly FeedCursor[]): Promise<ReadonlyMap<string, FeedBatch>>;
 
   /**
    * Returns when the oldest event that is committed but still withheld was recorded. Organizations without one are
@@ -31,26 +38,26 @@ export interface LiveFeed {
    * Returns the position of an id of the stream. Returns null if the history does not contain it, or if the next event
    * is more than a day old. A position that no event follows stays valid at any age.
    */
-  placeOf(organizationId: string, eventId: string): Promise<FeedPosition | null>;
+  resolvePosition(organizationId: string, eventId: string): Promise<FeedPosition | null>;
 
   /**
    * Yields the events after `after` until `until`, in pieces, for a client that missed them. Returns false if there are
    * too many to send them all.
    */
-  missed(organizationId: string, after: FeedPosition, until: FeedPosition): AsyncGenerator<StreamFrame[], boolean>;
+  readMissed(organizationId: string, after: FeedPosition, until: FeedPosition): AsyncGenerator<StreamFrame[], boolean>;
 }
 
 /** A position, valid only for one run of one database server. */
-export interface FeedPlace {
+export interface FeedCheckpoint {
   server: string;
   position: FeedPosition;
 }
 
-export interface FeedReader extends FeedPlace {
+export interface FeedCursor extends FeedCheckpoint {
   organizationId: string;
 }
 
-export interface FeedPiece extends FeedPlace {
+export interface FeedBatch extends FeedCheckpoint {
   frames: StreamFrame[];
   /** True if the reader's position belongs to a history that the database lost. What followed it there is unknown. */
   isReset: boolean;
@@ -88,34 +95,34 @@ export function createLiveFeed(db: Database, { now, missedEventsMax = MISSED_EVE
       const end = { tx: horizon, id: 0n };
       const byOrganization = new Map<string, FeedRow[]>(from.map(({ organizationId }) => [organizationId, []]));
       for (const row of rows) byOrganization.get(row.organizationId)?.push(row);
-      const pieces = from.map(({ organizationId, server: serverBefore, position }): [string, FeedPiece] => {
-        if (!isContinued({ server: serverBefore, horizon: position.tx }, { server, horizon })) {
+      const pieces = from.map(({ organizationId, server: serverBefore, position }): [string, FeedBatch] => {
+        if (!isSameHistory({ server: serverBefore, horizon: position.tx }, { server, horizon })) {
           return [organizationId, { frames: [], server, position: end, isReset: true, hasMore: false }];
         }
         const found = byOrganization.get(organizationId) ?? [];
-        const read = found.at(-1) ?? (isBehind(end, position) ? end : position);
+        const read = found.at(-1) ?? (isAfter(end, position) ? end : position);
         const place = { server, position: { tx: read.tx, id: read.id } };
         return [organizationId, { frames: toFrames(found), ...place, isReset: false, hasMore: found.length > 0 }];
       });
       return new Map(pieces);
     },
 
-    async placeOf(organizationId, eventId) {
+    async resolvePosition(organizationId, eventId) {
       const position = parsePosition(eventId);
       if (position === null) return null;
       const { hasEvent, nextRecordedAt } = await findPosition(db, organizationId, position);
-      if (!hasEvent && isBehind(position, FEED_START)) return null;
+      if (!hasEvent && isAfter(position, FEED_START)) return null;
       // Retention deletes the oldest events first: if this one still exists, so do all events after it.
       const missedMs = nextRecordedAt === null ? 0 : now().getTime() - nextRecordedAt.getTime();
       return missedMs <= MISSED_MS_MAX ? position : null;
     },
 
-    async *missed(organizationId, after, until) {
+    async *readMissed(organizationId, after, until) {
       let position = after;
       let count = 0;
       for (;;) {
         const { rows } = await readFeed(db, [{ organizationId, position }]);
-        const missed = rows.filter((row) => !isBehind(row, until));
+        const missed = rows.filter((row) => !isAfter(row, until));
         count += missed.length;
         if (count > missedEventsMax) return false;
         yield toFrames(missed);

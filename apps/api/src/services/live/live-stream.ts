@@ -1,11 +1,11 @@
 import type { StreamQuery } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { formatPosition, type FeedPosition, type SummaryReader } from '../inventory/index.js';
-import { positionBytes, retryAfter, toFrame, type StreamFrame } from './stream-frame.js';
+import { positionBytes, retryBytes, toFrame, type StreamFrame } from './stream-frame.js';
 import { OverloadedError } from '../../errors.js';
 import { createYielder } from '../../lib/yield-if-busy.js';
 import type { LiveFeed } from './live-feed.js';
-import { freshnessFrame, type HostSigns, type LiveHosts } from './live-hosts.js';
+import { freshnessFrame, type HostFingerprints, type LiveHosts } from './live-hosts.js';
 import { createInterval } from '../../lib/interval.js';
 import { StreamListener, type StreamSink } from './stream-listener.js';
 
@@ -58,7 +58,7 @@ interface Channel {
   server: string;
   /** All events committed up to here have been sent. */
   position: FeedPosition;
-  hosts: HostSigns;
+  hosts: HostFingerprints;
   listeners: Set<StreamListener>;
   /** The summary last sent to all listeners, as JSON without `at`; null before the first. */
   summary: string | null;
@@ -96,10 +96,10 @@ export function createLiveStream(
   let listening = 0;
 
   const onFailure = (error: unknown) => logger.warn({ err: error }, 'could not read the live stream; retrying');
-  const feeding = createInterval(tellEvents, { intervalMs: feedIntervalMs, onFailure });
-  const watching = createInterval(tellHosts, { intervalMs: hostsIntervalMs, onFailure });
+  const feedInterval = createInterval(emitEvents, { intervalMs: feedIntervalMs, onFailure });
+  const hostsInterval = createInterval(emitHosts, { intervalMs: hostsIntervalMs, onFailure });
   // Makes no query, so that a database that does not answer cannot delay it.
-  const lagReports = createInterval(reportLag, { intervalMs: feedIntervalMs, onFailure });
+  const lagInterval = createInterval(reportLag, { intervalMs: feedIntervalMs, onFailure });
 
   function channelOf(organizationId: string): Promise<Channel> {
     const known = channels.get(organizationId);
@@ -115,18 +115,18 @@ export function createLiveStream(
     // it already, but is never missed.
     const eventsRead = instant();
     const withheldSince = (await feed.withheldSince([organizationId])).get(organizationId) ?? null;
-    const place = await feed.horizon();
-    const lastEvent = await feed.lastEvent(organizationId, place.position);
+    const checkpoint = await feed.horizon();
+    const lastEvent = await feed.lastEvent(organizationId, checkpoint.position);
     const hostsRead = instant();
-    const signs = (await hosts.look([organizationId])).get(organizationId) ?? new Map<string, never>();
+    const fingerprints = (await hosts.read([organizationId])).get(organizationId) ?? new Map<string, never>();
     const channel: Channel = {
       organizationId,
-      ...place,
+      ...checkpoint,
       lastEvent,
       withheldSince,
       eventsRead,
       hostsRead,
-      hosts: signs,
+      hosts: fingerprints,
       listeners: new Set(),
       summary: null,
       positionSentAtMs: elapsedMs(),
@@ -134,9 +134,9 @@ export function createLiveStream(
     };
     channel.laggingSince = laggingSince(channel);
     live.add(channel);
-    feeding.start();
-    watching.start();
-    lagReports.start();
+    feedInterval.start();
+    hostsInterval.start();
+    lagInterval.start();
     return channel;
   }
 
@@ -155,34 +155,34 @@ export function createLiveStream(
       const since = laggingSince(channel);
       if (since === channel.laggingSince) continue;
       channel.laggingSince = since;
-      await tellAll(channel, [since === null ? toFrame({ event: 'caught-up', data: {} }) : laggingFrame(since)]);
+      await emitToAll(channel, [since === null ? toFrame({ event: 'caught-up', data: {} }) : laggingFrame(since)]);
     }
   }
 
-  function leave(channel: Channel, listener: StreamListener): void {
+  function removeListener(channel: Channel, listener: StreamListener): void {
     if (channel.listeners.delete(listener)) listening -= 1;
     if (channel.listeners.size > 0) return;
     live.delete(channel);
     channels.delete(channel.organizationId);
     if (live.size > 0) return;
-    feeding.stop();
-    watching.stop();
-    lagReports.stop();
+    feedInterval.stop();
+    hostsInterval.stop();
+    lagInterval.stop();
   }
 
-  async function tellAll({ listeners }: Channel, frames: readonly StreamFrame[]): Promise<void> {
+  async function emitToAll({ listeners }: Channel, frames: readonly StreamFrame[]): Promise<void> {
     if (frames.length === 0) return;
     const whole = Buffer.concat(frames.map(({ bytes }) => bytes));
     const yielder = createYielder();
     for (const listener of [...listeners]) {
-      listener.tell(frames, whole);
+      listener.emit(frames, whole);
       if (yielder.shouldYield()) await yielder.yieldToEventLoop();
     }
   }
 
-  async function tellEvents(): Promise<void> {
+  async function emitEvents(): Promise<void> {
     if (isDraining()) {
-      dismissAll();
+      closeAll();
       return;
     }
     const channelsRead = [...live];
@@ -201,7 +201,7 @@ export function createLiveStream(
         // Set these before sending: a listener that joins during the send starts here.
         channel.server = piece.server;
         channel.position = piece.position;
-        await (piece.isReset ? tellReset(channel) : tellAll(channel, piece.frames));
+        await (piece.isReset ? emitReset(channel) : emitToAll(channel, piece.frames));
       }
       behind = behind.filter(({ organizationId }) => pieces.get(organizationId)?.hasMore);
     }
@@ -216,33 +216,33 @@ export function createLiveStream(
   async function sendPosition(channel: Channel): Promise<void> {
     const { lastEvent: position } = channel;
     channel.positionSentAtMs = elapsedMs();
-    await tellAll(channel, [{ bytes: positionBytes(position), position }]);
+    await emitToAll(channel, [{ bytes: positionBytes(position), position }]);
   }
 
   /** Makes all listeners reload their lists: the database's history may have lost events and now contain others. */
-  async function tellReset(channel: Channel): Promise<void> {
+  async function emitReset(channel: Channel): Promise<void> {
     logger.warn('the database lost a part of its history, or was restarted: all stream listeners reload their lists');
     for (const listener of channel.listeners) listener.restartAt(channel.position);
-    await tellAll(channel, [resetFrame(channel.lastEvent)]);
+    await emitToAll(channel, [resetFrame(channel.lastEvent)]);
   }
 
-  async function tellHosts(): Promise<void> {
+  async function emitHosts(): Promise<void> {
     const watched = [...live];
     const read = instant();
-    const looks = await hosts.look(watched.map(({ organizationId }) => organizationId));
+    const polls = await hosts.read(watched.map(({ organizationId }) => organizationId));
     for (const channel of watched) {
       const { organizationId } = channel;
-      const look = looks.get(organizationId) ?? channel.hosts;
-      const frames = await hosts.changes(organizationId, channel.hosts, look);
-      if (frames.length > 0) frames.push(...(await newSummary(channel)));
+      const polled = polls.get(organizationId) ?? channel.hosts;
+      const frames = await hosts.changes(organizationId, channel.hosts, polled);
+      if (frames.length > 0) frames.push(...(await summaryIfChanged(channel)));
       // Set these only after all reads succeeded: after a failure, the next poll finds the same changes again.
-      channel.hosts = look;
+      channel.hosts = polled;
       channel.hostsRead = read;
-      await tellAll(channel, frames);
+      await emitToAll(channel, frames);
     }
   }
 
-  async function newSummary(channel: Channel): Promise<StreamFrame[]> {
+  async function summaryIfChanged(channel: Channel): Promise<StreamFrame[]> {
     const data = await summaries.read(channel.organizationId);
     const { at: _at, ...numbers } = data;
     const summary = JSON.stringify(numbers);
@@ -251,21 +251,21 @@ export function createLiveStream(
     return [toFrame({ event: 'summary', data })];
   }
 
-  function dismissAll(): void {
+  function closeAll(): void {
     for (const { listeners } of live) {
-      for (const { sink } of listeners) sink.end(comeAgain());
+      for (const { sink } of listeners) sink.end(retryFrame());
     }
   }
 
   /** Sends the missed events. Returns false if they cannot all be sent. */
-  async function tellMissed(channel: Channel, listener: StreamListener, until: FeedPosition): Promise<boolean> {
-    const missed = feed.missed(channel.organizationId, listener.position, until);
+  async function emitMissed(channel: Channel, listener: StreamListener, until: FeedPosition): Promise<boolean> {
+    const missed = feed.readMissed(channel.organizationId, listener.position, until);
     for (;;) {
       const next = await missed.next();
       // A listener that was restarted receives a reset instead.
       if (listener.wasRestarted) return true;
       if (next.done === true) return next.value;
-      await listener.tellFirst(next.value);
+      await listener.emitFirst(next.value);
       if (listener.sink.isClosed) return true;
     }
   }
@@ -273,7 +273,7 @@ export function createLiveStream(
   return {
     async listen(organizationId, query, lastEventId, open) {
       if (listening >= listenersMax) throw new OverloadedError();
-      const from = lastEventId === null ? null : await feed.placeOf(organizationId, lastEventId);
+      const from = lastEventId === null ? null : await feed.resolvePosition(organizationId, lastEventId);
       let channel = await channelOf(organizationId);
       // The last listener may have left and closed the channel just before this one joined.
       while (!live.has(channel)) channel = await channelOf(organizationId);
@@ -282,19 +282,19 @@ export function createLiveStream(
       const listener = new StreamListener(sink, query, from ?? until);
       channel.listeners.add(listener);
       listening += 1;
-      void sink.closed.then(() => leave(channel, listener));
+      void sink.closed.then(() => removeListener(channel, listener));
       if (isDraining()) {
-        sink.end(comeAgain());
+        sink.end(retryFrame());
         return;
       }
 
-      sink.send(comeAgain());
+      sink.send(retryFrame());
       const summary = toFrame({ event: 'summary', data: await summaries.read(organizationId) });
       const lagging = channel.laggingSince === null ? [] : [laggingFrame(channel.laggingSince)];
-      await listener.tellFirst([summary, freshnessFrame(channel.hosts, query.hostId), ...lagging]);
-      const isComplete = lastEventId === null || (from !== null && (await tellMissed(channel, listener, until)));
+      await listener.emitFirst([summary, freshnessFrame(channel.hosts, query.hostId), ...lagging]);
+      const isComplete = lastEventId === null || (from !== null && (await emitMissed(channel, listener, until)));
       if (isComplete) sink.send(positionBytes(lastEvent));
-      else await listener.tellFirst([resetFrame(lastEvent)]);
+      else await listener.emitFirst([resetFrame(lastEvent)]);
       listener.goLive();
     },
 
@@ -311,4 +311,4 @@ const resetFrame = (lastEvent: FeedPosition): StreamFrame =>
 
 const laggingFrame = (since: string): StreamFrame => toFrame({ event: 'lagging', data: { since } });
 
-const comeAgain = () => retryAfter(RETRY_MS_MIN + Math.random() * RETRY_MS_SPREAD);
+const retryFrame = () => retryBytes(RETRY_MS_MIN + Math.random() * RETRY_MS_SPREAD);

@@ -1,5 +1,5 @@
 import type { StreamMessage, StreamQuery } from '@muster/contracts';
-import { formatPosition, isBehind, type FeedPosition } from '../inventory/index.js';
+import { formatPosition, isAfter, type FeedPosition } from '../inventory/index.js';
 
 /** A message encoded once for all listeners, with the fields that decide which listeners receive it. */
 export interface StreamFrame {
@@ -33,14 +33,18 @@ export function toFrame(message: StreamMessage, position?: FeedPosition): Stream
 export const positionBytes = (position: FeedPosition): Buffer => Buffer.from(`id: ${formatPosition(position)}\n\n`);
 
 /** Encodes the delay after which a client reconnects; delays vary so that not all reconnect at once. */
-export const retryAfter = (ms: number): Buffer => Buffer.from(`retry: ${Math.round(ms)}\n\n`);
+export const retryBytes = (ms: number): Buffer => Buffer.from(`retry: ${Math.round(ms)}\n\n`);
 
 /** An empty comment, which keeps the connection alive. */
 export const HEARTBEAT = Buffer.from(':\n\n');
 
 /** Whether a listener with this query that has received everything up to `after` receives this message. */
-export function isFor({ position, hostId, change }: StreamFrame, query: StreamQuery, after: FeedPosition): boolean {
-  if (position !== undefined && !isBehind(position, after)) return false;
+export function matchesListener(
+  { position, hostId, change }: StreamFrame,
+  query: StreamQuery,
+  after: FeedPosition,
+): boolean {
+  if (position !== undefined && !isAfter(position, after)) return false;
   if (hostId !== undefined && query.hostId && !query.hostId.includes(hostId)) return false;
   if (change === undefined) return true;
   return (query.kind?.some((kind) => kind === change.kind) ?? true) && (query.name?.includes(change.name) ?? true);

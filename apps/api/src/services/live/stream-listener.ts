@@ -1,6 +1,6 @@
 import type { StreamQuery } from '@muster/contracts';
-import { isBehind, type FeedPosition } from '../inventory/index.js';
-import { isFor, type StreamFrame } from './stream-frame.js';
+import { isAfter, type FeedPosition } from '../inventory/index.js';
+import { matchesListener, type StreamFrame } from './stream-frame.js';
 
 /** The server's end of a client's stream. It sends what it is given in order, or is closed. */
 export interface StreamSink {
@@ -32,15 +32,15 @@ export class StreamListener {
   ) {}
 
   /** Sends messages, or buffers them until `goLive`. `whole` is the bytes of all of them. */
-  tell(frames: readonly StreamFrame[], whole: Buffer): void {
-    const mine = frames.filter((frame) => isFor(frame, this.query, this.position));
-    if (mine.length === 0) return;
+  emit(frames: readonly StreamFrame[], whole: Buffer): void {
+    const matching = frames.filter((frame) => matchesListener(frame, this.query, this.position));
+    if (matching.length === 0) return;
     if (this.#pending === null) {
-      this.#send(mine, mine.length === frames.length ? whole : undefined);
-    } else if (this.#pending.length + mine.length > PENDING_MAX) {
+      this.#send(matching, matching.length === frames.length ? whole : undefined);
+    } else if (this.#pending.length + matching.length > PENDING_MAX) {
       this.sink.end(Buffer.alloc(0));
     } else {
-      this.#pending.push(...mine);
+      this.#pending.push(...matching);
     }
   }
 
@@ -59,9 +59,9 @@ export class StreamListener {
   }
 
   /** Sends messages before the buffered ones. Resolves when there is room for more. */
-  async tellFirst(frames: readonly StreamFrame[]): Promise<void> {
-    const mine = frames.filter((frame) => isFor(frame, this.query, this.position));
-    if (mine.length > 0) this.#send(mine);
+  async emitFirst(frames: readonly StreamFrame[]): Promise<void> {
+    const matching = frames.filter((frame) => matchesListener(frame, this.query, this.position));
+    if (matching.length > 0) this.#send(matching);
     await this.sink.room();
   }
 
@@ -75,7 +75,7 @@ export class StreamListener {
   #send(frames: readonly StreamFrame[], whole: Buffer = Buffer.concat(frames.map(({ bytes }) => bytes))): void {
     this.sink.send(whole);
     for (const { position } of frames) {
-      if (position !== undefined && isBehind(position, this.position)) this.position = position;
+      if (position !== undefined && isAfter(position, this.position)) this.position = position;
     }
   }
 }

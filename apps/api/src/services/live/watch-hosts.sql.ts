@@ -1,9 +1,9 @@
 import type { Freshness } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import { type FreshnessCutoffs, freshnessOf } from '../freshness/index.js';
+import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 
 /** A host's state, reduced to what detects a change. */
-export interface HostSign {
+export interface HostFingerprint {
   freshness: Freshness;
   /** Changes whenever the answer for this host does, except for when it was last seen. */
   hash: string;
@@ -13,12 +13,12 @@ export interface HostSign {
  * Reads the state of every host of these organizations. Each organization's hosts come as one text, because ten
  * thousand rows would take ten times as long to read.
  */
-export async function watchHosts(
+export async function readHostFingerprints(
   { prisma }: Database,
   organizationIds: readonly string[],
   cutoffs: FreshnessCutoffs,
-): Promise<Map<string, Map<string, HostSign>>> {
-  const freshness = freshnessOf(cutoffs);
+): Promise<Map<string, Map<string, HostFingerprint>>> {
+  const freshness = freshnessSql(cutoffs);
   const rows = await prisma.$queryRaw<{ organizationId: string; signs: string }[]>(Prisma.sql`
     SELECT h."organizationId", string_agg(h.id || ' ' || h.freshness || ' ' || h.hash, E'\n') AS signs
     FROM (
@@ -30,13 +30,15 @@ export async function watchHosts(
       FROM hosts AS h WHERE h."organizationId" = ANY (${organizationIds}::text[]) AND h."deletedAt" IS NULL
     ) AS h
     GROUP BY h."organizationId"`);
-  const signs = new Map(organizationIds.map((organizationId) => [organizationId, new Map<string, HostSign>()]));
+  const fingerprints = new Map(
+    organizationIds.map((organizationId) => [organizationId, new Map<string, HostFingerprint>()]),
+  );
   for (const row of rows) {
-    const ofOrganization = signs.get(row.organizationId);
+    const organizationFingerprints = fingerprints.get(row.organizationId);
     for (const line of row.signs.split('\n')) {
       const [hostId = '', freshness = '', hash = ''] = line.split(' ');
-      ofOrganization?.set(hostId, { freshness: freshness as Freshness, hash });
+      organizationFingerprints?.set(hostId, { freshness: freshness as Freshness, hash });
     }
   }
-  return signs;
+  return fingerprints;
 }

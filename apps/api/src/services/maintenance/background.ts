@@ -13,15 +13,15 @@ const RETENTION_INTERVAL_MS = 10 * 60_000;
  * Runs the periodic tasks until the returned function is called, which resolves when the running tasks have ended. A
  * failure is logged; the next run catches up.
  */
-export function startBackground(
+export function startBackgroundTasks(
   { clock, liveness, retention }: { clock: Clock; liveness: LivenessService; retention: RetentionService },
   logger: Logger,
 ): () => Promise<void> {
   const stops = [
-    every(CLOCK_INTERVAL_MS, () => clock.synchronize(), "comparison with the database's clock", logger),
-    every(liveness.intervalMs, () => liveness.beat(), 'liveness record', logger),
-    every(FUTURE_INTERVAL_MS, () => liveness.lowerFutureInstants(), 'correction of future timestamps', logger),
-    every(
+    startInterval(CLOCK_INTERVAL_MS, () => clock.synchronize(), "comparison with the database's clock", logger),
+    startInterval(liveness.intervalMs, () => liveness.beat(), 'liveness record', logger),
+    startInterval(FUTURE_INTERVAL_MS, () => liveness.lowerFutureInstants(), 'correction of future timestamps', logger),
+    startInterval(
       RETENTION_INTERVAL_MS,
       async (isStopped) => {
         const pruned = await retention.prune(isStopped);
@@ -39,7 +39,7 @@ export function startBackground(
 }
 
 /** Runs a task repeatedly, `intervalMs` after its last run ended, so runs never overlap. */
-function every(
+function startInterval(
   intervalMs: number,
   task: (isStopped: () => boolean) => Promise<void>,
   name: string,

@@ -4,7 +4,7 @@ import { Prisma, type Database } from '@muster/db';
 const BATCH_ROWS = 200;
 
 /** The key of the last row that was read. */
-export type ChangePlace = { organizationId: string; changedAt: Date; hostId: string };
+export type ChangePosition = { organizationId: string; changedAt: Date; hostId: string };
 
 /**
  * Deletes the rows of `container_changes` that match no present container, because it changed again or was removed.
@@ -12,18 +12,18 @@ export type ChangePlace = { organizationId: string; changedAt: Date; hostId: str
  *
  * Reads from `after` on until `isStopped`. Returns where to continue; undefined: at the beginning.
  */
-export async function forgetSupersededChanges(
+export async function deleteSupersededChanges(
   { prisma }: Database,
   before: Date,
-  after: ChangePlace | undefined,
+  after: ChangePosition | undefined,
   isStopped: () => boolean,
-): Promise<ChangePlace | undefined> {
+): Promise<ChangePosition | undefined> {
   do {
     const beyond: Prisma.Sql = after
       ? Prisma.sql`AND ("organizationId", "changedAt", "hostId")
           > (${after.organizationId}, ${after.changedAt}::timestamptz, ${after.hostId}::uuid)`
       : Prisma.empty;
-    [after] = await prisma.$queryRaw<ChangePlace[]>(Prisma.sql`
+    [after] = await prisma.$queryRaw<ChangePosition[]>(Prisma.sql`
       WITH batch AS MATERIALIZED (
         SELECT * FROM container_changes WHERE "changedAt" < ${before}::timestamptz ${beyond}
         ORDER BY "organizationId", "changedAt", "hostId" LIMIT ${BATCH_ROWS}::int

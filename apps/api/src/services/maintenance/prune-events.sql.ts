@@ -42,7 +42,7 @@ const PRUNE_EVENTS: Statement = {
 const NO_HOST = '00000000-0000-0000-0000-000000000000';
 
 /** Yields the hosts whose oldest event was recorded before `before`. */
-export async function* hostsWithEventsBefore(db: Database, before: Date): AsyncGenerator<string> {
+export async function* findHostsWithEventsBefore(db: Database, before: Date): AsyncGenerator<string> {
   for (let after = NO_HOST; ;) {
     const hosts = await db.query<{ id: string; isOld: boolean }>(FIND_HOSTS, [after, before]);
     for (const { id, isOld } of hosts) if (isOld) yield id;

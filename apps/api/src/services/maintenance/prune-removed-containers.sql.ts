@@ -10,7 +10,7 @@ const NO_HOST = '00000000-0000-0000-0000-000000000000';
  * Finds hosts with a container removed before `before`. May return only some of them, but none only if there are none.
  * Reads the oldest removed rows of each organization by their index, so the cost depends on what is due.
  */
-export async function hostsWithRemovedBefore({ prisma }: Database, before: Date): Promise<string[]> {
+export async function findHostsWithRemovedBefore({ prisma }: Database, before: Date): Promise<string[]> {
   const rows = await prisma.$queryRaw<{ hostId: string }[]>(Prisma.sql`
     SELECT DISTINCT due."hostId"::text AS "hostId"
     FROM organizations AS o CROSS JOIN LATERAL (
@@ -24,7 +24,7 @@ export async function hostsWithRemovedBefore({ prisma }: Database, before: Date)
  * Yields the hosts with a container removed since `since` and more than `keptMax` removed ones. Costs one index probe
  * per host, and for hosts with such removals as many index entries as it has, up to `keptMax`.
  */
-export async function* hostsWithExcess({ prisma }: Database, since: Date, keptMax: number): AsyncGenerator<string> {
+export async function* findHostsWithExcess({ prisma }: Database, since: Date, keptMax: number): AsyncGenerator<string> {
   for (let after = NO_HOST; ;) {
     const hosts = await prisma.$queryRaw<{ id: string; hasExcess: boolean }[]>(Prisma.sql`
       SELECT h.id::text AS id, CASE

@@ -1,12 +1,12 @@
 import { Prisma, type Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
 import type { Lease } from '../../lib/lease.js';
-import { forgetHost } from '../hosts/index.js';
-import { forgetSupersededChanges, type ChangePlace } from './forget-superseded-changes.sql.js';
-import { hostsWithEventsBefore, pruneEvents } from './prune-events.sql.js';
+import { deleteHostData } from '../hosts/index.js';
+import { deleteSupersededChanges, type ChangePosition } from './forget-superseded-changes.sql.js';
+import { findHostsWithEventsBefore, pruneEvents } from './prune-events.sql.js';
 import {
-  hostsWithExcess,
-  hostsWithRemovedBefore,
+  findHostsWithExcess,
+  findHostsWithRemovedBefore,
   pruneExcessContainers,
   pruneRemovedContainers,
 } from './prune-removed-containers.sql.js';
@@ -18,7 +18,7 @@ const REMOVED_KEPT_MS = 7 * DAY_MS;
 const REMOVED_KEPT_MAX = 10_000;
 
 /** Milliseconds by which a removal's timestamp may precede the previous pass, which did not see it commit. */
-const REMOVAL_LATE_MS = 5 * 60_000;
+const REMOVAL_DELAY_MS = 5 * 60_000;
 
 /** Milliseconds that the token hashes of a deleted host are kept, so that its agent receives `host-deleted`. */
 const DELETED_HOST_KEPT_MS = 30 * DAY_MS;
@@ -45,7 +45,7 @@ const CHANGES_KEPT_MS = 3_600_000;
 const CHANGES_MS_MAX = 60_000;
 
 /** Batches of a deleted host's rows between two checks for remaining rows. */
-const FORGET_BATCHES = 100;
+const DELETE_BATCHES_MAX = 100;
 
 /** Rows deleted by one statement: few enough that no sync waits long for the host's lock. */
 const BATCH_ROWS = 1_000;
@@ -128,7 +128,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   const createdAt = now();
   const lastSuccesses = new Map<RetentionStep, Date>(STEPS.map((step) => [step, createdAt]));
   let removalsCheckedAt: Date | null = null;
-  let changesPlace: ChangePlace | undefined;
+  let changesPlace: ChangePosition | undefined;
   let isPaused = false;
 
   /** Repeats a statement until it deletes fewer rows than a batch has. */
@@ -143,7 +143,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
     let containers = 0;
     for (let deleted = 1; deleted > 0 && !isStopped(); containers += deleted) {
       deleted = 0;
-      for (const hostId of await hostsWithRemovedBefore(db, before)) {
+      for (const hostId of await findHostsWithRemovedBefore(db, before)) {
         const deleteBatch = () => pruneRemovedContainers(db, hostId, before, BATCH_ROWS);
         deleted += await inBatches(deleteBatch, BATCH_ROWS, isStopped);
         if (isStopped()) break;
@@ -154,9 +154,9 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   /** Only hosts from which containers were removed since the last pass can exceed the limit. */
   async function pruneExcess(at: number, isStopped: () => boolean): Promise<number> {
-    const since = new Date(removalsCheckedAt === null ? 0 : removalsCheckedAt.getTime() - REMOVAL_LATE_MS);
+    const since = new Date(removalsCheckedAt === null ? 0 : removalsCheckedAt.getTime() - REMOVAL_DELAY_MS);
     let containers = 0;
-    for await (const hostId of hostsWithExcess(db, since, removedKeptMax)) {
+    for await (const hostId of findHostsWithExcess(db, since, removedKeptMax)) {
       if (isStopped()) return containers;
       const deleteBatch = () => pruneExcessContainers(db, hostId, removedKeptMax, BATCH_ROWS);
       containers += await inBatches(deleteBatch, BATCH_ROWS, isStopped);
@@ -168,14 +168,14 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   async function pruneChanges(at: number, isStopped: () => boolean): Promise<0> {
     const startedAt = performance.now();
     const isOver = () => isStopped() || performance.now() - startedAt > CHANGES_MS_MAX;
-    changesPlace = await forgetSupersededChanges(db, new Date(at - CHANGES_KEPT_MS), changesPlace, isOver);
+    changesPlace = await deleteSupersededChanges(db, new Date(at - CHANGES_KEPT_MS), changesPlace, isOver);
     return 0;
   }
 
   async function pruneDeletedHosts(at: number, isStopped: () => boolean): Promise<number> {
     const unpurged = { where: { deletedAt: { not: null }, purgedAt: null }, select: { id: true } };
     for (const { id } of await prisma.host.findMany(unpurged)) {
-      while (!isStopped() && !(await forgetHost(db, id, FORGET_BATCHES, isStopped))) continue;
+      while (!isStopped() && !(await deleteHostData(db, id, DELETE_BATCHES_MAX, isStopped))) continue;
       if (isStopped()) return 0;
       await prisma.host.update({ where: { id }, data: { purgedAt: new Date(at) } });
     }
@@ -200,7 +200,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   async function pruneHistory(before: Date, isStopped: () => boolean): Promise<number> {
     let events = 0;
-    for await (const hostId of hostsWithEventsBefore(db, before)) {
+    for await (const hostId of findHostsWithEventsBefore(db, before)) {
       for (let deleted = eventBatchRows; deleted === eventBatchRows;) {
         if (isStopped()) return events;
         deleted = await pruneEvents(db, hostId, before, eventBatchRows);

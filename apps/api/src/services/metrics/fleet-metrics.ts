@@ -2,7 +2,7 @@ import { DOCKER_STATES, Freshness, Health, HostProblemCode } from '@muster/contr
 import type { Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
 import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
-import { CLONE_SUSPECTED_MS, countsByWord } from '../sync/index.js';
+import { CLONE_SUSPECTED_MS, splitStateCounts } from '../sync/index.js';
 import { countFleet, type FleetCounts } from '../inventory/index.js';
 
 /** Milliseconds for which a count is cached: it reads every host, and several scrapers may ask for it. */
@@ -96,10 +96,10 @@ export function addFleetMetrics(
         const counted = await counts();
         if (counted === null) return;
         for (const known of ['current', 'last'] as const) {
-          const { containersByState, containersByHealth } = countsByWord(
+          const { containersByState, containersByHealth } = splitStateCounts(
             counted[known === 'current' ? 'current' : 'lastKnown'],
           );
-          const sums = amongWords(isHealth ? containersByHealth : containersByState, words);
+          const sums = countsOfKeys(isHealth ? containersByHealth : containersByState, words);
           for (const [word, sum] of sums) this.set({ [label]: word, known }, sum);
         }
       },
@@ -144,7 +144,7 @@ export function addFleetMetrics(
 }
 
 /** Sums the counts by these words and by `other`. An engine may report any word, and each would become a series. */
-function amongWords(counts: Readonly<Record<string, number>>, words: readonly string[]): Map<string, number> {
+function countsOfKeys(counts: Readonly<Record<string, number>>, words: readonly string[]): Map<string, number> {
   const sums = new Map([...words, 'other'].map((word) => [word, 0]));
   for (const [word, count] of Object.entries(counts)) {
     const series = sums.has(word) ? word : 'other';

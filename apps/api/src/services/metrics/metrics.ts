@@ -21,10 +21,10 @@ export interface EndedRequest {
 }
 
 export interface Metrics {
-  noteRequest(request: EndedRequest): void;
-  noteSnapshot(summary: SyncSummary): void;
+  recordRequest(request: EndedRequest): void;
+  recordSnapshot(summary: SyncSummary): void;
   /** Adds metrics of the process: CPU, memory, event loop, garbage collection. Call it once per process. */
-  tellOfProcess(): void;
+  registerProcessMetrics(): void;
   /** Where other modules register their gauges. */
   readonly registry: Registry;
   /** Returns all metrics in Prometheus's text format. */
@@ -88,7 +88,7 @@ export function createMetrics(): Metrics {
   return {
     registry,
 
-    noteRequest({ method, route, status, seconds }) {
+    recordRequest({ method, route, status, seconds }) {
       const labels = { method: METHODS.has(method) ? method : 'other', route: route ?? 'none' };
       const series = `${labels.method} ${labels.route}`;
       const key = `${series} ${status}`;
@@ -101,7 +101,7 @@ export function createMetrics(): Metrics {
       observer.observe(seconds);
     },
 
-    noteSnapshot({ reason, created, updated, removed }) {
+    recordSnapshot({ reason, created, updated, removed }) {
       const outcome = reason ?? (created + updated + removed === 0 ? 'unchanged' : 'changed');
       snapshots.set(outcome, (snapshots.get(outcome) ?? 0) + 1);
       rows.created += created;
@@ -109,7 +109,7 @@ export function createMetrics(): Metrics {
       rows.removed += removed;
     },
 
-    tellOfProcess: () => collectDefaultMetrics({ register: registry }),
+    registerProcessMetrics: () => collectDefaultMetrics({ register: registry }),
 
     read: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };

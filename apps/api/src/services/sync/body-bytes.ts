@@ -32,11 +32,11 @@ interface Unpacked {
   buffer: Buffer;
   engine: { bytesWritten: number };
 }
-const gunzipAside = promisify(gunzip) as unknown as (bytes: Buffer, options: ZlibOptions) => Promise<Unpacked>;
-const gunzipHere = gunzipSync as unknown as (bytes: Buffer, options: ZlibOptions) => Unpacked;
+const gunzipOffThread = promisify(gunzip) as unknown as (bytes: Buffer, options: ZlibOptions) => Promise<Unpacked>;
+const gunzipInline = gunzipSync as unknown as (bytes: Buffer, options: ZlibOptions) => Unpacked;
 
 /** Compressed bytes up to which decompressing on this thread takes no longer than the handover to another thread. */
-const GUNZIP_HERE_BYTES_MAX = 8 * 1024;
+const GUNZIP_INLINE_BYTES_MAX = 8 * 1024;
 
 /**
  * Returns the decompressed bytes of a body: of all members of a gzip stream.
@@ -64,7 +64,7 @@ async function unpack(bytes: Buffer, bytesMax: number): Promise<Buffer | null> {
   const options = { maxOutputLength: Math.max(1, bytesMax), info: true };
   try {
     const unpacked =
-      bytes.length <= GUNZIP_HERE_BYTES_MAX ? gunzipHere(bytes, options) : await gunzipAside(bytes, options);
+      bytes.length <= GUNZIP_INLINE_BYTES_MAX ? gunzipInline(bytes, options) : await gunzipOffThread(bytes, options);
     if (unpacked.engine.bytesWritten === bytes.length) return unpacked.buffer;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return null;

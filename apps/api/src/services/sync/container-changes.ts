@@ -28,18 +28,18 @@ const EVENT_LABELS_LENGTH_MAX = 8_192;
  * unchanged state means that the process was restarted in between.
  */
 function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | null {
-  const startedAnew = to.startedAt !== null && from.startedAt !== null && to.startedAt !== from.startedAt;
+  const isNewProcess = to.startedAt !== null && from.startedAt !== null && to.startedAt !== from.startedAt;
   if (from.state === to.state) {
-    if (startedAnew) return 'restarted';
+    if (isNewProcess) return 'restarted';
     return ENDED.has(to.state) && from.exitCode !== to.exitCode ? 'exited' : null;
   }
   if (to.state === 'paused') return 'paused';
   if (to.state === 'running') {
-    if (from.state === 'paused') return startedAnew ? 'restarted' : 'unpaused';
+    if (from.state === 'paused') return isNewProcess ? 'restarted' : 'unpaused';
     return from.state === 'restarting' ? 'restarted' : 'started';
   }
   // `dead` after `exited` means that the container could not be removed; its process did not end a second time.
-  if (to.state === 'dead' && ENDED.has(from.state) && !startedAnew) return null;
+  if (to.state === 'dead' && ENDED.has(from.state) && !isNewProcess) return null;
   return ENDED.has(to.state) ? 'exited' : null;
 }
 
@@ -47,7 +47,7 @@ function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | nul
  * Whether a change of health is worth an event. Only a running container has a health, so `exited` and `paused` already
  * imply its loss. A new process always begins as `starting`; its first result is the first event.
  */
-function isHealthNews(from: ContainerFacts, to: ContainerFacts): boolean {
+function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
   if (to.state !== 'running' || from.health === to.health) return false;
   return from.state === 'running' || to.health === 'healthy' || to.health === 'unhealthy';
 }
@@ -68,7 +68,7 @@ export function containerChanges(from: ContainerFacts, to: ContainerFacts): Even
 
   const process = processEvent(from, to);
   if (process) record(process, from.state, to.state);
-  if (isHealthNews(from, to)) record('health_changed', from.health, to.health);
+  if (isHealthEvent(from, to)) record('health_changed', from.health, to.health);
 
   const updated = updatedFields(from, to, { besidesProcessEvent: process !== null });
   if (updated) record('updated', updated.from, updated.to);

@@ -39,15 +39,20 @@ export function toContainerRow(
  */
 function digestOf(container: Container, parserVersion: number): string {
   const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt, truncated } = container;
-  let text = measured(dockerId) + measured(name) + measured(image) + measured(imageId) + measured(command);
-  text += measured(state) + measured(status) + measured(startedAt);
+  let text =
+    lengthPrefixed(dockerId) +
+    lengthPrefixed(name) +
+    lengthPrefixed(image) +
+    lengthPrefixed(imageId) +
+    lengthPrefixed(command);
+  text += lengthPrefixed(state) + lengthPrefixed(status) + lengthPrefixed(startedAt);
   for (const { ip, privatePort, publicPort, type, count } of ports.length > 1 ? ports.toSorted(comparePorts) : ports) {
-    text += `${measured(ip ?? null)}${privatePort}>${publicPort ?? ''}/${type}${count === undefined ? '' : `*${count}`};`;
+    text += `${lengthPrefixed(ip ?? null)}${privatePort}>${publicPort ?? ''}/${type}${count === undefined ? '' : `*${count}`};`;
   }
-  for (const key of Object.keys(labels).sort()) text += measured(key) + measured(labels[key]!);
+  for (const key of Object.keys(labels).sort()) text += lengthPrefixed(key) + lengthPrefixed(labels[key]!);
   if (truncated !== undefined) text += `!${truncated.join()}`;
   if (parserVersion > 1) text += `#${parserVersion}`;
   return hash('sha256', text, 'base64');
 }
 
-const measured = (text: string | null): string => (text === null ? '-' : `${text.length}:${text}`);
+const lengthPrefixed = (text: string | null): string => (text === null ? '-' : `${text.length}:${text}`);

@@ -43,9 +43,9 @@ export interface SnapshotDiff {
 export function diffSnapshot(
   stored: readonly StoredContainer[],
   incoming: readonly ContainerRow[],
-  { complete, goneIds = [] }: { complete: boolean; goneIds?: readonly string[] },
+  { complete, goneIds: removedIds = [] }: { complete: boolean; goneIds?: readonly string[] },
 ): SnapshotDiff {
-  const diff = noChange(0);
+  const diff = emptyDiff(0);
   const tally = new StateTally();
   const storedById = new Map(stored.map((container) => [container.dockerId, container]));
 
@@ -53,18 +53,18 @@ export function diffSnapshot(
     const before = storedById.get(row.dockerId);
     storedById.delete(row.dockerId);
     if (before === undefined) {
-      tally.came(row);
+      tally.add(row);
       diff.writes.push(row);
       diff.events.push(draft('created', row, null, row.state));
     } else if (before.equal) {
       diff.unchanged += 1;
     } else if (before.removed) {
-      tally.came(row);
+      tally.add(row);
       diff.writes.push(row);
       diff.events.push(draft('reappeared', row, null, row.state));
     } else {
-      tally.went(before.row);
-      tally.came(row);
+      tally.remove(before.row);
+      tally.add(row);
       const changes = containerChanges(before.row, row);
       if (sameConfiguration(before.row, row)) diff.patches.push(toPatch(before.row, row, changes.length > 0));
       else diff.writes.push(row);
@@ -72,11 +72,11 @@ export function diffSnapshot(
     }
   }
 
-  const gone = new Set(goneIds);
-  if (complete || gone.size > 0) {
+  const removed = new Set(removedIds);
+  if (complete || removed.size > 0) {
     for (const absent of storedById.values()) {
-      if (absent.equal || absent.removed || !(complete || gone.has(absent.dockerId))) continue;
-      tally.went(absent.row);
+      if (absent.equal || absent.removed || !(complete || removed.has(absent.dockerId))) continue;
+      tally.remove(absent.row);
       diff.removals.push(absent.dockerId);
       diff.events.push(draft('removed', absent.row, absent.row.state, null));
     }
@@ -85,7 +85,7 @@ export function diffSnapshot(
 }
 
 /** Returns a diff that changes nothing. */
-export const noChange = (unchanged: number): SnapshotDiff => ({
+export const emptyDiff = (unchanged: number): SnapshotDiff => ({
   ...{ writes: [], patches: [], removals: [], events: [], unchanged, totalChanges: NO_TOTALS },
 });
 
@@ -100,19 +100,19 @@ export function appendDiff(diff: SnapshotDiff, more: SnapshotDiff): void {
 }
 
 /** Containers compared before the event loop gets a turn: each may have hundreds of changed labels. */
-const PIECE_CONTAINERS = 20;
+const CHUNK_CONTAINERS = 20;
 
 /** Does the same as `diffSnapshot`, but yields to the event loop during a long list. */
-export async function diffSnapshotInTurns(
+export async function diffSnapshotWithYields(
   stored: readonly StoredContainer[],
   incoming: readonly ContainerRow[],
-  options: { complete: boolean; goneIds?: readonly string[] },
+  options: { complete: boolean; removedIds?: readonly string[] },
 ): Promise<SnapshotDiff> {
   const yielder = createYielder();
-  const diff = noChange(0);
+  const diff = emptyDiff(0);
   const storedById = new Map(stored.map((container) => [container.dockerId, container]));
-  for (let start = 0; start < incoming.length; start += PIECE_CONTAINERS) {
-    const rows = incoming.slice(start, start + PIECE_CONTAINERS);
+  for (let start = 0; start < incoming.length; start += CHUNK_CONTAINERS) {
+    const rows = incoming.slice(start, start + CHUNK_CONTAINERS);
     const before = rows.flatMap(({ dockerId }) => storedById.get(dockerId) ?? []);
     for (const { dockerId } of rows) storedById.delete(dockerId);
     appendDiff(diff, diffSnapshot(before, rows, { complete: false }));

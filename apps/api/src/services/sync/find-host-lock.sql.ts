@@ -1,5 +1,5 @@
 import type { Database, Statement } from '@muster/db';
-import { IS_THERE } from './host-order.sql.js';
+import { NOT_DELETED } from './host-order.sql.js';
 
 const FIND_HOST_LOCK: Statement = {
   name: 'find_host_lock',
@@ -8,7 +8,7 @@ const FIND_HOST_LOCK: Statement = {
     WITH free AS (
       SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
     )
-    SELECT NOT EXISTS (SELECT FROM free) AS locked FROM hosts WHERE id = $1::uuid AND ${IS_THERE}`,
+    SELECT NOT EXISTS (SELECT FROM free) AS locked FROM hosts WHERE id = $1::uuid AND ${NOT_DELETED}`,
 };
 
 /**

@@ -17,17 +17,17 @@ const ALIVE = `INTERVAL '${STREAM_ALIVE_MS} milliseconds'`;
  * Whether the host was not deleted. Written so that it matches no partial index: while the planner believes that the
  * table is small, it would scan such an index instead of looking up the id.
  */
-export const IS_THERE = `(hosts."deletedAt" IS NOT NULL) IS FALSE`;
+export const NOT_DELETED = `(hosts."deletedAt" IS NOT NULL) IS FALSE`;
 
 /** Whether another stream has replaced this one; null for a null stream. */
 export const isSuperseded = (stream: string): string =>
   `hosts."supersededStreams" @> jsonb_build_array(jsonb_build_object('stream', ${stream}::text))`;
 
 /**
- * Returns `judgeOrder` as a condition on the row of `hosts` that an UPDATE is about to write. It repeats the check,
+ * Returns `checkOrder` as a condition on the row of `hosts` that an UPDATE is about to write. It repeats the check,
  * made earlier on an unlocked row, on the current row under its lock.
  */
-export const orderTest = ({ stream, sequence, observedAt, receivedAt }: OrderExpressions): string => `(
+export const orderCondition = ({ stream, sequence, observedAt, receivedAt }: OrderExpressions): string => `(
     ${stream} IS NULL OR CASE WHEN hosts.stream = ${stream}
       THEN COALESCE(hosts.sequence < ${sequence}, TRUE)
       ELSE NOT ${isSuperseded(stream)} AND NOT COALESCE(
@@ -36,8 +36,13 @@ export const orderTest = ({ stream, sequence, observedAt, receivedAt }: OrderExp
         FALSE)
     END)`;
 
-/** Returns the assignments with which an UPDATE that passed `orderTest` stores the snapshot's order. */
-export const takeOrder = ({ stream, sequence, observedAt, receivedAt }: OrderExpressions): Record<string, string> => ({
+/** Returns the assignments with which an UPDATE that passed `orderCondition` stores the snapshot's order. */
+export const orderAssignments = ({
+  stream,
+  sequence,
+  observedAt,
+  receivedAt,
+}: OrderExpressions): Record<string, string> => ({
   supersededStreams: `CASE
       WHEN ${stream} IS NULL OR hosts.stream IS NULL OR hosts.stream = ${stream} THEN hosts."supersededStreams"
       ELSE CASE
@@ -58,7 +63,7 @@ export const takeOrder = ({ stream, sequence, observedAt, receivedAt }: OrderExp
  * is a resent journal of the agent. A null `observedAt` means the time of receipt. A suspicion lasts until the clone
  * was not seen for `CLONE_SUSPECTED_MS`.
  */
-export const suspectClone = (
+export const cloneAssignments = (
   call: Omit<OrderExpressions, 'sequence'>,
 ): Record<'cloneSuspectedAt' | 'cloneSuspectedSince', string> => ({
   cloneSuspectedAt: `CASE WHEN ${isClone(call)} THEN ${call.receivedAt} ELSE hosts."cloneSuspectedAt" END`,
@@ -80,7 +85,7 @@ const isClone = ({ stream, observedAt, receivedAt }: Omit<OrderExpressions, 'seq
  * after a complete one (`isComplete`, an SQL condition) all other problems but `clock_skew`, about which a snapshot
  * says nothing.
  */
-export const endProblems = (isComplete: string): Record<string, string> => ({
+export const problemAssignments = (isComplete: string): Record<string, string> => ({
   snapshotRefusedAt: 'NULL',
   snapshotRefusedReason: 'NULL',
   agentProblems: `CASE
@@ -90,7 +95,7 @@ export const endProblems = (isComplete: string): Record<string, string> => ({
 });
 
 /** Formats `"column" = value, …` for an UPDATE's SET. */
-export const assignments = (columns: Record<string, string>): string =>
+export const formatAssignments = (columns: Record<string, string>): string =>
   Object.entries(columns)
     .map(([column, value]) => `"${column}" = ${value}`)
     .join(',\n      ');

@@ -9,7 +9,7 @@ const GROUP_SIZE_MAX = 500;
 /**
  * Milliseconds for which a heartbeat is retried while its host's row is locked, and the pauses between two attempts.
  */
-const TRY_MS_MAX = 1_000;
+const RETRY_MS_MAX = 1_000;
 const PAUSE_MS_MIN = 10;
 const PAUSE_MS_MAX = 100;
 
@@ -17,8 +17,8 @@ const PAUSE_MS_MAX = 100;
  * Milliseconds for which a heartbeat that was answered before it was written is retried, and the pause between two
  * attempts.
  */
-const LATER_MS_MAX = 60_000;
-const LATER_PAUSE_MS = 500;
+const BACKGROUND_MS_MAX = 60_000;
+const BACKGROUND_PAUSE_MS = 500;
 
 export interface HostReports {
   /**
@@ -41,7 +41,7 @@ export function createHostReports(db: Database): HostReports {
   });
   const later = new Map<string, HostReport>();
 
-  async function tryFor(ms: number, pauseMs: (attempt: number) => number, report: HostReport) {
+  async function retryFor(ms: number, pauseMs: (attempt: number) => number, report: HostReport) {
     const until = performance.now() + ms;
     for (let attempt = 0; performance.now() < until; attempt++) {
       await pause(pauseMs(attempt));
@@ -52,15 +52,15 @@ export function createHostReports(db: Database): HostReports {
     return 'later';
   }
 
-  async function writeLater(report: HostReport): Promise<void> {
+  async function writeInBackground(report: HostReport): Promise<void> {
     const { hostId } = report;
-    const isUnderWay = later.has(hostId);
+    const isRunning = later.has(hostId);
     later.set(hostId, report);
-    if (isUnderWay) return;
+    if (isRunning) return;
     try {
-      const until = performance.now() + LATER_MS_MAX;
+      const until = performance.now() + BACKGROUND_MS_MAX;
       for (let next = later.get(hostId); next !== undefined && performance.now() < until; next = later.get(hostId)) {
-        if ((await tryFor(LATER_PAUSE_MS, () => LATER_PAUSE_MS, next)) !== 'later') return;
+        if ((await retryFor(BACKGROUND_PAUSE_MS, () => BACKGROUND_PAUSE_MS, next)) !== 'later') return;
       }
     } catch {
       // The agent's next heartbeat reports the same.
@@ -77,9 +77,9 @@ export function createHostReports(db: Database): HostReports {
         return reported;
       }
       if ((await findHostLock(db, report.hostId)) === 'gone') return null;
-      const atLast = await tryFor(TRY_MS_MAX, pauseMs, report);
-      if (atLast === 'later') void writeLater(report);
-      return atLast;
+      const retried = await retryFor(RETRY_MS_MAX, pauseMs, report);
+      if (retried === 'later') void writeInBackground(report);
+      return retried;
     },
   };
 }

@@ -5,4 +5,4 @@ export { hostProblems } from './host-problems.js';
 export { createHostReports } from './host-reports.js';
 export { CLONE_SUSPECTED_MS } from './order.js';
 export { createSnapshotRefusals, type SnapshotRefusals } from './snapshot-refusals.js';
-export { countsByWord, healthKey, isKnownState, OTHER_STATE, type StateChanges, stateKey } from './state-counts.js';
+export { splitStateCounts, healthKey, isKnownState, OTHER_STATE, type StateChanges, stateKey } from './state-counts.js';

@@ -33,7 +33,7 @@ export interface SnapshotTimes {
   receivedAt: Date;
 }
 
-export type OrderVerdict = { current: true } | { current: false; reason: StaleReason; cloneSuspected: boolean };
+export type OrderResult = { current: true } | { current: false; reason: StaleReason; cloneSuspected: boolean };
 
 /** Clamps to the time of receipt: a host's clock may be ahead, but a snapshot cannot be observed after its receipt. */
 export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date =>
@@ -48,13 +48,13 @@ export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date 
  *   request of an earlier run: observed before the stored state, while the current stream is alive.
  * - No order: always applied.
  *
- * `orderTest` in services/sync/host-order.sql.ts is the same rule in SQL; a test checks that both agree.
+ * `orderCondition` in services/sync/host-order.sql.ts is the same rule in SQL; a test checks that both agree.
  */
-export function judgeOrder(
+export function checkOrder(
   host: HostOrder,
   order: SnapshotOrder | null,
   { observedAt, receivedAt }: SnapshotTimes,
-): OrderVerdict {
+): OrderResult {
   if (order === null) return { current: true };
   if (order.stream === host.stream) {
     return host.sequence === null || order.sequence > host.sequence

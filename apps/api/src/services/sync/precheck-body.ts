@@ -2,7 +2,7 @@ import { SNAPSHOT_CONTAINERS_MAX } from '@muster/contracts';
 import { createYielder } from '../../lib/yield-if-busy.js';
 
 /** Result of the check of a body before it is parsed. */
-export type Survey =
+export type PrecheckResult =
   | { kind: 'likely' }
   | { kind: 'no-array' }
   | { kind: 'too-many' }
@@ -13,7 +13,7 @@ const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** Values allowed in an element of any size: enough for labels and for fields added later. */
-const VALUES_FREE = 20_000;
+const VALUES_ALLOWED = 20_000;
 
 /** Beyond that, only ports add values: at most four each, and each port takes more than this many bytes. */
 const PORT_VALUES_MAX = 4;
@@ -27,7 +27,7 @@ const STEP_BYTES = 64 * 1024;
  * strings, brackets and commas and allocates nothing: nine megabytes of `[],` are three million elements, and splitting
  * them would take as much memory as parsing them.
  */
-export async function surveySnapshot(bytes: Buffer): Promise<Survey> {
+export async function precheckBody(bytes: Buffer): Promise<PrecheckResult> {
   const yielder = createYielder();
   let at = 0;
   while (at < bytes.length && bytes[at]! <= 0x20) at++;
@@ -35,8 +35,9 @@ export async function surveySnapshot(bytes: Buffer): Promise<Survey> {
 
   let element = 0;
   let [start, depth, values, nests] = [at + 1, 0, 0, 0];
-  const isCrowded = (end: number) =>
-    (nests > VALUES_FREE && nests * PORT_BYTES_MIN > end - start) || values > nests * PORT_VALUES_MAX + VALUES_FREE;
+  const hasTooManyValues = (end: number) =>
+    (nests > VALUES_ALLOWED && nests * PORT_BYTES_MIN > end - start) ||
+    values > nests * PORT_VALUES_MAX + VALUES_ALLOWED;
 
   let lookAt = at;
   for (at += 1; at < bytes.length; at++) {
@@ -55,11 +56,11 @@ export async function surveySnapshot(bytes: Buffer): Promise<Survey> {
     } else if (byte === COMMA && depth > 0) {
       values++;
     } else if (byte === COMMA) {
-      if (isCrowded(at)) return { kind: 'crowded', element };
+      if (hasTooManyValues(at)) return { kind: 'crowded', element };
       element++;
       if (element === SNAPSHOT_CONTAINERS_MAX) return { kind: 'too-many' };
       [start, values, nests] = [at + 1, 0, 0];
     }
   }
-  return isCrowded(bytes.length) ? { kind: 'crowded', element } : { kind: 'likely' };
+  return hasTooManyValues(bytes.length) ? { kind: 'crowded', element } : { kind: 'likely' };
 }

@@ -3,7 +3,7 @@ import type { Database, Statement } from '@muster/db';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
 import type { StoredContainer } from './diff-snapshot.js';
 import type { HostOrder } from './order.js';
-import { IS_THERE } from './host-order.sql.js';
+import { NOT_DELETED } from './host-order.sql.js';
 
 /** A consistent view of a host, read by one statement. */
 export interface HostState {
@@ -68,7 +68,7 @@ const readStatement = (name: string, ofRows: string): Statement => ({
         'streamHeardAt', "streamHeardAt", 'supersededStreams', "supersededStreams",
         'equal', COALESCE((SELECT json_agg("dockerId") FROM present WHERE equal), '[]')) AS host,
       NULL::json AS container
-    FROM hosts WHERE id = $1::uuid AND ${IS_THERE}
+    FROM hosts WHERE id = $1::uuid AND ${NOT_DELETED}
     UNION ALL
     SELECT NULL, to_json(container) FROM present WHERE equal IS NOT TRUE
     UNION ALL
@@ -89,11 +89,11 @@ export async function readHostState(
   db: Database,
   hostId: string,
   incoming: readonly ContainerRow[],
-  { complete, goneIds }: { complete: boolean; goneIds: readonly string[] },
+  { complete, goneIds: removedIds }: { complete: boolean; goneIds: readonly string[] },
 ): Promise<HostState | null> {
   const dockerIds = incoming.map(({ dockerId }) => dockerId);
   const digests = incoming.map(({ digest }) => digest);
-  const values = complete ? [hostId, dockerIds, digests] : [hostId, dockerIds, digests, [...dockerIds, ...goneIds]];
+  const values = complete ? [hostId, dockerIds, digests] : [hostId, dockerIds, digests, [...dockerIds, ...removedIds]];
   const rows = await db.query<{ host: HostJson | null; container: ContainerJson | null }>(
     complete ? READ_ALL : READ_NAMED,
     values,

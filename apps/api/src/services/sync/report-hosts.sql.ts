@@ -1,13 +1,13 @@
 import type { Database, Statement } from '@muster/db';
 import type { SnapshotOrder } from './order.js';
 import {
-  assignments,
-  endProblems,
-  IS_THERE,
+  formatAssignments,
+  problemAssignments,
+  NOT_DELETED,
   isSuperseded,
-  orderTest,
-  suspectClone,
-  takeOrder,
+  orderCondition,
+  cloneAssignments,
+  orderAssignments,
 } from './host-order.sql.js';
 
 /** The problems that a heartbeat reports. */
@@ -138,7 +138,7 @@ const AGENT_PROBLEMS = ofLiveStream(
       ) END`,
 );
 
-const SET = assignments({
+const SET = formatAssignments({
   lastSeenAt: ORDER.receivedAt,
   heartbeatSeconds: entry('heartbeatSeconds'),
   confirmedAt: `CASE
@@ -153,9 +153,9 @@ const SET = assignments({
   os: fact('os'),
   agentVersion: fact('agentVersion'),
   clockSkewSeconds: fact('clockSkewSeconds'),
-  ...suspectClone(ORDER),
+  ...cloneAssignments(ORDER),
   ...ofSnapshot(
-    { ...takeOrder(ORDER), ...endProblems('TRUE') },
+    { ...orderAssignments(ORDER), ...problemAssignments('TRUE') },
     { streamHeardAt: STREAM_SEEN_AT, agentProblems: AGENT_PROBLEMS },
   ),
 });
@@ -185,8 +185,8 @@ function reportStatement({ name, several }: { name: string; several: boolean }):
     UPDATE hosts SET
       ${SET}
     FROM entry JOIN locked ON locked.id = entry."hostId"
-    WHERE hosts.id = entry."hostId" AND ${IS_THERE}
-      AND (NOT ${entry('isSnapshot')} OR (hosts.digest = ${entry('digest')} AND ${orderTest(ORDER)}))
+    WHERE hosts.id = entry."hostId" AND ${NOT_DELETED}
+      AND (NOT ${entry('isSnapshot')} OR (hosts.digest = ${entry('digest')} AND ${orderCondition(ORDER)}))
     RETURNING hosts.id::text AS "hostId", COALESCE(hosts.digest = ${entry('digest')}, FALSE) AS matched,
       hosts.revision, hosts.digest, hosts."containerCount"`,
   };

@@ -1,7 +1,7 @@
 import type { RawBody } from './body-bytes.js';
 
 /** The last snapshot of a host that is known to equal its rows. */
-export interface RememberedSnapshot {
+export interface CachedSnapshot {
   /** The host's revision when they were equal. Whether they still are is only a guess, which the guard checks. */
   revision: number;
   digest: string | null;
@@ -12,22 +12,22 @@ export interface RememberedSnapshot {
 }
 
 /** Caches the snapshots of the most recently active hosts, within a budget of bytes. */
-export interface SnapshotMemory {
-  recall(hostId: string): RememberedSnapshot | undefined;
-  remember(hostId: string, snapshot: RememberedSnapshot): void;
-  forget(hostId: string): void;
+export interface SnapshotCache {
+  get(hostId: string): CachedSnapshot | undefined;
+  set(hostId: string, snapshot: CachedSnapshot): void;
+  delete(hostId: string): void;
 }
 
 /** Cost of a cached snapshot in addition to its body: roughly the size of the objects around it. */
 const ENTRY_BYTES = 500;
 
-export function createSnapshotMemory(bytesMax: number): SnapshotMemory {
+export function createSnapshotCache(bytesMax: number): SnapshotCache {
   // A Map iterates in insertion order, so its first entry is the least recently used one.
-  const snapshots = new Map<string, RememberedSnapshot>();
+  const snapshots = new Map<string, CachedSnapshot>();
   let bytes = 0;
-  const cost = ({ body, bounds }: RememberedSnapshot) => body.bytes.length + (bounds?.byteLength ?? 0) + ENTRY_BYTES;
+  const cost = ({ body, bounds }: CachedSnapshot) => body.bytes.length + (bounds?.byteLength ?? 0) + ENTRY_BYTES;
 
-  function forget(hostId: string): void {
+  function delete(hostId: string): void {
     const snapshot = snapshots.get(hostId);
     if (snapshot === undefined) return;
     snapshots.delete(hostId);
@@ -35,8 +35,8 @@ export function createSnapshotMemory(bytesMax: number): SnapshotMemory {
   }
 
   return {
-    forget,
-    recall(hostId) {
+    delete,
+    get(hostId) {
       const snapshot = snapshots.get(hostId);
       if (snapshot !== undefined) {
         snapshots.delete(hostId);
@@ -44,13 +44,13 @@ export function createSnapshotMemory(bytesMax: number): SnapshotMemory {
       }
       return snapshot;
     },
-    remember(hostId, snapshot) {
-      forget(hostId);
+    set(hostId, snapshot) {
+      delete(hostId);
       snapshots.set(hostId, snapshot);
       bytes += cost(snapshot);
       for (const oldest of snapshots.keys()) {
         if (bytes <= bytesMax) break;
-        forget(oldest);
+        delete(oldest);
       }
     },
   };

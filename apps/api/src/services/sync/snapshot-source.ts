@@ -9,18 +9,18 @@ import {
   type SnapshotReader,
 } from '@muster/contracts';
 import { toContainerRow, type ContainerRow } from './container-row.js';
-import { cutSnapshot, decodeElement, type SnapshotText } from './split-json-array.js';
-import { surveySnapshot } from './precheck-body.js';
+import { splitJsonArray, decodeElement, type SnapshotText } from './split-json-array.js';
+import { precheckBody } from './precheck-body.js';
 import { invalidRequest, parsedOrThrow } from '../../lib/parse-or-throw.js';
 import { BodyTooLargeError } from '../../errors.js';
 import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
-import type { RememberedSnapshot } from './snapshot-memory.js';
+import type { CachedSnapshot } from './snapshot-memory.js';
 import { createYielder, type Yielder } from '../../lib/yield-if-busy.js';
 
 /** An incoming snapshot that is parsed lazily. */
 export interface SnapshotSource {
   /** Returns the cache entry for comparing the next snapshot with this one. */
-  keepsake(): Pick<RememberedSnapshot, 'body' | 'bounds'>;
+  cacheEntry(): Pick<CachedSnapshot, 'body' | 'bounds'>;
   /** Returns its text, split into containers; null if it cannot be split. */
   text(): Promise<SnapshotText | null>;
   /** Returns one container of that text; null if it is invalid. */
@@ -33,7 +33,7 @@ export interface SnapshotSource {
 }
 
 /** Wraps a request body that has not been validated. Adds the bytes that are read to `effort.textBytes`. */
-export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): SnapshotSource {
+export function createBodySource(body: RawBody, usage = { textBytes: 0 }): SnapshotSource {
   let plain: Promise<Buffer> | undefined;
   let text: SnapshotText | null = null;
   let isLongCounted = false;
@@ -41,23 +41,23 @@ export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): Snapshot
   function countLong(cut: SnapshotText | null): void {
     if (cut === null || isLongCounted) return;
     isLongCounted = true;
-    effort.textBytes += (LONG_WEIGHT - 1) * longBytes(cut);
+    usage.textBytes += (LONG_WEIGHT - 1) * longBytes(cut);
   }
   async function readPlain(): Promise<Buffer> {
     try {
       const text = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
-      effort.textBytes += text.length;
+      usage.textBytes += text.length;
       return text;
     } catch (error) {
-      if (error instanceof BodyTooLargeError) effort.textBytes += SNAPSHOT_BODY_BYTES_MAX;
+      if (error instanceof BodyTooLargeError) usage.textBytes += SNAPSHOT_BODY_BYTES_MAX;
       throw error;
     }
   }
   return {
-    keepsake: () => ({ body, bounds: text?.bounds ?? null }),
+    cacheEntry: () => ({ body, bounds: text?.bounds ?? null }),
     async text() {
-      if ((await refusalOf(await bytes())) !== null) return null;
-      text = await cutSnapshot(await bytes());
+      if ((await precheckError(await bytes())) !== null) return null;
+      text = await splitJsonArray(await bytes());
       countLong(text);
       return text;
     },
@@ -66,22 +66,22 @@ export function sourceOfBody(body: RawBody, effort = { textBytes: 0 }): Snapshot
       return container && toContainerRow(container);
     },
     rows: async () => {
-      const refusal = await refusalOf(await bytes());
+      const refusal = await precheckError(await bytes());
       if (refusal !== null) throw invalidRequest([refusal]);
       const yielder = createYielder();
-      return toRows(parsedOrThrow(await readSnapshot(await bytes(), yielder, countLong)), yielder);
+      return toRows(parsedOrThrow(await parseSnapshotText(await bytes(), yielder, countLong)), yielder);
     },
   };
 }
 
 /** Wraps containers that have been validated already and have unique dockerIds. */
-export function sourceOfContainers(containers: readonly Container[]): SnapshotSource {
+export function createContainersSource(containers: readonly Container[]): SnapshotSource {
   let written: Buffer | undefined;
   let text: SnapshotText | null = null;
   const bytes = () => (written ??= Buffer.from(JSON.stringify(containers)));
   return {
-    keepsake: () => ({ body: { bytes: bytes(), encoding: 'identity' }, bounds: text?.bounds ?? null }),
-    text: async () => (text = await cutSnapshot(bytes())),
+    cacheEntry: () => ({ body: { bytes: bytes(), encoding: 'identity' }, bounds: text?.bounds ?? null }),
+    text: async () => (text = await splitJsonArray(bytes())),
     row: (_text, index) => toContainerRow(containers[index]!),
     rows: () => toRows(containers, createYielder()),
   };
@@ -100,14 +100,14 @@ async function toRows(containers: readonly Container[], yielder: Yielder): Promi
  * Returns why a long body cannot be a snapshot, as far as a scan shows it; null if it may be one. Parsing it first
  * would take many times its size in memory.
  */
-async function refusalOf(bytes: Buffer): Promise<FieldError | null> {
+async function precheckError(bytes: Buffer): Promise<FieldError | null> {
   if (bytes.length <= PARSE_BYTES_MAX) return null;
   // The bytes have just been hashed, and will be split. Each of these steps blocks other requests for as long
   // as is acceptable, so yield in between.
   await createYielder().yieldToEventLoop();
-  const survey = await surveySnapshot(bytes);
+  const result = await precheckBody(bytes);
   await createYielder().yieldToEventLoop();
-  switch (survey.kind) {
+  switch (result.kind) {
     case 'likely':
       return null;
     case 'no-array':
@@ -115,22 +115,22 @@ async function refusalOf(bytes: Buffer): Promise<FieldError | null> {
     case 'too-many':
       return { path: '', message: TOO_MANY_CONTAINERS };
     case 'crowded':
-      return { path: `/${survey.element}`, message: 'has more values than a container of its size can have' };
+      return { path: `/${result.element}`, message: 'has more values than a container of its size can have' };
   }
 }
 
 /** Bytes of JSON that are parsed in one call, and in each piece of a longer text. */
 const PARSE_BYTES_MAX = 256 * 1024;
-const PIECE_BYTES = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 /** Parses and validates a snapshot like `parseSnapshot`, but a long one piece by piece. */
-async function readSnapshot(
+async function parseSnapshotText(
   bytes: Buffer,
   yielder: Yielder,
-  onCut: (text: SnapshotText | null) => void,
+  onSplit: (text: SnapshotText | null) => void,
 ): Promise<Parsed<Snapshot>> {
-  const text = bytes.length > PARSE_BYTES_MAX ? await cutSnapshot(bytes) : null;
-  onCut(text);
+  const text = bytes.length > PARSE_BYTES_MAX ? await splitJsonArray(bytes) : null;
+  onSplit(text);
   const reader = createSnapshotReader();
   if (text === null) {
     const whole = parseJsonBytes(bytes);
@@ -138,7 +138,7 @@ async function readSnapshot(
     if (refused !== null) return refused;
     await addAll(reader, whole as unknown[], yielder);
   } else {
-    for (const items of parsePieces(text)) if (!(await addAll(reader, items, yielder))) break;
+    for (const items of parseChunks(text)) if (!(await addAll(reader, items, yielder))) break;
   }
   return reader.result();
 }
@@ -165,15 +165,15 @@ async function addAll(reader: SnapshotReader, items: readonly unknown[], yielder
 }
 
 /**
- * Yields the elements of a text, parsed in runs of about `PIECE_BYTES`. The splitter only recognizes strings and
+ * Yields the elements of a text, parsed in runs of about `CHUNK_BYTES`. The splitter only recognizes strings and
  * brackets, so each run's elements are counted: a run can be valid JSON where the whole text is not (`[1,,2]`), but
  * then has another number of elements.
  * @throws InvalidRequestError if it is not UTF-8 or not JSON.
  */
-function* parsePieces({ bytes, bounds }: SnapshotText): Generator<unknown[]> {
+function* parseChunks({ bytes, bounds }: SnapshotText): Generator<unknown[]> {
   for (let first = 0; first < bounds.length;) {
     let next = first + 2;
-    while (next < bounds.length && bounds[next + 1]! - bounds[first]! <= PIECE_BYTES) next += 2;
+    while (next < bounds.length && bounds[next + 1]! - bounds[first]! <= CHUNK_BYTES) next += 2;
     const run = Buffer.concat([BRACKETS[0], bytes.subarray(bounds[first], bounds[next - 1]), BRACKETS[1]]);
     const items = parseJsonBytes(run) as unknown[];
     if (items.length !== (next - first) / 2)

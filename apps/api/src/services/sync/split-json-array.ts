@@ -24,7 +24,7 @@ const STEP_BYTES = 64 * 1024;
  * an array. It tracks only strings and brackets and does not validate JSON: the parser of an element does, and an
  * invalid element never equals one that was accepted.
  */
-export async function cutSnapshot(bytes: Buffer): Promise<SnapshotText | null> {
+export async function splitJsonArray(bytes: Buffer): Promise<SnapshotText | null> {
   let start = 0;
   while (isSpace(bytes[start])) start++;
   let end = bytes.length;

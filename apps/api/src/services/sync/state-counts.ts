@@ -16,10 +16,10 @@ export const healthKey = (health: string): string => `health:${health}`;
 const HEALTH_KEYS = Health.options.map(healthKey);
 
 /** All counted words except `other`. */
-export const COUNTED_WORDS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS];
+export const COUNTED_KEYS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS];
 
 const KNOWN_STATES: ReadonlySet<string> = new Set(DOCKER_STATES);
-const KNOWN_WORDS: ReadonlySet<string> = new Set(COUNTED_WORDS);
+const KNOWN_WORDS: ReadonlySet<string> = new Set(COUNTED_KEYS);
 
 export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 
@@ -27,7 +27,7 @@ export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
 /** Splits the counts into states and healths. Earlier versions stored other states as words; they become `other`. */
-export function countsByWord(counts: StateChanges): {
+export function splitStateCounts(counts: StateChanges): {
   containersByState: Record<string, number>;
   containersByHealth: Record<string, number>;
 } {
@@ -64,7 +64,7 @@ export function addTotals(a: ContainerTotals, b: ContainerTotals): ContainerTota
 /** Counts the containers of a host. */
 export function totalsOf(containers: readonly Counted[]): ContainerTotals {
   const tally = new StateTally();
-  for (const container of containers) tally.came(container);
+  for (const container of containers) tally.add(container);
   return tally.totals;
 }
 
@@ -73,11 +73,11 @@ export class StateTally {
   readonly #counts = new Map<string, number>();
   #truncated = 0;
 
-  came(container: Counted): void {
+  add(container: Counted): void {
     this.#add(container, 1);
   }
 
-  went(container: Counted): void {
+  remove(container: Counted): void {
     this.#add(container, -1);
   }
 

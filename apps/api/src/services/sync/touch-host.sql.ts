@@ -1,8 +1,8 @@
 import type { Database, Statement } from '@muster/db';
 import type { SnapshotTimes } from './order.js';
-import { assignments, IS_THERE, suspectClone } from './host-order.sql.js';
+import { formatAssignments, NOT_DELETED, cloneAssignments } from './host-order.sql.js';
 
-const TOUCH_STALE: Statement = {
+const RECORD_STALE_SNAPSHOT: Statement = {
   name: 'touch_stale_host',
   text: `
     WITH locked AS (
@@ -11,9 +11,9 @@ const TOUCH_STALE: Statement = {
     UPDATE hosts SET
       "lastSeenAt" = $2::timestamptz,
       "heartbeatSeconds" = $4::int,
-      ${assignments(suspectClone({ stream: '$3::uuid', observedAt: '$5::timestamptz', receivedAt: '$2::timestamptz' }))}
+      ${formatAssignments(cloneAssignments({ stream: '$3::uuid', observedAt: '$5::timestamptz', receivedAt: '$2::timestamptz' }))}
     FROM locked
-    WHERE hosts.id = locked.id AND ${IS_THERE}`,
+    WHERE hosts.id = locked.id AND ${NOT_DELETED}`,
 };
 
 /**
@@ -21,11 +21,11 @@ const TOUCH_STALE: Statement = {
  * that, only a suspected clone is recorded. Writes nothing if another transaction has locked the host's row, because
  * that transaction records that the agent is alive.
  */
-export async function touchStale(
+export async function recordStaleSnapshot(
   db: Database,
   hostId: string,
   stream: string,
   { observedAt, receivedAt, heartbeatSeconds }: SnapshotTimes & { heartbeatSeconds: number },
 ): Promise<void> {
-  await db.query(TOUCH_STALE, [hostId, receivedAt, stream, heartbeatSeconds, observedAt]);
+  await db.query(RECORD_STALE_SNAPSHOT, [hostId, receivedAt, stream, heartbeatSeconds, observedAt]);
 }

@@ -2,9 +2,15 @@ import { HOST_CONTAINERS_MAX } from '@muster/contracts';
 import { LongText, type Database, type Statement } from '@muster/db';
 import type { SnapshotDiff } from './diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from './order.js';
-import { COUNTED_WORDS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
+import { COUNTED_KEYS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
 import { createYielder, encodeWithYields, stringifyWithYields, type Yielder } from '../../lib/yield-if-busy.js';
-import { assignments, endProblems, IS_THERE, orderTest, takeOrder } from './host-order.sql.js';
+import {
+  formatAssignments,
+  problemAssignments,
+  NOT_DELETED,
+  orderCondition,
+  orderAssignments,
+} from './host-order.sql.js';
 
 export interface SnapshotWrite {
   hostId: string;
@@ -61,20 +67,20 @@ const ORDER = {
 
 const TRUNCATED = 'CASE WHEN $16::boolean THEN $17::int ELSE GREATEST(0, "truncatedCount" + $17::int) END';
 
-const GUARD = assignments({
+const GUARD = formatAssignments({
   revision: 'revision + $3::int',
   digest: '$5',
   lastSeenAt: ORDER.receivedAt,
   heartbeatSeconds: '$18::int',
   confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
   engineError: 'NULL',
-  ...endProblems('$4::boolean'),
+  ...problemAssignments('$4::boolean'),
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
   // An older version counted every state separately, and may still run alongside this one.
   stateCounts: `CASE WHEN $16::boolean THEN $14::jsonb WHEN $14::text = '{}' THEN "stateCounts" ELSE (
         SELECT COALESCE(jsonb_object_agg(word, containers), '{}')
         FROM (
-          SELECT CASE WHEN word = ANY ('{${COUNTED_WORDS.join()}}'::text[]) THEN word ELSE '${OTHER_STATE}' END AS word,
+          SELECT CASE WHEN word = ANY ('{${COUNTED_KEYS.join()}}'::text[]) THEN word ELSE '${OTHER_STATE}' END AS word,
             sum(containers::int) AS containers
           FROM (
             SELECT * FROM jsonb_each_text("stateCounts") UNION ALL SELECT * FROM jsonb_each_text($14::jsonb)
@@ -90,7 +96,7 @@ const GUARD = assignments({
       WHEN "truncatedCount" = 0 THEN ${ORDER.receivedAt}
       ELSE COALESCE("truncatedSince", ${ORDER.receivedAt})
     END`,
-  ...takeOrder(ORDER),
+  ...orderAssignments(ORDER),
 });
 
 const WRITTEN = `), written AS (
@@ -138,7 +144,7 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
       FROM locked
       WHERE hosts.id = locked.id AND revision = $2::int AND digest IS NOT DISTINCT FROM $19::text
         AND ($19::text IS NOT NULL OR hosts."observedAt" IS NOT DISTINCT FROM $20::timestamptz)
-        AND ${IS_THERE} AND ${orderTest(ORDER)}
+        AND ${NOT_DELETED} AND ${orderCondition(ORDER)}
         AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
       RETURNING hosts.id, "organizationId", revision, digest
     ${whole ? WRITTEN : ''}), patched AS (
@@ -178,8 +184,8 @@ const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
 
 /** Bytes written within the usual timeout, and the timeout above that: a minimum and the milliseconds per MiB. */
 const USUAL_BYTES_MAX = 1024 * 1024;
-const PATIENCE_MS_MIN = 5_000;
-const PATIENCE_MS_PER_MIB = 1_500;
+const TIMEOUT_MS_MIN = 5_000;
+const TIMEOUT_MS_PER_MIB = 1_500;
 
 /**
  * Writes a diff in one statement. Its guard locks the host's row, and passes only if revision and digest are still
@@ -214,7 +220,7 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
   if (whole) values.push(await text(writes), diff.removals);
   const [written] = isLong
-    ? await db.queryWithTimeout<RowsWritten>(statement, values, patienceMs(bytes))
+    ? await db.queryWithTimeout<RowsWritten>(statement, values, timeoutMs(bytes))
     : await db.query<RowsWritten>(statement, values);
   if (written === undefined) return null;
   return { ...written, historyBytes: events.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0) };
@@ -236,5 +242,4 @@ export function presentCount(
   return appeared - removals.length;
 }
 
-const patienceMs = (bytes: number): number =>
-  PATIENCE_MS_MIN + Math.ceil((bytes / (1024 * 1024)) * PATIENCE_MS_PER_MIB);
+const timeoutMs = (bytes: number): number => TIMEOUT_MS_MIN + Math.ceil((bytes / (1024 * 1024)) * TIMEOUT_MS_PER_MIB);
