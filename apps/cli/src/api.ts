@@ -1,6 +1,6 @@
 import { toTerminalText } from '@muster/contracts';
 import { createClient, NetworkError, ProblemError, UnexpectedAnswerError, type Client } from '@muster/client';
-import { knownConnection } from './connection.js';
+import { loadConnection } from './connection.js';
 import { CommandError, ExitCodes, type ExitCode } from './exit.js';
 import type { Terminal } from './terminal.js';
 
@@ -9,7 +9,7 @@ import type { Terminal } from './terminal.js';
  * CommandError. An interruption by the user is not an error.
  */
 export async function withApi(terminal: Terminal, action: (client: Client) => Promise<void>): Promise<void> {
-  const client = createClient(await knownConnection(terminal));
+  const client = createClient(await loadConnection(terminal));
   try {
     await action(client);
   } catch (error) {

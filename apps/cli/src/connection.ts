@@ -7,7 +7,7 @@ import { CommandError, ExitCodes } from './exit.js';
 import type { Terminal } from './terminal.js';
 
 /** The API's URL and the API key to use. */
-export interface KnownConnection {
+export interface ApiConnection {
   url: string;
   key: string;
 }
@@ -19,7 +19,7 @@ const fileOf = ({ env }: Terminal): string =>
   join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'), 'muster', 'connection.json');
 
 /** Saves a connection for later commands: a file with mode 0600 in a directory with mode 0700. Returns its path. */
-export async function saveConnection(terminal: Terminal, connection: KnownConnection): Promise<string> {
+export async function saveConnection(terminal: Terminal, connection: ApiConnection): Promise<string> {
   const file = fileOf(terminal);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   // The directory may already exist with another mode: anyone who can write to it could replace the file.
@@ -32,27 +32,27 @@ export async function saveConnection(terminal: Terminal, connection: KnownConnec
 }
 
 /** Deletes the saved connection. */
-export const forgetConnection = (terminal: Terminal): Promise<void> => rm(fileOf(terminal), { force: true });
+export const deleteConnection = (terminal: Terminal): Promise<void> => rm(fileOf(terminal), { force: true });
 
 /**
  * Returns the connection from MUSTER_URL and MUSTER_KEY, or the one that `login` saved. The saved key is sent only to
  * the URL that it was saved with.
  * @throws CommandError if the URL or the key is missing.
  */
-export async function knownConnection(terminal: Terminal): Promise<KnownConnection> {
+export async function loadConnection(terminal: Terminal): Promise<ApiConnection> {
   const { MUSTER_URL: url, MUSTER_KEY: key } = terminal.env;
-  if (url && key) return { url: checkedUrl(url), key };
+  if (url && key) return { url: normalizeUrl(url), key };
   const saved = await readSaved(fileOf(terminal));
   if (saved === null) {
     throw new CommandError("no server configured: run 'muster login', or set MUSTER_URL and MUSTER_KEY");
   }
-  if (url && checkedUrl(url) !== saved.url) {
-    throw new CommandError(`the saved key is for ${saved.url}: also set MUSTER_KEY for ${checkedUrl(url)}`);
+  if (url && normalizeUrl(url) !== saved.url) {
+    throw new CommandError(`the saved key is for ${saved.url}: also set MUSTER_KEY for ${normalizeUrl(url)}`);
   }
   return { url: saved.url, key: key || saved.key };
 }
 
-async function readSaved(file: string): Promise<KnownConnection | null> {
+async function readSaved(file: string): Promise<ApiConnection | null> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -70,7 +70,7 @@ async function readSaved(file: string): Promise<KnownConnection | null> {
 }
 
 /** Returns a normalized http or https URL. @throws CommandError for any other text. */
-export function checkedUrl(text: string): string {
+export function normalizeUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol) || url.username || url.password) {
     throw new CommandError('the URL must look like https://muster.example.org', ExitCodes.usage);

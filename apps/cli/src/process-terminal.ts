@@ -17,7 +17,7 @@ export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process):
     env,
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
-    screen: stdout.isTTY ? { columns: stdout.columns, hasColours: !env['NO_COLOR'] && env['TERM'] !== 'dumb' } : null,
+    screen: stdout.isTTY ? { columns: stdout.columns, hasColors: !env['NO_COLOR'] && env['TERM'] !== 'dumb' } : null,
     interrupted: interrupted.signal,
 
     async askSecret(question) {

@@ -1,7 +1,7 @@
 /** The display capabilities of a terminal. */
 export interface Screen {
   readonly columns: number;
-  readonly hasColours: boolean;
+  readonly hasColors: boolean;
 }
 
 /** A command's interface to its process. */

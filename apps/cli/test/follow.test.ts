@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createClient } from '@muster/client';
-import { onEachChange } from '../src/commands/watch.js';
+import { watchChanges } from '../src/commands/watch.js';
 import { runCli } from '../src/program.js';
 import type { Terminal } from '../src/terminal.js';
 
@@ -93,7 +93,7 @@ test('a watch refreshes the list even if the stream is silent, until it is inter
     return Promise.resolve();
   };
   try {
-    await onEachChange({ interrupted: interrupt.signal } as Terminal, client, undefined, show, 20);
+    await watchChanges({ interrupted: interrupt.signal } as Terminal, client, undefined, show, 20);
     expect(shown).toBe(3);
   } finally {
     server.closeAllConnections();

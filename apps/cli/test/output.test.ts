@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { age } from '../src/output/age.js';
 import { writeList, writeOne } from '../src/output/format.js';
 import type { Screen, Terminal } from '../src/terminal.js';
-import { table, type Column } from '../src/output/table.js';
-import { cut, widthOf } from '../src/output/width.js';
+import { formatTable, type Column } from '../src/output/table.js';
+import { truncate, displayWidth } from '../src/output/width.js';
 
 const COLUMNS: Column<{ name: string; state: string }>[] = [
   { title: 'NAME', text: ({ name }) => name },
@@ -17,24 +17,24 @@ const ROWS = [
 
 describe('a table', () => {
   test('aligns its columns, also with wide characters', () => {
-    expect(table(COLUMNS, ROWS, null)).toBe(
+    expect(formatTable(COLUMNS, ROWS, null)).toBe(
       ['NAME          STATE', 'web           running', 'データベース  exited', ''].join('\n'),
     );
   });
 
   test('has colors only on a screen that supports them', () => {
-    const screen = (hasColours: boolean) => table(COLUMNS, ROWS, { columns: 80, hasColours });
+    const screen = (hasColors: boolean) => formatTable(COLUMNS, ROWS, { columns: 80, hasColors });
     expect(screen(true)).toContain('\u001b[32mrunning\u001b[39m');
     expect(screen(false)).not.toContain('\u001b');
-    expect(table(COLUMNS, ROWS, null)).not.toContain('\u001b');
+    expect(formatTable(COLUMNS, ROWS, null)).not.toContain('\u001b');
   });
 
   test('is shortened to fit a screen, and complete elsewhere', () => {
     const rows = [{ name: 'x'.repeat(100), state: 'running' }];
-    for (const line of table(COLUMNS, rows, { columns: 40, hasColours: false }).split('\n')) {
-      expect(widthOf(line)).toBeLessThanOrEqual(40);
+    for (const line of formatTable(COLUMNS, rows, { columns: 40, hasColors: false }).split('\n')) {
+      expect(displayWidth(line)).toBeLessThanOrEqual(40);
     }
-    expect(table(COLUMNS, rows, null)).toContain('x'.repeat(100));
+    expect(formatTable(COLUMNS, rows, null)).toContain('x'.repeat(100));
   });
 
   test('contains no control characters, for any container name', () => {
@@ -43,7 +43,7 @@ describe('a table', () => {
         fc.string({ unit: 'binary-ascii' }),
         fc.constantFrom('\u001b[2J', '\u009b31m', '\r', '\u202e', '\n'),
         (name, evil) => {
-          const shown = table(COLUMNS, [{ name: evil + name, state: 'running' }], null);
+          const shown = formatTable(COLUMNS, [{ name: evil + name, state: 'running' }], null);
           // eslint-disable-next-line no-control-regex -- the pattern must match control characters
           expect(shown.replaceAll('\n', '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
           expect(shown.split('\n')).toHaveLength(3);
@@ -54,9 +54,9 @@ describe('a table', () => {
 });
 
 test('a cut text fits and ends with an ellipsis', () => {
-  expect(cut('nginx', 5)).toBe('nginx');
-  expect(cut('nginx:1.29', 6)).toBe('nginx…');
-  expect(cut('日本語', 4)).toBe('日…');
+  expect(truncate('nginx', 5)).toBe('nginx');
+  expect(truncate('nginx:1.29', 6)).toBe('nginx…');
+  expect(truncate('日本語', 4)).toBe('日…');
 });
 
 describe('a list with control characters in its texts', () => {
@@ -72,7 +72,7 @@ describe('a list with control characters in its texts', () => {
   };
 
   test.each(['json', 'csv'] as const)('is shown as %s without control characters', (format) => {
-    expect(written(format, { columns: 80, hasColours: true })).not.toMatch(CONTROL);
+    expect(written(format, { columns: 80, hasColors: true })).not.toMatch(CONTROL);
   });
 
   test('is written as JSON with the same value', () => {

@@ -7,8 +7,8 @@ import { formatOption, writeList, type Format } from '../output/format.js';
 import { FRESHNESS_STYLES, stateStyle } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { count, first, hostIds, hostOption, repeated, repeatedOf } from './options.js';
-import { onEachChange } from './watch.js';
+import { parseCount, takeFirst, resolveHostIds, hostOption, collect, collectChoices } from './options.js';
+import { watchChanges } from './watch.js';
 
 interface Options {
   host?: string[];
@@ -35,29 +35,29 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .option(
       '--freshness <word>',
       `filter by freshness: ${ContainerFreshness.options.join(', ')} (repeatable)`,
-      repeatedOf(ContainerFreshness.options),
+      collectChoices(ContainerFreshness.options),
     )
-    .option('--state <state>', 'filter by state (repeatable)', repeated)
-    .option('--health <health>', 'filter by health (repeatable)', repeated)
-    .option('--image <reference>', 'filter by image reference (repeatable)', repeated)
-    .option('-l, --label <key[=value]>', 'filter by label (repeatable: must match all)', repeated)
+    .option('--state <state>', 'filter by state (repeatable)', collect)
+    .option('--health <health>', 'filter by health (repeatable)', collect)
+    .option('--image <reference>', 'filter by image reference (repeatable)', collect)
+    .option('-l, --label <key[=value]>', 'filter by label (repeatable: must match all)', collect)
     .option('-q, --search <text>', 'search text')
     .addOption(
       new Option('--presence <which>', 'present containers (default), removed ones, or both').choices(PRESENCE),
     )
     .option('--sort <key>', `sort key: ${CONTAINER_SORT_KEYS.join(', ')}; prefix - for descending`)
-    .option('--limit <number>', 'maximum number of containers', count)
+    .option('--limit <number>', 'maximum number of containers', parseCount)
     .addOption(formatOption())
     .option('-w, --watch', 'refresh the list on every change, until interrupted')
     .action((options: Options) =>
       withApi(terminal, async (client) => {
-        const hostId = await hostIds(client, options.host);
+        const hostId = await resolveHostIds(client, options.host);
         const show = async () => {
           const containers = await read(client, options, hostId);
           if (options.watch && terminal.screen !== null) terminal.out(CLEAR_SCREEN);
           writeList(terminal, options.output, columnsAt(new Date()), containers);
         };
-        await (options.watch ? onEachChange(terminal, client, hostId, show) : show());
+        await (options.watch ? watchChanges(terminal, client, hostId, show) : show());
       }),
     );
 }
@@ -88,7 +88,7 @@ function read(client: Client, options: Options, hostId: string[] | undefined): P
     presence,
     sort,
   };
-  return first(client.items('listContainers', { query: { ...filters, limit: Math.min(limit, 200) } }), limit);
+  return takeFirst(client.items('listContainers', { query: { ...filters, limit: Math.min(limit, 200) } }), limit);
 }
 
 const columnsAt = (now: Date): Column<ContainerView>[] => [

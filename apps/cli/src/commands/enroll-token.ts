@@ -4,7 +4,7 @@ import { withApi } from '../api.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
 import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { count, duration, first } from './options.js';
+import { parseCount, parseDuration, takeFirst } from './options.js';
 
 /** `muster enroll-token`. */
 export function addEnrollTokenCommand(program: Command, terminal: Terminal): void {
@@ -15,8 +15,8 @@ export function addEnrollTokenCommand(program: Command, terminal: Terminal): voi
     .summary('create a token')
     .description('Creates an enrollment token and writes only the token to standard output. It is shown only once.')
     .argument('<name>', 'name of the token')
-    .option('--uses <number>', 'number of hosts that it can enroll', count, 1)
-    .option('--expires <time>', 'lifetime, for example 30m, 12h, 7d (default: 1 day)', duration)
+    .option('--uses <number>', 'number of hosts that it can enroll', parseCount, 1)
+    .option('--expires <time>', 'lifetime, for example 30m, 12h, 7d (default: 1 day)', parseDuration)
     .action((name: string, { uses, expires }: { uses: number; expires?: number }) =>
       withApi(terminal, async (client) => {
         const limits = { maxUses: uses, ...(expires === undefined ? {} : { expiresInSeconds: expires }) };
@@ -32,7 +32,7 @@ export function addEnrollTokenCommand(program: Command, terminal: Terminal): voi
     .addOption(formatOption())
     .action(({ output }: { output: Format }) =>
       withApi(terminal, async (client) => {
-        const tokens = await first(client.items('listEnrollmentTokens', { query: { limit: 200 } }), Infinity);
+        const tokens = await takeFirst(client.items('listEnrollmentTokens', { query: { limit: 200 } }), Infinity);
         writeList(terminal, output, COLUMNS, tokens);
       }),
     );

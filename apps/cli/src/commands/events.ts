@@ -5,8 +5,8 @@ import { withApi } from '../api.js';
 import { formatOption, writeList, writeOne, type Format } from '../output/format.js';
 import type { Column, Style } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { count, first, hostIds, hostOption, instant, repeated, repeatedOf } from './options.js';
-import { keyEnded } from './watch.js';
+import { parseCount, takeFirst, resolveHostIds, hostOption, parseInstant, collect, collectChoices } from './options.js';
+import { keyInvalidError } from './watch.js';
 
 const LIMIT_DEFAULT = 50;
 
@@ -27,21 +27,23 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .command('events')
     .summary('list container events, latest last')
     .addOption(hostOption())
-    .option('--name <name>', 'filter by container name (repeatable)', repeated)
+    .option('--name <name>', 'filter by container name (repeatable)', collect)
     .option(
       '--kind <kind>',
       `filter by kind: ${EventKind.options.join(', ')} (repeatable)`,
-      repeatedOf(EventKind.options),
+      collectChoices(EventKind.options),
     )
-    .option('--since <time>', 'start: 2026-01-31T12:00:00Z, or an age such as 30m, 12h, 7d', instant)
-    .option('--until <time>', 'end, in the same format', instant)
-    .option('--limit <number>', 'maximum number of events; the latest are listed', count, LIMIT_DEFAULT)
+    .option('--since <time>', 'start: 2026-01-31T12:00:00Z, or an age such as 30m, 12h, 7d', parseInstant)
+    .option('--until <time>', 'end, in the same format', parseInstant)
+    .option('--limit <number>', 'maximum number of events; the latest are listed', parseCount, LIMIT_DEFAULT)
     .addOption(formatOption())
     .option('-f, --follow', 'then print new events as they happen, until interrupted')
     .action((options: Options) =>
       withApi(terminal, async (client) => {
-        const hostId = await hostIds(client, options.host);
-        await (options.follow ? follow(terminal, client, options, hostId) : tell(terminal, client, options, hostId));
+        const hostId = await resolveHostIds(client, options.host);
+        await (options.follow
+          ? follow(terminal, client, options, hostId)
+          : printEvents(terminal, client, options, hostId));
       }),
     );
 }
@@ -49,10 +51,15 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
 async function read(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
   const { name, kind, since, until, limit } = options;
   const query = { hostId, name, kind, since, until, limit: Math.min(limit, 200) };
-  return (await first(client.items('listEvents', { query }), limit)).reverse();
+  return (await takeFirst(client.items('listEvents', { query }), limit)).reverse();
 }
 
-async function tell(terminal: Terminal, client: Client, options: Options, hostId: string[] | undefined): Promise<void> {
+async function printEvents(
+  terminal: Terminal,
+  client: Client,
+  options: Options,
+  hostId: string[] | undefined,
+): Promise<void> {
   writeList(terminal, options.output, COLUMNS, await read(client, options, hostId));
 }
 
@@ -67,19 +74,19 @@ async function follow(
   hostId: string[] | undefined,
 ): Promise<void> {
   const { name, kind, output } = options;
-  let told: ReadonlySet<string> | null = null;
+  let printed: ReadonlySet<string> | null = null;
   const warn = createStreamWarnings(terminal);
   const signal = terminal.interrupted;
   for await (const message of client.stream({ query: { hostId, name, kind }, signal, onState: warn.onState })) {
-    if (message.event === 'unauthorized') throw keyEnded();
+    if (message.event === 'unauthorized') throw keyInvalidError();
     warn.onMessage(message);
-    if (told === null) {
+    if (printed === null) {
       const before = await read(client, options, hostId);
-      told = new Set(before.map(({ id }) => id));
+      printed = new Set(before.map(({ id }) => id));
       if (output === 'json') for (const event of before) writeOne(terminal, output, COLUMNS, event);
       else writeList(terminal, output, COLUMNS, before);
     }
-    if (message.event === 'container' && !told.has(message.data.id)) {
+    if (message.event === 'container' && !printed.has(message.data.id)) {
       writeOne(terminal, output, COLUMNS, message.data);
     }
   }
@@ -112,7 +119,7 @@ const COLUMNS: Column<ContainerEvent>[] = [
   { title: 'HOST', text: ({ hostName }) => hostName },
   { title: 'NAME', text: ({ name }) => name },
   { title: 'KIND', text: ({ kind }) => kind, style: (event) => styleOf(event) },
-  { title: 'WHAT', text: (event) => whatOf(event) },
+  { title: 'WHAT', text: (event) => describeChange(event) },
 ];
 
 const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
@@ -121,7 +128,7 @@ const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
   return kind === 'removed' ? 'gray' : null;
 };
 
-function whatOf({ from, to, exitCode }: ContainerEvent): string {
+function describeChange({ from, to, exitCode }: ContainerEvent): string {
   const code = exitCode === null ? '' : `exit code ${exitCode}`;
   if (from === null && to === null) return code;
   const sides = [from, to].map((side) =>

@@ -5,7 +5,7 @@ import { toTerminalJson } from '@muster/contracts';
 import { Argument, Option, type Command } from 'commander';
 import { withApi } from '../api.js';
 import { CommandError } from '../exit.js';
-import { csvFor } from '../output/format.js';
+import { sanitizeCsv } from '../output/format.js';
 import type { Terminal } from '../terminal.js';
 
 interface Options {
@@ -27,10 +27,10 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
         const { body } = await client.call(name, { query: { format } }, { signal: terminal.interrupted });
         if (body === null) throw new CommandError('the server sent an empty response');
         const pieces = Readable.fromWeb(body);
-        if (file !== undefined) await writeWhole(file, pieces);
+        if (file !== undefined) await writeFileAtomically(file, pieces);
         else {
           const decoder = new TextDecoder();
-          const toShown = (text: string) => (format === 'csv' ? csvFor(terminal, text) : toTerminalJson(text));
+          const toShown = (text: string) => (format === 'csv' ? sanitizeCsv(terminal, text) : toTerminalJson(text));
           for await (const piece of pieces) {
             const text = decoder.decode(piece as Uint8Array, { stream: true });
             terminal.out(terminal.screen === null ? text : toShown(text));
@@ -41,7 +41,7 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
 }
 
 /** Writes a temporary file and renames it, so that an incomplete file never has the final name. */
-async function writeWhole(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+async function writeFileAtomically(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   const beside = `${file}.${randomUUID()}.part`;
   try {
     const handle = await open(beside, 'wx', 0o600);

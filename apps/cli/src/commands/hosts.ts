@@ -6,7 +6,7 @@ import { formatOption, writeList, type Format } from '../output/format.js';
 import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { count, first, repeatedOf } from './options.js';
+import { parseCount, takeFirst, collectChoices } from './options.js';
 
 interface Options {
   freshness?: Freshness[];
@@ -45,16 +45,16 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
     .option(
       '--freshness <word>',
       `filter by freshness: ${Freshness.options.join(', ')} (repeatable)`,
-      repeatedOf(Freshness.options),
+      collectChoices(Freshness.options),
     )
     .option('-q, --search <text>', 'search text')
     .option('--sort <key>', `sort key: ${HOST_SORT_KEYS.join(', ')}; prefix - for descending`)
-    .option('--limit <number>', 'maximum number of hosts', count)
+    .option('--limit <number>', 'maximum number of hosts', parseCount)
     .addOption(formatOption())
     .action(({ freshness, search: q, sort, limit = Infinity, output }: Options) =>
       withApi(terminal, async (client) => {
         const query = { freshness, q, sort, limit: Math.min(limit, 200) };
-        const hosts = await first(client.items('listHosts', { query }), limit);
+        const hosts = await takeFirst(client.items('listHosts', { query }), limit);
         writeList(terminal, output, columnsAt(new Date()), hosts);
       }),
     );

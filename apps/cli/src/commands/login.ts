@@ -1,7 +1,7 @@
 import { createClient } from '@muster/client';
 import type { Command } from 'commander';
 import { commandError } from '../api.js';
-import { checkedUrl, forgetConnection, saveConnection } from '../connection.js';
+import { normalizeUrl, deleteConnection, saveConnection } from '../connection.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
@@ -16,7 +16,7 @@ export function addLoginCommands(program: Command, terminal: Terminal): void {
     )
     .argument('<url>', 'URL of the server, for example https://muster.example.org')
     .action(async (argument: string) => {
-      const url = checkedUrl(argument);
+      const url = normalizeUrl(argument);
       const key = await terminal.askSecret('API key: ');
       if (key === '') throw new CommandError('no API key entered', ExitCodes.usage);
       try {
@@ -31,5 +31,5 @@ export function addLoginCommands(program: Command, terminal: Terminal): void {
     .command('logout')
     .summary('delete the saved key')
     .description('Deletes the file that login wrote. The key itself stays valid until it is revoked.')
-    .action(() => forgetConnection(terminal));
+    .action(() => deleteConnection(terminal));
 }

@@ -4,10 +4,10 @@ import { InvalidArgumentError, Option } from 'commander';
 import { CommandError } from '../exit.js';
 
 /** Parses an option that can be repeated. */
-export const repeated = (value: string, before: string[] = []): string[] => [...before, value];
+export const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** Parses an option that can be repeated, with one of the given values each time. */
-export const repeatedOf =
+export const collectChoices =
   <Word extends string>(words: readonly Word[]) =>
   (value: string, before: Word[] = []): Word[] => {
     const word = words.find((one) => one === value);
@@ -16,7 +16,7 @@ export const repeatedOf =
   };
 
 /** Parses a positive whole number. */
-export function count(text: string): number {
+export function parseCount(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a positive whole number.');
   return Number(text);
 }
@@ -24,7 +24,7 @@ export function count(text: string): number {
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 7 * 86_400 };
 
 /** Parses a duration such as `90s`, `30m`, `12h`, `7d` or `2w`. Returns seconds. */
-export function duration(text: string): number {
+export function parseDuration(text: string): number {
   const [, amount = '', unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
   const seconds = Number(amount) * (SECONDS[unit] ?? 0);
   if (seconds === 0) throw new InvalidArgumentError('It must be a number and a unit, such as 90s, 30m, 12h, 7d or 2w.');
@@ -32,8 +32,8 @@ export function duration(text: string): number {
 }
 
 /** Parses an instant: RFC 3339, or an age such as `12h`. */
-export function instant(text: string): string {
-  if (/^\d+[smhdw]$/.test(text)) return new Date(Date.now() - duration(text) * 1000).toISOString();
+export function parseInstant(text: string): string {
+  if (/^\d+[smhdw]$/.test(text)) return new Date(Date.now() - parseDuration(text) * 1000).toISOString();
   if (!/^\d{4}-\d\d-\d\dT/.test(text) || Number.isNaN(Date.parse(text))) {
     throw new InvalidArgumentError('It must be a time such as 2026-01-31T12:00:00Z, or an age such as 30m, 12h or 7d.');
   }
@@ -41,7 +41,7 @@ export function instant(text: string): string {
 }
 
 export const hostOption = (): Option =>
-  new Option('--host <name or id>', 'filter by host (repeatable)').argParser(repeated);
+  new Option('--host <name or id>', 'filter by host (repeatable)').argParser(collect);
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -50,7 +50,10 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * them.
  * @throws CommandError if no host has a given name.
  */
-export async function hostIds(client: Client, hosts: readonly string[] | undefined): Promise<string[] | undefined> {
+export async function resolveHostIds(
+  client: Client,
+  hosts: readonly string[] | undefined,
+): Promise<string[] | undefined> {
   if (hosts === undefined) return undefined;
   const names = new Set(hosts.filter((host) => !UUID.test(host)));
   const found = new Map<string, string[]>();
@@ -68,7 +71,7 @@ export async function hostIds(client: Client, hosts: readonly string[] | undefin
 }
 
 /** Collects up to `limit` items. */
-export async function first<T>(items: AsyncIterable<T>, limit: number): Promise<T[]> {
+export async function takeFirst<T>(items: AsyncIterable<T>, limit: number): Promise<T[]> {
   const taken: T[] = [];
   for await (const item of items) {
     taken.push(item);

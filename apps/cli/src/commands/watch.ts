@@ -3,23 +3,23 @@ import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
 /** The minimum number of milliseconds between two refreshes. */
-const LOOK_INTERVAL_MS = 1_000;
+const REFRESH_INTERVAL_MS = 1_000;
 
 /** Milliseconds without a message after which to refresh anyway, because events may be delayed. */
-const SHOW_AGAIN_MS = 25_000;
+const IDLE_REFRESH_MS = 25_000;
 
 /**
  * Calls `show` when the stream is connected and then after each message, at most once a second, until the user
- * interrupts the command. Also calls it after every `showAgainMs` milliseconds without a message while connected. No
+ * interrupts the command. Also calls it after every `idleRefreshMs` milliseconds without a message while connected. No
  * change is missed.
  * @throws what `show` throws, and CommandError when the key is no longer valid.
  */
-export async function onEachChange(
+export async function watchChanges(
   terminal: Terminal,
   client: Client,
   hostId: string[] | undefined,
   show: () => Promise<void>,
-  showAgainMs = SHOW_AGAIN_MS,
+  idleRefreshMs = IDLE_REFRESH_MS,
 ): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([terminal.interrupted, stop.signal]);
@@ -32,33 +32,33 @@ export async function onEachChange(
       isConnected = state === 'open';
     };
     for await (const { event } of client.stream({ query: { hostId }, signal, onState })) {
-      if (event === 'unauthorized') throw keyEnded();
+      if (event === 'unauthorized') throw keyInvalidError();
       hasChanged = true;
       wake();
     }
   };
-  const look = async () => {
+  const refreshOnChange = async () => {
     while (!signal.aborted) {
       if (hasChanged) {
         hasChanged = false;
         await show();
-        await pause(LOOK_INTERVAL_MS, signal);
+        await pause(REFRESH_INTERVAL_MS, signal);
       } else {
         const silence = new AbortController();
         wake = () => silence.abort();
-        await pause(showAgainMs, AbortSignal.any([signal, silence.signal]));
+        await pause(idleRefreshMs, AbortSignal.any([signal, silence.signal]));
         hasChanged ||= isConnected;
       }
     }
   };
   try {
-    await Promise.all([listen(), look()]);
+    await Promise.all([listen(), refreshOnChange()]);
   } finally {
     stop.abort();
   }
 }
 
-export const keyEnded = (): CommandError =>
+export const keyInvalidError = (): CommandError =>
   new CommandError('the API key was revoked or has expired', ExitCodes.refused);
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>

@@ -1,8 +1,8 @@
 import { toTerminalJson, toTerminalText } from '@muster/contracts';
 import { Option } from 'commander';
 import type { Terminal } from '../terminal.js';
-import { csvLine, csvTitles } from './csv.js';
-import { table, type Column } from './table.js';
+import { csvLine, csvHeader } from './csv.js';
+import { formatTable, type Column } from './table.js';
 
 export type Format = 'table' | 'json' | 'csv';
 
@@ -10,7 +10,7 @@ export const formatOption = (): Option =>
   new Option('-o, --output <format>', 'output format').choices(['table', 'json', 'csv']).default('table');
 
 /** Returns CSV unchanged for a file or pipe, and without control characters for a terminal. */
-export const csvFor = ({ screen }: Terminal, csv: string): string =>
+export const sanitizeCsv = ({ screen }: Terminal, csv: string): string =>
   screen === null ? csv : csv.split('\n').map(withoutReturn).join('\n');
 
 const withoutReturn = (line: string): string => toTerminalText(line.replace(/\r$/, ''));
@@ -24,13 +24,13 @@ export function writeList<Row>(
 ): void {
   if (format === 'json') terminal.out(`${toTerminalJson(JSON.stringify(rows, null, 2))}\n`);
   else if (format === 'csv')
-    terminal.out(csvFor(terminal, csvTitles(columns) + rows.map((row) => csvLine(columns, row)).join('')));
-  else terminal.out(rows.length === 0 ? '' : table(columns, rows, terminal.screen));
+    terminal.out(sanitizeCsv(terminal, csvHeader(columns) + rows.map((row) => csvLine(columns, row)).join('')));
+  else terminal.out(rows.length === 0 ? '' : formatTable(columns, rows, terminal.screen));
 }
 
 /** Writes one item of a continuous output: JSON on one line, CSV and tables without a header. */
 export function writeOne<Row>(terminal: Terminal, format: Format, columns: readonly Column<Row>[], row: Row): void {
   if (format === 'json') terminal.out(`${toTerminalJson(JSON.stringify(row))}\n`);
-  else if (format === 'csv') terminal.out(csvFor(terminal, csvLine(columns, row)));
-  else terminal.out(table(columns, [row], terminal.screen).split('\n').slice(1).join('\n'));
+  else if (format === 'csv') terminal.out(sanitizeCsv(terminal, csvLine(columns, row)));
+  else terminal.out(formatTable(columns, [row], terminal.screen).split('\n').slice(1).join('\n'));
 }

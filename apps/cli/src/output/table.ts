@@ -1,7 +1,7 @@
 import { toTerminalText } from '@muster/contracts';
 import { styleText } from 'node:util';
 import type { Screen } from '../terminal.js';
-import { cut, widthOf } from './width.js';
+import { truncate, displayWidth } from './width.js';
 
 export type Style = Parameters<typeof styleText>[0];
 
@@ -24,20 +24,20 @@ const WIDTH_MIN = 8;
  * Formats a table with a header line. On a screen, columns are shortened to fit its width as far as possible, and
  * colored. Otherwise nothing is shortened. Control characters in the texts are replaced.
  */
-export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen | null): string {
+export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen | null): string {
   const cells = rows.map((row) => columns.map(({ text }) => toTerminalText(text(row))));
-  const natural = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((line) => widthOf(line[i]!))));
+  const natural = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((line) => displayWidth(line[i]!))));
   const widths = screen === null ? natural : fit(natural, screen.columns);
   const paint = (style: Style | null | undefined, text: string) =>
     // `screen` already says whether the output is a terminal.
-    screen?.hasColours && style ? styleText(style, text, { validateStream: false }) : text;
+    screen?.hasColors && style ? styleText(style, text, { validateStream: false }) : text;
 
   const line = (texts: readonly string[], styleOf: (column: number) => Style | null | undefined) =>
     texts
       .map((text, i) => {
-        const shown = cut(text, widths[i]!);
+        const shown = truncate(text, widths[i]!);
         const isLast = i === texts.length - 1;
-        return paint(styleOf(i), shown) + (isLast ? '' : ' '.repeat(widths[i]! - widthOf(shown)));
+        return paint(styleOf(i), shown) + (isLast ? '' : ' '.repeat(widths[i]! - displayWidth(shown)));
       })
       .join(GAP)
       .trimEnd();
