@@ -6,17 +6,17 @@ import {
   type Host,
   type HostProblem,
 } from '@muster/contracts';
-import { many, oneOf, parseSearch, stringifySearch } from '../src/lib/search-params';
-import { concerns } from '../src/features/fleet/attention-list';
-import { clockWords } from '../src/lib/format-clock-skew';
-import { eventGlance, side } from '../src/lib/format-event';
-import { fieldSentence } from '../src/lib/field-sentence';
-import { glance } from '../src/lib/container-status';
+import { parseAll, parseChoice, parseSearch, stringifySearch } from '../src/lib/search-params';
+import { findConcerns } from '../src/features/fleet/attention-list';
+import { formatClockSkew } from '../src/lib/format-clock-skew';
+import { eventStatus, formatEventValue } from '../src/lib/format-event';
+import { formatFieldError } from '../src/lib/field-sentence';
+import { containerStatus } from '../src/lib/container-status';
 import { toPlainText, toTypedText, toVisibleText } from '../src/lib/plain-text';
-import { portWords, publishedPorts } from '../src/lib/format-port';
-import { IS_SEVERE, PROBLEM_TITLES } from '../src/lib/format-problem';
-import { sampled, stateHistory } from '../src/lib/state-history';
-import { ago } from '../src/lib/format-time';
+import { formatPort, publishedPorts } from '../src/lib/format-port';
+import { SEVERE_PROBLEMS, PROBLEM_TITLES } from '../src/lib/format-problem';
+import { sampleHistory, stateHistory } from '../src/lib/state-history';
+import { formatAge } from '../src/lib/format-time';
 
 const NOW = Date.parse('2026-11-25T12:00:00Z');
 const at = (secondsAgo: number): string => new Date(NOW - secondsAgo * 1_000).toISOString();
@@ -57,13 +57,16 @@ describe('the displayed state of a container', () => {
     [{ state: 'restarting', exitCode: 2 }, 'restarting (2)'],
     [{ state: 'hibernating' }, 'hibernating'],
   ] as const)('for %j is "%s"', (fields, words) => {
-    expect(glance(container(fields))).toMatchObject({ words, isCurrent: true });
+    expect(containerStatus(container(fields))).toMatchObject({ words, isCurrent: true });
   });
 
   test('is not current if the host is offline or its engine is down, but a removed container stays removed', () => {
-    expect(glance(container({ hostFreshness: 'offline' }))).toMatchObject({ look: 'running', isCurrent: false });
-    expect(glance(container({ hostFreshness: 'engine_down' })).isCurrent).toBe(false);
-    expect(glance(container({ hostFreshness: 'offline', removedAt: at(5) }))).toMatchObject({
+    expect(containerStatus(container({ hostFreshness: 'offline' }))).toMatchObject({
+      look: 'running',
+      isCurrent: false,
+    });
+    expect(containerStatus(container({ hostFreshness: 'engine_down' })).isCurrent).toBe(false);
+    expect(containerStatus(container({ hostFreshness: 'offline', removedAt: at(5) }))).toMatchObject({
       look: 'removed',
       isCurrent: true,
     });
@@ -74,11 +77,11 @@ describe('the list of concerns', () => {
   const none = { hosts: [], containers: [], events: [] };
 
   test('is empty if all hosts and containers are healthy', () => {
-    expect(concerns({ ...none, hosts: [host({})], containers: [container({ health: 'healthy' })] })).toEqual([]);
+    expect(findConcerns({ ...none, hosts: [host({})], containers: [container({ health: 'healthy' })] })).toEqual([]);
   });
 
   test('has offline hosts first, and no containers of offline hosts', () => {
-    const found = concerns({
+    const found = findConcerns({
       hosts: [host({ id: 'h2', name: 'gone', freshness: 'offline' }), host({})],
       containers: [
         container({ hostId: 'h2', hostFreshness: 'offline', state: 'exited', exitCode: 1 }),
@@ -86,7 +89,7 @@ describe('the list of concerns', () => {
       ],
       events: [],
     });
-    expect(found.map(({ what }) => what)).toEqual(['gone', 'web']);
+    expect(found.map(({ name }) => name)).toEqual(['gone', 'web']);
   });
 
   const problem = (code: HostProblemCode, secondsAgo = 60): HostProblem => ({
@@ -103,7 +106,7 @@ describe('the list of concerns', () => {
   ] as const)('has an online host with the problem %s first, with the start of the problem', (code, trouble) => {
     const crashed = container({ state: 'exited', exitCode: 1, hostId: 'h2' });
     const hosts = [host({ id: 'h2', name: 'well' }), host({ problems: [problem('truncated'), problem(code, 600)] })];
-    expect(concerns({ ...none, hosts, containers: [crashed] })).toMatchObject([
+    expect(findConcerns({ ...none, hosts, containers: [crashed] })).toMatchObject([
       { what: 'web-01', dockerId: null, look: 'unhealthy', trouble, at: at(600) },
       { what: 'web' },
     ]);
@@ -112,35 +115,35 @@ describe('the list of concerns', () => {
   test('has a host whose engine is down once, with the reason', () => {
     const problems = [problem('engine_unreachable')];
     const hosts = [host({ freshness: 'engine_down', engineError: 'no such socket', problems })];
-    expect(concerns({ ...none, hosts })).toMatchObject([{ what: 'web-01', trouble: 'no such socket' }]);
+    expect(findConcerns({ ...none, hosts })).toMatchObject([{ what: 'web-01', trouble: 'no such socket' }]);
   });
 
   test('does not have a host whose problems do not affect its list of containers', () => {
-    expect(concerns({ ...none, hosts: [host({ problems: [problem('truncated'), problem('clock_skew')] })] })).toEqual(
-      [],
-    );
+    expect(
+      findConcerns({ ...none, hosts: [host({ problems: [problem('truncated'), problem('clock_skew')] })] }),
+    ).toEqual([]);
   });
 
   test('has an offline host as offline, regardless of the problems that it reported before', () => {
     const hosts = [host({ freshness: 'offline', problems: [problem('snapshot_refused')] })];
-    expect(concerns({ ...none, hosts })).toMatchObject([{ trouble: 'Offline' }]);
+    expect(findConcerns({ ...none, hosts })).toMatchObject([{ trouble: 'Offline' }]);
   });
 
   test('has a crash loop once, even if its container is running at the moment and was recreated in between', () => {
     const crashes = [1, 2, 3].map((n) => event({ id: `${n}`, dockerId: `a${n}`, recordedAt: at(n * 60) }));
-    const found = concerns({ hosts: [host({})], containers: [container({})], events: crashes });
+    const found = findConcerns({ hosts: [host({})], containers: [container({})], events: crashes });
     const trouble = 'Crash loop: 3 exits in 1 h, last code 1';
     expect(found).toMatchObject([{ what: 'web', look: 'restarting', dockerId: 'a1', trouble }]);
-    expect(concerns({ hosts: [host({})], containers: [], events: crashes.slice(1) })).toEqual([]);
+    expect(findConcerns({ hosts: [host({})], containers: [], events: crashes.slice(1) })).toEqual([]);
   });
 
   test('has a container that restarted only once with its exit code', () => {
     const containers = [container({ state: 'restarting', exitCode: 1 })];
-    expect(concerns({ ...none, containers, events: [event({})] })).toMatchObject([{ trouble: 'Restarting (1)' }]);
+    expect(findConcerns({ ...none, containers, events: [event({})] })).toMatchObject([{ trouble: 'Restarting (1)' }]);
   });
 
   test('does not have a container that exited with code 0', () => {
-    expect(concerns({ ...none, containers: [container({ state: 'exited', exitCode: 0 })] })).toEqual([]);
+    expect(findConcerns({ ...none, containers: [container({ state: 'exited', exitCode: 0 })] })).toEqual([]);
   });
 });
 
@@ -153,7 +156,7 @@ describe('the counts by state over time', () => {
       event({ kind: 'health_changed', from: 'healthy', to: 'unhealthy', recordedAt: at(40) }),
     ];
     const points = stateHistory({ running: 2 }, changes, NOW);
-    expect(sampled(points, NOW - 35_000, NOW, 8).map(({ byState }) => byState['running'] ?? 0)).toEqual([
+    expect(sampleHistory(points, NOW - 35_000, NOW, 8).map(({ byState }) => byState['running'] ?? 0)).toEqual([
       1, 2, 2, 1, 1, 2, 2, 2,
     ]);
     expect(points.map((point) => point.at)).toEqual([...points.map((point) => point.at)].sort((a, b) => a - b));
@@ -167,29 +170,29 @@ test('a port that an engine lists per IP version is one port, with its address u
       { ...port, ip: '0.0.0.0' },
       { ...port, ip: '::' },
       { privatePort: 9, type: 'udp' },
-    ]).map(portWords),
+    ]).map(formatPort),
   ).toEqual(['8080 → 80']);
-  expect(publishedPorts([{ ...port, ip: '10.0.0.5', type: 'udp' }]).map(portWords)).toEqual([
+  expect(publishedPorts([{ ...port, ip: '10.0.0.5', type: 'udp' }]).map(formatPort)).toEqual([
     '8080 → 80/udp on 10.0.0.5',
   ]);
-  expect(publishedPorts([{ ...port, count: 10 }]).map(portWords)).toEqual(['8080-8089 → 80-89']);
+  expect(publishedPorts([{ ...port, count: 10 }]).map(formatPort)).toEqual(['8080-8089 → 80-89']);
 });
 
 test('an exit is a crash if its code is not 0', () => {
-  expect(eventGlance(event({ exitCode: 0 })).words).toBe('exited (0)');
-  expect(eventGlance(event({ exitCode: 137 })).words).toBe('crashed (137)');
-  expect(side({ labels: { a: '1' } })).toBe('labels {"a":"1"}');
+  expect(eventStatus(event({ exitCode: 0 })).label).toBe('exited (0)');
+  expect(eventStatus(event({ exitCode: 137 })).label).toBe('crashed (137)');
+  expect(formatEventValue({ labels: { a: '1' } })).toBe('labels {"a":"1"}');
 });
 
 test('an age has one unit, and a time in the future is "in …"', () => {
-  expect([2, 17, 150, 7_200, 200_000].map((seconds) => ago(NOW - seconds * 1_000, NOW))).toEqual([
+  expect([2, 17, 150, 7_200, 200_000].map((seconds) => formatAge(NOW - seconds * 1_000, NOW))).toEqual([
     ...['just now', '15 s ago', '2 min ago', '2 h ago', '2 d ago'],
   ]);
-  expect(ago(NOW + 3_600_000, NOW)).toBe('in 1 h');
+  expect(formatAge(NOW + 3_600_000, NOW)).toBe('in 1 h');
 });
 
 test('a clock is in sync unless it differs by at least 10 seconds', () => {
-  expect([null, 0, -9, 10, -7_200].map(clockWords)).toEqual([
+  expect([null, 0, -9, 10, -7_200].map(formatClockSkew)).toEqual([
     'unknown',
     'in sync',
     'in sync',
@@ -199,24 +202,24 @@ test('a clock is in sync unless it differs by at least 10 seconds', () => {
 });
 
 test('the message about a field becomes a sentence', () => {
-  expect(fieldSentence('name', 'must be at most 200 characters')).toBe('Name must be at most 200 characters.');
-  expect(fieldSentence('currentPassword', 'is not correct')).toBe('Current password is not correct.');
-  expect(fieldSentence('currentPassword', 'Wrong password.')).toBe('Wrong password.');
-  expect(fieldSentence('', 'must be an object')).toBe('Must be an object.');
+  expect(formatFieldError('name', 'must be at most 200 characters')).toBe('Name must be at most 200 characters.');
+  expect(formatFieldError('currentPassword', 'is not correct')).toBe('Current password is not correct.');
+  expect(formatFieldError('currentPassword', 'Wrong password.')).toBe('Wrong password.');
+  expect(formatFieldError('', 'must be an object')).toBe('Must be an object.');
 });
 
 test('an address is parsed as it was formatted, and unknown values are dropped', () => {
   const search = { q: 'a&b', state: ['running', 'exited'], label: undefined };
   expect(stringifySearch(search)).toBe('?q=a%26b&state=running&state=exited');
   expect(parseSearch(stringifySearch(search))).toEqual({ q: 'a&b', state: ['running', 'exited'] });
-  expect(many('one')).toEqual(['one']);
-  expect(oneOf(['a', 'b'] as const, 'c')).toBeUndefined();
+  expect(parseAll('one')).toEqual(['one']);
+  expect(parseChoice(['a', 'b'] as const, 'c')).toBeUndefined();
 });
 
 test('each problem has a unique name, and problems that can make the list of containers wrong are severe', () => {
   expect(Object.keys(PROBLEM_TITLES).sort()).toEqual([...HostProblemCode.options].sort());
   expect(new Set(Object.values(PROBLEM_TITLES)).size).toBe(HostProblemCode.options.length);
-  expect(Object.entries(IS_SEVERE).flatMap(([code, severe]) => (severe ? [] : [code]))).toEqual([
+  expect(Object.entries(SEVERE_PROBLEMS).flatMap(([code, severe]) => (severe ? [] : [code]))).toEqual([
     'truncated',
     'clock_skew',
   ]);

@@ -1,9 +1,9 @@
 import { Link, useMatchRoute } from '@tanstack/react-router';
 import { Icon } from '../components/icons';
-import { Mark } from '../components/mark';
-import { useMayChange } from '../lib/session';
+import { Logo } from '../components/mark';
+import { useCanEdit } from '../lib/session';
 
-const PLACES = [
+const NAVIGATION_ITEMS = [
   { to: '/', icon: 'fleet', words: 'Fleet' },
   { to: '/containers', icon: 'containers', words: 'Containers' },
   { to: '/images', icon: 'images', words: 'Images' },
@@ -13,16 +13,16 @@ const PLACES = [
 
 /** Links to the main pages: a sidebar, or on a phone a bar at the bottom. */
 export function Navigation() {
-  const mayChange = useMayChange();
+  const mayChange = useCanEdit();
   const isInSettings = useMatchRoute()({ to: '/settings/$section' }) !== false;
   return (
     <nav className="rail" aria-label="Main">
       <Link to="/" className="brand" aria-label="Muster – Fleet">
-        <Mark />
+        <Logo />
         <span>Muster</span>
       </Link>
       <ul className="rail-places">
-        {PLACES.map(({ to, icon, words }) => (
+        {NAVIGATION_ITEMS.map(({ to, icon, words }) => (
           <li key={to}>
             <Link to={to} className="rail-link" activeOptions={{ exact: to === '/', includeSearch: false }}>
               <Icon name={icon} />

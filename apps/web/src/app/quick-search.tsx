@@ -1,10 +1,10 @@
 import { useNavigate, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { Icon } from '../components/icons';
-import { one } from '../lib/search-params';
+import { parseFirst } from '../lib/search-params';
 
 /** Milliseconds after the last key press until the search starts. */
-const TYPED_MS = 200;
+const DEBOUNCE_MS = 200;
 
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
@@ -21,7 +21,7 @@ export function QuickSearch() {
   const navigate = useNavigate();
   const shown = useRouterState({
     select: ({ location }) =>
-      (location.pathname === '/containers' ? one((location.search as { q?: unknown }).q) : undefined) ?? '',
+      (location.pathname === '/containers' ? parseFirst((location.search as { q?: unknown }).q) : undefined) ?? '',
   });
   const [entry, setEntry] = useState(shown);
   const [followed, setFollowed] = useState(shown);
@@ -80,7 +80,7 @@ export function QuickSearch() {
         onChange={({ target: { value } }) => {
           setEntry(value);
           clearTimeout(timer.current);
-          timer.current = setTimeout(() => search(value), TYPED_MS);
+          timer.current = setTimeout(() => search(value), DEBOUNCE_MS);
         }}
         onKeyDown={(event) => {
           if (event.key === 'ArrowDown' && goToFirstFound()) event.preventDefault();

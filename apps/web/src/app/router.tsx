@@ -11,11 +11,11 @@ import {
 import { sessionQuery } from '../lib/api/queries';
 import { Loading } from '../components/empty';
 import { ErrorNote } from '../components/error-note';
-import { containerSearch } from '../features/containers/search';
-import { eventSearch } from '../features/events/search';
-import { fleetSearch } from '../features/fleet/search';
+import { parseContainerSearch } from '../features/containers/search';
+import { parseEventSearch } from '../features/events/search';
+import { parseFleetSearch } from '../features/fleet/search';
 import { NotFoundPage } from '../components/not-found';
-import { many, one, parseSearch, stringifySearch } from '../lib/search-params';
+import { parseAll, parseFirst, parseSearch, stringifySearch } from '../lib/search-params';
 import { Shell } from './shell';
 
 interface Context {
@@ -48,8 +48,8 @@ const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
   validateSearch: (search: Record<string, unknown>): { next?: string | undefined; why?: string | undefined } => ({
-    next: one(search['next']),
-    why: one(search['why']),
+    next: parseFirst(search['next']),
+    why: parseFirst(search['why']),
   }),
   component: lazyRouteComponent(() => import('../features/sign-in/sign-in-page'), 'SignInPage'),
 });
@@ -68,13 +68,13 @@ const page = { getParentRoute: () => signedIn } as const;
 const fleet = createRoute({
   ...page,
   path: '/',
-  validateSearch: fleetSearch,
+  validateSearch: parseFleetSearch,
   component: lazyRouteComponent(() => import('../features/fleet/fleet-page'), 'FleetPage'),
 });
 const containers = createRoute({
   ...page,
   path: '/containers',
-  validateSearch: containerSearch,
+  validateSearch: parseContainerSearch,
   component: lazyRouteComponent(() => import('../features/containers/containers-page'), 'ContainersPage'),
 });
 const host = createRoute({
@@ -90,22 +90,22 @@ const container = createRoute({
 const images = createRoute({
   ...page,
   path: '/images',
-  validateSearch: (search: Record<string, unknown>): { q?: string | undefined } => ({ q: one(search['q']) }),
+  validateSearch: (search: Record<string, unknown>): { q?: string | undefined } => ({ q: parseFirst(search['q']) }),
   component: lazyRouteComponent(() => import('../features/images/images-page'), 'ImagesPage'),
 });
 const ports = createRoute({
   ...page,
   path: '/ports',
   validateSearch: (search: Record<string, unknown>): { port?: string | undefined; type?: string[] | undefined } => ({
-    port: one(search['port']),
-    type: many(search['type']),
+    port: parseFirst(search['port']),
+    type: parseAll(search['type']),
   }),
   component: lazyRouteComponent(() => import('../features/ports/ports-page'), 'PortsPage'),
 });
 const events = createRoute({
   ...page,
   path: '/events',
-  validateSearch: eventSearch,
+  validateSearch: parseEventSearch,
   component: lazyRouteComponent(() => import('../features/events/events-page'), 'EventsPage'),
 });
 const addHost = createRoute({

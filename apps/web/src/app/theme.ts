@@ -18,7 +18,7 @@ export function applyTheme(): void {
   else document.documentElement.dataset['theme'] = theme;
 }
 
-function choose(theme: Theme): void {
+function setTheme(theme: Theme): void {
   if (theme === 'system') localStorage.removeItem(KEY);
   else localStorage.setItem(KEY, theme);
   applyTheme();
@@ -31,5 +31,5 @@ export function useTheme(): [Theme, (theme: Theme) => void] {
     listeners.add(onChange);
     return () => listeners.delete(onChange);
   }, stored);
-  return [theme, choose];
+  return [theme, setTheme];
 }

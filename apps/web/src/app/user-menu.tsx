@@ -3,11 +3,11 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { api } from '../lib/api/client';
 import { IsolatedText } from '../components/isolated-text';
-import { Menu, MenuChoice, MenuItem, MenuLabel, MenuRule } from '../components/menu';
+import { Menu, MenuRadioGroup, MenuItem, MenuLabel, MenuSeparator } from '../components/menu';
 import { Icon } from '../components/icons';
 import { useTheme, type Theme } from './theme';
 import { toPlainText } from '../lib/plain-text';
-import { ROLE_WORDS } from '../lib/format-role';
+import { ROLE_LABELS } from '../lib/format-role';
 
 const THEMES: readonly { value: Theme; label: string }[] = [
   { value: 'system', label: 'System' },
@@ -42,13 +42,13 @@ export function UserMenu({ session }: { session: Session }) {
           <IsolatedText text={name} />
         </strong>
         <span className="soft">
-          {ROLE_WORDS[session.role]} · <IsolatedText text={session.organization.name} />
+          {ROLE_LABELS[session.role]} · <IsolatedText text={session.organization.name} />
         </span>
       </div>
-      <MenuRule />
+      <MenuSeparator />
       <MenuLabel>Theme</MenuLabel>
-      <MenuChoice value={theme} onChange={chooseTheme} options={THEMES} />
-      <MenuRule />
+      <MenuRadioGroup value={theme} onChange={chooseTheme} options={THEMES} />
+      <MenuSeparator />
       <MenuItem onSelect={() => void navigate({ to: '/settings/$section', params: { section: 'you' } })}>
         Settings
       </MenuItem>

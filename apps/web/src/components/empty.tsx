@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 
 /** The placeholder of an empty list: why the list is empty and what to do about it. */
-export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+export function EmptyState({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="empty">
       <h2>{title}</h2>

@@ -1,4 +1,4 @@
-import { errorWords } from '../lib/api/client';
+import { formatError } from '../lib/api/client';
 import { StateIcon } from './state-icons';
 import { Button } from './button';
 import { IsolatedText } from './isolated-text';
@@ -10,7 +10,7 @@ export function ErrorNote({ error, onRetry }: { error: Error | null; onRetry?: (
     <div className="note note-trouble" role="alert">
       <StateIcon look="unhealthy" />
       <p>
-        <IsolatedText text={errorWords(error)} />
+        <IsolatedText text={formatError(error)} />
       </p>
       {onRetry !== undefined && <Button onClick={onRetry}>Try again</Button>}
     </div>

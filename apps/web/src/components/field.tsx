@@ -32,7 +32,7 @@ export function Checkbox({ label, ...rest }: ComponentPropsWithRef<'input'> & { 
 }
 
 /** A select box with a label. */
-export function Choice<T extends string>({
+export function Select<T extends string>({
   label,
   value,
   options,

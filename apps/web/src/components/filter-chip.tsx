@@ -2,12 +2,12 @@ import { toPlainText } from '../lib/plain-text';
 import { IsolatedText } from './isolated-text';
 
 /** An active filter, as a button that removes it. `text` is the part that comes from outside Muster. */
-export function FilterChip({ words, text, onRemove }: { words: string; text?: string; onRemove: () => void }) {
-  const all = [words, text].filter((part) => part !== undefined && part !== '').join(' ');
+export function FilterChip({ words: label, text, onRemove }: { words: string; text?: string; onRemove: () => void }) {
+  const all = [label, text].filter((part) => part !== undefined && part !== '').join(' ');
   return (
     <button type="button" className="chip chip-on" aria-label={`Remove filter ${toPlainText(all)}`} onClick={onRemove}>
       <span className="clip">
-        {words} {text !== undefined && <IsolatedText text={text} />}
+        {label} {text !== undefined && <IsolatedText text={text} />}
       </span>
       <span aria-hidden="true">×</span>
     </button>

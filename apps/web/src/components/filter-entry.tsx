@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 
 /** Milliseconds after the last key press until `onChange` is called. */
-const TYPED_MS = 250;
+const DEBOUNCE_MS = 250;
 
 /** A search field that filters a list while the user types. */
 export function FilterEntry({
@@ -37,7 +37,7 @@ export function FilterEntry({
         const typed = event.target.value;
         setEntry(typed);
         clearTimeout(timer.current);
-        timer.current = setTimeout(() => onChange(typed.trim()), TYPED_MS);
+        timer.current = setTimeout(() => onChange(typed.trim()), DEBOUNCE_MS);
       }}
     />
   );

@@ -8,7 +8,7 @@ type List = Pick<
 >;
 
 /** The end of a paged list: a button that loads the next page, and the error if that failed. */
-export function ListFoot({ of: list, what }: { of: List; what: string }) {
+export function ListFooter({ list, what }: { list: List; what: string }) {
   if (!list.hasNextPage) return null;
   return (
     <div className="table-foot">

@@ -3,16 +3,16 @@ import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query
 import type { ReactNode } from 'react';
 import { Loading } from './empty';
 import { ErrorNote } from './error-note';
-import { ListFoot } from './list-foot';
+import { ListFooter } from './list-foot';
 
 /** A paged list while it is loading, failed, empty or loaded; with a button that loads the next page. */
 export function ListStates<T>({
-  of: list,
+  list,
   what,
   empty,
   children,
 }: {
-  of: UseInfiniteQueryResult<InfiniteData<Page<T>>>;
+  list: UseInfiniteQueryResult<InfiniteData<Page<T>>>;
   /** The noun for the items, in the plural: `images`. */
   what: string;
   empty: ReactNode;
@@ -26,7 +26,7 @@ export function ListStates<T>({
   return (
     <>
       {items.length === 0 && !list.hasNextPage ? empty : children(items)}
-      <ListFoot of={list} what={what} />
+      <ListFooter list={list} what={what} />
     </>
   );
 }

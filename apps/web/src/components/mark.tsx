@@ -1,5 +1,5 @@
 /** The logo: a grid of nine squares, one of which has another color. */
-export function Mark() {
+export function Logo() {
   const dots = [0, 1, 2, 3, 4, 5, 6, 7, 8];
   return (
     <svg className="mark" viewBox="0 0 22 22" aria-hidden="true">

@@ -44,7 +44,7 @@ export function MenuItem({
 }
 
 /** A menu item with a check mark. The menu stays open, so that several items can be checked. */
-export function MenuCheck({
+export function MenuCheckbox({
   checked,
   onChange,
   children,
@@ -67,7 +67,7 @@ export function MenuCheck({
 }
 
 /** Menu items of which exactly one is chosen. */
-export function MenuChoice<T extends string>({
+export function MenuRadioGroup<T extends string>({
   value,
   onChange,
   options,
@@ -94,4 +94,4 @@ export const MenuLabel = ({ children }: { children: ReactNode }) => (
 );
 
 /** A separator between menu sections. */
-export const MenuRule = () => <DropdownMenu.Separator className="menu-rule" />;
+export const MenuSeparator = () => <DropdownMenu.Separator className="menu-rule" />;

@@ -4,11 +4,11 @@ import { useQueryClient, type UseInfiniteQueryResult } from '@tanstack/react-que
  * A button that appears when a long list is stale, and reloads the list from its start. Such lists are not refreshed
  * automatically, because rows would move while the user reads them.
  */
-export function OutOfDate({
-  of: list,
+export function RefreshListButton({
+  list,
   queryKey,
 }: {
-  of: Pick<UseInfiniteQueryResult, 'isStale' | 'isFetching'>;
+  list: Pick<UseInfiniteQueryResult, 'isStale' | 'isFetching'>;
   queryKey: readonly unknown[];
 }) {
   const client = useQueryClient();

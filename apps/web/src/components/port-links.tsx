@@ -1,7 +1,7 @@
 import type { ContainerView } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { toPlainText } from '../lib/plain-text';
-import { portRange, portWords, publishedPorts } from '../lib/format-port';
+import { formatPortRange, formatPort, publishedPorts } from '../lib/format-port';
 
 const SHOWN_MAX = 3;
 
@@ -16,10 +16,10 @@ export function PortLinks({ container: { ports } }: { container: Pick<ContainerV
           key={`${port.publicPort}/${port.type}/${port.privatePort}/${port.count}`}
           to="/ports"
           search={{ port: String(port.publicPort) }}
-          title={toPlainText(portWords(port))}
+          title={toPlainText(formatPort(port))}
           className="number"
         >
-          {portRange(port.publicPort, port.count)}
+          {formatPortRange(port.publicPort, port.count)}
         </Link>
       ))}
       {more > 0 && <span className="soft number">+{more}</span>}

@@ -1,19 +1,19 @@
 import type { ContainerView, Freshness } from '@muster/contracts';
 import { StateIcon } from './state-icons';
-import { FRESHNESS, glance, isCurrent } from '../lib/container-status';
+import { FRESHNESS, containerStatus, isCurrent } from '../lib/container-status';
 import { IsolatedText } from './isolated-text';
 import { Age } from './time';
 
-type Told = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt' | 'asOf'>;
+type StatusFields = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt' | 'asOf'>;
 
 /** A container's state as an icon and a word. A state that is not current is gray and marked as last known. */
-export function StateBadge({ container }: { container: Told }) {
-  const { look, words, isCurrent: current } = glance(container);
+export function StateBadge({ container }: { container: StatusFields }) {
+  const { icon, label, isCurrent: current } = containerStatus(container);
   return (
     <span className={current ? 'state' : 'state is-stale'}>
-      <StateIcon look={look} />
+      <StateIcon look={icon} />
       <span>
-        <IsolatedText text={words} />
+        <IsolatedText text={label} />
         {!current && ' (last known)'}
       </span>
       {!current && container.asOf !== null && (
@@ -25,7 +25,7 @@ export function StateBadge({ container }: { container: Told }) {
   );
 }
 
-const FRESHNESS_LOOKS = {
+const FRESHNESS_ICONS = {
   online: 'running',
   stale: 'starting',
   offline: 'dead',
@@ -36,11 +36,11 @@ const FRESHNESS_LOOKS = {
 
 /** A host's freshness as an icon and a word, with its meaning as a tooltip. */
 export function FreshnessBadge({ freshness, since }: { freshness: Freshness; since?: string | null }) {
-  const { words, meaning } = FRESHNESS[freshness];
+  const { label, meaning } = FRESHNESS[freshness];
   return (
     <span className={`freshness freshness-${freshness}`} title={meaning}>
-      <StateIcon look={FRESHNESS_LOOKS[freshness]} />
-      <span>{words}</span>
+      <StateIcon look={FRESHNESS_ICONS[freshness]} />
+      <span>{label}</span>
       {!isCurrent(freshness) && since !== undefined && since !== null && (
         <span className="as-of">
           as of <Age at={since} />

@@ -1,13 +1,13 @@
 import type { ReactNode } from 'react';
-import type { EventGlance } from '../lib/format-event';
+import type { EventStatus } from '../lib/format-event';
 
-export type IconLook = EventGlance['look'];
+export type StateIconName = EventStatus['icon'];
 
 /**
  * The shapes of states, on a grid of 16. Running is filled and round, exited is hollow, and problems have corners, so
  * that the shapes are distinguishable in gray, with color blindness and at 12 px.
  */
-const SHAPES: Readonly<Record<IconLook, ReactNode>> = {
+const SHAPES: Readonly<Record<StateIconName, ReactNode>> = {
   running: <circle cx="8" cy="8" r="5" fill="currentColor" />,
   unhealthy: (
     <>
@@ -59,10 +59,10 @@ const SHAPES: Readonly<Record<IconLook, ReactNode>> = {
 };
 
 /** The icon of a state, in the state's color. Hidden from screen readers, because the words next to it say the same. */
-export function StateIcon({ look }: { look: IconLook }) {
+export function StateIcon({ look: icon }: { look: StateIconName }) {
   return (
-    <svg className={`state-icon look-${look}`} viewBox="0 0 16 16" aria-hidden="true">
-      {SHAPES[look]}
+    <svg className={`state-icon look-${icon}`} viewBox="0 0 16 16" aria-hidden="true">
+      {SHAPES[icon]}
     </svg>
   );
 }

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 import { serverNow } from '../lib/api/client';
-import { ago, exactly } from '../lib/format-time';
+import { formatAge, formatDateTime } from '../lib/format-time';
 
 /** Milliseconds between two updates of all ages on the page. */
 const TICK_MS = 5_000;
@@ -33,17 +33,17 @@ export function Age({ at }: { at: string | null }) {
   if (at === null) return <span className="soft">never</span>;
   const date = new Date(at);
   return (
-    <time dateTime={at} title={exactly(date)} className="number">
-      {ago(date.getTime(), shownAt)}
+    <time dateTime={at} title={formatDateTime(date)} className="number">
+      {formatAge(date.getTime(), shownAt)}
     </time>
   );
 }
 
 /** A date and time in the local time zone, for places where an age is not precise enough. */
-export function Moment({ at }: { at: string }) {
+export function DateTime({ at }: { at: string }) {
   const date = new Date(at);
   return (
-    <time dateTime={at} title={exactly(date)} className="number">
+    <time dateTime={at} title={formatDateTime(date)} className="number">
       {date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })}
     </time>
   );

@@ -1,7 +1,7 @@
 import type { ContainerFreshness, ContainerView, Freshness } from '@muster/contracts';
 
 /** The icons of states. Each has its own shape, so that color is not needed to distinguish them. */
-export type Look =
+export type StatusIcon =
   | 'running'
   | 'unhealthy'
   | 'starting'
@@ -15,66 +15,67 @@ export type Look =
   | 'unknown';
 
 /** How a container's state is shown. */
-export interface Glance {
-  look: Look;
+export interface ContainerStatus {
+  icon: StatusIcon;
   /** The state in words, such as `crashed (137)`. */
-  words: string;
+  label: string;
   /** False if the state is only last known: the host is not reporting, or its engine is not responding. */
   isCurrent: boolean;
 }
 
-type Told = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt'>;
+type StatusFields = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt'>;
 
 /** Returns how to show a container's state, and whether that state is current. */
-export function glance({ state, health, exitCode, hostFreshness, removedAt }: Told): Glance {
+export function containerStatus({ state, health, exitCode, hostFreshness, removedAt }: StatusFields): ContainerStatus {
   // A removal stays true even if the host has stopped reporting since.
-  if (removedAt !== null) return { look: 'removed', words: 'removed', isCurrent: true };
-  return { ...lookOf(state, health, exitCode), isCurrent: isCurrent(hostFreshness) };
+  if (removedAt !== null) return { icon: 'removed', label: 'removed', isCurrent: true };
+  return { ...statusOfState(state, health, exitCode), isCurrent: isCurrent(hostFreshness) };
 }
 
 /** Whether the containers of a host with this freshness are known to be current. */
 export const isCurrent = (freshness: Freshness): boolean =>
   (CURRENT_FRESHNESS as readonly Freshness[]).includes(freshness);
 
-function lookOf(
+function statusOfState(
   state: string,
   health: ContainerView['health'],
   exitCode: number | null,
-): { look: Look; words: string } {
+): { icon: StatusIcon; label: string } {
   switch (state) {
     case 'running':
-      if (health === 'unhealthy') return { look: 'unhealthy', words: 'unhealthy' };
-      if (health === 'starting') return { look: 'starting', words: 'starting' };
-      return { look: 'running', words: health === 'healthy' ? 'healthy' : 'running' };
+      if (health === 'unhealthy') return { icon: 'unhealthy', label: 'unhealthy' };
+      if (health === 'starting') return { icon: 'starting', label: 'starting' };
+      return { icon: 'running', label: health === 'healthy' ? 'healthy' : 'running' };
     case 'restarting':
-      return { look: 'restarting', words: exitCode === null ? 'restarting' : `restarting (${exitCode})` };
+      return { icon: 'restarting', label: exitCode === null ? 'restarting' : `restarting (${exitCode})` };
     case 'paused':
-      return { look: 'paused', words: 'paused' };
+      return { icon: 'paused', label: 'paused' };
     case 'created':
-      return { look: 'created', words: 'created' };
+      return { icon: 'created', label: 'created' };
     case 'exited':
     case 'stopped':
-      if (exitCode === null) return { look: 'finished', words: state };
+      if (exitCode === null) return { icon: 'finished', label: state };
       return exitCode === 0
-        ? { look: 'finished', words: `${state} (0)` }
-        : { look: 'crashed', words: `crashed (${exitCode})` };
+        ? { icon: 'finished', label: `${state} (0)` }
+        : { icon: 'crashed', label: `crashed (${exitCode})` };
     case 'dead':
-      return { look: 'dead', words: 'dead' };
+      return { icon: 'dead', label: 'dead' };
     case 'removing':
-      return { look: 'removed', words: 'removing' };
+      return { icon: 'removed', label: 'removing' };
     default:
-      return { look: 'unknown', words: state };
+      return { icon: 'unknown', label: state };
   }
 }
 
 /** Returns the icon of a state that stands for many containers, such as in a host's counts. */
-export const lookOfState = (state: string): Look => (state === 'exited' ? 'finished' : lookOf(state, null, null).look);
+export const iconOfState = (state: string): StatusIcon =>
+  state === 'exited' ? 'finished' : statusOfState(state, null, null).icon;
 
 /** The display order of states, most important first. Other states follow by name. */
 export const STATE_ORDER = ['running', 'restarting', 'paused', 'created', 'exited', 'dead', 'removing'] as const;
 
 /** Returns the states with a count above 0, in display order. */
-export function inStateOrder(byState: Readonly<Record<string, number>>): [state: string, count: number][] {
+export function sortStates(byState: Readonly<Record<string, number>>): [state: string, count: number][] {
   const rank = (state: string): number => {
     const index = (STATE_ORDER as readonly string[]).indexOf(state);
     return index === -1 ? STATE_ORDER.length : index;
@@ -90,17 +91,17 @@ export const LAST_KNOWN_FRESHNESS: readonly ContainerFreshness[] = ['stale', 'of
 export const HOST_FRESHNESS = [...CURRENT_FRESHNESS, ...LAST_KNOWN_FRESHNESS];
 
 /** The words for each freshness, and what it means for the data on the page. */
-export const FRESHNESS: Readonly<Record<Freshness, { words: string; meaning: string }>> = {
-  online: { words: 'online', meaning: 'Reporting. Data is current.' },
-  stale: { words: 'stale', meaning: 'Missed heartbeats; showing last known state.' },
-  offline: { words: 'offline', meaning: 'No contact for over 5 minutes; showing last known state.' },
-  never: { words: 'waiting for first report', meaning: 'Enrolled. Waiting for first report.' },
+export const FRESHNESS: Readonly<Record<Freshness, { label: string; meaning: string }>> = {
+  online: { label: 'online', meaning: 'Reporting. Data is current.' },
+  stale: { label: 'stale', meaning: 'Missed heartbeats; showing last known state.' },
+  offline: { label: 'offline', meaning: 'No contact for over 5 minutes; showing last known state.' },
+  never: { label: 'waiting for first report', meaning: 'Enrolled. Waiting for first report.' },
   engine_down: {
-    words: 'engine down',
+    label: 'engine down',
     meaning: 'Agent running, container engine not responding; showing last known state.',
   },
   left: {
-    words: 'left',
+    label: 'left',
     meaning: 'The agent left Muster; showing last known state. Enroll the host again to reconnect it.',
   },
 };

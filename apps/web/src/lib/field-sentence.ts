@@ -2,7 +2,7 @@
  * Makes a sentence of the API's message about a field: `currentPassword` and `is not correct` become "Current password is
  * not correct." A message that starts with a capital letter is kept without the field's name.
  */
-export function fieldSentence(field: string, message: string): string {
+export function formatFieldError(field: string, message: string): string {
   const subject = field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   const text = /^[A-Z]/.test(message) ? message : `${subject} ${message}`.trim();
   return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');

@@ -1,5 +1,5 @@
 import type { Host } from '@muster/contracts';
-import { duration } from './format-time';
+import { formatDuration } from './format-time';
 
 /** Synchronized clocks differ by less than this, even with a slow network. */
 const SKEW_SECONDS_MIN = 10;
@@ -9,8 +9,8 @@ const isClockOff = ({ clockSkewSeconds }: Pick<Host, 'clockSkewSeconds'>): boole
   clockSkewSeconds !== null && Math.abs(clockSkewSeconds) >= SKEW_SECONDS_MIN;
 
 /** Describes the difference between a host's clock and the server's. */
-export function clockWords(skewSeconds: number | null): string {
+export function formatClockSkew(skewSeconds: number | null): string {
   if (skewSeconds === null) return 'unknown';
   if (!isClockOff({ clockSkewSeconds: skewSeconds })) return 'in sync';
-  return `${duration(Math.abs(skewSeconds) * 1_000)} ${skewSeconds > 0 ? 'ahead' : 'behind'}`;
+  return `${formatDuration(Math.abs(skewSeconds) * 1_000)} ${skewSeconds > 0 ? 'ahead' : 'behind'}`;
 }

@@ -1,44 +1,44 @@
 import type { ContainerEvent, EventKind } from '@muster/contracts';
-import type { Look } from './container-status';
+import type { StatusIcon } from './container-status';
 
 /** How an event is shown: an icon and words. */
-export interface EventGlance {
-  look: Look | 'renamed' | 'changed' | 'reappeared';
-  words: string;
+export interface EventStatus {
+  icon: StatusIcon | 'renamed' | 'changed' | 'reappeared';
+  label: string;
 }
 
 /** Returns the icon and words of an event. An exit with a code other than 0 is a crash. */
-export function eventGlance({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' | 'to' | 'exitCode'>): EventGlance {
+export function eventStatus({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' | 'to' | 'exitCode'>): EventStatus {
   switch (kind) {
     case 'created':
-      return { look: 'created', words: 'created' };
+      return { icon: 'created', label: 'created' };
     case 'started':
-      return { look: 'running', words: 'started' };
+      return { icon: 'running', label: 'started' };
     case 'exited':
       return exitCode === null || exitCode === 0
-        ? { look: 'finished', words: exitCode === 0 ? 'exited (0)' : 'exited' }
-        : { look: 'crashed', words: `crashed (${exitCode})` };
+        ? { icon: 'finished', label: exitCode === 0 ? 'exited (0)' : 'exited' }
+        : { icon: 'crashed', label: `crashed (${exitCode})` };
     case 'restarted':
-      return { look: 'restarting', words: exitCode === null ? 'restarted' : `restarted (${exitCode})` };
+      return { icon: 'restarting', label: exitCode === null ? 'restarted' : `restarted (${exitCode})` };
     case 'paused':
-      return { look: 'paused', words: 'paused' };
+      return { icon: 'paused', label: 'paused' };
     case 'unpaused':
-      return { look: 'running', words: 'resumed' };
+      return { icon: 'running', label: 'resumed' };
     case 'health_changed':
-      if (to === 'unhealthy') return { look: 'unhealthy', words: 'became unhealthy' };
+      if (to === 'unhealthy') return { icon: 'unhealthy', label: 'became unhealthy' };
       return to === 'healthy'
-        ? { look: 'running', words: 'became healthy' }
-        : { look: 'starting', words: 'health check starting' };
+        ? { icon: 'running', label: 'became healthy' }
+        : { icon: 'starting', label: 'health check starting' };
     case 'renamed':
-      return { look: 'renamed', words: 'renamed' };
+      return { icon: 'renamed', label: 'renamed' };
     case 'image_changed':
-      return { look: 'changed', words: 'image changed' };
+      return { icon: 'changed', label: 'image changed' };
     case 'updated':
-      return { look: 'changed', words: 'changed' };
+      return { icon: 'changed', label: 'changed' };
     case 'removed':
-      return { look: 'removed', words: 'removed' };
+      return { icon: 'removed', label: 'removed' };
     case 'reappeared':
-      return { look: 'reappeared', words: 'reappeared' };
+      return { icon: 'reappeared', label: 'reappeared' };
   }
 }
 
@@ -58,7 +58,7 @@ export const EVENT_KINDS: readonly EventKind[] = [
   'reappeared',
 ];
 
-const KIND_WORDS: Readonly<Record<EventKind, string>> = {
+const KIND_LABELS: Readonly<Record<EventKind, string>> = {
   created: 'Created',
   started: 'Started',
   exited: 'Exited',
@@ -74,10 +74,10 @@ const KIND_WORDS: Readonly<Record<EventKind, string>> = {
 };
 
 /** Returns a kind's name as a label, with the words that rows use. */
-export const kindWords = (kind: EventKind): string => KIND_WORDS[kind];
+export const formatEventKind = (kind: EventKind): string => KIND_LABELS[kind];
 
 /** Formats one side of a change for a row. A value with several fields becomes a list of its fields. */
-export function side(value: ContainerEvent['from']): string {
+export function formatEventValue(value: ContainerEvent['from']): string {
   if (value === null) return 'none';
   if (typeof value === 'string') return value;
   return Object.entries(value)

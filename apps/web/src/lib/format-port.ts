@@ -2,7 +2,7 @@ import type { Port } from '@muster/contracts';
 import { groupBy } from './group-by';
 
 /** A published port, merged over all addresses that it listens on. */
-export interface PublishedAs {
+export interface MergedPort {
   publicPort: number;
   privatePort: number;
   type: Port['type'];
@@ -15,28 +15,34 @@ export interface PublishedAs {
 const EVERYWHERE: ReadonlySet<string | undefined> = new Set([undefined, '', '0.0.0.0', '::']);
 
 /** Returns a container's published ports, each once: engines list a port once per address and IP version. */
-export function publishedPorts(ports: readonly Port[]): PublishedAs[] {
+export function publishedPorts(ports: readonly Port[]): MergedPort[] {
   const byPort = groupBy(
     ports.filter((port) => port.publicPort !== undefined),
     ({ publicPort, privatePort, type, count = 1 }) => `${publicPort} ${privatePort} ${type} ${count}`,
   );
   return [...byPort.values()].map((same) => {
     const { publicPort, privatePort, type, count = 1 } = same[0]!;
-    const everywhere = same.some(({ ip }) => EVERYWHERE.has(ip));
-    return { publicPort: publicPort!, privatePort, type, count, ips: everywhere ? [] : same.map(({ ip }) => ip!) };
+    const isOnAllAddresses = same.some(({ ip }) => EVERYWHERE.has(ip));
+    return {
+      publicPort: publicPort!,
+      privatePort,
+      type,
+      count,
+      ips: isOnAllAddresses ? [] : same.map(({ ip }) => ip!),
+    };
   });
 }
 
 /** Formats consecutive ports: `8080`, or `8000-8009`. A copy, because the page imports only the contracts' data. */
-export const portRange = (first: number, count = 1): string =>
+export const formatPortRange = (first: number, count = 1): string =>
   count === 1 ? `${first}` : `${first}-${first + count - 1}`;
 
 /** Formats a published port: `8080 → 80/udp on 10.0.0.5`. TCP and "all addresses" are omitted. */
-export function portWords({ publicPort, privatePort, type, count, ips }: PublishedAs): string {
+export function formatPort({ publicPort, privatePort, type, count, ips }: MergedPort): string {
   const protocol = type === 'tcp' ? '' : `/${type}`;
   const ports =
     publicPort === privatePort
-      ? portRange(publicPort, count)
-      : `${portRange(publicPort, count)} → ${portRange(privatePort, count)}`;
+      ? formatPortRange(publicPort, count)
+      : `${formatPortRange(publicPort, count)} → ${formatPortRange(privatePort, count)}`;
   return `${ports}${protocol}${ips.length === 0 ? '' : ` on ${ips.join(', ')}`}`;
 }

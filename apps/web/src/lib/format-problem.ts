@@ -12,7 +12,7 @@ export const PROBLEM_TITLES: Readonly<Record<HostProblemCode, string>> = {
 };
 
 /** Whether the containers shown may differ from those on the host because of the problem. */
-export const IS_SEVERE: Readonly<Record<HostProblemCode, boolean>> = {
+export const SEVERE_PROBLEMS: Readonly<Record<HostProblemCode, boolean>> = {
   engine_unreachable: true,
   list_refused: true,
   too_many_containers: true,

@@ -1,4 +1,4 @@
 import type { MemberRole } from '@muster/contracts';
 
 /** The roles' names as labels. */
-export const ROLE_WORDS: Readonly<Record<MemberRole, string>> = { viewer: 'Viewer', admin: 'Admin', owner: 'Owner' };
+export const ROLE_LABELS: Readonly<Record<MemberRole, string>> = { viewer: 'Viewer', admin: 'Admin', owner: 'Owner' };

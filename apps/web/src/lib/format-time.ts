@@ -4,7 +4,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** Formats a duration in one unit, rounded down: `4 min`, `3 h`, `12 d`. Less than a second is `0 s`. */
-export function duration(ms: number): string {
+export function formatDuration(ms: number): string {
   const span = Math.max(0, ms);
   if (span < MINUTE) return `${Math.floor(span / SECOND)} s`;
   if (span < HOUR) return `${Math.floor(span / MINUTE)} min`;
@@ -13,16 +13,16 @@ export function duration(ms: number): string {
 }
 
 /** Formats the time since `at`: `just now`, `4 min ago`, `in 3 h`. Seconds are rounded down to multiples of 5. */
-export function ago(at: number, now: number): string {
+export function formatAge(at: number, now: number): string {
   const age = now - at;
-  if (age < -5 * SECOND) return `in ${duration(-age)}`;
+  if (age < -5 * SECOND) return `in ${formatDuration(-age)}`;
   if (age < 5 * SECOND) return 'just now';
-  const told = age < MINUTE ? Math.floor(age / (5 * SECOND)) * 5 * SECOND : age;
-  return `${duration(told)} ago`;
+  const rounded = age < MINUTE ? Math.floor(age / (5 * SECOND)) * 5 * SECOND : age;
+  return `${formatDuration(rounded)} ago`;
 }
 
 /** Created once: `toLocaleString` creates a formatter at each call, which takes 50 times as long as formatting. */
 const EXACTLY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 
 /** Formats a date and time to the second, in the user's time zone and with its name. */
-export const exactly = (at: Date): string => EXACTLY.format(at);
+export const formatDateTime = (at: Date): string => EXACTLY.format(at);

@@ -21,7 +21,7 @@ export function stringifySearch(search: Record<string, unknown>): string {
 }
 
 /** Returns all non-empty values of a parameter, or undefined if there are none. */
-export function many(value: unknown): string[] | undefined {
+export function parseAll(value: unknown): string[] | undefined {
   const values = (Array.isArray(value) ? (value as unknown[]) : [value]).filter(
     (one): one is string => typeof one === 'string' && one !== '',
   );
@@ -29,10 +29,10 @@ export function many(value: unknown): string[] | undefined {
 }
 
 /** Returns the first non-empty value of a parameter, or undefined if there is none. */
-export const one = (value: unknown): string | undefined => many(value)?.[0];
+export const parseFirst = (value: unknown): string | undefined => parseAll(value)?.[0];
 
 /** Returns the first value if it is one of `allowed`, else undefined: an address can contain anything. */
-export function oneOf<T extends string>(allowed: readonly T[], value: unknown): T | undefined {
-  const first = one(value);
+export function parseChoice<T extends string>(allowed: readonly T[], value: unknown): T | undefined {
+  const first = parseFirst(value);
   return allowed.find((word) => word === first);
 }

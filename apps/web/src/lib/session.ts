@@ -8,7 +8,7 @@ export function useSession(): Session | null {
 }
 
 /** Whether the user is an admin or an owner. Only hides controls: the API checks permissions on each call. */
-export const useMayChange = (): boolean => {
+export const useCanEdit = (): boolean => {
   const role = useSession()?.role;
   return role === 'admin' || role === 'owner';
 };

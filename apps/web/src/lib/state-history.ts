@@ -9,7 +9,7 @@ export interface StatePoint {
   byState: Readonly<Record<string, number>>;
 }
 
-const CHANGES_STATE: ReadonlySet<ContainerEvent['kind']> = new Set([
+const STATE_CHANGE_KINDS: ReadonlySet<ContainerEvent['kind']> = new Set([
   'created',
   'reappeared',
   'removed',
@@ -33,16 +33,19 @@ export function stateHistory(
   const points: StatePoint[] = [{ at: now, byState }];
   let counts = byState;
   for (const change of changes) {
-    if (!CHANGES_STATE.has(change.kind)) continue;
+    if (!STATE_CHANGE_KINDS.has(change.kind)) continue;
     const at = Math.min(Date.parse(change.recordedAt), points.at(-1)!.at);
     points.push({ at, byState: counts });
-    counts = undone(counts, change);
+    counts = undoChange(counts, change);
     points.push({ at, byState: counts });
   }
   return points.reverse();
 }
 
-function undone(counts: Readonly<Record<string, number>>, { from, to }: StateChange): Readonly<Record<string, number>> {
+function undoChange(
+  counts: Readonly<Record<string, number>>,
+  { from, to }: StateChange,
+): Readonly<Record<string, number>> {
   if (from === to) return counts;
   const before = { ...counts };
   // A count below 0 means that a change is missing in the history, such as one that was undone between two reports.
@@ -52,7 +55,12 @@ function undone(counts: Readonly<Record<string, number>>, { from, to }: StateCha
 }
 
 /** Samples the history at `count` evenly spaced times from `since` to `until`. */
-export function sampled(points: readonly StatePoint[], since: number, until: number, count: number): StatePoint[] {
+export function sampleHistory(
+  points: readonly StatePoint[],
+  since: number,
+  until: number,
+  count: number,
+): StatePoint[] {
   const samples: StatePoint[] = [];
   let index = 0;
   for (let step = 0; step < count; step++) {

@@ -2,32 +2,32 @@ import type { EnrollmentTokenCreated } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { api, fieldError, otherError } from '../../lib/api/client';
-import { useMayChange } from '../../lib/session';
+import { useCanEdit } from '../../lib/session';
 import { Button } from '../../components/button';
-import { Empty } from '../../components/empty';
+import { EmptyState } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
-import { Choice, Field } from '../../components/field';
-import { Moment } from '../../components/time';
+import { Select, Field } from '../../components/field';
+import { DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
-import { Arrivals } from './arrivals';
-import { EnrolCommands } from './enroll-commands';
+import { NewHosts } from './arrivals';
+import { EnrollCommands } from './enroll-commands';
 
 /** Adds a host: creates an enrollment token, shows the command that runs the agent, and waits for the first report. */
 export function AddHostPage(): ReactNode {
   useTitle('Add a host');
-  const mayChange = useMayChange();
+  const canEdit = useCanEdit();
   const [token, setToken] = useState<EnrollmentTokenCreated | null>(null);
-  if (!mayChange) {
+  if (!canEdit) {
     return (
-      <Empty title="Only an admin can add a host">
+      <EmptyState title="Only an admin can add a host">
         <p>Ask an admin or an owner of this organization.</p>
-      </Empty>
+      </EmptyState>
     );
   }
   return (
     <div className="narrow">
       <h1>Add a host</h1>
-      {token === null ? <MakeToken onMade={setToken} /> : <RunAgent token={token} onAgain={() => setToken(null)} />}
+      {token === null ? <CreateToken onMade={setToken} /> : <RunAgent token={token} onAgain={() => setToken(null)} />}
     </div>
   );
 }
@@ -39,11 +39,11 @@ const USES: readonly { value: Uses; label: string }[] = [
   { value: '100', label: 'Up to 100 hosts' },
 ];
 
-function MakeToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void }) {
+function CreateToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void }) {
   const client = useQueryClient();
   const [name, setName] = useState('');
   const [uses, setUses] = useState<Uses>('1');
-  const making = useMutation({
+  const creation = useMutation({
     mutationFn: () =>
       api.call('createEnrollmentToken', { body: { name: name.trim() || 'Unnamed token', maxUses: Number(uses) } }),
     onSuccess: (token) => {
@@ -60,7 +60,7 @@ function MakeToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void
         className="stack add-form"
         onSubmit={(event) => {
           event.preventDefault();
-          making.mutate();
+          creation.mutate();
         }}
       >
         <Field
@@ -69,13 +69,13 @@ function MakeToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void
           hint="Shown in the token list."
           autoFocus
           value={name}
-          error={fieldError(making.error, 'name')}
+          error={fieldError(creation.error, 'name')}
           onChange={(event) => setName(event.target.value)}
         />
-        <Choice label="Number of hosts" value={uses} options={USES} onChange={setUses} />
-        <ErrorNote error={otherError(making.error)} />
+        <Select label="Number of hosts" value={uses} options={USES} onChange={setUses} />
+        <ErrorNote error={otherError(creation.error)} />
         <div className="actions">
-          <Button type="submit" kind="primary" busy={making.isPending}>
+          <Button type="submit" kind="primary" busy={creation.isPending}>
             Create token
           </Button>
         </div>
@@ -84,20 +84,20 @@ function MakeToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void
   );
 }
 
-function RunAgent({ token, onAgain }: { token: EnrollmentTokenCreated; onAgain: () => void }) {
+function RunAgent({ token, onAgain: onAddAnother }: { token: EnrollmentTokenCreated; onAgain: () => void }) {
   return (
     <>
       <section className="card" aria-labelledby="run-title">
         <h2 id="run-title" className="card-title">
           Run the agent on the host
         </h2>
-        <EnrolCommands token={token.token} />
+        <EnrollCommands token={token.token} />
         <p className="soft add-note">
           Copy the command now: the token is shown only once. It enrolls{' '}
-          {token.maxUses === 1 ? '1 host' : `up to ${token.maxUses} hosts`} until <Moment at={token.expiresAt} />.
+          {token.maxUses === 1 ? '1 host' : `up to ${token.maxUses} hosts`} until <DateTime at={token.expiresAt} />.
         </p>
       </section>
-      <Arrivals since={token.createdAt} onAgain={onAgain} />
+      <NewHosts since={token.createdAt} onAgain={onAddAnother} />
     </>
   );
 }

@@ -2,18 +2,18 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { hostsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
-import { counted } from '../../lib/format-count';
+import { formatCount } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { StateIcon } from '../../components/state-icons';
 
 /** Milliseconds between two reads of the hosts, in case the live stream reports nothing. */
-const LOOK_EVERY_MS = 3_000;
+const POLL_INTERVAL_MS = 3_000;
 
 /** Waits for hosts that enroll after `since`, and shows each after its first report. */
-export function Arrivals({ since, onAgain }: { since: string; onAgain: () => void }) {
-  const { data } = useInfiniteQuery({ ...hostsQuery(), refetchInterval: LOOK_EVERY_MS });
-  const arrived = (data?.pages.flatMap((page) => page.items) ?? []).filter(({ enrolledAt }) => enrolledAt >= since);
-  const reported = arrived.filter(({ freshness }) => freshness !== 'never');
+export function NewHosts({ since, onAgain: onAddAnother }: { since: string; onAgain: () => void }) {
+  const { data } = useInfiniteQuery({ ...hostsQuery(), refetchInterval: POLL_INTERVAL_MS });
+  const enrolled = (data?.pages.flatMap((page) => page.items) ?? []).filter(({ enrolledAt }) => enrolledAt >= since);
+  const reported = enrolled.filter(({ freshness }) => freshness !== 'never');
   return (
     <section className="card arrivals" aria-live="polite" aria-labelledby="arrivals-title">
       <h2 id="arrivals-title" className="card-title">
@@ -22,11 +22,11 @@ export function Arrivals({ since, onAgain }: { since: string; onAgain: () => voi
       {reported.length === 0 && (
         <p className="waiting">
           <span className="loading-bar" aria-hidden="true" />
-          {arrived.length === 0 ? (
+          {enrolled.length === 0 ? (
             'Updates automatically, usually within seconds.'
           ) : (
             <>
-              <IsolatedText text={arrived[0]!.name} /> is enrolled. Waiting for its first report.
+              <IsolatedText text={enrolled[0]!.name} /> is enrolled. Waiting for its first report.
             </>
           )}
         </p>
@@ -41,7 +41,7 @@ export function Arrivals({ since, onAgain }: { since: string; onAgain: () => voi
               <strong>
                 <IsolatedText text={host.name} />
               </strong>
-              : {counted(host.containerCount, 'container')}, <IsolatedText text={host.engine.name} />{' '}
+              : {formatCount(host.containerCount, 'container')}, <IsolatedText text={host.engine.name} />{' '}
               <IsolatedText text={host.engine.version} />
             </span>
             <Link to="/hosts/$hostId" params={{ hostId: host.id }} className="button button-primary">
@@ -52,7 +52,7 @@ export function Arrivals({ since, onAgain }: { since: string; onAgain: () => voi
       </ul>
       {reported.length > 0 && (
         <div className="actions">
-          <Button onClick={onAgain}>Add another host</Button>
+          <Button onClick={onAddAnother}>Add another host</Button>
           <Link to="/" className="button button-plain">
             Go to Fleet
           </Link>

@@ -1,5 +1,5 @@
 /** A way to run the agent, with its command. */
-export interface Way {
+export interface InstallMethod {
   id: string;
   title: string;
   needs: string;
@@ -7,7 +7,7 @@ export interface Way {
 }
 
 /** Returns the ways to start an agent that enrolls with this token at the server at `url`. */
-export function waysToEnrol(url: string, token: string): Way[] {
+export function installMethods(url: string, token: string): InstallMethod[] {
   return [
     {
       id: 'node',

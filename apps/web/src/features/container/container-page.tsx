@@ -8,12 +8,12 @@ import { ErrorNote } from '../../components/error-note';
 import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';
 import { StateBadge } from '../../components/state-badge';
-import { Age, Moment } from '../../components/time';
+import { Age, DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
 import { FRESHNESS, isCurrent } from '../../lib/container-status';
 import { toPlainText } from '../../lib/plain-text';
-import { portRange, portWords, publishedPorts } from '../../lib/format-port';
-import { duration } from '../../lib/format-time';
+import { formatPortRange, formatPort, publishedPorts } from '../../lib/format-port';
+import { formatDuration } from '../../lib/format-time';
 import { Labels } from './labels';
 import { Timeline } from './timeline';
 
@@ -80,9 +80,9 @@ export function ContainerPage(): ReactNode {
               {published.length + inner.length === 0 && <span className="soft">–</span>}
               <ul className="port-list">
                 {published.map((port) => (
-                  <li key={portWords(port)}>
+                  <li key={formatPort(port)}>
                     <Link to="/ports" search={{ port: String(port.publicPort) }} className="number">
-                      <IsolatedText text={portWords(port)} />
+                      <IsolatedText text={formatPort(port)} />
                     </Link>
                   </li>
                 ))}
@@ -91,7 +91,7 @@ export function ContainerPage(): ReactNode {
                     {inner
                       .map(
                         ({ privatePort, type, count }) =>
-                          `${portRange(privatePort, count)}${type === 'tcp' ? '' : `/${type}`}`,
+                          `${formatPortRange(privatePort, count)}${type === 'tcp' ? '' : `/${type}`}`,
                       )
                       .join(', ')}{' '}
                     (not published)
@@ -106,7 +106,7 @@ export function ContainerPage(): ReactNode {
             {container.uptimeSeconds !== null && (
               <>
                 <dt>{current ? 'Uptime' : 'Uptime (last known)'}</dt>
-                <dd>{duration(container.uptimeSeconds * 1_000)}</dd>
+                <dd>{formatDuration(container.uptimeSeconds * 1_000)}</dd>
               </>
             )}
             <dt>Status</dt>
@@ -141,7 +141,7 @@ export function ContainerPage(): ReactNode {
             )}
             <dt>First seen</dt>
             <dd>
-              <Moment at={container.firstSeenAt} />
+              <DateTime at={container.firstSeenAt} />
             </dd>
             <dt>Last snapshot</dt>
             <dd>

@@ -3,7 +3,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { eventsQuery } from '../../lib/api/queries';
-import { counted } from '../../lib/format-count';
+import { formatCount } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { EventDays } from '../events/event-days';
@@ -29,14 +29,14 @@ export function Timeline({
         <h2 id="timeline-title">History</h2>
         {others > 0 && (
           <span className="soft">
-            Includes {counted(others, 'other container')} named <IsolatedText text={name} />
+            Includes {formatCount(others, 'other container')} named <IsolatedText text={name} />
           </span>
         )}
         <Link to="/events" search={{ name, hostId: [hostId] }} className="section-link">
           View in Events
         </Link>
       </header>
-      <ListStates of={list} what="events" empty={<p className="soft">No events in the retention period.</p>}>
+      <ListStates list={list} what="events" empty={<p className="soft">No events in the retention period.</p>}>
         {(items) => <EventDays events={items} without={['host', 'name']} under="section" />}
       </ListStates>
     </section>

@@ -12,7 +12,7 @@ import { toPlainText } from '../../lib/plain-text';
 /** The label with a container's Compose project, set by Docker Compose and Podman Compose. */
 export const PROJECT_LABEL = 'com.docker.compose.project';
 
-interface ColumnFacts {
+interface ColumnDefinition {
   title: string;
   /** The API's sort key, if the API can sort by the column. */
   sort?: SortKey;
@@ -23,7 +23,7 @@ interface ColumnFacts {
 }
 
 /** The properties of each column, including the name. */
-export const COLUMN_FACTS: Readonly<Record<ColumnId | 'name', ColumnFacts>> = {
+export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', ColumnDefinition>> = {
   name: {
     title: 'Name',
     sort: 'name',

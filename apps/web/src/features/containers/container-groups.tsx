@@ -3,8 +3,8 @@ import { useInfiniteQuery, type UseInfiniteQueryResult } from '@tanstack/react-q
 import { useCallback, useId, useMemo, useState } from 'react';
 import { containersQuery, hostsQuery, imagesQuery, projectsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
-import { counted } from '../../lib/format-count';
-import { Empty, Loading } from '../../components/empty';
+import { formatCount } from '../../lib/format-count';
+import { EmptyState, Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';
@@ -12,8 +12,8 @@ import { Icon } from '../../components/icons';
 import { isCurrent } from '../../lib/container-status';
 import { PROJECT_LABEL } from './columns';
 import { ContainerTable } from './container-table';
-import { COLUMNS_DEFAULT, filtersOf, type ContainerSearch, type Group } from './search';
-import { sortOf, sortWord } from './sort';
+import { COLUMNS_DEFAULT, toFilters, type ContainerSearch, type Group } from './search';
+import { parseSort, formatSort } from './sort';
 import { toPlainText } from '../../lib/plain-text';
 
 type Change = (change: Partial<ContainerSearch>) => void;
@@ -22,7 +22,7 @@ type Change = (change: Partial<ContainerSearch>) => void;
 interface Heading {
   key: string;
   title: string;
-  where: string | null;
+  location: string | null;
   /** The host's problems, if the heading is a host. */
   problems?: readonly HostProblem[];
   containers: number;
@@ -68,7 +68,7 @@ function ByProject({ search, onChange }: PartProps) {
       (list.data?.pages.flatMap((page) => page.items) ?? []).map((project): Heading => ({
         key: `${project.hostId} ${project.project}`,
         title: project.project,
-        where: project.hostName,
+        location: project.hostName,
         containers: project.containers,
         running: project.running,
         current: isCurrent(project.hostFreshness),
@@ -88,7 +88,7 @@ function ByImage({ search, onChange }: PartProps) {
         .map((image): Heading => ({
           key: image.image,
           title: image.image,
-          where: counted(image.hosts, 'host'),
+          location: formatCount(image.hosts, 'host'),
           containers: image.containers,
           running: image.running,
           current: true,
@@ -108,7 +108,7 @@ function ByHost({ search, onChange }: PartProps) {
         .map((host): Heading => ({
           key: host.id,
           title: host.name,
-          where: null,
+          location: null,
           problems: host.problems,
           containers: host.containerCount,
           running: host.containersByState['running'] ?? 0,
@@ -138,7 +138,7 @@ function Headings({
     return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
   }
   if (list.data === undefined) return <Loading what={what} />;
-  if (headings.length === 0) return <Empty title={`No ${what}`} />;
+  if (headings.length === 0) return <EmptyState title={`No ${what}`} />;
   return (
     <div className="groups">
       {headings.map((heading) => (
@@ -156,7 +156,7 @@ function Headings({
 function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading }) {
   const [isOpen, setOpen] = useState(false);
   const id = useId();
-  const { title, where, problems = [], containers, running, current } = heading;
+  const { title, location, problems = [], containers, running, current } = heading;
   return (
     <section className={current ? 'group' : 'group is-stale'}>
       <h2 className="group-head">
@@ -171,14 +171,14 @@ function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading
           <span className="clip">
             <IsolatedText text={title} />
           </span>
-          {where !== null && (
+          {location !== null && (
             <span className="soft">
-              <IsolatedText text={where} />
+              <IsolatedText text={location} />
             </span>
           )}
           <ProblemNames problems={problems} />
           <span className="group-counts soft">
-            {counted(containers, 'container')}, {running} {current ? 'running' : 'running (last known)'}
+            {formatCount(containers, 'container')}, {running} {current ? 'running' : 'running (last known)'}
           </span>
         </button>
       </h2>
@@ -188,7 +188,7 @@ function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading
 }
 
 function GroupRows({ heading, search, onChange }: PartProps & { heading: Heading }) {
-  const list = useInfiniteQuery(containersQuery({ ...filtersOf(search), ...heading.filters }));
+  const list = useInfiniteQuery(containersQuery({ ...toFilters(search), ...heading.filters }));
   const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = list;
   const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
   const readOn = useCallback(() => {
@@ -204,8 +204,8 @@ function GroupRows({ heading, search, onChange }: PartProps & { heading: Heading
       rows={rows}
       total={hasNextPage ? -1 : rows.length}
       shownColumns={search.columns ?? COLUMNS_DEFAULT}
-      sort={sortOf(search)}
-      onSort={(sort) => onChange({ sort: sortWord(sort) })}
+      sort={parseSort(search)}
+      onSort={(sort) => onChange({ sort: formatSort(sort) })}
       onNearEnd={readOn}
     />
   );

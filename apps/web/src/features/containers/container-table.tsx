@@ -3,7 +3,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useEffect, useMemo, useRef, type CSSProperties, type KeyboardEvent } from 'react';
 import { useIsNarrow } from '../../lib/media';
 import { ColumnHeader } from './column-header';
-import { COLUMN_FACTS } from './columns';
+import { COLUMN_DEFINITIONS } from './columns';
 import { COLUMNS, type ColumnId } from './search';
 import type { Sort } from './sort';
 
@@ -49,7 +49,7 @@ export function ContainerTable({
     () => ['name' as const, ...COLUMNS.filter((id) => shownColumns.includes(id))],
     [shownColumns],
   );
-  const template = columns.map((id) => COLUMN_FACTS[id].width).join(' ');
+  const template = columns.map((id) => COLUMN_DEFINITIONS[id].width).join(' ');
 
   const virtual = useVirtualizer({
     count: rows.length,
@@ -78,7 +78,7 @@ export function ContainerTable({
         <div role="rowgroup" className="grid-head">
           <div role="row" aria-rowindex={1} className="grid-row">
             {columns.map((id) => (
-              <ColumnHeader key={id} facts={COLUMN_FACTS[id]} sort={sort} onSort={onSort} />
+              <ColumnHeader key={id} facts={COLUMN_DEFINITIONS[id]} sort={sort} onSort={onSort} />
             ))}
           </div>
         </div>
@@ -117,7 +117,7 @@ const Row = memo(function Row({
     <div role="row" aria-rowindex={index + 2} data-index={index} className="grid-row" style={{ top, height }}>
       {columns.map((id) => (
         <div key={id} role="cell" className={`grid-cell cell-${id}`}>
-          {COLUMN_FACTS[id].cell(container)}
+          {COLUMN_DEFINITIONS[id].cell(container)}
         </div>
       ))}
     </div>

@@ -4,18 +4,18 @@ import { useCallback, useMemo, type ReactNode } from 'react';
 import { api } from '../../lib/api/client';
 import { containersQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
-import { count } from '../../lib/format-count';
-import { Empty, Loading } from '../../components/empty';
+import { formatNumber } from '../../lib/format-count';
+import { EmptyState, Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { Menu, MenuItem } from '../../components/menu';
-import { OutOfDate } from '../../components/out-of-date';
+import { RefreshListButton } from '../../components/out-of-date';
 import { useTitle } from '../../lib/title';
 import { Icon } from '../../components/icons';
 import { ContainerGroups } from './container-groups';
 import { ContainerTable } from './container-table';
 import { FilterBar, LayoutMenus } from './filter-bar';
-import { COLUMNS_DEFAULT, filtersOf, type ContainerSearch } from './search';
-import { sortOf, sortWord } from './sort';
+import { COLUMNS_DEFAULT, toFilters, type ContainerSearch } from './search';
+import { parseSort, formatSort } from './sort';
 
 const route = getRouteApi('/signed-in/containers');
 
@@ -56,7 +56,7 @@ function ContainerList({
   search: ContainerSearch;
   onChange: (change: Partial<ContainerSearch>) => void;
 }) {
-  const query = containersQuery(filtersOf(search));
+  const query = containersQuery(toFilters(search));
   const list = useInfiniteQuery(query);
   const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = list;
   const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
@@ -72,10 +72,10 @@ function ContainerList({
   return (
     <>
       <p className="list-note soft" role="status">
-        {count(rows.length)}
+        {formatNumber(rows.length)}
         {hasNextPage && '+'} {rows.length === 1 && !hasNextPage ? 'container' : 'containers'}
         {list.isPlaceholderData && ' · updating…'}
-        <OutOfDate of={list} queryKey={query.queryKey} />
+        <RefreshListButton list={list} queryKey={query.queryKey} />
       </p>
       <ErrorNote error={isFetchNextPageError ? list.error : null} onRetry={() => void fetchNextPage()} />
       <ContainerTable
@@ -83,8 +83,8 @@ function ContainerList({
         rows={rows}
         total={hasNextPage ? -1 : rows.length}
         shownColumns={search.columns ?? COLUMNS_DEFAULT}
-        sort={sortOf(search)}
-        onSort={(sort) => onChange({ sort: sortWord(sort) })}
+        sort={parseSort(search)}
+        onSort={(sort) => onChange({ sort: formatSort(sort) })}
         onNearEnd={readOn}
       />
     </>
@@ -92,20 +92,20 @@ function ContainerList({
 }
 
 function NothingFound({ search }: { search: ContainerSearch }) {
-  const isFiltered = Object.values(filtersOf({ ...search, sort: undefined })).some((value) => value !== undefined);
+  const isFiltered = Object.values(toFilters({ ...search, sort: undefined })).some((value) => value !== undefined);
   return isFiltered ? (
-    <Empty title="No matching containers">
+    <EmptyState title="No matching containers">
       <p>Remove a filter or shorten the search. The search covers names, images, commands and the start of IDs.</p>
-    </Empty>
+    </EmptyState>
   ) : (
-    <Empty title="No containers">
+    <EmptyState title="No containers">
       <p>No containers reported yet.</p>
-    </Empty>
+    </EmptyState>
   );
 }
 
 function ExportMenu({ search }: { search: ContainerSearch }) {
-  const { sort: _sort, ...filters } = filtersOf(search);
+  const { sort: _sort, ...filters } = toFilters(search);
   const take = (format: 'csv' | 'ndjson') =>
     window.location.assign(api.urlOf('exportContainers', { query: { ...filters, format } }));
   return (

@@ -4,7 +4,7 @@ import { hostQuery, summaryQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { FilterChip } from '../../components/filter-chip';
 import { IsolatedText } from '../../components/isolated-text';
-import { Menu, MenuCheck, MenuChoice, MenuLabel, MenuRule } from '../../components/menu';
+import { Menu, MenuCheckbox, MenuRadioGroup, MenuLabel, MenuSeparator } from '../../components/menu';
 import { Icon } from '../../components/icons';
 import {
   CURRENT_FRESHNESS,
@@ -13,14 +13,14 @@ import {
   LAST_KNOWN_FRESHNESS,
   STATE_ORDER,
 } from '../../lib/container-status';
-import { COLUMN_FACTS } from './columns';
+import { COLUMN_DEFINITIONS } from './columns';
 import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search';
 
 type Change = (change: Partial<ContainerSearch>) => void;
 
 /** The active filters, each with a button that removes it, and the controls that add filters. */
 export function FilterBar({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
-  const chips = chipsOf(search);
+  const chips = createChips(search);
   return (
     <div className="chips" role="group" aria-label="Filters">
       <StateMenu search={search} onChange={onChange} />
@@ -28,8 +28,8 @@ export function FilterBar({ search, onChange }: { search: ContainerSearch; onCha
       {search.hostId?.map((hostId) => (
         <HostChip key={hostId} hostId={hostId} onRemove={() => onChange({ hostId: without(search.hostId, hostId) })} />
       ))}
-      {chips.map(({ key, change, ...words }) => (
-        <FilterChip key={key} {...words} onRemove={() => onChange(change)} />
+      {chips.map(({ key, change, ...label }) => (
+        <FilterChip key={key} {...label} onRemove={() => onChange(change)} />
       ))}
       {chips.length + (search.hostId?.length ?? 0) > 1 && (
         <Button kind="quiet" onClick={() => onChange(NO_FILTERS)}>
@@ -58,28 +58,28 @@ const without = <T extends string>(values: readonly T[] | undefined, value: T): 
 
 /** One chip for a set of values that the fleet page counts together, else one chip for each value. */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
-  const isJust = (words: readonly string[]): boolean =>
+  const isExactly = (words: readonly string[]): boolean =>
     hostFreshness.length === words.length && words.every((word) => (hostFreshness as readonly string[]).includes(word));
   const all = { hostFreshness: undefined };
-  if (isJust(CURRENT_FRESHNESS)) return [{ key: 'current', words: 'Current only', change: all }];
-  if (isJust(LAST_KNOWN_FRESHNESS)) return [{ key: 'last known', words: 'Last known only', change: all }];
+  if (isExactly(CURRENT_FRESHNESS)) return [{ key: 'current', words: 'Current only', change: all }];
+  if (isExactly(LAST_KNOWN_FRESHNESS)) return [{ key: 'last known', words: 'Last known only', change: all }];
   return hostFreshness.map((word) => ({
     key: `freshness ${word}`,
-    words: `Host: ${FRESHNESS[word].words}`,
+    words: `Host: ${FRESHNESS[word].label}`,
     change: { hostFreshness: without(hostFreshness, word) },
   }));
 }
 
-interface ChipFacts {
+interface Chip {
   key: string;
-  words: string;
+  label: string;
   text?: string;
   change: Partial<ContainerSearch>;
 }
 
 const FILTER_TITLES = { state: 'State', health: 'Health', image: 'Image', label: 'Label' } as const;
 
-function chipsOf(search: ContainerSearch): ChipFacts[] {
+function createChips(search: ContainerSearch): Chip[] {
   const { q, presence } = search;
   return [
     ...(q === undefined ? [] : [{ key: 'q', words: '', text: `“${q}”`, change: { q: undefined } }]),
@@ -128,32 +128,32 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         </button>
       }
     >
-      <AnyOf
+      <MultiSelect
         label="State"
         options={states}
         chosen={search.state}
         onChange={(state) => onChange({ state })}
         wordsOf={(state) => state}
       />
-      <MenuRule />
-      <AnyOf
+      <MenuSeparator />
+      <MultiSelect
         label="Health check"
         options={HEALTHS}
         chosen={search.health}
         onChange={(health) => onChange({ health })}
         wordsOf={(health) => health}
       />
-      <MenuRule />
-      <AnyOf
+      <MenuSeparator />
+      <MultiSelect
         label="Host"
         options={HOST_FRESHNESS}
         chosen={search.hostFreshness}
         onChange={(hostFreshness) => onChange({ hostFreshness })}
-        wordsOf={(freshness) => FRESHNESS[freshness].words}
+        wordsOf={(freshness) => FRESHNESS[freshness].label}
       />
-      <MenuRule />
+      <MenuSeparator />
       <MenuLabel>Removed containers</MenuLabel>
-      <MenuChoice
+      <MenuRadioGroup
         value={search.presence ?? 'present'}
         onChange={(presence) => onChange({ presence: presence === 'present' ? undefined : presence })}
         options={[
@@ -167,12 +167,12 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
 }
 
 /** A menu section in which any number of options can be checked. Checking none applies no filter. */
-function AnyOf<T extends string>({
+function MultiSelect<T extends string>({
   label,
   options,
-  chosen,
+  chosen: selected,
   onChange,
-  wordsOf,
+  wordsOf: labelOf,
 }: {
   label: string;
   options: readonly T[];
@@ -184,13 +184,13 @@ function AnyOf<T extends string>({
     <>
       <MenuLabel>{label}</MenuLabel>
       {options.map((option) => (
-        <MenuCheck
+        <MenuCheckbox
           key={option}
-          checked={chosen?.includes(option) ?? false}
-          onChange={(on) => onChange(on ? [...(chosen ?? []), option] : without(chosen, option))}
+          checked={selected?.includes(option) ?? false}
+          onChange={(on) => onChange(on ? [...(selected ?? []), option] : without(selected, option))}
         >
-          <IsolatedText text={wordsOf(option)} />
-        </MenuCheck>
+          <IsolatedText text={labelOf(option)} />
+        </MenuCheckbox>
       ))}
     </>
   );
@@ -239,7 +239,7 @@ function LabelFilter({ search, onChange }: { search: ContainerSearch; onChange: 
   );
 }
 
-const GROUP_WORDS = {
+const GROUP_LABELS = {
   project: 'Grouped by Compose project',
   image: 'Grouped by image',
   host: 'Grouped by host',
@@ -254,16 +254,16 @@ export function LayoutMenus({ search, onChange }: { search: ContainerSearch; onC
         trigger={
           <Button>
             <Icon name="group" />
-            {search.group === undefined ? 'Group' : GROUP_WORDS[search.group]}
+            {search.group === undefined ? 'Group' : GROUP_LABELS[search.group]}
           </Button>
         }
       >
-        <MenuChoice
+        <MenuRadioGroup
           value={search.group ?? 'none'}
           onChange={(group) => onChange({ group: group === 'none' ? undefined : group })}
           options={[
             { value: 'none', label: 'No grouping' },
-            ...GROUPS.map((group) => ({ value: group, label: GROUP_WORDS[group] })),
+            ...GROUPS.map((group) => ({ value: group, label: GROUP_LABELS[group] })),
           ]}
         />
       </Menu>
@@ -276,20 +276,20 @@ export function LayoutMenus({ search, onChange }: { search: ContainerSearch; onC
         }
       >
         {COLUMNS.map((id) => (
-          <MenuCheck
+          <MenuCheckbox
             key={id}
             checked={shown.includes(id)}
             onChange={(on) =>
               onChange({ columns: COLUMNS.filter((other) => (other === id ? on : shown.includes(other))) })
             }
           >
-            {COLUMN_FACTS[id].title}
-          </MenuCheck>
+            {COLUMN_DEFINITIONS[id].title}
+          </MenuCheckbox>
         ))}
-        <MenuRule />
-        <MenuCheck checked={search.columns === undefined} onChange={() => onChange({ columns: undefined })}>
+        <MenuSeparator />
+        <MenuCheckbox checked={search.columns === undefined} onChange={() => onChange({ columns: undefined })}>
           Reset columns
-        </MenuCheck>
+        </MenuCheckbox>
       </Menu>
     </div>
   );

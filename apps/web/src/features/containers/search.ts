@@ -1,10 +1,10 @@
 import type { ContainerFreshness } from '@muster/contracts';
-import { many, one, oneOf } from '../../lib/search-params';
+import { parseAll, parseFirst, parseChoice } from '../../lib/search-params';
 import { HOST_FRESHNESS } from '../../lib/container-status';
 
 export const SORTS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
 export type SortKey = (typeof SORTS)[number];
-const SORT_WORDS = SORTS.flatMap((key) => [key, `-${key}`] as const);
+const SORT_PARAMETERS = SORTS.flatMap((key) => [key, `-${key}`] as const);
 
 /** The columns after the name, in display order. */
 export const COLUMNS = [
@@ -34,7 +34,7 @@ export interface ContainerSearch {
   image?: string[] | undefined;
   label?: string[] | undefined;
   presence?: 'removed' | 'all' | undefined;
-  sort?: (typeof SORT_WORDS)[number] | undefined;
+  sort?: (typeof SORT_PARAMETERS)[number] | undefined;
   group?: Group | undefined;
   columns?: ColumnId[] | undefined;
 }
@@ -44,25 +44,27 @@ const isHostFreshness = (word: string): word is ContainerFreshness =>
 
 const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
 
-export function containerSearch(search: Record<string, unknown>): ContainerSearch {
-  const columns = many(search['columns'])?.filter((id): id is ColumnId => (COLUMNS as readonly string[]).includes(id));
+export function parseContainerSearch(search: Record<string, unknown>): ContainerSearch {
+  const columns = parseAll(search['columns'])?.filter((id): id is ColumnId =>
+    (COLUMNS as readonly string[]).includes(id),
+  );
   return {
-    q: one(search['q']),
-    hostId: many(search['hostId']),
-    hostFreshness: many(search['hostFreshness'])?.filter(isHostFreshness),
-    state: many(search['state']),
-    health: many(search['health'])?.filter((word) => (HEALTHS as readonly string[]).includes(word)),
-    image: many(search['image']),
-    label: many(search['label']),
-    presence: oneOf(['removed', 'all'] as const, search['presence']),
-    sort: oneOf(SORT_WORDS, search['sort']),
-    group: oneOf(GROUPS, search['group']),
+    q: parseFirst(search['q']),
+    hostId: parseAll(search['hostId']),
+    hostFreshness: parseAll(search['hostFreshness'])?.filter(isHostFreshness),
+    state: parseAll(search['state']),
+    health: parseAll(search['health'])?.filter((word) => (HEALTHS as readonly string[]).includes(word)),
+    image: parseAll(search['image']),
+    label: parseAll(search['label']),
+    presence: parseChoice(['removed', 'all'] as const, search['presence']),
+    sort: parseChoice(SORT_PARAMETERS, search['sort']),
+    group: parseChoice(GROUPS, search['group']),
     columns: columns === undefined || columns.length === 0 ? undefined : columns,
   };
 }
 
 /** Returns the filters and the sort order as the API's query parameters. */
-export function filtersOf({
+export function toFilters({
   group: _group,
   columns: _columns,
   ...filters

@@ -7,10 +7,10 @@ export interface Sort {
 }
 
 /** Returns the sort order of the address, by default by name. */
-export function sortOf({ sort = 'name' }: ContainerSearch): Sort {
+export function parseSort({ sort = 'name' }: ContainerSearch): Sort {
   return { key: sort.replace(/^-/, '') as SortKey, descending: sort.startsWith('-') };
 }
 
 /** Returns the sort order as a parameter of the address; undefined for the default order. */
-export const sortWord = ({ key, descending }: Sort): ContainerSearch['sort'] =>
+export const formatSort = ({ key, descending }: Sort): ContainerSearch['sort'] =>
   key === 'name' && !descending ? undefined : descending ? `-${key}` : key;

@@ -1,5 +1,5 @@
 import type { ContainerEvent } from '@muster/contracts';
-import { EventRow, type Leaves } from './event-row';
+import { EventRow, type OmittedPart } from './event-row';
 import { groupBy } from '../../lib/group-by';
 
 const dayOf = ({ recordedAt }: ContainerEvent): string =>
@@ -12,7 +12,7 @@ export function EventDays({
   under,
 }: {
   events: readonly ContainerEvent[];
-  without?: readonly Leaves[];
+  without?: readonly OmittedPart[];
   under: 'page' | 'section';
 }) {
   const Title = under === 'page' ? 'h2' : 'h3';

@@ -3,11 +3,11 @@ import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { StateIcon } from '../../components/state-icons';
-import { eventGlance, side } from '../../lib/format-event';
+import { eventStatus, formatEventValue } from '../../lib/format-event';
 import { toPlainText } from '../../lib/plain-text';
 
 /** Kinds whose name already implies the values before and after. */
-const SAYS_IT_ALL: ReadonlySet<ContainerEvent['kind']> = new Set([
+const KINDS_WITHOUT_VALUES: ReadonlySet<ContainerEvent['kind']> = new Set([
   'created',
   'removed',
   'reappeared',
@@ -16,17 +16,17 @@ const SAYS_IT_ALL: ReadonlySet<ContainerEvent['kind']> = new Set([
 ]);
 
 /** Kinds that are incomplete without the values before and after. */
-const NEEDS_SIDES: ReadonlySet<ContainerEvent['kind']> = new Set(['renamed', 'image_changed', 'updated']);
+const KINDS_WITH_VALUES: ReadonlySet<ContainerEvent['kind']> = new Set(['renamed', 'image_changed', 'updated']);
 
 /** The parts that a row can omit: the host, the container's name (but not its ID), and the values before and after. */
-export type Leaves = 'host' | 'name' | 'sides';
+export type OmittedPart = 'host' | 'name' | 'sides';
 
 /** A row with one event: container, kind, values before and after, host and age. */
-export function EventRow({ event, without = [] }: { event: ContainerEvent; without?: readonly Leaves[] }) {
-  const { look, words } = eventGlance(event);
+export function EventRow({ event, without = [] }: { event: ContainerEvent; without?: readonly OmittedPart[] }) {
+  const { icon, label } = eventStatus(event);
   return (
     <div className="event">
-      <StateIcon look={look} />
+      <StateIcon look={icon} />
       <div className="event-words">
         <span className="event-what">
           {!without.includes('name') && (
@@ -34,7 +34,7 @@ export function EventRow({ event, without = [] }: { event: ContainerEvent; witho
               <IsolatedText text={event.name} />
             </Link>
           )}{' '}
-          {words}
+          {label}
         </span>
         {without.includes('name') && (
           <Link
@@ -46,7 +46,7 @@ export function EventRow({ event, without = [] }: { event: ContainerEvent; witho
             {event.dockerId.slice(0, 12)}
           </Link>
         )}
-        {(without.includes('sides') ? NEEDS_SIDES.has(event.kind) : !SAYS_IT_ALL.has(event.kind)) && (
+        {(without.includes('sides') ? KINDS_WITH_VALUES.has(event.kind) : !KINDS_WITHOUT_VALUES.has(event.kind)) && (
           <Change event={event} />
         )}
       </div>
@@ -63,7 +63,7 @@ export function EventRow({ event, without = [] }: { event: ContainerEvent; witho
 }
 
 function Change({ event: { from, to } }: { event: ContainerEvent }) {
-  const [before, after] = [side(from), side(to)];
+  const [before, after] = [formatEventValue(from), formatEventValue(to)];
   if (before === after) return null;
   return (
     <span className="change code soft">

@@ -4,14 +4,14 @@ import type { ReactNode } from 'react';
 import { api } from '../../lib/api/client';
 import { eventsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
-import { Empty } from '../../components/empty';
+import { EmptyState } from '../../components/empty';
 import { FilterChip } from '../../components/filter-chip';
 import { ListStates } from '../../components/list-states';
-import { Menu, MenuCheck, MenuItem } from '../../components/menu';
-import { OutOfDate } from '../../components/out-of-date';
+import { Menu, MenuCheckbox, MenuItem } from '../../components/menu';
+import { RefreshListButton } from '../../components/out-of-date';
 import { useTitle } from '../../lib/title';
 import { Icon } from '../../components/icons';
-import { EVENT_KINDS, kindWords } from '../../lib/format-event';
+import { EVENT_KINDS, formatEventKind } from '../../lib/format-event';
 import { EventDays } from './event-days';
 import type { EventSearch } from './search';
 
@@ -57,28 +57,32 @@ export function EventsPage(): ReactNode {
           }
         >
           {EVENT_KINDS.map((kind) => (
-            <MenuCheck
+            <MenuCheckbox
               key={kind}
               checked={search.kind?.includes(kind) ?? false}
-              onChange={(on) => change({ kind: on ? [...(search.kind ?? []), kind] : less(search.kind, kind) })}
+              onChange={(on) => change({ kind: on ? [...(search.kind ?? []), kind] : without(search.kind, kind) })}
             >
-              {kindWords(kind)}
-            </MenuCheck>
+              {formatEventKind(kind)}
+            </MenuCheckbox>
           ))}
         </Menu>
         {search.kind?.map((kind) => (
-          <FilterChip key={kind} words={kindWords(kind)} onRemove={() => change({ kind: less(search.kind, kind) })} />
+          <FilterChip
+            key={kind}
+            words={formatEventKind(kind)}
+            onRemove={() => change({ kind: without(search.kind, kind) })}
+          />
         ))}
         {search.name !== undefined && (
           <FilterChip words="Container:" text={search.name} onRemove={() => change({ name: undefined })} />
         )}
         {search.hostId !== undefined && <FilterChip words="one host" onRemove={() => change({ hostId: undefined })} />}
-        <OutOfDate of={list} queryKey={query.queryKey} />
+        <RefreshListButton list={list} queryKey={query.queryKey} />
       </div>
       <ListStates
-        of={list}
+        list={list}
         what="events"
-        empty={<Empty title={isFiltered ? 'No events match these filters' : 'No events'} />}
+        empty={<EmptyState title={isFiltered ? 'No events match these filters' : 'No events'} />}
       >
         {(items) => <EventDays events={items} under="page" />}
       </ListStates>
@@ -86,7 +90,7 @@ export function EventsPage(): ReactNode {
   );
 }
 
-const less = <T,>(values: readonly T[] | undefined, value: T): T[] | undefined => {
+const without = <T,>(values: readonly T[] | undefined, value: T): T[] | undefined => {
   const rest = values?.filter((other) => other !== value) ?? [];
   return rest.length === 0 ? undefined : rest;
 };

@@ -1,5 +1,5 @@
 import type { EventKind } from '@muster/contracts';
-import { many, one } from '../../lib/search-params';
+import { parseAll, parseFirst } from '../../lib/search-params';
 import { EVENT_KINDS } from '../../lib/format-event';
 
 /** The parameters of the events page's address. */
@@ -11,11 +11,11 @@ export interface EventSearch {
 
 const isKind = (word: string): word is EventKind => (EVENT_KINDS as readonly string[]).includes(word);
 
-export function eventSearch(search: Record<string, unknown>): EventSearch {
-  const kinds = many(search['kind'])?.filter(isKind);
+export function parseEventSearch(search: Record<string, unknown>): EventSearch {
+  const kinds = parseAll(search['kind'])?.filter(isKind);
   return {
-    hostId: many(search['hostId']),
-    name: one(search['name']),
+    hostId: parseAll(search['hostId']),
+    name: parseFirst(search['name']),
     kind: kinds === undefined || kinds.length === 0 ? undefined : kinds,
   };
 }

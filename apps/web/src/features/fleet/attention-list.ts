@@ -1,16 +1,16 @@
 import type { ContainerEvent, ContainerView, Host, HostProblemCode } from '@muster/contracts';
-import { isCurrent, type Look } from '../../lib/container-status';
+import { isCurrent, type StatusIcon } from '../../lib/container-status';
 import { groupBy } from '../../lib/group-by';
-import { IS_SEVERE } from '../../lib/format-problem';
+import { SEVERE_PROBLEMS } from '../../lib/format-problem';
 
 /** A host or container that needs attention. */
 export interface Concern {
   /** Identifies the concern for as long as it lasts. */
   key: string;
-  look: Look;
-  what: string;
+  icon: StatusIcon;
+  name: string;
   /** The problem, in a few words. */
-  trouble: string;
+  problem: string;
   /** When the problem was last reported; null: it is current. */
   at: string | null;
   hostId: string;
@@ -20,13 +20,13 @@ export interface Concern {
 }
 
 /** The number of crashes of one container, within the given events, from which they are a crash loop. */
-const CRASHES_OF_A_LOOP = 3;
+const CRASH_LOOP_COUNT_MIN = 3;
 
 /**
  * Returns what needs attention, most severe first: hosts that are not reporting or have a severe problem, crash loops,
  * unhealthy containers, and containers that exited with an error. Each container appears once, with its worst problem.
  */
-export function concerns(facts: {
+export function findConcerns(facts: {
   hosts: readonly Host[];
   /** Present containers to check; healthy ones are ignored. */
   containers: readonly ContainerView[];
@@ -55,26 +55,26 @@ interface Ranked {
 function hostConcern(host: Host): Ranked | null {
   const base = { hostId: host.id, hostName: host.name, dockerId: null, what: host.name };
   const at = host.confirmedAt ?? host.lastSeenAt;
-  const problem = host.problems.find(({ code }) => code !== 'engine_unreachable' && IS_SEVERE[code]);
+  const problem = host.problems.find(({ code }) => code !== 'engine_unreachable' && SEVERE_PROBLEMS[code]);
   // The problems of an offline host are as old as the rest of its last report.
   if (problem !== undefined && host.freshness !== 'offline') {
     const trouble = PROBLEM_CONCERNS[problem.code] ?? problem.message;
     return {
       rank: 0,
-      concern: { ...base, key: `${problem.code} ${host.id}`, look: 'unhealthy', trouble, at: problem.since },
+      concern: { ...base, key: `${problem.code} ${host.id}`, icon: 'unhealthy', problem: trouble, at: problem.since },
     };
   }
   switch (host.freshness) {
     case 'offline':
-      return { rank: 0, concern: { ...base, key: `host ${host.id}`, look: 'dead', trouble: 'Offline', at } };
+      return { rank: 0, concern: { ...base, key: `host ${host.id}`, icon: 'dead', problem: 'Offline', at } };
     case 'engine_down': {
       const trouble = host.engineError ?? 'Container engine not responding';
-      return { rank: 0, concern: { ...base, key: `host ${host.id}`, look: 'unhealthy', trouble, at } };
+      return { rank: 0, concern: { ...base, key: `host ${host.id}`, icon: 'unhealthy', problem: trouble, at } };
     }
     case 'stale':
       return {
         rank: 3,
-        concern: { ...base, key: `host ${host.id}`, look: 'starting', trouble: 'Stale', at },
+        concern: { ...base, key: `host ${host.id}`, icon: 'starting', problem: 'Stale', at },
       };
     case 'online':
     case 'never':
@@ -97,21 +97,21 @@ function containerConcern(container: ContainerView, crashes: ReadonlyMap<string,
   const { hostId, hostName, dockerId, name, state, health, exitCode, changedAt } = container;
   const base = { key: `container ${crashKey(container)}`, what: name, at: changedAt, hostId, hostName, dockerId };
   const crashed = crashes.get(crashKey(container))?.length ?? 0;
-  if (state === 'restarting' || (crashed >= CRASHES_OF_A_LOOP && state === 'exited' && exitCode !== 0)) {
-    return { rank: 1, concern: { ...base, look: 'restarting', trouble: loopWords(exitCode, crashed) } };
+  if (state === 'restarting' || (crashed >= CRASH_LOOP_COUNT_MIN && state === 'exited' && exitCode !== 0)) {
+    return { rank: 1, concern: { ...base, icon: 'restarting', problem: formatCrashLoop(exitCode, crashed) } };
   }
   if (state === 'running' && health === 'unhealthy') {
-    return { rank: 1, concern: { ...base, look: 'unhealthy', trouble: 'Health check failing' } };
+    return { rank: 1, concern: { ...base, icon: 'unhealthy', problem: 'Health check failing' } };
   }
-  if (state === 'dead') return { rank: 2, concern: { ...base, look: 'dead', trouble: 'Dead: removal failed' } };
+  if (state === 'dead') return { rank: 2, concern: { ...base, icon: 'dead', problem: 'Dead: removal failed' } };
   if (state === 'exited' && exitCode !== null && exitCode !== 0) {
-    return { rank: 2, concern: { ...base, look: 'crashed', trouble: exitWords(exitCode) } };
+    return { rank: 2, concern: { ...base, icon: 'crashed', problem: formatExit(exitCode) } };
   }
   return null;
 }
 
 /** Describes an exit code. By the shell's convention, codes above 128 are 128 plus the number of a signal. */
-function exitWords(exitCode: number): string {
+function formatExit(exitCode: number): string {
   if (exitCode === 137) return 'Killed (137), possibly out of memory';
   if (exitCode === 143) return 'Stopped (SIGTERM, 143)';
   if (exitCode === 139) return 'Crashed (segmentation fault, 139)';
@@ -127,20 +127,20 @@ const isCrash = ({ kind, exitCode }: ContainerEvent): boolean =>
 const crashesByName = (events: readonly ContainerEvent[]): Map<string, ContainerEvent[]> =>
   groupBy(events.filter(isCrash), crashKey);
 
-const loopWords = (exitCode: number | null, crashed: number): string => {
-  if (crashed < CRASHES_OF_A_LOOP) return exitCode === null ? 'Restarting' : `Restarting (${exitCode})`;
+const formatCrashLoop = (exitCode: number | null, crashed: number): string => {
+  if (crashed < CRASH_LOOP_COUNT_MIN) return exitCode === null ? 'Restarting' : `Restarting (${exitCode})`;
   return `Crash loop: ${crashed} exits in 1 h${exitCode === null ? '' : `, last code ${exitCode}`}`;
 };
 
 /** Finds a crash loop from events alone: between two crashes the container may be running at the moment. */
 function loopConcern(crashes: readonly ContainerEvent[], currentHosts: ReadonlySet<string>): Ranked | null {
   const last = crashes[0];
-  if (last === undefined || crashes.length < CRASHES_OF_A_LOOP || !currentHosts.has(last.hostId)) return null;
+  if (last === undefined || crashes.length < CRASH_LOOP_COUNT_MIN || !currentHosts.has(last.hostId)) return null;
   const { hostId, hostName, dockerId, name, exitCode, recordedAt } = last;
-  const trouble = loopWords(exitCode, crashes.length);
+  const problem = formatCrashLoop(exitCode, crashes.length);
   const key = `container ${crashKey(last)}`;
   return {
     rank: 1,
-    concern: { key, look: 'restarting', what: name, trouble, at: recordedAt, hostId, hostName, dockerId },
+    concern: { key, icon: 'restarting', name, problem, at: recordedAt, hostId, hostName, dockerId },
   };
 }

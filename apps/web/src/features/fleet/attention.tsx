@@ -3,12 +3,12 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { containersQuery } from '../../lib/api/queries';
-import { count } from '../../lib/format-count';
+import { formatNumber } from '../../lib/format-count';
 import { Loading } from '../../components/empty';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { StateIcon } from '../../components/state-icons';
-import { concerns, type Concern } from './attention-list';
+import { findConcerns, type Concern } from './attention-list';
 
 const SHOWN_MAX = 8;
 
@@ -19,7 +19,7 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
   const ended = useInfiniteQuery(containersQuery({ state: ['restarting', 'exited', 'dead'], sort }));
   const all = useMemo(() => {
     const containers = [unhealthy.data, ended.data].flatMap((data) => data?.pages[0]?.items ?? []);
-    return concerns({ hosts, containers, events });
+    return findConcerns({ hosts, containers, events });
   }, [hosts, events, unhealthy.data, ended.data]);
   const isKnown = unhealthy.data !== undefined && ended.data !== undefined;
   const mayBeMore = unhealthy.hasNextPage || ended.hasNextPage;
@@ -29,7 +29,7 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
         Needs attention
         {all.length > 0 && (
           <span className="tally number">
-            {count(all.length)}
+            {formatNumber(all.length)}
             {mayBeMore && '+'}
           </span>
         )}
@@ -50,7 +50,7 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
       {all.length > SHOWN_MAX && (
         <p className="card-foot">
           <Link to="/containers" search={{ state: ['restarting', 'exited', 'dead'], sort }}>
-            View all {count(all.length)}
+            View all {formatNumber(all.length)}
             {mayBeMore && '+'}
           </Link>
         </p>
@@ -59,16 +59,16 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
   );
 }
 
-function ConcernRow({ concern: { look, what, trouble, at, hostId, hostName, dockerId } }: { concern: Concern }) {
+function ConcernRow({ concern: { icon, name, problem, at, hostId, hostName, dockerId } }: { concern: Concern }) {
   const words = (
     <>
-      <StateIcon look={look} />
+      <StateIcon look={icon} />
       <span className="concern-words">
         <strong className="clip">
-          <IsolatedText text={what} />
+          <IsolatedText text={name} />
         </strong>
         <span className="concern-trouble">
-          <IsolatedText text={trouble} />
+          <IsolatedText text={problem} />
         </span>
       </span>
       <span className="concern-where soft">

@@ -2,14 +2,14 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
 import { useMemo, type ReactNode } from 'react';
 import { hostsQuery, summaryQuery } from '../../lib/api/queries';
-import { useMayChange } from '../../lib/session';
-import { Empty, Loading } from '../../components/empty';
+import { useCanEdit } from '../../lib/session';
+import { EmptyState, Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { useTitle } from '../../lib/title';
 import { Attention } from './attention';
 import { HostTiles } from './host-tiles';
-import { LatelyChanged } from './recent-changes';
-import { Numbers } from './numbers';
+import { RecentChanges } from './recent-changes';
+import { FleetCounts } from './numbers';
 import { useRecentEvents } from './recent-events';
 
 const route = getRouteApi('/signed-in/');
@@ -21,7 +21,7 @@ export function FleetPage(): ReactNode {
   const hosts = useInfiniteQuery(hostsQuery());
   const summary = useQuery(summaryQuery);
   const recent = useRecentEvents();
-  const mayChange = useMayChange();
+  const mayChange = useCanEdit();
   const items = useMemo(() => hosts.data?.pages.flatMap((page) => page.items) ?? [], [hosts.data]);
 
   if (hosts.isError && hosts.data === undefined) {
@@ -32,9 +32,9 @@ export function FleetPage(): ReactNode {
     // Adding a host is the only useful action in an empty fleet.
     if (mayChange) return <Navigate to="/add-host" />;
     return (
-      <Empty title="No hosts yet">
+      <EmptyState title="No hosts yet">
         <p>An admin can add the first host. Hosts appear here after their first report.</p>
-      </Empty>
+      </EmptyState>
     );
   }
   const shown = freshness === undefined ? items : items.filter((host) => host.freshness === freshness);
@@ -42,7 +42,7 @@ export function FleetPage(): ReactNode {
     <>
       <h1>Fleet</h1>
       <ErrorNote error={summary.error} onRetry={() => void summary.refetch()} />
-      {summary.data !== undefined && <Numbers summary={summary.data} />}
+      {summary.data !== undefined && <FleetCounts summary={summary.data} />}
       <div className="fleet">
         <Attention hosts={items} events={recent.events} />
         <HostTiles
@@ -53,7 +53,7 @@ export function FleetPage(): ReactNode {
           more={hosts.hasNextPage ? () => void hosts.fetchNextPage() : null}
           busy={hosts.isFetchingNextPage}
         />
-        <LatelyChanged events={recent.events} />
+        <RecentChanges events={recent.events} />
       </div>
       <p className="fleet-foot soft">
         <Link to="/events">All events</Link>

@@ -2,13 +2,13 @@ import type { ContainerEvent, Freshness, Host } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { Button } from '../../components/button';
-import { count } from '../../lib/format-count';
+import { formatNumber } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';
 import { FreshnessBadge } from '../../components/state-badge';
-import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../lib/container-status';
+import { FRESHNESS, sortStates, isCurrent, iconOfState } from '../../lib/container-status';
 import { toPlainText } from '../../lib/plain-text';
-import { IS_SEVERE } from '../../lib/format-problem';
+import { SEVERE_PROBLEMS } from '../../lib/format-problem';
 import { StateIcon } from '../../components/state-icons';
 import type { RecentEvents } from './recent-events';
 import { RunningLine } from './running-line';
@@ -30,15 +30,15 @@ export function HostTiles({
   more: (() => void) | null;
   busy: boolean;
 }) {
-  const ordered = useMemo(() => [...hosts].sort(worstFirst), [hosts]);
+  const ordered = useMemo(() => [...hosts].sort(compareSeverity), [hosts]);
   const eventsByHost = useMemo(() => groupBy(recent.events, ({ hostId }) => hostId), [recent.events]);
   return (
     <section className="hosts" aria-labelledby="hosts-title">
       <div className="section-head">
         <h2 id="hosts-title">Hosts</h2>
         {freshness !== undefined && (
-          <Link to="/" search={{}} className="chip" aria-label={`Remove filter: only ${FRESHNESS[freshness].words}`}>
-            Only {FRESHNESS[freshness].words} <span aria-hidden="true">×</span>
+          <Link to="/" search={{}} className="chip" aria-label={`Remove filter: only ${FRESHNESS[freshness].label}`}>
+            Only {FRESHNESS[freshness].label} <span aria-hidden="true">×</span>
           </Link>
         )}
       </div>
@@ -52,7 +52,7 @@ export function HostTiles({
       </ul>
       {more !== null && (
         <Button onClick={more} busy={busy}>
-          Show more hosts{total === undefined ? '' : ` (${count(hosts.length)} of ${count(total)} shown)`}
+          Show more hosts{total === undefined ? '' : ` (${formatNumber(hosts.length)} of ${formatNumber(total)} shown)`}
         </Button>
       )}
     </section>
@@ -68,8 +68,8 @@ const RANK: Readonly<Record<Freshness, number>> = {
   left: 4,
 };
 const rankOf = ({ freshness, problems }: Host): number =>
-  problems.some(({ code }) => IS_SEVERE[code]) ? 0 : RANK[freshness];
-const worstFirst = (a: Host, b: Host): number =>
+  problems.some(({ code }) => SEVERE_PROBLEMS[code]) ? 0 : RANK[freshness];
+const compareSeverity = (a: Host, b: Host): number =>
   rankOf(a) - rankOf(b) || a.name.localeCompare(b.name, undefined, { numeric: true });
 
 function HostTile({ host, events, since }: { host: Host; events: readonly ContainerEvent[]; since: number }) {
@@ -85,19 +85,19 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
       </span>
       <ProblemNames problems={host.problems} />
       <span className="tile-counts">
-        {inStateOrder(host.containersByState).map(([state, of]) => (
-          <span key={state} className="state" title={toPlainText(`${count(of)} ${state}`)}>
-            <StateIcon look={lookOfState(state)} />
-            <span className="number">{count(of)}</span>
+        {sortStates(host.containersByState).map(([state, of]) => (
+          <span key={state} className="state" title={toPlainText(`${formatNumber(of)} ${state}`)}>
+            <StateIcon look={iconOfState(state)} />
+            <span className="number">{formatNumber(of)}</span>
             <span className="tile-state">
               <IsolatedText text={state} />
             </span>
           </span>
         ))}
         {unhealthy > 0 && (
-          <span className="state" title={`${count(unhealthy)} unhealthy`}>
+          <span className="state" title={`${formatNumber(unhealthy)} unhealthy`}>
             <StateIcon look="unhealthy" />
-            <span className="number">{count(unhealthy)}</span>
+            <span className="number">{formatNumber(unhealthy)}</span>
             <span className="tile-state">unhealthy</span>
           </span>
         )}

@@ -4,7 +4,7 @@ import { EventRow } from '../events/event-row';
 const SHOWN_MAX = 14;
 
 /** The most recent events of all hosts. */
-export function LatelyChanged({ events }: { events: readonly ContainerEvent[] }) {
+export function RecentChanges({ events }: { events: readonly ContainerEvent[] }) {
   return (
     <section className="card lately" aria-labelledby="lately-title">
       <h2 id="lately-title" className="card-title">

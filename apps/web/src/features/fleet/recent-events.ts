@@ -5,7 +5,7 @@ import { serverNow } from '../../lib/api/client';
 import { eventsQuery } from '../../lib/api/queries';
 
 /** The fleet page shows events of the last hour. */
-const LOOK_BACK_MS = 3_600_000;
+const WINDOW_MS = 3_600_000;
 const EVENTS_MAX = 200;
 
 export interface RecentEvents {
@@ -18,7 +18,7 @@ export interface RecentEvents {
 /** Returns the events of the last hour, at most `EVENTS_MAX`. */
 export function useRecentEvents(): RecentEvents {
   // Rounded to the minute, because each start time is a separate query in the cache.
-  const [start] = useState(() => Math.floor((serverNow() - LOOK_BACK_MS) / 60_000) * 60_000);
+  const [start] = useState(() => Math.floor((serverNow() - WINDOW_MS) / 60_000) * 60_000);
   const { data } = useInfiniteQuery(eventsQuery({ since: new Date(start).toISOString() }, EVENTS_MAX));
   return useMemo(() => {
     const page = data?.pages[0];

@@ -1,7 +1,7 @@
 import type { ContainerEvent } from '@muster/contracts';
 import { useMemo } from 'react';
 import { useNow } from '../../components/time';
-import { sampled, stateHistory } from '../../lib/state-history';
+import { sampleHistory, stateHistory } from '../../lib/state-history';
 
 const COLUMNS = 48;
 const HEIGHT = 20;
@@ -18,7 +18,7 @@ export function RunningLine({
 }) {
   const now = useNow();
   const { path, area, low, high } = useMemo(() => {
-    const points = sampled(stateHistory(byState, events, now), since, now, COLUMNS);
+    const points = sampleHistory(stateHistory(byState, events, now), since, now, COLUMNS);
     const running = points.map((point) => point.byState['running'] ?? 0);
     const top = Math.max(1, ...running);
     const y = (value: number): number => HEIGHT - 1.5 - (value / top) * (HEIGHT - 4);

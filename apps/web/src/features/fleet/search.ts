@@ -1,10 +1,10 @@
 import { FRESHNESS } from '../../lib/container-status';
-import { oneOf } from '../../lib/search-params';
+import { parseChoice } from '../../lib/search-params';
 import type { Freshness } from '@muster/contracts';
 
-export const FRESHNESS_WORDS = Object.keys(FRESHNESS) as Freshness[];
+export const FRESHNESS_VALUES = Object.keys(FRESHNESS) as Freshness[];
 
 /** Reads the parameters of the fleet page's address: the freshness of the hosts to show. */
-export const fleetSearch = (search: Record<string, unknown>): { freshness?: Freshness | undefined } => ({
-  freshness: oneOf(FRESHNESS_WORDS, search['freshness']),
+export const parseFleetSearch = (search: Record<string, unknown>): { freshness?: Freshness | undefined } => ({
+  freshness: parseChoice(FRESHNESS_VALUES, search['freshness']),
 });

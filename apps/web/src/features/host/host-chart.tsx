@@ -4,18 +4,18 @@ import { lazy, Suspense, useMemo, useState } from 'react';
 import { serverNow } from '../../lib/api/client';
 import { eventsQuery } from '../../lib/api/queries';
 import { Loading } from '../../components/empty';
-import { duration } from '../../lib/format-time';
+import { formatDuration } from '../../lib/format-time';
 import { stateHistory } from '../../lib/state-history';
 
 /** The chart covers this time, or less if it has more events than one page holds. */
-const LOOK_BACK_MS = 24 * 3_600_000;
+const WINDOW_MS = 24 * 3_600_000;
 
 const StateChart = lazy(() => import('./state-chart'));
 
 /** A chart of a host's containers by state over the last day. */
 export function HostChart({ host }: { host: Host }) {
   // Rounded to the hour, because each start time is a separate query in the cache.
-  const [start] = useState(() => Math.floor((serverNow() - LOOK_BACK_MS) / 3_600_000) * 3_600_000);
+  const [start] = useState(() => Math.floor((serverNow() - WINDOW_MS) / 3_600_000) * 3_600_000);
   const { data } = useInfiniteQuery(eventsQuery({ hostId: [host.id], since: new Date(start).toISOString() }));
   const until = Date.parse(host.confirmedAt ?? host.enrolledAt);
   const history = useMemo(() => {
@@ -37,7 +37,7 @@ export function HostChart({ host }: { host: Host }) {
       >
         <StateChart points={history.points} />
       </Suspense>
-      <figcaption className="soft">Containers by state, last {duration(until - history.since)}</figcaption>
+      <figcaption className="soft">Containers by state, last {formatDuration(until - history.since)}</figcaption>
     </figure>
   );
 }

@@ -2,17 +2,17 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useCallback, useMemo, type ReactNode } from 'react';
 import { containersQuery, eventsQuery, hostQuery } from '../../lib/api/queries';
-import { useMayChange } from '../../lib/session';
-import { count } from '../../lib/format-count';
+import { useCanEdit } from '../../lib/session';
+import { formatNumber } from '../../lib/format-count';
 import { Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
-import { Age, Moment } from '../../components/time';
+import { Age, DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
 import { StateIcon } from '../../components/state-icons';
-import { clockWords } from '../../lib/format-clock-skew';
-import { FRESHNESS, inStateOrder, isCurrent, lookOfState } from '../../lib/container-status';
+import { formatClockSkew } from '../../lib/format-clock-skew';
+import { FRESHNESS, sortStates, isCurrent, iconOfState } from '../../lib/container-status';
 import { ContainerTable } from '../containers/container-table';
 import type { ColumnId } from '../containers/search';
 import { EventDays } from '../events/event-days';
@@ -29,7 +29,7 @@ const WITHOUT_HOST = ['host'] as const;
 export function HostPage(): ReactNode {
   const { hostId } = route.useParams();
   const { data: host, error, refetch } = useQuery(hostQuery(hostId));
-  const mayChange = useMayChange();
+  const mayChange = useCanEdit();
   useTitle(host?.name ?? 'Host');
   if (host === undefined) {
     return error === null ? <Loading what="the host" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
@@ -82,10 +82,10 @@ export function HostPage(): ReactNode {
               <Age at={host.lastSeenAt} />
             </dd>
             <dt>Clock</dt>
-            <dd>{clockWords(host.clockSkewSeconds)}</dd>
+            <dd>{formatClockSkew(host.clockSkewSeconds)}</dd>
             <dt>Enrolled</dt>
             <dd>
-              <Moment at={host.enrolledAt} />
+              <DateTime at={host.enrolledAt} />
             </dd>
           </dl>
         </section>
@@ -94,11 +94,11 @@ export function HostPage(): ReactNode {
             {current ? 'States' : 'States (last known)'}
           </h2>
           <p className="host-states">
-            {inStateOrder(host.containersByState).map(([state, of]) => (
+            {sortStates(host.containersByState).map(([state, of]) => (
               <Link key={state} to="/containers" search={{ hostId: [hostId], state: [state] }} className="number-part">
-                <strong className="number">{count(of)}</strong>
+                <strong className="number">{formatNumber(of)}</strong>
                 <span className="state">
-                  <StateIcon look={lookOfState(state)} />
+                  <StateIcon look={iconOfState(state)} />
                   <IsolatedText text={state} />
                 </span>
               </Link>

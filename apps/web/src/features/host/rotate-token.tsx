@@ -6,8 +6,8 @@ import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { Dialog } from '../../components/dialog';
 import { IsolatedText } from '../../components/isolated-text';
-import { Moment } from '../../components/time';
-import { EnrolCommands } from '../add-host/enroll-commands';
+import { DateTime } from '../../components/time';
+import { EnrollCommands } from '../add-host/enroll-commands';
 
 /** Revokes a host's agent token after confirmation, and shows the command that reconnects the host. */
 export function RotateToken({ host, onClose }: { host: Host; onClose: () => void }) {
@@ -45,10 +45,10 @@ export function RotateToken({ host, onClose }: { host: Host; onClose: () => void
         <div className="prose">
           <p>
             The old token is revoked. Use this one-time token, shown only once and valid until{' '}
-            <Moment at={made.expiresAt} />, to reconnect <IsolatedText text={host.name} /> as the same host.
+            <DateTime at={made.expiresAt} />, to reconnect <IsolatedText text={host.name} /> as the same host.
           </p>
         </div>
-        <EnrolCommands token={made.token} />
+        <EnrollCommands token={made.token} />
         <div className="actions">
           <Button kind="primary" onClick={onClose}>
             Done

@@ -2,7 +2,7 @@ import 'uplot/dist/uPlot.min.css';
 import './state-chart.css';
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import uPlot from 'uplot';
-import { inStateOrder } from '../../lib/container-status';
+import { sortStates } from '../../lib/container-status';
 import { toPlainText } from '../../lib/plain-text';
 import type { StatePoint } from '../../lib/state-history';
 
@@ -37,7 +37,7 @@ export default function StateChart({ points }: { points: readonly StatePoint[] }
   const theme = useSyncExternalStore(subscribeTheme, themeNow);
   const states = useMemo(() => {
     const everSeen = new Map(points.flatMap(({ byState }) => Object.entries(byState)));
-    return inStateOrder(Object.fromEntries([...everSeen.keys()].map((state) => [state, 1]))).map(([state]) => state);
+    return sortStates(Object.fromEntries([...everSeen.keys()].map((state) => [state, 1]))).map(([state]) => state);
   }, [points]);
 
   useEffect(() => {
@@ -57,7 +57,7 @@ export default function StateChart({ points }: { points: readonly StatePoint[] }
   }, [points, states, theme]);
 
   const last = points.at(-1);
-  const words = inStateOrder(last?.byState ?? {}).map(([state, of]) => `${of} ${toPlainText(state)}`);
+  const words = sortStates(last?.byState ?? {}).map(([state, of]) => `${of} ${toPlainText(state)}`);
   return (
     <div
       ref={room}

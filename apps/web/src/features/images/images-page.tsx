@@ -2,8 +2,8 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { imagesQuery } from '../../lib/api/queries';
-import { count } from '../../lib/format-count';
-import { Empty } from '../../components/empty';
+import { formatNumber } from '../../lib/format-count';
+import { EmptyState } from '../../components/empty';
 import { FilterEntry } from '../../components/filter-entry';
 import { ImageRef } from '../../components/image-ref';
 import { ListStates } from '../../components/list-states';
@@ -31,9 +31,9 @@ export function ImagesPage(): ReactNode {
         />
       </header>
       <ListStates
-        of={list}
+        list={list}
         what="images"
-        empty={<Empty title={q === undefined ? 'No images in use' : 'No matching images'} />}
+        empty={<EmptyState title={q === undefined ? 'No images in use' : 'No matching images'} />}
       >
         {(items) => (
           <div className="table" tabIndex={0} role="region" aria-label="Images">
@@ -61,14 +61,14 @@ export function ImagesPage(): ReactNode {
                         <ImageRef image={image.image} />
                       </Link>
                     </td>
-                    <td className="is-number">{count(image.containers)}</td>
-                    <td className="is-number">{count(image.running)}</td>
-                    <td className="is-number">{count(image.hosts)}</td>
+                    <td className="is-number">{formatNumber(image.containers)}</td>
+                    <td className="is-number">{formatNumber(image.running)}</td>
+                    <td className="is-number">{formatNumber(image.hosts)}</td>
                     <td>
                       {image.imageIds > 1 ? (
                         <span className="state" title="This name refers to different image IDs.">
                           <StateIcon look="starting" />
-                          {count(image.imageIds)} different builds
+                          {formatNumber(image.imageIds)} different builds
                         </span>
                       ) : (
                         <span className="soft">1</span>

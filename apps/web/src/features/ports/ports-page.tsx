@@ -2,16 +2,16 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { portsQuery } from '../../lib/api/queries';
-import { Empty } from '../../components/empty';
+import { EmptyState } from '../../components/empty';
 import { FilterEntry } from '../../components/filter-entry';
 import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { FreshnessBadge } from '../../components/state-badge';
 import { useTitle } from '../../lib/title';
-import { portRange } from '../../lib/format-port';
+import { formatPortRange } from '../../lib/format-port';
 import { StateIcon } from '../../components/state-icons';
-import { isCurrent, lookOfState } from '../../lib/container-status';
+import { isCurrent, iconOfState } from '../../lib/container-status';
 
 const route = getRouteApi('/signed-in/ports');
 
@@ -40,10 +40,12 @@ export function PortsPage(): ReactNode {
         />
       </header>
       <ListStates
-        of={list}
+        list={list}
         what="ports"
         empty={
-          <Empty title={port === undefined ? 'No container publishes a port' : `No container publishes port ${port}`} />
+          <EmptyState
+            title={port === undefined ? 'No container publishes a port' : `No container publishes port ${port}`}
+          />
         }
       >
         {(items) => (
@@ -72,7 +74,7 @@ export function PortsPage(): ReactNode {
                       className={current ? '' : 'is-stale'}
                     >
                       <td className="is-number">
-                        <strong>{portRange(item.publicPort, item.count)}</strong>
+                        <strong>{formatPortRange(item.publicPort, item.count)}</strong>
                         {item.type !== 'tcp' && <span className="soft">/{item.type}</span>}
                       </td>
                       <td>
@@ -86,7 +88,7 @@ export function PortsPage(): ReactNode {
                       </td>
                       <td>
                         <span className="state">
-                          <StateIcon look={lookOfState(item.state)} />
+                          <StateIcon look={iconOfState(item.state)} />
                           <Link
                             to="/hosts/$hostId/containers/$dockerId"
                             params={{ hostId: item.hostId, dockerId: item.dockerId }}

@@ -11,11 +11,11 @@ import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
-import { ROLE_WORDS } from '../../lib/format-role';
-import { browserWords } from './format-browser';
+import { ROLE_LABELS } from '../../lib/format-role';
+import { formatBrowser } from './format-browser';
 
 /** The user's own account: name, role, password and sessions. */
-export function You() {
+export function Account() {
   const session = useSession();
   if (session === null) return null;
   return (
@@ -30,7 +30,7 @@ export function You() {
               <IsolatedText text={session.user.email} /> ·{' '}
             </>
           )}
-          {ROLE_WORDS[session.role]} · <IsolatedText text={session.organization.name} />
+          {ROLE_LABELS[session.role]} · <IsolatedText text={session.organization.name} />
         </p>
       </section>
       {session.user !== null && (
@@ -156,7 +156,7 @@ function SessionRow({ item, busy, onEnd }: { item: SessionItem; busy: boolean; o
     <div className="session">
       <span className="session-words">
         <strong>
-          <IsolatedText text={browserWords(item.userAgent)} />
+          <IsolatedText text={formatBrowser(item.userAgent)} />
         </strong>
         <span className="soft">
           {item.address !== null && `${item.address}, `}last seen <Age at={item.lastSeenAt} />

@@ -6,12 +6,12 @@ import { apiKeysQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { Command } from '../../components/copyable';
-import { Empty } from '../../components/empty';
+import { EmptyState } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
-import { Choice, Field } from '../../components/field';
+import { Select, Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
-import { Age, Moment } from '../../components/time';
+import { Age, DateTime } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
 
 /** The API keys, and the form that creates one. */
@@ -19,8 +19,8 @@ export function ApiKeys() {
   const list = useInfiniteQuery(apiKeysQuery());
   return (
     <>
-      <MakeKey />
-      <ListStates of={list} what="API keys" empty={<Empty title="No API keys" />}>
+      <CreateKey />
+      <ListStates list={list} what="API keys" empty={<EmptyState title="No API keys" />}>
         {(items) => (
           <div className="table" tabIndex={0} role="region" aria-label="API keys">
             <table>
@@ -61,7 +61,7 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
       </td>
       <td>{apiKey.role === 'admin' ? 'Read and write' : 'Read only'}</td>
       <td>
-        <Moment at={apiKey.createdAt} />
+        <DateTime at={apiKey.createdAt} />
       </td>
       <td>
         <Creator of={apiKey} />
@@ -77,7 +77,7 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
         ) : apiKey.expiresAt === null ? (
           <span className="soft">Never</span>
         ) : (
-          <Moment at={apiKey.expiresAt} />
+          <DateTime at={apiKey.expiresAt} />
         )}
       </td>
       <td className="is-action">
@@ -133,7 +133,7 @@ const ROLES: readonly { value: Role; label: string }[] = [
 ];
 const DAY_MS = 86_400_000;
 
-function MakeKey() {
+function CreateKey() {
   const client = useQueryClient();
   const [name, setName] = useState('');
   const [role, setRole] = useState<Role>('viewer');
@@ -167,8 +167,8 @@ function MakeKey() {
           error={fieldError(making.error, 'name')}
           onChange={(event) => setName(event.target.value)}
         />
-        <Choice label="Access" value={role} options={ROLES} onChange={setRole} />
-        <Choice label="Expires" value={lifetime} options={LIFETIMES} onChange={setLifetime} />
+        <Select label="Access" value={role} options={ROLES} onChange={setRole} />
+        <Select label="Expires" value={lifetime} options={LIFETIMES} onChange={setLifetime} />
       </div>
       <ErrorNote error={otherError(making.error)} />
       {made !== null && (

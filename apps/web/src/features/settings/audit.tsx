@@ -1,7 +1,7 @@
 import type { AuditEntry } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { auditQuery } from '../../lib/api/queries';
-import { Empty } from '../../components/empty';
+import { EmptyState } from '../../components/empty';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age } from '../../components/time';
@@ -11,7 +11,7 @@ import { toPlainText } from '../../lib/plain-text';
 export function Audit() {
   const list = useInfiniteQuery(auditQuery());
   return (
-    <ListStates of={list} what="entries" empty={<Empty title="No entries yet" />}>
+    <ListStates list={list} what="entries" empty={<EmptyState title="No entries yet" />}>
       {(items) => (
         <div className="table" tabIndex={0} role="region" aria-label="Audit log">
           <table>

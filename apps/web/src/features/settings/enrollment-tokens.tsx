@@ -4,30 +4,30 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, serverNow } from '../../lib/api/client';
 import { enrollmentTokensQuery } from '../../lib/api/queries';
-import { useMayChange } from '../../lib/session';
+import { useCanEdit } from '../../lib/session';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
-import { count } from '../../lib/format-count';
-import { Empty } from '../../components/empty';
+import { formatNumber } from '../../lib/format-count';
+import { EmptyState } from '../../components/empty';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
-import { Age, Moment } from '../../components/time';
+import { Age, DateTime } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
 
 /** The enrollment tokens. */
 export function EnrollmentTokens() {
-  const mayChange = useMayChange();
+  const canEdit = useCanEdit();
   const list = useInfiniteQuery(enrollmentTokensQuery());
   return (
     <>
-      {mayChange && (
+      {canEdit && (
         <p className="make">
           <Link to="/add-host" className="button button-plain">
             Add a host
           </Link>
         </p>
       )}
-      <ListStates of={list} what="tokens" empty={<Empty title="No enrollment tokens" />}>
+      <ListStates list={list} what="tokens" empty={<EmptyState title="No enrollment tokens" />}>
         {(items) => (
           <div className="table" tabIndex={0} role="region" aria-label="Enrollment tokens">
             <table>
@@ -39,7 +39,7 @@ export function EnrollmentTokens() {
                   </th>
                   <th scope="col">Created</th>
                   <th scope="col">Expires</th>
-                  {mayChange && (
+                  {canEdit && (
                     <th scope="col">
                       <span className="spoken">Revoke</span>
                     </th>
@@ -48,7 +48,7 @@ export function EnrollmentTokens() {
               </thead>
               <tbody>
                 {items.map((token) => (
-                  <TokenRow key={token.id} token={token} mayChange={mayChange} />
+                  <TokenRow key={token.id} token={token} mayChange={canEdit} />
                 ))}
               </tbody>
             </table>
@@ -59,7 +59,7 @@ export function EnrollmentTokens() {
   );
 }
 
-function TokenRow({ token, mayChange }: { token: EnrollmentToken; mayChange: boolean }) {
+function TokenRow({ token, mayChange: canEdit }: { token: EnrollmentToken; mayChange: boolean }) {
   const client = useQueryClient();
   const [asks, setAsks] = useState(false);
   const isOver = token.revokedAt !== null || token.uses >= token.maxUses || Date.parse(token.expiresAt) < serverNow();
@@ -69,21 +69,21 @@ function TokenRow({ token, mayChange }: { token: EnrollmentToken; mayChange: boo
         <IsolatedText text={token.name} />
       </td>
       <td className="is-number">
-        {count(token.uses)} of {count(token.maxUses)}
+        {formatNumber(token.uses)} of {formatNumber(token.maxUses)}
       </td>
       <td>
-        <Moment at={token.createdAt} />
+        <DateTime at={token.createdAt} />
       </td>
       <td>
         {token.revokedAt === null ? (
-          <Moment at={token.expiresAt} />
+          <DateTime at={token.expiresAt} />
         ) : (
           <>
             Revoked <Age at={token.revokedAt} />
           </>
         )}
       </td>
-      {mayChange && (
+      {canEdit && (
         <td className="is-action">
           {!isOver && (
             <Button kind="quiet" aria-label={toPlainText(`Revoke ${token.name}`)} onClick={() => setAsks(true)}>

@@ -16,7 +16,7 @@ const SYSTEMS = [
 ] as const;
 
 /** Returns the browser and system of a user agent, precise enough to recognize one's own sessions. */
-export function browserWords(userAgent: string | null): string {
+export function formatBrowser(userAgent: string | null): string {
   if (userAgent === null || userAgent === '') return 'Unknown browser';
   const find = (list: readonly (readonly [string, string])[]): string | undefined =>
     list.find(([mark]) => userAgent.includes(mark))?.[1];

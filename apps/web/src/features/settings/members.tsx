@@ -3,17 +3,17 @@ import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-q
 import { useState, type ReactNode } from 'react';
 import { api, fieldError, otherError } from '../../lib/api/client';
 import { invitationsQuery, membersQuery } from '../../lib/api/queries';
-import { useIsOwner, useMayChange, useSession } from '../../lib/session';
+import { useIsOwner, useCanEdit, useSession } from '../../lib/session';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { Command } from '../../components/copyable';
 import { ErrorNote } from '../../components/error-note';
-import { Checkbox, Choice, Field } from '../../components/field';
+import { Checkbox, Select, Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
-import { Moment } from '../../components/time';
+import { DateTime } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
-import { ROLE_WORDS } from '../../lib/format-role';
+import { ROLE_LABELS } from '../../lib/format-role';
 
 const ROLES: readonly { value: MemberRole; label: string }[] = [
   { value: 'viewer', label: 'Viewer: read-only' },
@@ -24,11 +24,11 @@ const ROLES: readonly { value: MemberRole; label: string }[] = [
 /** The members of the organization, and its invitations. */
 export function Members() {
   const isOwner = useIsOwner();
-  const mayChange = useMayChange();
+  const mayChange = useCanEdit();
   const list = useInfiniteQuery(membersQuery());
   return (
     <>
-      <ListStates of={list} what="members" empty={null}>
+      <ListStates list={list} what="members" empty={null}>
         {(items) => (
           <div className="table" tabIndex={0} role="region" aria-label="Members">
             <table>
@@ -97,17 +97,17 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
           >
             {ROLES.map(({ value }) => (
               <option key={value} value={value}>
-                {ROLE_WORDS[value]}
+                {ROLE_LABELS[value]}
               </option>
             ))}
           </select>
         ) : (
-          ROLE_WORDS[member.role]
+          ROLE_LABELS[member.role]
         )}
         <ErrorNote error={changing.error} />
       </td>
       <td>
-        <Moment at={member.joinedAt} />
+        <DateTime at={member.joinedAt} />
       </td>
       {isOwner && (
         <td className="is-action">
@@ -193,7 +193,7 @@ function Invitations({ isOwner }: { isOwner: boolean }) {
     <section className="timeline" aria-labelledby="invitations-title">
       <h2 id="invitations-title">Invitations</h2>
       {isOwner && <Invite />}
-      <ListStates of={list} what="invitations" empty={<p className="soft">No pending invitations</p>}>
+      <ListStates list={list} what="invitations" empty={<p className="soft">No pending invitations</p>}>
         {(items) => (
           <ul className="sessions card">
             {items.map((invitation) => (
@@ -221,7 +221,7 @@ function InvitationRow({ invitation, isOwner }: { invitation: Invitation; isOwne
           <IsolatedText text={invitation.email} />
         </strong>
         <span className="soft">
-          {ROLE_WORDS[invitation.role]}, expires <Moment at={invitation.expiresAt} />
+          {ROLE_LABELS[invitation.role]}, expires <DateTime at={invitation.expiresAt} />
         </span>
         <ErrorNote error={revoking.error} />
       </span>
@@ -268,7 +268,7 @@ function Invite() {
           error={fieldError(inviting.error, 'email')}
           onChange={(event) => setEmail(event.target.value)}
         />
-        <Choice label="Role" value={role} options={ROLES} onChange={setRole} />
+        <Select label="Role" value={role} options={ROLES} onChange={setRole} />
       </div>
       <ErrorNote error={otherError(inviting.error)} />
       {made !== null && (
@@ -279,7 +279,7 @@ function Invite() {
               <IsolatedText text={made.email} />
             </strong>{' '}
             yourself; Muster sends no email. The link is shown only once and is valid for one person until{' '}
-            <Moment at={made.expiresAt} />.
+            <DateTime at={made.expiresAt} />.
           </p>
           <Command text={made.url} label="invitation link" />
         </div>

@@ -1,37 +1,37 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { NotFound } from '../../components/not-found';
-import { useMayChange } from '../../lib/session';
+import { useCanEdit } from '../../lib/session';
 import { useTitle } from '../../lib/title';
 import { ApiKeys } from './api-keys';
 import { Audit } from './audit';
 import { EnrollmentTokens } from './enrollment-tokens';
 import { Members } from './members';
-import { You } from './account';
+import { Account } from './account';
 
 const route = getRouteApi('/signed-in/settings/$section');
 
 interface Section {
-  words: string;
+  label: string;
   /** Whether only admins and owners see the section. */
   admin: boolean;
   content: () => ReactNode;
 }
 
 const SECTIONS: Readonly<Record<string, Section>> = {
-  you: { words: 'Account', admin: false, content: () => <You /> },
-  members: { words: 'Members', admin: false, content: () => <Members /> },
-  'enrollment-tokens': { words: 'Enrollment tokens', admin: false, content: () => <EnrollmentTokens /> },
-  'api-keys': { words: 'API keys', admin: true, content: () => <ApiKeys /> },
-  audit: { words: 'Audit log', admin: true, content: () => <Audit /> },
+  you: { label: 'Account', admin: false, content: () => <Account /> },
+  members: { label: 'Members', admin: false, content: () => <Members /> },
+  'enrollment-tokens': { label: 'Enrollment tokens', admin: false, content: () => <EnrollmentTokens /> },
+  'api-keys': { label: 'API keys', admin: true, content: () => <ApiKeys /> },
+  audit: { label: 'Audit log', admin: true, content: () => <Audit /> },
 };
 
 /** The settings of the user's account and of the organization. */
 export function SettingsPage(): ReactNode {
   const { section } = route.useParams();
-  const mayChange = useMayChange();
+  const mayChange = useCanEdit();
   const shown = Object.hasOwn(SECTIONS, section) ? SECTIONS[section] : undefined;
-  useTitle(shown === undefined ? 'Settings' : `${shown.words} · Settings`);
+  useTitle(shown === undefined ? 'Settings' : `${shown.label} · Settings`);
   if (shown === undefined || (shown.admin && !mayChange)) return <NotFound />;
   return (
     <>
@@ -39,9 +39,9 @@ export function SettingsPage(): ReactNode {
       <nav className="tabs" aria-label="Settings">
         {Object.entries(SECTIONS)
           .filter(([, { admin }]) => mayChange || !admin)
-          .map(([name, { words }]) => (
+          .map(([name, { label }]) => (
             <Link key={name} to="/settings/$section" params={{ section: name }} className="tab">
-              {words}
+              {label}
             </Link>
           ))}
       </nav>

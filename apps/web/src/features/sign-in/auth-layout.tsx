@@ -1,13 +1,13 @@
 import type { ReactNode } from 'react';
-import { Mark } from '../../components/mark';
+import { Logo } from '../../components/mark';
 
 /** The layout of the pages that need no session: sign-in, setup and invitation. */
-export function Door({ title, children }: { title: ReactNode; children: ReactNode }) {
+export function AuthLayout({ title, children }: { title: ReactNode; children: ReactNode }) {
   return (
     <main className="door">
       <div className="door-card">
         <p className="door-brand">
-          <Mark />
+          <Logo />
           Muster
         </p>
         <h1>{title}</h1>

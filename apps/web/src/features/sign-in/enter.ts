@@ -4,23 +4,23 @@ import { useNavigate } from '@tanstack/react-router';
 import { sessionQuery } from '../../lib/api/queries';
 import { forgetLinkTokens } from './link-token';
 
-const OWN_PATH = new RegExp(SAME_ORIGIN_PATH_PATTERN);
+const SAME_ORIGIN_PATH = new RegExp(SAME_ORIGIN_PATH_PATTERN);
 
 /** Returns a mutation that signs in with `enter` and opens `next`, or the fleet page if `next` is not on this site. */
-export function useEnter<Input>(
-  enter: (input: Input) => Promise<Session>,
+export function useSignIn<Input>(
+  signIn: (input: Input) => Promise<Session>,
   next = '/',
 ): UseMutationResult<Session, Error, Input> {
   const client = useQueryClient();
   const navigate = useNavigate();
   return useMutation({
-    mutationFn: enter,
+    mutationFn: signIn,
     onSuccess: async (session) => {
       forgetLinkTokens();
       client.clear();
       client.setQueryData(sessionQuery.queryKey, session);
       // `next` comes from the address, which an attacker may have written: it must not lead to another site.
-      await navigate({ href: OWN_PATH.test(next) ? next : '/' });
+      await navigate({ href: SAME_ORIGIN_PATH.test(next) ? next : '/' });
     },
   });
 }

@@ -6,8 +6,8 @@ import { Button } from '../../components/button';
 import { Loading } from '../../components/empty';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
-import { Door } from './auth-layout';
-import { useEnter } from './enter';
+import { AuthLayout } from './auth-layout';
+import { useSignIn } from './enter';
 import { useLinkToken } from './link-token';
 import { IsolatedText } from '../../components/isolated-text';
 
@@ -20,21 +20,21 @@ export function InvitationPage(): ReactNode {
   });
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
-  const enter = useEnter(() => api.call('acceptInvitation', { body: { token, name, password } }));
+  const enter = useSignIn(() => api.call('acceptInvitation', { body: { token, name, password } }));
   const { error } = enter;
 
   if (offer.isError) {
     return (
-      <Door title="This invitation cannot be used">
+      <AuthLayout title="This invitation cannot be used">
         <ErrorNote error={offer.error} />
         <p className="soft">The invitation may be used, revoked or expired. Ask for a new one.</p>
-      </Door>
+      </AuthLayout>
     );
   }
   if (!offer.data) return <Loading what="the invitation" />;
   const { email, organization, role } = offer.data;
   return (
-    <Door
+    <AuthLayout
       title={
         <>
           Join <IsolatedText text={organization} />
@@ -77,6 +77,6 @@ export function InvitationPage(): ReactNode {
           Accept and sign in
         </Button>
       </form>
-    </Door>
+    </AuthLayout>
   );
 }

@@ -4,8 +4,8 @@ import { api, fieldError, otherError } from '../../lib/api/client';
 import { Button } from '../../components/button';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
-import { Door } from './auth-layout';
-import { useEnter } from './enter';
+import { AuthLayout } from './auth-layout';
+import { useSignIn } from './enter';
 import { useLinkToken } from './link-token';
 
 /** The page of the setup link, which creates the owner account. */
@@ -14,10 +14,10 @@ export function SetupPage(): ReactNode {
   const [name, setName] = useState('');
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
-  const enter = useEnter(() => api.call('setUp', { body: { token, name, email, password } }));
+  const enter = useSignIn(() => api.call('setUp', { body: { token, name, email, password } }));
   const { error } = enter;
   return (
-    <Door title="Welcome to Muster">
+    <AuthLayout title="Welcome to Muster">
       <p className="soft">Create the owner account. You can invite others later.</p>
       <form
         className="stack"
@@ -60,6 +60,6 @@ export function SetupPage(): ReactNode {
           Create account
         </Button>
       </form>
-    </Door>
+    </AuthLayout>
   );
 }

@@ -6,14 +6,14 @@ import { signInOptionsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
-import { Door } from './auth-layout';
-import { useEnter } from './enter';
+import { AuthLayout } from './auth-layout';
+import { useSignIn } from './enter';
 import { IsolatedText } from '../../components/isolated-text';
 
 const route = getRouteApi('/sign-in');
 
 /** Why the user was sent to this page, by the address's `why` parameter. */
-const WHY: Readonly<Record<string, string>> = {
+const FAILURE_MESSAGES: Readonly<Record<string, string>> = {
   ended: 'Your session has ended. Sign in to continue.',
   'oidc-unknown':
     'Your identity provider knows you, but there is no account here, or your email is not verified there. ' +
@@ -29,13 +29,13 @@ export function SignInPage(): ReactNode {
   const options = useQuery(signInOptionsQuery);
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
-  const enter = useEnter(() => api.call('signIn', { body: { email, password } }), next);
+  const enter = useSignIn(() => api.call('signIn', { body: { email, password } }), next);
 
-  if (options.data?.setupRequired === true) return <SetupFirst />;
+  if (options.data?.setupRequired === true) return <SetupRequired />;
   const oidc = options.data?.oidc ?? null;
   return (
-    <Door title="Sign in">
-      {why !== undefined && Object.hasOwn(WHY, why) && <p className="note">{WHY[why]}</p>}
+    <AuthLayout title="Sign in">
+      {why !== undefined && Object.hasOwn(FAILURE_MESSAGES, why) && <p className="note">{FAILURE_MESSAGES[why]}</p>}
       <form
         className="stack"
         onSubmit={(event) => {
@@ -73,19 +73,19 @@ export function SignInPage(): ReactNode {
           Sign in with <IsolatedText text={oidc.name} />
         </a>
       )}
-    </Door>
+    </AuthLayout>
   );
 }
 
-function SetupFirst() {
+function SetupRequired() {
   return (
-    <Door title="Set up Muster">
+    <AuthLayout title="Set up Muster">
       <div className="prose">
         <p>
           No account yet. Open the setup link that Muster printed at start or wrote to{' '}
           <code>.muster/data/setup-link</code>. If the link has expired, restart Muster to get a new one.
         </p>
       </div>
-    </Door>
+    </AuthLayout>
   );
 }

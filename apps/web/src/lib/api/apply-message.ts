@@ -1,6 +1,6 @@
 import type { Freshness, Host, Page, StreamMessage } from '@muster/contracts';
 import type { InfiniteData, QueryClient } from '@tanstack/react-query';
-import { hostQuery, staleAfter, summaryQuery } from './queries';
+import { hostQuery, staleKeysAfter, summaryQuery } from './queries';
 
 type HostPages = InfiniteData<Page<Host>>;
 
@@ -31,7 +31,7 @@ export function applyMessage(
     case 'caught-up':
       break;
   }
-  for (const key of staleAfter(message.event)) refresh(key);
+  for (const key of staleKeysAfter(message.event)) refresh(key);
 }
 
 /** Returns the hosts of all cached lists. */
@@ -61,10 +61,10 @@ function applyHost(client: QueryClient, host: Host, refresh: (key: readonly stri
 /** Applies a `freshness` message, in which every host that is not listed is online. */
 function applyFreshness(
   client: QueryClient,
-  told: ReadonlyMap<string, Freshness>,
+  message: ReadonlyMap<string, Freshness>,
   refresh: (key: readonly string[]) => void,
 ): void {
-  const freshnessOf = ({ id }: Host): Freshness => told.get(id) ?? 'online';
+  const freshnessOf = ({ id }: Host): Freshness => message.get(id) ?? 'online';
   if (knownHosts(client).every((host) => host.freshness === freshnessOf(host))) return;
   updateHosts(client, (host) => ({ ...host, freshness: freshnessOf(host) }));
   refresh(['containers']);

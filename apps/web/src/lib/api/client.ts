@@ -1,20 +1,20 @@
 import { createClient, ProblemError } from '@muster/client';
-import { fieldSentence } from '../field-sentence';
+import { formatFieldError } from '../field-sentence';
 
-let serverAheadMs = 0;
+let serverOffsetMs = 0;
 
 /**
  * Returns the server's time in milliseconds, accurate to about a second. All ages are computed from it, because the
  * clock of this device may be wrong.
  */
-export const serverNow = (): number => Date.now() + serverAheadMs;
+export const serverNow = (): number => Date.now() + serverOffsetMs;
 
 /** A smaller difference is more likely network latency than a wrong clock. */
 const CLOCK_DIFFERENCE_MS_MIN = 2_000;
 
-function noteServerTime(date: string | null): void {
+function recordServerTime(date: string | null): void {
   const difference = date === null ? NaN : Date.parse(date) - Date.now();
-  if (!Number.isNaN(difference)) serverAheadMs = Math.abs(difference) < CLOCK_DIFFERENCE_MS_MIN ? 0 : difference;
+  if (!Number.isNaN(difference)) serverOffsetMs = Math.abs(difference) < CLOCK_DIFFERENCE_MS_MIN ? 0 : difference;
 }
 
 /** A client of the API that served this page, authenticated by the session cookie. */
@@ -22,7 +22,7 @@ export const api = createClient({
   url: window.location.origin,
   fetch: async (input, init) => {
     const response = await fetch(input, init);
-    noteServerTime(response.headers.get('Date'));
+    recordServerTime(response.headers.get('Date'));
     return response;
   },
 });
@@ -31,11 +31,11 @@ export const api = createClient({
 export const isSignedOut = (error: unknown): boolean => error instanceof ProblemError && error.status === 401;
 
 /** Returns the text of an error for the user. */
-export function errorWords(error: Error): string {
+export function formatError(error: Error): string {
   if (error instanceof ProblemError) {
     const first = error.problem.errors?.[0];
     if (first === undefined) return error.message;
-    return `${error.message} ${fieldSentence(first.path.replace(/^\//, ''), first.message)}`;
+    return `${error.message} ${formatFieldError(first.path.replace(/^\//, ''), first.message)}`;
   }
   if (error.name === 'NetworkError') {
     return 'Cannot reach the Muster server. Check that it is running and that your network is up.';
@@ -47,7 +47,7 @@ export function errorWords(error: Error): string {
 export function fieldError(error: Error | null, field: string): string | undefined {
   const errors = error instanceof ProblemError ? error.problem.errors : undefined;
   const found = errors?.find(({ path }) => path === `/${field}`);
-  return found === undefined ? undefined : fieldSentence(field, found.message);
+  return found === undefined ? undefined : formatFieldError(field, found.message);
 }
 
 /** Returns the error unless it is about fields: a form shows those errors at the fields. */

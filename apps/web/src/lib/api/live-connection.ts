@@ -33,16 +33,16 @@ export function connectLive(
   let retry: ReturnType<typeof setTimeout> | undefined;
   const listeners = new Set<() => void>();
 
-  const become = (next: LiveState): void => {
+  const setState = (next: LiveState): void => {
     state = next;
     listeners.forEach((listener) => listener());
   };
-  const becomeLost = (): void => {
-    if (state.kind !== 'lost') become({ kind: 'lost', since: Date.now() });
+  const setLost = (): void => {
+    if (state.kind !== 'lost') setState({ kind: 'lost', since: Date.now() });
   };
-  const becomeLive = (): void => {
+  const setLive = (): void => {
     const wasLost = state.kind === 'lost';
-    become({ kind: 'live' });
+    setState({ kind: 'live' });
     if (wasLost) onGap();
   };
 
@@ -50,15 +50,15 @@ export function connectLive(
     const messages = client.stream({
       signal,
       onState: (connection) => {
-        if (connection.state === 'open') becomeLive();
-        else if (connection.state === 'waiting') becomeLost();
+        if (connection.state === 'open') setLive();
+        else if (connection.state === 'waiting') setLost();
       },
     });
     for await (const message of messages) {
       if (message.event === 'reset') onGap();
-      if (message.event === 'lagging') become({ kind: 'lagging', since: Date.parse(message.data.since) });
-      if (message.event === 'caught-up') become({ kind: 'live' });
-      if (message.event === 'unauthorized') become({ kind: 'ended' });
+      if (message.event === 'lagging') setState({ kind: 'lagging', since: Date.parse(message.data.since) });
+      if (message.event === 'caught-up') setState({ kind: 'live' });
+      if (message.event === 'unauthorized') setState({ kind: 'ended' });
       onMessage(message);
     }
   }
@@ -70,20 +70,20 @@ export function connectLive(
     follow(mine).catch((error: unknown) => {
       if (mine.signal.aborted) return;
       if (isSignedOut(error)) {
-        become({ kind: 'ended' });
+        setState({ kind: 'ended' });
         onMessage({ event: 'unauthorized', data: {} });
       } else {
-        becomeLost();
+        setLost();
         retry = setTimeout(start, REFUSED_RETRY_MS);
       }
     });
   }
 
   // Reconnect at once when the device is back online.
-  const startAgain = (): void => {
+  const reconnect = (): void => {
     if (state.kind === 'lost') start();
   };
-  window.addEventListener('online', startAgain);
+  window.addEventListener('online', reconnect);
   start();
 
   return {
@@ -93,7 +93,7 @@ export function connectLive(
       return () => listeners.delete(onChange);
     },
     close() {
-      window.removeEventListener('online', startAgain);
+      window.removeEventListener('online', reconnect);
       clearTimeout(retry);
       attempt.abort();
       listeners.clear();

@@ -8,17 +8,17 @@ import { FLEET_KEYS } from './queries';
 import { refresh, refreshOlderThan } from './refresh';
 
 /** Milliseconds: changes that arrive in this time cause one refresh. */
-const REFRESH_EVERY_MS = 2_000;
+const REFRESH_INTERVAL_MS = 2_000;
 
 /** How often the data on the screen is read again while the stream is lost or lagging. */
-const POLL_EVERY_MS = 10_000;
+const POLL_INTERVAL_MS = 10_000;
 
 /**
  * The age at which data on the screen is read again without a message of the stream, and how often ages are checked.
  * Together they keep data at most 30 s old even if the stream fails silently.
  */
 const AGE_MS_MAX = 22_000;
-const AGE_CHECK_EVERY_MS = 5_000;
+const AGE_CHECK_INTERVAL_MS = 5_000;
 
 const LiveContext = createContext<LiveConnection | null>(null);
 
@@ -36,7 +36,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         timer = undefined;
         for (const queryKey of due.values()) refresh(client, queryKey);
         due.clear();
-      }, REFRESH_EVERY_MS);
+      }, REFRESH_INTERVAL_MS);
     };
     const onMessage = (message: StreamMessage): void => applyMessage(client, message, refreshSoon);
     const connection = connectLive(api, { onMessage, onGap: () => refresh(client) });
@@ -45,17 +45,17 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     const poll = setInterval(() => {
       const { kind } = connection.state();
       if ((kind === 'lost' || kind === 'lagging') && !document.hidden) refresh(client);
-    }, POLL_EVERY_MS);
-    const readOldAgain = (): void => {
+    }, POLL_INTERVAL_MS);
+    const refreshOld = (): void => {
       if (connection.state().kind !== 'ended' && !document.hidden) refreshOlderThan(client, FLEET_KEYS, AGE_MS_MAX);
     };
-    const ageCheck = setInterval(readOldAgain, AGE_CHECK_EVERY_MS);
-    document.addEventListener('visibilitychange', readOldAgain);
+    const ageCheck = setInterval(refreshOld, AGE_CHECK_INTERVAL_MS);
+    document.addEventListener('visibilitychange', refreshOld);
     return () => {
       clearTimeout(timer);
       clearInterval(poll);
       clearInterval(ageCheck);
-      document.removeEventListener('visibilitychange', readOldAgain);
+      document.removeEventListener('visibilitychange', refreshOld);
       connection.close();
     };
   }, [client]);

@@ -134,7 +134,7 @@ export const FLEET_KEYS: readonly string[] = ['summary', 'hosts', ...CONTAINER_K
  * Returns the keys that a message of the stream makes stale. A `host` message includes the container keys because the
  * container messages of the same change may arrive later.
  */
-export const staleAfter = (event: StreamMessage['event']): readonly (readonly string[])[] => {
+export const staleKeysAfter = (event: StreamMessage['event']): readonly (readonly string[])[] => {
   switch (event) {
     case 'container':
     case 'host':

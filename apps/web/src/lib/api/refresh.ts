@@ -1,7 +1,7 @@
 import type { InfiniteData, QueryClient, QueryKey } from '@tanstack/react-query';
 
 /** Lists with more pages than this are not refreshed automatically: the user decides when to start over. */
-const PAGES_READ_AGAIN_MAX = 3;
+const REFRESHED_PAGES_MAX = 3;
 
 /**
  * Marks the queries under a key (by default all queries) as stale, and reads those on the screen again. A long list is
@@ -12,7 +12,7 @@ export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
   void client.refetchQueries({
     queryKey,
     type: 'active',
-    predicate: ({ state }) => state.isInvalidated && pageCount(state.data) <= PAGES_READ_AGAIN_MAX,
+    predicate: ({ state }) => state.isInvalidated && pageCount(state.data) <= REFRESHED_PAGES_MAX,
   });
 }
 
@@ -27,7 +27,7 @@ export function refreshOlderThan(client: QueryClient, keys: readonly string[], a
       keys.some((key) => key === word) &&
       state.fetchStatus === 'idle' &&
       now - Math.max(state.dataUpdatedAt, state.errorUpdatedAt) >= ageMs &&
-      pageCount(state.data) <= PAGES_READ_AGAIN_MAX,
+      pageCount(state.data) <= REFRESHED_PAGES_MAX,
   });
 }
 
