@@ -26,9 +26,9 @@ import {
   type SessionOptions,
   type SessionWaits,
 } from './muster/session.js';
-import { createEnginePoller, type EnginePoller } from './engine/poll-engine.js';
-import { createEngineFollower } from './engine/follow-engine.js';
-import { reportOnce } from './lib/single-flight.js';
+import { createEnginePoller, type EnginePoller } from './engine/engine-poller.js';
+import { createEngineFollower } from './engine/engine-follower.js';
+import { reportOnce } from './reporting/report-once.js';
 import { COALESCE_MS } from './reporting/schedule.js';
 import { openReportedIds } from './reporting/reported-ids.js';
 import { createReporter, type Reporter } from './reporting/reporter.js';

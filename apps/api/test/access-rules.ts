@@ -1,6 +1,6 @@
 import { Paths } from '@muster/contracts';
 import { container, enrollRequest } from './harness.js';
-import { PASSWORD } from './people.js';
+import { PASSWORD } from './users.js';
 
 /**
  * Who may call a route. `viewer`: any operator. `admin`: an admin or an owner. `owner`: an owner who signed in. `user`:

@@ -6,7 +6,7 @@ import { issueToken } from '../src/lib/tokens.js';
 import { guarded, RULES, type Access, type Route } from './access-rules.js';
 import { container, useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer } from './listening.js';
-import { member, person, type TestPerson } from './people.js';
+import { member, person, type TestPerson } from './users.js';
 import { routesOf } from './route-table.js';
 
 /** The credentials that a call sends. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ApiKey, ApiKeyCreated, Paths, type Page } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { useApi, type TestOrganization } from './harness.js';
-import { person } from './people.js';
+import { person } from './users.js';
 
 describe.each(testEngines())('API keys on %s', (engine) => {
   const context = useApi(engine);

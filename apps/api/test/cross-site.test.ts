@@ -4,7 +4,7 @@ import { createApp } from '../src/app.js';
 import { isSameOrigin } from '../src/http/origin.js';
 import { Browser } from './browser.js';
 import { TestApi, useApi } from './harness.js';
-import { PASSWORD, person, type TestPerson } from './people.js';
+import { PASSWORD, person, type TestPerson } from './users.js';
 
 describe('a page of another site', () => {
   const context = useApi('pglite');

@@ -9,7 +9,7 @@ import { fuzzDocument, type DocumentFuzz, type Known } from '@muster/test-engine
 import { createOpenApiDocument } from '../src/openapi/document.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { container, useApi } from './harness.js';
-import { person } from './people.js';
+import { person } from './users.js';
 
 const CASES = Number(process.env['MUSTER_TEST_FUZZ_CASES'] ?? 400);
 const SEED = Number(process.env['MUSTER_TEST_FUZZ_SEED'] ?? Date.now() % 2 ** 31);

@@ -3,7 +3,7 @@ import { Invitation, InvitationCreated, Paths, type Page } from '@muster/contrac
 import { testEngines } from '@muster/db/testing';
 import { Browser } from './browser.js';
 import { useApi } from './harness.js';
-import { person, type TestPerson } from './people.js';
+import { person, type TestPerson } from './users.js';
 
 const DAY_MS = 86_400_000;
 const chosen = { name: 'Grace', password: 'a password of hers' };

@@ -5,7 +5,7 @@ import { ForbiddenError } from '../src/errors.js';
 import { lockOperator } from '../src/services/accounts/credentials.js';
 import type { Browser } from './browser.js';
 import { enrollRequest, useApi } from './harness.js';
-import { PASSWORD, person } from './people.js';
+import { PASSWORD, person } from './users.js';
 
 describe.each(testEngines())('members on %s', (engine) => {
   const context = useApi(engine);

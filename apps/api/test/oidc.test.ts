@@ -10,7 +10,7 @@ import { createOidcUsers } from '../src/services/accounts/oidc-users.js';
 import type { OidcOptions } from '../src/routes/accounts.js';
 import { Browser } from './browser.js';
 import { TestApi, useApi } from './harness.js';
-import { member, PASSWORD, person } from './people.js';
+import { member, PASSWORD, person } from './users.js';
 
 const PUBLIC_URL = 'http://127.0.0.1:3000';
 const CALLBACK_URL = PUBLIC_URL + Paths.oidcCallback;

@@ -10,7 +10,7 @@ import type { OpenApiMedia, OpenApiResponse } from '../src/openapi/document-shap
 import { createOpenApiDocument } from '../src/openapi/document.js';
 import { documented, faults } from './documented.js';
 import { useApi } from './harness.js';
-import { person } from './people.js';
+import { person } from './users.js';
 import { routesOf } from './route-table.js';
 
 const document = createOpenApiDocument();

@@ -6,7 +6,7 @@ import { ADDRESSES_MAX, FAILURE_WINDOW_MS } from '../src/services/accounts/faile
 import { Browser } from './browser.js';
 import { TestApi, testClock, useApi } from './harness.js';
 import { TestServer } from './listening.js';
-import { PASSWORD, person } from './people.js';
+import { PASSWORD, person } from './users.js';
 
 describe.each(testEngines())('sign-in on %s', (engine) => {
   const context = useApi(engine);

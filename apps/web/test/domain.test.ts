@@ -10,7 +10,7 @@ import { parseAll, parseChoice, parseSearch, stringifySearch } from '../src/lib/
 import { findConcerns } from '../src/features/fleet/attention-list';
 import { formatClockSkew } from '../src/lib/format-clock-skew';
 import { eventStatus, formatEventValue } from '../src/lib/format-event';
-import { formatFieldError } from '../src/lib/field-sentence';
+import { formatFieldError } from '../src/lib/format-field-error';
 import { containerStatus } from '../src/lib/container-status';
 import { toPlainText, toTypedText, toVisibleText } from '../src/lib/plain-text';
 import { formatPort, publishedPorts } from '../src/lib/format-port';

@@ -16,7 +16,7 @@ export * from './inventory.js';
 export * from './limits.js';
 export * from './operations.js';
 export * from './operator.js';
-export * from './own-path.js';
+export * from './same-origin-path.js';
 export * from './parse-status.js';
 export * from './paths.js';
 export * from './port-ranges.js';

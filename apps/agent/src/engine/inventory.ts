@@ -1,7 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { SNAPSHOT_CONTAINERS_MAX, fitContainer, type Container } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { sortByName } from '../lib/by-name.js';
+import { sortByName } from '../lib/sort-by-name.js';
 import type { EngineClient } from './client.js';
 import { EngineError } from './errors.js';
 import { createRedactor, type RedactionPatterns } from './redact.js';

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { SNAPSHOT_BODY_BYTES_MAX, canonicalContainer, canonicalSnapshot, type Container } from '@muster/contracts';
-import { sortByName } from '../lib/by-name.js';
+import { sortByName } from '../lib/sort-by-name.js';
 
 /** A snapshot as sent: equal states give equal bytes, also when compressed. */
 export interface EncodedSnapshot {

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PROBLEM_MESSAGE_LENGTH_MAX, type AgentProblem, type Heartbeat, type SyncSummary } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { ENGINE_BACKOFF, SERVER_BACKOFF, fullJitterMs, retryDelayMs } from '../lib/backoff.js';
-import { withBackgroundTask } from '../lib/abort-scope.js';
+import { withBackgroundTask } from '../lib/background-task.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
 import type { Session, SessionAnswer } from '../muster/session.js';
-import type { EngineFault, EnginePoller, EngineReading } from '../engine/poll-engine.js';
+import type { EngineFault, EnginePoller, EngineReading } from '../engine/engine-poller.js';
 import {
   engineChanged,
   engineFailed,

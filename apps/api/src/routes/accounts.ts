@@ -6,8 +6,8 @@ import { requireOperatorAuth, requireUserAuth } from '../http/auth.js';
 import { refuseCrossSite } from '../http/same-origin.js';
 import { createApiKeyRouter } from './api-keys.js';
 import { createMemberRouter } from './members.js';
-import { createSignInRouter } from './session.js';
-import { createMySessionRouter } from './sessions.js';
+import { createSignInRouter } from './sign-in.js';
+import { createMySessionRouter } from './my-sessions.js';
 import {
   createBetterAuth,
   sessionCookieName,

@@ -4,7 +4,7 @@ import { addressGroup } from '../lib/address-group.js';
 import { OverloadedError, RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import { toFileError } from '../http/file-refusal.js';
-import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
 import type { AgentReleaseService } from '../services/delivery/index.js';
 
 /** Release files that one process, and one address, may download at a time. Each is up to 100 MB. */

@@ -19,15 +19,15 @@ import {
 import { Router, type Request, type RequestHandler, type Response } from 'express';
 import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../http/auth.js';
 import { readBody, parseFields, readJsonBytes } from '../http/body.js';
-import { createHostQueues } from '../http/host-turns.js';
+import { createHostQueues } from '../http/host-queues.js';
 import type { AgentLimits } from '../http/limit-agents.js';
 import { sendJson } from '../http/send-json.js';
 import type { EnrollmentLimit } from '../http/limit-enrollments.js';
-import { createKeyedMutex } from '../http/take-turns.js';
+import { createKeyedMutex } from '../http/keyed-mutex.js';
 import type { AgentTokenService, EnrollmentService } from '../services/enrollment/index.js';
 import type { RawBody, HeartbeatService, SnapshotRefusals } from '../services/sync/index.js';
 import type { ContainerService } from '../services/container.js';
-import { createYielder } from '../lib/yield-if-busy.js';
+import { createYielder } from '../lib/yielder.js';
 
 export interface AgentRouterParts {
   agentTokens: AgentTokenService;

@@ -8,7 +8,7 @@ import { operatorOf } from '../http/auth.js';
 import { parseFields } from '../http/body.js';
 import { RECHECK_MS, createOperatorRecheck } from '../http/recheck-operator.js';
 import { RequestAbortedError } from '../http/request-aborted.js';
-import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
 import type { ExportService } from '../services/inventory/index.js';
 
 export interface ExportRouterParts {

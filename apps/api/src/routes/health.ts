@@ -2,7 +2,7 @@ import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { Router } from 'express';
 import { UnavailableError } from '../errors.js';
-import { singleFlight } from '../lib/share-for.js';
+import { singleFlight } from '../lib/single-flight.js';
 
 /** Milliseconds for which callers share one check of the database. */
 const CHECK_INTERVAL_MS = 250;

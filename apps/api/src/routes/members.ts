@@ -14,7 +14,7 @@ import { readBody, parseFields } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
 import type { InvitationService, MemberService } from '../services/accounts/index.js';
 import { parseId, requireRevalidation } from './reads.js';
-import { withCookies } from './session.js';
+import { withCookies } from './sign-in.js';
 
 export interface MemberRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */

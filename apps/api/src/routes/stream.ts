@@ -7,7 +7,7 @@ import { operatorOf } from '../http/auth.js';
 import { parseFields } from '../http/body.js';
 import { openEventStream } from '../http/event-stream.js';
 import { RECHECK_MS, createOperatorRecheck } from '../http/recheck-operator.js';
-import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
 
 export interface StreamRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. Called again while a stream is open. */

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { toFileError } from '../http/file-refusal.js';
 import { sendMethodNotAllowed } from '../http/problem.js';
-import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/stalled-readers.js';
+import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
 
 /** The build names these files by their content, so clients may cache them forever. */
 const HASHED = '/assets';

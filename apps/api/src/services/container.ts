@@ -31,13 +31,13 @@ import { invalidRequest } from '../lib/parse-or-throw.js';
 import { HostDeletedError, UnavailableError } from '../errors.js';
 import { findHostLock } from './sync/find-host-lock.sql.js';
 import { readHostState, type HostState } from './sync/read-host-state.sql.js';
-import { recordStaleSnapshot } from './sync/touch-host.sql.js';
+import { recordStaleSnapshot } from './sync/record-stale-snapshot.sql.js';
 import { presentCount, writeSnapshot, type HostVersion } from './sync/write-snapshot.sql.js';
 import { plainBytes, type RawBody } from './sync/body-bytes.js';
 import { createHostReports, type HostReports } from './sync/host-reports.js';
-import { createSnapshotCache, type CachedSnapshot } from './sync/snapshot-memory.js';
+import { createSnapshotCache, type CachedSnapshot } from './sync/snapshot-cache.js';
 import { createBodySource, createContainersSource, type SnapshotSource } from './sync/snapshot-source.js';
-import { createYielder, type Yielder } from '../lib/yield-if-busy.js';
+import { createYielder, type Yielder } from '../lib/yielder.js';
 
 /** Metadata of a snapshot, apart from its containers. */
 export interface SnapshotMetadata {

@@ -1,6 +1,6 @@
 import { Link, useMatchRoute } from '@tanstack/react-router';
 import { Icon } from '../components/icons';
-import { Logo } from '../components/mark';
+import { Logo } from '../components/logo';
 import { useCanEdit } from '../lib/session';
 
 const NAVIGATION_ITEMS = [

@@ -9,7 +9,7 @@ import {
   type ParsedLocation,
 } from '@tanstack/react-router';
 import { sessionQuery } from '../lib/api/queries';
-import { Loading } from '../components/empty';
+import { Loading } from '../components/empty-state';
 import { ErrorNote } from '../components/error-note';
 import { parseContainerSearch } from '../features/containers/search';
 import { parseEventSearch } from '../features/events/search';

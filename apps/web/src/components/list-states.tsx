@@ -1,9 +1,9 @@
 import type { Page } from '@muster/contracts';
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { Loading } from './empty';
+import { Loading } from './empty-state';
 import { ErrorNote } from './error-note';
-import { ListFooter } from './list-foot';
+import { ListFooter } from './list-footer';
 
 /** A paged list while it is loading, failed, empty or loaded; with a button that loads the next page. */
 export function ListStates<T>({

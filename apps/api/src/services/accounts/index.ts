@@ -11,7 +11,7 @@ export { createInvitationService, type InvitationService } from './invitations.j
 export { createMemberService, type MemberService } from './members.js';
 export { createOidcSignIn, type Redirect, type OidcSignInService } from './oidc-sign-in.js';
 export { createOidcUsers } from './oidc-users.js';
-export { createMySessionService, type MySessionService } from './own-sessions.js';
+export { createMySessionService, type MySessionService } from './my-sessions.js';
 export { createSessionService, type SessionService, type UserSession, type WithCookies } from './sessions.js';
 export { createSetupTokens } from './setup-tokens.js';
 export { createSetupService, type SetupService } from './setup.js';

@@ -6,7 +6,7 @@ import {
 } from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
 import { NotFoundError } from '../../errors.js';
-import { deleteHostData } from './forget-host.sql.js';
+import { deleteHostData } from './delete-host-data.sql.js';
 import { type AgentTokenCache, insertEnrollmentToken } from '../enrollment/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { recordAuditEntry } from '../audit/index.js';

@@ -1,3 +1,3 @@
 /** Changes to hosts by operators. */
-export { deleteHostData } from './forget-host.sql.js';
+export { deleteHostData } from './delete-host-data.sql.js';
 export { createHostService, type HostService } from './host-management.js';

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { formatPosition, type FeedPosition, type SummaryReader } from '../inventory/index.js';
 import { positionBytes, retryBytes, toFrame, type StreamFrame } from './stream-frame.js';
 import { OverloadedError } from '../../errors.js';
-import { createYielder } from '../../lib/yield-if-busy.js';
+import { createYielder } from '../../lib/yielder.js';
 import type { LiveFeed } from './live-feed.js';
 import { freshnessFrame, type HostFingerprints, type LiveHosts } from './live-hosts.js';
 import { createInterval } from '../../lib/interval.js';

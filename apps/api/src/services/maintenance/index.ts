@@ -1,4 +1,4 @@
 /** Periodic tasks: clock, retention. */
-export { startBackgroundTasks } from './background.js';
+export { startBackgroundTasks } from './background-tasks.js';
 export { addClockMetrics, createDatabaseClock } from './database-clock.js';
 export { addRetentionMetrics, createRetentionService, RETENTION_LEASE } from './retention.js';

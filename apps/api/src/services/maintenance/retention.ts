@@ -2,7 +2,7 @@ import { Prisma, type Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
 import type { Lease } from '../../lib/lease.js';
 import { deleteHostData } from '../hosts/index.js';
-import { deleteSupersededChanges, type ChangePosition } from './forget-superseded-changes.sql.js';
+import { deleteSupersededChanges, type ChangePosition } from './delete-superseded-changes.sql.js';
 import { findHostsWithEventsBefore, pruneEvents } from './prune-events.sql.js';
 import {
   findHostsWithExcess,

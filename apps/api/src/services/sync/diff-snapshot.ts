@@ -1,7 +1,7 @@
 import type { Container, Port } from '@muster/contracts';
 import { containerChanges, sameLabels, samePorts, type EventDraft } from './container-changes.js';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
-import { createYielder } from '../../lib/yield-if-busy.js';
+import { createYielder } from '../../lib/yielder.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
 
 /**

@@ -1,5 +1,5 @@
 import { SNAPSHOT_CONTAINERS_MAX } from '@muster/contracts';
-import { createYielder } from '../../lib/yield-if-busy.js';
+import { createYielder } from '../../lib/yielder.js';
 
 /** Result of the check of a body before it is parsed. */
 export type PrecheckResult =

@@ -14,8 +14,8 @@ import { precheckBody } from './precheck-body.js';
 import { invalidRequest, parsedOrThrow } from '../../lib/parse-or-throw.js';
 import { BodyTooLargeError } from '../../errors.js';
 import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
-import type { CachedSnapshot } from './snapshot-memory.js';
-import { createYielder, type Yielder } from '../../lib/yield-if-busy.js';
+import type { CachedSnapshot } from './snapshot-cache.js';
+import { createYielder, type Yielder } from '../../lib/yielder.js';
 
 /** An incoming snapshot that is parsed lazily. */
 export interface SnapshotSource {

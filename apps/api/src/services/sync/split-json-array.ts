@@ -1,5 +1,5 @@
 import { parseContainer, type Container } from '@muster/contracts';
-import { createYielder } from '../../lib/yield-if-busy.js';
+import { createYielder } from '../../lib/yielder.js';
 
 /**
  * The JSON text of a snapshot, split into containers without parsing. A container whose bytes equal the last snapshot's

@@ -3,7 +3,7 @@ import { LongText, type Database, type Statement } from '@muster/db';
 import type { SnapshotDiff } from './diff-snapshot.js';
 import type { SnapshotOrder, SnapshotTimes } from './order.js';
 import { COUNTED_KEYS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
-import { createYielder, encodeWithYields, stringifyWithYields, type Yielder } from '../../lib/yield-if-busy.js';
+import { createYielder, encodeWithYields, stringifyWithYields, type Yielder } from '../../lib/yielder.js';
 import {
   formatAssignments,
   problemAssignments,

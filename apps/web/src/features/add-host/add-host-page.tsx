@@ -4,12 +4,12 @@ import { useState, type ReactNode } from 'react';
 import { api, fieldError, otherError } from '../../lib/api/client';
 import { useCanEdit } from '../../lib/session';
 import { Button } from '../../components/button';
-import { EmptyState } from '../../components/empty';
+import { EmptyState } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { Select, Field } from '../../components/field';
 import { DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
-import { NewHosts } from './arrivals';
+import { NewHosts } from './new-hosts';
 import { EnrollCommands } from './enroll-commands';
 
 /** Adds a host: creates an enrollment token, shows the command that runs the agent, and waits for the first report. */

@@ -1,6 +1,6 @@
 import { Tabs } from 'radix-ui';
 import { Command } from '../../components/copyable';
-import { installMethods } from './commands';
+import { installMethods } from './install-methods';
 
 /** The commands that start an agent with this enrollment token: one tab for each way to run it. */
 export function EnrollCommands({ token }: { token: string }) {

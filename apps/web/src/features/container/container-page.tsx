@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { containerQuery } from '../../lib/api/queries';
 import { CopyButton } from '../../components/copyable';
-import { Loading } from '../../components/empty';
+import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';

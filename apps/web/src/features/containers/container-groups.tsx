@@ -4,7 +4,7 @@ import { useCallback, useId, useMemo, useState } from 'react';
 import { containersQuery, hostsQuery, imagesQuery, projectsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { formatCount } from '../../lib/format-count';
-import { EmptyState, Loading } from '../../components/empty';
+import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';

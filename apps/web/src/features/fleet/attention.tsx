@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { containersQuery } from '../../lib/api/queries';
 import { formatNumber } from '../../lib/format-count';
-import { Loading } from '../../components/empty';
+import { Loading } from '../../components/empty-state';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { StateIcon } from '../../components/state-icons';

@@ -3,13 +3,13 @@ import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
 import { useMemo, type ReactNode } from 'react';
 import { hostsQuery, summaryQuery } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
-import { EmptyState, Loading } from '../../components/empty';
+import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { useTitle } from '../../lib/title';
 import { Attention } from './attention';
 import { HostTiles } from './host-tiles';
 import { RecentChanges } from './recent-changes';
-import { FleetCounts } from './numbers';
+import { FleetCounts } from './fleet-counts';
 import { useRecentEvents } from './recent-events';
 
 const route = getRouteApi('/signed-in/');

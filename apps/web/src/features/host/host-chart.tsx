@@ -3,7 +3,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import { serverNow } from '../../lib/api/client';
 import { eventsQuery } from '../../lib/api/queries';
-import { Loading } from '../../components/empty';
+import { Loading } from '../../components/empty-state';
 import { formatDuration } from '../../lib/format-time';
 import { stateHistory } from '../../lib/state-history';
 

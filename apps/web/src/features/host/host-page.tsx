@@ -4,7 +4,7 @@ import { useCallback, useMemo, type ReactNode } from 'react';
 import { containersQuery, eventsQuery, hostQuery } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
 import { formatNumber } from '../../lib/format-count';
-import { Loading } from '../../components/empty';
+import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';

@@ -3,7 +3,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { imagesQuery } from '../../lib/api/queries';
 import { formatNumber } from '../../lib/format-count';
-import { EmptyState } from '../../components/empty';
+import { EmptyState } from '../../components/empty-state';
 import { FilterEntry } from '../../components/filter-entry';
 import { ImageRef } from '../../components/image-ref';
 import { ListStates } from '../../components/list-states';

@@ -2,7 +2,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { portsQuery } from '../../lib/api/queries';
-import { EmptyState } from '../../components/empty';
+import { EmptyState } from '../../components/empty-state';
 import { FilterEntry } from '../../components/filter-entry';
 import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';

@@ -6,7 +6,7 @@ import { sessionQuery, sessionsQuery } from '../../lib/api/queries';
 import { useSession } from '../../lib/session';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
-import { Loading } from '../../components/empty';
+import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';

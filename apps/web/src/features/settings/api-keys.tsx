@@ -6,7 +6,7 @@ import { apiKeysQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { Command } from '../../components/copyable';
-import { EmptyState } from '../../components/empty';
+import { EmptyState } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { Select, Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';

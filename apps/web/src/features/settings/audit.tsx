@@ -1,7 +1,7 @@
 import type { AuditEntry } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { auditQuery } from '../../lib/api/queries';
-import { EmptyState } from '../../components/empty';
+import { EmptyState } from '../../components/empty-state';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age } from '../../components/time';

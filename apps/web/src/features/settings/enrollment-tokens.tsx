@@ -8,7 +8,7 @@ import { useCanEdit } from '../../lib/session';
 import { Button } from '../../components/button';
 import { Confirm } from '../../components/confirm';
 import { formatNumber } from '../../lib/format-count';
-import { EmptyState } from '../../components/empty';
+import { EmptyState } from '../../components/empty-state';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age, DateTime } from '../../components/time';

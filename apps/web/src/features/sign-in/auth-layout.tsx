@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { Logo } from '../../components/mark';
+import { Logo } from '../../components/logo';
 
 /** The layout of the pages that need no session: sign-in, setup and invitation. */
 export function AuthLayout({ title, children }: { title: ReactNode; children: ReactNode }) {

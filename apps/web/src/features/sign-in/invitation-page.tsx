@@ -3,11 +3,11 @@ import { useQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { api, fieldError, otherError } from '../../lib/api/client';
 import { Button } from '../../components/button';
-import { Loading } from '../../components/empty';
+import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
 import { AuthLayout } from './auth-layout';
-import { useSignIn } from './enter';
+import { useSignIn } from './use-sign-in';
 import { useLinkToken } from './link-token';
 import { IsolatedText } from '../../components/isolated-text';
 

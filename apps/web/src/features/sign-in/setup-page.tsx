@@ -5,7 +5,7 @@ import { Button } from '../../components/button';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
 import { AuthLayout } from './auth-layout';
-import { useSignIn } from './enter';
+import { useSignIn } from './use-sign-in';
 import { useLinkToken } from './link-token';
 
 /** The page of the setup link, which creates the owner account. */

@@ -7,7 +7,7 @@ import { Button } from '../../components/button';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
 import { AuthLayout } from './auth-layout';
-import { useSignIn } from './enter';
+import { useSignIn } from './use-sign-in';
 import { IsolatedText } from '../../components/isolated-text';
 
 const route = getRouteApi('/sign-in');

@@ -1,5 +1,5 @@
 import { createClient, ProblemError } from '@muster/client';
-import { formatFieldError } from '../field-sentence';
+import { formatFieldError } from '../format-field-error';
 
 let serverOffsetMs = 0;
 

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { agentOf } from './auth.js';
-import { createKeyedMutex } from './take-turns.js';
+import { createKeyedMutex } from './keyed-mutex.js';
 
 /** Requests of a host that may wait in each queue, and the milliseconds that each may wait. */
 const QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };

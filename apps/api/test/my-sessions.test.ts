@@ -3,7 +3,7 @@ import { Paths, type SessionItem } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { Browser } from './browser.js';
 import { useApi } from './harness.js';
-import { PASSWORD, person } from './people.js';
+import { PASSWORD, person } from './users.js';
 
 describe.each(testEngines())("a person's own sessions on %s", (engine) => {
   const context = useApi(engine);

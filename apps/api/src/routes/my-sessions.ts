@@ -5,7 +5,7 @@ import { readBody } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
 import type { MySessionService, SessionService } from '../services/accounts/index.js';
 import { parseId, requireRevalidation } from './reads.js';
-import { setCookies } from './session.js';
+import { setCookies } from './sign-in.js';
 
 export interface MySessionRouterParts {
   /** Authenticates a signed-in user and sets it for `userSessionOf`. */

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { SERVER_BACKOFF, retryDelayMs } from './backoff.js';
+import { SERVER_BACKOFF, retryDelayMs } from '../lib/backoff.js';
 import { ExitCodes, StopError } from '../exit.js';
 import type { MusterClient } from '../muster/client.js';
 import type { Session } from '../muster/session.js';
-import type { EnginePoller } from '../engine/poll-engine.js';
-import type { SnapshotStream } from '../reporting/snapshot-stream.js';
+import type { EnginePoller } from '../engine/engine-poller.js';
+import type { SnapshotStream } from './snapshot-stream.js';
 
 /** Limits on attempts and on the wait between two attempts, because a person waits for the command. */
 const ATTEMPTS_MAX = 4;

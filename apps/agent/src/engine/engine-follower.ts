@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { EngineClient } from './client.js';
 import type { Inventory } from './inventory.js';
 import { createEngineWatch } from './watch.js';
-import type { EnginePoller } from './poll-engine.js';
+import type { EnginePoller } from './engine-poller.js';
 import type { Reporter } from '../reporting/reporter.js';
 
 /** Passes an engine's events on to the inventory and the reporter. */

@@ -4,7 +4,7 @@ import { testEngines } from '@muster/db/testing';
 import { issueToken } from '../src/lib/tokens.js';
 import { Browser } from './browser.js';
 import { useApi } from './harness.js';
-import { setupToken } from './people.js';
+import { setupToken } from './users.js';
 
 const ada = { name: 'Ada', email: 'Ada@Example.com', password: 'correct horse battery' };
 const DAY_MS = 86_400_000;
