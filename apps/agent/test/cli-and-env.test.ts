@@ -64,7 +64,7 @@ describe('the environment', () => {
       engineApiVersion: null,
       redaction: { names: REDACT_NAMES_DEFAULT, values: REDACT_VALUES_DEFAULT },
       tokenDays: 30,
-      proxy: { https: null, http: null, except: null },
+      proxy: { https: null, http: null, noProxy: null },
       logLevel: 'info',
     });
   });

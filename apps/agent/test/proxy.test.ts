@@ -24,7 +24,7 @@ describe('the proxy for a URL', () => {
 
   test('is the one set for its scheme, or none if that is unset', () => {
     expect([via('https://muster.example'), via('http://muster.example')]).toEqual(['secure:3128', 'plain:3128']);
-    const onlyHttp = { https: null, http: 'http://plain:3128', except: null };
+    const onlyHttp = { https: null, http: 'http://plain:3128', noProxy: null };
     expect(proxyFor(new URL('https://muster.example'), onlyHttp)).toBeNull();
   });
 

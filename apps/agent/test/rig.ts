@@ -49,7 +49,7 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
     { write: (line: string) => void logged.push(JSON.parse(line) as never) },
   );
   // Waits are a tenth of their maximum: short, but not zero.
-  const waits = { dismissed: { min: 200, max: 600 }, identity: { max: 1_000, unnamed: 500 } };
+  const waits = { dismissed: { minMs: 200, maxMs: 600 }, identity: { maxMs: 1_000, defaultMs: 500 } };
   const timing: Timing = { random: () => 0.1, coalesceMs, waits };
   const running: { stop(): Promise<unknown> }[] = [];
   return {

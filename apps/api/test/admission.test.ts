@@ -41,7 +41,7 @@ const first = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> 
  * Admits at once: four small calls, two snapshots, one operator call, one call without credentials, and 24 MiB of
  * snapshot bodies.
  */
-const ADMISSION = { requestsInWorkMax: 8, waitingForEachMax: 2, bodyBytesInWorkMax: 32 * MIB };
+const ADMISSION = { requestsInWorkMax: 8, waitingPerRequestMax: 2, bodyBytesInWorkMax: 32 * MIB };
 
 describe.each(testEngines())('admission on %s', (engine) => {
   let db: Database;

@@ -130,11 +130,11 @@ describe('an ended request', () => {
       isAnonymous: false,
       isClientConnected: () => true,
     });
-    return { requests, budget, work: slot };
+    return { requests, budget, slot };
   };
 
   test('acquires no slot again, which it would never release', async () => {
-    const { requests, work: slot } = parts();
+    const { requests, slot } = parts();
     slot.release();
     slot.end();
     await expect(slot.acquire()).rejects.toThrow(RequestAbortedError);
@@ -142,7 +142,7 @@ describe('an ended request', () => {
   });
 
   test('releases a slot and bytes that it was waiting for', async () => {
-    const { requests, budget, work: slot } = parts();
+    const { requests, budget, slot } = parts();
     slot.release();
     expect(requests.acquire(1)).toBe(true);
     const other = budget.createHolder(5);
@@ -157,7 +157,7 @@ describe('an ended request', () => {
   });
 
   test('can hold no bytes', async () => {
-    const { budget, work: slot } = parts();
+    const { budget, slot } = parts();
     slot.end();
     await expect(slot.reserveBytes(1)).rejects.toThrow();
     expect(budget.heldBytes).toBe(0);

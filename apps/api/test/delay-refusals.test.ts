@@ -11,7 +11,7 @@ describe('refusals of a caller who retries at once', () => {
   const response = () => {
     const left = jest.fn();
     const res = new ServerResponse(new IncomingMessage(new Socket())) as Response;
-    res.locals = { work: { leave: left } } as unknown as Response['locals'];
+    res.locals = { slot: { release: left } } as unknown as Response['locals'];
     return { res, left };
   };
   /** Resolves with whether a refusal has been answered. */

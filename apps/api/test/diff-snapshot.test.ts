@@ -258,7 +258,7 @@ describe('a long list that is compared with yields to the event loop', () => {
     rowOf(1_099 - index, index % 2 === 0 ? { image: 'other:1', labels: labels(2) } : {}),
   );
 
-  test.each([{ complete: true }, { complete: false }, { complete: false, goneIds: ['c1', 'c2', 'c500', 'c2000'] }])(
+  test.each([{ complete: true }, { complete: false }, { complete: false, removedIds: ['c1', 'c2', 'c500', 'c2000'] }])(
     'gives the same diff as a comparison without yields: %j',
     async (options) => {
       expect(await diffSnapshotWithYields(before, after, options)).toEqual(diffSnapshot(before, after, options));

@@ -140,7 +140,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 1));
       const incoming = [toContainerRow(Container.parse(container('new')))];
-      const read = { complete: false, goneIds: [] };
+      const read = { complete: false, removedIds: [] };
       const base = await readHostState(db, host.id, incoming, read);
       const write = () =>
         writeSnapshot(db, {
@@ -159,7 +159,10 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 50));
       const incoming = [container('c1'), container('new')].map((one) => toContainerRow(Container.parse(one)));
-      const state = await readHostState(context.api.db, host.id, incoming, { complete: false, goneIds: ['c2', 'c99'] });
+      const state = await readHostState(context.api.db, host.id, incoming, {
+        complete: false,
+        removedIds: ['c2', 'c99'],
+      });
       expect(state?.containers.map(({ dockerId }) => dockerId).sort()).toEqual(['c1', 'c2']);
     });
   });

@@ -8,12 +8,12 @@ const padded = (dockerId: string, bytes: number) => JSON.stringify(container(doc
 
 /** Returns the MiB of text that reading a snapshot is charged for, apart from its rows. */
 async function textBytesOf(elements: readonly string[], end = ']'): Promise<number> {
-  const effort = { textBytes: 0 };
+  const usage = { textBytes: 0 };
   const bytes = gzipSync(`[${elements.join()}${end}`);
-  const source = createBodySource({ bytes, encoding: 'gzip' }, effort);
+  const source = createBodySource({ bytes, encoding: 'gzip' }, usage);
   await source.text().catch(() => null);
   await source.rows().catch(() => null);
-  return effort.textBytes / MIB;
+  return usage.textBytes / MIB;
 }
 
 describe('the text of a snapshot counts', () => {

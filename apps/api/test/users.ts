@@ -23,7 +23,13 @@ export interface TestPerson {
 /** Creates a member of an organization who has not signed in. */
 export async function member(api: TestApi, organizationId: string, role: MemberRole) {
   const email = `${role}-${randomUUID()}@example.org`;
-  const newcomer = { organizationId, role, name: `The ${role}`, email, wayIn: { passwordHash: await passwordHash } };
+  const newcomer = {
+    organizationId,
+    role,
+    name: `The ${role}`,
+    email,
+    credential: { passwordHash: await passwordHash },
+  };
   const id = await api.db.prisma.$transaction((tx) => addMember(tx, newcomer, api.clock()));
   return { id, email };
 }

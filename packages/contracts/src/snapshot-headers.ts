@@ -73,7 +73,7 @@ export const SnapshotHeaders = z
 
 /**
  * A snapshot's metadata. `order` is null if the agent sends no stream and sequence. `observedAt` is RFC 3339 by the
- * host's clock, or null. `goneIds` are containers that were removed before an incomplete snapshot; an id that is also
+ * host's clock, or null. `removedIds` are containers that were removed before an incomplete snapshot; an id that is also
  * in the body counts as present.
  */
 export type SnapshotHeaders = z.output<typeof SnapshotHeaders>;

@@ -16,7 +16,7 @@ test('the schema uses the header names that clients send, in lowercase', () => {
 });
 
 test('without headers a snapshot is complete and has no order', () => {
-  expect(parse({})).toEqual({ success: true, data: { order: null, observedAt: null, complete: true, goneIds: [] } });
+  expect(parse({})).toEqual({ success: true, data: { order: null, observedAt: null, complete: true, removedIds: [] } });
 });
 
 test('all snapshot headers are parsed, and other headers are ignored', () => {
@@ -34,7 +34,7 @@ test('all snapshot headers are parsed, and other headers are ignored', () => {
       order: { stream: STREAM, sequence: 7 },
       observedAt: '2026-01-31T11:00:00.123Z',
       complete: false,
-      goneIds: ['a', 'b'],
+      removedIds: ['a', 'b'],
     },
   });
 });

@@ -39,7 +39,7 @@ const TIMEOUT_SQLSTATE = new Set(['57014', LOCK_TIMEOUT_SQLSTATE]);
 export class ConnectionWaitTimeoutError extends Error {
   constructor() {
     super('No connection for long statements became free in time');
-    this.name = 'NoTurnError';
+    this.name = 'ConnectionWaitTimeoutError';
   }
 }
 

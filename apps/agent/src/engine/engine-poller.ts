@@ -18,7 +18,7 @@ export interface EngineFault {
 
 /** A successful reading of the engine. */
 export interface EngineReading {
-  kind: 'seen';
+  kind: 'ok';
   snapshot: EncodedSnapshot;
   /** The containers in the snapshot. */
   containers: readonly Container[];
@@ -77,7 +77,7 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
         const { snapshot, encoded: containers } = await encodeSnapshot(reading.containers);
         const incompleteness = explainIncompleteness(reading, containers);
         const { presentIds, facts } = reading;
-        return { kind: 'seen', snapshot, containers, presentIds, incompleteness, observedAt, facts };
+        return { kind: 'ok', snapshot, containers, presentIds, incompleteness, observedAt, facts };
       } catch (error) {
         const fault = toEngineFault(error);
         return { kind: 'failed', fault, isEngineResponsive: (error as EngineError).failure === 'too_large' };

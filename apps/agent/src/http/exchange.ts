@@ -47,7 +47,7 @@ export function send(route: HttpRoute, { method, path, headers, body, signal }: 
 
 /** Thrown if an answer is longer than its reader accepts. */
 export class ResponseTooLongError extends RangeError {
-  override readonly name = 'TooLongError';
+  override readonly name = 'ResponseTooLongError';
 }
 
 /** Reads the whole body. Throws `ResponseTooLongError` if it is longer than `bytesMax`, and another error if it was cut off. */

@@ -44,11 +44,11 @@ export interface Session {
 
 /** How long the session waits, in milliseconds. */
 export interface SessionWaits {
-  /** Between two attempts after a dismissal: starts at `min` and grows to `max`. */
+  /** Between two attempts after a dismissal: starts at `minMs` and grows to `maxMs`. */
   dismissed: { minMs: number; maxMs: number };
   /**
-   * Wait while a host with this machine's identity may be alive: `max` in total, and `unnamed` if the API sends no
-   * Retry-After.
+   * Wait while a host with this machine's identity may be alive: `maxMs` in total, and `defaultMs` if the API
+   * sends no Retry-After.
    */
   identity: { maxMs: number; defaultMs: number };
 }

@@ -29,7 +29,7 @@ export async function reportOnce(options: ReportOnceOptions, signal: AbortSignal
     const { snapshot, incompleteness } = result;
     if (incompleteness !== null) log.warn({ reason: incompleteness }, 'not all containers can be reported');
     const order = stream.next(result.observedAt);
-    const part = { snapshot, isComplete: incompleteness === null, goneIds: [] };
+    const part = { snapshot, isComplete: incompleteness === null, removedIds: [] };
     const answer = await session.call((token) => client.postSnapshot(token, part, order, signal), result.facts, signal);
     if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind === 'refused') throw failed(`the API refused the snapshot: ${answer.reason}`);

@@ -19,7 +19,7 @@ export interface ReportedIds {
    * Records that an incomplete snapshot was applied. Never throws: if the disk is full, the next run does not know
    * these ids.
    */
-  update(ids: Iterable<string>, goneIds: Iterable<string>): Promise<void>;
+  update(ids: Iterable<string>, removedIds: Iterable<string>): Promise<void>;
   /** Removes all ids, because they belong to a host that this machine no longer is. */
   clear(): Promise<void>;
 }
@@ -58,9 +58,9 @@ export async function openReportedIds(stateDir: string, log: Logger): Promise<Re
   return {
     findRemoved: (presentIds) => [...ids].filter((id) => !presentIds.has(id)),
     replace,
-    async update(present, goneIds) {
+    async update(present, removedIds) {
       let hasChanged = false;
-      for (const id of goneIds) hasChanged = ids.delete(id) || hasChanged;
+      for (const id of removedIds) hasChanged = ids.delete(id) || hasChanged;
       for (const id of present) {
         hasChanged ||= !ids.has(id);
         ids.add(id);

@@ -117,7 +117,7 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   async function pollEngine(signal: AbortSignal): Promise<EngineReading | null> {
     const result = await poller.poll(signal);
-    if (result.kind === 'seen') {
+    if (result.kind === 'ok') {
       recordEngineReadable(result);
       return result;
     }

@@ -162,7 +162,7 @@ export function createAdmissionControl(
     endWithAnswer(res, slot);
     // Express uses an existing `locals` object instead of creating one.
     (res as Response).locals = Object.assign(Object.create(null) as object, {
-      work: slot,
+      slot,
       receivedAt: at,
     }) as Response['locals'];
     app(req, res);

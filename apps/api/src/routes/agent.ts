@@ -85,7 +85,7 @@ export function createAgentRouter(parts: AgentRouterParts): Router {
     const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
     const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
     const usage = { textBytes: 0, historyBytes: 0 };
-    const metadata = { ...headers, observedAt, digest: await snapshotDigest(body), effort: usage };
+    const metadata = { ...headers, observedAt, digest: await snapshotDigest(body), usage };
     let rowsWritten = 0;
     try {
       const summary = await containers.syncBody(hostId, body, metadata);

@@ -183,7 +183,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     // Count again, which corrects totals that another version may have counted differently.
     const totals = complete ? totalsOf(rows) : null;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-      const host = await readHostState(db, hostId, rows, { complete, goneIds: removedIds });
+      const host = await readHostState(db, hostId, rows, { complete, removedIds });
       if (host === null) throw new HostDeletedError();
       const verdict = checkOrder(host.order, order, times);
       if (!verdict.current) {

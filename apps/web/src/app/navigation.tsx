@@ -4,11 +4,11 @@ import { Logo } from '../components/logo';
 import { useCanEdit } from '../lib/session';
 
 const NAVIGATION_ITEMS = [
-  { to: '/', icon: 'fleet', words: 'Fleet' },
-  { to: '/containers', icon: 'containers', words: 'Containers' },
-  { to: '/images', icon: 'images', words: 'Images' },
-  { to: '/ports', icon: 'ports', words: 'Ports' },
-  { to: '/events', icon: 'events', words: 'Events' },
+  { to: '/', icon: 'fleet', label: 'Fleet' },
+  { to: '/containers', icon: 'containers', label: 'Containers' },
+  { to: '/images', icon: 'images', label: 'Images' },
+  { to: '/ports', icon: 'ports', label: 'Ports' },
+  { to: '/events', icon: 'events', label: 'Events' },
 ] as const;
 
 /** Links to the main pages: a sidebar, or on a phone a bar at the bottom. */
@@ -22,11 +22,11 @@ export function Navigation() {
         <span>Muster</span>
       </Link>
       <ul className="rail-places">
-        {NAVIGATION_ITEMS.map(({ to, icon, words }) => (
+        {NAVIGATION_ITEMS.map(({ to, icon, label }) => (
           <li key={to}>
             <Link to={to} className="rail-link" activeOptions={{ exact: to === '/', includeSearch: false }}>
               <Icon name={icon} />
-              <span>{words}</span>
+              <span>{label}</span>
             </Link>
           </li>
         ))}

@@ -37,7 +37,7 @@ export class OidcSignInError extends Error {
     cause: unknown,
   ) {
     super(`OIDC sign-in failed: ${failure}`, { cause });
-    this.name = 'NotVouchedError';
+    this.name = 'OidcSignInError';
   }
 }
 

@@ -8,7 +8,7 @@ import { z } from 'zod';
  * better-auth has no such call. The call has no path, so that no request can reach it.
  */
 export const oidcSessionsPlugin = {
-  id: 'vouched-sessions',
+  id: 'oidc-sessions',
   endpoints: {
     startOidcSession: createAuthEndpoint({ method: 'POST', body: z.object({ userId: z.uuid() }) }, async (context) => {
       const { internalAdapter } = context.context;

@@ -38,12 +38,12 @@ export interface SnapshotDiff {
 
 /**
  * Compares a host's stored rows with a snapshot whose `dockerId`s are unique. If the snapshot is incomplete, rows that
- * it does not name are left unchanged, except those in `goneIds`.
+ * it does not name are left unchanged, except those in `removedIds`.
  */
 export function diffSnapshot(
   stored: readonly StoredContainer[],
   incoming: readonly ContainerRow[],
-  { complete, goneIds: removedIds = [] }: { complete: boolean; goneIds?: readonly string[] },
+  { complete, removedIds = [] }: { complete: boolean; removedIds?: readonly string[] },
 ): SnapshotDiff {
   const diff = emptyDiff(0);
   const tally = new StateTally();

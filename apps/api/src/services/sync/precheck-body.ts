@@ -3,11 +3,11 @@ import { createYielder } from '../../lib/yielder.js';
 
 /** Result of the check of a body before it is parsed. */
 export type PrecheckResult =
-  | { kind: 'likely' }
+  | { kind: 'ok' }
   | { kind: 'no-array' }
   | { kind: 'too-many' }
   /** `element` holds more values than a container of its size can. */
-  | { kind: 'crowded'; element: number };
+  | { kind: 'too-many-values'; element: number };
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
@@ -56,11 +56,11 @@ export async function precheckBody(bytes: Buffer): Promise<PrecheckResult> {
     } else if (byte === COMMA && depth > 0) {
       values++;
     } else if (byte === COMMA) {
-      if (hasTooManyValues(at)) return { kind: 'crowded', element };
+      if (hasTooManyValues(at)) return { kind: 'too-many-values', element };
       element++;
       if (element === SNAPSHOT_CONTAINERS_MAX) return { kind: 'too-many' };
       [start, values, nests] = [at + 1, 0, 0];
     }
   }
-  return hasTooManyValues(bytes.length) ? { kind: 'crowded', element } : { kind: 'likely' };
+  return hasTooManyValues(bytes.length) ? { kind: 'too-many-values', element } : { kind: 'ok' };
 }

@@ -89,7 +89,7 @@ export async function readHostState(
   db: Database,
   hostId: string,
   incoming: readonly ContainerRow[],
-  { complete, goneIds: removedIds }: { complete: boolean; goneIds: readonly string[] },
+  { complete, removedIds }: { complete: boolean; removedIds: readonly string[] },
 ): Promise<HostState | null> {
   const dockerIds = incoming.map(({ dockerId }) => dockerId);
   const digests = incoming.map(({ digest }) => digest);

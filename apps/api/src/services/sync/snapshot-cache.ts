@@ -27,7 +27,7 @@ export function createSnapshotCache(bytesMax: number): SnapshotCache {
   let bytes = 0;
   const cost = ({ body, bounds }: CachedSnapshot) => body.bytes.length + (bounds?.byteLength ?? 0) + ENTRY_BYTES;
 
-  function delete(hostId: string): void {
+  function remove(hostId: string): void {
     const snapshot = snapshots.get(hostId);
     if (snapshot === undefined) return;
     snapshots.delete(hostId);
@@ -35,7 +35,7 @@ export function createSnapshotCache(bytesMax: number): SnapshotCache {
   }
 
   return {
-    delete,
+    delete: remove,
     get(hostId) {
       const snapshot = snapshots.get(hostId);
       if (snapshot !== undefined) {
@@ -45,12 +45,12 @@ export function createSnapshotCache(bytesMax: number): SnapshotCache {
       return snapshot;
     },
     set(hostId, snapshot) {
-      delete(hostId);
+      remove(hostId);
       snapshots.set(hostId, snapshot);
       bytes += cost(snapshot);
       for (const oldest of snapshots.keys()) {
         if (bytes <= bytesMax) break;
-        delete(oldest);
+        remove(oldest);
       }
     },
   };

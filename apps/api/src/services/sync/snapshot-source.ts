@@ -32,7 +32,7 @@ export interface SnapshotSource {
   rows(): Promise<ContainerRow[]>;
 }
 
-/** Wraps a request body that has not been validated. Adds the bytes that are read to `effort.textBytes`. */
+/** Wraps a request body that has not been validated. Adds the bytes that are read to `usage.textBytes`. */
 export function createBodySource(body: RawBody, usage = { textBytes: 0 }): SnapshotSource {
   let plain: Promise<Buffer> | undefined;
   let text: SnapshotText | null = null;
@@ -108,13 +108,13 @@ async function precheckError(bytes: Buffer): Promise<FieldError | null> {
   const result = await precheckBody(bytes);
   await createYielder().yieldToEventLoop();
   switch (result.kind) {
-    case 'likely':
+    case 'ok':
       return null;
     case 'no-array':
       return { path: '', message: 'must be a JSON array of containers' };
     case 'too-many':
       return { path: '', message: TOO_MANY_CONTAINERS };
-    case 'crowded':
+    case 'too-many-values':
       return { path: `/${result.element}`, message: 'has more values than a container of its size can have' };
   }
 }

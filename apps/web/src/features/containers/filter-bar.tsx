@@ -58,15 +58,16 @@ const without = <T extends string>(values: readonly T[] | undefined, value: T): 
 
 /** One chip for a set of values that the fleet page counts together, else one chip for each value. */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
-  const isExactly = (words: readonly string[]): boolean =>
-    hostFreshness.length === words.length && words.every((word) => (hostFreshness as readonly string[]).includes(word));
+  const isExactly = (values: readonly string[]): boolean =>
+    hostFreshness.length === values.length &&
+    values.every((value) => (hostFreshness as readonly string[]).includes(value));
   const all = { hostFreshness: undefined };
-  if (isExactly(CURRENT_FRESHNESS)) return [{ key: 'current', words: 'Current only', change: all }];
-  if (isExactly(LAST_KNOWN_FRESHNESS)) return [{ key: 'last known', words: 'Last known only', change: all }];
-  return hostFreshness.map((word) => ({
-    key: `freshness ${word}`,
-    words: `Host: ${FRESHNESS[word].label}`,
-    change: { hostFreshness: without(hostFreshness, word) },
+  if (isExactly(CURRENT_FRESHNESS)) return [{ key: 'current', label: 'Current only', change: all }];
+  if (isExactly(LAST_KNOWN_FRESHNESS)) return [{ key: 'last known', label: 'Last known only', change: all }];
+  return hostFreshness.map((value) => ({
+    key: `freshness ${value}`,
+    label: `Host: ${FRESHNESS[value].label}`,
+    change: { hostFreshness: without(hostFreshness, value) },
   }));
 }
 
@@ -82,12 +83,12 @@ const FILTER_TITLES = { state: 'State', health: 'Health', image: 'Image', label:
 function createChips(search: ContainerSearch): Chip[] {
   const { q, presence } = search;
   return [
-    ...(q === undefined ? [] : [{ key: 'q', words: '', text: `“${q}”`, change: { q: undefined } }]),
+    ...(q === undefined ? [] : [{ key: 'q', label: '', text: `“${q}”`, change: { q: undefined } }]),
     ...freshnessChips(search),
     ...(['state', 'health', 'image', 'label'] as const).flatMap((name) =>
       (search[name] ?? []).map((value) => ({
         key: `${name} ${value}`,
-        words: `${FILTER_TITLES[name]}:`,
+        label: `${FILTER_TITLES[name]}:`,
         text: value,
         change: { [name]: without(search[name], value) },
       })),
@@ -97,7 +98,7 @@ function createChips(search: ContainerSearch): Chip[] {
       : [
           {
             key: 'presence',
-            words: presence === 'all' ? 'Including removed' : 'Removed only',
+            label: presence === 'all' ? 'Including removed' : 'Removed only',
             change: { presence: undefined },
           },
         ]),
@@ -106,7 +107,7 @@ function createChips(search: ContainerSearch): Chip[] {
 
 function HostChip({ hostId, onRemove }: { hostId: string; onRemove: () => void }) {
   const { data } = useQuery(hostQuery(hostId));
-  return <FilterChip words="Host:" text={data?.name ?? '…'} onRemove={onRemove} />;
+  return <FilterChip label="Host:" text={data?.name ?? '…'} onRemove={onRemove} />;
 }
 
 const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
@@ -133,7 +134,7 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         options={states}
         chosen={search.state}
         onChange={(state) => onChange({ state })}
-        wordsOf={(state) => state}
+        labelOf={(state) => state}
       />
       <MenuSeparator />
       <MultiSelect
@@ -141,7 +142,7 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         options={HEALTHS}
         chosen={search.health}
         onChange={(health) => onChange({ health })}
-        wordsOf={(health) => health}
+        labelOf={(health) => health}
       />
       <MenuSeparator />
       <MultiSelect
@@ -149,7 +150,7 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         options={HOST_FRESHNESS}
         chosen={search.hostFreshness}
         onChange={(hostFreshness) => onChange({ hostFreshness })}
-        wordsOf={(freshness) => FRESHNESS[freshness].label}
+        labelOf={(freshness) => FRESHNESS[freshness].label}
       />
       <MenuSeparator />
       <MenuLabel>Removed containers</MenuLabel>
@@ -172,13 +173,13 @@ function MultiSelect<T extends string>({
   options,
   chosen: selected,
   onChange,
-  wordsOf: labelOf,
+  labelOf,
 }: {
   label: string;
   options: readonly T[];
   chosen: readonly T[] | undefined;
   onChange: (chosen: T[] | undefined) => void;
-  wordsOf: (option: T) => string;
+  labelOf: (option: T) => string;
 }) {
   return (
     <>

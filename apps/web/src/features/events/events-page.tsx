@@ -69,14 +69,14 @@ export function EventsPage(): ReactNode {
         {search.kind?.map((kind) => (
           <FilterChip
             key={kind}
-            words={formatEventKind(kind)}
+            label={formatEventKind(kind)}
             onRemove={() => change({ kind: without(search.kind, kind) })}
           />
         ))}
         {search.name !== undefined && (
-          <FilterChip words="Container:" text={search.name} onRemove={() => change({ name: undefined })} />
+          <FilterChip label="Container:" text={search.name} onRemove={() => change({ name: undefined })} />
         )}
-        {search.hostId !== undefined && <FilterChip words="one host" onRemove={() => change({ hostId: undefined })} />}
+        {search.hostId !== undefined && <FilterChip label="one host" onRemove={() => change({ hostId: undefined })} />}
         <RefreshListButton list={list} queryKey={query.queryKey} />
       </div>
       <ListStates

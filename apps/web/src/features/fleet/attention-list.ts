@@ -53,7 +53,7 @@ interface Ranked {
 }
 
 function hostConcern(host: Host): Ranked | null {
-  const base = { hostId: host.id, hostName: host.name, dockerId: null, what: host.name };
+  const base = { hostId: host.id, hostName: host.name, dockerId: null, name: host.name };
   const at = host.confirmedAt ?? host.lastSeenAt;
   const problem = host.problems.find(({ code }) => code !== 'engine_unreachable' && SEVERE_PROBLEMS[code]);
   // The problems of an offline host are as old as the rest of its last report.
@@ -95,7 +95,7 @@ function containerConcern(container: ContainerView, crashes: ReadonlyMap<string,
   // The last known state of a host that is not reporting is not a concern of its own: the host is.
   if (!isCurrent(container.hostFreshness) || container.removedAt !== null) return null;
   const { hostId, hostName, dockerId, name, state, health, exitCode, changedAt } = container;
-  const base = { key: `container ${crashKey(container)}`, what: name, at: changedAt, hostId, hostName, dockerId };
+  const base = { key: `container ${crashKey(container)}`, name, at: changedAt, hostId, hostName, dockerId };
   const crashed = crashes.get(crashKey(container))?.length ?? 0;
   if (state === 'restarting' || (crashed >= CRASH_LOOP_COUNT_MIN && state === 'exited' && exitCode !== 0)) {
     return { rank: 1, concern: { ...base, icon: 'restarting', problem: formatCrashLoop(exitCode, crashed) } };
