@@ -56,18 +56,18 @@ describe('the displayed state of a container', () => {
     [{ state: 'exited', exitCode: 137 }, 'crashed (137)'],
     [{ state: 'restarting', exitCode: 2 }, 'restarting (2)'],
     [{ state: 'hibernating' }, 'hibernating'],
-  ] as const)('for %j is "%s"', (fields, words) => {
-    expect(containerStatus(container(fields))).toMatchObject({ words, isCurrent: true });
+  ] as const)('for %j is "%s"', (fields, label) => {
+    expect(containerStatus(container(fields))).toMatchObject({ label, isCurrent: true });
   });
 
   test('is not current if the host is offline or its engine is down, but a removed container stays removed', () => {
     expect(containerStatus(container({ hostFreshness: 'offline' }))).toMatchObject({
-      look: 'running',
+      icon: 'running',
       isCurrent: false,
     });
     expect(containerStatus(container({ hostFreshness: 'engine_down' })).isCurrent).toBe(false);
     expect(containerStatus(container({ hostFreshness: 'offline', removedAt: at(5) }))).toMatchObject({
-      look: 'removed',
+      icon: 'removed',
       isCurrent: true,
     });
   });
@@ -103,19 +103,19 @@ describe('the list of concerns', () => {
     ['list_refused', 'Container engine refuses to list containers'],
     ['snapshot_refused', 'Muster refuses this host’s snapshots'],
     ['too_many_containers', 'Too many containers for one snapshot'],
-  ] as const)('has an online host with the problem %s first, with the start of the problem', (code, trouble) => {
+  ] as const)('has an online host with the problem %s first, with the start of the problem', (code, problem) => {
     const crashed = container({ state: 'exited', exitCode: 1, hostId: 'h2' });
     const hosts = [host({ id: 'h2', name: 'well' }), host({ problems: [problem('truncated'), problem(code, 600)] })];
     expect(findConcerns({ ...none, hosts, containers: [crashed] })).toMatchObject([
-      { what: 'web-01', dockerId: null, look: 'unhealthy', trouble, at: at(600) },
-      { what: 'web' },
+      { name: 'web-01', dockerId: null, icon: 'unhealthy', problem, at: at(600) },
+      { name: 'web' },
     ]);
   });
 
   test('has a host whose engine is down once, with the reason', () => {
     const problems = [problem('engine_unreachable')];
     const hosts = [host({ freshness: 'engine_down', engineError: 'no such socket', problems })];
-    expect(findConcerns({ ...none, hosts })).toMatchObject([{ what: 'web-01', trouble: 'no such socket' }]);
+    expect(findConcerns({ ...none, hosts })).toMatchObject([{ name: 'web-01', problem: 'no such socket' }]);
   });
 
   test('does not have a host whose problems do not affect its list of containers', () => {
@@ -126,20 +126,20 @@ describe('the list of concerns', () => {
 
   test('has an offline host as offline, regardless of the problems that it reported before', () => {
     const hosts = [host({ freshness: 'offline', problems: [problem('snapshot_refused')] })];
-    expect(findConcerns({ ...none, hosts })).toMatchObject([{ trouble: 'Offline' }]);
+    expect(findConcerns({ ...none, hosts })).toMatchObject([{ problem: 'Offline' }]);
   });
 
   test('has a crash loop once, even if its container is running at the moment and was recreated in between', () => {
     const crashes = [1, 2, 3].map((n) => event({ id: `${n}`, dockerId: `a${n}`, recordedAt: at(n * 60) }));
     const found = findConcerns({ hosts: [host({})], containers: [container({})], events: crashes });
-    const trouble = 'Crash loop: 3 exits in 1 h, last code 1';
-    expect(found).toMatchObject([{ what: 'web', look: 'restarting', dockerId: 'a1', trouble }]);
+    const problem = 'Crash loop: 3 exits in 1 h, last code 1';
+    expect(found).toMatchObject([{ name: 'web', icon: 'restarting', dockerId: 'a1', problem }]);
     expect(findConcerns({ hosts: [host({})], containers: [], events: crashes.slice(1) })).toEqual([]);
   });
 
   test('has a container that restarted only once with its exit code', () => {
     const containers = [container({ state: 'restarting', exitCode: 1 })];
-    expect(findConcerns({ ...none, containers, events: [event({})] })).toMatchObject([{ trouble: 'Restarting (1)' }]);
+    expect(findConcerns({ ...none, containers, events: [event({})] })).toMatchObject([{ problem: 'Restarting (1)' }]);
   });
 
   test('does not have a container that exited with code 0', () => {
