@@ -103,11 +103,11 @@ describe('the list of concerns', () => {
     ['list_refused', 'Container engine refuses to list containers'],
     ['snapshot_refused', 'Muster refuses this host’s snapshots'],
     ['too_many_containers', 'Too many containers for one snapshot'],
-  ] as const)('has an online host with the problem %s first, with the start of the problem', (code, problem) => {
+  ] as const)('has an online host with the problem %s first, with the start of the problem', (code, text) => {
     const crashed = container({ state: 'exited', exitCode: 1, hostId: 'h2' });
     const hosts = [host({ id: 'h2', name: 'well' }), host({ problems: [problem('truncated'), problem(code, 600)] })];
     expect(findConcerns({ ...none, hosts, containers: [crashed] })).toMatchObject([
-      { name: 'web-01', dockerId: null, icon: 'unhealthy', problem, at: at(600) },
+      { name: 'web-01', dockerId: null, icon: 'unhealthy', problem: text, at: at(600) },
       { name: 'web' },
     ]);
   });
