@@ -29,8 +29,8 @@ Usage: bench [--only SECTION,…] [--quick] [--rounds N] [--hosts N] [--out DIRE
   --quick           small and short, to see that it works; writes nothing unless --out is given
   --rounds N        rounds that count, 1 to ${ROUNDS_MAX}; one more warms up
   --hosts N         hosts of each contender in service and http, 1 to ${HOSTS_MAX}
-  --out DIRECTORY   where benchmarks.md and benchmarks/ are written (default: ${OUT_DEFAULT});
-                    sections that do not run are kept as they are there
+  --out DIRECTORY   where the targets in benchmarks.md, and benchmarks/, are written (default: ${OUT_DEFAULT});
+                    results of other sections are kept
   --help            print this
 `;
 

@@ -1,6 +1,7 @@
 import { ProgramError } from '@muster/test-engines';
 import { HELP, parseCli } from './cli.js';
 import { PostgresMissingError } from './cluster.js';
+import { DocumentError } from './report/document.js';
 import { ResultsError } from './results.js';
 import { runBench } from './run.js';
 import { VerificationError } from './verify.js';
@@ -38,7 +39,7 @@ async function main(): Promise<number> {
     return 0;
   } catch (error) {
     if (stop.signal.aborted) return 130;
-    const known = [VerificationError, ProgramError, ResultsError, PostgresMissingError];
+    const known = [VerificationError, ProgramError, ResultsError, DocumentError, PostgresMissingError];
     if (!known.some((kind) => error instanceof kind)) throw error;
     process.stderr.write(`muster-bench: ${(error as Error).message}\n`);
     return 1;

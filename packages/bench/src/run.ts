@@ -1,5 +1,5 @@
-/** Runs sections one after the other, each on a server of its own, and keeps what they find. */
-import { mkdir, writeFile } from 'node:fs/promises';
+/** Runs sections one after the other, each on its own PostgreSQL server, and keeps their results. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Bench } from './bench.js';
@@ -7,9 +7,7 @@ import type { BenchRequest } from './cli.js';
 import { SERVER_SETTINGS, startCluster } from './cluster.js';
 import { currentCommit, describeMachine } from '@muster/measure';
 import { planOf, type Plan } from './plan.js';
-import { renderMarkdown } from './report/markdown.js';
-import { renderPlots } from './report/plots.js';
-import { renderTerminal } from './report/terminal.js';
+import { EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from './report/document.js';
 import { asResults, readSections, type SectionId, type SectionResults, type Sections } from './results.js';
 import { runEmbedded } from './sections/embedded.js';
 import { runGrowth } from './sections/growth.js';
@@ -27,24 +25,23 @@ const SERVER_SECTIONS: { [Id in Exclude<SectionId, 'embedded'>]: (bench: Bench) 
 };
 
 export interface RunParts {
-  /** Takes the tables. */
+  /** Receives the tables. */
   write: (text: string) => void;
-  /** Takes lines about what is going on. */
+  /** Receives lines about the progress. */
   progress: (line: string) => void;
-  /** Ends the run early, with nothing left behind; the sections that were done are kept. */
+  /** Ends the run early and removes what it created. Results of finished sections are kept. */
   signal: AbortSignal;
 }
 
 /**
- * Runs the sections that are asked for and prints what they found; writes it, together with what is kept of the
- * others, where the request says so.
- * @throws VerificationError if a contender did not do its work, and PostgresMissingError, ProgramError, ResultsError.
+ * Runs the requested sections and prints their tables. If the request names a directory, writes the results there after
+ * each section, together with the kept results of the other sections.
+ * @throws VerificationError if a contender did not do its work, and PostgresMissingError, ProgramError, ResultsError,
+ *   DocumentError.
  */
 export async function runBench(request: BenchRequest, { write, progress, signal }: RunParts): Promise<Sections> {
   const plan = planOf(request);
-  const resultsFile = request.out === null ? null : join(request.out, 'benchmarks', 'results.json');
-  // First, so that half an hour is not spent on what then has no place.
-  const kept = resultsFile === null ? {} : await readSections(resultsFile);
+  const output = request.out === null ? null : await openOutput(request.out);
   const commit = await currentCommit();
   let sections: Sections = {};
   for (const id of request.sections) {
@@ -56,13 +53,10 @@ export async function runBench(request: BenchRequest, { write, progress, signal 
     const seconds = (performance.now() - startedAt) / 1_000;
     const record = { at, commit, machine, quick: plan.quick, rounds: plan.rounds, seconds, result };
     sections = { ...sections, [id]: record };
-    // After each, so that what was found is kept should a later one fail or be ended.
-    if (request.out !== null && resultsFile !== null) {
-      await writeDocument(request.out, resultsFile, { ...kept, ...sections });
-    }
+    await output?.write(sections);
   }
   write(renderTerminal(sections));
-  if (request.out !== null) write(`\nWritten to ${join(request.out, 'benchmarks.md')}\n`);
+  if (output !== null) write(`\nWritten to ${output.file}\n`);
   return sections;
 }
 
@@ -80,10 +74,24 @@ async function runSection(
   }
 }
 
-async function writeDocument(out: string, resultsFile: string, sections: Sections): Promise<void> {
-  await mkdir(join(out, 'benchmarks'), { recursive: true });
-  await writeFile(resultsFile, `${JSON.stringify(asResults(sections), null, 2)}\n`);
-  const plots = renderPlots(sections);
-  for (const { name, svg } of plots) await writeFile(join(out, 'benchmarks', name), svg);
-  await writeFile(join(out, 'benchmarks.md'), renderMarkdown(sections, plots, SERVER_SETTINGS));
+/** Reads the kept results and the document before the first section, so that a problem with them shows at once. */
+async function openOutput(out: string) {
+  const file = join(out, 'benchmarks.md');
+  const resultsFile = join(out, 'benchmarks', 'results.json');
+  const kept = await readSections(resultsFile);
+  const document = await readFile(file, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_DOCUMENT;
+    throw error;
+  });
+  withTargets(document, kept);
+  return {
+    file,
+    async write(sections: Sections) {
+      const all = { ...kept, ...sections };
+      await mkdir(join(out, 'benchmarks'), { recursive: true });
+      await writeFile(resultsFile, `${JSON.stringify(asResults(all), null, 2)}\n`);
+      await writeFile(join(out, 'benchmarks', 'tables.md'), renderTables(all, SERVER_SETTINGS));
+      await writeFile(file, withTargets(document, all));
+    },
+  };
 }

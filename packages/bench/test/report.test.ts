@@ -3,11 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { formatBytes, formatNumber } from '@muster/measure';
-import { renderMarkdown } from '../src/report/markdown.js';
-import { renderPlots } from '../src/report/plots.js';
-import { barChart } from '../src/report/svg.js';
+import { DocumentError, EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from '../src/report/document.js';
 import { judge, TARGETS } from '../src/report/targets.js';
-import { renderTerminal } from '../src/report/terminal.js';
 import { asResults, readSections, SECTION_IDS } from '../src/results.js';
 import { FIXED } from './fixed-results.js';
 
@@ -16,11 +13,11 @@ const verdicts = Object.fromEntries(
 );
 
 describe('targets', () => {
-  test('each has an id of its own', () => {
+  test('have unique ids', () => {
     expect(new Set(TARGETS.map(({ id }) => id)).size).toBe(TARGETS.length);
   });
 
-  test('what is to be large is held against its least, what is to be small against its most', () => {
+  test('are reached by a figure on the right side of their bound', () => {
     expect(verdicts).toMatchObject({
       'service-upserts-2-restarted-1': [120, true],
       'service-statement-2-restarted-1': [0.9, false],
@@ -33,7 +30,7 @@ describe('targets', () => {
     });
   });
 
-  test('the stall is the longest of all, the read the slowest of /api/containers at the largest size, the growth of both tables', () => {
+  test('use the longest stall, the slowest read of /api/containers at the largest size, and the growth of both tables', () => {
     expect(verdicts).toMatchObject({
       'event-loop-stall': [51, false],
       'reads-p95': [49, true],
@@ -41,14 +38,14 @@ describe('targets', () => {
     });
   });
 
-  test('what was not measured is neither reached nor missed', () => {
+  test('that were not measured are neither reached nor missed', () => {
     expect(judge({}).every(({ figure, reached }) => figure === null && reached === null)).toBe(true);
     expect(verdicts['http-heartbeat-64']).toEqual([undefined, null]);
   });
 });
 
 describe('numbers', () => {
-  test('have three figures, and thousands apart', () => {
+  test('have three significant digits and separators of thousands', () => {
     expect([0, 0.001234, 1.234, 12.34, 123.4, 1_234, 1_234_567].map(formatNumber)).toEqual([
       ...['0', '0.00123', '1.23', '12.3', '123', '1,230', '1,230,000'],
     ]);
@@ -58,76 +55,59 @@ describe('numbers', () => {
 });
 
 describe('the document', () => {
-  const document = renderMarkdown(FIXED, renderPlots(FIXED), { fsync: 'on' });
+  const document = withTargets(`# Title\n\nText before.\n\n${EMPTY_DOCUMENT}\nText after.\n`, FIXED);
 
-  test('has every target with its verdict, every section with its day and commit, and the machine', () => {
+  test('has each target with its result between the markers, and all other text unchanged', () => {
     for (const { text } of TARGETS) expect(document).toContain(text);
     expect(document).toMatch(/\| 120x +\| pass +\| 120 \(110–130\)/);
     expect(document).toMatch(/\| 51 ms +\| shortfall +\|/);
-    expect(document.match(/Measured on 2026-01-02 at commit abcdef0123/g)).toHaveLength(SECTION_IDS.length);
-    expect(document).toContain('A processor, 2 cores, 8 GB of memory, Linux 6, Node.js v20.0.0');
-    expect(document).toContain('fsync = on');
+    expect(document).toMatch(/^# Title\n\nText before\.\n/);
+    expect(document).toMatch(/\nText after\.\n$/);
+    expect(withTargets(document, FIXED)).toBe(document);
   });
 
-  test('refers to the plots that are there and to no others', () => {
-    const names = renderPlots(FIXED).map(({ name }) => name);
-    expect([...document.matchAll(/\(benchmarks\/([^)]*\.svg)\)/g)].map(([, name]) => name)).toEqual(names);
+  test('without markers is refused', () => {
+    expect(() => withTargets('# Benchmarks\n', FIXED)).toThrow(DocumentError);
   });
 
-  test('a quick run is called one, at its section and at its targets', () => {
-    const quick = renderMarkdown({ service: { ...FIXED.service, quick: true } }, [], {});
-    expect(quick).toContain('A quick run: its figures say little.');
-    expect(quick).toMatch(/\| pass \(quick\) +\|/);
-  });
-
-  test('tables have as many cells in each row as columns', () => {
-    const rows = document.split('\n').filter((line) => line.startsWith('|'));
-    const tables = document.split('\n\n').filter((block) => block.startsWith('|'));
-    expect(rows.length).toBeGreaterThan(40);
-    for (const table of tables) {
-      expect(
-        new Set(
-          table
-            .trim()
-            .split('\n')
-            .map((line) => line.split('|').length),
-        ).size,
-      ).toBe(1);
-    }
-  });
-
-  test('the terminal shows the targets that have figures, and those alone', () => {
-    const text = renderTerminal({ 'table-growth': FIXED['table-growth'] });
-    expect(text).toContain('Targets: 0 of 1 reached');
-    expect(text).not.toContain('not measured');
+  test('says which results come from a quick run', () => {
+    expect(withTargets(EMPTY_DOCUMENT, { service: { ...FIXED.service, quick: true } })).toMatch(
+      /\| pass \(quick\) +\|/,
+    );
   });
 });
 
-describe('a plot', () => {
-  const chart = {
-    ...{ title: 'A & B', unit: 'ms', series: ['one', 'two'], format: (value: number) => `<${value}>` },
-    groups: [
-      { label: 'first', values: [10, 1_000] },
-      { label: 'second', values: [null, 100] },
-    ],
-  };
-  const lengths = (svg: string) =>
-    [...svg.matchAll(/<rect x="250"[^>]* width="([\d.]+)"/g)].map(([, width]) => Number(width));
+describe('the tables', () => {
+  const tables = renderTables(FIXED, { fsync: 'on' });
 
-  test('has a bar for each value, as long as the value or its logarithm asks for', () => {
-    const [ten, thousand, hundred] = lengths(barChart({ ...chart, logarithmic: false }));
-    expect(thousand! / hundred!).toBeCloseTo(10, 1);
-    expect(hundred! / ten!).toBeCloseTo(10, 0);
-    const logarithmic = lengths(barChart({ ...chart, logarithmic: true }));
-    expect(logarithmic).toHaveLength(3);
-    expect(logarithmic[1]! - logarithmic[2]!).toBeCloseTo(logarithmic[2]! - logarithmic[0]!, 0);
+  test('name the day and commit of each section, the machine, and the settings of PostgreSQL', () => {
+    expect(tables.match(/Measured on 2026-01-02 at commit abcdef0123/g)).toHaveLength(SECTION_IDS.length);
+    expect(tables).toContain('A processor, 2 cores, 8 GB of memory, Linux 6, Node.js v20.0.0');
+    expect(tables).toContain('fsync = on');
   });
 
-  test('is well-formed whatever its texts hold, and has colours for a dark page', () => {
-    const svg = barChart({ ...chart, logarithmic: true });
-    expect(svg).toContain('A &#38; B');
-    expect(svg).toContain('&#60;10&#62;');
-    expect(svg).toContain('prefers-color-scheme: dark');
+  test('say that a section was a quick run', () => {
+    const quick = renderTables({ service: { ...FIXED.service, quick: true } }, {});
+    expect(quick).toContain('This was a quick run, so its figures mean little.');
+  });
+
+  test('have as many cells in each row as columns', () => {
+    const rows = tables.split('\n').filter((line) => line.startsWith('|'));
+    const blocks = tables.split('\n\n').filter((block) => block.startsWith('|'));
+    expect(rows.length).toBeGreaterThan(20);
+    for (const block of blocks) {
+      const lengths = block
+        .trim()
+        .split('\n')
+        .map((line) => line.split('|').length);
+      expect(new Set(lengths).size).toBe(1);
+    }
+  });
+
+  test('in the terminal are followed by the targets that have figures, and by no others', () => {
+    const text = renderTerminal({ 'table-growth': FIXED['table-growth'] });
+    expect(text).toContain('Targets: 0 of 1 reached');
+    expect(text).not.toContain('not measured');
   });
 });
 
@@ -138,14 +118,14 @@ describe('kept results', () => {
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  test('are read as they were written, and are none where there is no file', async () => {
+  test('are read as they were written; a missing file has no results', async () => {
     const file = join(directory, 'results.json');
     expect(await readSections(file)).toEqual({});
     await writeFile(file, JSON.stringify(asResults(FIXED)));
     expect(await readSections(file)).toEqual(FIXED);
   });
 
-  test('of another version, or what is no results at all, are refused and not overwritten', async () => {
+  test('of another version, and files without results, are refused', async () => {
     const file = join(directory, 'other.json');
     await writeFile(file, '{"format":0,"sections":{}}');
     await expect(readSections(file)).rejects.toThrow('another version');

@@ -27,11 +27,11 @@ export interface Contender {
 export const CONTENDER_IDS = ['upserts', 'rows', 'statement', 'statement-history', 'muster'] as const;
 export type ContenderId = (typeof CONTENDER_IDS)[number];
 
-/** What to call a contender, everywhere. */
+/** The names of the contenders in reports. */
 export const CONTENDER_NAMES: Readonly<Record<ContenderId, string>> = {
-  upserts: 'the obvious way: prisma.$transaction of upserts',
-  rows: 'row by row: prepared statements on raw pg',
-  statement: 'one hand-written statement on raw pg (no history)',
-  'statement-history': 'one hand-written statement on raw pg, with history',
+  upserts: 'obvious implementation: upserts in prisma.$transaction',
+  rows: 'row loop: prepared statements on pg',
+  statement: 'one hand-written statement on pg, without history',
+  'statement-history': 'one hand-written statement on pg, with history',
   muster: 'Muster: syncContainers',
 };

@@ -1,5 +1,6 @@
 /** The tables of each section, the same in the terminal and in the document. */
 import { CONTENDER_IDS, CONTENDER_NAMES } from '../contenders/contender.js';
+import type { ServerId } from '../program.js';
 import type { Sections } from '../results.js';
 import type { EmbeddedResult } from '../sections/embedded.js';
 import type { GrowthResult } from '../sections/growth.js';
@@ -10,23 +11,46 @@ import type { TableGrowthResult } from '../sections/table-growth.js';
 import type { Heard } from '../load/listeners.js';
 import type { LoadFigures } from '../measure/turn.js';
 import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, median, type Table } from '@muster/measure';
-import { SERVER_NAMES, SERVER_ORDER } from './plots.js';
-import { formatBound, formatFigure, judge } from './targets.js';
+import type { Judgement, Target } from './targets.js';
 
 export interface TitledTable extends Table {
   title: string;
 }
 
-export const targetTable = (sections: Sections, judgements = judge(sections)): Table => ({
-  columns: ['what', 'target', 'figure', '', 'rounds and others'],
-  rows: judgements.map(({ target, figure, reached }) => [
-    target.text,
-    formatBound(target),
-    figure === null ? '–' : formatFigure(target, figure.value),
-    verdict(reached, sections[target.section]?.quick ?? false),
-    figure?.detail ?? '',
-  ]),
+const SERVER_NAMES: Readonly<Record<ServerId, string>> = {
+  bare: 'bare Express route',
+  rows: 'Express, row loop on pg',
+  muster: 'Muster',
+};
+
+interface Column<Row> {
+  title: string;
+  cell: (row: Row) => string;
+}
+
+const column = <Row>(title: string, cell: (row: Row) => string): Column<Row> => ({ title, cell });
+
+const tableOf = <Row>(title: string, rows: readonly Row[], columns: readonly Column<Row>[]): TitledTable => ({
+  title,
+  columns: columns.map((each) => each.title),
+  rows: rows.map((row) => columns.map(({ cell }) => cell(row))),
 });
+
+/** Formats a number that is usually 0, which is left out. */
+const formatCount = (count: number): string => (count === 0 ? '' : formatNumber(count));
+
+const formatBound = ({ format, bound }: Target): string =>
+  'atLeast' in bound ? `at least ${format(bound.atLeast)}` : `at most ${format(bound.atMost)}`;
+
+export function targetTable(judgements: readonly Judgement[], sections: Sections): Table {
+  return tableOf('Targets', judgements, [
+    column('what', ({ target }) => target.text),
+    column('target', ({ target }) => formatBound(target)),
+    column('figure', ({ target, figure }) => (figure === null ? '–' : target.format(figure.value))),
+    column('result', ({ target, reached }) => verdict(reached, sections[target.section]?.quick ?? false)),
+    column('range and other sizes', ({ figure }) => figure?.detail ?? ''),
+  ]);
+}
 
 function verdict(reached: boolean | null, quick: boolean): string {
   if (reached === null) return 'not measured';
@@ -36,176 +60,180 @@ function verdict(reached: boolean | null, quick: boolean): string {
 const changeName = ({ kind, percent }: ServiceCell) => (kind === 'none' ? 'unchanged' : `${percent} % ${kind}`);
 
 function serviceTables({ cells }: ServiceResult): TitledTable[] {
-  return [...new Set(cells.map(({ concurrency }) => concurrency))].map((concurrency) => ({
-    title: concurrency === 1 ? 'One at a time' : `${concurrency} at a time, of different hosts`,
-    columns: ['containers', 'change', 'contender', 'snapshots/s', 'Muster / it', 'CPU ms Node', 'CPU ms PostgreSQL'],
-    rows: cells
+  return [...new Set(cells.map(({ concurrency }) => concurrency))].map((concurrency) => {
+    const rows = cells
       .filter((cell) => cell.concurrency === concurrency)
       .flatMap((cell) =>
         CONTENDER_IDS.flatMap((id) => {
           const figures = cell.figures.find(({ contender }) => contender === id);
-          if (figures === undefined) return [];
-          const ratio = cell.ratios[id];
-          return [
-            [
-              ...[formatNumber(cell.containers), changeName(cell), CONTENDER_NAMES[id]],
-              ...[formatSpread(figures.snapshotsPerSecond), ratio === undefined ? '' : formatSpread(ratio, 'x')],
-              ...[formatNumber(figures.nodeCpuMs), formatNumber(figures.postgresCpuMs)],
-            ],
-          ];
+          return figures === undefined ? [] : [{ cell, id, figures, ratio: cell.ratios[id] }];
         }),
-      ),
-  }));
+      );
+    const title = concurrency === 1 ? 'One at a time' : `${concurrency} at a time, for different hosts`;
+    return tableOf(title, rows, [
+      column('containers', ({ cell }) => formatNumber(cell.containers)),
+      column('change', ({ cell }) => changeName(cell)),
+      column('implementation', ({ id }) => CONTENDER_NAMES[id]),
+      column('snapshots/s', ({ figures }) => formatSpread(figures.snapshotsPerSecond)),
+      column('Muster / this', ({ ratio }) => (ratio === undefined ? '' : formatSpread(ratio, 'x'))),
+      column('CPU ms Node', ({ figures }) => formatNumber(figures.nodeCpuMs)),
+      column('CPU ms PostgreSQL', ({ figures }) => formatNumber(figures.postgresCpuMs)),
+    ]);
+  });
 }
 
 function httpTables({ cells, stall, idleWalBytesPerSecond }: HttpResult): TitledTable[] {
-  const rates: TitledTable = {
-    title: `By case (write-ahead log: less ${formatBytes(idleWalBytesPerSecond)} a second that an idle server writes)`,
-    columns: [
-      ...['case', 'connections', 'server', 'requests/s', 'Muster / bare', 'p50', 'p99', 'CPU µs server'],
-      ...['CPU µs PostgreSQL', 'WAL', 'loop delay p99', 'loop delay max', 'RSS', 'too busy'],
-    ],
-    rows: cells.flatMap((cell) =>
-      SERVER_ORDER.flatMap((id) => {
-        const figures = cell.figures[id];
-        if (figures === undefined) return [];
-        const ratio = id === 'muster' ? cell.rateOverBare : null;
-        return [
-          [
-            ...[cell.case, formatNumber(cell.connections), SERVER_NAMES[id], formatSpread(figures.perSecond)],
-            ...[ratio === null ? '' : formatSpread(ratio, 'x'), formatMs(figures.latencyMs.p50)],
-            ...[
-              formatMs(figures.latencyMs.p99),
-              formatNumber(figures.serverCpuUs),
-              formatNumber(figures.postgresCpuUs),
-            ],
-            ...[formatBytes(figures.walBytes), formatMs(figures.eventLoopMs.p99), formatMs(figures.eventLoopMs.max)],
-            ...[formatBytes(figures.rssBytes), figures.unavailable === 0 ? '' : formatNumber(figures.unavailable)],
-          ],
-        ];
-      }),
+  const rows = cells.flatMap((cell) =>
+    (Object.keys(SERVER_NAMES) as ServerId[]).flatMap((id) => {
+      const figures = cell.figures[id];
+      return figures === undefined ? [] : [{ cell, id, figures }];
+    }),
+  );
+  const idleWal = formatBytes(idleWalBytesPerSecond);
+  const rates = tableOf(`By case (WAL does not include the ${idleWal} per second of an idle server)`, rows, [
+    column('case', ({ cell }) => cell.case),
+    column('connections', ({ cell }) => formatNumber(cell.connections)),
+    column('server', ({ id }) => SERVER_NAMES[id]),
+    column('requests/s', ({ figures }) => formatSpread(figures.perSecond)),
+    column('Muster / bare', ({ id, cell: { rateOverBare } }) =>
+      id === 'muster' && rateOverBare !== null ? formatSpread(rateOverBare, 'x') : '',
     ),
-  };
+    column('p50', ({ figures }) => formatMs(figures.latencyMs.p50)),
+    column('p99', ({ figures }) => formatMs(figures.latencyMs.p99)),
+    column('CPU µs server', ({ figures }) => formatNumber(figures.serverCpuUs)),
+    column('CPU µs PostgreSQL', ({ figures }) => formatNumber(figures.postgresCpuUs)),
+    column('WAL', ({ figures }) => formatBytes(figures.walBytes)),
+    column('loop delay p99', ({ figures }) => formatMs(figures.eventLoopMs.p99)),
+    column('loop delay max', ({ figures }) => formatMs(figures.eventLoopMs.max)),
+    column('RSS', ({ figures }) => formatBytes(figures.rssBytes)),
+    column('answered 503', ({ figures }) => formatCount(figures.unavailable)),
+  ]);
+  const { containers, bodyBytes, stallsMs, requestMs } = stall;
   return [
     rates,
-    {
-      title: `One snapshot of ${formatNumber(stall.containers)} containers (${formatBytes(stall.bodyBytes)}), all changed`,
-      columns: ['request', 'longest stall of the event loop', 'answered after'],
-      rows: stall.stallsMs.map((ms, i) => [`${i + 1}`, formatMs(ms), formatMs(stall.requestMs[i]!)]),
-    },
+    tableOf(
+      `One snapshot of ${formatNumber(containers)} containers (${formatBytes(bodyBytes)}) that all changed`,
+      stallsMs.map((stallMs, index) => ({ request: index + 1, stallMs, answeredMs: requestMs[index]! })),
+      [
+        column('request', ({ request }) => String(request)),
+        column('longest stall of the event loop', ({ stallMs }) => formatMs(stallMs)),
+        column('answered after', ({ answeredMs }) => formatMs(answeredMs)),
+      ],
+    ),
   ];
 }
 
 function growthTables({ sizes }: GrowthResult): TitledTable[] {
-  const reads = sizes.at(-1)?.reads ?? [];
+  type Size = GrowthResult['sizes'][number];
+  const hosts = column<Size>('hosts', (size) => formatNumber(size.hosts));
+  const ofRead = (size: Size, { route, name }: Size['reads'][number]) =>
+    size.reads.find((read) => read.route === route && read.name === name);
   return [
-    {
-      title: 'Ingest: half heartbeats, four tenths unchanged snapshots, one tenth with 2 % changed',
-      columns: [
-        ...['hosts', 'rows', 'table and indexes', 'first snapshots/s', 'calls/s', 'p50', 'p99', 'CPU µs API'],
-        ...['CPU µs PostgreSQL', 'loop delay p99', 'loop delay max', 'RSS', 'too busy'],
-      ],
-      rows: sizes.map(({ hosts, rows, bytes, firstSnapshotsPerSecond, ingest }) => [
-        ...[formatNumber(hosts), formatNumber(rows), formatBytes(bytes), formatNumber(firstSnapshotsPerSecond)],
-        ...[formatSpread(ingest.perSecond), formatMs(ingest.latencyMs.p50), formatMs(ingest.latencyMs.p99)],
-        ...[formatNumber(ingest.serverCpuUs), formatNumber(ingest.postgresCpuUs)],
-        ...[formatMs(ingest.eventLoopMs.p99), formatMs(ingest.eventLoopMs.max), formatBytes(ingest.rssBytes)],
-        ingest.unavailable === 0 ? '' : formatNumber(ingest.unavailable),
-      ]),
-    },
-    {
-      title: 'The API while it answered the reads',
-      columns: ['hosts', 'loop delay p99', 'loop delay max', 'RSS'],
-      rows: sizes.map(({ hosts, readEventLoopMs, rssBytes }) => [
-        ...[formatNumber(hosts), formatMs(readEventLoopMs.p99), formatMs(readEventLoopMs.max), formatBytes(rssBytes)],
-      ]),
-    },
-    {
-      title: 'Reads, one at a time',
-      columns: [
-        ...['route', 'read'],
-        ...sizes.flatMap(({ hosts }) => [`p50 at ${formatNumber(hosts)} hosts`, 'p95', 'p99']),
-        ...['items', 'timed out'],
-      ],
-      rows: reads.map(({ route, name, items, failed, requests }) => [
-        ...[route, name],
-        ...sizes.flatMap((size) => {
-          const figures = size.reads.find((read) => read.route === route && read.name === name);
-          const { p50 = NaN, p95 = NaN, p99 = NaN } = figures?.latencyMs ?? {};
-          return [p50, p95, p99].map(formatMs);
-        }),
-        ...[formatNumber(items), failed === 0 ? '' : `${failed} of ${requests}`],
-      ]),
-    },
+    tableOf('Ingest: 50 % heartbeats, 40 % unchanged snapshots, 10 % snapshots with 2 % changed', sizes, [
+      hosts,
+      column('rows', ({ rows }) => formatNumber(rows)),
+      column('table and indexes', ({ bytes }) => formatBytes(bytes)),
+      column('first snapshots/s', ({ firstSnapshotsPerSecond }) => formatNumber(firstSnapshotsPerSecond)),
+      column('calls/s', ({ ingest }) => formatSpread(ingest.perSecond)),
+      column('p50', ({ ingest }) => formatMs(ingest.latencyMs.p50)),
+      column('p99', ({ ingest }) => formatMs(ingest.latencyMs.p99)),
+      column('CPU µs API', ({ ingest }) => formatNumber(ingest.serverCpuUs)),
+      column('CPU µs PostgreSQL', ({ ingest }) => formatNumber(ingest.postgresCpuUs)),
+      column('loop delay p99', ({ ingest }) => formatMs(ingest.eventLoopMs.p99)),
+      column('loop delay max', ({ ingest }) => formatMs(ingest.eventLoopMs.max)),
+      column('RSS', ({ ingest }) => formatBytes(ingest.rssBytes)),
+      column('answered 503', ({ ingest }) => formatCount(ingest.unavailable)),
+    ]),
+    tableOf('The API during the reads', sizes, [
+      hosts,
+      column('loop delay p99', ({ readEventLoopMs }) => formatMs(readEventLoopMs.p99)),
+      column('loop delay max', ({ readEventLoopMs }) => formatMs(readEventLoopMs.max)),
+      column('RSS', ({ rssBytes }) => formatBytes(rssBytes)),
+    ]),
+    tableOf('Reads, one at a time', sizes.at(-1)?.reads ?? [], [
+      column('route', ({ route }) => route),
+      column('read', ({ name }) => name),
+      ...sizes.flatMap((size) =>
+        (['p50', 'p95', 'p99'] as const).map((percentile) =>
+          column<Size['reads'][number]>(
+            percentile === 'p50' ? `p50, ${formatNumber(size.hosts)} hosts` : percentile,
+            (read) => formatMs(ofRead(size, read)?.latencyMs[percentile] ?? NaN),
+          ),
+        ),
+      ),
+      column('items', ({ items }) => formatNumber(items)),
+      column('timed out', ({ failed, requests }) => (failed === 0 ? '' : `${failed} of ${requests}`)),
+    ]),
   ];
 }
 
 function liveTables({ alone, watched, heard, p99Ratio, ...counts }: LiveResult): TitledTable[] {
-  const row = (name: string, figures: LoadFigures) => [
-    ...[name, formatSpread(figures.perSecond), formatMs(figures.latencyMs.p50), formatMs(figures.latencyMs.p99)],
-    ...[formatNumber(figures.serverCpuUs), formatNumber(figures.postgresCpuUs)],
-    ...[formatMs(figures.eventLoopMs.p99), formatMs(figures.eventLoopMs.max), formatBytes(figures.rssBytes)],
+  const listeners = `${formatNumber(counts.listeners)} listeners`;
+  const rows: { name: string; figures: LoadFigures }[] = [
+    { name: 'none', figures: alone },
+    { name: listeners, figures: watched },
   ];
-  const middle = (of: (told: Heard) => number) => median(heard.map(of));
+  const middle = (of: (received: Heard) => number) => median(heard.map(of));
   return [
-    {
-      title:
-        `${formatNumber(counts.hosts)} hosts of ${formatNumber(counts.containers)} containers, ` +
-        `${formatNumber(counts.pace)} calls a second asked for`,
-      columns: [
-        ...['who listens', 'calls/s', 'p50', 'p99', 'CPU µs API', 'CPU µs PostgreSQL'],
-        ...['loop delay p99', 'loop delay max', 'RSS'],
+    tableOf(
+      `${formatNumber(counts.hosts)} hosts of ${formatNumber(counts.containers)} containers, ` +
+        `${formatNumber(counts.pace)} calls/s requested`,
+      rows,
+      [
+        column('listeners', ({ name }) => name),
+        column('calls/s', ({ figures }) => formatSpread(figures.perSecond)),
+        column('p50', ({ figures }) => formatMs(figures.latencyMs.p50)),
+        column('p99', ({ figures }) => formatMs(figures.latencyMs.p99)),
+        column('CPU µs API', ({ figures }) => formatNumber(figures.serverCpuUs)),
+        column('CPU µs PostgreSQL', ({ figures }) => formatNumber(figures.postgresCpuUs)),
+        column('loop delay p99', ({ figures }) => formatMs(figures.eventLoopMs.p99)),
+        column('loop delay max', ({ figures }) => formatMs(figures.eventLoopMs.max)),
+        column('RSS', ({ figures }) => formatBytes(figures.rssBytes)),
       ],
-      rows: [row('nobody', alone), row(`${formatNumber(counts.listeners)} listeners`, watched)],
-    },
-    {
-      title: `What ${formatNumber(counts.listeners)} listeners heard, in each round`,
-      columns: [
-        'changes, each listener',
-        'messages, all',
-        'bytes, all',
-        'delay p50',
-        'delay p99',
-        'p99 of calls / alone',
+    ),
+    tableOf(
+      `What ${listeners} received in each round`,
+      [heard],
+      [
+        column('changes per listener', () => formatNumber(middle(({ changes }) => changes.most))),
+        column('messages in total', () => formatNumber(middle(({ messages }) => messages))),
+        column('bytes in total', () => formatBytes(middle(({ bytes }) => bytes))),
+        column('delay p50', () => formatMs(middle(({ delayMs }) => delayMs.p50))),
+        column('delay p99', () => formatMs(middle(({ delayMs }) => delayMs.p99))),
+        column('p99 of calls / without listeners', () => formatSpread(p99Ratio, 'x')),
       ],
-      rows: [
-        [
-          ...[formatNumber(middle(({ changes }) => changes.most)), formatNumber(middle(({ messages }) => messages))],
-          ...[formatBytes(middle(({ bytes }) => bytes)), formatMs(middle(({ delayMs }) => delayMs.p50))],
-          ...[formatMs(middle(({ delayMs }) => delayMs.p99)), formatSpread(p99Ratio, 'x')],
-        ],
-      ],
-    },
+    ),
   ];
 }
 
 function tableGrowthTables({ before, after, ...counts }: TableGrowthResult): TitledTable[] {
-  const row = (name: string, first: number, last: number) => [
-    ...[name, formatBytes(first), formatBytes(last), formatRatio(last / first)],
+  const rows = [
+    { name: 'hosts', first: before.hosts, last: after.hosts },
+    { name: 'containers', first: before.containers, last: after.containers },
+    { name: 'both', first: before.hosts + before.containers, last: after.hosts + after.containers },
   ];
+  const title =
+    `${formatNumber(counts.snapshotsPerHost)} unchanged snapshots from each of ${formatNumber(counts.hosts)} hosts, ` +
+    `${formatNumber(counts.snapshotsPerSecond)} per second`;
   return [
-    {
-      title:
-        `${formatNumber(counts.snapshotsPerHost)} unchanged snapshots of each of ${formatNumber(counts.hosts)} hosts, ` +
-        `at ${formatNumber(counts.snapshotsPerSecond)} a second`,
-      columns: ['table with its indexes', 'before', 'after', 'ratio'],
-      rows: [
-        row('hosts', before.hosts, after.hosts),
-        row('containers', before.containers, after.containers),
-        row('both', before.hosts + before.containers, after.hosts + after.containers),
-      ],
-    },
+    tableOf(title, rows, [
+      column('table with its indexes', ({ name }) => name),
+      column('before', ({ first }) => formatBytes(first)),
+      column('after', ({ last }) => formatBytes(last)),
+      column('ratio', ({ first, last }) => formatRatio(last / first)),
+    ]),
   ];
 }
 
 function embeddedTables({ cold, warm, heartbeat, changed, rssBytes, ...counts }: EmbeddedResult): TitledTable[] {
+  const { hosts, containers, connections } = counts;
   return [
     {
-      title: `${formatNumber(counts.hosts)} hosts of ${formatNumber(counts.containers)} containers, ${counts.connections} connections`,
+      title: `${formatNumber(hosts)} hosts of ${formatNumber(containers)} containers, ${connections} connections`,
       columns: ['what', 'figure', 'RSS'],
       rows: [
-        ['first start, until ready', formatMs(cold.ms), formatBytes(cold.rssBytes)],
-        ['later start, until ready', formatSpread(warm.ms, ' ms'), formatBytes(warm.rssBytes)],
+        ['first start until ready', formatMs(cold.ms), formatBytes(cold.rssBytes)],
+        ['later start until ready', formatSpread(warm.ms, ' ms'), formatBytes(warm.rssBytes)],
         ['heartbeats/s', formatSpread(heartbeat.perSecond), ''],
         ['snapshots with 2 % changed/s', formatSpread(changed.perSecond), formatBytes(rssBytes)],
       ],
@@ -213,7 +241,7 @@ function embeddedTables({ cold, warm, heartbeat, changed, rssBytes, ...counts }:
   ];
 }
 
-/** The tables of a section that was run. */
+/** The tables of a section; none if it has no results. */
 export function tablesOf(id: keyof Sections, sections: Sections): TitledTable[] {
   const { service, http, growth, live, 'table-growth': tables, embedded } = sections;
   switch (id) {

@@ -1,25 +1,23 @@
-/** What Muster is to reach, each target with where its figure comes from. */
+/** The targets: for each, its bound and where its figure comes from. */
 import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, type Spread } from '@muster/measure';
 import type { SectionId, Sections } from '../results.js';
 import type { HttpCase, HttpCell } from '../sections/http.js';
 import type { ServiceCell } from '../sections/service.js';
 import type { ChangeKind } from '../workload.js';
 
-type Unit = 'ratio' | 'ms' | 'bytes';
-
 export interface Target {
   id: string;
   text: string;
   section: SectionId;
-  unit: Unit;
+  format: (value: number) => string;
   bound: { atLeast: number } | { atMost: number };
-  /** Null: not measured. */
+  /** Returns null if it was not measured. */
   figure(sections: Sections): Figure | null;
 }
 
 export interface Figure {
   value: number;
-  /** What else there is to say of it: how the rounds spread, what was worst. */
+  /** The range of the rounds, or which case was worst. */
   detail: string;
 }
 
@@ -30,100 +28,84 @@ export interface Judgement {
   reached: boolean | null;
 }
 
-/** The size of snapshot, and the numbers of connections, that the targets speak of. */
+/** The size of snapshot and the numbers of connections of the targets. */
 const CONTAINERS = 50;
 const CONNECTIONS = [8, 64];
 
-const UNITS: Readonly<Record<Unit, (value: number) => string>> = {
-  ratio: formatRatio,
-  ms: formatMs,
-  bytes: formatBytes,
-};
+const READ_MS_MAX = 50;
 
-export const formatFigure = ({ unit }: Target, value: number): string => UNITS[unit](value);
-
-export const formatBound = ({ unit, bound }: Target): string =>
-  'atLeast' in bound ? `at least ${UNITS[unit](bound.atLeast)}` : `at most ${UNITS[unit](bound.atMost)}`;
+const withSpread = (ratio: Spread | null | undefined): Figure | null =>
+  ratio ? { value: ratio.median, detail: formatSpread(ratio) } : null;
 
 export const TARGETS: readonly Target[] = [
-  ...service('Muster / obvious way', 'upserts', 'restarted', 2, 100),
-  ...service('Muster / hand-written raw pg statement', 'statement', 'restarted', 2, 1),
-  ...service('Muster / hand-written raw pg statement', 'statement', 'restarted', 100, 0.8),
-  ...service('Muster / hand-written raw pg statement', 'statement', 'aged', 100, 0.8),
+  ...overContender('Muster / obvious implementation', 'upserts', 'restarted', 2, 100),
+  ...overContender('Muster / hand-written SQL statement', 'statement', 'restarted', 2, 1),
+  ...overContender('Muster / hand-written SQL statement', 'statement', 'restarted', 100, 0.8),
+  ...overContender('Muster / hand-written SQL statement', 'statement', 'aged', 100, 0.8),
   ...overBare('unchanged', [0.9, 0.9]),
   ...overBare('heartbeat', [0.9, 1.3]),
   ...overBare('2 % changed', [0.5, 0.5]),
   ...overBare('100 % changed', [0.25, 0.25]),
-  ...cpuOfRows('2 % changed', 5),
-  ...cpuOfRows('100 % changed', 2.5),
-  ...wal('unchanged', 200),
-  ...wal('2 % changed', 2_000),
+  ...cpuOfRowLoop('2 % changed', 5),
+  ...cpuOfRowLoop('100 % changed', 2.5),
+  ...walPerSnapshot('unchanged', 200),
+  ...walPerSnapshot('2 % changed', 2_000),
   {
     id: 'growth-rate',
-    text: 'rate at 10,000 hosts / at 100 hosts',
+    text: 'rate with 10,000 hosts / with 100 hosts',
     section: 'growth',
-    unit: 'ratio',
+    format: formatRatio,
     bound: { atLeast: 0.8 },
-    figure({ growth }) {
-      const ratio = growth?.result.rateOfMostOverFewest ?? null;
-      const counts = growth?.result.sizes.map(({ hosts }) => formatNumber(hosts)) ?? [];
-      return (
-        ratio && { value: ratio.median, detail: `${formatSpread(ratio)}, ${counts.at(-1)} over ${counts[0]} hosts` }
-      );
-    },
+    figure: ({ growth }) => withSpread(growth?.result.rateOfMostOverFewest),
   },
   {
     id: 'event-loop-stall',
-    text: '5,000 containers in one snapshot, all changed: longest event-loop stall',
+    text: 'longest stall of the event loop, one snapshot of 5,000 containers that all changed',
     section: 'http',
-    unit: 'ms',
+    format: formatMs,
     bound: { atMost: 50 },
     figure({ http }) {
       if (http === undefined) return null;
-      const { stallsMs, containers } = http.result.stall;
-      return {
-        value: Math.max(...stallsMs),
-        detail: `longest of ${stallsMs.length} requests of ${formatNumber(containers)}`,
-      };
+      const { stallsMs } = http.result.stall;
+      return { value: Math.max(...stallsMs), detail: `longest of ${stallsMs.length} requests` };
     },
   },
   {
     id: 'reads-p95',
-    text: 'GET /api/containers p95 at 500,000 rows, any page, any documented filter',
+    text: 'GET /api/containers, p95 of the slowest read at 500,000 rows',
     section: 'growth',
-    unit: 'ms',
-    bound: { atMost: 50 },
+    format: formatMs,
+    bound: { atMost: READ_MS_MAX },
     figure({ growth }) {
       const largest = growth?.result.sizes.at(-1);
       if (largest === undefined) return null;
       const reads = largest.reads.filter(({ route }) => route === '/api/containers');
       const worst = reads.reduce((most, read) => (read.latencyMs.p95 > most.latencyMs.p95 ? read : most));
-      const over = reads.filter(({ latencyMs }) => latencyMs.p95 > 50).length;
-      const detail = `${formatNumber(largest.rows)} rows; ${over} of ${reads.length} reads are over; worst: ${worst.name}`;
-      return { value: worst.latencyMs.p95, detail };
+      const over = reads.filter(({ latencyMs }) => latencyMs.p95 > READ_MS_MAX).length;
+      return {
+        value: worst.latencyMs.p95,
+        detail: `${over} of ${reads.length} reads over ${READ_MS_MAX} ms; slowest: ${worst.name}`,
+      };
     },
   },
   {
     id: 'table-growth',
-    text: 'table and index size after 1,000 unchanged snapshots a host / before',
+    text: 'size of tables and indexes after 1,000 unchanged snapshots per host / before',
     section: 'table-growth',
-    unit: 'ratio',
+    format: formatRatio,
     bound: { atMost: 1.05 },
     figure(sections) {
       const result = sections['table-growth']?.result;
       if (result === undefined) return null;
-      const { before, after, snapshotsPerHost } = result;
+      const { before, after } = result;
       const of = (table: 'hosts' | 'containers') => `${table} ${formatRatio(after[table] / before[table])}`;
       const value = (after.hosts + after.containers) / (before.hosts + before.containers);
-      return {
-        value,
-        detail: `${of('hosts')}, ${of('containers')}, ${formatNumber(snapshotsPerHost)} snapshots a host`,
-      };
+      return { value, detail: `${of('hosts')}, ${of('containers')}` };
     },
   },
 ];
 
-/** Holds every target against what was found. */
+/** Compares each target with its figure. */
 export const judge = (sections: Sections): Judgement[] =>
   TARGETS.map((target) => {
     const figure = target.figure(sections);
@@ -133,7 +115,8 @@ export const judge = (sections: Sections): Judgement[] =>
     return { target, figure, reached };
   });
 
-function service(
+/** A target for each number of snapshots at a time. */
+function overContender(
   text: string,
   other: 'upserts' | 'statement',
   kind: ChangeKind,
@@ -145,21 +128,20 @@ function service(
       cell.kind === kind && cell.percent === percent && cell.concurrency === concurrency;
     return {
       id: `service-${other}-${percent}-${kind}-${concurrency}`,
-      text: `${text}, ${CONTAINERS} containers, ${percent} % ${kind}, ${concurrency === 1 ? 'one' : concurrency} at a time`,
+      text: `${text}, ${percent} % ${kind}, ${concurrency === 1 ? 'one' : concurrency} at a time`,
       section: 'service',
-      unit: 'ratio',
+      format: formatRatio,
       bound: { atLeast },
       figure({ service }) {
         const cells = service?.result.cells.filter(isOurs) ?? [];
-        const ratio = cells.find(({ containers }) => containers === CONTAINERS)?.ratios[other];
-        if (ratio === undefined) return null;
-        const others = cells
-          .filter(({ containers }) => containers !== CONTAINERS)
-          .map(({ containers, ratios }) => ({ containers, ratio: ratios[other] }))
-          .filter((cell): cell is { containers: number; ratio: Spread } => cell.ratio !== undefined)
-          .map(({ containers, ratio }) => `${formatNumber(containers)}: ${formatRatio(ratio.median)}`);
-        const elsewhere = others.length === 0 ? '' : `; of ${others.join(', ')}`;
-        return { value: ratio.median, detail: `${formatSpread(ratio)}${elsewhere}` };
+        const figure = withSpread(cells.find(({ containers }) => containers === CONTAINERS)?.ratios[other]);
+        if (figure === null) return null;
+        const others = cells.flatMap(({ containers, ratios }) => {
+          const ratio = ratios[other];
+          if (ratio === undefined || containers === CONTAINERS) return [];
+          return [`${formatNumber(containers)}: ${formatRatio(ratio.median)}`];
+        });
+        return { ...figure, detail: [figure.detail, ...others].join('; ') };
       },
     };
   });
@@ -167,18 +149,16 @@ function service(
 
 /** A target for each number of connections, with its figure from the case's cell. */
 function http(
-  id: string,
-  text: string,
+  target: Pick<Target, 'id' | 'text' | 'format'>,
   name: HttpCase,
-  unit: Unit,
   boundOf: (index: number) => Target['bound'],
   figureOf: (cell: HttpCell) => Figure | null,
 ): Target[] {
   return CONNECTIONS.map((connections, index) => ({
-    id: `${id}-${connections}`,
-    text: `${text}, ${connections} connections`,
+    ...target,
+    id: `${target.id}-${connections}`,
+    text: `${target.text}, ${connections} connections`,
     section: 'http',
-    unit,
     bound: boundOf(index),
     figure({ http }) {
       const cell = http?.result.cells.find((cell) => cell.case === name && cell.connections === connections);
@@ -187,33 +167,36 @@ function http(
   }));
 }
 
-const withSpread = (ratio: Spread | null): Figure | null =>
-  ratio && { value: ratio.median, detail: formatSpread(ratio) };
-
 function overBare(name: HttpCase, atLeast: readonly [number, number]): Target[] {
-  const text = `${name === 'heartbeat' ? name : `snapshot, ${name},`} over HTTP / bare Express + one update`;
-  const boundOf = (index: number) => ({ atLeast: atLeast[index]! });
-  return http(`http-${name}`, text, name, 'ratio', boundOf, ({ rateOverBare }) => withSpread(rateOverBare));
-}
-
-function cpuOfRows(name: HttpCase, atLeast: number): Target[] {
-  const text = `CPU (server and PostgreSQL) of a row loop behind Express / of Muster, ${name}`;
-  const figureOf = ({ cpuOfRowsOverMuster }: HttpCell) => withSpread(cpuOfRowsOverMuster);
-  return http(`cpu-${name}`, text, name, 'ratio', () => ({ atLeast }), figureOf);
-}
-
-function wal(name: HttpCase, atMost: number): Target[] {
-  const text = `WAL a snapshot of ${CONTAINERS}, ${name}`;
+  const text = `${name === 'heartbeat' ? name : `snapshot, ${name}`}: Muster / bare Express route`;
+  const target = { id: `http-${name}`, text, format: formatRatio };
   return http(
-    `wal-${name}`,
-    text,
+    target,
     name,
-    'bytes',
+    (index) => ({ atLeast: atLeast[index]! }),
+    ({ rateOverBare }) => withSpread(rateOverBare),
+  );
+}
+
+function cpuOfRowLoop(name: HttpCase, atLeast: number): Target[] {
+  const target = { id: `cpu-${name}`, text: `snapshot, ${name}: CPU of a row loop / of Muster`, format: formatRatio };
+  return http(
+    target,
+    name,
+    () => ({ atLeast }),
+    ({ cpuOfRowsOverMuster }) => withSpread(cpuOfRowsOverMuster),
+  );
+}
+
+function walPerSnapshot(name: HttpCase, atMost: number): Target[] {
+  const target = { id: `wal-${name}`, text: `write-ahead log per snapshot, ${name}`, format: formatBytes };
+  return http(
+    target,
+    name,
     () => ({ atMost }),
-    ({ figures }) => {
-      const { muster, bare } = figures;
-      if (muster === undefined) return null;
-      return { value: muster.walBytes, detail: bare === undefined ? '' : `bare route: ${formatBytes(bare.walBytes)}` };
-    },
+    ({ figures: { muster, bare } }) =>
+      muster === undefined
+        ? null
+        : { value: muster.walBytes, detail: bare === undefined ? '' : `bare route: ${formatBytes(bare.walBytes)}` },
   );
 }
