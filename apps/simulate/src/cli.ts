@@ -1,22 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ENROLLMENT_TOKEN_USES_MAX, SNAPSHOT_CONTAINERS_MAX, tokenKind } from '@muster/contracts';
-
-/** What is to be simulated, and against which API. */
-export interface SimulateOptions {
-  url: string;
-  key: string;
-  hosts: number;
-  containers: number;
-  churn: number;
-  seed: number;
-  rampMs: number;
-  durationMs: number;
-  sockets: number;
-  faults: number;
-  allow5xx: boolean;
-  keep: boolean;
-  json: boolean;
-}
+import type { SimulateOptions } from './options.js';
 
 /** What the command line asks for. */
 export type CliRequest =

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cadence, EnrollmentTokenCreated } from '@muster/contracts';
-import type { SimulateOptions } from './cli.js';
+import type { SimulateOptions } from './options.js';
 import { createFleet, type Member } from './fleet.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { createHostLife } from './model/host-life.js';

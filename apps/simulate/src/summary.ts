@@ -1,5 +1,5 @@
 import { CALLS, serverErrors, type Call, type Metrics } from './metrics.js';
-import type { SimulateOptions } from './cli.js';
+import type { SimulateOptions } from './options.js';
 import type { Verification } from './verify.js';
 
 /** What a run came to; this is what `--json` writes. */

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { SimulateOptions } from '../src/cli.js';
+import type { SimulateOptions } from '../src/options.js';
 import { createMetrics, tally } from '../src/metrics.js';
 import { progressLine } from '../src/progress.js';
 import { summarize, summaryText, type Run } from '../src/summary.js';
