@@ -34,7 +34,6 @@ const mayImport = {
   'packages/testkit': { workspaces: ['packages/contracts'] },
   'packages/fleet': { workspaces: ['packages/contracts', 'packages/client', 'packages/testkit'] },
   'packages/e2e': { workspaces: ['packages/contracts', 'packages/client', 'packages/fleet', 'packages/testkit'] },
-  'packages/engine-replay': { workspaces: [], npm: ['zod'] },
   'packages/test-engines': { workspaces: [] },
   'packages/measure': { workspaces: ['packages/contracts'], npm: [] },
   'packages/bench': {
@@ -47,7 +46,7 @@ const mayImport = {
   'apps/api': { workspaces: ['packages/contracts', 'packages/db'] },
   'apps/agent': { workspaces: ['packages/contracts', 'packages/directory-lock'] },
   'apps/cli': { workspaces: ['packages/client', 'packages/contracts', 'packages/db'] },
-  'apps/demo': { workspaces: ['packages/contracts', 'packages/engine-replay'] },
+  'apps/demo': { workspaces: ['packages/contracts', 'packages/testkit'] },
   'apps/web': {
     workspaces: ['packages/contracts', 'packages/client'],
     npm: ['react', 'react-dom', '@tanstack/[^/]+', 'radix-ui', 'uplot', '@fontsource[^/]*/[^/]+'],

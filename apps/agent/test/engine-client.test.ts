@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { startReplayedEngine, type Flavour } from '@muster/engine-replay';
+import { startReplayedEngine, type Flavour } from '@muster/testkit/engine-replay';
 import { EngineAddress } from '../src/engine/address.js';
 import { negotiateApiVersion } from '../src/engine/api-version.js';
 import { createEngineClient, type EngineClient } from '../src/engine/client.js';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { startReplayedEngine } from '@muster/engine-replay';
+import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import type { Finding } from '../src/commands/doctor.js';
 import { EngineAddress, withTls } from '../src/engine/address.js';
 import { createEngineClient } from '../src/engine/client.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heartbeat, Paths, SnapshotHeaders, parseSnapshot, type Container } from '@muster/contracts';
-import type { Flavour } from '@muster/engine-replay';
+import type { Flavour } from '@muster/testkit/engine-replay';
 import { ENROLL_TOKEN, openRig, type Rig } from './rig.js';
 
 let rig: Rig;

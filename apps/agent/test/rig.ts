@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatToken } from '@muster/contracts';
-import { startReplayedEngine, type Flavour, type Role } from '@muster/engine-replay';
+import { startReplayedEngine, type Flavour, type Role } from '@muster/testkit/engine-replay';
 import { pino } from 'pino';
 import { runAgent, runOnce, type Timing } from '../src/agent.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';

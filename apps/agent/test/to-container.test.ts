@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, DOCKER_STATES, canonicalSnapshot, parseSnapshot, parseStatus } from '@muster/contracts';
-import { loadCapture, type Flavour } from '@muster/engine-replay';
+import { loadCapture, type Flavour } from '@muster/testkit/engine-replay';
 import fc from 'fast-check';
 import { snapshotText } from '../src/reporting/encode-snapshot.js';
 import { ContainerList, InspectedContainer, ListedContainer } from '../src/engine/shapes.js';

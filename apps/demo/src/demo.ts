@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TOKEN_RANDOM_BYTES, formatToken } from '@muster/contracts';
-import { startReplayedEngine } from '@muster/engine-replay';
+import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { startChild, type Child } from './child.js';
 import { FLEET } from './fleet.js';
 import { guide } from './guide.js';

@@ -1,4 +1,4 @@
-import type { Flavour, Role } from '@muster/engine-replay';
+import type { Flavour, Role } from '@muster/testkit/engine-replay';
 
 /** A host that the demo invents: its engine is a real one's capture, its containers are like anybody's. */
 export interface DemoHost {

@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type Client } from '@muster/client';
 import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
-import { loadCapture, ReplayedEngine, seededRandom, serveReplay, type ReplayServer } from '@muster/engine-replay';
+import {
+  loadCapture,
+  ReplayedEngine,
+  seededRandom,
+  serveReplay,
+  type ReplayServer,
+} from '@muster/testkit/engine-replay';
 import { eventually, mainOf, startProgram, type Program } from '@muster/test-engines';
 import type { BrowserContext } from 'playwright-core';
 

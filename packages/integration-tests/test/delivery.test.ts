@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { startReplayedEngine } from '@muster/engine-replay';
+import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { Muster } from './muster.js';
 import { eventually } from './program.js';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { startReplayedEngine } from '@muster/engine-replay';
+import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { mainOf, startProgram as startMain } from '@muster/test-engines';
 import { Muster } from './muster.js';
 import { eventually, startProgram, type Program } from './program.js';

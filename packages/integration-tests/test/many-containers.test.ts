@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { startReplayedEngine } from '@muster/engine-replay';
+import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { Muster } from './muster.js';
 import { eventually, startProgram, type Program } from './program.js';
 

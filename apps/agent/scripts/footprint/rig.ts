@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { EnrollmentTokenCreated, Paths, TOKEN_RANDOM_BYTES, formatToken } from '@muster/contracts';
-import { startReplayedEngine, type Role } from '@muster/engine-replay';
+import { startReplayedEngine, type Role } from '@muster/testkit/engine-replay';
 import { eventually, mainOf, startProgram } from '@muster/test-engines';
 import { startRelay, type Relay } from './relay.js';
 

@@ -56,7 +56,7 @@ const CAPTURED_AT_MS: Readonly<Record<Flavour, number>> = {
 
 /** Reads a capture from this package's fixtures. */
 export async function loadCapture(flavour: Flavour): Promise<Capture> {
-  const folder = new URL(`../fixtures/${flavour}/`, import.meta.url);
+  const folder = new URL(`../../fixtures/${flavour}/`, import.meta.url);
   const read = async (path: string): Promise<unknown> => JSON.parse(await readFile(new URL(path, folder), 'utf8'));
   const inspectFolder = new URL('inspect/', folder);
   const inspects = await Promise.all(

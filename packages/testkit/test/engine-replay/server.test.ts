@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { startReplayedEngine, type Flavour } from '../src/index.js';
+import { startReplayedEngine, type Flavour } from '../../src/engine-replay/index.js';
 
 type Started = Awaited<ReturnType<typeof startReplayedEngine>>;
 let running: Started[] = [];

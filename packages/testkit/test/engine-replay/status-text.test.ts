@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { humanDuration, statusText } from '../src/index.js';
+import { humanDuration, statusText } from '../../src/engine-replay/index.js';
 
 test.each([
   [0.4, 'Less than a second'],

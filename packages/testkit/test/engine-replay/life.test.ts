@@ -1,5 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { ReplayedEngine, createLife, loadCapture, seededRandom, type Flavour, type Role } from '../src/index.js';
+import {
+  ReplayedEngine,
+  createLife,
+  loadCapture,
+  seededRandom,
+  type Flavour,
+  type Role,
+} from '../../src/engine-replay/index.js';
 
 const ROLES: Role[] = [
   { name: 'web', temper: 'steady', ports: [{ privatePort: 80, publicPort: 8080 }] },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { loadCapture, ReplayedEngine, type Flavour, type Reply } from '../src/index.js';
+import { loadCapture, ReplayedEngine, type Flavour, type Reply } from '../../src/engine-replay/index.js';
 
 const withoutOrder = (list: readonly Reply[]) =>
   list

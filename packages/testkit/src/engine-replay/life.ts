@@ -1,5 +1,5 @@
 import { seededRandom } from './random.js';
-import type { ContainerPlan, ReplayedEngine } from './replayed-engine.js';
+import type { ContainerPlan, ReplayedEngine } from './engine.js';
 
 /**
  * How a container lives. `steady`: it runs. `crashing`: it dies now and then, and is started again. `flapping`: its

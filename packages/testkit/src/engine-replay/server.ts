@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { matchesEventFilter, renderEvent } from './events.js';
-import type { ReplayedEngine } from './replayed-engine.js';
+import type { ReplayedEngine } from './engine.js';
 
 /** Where the server listens: a socket's path, or a port of the loopback interface (0: any free one). */
 export type Listen = { socketPath: string } | { port: number };

@@ -1,7 +1,7 @@
 import { loadCapture, type Flavour } from './captures.js';
 import { createLife, type Role } from './life.js';
 import { seededRandom } from './random.js';
-import { ReplayedEngine } from './replayed-engine.js';
+import { ReplayedEngine } from './engine.js';
 import { serveReplay, type Listen, type ReplayServer } from './server.js';
 
 /** What to replay. */

@@ -1,7 +1,7 @@
 import type { Capture, CapturedInspect, CapturedListEntry, CapturedPort, Reply } from './captures.js';
 import type { ContainerEvent } from './events.js';
 import { randomHex } from './random.js';
-import { statusText } from './status-text.js';
+import { statusText } from '../status-text.js';
 
 /** What a container is created with; what is left out is as in the captured container that it is modelled on. */
 export interface ContainerPlan {
