@@ -34,13 +34,11 @@ const mayImport = {
   'packages/testkit': { workspaces: ['packages/contracts'] },
   'packages/fleet': { workspaces: ['packages/contracts', 'packages/client', 'packages/testkit'] },
   'packages/e2e': { workspaces: ['packages/contracts', 'packages/client', 'packages/fleet', 'packages/testkit'] },
-  'packages/test-engines': { workspaces: [] },
-  'packages/measure': { workspaces: ['packages/contracts'], npm: [] },
   'packages/bench': {
-    workspaces: ['packages/contracts', 'packages/db', 'packages/measure', 'packages/test-engines', 'apps/api'],
+    workspaces: ['packages/contracts', 'packages/db', 'packages/fleet', 'packages/testkit', 'apps/api'],
   },
   'packages/faults': {
-    workspaces: ['packages/contracts', 'packages/measure', 'packages/test-engines'],
+    workspaces: ['packages/contracts', 'packages/fleet', 'packages/testkit'],
     npm: ['pg', 'zod'],
   },
   'apps/api': { workspaces: ['packages/contracts', 'packages/db'] },

@@ -5,6 +5,6 @@ export default {
   ...base,
   testTimeout: 180_000,
   maxWorkers: 1,
-  globalSetup: '@muster/test-engines/jest-postgres-setup',
-  globalTeardown: '@muster/test-engines/jest-postgres-teardown',
+  globalSetup: '@muster/testkit/jest-postgres-setup',
+  globalTeardown: '@muster/testkit/jest-postgres-teardown',
 };

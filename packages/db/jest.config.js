@@ -2,6 +2,6 @@ import base from '../../jest.config.base.js';
 
 export default {
   ...base,
-  globalSetup: '@muster/test-engines/jest-postgres-setup',
-  globalTeardown: '@muster/test-engines/jest-postgres-teardown',
+  globalSetup: '@muster/testkit/jest-postgres-setup',
+  globalTeardown: '@muster/testkit/jest-postgres-teardown',
 };

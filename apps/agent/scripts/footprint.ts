@@ -15,7 +15,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { formatBytes, formatNumber, markdownTable } from '@muster/measure';
+import { formatBytes, formatNumber, markdownTable } from '@muster/testkit/report';
 import { readProcessCost, type ProcessCost } from './footprint/process-cost.js';
 import { startApi, startSubject, type Subject } from './footprint/rig.js';
 import type { WireCount } from './footprint/relay.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Operations, Paths } from '@muster/contracts';
 import { createTestDatabase } from '@muster/db/testing';
-import { findChromium } from '@muster/test-engines';
+import { findChromium } from '@muster/testkit';
 import { chromium, type Browser } from 'playwright-core';
 import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/http/server.js';

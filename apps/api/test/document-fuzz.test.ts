@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
-import { fuzzDocument, type DocumentFuzz, type Known } from '@muster/test-engines/document-fuzz';
+import { fuzzDocument, type DocumentFuzz, type Known } from '@muster/testkit/document-fuzz';
 import { createOpenApiDocument } from '../src/openapi/document.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { container, useApi } from './harness.js';

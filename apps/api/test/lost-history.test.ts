@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { openDatabase, type Database } from '@muster/db';
 import { hasTestServer, testEngines } from '@muster/db/testing';
-import { startPostgresCluster, type PostgresCluster } from '@muster/test-engines';
+import { startPostgresCluster, type PostgresCluster } from '@muster/testkit';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
 import { isSameHistory } from '../src/services/database-history/database-history.js';

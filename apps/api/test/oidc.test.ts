@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, type MemberRole } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { TestIdentityProvider, type Profile } from '@muster/test-engines/identity-provider';
+import { TestIdentityProvider, type Profile } from '@muster/testkit/identity-provider';
 import { randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';

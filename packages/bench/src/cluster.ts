@@ -1,8 +1,8 @@
 /** The database server of a benchmark, its databases, and the hosts in them. */
 import { ORGANIZATION } from './organization.js';
 import { openDatabase } from '@muster/db';
-import { seedHosts, type SeededHost } from '@muster/measure';
-import { startPostgresCluster } from '@muster/test-engines';
+import { seedHosts, type SeededHost } from '@muster/fleet';
+import { startPostgresCluster } from '@muster/testkit';
 import pg from 'pg';
 import { familyCpuMs, parentOf } from './measure/cpu.js';
 import { createPool } from './pool.js';

@@ -1,4 +1,4 @@
-import { ProgramError } from '@muster/test-engines';
+import { ProgramError } from '@muster/testkit';
 import { HELP, parseCli } from './cli.js';
 import { PostgresMissingError } from './cluster.js';
 import { DocumentError } from './report/document.js';

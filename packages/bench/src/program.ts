@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { askProgram, ProgramError } from '@muster/test-engines';
+import { askProgram, ProgramError } from '@muster/testkit';
 import type { ProbeReading, ProbeRequest } from './probe.js';
 
 const beside = (path: string) => fileURLToPath(new URL(path, import.meta.url));

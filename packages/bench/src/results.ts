@@ -1,6 +1,6 @@
 /** What a benchmark found, as it is kept beside its document: each section with when, where and of what it was taken. */
 import { readFile } from 'node:fs/promises';
-import type { Machine } from '@muster/measure';
+import type { Machine } from '@muster/testkit/report';
 import type { EmbeddedResult } from './sections/embedded.js';
 import type { GrowthResult } from './sections/growth.js';
 import type { HttpResult } from './sections/http.js';

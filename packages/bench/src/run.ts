@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import type { Bench } from './bench.js';
 import type { BenchRequest } from './cli.js';
 import { SERVER_SETTINGS, startCluster } from './cluster.js';
-import { currentCommit, describeMachine } from '@muster/measure';
+import { currentCommit, describeMachine } from '@muster/testkit/report';
 import { planOf, type Plan } from './plan.js';
 import { EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from './report/document.js';
 import { asResults, readSections, type SectionId, type SectionResults, type Sections } from './results.js';

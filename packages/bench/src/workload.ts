@@ -4,7 +4,7 @@
  * changed, so that whoever checks a database needs to know no more than a few numbers of each host.
  */
 import type { Container, Port } from '@muster/contracts';
-import { seededRandom } from '@muster/measure';
+import { seededRandom } from '@muster/testkit/random';
 
 /** What differs from one snapshot to the next: nothing, a status text's age, or a restart, which is an event too. */
 export type ChangeKind = 'none' | 'aged' | 'restarted';

@@ -1,4 +1,4 @@
-import type { Machine } from '@muster/measure';
+import type { Machine } from '@muster/testkit/report';
 import type { LoadFigures } from '../src/measure/turn.js';
 import type { SectionRecord, Sections } from '../src/results.js';
 import type { GrowthSize } from '../src/sections/growth.js';

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { formatBytes, formatNumber } from '@muster/measure';
+import { formatBytes, formatNumber } from '@muster/testkit/report';
 import { DocumentError, EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from '../src/report/document.js';
 import { judge, TARGETS } from '../src/report/targets.js';
 import { asResults, readSections, SECTION_IDS } from '../src/results.js';

@@ -3,7 +3,7 @@
  * docs/dashboard.png. Build the demo first, then run `pnpm --filter @muster/browser-tests picture`.
  */
 import { fileURLToPath } from 'node:url';
-import { eventually, mainOf, startProgram } from '@muster/test-engines';
+import { eventually, mainOf, startProgram } from '@muster/testkit';
 import { chromium } from 'playwright-core';
 
 const TARGET = fileURLToPath(new URL('../../../docs/dashboard.png', import.meta.url));

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from '@jest/globals';
-import { findChromium } from '@muster/test-engines';
+import { findChromium } from '@muster/testkit';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 
 const installed = findChromium();

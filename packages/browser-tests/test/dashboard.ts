@@ -11,7 +11,7 @@ import {
   serveReplay,
   type ReplayServer,
 } from '@muster/testkit/engine-replay';
-import { eventually, mainOf, startProgram, type Program } from '@muster/test-engines';
+import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
 import type { BrowserContext } from 'playwright-core';
 
 export const OWNER = { name: 'Ada Example', email: 'ada@example.org', password: 'correct horse battery staple' };

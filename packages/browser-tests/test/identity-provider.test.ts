@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
-import { TestIdentityProvider } from '@muster/test-engines/identity-provider';
+import { TestIdentityProvider } from '@muster/testkit/identity-provider';
 import { describeInChromium, useVisits } from './chromium.js';
 import { OWNER, startDashboard, type Dashboard } from './dashboard.js';
 

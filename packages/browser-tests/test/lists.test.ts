@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { eventually } from '@muster/test-engines';
+import { eventually } from '@muster/testkit';
 import { readFile } from 'node:fs/promises';
 import type { Download, Page } from 'playwright-core';
 import { describeInChromium, useVisits } from './chromium.js';

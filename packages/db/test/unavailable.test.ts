@@ -1,12 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { DatabaseReadOnlyError, isReadOnly, isTimeout, isUnavailable, openDatabase } from '@muster/db';
 import { createEmptyServerDatabase, hasTestServer } from '@muster/db/testing';
-import {
-  eventually,
-  startPostgresCluster,
-  type PostgresCluster,
-  type PostgresClusterOptions,
-} from '@muster/test-engines';
+import { eventually, startPostgresCluster, type PostgresCluster, type PostgresClusterOptions } from '@muster/testkit';
 import pg from 'pg';
 
 // Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { currentCommit, describeMachine } from '@muster/measure';
+import { currentCommit, describeMachine } from '@muster/testkit/report';
 import type { FaultsRequest } from './cli.js';
 import type { Finding, Guarantee, Rig } from './guarantee.js';
 import { GUARANTEES } from './guarantees/index.js';

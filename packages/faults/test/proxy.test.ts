@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
-import { eventually } from '@muster/test-engines';
+import { eventually } from '@muster/testkit';
 import { createClient } from '../src/parts/http.js';
 import { startProxy, type Proxy } from '../src/parts/proxy.js';
 

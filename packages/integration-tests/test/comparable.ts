@@ -1,5 +1,5 @@
 import type { ContainerView } from '@muster/contracts';
-import type { DockerEngine, DockerListEntry } from '@muster/test-engines';
+import type { DockerEngine, DockerListEntry } from '@muster/testkit';
 
 /*
  * The containers of Muster and of the engine in one comparable form. The mapping is written independently of the

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
-import { dockerEngineUnavailable, startDockerEngine, type DockerEngine } from '@muster/test-engines';
+import { dockerEngineUnavailable, startDockerEngine, type DockerEngine } from '@muster/testkit';
 import { saidByEngine, saidByMuster } from './comparable.js';
 import { Muster } from './muster.js';
 import { eventually, startProgram, type Program } from './program.js';

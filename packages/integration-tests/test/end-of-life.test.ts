@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
-import { mainOf, startProgram as startMain } from '@muster/test-engines';
+import { mainOf, startProgram as startMain } from '@muster/testkit';
 import { Muster } from './muster.js';
 import { eventually, startProgram, type Program } from './program.js';
 

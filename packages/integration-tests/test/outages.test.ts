@@ -6,13 +6,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import {
-  dockerEngineUnavailable,
-  mainOf,
-  startDockerEngine,
-  startProgram,
-  type DockerEngine,
-} from '@muster/test-engines';
+import { dockerEngineUnavailable, mainOf, startDockerEngine, startProgram, type DockerEngine } from '@muster/testkit';
 import { saidByEngine, saidByMuster } from './comparable.js';
 import { startLink, type Link } from './link.js';
 import { Muster } from './muster.js';

@@ -1,5 +1,1 @@
-export * from './chromium.js';
-export * from './postgres.js';
-export * from './docker-client.js';
-export * from './docker.js';
-export * from './program.js';
+export {};

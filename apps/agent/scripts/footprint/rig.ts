@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { EnrollmentTokenCreated, Paths, TOKEN_RANDOM_BYTES, formatToken } from '@muster/contracts';
 import { startReplayedEngine, type Role } from '@muster/testkit/engine-replay';
-import { eventually, mainOf, startProgram } from '@muster/test-engines';
+import { eventually, mainOf, startProgram } from '@muster/testkit';
 import { startRelay, type Relay } from './relay.js';
 
 const START_MS_MAX = 120_000;

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { askProgram, ProgramError } from '@muster/test-engines';
+import { askProgram, ProgramError } from '@muster/testkit';
 import { startProgram, stopProgram } from '../program.js';
 import type { HostProgress } from '../workload.js';
 import type { FleetShape } from './fleet.js';

@@ -9,7 +9,7 @@ import {
   type SimulatedHost,
   type StateMix,
 } from '../workload.js';
-import { heartbeatRequest, type SeededHost, snapshotRequest, type WireRequest } from '@muster/measure';
+import { heartbeatRequest, type SeededHost, snapshotRequest, type WireRequest } from '@muster/fleet';
 import { HOST_HEADER } from '../host-header.js';
 
 /** Hosts of one server. */

@@ -5,7 +5,9 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ownCpuMs } from '../measure/cpu.js';
-import { type Answer, type Connection, latency, type Latency, openConnection, seededRandom } from '@muster/measure';
+import { type Answer, type Connection, openConnection } from '@muster/fleet';
+import { seededRandom } from '@muster/testkit/random';
+import { latency, type Latency } from '@muster/testkit/report';
 import type { HostProgress } from '../workload.js';
 import { createFleet, type FleetHost, type FleetShape, type Traffic } from './fleet.js';
 

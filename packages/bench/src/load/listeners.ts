@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Paths, type ContainerEvent } from '@muster/contracts';
-import { latency, type Latency } from '@muster/measure';
+import { latency, type Latency } from '@muster/testkit/report';
 
 /** What the listeners are asked, and answer. */
 export type ListenersRequest =

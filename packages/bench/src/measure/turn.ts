@@ -2,7 +2,7 @@ import type { BenchCluster, BenchDatabase } from '../cluster.js';
 import type { LoadGenerator } from '../load/client.js';
 import type { LoadRequest } from '../load/generator.js';
 import type { ServerProcess } from '../program.js';
-import { median, spread, type Latency, type Spread } from '@muster/measure';
+import { median, spread, type Latency, type Spread } from '@muster/testkit/report';
 
 /** What a server did in one turn under load, for each request where it says so. */
 export interface LoadTurn {

@@ -1,5 +1,5 @@
 /** Where results are shown: the terminal, the block of targets in docs/benchmarks.md, and docs/benchmarks/tables.md. */
-import { formatBytes, formatMs, formatNumber, markdownTable, textTable } from '@muster/measure';
+import { formatBytes, formatMs, formatNumber, markdownTable, textTable } from '@muster/testkit/report';
 import { SECTION_IDS, type SectionId, type SectionRecord, type Sections } from '../results.js';
 import { tablesOf, targetTable } from './tables.js';
 import { judge } from './targets.js';

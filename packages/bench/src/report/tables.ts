@@ -10,7 +10,15 @@ import type { ServiceCell, ServiceResult } from '../sections/service.js';
 import type { TableGrowthResult } from '../sections/table-growth.js';
 import type { Heard } from '../load/listeners.js';
 import type { LoadFigures } from '../measure/turn.js';
-import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, median, type Table } from '@muster/measure';
+import {
+  formatBytes,
+  formatMs,
+  formatNumber,
+  formatRatio,
+  formatSpread,
+  median,
+  type Table,
+} from '@muster/testkit/report';
 import type { Judgement, Target } from './targets.js';
 
 export interface TitledTable extends Table {

@@ -1,5 +1,5 @@
 /** The targets: for each, its bound and where its figure comes from. */
-import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, type Spread } from '@muster/measure';
+import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, type Spread } from '@muster/testkit/report';
 import type { SectionId, Sections } from '../results.js';
 import type { HttpCase, HttpCell } from '../sections/http.js';
 import type { ServiceCell } from '../sections/service.js';

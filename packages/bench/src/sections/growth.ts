@@ -1,7 +1,8 @@
 /** Growth: what ingest and reads cost with a hundred hosts, with a thousand and with ten thousand. */
 import type { Bench } from '../bench.js';
 import type { BenchDatabase } from '../cluster.js';
-import { pairedRatio, type SeededHost, type Spread } from '@muster/measure';
+import type { SeededHost } from '@muster/fleet';
+import { pairedRatio, type Spread } from '@muster/testkit/report';
 import { startGenerator, type LoadGenerator } from '../load/client.js';
 import { measureTurn, summarizeTurns, type LoadFigures, type LoadTurn } from '../measure/turn.js';
 import { startServer, type ServerProcess } from '../program.js';

@@ -1,7 +1,7 @@
 /** Live: what a thousand people who watch cost those who report. */
 import { fileURLToPath } from 'node:url';
-import { pairedRatio, type Spread } from '@muster/measure';
-import { askProgram, ProgramError } from '@muster/test-engines';
+import { pairedRatio, type Spread } from '@muster/testkit/report';
+import { askProgram, ProgramError } from '@muster/testkit';
 import type { Bench } from '../bench.js';
 import { startGenerator } from '../load/client.js';
 import type { Heard, ListenersAnswer, ListenersRequest } from '../load/listeners.js';

@@ -2,8 +2,9 @@
 import { performance } from 'node:perf_hooks';
 import { CONTAINER_SORT_KEYS, Paths } from '@muster/contracts';
 import type pg from 'pg';
-import { getRequest, latency, type Latency, openConnection } from '@muster/measure';
-import { ProgramError } from '@muster/test-engines';
+import { getRequest, openConnection } from '@muster/fleet';
+import { latency, type Latency } from '@muster/testkit/report';
+import { ProgramError } from '@muster/testkit';
 
 /** One kind of question, asked in turn with each of its paths. */
 export interface Read {

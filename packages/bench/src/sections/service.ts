@@ -2,7 +2,8 @@
 import { performance } from 'node:perf_hooks';
 import type { Bench } from '../bench.js';
 import type { BenchDatabase } from '../cluster.js';
-import { pairedRatio, type SeededHost, spread, type Spread } from '@muster/measure';
+import type { SeededHost } from '@muster/fleet';
+import { pairedRatio, spread, type Spread } from '@muster/testkit/report';
 import { CONTENDER_IDS, type Contender, type ContenderId, type Delivery } from '../contenders/contender.js';
 import { createMuster } from '../contenders/muster.js';
 import { createPrismaUpserts } from '../contenders/prisma-upserts.js';

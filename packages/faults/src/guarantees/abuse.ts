@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { Paths, SnapshotHeaderNames } from '@muster/contracts';
-import { formatBytes, formatMs } from '@muster/measure';
+import { formatBytes, formatMs } from '@muster/testkit/report';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import {
   announcement,

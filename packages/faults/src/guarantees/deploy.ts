@@ -1,4 +1,4 @@
-import { eventually } from '@muster/test-engines';
+import { eventually } from '@muster/testkit';
 import { never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import { markerOf, snapshotOf } from '../load/generation.js';
 import { enroll } from '../parts/agent.js';

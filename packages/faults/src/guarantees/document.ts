@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { fuzzDocument, type DocumentFuzz, type Known } from '@muster/test-engines/document-fuzz';
+import { fuzzDocument, type DocumentFuzz, type Known } from '@muster/testkit/document-fuzz';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi } from '../parts/api.js';

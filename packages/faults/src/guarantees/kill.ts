@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, type PostgresCluster } from '@muster/test-engines';
+import { eventually, type PostgresCluster } from '@muster/testkit';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import { createWriters, type Account, type Writers } from '../load/writers.js';
 import { isReady, newAdminKey, startApi, type Api } from '../parts/api.js';

@@ -1,4 +1,4 @@
-import { eventually } from '@muster/test-engines';
+import { eventually } from '@muster/testkit';
 import { Paths } from '@muster/contracts';
 import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import { enroll } from '../parts/agent.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
-import { eventually, mainOf, startProgram, type Program } from '@muster/test-engines';
+import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
 import { atLeast, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import { enroll, enrollRequest } from '../parts/agent.js';
 import { newAdminKey, startApi } from '../parts/api.js';

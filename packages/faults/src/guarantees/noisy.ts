@@ -1,4 +1,5 @@
-import { formatMs, formatNumber, median, seedHosts } from '@muster/measure';
+import { seedHosts } from '@muster/fleet';
+import { formatMs, formatNumber, median } from '@muster/testkit/report';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import type { StormResult } from '../load/storm.js';
 import { newAdminKey, startApi } from '../parts/api.js';

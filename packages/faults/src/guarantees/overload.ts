@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES } from '@muster/contracts';
-import { formatBytes, formatMs, getRequest, openConnection, seedHosts } from '@muster/measure';
+import { getRequest, openConnection, seedHosts } from '@muster/fleet';
+import { formatBytes, formatMs } from '@muster/testkit/report';
 import { always, atLeast, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import { announcement, holdOpen } from '../load/hostile.js';
 import type { StormRequest, StormResult } from '../load/storm.js';

@@ -1,4 +1,4 @@
-import { eventually } from '@muster/test-engines';
+import { eventually } from '@muster/testkit';
 import { SyncSummary } from '@muster/contracts';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
 import { enroll, type Agent } from '../parts/agent.js';

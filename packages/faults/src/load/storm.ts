@@ -6,15 +6,14 @@ import { Paths } from '@muster/contracts';
 import {
   getRequest,
   heartbeatRequest,
-  latency,
   openConnection,
   snapshotRequest,
   type Answer,
   type Connection,
-  type Latency,
   type SeededHost,
   type WireRequest,
-} from '@muster/measure';
+} from '@muster/fleet';
+import { latency, type Latency } from '@muster/testkit/report';
 import { gzipSync } from 'node:zlib';
 import { snapshotOf } from './generation.js';
 

@@ -1,5 +1,5 @@
 import { SyncSummary, type ContainerEvent } from '@muster/contracts';
-import { eventually } from '@muster/test-engines';
+import { eventually } from '@muster/testkit';
 import { enroll, type Agent } from '../parts/agent.js';
 import { createClient, type Client, type Reply } from '../parts/http.js';
 import type { Operator } from '../parts/operator.js';

@@ -1,7 +1,7 @@
 /** The API as a process of its own, as it is deployed but for the probe that measures it. */
 import { randomBytes } from 'node:crypto';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES } from '@muster/contracts';
-import { askProgram, eventually, mainOf, ProgramError, startProgram, type Program } from '@muster/test-engines';
+import { askProgram, eventually, mainOf, ProgramError, startProgram, type Program } from '@muster/testkit';
 import type { Holds, ProbeRequest } from '../probe.js';
 import type { ClockRequest } from '../shifted-clock.js';
 

@@ -1,4 +1,4 @@
-import { startPostgresCluster, type PostgresCluster } from '@muster/test-engines';
+import { startPostgresCluster, type PostgresCluster } from '@muster/testkit';
 import pg from 'pg';
 
 /** There is no PostgreSQL on this machine. */

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { askProgram, startProgram } from '@muster/test-engines';
+import { askProgram, startProgram } from '@muster/testkit';
 import type { StormRequest, StormResult } from '../load/storm.js';
 
 /** A load generator, as seen by whoever started it. */

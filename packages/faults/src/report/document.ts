@@ -1,5 +1,5 @@
 /** The figures in docs/reliability.md: each promise has a place between two markers, the rest is written by people. */
-import { markdownTable } from '@muster/measure';
+import { markdownTable } from '@muster/testkit/report';
 import type { GuaranteeRecord } from './record.js';
 
 /** A document that has no place for a promise. */

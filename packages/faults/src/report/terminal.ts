@@ -1,4 +1,4 @@
-import { textTable } from '@muster/measure';
+import { textTable } from '@muster/testkit/report';
 import type { GuaranteeRecord } from './record.js';
 
 /** Every finding in one table, and last how many promises are kept. */

@@ -1,5 +1,5 @@
 /** Figures as words. */
-import { formatNumber } from '@muster/measure';
+import { formatNumber } from '@muster/testkit/report';
 
 /** Milliseconds as seconds. */
 export const seconds = (ms: number): string => `${formatNumber(ms / 1_000)} s`;

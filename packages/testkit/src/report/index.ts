@@ -1,1 +1,4 @@
-export {};
+export * from './format.js';
+export * from './machine.js';
+export * from './stats.js';
+export * from './table.js';

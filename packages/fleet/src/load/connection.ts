@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { WireRequest } from './request.js';
+import type { WireRequest } from '../protocol/request.js';
 
 export interface Answer {
   status: number;

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { startPostgresCluster, type PostgresCluster } from '../src/postgres.js';
+import { startPostgresCluster, type PostgresCluster } from '../src/postgres/cluster.js';
 
 /** Whether somebody listens on the server's port. */
 function answers(url: string): Promise<boolean> {

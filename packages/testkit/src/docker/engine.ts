@@ -4,8 +4,8 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDockerClient, type DockerClient } from './docker-client.js';
-import { busyboxImageTar } from './docker-image.js';
+import { createDockerClient, type DockerClient } from './client.js';
+import { busyboxImageTar } from './image.js';
 
 /** How to get what `startDockerEngine` needs. */
 export const DOCKER_HINT = 'apt-get install docker.io busybox-static iproute2 (needs root on Linux)';

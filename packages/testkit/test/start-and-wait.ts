@@ -1,5 +1,5 @@
 /** A process of the tests: starts a server, freezes it, prints its URL, and waits to be killed. */
-import { startPostgresCluster } from '../src/postgres.js';
+import { startPostgresCluster } from '../src/postgres/cluster.js';
 
 const cluster = await startPostgresCluster();
 if (cluster.available) await cluster.freeze();

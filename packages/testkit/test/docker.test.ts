@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { dockerEngineUnavailable, startDockerEngine } from '../src/docker.js';
+import { dockerEngineUnavailable, startDockerEngine } from '../src/docker/engine.js';
 
 jest.setTimeout(180_000);
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { latency, median, pairedRatio, percentile, spread } from '../src/stats.js';
+import { latency, median, pairedRatio, percentile, spread } from '../../src/report/stats.js';
 
 describe('figures over rounds', () => {
   test('a median is the middle value, and of an even number the mean of the two in the middle', () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
-import { seededBytes, seededRandom } from './random.js';
+import { seededBytes, seededRandom } from '@muster/testkit/random';
 
 /** A host in the database, and what its agent needs to speak for it. */
 export interface SeededHost {

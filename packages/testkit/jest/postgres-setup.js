@@ -9,7 +9,7 @@ import { tsImport } from 'tsx/esm/api';
 
 export default async function setUpPostgres() {
   if (process.env.MUSTER_TEST_POSTGRES_URL) return;
-  const { startPostgresCluster } = await tsImport('../src/postgres.ts', import.meta.url);
+  const { startPostgresCluster } = await tsImport('../src/postgres/cluster.ts', import.meta.url);
   const cluster = await startPostgresCluster();
   if (cluster.available) {
     process.env.MUSTER_TEST_POSTGRES_URL = cluster.url;
