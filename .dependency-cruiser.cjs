@@ -146,7 +146,7 @@ module.exports = {
         'Packages do not import apps. Exceptions are the integration tests, which need whole programs, and the ' +
         'benchmark, which compares the container service with other implementations.',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '^packages/(integration-tests|bench)/' },
+      from: { path: '^packages/', pathNot: '^packages/(e2e|bench)/' },
       to: { path: '^apps/' },
     },
     {

@@ -41,7 +41,7 @@ export const hostileProblem = (status: number): Reaction => ({
 export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 
 /**
- * An API that answers by a script, to test how an agent reacts. packages/integration-tests uses the real API; failures
+ * An API that answers by a script, to test how an agent reacts. packages/e2e uses the real API; failures
  * that it cannot produce on demand (errors, hangs, refusals) are tested with this one.
  */
 export class ScriptedMuster {

@@ -1,6 +1,6 @@
 /**
  * Takes README's screenshot: runs the demo, waits until there is enough activity to show, and writes
- * docs/dashboard.png. Build the demo first, then run `pnpm --filter @muster/browser-tests picture`.
+ * docs/dashboard.png. Build the demo first, then run `pnpm --filter @muster/e2e picture`.
  */
 import { fileURLToPath } from 'node:url';
 import { eventually, mainOf, startProgram } from '@muster/testkit';

@@ -9,7 +9,7 @@ import { describeInChromium, openChromium, openPage, type Misdeeds } from './chr
 import { runContainer, startDashboard, type Dashboard, type FleetHost } from './dashboard.js';
 
 /** The directory of the screenshots: kept by CI, ignored by git. */
-const PICTURES = fileURLToPath(new URL('../pictures/', import.meta.url));
+const PICTURES = fileURLToPath(new URL('../../pictures/', import.meta.url));
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;

@@ -9,7 +9,7 @@ import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { Muster } from './muster.js';
 import { eventually } from './program.js';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const BINARY = `muster-agent-linux-${process.arch}`;
 
 let dir: string;

@@ -7,7 +7,7 @@ import { describeInChromium, openPage, useVisits } from './chromium.js';
 import { startDashboard, type Dashboard } from './dashboard.js';
 import { enrollRawHost, type RawHost } from './raw-host.js';
 
-const PICTURES = fileURLToPath(new URL('../pictures/', import.meta.url));
+const PICTURES = fileURLToPath(new URL('../../pictures/', import.meta.url));
 
 /** Right-to-left override: unless it is isolated, all text after it in the line is drawn from right to left. */
 const RLO = '\u202e';

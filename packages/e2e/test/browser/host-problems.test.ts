@@ -8,7 +8,7 @@ import { describeInChromium, useVisits } from './chromium.js';
 import { startDashboard, type Dashboard } from './dashboard.js';
 import { enrollRawHost, type RawHost } from './raw-host.js';
 
-const PICTURES = fileURLToPath(new URL('../pictures/', import.meta.url));
+const PICTURES = fileURLToPath(new URL('../../pictures/', import.meta.url));
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 
 const AGENT_CODES: readonly AgentProblemCode[] = [
