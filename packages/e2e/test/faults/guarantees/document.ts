@@ -1,13 +1,13 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { fuzzDocument, type DocumentFuzz, type Known } from '@muster/testkit/document-fuzz';
-import { atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
-import { count } from '../report/words.js';
+import { count } from '../../../src/faults/report/words.js';
 
 /** The API answers as its own OpenAPI document says. */
 export const document: Guarantee = {

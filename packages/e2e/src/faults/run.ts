@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { currentCommit, describeMachine } from '@muster/testkit/report';
 import type { FaultsRequest } from './cli.js';
 import type { Finding, Guarantee, Rig } from './guarantee.js';
-import { GUARANTEES } from './guarantees/index.js';
+import { GUARANTEES } from '../../test/faults/guarantees/index.js';
 import { planOf } from './plan.js';
 import { withFigures } from './report/document.js';
 import type { GuaranteeRecord } from './report/record.js';

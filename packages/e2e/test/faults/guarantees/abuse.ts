@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { Paths, SnapshotHeaderNames } from '@muster/contracts';
 import { formatBytes, formatMs } from '@muster/testkit/report';
-import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import {
   announcement,
   dribble,
@@ -18,7 +18,7 @@ import { createClient, type Call, type Client, type Reply } from '../parts/http.
 import { forgetPeak, peakBytes, residentBytes } from '../parts/memory.js';
 import { createOperator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
-import { seconds } from '../report/words.js';
+import { seconds } from '../../../src/faults/report/words.js';
 
 /** Hostile input is refused with bounded memory and bounded blocking of the event loop. */
 export const abuse: Guarantee = {

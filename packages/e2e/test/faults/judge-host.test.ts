@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ContainerEvent, ContainerView } from '@muster/contracts';
-import { judgeHost, markerOf, snapshotOf } from '../src/load/generation.js';
+import { judgeHost, markerOf, snapshotOf } from './load/generation.js';
 
 const HOST = 3;
 const AT = '2026-01-01T00:00:00.000Z';

@@ -1,11 +1,11 @@
-import { atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll, rotatedToken, type Agent } from '../parts/agent.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Client } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
-import { seconds } from '../report/words.js';
+import { seconds } from '../../../src/faults/report/words.js';
 
 /** Every replica rejects a revoked token within 5 s, although replicas cache valid tokens. */
 export const revoked: Guarantee = {

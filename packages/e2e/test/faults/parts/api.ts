@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import { askProgram, eventually, mainOf, ProgramError, startProgram, type Program } from '@muster/testkit';
-import type { Holds, ProbeRequest } from '../probe.js';
-import type { ClockRequest } from '../shifted-clock.js';
+import type { Holds, ProbeRequest } from '../../../src/faults/probe.js';
+import type { ClockRequest } from '../../../src/faults/shifted-clock.js';
 
 export interface ApiOptions {
   env: Readonly<Record<string, string>>;
@@ -37,7 +37,10 @@ export const newAdminKey = (): string => formatToken('key', randomBytes(TOKEN_RA
 /** Starts the API and waits until it is ready. @throws ProgramError with its last words if it does not become so. */
 export async function startApi({ env, port = 0, adminKey, through = [], clockAheadMs }: ApiOptions): Promise<Api> {
   const startedAt = performance.now();
-  const preloads = ['../probe.js', ...(clockAheadMs === undefined ? [] : ['../shifted-clock.js'])];
+  const preloads = [
+    '../../../src/faults/probe.js',
+    ...(clockAheadMs === undefined ? [] : ['../../../src/faults/shifted-clock.js']),
+  ];
   const program = startProgram(mainOf('api'), {
     env: {
       ...{ HOST: '127.0.0.1', PORT: String(port), MUSTER_ADMIN_KEY: adminKey, NODE_ENV: 'production' },

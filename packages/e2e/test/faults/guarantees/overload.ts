@@ -2,7 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import { getRequest, openConnection, seedHosts } from '@muster/fleet';
 import { formatBytes, formatMs } from '@muster/testkit/report';
-import { always, atLeast, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import {
+  always,
+  atLeast,
+  atMost,
+  never,
+  type Finding,
+  type Guarantee,
+  type Rig,
+} from '../../../src/faults/guarantee.js';
 import { announcement, holdOpen } from '../load/hostile.js';
 import type { StormRequest, StormResult } from '../load/storm.js';
 import { newAdminKey, startApi } from '../parts/api.js';
@@ -12,7 +20,7 @@ import { createClient, type Call } from '../parts/http.js';
 import { forgetPeak, peakBytes } from '../parts/memory.js';
 import { onDatabase, ORGANIZATION, withServer, type Server } from '../parts/server.js';
 import { startStorm } from '../parts/storm.js';
-import { percent, perSecond, seconds } from '../report/words.js';
+import { percent, perSecond, seconds } from '../../../src/faults/report/words.js';
 
 /** Under overload, the API refuses the excess and keeps its throughput. */
 export const overload: Guarantee = {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '@muster/contracts';
-import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { snapshotOf } from '../load/generation.js';
 import { enroll, type Agent } from '../parts/agent.js';
 import { newAdminKey, startApi, type Api } from '../parts/api.js';
@@ -10,7 +10,7 @@ import { withClosers, type Closers } from '../parts/closers.js';
 import { createClient, type Client } from '../parts/http.js';
 import { createOperator, type Operator } from '../parts/operator.js';
 import { onDatabase, withServer } from '../parts/server.js';
-import { seconds } from '../report/words.js';
+import { seconds } from '../../../src/faults/report/words.js';
 
 /** A wrong clock of one process affects no freshness, instant or outage after the clock is corrected. */
 export const clock: Guarantee = {

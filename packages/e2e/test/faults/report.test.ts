@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { atLeast, atMost, never, always } from '../src/guarantee.js';
-import { withFigures } from '../src/report/document.js';
-import { renderTerminal } from '../src/report/terminal.js';
-import type { GuaranteeRecord } from '../src/report/record.js';
+import { atLeast, atMost, never, always } from '../../src/faults/guarantee.js';
+import { withFigures } from '../../src/faults/report/document.js';
+import { renderTerminal } from '../../src/faults/report/terminal.js';
+import type { GuaranteeRecord } from '../../src/faults/report/record.js';
 
 const record = (parts: Partial<GuaranteeRecord> = {}): GuaranteeRecord => ({
   guarantee: { id: 'kill', title: 'Acknowledged means committed' },

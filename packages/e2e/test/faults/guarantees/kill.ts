@@ -2,14 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually, type PostgresCluster } from '@muster/testkit';
-import { atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { createWriters, type Account, type Writers } from '../load/writers.js';
 import { isReady, newAdminKey, startApi, type Api } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient } from '../parts/http.js';
 import { createOperator, type Operator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
-import { seconds } from '../report/words.js';
+import { seconds } from '../../../src/faults/report/words.js';
 
 /** An acknowledged write survives SIGKILL of the API or of the database. */
 export const kill: Guarantee = {

@@ -1,6 +1,6 @@
 import { eventually } from '@muster/testkit';
 import { Paths } from '@muster/contracts';
-import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
@@ -8,7 +8,7 @@ import { createClient, type Client } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { listen } from '../parts/stream.js';
-import { seconds } from '../report/words.js';
+import { seconds } from '../../../src/faults/report/words.js';
 
 /** When an open transaction delays the live stream, the stream reports the delay to its clients. */
 export const lagging: Guarantee = {

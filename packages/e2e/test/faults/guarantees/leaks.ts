@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
 import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
-import { atLeast, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { atLeast, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll, enrollRequest } from '../parts/agent.js';
 import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Call } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
-import { count } from '../report/words.js';
+import { count } from '../../../src/faults/report/words.js';
 
 /** No log, error answer or failing start contains a secret. */
 export const leaks: Guarantee = {

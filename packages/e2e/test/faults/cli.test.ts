@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseCli } from '../src/cli.js';
-import { GUARANTEE_IDS } from '../src/guarantee.js';
+import { parseCli } from '../../src/faults/cli.js';
+import { GUARANTEE_IDS } from '../../src/faults/guarantee.js';
 
 describe('the command line', () => {
   test('asks for everything, written into the document, where nothing is said', () => {

@@ -1,5 +1,5 @@
 import { Paths, PROBLEM_MEDIA_TYPE } from '@muster/contracts';
-import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { snapshotOf } from '../load/generation.js';
 import { enroll, type Agent } from '../parts/agent.js';
 import { newAdminKey, startApi } from '../parts/api.js';
@@ -7,7 +7,7 @@ import { withClosers } from '../parts/closers.js';
 import { createClient, type Call, type Client, type Reply } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
-import { count, seconds } from '../report/words.js';
+import { count, seconds } from '../../../src/faults/report/words.js';
 
 /** While the database is frozen, the API answers every request in bounded time. */
 export const frozen: Guarantee = {

@@ -1,12 +1,12 @@
 import { seedHosts } from '@muster/fleet';
 import { formatMs, formatNumber, median } from '@muster/testkit/report';
-import { atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import type { StormResult } from '../load/storm.js';
 import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { onDatabase, ORGANIZATION, withServer } from '../parts/server.js';
 import { startStorm } from '../parts/storm.js';
-import { perSecond } from '../report/words.js';
+import { perSecond } from '../../../src/faults/report/words.js';
 
 /** One noisy agent at most doubles the latency of the others and causes none of them to be refused. */
 export const noisy: Guarantee = {

@@ -1,5 +1,5 @@
 import { HELP, parseCli } from './cli.js';
-import { PostgresMissingError } from './parts/server.js';
+import { PostgresMissingError } from '../../test/faults/parts/server.js';
 import { DocumentError } from './report/document.js';
 import { runFaults } from './run.js';
 

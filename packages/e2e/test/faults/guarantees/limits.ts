@@ -1,11 +1,11 @@
-import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll, type Agent } from '../parts/agent.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Client } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
-import { count } from '../report/words.js';
+import { count } from '../../../src/faults/report/words.js';
 
 /** Each process limits on its own, so a host gets at most its limit times the number of replicas. */
 export const limits: Guarantee = {

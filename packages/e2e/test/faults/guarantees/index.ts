@@ -1,4 +1,4 @@
-import type { Guarantee, GuaranteeId } from '../guarantee.js';
+import type { Guarantee, GuaranteeId } from '../../../src/faults/guarantee.js';
 import { abuse } from './abuse.js';
 import { clock } from './clock.js';
 import { document } from './document.js';

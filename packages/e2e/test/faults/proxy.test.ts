@@ -3,8 +3,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import { eventually } from '@muster/testkit';
-import { createClient } from '../src/parts/http.js';
-import { startProxy, type Proxy } from '../src/parts/proxy.js';
+import { createClient } from './parts/http.js';
+import { startProxy, type Proxy } from './parts/proxy.js';
 
 const servers: Server[] = [];
 const proxies: Proxy[] = [];

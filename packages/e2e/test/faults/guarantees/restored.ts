@@ -1,6 +1,6 @@
 import { eventually } from '@muster/testkit';
 import { SyncSummary } from '@muster/contracts';
-import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll, type Agent } from '../parts/agent.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Call, type Client } from '../parts/http.js';
@@ -8,7 +8,7 @@ import { createOperator, type Operator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { listen } from '../parts/stream.js';
-import { seconds } from '../report/words.js';
+import { seconds } from '../../../src/faults/report/words.js';
 
 /** Replicas discard cached state when the database loses its last commits while they run. */
 export const restored: Guarantee = {

@@ -1,5 +1,5 @@
 import { eventually } from '@muster/testkit';
-import { never, type Finding, type Guarantee, type Rig } from '../guarantee.js';
+import { never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { markerOf, snapshotOf } from '../load/generation.js';
 import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi, type Api, type ApiOptions } from '../parts/api.js';
