@@ -45,7 +45,7 @@ const mayImport = {
     workspaces: ['packages/contracts', 'packages/client'],
     npm: ['react', 'react-dom', '@tanstack/[^/]+', 'radix-ui', 'uplot', '@fontsource[^/]*/[^/]+'],
   },
-  'apps/simulate': { workspaces: ['packages/contracts'] },
+  'apps/simulate': { workspaces: ['packages/contracts', 'packages/fleet'], npm: [] },
 };
 
 /** The layers of the API, highest first. A file may import from its own layer and from lower layers. */

@@ -128,7 +128,7 @@ export default defineConfig(
   },
   {
     // The pure core: equal arguments give equal results, so that unit tests can check it.
-    files: ['packages/contracts/src/**/*.ts', ...API_PURE_CORE, 'apps/simulate/src/model/**/*.ts'],
+    files: ['packages/contracts/src/**/*.ts', ...API_PURE_CORE, 'packages/fleet/src/model/**/*.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

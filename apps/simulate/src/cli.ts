@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ENROLLMENT_TOKEN_USES_MAX, SNAPSHOT_CONTAINERS_MAX, tokenKind } from '@muster/contracts';
-import type { SimulateOptions } from './options.js';
+import type { SimulateOptions } from '@muster/fleet/simulation';
 
 /** What the command line asks for. */
 export type CliRequest =

@@ -1,7 +1,5 @@
+import { ApiError, simulate, summaryText } from '@muster/fleet/simulation';
 import { HELP, parseCli } from './cli.js';
-import { ApiError } from './operator.js';
-import { simulate } from './simulate.js';
-import { summaryText } from './summary.js';
 
 process.exitCode = await main();
 

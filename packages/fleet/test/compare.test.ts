@@ -4,7 +4,7 @@ import { compareContainers, compareHost, compareRemoved, possibleFreshness } fro
 import { createHostLife } from '../src/model/host-life.js';
 import { createRoles } from '../src/model/roles.js';
 import { containerTexts } from '../src/model/snapshot-text.js';
-import type { Told } from '../src/told.js';
+import type { Told } from '../src/simulation/told.js';
 
 const life = createHostLife({
   ...{ seed: 1, host: 0, roles: createRoles(20), churn: 0.5, intervalMs: 60_000, faults: 0 },

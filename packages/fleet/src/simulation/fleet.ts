@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inParallel } from './parallel.js';
-import type { HostAgent } from './protocol/host-agent.js';
+import type { HostAgent } from './host-agent.js';
 import { createSchedule } from './schedule.js';
 
 /** A fleet of simulated hosts. */

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createHistogram } from '../src/histogram.js';
+import { createHistogram } from '../src/simulation/histogram.js';
 
 test('a quantile is at most 2 % above the value that it stands for, and never below it', () => {
   const values = fc.array(fc.double({ min: 0.1, max: 100_000, noNaN: true }), { minLength: 1, maxLength: 300 });

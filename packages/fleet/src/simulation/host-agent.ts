@@ -1,11 +1,11 @@
 import { ProblemTypes, type Cadence, type SyncSummary } from '@muster/contracts';
-import { tally, type Metrics } from '../metrics.js';
+import { tally, type Metrics } from './metrics.js';
 import type { HostEvent, HostLife, Removal } from '../model/host-life.js';
 import type { Random } from '../model/random.js';
-import type { Told } from '../told.js';
-import { enrollRequest, type AgentCalls, type Answer, type SnapshotOrder } from './agent-calls.js';
-import type { EncodedSnapshot } from './encode-snapshot.js';
-import type { Loss } from './client.js';
+import type { Told } from './told.js';
+import { enrollRequest, type AgentCalls, type Answer, type SnapshotOrder } from '../protocol/agent-calls.js';
+import type { EncodedSnapshot } from '../protocol/encode-snapshot.js';
+import type { Loss } from '../protocol/client.js';
 import { chooseMishap, type SendMishap } from './mishaps.js';
 import {
   changed,

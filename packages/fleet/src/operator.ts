@@ -9,9 +9,9 @@ import {
   type Page,
 } from '@muster/contracts';
 import { z } from 'zod';
-import type { Metrics } from './metrics.js';
+import type { Metrics } from './simulation/metrics.js';
 import type { Client, Request } from './protocol/client.js';
-import { retryDelayMs } from './protocol/pace.js';
+import { retryDelayMs } from './simulation/pace.js';
 
 /** The API cannot be used: the message is for the person who runs the simulation. */
 export class ApiError extends Error {

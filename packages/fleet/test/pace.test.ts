@@ -9,7 +9,7 @@ import {
   snapshotAnswered,
   snapshotBegun,
   startPace,
-} from '../src/protocol/pace.js';
+} from '../src/simulation/pace.js';
 
 const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
 const settled = snapshotAnswered(snapshotBegun(startPace(0)), 0, cadence, 0);

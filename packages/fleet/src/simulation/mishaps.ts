@@ -1,4 +1,4 @@
-import type { Mishap } from '../metrics.js';
+import type { Mishap } from './metrics.js';
 import type { Random } from '../model/random.js';
 
 /** What can become of one sending of a snapshot. */

@@ -1,6 +1,6 @@
 import { Problem } from '@muster/contracts';
 import { Pool, type Dispatcher } from 'undici';
-import { tally, type Call, type Metrics } from '../metrics.js';
+import { tally, type Call, type Metrics } from '../simulation/metrics.js';
 
 /**
  * What came of a call. `retry`: it may succeed later (429, 408, 5xx, no connection, no answer in time); `refused`: it

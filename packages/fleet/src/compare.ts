@@ -6,7 +6,7 @@ import {
   type Freshness,
   type Host,
 } from '@muster/contracts';
-import type { Told } from './told.js';
+import type { Told } from './simulation/told.js';
 
 /*
  * What the API says against what it was told. All of it is pure, and each difference is a sentence.

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import type { SimulateOptions } from '../src/options.js';
-import { createMetrics, tally } from '../src/metrics.js';
-import { progressLine } from '../src/progress.js';
-import { summarize, summaryText, type Run } from '../src/summary.js';
+import type { SimulateOptions } from '../src/simulation/options.js';
+import { createMetrics, tally } from '../src/simulation/metrics.js';
+import { progressLine } from '../src/simulation/progress.js';
+import { summarize, summaryText, type Run } from '../src/simulation/summary.js';
 
 const options: SimulateOptions = {
   ...{ url: 'http://h', key: 'muster_key_secret', hosts: 2, containers: 3, churn: 0, seed: 1, rampMs: 0 },

@@ -1,7 +1,7 @@
 import type { SimContainer } from '../model/container-life.js';
 import { containerTexts, snapshotText } from '../model/snapshot-text.js';
-import type { SnapshotOrder } from './agent-calls.js';
-import { encodeSnapshot, type EncodedSnapshot } from './encode-snapshot.js';
+import type { SnapshotOrder } from '../protocol/agent-calls.js';
+import { encodeSnapshot, type EncodedSnapshot } from '../protocol/encode-snapshot.js';
 
 /** What one host's agent makes of its containers, and in which order it says it. */
 export interface Reports {

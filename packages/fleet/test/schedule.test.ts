@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createSchedule } from '../src/schedule.js';
+import { createSchedule } from '../src/simulation/schedule.js';
 
 test('keys come in the order of the times that they were last set to, and only when these have come', () => {
   const KEYS = 20;

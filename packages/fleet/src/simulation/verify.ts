@@ -1,6 +1,6 @@
-import { compareContainers, compareHost, compareRemoved } from './compare.js';
+import { compareContainers, compareHost, compareRemoved } from '../compare.js';
 import type { ContainerView } from '@muster/contracts';
-import { ApiError, HOSTS_PER_QUERY, type Operator } from './operator.js';
+import { ApiError, HOSTS_PER_QUERY, type Operator } from '../operator.js';
 import { inParallel } from './parallel.js';
 import type { Told } from './told.js';
 
