@@ -1,0 +1,63 @@
+/**
+ * Checks docs/openapi.json as its users would: lints it with Redocly's rules, and compiles the types that
+ * openapi-typescript generates from it. Prints a line for each problem and exits with 1 if there is one.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import openapiTypes, { astToString } from 'openapi-typescript';
+import ts from 'typescript';
+
+const document = new URL('../docs/openapi.json', import.meta.url);
+const source = readFileSync(document, 'utf8');
+
+const config = await createConfig({
+  extends: ['recommended-strict'],
+  rules: {
+    // Health checks and the document itself have no error of the caller to describe.
+    'operation-4xx-response': 'off',
+  },
+});
+const findings = await lintFromString({ source, absoluteRef: document.pathname, config });
+const lintProblems = findings.map(
+  ({ ruleId, message, location: [place] }) => `${place?.pointer ?? ''}: ${message} (${ruleId})`,
+);
+
+/** Uses the generated types of the calls that most clients make. Fails to compile if the generator dropped one. */
+const USAGE = `
+import type { components, paths } from './openapi.js';
+type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never;
+type Sync = paths['/api/agent/containers']['post'];
+export const snapshot: Json<Sync['requestBody']> = [
+  { dockerId: 'c1', name: 'web', image: 'nginx:1.27', state: 'running' },
+];
+export const applied = (summary: Json<Sync['responses'][200]>): boolean => summary.applied;
+export const next = (page: Json<paths['/api/hosts']['get']['responses'][200]>): string | null => page.nextCursor;
+export const names = (hosts: readonly components['schemas']['Host'][]): string[] => hosts.map(({ name }) => name);
+`;
+
+const directory = mkdtempSync(join(tmpdir(), 'muster-openapi-'));
+let compileProblems;
+try {
+  writeFileSync(join(directory, 'openapi.d.ts'), astToString(await openapiTypes(source)));
+  writeFileSync(join(directory, 'usage.ts'), USAGE);
+  const program = ts.createProgram([join(directory, 'usage.ts')], {
+    strict: true,
+    noEmit: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2023,
+    types: [],
+  });
+  compileProblems = ts
+    .getPreEmitDiagnostics(program)
+    .map(({ messageText }) => `generated types: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`);
+} finally {
+  rmSync(directory, { recursive: true });
+}
+
+const problems = [...lintProblems, ...compileProblems];
+for (const problem of problems) console.error(problem);
+if (problems.length > 0) process.exitCode = 1;
