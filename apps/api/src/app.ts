@@ -35,11 +35,9 @@ import { createAgentReleaseService, type AgentReleaseService } from './services/
 import {
   createAgentTokenCache,
   createAgentTokenService,
-  createEnrollmentTokenService,
   createEnrollmentService,
   findRevokedTokens,
 } from './services/enrollment/index.js';
-import { createAuditReader } from './services/audit/index.js';
 import {
   createContainerReader,
   createEventReader,
@@ -220,12 +218,12 @@ export function createApp({
       projects: createProjectReader(db, freshnessContext),
     }),
     createStreamRouter({ auth, live, stalledMsMax, ...stream }),
-    createHistoryRouter({ auth, audit: createAuditReader(db), events }),
+    createHistoryRouter({ auth, db, events }),
     createExportRouter({
       ...{ auth, exports: createExportService({ containers, events }), stalledMsMax },
       recheckMs: stream.recheckMs,
     }),
-    createEnrollmentTokenRouter({ auth, enrollmentTokens: createEnrollmentTokenService(db, options) }),
+    createEnrollmentTokenRouter({ auth, db, now }),
     ...accounts.routers,
     createDocumentationRouter(),
     createMetricsRouter({ guard: requireMetricsAuth(metricsToken, metricsWithoutToken), metrics }),

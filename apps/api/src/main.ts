@@ -22,7 +22,7 @@ import {
   type SecretDelivery,
   loadCookieSecret,
   createSetupTokens,
-  createApiKeyAuthenticator,
+  ensureAdminKey,
 } from './services/accounts/index.js';
 import { createLease } from './lib/lease.js';
 import { serve } from './http/server.js';
@@ -113,12 +113,9 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   const deliver = (kind: Parameters<typeof deliverSecret>[0], value: string) =>
     deliverSecret(kind, value, process.stdout.isTTY, dataDir);
   const places: { adminKey: SecretDelivery | null; setup: SecretDelivery | null } = { adminKey: null, setup: null };
-  const isAccepted = await createApiKeyAuthenticator(db, { now }).bootstrap(
-    env.MUSTER_ADMIN_KEY ?? null,
-    async (key) => {
-      places.adminKey = await deliver('adminKey', key);
-    },
-  );
+  const isAccepted = await ensureAdminKey(db, env.MUSTER_ADMIN_KEY ?? null, now(), async (key) => {
+    places.adminKey = await deliver('adminKey', key);
+  });
   if (!isAccepted) logger.warn('MUSTER_ADMIN_KEY was revoked or replaced earlier and is not accepted: set a new key');
   await createSetupTokens(db, { now }).issue(async (token) => {
     places.setup = await deliver('setupLink', setupLink(publicUrl, token));

@@ -3,7 +3,7 @@ import { testEngines } from '@muster/db/testing';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createLivenessService } from '../src/services/freshness/liveness.js';
 import { createRetentionService } from '../src/services/maintenance/retention.js';
-import { createApiKeyAuthenticator } from '../src/services/accounts/api-key-authentication.js';
+import { ensureAdminKey } from '../src/services/accounts/api-keys.js';
 import { issueToken } from '../src/lib/tokens.js';
 import { container, testClock, useApi, type TestHost } from './harness.js';
 
@@ -272,14 +272,11 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     const { db, http } = context.api;
     const made: string[] = [];
     const handOver = async (key: string) => void made.push(key);
-    await Promise.all(
-      [1, 2, 3].map(() => createApiKeyAuthenticator(db, { now: context.api.clock }).bootstrap(null, handOver)),
-    );
+    await Promise.all([1, 2, 3].map(() => ensureAdminKey(db, null, context.api.clock(), handOver)));
     expect(made).toHaveLength(1);
     await http.get('/api/hosts').auth(made[0]!, { type: 'bearer' }).expect(200);
     const { token } = issueToken('key');
-    for (let start = 0; start < 2; start++)
-      await createApiKeyAuthenticator(db, { now: context.api.clock }).bootstrap(token, handOver);
+    for (let start = 0; start < 2; start++) await ensureAdminKey(db, token, context.api.clock(), handOver);
     expect(made).toHaveLength(1);
     await http.post('/api/enrollment-tokens').auth(token, { type: 'bearer' }).send({ name: 'x' }).expect(201);
     expect(await db.prisma.apiKey.count()).toBe(2);
@@ -289,9 +286,7 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     const { db, http, clock } = context.api;
     const [first, second] = [issueToken('key').token, issueToken('key').token];
     const startWith = (key: string) =>
-      createApiKeyAuthenticator(db, { now: clock }).bootstrap(key, () =>
-        Promise.reject(new Error('must not be called')),
-      );
+      ensureAdminKey(db, key, clock(), () => Promise.reject(new Error('must not be called')));
     const use = async (key: string) => (await http.get('/api/hosts').auth(key, { type: 'bearer' })).status;
     expect(await startWith(first)).toBe(true);
     const others = await db.prisma.apiKey.count({ where: { name: 'First admin key', revokedAt: null } });
@@ -315,9 +310,7 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     const { db } = context.api;
     await db.prisma.apiKey.deleteMany();
     const fail = () => Promise.reject(new Error('no room on the disk'));
-    await expect(createApiKeyAuthenticator(db, { now: context.api.clock }).bootstrap(null, fail)).rejects.toThrow(
-      'no room on the disk',
-    );
+    await expect(ensureAdminKey(db, null, context.api.clock(), fail)).rejects.toThrow('no room on the disk');
     expect(await db.prisma.apiKey.count()).toBe(0);
   });
 });

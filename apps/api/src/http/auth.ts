@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { DomainError, ForbiddenError, SnapshotDelayedError, TokenInvalidError } from '../errors.js';
-import type { SessionService, UserSession, ApiKeyAuthenticator } from '../services/accounts/index.js';
+import type { SessionService, UserSession } from '../services/accounts/index.js';
 import type {
   AgentIdentity,
   AgentTokenService,
@@ -47,7 +47,7 @@ export const requireEnrollmentAuth =
   };
 
 export interface OperatorAuthParts {
-  apiKeys: Pick<ApiKeyAuthenticator, 'authenticate'>;
+  apiKeys: { authenticate(token: string): Promise<OperatorIdentity> };
   sessions: Pick<SessionService, 'authenticate'>;
   /** The public URL of the API: its pages may use the session cookie. */
   publicUrl: string;

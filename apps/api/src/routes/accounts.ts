@@ -15,7 +15,6 @@ import {
   createIdentityProvider,
   type IdentityProviderOptions,
   createInvitationService,
-  createMemberService,
   createMySessionService,
   createSessionService,
   createSetupTokens,
@@ -23,8 +22,7 @@ import {
   createSignInLimit,
   createOidcUsers,
   createOidcSignIn,
-  createApiKeyManagement,
-  createApiKeyAuthenticator,
+  authenticateApiKey,
 } from '../services/accounts/index.js';
 
 export interface AccountParts {
@@ -72,7 +70,8 @@ export function createAccounts(db: Database, parts: AccountParts): { auth: Reque
         };
   const setup = createSetupService(db, { sessions, setupTokens: createSetupTokens(db, { now }), now });
 
-  const operators = { apiKeys: createApiKeyAuthenticator(db, { now }), sessions, publicUrl };
+  const apiKeys = { authenticate: (token: string) => authenticateApiKey(db, token, now()) };
+  const operators = { apiKeys, sessions, publicUrl };
   const auth = requireOperatorAuth(operators);
   const userAuth = requireUserAuth(operators);
   const sameOrigin = refuseCrossSite(publicUrl);
@@ -80,10 +79,13 @@ export function createAccounts(db: Database, parts: AccountParts): { auth: Reque
     createSignInRouter({ auth, userAuth, sameOrigin, sessions, mySessions, setup, oidcSignIn }),
     createMySessionRouter({ userAuth, mySessions, sessions }),
     createMemberRouter({
-      ...{ auth, sameOrigin, members: createMemberService(db, { now }) },
+      auth,
+      sameOrigin,
+      db,
+      now,
       invitations: createInvitationService(db, { sessions, publicUrl, now }),
     }),
-    createApiKeyRouter({ auth, apiKeys: createApiKeyManagement(db, { now }) }),
+    createApiKeyRouter({ auth, db, now }),
   ];
   return { auth, routers };
 }

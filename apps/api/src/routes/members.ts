@@ -8,11 +8,12 @@ import {
   PageQuery,
   Paths,
 } from '@muster/contracts';
+import type { Database } from '@muster/db';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf, requireAdmin, requireOwner } from '../http/auth.js';
 import { readBody, parseFields } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
-import type { InvitationService, MemberService } from '../services/accounts/index.js';
+import { changeMember, listMembers, removeMember, type InvitationService } from '../services/accounts/index.js';
 import { parseId, requireRevalidation } from './reads.js';
 import { withCookies } from './sign-in.js';
 
@@ -21,25 +22,27 @@ export interface MemberRouterParts {
   auth: RequestHandler;
   /** Refuses other sites, for calls that set a cookie but need none. */
   sameOrigin: RequestHandler;
-  members: MemberService;
+  db: Database;
+  now: () => Date;
   invitations: InvitationService;
 }
 
 /** Creates the routes for the members and invitations of the operator's organization. */
-export function createMemberRouter({ auth, sameOrigin, members, invitations }: MemberRouterParts): Router {
+export function createMemberRouter({ auth, sameOrigin, db, now, invitations }: MemberRouterParts): Router {
   const router = Router();
 
   router.get(Paths.members, auth, requireRevalidation, async (req, res) => {
-    res.json(await members.list(operatorOf(res), parseFields(PageQuery, req.query)));
+    res.json(await listMembers(db, operatorOf(res).organizationId, parseFields(PageQuery, req.query)));
   });
   router.patch(Paths.member, auth, requireOwner, async (req, res) => {
     const options = parseFields(MemberCredentialsQuery, req.query);
     const patch = await readBody(req, MemberPatch, BODY_BYTES_MAX);
-    res.json(await members.change(operatorOf(res), parseId('member', req.params['userId']), patch, options));
+    const userId = parseId('member', req.params['userId']);
+    res.json(await changeMember(db, operatorOf(res), userId, { ...patch, ...options }, now()));
   });
   router.delete(Paths.member, auth, requireOwner, async (req, res) => {
     const options = parseFields(MemberCredentialsQuery, req.query);
-    await members.remove(operatorOf(res), parseId('member', req.params['userId']), options);
+    await removeMember(db, operatorOf(res), parseId('member', req.params['userId']), options, now());
     res.status(204).end();
   });
 

@@ -1,100 +1,172 @@
-import type { ApiKey, ApiKeyCreated, ApiKeyRequest, Page, PageQuery } from '@muster/contracts';
-import { transact, type Database, type Prisma } from '@muster/db';
-import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import { type OperatorIdentity, findActorNames } from '../identity/index.js';
-import { issueToken } from '../../lib/tokens.js';
+import {
+  tokenKind,
+  type ApiKey,
+  type ApiKeyCreated,
+  type ApiKeyRequest,
+  type Page,
+  type PageQuery,
+} from '@muster/contracts';
+import type { Database, Prisma } from '@muster/db';
+import { TokenInvalidError } from '../../errors.js';
+import { paginate } from '../../lib/paginate.js';
 import { invalidRequest } from '../../lib/parse-or-throw.js';
-import { NotFoundError } from '../../errors.js';
-import { lockOperator } from './credentials.js';
-import { recordAuditEntry } from '../audit/index.js';
+import { hashToken, issueToken } from '../../lib/tokens.js';
+import { auditedWrite, recordAuditEntry, type NewAuditEntry } from '../audit/index.js';
+import { findActorNames, type OperatorIdentity } from '../identity/index.js';
+import { lockOperator, revokeCredential } from './credentials.js';
+import { lockFirstOrganization } from './first-organization.js';
 
-/** An organization's API keys. Removing a member revokes those that they created, unless the owner keeps them. */
-export interface ApiKeyManagement {
-  /**
-   * Creates a key. Only this answer contains it.
-   * @throws InvalidRequestError naming `expiresAt` if it is in the past, or after the expiry of the key that creates
-   *   this one.
-   */
-  create(operator: OperatorIdentity, request: ApiKeyRequest): Promise<ApiKeyCreated>;
+const LAST_USED_INTERVAL_MS = 3_600_000;
 
-  /** Lists the organization's keys, newest first, including expired and revoked ones. */
-  list(operator: OperatorIdentity, query: PageQuery): Promise<Page<ApiKey>>;
+/** Identifies the configured key. No operator's key has the creator `system`. */
+const CONFIGURED = { name: 'MUSTER_ADMIN_KEY', createdBy: 'system' };
 
-  /**
-   * Revokes a key, effective at the next call. Revoking a revoked key does nothing.
-   * @throws NotFoundError if the organization has no such key.
-   */
-  revoke(operator: OperatorIdentity, id: string): Promise<void>;
+type KeyRow = Prisma.ApiKeyGetPayload<object>;
+
+const invalid = () => new TokenInvalidError('The API key is invalid, expired or revoked.');
+
+/**
+ * Returns the operator of an API key.
+ * @throws TokenInvalidError for a key that is malformed, unknown, expired or revoked.
+ */
+export async function authenticateApiKey(
+  { prisma }: Pick<Database, 'prisma'>,
+  token: string,
+  at: Date,
+): Promise<OperatorIdentity> {
+  if (tokenKind(token) !== 'key') throw invalid();
+  const key = await prisma.apiKey.findUnique({ where: { hash: hashToken(token) } });
+  if (key === null || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= at)) throw invalid();
+  if (key.lastUsedAt === null || Math.abs(at.getTime() - key.lastUsedAt.getTime()) > LAST_USED_INTERVAL_MS) {
+    await prisma.apiKey.updateMany({ where: { id: key.id }, data: { lastUsedAt: at } });
+  }
+  return { organizationId: key.organizationId, actor: `api_key:${key.id}`, role: key.role };
 }
 
-export function createApiKeyManagement(db: Database, { now }: { now: () => Date }): ApiKeyManagement {
-  return {
-    async create(operator, { name, role, expiresAt: end }) {
-      const { organizationId, actor } = operator;
-      const at = now();
-      const expiresAt = end === null ? null : new Date(end);
-      if (expiresAt !== null && expiresAt <= at)
-        throw invalidRequest([{ path: '/expiresAt', message: 'must be in the future' }]);
-      // Everything that can fail comes before the commit: a key whose answer failed would never be shown.
-      const names = await findActorNames(db, [actor]);
-      const { token, hash } = issueToken('key');
-      return transact(db, async (tx) => {
-        const creatorEnd = await lockOperator(tx, operator);
-        if (creatorEnd !== null && (expiresAt === null || expiresAt > creatorEnd)) {
-          const message = `must not be after ${creatorEnd.toISOString()}, when the key that creates this one expires`;
-          throw invalidRequest([{ path: '/expiresAt', message }]);
-        }
-        const created = await tx.apiKey.create({
-          data: { organizationId, hash, name, role, createdAt: at, expiresAt, createdBy: actor },
-        });
-        const target = `api_key:${created.id}`;
-        const details = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
-        await recordAuditEntry(tx, { organizationId, at, actor, action: 'api_key.created', target, details });
-        return { ...toView(created, names), key: token };
-      });
-    },
-
-    async list({ organizationId }, { cursor, limit }) {
-      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['uuid'])[0];
-      const rows = await db.prisma.apiKey.findMany({
-        where: { organizationId, ...(after === undefined ? {} : { id: { lt: after } }) },
-        orderBy: { id: 'desc' },
-        take: limit + 1,
-      });
-      const shown = rows.slice(0, limit);
-      const names = await findActorNames(
-        db,
-        shown.map(({ createdBy }) => createdBy ?? ''),
-      );
-      const items = shown.map((row) => toView(row, names));
-      return { items, nextCursor: rows.length > limit ? encodeCursor([items.at(-1)!.id]) : null };
-    },
-
-    async revoke({ organizationId, actor }, id) {
-      const at = now();
-      await transact(db, async (tx) => {
-        const existing = await tx.apiKey.findFirst({ where: { id, organizationId } });
-        if (existing === null) throw new NotFoundError('API key');
-        const { count } = await tx.apiKey.updateMany({
-          where: { id, organizationId, revokedAt: null },
-          data: { revokedAt: at },
-        });
-        if (count === 0) return;
-        const target = `api_key:${id}`;
-        const details = { name: existing.name, role: existing.role };
-        await recordAuditEntry(tx, { organizationId, at, actor, action: 'api_key.revoked', target, details });
-      });
-    },
-  };
+/**
+ * Creates an API key. Only this answer contains it.
+ * @throws InvalidRequestError naming `expiresAt` if it is in the past, or after the expiry of the key that creates
+ *   this one.
+ */
+export async function createApiKey(
+  db: Database,
+  operator: OperatorIdentity,
+  { name, role, expiresAt: end }: ApiKeyRequest,
+  at: Date,
+): Promise<ApiKeyCreated> {
+  const { organizationId, actor } = operator;
+  const expiresAt = end === null ? null : new Date(end);
+  if (expiresAt !== null && expiresAt <= at)
+    throw invalidRequest([{ path: '/expiresAt', message: 'must be in the future' }]);
+  // Everything that can fail comes before the commit: a key whose answer failed would never be shown.
+  const names = await findActorNames(db, [actor]);
+  const { token, hash } = issueToken('key');
+  return auditedWrite(db, operator, at, async (tx, record) => {
+    const creatorEnd = await lockOperator(tx, operator);
+    if (creatorEnd !== null && (expiresAt === null || expiresAt > creatorEnd)) {
+      const message = `must not be after ${creatorEnd.toISOString()}, when the key that creates this one expires`;
+      throw invalidRequest([{ path: '/expiresAt', message }]);
+    }
+    const created = await tx.apiKey.create({
+      data: { organizationId, hash, name, role, createdAt: at, expiresAt, createdBy: actor },
+    });
+    const details = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
+    await record('api_key.created', `api_key:${created.id}`, details);
+    return { ...toView(created, names), key: token };
+  });
 }
 
-const toView = (
-  { id, name, role, createdBy, ...dates }: Prisma.ApiKeyGetPayload<object>,
-  names: ReadonlyMap<string, string>,
-): ApiKey => ({
-  ...{ id, name, role, createdAt: dates.createdAt.toISOString() },
-  ...{ createdBy, createdByName: names.get(createdBy ?? '') ?? null },
+/** Lists an organization's API keys, newest first, including expired and revoked ones. */
+export async function listApiKeys(db: Database, organizationId: string, query: PageQuery): Promise<Page<ApiKey>> {
+  const { items, nextCursor } = await paginate(query, ({ where, ...page }) =>
+    db.prisma.apiKey.findMany({ where: { organizationId, ...where }, ...page }),
+  );
+  const creators = items.map(({ createdBy }) => createdBy ?? '');
+  const names = await findActorNames(db, creators);
+  return { items: items.map((row) => toView(row, names)), nextCursor };
+}
+
+/**
+ * Revokes an API key, effective at the next call. Revoking a revoked key does nothing.
+ * @throws NotFoundError if the organization has no such key.
+ */
+export const revokeApiKey = (db: Database, operator: OperatorIdentity, id: string, at: Date): Promise<void> =>
+  revokeCredential(db, operator, id, at, {
+    kind: 'api_key',
+    name: 'API key',
+    tableOf: (tx) => tx.apiKey,
+    detailsOf: ({ name, role }: KeyRow) => ({ name, role }),
+  });
+
+const toView = ({ id, name, role, createdBy, ...dates }: KeyRow, names: ReadonlyMap<string, string>): ApiKey => ({
+  id,
+  name,
+  role,
+  createdAt: dates.createdAt.toISOString(),
+  createdBy,
+  createdByName: names.get(createdBy ?? '') ?? null,
   expiresAt: dates.expiresAt?.toISOString() ?? null,
   lastUsedAt: dates.lastUsedAt?.toISOString() ?? null,
   revokedAt: dates.revokedAt?.toISOString() ?? null,
+});
+
+/**
+ * Ensures that an admin key exists. With `adminKey`, accepts it as an admin key of the first organization and revokes
+ * the one that was configured before. Without it, creates a first admin key if the database has no key at all.
+ * `deliver` receives that key before the transaction commits: if it fails, no key is created, and the next start
+ * creates one. Safe for several processes at once. Returns false if `adminKey` was revoked or replaced earlier: such
+ * a key is never accepted again.
+ */
+export function ensureAdminKey(
+  { prisma }: Pick<Database, 'prisma'>,
+  adminKey: string | null,
+  at: Date,
+  deliver: (key: string) => Promise<void>,
+): Promise<boolean> {
+  return prisma.$transaction(async (tx) => {
+    const organizationId = await lockFirstOrganization(tx, at);
+    if (adminKey !== null) return acceptConfigured(tx, organizationId, adminKey, at);
+    if ((await tx.apiKey.count()) > 0) return true;
+    const { token, hash } = issueToken('key');
+    const facts = { name: 'First admin key', role: 'admin', createdBy: 'system' } as const;
+    const key = await tx.apiKey.create({ data: { organizationId, hash, createdAt: at, ...facts } });
+    await recordAuditEntry(tx, keyAuditEntry(key, 'api_key.created', at));
+    await deliver(token);
+    return true;
+  });
+}
+
+async function acceptConfigured(
+  tx: Prisma.TransactionClient,
+  organizationId: string,
+  adminKey: string,
+  at: Date,
+): Promise<boolean> {
+  const hash = hashToken(adminKey);
+  const known = await tx.apiKey.findUnique({ where: { hash } });
+  if (known !== null && known.revokedAt !== null) return false;
+  if (known === null) {
+    const data = { organizationId, hash, role: 'admin', createdAt: at, ...CONFIGURED } as const;
+    await recordAuditEntry(tx, keyAuditEntry(await tx.apiKey.create({ data }), 'api_key.created', at));
+  }
+  const replaced = await tx.apiKey.updateManyAndReturn({
+    where: { organizationId, ...CONFIGURED, revokedAt: null, NOT: { hash } },
+    data: { revokedAt: at },
+  });
+  for (const key of replaced) await recordAuditEntry(tx, keyAuditEntry(key, 'api_key.revoked', at));
+  return true;
+}
+
+/** Returns the audit entry for a change that the process itself makes to a key. */
+const keyAuditEntry = (
+  { organizationId, id, name, role }: KeyRow,
+  action: NewAuditEntry['action'],
+  at: Date,
+): NewAuditEntry => ({
+  organizationId,
+  at,
+  actor: 'system',
+  action,
+  target: `api_key:${id}`,
+  details: { name, role },
 });

@@ -1,7 +1,7 @@
-import type { Prisma } from '@muster/db';
+import type { Database, Prisma } from '@muster/db';
 import type { OperatorActor, OperatorIdentity } from '../identity/index.js';
-import { ForbiddenError, TokenInvalidError } from '../../errors.js';
-import { recordAuditEntry } from '../audit/index.js';
+import { ForbiddenError, NotFoundError, TokenInvalidError } from '../../errors.js';
+import { auditedWrite, recordAuditEntry } from '../audit/index.js';
 
 /**
  * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the
@@ -29,6 +29,44 @@ export async function lockOperator(tx: Prisma.TransactionClient, operator: Opera
 interface OperatorRow {
   expiresAt: Date | null;
   role: string;
+}
+
+/** A kind of credential that is revoked, not deleted. */
+export interface RevocableCredential<Row> {
+  kind: 'api_key' | 'enrollment_token';
+  /** What an error message calls it. */
+  name: string;
+  tableOf: (tx: Prisma.TransactionClient) => {
+    findFirst(query: { where: { id: string; organizationId: string } }): Promise<Row | null>;
+    updateMany(change: {
+      where: { id: string; organizationId: string; revokedAt: null };
+      data: { revokedAt: Date };
+    }): Promise<{ count: number }>;
+  };
+  detailsOf: (row: Row) => Prisma.InputJsonObject;
+}
+
+/**
+ * Revokes a credential and records it in the audit log. Revoking a revoked one does nothing.
+ * @throws NotFoundError if the organization has no such credential.
+ */
+export async function revokeCredential<Row>(
+  db: Database,
+  operator: OperatorIdentity,
+  id: string,
+  at: Date,
+  { kind, name, tableOf, detailsOf }: RevocableCredential<Row>,
+): Promise<void> {
+  const { organizationId } = operator;
+  await auditedWrite(db, operator, at, async (tx, record) => {
+    const existing = await tableOf(tx).findFirst({ where: { id, organizationId } });
+    if (existing === null) throw new NotFoundError(name);
+    const { count } = await tableOf(tx).updateMany({
+      where: { id, organizationId, revokedAt: null },
+      data: { revokedAt: at },
+    });
+    if (count > 0) await record(`${kind}.revoked`, `${kind}:${id}`, detailsOf(existing));
+  });
 }
 
 export interface RevocationScope {

@@ -1,14 +1,13 @@
 /** People, sessions, API keys, invitations and sign-in. */
-export { type ApiKeyAuthenticator, createApiKeyAuthenticator } from './api-key-authentication.js';
-export { type ApiKeyManagement, createApiKeyManagement } from './api-keys.js';
+export { authenticateApiKey, createApiKey, ensureAdminKey, listApiKeys, revokeApiKey } from './api-keys.js';
 export { createBetterAuth, sessionCookieName } from './better-auth.js';
 export { loadCookieSecret } from './cookie-secret.js';
-export { lockOperator } from './credentials.js';
+export { lockOperator, revokeCredential } from './credentials.js';
 export { createFailedSignIns } from './failed-sign-ins.js';
 export { banner, deliverSecret, type SecretDelivery, setupLink } from './first-start.js';
 export { createIdentityProvider, type IdentityProviderOptions } from './identity-provider.js';
 export { createInvitationService, type InvitationService } from './invitations.js';
-export { createMemberService, type MemberService } from './members.js';
+export { changeMember, listMembers, removeMember } from './members.js';
 export { createOidcSignIn, type Redirect, type OidcSignInService } from './oidc-sign-in.js';
 export { createOidcUsers } from './oidc-users.js';
 export { createMySessionService, type MySessionService } from './my-sessions.js';

@@ -12,10 +12,10 @@ import {
 import { transact, type Database, type Prisma } from '@muster/db';
 import { hashPassword } from 'better-auth/crypto';
 import type { Caller, OperatorIdentity } from '../identity/index.js';
-import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import { paginate } from '../../lib/paginate.js';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { ConflictError, NotFoundError, TokenInvalidError } from '../../errors.js';
-import { recordAuditEntry } from '../audit/index.js';
+import { auditedWrite } from '../audit/index.js';
 import { lockOperator } from './credentials.js';
 import { addMember, normalizeEmail } from './users.js';
 import type { SessionService, WithCookies } from './sessions.js';
@@ -79,7 +79,7 @@ export function createInvitationService(
       const at = now();
       const email = normalizeEmail(asked);
       const { token, hash } = issueToken('invite');
-      return transact(db, async (tx) => {
+      return auditedWrite(db, operator, at, async (tx, record) => {
         await lockOperator(tx, operator);
         if ((await tx.member.count({ where: { organizationId, user: { email } } })) > 0) {
           throw new ConflictError('A member with this email address already exists.');
@@ -97,36 +97,29 @@ export function createInvitationService(
           create: { organizationId, email, ...fresh },
           update: fresh,
         });
-        const target = `invitation:${created.id}`;
-        const details = { email, role };
-        await recordAuditEntry(tx, { organizationId, at, actor, action: 'invitation.created', target, details });
+        await record('invitation.created', `invitation:${created.id}`, { email, role });
         // Browsers do not send the part after #, so that no server or proxy logs it.
         return { ...toView(created), url: `${publicUrl}/invitation#token=${token}` };
       });
     },
 
-    async list({ organizationId }, { cursor, limit }) {
-      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['uuid'])[0];
+    async list({ organizationId }, query) {
       const open = { organizationId, expiresAt: { gt: now() } };
-      const rows = await db.prisma.invitation.findMany({
-        where: { ...open, ...(after === undefined ? {} : { id: { lt: after } }) },
-        orderBy: { id: 'desc' },
-        take: limit + 1,
-      });
-      const items = rows.slice(0, limit).map(toView);
-      return { items, nextCursor: rows.length > limit ? encodeCursor([items.at(-1)!.id]) : null };
+      const { items, nextCursor } = await paginate(query, ({ where, ...page }) =>
+        db.prisma.invitation.findMany({ where: { ...open, ...where }, ...page }),
+      );
+      return { items: items.map(toView), nextCursor };
     },
 
-    async revoke({ organizationId, actor }, id) {
-      const at = now();
-      await transact(db, async (tx) => {
+    async revoke(operator, id) {
+      const { organizationId } = operator;
+      await auditedWrite(db, operator, now(), async (tx, record) => {
         const existing = await tx.invitation.findFirst({ where: { id, organizationId } });
         if (existing === null) throw new NotFoundError('invitation');
         const { count } = await tx.invitation.deleteMany({ where: { id, organizationId } });
         if (count === 0) throw new NotFoundError('invitation');
-        const target = `invitation:${id}`;
-        const details = { email: existing.email, role: existing.role };
-        await recordAuditEntry(tx, { organizationId, at, actor, action: 'invitation.revoked', target, details });
+        const { email, role } = existing;
+        await record('invitation.revoked', `invitation:${id}`, { email, role });
       });
     },
 
@@ -153,5 +146,9 @@ export function createInvitationService(
 }
 
 const toView = ({ id, email, role, createdAt, expiresAt }: Prisma.InvitationGetPayload<object>): Invitation => ({
-  ...{ id, email, role, createdAt: createdAt.toISOString(), expiresAt: expiresAt.toISOString() },
+  id,
+  email,
+  role,
+  createdAt: createdAt.toISOString(),
+  expiresAt: expiresAt.toISOString(),
 });

@@ -1,90 +1,80 @@
 import type { Member, MemberCredentialsQuery, MemberPatch, Page, PageQuery } from '@muster/contracts';
-import { transact, type Database, type Prisma } from '@muster/db';
-import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import type { Database, Prisma } from '@muster/db';
+import { paginate } from '../../lib/paginate.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
-import { recordAuditEntry } from '../audit/index.js';
+import { auditedWrite } from '../audit/index.js';
 import { revokeCredentialsCreatedBy, revokeInvitationsCreatedBy } from './credentials.js';
 
-/** Manages the members of an organization. Changes take effect at the next call in every process. */
-export interface MemberService {
-  /** Lists the organization's members in the order in which they joined. */
-  list(operator: OperatorIdentity, query: PageQuery): Promise<Page<Member>>;
-
-  /**
-   * Changes a member's role. Revokes the open invitations of an owner who loses that role. If the member becomes a
-   * viewer, also revokes the admin keys and enrollment tokens that they created, unless `keepCredentials` is set.
-   * @throws NotFoundError if the organization has no such member.
-   * @throws ConflictError if no owner would be left.
-   */
-  change(
-    operator: OperatorIdentity,
-    userId: string,
-    patch: MemberPatch,
-    options: MemberCredentialsQuery,
-  ): Promise<Member>;
-
-  /**
-   * Removes a member with their sessions and credentials, and revokes their open invitations. API keys and enrollment
-   * tokens that they created are revoked unless `keepCredentials` is set.
-   * @throws NotFoundError | ConflictError like `change`.
-   */
-  remove(operator: OperatorIdentity, userId: string, options: MemberCredentialsQuery): Promise<void>;
+/** Lists an organization's members in the order in which they joined. */
+export async function listMembers(db: Database, organizationId: string, query: PageQuery): Promise<Page<Member>> {
+  const { items, nextCursor } = await paginate(
+    query,
+    ({ where, ...page }) =>
+      db.prisma.member.findMany({ where: { organizationId, ...where }, ...page, include: { user: true } }),
+    { order: 'asc' },
+  );
+  return { items: items.map(toView), nextCursor };
 }
 
-export function createMemberService(db: Database, { now }: { now: () => Date }): MemberService {
-  return {
-    async list({ organizationId }, { cursor, limit }) {
-      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['uuid'])[0];
-      const rows = await db.prisma.member.findMany({
-        where: { organizationId, ...(after === undefined ? {} : { id: { gt: after } }) },
-        orderBy: { id: 'asc' },
-        take: limit + 1,
-        include: { user: true },
-      });
-      const shown = rows.slice(0, limit);
-      const nextCursor = rows.length > limit ? encodeCursor([shown.at(-1)!.id]) : null;
-      return { items: shown.map(toView), nextCursor };
-    },
+/**
+ * Changes a member's role, effective at the next call in every process. Revokes the open invitations of an owner who
+ * loses that role. If the member becomes a viewer, also revokes the admin keys and enrollment tokens that they created,
+ * unless `keepCredentials` is set.
+ * @throws NotFoundError if the organization has no such member.
+ * @throws ConflictError if no owner would be left.
+ */
+export function changeMember(
+  db: Database,
+  operator: OperatorIdentity,
+  userId: string,
+  { role, keepCredentials }: MemberPatch & MemberCredentialsQuery,
+  at: Date,
+): Promise<Member> {
+  const { organizationId, actor } = operator;
+  return auditedWrite(db, operator, at, async (tx, record) => {
+    const member = await lockedMember(tx, organizationId, userId);
+    if (member.role === role) return toView(member);
+    if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
+    await tx.member.update({ where: { id: member.id }, data: { role } });
+    const created = { organizationId, userId, actor, at };
+    if (member.role === 'owner') await revokeInvitationsCreatedBy(tx, created, 'member.role_changed');
+    const isDemoted = role === 'viewer';
+    if (isDemoted && !keepCredentials) await revokeCredentialsCreatedBy(tx, created, 'member.role_changed');
+    const kept = isDemoted && keepCredentials ? { keepCredentials } : {};
+    const details = { name: member.user.name, from: member.role, to: role, ...kept };
+    await record('member.role_changed', `user:${userId}`, details);
+    return toView({ ...member, role });
+  });
+}
 
-    async change({ organizationId, actor }, userId, { role }, { keepCredentials }) {
-      const at = now();
-      return transact(db, async (tx) => {
-        const member = await lockedMember(tx, organizationId, userId);
-        if (member.role === role) return toView(member);
-        if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
-        await tx.member.update({ where: { id: member.id }, data: { role } });
-        const created = { organizationId, userId, actor, at };
-        if (member.role === 'owner') await revokeInvitationsCreatedBy(tx, created, 'member.role_changed');
-        const isDemoted = role === 'viewer';
-        if (isDemoted && !keepCredentials) await revokeCredentialsCreatedBy(tx, created, 'member.role_changed');
-        const kept = isDemoted && keepCredentials ? { keepCredentials } : {};
-        const details = { name: member.user.name, from: member.role, to: role, ...kept };
-        const target = `user:${userId}`;
-        await recordAuditEntry(tx, { organizationId, at, actor, action: 'member.role_changed', target, details });
-        return toView({ ...member, role });
-      });
-    },
-
-    async remove({ organizationId, actor }, userId, { keepCredentials }) {
-      const at = now();
-      await transact(db, async (tx) => {
-        const member = await lockedMember(tx, organizationId, userId);
-        if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
-        await tx.member.delete({ where: { id: member.id } });
-        // In this order, a concurrent sign-in either finds no password, or its session is deleted here.
-        await tx.account.deleteMany({ where: { userId } });
-        await tx.session.deleteMany({ where: { userId } });
-        const created = { organizationId, userId, actor, at };
-        await revokeInvitationsCreatedBy(tx, created, 'member.removed');
-        if (!keepCredentials) await revokeCredentialsCreatedBy(tx, created, 'member.removed');
-        const { name, email } = member.user;
-        const details = { name, email, role: member.role, ...(keepCredentials ? { keepCredentials } : {}) };
-        const target = `user:${userId}`;
-        await recordAuditEntry(tx, { organizationId, at, actor, action: 'member.removed', target, details });
-      });
-    },
-  };
+/**
+ * Removes a member with their sessions and credentials, and revokes their open invitations. API keys and enrollment
+ * tokens that they created are revoked unless `keepCredentials` is set.
+ * @throws NotFoundError | ConflictError like `changeMember`.
+ */
+export async function removeMember(
+  db: Database,
+  operator: OperatorIdentity,
+  userId: string,
+  { keepCredentials }: MemberCredentialsQuery,
+  at: Date,
+): Promise<void> {
+  const { organizationId, actor } = operator;
+  await auditedWrite(db, operator, at, async (tx, record) => {
+    const member = await lockedMember(tx, organizationId, userId);
+    if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
+    await tx.member.delete({ where: { id: member.id } });
+    // In this order, a concurrent sign-in either finds no password, or its session is deleted here.
+    await tx.account.deleteMany({ where: { userId } });
+    await tx.session.deleteMany({ where: { userId } });
+    const created = { organizationId, userId, actor, at };
+    await revokeInvitationsCreatedBy(tx, created, 'member.removed');
+    if (!keepCredentials) await revokeCredentialsCreatedBy(tx, created, 'member.removed');
+    const { name, email } = member.user;
+    const details = { name, email, role: member.role, ...(keepCredentials ? { keepCredentials } : {}) };
+    await record('member.removed', `user:${userId}`, details);
+  });
 }
 
 /** Returns a member and locks the organization's memberships: two owners cannot each remove the other. */
@@ -101,5 +91,9 @@ async function requireAnotherOwner(tx: Prisma.TransactionClient, organizationId:
 }
 
 const toView = ({ userId, user, role, createdAt }: Prisma.MemberGetPayload<{ include: { user: true } }>): Member => ({
-  ...{ userId, name: user.name, email: user.email, role, joinedAt: createdAt.toISOString() },
+  userId,
+  name: user.name,
+  email: user.email,
+  role,
+  joinedAt: createdAt.toISOString(),
 });

@@ -1,5 +1,7 @@
-import type { Prisma } from '@muster/db';
-import type { OperatorActor } from '../identity/index.js';
+import type { AuditEntry, AuditQuery, Page } from '@muster/contracts';
+import { transact, type Database, type Prisma } from '@muster/db';
+import { paginate } from '../../lib/paginate.js';
+import { findActorNames, type OperatorActor } from '../identity/index.js';
 
 /** The actor of an audit entry: an operator, `enrollment_token:<id>`, a host's agent (`host:<id>`) or `system`. */
 export type Actor = OperatorActor | `enrollment_token:${string}` | `host:${string}` | 'system';
@@ -46,3 +48,52 @@ export interface NewAuditEntry {
  */
 export const recordAuditEntry = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, entry: NewAuditEntry) =>
   tx.auditEntry.create({ data: entry });
+
+/** Records an action in the transaction of an `auditedWrite`. */
+export type RecordAction = (
+  action: NewAuditEntry['action'],
+  target: string,
+  details?: Prisma.InputJsonObject,
+) => Promise<unknown>;
+
+/** Runs a change in one transaction with its audit entries, which `write` adds by calling `record`. */
+export const auditedWrite = <T>(
+  db: Database,
+  { organizationId, actor }: Pick<NewAuditEntry, 'organizationId' | 'actor'>,
+  at: Date,
+  write: (tx: Prisma.TransactionClient, record: RecordAction) => Promise<T>,
+): Promise<T> =>
+  transact(db, (tx) =>
+    write(tx, (action, target, details = {}) =>
+      recordAuditEntry(tx, { organizationId, at, actor, action, target, details }),
+    ),
+  );
+
+/** Lists an organization's audit entries, newest first. */
+export async function listAuditEntries(
+  db: Database,
+  organizationId: string,
+  query: AuditQuery,
+): Promise<Page<AuditEntry>> {
+  const { items, nextCursor } = await paginate(
+    query,
+    ({ where, ...page }) => db.prisma.auditEntry.findMany({ where: { organizationId, ...where }, ...page }),
+    { idType: 'int8' },
+  );
+  const actors = items.map(({ actor }) => actor);
+  const names = await findActorNames(db, actors);
+  return { items: items.map((row) => toView(row, names)), nextCursor };
+}
+
+const toView = (
+  { id, at, actor, action, target, details }: Prisma.AuditEntryGetPayload<object>,
+  names: ReadonlyMap<string, string>,
+): AuditEntry => ({
+  id: String(id),
+  at: at.toISOString(),
+  actor,
+  actorName: names.get(actor) ?? null,
+  action,
+  target,
+  details: details as Record<string, unknown>,
+});

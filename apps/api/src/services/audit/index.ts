@@ -1,3 +1,2 @@
 /** The audit log. */
-export { type AuditReader, createAuditReader } from './audit-reader.js';
-export { type NewAuditEntry, recordAuditEntry } from './audit.js';
+export { auditedWrite, listAuditEntries, type NewAuditEntry, recordAuditEntry } from './audit.js';

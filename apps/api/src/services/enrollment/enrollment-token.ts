@@ -6,65 +6,43 @@ import type {
   Page,
 } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
-import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import { paginate } from '../../lib/paginate.js';
 import { issueToken } from '../../lib/tokens.js';
-import { NotFoundError } from '../../errors.js';
 import type { OperatorIdentity } from '../identity/index.js';
-import { lockOperator } from '../accounts/index.js';
+import { lockOperator, revokeCredential } from '../accounts/index.js';
 import { recordAuditEntry } from '../audit/index.js';
 
-export interface EnrollmentTokenService {
-  /** Creates a token. Only this answer contains it. */
-  create(operator: OperatorIdentity, request: EnrollmentTokenRequest): Promise<EnrollmentTokenCreated>;
+/** Creates an enrollment token. Only this answer contains it. */
+export const createEnrollmentToken = (
+  db: Database,
+  operator: OperatorIdentity,
+  request: EnrollmentTokenRequest,
+  at: Date,
+): Promise<EnrollmentTokenCreated> => transact(db, (tx) => insertEnrollmentToken(tx, operator, request, at));
 
-  /** Lists the organization's tokens, newest first, including used-up, expired and revoked ones. */
-  list(operator: OperatorIdentity, query: EnrollmentTokenQuery): Promise<Page<EnrollmentToken>>;
-
-  /**
-   * Revokes a token. Hosts that it enrolled keep their own tokens. Revoking a revoked token does nothing.
-   * @throws NotFoundError if the organization has no such token.
-   */
-  revoke(operator: OperatorIdentity, id: string): Promise<void>;
+/** Lists an organization's enrollment tokens, newest first, including used-up, expired and revoked ones. */
+export async function listEnrollmentTokens(
+  db: Database,
+  organizationId: string,
+  query: EnrollmentTokenQuery,
+): Promise<Page<EnrollmentToken>> {
+  const { items, nextCursor } = await paginate(query, ({ where, ...page }) =>
+    db.prisma.enrollmentToken.findMany({ where: { organizationId, ...where }, ...page }),
+  );
+  return { items: items.map(toView), nextCursor };
 }
 
-export function createEnrollmentTokenService(db: Database, { now }: { now: () => Date }): EnrollmentTokenService {
-  return {
-    async create(operator, request) {
-      return transact(db, (tx) => insertEnrollmentToken(tx, operator, request, now()));
-    },
-
-    async list({ organizationId }, { cursor, limit }) {
-      const after = cursor === undefined ? undefined : decodeCursor(cursor, ['uuid'])[0];
-      const rows = await db.prisma.enrollmentToken.findMany({
-        where: { organizationId, ...(after === undefined ? {} : { id: { lt: after } }) },
-        orderBy: { id: 'desc' },
-        take: limit + 1,
-      });
-      const items = rows.slice(0, limit).map(toView);
-      return { items, nextCursor: rows.length > limit ? encodeCursor([items.at(-1)!.id]) : null };
-    },
-
-    async revoke({ organizationId, actor }, id) {
-      const at = now();
-      await transact(db, async (tx) => {
-        const existing = await tx.enrollmentToken.findFirst({ where: { id, organizationId } });
-        if (existing === null) throw new NotFoundError('enrollment token');
-        const { count } = await tx.enrollmentToken.updateMany({
-          where: { id, organizationId, revokedAt: null },
-          data: { revokedAt: at },
-        });
-        if (count === 0) return;
-        const target = `enrollment_token:${id}`;
-        await recordAuditEntry(tx, {
-          ...{ organizationId, at, target },
-          actor,
-          action: 'enrollment_token.revoked',
-          details: { name: existing.name },
-        });
-      });
-    },
-  };
-}
+/**
+ * Revokes an enrollment token. Hosts that it enrolled keep their own tokens. Revoking a revoked token does nothing.
+ * @throws NotFoundError if the organization has no such token.
+ */
+export const revokeEnrollmentToken = (db: Database, operator: OperatorIdentity, id: string, at: Date): Promise<void> =>
+  revokeCredential(db, operator, id, at, {
+    kind: 'enrollment_token',
+    name: 'enrollment token',
+    tableOf: (tx) => tx.enrollmentToken,
+    detailsOf: ({ name }: TokenRow) => ({ name }),
+  });
 
 /**
  * Creates a token within a transaction and records it in the audit log. Only the returned value contains the token. A
@@ -89,7 +67,9 @@ export async function insertEnrollmentToken(
   return { ...toView(created), token };
 }
 
-const toView = (row: Prisma.EnrollmentTokenGetPayload<object>): EnrollmentToken => ({
+type TokenRow = Prisma.EnrollmentTokenGetPayload<object>;
+
+const toView = (row: TokenRow): EnrollmentToken => ({
   id: row.id,
   name: row.name,
   maxUses: row.maxUses,

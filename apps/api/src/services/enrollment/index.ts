@@ -2,9 +2,10 @@
 export { type AgentIdentity, type AgentTokenCache, createAgentTokenCache } from './agent-token-cache.js';
 export { type AgentTokenService, createAgentTokenService } from './agent-token.js';
 export {
-  createEnrollmentTokenService,
-  type EnrollmentTokenService,
+  createEnrollmentToken,
   insertEnrollmentToken,
+  listEnrollmentTokens,
+  revokeEnrollmentToken,
 } from './enrollment-token.js';
 export { createEnrollmentService, type EnrollmentIdentity, type EnrollmentService } from './enrollment.js';
 export { findRevokedTokens } from './find-revoked-tokens.sql.js';

@@ -4,12 +4,12 @@ import {
   type Host,
   type HostPatch,
 } from '@muster/contracts';
-import { Prisma, transact, type Database } from '@muster/db';
+import { Prisma, type Database } from '@muster/db';
 import { NotFoundError } from '../../errors.js';
 import { deleteHostData } from './delete-host-data.sql.js';
 import { type AgentTokenCache, insertEnrollmentToken } from '../enrollment/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
-import { recordAuditEntry } from '../audit/index.js';
+import { auditedWrite } from '../audit/index.js';
 import type { HostReader } from '../inventory/index.js';
 
 export interface HostService {
@@ -46,26 +46,19 @@ export function createHostService(
 ): HostService {
   return {
     async rename(operator, hostId, { name }) {
-      const { organizationId, actor } = operator;
-      const at = now();
-      await transact(db, async (tx) => {
-        const host = await lockHost(tx, organizationId, hostId);
+      await auditedWrite(db, operator, now(), async (tx, record) => {
+        const host = await lockHost(tx, operator.organizationId, hostId);
         if (host.name === name) return;
         await tx.host.update({ where: { id: hostId }, data: { name } });
-        await recordAuditEntry(tx, {
-          ...{ organizationId, at, target: `host:${hostId}` },
-          actor,
-          action: 'host.renamed',
-          details: { from: host.name, to: name },
-        });
+        await record('host.renamed', `host:${hostId}`, { from: host.name, to: name });
       });
       return hosts.get(operator, hostId);
     },
 
     async rotateToken(operator, hostId) {
-      const { organizationId, actor } = operator;
+      const { organizationId } = operator;
       const at = now();
-      const created = await transact(db, async (tx) => {
+      const created = await auditedWrite(db, operator, at, async (tx, record) => {
         // Only the most recent token restores the host. Enrollment also locks enrollment tokens before the host.
         await tx.enrollmentToken.updateMany({
           where: { organizationId, hostId, revokedAt: null },
@@ -83,19 +76,18 @@ export function createHostService(
           { name, expiresInSeconds: ENROLLMENT_TOKEN_SECONDS_DEFAULT, maxUses: 1, hostId },
           at,
         );
-        await recordAuditEntry(tx, {
-          ...{ organizationId, at, actor, target: `host:${hostId}` },
-          ...{ action: 'host.token_rotated', details: { tokensRevoked: count, enrollmentTokenId: token.id } },
-        });
+        const details = { tokensRevoked: count, enrollmentTokenId: token.id };
+        await record('host.token_rotated', `host:${hostId}`, details);
         return token;
       });
       tokenCache?.invalidateHost(hostId);
       return created;
     },
 
-    async delete({ organizationId, actor }, hostId) {
+    async delete(operator, hostId) {
+      const { organizationId } = operator;
       const at = now();
-      await transact(db, async (tx) => {
+      await auditedWrite(db, operator, at, async (tx, record) => {
         // Update the host's row first: a concurrent sync has then committed already, or finds its host deleted.
         const { count } = await tx.host.updateMany({
           where: { id: hostId, organizationId, deletedAt: null },
@@ -103,11 +95,7 @@ export function createHostService(
         });
         if (count === 0) throw new NotFoundError('host');
         await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
-        await recordAuditEntry(tx, {
-          ...{ organizationId, at, target: `host:${hostId}` },
-          actor,
-          action: 'host.deleted',
-        });
+        await record('host.deleted', `host:${hostId}`);
       });
       tokenCache?.invalidateHost(hostId);
       // A long history does not fit into one statement. Retention deletes the rest.
