@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { EventQuery } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { createEventReader, type EventReaderOptions } from '../src/services/inventory/event-reader.js';
+import { createEventReader, type EventReaderOptions } from '../src/services/inventory/events.js';
 import { createRetentionService } from '../src/services/maintenance/retention.js';
 import { container, useApi, type TestOrganization } from './harness.js';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { Summary, type ImageInUse, type Page, type Project, type PublishedPort } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { createImageReader, type ImageReaderOptions } from '../src/services/inventory/image-reader.js';
-import { createPortReader, type PortReaderOptions } from '../src/services/inventory/port-reader.js';
-import { createProjectReader, type ProjectReaderOptions } from '../src/services/inventory/project-reader.js';
+import { createImageReader, type ImageReaderOptions } from '../src/services/inventory/images.js';
+import { createPortReader, type PortReaderOptions } from '../src/services/inventory/ports.js';
+import { createProjectReader, type ProjectReaderOptions } from '../src/services/inventory/projects.js';
 import { container, useApi, type TestOrganization } from './harness.js';
 
 const LONG = `registry.example/${'a'.repeat(250)}`;

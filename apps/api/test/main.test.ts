@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueToken } from '../src/lib/tokens.js';
-import { deliverSecret } from '../src/services/accounts/first-start.js';
+import { deliverSecret } from '../src/services/accounts/start-banner.js';
 import { container, enrollRequest } from './harness.js';
 import { ApiProcess } from './process.js';
 

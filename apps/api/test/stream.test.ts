@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { createApp, type AppParts } from '../src/app.js';
 import { openEventStream } from '../src/http/event-stream.js';
 import type { AdmissionOptions } from '../src/http/admission-control.js';
-import type { StreamSink } from '../src/services/live/stream-listener.js';
+import type { StreamSink } from '../src/services/live/listener.js';
 import { admitted } from './admitted.js';
 import { container, type TestApi, useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer, type Listening } from './listening.js';

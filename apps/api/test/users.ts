@@ -1,7 +1,7 @@
 import { Paths, type MemberRole } from '@muster/contracts';
 import { hashPassword } from 'better-auth/crypto';
 import { randomUUID } from 'node:crypto';
-import { addMember } from '../src/services/accounts/users.js';
+import { addMember } from '../src/services/accounts/add-member.js';
 import { createSetupTokens } from '../src/services/accounts/setup-tokens.js';
 import { Browser } from './browser.js';
 import type { TestApi } from './harness.js';

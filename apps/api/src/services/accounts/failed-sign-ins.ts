@@ -1,6 +1,6 @@
 import type { Database } from '@muster/db';
 import { recordAuditEntry } from '../audit/index.js';
-import { normalizeEmail } from './users.js';
+import { normalizeEmail } from './add-member.js';
 
 /** A refused attempt to sign in or to confirm a password. */
 export interface FailedSignIn {

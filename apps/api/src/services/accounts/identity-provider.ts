@@ -1,7 +1,7 @@
 import { SetupRequest } from '@muster/contracts';
 import * as client from 'openid-client';
 import { createHmac, randomBytes } from 'node:crypto';
-import type { ExternalIdentity } from './users.js';
+import type { ExternalIdentity } from './add-member.js';
 
 /** An OpenID Connect provider, and this installation's client registration there. */
 export interface IdentityProviderOptions {

@@ -4,7 +4,7 @@ export { createBetterAuth, sessionCookieName } from './better-auth.js';
 export { loadCookieSecret } from './cookie-secret.js';
 export { lockOperator, revokeCredential } from './credentials.js';
 export { createFailedSignIns } from './failed-sign-ins.js';
-export { banner, deliverSecret, type SecretDelivery, setupLink } from './first-start.js';
+export { banner, deliverSecret, type SecretDelivery, setupLink } from './start-banner.js';
 export { createIdentityProvider, type IdentityProviderOptions } from './identity-provider.js';
 export { createInvitationService, type InvitationService } from './invitations.js';
 export { changeMember, listMembers, removeMember } from './members.js';

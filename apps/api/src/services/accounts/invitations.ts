@@ -17,7 +17,7 @@ import { hashToken, issueToken } from '../../lib/tokens.js';
 import { ConflictError, NotFoundError, TokenInvalidError } from '../../errors.js';
 import { auditedWrite } from '../audit/index.js';
 import { lockOperator } from './credentials.js';
-import { addMember, normalizeEmail } from './users.js';
+import { addMember, normalizeEmail } from './add-member.js';
 import type { SessionService, WithCookies } from './sessions.js';
 
 /** Lifetime of an invitation link in milliseconds. */

@@ -4,7 +4,7 @@ import { ConflictError } from '../../errors.js';
 import { recordAuditEntry } from '../audit/index.js';
 import { lockFirstOrganization } from './first-organization.js';
 import type { ExternalUser } from './identity-provider.js';
-import { addMember, addCredential, normalizeEmail } from './users.js';
+import { addMember, addCredential, normalizeEmail } from './add-member.js';
 
 export interface OidcUsersParts {
   /** Role in the first organization of users without an invitation; null refuses them. */

@@ -7,7 +7,7 @@ import { CredentialsInvalidError } from '../../errors.js';
 import { ADDRESS_HEADER, callBetterAuth } from './better-auth.js';
 import { hashSessionToken } from './hashed-sessions.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
-import { normalizeEmail } from './users.js';
+import { normalizeEmail } from './add-member.js';
 import { createSessionView } from './session-view.js';
 import type { SignInLimit } from './sign-in-limit.js';
 import type { OidcSessionsApi } from './oidc-sessions.js';

@@ -4,7 +4,7 @@ import { hashPassword } from 'better-auth/crypto';
 import type { Caller } from '../identity/index.js';
 import { TokenInvalidError } from '../../errors.js';
 import { lockFirstOrganization } from './first-organization.js';
-import { addMember } from './users.js';
+import { addMember } from './add-member.js';
 import type { SessionService, WithCookies } from './sessions.js';
 import type { SetupTokens } from './setup-tokens.js';
 

@@ -10,7 +10,7 @@ import {
 } from '@muster/contracts';
 import type { OperatorIdentity } from '../identity/index.js';
 import type { ContainerReader } from './container-reader.js';
-import type { EventReader } from './event-reader.js';
+import type { EventReader } from './events.js';
 
 export interface ExportService {
   /**

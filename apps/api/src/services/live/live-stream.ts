@@ -1,13 +1,13 @@
 import type { StreamQuery } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { formatPosition, type FeedPosition, type SummaryReader } from '../inventory/index.js';
-import { positionBytes, retryBytes, toFrame, type StreamFrame } from './stream-frame.js';
+import { positionBytes, retryBytes, toFrame, type StreamFrame } from './frame.js';
 import { OverloadedError } from '../../errors.js';
 import { createYielder } from '../../lib/yielder.js';
-import type { LiveFeed } from './live-feed.js';
-import { freshnessFrame, type HostFingerprints, type LiveHosts } from './live-hosts.js';
+import type { LiveFeed } from './event-feed.js';
+import { freshnessFrame, type HostFingerprints, type LiveHosts } from './host-changes.js';
 import { createInterval } from '../../lib/interval.js';
-import { StreamListener, type StreamSink } from './stream-listener.js';
+import { StreamListener, type StreamSink } from './listener.js';
 
 export interface LiveStream {
   /**

@@ -1,7 +1,7 @@
 import type { Freshness } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
-import { toFrame, type StreamFrame } from './stream-frame.js';
+import { toFrame, type StreamFrame } from './frame.js';
 import { readHostFingerprints, type HostFingerprint } from './read-host-fingerprints.sql.js';
 import type { HostReader } from '../inventory/index.js';
 

@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { containersFreshness, type FreshnessContext, type ReadFreshnessContext } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
-import { findProjectsOfHosts, scanProjects, type ProjectPosition, type ProjectRow } from './list-projects.sql.js';
+import { findProjectsOfHosts, scanProjects, type ProjectPosition, type ProjectRow } from './scan-projects.sql.js';
 
 export interface ProjectReader {
   /**

@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { containersFreshness, type FreshnessContext, type ReadFreshnessContext } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
-import { listPorts, positionOfPort, type PortPosition, type PortRow } from './list-ports.sql.js';
+import { listPorts, positionOfPort, type PortPosition, type PortRow } from './scan-ports.sql.js';
 
 export interface PortReader {
   /**

@@ -8,7 +8,7 @@ import {
   parsePosition,
   type FeedPosition,
 } from '../inventory/index.js';
-import { toFrame, type StreamFrame } from './stream-frame.js';
+import { toFrame, type StreamFrame } from './frame.js';
 import { findWithheldEvents } from './find-withheld-events.sql.js';
 import { findPosition, findLastEvent, readFeed, type FeedRow } from './read-feed.sql.js';
 

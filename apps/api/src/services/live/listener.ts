@@ -1,6 +1,6 @@
 import type { StreamQuery } from '@muster/contracts';
 import { isAfter, type FeedPosition } from '../inventory/index.js';
-import { matchesListener, type StreamFrame } from './stream-frame.js';
+import { matchesListener, type StreamFrame } from './frame.js';
 
 /** The server's end of a client's stream. It sends what it is given in order, or is closed. */
 export interface StreamSink {

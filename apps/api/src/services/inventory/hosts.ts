@@ -11,7 +11,7 @@ import {
 import type { OperatorIdentity } from '../identity/index.js';
 import { splitStateCounts, type StateChanges, hostProblems } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
-import { listHosts, type HostRow } from './list-hosts.sql.js';
+import { listHosts, type HostRow } from './select-hosts.sql.js';
 
 export interface HostReader {
   /** Lists the organization's hosts, filtered and sorted. */

@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { imageBeginning } from './container-filters.sql.js';
-import { listImages } from './list-images.sql.js';
+import { listImages } from './scan-images.sql.js';
 
 export interface ImageReader {
   /**
