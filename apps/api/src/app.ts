@@ -38,16 +38,7 @@ import {
   createEnrollmentService,
   findRevokedTokens,
 } from './services/enrollment/index.js';
-import {
-  createContainerReader,
-  createEventReader,
-  createExportService,
-  createHostReader,
-  createImageReader,
-  createPortReader,
-  createProjectReader,
-  createSummaryReader,
-} from './services/inventory/index.js';
+import { createContainerReader, createGetSummary } from './services/inventory/index.js';
 import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
 import { addClockMetrics } from './services/maintenance/index.js';
 import { addFleetMetrics, createMetrics, type Metrics } from './services/metrics/index.js';
@@ -170,16 +161,15 @@ export function createApp({
   const accounts = createAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs });
   const { auth } = accounts;
 
-  const hosts = createHostReader(db, freshnessContext);
+  const source = { db, freshnessContext };
   const containers = createContainerReader(db, freshnessContext);
-  const events = createEventReader(db);
-  const summaries = createSummaryReader(db, freshnessContext);
+  const getSummary = createGetSummary(source);
 
   const live = createLiveStream(
     {
       feed: createLiveFeed(db, { ...options, ...stream }),
-      hosts: createLiveHosts(db, hosts, freshnessContext),
-      summaries,
+      hosts: createLiveHosts(source),
+      getSummary,
     },
     { logger, isDraining, now, elapsedMs, ...stream },
   );
@@ -208,21 +198,12 @@ export function createApp({
       }),
     }),
     createHealthRouter(db, isDraining, elapsedMs),
-    createHostRouter({ auth, reader: hosts, hosts: createHostService(db, hosts, { ...options, tokenCache }) }),
+    createHostRouter({ auth, source, hosts: createHostService(source, { ...options, tokenCache }) }),
     createContainerRouter({ auth, containers }),
-    createInventoryRouter({
-      auth,
-      summaries,
-      images: createImageReader(db),
-      ports: createPortReader(db, freshnessContext),
-      projects: createProjectReader(db, freshnessContext),
-    }),
+    createInventoryRouter({ auth, source, getSummary }),
     createStreamRouter({ auth, live, stalledMsMax, ...stream }),
-    createHistoryRouter({ auth, db, events }),
-    createExportRouter({
-      ...{ auth, exports: createExportService({ containers, events }), stalledMsMax },
-      recheckMs: stream.recheckMs,
-    }),
+    createHistoryRouter({ auth, db }),
+    createExportRouter({ auth, db, containers, stalledMsMax, recheckMs: stream.recheckMs }),
     createEnrollmentTokenRouter({ auth, db, now }),
     ...accounts.routers,
     createDocumentationRouter(),

@@ -1,20 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import type { EventQuery } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { createEventReader, type EventReaderOptions } from '../src/services/inventory/events.js';
+import { listEvents, type EventListLimits } from '../src/services/inventory/events.js';
 import { createRetentionService } from '../src/services/maintenance/retention.js';
 import { container, useApi, type TestOrganization } from './harness.js';
 
 describe.each(testEngines())('lists of events on %s', (engine) => {
   const context = useApi(engine);
 
-  const pagesOf = async (organization: TestOrganization, query: Partial<EventQuery>, options: EventReaderOptions) => {
-    const reader = createEventReader(context.api.db, options);
+  const pagesOf = async (organization: TestOrganization, query: Partial<EventQuery>, options: EventListLimits) => {
     const pages: string[][] = [];
     let cursor: string | undefined;
     do {
-      const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
-      const page = await reader.list(operator, { limit: 50, ...query, cursor });
+      const page = await listEvents(context.api.db, organization.id, { limit: 50, ...query, cursor }, options);
       pages.push(page.items.map(({ kind, dockerId }) => `${kind} ${dockerId}`));
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined && pages.length < 50);

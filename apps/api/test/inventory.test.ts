@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { Summary, type ImageInUse, type Page, type Project, type PublishedPort } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { createImageReader, type ImageReaderOptions } from '../src/services/inventory/images.js';
-import { createPortReader, type PortReaderOptions } from '../src/services/inventory/ports.js';
-import { createProjectReader, type ProjectReaderOptions } from '../src/services/inventory/projects.js';
+import { listImages, type ImageListLimits } from '../src/services/inventory/images.js';
+import { listPorts, type PortListLimits } from '../src/services/inventory/ports.js';
+import { listProjects, type ProjectListLimits } from '../src/services/inventory/projects.js';
 import { container, useApi, type TestOrganization } from './harness.js';
 
 const LONG = `registry.example/${'a'.repeat(250)}`;
@@ -141,10 +141,9 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
 
   test('images are counted across hosts by reference, neither skipped nor repeated at any page size', async () => {
     const { organization } = await fleet();
-    const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
-    const budgets: ImageReaderOptions[] = [{}, { rowsMax: 1 }, { stepsMax: 1, emptyPageStepsMax: 1 }];
-    const images = (q: string | undefined, limit: number, budget: ImageReaderOptions) =>
-      readAll<ImageInUse>((cursor) => createImageReader(context.api.db, budget).list(operator, { q, limit, cursor }));
+    const budgets: ImageListLimits[] = [{}, { rowsMax: 1 }, { stepsMax: 1, emptyPageStepsMax: 1 }];
+    const images = (q: string | undefined, limit: number, budget: ImageListLimits) =>
+      readAll<ImageInUse>((cursor) => listImages(context.api.db, organization.id, { q, limit, cursor }, budget));
     const one = { imageIds: 1, hosts: 1, containers: 1, running: 1, isExact: true };
     const all = [
       { ...one, image: 'alpine' },
@@ -167,19 +166,19 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
 
   test('an image with more containers than the counting limit has isExact false', async () => {
     const { organization } = await fleet();
-    const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
-    const reader = createImageReader(context.api.db, { rowsOfImageMax: 2 });
-    const { items } = await reader.list(operator, { q: 'nginx', limit: 50 });
+    const query = { q: 'nginx', limit: 50 };
+    const { items } = await listImages(context.api.db, organization.id, query, { rowsOfImageMax: 2 });
     expect(items).toMatchObject([{ image: 'nginx:1.29', containers: 2, isExact: false }]);
   });
 
   test('ports show which container listens where, ordered by host and port, at any page size', async () => {
     const { organization, alpha, beta } = await fleet();
-    const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
-    const budgets: PortReaderOptions[] = [{}, { rowsMax: 1 }, { rowsMax: 1, shortPageSteps: 1, emptyPageSteps: 1 }];
-    const ports = async (query: object, limit: number, budget: PortReaderOptions) => {
-      const reader = createPortReader(context.api.db, freshnessContext, budget);
-      const items = await readAll<PublishedPort>((cursor) => reader.list(operator, { ...query, limit, cursor }));
+    const budgets: PortListLimits[] = [{}, { rowsMax: 1 }, { rowsMax: 1, shortPageSteps: 1, emptyPageSteps: 1 }];
+    const ports = async (query: object, limit: number, budget: PortListLimits) => {
+      const source = { db: context.api.db, freshnessContext };
+      const items = await readAll<PublishedPort>((cursor) =>
+        listPorts(source, organization.id, { ...query, limit, cursor }, budget),
+      );
       return items.map(({ hostName, ip, publicPort }) => `${hostName} ${ip ?? '*'}:${publicPort}`);
     };
     const all = ['alpha 127.0.0.1:443', 'alpha *:8080', 'beta *:443'];
@@ -206,11 +205,12 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
 
   test('projects are grouped by host, with their running containers, at any page size', async () => {
     const { organization, alpha, beta } = await fleet();
-    const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
-    const budgets: ProjectReaderOptions[] = [{}, { rowsMax: 1 }, { stepsMax: 1, emptyPageStepsMax: 1 }];
-    const projects = async (query: object, limit: number, budget: ProjectReaderOptions) => {
-      const reader = createProjectReader(context.api.db, freshnessContext, budget);
-      const items = await readAll<Project>((cursor) => reader.list(operator, { ...query, limit, cursor }));
+    const budgets: ProjectListLimits[] = [{}, { rowsMax: 1 }, { stepsMax: 1, emptyPageStepsMax: 1 }];
+    const projects = async (query: object, limit: number, budget: ProjectListLimits) => {
+      const source = { db: context.api.db, freshnessContext };
+      const items = await readAll<Project>((cursor) =>
+        listProjects(source, organization.id, { ...query, limit, cursor }, budget),
+      );
       return items.map(({ project, hostName }) => `${project} ${hostName}`);
     };
     // Ids are in the order of enrollment.

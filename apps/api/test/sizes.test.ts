@@ -15,7 +15,7 @@ import { testEngines } from '@muster/db/testing';
 import { toContainerRow } from '../src/services/sync/container-row.js';
 import { diffSnapshot } from '../src/services/sync/diff-snapshot.js';
 import { createContainerReader } from '../src/services/inventory/container-reader.js';
-import { createExportService } from '../src/services/inventory/export.js';
+import { exportContainers } from '../src/services/inventory/export.js';
 import { readHostState } from '../src/services/sync/read-host-state.sql.js';
 import { writeSnapshot } from '../src/services/sync/write-snapshot.sql.js';
 import { container, useApi } from './harness.js';
@@ -217,10 +217,9 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       const reader = createContainerReader(db, () =>
         Promise.resolve({ outages: [], otherHeartbeats: [], now: clock(), cadence: CADENCE_DEFAULT }),
       );
-      const exports = createExportService({ containers: reader, events: null as never });
       const query = ContainerExportQuery.parse({ format: 'ndjson' });
       let lines = 0;
-      for await (const piece of exports.containers({ organizationId: organization.id } as never, query)) {
+      for await (const piece of exportContainers(reader, { organizationId: organization.id } as never, query)) {
         expect(piece.length).toBeLessThan(BOUND);
         lines += piece.split('\n').length - 1;
       }

@@ -1,4 +1,5 @@
 import { ContainerExportQuery, EventExportQuery, Paths } from '@muster/contracts';
+import type { Database } from '@muster/db';
 import { Router, type Request, type RequestHandler, type Response } from 'express';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -9,12 +10,13 @@ import { parseFields } from '../http/body.js';
 import { RECHECK_MS, createOperatorRecheck } from '../http/recheck-operator.js';
 import { RequestAbortedError } from '../http/request-aborted.js';
 import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
-import type { ExportService } from '../services/inventory/index.js';
+import { exportContainers, exportEvents, type ContainerReader } from '../services/inventory/index.js';
 
 export interface ExportRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. Called again during a long export. */
   auth: RequestHandler;
-  exports: ExportService;
+  db: Database;
+  containers: ContainerReader;
   /** Milliseconds within which a reader must read some of the export. */
   stalledMsMax?: number;
   recheckMs?: number | undefined;
@@ -37,7 +39,7 @@ interface ExportFile {
 
 /** Creates the routes that export all matches of a filter as a file. */
 export function createExportRouter(parts: ExportRouterParts): Router {
-  const { auth, exports, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = parts;
+  const { auth, db, containers, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = parts;
   const router = Router();
   const shares = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
   const organizationNow = createOperatorRecheck(auth);
@@ -97,12 +99,12 @@ export function createExportRouter(parts: ExportRouterParts): Router {
 
   router.get(Paths.exportContainers, auth, async (req, res) => {
     const query = parseFields(ContainerExportQuery, req.query);
-    const pages = exports.containers(operatorOf(res), query);
+    const pages = exportContainers(containers, operatorOf(res), query);
     await send(req, res, { name: 'containers', format: query.format, pages });
   });
   router.get(Paths.exportEvents, auth, async (req, res) => {
     const query = parseFields(EventExportQuery, req.query);
-    const pages = exports.events(operatorOf(res), query);
+    const pages = exportEvents(db, operatorOf(res).organizationId, query);
     await send(req, res, { name: 'events', format: query.format, pages });
   });
   return router;

@@ -2,26 +2,28 @@ import { BODY_BYTES_MAX, HostPatch, HostQuery, Paths } from '@muster/contracts';
 import { Router, type RequestHandler } from 'express';
 import { operatorOf } from '../http/auth.js';
 import { readBody, parseFields } from '../http/body.js';
-import type { HostReader } from '../services/inventory/index.js';
+import type { FreshnessSource } from '../services/freshness/index.js';
+import { getHost, listHosts } from '../services/inventory/index.js';
 import type { HostService } from '../services/hosts/index.js';
 import { parseId, requireRevalidation } from './reads.js';
 
 export interface HostRouterParts {
   /** Authenticates the operator and sets it for `operatorOf`. */
   auth: RequestHandler;
-  reader: HostReader;
+  source: FreshnessSource;
   hosts: HostService;
 }
 
 /** Creates the routes for the hosts of the operator's organization. */
-export function createHostRouter({ auth, reader, hosts }: HostRouterParts): Router {
+export function createHostRouter({ auth, source, hosts }: HostRouterParts): Router {
   const router = Router();
 
   router.get(Paths.hosts, auth, requireRevalidation, async (req, res) => {
-    res.json(await reader.list(operatorOf(res), parseFields(HostQuery, req.query)));
+    res.json(await listHosts(source, operatorOf(res).organizationId, parseFields(HostQuery, req.query)));
   });
   router.get(Paths.host, auth, requireRevalidation, async (req, res) => {
-    res.json(await reader.get(operatorOf(res), parseId('host', req.params['hostId'])));
+    const hostId = parseId('host', req.params['hostId']);
+    res.json(await getHost(source, operatorOf(res).organizationId, hostId));
   });
   router.patch(Paths.host, auth, async (req, res) => {
     const patch = await readBody(req, HostPatch, BODY_BYTES_MAX);

@@ -7,6 +7,12 @@ import type { LivenessService } from './liveness.js';
 /** Returns the context by which freshness is judged now. */
 export type ReadFreshnessContext = () => Promise<FreshnessContext>;
 
+/** A database of hosts, and the context by which their freshness is judged. */
+export interface FreshnessSource {
+  db: Database;
+  freshnessContext: ReadFreshnessContext;
+}
+
 export function createFreshnessContext(
   db: Database,
   liveness: LivenessService,

@@ -1,5 +1,5 @@
 /** How current each fact is. */
-export { createFreshnessContext, type ReadFreshnessContext } from './freshness-context.js';
+export { createFreshnessContext, type FreshnessSource, type ReadFreshnessContext } from './freshness-context.js';
 export { freshnessSql } from './freshness.sql.js';
 export {
   containersFreshness,

@@ -4,13 +4,14 @@ import {
   type Host,
   type HostPatch,
 } from '@muster/contracts';
-import { Prisma, type Database } from '@muster/db';
+import { Prisma } from '@muster/db';
 import { NotFoundError } from '../../errors.js';
 import { deleteHostData } from './delete-host-data.sql.js';
 import { type AgentTokenCache, insertEnrollmentToken } from '../enrollment/index.js';
+import type { FreshnessSource } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { auditedWrite } from '../audit/index.js';
-import type { HostReader } from '../inventory/index.js';
+import { getHost } from '../inventory/index.js';
 
 export interface HostService {
   /**
@@ -40,10 +41,11 @@ export interface HostService {
 const DELETE_BATCHES_MAX = 4;
 
 export function createHostService(
-  db: Database,
-  hosts: Pick<HostReader, 'get'>,
+  source: FreshnessSource,
   { now, tokenCache }: { now: () => Date; tokenCache?: AgentTokenCache },
 ): HostService {
+  const { db } = source;
+
   return {
     async rename(operator, hostId, { name }) {
       await auditedWrite(db, operator, now(), async (tx, record) => {
@@ -52,7 +54,7 @@ export function createHostService(
         await tx.host.update({ where: { id: hostId }, data: { name } });
         await record('host.renamed', `host:${hostId}`, { from: host.name, to: name });
       });
-      return hosts.get(operator, hostId);
+      return getHost(source, operator.organizationId, hostId);
     },
 
     async rotateToken(operator, hostId) {

@@ -2,15 +2,6 @@ import type { ContainerEvent, EventQuery, Page } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { toContainerEvent, type EventRow } from './event-row.js';
-import type { OperatorIdentity } from '../identity/index.js';
-
-export interface EventReader {
-  /**
-   * Lists the organization's history, newest first. A page may have fewer than `limit` items, even none, without being
-   * the last one: only a null `nextCursor` marks the end.
-   */
-  list(operator: OperatorIdentity, query: EventQuery): Promise<Page<ContainerEvent>>;
-}
 
 /** Maximum events read for one page, which bounds its cost if few events match. */
 const EVENTS_READ_MAX = 10_000;
@@ -27,74 +18,81 @@ const PAGE_BYTES_MAX = 256 * 1024;
  */
 const DISORDER_MINUTES_MAX = 10;
 
-export interface EventReaderOptions {
+/** Limits of the work for one page of events. */
+export interface EventListLimits {
   eventsReadMax?: number;
   pageBytesMax?: number;
 }
 
-export function createEventReader(
+/**
+ * Lists an organization's history, newest first. A page may have fewer than `limit` items, even none, without being the
+ * last one: only a null `nextCursor` marks the end.
+ */
+export async function listEvents(
   { prisma }: Database,
-  { eventsReadMax = EVENTS_READ_MAX, pageBytesMax = PAGE_BYTES_MAX }: EventReaderOptions = {},
-): EventReader {
-  /**
-   * Selects the events of one host, of one name or of the whole organization in the order of an index, newest first.
-   */
-  const selectInOrder = (organizationId: string, { hostId, name, cursor }: EventQuery): Prisma.Sql => {
-    const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
-    // `=` instead of ANY, because only then does the index of the host's history provide the order.
-    if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
-    else if (name?.length === 1) {
-      const beginning = Array.from(name[0]!).slice(0, 200).join('');
-      conditions.push(Prisma.sql`(left(e.name, 200) COLLATE "C") = ${beginning}`);
-    }
-    if (cursor !== undefined) {
-      const [tx, id] = decodeCursor(cursor, ['int8', 'int8']);
-      conditions.push(Prisma.sql`(e.tx, e.id) < (${tx}::bigint, ${id}::bigint)`);
-    }
-    return Prisma.sql`
-      SELECT * FROM container_events AS e WHERE ${Prisma.join(conditions, ' AND ')}
-      ORDER BY e.tx DESC, e.id DESC LIMIT ${eventsReadMax}::int`;
-  };
+  organizationId: string,
+  query: EventQuery,
+  { eventsReadMax = EVENTS_READ_MAX, pageBytesMax = PAGE_BYTES_MAX }: EventListLimits = {},
+): Promise<Page<ContainerEvent>> {
+  const { hostId, dockerId, name, kind, since, until, limit } = query;
+  const conditions = [Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = e."hostId")`];
+  if (hostId) conditions.push(Prisma.sql`e."hostId" = ANY (${hostId}::uuid[])`);
+  if (dockerId) conditions.push(Prisma.sql`e."dockerId" = ANY (${dockerId}::text[])`);
+  if (name) conditions.push(Prisma.sql`e.name = ANY (${name}::text[])`);
+  if (kind) conditions.push(Prisma.sql`e.kind = ANY (${kind}::text[])`);
+  if (until !== undefined) conditions.push(Prisma.sql`e."recordedAt" < ${until}::timestamptz`);
+  let reaches = Prisma.sql`TRUE`;
+  if (since !== undefined) {
+    conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
+    reaches = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
+  }
+  // MATERIALIZED keeps the planner from sorting events that can be scanned in order, and still reads no further
+  // than the page needs.
+  const rows = await prisma.$queryRaw<Found[]>(Prisma.sql`
+    WITH walked AS MATERIALIZED (
+      ${selectInOrder(organizationId, query, eventsReadMax)}
+    ), sized AS (
+      SELECT e.*, sum(COALESCE(octet_length(e."from"::text), 0) + COALESCE(octet_length(e."to"::text), 0))
+        OVER (ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER () AS number
+      FROM (SELECT * FROM walked AS e WHERE ${Prisma.join(conditions, ' AND ')} LIMIT ${limit + 1}::int) AS e
+    ), page AS MATERIALIZED (
+      SELECT * FROM sized WHERE number = 1 OR bytes <= ${pageBytesMax}::int
+    )
+    SELECT e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName", e."dockerId", e.name, e.kind,
+      e."from", e."to", e."exitCode", e."observedAt", e."recordedAt", ended.*
+    FROM (SELECT
+      (SELECT count(*) FROM sized) > (SELECT count(*) FROM page) AS "cut",
+      CASE WHEN (SELECT count(*) FROM sized) <= ${limit}::int THEN (
+        SELECT CASE WHEN ${reaches} THEN ARRAY[e.tx, e.id] END
+        FROM walked AS e OFFSET ${eventsReadMax - 1}::int LIMIT 1) END AS "stoppedAt"
+    ) AS ended
+    LEFT JOIN (page AS e JOIN hosts AS h ON h.id = e."hostId") ON TRUE
+    ORDER BY e.tx DESC, e.id DESC`);
+  return toPage(rows, limit);
+}
 
-  return {
-    async list({ organizationId }, query) {
-      const { hostId, dockerId, name, kind, since, until, limit } = query;
-      const conditions = [Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = e."hostId")`];
-      if (hostId) conditions.push(Prisma.sql`e."hostId" = ANY (${hostId}::uuid[])`);
-      if (dockerId) conditions.push(Prisma.sql`e."dockerId" = ANY (${dockerId}::text[])`);
-      if (name) conditions.push(Prisma.sql`e.name = ANY (${name}::text[])`);
-      if (kind) conditions.push(Prisma.sql`e.kind = ANY (${kind}::text[])`);
-      if (until !== undefined) conditions.push(Prisma.sql`e."recordedAt" < ${until}::timestamptz`);
-      let reaches = Prisma.sql`TRUE`;
-      if (since !== undefined) {
-        conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
-        reaches = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
-      }
-      // MATERIALIZED keeps the planner from sorting events that can be scanned in order, and still reads no further
-      // than the page needs.
-      const rows = await prisma.$queryRaw<Found[]>(Prisma.sql`
-        WITH walked AS MATERIALIZED (
-          ${selectInOrder(organizationId, query)}
-        ), sized AS (
-          SELECT e.*, sum(COALESCE(octet_length(e."from"::text), 0) + COALESCE(octet_length(e."to"::text), 0))
-            OVER (ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER () AS number
-          FROM (SELECT * FROM walked AS e WHERE ${Prisma.join(conditions, ' AND ')} LIMIT ${limit + 1}::int) AS e
-        ), page AS MATERIALIZED (
-          SELECT * FROM sized WHERE number = 1 OR bytes <= ${pageBytesMax}::int
-        )
-        SELECT e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName", e."dockerId", e.name, e.kind,
-          e."from", e."to", e."exitCode", e."observedAt", e."recordedAt", ended.*
-        FROM (SELECT
-          (SELECT count(*) FROM sized) > (SELECT count(*) FROM page) AS "cut",
-          CASE WHEN (SELECT count(*) FROM sized) <= ${limit}::int THEN (
-            SELECT CASE WHEN ${reaches} THEN ARRAY[e.tx, e.id] END
-            FROM walked AS e OFFSET ${eventsReadMax - 1}::int LIMIT 1) END AS "stoppedAt"
-        ) AS ended
-        LEFT JOIN (page AS e JOIN hosts AS h ON h.id = e."hostId") ON TRUE
-        ORDER BY e.tx DESC, e.id DESC`);
-      return toPage(rows, limit);
-    },
-  };
+/**
+ * Selects the events of one host, of one name or of the whole organization in the order of an index, newest first.
+ */
+function selectInOrder(
+  organizationId: string,
+  { hostId, name, cursor }: EventQuery,
+  eventsReadMax: number,
+): Prisma.Sql {
+  const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
+  // `=` instead of ANY, because only then does the index of the host's history provide the order.
+  if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
+  else if (name?.length === 1) {
+    const beginning = Array.from(name[0]!).slice(0, 200).join('');
+    conditions.push(Prisma.sql`(left(e.name, 200) COLLATE "C") = ${beginning}`);
+  }
+  if (cursor !== undefined) {
+    const [tx, id] = decodeCursor(cursor, ['int8', 'int8']);
+    conditions.push(Prisma.sql`(e.tx, e.id) < (${tx}::bigint, ${id}::bigint)`);
+  }
+  return Prisma.sql`
+    SELECT * FROM container_events AS e WHERE ${Prisma.join(conditions, ' AND ')}
+    ORDER BY e.tx DESC, e.id DESC LIMIT ${eventsReadMax}::int`;
 }
 
 /** Facts about the whole scan, repeated in each row of the result. */

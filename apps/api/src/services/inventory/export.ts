@@ -8,18 +8,10 @@ import {
   type Page,
   type Port,
 } from '@muster/contracts';
+import type { Database } from '@muster/db';
 import type { OperatorIdentity } from '../identity/index.js';
 import type { ContainerReader } from './container-reader.js';
-import type { EventReader } from './events.js';
-
-export interface ExportService {
-  /**
-   * Yields all items that match the filters as text, one page at a time and only as fast as it is consumed. An item that
-   * does not change during the export is returned once; one that changes is returned in its old or in its new form.
-   */
-  containers(operator: OperatorIdentity, query: ContainerExportQuery): AsyncGenerator<string>;
-  events(operator: OperatorIdentity, query: EventExportQuery): AsyncGenerator<string>;
-}
+import { listEvents } from './events.js';
 
 /** Rows per page: the part of an export that is in memory at once. */
 const PAGE_ROWS = 500;
@@ -27,26 +19,30 @@ const PAGE_ROWS = 500;
 type Cell = string | number | null;
 type Columns<Item> = Readonly<Record<string, (item: Item) => Cell>>;
 
-export function createExportService({
-  containers,
-  events,
-}: {
-  containers: ContainerReader;
-  events: EventReader;
-}): ExportService {
-  return {
-    containers(operator, { format, ...filters }) {
-      // Sort by a value that never changes, so that no container moves across the cursor.
-      const sort = { key: 'firstSeenAt', descending: false } as const;
-      const query = { ...filters, sort, count: false, limit: PAGE_ROWS };
-      return write((cursor) => containers.list(operator, { ...query, cursor }), CONTAINER_COLUMNS, format);
-    },
+/**
+ * Yields all containers that match the filters as text, one page at a time and only as fast as it is consumed. A
+ * container that does not change during the export is returned once; one that changes is returned in its old or in its
+ * new form.
+ */
+export function exportContainers(
+  containers: Pick<ContainerReader, 'list'>,
+  operator: OperatorIdentity,
+  { format, ...filters }: ContainerExportQuery,
+): AsyncGenerator<string> {
+  // Sort by a value that never changes, so that no container moves across the cursor.
+  const sort = { key: 'firstSeenAt', descending: false } as const;
+  const query = { ...filters, sort, count: false, limit: PAGE_ROWS };
+  return write((cursor) => containers.list(operator, { ...query, cursor }), CONTAINER_COLUMNS, format);
+}
 
-    events(operator, { format, ...filters }) {
-      const query = { ...filters, limit: PAGE_ROWS };
-      return write((cursor) => events.list(operator, { ...query, cursor }), EVENT_COLUMNS, format);
-    },
-  };
+/** Yields all events that match the filters, like `exportContainers`. */
+export function exportEvents(
+  db: Database,
+  organizationId: string,
+  { format, ...filters }: EventExportQuery,
+): AsyncGenerator<string> {
+  const query = { ...filters, limit: PAGE_ROWS };
+  return write((cursor) => listEvents(db, organizationId, { ...query, cursor }), EVENT_COLUMNS, format);
 }
 
 async function* write<Item>(

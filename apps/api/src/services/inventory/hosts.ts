@@ -1,60 +1,50 @@
 import type { CountedPage, Host, HostQuery } from '@muster/contracts';
-import type { Database } from '@muster/db';
 import { encodeCursor } from '../../lib/cursor.js';
 import {
   freshnessCutoffs,
   hostFreshness,
   clampToNow,
   type FreshnessContext,
-  type ReadFreshnessContext,
+  type FreshnessSource,
 } from '../freshness/index.js';
-import type { OperatorIdentity } from '../identity/index.js';
 import { splitStateCounts, type StateChanges, hostProblems } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
-import { listHosts, type HostRow } from './select-hosts.sql.js';
+import { selectHosts, type HostRow } from './select-hosts.sql.js';
 
-export interface HostReader {
-  /** Lists the organization's hosts, filtered and sorted. */
-  list(operator: OperatorIdentity, query: HostQuery): Promise<CountedPage<Host>>;
-
-  /**
-   * Returns one host.
-   * @throws NotFoundError if the organization has no such host.
-   */
-  get(operator: OperatorIdentity, hostId: string): Promise<Host>;
-
-  /** Returns those of these hosts that belong to the organization, in any order. */
-  getMany(organizationId: string, hostIds: readonly string[]): Promise<Host[]>;
+/** Lists an organization's hosts, filtered and sorted. */
+export async function listHosts(
+  { db, freshnessContext }: FreshnessSource,
+  organizationId: string,
+  query: HostQuery,
+): Promise<CountedPage<Host>> {
+  const context = await freshnessContext();
+  const { rows, place, total } = await selectHosts(db, organizationId, query, freshnessCutoffs(context));
+  return {
+    items: rows.map((row) => toHost(row, context)),
+    nextCursor: place && encodeCursor(place),
+    ...(total === null ? {} : { total, totalIsExact: true }),
+  };
 }
 
-export function createHostReader(db: Database, freshnessContext: ReadFreshnessContext): HostReader {
-  const { prisma } = db;
+/**
+ * Returns one host.
+ * @throws NotFoundError if the organization has no such host.
+ */
+export async function getHost(source: FreshnessSource, organizationId: string, hostId: string): Promise<Host> {
+  const [host] = await getHosts(source, organizationId, [hostId]);
+  if (host === undefined) throw new NotFoundError('host');
+  return host;
+}
 
-  const getMany = async (organizationId: string, hostIds: readonly string[]) => {
-    const where = { id: { in: [...hostIds] }, organizationId, deletedAt: null };
-    const [rows, context] = await Promise.all([prisma.host.findMany({ where }), freshnessContext()]);
-    return rows.map((row) => toHost(row, context));
-  };
-
-  return {
-    getMany,
-
-    async list({ organizationId }, query) {
-      const context = await freshnessContext();
-      const { rows, place, total } = await listHosts(db, organizationId, query, freshnessCutoffs(context));
-      return {
-        items: rows.map((row) => toHost(row, context)),
-        nextCursor: place && encodeCursor(place),
-        ...(total === null ? {} : { total, totalIsExact: true }),
-      };
-    },
-
-    async get({ organizationId }, hostId) {
-      const [host] = await getMany(organizationId, [hostId]);
-      if (host === undefined) throw new NotFoundError('host');
-      return host;
-    },
-  };
+/** Returns those of these hosts that belong to the organization, in any order. */
+export async function getHosts(
+  { db, freshnessContext }: FreshnessSource,
+  organizationId: string,
+  hostIds: readonly string[],
+): Promise<Host[]> {
+  const where = { id: { in: [...hostIds] }, organizationId, deletedAt: null };
+  const [rows, context] = await Promise.all([db.prisma.host.findMany({ where }), freshnessContext()]);
+  return rows.map((row) => toHost(row, context));
 }
 
 const toHost = (row: HostRow, context: FreshnessContext): Host => ({

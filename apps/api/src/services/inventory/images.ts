@@ -1,20 +1,11 @@
 import type { ImageInUse, ImageQuery, Page } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import type { OperatorIdentity } from '../identity/index.js';
 import { imageBeginning } from './container-filters.sql.js';
-import { listImages } from './scan-images.sql.js';
+import { scanImages } from './scan-images.sql.js';
 
-export interface ImageReader {
-  /**
-   * Lists the images of an organization's present containers, ordered by reference. A page may have fewer than `limit`
-   * items, even none, without being the last one: only a null `nextCursor` marks the end.
-   */
-  list(operator: OperatorIdentity, query: ImageQuery): Promise<Page<ImageInUse>>;
-}
-
-/** Limits of the work for one page; see `ImageScanLimits`. */
-export interface ImageReaderOptions {
+/** Limits of the work for one page of images; see `ImageScanLimits`. */
+export interface ImageListLimits {
   rowsMax?: number;
   rowsOfImageMax?: number;
   stepsMax?: number;
@@ -22,35 +13,31 @@ export interface ImageReaderOptions {
   emptyPageStepsMax?: number;
 }
 
-export function createImageReader(
+/**
+ * Lists the images of an organization's present containers, ordered by reference. A page may have fewer than `limit`
+ * items, even none, without being the last one: only a null `nextCursor` marks the end.
+ */
+export async function listImages(
   db: Database,
-  {
-    rowsMax = 40_000,
-    rowsOfImageMax = 100_000,
-    stepsMax = 2_500,
-    emptyPageStepsMax = 100_000,
-  }: ImageReaderOptions = {},
-): ImageReader {
-  return {
-    async list({ organizationId }, { q, limit, cursor }) {
-      let [after, afterImage] =
-        cursor === undefined ? ['', ''] : startOf(...decodeCursor(cursor, ['string', 'string']));
-      for (let steps = stepsMax; ; steps += stepsMax) {
-        const limits = { imagesMax: limit + 1, rowsMax, rowsOfImageMax, stepsMax };
-        const { images, stoppedAt } = await listImages(db, { organizationId, q, after, afterImage }, limits);
-        if (images.length > limit) {
-          const items = images.slice(0, limit);
-          const { image } = items.at(-1)!;
-          return { items, nextCursor: encodeCursor([imageBeginning(image), image]) };
-        }
-        if (stoppedAt === null) return { items: images, nextCursor: null };
-        if (images.length > 0 || steps >= emptyPageStepsMax) {
-          return { items: images, nextCursor: encodeCursor([stoppedAt, '']) };
-        }
-        [after, afterImage] = [stoppedAt, ''];
-      }
-    },
-  };
+  organizationId: string,
+  { q, limit, cursor }: ImageQuery,
+  { rowsMax = 40_000, rowsOfImageMax = 100_000, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ImageListLimits = {},
+): Promise<Page<ImageInUse>> {
+  let [after, afterImage] = cursor === undefined ? ['', ''] : startOf(...decodeCursor(cursor, ['string', 'string']));
+  for (let steps = stepsMax; ; steps += stepsMax) {
+    const limits = { imagesMax: limit + 1, rowsMax, rowsOfImageMax, stepsMax };
+    const { images, stoppedAt } = await scanImages(db, { organizationId, q, after, afterImage }, limits);
+    if (images.length > limit) {
+      const items = images.slice(0, limit);
+      const { image } = items.at(-1)!;
+      return { items, nextCursor: encodeCursor([imageBeginning(image), image]) };
+    }
+    if (stoppedAt === null) return { items: images, nextCursor: null };
+    if (images.length > 0 || steps >= emptyPageStepsMax) {
+      return { items: images, nextCursor: encodeCursor([stoppedAt, '']) };
+    }
+    [after, afterImage] = [stoppedAt, ''];
+  }
 }
 
 /**

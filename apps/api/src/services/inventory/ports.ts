@@ -1,20 +1,10 @@
 import type { Page, PortQuery, PublishedPort } from '@muster/contracts';
-import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import { containersFreshness, type FreshnessContext, type ReadFreshnessContext } from '../freshness/index.js';
-import type { OperatorIdentity } from '../identity/index.js';
-import { listPorts, positionOfPort, type PortPosition, type PortRow } from './scan-ports.sql.js';
+import { containersFreshness, type FreshnessContext, type FreshnessSource } from '../freshness/index.js';
+import { scanPorts, positionOfPort, type PortPosition, type PortRow } from './scan-ports.sql.js';
 
-export interface PortReader {
-  /**
-   * Lists the ports that an organization's present containers publish, ordered by host and port. A page may have fewer
-   * than `limit` items, even none, without being the last one: only a null `nextCursor` marks the end.
-   */
-  list(operator: OperatorIdentity, query: PortQuery): Promise<Page<PublishedPort>>;
-}
-
-/** Limits of the work for one page. */
-export interface PortReaderOptions {
+/** Limits of the work for one page of ports. */
+export interface PortListLimits {
   /** Containers read by one statement. */
   rowsMax?: number;
   /** Maximum number of statements for a page that has items, and before an empty page is returned. */
@@ -22,32 +12,33 @@ export interface PortReaderOptions {
   emptyPageSteps?: number;
 }
 
-export function createPortReader(
-  db: Database,
-  freshnessContext: ReadFreshnessContext,
-  { rowsMax = 10_000, shortPageSteps = 4, emptyPageSteps = 100 }: PortReaderOptions = {},
-): PortReader {
-  return {
-    async list({ organizationId }, query) {
-      const context = await freshnessContext();
-      const { limit, cursor } = query;
-      const rows: PortRow[] = [];
-      let place: PortPosition | null = cursor === undefined ? null : decodeCursor(cursor, PLACE);
-      for (let step = 1; ; step++) {
-        const asked = { limit: limit + 1 - rows.length, rowsMax };
-        const { ports, stoppedAt } = await listPorts(db, organizationId, query, place, asked);
-        rows.push(...ports);
-        place = rows.length > limit ? positionOfPort(rows[limit - 1]!) : stoppedAt;
-        const isEnough = rows.length > limit || step >= (rows.length === 0 ? emptyPageSteps : shortPageSteps);
-        if (place === null || isEnough) break;
-      }
-      const items = rows.slice(0, limit).map((row) => toView(row, context));
-      return { items, nextCursor: place && encodeCursor(place) };
-    },
-  };
-}
-
 const PLACE = ['string', 'uuid', 'int4', 'string', 'string', 'int4', 'string'] as const;
+
+/**
+ * Lists the ports that an organization's present containers publish, ordered by host and port. A page may have fewer
+ * than `limit` items, even none, without being the last one: only a null `nextCursor` marks the end.
+ */
+export async function listPorts(
+  { db, freshnessContext }: FreshnessSource,
+  organizationId: string,
+  query: PortQuery,
+  { rowsMax = 10_000, shortPageSteps = 4, emptyPageSteps = 100 }: PortListLimits = {},
+): Promise<Page<PublishedPort>> {
+  const context = await freshnessContext();
+  const { limit, cursor } = query;
+  const rows: PortRow[] = [];
+  let place: PortPosition | null = cursor === undefined ? null : decodeCursor(cursor, PLACE);
+  for (let step = 1; ; step++) {
+    const asked = { limit: limit + 1 - rows.length, rowsMax };
+    const { ports, stoppedAt } = await scanPorts(db, organizationId, query, place, asked);
+    rows.push(...ports);
+    place = rows.length > limit ? positionOfPort(rows[limit - 1]!) : stoppedAt;
+    const isEnough = rows.length > limit || step >= (rows.length === 0 ? emptyPageSteps : shortPageSteps);
+    if (place === null || isEnough) break;
+  }
+  const items = rows.slice(0, limit).map((row) => toView(row, context));
+  return { items, nextCursor: place && encodeCursor(place) };
+}
 
 const toView = (row: PortRow, context: FreshnessContext): PublishedPort => ({
   publicPort: row.publicPort,

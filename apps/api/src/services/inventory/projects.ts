@@ -1,20 +1,17 @@
 import type { Page, Project, ProjectQuery } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import { containersFreshness, type FreshnessContext, type ReadFreshnessContext } from '../freshness/index.js';
-import type { OperatorIdentity } from '../identity/index.js';
-import { findProjectsOfHosts, scanProjects, type ProjectPosition, type ProjectRow } from './scan-projects.sql.js';
+import { containersFreshness, type FreshnessContext, type FreshnessSource } from '../freshness/index.js';
+import {
+  findProjectsOfHosts,
+  scanProjects,
+  type ProjectPosition,
+  type ProjectRow,
+  type ScannedProjects,
+} from './scan-projects.sql.js';
 
-export interface ProjectReader {
-  /**
-   * Lists the Compose projects of an organization's present containers, ordered by project and host. A page may have
-   * fewer than `limit` items, even none, without being the last one: only a null `nextCursor` marks the end.
-   */
-  list(operator: OperatorIdentity, query: ProjectQuery): Promise<Page<Project>>;
-}
-
-/** Limits of the work for one page. */
-export interface ProjectReaderOptions {
+/** Limits of the work for one page of projects. */
+export interface ProjectListLimits {
   /** Containers counted, and projects visited, by one statement. */
   rowsMax?: number;
   stepsMax?: number;
@@ -22,36 +19,45 @@ export interface ProjectReaderOptions {
   emptyPageStepsMax?: number;
 }
 
+/**
+ * Lists the Compose projects of an organization's present containers, ordered by project and host. A page may have
+ * fewer than `limit` items, even none, without being the last one: only a null `nextCursor` marks the end.
+ */
+export async function listProjects(
+  { db, freshnessContext }: FreshnessSource,
+  organizationId: string,
+  query: ProjectQuery,
+  limits: ProjectListLimits = {},
+): Promise<Page<Project>> {
+  const [{ projects, stoppedAt }, context] = await Promise.all([
+    findProjects(db, organizationId, query, limits),
+    freshnessContext(),
+  ]);
+  const rows = projects.slice(0, Math.min(query.limit, countThatFit(projects)));
+  const last = rows.at(-1);
+  const place = projects.length > rows.length && last ? [last.project, last.hostId] : stoppedAt;
+  return { items: rows.map((row) => toView(row, context)), nextCursor: place && encodeCursor(place) };
+}
+
 const BEGINNING: ProjectPosition = ['', '00000000-0000-0000-0000-000000000000'];
 
-export function createProjectReader(
+async function findProjects(
   db: Database,
-  freshnessContext: ReadFreshnessContext,
-  { rowsMax = 20_000, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ProjectReaderOptions = {},
-): ProjectReader {
-  async function find(organizationId: string, { q, hostId, limit, cursor }: ProjectQuery) {
-    let place: ProjectPosition = cursor === undefined ? BEGINNING : decodeCursor(cursor, ['string', 'uuid']);
-    if (hostId) {
-      const projects = await findProjectsOfHosts(db, organizationId, { hostId, q }, place, limit + 1);
-      return { projects, stoppedAt: null };
-    }
-    for (let steps = stepsMax; ; steps += stepsMax) {
-      const limits = { limit: limit + 1, rowsMax, stepsMax };
-      const found = await scanProjects(db, organizationId, q, place, limits);
-      if (found.stoppedAt === null || found.projects.length > 0 || steps >= emptyPageStepsMax) return found;
-      place = found.stoppedAt;
-    }
+  organizationId: string,
+  { q, hostId, limit, cursor }: ProjectQuery,
+  { rowsMax = 20_000, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ProjectListLimits,
+): Promise<ScannedProjects> {
+  let place: ProjectPosition = cursor === undefined ? BEGINNING : decodeCursor(cursor, ['string', 'uuid']);
+  if (hostId) {
+    const projects = await findProjectsOfHosts(db, organizationId, { hostId, q }, place, limit + 1);
+    return { projects, stoppedAt: null };
   }
-
-  return {
-    async list({ organizationId }, query) {
-      const [{ projects, stoppedAt }, context] = await Promise.all([find(organizationId, query), freshnessContext()]);
-      const rows = projects.slice(0, Math.min(query.limit, countThatFit(projects)));
-      const last = rows.at(-1);
-      const place = projects.length > rows.length && last ? [last.project, last.hostId] : stoppedAt;
-      return { items: rows.map((row) => toView(row, context)), nextCursor: place && encodeCursor(place) };
-    },
-  };
+  for (let steps = stepsMax; ; steps += stepsMax) {
+    const limits = { limit: limit + 1, rowsMax, stepsMax };
+    const found = await scanProjects(db, organizationId, q, place, limits);
+    if (found.stoppedAt === null || found.projects.length > 0 || steps >= emptyPageStepsMax) return found;
+    place = found.stoppedAt;
+  }
 }
 
 /** Maximum characters of all service names on one page. The first project is returned even if it exceeds this. */

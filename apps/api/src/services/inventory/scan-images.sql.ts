@@ -10,7 +10,7 @@ export interface ImageRow {
   isExact: boolean;
 }
 
-export interface ListedImages {
+export interface ScannedImages {
   images: ImageRow[];
   /** The indexed prefix of the last image that was read, if more images may follow. */
   stoppedAt: string | null;
@@ -34,7 +34,7 @@ export interface ImageScanLimits {
  * The recursion makes it lazy: each step is one index probe and one index range, and the next is taken only within the
  * limits.
  */
-export async function listImages(
+export async function scanImages(
   { prisma }: Database,
   {
     organizationId,
@@ -43,7 +43,7 @@ export async function listImages(
     afterImage,
   }: { organizationId: string; q: string | undefined; after: string; afterImage: string },
   { imagesMax, rowsMax, rowsOfImageMax, stepsMax }: ImageScanLimits,
-): Promise<ListedImages> {
+): Promise<ScannedImages> {
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId} AND c."removedAt" IS NULL`;
   const isAsked =
     q === undefined

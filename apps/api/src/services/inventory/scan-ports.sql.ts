@@ -53,7 +53,7 @@ const HOSTS_MAX = 2_000;
  * returns the first `limit` requested ports. Ports are not indexed, because a restart removes and restores them (ADR
  * 6).
  */
-export async function listPorts(
+export async function scanPorts(
   { prisma }: Database,
   organizationId: string,
   { port, type, hostId }: Pick<PortQuery, 'port' | 'type' | 'hostId'>,

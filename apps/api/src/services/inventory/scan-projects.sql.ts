@@ -48,9 +48,15 @@ export async function findProjectsOfHosts(
     GROUP BY ${PROJECT}, h.id ORDER BY 1, h.id LIMIT ${limit}::int`);
 }
 
+export interface ScannedProjects {
+  projects: ProjectRow[];
+  /** Where the scan ended before it found `limit` projects; null: it found all. */
+  stoppedAt: ProjectPosition | null;
+}
+
 /**
- * Steps from project to project along their index, as `listImages` does. `stoppedAt`: where it ended before it found
- * `limit` projects, because it took `stepsMax` steps or counted `rowsMax` containers.
+ * Steps from project to project along their index, as `scanImages` does, until it has found `limit` projects, taken
+ * `stepsMax` steps or counted `rowsMax` containers.
  */
 export async function scanProjects(
   { prisma }: Database,
@@ -58,7 +64,7 @@ export async function scanProjects(
   q: string | undefined,
   [project, hostId]: ProjectPosition,
   { limit, rowsMax, stepsMax }: { limit: number; rowsMax: number; stepsMax: number },
-): Promise<{ projects: ProjectRow[]; stoppedAt: ProjectPosition | null }> {
+): Promise<ScannedProjects> {
   type Step = ProjectRow & { number: number };
   const isAsked = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`step.project`, q);
   const steps = await prisma.$queryRaw<(Step & { stopped: boolean })[]>(Prisma.sql`

@@ -26,7 +26,7 @@ const placeOf: Record<HostSortKey, (row: HostRow) => string | number> = {
   agentVersion: ({ agentVersion }) => agentVersion,
 };
 
-export interface ListedHosts {
+export interface SelectedHosts {
   rows: HostRow[];
   /** The values for the next page's cursor; null: this is the last page. */
   place: (string | number)[] | null;
@@ -39,12 +39,12 @@ export interface ListedHosts {
  * thousand rows take a few milliseconds, while an index on columns that each report changes would slow down every
  * report.
  */
-export async function listHosts(
+export async function selectHosts(
   { prisma }: Database,
   organizationId: string,
   query: HostQuery,
   cutoffs: FreshnessCutoffs,
-): Promise<ListedHosts> {
+): Promise<SelectedHosts> {
   const { sort, limit, cursor } = query;
   const { sql, type, kind } = SORTS[sort.key];
   const conditions = [

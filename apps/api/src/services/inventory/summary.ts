@@ -1,18 +1,15 @@
 import { Freshness, type ContainerCounts, type Summary } from '@muster/contracts';
-import type { Database } from '@muster/db';
-import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
+import { freshnessCutoffs, type FreshnessSource } from '../freshness/index.js';
 import { CLONE_SUSPECTED_MS, splitStateCounts, type StateChanges } from '../sync/index.js';
 import { countFleet } from './count-fleet.sql.js';
 
-export interface SummaryReader {
-  /**
-   * Returns an organization's counts of hosts and containers. They are consistent and of one moment. Calls that arrive
-   * while another one for the same organization is in progress share the next result.
-   */
-  read(organizationId: string): Promise<Summary>;
-}
+/**
+ * Returns an organization's counts of hosts and containers. They are consistent and of one moment. Calls that arrive
+ * while another one for the same organization is in progress share the next result.
+ */
+export type GetSummary = (organizationId: string) => Promise<Summary>;
 
-export function createSummaryReader(db: Database, freshnessContext: ReadFreshnessContext): SummaryReader {
+export function createGetSummary({ db, freshnessContext }: FreshnessSource): GetSummary {
   /** By organization: the count in progress, and the one that starts after it. */
   const running = new Map<string, { current: Promise<Summary>; next: Promise<Summary> | null }>();
 
@@ -39,15 +36,13 @@ export function createSummaryReader(db: Database, freshnessContext: ReadFreshnes
     return current;
   }
 
-  return {
-    read(organizationId) {
-      const shared = running.get(organizationId);
-      if (shared === undefined) return begin(organizationId);
-      // Do not share the count in progress: it may have started before the caller's last change was committed.
-      const countAgain = () => begin(organizationId);
-      shared.next ??= shared.current.then(countAgain, countAgain);
-      return shared.next;
-    },
+  return (organizationId) => {
+    const shared = running.get(organizationId);
+    if (shared === undefined) return begin(organizationId);
+    // Do not share the count in progress: it may have started before the caller's last change was committed.
+    const countAgain = () => begin(organizationId);
+    shared.next ??= shared.current.then(countAgain, countAgain);
+    return shared.next;
   };
 }
 

@@ -1,9 +1,8 @@
 import type { Freshness } from '@muster/contracts';
-import type { Database } from '@muster/db';
-import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
+import { freshnessCutoffs, type FreshnessSource } from '../freshness/index.js';
 import { toFrame, type StreamFrame } from './frame.js';
 import { readHostFingerprints, type HostFingerprint } from './read-host-fingerprints.sql.js';
-import type { HostReader } from '../inventory/index.js';
+import { getHosts } from '../inventory/index.js';
 
 /** An organization's hosts as of one poll, by id. */
 export type HostFingerprints = ReadonlyMap<string, HostFingerprint>;
@@ -19,11 +18,9 @@ export interface LiveHosts {
 /** Maximum number of hosts sent one by one. If more changed at once, clients reload the list. */
 const HOST_MESSAGES_MAX = 200;
 
-export function createLiveHosts(
-  db: Database,
-  hosts: Pick<HostReader, 'getMany'>,
-  freshnessContext: ReadFreshnessContext,
-): LiveHosts {
+export function createLiveHosts(source: FreshnessSource): LiveHosts {
+  const { db, freshnessContext } = source;
+
   return {
     async read(organizationIds) {
       return readHostFingerprints(db, organizationIds, freshnessCutoffs(await freshnessContext()));
@@ -38,7 +35,7 @@ export function createLiveHosts(
       if (changed.length + deleted.length > HOST_MESSAGES_MAX) {
         return [freshnessFrame(after), toFrame({ event: 'hosts-changed', data: {} })];
       }
-      const views = changed.length === 0 ? [] : await hosts.getMany(organizationId, changed);
+      const views = changed.length === 0 ? [] : await getHosts(source, organizationId, changed);
       return [
         ...views.map((data) => toFrame({ event: 'host', data })),
         ...deleted.map((hostId) => toFrame({ event: 'host-deleted', data: { hostId } })),

@@ -1,6 +1,6 @@
 import type { StreamQuery } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { formatPosition, type FeedPosition, type SummaryReader } from '../inventory/index.js';
+import { formatPosition, type FeedPosition, type GetSummary } from '../inventory/index.js';
 import { positionBytes, retryBytes, toFrame, type StreamFrame } from './frame.js';
 import { OverloadedError } from '../../errors.js';
 import { createYielder } from '../../lib/yielder.js';
@@ -84,7 +84,7 @@ interface Instant {
  * whose filters match it. Nothing is read while there are no listeners.
  */
 export function createLiveStream(
-  { feed, hosts, summaries }: { feed: LiveFeed; hosts: LiveHosts; summaries: SummaryReader },
+  { feed, hosts, getSummary }: { feed: LiveFeed; hosts: LiveHosts; getSummary: GetSummary },
   options: LiveStreamOptions,
 ): LiveStream {
   const { logger, isDraining, now, elapsedMs = () => performance.now(), listenersMax = 5_000 } = options;
@@ -243,7 +243,7 @@ export function createLiveStream(
   }
 
   async function summaryIfChanged(channel: Channel): Promise<StreamFrame[]> {
-    const data = await summaries.read(channel.organizationId);
+    const data = await getSummary(channel.organizationId);
     const { at: _at, ...numbers } = data;
     const summary = JSON.stringify(numbers);
     if (summary === channel.summary) return [];
@@ -289,7 +289,7 @@ export function createLiveStream(
       }
 
       sink.send(retryFrame());
-      const summary = toFrame({ event: 'summary', data: await summaries.read(organizationId) });
+      const summary = toFrame({ event: 'summary', data: await getSummary(organizationId) });
       const lagging = channel.laggingSince === null ? [] : [laggingFrame(channel.laggingSince)];
       await listener.emitFirst([summary, freshnessFrame(channel.hosts, query.hostId), ...lagging]);
       const isComplete = lastEventId === null || (from !== null && (await emitMissed(channel, listener, until)));
