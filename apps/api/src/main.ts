@@ -21,7 +21,7 @@ import {
   setupLink,
   type SecretDelivery,
   loadCookieSecret,
-  createSetupTokens,
+  issueSetupToken,
   ensureAdminKey,
 } from './services/accounts/index.js';
 import { createLease } from './lib/lease.js';
@@ -117,7 +117,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     places.adminKey = await deliver('adminKey', key);
   });
   if (!isAccepted) logger.warn('MUSTER_ADMIN_KEY was revoked or replaced earlier and is not accepted: set a new key');
-  await createSetupTokens(db, { now }).issue(async (token) => {
+  await issueSetupToken(db, now(), async (token) => {
     places.setup = await deliver('setupLink', setupLink(publicUrl, token));
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';

@@ -2,7 +2,7 @@ import { Paths, type MemberRole } from '@muster/contracts';
 import { hashPassword } from 'better-auth/crypto';
 import { randomUUID } from 'node:crypto';
 import { addMember } from '../src/services/accounts/add-member.js';
-import { createSetupTokens } from '../src/services/accounts/setup-tokens.js';
+import { issueSetupToken } from '../src/services/accounts/setup.js';
 import { Browser } from './browser.js';
 import type { TestApi } from './harness.js';
 
@@ -48,7 +48,7 @@ export async function person(api: TestApi, organizationId: string, role: MemberR
 /** Issues the token in the link that `start` prints. Returns '' if none is issued. */
 export async function setupToken({ db, clock }: TestApi): Promise<string> {
   let token = '';
-  await createSetupTokens(db, { now: clock }).issue((issued) => {
+  await issueSetupToken(db, clock(), (issued) => {
     token = issued;
     return Promise.resolve();
   });

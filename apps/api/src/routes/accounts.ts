@@ -17,10 +17,8 @@ import {
   createInvitationService,
   createMySessionService,
   createSessionService,
-  createSetupTokens,
-  createSetupService,
   createSignInLimit,
-  createOidcUsers,
+  findOidcUser,
   createOidcSignIn,
   authenticateApiKey,
 } from '../services/accounts/index.js';
@@ -64,11 +62,10 @@ export function createAccounts(db: Database, parts: AccountParts): { auth: Reque
           name: oidc.name,
           signIn: createOidcSignIn({
             provider: createIdentityProvider({ ...oidc, callbackUrl: publicUrl + Paths.oidcCallback, secret }),
-            findUser: createOidcUsers(db, { autoProvisionRole: oidc.autoProvisionRole, now }),
+            findUser: (person) => findOidcUser(db, person, oidc.autoProvisionRole, now()),
             ...{ sessions, limit, failures, publicUrl, logger },
           }),
         };
-  const setup = createSetupService(db, { sessions, setupTokens: createSetupTokens(db, { now }), now });
 
   const apiKeys = { authenticate: (token: string) => authenticateApiKey(db, token, now()) };
   const operators = { apiKeys, sessions, publicUrl };
@@ -76,7 +73,7 @@ export function createAccounts(db: Database, parts: AccountParts): { auth: Reque
   const userAuth = requireUserAuth(operators);
   const sameOrigin = refuseCrossSite(publicUrl);
   const routers = [
-    createSignInRouter({ auth, userAuth, sameOrigin, sessions, mySessions, setup, oidcSignIn }),
+    createSignInRouter({ auth, userAuth, sameOrigin, db, now, sessions, mySessions, oidcSignIn }),
     createMySessionRouter({ userAuth, mySessions, sessions }),
     createMemberRouter({
       auth,

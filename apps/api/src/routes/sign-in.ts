@@ -7,18 +7,21 @@ import {
   SignInRequest,
   type SignInOptions,
 } from '@muster/contracts';
+import type { Database } from '@muster/db';
 import { Router, type RequestHandler, type Response } from 'express';
 import { NotFoundError } from '../errors.js';
 import { operatorOf, userSessionOf } from '../http/auth.js';
 import { readBody, parseFields } from '../http/body.js';
 import { callerOf } from '../http/caller.js';
-import type {
-  MySessionService,
-  SessionService,
-  WithCookies,
-  SetupService,
-  Redirect,
-  OidcSignInService,
+import {
+  getSession,
+  isSetupRequired,
+  setUp,
+  type MySessionService,
+  type OidcSignInService,
+  type Redirect,
+  type SessionService,
+  type WithCookies,
 } from '../services/accounts/index.js';
 
 export interface SignInRouterParts {
@@ -28,9 +31,10 @@ export interface SignInRouterParts {
   userAuth: RequestHandler;
   /** Refuses other sites, for calls that set a cookie but need none. */
   sameOrigin: RequestHandler;
+  db: Database;
+  now: () => Date;
   sessions: SessionService;
   mySessions: Pick<MySessionService, 'end'>;
-  setup: SetupService;
   /** Sign-in with an identity provider, and the provider's display name; null: none is configured. */
   oidcSignIn: { name: string; signIn: OidcSignInService } | null;
 }
@@ -38,11 +42,11 @@ export interface SignInRouterParts {
 /** Creates the routes for setup, signing in and signing out. */
 export function createSignInRouter({ auth, userAuth, sameOrigin, ...parts }: SignInRouterParts): Router {
   const router = Router();
-  const { sessions, mySessions, setup, oidcSignIn } = parts;
+  const { db, sessions, mySessions, oidcSignIn } = parts;
 
   router.get(Paths.signInOptions, async (_req, res) => {
     const oidc = oidcSignIn === null ? null : { name: oidcSignIn.name, startPath: Paths.oidcSignIn };
-    const options: SignInOptions = { setupRequired: await setup.isRequired(), oidc };
+    const options: SignInOptions = { setupRequired: await isSetupRequired(db), oidc };
     res.json(options);
   });
   router.get(Paths.oidcSignIn, async (req, res) => {
@@ -57,14 +61,14 @@ export function createSignInRouter({ auth, userAuth, sameOrigin, ...parts }: Sig
   });
   router.post(Paths.setup, sameOrigin, async (req, res) => {
     const request = await readBody(req, SetupRequest, BODY_BYTES_MAX);
-    res.status(201).json(withCookies(res, await setup.setUp(callerOf(req), request)));
+    res.status(201).json(withCookies(res, await setUp(parts, callerOf(req), request)));
   });
   router.post(Paths.session, sameOrigin, async (req, res) => {
     const request = await readBody(req, SignInRequest, BODY_BYTES_MAX);
     res.status(201).json(withCookies(res, await sessions.signIn(callerOf(req), request)));
   });
   router.get(Paths.session, auth, async (_req, res) => {
-    res.json(await sessions.describe(operatorOf(res), res.locals.userSession ?? null));
+    res.json(await getSession(db, operatorOf(res), res.locals.userSession ?? null));
   });
   router.delete(Paths.session, userAuth, async (req, res) => {
     await mySessions.end(userSessionOf(res), userSessionOf(res).id);

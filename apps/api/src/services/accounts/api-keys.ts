@@ -13,8 +13,8 @@ import { invalidRequest } from '../../lib/parse-or-throw.js';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { auditedWrite, recordAuditEntry, type NewAuditEntry } from '../audit/index.js';
 import { findActorNames, type OperatorIdentity } from '../identity/index.js';
+import { lockFirstOrganization } from './add-member.js';
 import { lockOperator, revokeCredential } from './credentials.js';
-import { lockFirstOrganization } from './first-organization.js';
 
 const LAST_USED_INTERVAL_MS = 3_600_000;
 

@@ -1,14 +1,15 @@
-import { isAPIError } from 'better-auth/api';
+import { APIError, createAuthEndpoint, isAPIError } from 'better-auth/api';
 import { prismaAdapter } from 'better-auth/adapters/prisma';
-import type { Auth } from 'better-auth';
+import type { Auth, BetterAuthPlugin } from 'better-auth';
+import { setSessionCookie } from 'better-auth/cookies';
 import { betterAuth } from 'better-auth/minimal';
 import type { Database } from '@muster/db';
+import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
 import { recordAuditEntry } from '../audit/index.js';
-import { withHashedSessions } from './hashed-sessions.js';
-import { withDatabaseClock } from './session-clock.js';
-import { oidcSessionsPlugin, type OidcSessionsApi } from './oidc-sessions.js';
+import { withDatabaseClock, withHashedSessions } from './better-auth-adapter.js';
 
 /** Seconds that a session lives after its last use, and minimum seconds between two updates of the last use. */
 const SESSION_SECONDS = 7 * 86_400;
@@ -102,3 +103,46 @@ export async function callBetterAuth<T>(call: () => Promise<T>): Promise<T> {
 }
 
 const isHttps = (url: string) => url.startsWith('https:');
+
+/**
+ * Adds a call to better-auth's server API that starts a session for a user whom an identity provider has authenticated;
+ * better-auth has no such call. The call has no path, so that no request can reach it.
+ */
+const oidcSessionsPlugin = {
+  id: 'oidc-sessions',
+  endpoints: {
+    startOidcSession: createAuthEndpoint({ method: 'POST', body: z.object({ userId: z.uuid() }) }, async (context) => {
+      const { internalAdapter } = context.context;
+      const user = await internalAdapter.findUserById(context.body.userId);
+      // Null for a user who is not a member: see `databaseHooks` above.
+      const session = user === null ? null : await internalAdapter.createSession(user.id);
+      if (user === null || session === null) throw new APIError('UNAUTHORIZED');
+      await setSessionCookie(context, { session, user });
+      return { token: session.token };
+    }),
+  },
+} satisfies BetterAuthPlugin;
+
+/** The call that the plugin adds to better-auth's server API. */
+export interface OidcSessionsApi {
+  api: {
+    startOidcSession(call: {
+      body: { userId: string };
+      headers: Headers;
+      returnHeaders: true;
+    }): Promise<{ headers: Headers; response: { token: string } }>;
+  };
+}
+
+const SECRET_BYTES = 32;
+
+/**
+ * Returns the secret that signs cookies if none is configured. The first process that calls this creates it and stores
+ * it in the database, so that all processes share it. The secret alone grants no access: a cookie must also name a
+ * session, which is stored as a hash.
+ */
+export async function loadCookieSecret({ prisma }: Database): Promise<string> {
+  const value = randomBytes(SECRET_BYTES).toString('base64url');
+  await prisma.$executeRaw`INSERT INTO service_secrets (id, value) VALUES (1, ${value}) ON CONFLICT DO NOTHING`;
+  return (await prisma.serviceSecret.findUniqueOrThrow({ where: { id: 1 } })).value;
+}

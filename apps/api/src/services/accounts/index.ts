@@ -1,7 +1,6 @@
 /** People, sessions, API keys, invitations and sign-in. */
 export { authenticateApiKey, createApiKey, ensureAdminKey, listApiKeys, revokeApiKey } from './api-keys.js';
-export { createBetterAuth, sessionCookieName } from './better-auth.js';
-export { loadCookieSecret } from './cookie-secret.js';
+export { createBetterAuth, loadCookieSecret, sessionCookieName } from './better-auth.js';
 export { lockOperator, revokeCredential } from './credentials.js';
 export { createFailedSignIns } from './failed-sign-ins.js';
 export { banner, deliverSecret, type SecretDelivery, setupLink } from './start-banner.js';
@@ -9,9 +8,14 @@ export { createIdentityProvider, type IdentityProviderOptions } from './identity
 export { createInvitationService, type InvitationService } from './invitations.js';
 export { changeMember, listMembers, removeMember } from './members.js';
 export { createOidcSignIn, type Redirect, type OidcSignInService } from './oidc-sign-in.js';
-export { createOidcUsers } from './oidc-users.js';
+export { findOidcUser } from './oidc-users.js';
 export { createMySessionService, type MySessionService } from './my-sessions.js';
-export { createSessionService, type SessionService, type UserSession, type WithCookies } from './sessions.js';
-export { createSetupTokens } from './setup-tokens.js';
-export { createSetupService, type SetupService } from './setup.js';
+export {
+  createSessionService,
+  getSession,
+  type SessionService,
+  type UserSession,
+  type WithCookies,
+} from './sessions.js';
+export { isSetupRequired, issueSetupToken, setUp } from './setup.js';
 export { createSignInLimit } from './sign-in-limit.js';

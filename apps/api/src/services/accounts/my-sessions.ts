@@ -1,9 +1,9 @@
 import type { PasswordChange, SessionItem } from '@muster/contracts';
-import { transact, type Database } from '@muster/db';
+import type { Database } from '@muster/db';
 import { hashPassword, verifyPassword } from 'better-auth/crypto';
 import { invalidRequest } from '../../lib/parse-or-throw.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
-import { recordAuditEntry, type NewAuditEntry } from '../audit/index.js';
+import { auditedWrite } from '../audit/index.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
 import type { UserSession } from './sessions.js';
 import type { SignInLimit } from './sign-in-limit.js';
@@ -41,41 +41,40 @@ export interface MySessionServiceParts {
 
 export function createMySessionService(db: Database, parts: MySessionServiceParts): MySessionService {
   const { limit, failures, now, skewMs } = parts;
-  const auditEntryOf = ({ userId, operator }: UserSession, action: NewAuditEntry['action']): NewAuditEntry => ({
-    ...{ organizationId: operator.organizationId, at: now(), actor: operator.actor, action },
-    target: `user:${userId}`,
-  });
-
   return {
     async list({ id: currentId, userId }) {
-      // The database's time, by which better-auth judges sessions (session-clock.ts).
+      // The database's time, by which better-auth judges sessions (better-auth-adapter.ts).
       const alive = { userId, expiresAt: { gt: new Date(Date.now() - skewMs()) } };
       const rows = await db.prisma.session.findMany({ where: alive, orderBy: { id: 'desc' }, take: LIST_MAX });
       const items = rows.map(({ id, createdAt, updatedAt, expiresAt, ipAddress, userAgent }) => ({
-        ...{ id, current: id === currentId },
-        ...{ createdAt: createdAt.toISOString(), lastSeenAt: updatedAt.toISOString() },
-        ...{ expiresAt: expiresAt.toISOString(), address: ipAddress || null, userAgent: userAgent || null },
+        id,
+        current: id === currentId,
+        createdAt: createdAt.toISOString(),
+        lastSeenAt: updatedAt.toISOString(),
+        expiresAt: expiresAt.toISOString(),
+        address: ipAddress || null,
+        userAgent: userAgent || null,
       }));
       return { items };
     },
 
-    async end(session, id) {
-      await transact(db, async (tx) => {
-        const { count } = await tx.session.deleteMany({ where: { id, userId: session.userId } });
+    async end({ userId, operator }, id) {
+      await auditedWrite(db, operator, now(), async (tx, record) => {
+        const { count } = await tx.session.deleteMany({ where: { id, userId } });
         if (count === 0) throw new NotFoundError('session');
-        await recordAuditEntry(tx, { ...auditEntryOf(session, 'user.signed_out'), details: { sessions: 1 } });
+        await record('user.signed_out', `user:${userId}`, { sessions: 1 });
       });
     },
 
-    async endAll(session) {
-      await transact(db, async (tx) => {
-        const { count } = await tx.session.deleteMany({ where: { userId: session.userId } });
-        await recordAuditEntry(tx, { ...auditEntryOf(session, 'user.signed_out'), details: { sessions: count } });
+    async endAll({ userId, operator }) {
+      await auditedWrite(db, operator, now(), async (tx, record) => {
+        const { count } = await tx.session.deleteMany({ where: { userId } });
+        await record('user.signed_out', `user:${userId}`, { sessions: count });
       });
     },
 
     async changePassword(session, address, { currentPassword, newPassword }) {
-      const { id, userId } = session;
+      const { id, userId, operator } = session;
       const account = await db.prisma.account.findFirst({ where: { userId, providerId: 'credential' } });
       if (!account?.password)
         throw new ConflictError('This account signs in through the identity provider and has no password here.');
@@ -85,10 +84,11 @@ export function createMySessionService(db: Database, parts: MySessionServicePart
         throw invalidRequest([{ path: '/currentPassword', message: 'is wrong' }]);
       }
       const password = await hashPassword(newPassword);
-      await transact(db, async (tx) => {
-        await tx.account.update({ where: { id: account.id }, data: { password, updatedAt: now() } });
+      const at = now();
+      await auditedWrite(db, operator, at, async (tx, record) => {
+        await tx.account.update({ where: { id: account.id }, data: { password, updatedAt: at } });
         await tx.session.deleteMany({ where: { userId, id: { not: id } } });
-        await recordAuditEntry(tx, auditEntryOf(session, 'user.password_changed'));
+        await record('user.password_changed', `user:${userId}`);
       });
     },
   };

@@ -2,61 +2,61 @@ import type { MemberRole } from '@muster/contracts';
 import { isUniqueViolation, transact, type Database, type Prisma } from '@muster/db';
 import { ConflictError } from '../../errors.js';
 import { recordAuditEntry } from '../audit/index.js';
-import { lockFirstOrganization } from './first-organization.js';
 import type { ExternalUser } from './identity-provider.js';
-import { addMember, addCredential, normalizeEmail } from './add-member.js';
-
-export interface OidcUsersParts {
-  /** Role in the first organization of users without an invitation; null refuses them. */
-  autoProvisionRole: MemberRole | null;
-  now: () => Date;
-}
+import { addCredential, addMember, lockFirstOrganization, normalizeEmail } from './add-member.js';
 
 /**
- * Creates a function that finds the user whom an identity provider authenticated, or returns null if they may not sign
- * in. Users are known by the provider's id of them. At their first sign-in, they are found by their email address if
- * the provider has verified it: a member gets an additional credential, and an invited person becomes a member.
+ * Finds the user whom an identity provider authenticated, and returns their id, or null if they may not sign in. Users
+ * are known by the provider's id of them. At their first sign-in, they are found by their email address if the provider
+ * has verified it: a member gets an additional credential, and an invited person becomes a member. Anyone else gets
+ * `autoProvisionRole` in the first organization; null refuses them.
  */
-export const createOidcUsers = (db: Database, { autoProvisionRole, now }: OidcUsersParts) => {
-  const find = ({ issuer, subject, name, verifiedEmail }: ExternalUser): Promise<string | null> =>
-    transact(db, async (tx) => {
-      const at = now();
-      // Of several concurrent first sign-ins of one person, one creates the account and the others find it.
-      await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${issuer} ${subject}`}, 0))`;
-      const credential = { issuer, subject };
-      const providerId_accountId = { providerId: issuer, accountId: subject };
-      const known = await tx.account.findUnique({
-        where: { providerId_accountId },
-        include: { user: { include: { member: true } } },
-      });
-      if (known !== null) return known.user.member === null ? null : known.userId;
-      if (verifiedEmail === null) return null;
+export async function findOidcUser(
+  db: Database,
+  person: ExternalUser,
+  autoProvisionRole: MemberRole | null,
+  at: Date,
+): Promise<string | null> {
+  const find = () => transact(db, (tx) => findOrAddUser(tx, person, autoProvisionRole, at));
+  try {
+    return await find();
+  } catch (error) {
+    // Another sign-in used the address first, for example by accepting an invitation. Now a member exists.
+    if (isUniqueViolation(error) || error instanceof ConflictError) return find();
+    throw error;
+  }
+}
 
-      const email = normalizeEmail(verifiedEmail);
-      const user = await tx.user.findUnique({ where: { email }, include: { member: true } });
-      if (user !== null && user.member !== null) {
-        await addCredential(tx, user.id, credential, at);
-        const { organizationId } = user.member;
-        const target = `user:${user.id}` as const;
-        const details = { issuer };
-        await recordAuditEntry(tx, { organizationId, at, actor: target, action: 'user.vouched_for', target, details });
-        return user.id;
-      }
+async function findOrAddUser(
+  tx: Prisma.TransactionClient,
+  { issuer, subject, name, verifiedEmail }: ExternalUser,
+  autoProvisionRole: MemberRole | null,
+  at: Date,
+): Promise<string | null> {
+  // Of several concurrent first sign-ins of one person, one creates the account and the others find it.
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${issuer} ${subject}`}, 0))`;
+  const credential = { issuer, subject };
+  const known = await tx.account.findUnique({
+    where: { providerId_accountId: { providerId: issuer, accountId: subject } },
+    include: { user: { include: { member: true } } },
+  });
+  if (known !== null) return known.user.member === null ? null : known.userId;
+  if (verifiedEmail === null) return null;
 
-      const membership = (await consumeInvitation(tx, email, at)) ?? (await autoProvision(tx, autoProvisionRole, at));
-      return membership === null ? null : addMember(tx, { ...membership, name: name ?? email, email, credential }, at);
-    });
+  const email = normalizeEmail(verifiedEmail);
+  const user = await tx.user.findUnique({ where: { email }, include: { member: true } });
+  if (user !== null && user.member !== null) {
+    await addCredential(tx, user.id, credential, at);
+    const { organizationId } = user.member;
+    const target = `user:${user.id}` as const;
+    const details = { issuer };
+    await recordAuditEntry(tx, { organizationId, at, actor: target, action: 'user.vouched_for', target, details });
+    return user.id;
+  }
 
-  return async (person: ExternalUser): Promise<string | null> => {
-    try {
-      return await find(person);
-    } catch (error) {
-      // Another sign-in used the address first, for example by accepting an invitation. Now a member exists.
-      if (isUniqueViolation(error) || error instanceof ConflictError) return find(person);
-      throw error;
-    }
-  };
-};
+  const membership = (await consumeInvitation(tx, email, at)) ?? (await autoProvision(tx, autoProvisionRole, at));
+  return membership === null ? null : addMember(tx, { ...membership, name: name ?? email, email, credential }, at);
+}
 
 type Membership = { organizationId: string; role: MemberRole };
 

@@ -4,13 +4,11 @@ import { isAPIError } from 'better-auth/api';
 import type { Auth } from 'better-auth';
 import type { Caller, OperatorIdentity } from '../identity/index.js';
 import { CredentialsInvalidError } from '../../errors.js';
-import { ADDRESS_HEADER, callBetterAuth } from './better-auth.js';
-import { hashSessionToken } from './hashed-sessions.js';
+import { ADDRESS_HEADER, callBetterAuth, type OidcSessionsApi } from './better-auth.js';
+import { hashSessionToken } from './better-auth-adapter.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
 import { normalizeEmail } from './add-member.js';
-import { createSessionView } from './session-view.js';
 import type { SignInLimit } from './sign-in-limit.js';
-import type { OidcSessionsApi } from './oidc-sessions.js';
 
 /** The result of signing in or out, and the `Set-Cookie` values that must be sent with it. */
 export interface WithCookies<T> {
@@ -48,9 +46,6 @@ export interface SessionService {
 
   /** Returns cookies that replace those of an ended session. */
   clearCookies(caller: Caller): Promise<string[]>;
-
-  /** Describes the operator and its permissions. `session` is null for an API key. */
-  describe(operator: OperatorIdentity, session: UserSession | null): Promise<Session>;
 }
 
 export interface SessionServiceParts {
@@ -66,7 +61,6 @@ export interface SessionServiceParts {
 export function createSessionService(db: Database, parts: SessionServiceParts): SessionService {
   const { auth, cookieName, limit, failures, skewMs } = parts;
   const { prisma } = db;
-  const view = createSessionView(db);
   const hasSessionCookie = ({ cookie }: Caller) => cookie?.includes(`${cookieName}=`) ?? false;
 
   async function find(caller: Caller): Promise<WithCookies<UserSession | null>> {
@@ -137,7 +131,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
       // The member was removed during the sign-in.
       if (row === null || member === null) throw new CredentialsInvalidError();
       const operator = { ...member, actor: `user:${member.userId}` } as const;
-      return { value: await view(operator, row.expiresAt), cookies: headers.getSetCookie() };
+      return { value: await getSession(db, operator, row), cookies: headers.getSetCookie() };
     },
 
     async signInOidcUser(caller, userId) {
@@ -159,9 +153,32 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
       );
       return headers.getSetCookie();
     },
-
-    describe: (operator, session) => view(operator, session?.expiresAt ?? null),
   };
+}
+
+/**
+ * Describes an operator and its permissions. A user's session expires with `session`; an API key has its own expiry.
+ */
+export async function getSession(
+  { prisma }: Pick<Database, 'prisma'>,
+  { organizationId, actor, role }: OperatorIdentity,
+  session: Pick<UserSession, 'expiresAt'> | null,
+): Promise<Session> {
+  const organization = await prisma.organization.findUniqueOrThrow({
+    where: { id: organizationId },
+    select: { id: true, name: true },
+  });
+  const [kind, id] = actor.split(':') as ['api_key' | 'user', string];
+  if (kind === 'user') {
+    const user = await prisma.user.findUniqueOrThrow({
+      where: { id },
+      select: { id: true, name: true, email: true },
+    });
+    return { user, apiKey: null, organization, role, expiresAt: session?.expiresAt.toISOString() ?? null };
+  }
+  const key = await prisma.apiKey.findUniqueOrThrow({ where: { id } });
+  const apiKey = { id: key.id, name: key.name };
+  return { user: null, apiKey, organization, role, expiresAt: key.expiresAt?.toISOString() ?? null };
 }
 
 /** Maximum stored length of a user agent, by which users recognize their sessions. */

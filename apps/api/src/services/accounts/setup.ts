@@ -1,48 +1,80 @@
-import type { Session, SetupRequest } from '@muster/contracts';
-import { transact, type Database } from '@muster/db';
+import { tokenKind, type Session, type SetupRequest } from '@muster/contracts';
+import { transact, type Database, type Prisma } from '@muster/db';
 import { hashPassword } from 'better-auth/crypto';
-import type { Caller } from '../identity/index.js';
 import { TokenInvalidError } from '../../errors.js';
-import { lockFirstOrganization } from './first-organization.js';
-import { addMember } from './add-member.js';
+import { hashToken, issueToken } from '../../lib/tokens.js';
+import type { Caller } from '../identity/index.js';
+import { addMember, lockFirstOrganization } from './add-member.js';
 import type { SessionService, WithCookies } from './sessions.js';
-import type { SetupTokens } from './setup-tokens.js';
 
-export interface SetupService {
-  /** Returns whether there is no user yet. */
-  isRequired(): Promise<boolean>;
-
-  /**
-   * Creates the first user as owner of the first organization, and signs them in.
-   * @throws TokenInvalidError if the token is unknown or expired, or if there is a user already.
-   */
-  setUp(caller: Caller, request: SetupRequest): Promise<WithCookies<Session>>;
-}
-
-export interface SetupServiceParts {
-  sessions: Pick<SessionService, 'signIn'>;
-  setupTokens: Pick<SetupTokens, 'isValid'>;
-  now: () => Date;
-}
+/**
+ * Lifetime of a setup link in milliseconds. It ends earlier when a user is created. Each start creates another link.
+ */
+const SETUP_TOKEN_MS = 7 * 86_400_000;
 
 const invalid = () => new TokenInvalidError('This setup link is invalid or has expired. Restart Muster for a new one.');
 
-export function createSetupService(db: Database, { sessions, setupTokens, now }: SetupServiceParts): SetupService {
-  return {
-    isRequired: async () => (await db.prisma.user.findFirst({ select: { id: true } })) === null,
+/** Returns whether there is no user yet. */
+export const isSetupRequired = async ({ prisma }: Pick<Database, 'prisma'>): Promise<boolean> =>
+  (await prisma.user.findFirst({ select: { id: true } })) === null;
 
-    async setUp(caller, { token, name, email, password }) {
-      // Checked before hashing a password, which is expensive, and again under the lock.
-      if (!(await setupTokens.isValid(db.prisma, token))) throw invalid();
-      const passwordHash = await hashPassword(password);
-      const at = now();
-      await transact(db, async (tx) => {
-        const organizationId = await lockFirstOrganization(tx, at);
-        if (!(await setupTokens.isValid(tx, token))) throw invalid();
-        await tx.setupToken.deleteMany();
-        await addMember(tx, { organizationId, role: 'owner', name, email, credential: { passwordHash } }, at);
-      });
-      return sessions.signIn(caller, { email, password });
-    },
-  };
+/**
+ * Creates a token for a setup link if there is no user yet. `deliver` receives the token before the transaction
+ * commits: if it fails, no token is created. Processes that start at once create one token each; using any of them
+ * invalidates all.
+ */
+export async function issueSetupToken(
+  { prisma }: Pick<Database, 'prisma'>,
+  at: Date,
+  deliver: (token: string) => Promise<void>,
+): Promise<void> {
+  await prisma.$transaction(async (tx) => {
+    await lockFirstOrganization(tx, at);
+    if ((await tx.user.count()) > 0) return;
+    await tx.setupToken.deleteMany({ where: { createdAt: { lte: expiredBefore(at) } } });
+    const { token, hash } = issueToken('setup');
+    await tx.setupToken.create({ data: { hash, createdAt: at } });
+    await deliver(token);
+  });
 }
+
+export interface SetupParts {
+  db: Database;
+  sessions: Pick<SessionService, 'signIn'>;
+  now: () => Date;
+}
+
+/**
+ * Creates the first user as owner of the first organization, and signs them in.
+ * @throws TokenInvalidError if the token is unknown or expired, or if there is a user already.
+ */
+export async function setUp(
+  { db, sessions, now }: SetupParts,
+  caller: Caller,
+  { token, name, email, password }: SetupRequest,
+): Promise<WithCookies<Session>> {
+  // Checked before hashing a password, which is expensive, and again under the lock.
+  if (!(await isValidToken(db.prisma, token, now()))) throw invalid();
+  const passwordHash = await hashPassword(password);
+  const at = now();
+  await transact(db, async (tx) => {
+    const organizationId = await lockFirstOrganization(tx, at);
+    if (!(await isValidToken(tx, token, now()))) throw invalid();
+    await tx.setupToken.deleteMany();
+    await addMember(tx, { organizationId, role: 'owner', name, email, credential: { passwordHash } }, at);
+  });
+  return sessions.signIn(caller, { email, password });
+}
+
+/** Returns whether there is no user yet and the token was issued and has not expired. */
+async function isValidToken(
+  tx: Pick<Prisma.TransactionClient, 'user' | 'setupToken'>,
+  token: string,
+  at: Date,
+): Promise<boolean> {
+  if (tokenKind(token) !== 'setup') return false;
+  const where = { hash: hashToken(token), createdAt: { gt: expiredBefore(at) } };
+  return (await tx.setupToken.count({ where })) > 0 && (await tx.user.count()) === 0;
+}
+
+const expiredBefore = (at: Date): Date => new Date(at.getTime() - SETUP_TOKEN_MS);

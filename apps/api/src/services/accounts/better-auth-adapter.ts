@@ -1,0 +1,118 @@
+import type { BetterAuthOptions, DBAdapter, DBTransactionAdapter, Where } from 'better-auth';
+import { hash } from 'node:crypto';
+
+/** Returns the SHA-256 of a session cookie's token, as stored in the database. */
+export const hashSessionToken = (token: string): string => hash('sha256', token, 'base64url');
+
+/**
+ * Wraps better-auth's database adapter to store sessions' tokens as hashes. better-auth stores the tokens themselves,
+ * so that anyone who can read the database could act as any signed-in user. The wrapper stores and queries hashes, and
+ * returns to better-auth the token that it passed in.
+ */
+export const withHashedSessions = (createAdapter: CreateAdapter): CreateAdapter =>
+  wrapAdapterCalls(createAdapter, (method, call) =>
+    call.model === 'session' ? withHashes(method, call) : method(call),
+  );
+
+const withHashes: AdapterCallWrapper = async (method, call: AdapterCall) => {
+  const tokens = new Map<unknown, string>();
+  const hashOf = (token: unknown): unknown => {
+    if (typeof token !== 'string') return token;
+    const hashed = hashSessionToken(token);
+    tokens.set(hashed, token);
+    return hashed;
+  };
+  const hashIn = (row: object) => ('token' in row ? { ...row, token: hashOf(row.token) } : row);
+  const restoreIn = (row: unknown): unknown =>
+    typeof row === 'object' && row !== null && 'token' in row
+      ? { ...row, token: tokens.get(row.token) ?? row.token }
+      : row;
+
+  const { data, update, where } = call;
+  const result = await method({
+    ...call,
+    ...(data === undefined ? {} : { data: hashIn(data) }),
+    ...(update === undefined ? {} : { update: hashIn(update) }),
+    ...(where === undefined ? {} : { where: where.map((condition) => hashCondition(condition, hashOf)) }),
+  });
+  return Array.isArray(result) ? result.map(restoreIn) : restoreIn(result);
+};
+
+const hashCondition = (condition: Where, hashOf: (token: unknown) => unknown): Where => {
+  if (condition.field !== 'token') return condition;
+  const { value } = condition;
+  return { ...condition, value: (Array.isArray(value) ? value.map(hashOf) : hashOf(value)) as Where['value'] };
+};
+
+/**
+ * Wraps better-auth's database adapter to convert timestamps. better-auth can only use this machine's clock. The
+ * wrapper converts what better-auth stores and queries to database time, and what it reads to this machine's time.
+ * `skewMs` is how many milliseconds this machine's clock is ahead.
+ */
+export const withDatabaseClock = (createAdapter: CreateAdapter, skewMs: () => number): CreateAdapter =>
+  wrapAdapterCalls(createAdapter, async (method, call) => {
+    // One value for the whole call, so that what it wrote is returned unchanged.
+    const ms = skewMs();
+    return shiftInstants(await method(shiftInstants(call, -ms)), ms);
+  });
+
+/** Returns the same value with each timestamp in it shifted. */
+function shiftInstants<T>(value: T, ms: number): T;
+function shiftInstants(value: unknown, ms: number): unknown {
+  if (value instanceof Date) return new Date(value.getTime() + ms);
+  if (Array.isArray(value)) return value.map((item: unknown) => shiftInstants(item, ms));
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shiftInstants(item, ms)]));
+}
+
+const isPlainObject = (value: unknown): value is object => {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+};
+
+/** The arguments of a call to better-auth's database adapter. */
+interface AdapterCall {
+  model: string;
+  data?: object;
+  update?: object;
+  where?: Where[] | undefined;
+}
+
+/** Makes a call to an adapter, or a modified one, and returns its result. */
+type AdapterCallWrapper = (method: (call: AdapterCall) => Promise<unknown>, call: AdapterCall) => Promise<unknown>;
+
+type CreateAdapter = (options: BetterAuthOptions) => DBAdapter;
+
+const METHODS = [
+  'create',
+  'findOne',
+  'findMany',
+  'count',
+  'consumeOne',
+  'incrementOne',
+  'update',
+  'updateMany',
+  'delete',
+  'deleteMany',
+] as const;
+
+/** Wraps a factory of adapters so that each call, also in a transaction, goes through `around`. */
+const wrapAdapterCalls =
+  (createAdapter: CreateAdapter, around: AdapterCallWrapper): CreateAdapter =>
+  (options) => {
+    const adapter = createAdapter(options);
+    return {
+      ...adapter,
+      ...wrapAdapter(adapter, around),
+      transaction: (action) => adapter.transaction((inner) => action(wrapAdapter(inner, around))),
+    };
+  };
+
+function wrapAdapter<A extends DBTransactionAdapter>(adapter: A, around: AdapterCallWrapper): A {
+  const methods = METHODS.map((name) => {
+    const method = adapter[name] as (call: AdapterCall) => Promise<unknown>;
+    return [name, (call: AdapterCall) => around(method, call)];
+  });
+  return { ...adapter, ...(Object.fromEntries(methods) as object) };
+}
