@@ -2,45 +2,52 @@
 export interface Interval {
   /** Starts, unless already started. */
   start(): void;
-  /** Stops. A run in progress completes. */
-  stop(): void;
+  /** Stops. Resolves when the run in progress has ended. */
+  stop(): Promise<void>;
+}
+
+export interface IntervalOptions {
+  intervalMs: number;
+  onFailure: (error: unknown) => void;
 }
 
 /**
- * Creates an interval that runs a task `intervalMs` after its last run ended, never concurrently. A run that fails is
- * reported to `onFailure`, and the task runs again.
+ * Creates an interval that runs a task `intervalMs` after its last run ended, never concurrently. A long task can check
+ * whether the interval was stopped. A run that fails is reported to `onFailure`, and the task runs again.
  */
 export function createInterval(
-  task: () => Promise<void>,
-  { intervalMs, onFailure }: { intervalMs: number; onFailure: (error: unknown) => void },
+  task: (isStopped: () => boolean) => Promise<void>,
+  { intervalMs, onFailure }: IntervalOptions,
 ): Interval {
   let timer: NodeJS.Timeout | undefined;
   let wanted = false;
-  let running = false;
+  let running: Promise<void> | null = null;
 
   const run = async () => {
-    running = true;
     try {
-      await task();
+      await task(() => !wanted);
     } catch (error) {
       onFailure(error);
     }
-    running = false;
+    running = null;
     if (wanted) schedule();
   };
   const schedule = () => {
-    timer = setTimeout(() => void run(), intervalMs);
+    timer = setTimeout(() => {
+      running = run();
+    }, intervalMs);
   };
 
   return {
     start() {
       if (wanted) return;
       wanted = true;
-      if (!running) schedule();
+      if (running === null) schedule();
     },
-    stop() {
+    async stop() {
       wanted = false;
       clearTimeout(timer);
+      await running;
     },
   };
 }

@@ -165,9 +165,7 @@ export function createLiveStream(
     live.delete(channel);
     channels.delete(channel.organizationId);
     if (live.size > 0) return;
-    feedInterval.stop();
-    hostsInterval.stop();
-    lagInterval.stop();
+    for (const interval of [feedInterval, hostsInterval, lagInterval]) void interval.stop();
   }
 
   async function emitToAll({ listeners }: Channel, frames: readonly StreamFrame[]): Promise<void> {
