@@ -56,10 +56,9 @@ const apiLayers = ['main', 'env', 'app', 'routes', 'openapi', 'http', 'services'
 /** The API's files that only compute: time and randomness are arguments, and nothing is read or written. */
 const API_PURE_CORE = [
   'errors',
-  'lib/(address-group|cursor|loggable-error|log-throttle|parse-or-throw|sort|token-bucket|tokens)',
+  'lib/(address-group|cursor|database-history|loggable-error|log-throttle|paginate|parse-or-throw|token-bucket|tokens)',
   'http/origin',
-  'services/identity/(caller|operator-identity)',
-  'services/database-history/database-history',
+  'services/identity/identity',
   'services/freshness/freshness',
   'services/inventory/(event-row|feed-position|merge-pages)',
   'services/live/frame',

@@ -4,7 +4,7 @@ import { hasTestServer, testEngines } from '@muster/db/testing';
 import { startPostgresCluster, type PostgresCluster } from '@muster/testkit';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
-import { isSameHistory } from '../src/services/database-history/database-history.js';
+import { isSameHistory } from '../src/lib/database-history.js';
 import { findRevokedTokens } from '../src/services/enrollment/find-revoked-tokens.sql.js';
 import { readFeed } from '../src/services/live/read-feed.sql.js';
 import { clocksOf, container, TestApi, testClock, useApi, type TestHost } from './harness.js';

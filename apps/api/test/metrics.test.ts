@@ -6,7 +6,8 @@ import { connect } from 'node:net';
 import { createApp } from '../src/app.js';
 import { serve } from '../src/http/server.js';
 import { createMetrics } from '../src/services/metrics/metrics.js';
-import { addRetentionMetrics, createRetentionService } from '../src/services/maintenance/retention.js';
+import { addRetentionMetrics } from '../src/services/maintenance/retention-metrics.js';
+import { createRetentionService } from '../src/services/maintenance/retention.js';
 import { container, TestApi, testClock, useApi } from './harness.js';
 
 /** Parses an exposition into its series: name and labels, as written, with their values. */

@@ -11,7 +11,8 @@ import { createOpenApiDocument } from '../src/openapi/document.js';
 import { sessionCookieName } from '../src/services/accounts/better-auth.js';
 import { AUDIT_ACTIONS } from '../src/services/audit/audit.js';
 import { createMetrics } from '../src/services/metrics/metrics.js';
-import { addRetentionMetrics, createRetentionService } from '../src/services/maintenance/retention.js';
+import { addRetentionMetrics } from '../src/services/maintenance/retention-metrics.js';
+import { createRetentionService } from '../src/services/maintenance/retention.js';
 import { clocksOf, container, TestApi, useApi } from './harness.js';
 
 const document = createOpenApiDocument();

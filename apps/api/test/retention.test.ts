@@ -4,11 +4,8 @@ import type { Database } from '@muster/db';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { createLease } from '../src/lib/lease.js';
-import {
-  addRetentionMetrics,
-  createRetentionService,
-  type RetentionStep,
-} from '../src/services/maintenance/retention.js';
+import { addRetentionMetrics } from '../src/services/maintenance/retention-metrics.js';
+import { createRetentionService, type RetentionStep } from '../src/services/maintenance/retention.js';
 import { container, useApi } from './harness.js';
 
 const DAY_MS = 86_400_000;

@@ -1,4 +1,4 @@
-import { isSameHistory, type HistoryPoint } from '../database-history/index.js';
+import { isSameHistory, type HistoryPoint } from '../../lib/database-history.js';
 import type { Revocations } from './find-revoked-tokens.sql.js';
 
 /** The host that a token identifies, without any other input. */

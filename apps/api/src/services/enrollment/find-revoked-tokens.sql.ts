@@ -1,5 +1,5 @@
 import type { Database, Statement } from '@muster/db';
-import { type HistoryPoint, SERVER_RUN } from '../database-history/index.js';
+import { type HistoryPoint, SERVER_RUN } from '../../lib/database-history.js';
 
 /** Tokens revoked as of a point in time, including all revocations by transactions before its horizon. */
 export interface Revocations extends HistoryPoint {

@@ -1,7 +1,6 @@
 import type { Cadence } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import type { FreshnessContext } from './freshness.js';
-import { readHeartbeats } from './read-heartbeats.sql.js';
 import type { LivenessService } from './liveness.js';
 
 /** Returns the context by which freshness is judged now. */
@@ -38,4 +37,13 @@ export function createFreshnessContext(
     const otherHeartbeats = given.filter((heartbeatSeconds) => heartbeatSeconds !== cadence.heartbeatSeconds);
     return { now: now(), cadence, otherHeartbeats, outages };
   };
+}
+
+/** Reads the distinct heartbeat intervals, in seconds, that hosts last received. */
+async function readHeartbeats({ prisma }: Database): Promise<number[]> {
+  const rows = await prisma.$queryRaw<{ heartbeatSeconds: number }[]>`
+    SELECT DISTINCT "heartbeatSeconds" FROM hosts
+    WHERE "heartbeatSeconds" IS NOT NULL AND "deletedAt" IS NULL
+    ORDER BY 1`;
+  return rows.map(({ heartbeatSeconds }) => heartbeatSeconds);
 }

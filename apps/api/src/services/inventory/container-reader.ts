@@ -1,6 +1,6 @@
 import { canonicalContainer, type ContainerQuery, type ContainerView, type CountedPage } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import { decodeCursor, encodeCursor, formatSort, requireSameSort } from '../../lib/cursor.js';
 import {
   containersFreshness,
   freshnessCutoffs,
@@ -9,7 +9,6 @@ import {
   type FreshnessCutoffs,
   type ReadFreshnessContext,
 } from '../freshness/index.js';
-import { requireSameSort, formatSort } from '../../lib/sort.js';
 import { healthKey, stateKey } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
 import { containerFilters, inHalf, ofHosts, type CandidateSource, type Presence } from './container-filters.sql.js';

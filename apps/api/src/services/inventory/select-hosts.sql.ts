@@ -1,8 +1,7 @@
 import type { HostQuery, HostSortKey } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
-import { decodeCursor } from '../../lib/cursor.js';
+import { decodeCursor, formatSort, requireSameSort } from '../../lib/cursor.js';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
-import { requireSameSort, formatSort } from '../../lib/sort.js';
 import { isKnownState, OTHER_STATE } from '../sync/index.js';
 import { beginsWith, contains, isInState } from './container-filters.sql.js';
 

@@ -1,5 +1,5 @@
 import type { Database } from '@muster/db';
-import { isSameHistory } from '../database-history/index.js';
+import { isSameHistory } from '../../lib/database-history.js';
 import {
   toContainerEvent,
   FEED_START,

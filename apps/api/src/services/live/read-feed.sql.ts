@@ -1,5 +1,5 @@
 import { Prisma, type Database } from '@muster/db';
-import { type HistoryPoint, SERVER_RUN } from '../database-history/index.js';
+import { type HistoryPoint, SERVER_RUN } from '../../lib/database-history.js';
 import type { EventRow, FeedPosition } from '../inventory/index.js';
 
 export interface FeedRow extends EventRow {

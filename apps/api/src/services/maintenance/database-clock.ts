@@ -1,13 +1,25 @@
-import type { Database } from '@muster/db';
+import type { Database, Statement } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
 import { createClock, type Clock, type ClockOptions } from '../../lib/clock.js';
-import { readClock } from './read-clock.sql.js';
 
 /** Milliseconds that a step of this machine's clock must last before an embedded database's time follows it. */
 const STEP_CONFIRMED_AFTER_MS = 60_000;
 
 /** Milliseconds between two comparisons with the database's clock. */
 export const CLOCK_INTERVAL_MS = 5_000;
+
+const READ_CLOCK: Statement = {
+  name: 'read_clock',
+  isSmall: true,
+  text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "epochMs"`,
+};
+
+/** Reads the clock of the database server, in milliseconds since 1970. */
+async function readClock(db: Database): Promise<number> {
+  const [row] = await db.query<{ epochMs: number }>(READ_CLOCK, []);
+  if (row === undefined) throw new Error('The database returned no time.');
+  return row.epochMs;
+}
 
 /**
  * Creates the clock by which everything is stored and judged. It shows the time of the database server, so that all

@@ -1,4 +1,5 @@
 /** Periodic tasks: clock, retention. */
 export { startBackgroundTasks } from './background-tasks.js';
 export { addClockMetrics, createDatabaseClock } from './database-clock.js';
-export { addRetentionMetrics, createRetentionService, RETENTION_LEASE } from './retention.js';
+export { addRetentionMetrics } from './retention-metrics.js';
+export { createRetentionService, RETENTION_LEASE } from './retention.js';

@@ -1,0 +1,26 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { RetentionService } from './retention.js';
+
+/** Adds gauges for the last success of each retention step, and for a pause because of differing clocks. */
+export function addRetentionMetrics(
+  registry: Registry,
+  retention: Pick<RetentionService, 'lastSuccesses' | 'isPaused'>,
+): void {
+  new Gauge({
+    name: 'muster_retention_last_success_timestamp_seconds',
+    help: 'When a retention step last succeeded in any process, as of the last pass.',
+    labelNames: ['step'],
+    registers: [registry],
+    collect() {
+      for (const [step, at] of retention.lastSuccesses()) this.set({ step }, at.getTime() / 1000);
+    },
+  });
+  new Gauge({
+    name: 'muster_retention_paused',
+    help: "1 while retention deletes nothing because this process's clock and the database's differ by over a minute.",
+    registers: [registry],
+    collect() {
+      this.set(retention.isPaused() ? 1 : 0);
+    },
+  });
+}
