@@ -45,14 +45,7 @@ import { addFleetMetrics, createMetrics, type Metrics } from './services/metrics
 import { createFreshnessContext, createLivenessService } from './services/freshness/index.js';
 import { createHeartbeatService, createSnapshotRefusals, createHostReports } from './services/sync/index.js';
 import { createHostService } from './services/hosts/index.js';
-import {
-  addFeedMetrics,
-  createLiveFeed,
-  type LiveFeedOptions,
-  createLiveHosts,
-  createLiveStream,
-  type LiveStreamOptions,
-} from './services/live/index.js';
+import { addFeedMetrics, createLiveStream, type LiveStreamOptions } from './services/live/index.js';
 
 export interface AppParts {
   db: Database;
@@ -83,10 +76,9 @@ export interface AppParts {
   /** Intervals and limits of the live stream. */
   stream?: Pick<
     LiveStreamOptions,
-    'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax' | 'laggingMs' | 'positionIntervalMs'
+    'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax' | 'laggingMs' | 'positionIntervalMs' | 'missedEventsMax'
   > &
-    Pick<StreamRouterParts, 'recheckMs' | 'operatorListenersMax'> &
-    Pick<LiveFeedOptions, 'missedEventsMax'>;
+    Pick<StreamRouterParts, 'recheckMs' | 'operatorListenersMax'>;
   /** The metrics registry. Default: a new one. */
   metrics?: Metrics;
   /** The bearer token required to read the metrics; null: see `metricsWithoutToken`. */
@@ -165,14 +157,7 @@ export function createApp({
   const containers = createContainerReader(db, freshnessContext);
   const getSummary = createGetSummary(source);
 
-  const live = createLiveStream(
-    {
-      feed: createLiveFeed(db, { ...options, ...stream }),
-      hosts: createLiveHosts(source),
-      getSummary,
-    },
-    { logger, isDraining, now, elapsedMs, ...stream },
-  );
+  const live = createLiveStream(source, getSummary, { logger, isDraining, now, elapsedMs, ...stream });
   addFeedMetrics(metrics.registry, {
     ...{ db, now, unreadMs: () => live.unreadMs() },
     onFailure: (error) => logger.warn({ err: error }, 'could not measure the lag of the live stream'),

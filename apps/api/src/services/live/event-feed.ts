@@ -9,43 +9,7 @@ import {
   type FeedPosition,
 } from '../inventory/index.js';
 import { toFrame, type StreamFrame } from './frame.js';
-import { findWithheldEvents } from './find-withheld-events.sql.js';
 import { findPosition, findLastEvent, readFeed, type FeedRow } from './read-feed.sql.js';
-
-export interface LiveFeed {
-  /** Returns the position up to which the history is complete. Events after it are exactly those that commit later. */
-  horizon(): Promise<FeedCheckpoint>;
-
-  /**
-   * Returns the last event up to a position. The stream sends it as an id because it can be looked up, unlike an
-   * arbitrary position.
-   */
-  lastEvent(organizationId: string, position: FeedPosition): Promise<FeedPosition>;
-
-  /**
-   * Reads each organization's events after a position, and returns how far it read. A piece without events is the last
-   * one.
-   */
-  read(from: readonly FeedCursor[]): Promise<ReadonlyMap<string, FeedBatch>>;
-
-  /**
-   * Returns when the oldest event that is committed but still withheld was recorded. Organizations without one are
-   * omitted.
-   */
-  withheldSince(organizationIds: readonly string[]): Promise<ReadonlyMap<string, Date>>;
-
-  /**
-   * Returns the position of an id of the stream. Returns null if the history does not contain it, or if the next event
-   * is more than a day old. A position that no event follows stays valid at any age.
-   */
-  resolvePosition(organizationId: string, eventId: string): Promise<FeedPosition | null>;
-
-  /**
-   * Yields the events after `after` until `until`, in pieces, for a client that missed them. Returns false if there are
-   * too many to send them all.
-   */
-  readMissed(organizationId: string, after: FeedPosition, until: FeedPosition): AsyncGenerator<StreamFrame[], boolean>;
-}
 
 /** A position, valid only for one run of one database server. */
 export interface FeedCheckpoint {
@@ -65,73 +29,93 @@ export interface FeedBatch extends FeedCheckpoint {
   hasMore: boolean;
 }
 
-/**
- * Limits of what a returning client is sent of missed events: their number, and their age in milliseconds. Above them,
- * reloading lists is faster.
- */
-const MISSED_EVENTS_MAX = 10_000;
+/** Maximum number of missed events that a returning client is sent. Above it, reloading lists is faster. */
+export const MISSED_EVENTS_MAX = 10_000;
+
+/** Maximum age in milliseconds of missed events, for the same reason. */
 const MISSED_MS_MAX = 24 * 3_600_000;
 
-export interface LiveFeedOptions {
-  now: () => Date;
-  missedEventsMax?: number;
+/** Returns the position up to which the history is complete. Events after it are exactly those that commit later. */
+export async function readHorizon(db: Database): Promise<FeedCheckpoint> {
+  const { server, horizon } = await readFeed(db, []);
+  return { server, position: { tx: horizon, id: 0n } };
 }
 
-export function createLiveFeed(db: Database, { now, missedEventsMax = MISSED_EVENTS_MAX }: LiveFeedOptions): LiveFeed {
-  return {
-    async horizon() {
-      const { server, horizon } = await readFeed(db, []);
-      return { server, position: { tx: horizon, id: 0n } };
-    },
+/**
+ * Returns the last event up to a position. The stream sends it as an id because it can be looked up, unlike an
+ * arbitrary position.
+ */
+export async function findLastPosition(
+  db: Database,
+  organizationId: string,
+  { tx }: FeedPosition,
+): Promise<FeedPosition> {
+  return (await findLastEvent(db, organizationId, tx)) ?? FEED_START;
+}
 
-    async lastEvent(organizationId, { tx }) {
-      return (await findLastEvent(db, organizationId, tx)) ?? FEED_START;
-    },
+/**
+ * Reads each organization's events after a position, and returns how far it read. A batch without events is the last
+ * one.
+ */
+export async function readBatches(db: Database, from: readonly FeedCursor[]): Promise<ReadonlyMap<string, FeedBatch>> {
+  const { server, horizon, rows } = await readFeed(db, from);
+  const end = { tx: horizon, id: 0n };
+  const byOrganization = new Map<string, FeedRow[]>(from.map(({ organizationId }) => [organizationId, []]));
+  for (const row of rows) byOrganization.get(row.organizationId)?.push(row);
+  const batches = from.map(({ organizationId, server: serverBefore, position }): [string, FeedBatch] => {
+    if (!isSameHistory({ server: serverBefore, horizon: position.tx }, { server, horizon })) {
+      return [organizationId, { frames: [], server, position: end, isReset: true, hasMore: false }];
+    }
+    const found = byOrganization.get(organizationId) ?? [];
+    const read = found.at(-1) ?? (isAfter(end, position) ? end : position);
+    const place = { server, position: { tx: read.tx, id: read.id } };
+    return [organizationId, { frames: toFrames(found), ...place, isReset: false, hasMore: found.length > 0 }];
+  });
+  return new Map(batches);
+}
 
-    withheldSince: (organizationIds) => findWithheldEvents(db, organizationIds),
+/**
+ * Returns the position of an id of the stream. Returns null if the history does not contain it, or if the next event is
+ * more than a day old. A position that no event follows stays valid at any age.
+ */
+export async function resolvePosition(
+  db: Database,
+  organizationId: string,
+  eventId: string,
+  now: () => Date,
+): Promise<FeedPosition | null> {
+  const position = parsePosition(eventId);
+  if (position === null) return null;
+  const { hasEvent, nextRecordedAt } = await findPosition(db, organizationId, position);
+  if (!hasEvent && isAfter(position, FEED_START)) return null;
+  // Retention deletes the oldest events first: if this one still exists, so do all events after it.
+  const missedMs = nextRecordedAt === null ? 0 : now().getTime() - nextRecordedAt.getTime();
+  return missedMs <= MISSED_MS_MAX ? position : null;
+}
 
-    async read(from) {
-      const { server, horizon, rows } = await readFeed(db, from);
-      const end = { tx: horizon, id: 0n };
-      const byOrganization = new Map<string, FeedRow[]>(from.map(({ organizationId }) => [organizationId, []]));
-      for (const row of rows) byOrganization.get(row.organizationId)?.push(row);
-      const pieces = from.map(({ organizationId, server: serverBefore, position }): [string, FeedBatch] => {
-        if (!isSameHistory({ server: serverBefore, horizon: position.tx }, { server, horizon })) {
-          return [organizationId, { frames: [], server, position: end, isReset: true, hasMore: false }];
-        }
-        const found = byOrganization.get(organizationId) ?? [];
-        const read = found.at(-1) ?? (isAfter(end, position) ? end : position);
-        const place = { server, position: { tx: read.tx, id: read.id } };
-        return [organizationId, { frames: toFrames(found), ...place, isReset: false, hasMore: found.length > 0 }];
-      });
-      return new Map(pieces);
-    },
-
-    async resolvePosition(organizationId, eventId) {
-      const position = parsePosition(eventId);
-      if (position === null) return null;
-      const { hasEvent, nextRecordedAt } = await findPosition(db, organizationId, position);
-      if (!hasEvent && isAfter(position, FEED_START)) return null;
-      // Retention deletes the oldest events first: if this one still exists, so do all events after it.
-      const missedMs = nextRecordedAt === null ? 0 : now().getTime() - nextRecordedAt.getTime();
-      return missedMs <= MISSED_MS_MAX ? position : null;
-    },
-
-    async *readMissed(organizationId, after, until) {
-      let position = after;
-      let count = 0;
-      for (;;) {
-        const { rows } = await readFeed(db, [{ organizationId, position }]);
-        const missed = rows.filter((row) => !isAfter(row, until));
-        count += missed.length;
-        if (count > missedEventsMax) return false;
-        yield toFrames(missed);
-        if (rows.length === 0 || missed.length < rows.length) return true;
-        const { tx, id } = rows.at(-1)!;
-        position = { tx, id };
-      }
-    },
-  };
+/**
+ * Yields the events after `after` until `until`, in batches, for a client that missed them. Returns false if there are
+ * more than `eventsMax`.
+ */
+export async function* readMissed(
+  db: Database,
+  organizationId: string,
+  after: FeedPosition,
+  until: FeedPosition,
+  eventsMax: number,
+): AsyncGenerator<StreamFrame[], boolean> {
+  let position = after;
+  let count = 0;
+  for (;;) {
+    const { rows } = await readFeed(db, [{ organizationId, position }]);
+    const missed = rows.filter((row) => !isAfter(row, until));
+    count += missed.length;
+    if (count > eventsMax) return false;
+    yield toFrames(missed);
+    if (rows.length === 0 || missed.length < rows.length) return true;
+    const { tx, id } = rows.at(-1)!;
+    position = { tx, id };
+  }
 }
 
 /** Omits events of deleted hosts, whose history is being deleted. */

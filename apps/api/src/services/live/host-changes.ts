@@ -7,41 +7,36 @@ import { getHosts } from '../inventory/index.js';
 /** An organization's hosts as of one poll, by id. */
 export type HostFingerprints = ReadonlyMap<string, HostFingerprint>;
 
-export interface LiveHosts {
-  /** Returns the current hosts of these organizations. */
-  read(organizationIds: readonly string[]): Promise<ReadonlyMap<string, HostFingerprints>>;
-
-  /** Returns the messages for the differences between two polls; none if no client would see a difference. */
-  changes(organizationId: string, before: HostFingerprints, after: HostFingerprints): Promise<StreamFrame[]>;
-}
-
 /** Maximum number of hosts sent one by one. If more changed at once, clients reload the list. */
 const HOST_MESSAGES_MAX = 200;
 
-export function createLiveHosts(source: FreshnessSource): LiveHosts {
-  const { db, freshnessContext } = source;
+/** Returns the current hosts of these organizations. */
+export const pollHosts = async (
+  { db, freshnessContext }: FreshnessSource,
+  organizationIds: readonly string[],
+): Promise<ReadonlyMap<string, HostFingerprints>> =>
+  readHostFingerprints(db, organizationIds, freshnessCutoffs(await freshnessContext()));
 
-  return {
-    async read(organizationIds) {
-      return readHostFingerprints(db, organizationIds, freshnessCutoffs(await freshnessContext()));
-    },
-
-    async changes(organizationId, before, after) {
-      const changed = [...after].flatMap(([hostId, { freshness, hash }]) => {
-        const known = before.get(hostId);
-        return known?.hash === hash && known.freshness === freshness ? [] : [hostId];
-      });
-      const deleted = [...before.keys()].filter((hostId) => !after.has(hostId));
-      if (changed.length + deleted.length > HOST_MESSAGES_MAX) {
-        return [freshnessFrame(after), toFrame({ event: 'hosts-changed', data: {} })];
-      }
-      const views = changed.length === 0 ? [] : await getHosts(source, organizationId, changed);
-      return [
-        ...views.map((data) => toFrame({ event: 'host', data })),
-        ...deleted.map((hostId) => toFrame({ event: 'host-deleted', data: { hostId } })),
-      ];
-    },
-  };
+/** Returns the messages for the differences between two polls; none if no client would see a difference. */
+export async function hostChangeFrames(
+  source: FreshnessSource,
+  organizationId: string,
+  before: HostFingerprints,
+  after: HostFingerprints,
+): Promise<StreamFrame[]> {
+  const changed = [...after].flatMap(([hostId, { freshness, hash }]) => {
+    const known = before.get(hostId);
+    return known?.hash === hash && known.freshness === freshness ? [] : [hostId];
+  });
+  const deleted = [...before.keys()].filter((hostId) => !after.has(hostId));
+  if (changed.length + deleted.length > HOST_MESSAGES_MAX) {
+    return [freshnessFrame(after), toFrame({ event: 'hosts-changed', data: {} })];
+  }
+  const views = changed.length === 0 ? [] : await getHosts(source, organizationId, changed);
+  return [
+    ...views.map((data) => toFrame({ event: 'host', data })),
+    ...deleted.map((hostId) => toFrame({ event: 'host-deleted', data: { hostId } })),
+  ];
 }
 
 /** Returns the message with the freshness of all hosts, or of `hostIds`, that are not online. */

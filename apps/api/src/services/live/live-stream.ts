@@ -1,12 +1,14 @@
 import type { StreamQuery } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { formatPosition, type FeedPosition, type GetSummary } from '../inventory/index.js';
-import { positionBytes, retryBytes, toFrame, type StreamFrame } from './frame.js';
 import { OverloadedError } from '../../errors.js';
-import { createYielder } from '../../lib/yielder.js';
-import type { LiveFeed } from './event-feed.js';
-import { freshnessFrame, type HostFingerprints, type LiveHosts } from './host-changes.js';
 import { createInterval } from '../../lib/interval.js';
+import type { FreshnessSource } from '../freshness/index.js';
+import { formatPosition, type FeedPosition, type GetSummary } from '../inventory/index.js';
+import { emitToAll, laggingSince, openChannel, type Channel, type Instant } from './channel.js';
+import { findLastPosition, MISSED_EVENTS_MAX, readBatches, readMissed, resolvePosition } from './event-feed.js';
+import { findWithheldEvents } from './find-withheld-events.sql.js';
+import { positionBytes, retryBytes, toFrame, type StreamFrame } from './frame.js';
+import { freshnessFrame, hostChangeFrames, pollHosts } from './host-changes.js';
 import { StreamListener, type StreamSink } from './listener.js';
 
 export interface LiveStream {
@@ -40,6 +42,8 @@ export interface LiveStreamOptions {
   laggingMs?: number;
   /** Milliseconds between two event ids that are sent without a message. */
   positionIntervalMs?: number;
+  /** Maximum number of missed events that a returning client is sent. */
+  missedEventsMax?: number;
 }
 
 /** Clients are asked to reconnect after this many milliseconds plus a random part of the spread. */
@@ -51,108 +55,55 @@ const LAGGING_MS = 5_000;
 
 const POSITION_INTERVAL_MS = 30_000;
 
-/** One organization that has listeners. */
-interface Channel {
-  organizationId: string;
-  /** The run of the database server to which `position` belongs. */
-  server: string;
-  /** All events committed up to here have been sent. */
-  position: FeedPosition;
-  hosts: HostFingerprints;
-  listeners: Set<StreamListener>;
-  /** The summary last sent to all listeners, as JSON without `at`; null before the first. */
-  summary: string | null;
-  /** The last event up to `position`. Listeners receive its id to resume from. */
-  lastEvent: FeedPosition;
-  positionSentAtMs: number;
-  /** When the oldest event that is committed but not readable yet was recorded; null if there is none. */
-  withheldSince: Date | null;
-  eventsRead: Instant;
-  hostsRead: Instant;
-  /** As last sent; null while the stream does not lag. */
-  laggingSince: string | null;
-}
-
-/** A moment by the database clock, and by the monotonic clock that measures durations. */
-interface Instant {
-  at: Date;
-  elapsedMs: number;
-}
-
 /**
  * Creates the one reader for all listeners of this process. Each event is serialized once and sent to every listener
  * whose filters match it. Nothing is read while there are no listeners.
  */
 export function createLiveStream(
-  { feed, hosts, getSummary }: { feed: LiveFeed; hosts: LiveHosts; getSummary: GetSummary },
+  source: FreshnessSource,
+  getSummary: GetSummary,
   options: LiveStreamOptions,
 ): LiveStream {
+  const { db } = source;
   const { logger, isDraining, now, elapsedMs = () => performance.now(), listenersMax = 5_000 } = options;
   const { feedIntervalMs = 1_000, hostsIntervalMs = 2_000 } = options;
   const { laggingMs = LAGGING_MS, positionIntervalMs = POSITION_INTERVAL_MS } = options;
+  const { missedEventsMax = MISSED_EVENTS_MAX } = options;
   const channels = new Map<string, Promise<Channel>>();
   /** The channels that are ready and polled. */
   const live = new Set<Channel>();
   let listening = 0;
 
   const onFailure = (error: unknown) => logger.warn({ err: error }, 'could not read the live stream; retrying');
-  const feedInterval = createInterval(emitEvents, { intervalMs: feedIntervalMs, onFailure });
-  const hostsInterval = createInterval(emitHosts, { intervalMs: hostsIntervalMs, onFailure });
-  // Makes no query, so that a database that does not answer cannot delay it.
-  const lagInterval = createInterval(reportLag, { intervalMs: feedIntervalMs, onFailure });
+  const intervals = [
+    createInterval(emitEvents, { intervalMs: feedIntervalMs, onFailure }),
+    createInterval(emitHosts, { intervalMs: hostsIntervalMs, onFailure }),
+    // Makes no query, so that a database that does not answer cannot delay it.
+    createInterval(reportLag, { intervalMs: feedIntervalMs, onFailure }),
+  ];
 
   function channelOf(organizationId: string): Promise<Channel> {
     const known = channels.get(organizationId);
     if (known !== undefined) return known;
-    const opening = openChannel(organizationId);
+    const opening = openAndPoll(organizationId);
     channels.set(organizationId, opening);
     opening.catch(() => channels.delete(organizationId));
     return opening;
   }
 
-  async function openChannel(organizationId: string): Promise<Channel> {
-    // Read the position in the history before the hosts: a change in between may then be sent although the hosts show
-    // it already, but is never missed.
-    const eventsRead = instant();
-    const withheldSince = (await feed.withheldSince([organizationId])).get(organizationId) ?? null;
-    const checkpoint = await feed.horizon();
-    const lastEvent = await feed.lastEvent(organizationId, checkpoint.position);
-    const hostsRead = instant();
-    const fingerprints = (await hosts.read([organizationId])).get(organizationId) ?? new Map<string, never>();
-    const channel: Channel = {
-      organizationId,
-      ...checkpoint,
-      lastEvent,
-      withheldSince,
-      eventsRead,
-      hostsRead,
-      hosts: fingerprints,
-      listeners: new Set(),
-      summary: null,
-      positionSentAtMs: elapsedMs(),
-      laggingSince: null,
-    };
-    channel.laggingSince = laggingSince(channel);
+  async function openAndPoll(organizationId: string): Promise<Channel> {
+    const channel = await openChannel(source, organizationId, instant);
+    channel.laggingSince = laggingSince(channel, instant(), laggingMs);
     live.add(channel);
-    feedInterval.start();
-    hostsInterval.start();
-    lagInterval.start();
+    for (const interval of intervals) interval.start();
     return channel;
   }
 
   const instant = (): Instant => ({ at: now(), elapsedMs: elapsedMs() });
 
-  /** Returns since when changes may be missing, if that is more than `laggingMs` ago; otherwise null. */
-  function laggingSince({ withheldSince, eventsRead, hostsRead }: Channel): string | null {
-    const isLate = withheldSince !== null && now().getTime() - withheldSince.getTime() > laggingMs;
-    const unread = [eventsRead, hostsRead].filter((read) => elapsedMs() - read.elapsedMs > laggingMs);
-    const late = [...(isLate ? [withheldSince] : []), ...unread.map(({ at }) => at)];
-    return late.length === 0 ? null : new Date(Math.min(...late.map((at) => at.getTime()))).toISOString();
-  }
-
   async function reportLag(): Promise<void> {
     for (const channel of [...live]) {
-      const since = laggingSince(channel);
+      const since = laggingSince(channel, instant(), laggingMs);
       if (since === channel.laggingSince) continue;
       channel.laggingSince = since;
       await emitToAll(channel, [since === null ? toFrame({ event: 'caught-up', data: {} }) : laggingFrame(since)]);
@@ -165,17 +116,7 @@ export function createLiveStream(
     live.delete(channel);
     channels.delete(channel.organizationId);
     if (live.size > 0) return;
-    for (const interval of [feedInterval, hostsInterval, lagInterval]) void interval.stop();
-  }
-
-  async function emitToAll({ listeners }: Channel, frames: readonly StreamFrame[]): Promise<void> {
-    if (frames.length === 0) return;
-    const whole = Buffer.concat(frames.map(({ bytes }) => bytes));
-    const yielder = createYielder();
-    for (const listener of [...listeners]) {
-      listener.emit(frames, whole);
-      if (yielder.shouldYield()) await yielder.yieldToEventLoop();
-    }
+    for (const interval of intervals) void interval.stop();
   }
 
   async function emitEvents(): Promise<void> {
@@ -187,21 +128,26 @@ export function createLiveStream(
     let behind = channelsRead;
     let read = instant();
     // Query this before reading events: every event that is not withheld now has been sent when the loop ends.
-    const withheldSince = await feed.withheldSince(channelsRead.map(({ organizationId }) => organizationId));
+    const withheldSince = await findWithheldEvents(
+      db,
+      channelsRead.map(({ organizationId }) => organizationId),
+    );
     while (behind.length > 0) {
       read = instant();
-      const pieces = await feed.read(behind);
+      const batches = await readBatches(db, behind);
       for (const channel of behind) {
-        const piece = pieces.get(channel.organizationId);
-        if (piece === undefined) continue;
-        const lastEvent = piece.isReset ? await feed.lastEvent(channel.organizationId, piece.position) : piece.position;
-        if (piece.isReset || piece.hasMore) channel.lastEvent = lastEvent;
+        const batch = batches.get(channel.organizationId);
+        if (batch === undefined) continue;
+        const lastEvent = batch.isReset
+          ? await findLastPosition(db, channel.organizationId, batch.position)
+          : batch.position;
+        if (batch.isReset || batch.hasMore) channel.lastEvent = lastEvent;
         // Set these before sending: a listener that joins during the send starts here.
-        channel.server = piece.server;
-        channel.position = piece.position;
-        await (piece.isReset ? emitReset(channel) : emitToAll(channel, piece.frames));
+        channel.server = batch.server;
+        channel.position = batch.position;
+        await (batch.isReset ? emitReset(channel) : emitToAll(channel, batch.frames));
       }
-      behind = behind.filter(({ organizationId }) => pieces.get(organizationId)?.hasMore);
+      behind = behind.filter(({ organizationId }) => batches.get(organizationId)?.hasMore);
     }
     for (const channel of channelsRead) {
       channel.withheldSince = withheldSince.get(channel.organizationId) ?? null;
@@ -227,11 +173,14 @@ export function createLiveStream(
   async function emitHosts(): Promise<void> {
     const watched = [...live];
     const read = instant();
-    const polls = await hosts.read(watched.map(({ organizationId }) => organizationId));
+    const polls = await pollHosts(
+      source,
+      watched.map(({ organizationId }) => organizationId),
+    );
     for (const channel of watched) {
       const { organizationId } = channel;
       const polled = polls.get(organizationId) ?? channel.hosts;
-      const frames = await hosts.changes(organizationId, channel.hosts, polled);
+      const frames = await hostChangeFrames(source, organizationId, channel.hosts, polled);
       if (frames.length > 0) frames.push(...(await summaryIfChanged(channel)));
       // Set these only after all reads succeeded: after a failure, the next poll finds the same changes again.
       channel.hosts = polled;
@@ -257,7 +206,7 @@ export function createLiveStream(
 
   /** Sends the missed events. Returns false if they cannot all be sent. */
   async function emitMissed(channel: Channel, listener: StreamListener, until: FeedPosition): Promise<boolean> {
-    const missed = feed.readMissed(channel.organizationId, listener.position, until);
+    const missed = readMissed(db, channel.organizationId, listener.position, until, missedEventsMax);
     for (;;) {
       const next = await missed.next();
       // A listener that was restarted receives a reset instead.
@@ -271,7 +220,7 @@ export function createLiveStream(
   return {
     async listen(organizationId, query, lastEventId, open) {
       if (listening >= listenersMax) throw new OverloadedError();
-      const from = lastEventId === null ? null : await feed.resolvePosition(organizationId, lastEventId);
+      const from = lastEventId === null ? null : await resolvePosition(db, organizationId, lastEventId, now);
       let channel = await channelOf(organizationId);
       // The last listener may have left and closed the channel just before this one joined.
       while (!live.has(channel)) channel = await channelOf(organizationId);

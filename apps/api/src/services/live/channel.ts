@@ -1,0 +1,89 @@
+import { createYielder } from '../../lib/yielder.js';
+import type { FreshnessSource } from '../freshness/index.js';
+import type { FeedPosition } from '../inventory/index.js';
+import { findLastPosition, readHorizon } from './event-feed.js';
+import { findWithheldEvents } from './find-withheld-events.sql.js';
+import type { StreamFrame } from './frame.js';
+import { pollHosts, type HostFingerprints } from './host-changes.js';
+import type { StreamListener } from './listener.js';
+
+/** A moment by the database clock, and by the monotonic clock that measures durations. */
+export interface Instant {
+  at: Date;
+  elapsedMs: number;
+}
+
+/** One organization that has listeners. */
+export interface Channel {
+  organizationId: string;
+  /** The run of the database server to which `position` belongs. */
+  server: string;
+  /** All events committed up to here have been sent. */
+  position: FeedPosition;
+  hosts: HostFingerprints;
+  listeners: Set<StreamListener>;
+  /** The summary last sent to all listeners, as JSON without `at`; null before the first. */
+  summary: string | null;
+  /** The last event up to `position`. Listeners receive its id to resume from. */
+  lastEvent: FeedPosition;
+  positionSentAtMs: number;
+  /** When the oldest event that is committed but not readable yet was recorded; null if there is none. */
+  withheldSince: Date | null;
+  eventsRead: Instant;
+  hostsRead: Instant;
+  /** As last sent; null while the stream does not lag. */
+  laggingSince: string | null;
+}
+
+/** Reads where an organization's stream begins. The channel has no listeners yet. */
+export async function openChannel(
+  source: FreshnessSource,
+  organizationId: string,
+  instant: () => Instant,
+): Promise<Channel> {
+  const { db } = source;
+  // Read the position in the history before the hosts: a change in between may then be sent although the hosts show
+  // it already, but is never missed.
+  const eventsRead = instant();
+  const withheldSince = (await findWithheldEvents(db, [organizationId])).get(organizationId) ?? null;
+  const checkpoint = await readHorizon(db);
+  const lastEvent = await findLastPosition(db, organizationId, checkpoint.position);
+  const hostsRead = instant();
+  const hosts = (await pollHosts(source, [organizationId])).get(organizationId) ?? new Map<string, never>();
+  return {
+    organizationId,
+    ...checkpoint,
+    lastEvent,
+    withheldSince,
+    eventsRead,
+    hostsRead,
+    hosts,
+    listeners: new Set(),
+    summary: null,
+    positionSentAtMs: instant().elapsedMs,
+    laggingSince: null,
+  };
+}
+
+/** Returns since when changes may be missing, if that is more than `laggingMs` ago; otherwise null. */
+export function laggingSince(
+  { withheldSince, eventsRead, hostsRead }: Channel,
+  now: Instant,
+  laggingMs: number,
+): string | null {
+  const isLate = withheldSince !== null && now.at.getTime() - withheldSince.getTime() > laggingMs;
+  const unread = [eventsRead, hostsRead].filter((read) => now.elapsedMs - read.elapsedMs > laggingMs);
+  const late = [...(isLate ? [withheldSince] : []), ...unread.map(({ at }) => at)];
+  return late.length === 0 ? null : new Date(Math.min(...late.map((at) => at.getTime()))).toISOString();
+}
+
+/** Sends messages to all listeners of a channel whose filters match. */
+export async function emitToAll({ listeners }: Channel, frames: readonly StreamFrame[]): Promise<void> {
+  if (frames.length === 0) return;
+  const whole = Buffer.concat(frames.map(({ bytes }) => bytes));
+  const yielder = createYielder();
+  for (const listener of [...listeners]) {
+    listener.emit(frames, whole);
+    if (yielder.shouldYield()) await yielder.yieldToEventLoop();
+  }
+}
