@@ -16,6 +16,6 @@ export {
   type SessionService,
   type UserSession,
   type WithCookies,
-} from './sessions.js';
+} from './sign-in.js';
 export { isSetupRequired, issueSetupToken, setUp } from './setup.js';
 export { createSignInLimit } from './sign-in-limit.js';

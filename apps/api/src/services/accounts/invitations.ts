@@ -18,7 +18,7 @@ import { ConflictError, NotFoundError, TokenInvalidError } from '../../errors.js
 import { auditedWrite } from '../audit/index.js';
 import { lockOperator } from './credentials.js';
 import { addMember, normalizeEmail } from './add-member.js';
-import type { SessionService, WithCookies } from './sessions.js';
+import type { SessionService, WithCookies } from './sign-in.js';
 
 /** Lifetime of an invitation link in milliseconds. */
 const INVITATION_MS = 7 * 86_400_000;

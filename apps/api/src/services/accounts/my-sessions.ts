@@ -5,7 +5,7 @@ import { invalidRequest } from '../../lib/parse-or-throw.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
 import { auditedWrite } from '../audit/index.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
-import type { UserSession } from './sessions.js';
+import type { UserSession } from './sign-in.js';
 import type { SignInLimit } from './sign-in-limit.js';
 
 /** Lets a user manage their own sessions and password. */

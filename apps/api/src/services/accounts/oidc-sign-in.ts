@@ -5,7 +5,7 @@ import type { Caller } from '../identity/index.js';
 import { CredentialsInvalidError } from '../../errors.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
 import { OidcSignInError, type IdentityProvider, type OidcFailure, type ExternalUser } from './identity-provider.js';
-import type { SessionService } from './sessions.js';
+import type { SessionService } from './sign-in.js';
 import type { SignInLimit } from './sign-in-limit.js';
 
 /** A redirect of the browser, with the `Set-Cookie` values to send. */

@@ -5,7 +5,7 @@ import { TokenInvalidError } from '../../errors.js';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import type { Caller } from '../identity/index.js';
 import { addMember, lockFirstOrganization } from './add-member.js';
-import type { SessionService, WithCookies } from './sessions.js';
+import type { SessionService, WithCookies } from './sign-in.js';
 
 /**
  * Lifetime of a setup link in milliseconds. It ends earlier when a user is created. Each start creates another link.

@@ -6,6 +6,6 @@ export {
   insertEnrollmentToken,
   listEnrollmentTokens,
   revokeEnrollmentToken,
-} from './enrollment-token.js';
+} from './enrollment-tokens.js';
 export { createEnrollmentService, type EnrollmentIdentity, type EnrollmentService } from './enrollment.js';
 export { findRevokedTokens } from './find-revoked-tokens.sql.js';
