@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
-import { defaultClientConditions, defineConfig } from 'vite';
+import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
+import { API_PATHS } from './bundle/api-paths.ts';
 import { contractsWithoutSchemas } from './bundle/contracts-without-schemas.ts';
 import { precompress } from './bundle/precompress.ts';
 import { scriptBudget } from './bundle/script-budget.ts';
@@ -7,10 +8,22 @@ import { scriptBudget } from './bundle/script-budget.ts';
 /** The documented limit is 200 kB. The rest is reserved for the host page's chart, which loads right after its page. */
 const SCRIPT_KB_MAX = 176;
 
+/** The port of the page in development. The API listens on the next one (apps/api/scripts/development-env.ts). */
+const port = Number(process.env['PORT'] || 3000);
+
+/** Suppresses Vite's address: the API prints the same one, when it is ready. */
+const quietStart: Plugin = {
+  name: 'quiet-start',
+  configureServer(server) {
+    server.printUrls = () => undefined;
+  },
+};
+
 // Development uses the sources of the workspace packages, production their builds (ADR 4).
 export default defineConfig(({ mode }) => ({
   plugins: [
     react(),
+    quietStart,
     // These plugins need built packages, or are too slow for development.
     ...(mode === 'development'
       ? []
@@ -18,6 +31,16 @@ export default defineConfig(({ mode }) => ({
   ],
   resolve: {
     conditions: mode === 'development' ? ['source', ...defaultClientConditions] : [...defaultClientConditions],
+  },
+  clearScreen: false,
+  server: {
+    host: '127.0.0.1',
+    port,
+    strictPort: true,
+    // The API allows no other origin, and neither does this proxy. The Host header stays that of the page, because the
+    // API compares it with the origin of requests.
+    cors: false,
+    proxy: Object.fromEntries(API_PATHS.map((path) => [path, `http://127.0.0.1:${port + 1}`])),
   },
   build: {
     target: 'baseline-widely-available',

@@ -9,8 +9,9 @@ import { EnrollmentTokenCreated, Paths, TOKEN_RANDOM_BYTES, formatToken } from '
 
 const inRepository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
-const { PORT = '3000', MUSTER_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)) } = process.env;
-const apiUrl = `http://127.0.0.1:${PORT}`;
+const { PORT, MUSTER_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)) } = process.env;
+// PORT is the port of the page; the API listens on the next one (apps/api/scripts/development-env.ts).
+const apiUrl = `http://127.0.0.1:${Number(PORT || 3000) + 1}`;
 
 /** Resolves when the API answers. The API builds its database first, and may start after this script. */
 async function untilReady(): Promise<void> {

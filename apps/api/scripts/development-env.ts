@@ -2,14 +2,18 @@ import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 
 /**
  * Returns the environment of the API under `pnpm dev`. The admin key that everyone knows is part of it only with an
- * embedded database: a database server would keep it after the development has ended.
+ * embedded database: a database server would keep it after the development has ended. `PORT` is the port of the page,
+ * which Vite serves (apps/web/vite.config.ts); the API listens on the next one.
  */
 export function developmentEnv(given: NodeJS.ProcessEnv, dataDir: string): NodeJS.ProcessEnv {
+  const pagePort = Number(given['PORT'] || 3000);
   return {
     MUSTER_DATA_DIR: dataDir,
     MUSTER_DRAIN_SECONDS: '0',
+    MUSTER_PUBLIC_URL: `http://127.0.0.1:${pagePort}`,
     ...(given['DATABASE_URL'] ? {} : { MUSTER_ADMIN_KEY: formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)) }),
     ...given,
     HOST: '127.0.0.1',
+    PORT: `${pagePort + 1}`,
   };
 }

@@ -120,7 +120,7 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
   if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isPrivate(parsed.data)) {
     problems.push(
       'MUSTER_ADMIN_KEY must be a key of your own: this one is public and only for development with the embedded ' +
-        'database, HOST on a loopback address and no MUSTER_PUBLIC_URL',
+        'database, and HOST and MUSTER_PUBLIC_URL on a loopback address',
     );
   }
   if (parsed.success && problems.length === 0) return parsed.data;
@@ -129,7 +129,9 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
 
 /** Whether neither another machine can reach this API nor another process its database. */
 const isPrivate = ({ DATABASE_URL, HOST, MUSTER_PUBLIC_URL }: Env): boolean =>
-  DATABASE_URL === undefined && MUSTER_PUBLIC_URL === undefined && isLoopbackHost(HOST);
+  DATABASE_URL === undefined &&
+  isLoopbackHost(HOST) &&
+  (MUSTER_PUBLIC_URL === undefined || isLoopbackHost(new URL(MUSTER_PUBLIC_URL).hostname));
 
 /** Either all of these are set or none. */
 const IDENTITY_PROVIDER = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_OIDC_CLIENT_SECRET'] as const;

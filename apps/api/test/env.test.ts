@@ -68,6 +68,7 @@ describe('the environment', () => {
     const key = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
     expect(problems({ MUSTER_ADMIN_KEY: key })).toEqual([]);
     expect(problems({ MUSTER_ADMIN_KEY: key, HOST: '::1' })).toEqual([]);
+    expect(problems({ MUSTER_ADMIN_KEY: key, MUSTER_PUBLIC_URL: 'http://127.0.0.1:3000' })).toEqual([]);
     expect(problems({ ...others, MUSTER_ADMIN_KEY: key })).toEqual([
       expect.stringMatching(/^MUSTER_ADMIN_KEY must be a key of your own/),
     ]);
@@ -85,6 +86,15 @@ describe('the environment', () => {
     expect(problems(insistent as Record<string, string>)).toEqual([
       expect.stringMatching(/^MUSTER_ADMIN_KEY must be a key of your own/),
     ]);
+  });
+
+  test('of development has the page on PORT, which is the public URL, and the API on the next port', () => {
+    const page = { MUSTER_PUBLIC_URL: 'http://127.0.0.1:3000', PORT: '3001' };
+    expect(developmentEnv({}, '/data')).toMatchObject(page);
+    expect(developmentEnv({ PORT: '' }, '/data')).toMatchObject(page);
+    expect(developmentEnv({ PORT: '4100' }, '/data')).toMatchObject({
+      ...{ MUSTER_PUBLIC_URL: 'http://127.0.0.1:4100', PORT: '4101' },
+    });
   });
 
   test('has all variables of an identity provider or none, and an issuer with https or on this machine', () => {

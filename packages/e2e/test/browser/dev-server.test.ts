@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { eventually, startProgram, type Program } from '@muster/testkit';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describeInChromium, useVisits } from './chromium.js';
+import { OWNER, startDashboard, type Dashboard } from './dashboard.js';
+
+const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
+const WEB = join(REPOSITORY, 'apps/web');
+
+/**
+ * Copies the dashboard's sources, so that the test can edit them. The copy is inside the repository, because Vite serves
+ * no files from outside, and as deep as the original, because its tsconfig.json names another by a relative path.
+ */
+async function copySources(): Promise<string> {
+  const parent = join(REPOSITORY, '.muster');
+  await mkdir(parent, { recursive: true });
+  const copy = await mkdtemp(join(parent, 'dev-server-test-'));
+  for (const name of ['index.html', 'package.json', 'tsconfig.json', 'vite.config.ts', 'bundle', 'public', 'src']) {
+    await cp(join(WEB, name), join(copy, name), { recursive: true });
+  }
+  // Not one link to the whole directory, because Vite keeps its cache in there.
+  await mkdir(join(copy, 'node_modules'));
+  const packages = (await readdir(join(WEB, 'node_modules'))).filter((name) => !name.startsWith('.'));
+  for (const name of packages) await symlink(join(WEB, 'node_modules', name), join(copy, 'node_modules', name));
+  return copy;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}
+
+/** Returns a free port that is followed by another one. */
+async function freePortPair(): Promise<number> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const server = createServer();
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    if (await isFree(port + 1)) return port;
+  }
+  throw new Error('found no two consecutive free ports');
+}
+
+describeInChromium('the dashboard in development', () => {
+  const visit = useVisits();
+  let dashboard: Dashboard;
+  let vite: Program;
+  let sources: string;
+  let url: string;
+
+  beforeAll(async () => {
+    const port = await freePortPair();
+    url = `http://127.0.0.1:${port}`;
+    sources = await copySources();
+    vite = startProgram(join(WEB, 'node_modules/vite/bin/vite.js'), { args: [sources], env: { PORT: `${port}` } });
+    dashboard = await startDashboard(null, { MUSTER_PUBLIC_URL: url, PORT: `${port + 1}` });
+    await eventually(async () => {
+      const answer = await fetch(url).catch(() => null);
+      if (answer?.ok !== true) throw new Error(`Vite does not answer: ${vite.stdout()} ${vite.stderr()}`);
+    });
+  });
+  afterAll(async () => {
+    await dashboard.close();
+    await vite.stop();
+    await rm(sources, { recursive: true, force: true });
+  });
+
+  test('shows an edit without a reload, keeps what was entered, and signs in through the proxy', async () => {
+    const { page } = visit;
+    await page.goto(await dashboard.setupLink());
+    await page.getByRole('heading', { name: 'Welcome to Muster' }).waitFor();
+    await page.getByLabel('Your name').fill(OWNER.name);
+
+    const file = join(sources, 'src/features/sign-in/setup-page.tsx');
+    let loads = 0;
+    page.on('load', () => (loads += 1));
+    await writeFile(file, (await readFile(file, 'utf8')).replace('Welcome to Muster', 'Welcome, developer'));
+    await page.getByRole('heading', { name: 'Welcome, developer' }).waitFor();
+    expect(await page.getByLabel('Your name').inputValue()).toBe(OWNER.name);
+    expect(loads).toBe(0);
+
+    await page.getByLabel('Email').fill(OWNER.email);
+    await page.getByLabel('Password').fill(OWNER.password);
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.getByRole('heading', { name: 'Add a host' }).waitFor();
+    // The stream's messages pass the proxy one by one.
+    await page.getByRole('status').getByText('Live', { exact: true }).waitFor();
+    expect(page.url()).toBe(`${url}/add-host`);
+  });
+
+  test('does not send requests of other sites to the API as its own', async () => {
+    const { email, password } = OWNER;
+    const headers = { Origin: 'http://other.example' };
+    const answer = await visit.context.request.post(`${url}/api/session`, { headers, data: { email, password } });
+    expect(answer.status()).toBe(403);
+    expect(answer.headers()).not.toHaveProperty('access-control-allow-origin');
+    // Vite answers no site that points its own name to this machine.
+    const rebound = await visit.context.request.get(`${url}/healthz`, { headers: { Host: 'other.example' } });
+    expect(rebound.status()).toBe(403);
+  });
+});
