@@ -1,5 +1,6 @@
 import { IsolatedText } from './isolated-text';
 import { toPlainText } from '../lib/plain-text';
+import { splitImage } from '../lib/split-image';
 
 /** An image reference. A long repository is truncated at its start, the tag never. */
 export function ImageRef({ image }: { image: string }) {
@@ -16,13 +17,4 @@ export function ImageRef({ image }: { image: string }) {
       )}
     </span>
   );
-}
-
-/** Splits `registry:5000/shop/web:3` into `registry:5000/shop/web` and `:3`. A digest becomes a short tag. */
-function splitImage(image: string): [repository: string, tag: string] {
-  const at = image.indexOf('@');
-  if (at !== -1) return [image.slice(0, at), image.slice(at).replace(/^@(sha256:.{8}).*$/, '@$1…')];
-  const colon = image.lastIndexOf(':');
-  if (colon <= image.lastIndexOf('/')) return [image, ''];
-  return [image.slice(0, colon), image.slice(colon)];
 }

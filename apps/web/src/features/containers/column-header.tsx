@@ -1,8 +1,5 @@
 import type { SortKey } from './search';
-import type { Sort } from './sort';
-
-/** Columns that sort in descending order first, because recent changes are wanted more often than old ones. */
-const DESCENDING_FIRST: ReadonlySet<SortKey> = new Set(['changedAt', 'firstSeenAt']);
+import { nextSort, type Sort } from './sort';
 
 /** A column header. If the API can sort by the column, it contains a button that does. */
 export function ColumnHeader({
@@ -28,11 +25,7 @@ export function ColumnHeader({
       aria-sort={isSorted ? (sort.descending ? 'descending' : 'ascending') : 'none'}
       className="grid-cell"
     >
-      <button
-        type="button"
-        className="sort-button"
-        onClick={() => onSort({ key, descending: isSorted ? !sort.descending : DESCENDING_FIRST.has(key) })}
-      >
+      <button type="button" className="sort-button" onClick={() => onSort(nextSort(sort, key))}>
         {title}
         <span aria-hidden="true" className="sort-mark">
           {isSorted ? (sort.descending ? '↓' : '↑') : ''}

@@ -14,3 +14,12 @@ export function parseSort({ sort = 'name' }: ContainerSearch): Sort {
 /** Returns the sort order as a parameter of the address; undefined for the default order. */
 export const formatSort = ({ key, descending }: Sort): ContainerSearch['sort'] =>
   key === 'name' && !descending ? undefined : descending ? `-${key}` : key;
+
+/** Columns that sort in descending order first, because recent changes are wanted more often than old ones. */
+const DESCENDING_FIRST: ReadonlySet<SortKey> = new Set(['changedAt', 'firstSeenAt']);
+
+/** Returns the sort order after a click on the header of a column. A second click reverses it. */
+export const nextSort = (sort: Sort, key: SortKey): Sort => ({
+  key,
+  descending: sort.key === key ? !sort.descending : DESCENDING_FIRST.has(key),
+});

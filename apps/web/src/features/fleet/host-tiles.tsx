@@ -8,8 +8,8 @@ import { ProblemNames } from '../../components/problem-names';
 import { FreshnessBadge } from '../../components/state-badge';
 import { FRESHNESS, sortStates, isCurrent, iconOfState } from '../../lib/container-status';
 import { toPlainText } from '../../lib/plain-text';
-import { SEVERE_PROBLEMS } from '../../lib/format-problem';
 import { StateIcon } from '../../components/state-icons';
+import { compareSeverity } from './host-order';
 import type { RecentEvents } from './recent-events';
 import { RunningLine } from './running-line';
 import { groupBy } from '../../lib/group-by';
@@ -58,19 +58,6 @@ export function HostTiles({
     </section>
   );
 }
-
-const RANK: Readonly<Record<Freshness, number>> = {
-  offline: 0,
-  engine_down: 0,
-  stale: 1,
-  never: 2,
-  online: 3,
-  left: 4,
-};
-const rankOf = ({ freshness, problems }: Host): number =>
-  problems.some(({ code }) => SEVERE_PROBLEMS[code]) ? 0 : RANK[freshness];
-const compareSeverity = (a: Host, b: Host): number =>
-  rankOf(a) - rankOf(b) || a.name.localeCompare(b.name, undefined, { numeric: true });
 
 function HostTile({ host, events, since }: { host: Host; events: readonly ContainerEvent[]; since: number }) {
   const current = isCurrent(host.freshness);

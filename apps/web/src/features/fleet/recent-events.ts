@@ -1,4 +1,4 @@
-import type { ContainerEvent } from '@muster/contracts';
+import type { ContainerEvent, Page } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { serverNow } from '../../lib/api/client';
@@ -20,11 +20,13 @@ export function useRecentEvents(): RecentEvents {
   // Rounded to the minute, because each start time is a separate query in the cache.
   const [start] = useState(() => Math.floor((serverNow() - WINDOW_MS) / 60_000) * 60_000);
   const { data } = useInfiniteQuery(eventsQuery({ since: new Date(start).toISOString() }, EVENTS_MAX));
-  return useMemo(() => {
-    const page = data?.pages[0];
-    const events = page?.items ?? [];
-    const oldest = events.at(-1);
-    const isCut = page !== undefined && page.nextCursor !== null && oldest !== undefined;
-    return { events, since: isCut ? Date.parse(oldest.recordedAt) : start };
-  }, [data, start]);
+  return useMemo(() => toRecentEvents(data?.pages[0], start), [data, start]);
+}
+
+/** Returns the events of the first page, and from when on they are complete. `start` is the time asked for (ms). */
+export function toRecentEvents(page: Page<ContainerEvent> | undefined, start: number): RecentEvents {
+  const events = page?.items ?? [];
+  const oldest = events.at(-1);
+  const isCut = page !== undefined && page.nextCursor !== null && oldest !== undefined;
+  return { events, since: isCut ? Date.parse(oldest.recordedAt) : start };
 }

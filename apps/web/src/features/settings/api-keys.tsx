@@ -13,6 +13,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age, DateTime } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
+import { expiryOf, isKeyOver, type Lifetime } from './expiry';
 
 /** The API keys, and the form that creates one. */
 export function ApiKeys() {
@@ -53,7 +54,7 @@ export function ApiKeys() {
 function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   const client = useQueryClient();
   const [asks, setAsks] = useState(false);
-  const isOver = apiKey.revokedAt !== null || (apiKey.expiresAt !== null && Date.parse(apiKey.expiresAt) < serverNow());
+  const isOver = isKeyOver(apiKey, serverNow());
   return (
     <tr className={isOver ? 'is-stale' : ''}>
       <td>
@@ -120,7 +121,6 @@ function Creator({ of: { createdBy, createdByName } }: { of: ApiKey }) {
   );
 }
 
-type Lifetime = 'never' | '30' | '90' | '365';
 const LIFETIMES: readonly { value: Lifetime; label: string }[] = [
   { value: '30', label: 'In 30 days' },
   { value: '90', label: 'In 90 days' },
@@ -131,8 +131,6 @@ const ROLES: readonly { value: Role; label: string }[] = [
   { value: 'viewer', label: 'Read only' },
   { value: 'admin', label: 'Read and write' },
 ];
-const DAY_MS = 86_400_000;
-
 function CreateKey() {
   const client = useQueryClient();
   const [name, setName] = useState('');
@@ -140,10 +138,7 @@ function CreateKey() {
   const [lifetime, setLifetime] = useState<Lifetime>('90');
   const [made, setMade] = useState<ApiKeyCreated | null>(null);
   const making = useMutation({
-    mutationFn: () => {
-      const expiresAt = lifetime === 'never' ? null : new Date(serverNow() + Number(lifetime) * DAY_MS).toISOString();
-      return api.call('createApiKey', { body: { name, role, expiresAt } });
-    },
+    mutationFn: () => api.call('createApiKey', { body: { name, role, expiresAt: expiryOf(lifetime, serverNow()) } }),
     onSuccess: (key) => {
       setMade(key);
       setName('');

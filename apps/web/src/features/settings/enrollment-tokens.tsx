@@ -13,6 +13,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age, DateTime } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
+import { isTokenOver } from './expiry';
 
 /** The enrollment tokens. */
 export function EnrollmentTokens() {
@@ -62,7 +63,7 @@ export function EnrollmentTokens() {
 function TokenRow({ token, mayChange: canEdit }: { token: EnrollmentToken; mayChange: boolean }) {
   const client = useQueryClient();
   const [asks, setAsks] = useState(false);
-  const isOver = token.revokedAt !== null || token.uses >= token.maxUses || Date.parse(token.expiresAt) < serverNow();
+  const isOver = isTokenOver(token, serverNow());
   return (
     <tr className={isOver ? 'is-stale' : ''}>
       <td>
