@@ -20,12 +20,12 @@ export function stringifySearch(search: Record<string, unknown>): string {
   return params.size === 0 ? '' : `?${params}`;
 }
 
-/** Returns all non-empty values of a parameter, or undefined if there are none. */
+/** Returns all non-empty values of a parameter, each once, or undefined if there are none. */
 export function parseAll(value: unknown): string[] | undefined {
   const values = (Array.isArray(value) ? (value as unknown[]) : [value]).filter(
     (one): one is string => typeof one === 'string' && one !== '',
   );
-  return values.length === 0 ? undefined : values;
+  return values.length === 0 ? undefined : [...new Set(values)];
 }
 
 /** Returns the first non-empty value of a parameter, or undefined if there is none. */
@@ -35,4 +35,10 @@ export const parseFirst = (value: unknown): string | undefined => parseAll(value
 export function parseChoice<T extends string>(allowed: readonly T[], value: unknown): T | undefined {
   const first = parseFirst(value);
   return allowed.find((word) => word === first);
+}
+
+/** Returns the values that are in `allowed`, or undefined if there are none. */
+export function parseChoices<T extends string>(allowed: readonly T[], value: unknown): T[] | undefined {
+  const chosen = parseAll(value)?.filter((word): word is T => (allowed as readonly string[]).includes(word));
+  return chosen === undefined || chosen.length === 0 ? undefined : chosen;
 }

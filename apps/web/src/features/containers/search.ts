@@ -1,5 +1,5 @@
 import type { ContainerFreshness } from '@muster/contracts';
-import { parseAll, parseFirst, parseChoice } from '../../lib/search-params';
+import { parseAll, parseChoice, parseChoices, parseFirst } from '../../lib/search-params';
 import { HOST_FRESHNESS } from '../../lib/container-status';
 
 export const SORTS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
@@ -39,27 +39,21 @@ export interface ContainerSearch {
   columns?: ColumnId[] | undefined;
 }
 
-const isHostFreshness = (word: string): word is ContainerFreshness =>
-  (HOST_FRESHNESS as readonly string[]).includes(word);
-
 const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
 
 export function parseContainerSearch(search: Record<string, unknown>): ContainerSearch {
-  const columns = parseAll(search['columns'])?.filter((id): id is ColumnId =>
-    (COLUMNS as readonly string[]).includes(id),
-  );
   return {
     q: parseFirst(search['q']),
     hostId: parseAll(search['hostId']),
-    hostFreshness: parseAll(search['hostFreshness'])?.filter(isHostFreshness),
+    hostFreshness: parseChoices(HOST_FRESHNESS, search['hostFreshness']),
     state: parseAll(search['state']),
-    health: parseAll(search['health'])?.filter((word) => (HEALTHS as readonly string[]).includes(word)),
+    health: parseChoices(HEALTHS, search['health']),
     image: parseAll(search['image']),
     label: parseAll(search['label']),
     presence: parseChoice(['removed', 'all'] as const, search['presence']),
     sort: parseChoice(SORT_PARAMETERS, search['sort']),
     group: parseChoice(GROUPS, search['group']),
-    columns: columns === undefined || columns.length === 0 ? undefined : columns,
+    columns: parseChoices(COLUMNS, search['columns']),
   };
 }
 

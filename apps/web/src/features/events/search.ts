@@ -1,5 +1,5 @@
 import type { EventKind } from '@muster/contracts';
-import { parseAll, parseFirst } from '../../lib/search-params';
+import { parseAll, parseChoices, parseFirst } from '../../lib/search-params';
 import { EVENT_KINDS } from '../../lib/format-event';
 
 /** The parameters of the events page's address. */
@@ -9,13 +9,10 @@ export interface EventSearch {
   kind?: EventKind[] | undefined;
 }
 
-const isKind = (word: string): word is EventKind => (EVENT_KINDS as readonly string[]).includes(word);
-
 export function parseEventSearch(search: Record<string, unknown>): EventSearch {
-  const kinds = parseAll(search['kind'])?.filter(isKind);
   return {
     hostId: parseAll(search['hostId']),
     name: parseFirst(search['name']),
-    kind: kinds === undefined || kinds.length === 0 ? undefined : kinds,
+    kind: parseChoices(EVENT_KINDS, search['kind']),
   };
 }

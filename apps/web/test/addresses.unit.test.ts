@@ -1,0 +1,197 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { EVENT_KINDS } from '../src/lib/format-event';
+import { HOST_FRESHNESS, LAST_KNOWN_FRESHNESS } from '../src/lib/container-status';
+import {
+  parseAll,
+  parseChoice,
+  parseChoices,
+  parseFirst,
+  parseSearch,
+  stringifySearch,
+} from '../src/lib/search-params';
+import { createChips, NO_FILTERS, without } from '../src/features/containers/filters';
+import {
+  COLUMNS,
+  GROUPS,
+  parseContainerSearch,
+  SORTS,
+  toFilters,
+  type ContainerSearch,
+} from '../src/features/containers/search';
+import { formatSort, nextSort, parseSort } from '../src/features/containers/sort';
+import { parseEventSearch } from '../src/features/events/search';
+import { FRESHNESS_VALUES, parseFleetSearch } from '../src/features/fleet/search';
+
+/** A text as it can be in an address: any characters, but not empty. */
+const text = fc.string({ unit: 'binary', minLength: 1 });
+const optional = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
+const texts = optional(fc.uniqueArray(text, { minLength: 1, maxLength: 3 }));
+const someOf = <T extends string>(values: readonly T[]) => optional(fc.subarray([...values], { minLength: 1 }));
+
+describe('an address', () => {
+  test('is parsed as it was formatted, and unknown values are dropped', () => {
+    const search = { q: 'a&b', state: ['running', 'exited'], label: undefined };
+    expect(stringifySearch(search)).toBe('?q=a%26b&state=running&state=exited');
+    expect(parseSearch(stringifySearch(search))).toEqual({ q: 'a&b', state: ['running', 'exited'] });
+    expect(parseAll('one')).toEqual(['one']);
+    expect(parseChoice(['a', 'b'] as const, 'c')).toBeUndefined();
+  });
+
+  test('has no query string if no parameter has a value', () => {
+    expect(stringifySearch({ q: undefined, state: [], group: null })).toBe('');
+    expect(parseSearch('')).toEqual({});
+  });
+
+  test('keeps any names and values of parameters', () => {
+    const names = fc.string({ unit: 'binary', minLength: 1 });
+    const values = fc.oneof(text, fc.array(text, { minLength: 2, maxLength: 3 }));
+    fc.assert(
+      fc.property(fc.dictionary(names, values), (search) => {
+        expect(parseSearch(stringifySearch(search))).toEqual({ ...search });
+      }),
+    );
+  });
+
+  test('gives empty values no meaning', () => {
+    expect([parseAll(['', 'a', '']), parseAll(''), parseAll(undefined), parseAll([])]).toEqual([
+      ...[['a'], undefined, undefined, undefined],
+    ]);
+    expect([parseFirst(['', 'a', 'b']), parseFirst('')]).toEqual(['a', undefined]);
+    expect(parseChoices(['a', 'b'] as const, ['c', 'b'])).toEqual(['b']);
+    expect(parseChoices(['a', 'b'] as const, 'c')).toBeUndefined();
+  });
+});
+
+test('a value that an address repeats is one filter', () => {
+  expect(parseAll(['team=a', 'team=b', 'team=a'])).toEqual(['team=a', 'team=b']);
+  expect(createChips(parseContainerSearch({ label: ['team', 'team'] }))).toHaveLength(1);
+});
+
+describe('the address of the containers page', () => {
+  const search: fc.Arbitrary<ContainerSearch> = fc.record({
+    ...{ q: optional(text), hostId: texts, hostFreshness: someOf(HOST_FRESHNESS), state: texts },
+    ...{ health: someOf(['healthy', 'unhealthy', 'starting']), image: texts, label: texts },
+    presence: optional(fc.constantFrom('removed' as const, 'all' as const)),
+    sort: optional(fc.constantFrom(...SORTS.flatMap((key) => [key, `-${key}`] as const))),
+    group: optional(fc.constantFrom(...GROUPS)),
+    columns: someOf(COLUMNS),
+  });
+
+  test('keeps the whole state of the page, so that its link shows the same', () => {
+    fc.assert(
+      fc.property(search, (state) => {
+        expect(parseContainerSearch(parseSearch(stringifySearch({ ...state })))).toEqual(state);
+      }),
+    );
+  });
+
+  test('can contain anything without breaking the page', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.constantFrom(...Object.keys(NO_FILTERS), 'sort', 'group', 'columns'), text),
+        (any) => {
+          const parsed = parseContainerSearch(any);
+          expect(parseContainerSearch(parseSearch(stringifySearch({ ...parsed })))).toEqual(parsed);
+          expect(() => createChips(parsed)).not.toThrow();
+        },
+      ),
+    );
+  });
+
+  test('with only unknown values of a filter has no such filter', () => {
+    const parsed = parseContainerSearch({ hostFreshness: 'unheard', health: ['ill'], columns: 'x', presence: 'y' });
+    expect(Object.values(parsed).filter((value) => value !== undefined)).toEqual([]);
+  });
+
+  test('gives the API its filters and sort order, but not the layout', () => {
+    const filters = toFilters({ q: 'a', sort: '-changedAt', group: 'host', columns: ['id'] });
+    expect(filters).toEqual({ q: 'a', sort: '-changedAt' });
+  });
+});
+
+describe('the sort order of containers', () => {
+  test('is that of the address, and the default order is not in the address', () => {
+    for (const key of SORTS) {
+      for (const descending of [true, false]) {
+        expect(parseSort({ sort: formatSort({ key, descending }) })).toEqual({ key, descending });
+      }
+    }
+    expect(formatSort({ key: 'name', descending: false })).toBeUndefined();
+    expect(formatSort({ key: 'name', descending: true })).toBe('-name');
+  });
+
+  test('is reversed by a second click, and starts with the newest for times', () => {
+    const byName = { key: 'name', descending: false } as const;
+    expect(nextSort(byName, 'name')).toEqual({ key: 'name', descending: true });
+    expect(nextSort(byName, 'image')).toEqual({ key: 'image', descending: false });
+    expect(nextSort(byName, 'changedAt')).toEqual({ key: 'changedAt', descending: true });
+    expect(nextSort(nextSort(byName, 'changedAt'), 'changedAt')).toEqual({ key: 'changedAt', descending: false });
+  });
+});
+
+describe('the active filters', () => {
+  const all: ContainerSearch = {
+    ...{ q: 'web', state: ['running', 'exited'], health: ['unhealthy'], image: ['nginx:1'], label: ['team=a', 'team'] },
+    ...{ hostFreshness: ['stale', 'left'], presence: 'all', sort: '-name', group: 'host' },
+  };
+
+  test('have one chip for each value, each with a key of its own', () => {
+    const chips = createChips(all);
+    expect(chips.map(({ label, text: value }) => [label, value])).toEqual(
+      [
+        ...[['', '“web”'], ['Host: stale'], ['Host: left'], ['State:', 'running'], ['State:', 'exited']],
+        ...[
+          ['Health:', 'unhealthy'],
+          ['Image:', 'nginx:1'],
+          ['Label:', 'team=a'],
+          ['Label:', 'team'],
+        ],
+        ['Including removed'],
+      ].map(([label, value]) => [label, value]),
+    );
+    expect(new Set(chips.map(({ key }) => key)).size).toBe(chips.length);
+  });
+
+  test('are all removed by removing each chip, and by "Clear all"', () => {
+    let search = all;
+    for (let chip = createChips(search)[0]; chip !== undefined; chip = createChips(search)[0]) {
+      search = { ...search, ...chip.change };
+    }
+    const layout = { sort: '-name', group: 'host' };
+    expect(parseSearch(stringifySearch({ ...search }))).toEqual(layout);
+    expect(parseSearch(stringifySearch({ ...all, hostId: ['h1'], ...NO_FILTERS }))).toEqual(layout);
+  });
+
+  test('that the fleet page counts together are one chip, in any order', () => {
+    const labels = (hostFreshness: ContainerSearch['hostFreshness']) =>
+      createChips({ hostFreshness }).map(({ label }) => label);
+    expect(labels(['online'])).toEqual(['Current only']);
+    expect(labels([...LAST_KNOWN_FRESHNESS].reverse())).toEqual(['Last known only']);
+    expect(labels(LAST_KNOWN_FRESHNESS.slice(1))).toHaveLength(LAST_KNOWN_FRESHNESS.length - 1);
+    expect(labels([])).toEqual([]);
+  });
+
+  test('lose only the removed value', () => {
+    expect(without(['a', 'b'], 'a')).toEqual(['b']);
+    expect(without(['a', 'b'], 'c')).toEqual(['a', 'b']);
+    expect(without(['a'], 'a')).toBeUndefined();
+    expect(without(undefined, 'a')).toBeUndefined();
+  });
+});
+
+test('the address of the events page keeps its filters, without unknown kinds', () => {
+  const search = fc.record({ hostId: texts, name: optional(text), kind: someOf(EVENT_KINDS) });
+  fc.assert(
+    fc.property(search, (state) => {
+      expect(parseEventSearch(parseSearch(stringifySearch({ ...state })))).toEqual(state);
+    }),
+  );
+  expect(parseEventSearch({ kind: ['exited', 'exploded'] }).kind).toEqual(['exited']);
+  expect(parseEventSearch({ kind: 'exploded' }).kind).toBeUndefined();
+});
+
+test('the address of the fleet page selects hosts by any freshness, and by nothing else', () => {
+  for (const freshness of FRESHNESS_VALUES) expect(parseFleetSearch({ freshness })).toEqual({ freshness });
+  expect(parseFleetSearch({ freshness: 'fresh' })).toEqual({ freshness: undefined });
+});
