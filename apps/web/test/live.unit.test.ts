@@ -1,23 +1,11 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { ConnectionState, StreamOptions } from '@muster/client';
+import './window';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { ProblemError, type ConnectionState, type StreamOptions } from '@muster/client';
 import type { Host, StreamMessage, StreamMessageName } from '@muster/contracts';
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
-import type * as ApplyMessage from '../src/lib/api/apply-message';
-import type * as LiveConnection from '../src/lib/api/live-connection';
-import type * as Refresh from '../src/lib/api/refresh';
-
-let applyMessage: (typeof ApplyMessage)['applyMessage'];
-let connectLive: (typeof LiveConnection)['connectLive'];
-let refreshOlderThan: (typeof Refresh)['refreshOlderThan'];
-
-// The modules use `window` when they are loaded.
-beforeAll(async () => {
-  const window = { location: { origin: 'http://muster.test' }, addEventListener() {}, removeEventListener() {} };
-  Object.assign(globalThis, { window });
-  ({ applyMessage } = await import('../src/lib/api/apply-message'));
-  ({ connectLive } = await import('../src/lib/api/live-connection'));
-  ({ refreshOlderThan } = await import('../src/lib/api/refresh'));
-});
+import { applyMessage } from '../src/lib/api/apply-message';
+import { connectLive } from '../src/lib/api/live-connection';
+import { refresh, refreshOlderThan } from '../src/lib/api/refresh';
 
 const message = (event: StreamMessageName, data: object = {}) => ({ event, data }) as StreamMessage;
 
@@ -91,6 +79,24 @@ describe('lists on the screen', () => {
     expect(long.reads).toBe(1);
   });
 
+  test('are read again after a change, but a list with many pages is only marked as stale', async () => {
+    const pagesOf = (count: number) => ({
+      ...{ pages: Array.from({ length: count }, () => ({ items: [], nextCursor: null })), pageParams: [] },
+    });
+    const short = show(['containers', 'short'], () => pagesOf(3));
+    const long = show(['containers', 'long'], () => pagesOf(4));
+    const other = show(['hosts']);
+    await settle();
+    refresh(client, ['containers']);
+    await settle();
+    expect([short.reads, long.reads, other.reads]).toEqual([2, 1, 1]);
+    expect(client.getQueryState(['containers', 'long'])!.isInvalidated).toBe(true);
+    expect(client.getQueryState(['hosts'])!.isInvalidated).toBe(false);
+    refresh(client);
+    await settle();
+    expect([short.reads, long.reads, other.reads]).toEqual([3, 1, 2]);
+  });
+
   const host = (fields: Partial<Host> = {}) =>
     ({ id: 'h1', freshness: 'online', containerCount: 1, ...fields }) as Host;
   const refreshedBy = (received: StreamMessage): string[] => {
@@ -114,6 +120,41 @@ describe('lists on the screen', () => {
     refreshedBy(message('host', host({ containerCount: 2 })));
     expect(client.getQueryData(key)).toMatchObject({ pages: [{ items: [{ containerCount: 2 }] }] });
     expect(client.getQueryState(key)!.dataUpdatedAt).toBe(readAt);
+  });
+
+  const showHosts = (...hosts: Host[]) =>
+    client.setQueryData(['hosts', 'list', 200], { pages: [{ items: hosts, nextCursor: null }], pageParams: [null] });
+
+  test('of hosts are read again for a host that they do not have, which also gets its own entry', () => {
+    showHosts(host());
+    const added = host({ id: 'h2' });
+    expect(refreshedBy(message('host', added))).toContain('hosts/list');
+    expect(client.getQueryData(['hosts', 'one', 'h2'])).toEqual(added);
+    expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({ pages: [{ items: [{ id: 'h1' }] }] });
+  });
+
+  test('of hosts have the freshness of the last message, in which a host that is not listed is online', () => {
+    showHosts(host({ id: 'h1' }), host({ id: 'h2', freshness: 'offline' }), host({ id: 'h3', freshness: 'stale' }));
+    const fresh = message('freshness', {
+      hosts: [
+        { hostId: 'h1', freshness: 'stale' },
+        { hostId: 'h3', freshness: 'stale' },
+      ],
+    });
+    expect(refreshedBy(fresh)).toEqual(['containers']);
+    expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({
+      pages: [{ items: [{ freshness: 'stale' }, { freshness: 'online' }, { freshness: 'stale' }] }],
+    });
+    // The same message again changes nothing, and reads nothing.
+    expect(refreshedBy(fresh)).toEqual([]);
+  });
+
+  test('are not read again for a summary, which has its own data, and the end of the session clears it', () => {
+    client.setQueryData(['session'], { role: 'viewer' });
+    expect(refreshedBy(message('summary', { hosts: { total: 3 } }))).toEqual([]);
+    expect(client.getQueryData(['summary'])).toEqual({ hosts: { total: 3 } });
+    expect(refreshedBy(message('unauthorized'))).toEqual([]);
+    expect(client.getQueryData(['session'])).toBeNull();
   });
 
   test('of hosts, containers and counts are stale after a hosts-changed message', () => {
@@ -179,6 +220,61 @@ describe('the live badge', () => {
     await receive(message('reset'));
     expect(gaps).toHaveLength(1);
     expect(live.state().kind).toBe('live');
+    live.close();
+  });
+});
+
+describe('a stream that the API refuses', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  const refusal = (status: number) =>
+    new ProblemError({ type: 'about:blank', title: 't', status, detail: 'd', requestId: 'r' }, null);
+
+  /** Connects to a stream that is refused with `error` at each attempt. */
+  async function refused(error: Error) {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick'] });
+    const attempts: AbortSignal[] = [];
+    const received: StreamMessageName[] = [];
+    // eslint-disable-next-line require-yield -- this stream fails before its first message
+    async function* stream({ signal }: StreamOptions): AsyncGenerator<StreamMessage> {
+      attempts.push(signal);
+      throw error;
+    }
+    const live = connectLive({ stream }, { onMessage: ({ event }) => received.push(event), onGap: () => undefined });
+    await new Promise(setImmediate);
+    return { live, attempts, received };
+  }
+
+  test('is tried again every 15 seconds, until the page is closed', async () => {
+    const { live, attempts, received } = await refused(refusal(404));
+    expect(live.state().kind).toBe('lost');
+    await jest.advanceTimersByTimeAsync(14_000);
+    expect(attempts).toHaveLength(1);
+    await jest.advanceTimersByTimeAsync(32_000);
+    expect(attempts).toHaveLength(4);
+    live.close();
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(attempts).toHaveLength(4);
+    expect(attempts.at(-1)!.aborted).toBe(true);
+    expect(received).toEqual([]);
+  });
+
+  test('because the session has ended is not tried again, and ends the session', async () => {
+    const { live, attempts, received } = await refused(refusal(401));
+    expect(live.state().kind).toBe('ended');
+    expect(received).toEqual(['unauthorized']);
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(attempts).toHaveLength(1);
+    live.close();
+  });
+
+  test('is lost since the first failure, not since the last', async () => {
+    const { live } = await refused(refusal(404));
+    const first = live.state();
+    await jest.advanceTimersByTimeAsync(45_000);
+    expect(live.state()).toEqual(first);
     live.close();
   });
 });

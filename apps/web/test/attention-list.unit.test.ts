@@ -1,0 +1,140 @@
+import { describe, expect, test } from '@jest/globals';
+import { findConcerns } from '../src/features/fleet/attention-list';
+import { at, container, event, host, hostProblem } from './samples';
+
+describe('the list of concerns', () => {
+  const none = { hosts: [], containers: [], events: [] };
+
+  test('is empty if all hosts and containers are healthy', () => {
+    expect(findConcerns({ ...none, hosts: [host({})], containers: [container({ health: 'healthy' })] })).toEqual([]);
+  });
+
+  test('has offline hosts first, and no containers of offline hosts', () => {
+    const found = findConcerns({
+      hosts: [host({ id: 'h2', name: 'gone', freshness: 'offline' }), host({})],
+      containers: [
+        container({ hostId: 'h2', hostFreshness: 'offline', state: 'exited', exitCode: 1 }),
+        container({ state: 'exited', exitCode: 1 }),
+      ],
+      events: [],
+    });
+    expect(found.map(({ name }) => name)).toEqual(['gone', 'web']);
+  });
+
+  test.each([
+    ['clone_suspected', 'Two machines report as this host (cloned VM?)'],
+    ['list_refused', 'Container engine refuses to list containers'],
+    ['snapshot_refused', 'Muster refuses this host’s snapshots'],
+    ['too_many_containers', 'Too many containers for one snapshot'],
+  ] as const)('has an online host with the problem %s first, with the start of the problem', (code, problem) => {
+    const crashed = container({ state: 'exited', exitCode: 1, hostId: 'h2' });
+    const hosts = [
+      host({ id: 'h2', name: 'well' }),
+      host({ problems: [hostProblem('truncated'), hostProblem(code, 600)] }),
+    ];
+    expect(findConcerns({ ...none, hosts, containers: [crashed] })).toMatchObject([
+      { name: 'web-01', dockerId: null, icon: 'unhealthy', problem, at: at(600) },
+      { name: 'web' },
+    ]);
+  });
+
+  test('has a host whose engine is down once, with the reason', () => {
+    const problems = [hostProblem('engine_unreachable')];
+    const hosts = [host({ freshness: 'engine_down', engineError: 'no such socket', problems })];
+    expect(findConcerns({ ...none, hosts })).toMatchObject([{ name: 'web-01', problem: 'no such socket' }]);
+  });
+
+  test('does not have a host whose problems do not affect its list of containers', () => {
+    expect(
+      findConcerns({ ...none, hosts: [host({ problems: [hostProblem('truncated'), hostProblem('clock_skew')] })] }),
+    ).toEqual([]);
+  });
+
+  test('has an offline host as offline, regardless of the problems that it reported before', () => {
+    const hosts = [host({ freshness: 'offline', problems: [hostProblem('snapshot_refused')] })];
+    expect(findConcerns({ ...none, hosts })).toMatchObject([{ problem: 'Offline' }]);
+  });
+
+  test('has a crash loop once, even if its container is running at the moment and was recreated in between', () => {
+    const crashes = [1, 2, 3].map((n) => event({ id: `${n}`, dockerId: `a${n}`, recordedAt: at(n * 60) }));
+    const found = findConcerns({ hosts: [host({})], containers: [container({})], events: crashes });
+    const problem = 'Crash loop: 3 exits in 1 h, last code 1';
+    expect(found).toMatchObject([{ name: 'web', icon: 'restarting', dockerId: 'a1', problem }]);
+    expect(findConcerns({ hosts: [host({})], containers: [], events: crashes.slice(1) })).toEqual([]);
+  });
+
+  test('has a container that restarted only once with its exit code', () => {
+    const containers = [container({ state: 'restarting', exitCode: 1 })];
+    expect(findConcerns({ ...none, containers, events: [event({})] })).toMatchObject([{ problem: 'Restarting (1)' }]);
+  });
+
+  test('does not have a container that exited with code 0', () => {
+    expect(findConcerns({ ...none, containers: [container({ state: 'exited', exitCode: 0 })] })).toEqual([]);
+  });
+
+  test('has problems of hosts first, then crash loops and failing health checks, then exits, then stale hosts', () => {
+    const found = findConcerns({
+      hosts: [
+        host({ id: 'stale', name: 'stale host', freshness: 'stale' }),
+        host({ id: 'offline', name: 'offline host', freshness: 'offline' }),
+        host({}),
+      ],
+      containers: [
+        container({ name: 'crashed', dockerId: 'a', state: 'exited', exitCode: 1 }),
+        container({ name: 'dead', dockerId: 'b', state: 'dead', changedAt: at(90) }),
+        container({ name: 'looping', dockerId: 'c', state: 'restarting', changedAt: at(50) }),
+        container({ name: 'unhealthy', dockerId: 'd', health: 'unhealthy', changedAt: at(40) }),
+      ],
+      events: [],
+    });
+    expect(found.map(({ name }) => name)).toEqual([
+      ...['offline host', 'unhealthy', 'looping', 'crashed', 'dead', 'stale host'],
+    ]);
+  });
+
+  test('has the newest of equally severe concerns first', () => {
+    const containers = [300, 100, 200].map((ago) =>
+      container({ name: `${ago}`, dockerId: `${ago}`, state: 'dead', changedAt: at(ago) }),
+    );
+    expect(findConcerns({ ...none, containers }).map(({ name }) => name)).toEqual(['100', '200', '300']);
+  });
+
+  test('has each container once, although it crashed often and is exited now', () => {
+    const containers = [container({ state: 'exited', exitCode: 2 })];
+    const events = [1, 2, 3, 4].map((n) => event({ id: `${n}`, recordedAt: at(n) }));
+    const found = findConcerns({ hosts: [host({})], containers, events });
+    // The present exit code describes the container better than those of its events.
+    expect(found).toMatchObject([{ icon: 'restarting', problem: 'Crash loop: 4 exits in 1 h, last code 2' }]);
+  });
+
+  test('has no crash loop of a host that is not reporting, and none of different containers', () => {
+    const events = [1, 2, 3].map((n) => event({ id: `${n}` }));
+    expect(findConcerns({ ...none, hosts: [host({ freshness: 'left' })], events })).toEqual([]);
+    const others = ['a', 'b', 'c'].map((name) => event({ name }));
+    expect(findConcerns({ ...none, hosts: [host({})], events: others })).toEqual([]);
+  });
+
+  test('does not count exits with code 0 or an unknown code, and other kinds of events, as crashes', () => {
+    const events = [event({ exitCode: 0 }), event({ exitCode: null }), event({ kind: 'removed' }), event({})];
+    expect(findConcerns({ ...none, hosts: [host({})], events: [...events, event({})] })).toEqual([]);
+  });
+
+  test('has no removed containers', () => {
+    const containers = [container({ state: 'exited', exitCode: 1, removedAt: at(1) })];
+    expect(findConcerns({ ...none, containers })).toEqual([]);
+  });
+
+  test.each([
+    [137, 'Killed (137), possibly out of memory'],
+    [139, 'Crashed (segmentation fault, 139)'],
+    [1, 'Crashed (1)'],
+  ])('describes the exit code %d as "%s"', (exitCode, problem) => {
+    const containers = [container({ state: 'exited', exitCode })];
+    expect(findConcerns({ ...none, containers })).toMatchObject([{ problem }]);
+  });
+
+  test('gives a host that was never seen or has left no concern', () => {
+    const hosts = [host({ freshness: 'never', confirmedAt: null }), host({ id: 'h2', freshness: 'left' })];
+    expect(findConcerns({ ...none, hosts })).toEqual([]);
+  });
+});

@@ -1,0 +1,108 @@
+import { describe, expect, test } from '@jest/globals';
+import { ContainerFreshness, Freshness } from '@muster/contracts';
+import fc from 'fast-check';
+import {
+  containerStatus,
+  CURRENT_FRESHNESS,
+  FRESHNESS,
+  HOST_FRESHNESS,
+  iconOfState,
+  isCurrent,
+  LAST_KNOWN_FRESHNESS,
+  sortStates,
+  STATE_ORDER,
+} from '../src/lib/container-status';
+import { at, container } from './samples';
+
+describe('the displayed state of a container', () => {
+  test.each([
+    [{ state: 'running', health: 'unhealthy' }, 'unhealthy'],
+    [{ state: 'running', health: 'healthy' }, 'healthy'],
+    [{ state: 'running', health: 'starting' }, 'starting'],
+    [{ state: 'running', health: null }, 'running'],
+    [{ state: 'exited', exitCode: 0 }, 'exited (0)'],
+    [{ state: 'exited', exitCode: null }, 'exited'],
+    [{ state: 'exited', exitCode: 137 }, 'crashed (137)'],
+    [{ state: 'restarting', exitCode: 2 }, 'restarting (2)'],
+    [{ state: 'restarting', exitCode: null }, 'restarting'],
+    [{ state: 'paused' }, 'paused'],
+    [{ state: 'created' }, 'created'],
+    [{ state: 'dead' }, 'dead'],
+    [{ state: 'removing' }, 'removing'],
+    [{ state: 'hibernating' }, 'hibernating'],
+  ] as const)('for %j is "%s"', (fields, label) => {
+    expect(containerStatus(container(fields))).toMatchObject({ label, isCurrent: true });
+  });
+
+  test('is not current if the host is offline or its engine is down, but a removed container stays removed', () => {
+    expect(containerStatus(container({ hostFreshness: 'offline' }))).toMatchObject({
+      icon: 'running',
+      isCurrent: false,
+    });
+    expect(containerStatus(container({ hostFreshness: 'engine_down' })).isCurrent).toBe(false);
+    expect(containerStatus(container({ hostFreshness: 'offline', removedAt: at(5) }))).toMatchObject({
+      icon: 'removed',
+      isCurrent: true,
+    });
+  });
+
+  test('is a crash only if an exit code other than 0 is known', () => {
+    const iconOf = (exitCode: number | null) => containerStatus(container({ state: 'exited', exitCode })).icon;
+    expect([0, null, 1].map(iconOf)).toEqual(['finished', 'finished', 'crashed']);
+  });
+
+  test('ignores the health of a container that is not running, which engines keep from before', () => {
+    const fields = { state: 'exited', exitCode: 0, health: 'unhealthy' } as const;
+    expect(containerStatus(container(fields))).toMatchObject({ icon: 'finished', label: 'exited (0)' });
+  });
+});
+
+describe('the freshness of a host', () => {
+  test('has words for each value, in which no two are alike', () => {
+    expect(Object.keys(FRESHNESS).sort()).toEqual([...Freshness.options].sort());
+    expect(new Set(Object.values(FRESHNESS).map(({ label }) => label)).size).toBe(Freshness.options.length);
+    for (const { meaning } of Object.values(FRESHNESS)) expect(meaning).toMatch(/^[A-Z].*\.$/);
+  });
+
+  test('counts each container either as current or as last known', () => {
+    expect([...HOST_FRESHNESS].sort()).toEqual([...ContainerFreshness.options].sort());
+    expect(CURRENT_FRESHNESS.filter((value) => LAST_KNOWN_FRESHNESS.includes(value))).toEqual([]);
+    expect(Freshness.options.filter(isCurrent)).toEqual(['online']);
+  });
+
+  test('says that the data is only last known wherever it is', () => {
+    for (const value of LAST_KNOWN_FRESHNESS) expect(FRESHNESS[value].meaning).toContain('last known');
+    for (const value of CURRENT_FRESHNESS) expect(FRESHNESS[value].meaning).not.toContain('last known');
+  });
+});
+
+describe('the states of a host', () => {
+  test('are in the order of importance, without those that no container has', () => {
+    expect(sortStates({ exited: 3, zombie: 1, dead: 0, other: 2, running: 5 })).toEqual([
+      ['running', 5],
+      ['exited', 3],
+      ['other', 2],
+      ['zombie', 1],
+    ]);
+  });
+
+  test('keep their counts, and known states come before unknown ones', () => {
+    const state = fc.oneof(fc.constantFrom(...STATE_ORDER), fc.string({ minLength: 1, maxLength: 5 }));
+    fc.assert(
+      fc.property(fc.dictionary(state, fc.nat(3)), (byState) => {
+        const sorted = sortStates(byState);
+        expect(Object.fromEntries(sorted)).toEqual(
+          Object.fromEntries(Object.entries(byState).filter(([, count]) => count > 0)),
+        );
+        const known = sorted.map(([name]) => (STATE_ORDER as readonly string[]).includes(name));
+        expect(known).toEqual([...known].sort((a, b) => Number(b) - Number(a)));
+      }),
+    );
+  });
+
+  test('have icons that do not claim a crash, because a count has no exit code', () => {
+    expect(iconOfState('exited')).toBe('finished');
+    expect(iconOfState('running')).toBe('running');
+    expect(iconOfState('hibernating')).toBe('unknown');
+  });
+});

@@ -1,0 +1,115 @@
+import './window';
+import { NetworkError, ProblemError, UnexpectedAnswerError } from '@muster/client';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import type { FieldError } from '@muster/contracts';
+import { api, fieldError, formatError, isSignedOut, otherError, serverNow } from '../src/lib/api/client';
+import { createClient } from '../src/app/query-client';
+
+const problem = (status: number, errors?: FieldError[]) =>
+  new ProblemError(
+    {
+      type: 'about:blank',
+      title: 't',
+      status,
+      detail: 'The request is not valid.',
+      requestId: 'r',
+      ...(errors && { errors }),
+    },
+    null,
+  );
+
+describe('the text of an error', () => {
+  const tooLong = problem(400, [{ path: '/name', message: 'must be at most 200 characters' }]);
+
+  test('is the reason that the API gives, and for a field a sentence about the field', () => {
+    expect(formatError(problem(409))).toBe('The request is not valid.');
+    expect(formatError(tooLong)).toBe('The request is not valid. Name must be at most 200 characters.');
+  });
+
+  test('says what to check if the server does not answer', () => {
+    expect(formatError(new NetworkError('http://muster.test/api', new Error('refused')))).toMatch(
+      /^Cannot reach the Muster server\. Check /,
+    );
+    expect(formatError(new UnexpectedAnswerError(502, 'http://muster.test/api'))).toContain('502');
+  });
+
+  test('is shown at its field or else above the form, and never in both places', () => {
+    expect(fieldError(tooLong, 'name')).toBe('Name must be at most 200 characters.');
+    expect(fieldError(tooLong, 'email')).toBeUndefined();
+    expect(fieldError(null, 'name')).toBeUndefined();
+    expect(otherError(tooLong)).toBeNull();
+    const conflict = problem(409);
+    expect(fieldError(conflict, 'name')).toBeUndefined();
+    expect(otherError(conflict)).toBe(conflict);
+    expect(otherError(problem(400, []))).not.toBeNull();
+    expect(otherError(null)).toBeNull();
+  });
+});
+
+test('only a 401 of the API means that the session has ended', () => {
+  expect([401, 403, 500].map((status) => isSignedOut(problem(status)))).toEqual([true, false, false]);
+  expect(isSignedOut(new UnexpectedAnswerError(401, 'http://muster.test'))).toBe(false);
+});
+
+describe('the page’s time', () => {
+  const realFetch = globalThis.fetch;
+  afterEach(() => {
+    globalThis.fetch = realFetch;
+    jest.useRealTimers();
+  });
+
+  async function offsetAfterAnswer(date: string | null): Promise<number> {
+    const headers = { 'Content-Type': 'application/json', ...(date === null ? {} : { Date: date }) };
+    globalThis.fetch = () => Promise.resolve(new Response('{}', { headers }));
+    await api.call('getSummary');
+    return serverNow() - Date.now();
+  }
+
+  test('is the server’s, unless the clocks differ by less than an answer takes', async () => {
+    jest.useFakeTimers({ now: Date.parse('2026-11-25T12:00:00Z'), doNotFake: ['setImmediate', 'nextTick'] });
+    expect(await offsetAfterAnswer('Wed, 25 Nov 2026 13:00:00 GMT')).toBe(3_600_000);
+    // An answer without a valid time changes nothing.
+    expect(await offsetAfterAnswer('yesterday')).toBe(3_600_000);
+    expect(await offsetAfterAnswer(null)).toBe(3_600_000);
+    expect(await offsetAfterAnswer('Wed, 25 Nov 2026 12:00:01 GMT')).toBe(0);
+    expect(await offsetAfterAnswer('Wed, 25 Nov 2026 11:00:00 GMT')).toBe(-3_600_000);
+    expect(await offsetAfterAnswer('Wed, 25 Nov 2026 12:00:00 GMT')).toBe(0);
+  });
+});
+
+describe('a failed read', () => {
+  /** Reads once, without waiting between attempts, and returns the number of attempts. */
+  async function attempts(error: Error): Promise<number> {
+    const client = createClient();
+    let count = 0;
+    const queryFn = () => {
+      count += 1;
+      return Promise.reject(error);
+    };
+    await client
+      .fetchQuery({ queryKey: ['x'], queryFn, retry: client.getDefaultOptions().queries!.retry!, retryDelay: 0 })
+      .catch(() => undefined);
+    client.clear();
+    return count;
+  }
+
+  test('is retried twice, unless the API refused it', async () => {
+    expect(await attempts(new NetworkError('http://muster.test', null))).toBe(3);
+    expect(await attempts(problem(503))).toBe(3);
+    expect(await attempts(problem(404))).toBe(1);
+  });
+
+  test('with a 401 ends the session, but only if there was one', async () => {
+    const client = createClient();
+    const read = (error: Error) =>
+      client.fetchQuery({ queryKey: ['x'], queryFn: () => Promise.reject(error) }).catch(() => undefined);
+    await read(problem(401));
+    expect(client.getQueryData(['session'])).toBeUndefined();
+    client.setQueryData(['session'], { role: 'viewer' });
+    await read(problem(403));
+    expect(client.getQueryData(['session'])).toEqual({ role: 'viewer' });
+    await read(problem(401));
+    expect(client.getQueryData(['session'])).toBeNull();
+    client.clear();
+  });
+});

@@ -1,0 +1,44 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { toPlainText, toTypedText, toVisibleText } from '../src/lib/plain-text';
+
+describe('a text from outside Muster', () => {
+  test('does not change the writing direction of a text that cannot isolate it', () => {
+    expect(toPlainText('a\u202eb\u2066\u2069\u200f\u061cc')).toBe('a\ufffdb\ufffd\ufffd\ufffd\ufffdc');
+    expect(toPlainText('Müller, 日本, عربي, 👩‍💻')).toBe('Müller, 日本, عربي, 👩‍💻');
+  });
+
+  test('is visible even if all its characters are invisible', () => {
+    expect(toVisibleText('\u200b\u202e')).toBe('\ufffd\ufffd');
+    expect(toVisibleText(' ')).toBe('\ufffd');
+    expect(toVisibleText('a\u200b b')).toBe('a\u200b b');
+    expect(toVisibleText('')).toBe('');
+  });
+
+  test('can be confirmed by typing only its visible characters', () => {
+    expect(toTypedText(' web\u202e 0\u200b1 ')).toBe('web 01');
+    expect(toTypedText('\u200b')).toBe('');
+  });
+
+  test('can be confirmed by typing what is shown, whatever it contains', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const typed = toTypedText(text);
+        // What the user types is cleaned in the same way, which must change nothing.
+        expect(toTypedText(typed)).toBe(typed);
+        expect(toVisibleText(typed)).toBe(typed);
+      }),
+    );
+  });
+
+  test('keeps its length and all characters that do not change the direction', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        const plain = toPlainText(text);
+        expect(plain).toHaveLength(text.length);
+        expect(toPlainText(plain)).toBe(plain);
+      }),
+    );
+    expect(toPlainText('nginx:1.29 (über)')).toBe('nginx:1.29 (über)');
+  });
+});
