@@ -4,7 +4,6 @@ import express from 'express';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { closeWhenDraining } from '../src/http/close-when-draining.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { useApi } from './harness.js';
 
@@ -130,11 +129,9 @@ describe('draining', () => {
   });
 
   test('closes the connection of a request that was in flight when draining began', async () => {
-    let draining = false;
     const { open, opened } = latch();
     const arrived = latch();
     const app = express();
-    app.use(closeWhenDraining(() => draining));
     app.get('/', async (_req, res) => {
       arrived.open();
       await opened;
@@ -143,10 +140,23 @@ describe('draining', () => {
     const server = await start(app);
     const client = (await Client.connect(server)).send(...GET);
     await arrived.opened;
-    draining = true;
+    const drained = server.drain(500);
     open();
     const [answer] = answersIn(await client.ended);
     expect(answer).toMatchObject({ status: 200, headers: { connection: 'close' }, body: '"done"' });
+    await drained;
+  });
+
+  test('answers a request whose head was arriving when the server stopped accepting connections', async () => {
+    const server = await start((req, res) => void res.end(req.url));
+    const client = (await Client.connect(server)).send(...GET);
+    await client.has('/');
+    client.send('GET /second HTTP/1.1', 'Ho');
+    const drained = server.drain(0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    client.send('st: x', '', '');
+    await client.has('/second');
+    await drained;
   });
 });
 

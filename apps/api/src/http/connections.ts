@@ -22,6 +22,9 @@ export interface Connections {
   /** Closes a connection with too many requests in progress and stops parsing its input. True if it did. */
   closeIfPipelineFull(socket: Socket): boolean;
 
+  /** Adds `Connection: close` to the answers that have not begun, so that no client reuses their connections. */
+  closeAfterAnswers(): void;
+
   /**
    * Closes connections that owe the rest of a request, or a first one, and sent nothing for at least `silentMs`. Call
    * it repeatedly. Connections that wait for an answer are not closed.
@@ -86,6 +89,12 @@ export function trackConnections(server: Server): Connections {
       (socket as { parser?: { pause?: () => void } }).parser?.pause?.();
       socket.destroy();
       return true;
+    },
+
+    closeAfterAnswers() {
+      for (const connection of connections.values()) {
+        for (const { res } of connection.exchanges) if (!res.headersSent) res.setHeader('Connection', 'close');
+      }
     },
 
     closeStalled(silentMs) {

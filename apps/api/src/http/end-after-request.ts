@@ -21,7 +21,7 @@ export function endAfterRequest(res: ServerResponse, text: string, closes?: bool
     return;
   }
   res.write(text);
-  // Checked only now: during shutdown, `Connection: close` is set when the answer begins.
+  // Checked only now: `Connection: close` is set on answers that have not begun when a shutdown begins.
   if (!(closes ?? closesConnection(res))) {
     res.end();
     return;

@@ -36,7 +36,8 @@ export interface HttpServer {
   /** The URL at which it listens. */
   url: string;
   /**
-   * Shuts down without dropping a request. Continues to answer for `graceMs`, so that load balancers see `/readyz` fail
+   * Shuts down without dropping a request. Closes each connection whose answer has not begun after that answer, and
+   * continues to answer for `graceMs`, so that load balancers see `/readyz` fail
    * and use other processes. Then accepts no connections, waits for requests in flight, and closes. Silent connections
    * are not waited for.
    */
@@ -91,6 +92,7 @@ function urlOf(server: Server, host: string): string {
 }
 
 async function drain(server: Server, connections: Connections, graceMs: number): Promise<void> {
+  connections.closeAfterAnswers();
   await new Promise((resolve) => setTimeout(resolve, graceMs));
   const force = setTimeout(() => server.closeAllConnections(), FINISH_TIMEOUT_MS);
   const look = setInterval(() => connections.closeStalled(STALLED_MS), STALLED_CHECK_INTERVAL_MS);
