@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { isSameHistory, type HistoryPoint } from '../../lib/database-history.js';
 import type { Revocations } from './find-revoked-tokens.sql.js';
 
@@ -73,8 +74,15 @@ export function createAgentTokenCache({
   onPollFailed,
   onDiscarded,
 }: AgentTokenCacheOptions = {}): AgentTokenCache {
-  // In insertion order, so that the first is the oldest.
-  const entries = new Map<string, Entry>();
+  const entries = new LRUCache<string, Entry>({
+    max: TOKENS_MAX,
+    dispose({ identity }, hash) {
+      hashesByToken.delete(identity.tokenId);
+      const hashes = hashesByHost.get(identity.hostId);
+      hashes?.delete(hash);
+      if (hashes?.size === 0) hashesByHost.delete(identity.hostId);
+    },
+  });
   const hashesByToken = new Map<string, string>();
   const hashesByHost = new Map<string, Set<string>>();
   let lastPoll: RevocationPoll | null = null;
@@ -82,20 +90,8 @@ export function createAgentTokenCache({
   let polledAt = -Infinity;
   let isPolling = false;
 
-  function remove(hash: string): void {
-    const identity = entries.get(hash)?.identity;
-    if (identity === undefined) return;
-    entries.delete(hash);
-    hashesByToken.delete(identity.tokenId);
-    const hashes = hashesByHost.get(identity.hostId);
-    hashes?.delete(hash);
-    if (hashes?.size === 0) hashesByHost.delete(identity.hostId);
-  }
-
   function discardAll(): void {
     entries.clear();
-    hashesByToken.clear();
-    hashesByHost.clear();
     onDiscarded?.();
   }
 
@@ -108,7 +104,7 @@ export function createAgentTokenCache({
       if (lastPoll !== null && !isSameHistory(lastPoll, { server, horizon })) discardAll();
       for (const tokenId of tokenIds) {
         const hash = hashesByToken.get(tokenId);
-        if (hash !== undefined) remove(hash);
+        if (hash !== undefined) entries.delete(hash);
       }
       lastPoll = { startedAt, endedAt: elapsedMs(), server, horizon };
     } catch (error) {
@@ -129,21 +125,19 @@ export function createAgentTokenCache({
       if (entry === undefined) return undefined;
       const isKeptByPolls = entry.isCoveredByPolls && lastPoll !== null && isWithin(lastPoll.startedAt, ENTRY_TTL_MS);
       if (isWithin(entry.readAt, isKeptByPolls ? REFRESH_INTERVAL_MS : ENTRY_TTL_MS)) return entry.identity;
-      remove(hash);
+      entries.delete(hash);
       return undefined;
     },
     set(hash, identity, readAt) {
-      remove(hash);
       // A poll that ended during the lookup may have found a revocation that the lookup did not see.
       entries.set(hash, { identity, readAt, isCoveredByPolls: lastPoll !== null && lastPoll.endedAt < readAt });
       hashesByToken.set(identity.tokenId, hash);
       const hashes = hashesByHost.get(identity.hostId);
       if (hashes) hashes.add(hash);
       else hashesByHost.set(identity.hostId, new Set([hash]));
-      if (entries.size > TOKENS_MAX) remove(entries.keys().next().value!);
     },
     invalidateHost(hostId) {
-      for (const hash of [...(hashesByHost.get(hostId) ?? [])]) remove(hash);
+      for (const hash of [...(hashesByHost.get(hostId) ?? [])]) entries.delete(hash);
     },
   };
 }

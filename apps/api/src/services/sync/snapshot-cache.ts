@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { RawBody } from './body-bytes.js';
 
 /** The last snapshot of a host that is known to equal its rows. */
@@ -11,47 +12,13 @@ export interface CachedSnapshot {
   bounds: Uint32Array | null;
 }
 
-/** Caches the snapshots of the most recently active hosts, within a budget of bytes. */
-export interface SnapshotCache {
-  get(hostId: string): CachedSnapshot | undefined;
-  set(hostId: string, snapshot: CachedSnapshot): void;
-  delete(hostId: string): void;
-}
-
 /** Cost of a cached snapshot in addition to its body: roughly the size of the objects around it. */
 const ENTRY_BYTES = 500;
 
-export function createSnapshotCache(bytesMax: number): SnapshotCache {
-  // A Map iterates in insertion order, so its first entry is the least recently used one.
-  const snapshots = new Map<string, CachedSnapshot>();
-  let bytes = 0;
-  const cost = ({ body, bounds }: CachedSnapshot) => body.bytes.length + (bounds?.byteLength ?? 0) + ENTRY_BYTES;
-
-  function remove(hostId: string): void {
-    const snapshot = snapshots.get(hostId);
-    if (snapshot === undefined) return;
-    snapshots.delete(hostId);
-    bytes -= cost(snapshot);
-  }
-
-  return {
-    delete: remove,
-    get(hostId) {
-      const snapshot = snapshots.get(hostId);
-      if (snapshot !== undefined) {
-        snapshots.delete(hostId);
-        snapshots.set(hostId, snapshot);
-      }
-      return snapshot;
-    },
-    set(hostId, snapshot) {
-      remove(hostId);
-      snapshots.set(hostId, snapshot);
-      bytes += cost(snapshot);
-      for (const oldest of snapshots.keys()) {
-        if (bytes <= bytesMax) break;
-        remove(oldest);
-      }
-    },
-  };
-}
+/** Caches the snapshots of the most recently active hosts by host ID, within a budget of bytes. */
+export const createSnapshotCache = (bytesMax: number) =>
+  new LRUCache<string, CachedSnapshot>({
+    // A budget of 0, which turns the cache off, would mean no limit here.
+    maxSize: Math.max(1, bytesMax),
+    sizeCalculation: ({ body, bounds }) => body.bytes.length + (bounds?.byteLength ?? 0) + ENTRY_BYTES,
+  });
