@@ -1,4 +1,5 @@
 import { formatToken, TOKEN_RANDOM_BYTES, tokenKind } from '@muster/contracts';
+import ipaddr from 'ipaddr.js';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
@@ -40,13 +41,11 @@ const isLoopbackHost = (host: string): boolean => host === 'localhost' || host =
 
 const PROXY_WORDS: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'uniquelocal']);
 
-const isProxy = (entry: string): boolean => {
-  if (PROXY_WORDS.has(entry)) return true;
-  const [address = '', bits, ...more] = entry.split('/');
-  const family = isIP(address);
-  if (family === 0 || more.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
-};
+const isProxy = (entry: string): boolean =>
+  PROXY_WORDS.has(entry) ||
+  isIP(entry) !== 0 ||
+  ipaddr.IPv4.isValidCIDRFourPartDecimal(entry) ||
+  ipaddr.IPv6.isValidCIDR(entry);
 
 /** Refuses `true`: with it any client could choose the address that rate limits count. */
 const trustProxy = z
