@@ -4,7 +4,7 @@ import { build, type Plugin } from 'esbuild';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** Limit about a third above the current size, to notice growth: every host holds the bundle in memory. */
+/** Limit a tenth above the current size, to notice growth: every host holds the bundle in memory. */
 const BYTES_MAX = 450_000;
 
 /** Thrown if the bundle exceeds its limit, which means that it contains code that an agent does not need. */

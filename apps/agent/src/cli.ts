@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { Command as Program } from 'commander';
 import { SETTINGS } from './config/settings.js';
 
 /** The commands, in the order of `--help`. */
@@ -57,46 +57,47 @@ Exit codes: 0 done or stopped by a signal, 1 failed, 2 invalid flag or setting,
 const COMMAND_FLAGS = ['once', 'dry-run', 'help', 'version'] as const satisfies readonly Command[];
 
 const settingFlags = SETTINGS.flatMap(({ flag }) => (flag === null ? [] : [flag]));
+const valueFlags = [...settingFlags, 'config'];
 
-/** Parses the arguments that follow the program's name. */
+/** Parses the arguments that follow the program's name. An error quotes no value of a flag, because it may be a token. */
 export function parseCli(args: readonly string[]): CliRequest {
-  let parsed;
-  try {
-    parsed = parseArgs({
-      // `pnpm agent -- --once` passes the separator on.
-      args: args[0] === '--' ? args.slice(1) : [...args],
-      options: {
-        ...Object.fromEntries(settingFlags.map((flag) => [flag, { type: 'string' as const }])),
-        config: { type: 'string' },
-        json: { type: 'boolean' },
-        once: { type: 'boolean' },
-        'dry-run': { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-        version: { type: 'boolean', short: 'v' },
-      },
-      strict: true,
-      allowPositionals: true,
-    });
-  } catch (error) {
-    return { kind: 'error', message: firstSentence((error as Error).message) };
-  }
-  const { positionals } = parsed;
-  const values = parsed.values as Record<string, string | boolean | undefined>;
-  const unknown = positionals.find((name) => !Object.hasOwn(COMMANDS, name));
-  if (unknown !== undefined) return { kind: 'error', message: `unknown command '${unknown}'` };
-  const asked = [...(positionals as Command[]), ...COMMAND_FLAGS.filter((name) => values[name] === true)];
+  // `pnpm agent -- --once` passes the separator on.
+  const program = createProgram().parse(args[0] === '--' ? args.slice(1) : args, { from: 'user' });
+  const values = new Map<string, unknown>(
+    program.options.map((option) => [option.name(), program.getOptionValue(option.attributeName())]),
+  );
+  const incomplete = valueFlags.find((flag) => values.get(flag) === true);
+  if (incomplete !== undefined) return { kind: 'error', message: `Option '--${incomplete} <value>' argument missing` };
+  const unknown = program.args.filter((argument) => !Object.hasOwn(COMMANDS, argument));
+  const first = unknown.find((argument) => argument.startsWith('-')) ?? unknown[0];
+  if (first !== undefined) return { kind: 'error', message: describeUnknown(first, values) };
+  const asked = [...(program.args as Command[]), ...COMMAND_FLAGS.filter((name) => values.get(name) === true)];
   // Help wins over any other command on the same command line.
   const commands = asked.includes('help') ? ['help' as const] : asked;
   if (commands.length > 1) return { kind: 'error', message: `${commands.join(' and ')} cannot be combined` };
-  const flags = settingFlags.flatMap((flag) => (typeof values[flag] === 'string' ? [[flag, values[flag]]] : []));
+  const flags = settingFlags.flatMap((flag) => (values.get(flag) === undefined ? [] : [[flag, values.get(flag)]]));
   return {
     kind: 'command',
     command: commands[0] ?? 'run',
     flags: Object.fromEntries(flags) as Record<string, string>,
-    configFile: typeof values['config'] === 'string' ? values['config'] : null,
-    json: values['json'] === true,
+    configFile: (values.get('config') as string | undefined) ?? null,
+    json: values.get('json') === true,
   };
 }
 
-/** Drops the advice that Node appends, which does not apply to this program. */
-const firstSentence = (message: string): string => message.split('. ')[0]!.replace(/\.$/, '');
+/**
+ * Creates the parser. It reports no errors itself: its message for an unknown option quotes the value, and with a
+ * required value (`<value>`) it uses the next flag as the value of a flag that lacks one.
+ */
+function createProgram(): Program {
+  const program = new Program().argument('[commands...]').allowUnknownOption().helpOption(false);
+  for (const flag of valueFlags) program.option(`--${flag} [value]`);
+  for (const flags of ['--json', '--once', '--dry-run', '-h, --help', '-v, --version']) program.option(flags);
+  return program;
+}
+
+function describeUnknown(argument: string, known: ReadonlyMap<string, unknown>): string {
+  const [flag] = /^(--[^=]*|-[^-])/.exec(argument) ?? [];
+  if (flag === undefined) return `unknown command '${argument}'`;
+  return known.has(flag.slice(2)) ? `Option '${flag}' does not take an argument` : `Unknown option '${flag}'`;
+}
