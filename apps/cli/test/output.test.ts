@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import stringWidth from 'string-width';
 import { age } from '../src/output/age.js';
 import { writeList, writeOne } from '../src/output/format.js';
 import type { Screen, Terminal } from '../src/terminal.js';
 import { formatTable, type Column } from '../src/output/table.js';
-import { truncate, displayWidth } from '../src/output/width.js';
+import { toCell, truncate } from '../src/output/cell.js';
 
 const COLUMNS: Column<{ name: string; state: string }>[] = [
   { title: 'NAME', text: ({ name }) => name },
@@ -22,6 +23,18 @@ describe('a table', () => {
     );
   });
 
+  test.each([
+    ['a flag', '🇩🇪', 2],
+    ['an emoji with a variation selector', '⚠️', 2],
+    ['an emoji with a skin tone', '👍🏽', 2],
+    ['a combining accent', 'e\u0301', 1],
+    ['a decomposed Hangul syllable', '\u1112\u1161\u11ab', 2],
+    ['half-width kana with a voicing mark', 'ﾀﾞ', 2],
+  ])('counts %s as a terminal does', (_, name, columns) => {
+    const [, line] = formatTable(COLUMNS, [{ name, state: 'running' }], null).split('\n');
+    expect(line).toBe(`${name}${' '.repeat('NAME'.length - columns)}  running`);
+  });
+
   test('has colors only on a screen that supports them', () => {
     const screen = (hasColors: boolean) => formatTable(COLUMNS, ROWS, { columns: 80, hasColors });
     expect(screen(true)).toContain('\u001b[32mrunning\u001b[39m');
@@ -32,7 +45,7 @@ describe('a table', () => {
   test('is shortened to fit a screen, and complete elsewhere', () => {
     const rows = [{ name: 'x'.repeat(100), state: 'running' }];
     for (const line of formatTable(COLUMNS, rows, { columns: 40, hasColors: false }).split('\n')) {
-      expect(displayWidth(line)).toBeLessThanOrEqual(40);
+      expect(stringWidth(line)).toBeLessThanOrEqual(40);
     }
     expect(formatTable(COLUMNS, rows, null)).toContain('x'.repeat(100));
   });
@@ -53,10 +66,31 @@ describe('a table', () => {
   });
 });
 
-test('a cut text fits and ends with an ellipsis', () => {
-  expect(truncate('nginx', 5)).toBe('nginx');
-  expect(truncate('nginx:1.29', 6)).toBe('nginx…');
-  expect(truncate('日本語', 4)).toBe('日…');
+describe('a cut text', () => {
+  const cut = (text: string, columns: number): string => truncate(toCell(text), columns).text;
+
+  test('fits and ends with an ellipsis', () => {
+    expect(cut('nginx', 5)).toBe('nginx');
+    expect(cut('nginx:1.29', 6)).toBe('nginx…');
+    expect(cut('日本語', 4)).toBe('日…');
+  });
+
+  test('keeps combined characters whole', () => {
+    expect(cut('cafe\u0301s', 5)).toBe('cafe\u0301s');
+    expect(cut('cafe\u0301 bar', 5)).toBe('cafe\u0301…');
+    expect(cut('🇩🇪🇫🇷', 3)).toBe('🇩🇪…');
+    expect(cut('👍🏽👍🏽', 3)).toBe('👍🏽…');
+  });
+
+  test('has the width that it states, for any text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 20 }), (text, columns) => {
+        const { text: shown, width } = truncate(toCell(text), columns);
+        expect(width).toBeLessThanOrEqual(columns);
+        expect(stringWidth(shown)).toBe(width);
+      }),
+    );
+  });
 });
 
 describe('a list with control characters in its texts', () => {

@@ -1,7 +1,7 @@
 import { toTerminalText } from '@muster/contracts';
 import { styleText } from 'node:util';
 import type { Screen } from '../terminal.js';
-import { truncate, displayWidth } from './width.js';
+import { toCell, truncate, type Cell } from './cell.js';
 
 export type Style = Parameters<typeof styleText>[0];
 
@@ -25,29 +25,24 @@ const WIDTH_MIN = 8;
  * colored. Otherwise nothing is shortened. Control characters in the texts are replaced.
  */
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen | null): string {
-  const cells = rows.map((row) => columns.map(({ text }) => toTerminalText(text(row))));
-  const natural = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((line) => displayWidth(line[i]!))));
+  const cells = rows.map((row) => columns.map(({ text }) => toCell(toTerminalText(text(row)))));
+  const titles = columns.map(({ title }) => toCell(title));
+  const natural = titles.map(({ width }, i) => Math.max(width, ...cells.map((line) => line[i]!.width)));
   const widths = screen === null ? natural : fit(natural, screen.columns);
   const paint = (style: Style | null | undefined, text: string) =>
     // `screen` already says whether the output is a terminal.
     screen?.hasColors && style ? styleText(style, text, { validateStream: false }) : text;
 
-  const line = (texts: readonly string[], styleOf: (column: number) => Style | null | undefined) =>
-    texts
-      .map((text, i) => {
-        const shown = truncate(text, widths[i]!);
-        const isLast = i === texts.length - 1;
-        return paint(styleOf(i), shown) + (isLast ? '' : ' '.repeat(widths[i]! - displayWidth(shown)));
+  const line = (row: readonly Cell[], styleOf: (column: number) => Style | null | undefined) =>
+    row
+      .map((cell, i) => {
+        const { text, width } = truncate(cell, widths[i]!);
+        const isLast = i === row.length - 1;
+        return paint(styleOf(i), text) + (isLast ? '' : ' '.repeat(widths[i]! - width));
       })
       .join(GAP)
       .trimEnd();
-  return [
-    line(
-      columns.map(({ title }) => title),
-      () => 'bold',
-    ),
-    ...rows.map((row, index) => line(cells[index]!, (i) => columns[i]!.style?.(row))),
-  ]
+  return [line(titles, () => 'bold'), ...rows.map((row, index) => line(cells[index]!, (i) => columns[i]!.style?.(row)))]
     .map((text) => `${text}\n`)
     .join('');
 }
