@@ -50,6 +50,11 @@ describe('a table', () => {
     expect(formatTable(COLUMNS, rows, null)).toContain('x'.repeat(100));
   });
 
+  test('can have more rows than a function takes arguments', () => {
+    const text = formatTable([COLUMNS[0]!], Array<(typeof ROWS)[number]>(200_000).fill(ROWS[0]!), null);
+    expect(text).toHaveLength('NAME\n'.length + 200_000 * 'web\n'.length);
+  });
+
   test('contains no control characters, for any container name', () => {
     fc.assert(
       fc.property(

@@ -27,7 +27,7 @@ const WIDTH_MIN = 8;
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen | null): string {
   const cells = rows.map((row) => columns.map(({ text }) => toCell(toTerminalText(text(row)))));
   const titles = columns.map(({ title }) => toCell(title));
-  const natural = titles.map(({ width }, i) => Math.max(width, ...cells.map((line) => line[i]!.width)));
+  const natural = titles.map(({ width }, i) => cells.reduce((most, row) => Math.max(most, row[i]!.width), width));
   const widths = screen === null ? natural : fit(natural, screen.columns);
   const paint = (style: Style | null | undefined, text: string) =>
     // `screen` already says whether the output is a terminal.
