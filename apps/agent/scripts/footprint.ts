@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { formatBytes, formatNumber, markdownTable } from '@muster/testkit/report';
 import { readProcessCost, type ProcessCost } from './footprint/process-cost.js';
 import { startApi, startSubject, type Subject } from './footprint/rig.js';
@@ -103,35 +103,36 @@ async function defaultCommands(into: string): Promise<string[]> {
   return [build, `${join(into, name)} run`];
 }
 
-const { values, positionals } = parseArgs({
-  args: process.argv.slice(2).filter((argument) => argument !== '--'),
-  options: {
-    seconds: { type: 'string', default: '180' },
-    'warm-up': { type: 'string', default: '60' },
-    containers: { type: 'string', default: '100' },
-  },
-  allowPositionals: true,
-});
+const program = new Command('footprint')
+  .argument('[command...]', 'agents to measure, each as one argument (default: the build and the executable)')
+  .option('--seconds <number>', 'measured time', Number, 180)
+  .option('--warm-up <number>', 'seconds before that', Number, 60)
+  .option('--containers <number>', 'containers of each engine', Number, 100)
+  .parse(
+    process.argv.slice(2).filter((argument) => argument !== '--'),
+    { from: 'user' },
+  );
+const { seconds, warmUp, containers } = program.opts<{ seconds: number; warmUp: number; containers: number }>();
 const dir = await mkdtemp(join(tmpdir(), 'muster-footprint-'));
 const closers: (() => Promise<void>)[] = [() => rm(dir, { recursive: true, force: true })];
 try {
   const api = await startApi(dir);
   closers.unshift(() => api.close());
-  const commands = positionals.length === 0 ? await defaultCommands(dir) : positionals;
+  const commands = program.args.length === 0 ? await defaultCommands(dir) : program.args;
   const subjects: Subject[] = [];
   for (const [i, command] of commands.entries()) {
     const own = join(dir, `agent-${i}`);
     await mkdir(own);
     const subject = await startSubject({
       ...{ label: command.split('/').at(-1)!, command: command.split(' '), dir: own, api },
-      containers: Number(values.containers),
+      containers,
     });
     closers.unshift(() => subject.close());
     subjects.push(subject);
   }
-  await sleep(Number(values['warm-up']) * 1_000);
+  await sleep(warmUp * 1_000);
   const judged = await Promise.all(
-    subjects.map(async (subject) => judge(subject.label, await watch(subject, Number(values.seconds)))),
+    subjects.map(async (subject) => judge(subject.label, await watch(subject, seconds))),
   );
   const columns = [
     'agent',

@@ -14,7 +14,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { Argument, Command } from 'commander';
 import { inject } from 'postject';
 import { AGENT_VERSION } from '../src/version.js';
 import { billOfMaterials } from './bill-of-materials.js';
@@ -63,19 +63,19 @@ async function checksum(release: string, name: string): Promise<string> {
     .digest('hex')}  ${name}\n`;
 }
 
-const { values, positionals } = parseArgs({
-  args: process.argv.slice(2).filter((argument) => argument !== '--'),
-  options: { out: { type: 'string', default: join(PACKAGE, 'release') } },
-  allowPositionals: true,
-});
-const release = resolve(values.out);
+const program = new Command('package')
+  .addArgument(new Argument('[architecture...]').choices(ARCHITECTURES).default(ARCHITECTURES))
+  .option('--out <directory>', 'where to build the release', join(PACKAGE, 'release'))
+  .parse(
+    process.argv.slice(2).filter((argument) => argument !== '--'),
+    { from: 'user' },
+  );
+const [architectures] = program.processedArgs as [readonly Architecture[]];
+const release = resolve(program.opts<{ out: string }>().out);
 if (!receivesSecurityFixes(process.versions.node)) {
   const advice = 'build with Node.js 24 instead';
   process.stderr.write(`this release contains Node.js ${process.versions.node}, without security fixes: ${advice}\n`);
 }
-const wrong = positionals.find((arch) => !ARCHITECTURES.some((known) => known === arch));
-if (wrong !== undefined) throw new Error(`unsupported architecture ${wrong}: use ${ARCHITECTURES.join(' or ')}`);
-const architectures = positionals.length === 0 ? ARCHITECTURES : (positionals as Architecture[]);
 
 const work = await mkdtemp(join(tmpdir(), 'muster-agent-package-'));
 try {

@@ -2,9 +2,10 @@
  * Fails if the schema and the migrations differ. Features that Prisma cannot express (checks, fill factors, indexes on
  * expressions) are ignored.
  */
-import { diffMigrationsToSchema, parseSchemaArguments } from './diff-migrations.js';
+import { createSchemaCommand, diffMigrationsToSchema, type SchemaFiles } from './diff-migrations.js';
 
-const missing = await diffMigrationsToSchema(parseSchemaArguments().files);
+const files = createSchemaCommand('pnpm db:drift').parse().opts<SchemaFiles>();
+const missing = await diffMigrationsToSchema(files);
 if (missing === '') {
   console.log('The migrations match the schema.');
 } else {

@@ -1,6 +1,7 @@
 /** Compares the migrations with the schema, for both scripts. */
 import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+
+import { Command } from 'commander';
 
 import { applyMigrations } from '../src/apply-migrations.js';
 import { openInMemory } from '../src/embedded-database.js';
@@ -16,18 +17,13 @@ export interface SchemaFiles {
   readonly migrations: string;
 }
 
-/** Parses `--schema`, `--migrations` and `--empty`, and returns the remaining arguments as well. */
-export function parseSchemaArguments(): { files: SchemaFiles; positionals: string[]; empty: boolean } {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      schema: { type: 'string', default: schemaFile },
-      migrations: { type: 'string', default: migrationsDirectory },
-      empty: { type: 'boolean', default: false },
-    },
-  });
-  return { files: { schema: values.schema, migrations: values.migrations }, positionals, empty: values.empty };
-}
+/** Creates a command line with the options `--schema` and `--migrations`. It exits with 2 if it is used wrongly. */
+export const createSchemaCommand = (name: string): Command =>
+  new Command(name)
+    .option('--schema <file>', 'the Prisma schema', schemaFile)
+    .option('--migrations <directory>', 'the migrations', migrationsDirectory)
+    .showHelpAfterError()
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
 /** Returns the SQL that turns an empty database with all migrations applied into the schema. */
 export async function diffMigrationsToSchema({ schema, migrations: directory }: SchemaFiles): Promise<string> {
