@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { parseEnv } from './env.js';
 import { CommandError, ExitCodes } from './exit.js';
 import type { Terminal } from './terminal.js';
 
@@ -15,8 +15,10 @@ export interface ApiConnection {
 const SavedConnection = z.object({ url: z.string(), key: z.string() });
 
 /** The file that `login` writes, with mode 0600. */
-const fileOf = ({ env }: Terminal): string =>
-  join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'), 'muster', 'connection.json');
+function fileOf({ env }: Terminal): string {
+  const { HOME, XDG_CONFIG_HOME = join(HOME, '.config') } = parseEnv(env);
+  return join(XDG_CONFIG_HOME, 'muster', 'connection.json');
+}
 
 /** Saves a connection for later commands: a file with mode 0600 in a directory with mode 0700. Returns its path. */
 export async function saveConnection(terminal: Terminal, connection: ApiConnection): Promise<string> {
@@ -40,7 +42,7 @@ export const deleteConnection = (terminal: Terminal): Promise<void> => rm(fileOf
  * @throws CommandError if the URL or the key is missing.
  */
 export async function loadConnection(terminal: Terminal): Promise<ApiConnection> {
-  const { MUSTER_URL: url, MUSTER_KEY: key } = terminal.env;
+  const { MUSTER_URL: url, MUSTER_KEY: key } = parseEnv(terminal.env);
   if (url && key) return { url: normalizeUrl(url), key };
   const saved = await readSaved(fileOf(terminal));
   if (saved === null) {

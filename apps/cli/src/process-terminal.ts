@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { parseEnv } from './env.js';
 import type { Terminal } from './terminal.js';
 
 /** Creates a Terminal for the standard streams of a process. */
@@ -9,6 +10,7 @@ export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process):
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
+  const { NO_COLOR, TERM } = parseEnv(env);
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => interrupted.abort());
@@ -17,7 +19,7 @@ export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process):
     env,
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
-    screen: stdout.isTTY ? { columns: stdout.columns, hasColors: !env['NO_COLOR'] && env['TERM'] !== 'dumb' } : null,
+    screen: stdout.isTTY ? { columns: stdout.columns, hasColors: NO_COLOR === undefined && TERM !== 'dumb' } : null,
     interrupted: interrupted.signal,
 
     async askSecret(question) {

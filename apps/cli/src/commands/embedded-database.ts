@@ -1,12 +1,13 @@
 /** Helpers for commands that open an embedded database's directory instead of calling the API. */
 import { Option } from 'commander';
+import { parseEnv } from '../env.js';
 import { CommandError } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
 /** The option `--data-dir`, with the same default as the API. */
 export const dataDirOption = ({ env }: Terminal): Option =>
   new Option('-d, --data-dir <directory>', "the embedded database's directory").default(
-    env['MUSTER_DATA_DIR'] || '.muster/data',
+    parseEnv(env).MUSTER_DATA_DIR,
     '$MUSTER_DATA_DIR, else .muster/data',
   );
 

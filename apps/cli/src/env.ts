@@ -1,0 +1,17 @@
+import { homedir } from 'node:os';
+import { z } from 'zod';
+
+/** Every variable that the command reads. Commands check the values that they use, so any text is valid here. */
+const EnvVariables = z.object({
+  MUSTER_URL: z.string().optional(),
+  MUSTER_KEY: z.string().optional(),
+  MUSTER_DATA_DIR: z.string().default('.muster/data'),
+  XDG_CONFIG_HOME: z.string().optional(),
+  HOME: z.string().default(homedir),
+  NO_COLOR: z.string().optional(),
+  TERM: z.string().optional(),
+});
+
+/** Parses the environment; an empty variable counts as unset. */
+export const parseEnv = (source: Readonly<Record<string, string | undefined>>): z.output<typeof EnvVariables> =>
+  EnvVariables.parse(Object.fromEntries(Object.entries(source).filter(([, value]) => value !== '')));
