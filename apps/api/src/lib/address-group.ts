@@ -1,5 +1,4 @@
 import ipaddr from 'ipaddr.js';
-import { isIP } from 'node:net';
 
 /** Maximum length of a group: a trusted proxy may forward a value that is not an address. */
 const GROUP_LENGTH_MAX = 45;
@@ -9,8 +8,7 @@ const GROUP_LENGTH_MAX = 45;
  * because one machine can use all of it. A value that is not an address is grouped by its first characters.
  */
 export function addressGroup(address: string): string {
-  // `ipaddr.js` also accepts forms that are not addresses here, such as `127.1` and `0x7f000001`.
-  if (isIP(address) !== 6) return address.slice(0, GROUP_LENGTH_MAX).toLowerCase();
+  if (!ipaddr.IPv6.isValid(address)) return address.slice(0, GROUP_LENGTH_MAX).toLowerCase();
   const parsed = ipaddr.process(address);
   if (!('parts' in parsed)) return parsed.toString();
   const network = parsed.parts.slice(0, 4).map((part) => part.toString(16));
