@@ -14,12 +14,20 @@ const EXIT_CODES = `
 Exit codes: ${ExitCodes.ok} success, ${ExitCodes.failed} failure, ${ExitCodes.usage} invalid command line,
 ${ExitCodes.refused} invalid key or missing permission, ${ExitCodes.unreachable} server unreachable or overloaded.`;
 
+/** A token of Muster, or a part of one. Its first group is the kind, which may be shown. */
+const TOKEN = /\b(muster_[a-z]+_)\w+/g;
+
 /** Creates the command line. Each command registers itself. */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('muster')
     .description("The operator command line of Muster.\nRun 'muster help COMMAND' for details of a command.")
     .addHelpText('after', EXIT_CODES)
-    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      // Commander quotes what it does not understand, and that may be a key: `login URL --key=muster_key_…`.
+      outputError: (text, write) => write(text.replace(TOKEN, '$1…')),
+    })
     .showHelpAfterError('(see --help)')
     .exitOverride();
   addLoginCommands(program, terminal);

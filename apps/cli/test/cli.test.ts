@@ -51,6 +51,17 @@ describe('a command line', () => {
   });
 });
 
+test.each([
+  [['login', 'https://muster.example.org', '--key=muster_key_secret'], "unknown option '--key=muster_key_…'"],
+  [['muster_key_secret'], "unknown command 'muster_key_…'"],
+  [['events', '--limit', 'muster_key_secret'], "argument 'muster_key_…' is invalid"],
+])('%j is refused without printing the key', async (args, words) => {
+  const { code, out, err } = await muster(args);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toContain(words);
+  expect(err).not.toContain('secret');
+});
+
 describe('backup and restore', () => {
   test('move a database from one directory to another', async () => {
     const database = await openDatabase({ dataDir: within('data') });
