@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, ConnectionState } from '@muster/client';
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
@@ -61,15 +62,6 @@ export async function watchChanges(
 export const keyInvalidError = (): CommandError =>
   new CommandError('the API key was revoked or has expired', ExitCodes.refused);
 
+/** Resolves after `ms` milliseconds, or as soon as `signal` is aborted. */
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
+  sleep(ms, undefined, { signal }).catch(() => undefined);
