@@ -1,3 +1,5 @@
+import { createSemaphore, type Semaphore } from './semaphore.js';
+
 /** One semaphore per key; keys are independent of each other. */
 export interface KeyedSemaphore {
   /**
@@ -18,58 +20,26 @@ export interface KeyedSemaphoreOptions {
   waitMsMax: number;
 }
 
-interface PermitQueue {
-  taken: number;
-  /** In order of arrival. */
-  waiting: Set<() => void>;
-}
-
 /** Creates the semaphores. A key uses memory only while one of its permits is acquired. */
 export function createKeyedSemaphore({ permits, waitingMax, waitMsMax }: KeyedSemaphoreOptions): KeyedSemaphore {
-  const lines = new Map<string, PermitQueue>();
-
-  function wait({ waiting }: PermitQueue): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        waiting.delete(grant);
-        resolve(false);
-      }, waitMsMax);
-      const grant = () => {
-        clearTimeout(timer);
-        resolve(true);
-      };
-      waiting.add(grant);
-    });
-  }
-
+  const semaphores = new Map<string, Semaphore>();
   return {
     acquire(key) {
-      const line = lines.get(key);
-      if (line === undefined) {
-        lines.set(key, { taken: 1, waiting: new Set() });
-        return true;
+      let semaphore = semaphores.get(key);
+      if (semaphore === undefined) {
+        semaphore = createSemaphore({ capacity: permits, waitingMax, waitMsMax });
+        semaphores.set(key, semaphore);
       }
-      if (line.taken < permits) {
-        line.taken += 1;
-        return true;
-      }
-      return line.waiting.size < waitingMax && wait(line);
+      return semaphore.acquire(1);
     },
     release(key) {
-      const line = lines.get(key);
-      if (line === undefined) return;
-      const [next] = line.waiting;
-      if (next !== undefined) {
-        // The permit passes to the caller that has waited longest.
-        line.waiting.delete(next);
-        next();
-        return;
-      }
-      line.taken -= 1;
-      if (line.taken === 0) lines.delete(key);
+      const semaphore = semaphores.get(key);
+      if (semaphore === undefined) return;
+      semaphore.release(1);
+      if (semaphore.acquired === 0) semaphores.delete(key);
     },
     get size() {
-      return lines.size;
+      return semaphores.size;
     },
   };
 }

@@ -9,6 +9,8 @@ export interface Semaphore {
    */
   acquire(amount: number, line?: 'first' | 'last'): boolean | Promise<boolean>;
   release(amount: number): void;
+  /** The amount that is acquired now. */
+  readonly acquired: number;
 }
 
 export interface SemaphoreOptions {
@@ -77,6 +79,9 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
     release(amount) {
       acquired -= amount;
       admitWaiters();
+    },
+    get acquired() {
+      return acquired;
     },
   };
 }
