@@ -1,6 +1,6 @@
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+import { byCodeUnit } from '@muster/contracts';
 
 /** Returns a copy sorted by name in UTF-16 order, and by id among equal names. */
 export function sortByName<T>(items: readonly T[], nameOf: (item: T) => string, idOf: (item: T) => string): T[] {
-  return [...items].sort((a, b) => compare(nameOf(a), nameOf(b)) || compare(idOf(a), idOf(b)));
+  return [...items].sort((a, b) => byCodeUnit(nameOf(a), nameOf(b)) || byCodeUnit(idOf(a), idOf(b)));
 }
