@@ -7,6 +7,7 @@ import { createAccounts, type OidcOptions } from './routes/accounts.js';
 import { logThrottle } from './lib/log-throttle.js';
 import { recordRefusedCalls } from './http/auth.js';
 import { closeWhenDraining } from './http/close-when-draining.js';
+import { createRefusalDelay } from './http/delay-refusals.js';
 import { createAgentLimits } from './http/limit-agents.js';
 import { requireMetricsAuth, type MetricsWithoutToken } from './http/require-metrics-auth.js';
 import { createEnrollmentLimit } from './http/limit-enrollments.js';
@@ -18,18 +19,19 @@ import { requireProtocol } from './http/protocol.js';
 import { requestLog } from './http/request-log.js';
 import { STALLED_MS_MAX } from './http/close-if-reader-stalls.js';
 import { securityHeaders } from './http/security-headers.js';
-import { createAgentReleaseRouter } from './routes/agent-release.js';
-import { createAgentRouter } from './routes/agent.js';
-import { createContainerRouter } from './routes/containers.js';
-import { createDocumentationRouter } from './routes/documentation.js';
-import { createEnrollmentTokenRouter } from './routes/enrollment-tokens.js';
-import { createExportRouter } from './routes/exports.js';
-import { createHealthRouter } from './routes/health.js';
-import { createHistoryRouter } from './routes/history.js';
-import { createHostRouter } from './routes/hosts.js';
-import { createInventoryRouter } from './routes/inventory.js';
-import { createMetricsRouter } from './routes/metrics.js';
-import { createStreamRouter, type StreamRouterParts } from './routes/stream.js';
+import { mountRoutes } from './http/route.js';
+import { agentReleaseRoutes } from './routes/agent-release.js';
+import { createAgents } from './routes/agent.js';
+import { containerRoutes } from './routes/containers.js';
+import { documentationRoutes, serveSwaggerUi } from './routes/documentation.js';
+import { enrollmentTokenRoutes } from './routes/enrollment-tokens.js';
+import { exportRoutes } from './routes/exports.js';
+import { healthRoutes } from './routes/health.js';
+import { historyRoutes } from './routes/history.js';
+import { hostRoutes } from './routes/hosts.js';
+import { inventoryRoutes } from './routes/inventory.js';
+import { metricsRoutes } from './routes/metrics.js';
+import { streamRoutes, type StreamRouteParts } from './routes/stream.js';
 import { createWebRouter } from './routes/web.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/delivery/index.js';
 import {
@@ -78,7 +80,7 @@ export interface AppParts {
     LiveStreamOptions,
     'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax' | 'laggingMs' | 'positionIntervalMs' | 'missedEventsMax'
   > &
-    Pick<StreamRouterParts, 'recheckMs' | 'operatorListenersMax'>;
+    Pick<StreamRouteParts, 'recheckMs' | 'operatorListenersMax'>;
   /** The metrics registry. Default: a new one. */
   metrics?: Metrics;
   /** The bearer token required to read the metrics; null: see `metricsWithoutToken`. */
@@ -151,7 +153,6 @@ export function createApp({
   const agentTokens = createAgentTokenService(db, { ...options, elapsedMs, cache: tokenCache });
 
   const accounts = createAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs });
-  const { auth } = accounts;
 
   const source = { db, freshnessContext };
   const containers = createContainerReader(db, freshnessContext);
@@ -163,37 +164,45 @@ export function createApp({
     onFailure: (error) => logger.warn({ err: error }, 'could not measure the lag of the live stream'),
   });
 
-  // Express tries routers in order, so the routes that a whole fleet calls come first.
-  const routers = [
-    createAgentRouter({
-      agentTokens,
-      containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
-      enrollment: createEnrollmentService(db, { ...options, tokenCache }),
-      heartbeats: createHeartbeatService(db, { ...options, reports }),
-      refusals: createSnapshotRefusals(db, {
-        now,
-        logFailure: (error) => logger.warn({ err: error }, 'could not record that a snapshot was refused'),
-      }),
-      cadence,
-      recordSnapshot: (summary) => metrics.recordSnapshot(summary),
-      enrollmentLimit: createEnrollmentLimit(elapsedMs),
-      limits: createAgentLimits({
-        ...{ perMinute: agentRequestsPerMinute, elapsedMs },
-        retryAfterMsMax: cadence.heartbeatSeconds * 1_000,
-      }),
+  const agents = createAgents({
+    agentTokens,
+    containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
+    enrollment: createEnrollmentService(db, { ...options, tokenCache }),
+    heartbeats: createHeartbeatService(db, { ...options, reports }),
+    refusals: createSnapshotRefusals(db, {
+      now,
+      logFailure: (error) => logger.warn({ err: error }, 'could not record that a snapshot was refused'),
     }),
-    createHealthRouter(db, isDraining, elapsedMs),
-    createHostRouter({ auth, source, hosts: createHostService(source, { ...options, tokenCache }) }),
-    createContainerRouter({ auth, containers }),
-    createInventoryRouter({ auth, source, getSummary }),
-    createStreamRouter({ auth, live, stalledMsMax, ...stream }),
-    createHistoryRouter({ auth, db }),
-    createExportRouter({ auth, db, containers, stalledMsMax, recheckMs: stream.recheckMs }),
-    createEnrollmentTokenRouter({ auth, db, now }),
-    ...accounts.routers,
-    createDocumentationRouter(),
-    createMetricsRouter({ guard: requireMetricsAuth(metricsToken, metricsWithoutToken), metrics }),
-    createAgentReleaseRouter(agentRelease, stalledMsMax),
+    cadence,
+    recordSnapshot: (summary) => metrics.recordSnapshot(summary),
+    enrollmentLimit: createEnrollmentLimit(elapsedMs),
+    limits: createAgentLimits({
+      ...{ perMinute: agentRequestsPerMinute, elapsedMs },
+      retryAfterMsMax: cadence.heartbeatSeconds * 1_000,
+    }),
+    delayRefusal: createRefusalDelay(elapsedMs),
+  });
+  const guards = {
+    ...agents.guards,
+    ...accounts.guards,
+    metrics: () => requireMetricsAuth(metricsToken, metricsWithoutToken),
+  };
+
+  // Express tries routes in order, so the routes that a whole fleet calls come first.
+  const routes = [
+    ...agents.routes,
+    ...healthRoutes(db, isDraining, elapsedMs),
+    ...hostRoutes(source, createHostService(source, { ...options, tokenCache })),
+    ...containerRoutes(containers),
+    ...inventoryRoutes(source, getSummary),
+    ...streamRoutes({ auth: accounts.auth, live, stalledMsMax, ...stream }),
+    ...historyRoutes(db),
+    ...exportRoutes({ auth: accounts.auth, db, containers, stalledMsMax, recheckMs: stream.recheckMs }),
+    ...enrollmentTokenRoutes(db, now),
+    ...accounts.routes,
+    ...documentationRoutes(),
+    ...metricsRoutes(metrics),
+    ...agentReleaseRoutes(agentRelease, stalledMsMax),
   ];
 
   const app = express();
@@ -212,8 +221,8 @@ export function createApp({
     res.set('Cache-Control', NO_STORE);
     next();
   });
-  app.use(requireProtocol, refuseOptions(routers));
-  app.use(...routers, methodNotAllowed(routers));
+  app.use(requireProtocol, refuseOptions(routes));
+  app.use(mountRoutes(routes, guards), serveSwaggerUi(), methodNotAllowed(routes));
   if (webDir !== undefined) app.use(createWebRouter(webDir, stalledMsMax));
   app.use(notFound);
   app.use(recordRefusedCalls(agentTokens), limitAuthFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));

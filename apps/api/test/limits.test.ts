@@ -2,14 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths, type Container } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
-import type { Request, RequestHandler, Response } from 'express';
+import type { Response } from 'express';
 import { randomUUID } from 'node:crypto';
-import { EventEmitter } from 'node:events';
 import { createApp } from '../src/app.js';
 import { addressGroup } from '../src/lib/address-group.js';
 import { issueToken } from '../src/lib/tokens.js';
 import { RateLimitedError } from '../src/errors.js';
-import { createAgentLimits } from '../src/http/limit-agents.js';
+import { createAgentLimits, type AgentLimit } from '../src/http/limit-agents.js';
 import { createEnrollmentLimit } from '../src/http/limit-enrollments.js';
 import { container, enrollRequest, order, TestApi, testClock } from './harness.js';
 
@@ -146,17 +145,8 @@ function limits(perMinute = 600) {
   const agentLimits = createAgentLimits({
     ...{ perMinute, elapsedMs: () => elapsed.ms, retryAfterMsMax: 10_000 },
   });
-  const isLetIn = (limit: RequestHandler, hostId: string) => {
-    const res = Object.assign(new EventEmitter(), { locals: { agent: { hostId } }, setHeader: () => undefined });
-    let letIn = false;
-    try {
-      void limit(null as unknown as Request, res as unknown as Response, () => (letIn = true));
-    } catch {
-      return false;
-    }
-    // A delayed refusal calls next later, with its error.
-    return letIn;
-  };
+  const isLetIn = (limit: AgentLimit, hostId: string) =>
+    limit(hostId, { setHeader: () => undefined } as unknown as Response) === null;
   return {
     elapsed,
     beat: (hostId: string) => isLetIn(agentLimits.calls, hostId),
@@ -226,11 +216,10 @@ describe('enrollments are limited', () => {
   /** Creates the limit with its own clock. Each call returns whether it was admitted. */
   function limit() {
     const elapsed = { ms: 0 };
-    const { limitCalls } = createEnrollmentLimit(() => elapsed.ms);
+    const enrollments = createEnrollmentLimit(() => elapsed.ms);
     const isLetIn = (enrollmentTokenId: string, ip: string) => {
-      const res = { locals: { enrollment: { enrollmentTokenId } } } as unknown as Response;
       try {
-        void limitCalls({ ip } as unknown as Request, res, () => undefined);
+        enrollments.limitCalls(enrollmentTokenId, ip);
         return true;
       } catch (error) {
         expect(error).toBeInstanceOf(RateLimitedError);

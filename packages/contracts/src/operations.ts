@@ -18,9 +18,12 @@ import {
   SignInOptions,
   SignInRequest,
 } from './accounts.js';
+import { DockerId } from './container.js';
 import { EnrollRequest, EnrollResponse, TokenHolder, TokenRotation } from './enrollment.js';
 import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
+import { Id } from './id.js';
 import { ImageInUse, Project, PublishedPort } from './inventory.js';
+import { SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
 import {
   AuditEntry,
   ContainerEvent,
@@ -73,10 +76,22 @@ export interface Operation {
   summary: string;
   /** What the operation does and returns, and when it fails. The document adds who may call it, from `access`. */
   description: string;
+  /** What the path identifies, such as `host`: a 404 says that there is no such thing. */
+  resource?: string;
+  /** The parameters of the path. Invalid ones are answered with 404. */
+  params?: z.ZodType;
   query?: z.ZodType;
   /** Headers with metadata of the body, by lowercase name. */
   headers?: z.ZodType;
   body?: z.ZodType;
+  /** Maximum bytes of the body, as sent and decompressed. Default: `BODY_BYTES_MAX`. */
+  bodyBytesMax?: number;
+  /** The limits that apply to a call of an agent. Default: those of small calls. `rotations` apply in addition. */
+  limits?: 'snapshots' | 'rotations';
+  /** Whether it signs a user in. It returns session cookies, so pages of other sites may not call it. */
+  opensSession?: true;
+  /** Whether caches may not keep the answer, not even to revalidate it. Other JSON reads of operators may be kept. */
+  noStore?: true;
   /** By status: the schema of a JSON body, null for no body, or the media type of another body. */
   answers: Readonly<Record<number, z.ZodType | null | string>>;
   /** Problems that it can return in addition to those that follow from its access, path and body. */
@@ -114,6 +129,8 @@ export const Operations = {
       'with `Retry-After`.',
     headers: SnapshotHeaders,
     body: Snapshot,
+    bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX,
+    limits: 'snapshots',
     answers: { 200: SyncSummary },
   },
   heartbeat: {
@@ -138,6 +155,7 @@ export const Operations = {
       'Issues a new agent token for the host. The old one stays valid until the new one is first used; a new token ' +
       'that is not used within 24 hours expires. Rotating again replaces the unused token, so a lost response never ' +
       'locks out the agent.',
+    limits: 'rotations',
     answers: { 201: TokenRotation },
   },
   getAgentTokenHolder: {
@@ -188,6 +206,8 @@ export const Operations = {
     description:
       'The token can enroll no more hosts; hosts that it enrolled are unaffected. Revoking a revoked token succeeds. ' +
       'Fails with 404 if the organization has no such token.',
+    resource: 'enrollment token',
+    params: z.object({ enrollmentTokenId: Id }),
     answers: { 204: null },
   },
   listHosts: {
@@ -205,6 +225,8 @@ export const Operations = {
     access: 'viewer',
     summary: 'Get a host',
     description: 'Returns one host. Fails with 404 if the organization has no such host.',
+    resource: 'host',
+    params: z.object({ hostId: Id }),
     answers: { 200: Host },
   },
   renameHost: {
@@ -215,6 +237,8 @@ export const Operations = {
     description:
       'Changes the host’s name in Muster only; the machine keeps its own. Returns the changed host. Fails with 404 ' +
       'if the organization has no such host.',
+    resource: 'host',
+    params: z.object({ hostId: Id }),
     body: HostPatch,
     answers: { 200: Host },
   },
@@ -227,6 +251,8 @@ export const Operations = {
       'Revokes the host’s agent tokens and deletes the host, its containers and its history. Nothing on the machine ' +
       'changes; its agent receives 410, and 401 after 30 days. Enrolling the machine later creates a new host. Fails ' +
       'with 404 if the organization has no such host.',
+    resource: 'host',
+    params: z.object({ hostId: Id }),
     answers: { 204: null },
   },
   rotateHostToken: {
@@ -239,6 +265,8 @@ export const Operations = {
       'seconds, and returns an enrollment token for one use within 24 hours. Only this token can enroll the machine ' +
       'again as the same host. The host’s containers and history are kept. Fails with 404 if the organization has no ' +
       'such host.',
+    resource: 'host',
+    params: z.object({ hostId: Id }),
     answers: { 201: EnrollmentTokenCreated },
   },
   listContainers: {
@@ -260,6 +288,8 @@ export const Operations = {
     description:
       'Returns one container of a host, present or removed. Removed containers are kept for 7 days, at most the ' +
       'latest 10,000 of each host. Fails with 404 if the host or container does not exist.',
+    resource: 'container',
+    params: z.object({ hostId: Id, dockerId: DockerId }),
     answers: { 200: ContainerView },
   },
   listEvents: {
@@ -389,6 +419,7 @@ export const Operations = {
       'If the sign-in fails, redirects to the sign-in page with the reason in `why`. Fails with 404 if no provider ' +
       'is configured.',
     query: OidcCallbackQuery,
+    opensSession: true,
     answers: { 303: null },
     refusals: [ProblemTypes.notFound],
   },
@@ -402,6 +433,7 @@ export const Operations = {
       'cookie. A browser may call it only from Muster’s own pages (403). Fails with 401 if the token is not valid or ' +
       'has expired: restart Muster for a new link.',
     body: SetupRequest,
+    opensSession: true,
     answers: { 201: Session },
     refusals: [ProblemTypes.tokenInvalid, ProblemTypes.forbidden],
   },
@@ -414,6 +446,7 @@ export const Operations = {
       'Creates a session and sets its cookie. A browser may call it only from Muster’s own pages (403). Fails with ' +
       '401 if the email address or the password is wrong, and with 429 after too many attempts.',
     body: SignInRequest,
+    opensSession: true,
     answers: { 201: Session },
     refusals: [ProblemTypes.credentialsInvalid, ProblemTypes.forbidden],
   },
@@ -425,6 +458,7 @@ export const Operations = {
     description:
       'Returns the user or API key that makes this call, its role and organization, and when the session or key ' +
       'expires.',
+    noStore: true,
     answers: { 200: Session },
   },
   signOut: {
@@ -449,6 +483,8 @@ export const Operations = {
     access: 'user',
     summary: 'End one of my sessions',
     description: 'Signs the caller out of one session. Fails with 404 if the caller has no such session.',
+    resource: 'session',
+    params: z.object({ sessionId: Id }),
     answers: { 204: null },
   },
   endSessions: {
@@ -490,6 +526,8 @@ export const Operations = {
       'Returns the changed member. A member who becomes a viewer loses the admin API keys and enrollment tokens that ' +
       'they created, unless `keepCredentials` is true. An owner who gets another role loses their pending ' +
       'invitations. Fails with 404 if the organization has no such member, and with 409 if no owner would remain.',
+    resource: 'member',
+    params: z.object({ userId: Id }),
     query: MemberCredentialsQuery,
     body: MemberPatch,
     answers: { 200: Member },
@@ -504,6 +542,8 @@ export const Operations = {
       'Ends the member’s sessions, deletes their ways to sign in and revokes their pending invitations. API keys and ' +
       'enrollment tokens that they created are revoked, unless `keepCredentials` is true. Fails with 404 if the ' +
       'organization has no such member, and with 409 if no owner would remain.',
+    resource: 'member',
+    params: z.object({ userId: Id }),
     query: MemberCredentialsQuery,
     answers: { 204: null },
     refusals: [ProblemTypes.conflict],
@@ -536,6 +576,8 @@ export const Operations = {
     access: 'owner',
     summary: 'Revoke an invitation',
     description: 'The link can no longer be used. Fails with 404 if the organization has no such invitation.',
+    resource: 'invitation',
+    params: z.object({ invitationId: Id }),
     answers: { 204: null },
   },
   getInvitationOffer: {
@@ -560,6 +602,7 @@ export const Operations = {
       'from Muster’s own pages (403). Fails with 401 if the invitation was used or revoked, or has expired, and with ' +
       '409 if a member has its email address.',
     body: InvitationAcceptance,
+    opensSession: true,
     answers: { 201: Session },
     refusals: [ProblemTypes.tokenInvalid, ProblemTypes.forbidden, ProblemTypes.conflict],
   },
@@ -592,6 +635,8 @@ export const Operations = {
     description:
       'The next call with the key fails; its open streams and exports end within 5 seconds. The key cannot be ' +
       'restored. Revoking a revoked key succeeds. Fails with 404 if the organization has no such key.',
+    resource: 'API key',
+    params: z.object({ apiKeyId: Id }),
     answers: { 204: null },
   },
   isAlive: {
@@ -642,6 +687,8 @@ export const Operations = {
     description:
       'Returns an executable for one architecture, the checksums or the software bill of materials. Fails with 404 ' +
       'if the release has no such file, and with 429 if too many downloads of one address are in progress.',
+    resource: 'agent release file',
+    params: z.object({ file: z.string() }),
     answers: { 200: 'application/octet-stream' },
   },
   getOpenApi: {

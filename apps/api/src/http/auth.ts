@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Request, Response } from 'express';
 import { DomainError, ForbiddenError, SnapshotDelayedError, TokenInvalidError } from '../errors.js';
 import type { SessionService, UserSession } from '../services/accounts/index.js';
 import type {
@@ -7,9 +7,8 @@ import type {
   EnrollmentIdentity,
   EnrollmentService,
 } from '../services/enrollment/index.js';
-import type { OperatorIdentity } from '../services/identity/index.js';
+import type { Caller, OperatorIdentity } from '../services/identity/index.js';
 import { bearerToken, hasBearerToken } from './bearer.js';
-import { callerOf } from './caller.js';
 import { RequestAbortedError } from './request-aborted.js';
 import { requireSameOrigin } from './same-origin.js';
 
@@ -26,25 +25,23 @@ declare global {
 }
 
 /**
- * Authentication. It runs before the body is read, so that a caller without valid credentials cannot make the server
- * read or keep anything.
+ * Authenticates a request before its body is read, so that a caller without valid credentials cannot make the server
+ * read or keep anything. Also records the identity in `res.locals`.
+ * @throws TokenInvalidError without valid credentials, ForbiddenError if they do not permit the call.
  */
+export type Authenticate<Identity> = (req: Request, res: Response) => Promise<Identity>;
 
-/** Authenticates an agent token and sets the host for `agentOf`. */
+/** Authenticates an agent token. */
 export const requireAgentAuth =
-  (tokens: AgentTokenService): RequestHandler =>
-  async (req, res, next) => {
-    res.locals.agent = await tokens.authenticate(bearerToken(req));
-    next();
-  };
+  (tokens: AgentTokenService): Authenticate<AgentIdentity> =>
+  async (req, res) =>
+    (res.locals.agent = await tokens.authenticate(bearerToken(req)));
 
-/** Authenticates an enrollment token and sets it for `enrollmentOf`. */
+/** Authenticates an enrollment token. */
 export const requireEnrollmentAuth =
-  (enrollment: EnrollmentService): RequestHandler =>
-  async (req, res, next) => {
-    res.locals.enrollment = await enrollment.authenticate(bearerToken(req));
-    next();
-  };
+  (enrollment: EnrollmentService): Authenticate<EnrollmentIdentity> =>
+  async (req, res) =>
+    (res.locals.enrollment = await enrollment.authenticate(bearerToken(req)));
 
 export interface OperatorAuthParts {
   apiKeys: { authenticate(token: string): Promise<OperatorIdentity> };
@@ -53,32 +50,28 @@ export interface OperatorAuthParts {
   publicUrl: string;
 }
 
-/**
- * Authenticates an operator and sets it for `operatorOf`. A bearer key takes precedence over a session cookie. A viewer
- * may only read.
- */
+/** Authenticates an operator. A bearer key takes precedence over a session cookie. A viewer may only read. */
 export const requireOperatorAuth =
-  ({ apiKeys, ...parts }: OperatorAuthParts): RequestHandler =>
-  async (req, res, next) => {
+  ({ apiKeys, ...parts }: OperatorAuthParts): Authenticate<OperatorIdentity> =>
+  async (req, res) => {
     const operator = hasBearerToken(req)
       ? await apiKeys.authenticate(bearerToken(req))
       : (await findUserSession(req, res, parts)).operator;
     const reads = req.method === 'GET' || req.method === 'HEAD';
     if (!reads && operator.role === 'viewer') throw new ForbiddenError('Viewers can only read.');
     res.locals.operator = operator;
-    next();
+    return operator;
   };
 
-/** Authenticates a signed-in user and sets it for `userSessionOf`, for calls about the user's own account. */
+/** Authenticates a signed-in user, for calls about the user's own account. */
 export const requireUserAuth =
-  (parts: OperatorAuthParts): RequestHandler =>
-  async (req, res, next) => {
+  (parts: OperatorAuthParts): Authenticate<UserSession> =>
+  async (req, res) => {
     if (hasBearerToken(req)) {
       await parts.apiKeys.authenticate(bearerToken(req));
       throw new ForbiddenError('This call requires a signed-in user; API keys cannot make it.');
     }
-    await findUserSession(req, res, parts);
-    next();
+    return findUserSession(req, res, parts);
   };
 
 async function findUserSession(
@@ -96,17 +89,22 @@ async function findUserSession(
   return session;
 }
 
-/** Requires an owner, for managing members. API keys are never owners. Use after `requireOperatorAuth`. */
-export const requireOwner: RequestHandler = (_req, res, next) => {
-  if (operatorOf(res).role !== 'owner') throw new ForbiddenError('Only owners can do this.');
-  next();
-};
+/** Requires an owner, for managing members. API keys are never owners. @throws ForbiddenError */
+export function requireOwner({ role }: OperatorIdentity): void {
+  if (role !== 'owner') throw new ForbiddenError('Only owners can do this.');
+}
 
-/** Requires an admin or owner, for reads that viewers may not make. Use after `requireOperatorAuth`. */
-export const requireAdmin: RequestHandler = (_req, res, next) => {
-  if (operatorOf(res).role === 'viewer') throw new ForbiddenError('Only admins and owners can read this.');
-  next();
-};
+/** Requires an admin or owner, for reads that viewers may not make. @throws ForbiddenError */
+export function requireAdmin({ role }: OperatorIdentity): void {
+  if (role === 'viewer') throw new ForbiddenError('Only admins and owners can read this.');
+}
+
+/** Returns the client of a request. */
+export const callerOf = (req: Request): Caller => ({
+  cookie: req.headers.cookie,
+  address: req.ip ?? '',
+  userAgent: req.headers['user-agent'],
+});
 
 /**
  * Records that an agent called although its call was refused or broken off: an agent that sends unacceptable requests
@@ -130,13 +128,3 @@ const isRecorded = (error: DomainError) =>
 
 /** Recording each call beyond the limit would cost what the limit saves; the calls within it are enough. */
 const UNRECORDED_CODES: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);
-
-export const agentOf = (res: Response): AgentIdentity => requireIdentity(res.locals.agent);
-export const enrollmentOf = (res: Response): EnrollmentIdentity => requireIdentity(res.locals.enrollment);
-export const userSessionOf = (res: Response): UserSession => requireIdentity(res.locals.userSession);
-export const operatorOf = (res: Response): OperatorIdentity => requireIdentity(res.locals.operator);
-
-function requireIdentity<T>(identity: T | undefined): T {
-  if (identity === undefined) throw new Error('a handler is mounted before the authentication middleware');
-  return identity;
-}

@@ -1,3 +1,4 @@
+import type { Response } from 'express';
 import { NotFoundError } from '../errors.js';
 import { RequestAbortedError } from './request-aborted.js';
 
@@ -27,4 +28,16 @@ export function toFileError(error: unknown): unknown {
   const [, bytes] =
     /^bytes \*\/(\d+)$/.exec(String((headers as Record<string, unknown> | undefined)?.['Content-Range'])) ?? [];
   return new FileRefusedError(416, bytes === undefined ? null : Number(bytes));
+}
+
+/** Answers with a file, or a part of it. @throws what `toFileError` returns. */
+export async function sendFile(res: Response, path: string): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const end = (error?: Error) => (error === undefined ? resolve() : reject(error));
+      res.sendFile(path, { cacheControl: false, dotfiles: 'allow' }, end);
+    });
+  } catch (error) {
+    throw toFileError(error);
+  }
 }

@@ -1,8 +1,6 @@
-import type { NextFunction, RequestHandler, Response } from 'express';
+import type { Response } from 'express';
 import { createTokenBuckets, type TakeResult } from '../lib/token-bucket.js';
 import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
-import { agentOf } from './auth.js';
-import { createRefusalDelay } from './delay-refusals.js';
 
 /** Share of a minute's small calls that may be made at once, and the minimum of that number. */
 const BURST_SHARE = 1 / 10;
@@ -37,13 +35,16 @@ const ROTATIONS = { perMinute: 2, burst: 20 };
 /** Milliseconds between two delayed snapshots of one host that update its last-seen time. */
 const LAST_SEEN_INTERVAL_MS = 5_000;
 
+/** Counts a call of a host and sets headers that state what remains. Returns why the call is refused, or null. */
+export type AgentLimit = (hostId: string, res: Response) => RateLimitedError | null;
+
 export interface AgentLimits {
-  /** Limits small calls. @throws RateLimitedError above the limit, before the body is read. */
-  calls: RequestHandler;
-  /** Limits snapshots. @throws SnapshotDelayedError while earlier ones are not paid off, before the body is read. */
-  snapshots: RequestHandler;
-  /** Limits rotations; use after `calls`. @throws RateLimitedError above the limit. */
-  rotations: RequestHandler;
+  /** Limits small calls. */
+  calls: AgentLimit;
+  /** Limits snapshots: refuses them while earlier ones are not paid off. */
+  snapshots: AgentLimit;
+  /** Limits rotations, in addition to `calls`. */
+  rotations: AgentLimit;
   /** Charges a snapshot's cost to its host. */
   chargeSnapshot(hostId: string, cost: SnapshotCost): void;
 }
@@ -76,8 +77,8 @@ export interface AgentLimitOptions {
  */
 export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: AgentLimitOptions): AgentLimits {
   if (perMinute === 0) {
-    const pass: RequestHandler = (_req, _res, next) => next();
-    return { calls: pass, snapshots: pass, rotations: pass, chargeSnapshot: () => undefined };
+    const admit: AgentLimit = () => null;
+    return { calls: admit, snapshots: admit, rotations: admit, chargeSnapshot: () => undefined };
   }
   const burst = Math.min(perMinute, Math.max(BURST_MIN, Math.ceil(perMinute * BURST_SHARE)));
   const calls = createTokenBuckets({ perMinute, burst });
@@ -88,7 +89,6 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
   const history = createTokenBuckets({ perMinute, burst: Math.max(perMinute, HISTORY_BURST_MIN), debtMax: perMinute });
   const rotations = createTokenBuckets(ROTATIONS);
   const lastSeenUpdates = createTokenBuckets({ perMinute: 60_000 / LAST_SEEN_INTERVAL_MS, burst: 1 });
-  const delayRefusal = createRefusalDelay(elapsedMs);
   const policy = `"agent";q=${perMinute};w=60`;
 
   function setRateLimitHeaders(res: Response, { allowed, remaining, retryAfterMs, fullInMs }: TakeResult): void {
@@ -96,52 +96,26 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
     res.setHeader('RateLimit', `"agent";r=${remaining};t=${Math.ceil((allowed ? fullInMs : retryAfterMs) / 1000)}`);
   }
 
-  function refuse(hostId: string, res: Response, next: NextFunction, error: RateLimitedError): void {
-    const delay = delayRefusal(hostId, res);
-    if (delay === null) throw error;
-    void delay.then(() => next(error));
-  }
-
   return {
-    calls(_req, res, next) {
-      const { hostId } = agentOf(res);
-      const nowMs = elapsedMs();
-      const taken = calls.take(hostId, nowMs);
+    calls(hostId, res) {
+      const taken = calls.take(hostId, elapsedMs());
       setRateLimitHeaders(res, taken);
-      if (!taken.allowed) {
-        const error = new RateLimitedError(
-          `This host's limit is ${perMinute} requests per minute.`,
-          taken.retryAfterMs,
-        );
-        refuse(hostId, res, next, error);
-        return;
-      }
-      next();
+      if (taken.allowed) return null;
+      return new RateLimitedError(`This host's limit is ${perMinute} requests per minute.`, taken.retryAfterMs);
     },
-    snapshots(_req, res, next) {
-      const { hostId } = agentOf(res);
+    snapshots(hostId, res) {
       const nowMs = elapsedMs();
       const counted = snapshots.take(hostId, nowMs);
       const owedMs = Math.max(...[costs, texts, history].map((buckets) => buckets.waitMs(hostId, nowMs)));
       const taken = owedMs > 0 ? { ...counted, allowed: false, remaining: 0, retryAfterMs: owedMs } : counted;
       setRateLimitHeaders(res, taken);
-      if (!taken.allowed) {
-        const updatesLastSeen = lastSeenUpdates.take(hostId, nowMs).allowed;
-        refuse(
-          hostId,
-          res,
-          next,
-          new SnapshotDelayedError(Math.min(taken.retryAfterMs, retryAfterMsMax), updatesLastSeen),
-        );
-        return;
-      }
-      next();
+      if (taken.allowed) return null;
+      const updatesLastSeen = lastSeenUpdates.take(hostId, nowMs).allowed;
+      return new SnapshotDelayedError(Math.min(taken.retryAfterMs, retryAfterMsMax), updatesLastSeen);
     },
-    rotations(_req, res, next) {
-      const { hostId } = agentOf(res);
+    rotations(hostId) {
       const { allowed, retryAfterMs } = rotations.take(hostId, elapsedMs());
-      if (allowed) next();
-      else refuse(hostId, res, next, new RateLimitedError('This host rotates its token too often.', retryAfterMs));
+      return allowed ? null : new RateLimitedError('This host rotates its token too often.', retryAfterMs);
     },
     chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes }) {
       const nowMs = elapsedMs();

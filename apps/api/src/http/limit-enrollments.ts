@@ -1,8 +1,6 @@
-import type { RequestHandler } from 'express';
 import { addressGroup } from '../lib/address-group.js';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 import { RateLimitedError } from '../errors.js';
-import { enrollmentOf } from './auth.js';
 
 /** Enrollments per token and per address: a fleet of 12,000 hosts may enroll at once, possibly behind one NAT. */
 const FLEET = { perMinute: 1_200, burst: 12_000 };
@@ -12,10 +10,10 @@ const MACHINE = { perMinute: 6, burst: 20 };
 
 export interface EnrollmentLimit {
   /**
-   * Limits calls per enrollment token and per address. Use after authentication; it runs before the body is read.
+   * Limits calls per enrollment token and per address.
    * @throws RateLimitedError above the limit.
    */
-  limitCalls: RequestHandler;
+  limitCalls(enrollmentTokenId: string, address: string): void;
   /** @throws RateLimitedError if one machine enrolls with one token too often. */
   requireMachineAllowed(enrollmentTokenId: string, engineId: string): void;
 }
@@ -32,10 +30,9 @@ export function createEnrollmentLimit(elapsedMs: () => number): EnrollmentLimit 
   }
 
   return {
-    limitCalls: (req, res, next) => {
-      take(byToken, enrollmentOf(res).enrollmentTokenId, 'with this token');
-      take(byAddress, addressGroup(req.ip ?? ''), 'from this address');
-      next();
+    limitCalls(enrollmentTokenId, address) {
+      take(byToken, enrollmentTokenId, 'with this token');
+      take(byAddress, addressGroup(address), 'from this address');
     },
     requireMachineAllowed(enrollmentTokenId, engineId) {
       take(byMachine, `${enrollmentTokenId}:${engineId}`, 'of this machine');

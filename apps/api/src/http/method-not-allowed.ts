@@ -1,42 +1,43 @@
-import type { RequestHandler, Router } from 'express';
+import type { RequestHandler } from 'express';
 import { notFound, sendMethodNotAllowed } from './problem.js';
+import type { Route } from './route.js';
 
-/**
- * Answers 405 with `Allow` if the path exists in these routers but not for the request's method. Paths and methods are
- * read from the routers, so new routes are covered.
- */
-export const methodNotAllowed =
-  (routers: readonly Router[]): RequestHandler =>
-  (req, res, next) => {
-    const allowed = new Set<string>();
-    for (const { route, match } of routers.flatMap((router) => router.stack.map(asLayer))) {
-      if (route === undefined || !match(req.path)) continue;
-      for (const method of Object.keys(route.methods)) allowed.add(method.toUpperCase());
+/** Answers 405 with `Allow` if a route has the request's path, but none has its method as well. */
+export function methodNotAllowed(routes: readonly Route[]): RequestHandler {
+  const allowed = allowedMethods(routes);
+  return (req, res, next) => {
+    const found = allowed.find(({ pattern }) => pattern.test(req.path));
+    if (found === undefined) {
+      next();
+      return;
     }
-    if (allowed.has('GET')) allowed.add('HEAD');
-    if (allowed.size === 0) next();
-    else sendMethodNotAllowed(res, [...allowed].sort());
+    // Throws if the percent-encoding is malformed, which is a 400 for every method.
+    decodeURIComponent(req.path);
+    sendMethodNotAllowed(res, found.methods);
   };
+}
 
 /**
  * Answers OPTIONS like any unsupported method. Express would answer 200; browsers ask with OPTIONS whether another site
  * may call, and none may.
  */
-export const refuseOptions = (routers: readonly Router[]): RequestHandler => {
-  const refuse = methodNotAllowed(routers);
+export function refuseOptions(routes: readonly Route[]): RequestHandler {
+  const refuse = methodNotAllowed(routes);
   return (req, res, next) => {
     if (req.method !== 'OPTIONS') next();
     else void refuse(req, res, () => notFound(req, res, next));
   };
-};
-
-interface RouteLayer {
-  route: { methods: Record<string, boolean> } | undefined;
-  match: (path: string) => boolean;
 }
 
-/** Express's layers have `match`, but its types do not declare it. */
-const asLayer = (layer: unknown): RouteLayer => {
-  const { route } = layer as { route?: { methods: Record<string, boolean> } };
-  return { route, match: (path) => (layer as { match: (path: string) => boolean }).match(path) };
-};
+/** The methods of each path, and a pattern that matches the same paths as Express. */
+function allowedMethods(routes: readonly Route[]): { pattern: RegExp; methods: string[] }[] {
+  const paths = [...new Set(routes.map(({ endpoint }) => endpoint.path))];
+  return paths.map((path) => {
+    const methods = routes.filter(({ endpoint }) => endpoint.path === path).map(({ endpoint }) => endpoint.method);
+    const escaped = path.replaceAll('.', String.raw`\.`).replace(/:\w+/g, '[^/]+');
+    return {
+      pattern: new RegExp(`^${escaped}/?$`, 'i'),
+      methods: (methods.includes('GET') ? [...methods, 'HEAD'] : [...methods]).sort(),
+    };
+  });
+}

@@ -1,6 +1,7 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, Response } from 'express';
 import { DomainError } from '../errors.js';
-import { operatorOf } from './auth.js';
+import type { OperatorIdentity } from '../services/identity/index.js';
+import type { Authenticate } from './auth.js';
 
 /**
  * Milliseconds between two checks whether a long answer's key or session is still valid, and for which a check is
@@ -13,7 +14,9 @@ const SHARED_MS = 1_000;
 type RecheckResult = { id: string } | null | 'unknown';
 
 /** Reauthenticates long answers, with one check for all answers to the same credentials: a thousand may listen. */
-export function createOperatorRecheck(auth: RequestHandler): (req: Request, res: Response) => Promise<RecheckResult> {
+export function createOperatorRecheck(
+  auth: Authenticate<OperatorIdentity>,
+): (req: Request, res: Response) => Promise<RecheckResult> {
   const checks = new Map<string, Promise<RecheckResult>>();
   return (req, res) => {
     const credentials = JSON.stringify([req.headers.authorization, req.headers.cookie]);
@@ -26,12 +29,13 @@ export function createOperatorRecheck(auth: RequestHandler): (req: Request, res:
   };
 }
 
-async function reauthenticate(auth: RequestHandler, req: Request, res: Response): Promise<RecheckResult> {
+async function reauthenticate(
+  auth: Authenticate<OperatorIdentity>,
+  req: Request,
+  res: Response,
+): Promise<RecheckResult> {
   try {
-    let refusal: Error | undefined;
-    await auth(req, res, (error?: unknown) => (refusal = error as Error | undefined));
-    if (refusal !== undefined) throw refusal;
-    return { id: operatorOf(res).organizationId };
+    return { id: (await auth(req, res)).organizationId };
   } catch (error) {
     // Only a definite refusal counts as invalid.
     return error instanceof DomainError && error.code !== 'unavailable' ? null : 'unknown';

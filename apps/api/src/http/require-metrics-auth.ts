@@ -1,9 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { Request, RequestHandler } from 'express';
+import type { Request } from 'express';
 import ipaddr from 'ipaddr.js';
 import { ForbiddenError, TokenInvalidError } from '../errors.js';
 import { bearerToken } from './bearer.js';
+import type { Guard } from './route.js';
 
 /** Who may read the metrics if no token is set: no one, or a client on this machine. */
 export type MetricsWithoutToken = 'no one' | 'this machine';
@@ -15,21 +16,22 @@ export type MetricsWithoutToken = 'no one' | 'this machine';
  * machine` only without a public URL.
  * @throws TokenInvalidError, or ForbiddenError if no token is set.
  */
-export function requireMetricsAuth(token: string | null, withoutToken: MetricsWithoutToken): RequestHandler {
+export function requireMetricsAuth(token: string | null, withoutToken: MetricsWithoutToken): Guard<null> {
   if (token === null) {
-    return (req, _res, next) => {
+    return async (req, _res, proceed) => {
       const isLocal =
         isLoopback(req.socket.remoteAddress ?? '') && isLoopbackHost(req.headers.host) && !isForwarded(req);
-      if (withoutToken === 'this machine' && isLocal) next();
-      else throw new ForbiddenError('To read the metrics, set MUSTER_METRICS_TOKEN and send it as the bearer token.');
+      if (withoutToken !== 'this machine' || !isLocal)
+        throw new ForbiddenError('To read the metrics, set MUSTER_METRICS_TOKEN and send it as the bearer token.');
+      await proceed(null);
     };
   }
   const digest = (text: string) => createHash('sha256').update(text).digest();
   const expected = digest(token);
-  return (req, _res, next) => {
+  return async (req, _res, proceed) => {
     // Digests have equal lengths, so the comparison takes constant time.
-    if (timingSafeEqual(digest(bearerToken(req)), expected)) next();
-    else throw new TokenInvalidError('Wrong metrics token.');
+    if (!timingSafeEqual(digest(bearerToken(req)), expected)) throw new TokenInvalidError('Wrong metrics token.');
+    await proceed(null);
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from 'express';
+import type { Request } from 'express';
 import { isSameOrigin } from './origin.js';
 import { ForbiddenError } from '../errors.js';
 
@@ -25,10 +25,8 @@ export function requireSameOrigin(req: Request, publicUrl: string): void {
 /**
  * Refuses requests of other sites, for calls that set a cookie but need none: another site must not sign a visitor in
  * as another user. Clients that do not state an origin, such as programs, are allowed.
+ * @throws ForbiddenError
  */
-export const refuseCrossSite =
-  (publicUrl: string): RequestHandler =>
-  (req, _res, next) => {
-    if (isSameOrigin(originOf(req), publicUrl) === false) throw otherSite();
-    next();
-  };
+export function refuseCrossSite(req: Request, publicUrl: string): void {
+  if (isSameOrigin(originOf(req), publicUrl) === false) throw otherSite();
+}

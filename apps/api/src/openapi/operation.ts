@@ -19,7 +19,7 @@ export function describeOperation(name: string, operation: Operation, schemas: S
   const descriptions = [description, ACCESS_DESCRIPTIONS[access], ...(name === 'stream' ? [streamDescription()] : [])];
   const answered = Object.entries(answers).map(([status, answer]) => [
     status,
-    describeAnswer(name, operation, Number(status), answer, schemas.answers),
+    describeAnswer(operation, Number(status), answer, schemas.answers),
   ]);
   return {
     operationId: name,
@@ -49,11 +49,7 @@ const NOT_MODIFIED: OpenApiResponse = {
 const hasETag = ({ method, access, answers }: Operation): boolean =>
   method === 'GET' && access !== 'agent' && (answers[200] instanceof z.ZodType || answers[200] === 'application/json');
 
-/** The operations that set the session cookie. */
-const SIGN_IN_OPERATIONS: ReadonlySet<string> = new Set(['setUp', 'signIn', 'acceptInvitation', 'finishOidcSignIn']);
-
 function describeAnswer(
-  name: string,
   operation: Operation,
   status: number,
   answer: z.ZodType | string | null,
@@ -67,7 +63,7 @@ function describeAnswer(
       ...(hasETag(operation) ? headers('ETag') : {}),
       ...(operation.access === 'agent' ? headers('RateLimit', 'RateLimit-Policy') : {}),
       ...(isRedirect ? headers('Location') : {}),
-      ...(SIGN_IN_OPERATIONS.has(name) ? headers('Set-Cookie') : {}),
+      ...(operation.opensSession ? headers('Set-Cookie') : {}),
     },
     ...(answer === null ? {} : { content: typeof answer === 'string' ? text(answer) : json(answer, schemas) }),
   };

@@ -1,13 +1,20 @@
 import { Paths, type MemberRole } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import type { RequestHandler, Router } from 'express';
 import type { Logger } from 'pino';
-import { requireOperatorAuth, requireUserAuth } from '../http/auth.js';
+import {
+  callerOf,
+  requireAdmin,
+  requireOperatorAuth,
+  requireOwner,
+  requireUserAuth,
+  type Authenticate,
+} from '../http/auth.js';
+import type { Guard, Guards, Route } from '../http/route.js';
 import { refuseCrossSite } from '../http/same-origin.js';
-import { createApiKeyRouter } from './api-keys.js';
-import { createMemberRouter } from './members.js';
-import { createSignInRouter } from './sign-in.js';
-import { createMySessionRouter } from './my-sessions.js';
+import { apiKeyRoutes } from './api-keys.js';
+import { memberRoutes } from './members.js';
+import { signInRoutes } from './sign-in.js';
+import { mySessionRoutes } from './my-sessions.js';
 import {
   createBetterAuth,
   sessionCookieName,
@@ -22,6 +29,7 @@ import {
   createOidcSignIn,
   authenticateApiKey,
 } from '../services/accounts/index.js';
+import type { OperatorIdentity } from '../services/identity/index.js';
 
 export interface AccountParts {
   publicUrl: string;
@@ -44,8 +52,15 @@ export interface OidcOptions extends Pick<IdentityProviderOptions, 'issuer' | 'c
   autoProvisionRole: MemberRole | null;
 }
 
-/** Wires accounts and API keys. Returns the operator authentication and the routers of accounts. */
-export function createAccounts(db: Database, parts: AccountParts): { auth: RequestHandler; routers: Router[] } {
+export interface Accounts {
+  /** Authenticates operators. */
+  auth: Authenticate<OperatorIdentity>;
+  guards: Pick<Guards, 'anybody' | 'viewer' | 'admin' | 'owner' | 'user'>;
+  routes: Route[];
+}
+
+/** Wires accounts and API keys. */
+export function createAccounts(db: Database, parts: AccountParts): Accounts {
   const { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs } = parts;
   const limit = createSignInLimit(signInsPerMinute, elapsedMs);
   const failures = createFailedSignIns(db, { now, elapsedMs });
@@ -71,18 +86,35 @@ export function createAccounts(db: Database, parts: AccountParts): { auth: Reque
   const operators = { apiKeys, sessions, publicUrl };
   const auth = requireOperatorAuth(operators);
   const userAuth = requireUserAuth(operators);
-  const sameOrigin = refuseCrossSite(publicUrl);
-  const routers = [
-    createSignInRouter({ auth, userAuth, sameOrigin, db, now, sessions, mySessions, oidcSignIn }),
-    createMySessionRouter({ userAuth, mySessions, sessions }),
-    createMemberRouter({
-      auth,
-      sameOrigin,
-      db,
-      now,
-      invitations: createInvitationService(db, { sessions, publicUrl, now }),
-    }),
-    createApiKeyRouter({ auth, db, now }),
-  ];
-  return { auth, routers };
+  const operatorGuard =
+    (requireRole: (operator: OperatorIdentity) => void): (() => Guard<OperatorIdentity>) =>
+    () =>
+    async (req, res, proceed) => {
+      const operator = await auth(req, res);
+      requireRole(operator);
+      await proceed(operator);
+    };
+
+  return {
+    auth,
+    guards: {
+      anybody: ({ method, opensSession }) => {
+        const isFromOwnPages = opensSession === true && method !== 'GET';
+        return async (req, _res, proceed) => {
+          if (isFromOwnPages) refuseCrossSite(req, publicUrl);
+          await proceed(callerOf(req));
+        };
+      },
+      viewer: operatorGuard(() => undefined),
+      admin: operatorGuard(requireAdmin),
+      owner: operatorGuard(requireOwner),
+      user: () => async (req, res, proceed) => proceed(await userAuth(req, res)),
+    },
+    routes: [
+      ...signInRoutes({ db, now, sessions, mySessions, oidcSignIn }),
+      ...mySessionRoutes(mySessions, sessions),
+      ...memberRoutes(db, createInvitationService(db, { sessions, publicUrl, now }), now),
+      ...apiKeyRoutes(db, now),
+    ],
+  };
 }

@@ -1,35 +1,25 @@
 import { createHash } from 'node:crypto';
 import {
-  BODY_BYTES_MAX,
-  EnrollRequest,
-  Heartbeat,
+  ACCEPTS_PORT_RANGES,
   HeartbeatHeaders,
-  Paths,
-  SNAPSHOT_BODY_BYTES_MAX,
-  SnapshotHeaders,
+  Operations,
+  STATUS_PARSER_VERSION,
   type Cadence,
   type SyncSummary,
-  type TokenHolder,
-  type TokenRotation,
-  STATUS_PARSER_VERSION,
-  ACCEPTS_PORT_RANGES,
-  type EnrollResponse,
-  type HeartbeatResponse,
 } from '@muster/contracts';
-import { Router, type Request, type RequestHandler, type Response } from 'express';
-import { agentOf, enrollmentOf, requireAgentAuth, requireEnrollmentAuth } from '../http/auth.js';
-import { readBody, parseFields, readJsonBytes } from '../http/body.js';
-import { createHostQueues } from '../http/host-queues.js';
-import type { AgentLimits } from '../http/limit-agents.js';
-import { sendJson } from '../http/send-json.js';
-import type { EnrollmentLimit } from '../http/limit-enrollments.js';
+import type { Request } from 'express';
+import { requireAgentAuth, requireEnrollmentAuth } from '../http/auth.js';
+import type { DelayRefusal } from '../http/delay-refusals.js';
 import { createKeyedMutex } from '../http/keyed-mutex.js';
+import type { AgentLimits } from '../http/limit-agents.js';
+import type { EnrollmentLimit } from '../http/limit-enrollments.js';
+import { route, type Guards, type Route } from '../http/route.js';
 import type { AgentTokenService, EnrollmentService } from '../services/enrollment/index.js';
 import type { RawBody, HeartbeatService, SnapshotRefusals } from '../services/sync/index.js';
 import type { ContainerService } from '../services/container.js';
 import { createYielder } from '../lib/yielder.js';
 
-export interface AgentRouterParts {
+export interface AgentParts {
   agentTokens: AgentTokenService;
   containers: ContainerService;
   enrollment: EnrollmentService;
@@ -40,6 +30,62 @@ export interface AgentRouterParts {
   recordSnapshot: (summary: SyncSummary) => void;
   limits: AgentLimits;
   enrollmentLimit: EnrollmentLimit;
+  delayRefusal: DelayRefusal;
+}
+
+/** Creates the routes that agents call, and their guards: all routes but `enroll` are behind `requireAgentAuth`. */
+export const createAgents = (parts: AgentParts): { guards: Pick<Guards, 'agent' | 'enroll'>; routes: Route[] } => ({
+  guards: agentGuards(parts),
+  routes: agentRoutes(parts),
+});
+
+/** Requests of a host that may wait for each turn, and the milliseconds that each may wait. */
+const TURN_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
+
+/**
+ * Creates the guards of the routes that agents call. In order: authentication, the rate limit, the host's turn. The body
+ * of a request that waits for its turn is not read.
+ *
+ * A host has two turns: one snapshot and one small call run at a time, so that a heartbeat never waits for a snapshot.
+ * More would only wait for the host's row lock.
+ */
+function agentGuards(parts: AgentParts): Pick<Guards, 'agent' | 'enroll'> {
+  const { agentTokens, enrollment, refusals, limits, enrollmentLimit, delayRefusal } = parts;
+  const authenticateAgent = requireAgentAuth(agentTokens);
+  const authenticateEnrollment = requireEnrollmentAuth(enrollment);
+  const takeCallTurn = createKeyedMutex('host', TURN_LIMITS);
+  const takeSnapshotTurn = createKeyedMutex('host', TURN_LIMITS);
+
+  return {
+    agent: ({ limits: kind }) => {
+      const isSnapshot = kind === 'snapshots';
+      const limit = isSnapshot ? limits.snapshots : limits.calls;
+      const takeTurn = isSnapshot ? takeSnapshotTurn : takeCallTurn;
+      return async (req, res, proceed) => {
+        const agent = await authenticateAgent(req, res);
+        const { hostId } = agent;
+        const refusal = limit(hostId, res) ?? (kind === 'rotations' ? limits.rotations(hostId, res) : null);
+        if (refusal !== null) {
+          await delayRefusal(hostId, res);
+          throw refusal;
+        }
+        await takeTurn(res, hostId, async () => {
+          try {
+            await proceed(agent);
+          } catch (error) {
+            if (isSnapshot) await refusals.record(hostId, readStream(req), error);
+            throw error;
+          }
+        });
+      };
+    },
+
+    enroll: () => async (req, res, proceed) => {
+      const token = await authenticateEnrollment(req, res);
+      enrollmentLimit.limitCalls(token.enrollmentTokenId, req.ip ?? '');
+      await proceed(token);
+    },
+  };
 }
 
 /**
@@ -48,81 +94,53 @@ export interface AgentRouterParts {
  */
 const ENROLLMENT_QUEUE_LIMITS = { waitingMax: 1_000, waitMsMax: 10_000 };
 
-/** Creates the routes that agents call. */
-export function createAgentRouter(parts: AgentRouterParts): Router {
-  const { agentTokens, containers, enrollment, heartbeats, refusals, cadence, recordSnapshot, limits } = parts;
-  const { enrollmentLimit } = parts;
-  const router = Router();
-  const agentAuth = requireAgentAuth(agentTokens);
-  const queues = createHostQueues();
+function agentRoutes(parts: AgentParts): Route[] {
+  const { agentTokens, containers, enrollment, heartbeats, cadence, recordSnapshot, limits, enrollmentLimit } = parts;
   const runEnrollmentExclusive = createKeyedMutex('enrollment token', ENROLLMENT_QUEUE_LIMITS);
-  const call = (handler: Parameters<typeof queues.calls>[0], ...guards: RequestHandler[]) => [
-    ...[agentAuth, limits.calls, ...guards, queues.calls(handler)],
+
+  return [
+    // POST /api/agent/enroll
+    route(Operations.enroll, async ({ caller: token, body, res }) => {
+      enrollmentLimit.requireMachineAllowed(token.enrollmentTokenId, body.engineId);
+      const enroll = () => enrollment.enroll(token, body);
+      const { created, ...enrolled } = await runEnrollmentExclusive(res, token.enrollmentTokenId, enroll);
+      return { status: created ? 201 : 200, body: { ...enrolled, accepts: ACCEPTS } };
+    }),
+
+    // POST /containers, mounted at /api/agent
+    route(
+      Operations.reportContainers,
+      async ({ caller: { hostId }, headers, body }) => {
+        const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
+        const usage = { textBytes: 0, historyBytes: 0 };
+        const metadata = { ...headers, observedAt, digest: await snapshotDigest(body), usage };
+        let rowsWritten = 0;
+        try {
+          const summary = await containers.syncBody(hostId, body, metadata);
+          rowsWritten = summary.created + summary.updated + summary.removed;
+          recordSnapshot(summary);
+          return { ...summary, accepts: ACCEPTS };
+        } finally {
+          limits.chargeSnapshot(hostId, { bodyBytes: body.bytes.length, rowsWritten, ...usage });
+        }
+      },
+      { body: 'raw' },
+    ),
+
+    // POST /api/agent/heartbeat
+    route(Operations.heartbeat, async ({ caller: { hostId }, headers: { stream }, body }) => {
+      const answer = await heartbeats.beat(hostId, body, stream);
+      return { ...answer, accepts: ACCEPTS };
+    }),
+
+    // POST, GET and DELETE /api/agent/token
+    route(Operations.rotateAgentToken, async ({ caller, res }) => {
+      const { agentToken } = await agentTokens.rotate(caller, () => !res.closed);
+      return { agentToken, cadence, accepts: ACCEPTS };
+    }),
+    route(Operations.getAgentTokenHolder, ({ caller: { hostId } }) => ({ hostId, cadence, accepts: ACCEPTS })),
+    route(Operations.leave, ({ caller }) => agentTokens.leave(caller)),
   ];
-
-  router.post(Paths.agentEnroll, requireEnrollmentAuth(enrollment), enrollmentLimit.limitCalls, async (req, res) => {
-    const request = await readBody(req, EnrollRequest, BODY_BYTES_MAX);
-    const token = enrollmentOf(res);
-    enrollmentLimit.requireMachineAllowed(token.enrollmentTokenId, request.engineId);
-    const enroll = () => enrollment.enroll(token, request);
-    const { created, ...answer } = await runEnrollmentExclusive(res, token.enrollmentTokenId, enroll);
-    res.status(created ? 201 : 200).json({ ...answer, accepts: ACCEPTS } satisfies EnrollResponse);
-  });
-
-  const receiveSnapshot = queues.snapshots(async (req, res) => {
-    const { hostId } = agentOf(res);
-    try {
-      await applySnapshot(hostId, req, res);
-    } catch (error) {
-      await refusals.record(hostId, readStream(req), error);
-      throw error;
-    }
-  });
-  router.post(Paths.agentContainers, agentAuth, limits.snapshots, receiveSnapshot);
-
-  async function applySnapshot(hostId: string, req: Request, res: Response) {
-    const headers = parseFields(SnapshotHeaders, req.headers);
-    const body = await readJsonBytes(req, SNAPSHOT_BODY_BYTES_MAX);
-    const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
-    const usage = { textBytes: 0, historyBytes: 0 };
-    const metadata = { ...headers, observedAt, digest: await snapshotDigest(body), usage };
-    let rowsWritten = 0;
-    try {
-      const summary = await containers.syncBody(hostId, body, metadata);
-      rowsWritten = summary.created + summary.updated + summary.removed;
-      recordSnapshot(summary);
-      sendJson(res, { ...summary, accepts: ACCEPTS } satisfies SyncSummary);
-    } finally {
-      limits.chargeSnapshot(hostId, { bodyBytes: body.bytes.length, rowsWritten, ...usage });
-    }
-  }
-
-  const receiveHeartbeat = call(async (req, res) => {
-    const { stream } = parseFields(HeartbeatHeaders, req.headers);
-    const heartbeat = await readBody(req, Heartbeat, BODY_BYTES_MAX);
-    const answer = await heartbeats.beat(agentOf(res).hostId, heartbeat, stream);
-    sendJson(res, { ...answer, accepts: ACCEPTS } satisfies HeartbeatResponse);
-  });
-  router.post(Paths.agentHeartbeat, ...receiveHeartbeat);
-
-  const rotate = call(async (_req, res) => {
-    const { agentToken } = await agentTokens.rotate(agentOf(res), () => !res.closed);
-    res.status(201).json({ agentToken, cadence, accepts: ACCEPTS } satisfies TokenRotation);
-  }, limits.rotations);
-  router.post(Paths.agentToken, ...rotate);
-
-  const identify = call((_req, res) => {
-    sendJson(res, { hostId: agentOf(res).hostId, cadence, accepts: ACCEPTS } satisfies TokenHolder);
-  });
-  router.get(Paths.agentToken, ...identify);
-
-  const leave = call(async (_req, res) => {
-    await agentTokens.leave(agentOf(res));
-    res.status(204).end();
-  });
-  router.delete(Paths.agentToken, ...leave);
-
-  return router;
 }
 
 /** Returns the stream that a snapshot names, even if its other headers are invalid; null: no valid stream. */

@@ -1,9 +1,10 @@
-import { Paths } from '@muster/contracts';
+import { Operations, Paths } from '@muster/contracts';
 import { Router } from 'express';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
-import { toFileError } from '../http/file-refusal.js';
+import { sendFile } from '../http/file-refusal.js';
 import { sendMethodNotAllowed } from '../http/problem.js';
+import { route, type Route } from '../http/route.js';
 import { createOpenApiDocument } from '../openapi/document.js';
 
 /** Swagger UI. Its files never change within a version, so the version is part of their path. */
@@ -57,37 +58,38 @@ const START_SCRIPT = `SwaggerUIBundle({
 });
 `;
 
-/** Creates the routes of the OpenAPI document, and of a page that shows it and can make each call. */
-export function createDocumentationRouter(): Router {
-  const router = Router();
+/** The routes of the OpenAPI document, and of a page that shows it and can make each call. */
+export function documentationRoutes(): Route[] {
   let text: string | null = null;
+  const page = { method: 'GET', access: 'anybody' } as const;
+  return [
+    route(Operations.getOpenApi, ({ res }) => {
+      // Created on first use: it takes some milliseconds and does not change while the process runs.
+      text ??= JSON.stringify(createOpenApiDocument());
+      res.set('Cache-Control', 'no-cache').type('application/json').send(text);
+    }),
+    route({ ...page, path: Paths.docs, answers: { 200: 'text/html' } }, ({ res }) => {
+      res.set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': PAGE_POLICY }).type('html').send(PAGE);
+    }),
+    route({ ...page, path: START, answers: { 200: 'text/javascript' } }, ({ res }) => {
+      res.set('Cache-Control', 'no-cache').type('text/javascript').send(START_SCRIPT);
+    }),
+  ];
+}
 
-  router.get(Paths.openApi, (_req, res) => {
-    // Created on first use: it takes some milliseconds and does not change while the process runs.
-    text ??= JSON.stringify(createOpenApiDocument());
-    res.set('Cache-Control', 'no-cache').type('application/json').send(text);
-  });
-  router.get(Paths.docs, (_req, res) => {
-    res.set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': PAGE_POLICY }).type('html').send(PAGE);
-  });
-  router.get(START, (_req, res) => {
-    res.set('Cache-Control', 'no-cache').type('text/javascript').send(START_SCRIPT);
-  });
-  // Serves only these two files: the package has many more, such as source maps.
+/** Serves the files of Swagger UI that the page loads, and no others: the package has many more, such as source maps. */
+export function serveSwaggerUi(): Router {
+  const router = Router();
   for (const file of SWAGGER_UI_FILES) {
-    router.use(`${ASSETS}/${file}`, (req, res, next) => {
+    router.use(`${ASSETS}/${file}`, async (req, res, next) => {
       if (req.path !== '/') {
         next();
-        return;
-      }
-      if (req.method !== 'GET' && req.method !== 'HEAD') {
+      } else if (req.method !== 'GET' && req.method !== 'HEAD') {
         sendMethodNotAllowed(res, ['GET', 'HEAD']);
-        return;
+      } else {
+        res.set('Cache-Control', 'public, max-age=31536000, immutable');
+        await sendFile(res, `${SWAGGER_UI}/${file}`);
       }
-      res.set('Cache-Control', 'public, max-age=31536000, immutable');
-      res.sendFile(`${SWAGGER_UI}/${file}`, { cacheControl: false, dotfiles: 'allow' }, (error?: unknown) => {
-        if (error !== undefined) next(toFileError(error));
-      });
     });
   }
   return router;

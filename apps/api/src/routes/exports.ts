@@ -1,20 +1,20 @@
-import { ContainerExportQuery, EventExportQuery, Paths } from '@muster/contracts';
+import { Operations } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import { Router, type Request, type RequestHandler, type Response } from 'express';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { OverloadedError, RateLimitedError, TokenInvalidError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
-import { operatorOf } from '../http/auth.js';
-import { parseFields } from '../http/body.js';
+import type { Authenticate } from '../http/auth.js';
 import { RECHECK_MS, createOperatorRecheck } from '../http/recheck-operator.js';
 import { RequestAbortedError } from '../http/request-aborted.js';
 import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
+import { route, type Call, type Route } from '../http/route.js';
+import type { OperatorIdentity } from '../services/identity/index.js';
 import { exportContainers, exportEvents, type ContainerReader } from '../services/inventory/index.js';
 
-export interface ExportRouterParts {
-  /** Authenticates the operator and sets it for `operatorOf`. Called again during a long export. */
-  auth: RequestHandler;
+export interface ExportRouteParts {
+  /** Authenticates the operator again during a long export. */
+  auth: Authenticate<OperatorIdentity>;
   db: Database;
   containers: ContainerReader;
   /** Milliseconds within which a reader must read some of the export. */
@@ -37,10 +37,15 @@ interface ExportFile {
   pages: AsyncGenerator<string>;
 }
 
-/** Creates the routes that export all matches of a filter as a file. */
-export function createExportRouter(parts: ExportRouterParts): Router {
+/** The operator's request for an export, and its answer. */
+type ExportCall = Pick<
+  Call<typeof Operations.exportContainers | typeof Operations.exportEvents>,
+  'caller' | 'req' | 'res'
+>;
+
+/** The routes that export all matches of a filter as a file. */
+export function exportRoutes(parts: ExportRouteParts): Route[] {
   const { auth, db, containers, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = parts;
-  const router = Router();
   const shares = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
   const organizationNow = createOperatorRecheck(auth);
   let running = 0;
@@ -49,20 +54,24 @@ export function createExportRouter(parts: ExportRouterParts): Router {
    * Yields the pages of an export while its operator may read them. A slow reader can make an export last for hours,
    * and each page shows the data at the time it was read.
    */
-  async function* stopWhenRevoked(req: Request, res: Response, pages: AsyncGenerator<string>): AsyncGenerator<string> {
-    const { organizationId } = operatorOf(res);
+  async function* stopWhenRevoked(
+    { caller, req, res }: ExportCall,
+    pages: AsyncGenerator<string>,
+  ): AsyncGenerator<string> {
     let checkedAt = performance.now();
     for await (const page of pages) {
       yield page;
       if (performance.now() - checkedAt < recheckMs) continue;
       const current = await organizationNow(req, res);
-      if (current !== 'unknown' && current?.id !== organizationId)
+      if (current !== 'unknown' && current?.id !== caller.organizationId)
         throw new TokenInvalidError('The key or session is no longer valid.');
       checkedAt = performance.now();
     }
   }
 
-  async function send(req: Request, res: Response, { name, format, pages }: ExportFile) {
+  async function send(call: ExportCall, { name, format, pages }: ExportFile) {
+    const { req, res } = call;
+    const { actor } = call.caller;
     const setHeaders = () => {
       const day = new Date().toISOString().slice(0, 10);
       res.status(200).setHeader('Content-Type', MEDIA_TYPES[format]);
@@ -75,7 +84,6 @@ export function createExportRouter(parts: ExportRouterParts): Router {
       return;
     }
     if (running >= EXPORTS_MAX) throw new OverloadedError();
-    const { actor } = operatorOf(res);
     if (shares.acquire(actor) !== true) {
       throw new RateLimitedError(`Only ${OPERATOR_EXPORTS_MAX} exports can run at a time. Retry later.`, RETRY_MS);
     }
@@ -83,7 +91,7 @@ export function createExportRouter(parts: ExportRouterParts): Router {
     try {
       closeIfReaderStalls(res, stalledMsMax);
       // Reads the first page before any byte is sent, so that an error can still be answered.
-      const text = stopWhenRevoked(req, res, pages);
+      const text = stopWhenRevoked(call, pages);
       const first = await text.next();
       // From here on the reader determines how long it takes.
       res.locals.slot?.release();
@@ -97,17 +105,14 @@ export function createExportRouter(parts: ExportRouterParts): Router {
     }
   }
 
-  router.get(Paths.exportContainers, auth, async (req, res) => {
-    const query = parseFields(ContainerExportQuery, req.query);
-    const pages = exportContainers(containers, operatorOf(res), query);
-    await send(req, res, { name: 'containers', format: query.format, pages });
-  });
-  router.get(Paths.exportEvents, auth, async (req, res) => {
-    const query = parseFields(EventExportQuery, req.query);
-    const pages = exportEvents(db, operatorOf(res).organizationId, query);
-    await send(req, res, { name: 'events', format: query.format, pages });
-  });
-  return router;
+  return [
+    route(Operations.exportContainers, ({ query, ...call }) =>
+      send(call, { name: 'containers', format: query.format, pages: exportContainers(containers, call.caller, query) }),
+    ),
+    route(Operations.exportEvents, ({ query, ...call }) =>
+      send(call, { name: 'events', format: query.format, pages: exportEvents(db, call.caller.organizationId, query) }),
+    ),
+  ];
 }
 
 /** Yields the first piece and then the rest. */

@@ -1,14 +1,11 @@
-import { Paths } from '@muster/contracts';
-import { Router, type RequestHandler } from 'express';
+import { Operations } from '@muster/contracts';
+import { route, type Route } from '../http/route.js';
 import type { Metrics } from '../services/metrics/index.js';
 
-/** Creates the route that Prometheus scrapes. `guard` authorizes the request. */
-export function createMetricsRouter({ guard, metrics }: { guard: RequestHandler; metrics: Metrics }): Router {
-  const router = Router();
-
-  router.get(Paths.metrics, guard, async (_req, res) => {
+/** The route that Prometheus scrapes. */
+export const metricsRoutes = (metrics: Metrics): Route[] => [
+  route(Operations.getMetrics, async ({ res }) => {
     const { contentType, text } = await metrics.read();
     res.set('Content-Type', contentType).send(text);
-  });
-  return router;
-}
+  }),
+];

@@ -1,36 +1,18 @@
-import {
-  BODY_BYTES_MAX,
-  OidcCallbackQuery,
-  OidcSignInQuery,
-  Paths,
-  SetupRequest,
-  SignInRequest,
-  type SignInOptions,
-} from '@muster/contracts';
+import { Operations, Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import { Router, type RequestHandler, type Response } from 'express';
 import { NotFoundError } from '../errors.js';
-import { operatorOf, userSessionOf } from '../http/auth.js';
-import { readBody, parseFields } from '../http/body.js';
-import { callerOf } from '../http/caller.js';
+import { callerOf } from '../http/auth.js';
+import { route, setCookies, type Route } from '../http/route.js';
 import {
   getSession,
   isSetupRequired,
   setUp,
   type MySessionService,
   type OidcSignInService,
-  type Redirect,
   type SessionService,
-  type WithCookies,
 } from '../services/accounts/index.js';
 
-export interface SignInRouterParts {
-  /** Authenticates the operator and sets it for `operatorOf`. */
-  auth: RequestHandler;
-  /** Authenticates a signed-in user and sets it for `userSessionOf`. */
-  userAuth: RequestHandler;
-  /** Refuses other sites, for calls that set a cookie but need none. */
-  sameOrigin: RequestHandler;
+export interface SignInRouteParts {
   db: Database;
   now: () => Date;
   sessions: SessionService;
@@ -39,63 +21,34 @@ export interface SignInRouterParts {
   oidcSignIn: { name: string; signIn: OidcSignInService } | null;
 }
 
-/** Creates the routes for setup, signing in and signing out. */
-export function createSignInRouter({ auth, userAuth, sameOrigin, ...parts }: SignInRouterParts): Router {
-  const router = Router();
+/** The routes for setup, signing in and signing out. */
+export function signInRoutes(parts: SignInRouteParts): Route[] {
   const { db, sessions, mySessions, oidcSignIn } = parts;
-
-  router.get(Paths.signInOptions, async (_req, res) => {
-    const oidc = oidcSignIn === null ? null : { name: oidcSignIn.name, startPath: Paths.oidcSignIn };
-    const options: SignInOptions = { setupRequired: await isSetupRequired(db), oidc };
-    res.json(options);
-  });
-  router.get(Paths.oidcSignIn, async (req, res) => {
-    const { next = '/' } = parseFields(OidcSignInQuery, req.query);
-    redirect(res, await requireProvider(oidcSignIn).start(callerOf(req), next));
-  });
-  router.get(Paths.oidcCallback, async (req, res) => {
-    parseFields(OidcCallbackQuery, req.query);
-    // The query is passed on as received, because providers add parameters of their own.
-    const { search } = new URL(req.url, 'http://localhost');
-    redirect(res, await requireProvider(oidcSignIn).finish(callerOf(req), search));
-  });
-  router.post(Paths.setup, sameOrigin, async (req, res) => {
-    const request = await readBody(req, SetupRequest, BODY_BYTES_MAX);
-    res.status(201).json(withCookies(res, await setUp(parts, callerOf(req), request)));
-  });
-  router.post(Paths.session, sameOrigin, async (req, res) => {
-    const request = await readBody(req, SignInRequest, BODY_BYTES_MAX);
-    res.status(201).json(withCookies(res, await sessions.signIn(callerOf(req), request)));
-  });
-  router.get(Paths.session, auth, async (_req, res) => {
-    res.json(await getSession(db, operatorOf(res), res.locals.userSession ?? null));
-  });
-  router.delete(Paths.session, userAuth, async (req, res) => {
-    await mySessions.end(userSessionOf(res), userSessionOf(res).id);
-    setCookies(res, await sessions.clearCookies(callerOf(req)));
-    res.status(204).end();
-  });
-  return router;
+  return [
+    route(Operations.getSignInOptions, async () => {
+      const oidc = oidcSignIn === null ? null : { name: oidcSignIn.name, startPath: Paths.oidcSignIn };
+      return { setupRequired: await isSetupRequired(db), oidc };
+    }),
+    route(Operations.startOidcSignIn, ({ caller, query: { next = '/' } }) =>
+      requireProvider(oidcSignIn).start(caller, next),
+    ),
+    route(Operations.finishOidcSignIn, ({ caller, req }) => {
+      // The query is passed on as received, because providers add parameters of their own.
+      const { search } = new URL(req.url, 'http://localhost');
+      return requireProvider(oidcSignIn).finish(caller, search);
+    }),
+    route(Operations.setUp, ({ caller, body }) => setUp(parts, caller, body)),
+    route(Operations.signIn, ({ caller, body }) => sessions.signIn(caller, body)),
+    route(Operations.getSession, ({ caller, res }) => getSession(db, caller, res.locals.userSession ?? null)),
+    route(Operations.signOut, async ({ caller, req, res }) => {
+      await mySessions.end(caller, caller.id);
+      setCookies(res, await sessions.clearCookies(callerOf(req)));
+    }),
+  ];
 }
 
 /** @throws NotFoundError if no identity provider is configured. */
-function requireProvider(oidcSignIn: SignInRouterParts['oidcSignIn']): OidcSignInService {
+function requireProvider(oidcSignIn: SignInRouteParts['oidcSignIn']): OidcSignInService {
   if (oidcSignIn === null) throw new NotFoundError('identity provider');
   return oidcSignIn.signIn;
-}
-
-function redirect(res: Response, { location, cookies }: Redirect): void {
-  setCookies(res, cookies);
-  res.status(303).set('Location', location).end();
-}
-
-/** Adds cookies to an answer. */
-export function setCookies(res: Response, cookies: readonly string[]): void {
-  for (const cookie of cookies) res.append('Set-Cookie', cookie);
-}
-
-/** Adds the cookies to an answer and returns the value. */
-export function withCookies<T>(res: Response, { value, cookies }: WithCookies<T>): T {
-  setCookies(res, cookies);
-  return value;
 }

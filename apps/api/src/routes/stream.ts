@@ -1,17 +1,17 @@
-import { Paths, StreamQuery } from '@muster/contracts';
-import { Router, type RequestHandler } from 'express';
+import { Operations } from '@muster/contracts';
 import { toFrame, type LiveStream } from '../services/live/index.js';
 import { RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
-import { operatorOf } from '../http/auth.js';
-import { parseFields } from '../http/body.js';
+import type { Authenticate } from '../http/auth.js';
 import { openEventStream } from '../http/event-stream.js';
 import { RECHECK_MS, createOperatorRecheck } from '../http/recheck-operator.js';
 import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
+import { route, type Route } from '../http/route.js';
+import type { OperatorIdentity } from '../services/identity/index.js';
 
-export interface StreamRouterParts {
-  /** Authenticates the operator and sets it for `operatorOf`. Called again while a stream is open. */
-  auth: RequestHandler;
+export interface StreamRouteParts {
+  /** Authenticates the operator again while a stream is open. */
+  auth: Authenticate<OperatorIdentity>;
   live: LiveStream;
   recheckMs?: number;
   /** Milliseconds within which a listener must read some of the pending data. */
@@ -26,34 +26,32 @@ const OPERATOR_LISTENERS_MAX = 1_000;
 /** Retry-After for an operator at the limit. */
 const RETRY_MS = 5_000;
 
-/** Creates the route that streams changes in the operator's organization as they are committed. */
-export function createStreamRouter(parts: StreamRouterParts): Router {
+/** The route that streams changes in the operator's organization as they are committed. */
+export function streamRoutes(parts: StreamRouteParts): Route[] {
   const { auth, live, recheckMs = RECHECK_MS, stalledMsMax = STALLED_MS_MAX } = parts;
   const { operatorListenersMax: permits = OPERATOR_LISTENERS_MAX } = parts;
-  const router = Router();
   const shares = createKeyedSemaphore({ permits, waitingMax: 0, waitMsMax: 0 });
   const recheckOperator = createOperatorRecheck(auth);
 
-  router.get(Paths.stream, auth, async (req, res) => {
-    const query = parseFields(StreamQuery, req.query);
-    if (req.method === 'HEAD') {
-      res.status(200).end();
-      return;
-    }
-    const { organizationId, actor } = operatorOf(res);
-    if (shares.acquire(actor) !== true) throw new RateLimitedError(`Only ${permits} streams may be open.`, RETRY_MS);
-    closeIfReaderStalls(res, stalledMsMax, () => shares.release(actor));
-    await live.listen(organizationId, query, req.get('Last-Event-ID') ?? null, () => {
-      const sink = openEventStream(res);
-      const recheck = setInterval(() => {
-        void recheckOperator(req, res).then((current) => {
-          if (current !== 'unknown' && current?.id !== organizationId)
-            sink.end(toFrame({ event: 'unauthorized', data: {} }).bytes);
-        });
-      }, recheckMs);
-      void sink.closed.then(() => clearInterval(recheck));
-      return sink;
-    });
-  });
-  return router;
+  return [
+    route(Operations.stream, async ({ caller: { organizationId, actor }, query, req, res }) => {
+      if (req.method === 'HEAD') {
+        res.status(200).end();
+        return;
+      }
+      if (shares.acquire(actor) !== true) throw new RateLimitedError(`Only ${permits} streams may be open.`, RETRY_MS);
+      closeIfReaderStalls(res, stalledMsMax, () => shares.release(actor));
+      await live.listen(organizationId, query, req.get('Last-Event-ID') ?? null, () => {
+        const sink = openEventStream(res);
+        const recheck = setInterval(() => {
+          void recheckOperator(req, res).then((current) => {
+            if (current !== 'unknown' && current?.id !== organizationId)
+              sink.end(toFrame({ event: 'unauthorized', data: {} }).bytes);
+          });
+        }, recheckMs);
+        void sink.closed.then(() => clearInterval(recheck));
+        return sink;
+      });
+    }),
+  ];
 }

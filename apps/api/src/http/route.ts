@@ -1,0 +1,184 @@
+import { BODY_BYTES_MAX, Operations, type Access, type Operation } from '@muster/contracts';
+import { Router, type Request, type RequestHandler, type Response } from 'express';
+import type { z } from 'zod';
+import { NotFoundError } from '../errors.js';
+import type { Redirect, UserSession, WithCookies } from '../services/accounts/index.js';
+import type { AgentIdentity, EnrollmentIdentity } from '../services/enrollment/index.js';
+import type { Caller, OperatorIdentity } from '../services/identity/index.js';
+import type { RawBody } from '../services/sync/index.js';
+import { parseFields, readBody, readJsonBytes } from './body.js';
+
+/** What a route needs of its operation. Pages, which are not operations of the API, have the same. */
+export type Endpoint = Omit<Operation, 'path' | 'summary' | 'description'> & { path: string };
+
+/** The caller by access. If anyone may call, only the client is known. */
+export interface CallerOf {
+  anybody: Caller;
+  enroll: EnrollmentIdentity;
+  agent: AgentIdentity;
+  viewer: OperatorIdentity;
+  admin: OperatorIdentity;
+  owner: OperatorIdentity;
+  user: UserSession;
+  metrics: null;
+}
+
+type Input<E extends Endpoint, Part extends 'params' | 'query' | 'headers' | 'body'> =
+  E extends Readonly<Record<Part, infer Schema extends z.ZodType>> ? z.output<Schema> : undefined;
+
+/** One call of an operation: its caller, and its input as the contract's schemas parse it. */
+export interface Call<E extends Endpoint, Body = Input<E, 'body'>> {
+  caller: CallerOf[E['access']];
+  headers: Input<E, 'headers'>;
+  query: Input<E, 'query'>;
+  body: Body;
+  params: Input<E, 'params'>;
+  req: Request;
+  res: Response;
+}
+
+/** What a handler returns for one of the contract's answers. A body that is not JSON it writes itself. */
+type AnswerBody<E extends Endpoint, Status extends keyof E['answers']> = Status extends 303
+  ? Redirect
+  : E['answers'][Status] extends infer Schema extends z.ZodType
+    ? E extends { opensSession: true }
+      ? WithCookies<z.output<Schema>>
+      : z.output<Schema>
+    : // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- this is what the handler returns
+      void;
+
+type IsUnion<T, Whole = T> = T extends unknown ? ([Whole] extends [T] ? false : true) : never;
+
+/** What a handler returns: the answer's body, with its status if the operation has several. */
+export type AnswerOf<E extends Endpoint> =
+  true extends IsUnion<keyof E['answers']>
+    ? { [Status in keyof E['answers']]: { status: Status; body: AnswerBody<E, Status> } }[keyof E['answers']]
+    : AnswerBody<E, keyof E['answers']>;
+
+type Handler<E extends Endpoint, Body = Input<E, 'body'>> = (call: Call<E, Body>) => AnswerOf<E> | Promise<AnswerOf<E>>;
+
+/** An operation and the function that performs it. */
+export interface Route {
+  readonly endpoint: Endpoint;
+  readonly handler: (call: never) => unknown;
+  readonly hasRawBody: boolean;
+}
+
+/**
+ * Declares that `handler` performs an operation. Everything else follows from the contract: method, path, access,
+ * limits, input and status. With `body: 'raw'`, the handler gets the bytes of the body and parses them.
+ */
+export function route<const E extends Endpoint>(endpoint: E, handler: NoInfer<Handler<E>>): Route;
+export function route<const E extends Endpoint>(
+  endpoint: E,
+  handler: NoInfer<Handler<E, RawBody>>,
+  options: { body: 'raw' },
+): Route;
+export function route(endpoint: Endpoint, handler: Route['handler'], options?: { body: 'raw' }): Route {
+  return { endpoint, handler, hasRawBody: options !== undefined };
+}
+
+/**
+ * Authenticates and limits a request before its body is read, and then lets it proceed.
+ * @throws a DomainError if it refuses the request.
+ */
+export type Guard<Identity> = (
+  req: Request,
+  res: Response,
+  proceed: (caller: Identity) => Promise<void>,
+) => Promise<void>;
+
+/** Creates the guard of an endpoint, by access. */
+export type Guards = { readonly [A in Access]: (endpoint: Endpoint) => Guard<CallerOf[A]> };
+
+/**
+ * Mounts routes, in this order, each behind the guard of its access.
+ * @throws Error unless each operation of the API has one route.
+ */
+export function mountRoutes(routes: readonly Route[], guards: Guards): Router {
+  for (const [name, operation] of Object.entries(Operations)) {
+    const count = routes.filter(({ endpoint }) => endpoint === operation).length;
+    if (count !== 1) throw new Error(`the operation ${name} has ${count} routes`);
+  }
+  const router = Router();
+  for (const one of routes) {
+    const { endpoint } = one;
+    const method = endpoint.method.toLowerCase() as Lowercase<Endpoint['method']>;
+    router[method](endpoint.path, toRequestHandler(one, guards[endpoint.access](endpoint) as Guard<unknown>));
+  }
+  return router;
+}
+
+/** The input is parsed in the order in which errors are reported: a body that is not valid comes before an unknown id. */
+function toRequestHandler({ endpoint, handler, hasRawBody }: Route, guard: Guard<unknown>): RequestHandler {
+  const { headers, query, body, bodyBytesMax = BODY_BYTES_MAX, params, resource = 'resource' } = endpoint;
+  const handle = handler as (call: object) => unknown;
+  const answer = answererOf(endpoint);
+  return (req, res) =>
+    guard(req, res, async (caller) => {
+      const call = {
+        caller,
+        headers: headers && parseFields(headers, req.headers),
+        query: query && parseFields(query, req.query),
+        body: body && (await (hasRawBody ? readJsonBytes(req, bodyBytesMax) : readBody(req, body, bodyBytesMax))),
+        params: params && parseParams(params, req.params, resource),
+        req,
+        res,
+      };
+      answer(res, (await handle(call)) as never);
+    });
+}
+
+/** @throws NotFoundError if the parameters cannot identify a `resource`. */
+function parseParams(schema: z.ZodType, params: Request['params'], resource: string): unknown {
+  const parsed = schema.safeParse(params);
+  if (!parsed.success) throw new NotFoundError(resource);
+  return parsed.data;
+}
+
+/** Returns the function that sends what a handler of this endpoint returns. */
+function answererOf(endpoint: Endpoint): (res: Response, answer: never) => void {
+  const { access, answers, opensSession } = endpoint;
+  const [status = 0, ...others] = Object.keys(answers).map(Number);
+  const schema = answers[status];
+  if (others.length > 0) {
+    return (res, answer: { status: number; body: unknown }) => void res.status(answer.status).json(answer.body);
+  }
+  if (typeof schema === 'string') return () => undefined;
+  if (status === 303) return redirect;
+  if (schema === null) return (res) => void res.status(status).end();
+  if (opensSession) {
+    return (res, { value, cookies }: WithCookies<unknown>) => {
+      setCookies(res, cookies);
+      res.status(status).json(value);
+    };
+  }
+  if (access === 'agent' && status === 200) return sendJson;
+  if (!isRevalidated(endpoint)) return (res, answer: unknown) => void res.status(status).json(answer);
+  return (res, answer: unknown) => void res.set('Cache-Control', 'private, no-cache').json(answer);
+}
+
+/** Whether the caller's cache may keep the answer and revalidate it by its ETag. */
+const isRevalidated = ({ method, access, noStore }: Endpoint): boolean =>
+  method === 'GET' && access !== 'anybody' && access !== 'agent' && !noStore;
+
+function redirect(res: Response, { location, cookies }: Redirect): void {
+  setCookies(res, cookies);
+  res.status(303).set('Location', location).end();
+}
+
+/** Adds cookies to an answer. */
+export function setCookies(res: Response, cookies: readonly string[]): void {
+  for (const cookie of cookies) res.append('Set-Cookie', cookie);
+}
+
+/**
+ * Answers 200 with JSON that is not cached. Unlike `res.json`, it computes no ETag and writes once, because these
+ * answers are sent thousands of times a second.
+ */
+function sendJson(res: Response, value: object): void {
+  const text = JSON.stringify(value);
+  res.setHeader('Content-Type', 'application/json; charset=utf-8');
+  res.setHeader('Content-Length', Buffer.byteLength(text));
+  res.end(text);
+}
