@@ -127,6 +127,20 @@ export default defineConfig(
     },
   },
   {
+    // The contract states the method, the path and the access of every route.
+    files: ['apps/api/src/routes/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'CallExpression[callee.property.name=/^(all|delete|get|head|options|patch|post|put|route)$/]:matches([callee.object.name=/^(app|router)$/], [callee.object.callee.name=/^(express|Router)$/])',
+          message: 'Declare the route with `route(Operations.x, handler)`.',
+        },
+      ],
+    },
+  },
+  {
     // The pure core: equal arguments give equal results, so that unit tests can check it.
     files: ['packages/contracts/src/**/*.ts', ...API_PURE_CORE, 'packages/fleet/src/model/**/*.ts'],
     rules: {
