@@ -87,7 +87,7 @@ describe('a failed read', () => {
       return Promise.reject(error);
     };
     await client
-      .fetchQuery({ queryKey: ['x'], queryFn, retry: client.getDefaultOptions().queries!.retry!, retryDelay: 0 })
+      .query({ queryKey: ['x'], queryFn, retry: client.getDefaultOptions().queries!.retry!, retryDelay: 0 })
       .catch(() => undefined);
     client.clear();
     return count;
@@ -102,7 +102,7 @@ describe('a failed read', () => {
   test('with a 401 ends the session, but only if there was one', async () => {
     const client = createClient();
     const read = (error: Error) =>
-      client.fetchQuery({ queryKey: ['x'], queryFn: () => Promise.reject(error) }).catch(() => undefined);
+      client.query({ queryKey: ['x'], queryFn: () => Promise.reject(error) }).catch(() => undefined);
     await read(problem(401));
     expect(client.getQueryData(['session'])).toBeUndefined();
     client.setQueryData(['session'], { role: 'viewer' });

@@ -28,7 +28,7 @@ afterAll(() => {
 /** Answers requests with these bodies, in this order. */
 function answerWith(...answers: { status?: number; body: unknown }[]): void {
   globalThis.fetch = (input) => {
-    requested.push(new URL(String(input)));
+    requested.push(new URL(input instanceof Request ? input.url : input));
     const { status = 200, body } = answers.shift() ?? { status: 500, body: {} };
     const headers = { 'Content-Type': 'application/json' };
     return Promise.resolve(new Response(JSON.stringify(body), { status, headers }));
@@ -39,7 +39,7 @@ const page = (items: string[], nextCursor: string | null) => ({ body: { items, n
 describe('a list', () => {
   test('is read page by page, each from the cursor of the one before, until there is none', async () => {
     answerWith(page(['a', 'b'], 'c1'), page(['c'], 'c 2&'), page([], null));
-    const data = await client.fetchInfiniteQuery({ ...containersQuery({ state: ['running', 'exited'] }), pages: 9 });
+    const data = await client.infiniteQuery({ ...containersQuery({ state: ['running', 'exited'] }), pages: 9 });
     expect(data.pages.flatMap(({ items }) => items)).toEqual(['a', 'b', 'c']);
     expect(requested.map(({ searchParams }) => searchParams.get('cursor'))).toEqual([null, 'c1', 'c 2&']);
     for (const { pathname, searchParams } of requested) {
@@ -66,9 +66,9 @@ describe('the session', () => {
 
   test('is null if the user is not signed in, and an error if the server fails', async () => {
     answerWith(refusal(401), refusal(503));
-    expect(await client.fetchQuery(sessionQuery)).toBeNull();
+    expect(await client.query(sessionQuery)).toBeNull();
     client.clear();
-    await expect(client.fetchQuery(sessionQuery)).rejects.toMatchObject({ status: 503 });
+    await expect(client.query(sessionQuery)).rejects.toMatchObject({ status: 503 });
   });
 });
 

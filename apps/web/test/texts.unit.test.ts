@@ -150,7 +150,7 @@ describe('an event', () => {
   });
 
   test('shows both sides of a change in words', () => {
-    const sides: ContainerEvent['from'][] = [null, 'web:1', { command: 'run', ports: 2 } as never];
+    const sides: ContainerEvent['from'][] = [null, 'web:1', { command: 'run', ports: 2 }];
     expect(sides.map(formatEventValue)).toEqual(['none', 'web:1', 'command run, ports 2']);
   });
 });
