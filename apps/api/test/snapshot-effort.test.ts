@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
-import { createBodySource } from '../src/services/sync/snapshot-source.js';
+import { createBodyReader } from '../src/services/sync/body-reader.js';
 import { container } from './harness.js';
 
 const MIB = 1024 * 1024;
@@ -10,9 +10,9 @@ const padded = (dockerId: string, bytes: number) => JSON.stringify(container(doc
 async function textBytesOf(elements: readonly string[], end = ']'): Promise<number> {
   const usage = { textBytes: 0 };
   const bytes = gzipSync(`[${elements.join()}${end}`);
-  const source = createBodySource({ bytes, encoding: 'gzip' }, usage);
-  await source.text().catch(() => null);
-  await source.rows().catch(() => null);
+  const reader = createBodyReader({ bytes, encoding: 'gzip' }, usage);
+  await reader.split().catch(() => null);
+  await reader.rows().catch(() => null);
   return usage.textBytes / MIB;
 }
 

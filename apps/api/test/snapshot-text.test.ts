@@ -10,7 +10,7 @@ import {
   elementCount,
 } from '../src/services/sync/split-json-array.js';
 import type { InvalidRequestError } from '../src/errors.js';
-import { createBodySource } from '../src/services/sync/snapshot-source.js';
+import { createBodyReader } from '../src/services/sync/body-reader.js';
 import { container } from './harness.js';
 
 const bytesOf = (text: string) => Buffer.from(text);
@@ -69,7 +69,7 @@ describe('cutting the text of an array', () => {
 describe('a body of megabytes, read piece by piece', () => {
   const long = Array.from({ length: 3_000 }, (_, index) => container(`c${index}`));
   const rowsOf = (text: string | Buffer) =>
-    createBodySource({ bytes: Buffer.isBuffer(text) ? text : bytesOf(text), encoding: 'identity' }).rows();
+    createBodyReader({ bytes: Buffer.isBuffer(text) ? text : bytesOf(text), encoding: 'identity' }).rows();
   const refusal = (text: string | Buffer) =>
     rowsOf(text).then(
       () => null,

@@ -116,7 +116,7 @@ function agentRoutes(parts: AgentParts): Route[] {
         const metadata = { ...headers, observedAt, digest: await snapshotDigest(body), usage };
         let rowsWritten = 0;
         try {
-          const summary = await containers.syncBody(hostId, body, metadata);
+          const summary = await containers.syncContainers(hostId, body, metadata);
           rowsWritten = summary.created + summary.updated + summary.removed;
           recordSnapshot(summary);
           return { ...summary, accepts: ACCEPTS };

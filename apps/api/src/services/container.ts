@@ -3,7 +3,7 @@ import {
   HOST_CONTAINERS_MAX,
   SNAPSHOT_BODY_BYTES_MAX,
   type Cadence,
-  type Container,
+  type ContainerInput,
   type StaleReason,
   type SyncSummary,
 } from '@muster/contracts';
@@ -24,7 +24,7 @@ import {
   decodeElement,
   differingElements,
   elementCount,
-  type SnapshotText,
+  type SplitBody,
 } from './sync/split-json-array.js';
 import { totalsOf, type ContainerTotals } from './sync/state-counts.js';
 import { invalidRequest } from '../lib/parse-or-throw.js';
@@ -36,8 +36,11 @@ import { presentCount, writeSnapshot, type HostVersion } from './sync/write-snap
 import { plainBytes, type RawBody } from './sync/body-bytes.js';
 import { createHostReports, type HostReports } from './sync/host-reports.js';
 import { createSnapshotCache, type CachedSnapshot } from './sync/snapshot-cache.js';
-import { createBodySource, createContainersSource, type SnapshotSource } from './sync/snapshot-source.js';
+import { createBodyReader, type BodyReader } from './sync/body-reader.js';
 import { createYielder, type Yielder } from '../lib/yielder.js';
+
+/** The body of a snapshot's request as received: its bytes and their encoding. */
+export type SnapshotBody = RawBody;
 
 /** Metadata of a snapshot, apart from its containers. */
 export interface SnapshotMetadata {
@@ -71,21 +74,20 @@ export interface ContainerService {
    * resolves with `applied: true`. A snapshot older than what the host has is not applied, and the summary contains the
    * reason.
    *
-   * `containers` must have unique dockerIds, as `parseSnapshot` returns them.
+   * This is the only way to store containers. It takes them as an array or as a request's body, which it validates, and
+   * reads no more of it than is needed to find the changes.
    *
+   * @throws InvalidRequestError naming the invalid fields; nothing was written.
+   * @throws BodyTooLargeError if the body has more bytes, decompressed, than a snapshot may have.
    * @throws HostDeletedError if the host was deleted.
    * @throws UnavailableError if concurrent snapshots of this host always won, or if another transaction held the host's
    *   row for too long; nothing was written.
    */
-  syncContainers(hostId: string, containers: readonly Container[], metadata?: SnapshotMetadata): Promise<SyncSummary>;
-
-  /**
-   * Does the same as `syncContainers` with a request's body, and reads no more of it than is needed to find the
-   * changes.
-   * @throws InvalidRequestError naming the errors in the body; nothing was written.
-   * @throws BodyTooLargeError if it decompresses to more than a snapshot may have.
-   */
-  syncBody(hostId: string, body: RawBody, metadata?: SnapshotMetadata): Promise<SyncSummary>;
+  syncContainers(
+    hostId: string,
+    containers: readonly ContainerInput[] | SnapshotBody,
+    metadata?: SnapshotMetadata,
+  ): Promise<SyncSummary>;
 }
 
 export interface ContainerServiceOptions {
@@ -116,7 +118,7 @@ const LOCK_PAUSE_MS = 50;
 /** A snapshot being synced. */
 interface Sync {
   hostId: string;
-  source: SnapshotSource;
+  body: BodyReader;
   order: SnapshotOrder | null;
   times: SnapshotTimes;
   /** By the host's clock, for the history. */
@@ -129,7 +131,7 @@ interface Sync {
 
 /**
  * Creates the service that syncs snapshots. A snapshot takes the cheapest of three paths: by digest (nothing changed,
- * so only liveness is written), by text (the host's last snapshot is cached, so only the differences are parsed and
+ * so only liveness is written), by body (the host's last body is cached, so only the differences are parsed and
  * written) or by rows (compared with the database's rows). Each path ends in a statement that checks its assumptions
  * under the host's lock. If they do not hold, the next path is taken.
  */
@@ -155,7 +157,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   }
 
   async function syncByDigest(sync: Sync): Promise<SyncSummary | null> {
-    const { hostId, source, order, times, complete, digest } = sync;
+    const { hostId, body, order, times, complete, digest } = sync;
     if (!complete || digest === null) return null;
     // If the cached digest differs, the statement cannot match.
     const cached = cache.get(hostId);
@@ -164,22 +166,22 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     const reported = await reports.report({ kind: 'snapshot', hostId, digest, order, heartbeatSeconds, ...times });
     if (reported === null || reported === 'later') return null;
     const { revision, containerCount } = reported;
-    if (cached === undefined) cache.set(hostId, { revision, digest, ...source.cacheEntry() });
+    if (cached === undefined) cache.set(hostId, { revision, digest, ...body.cacheEntry() });
     const counts = { received: containerCount, created: 0, updated: 0, unchanged: containerCount, removed: 0 };
     return { hostId, applied: true, ...counts, revision, digest, cadence };
   }
 
-  async function syncByText(sync: Sync): Promise<SyncSummary | null> {
+  async function syncByBody(sync: Sync): Promise<SyncSummary | null> {
     const cached = cache.get(sync.hostId);
     // Without a digest, only the revision would show that the cached rows are still the host's.
     if (cached === undefined || cached.digest === null || !sync.complete) return null;
-    const diff = await diffTexts(cached, sync.source);
+    const diff = await diffBodies(cached, sync.body);
     return diff && write(sync, { ...cached, observedAt: null }, diff, null);
   }
 
   async function syncByRows(sync: Sync): Promise<SyncSummary> {
     const { hostId, order, times, complete, removedIds } = sync;
-    const rows = await sync.source.rows();
+    const rows = await sync.body.rows();
     // Count again, which corrects totals that another version may have counted differently.
     const totals = complete ? totalsOf(rows) : null;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
@@ -208,13 +210,13 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     diff: SnapshotDiff,
     totals: ContainerTotals | null,
   ): Promise<SyncSummary | null> {
-    const { hostId, complete, digest, source, order, times, eventsObservedAt, usage } = sync;
+    const { hostId, complete, digest, body, order, times, eventsObservedAt, usage } = sync;
     const written = await writeSnapshot(db, {
       ...{ hostId, base, diff, totals, complete, digest },
       ...{ order, times, eventsObservedAt, heartbeatSeconds: cadence.heartbeatSeconds },
     });
     if (written === null || !complete) cache.delete(hostId);
-    else cache.set(hostId, { revision: written.revision, digest, ...source.cacheEntry() });
+    else cache.set(hostId, { revision: written.revision, digest, ...body.cacheEntry() });
     if (written === null) return null;
     usage.historyBytes += written.historyBytes;
     const { created, updated, removed } = written;
@@ -223,67 +225,67 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     return { hostId, applied: true, ...counts, revision: written.revision, digest: written.digest, cadence };
   }
 
-  async function syncSnapshot(
-    hostId: string,
-    source: SnapshotSource,
-    metadata: SnapshotMetadata,
-  ): Promise<SyncSummary> {
-    const { order = null, observedAt = null, complete = true, removedIds = [], digest = null } = metadata;
-    const { usage = { textBytes: 0, historyBytes: 0 } } = metadata;
-    const receivedAt = now();
-    const times = { observedAt: clampToReceipt(observedAt, receivedAt), receivedAt };
-    const eventsObservedAt = observedAt ?? receivedAt;
-    const sync: Sync = { hostId, source, order, times, eventsObservedAt, complete, removedIds, digest, usage };
-    return (await syncByDigest(sync)) ?? (await syncByText(sync)) ?? (await syncByRows(sync));
-  }
-
   return {
-    syncContainers: (hostId, containers, metadata = {}) =>
-      syncSnapshot(hostId, createContainersSource(containers), metadata),
-    syncBody: (hostId, body, metadata = {}) => syncSnapshot(hostId, createBodySource(body, metadata.usage), metadata),
+    async syncContainers(hostId, containers, metadata = {}) {
+      const { order = null, observedAt = null, complete = true, removedIds = [], digest = null } = metadata;
+      const { usage = { textBytes: 0, historyBytes: 0 } } = metadata;
+      const received = 'bytes' in containers ? containers : toBody(containers);
+      const body = createBodyReader(received, usage);
+      const receivedAt = now();
+      const times = { observedAt: clampToReceipt(observedAt, receivedAt), receivedAt };
+      const eventsObservedAt = observedAt ?? receivedAt;
+      const sync: Sync = { hostId, body, order, times, eventsObservedAt, complete, removedIds, digest, usage };
+      return (await syncByDigest(sync)) ?? (await syncByBody(sync)) ?? (await syncByRows(sync));
+    },
   };
 }
 
-/** Containers, and bytes of their text, that are compared without yielding: a few milliseconds of work. */
+/** Encodes containers as the body of a request that sends them. */
+const toBody = (containers: readonly ContainerInput[]): SnapshotBody => ({
+  bytes: Buffer.from(JSON.stringify(containers)),
+  encoding: 'identity',
+});
+
+/** Containers, and bytes of their JSON, that are compared without yielding: a few milliseconds of work. */
 const CHUNK_CONTAINERS = 200;
 const CHUNK_BYTES = 24 * 1024;
 
 /**
- * Returns what a snapshot changes, by comparing its text with that of the previous snapshot, which is known to equal
- * the rows. Only detects updates: returns null if containers were added, removed or moved, or if one is invalid.
+ * Returns what a snapshot changes, by comparing its body with the previous one, which is known to equal the rows. Only
+ * detects updates: returns null if containers were added, removed or moved, or if one is invalid.
  */
-async function diffTexts({ body, bounds }: CachedSnapshot, source: SnapshotSource): Promise<SnapshotDiff | null> {
+async function diffBodies(cached: CachedSnapshot, body: BodyReader): Promise<SnapshotDiff | null> {
   const yielder = createYielder();
-  const bytes = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
-  const old = bounds === null ? await splitJsonArray(bytes) : { bytes, bounds };
-  const text = await source.text();
-  if (old === null || text === null || elementCount(old) !== elementCount(text)) return null;
-  const differing = differingElements(old, text);
-  const diff = emptyDiff(elementCount(text) - differing.length);
-  const perPiece = Math.ceil((CHUNK_BYTES * elementCount(text)) / Math.max(1, text.bytes.length));
+  const bytes = await plainBytes(cached.body, SNAPSHOT_BODY_BYTES_MAX);
+  const before = cached.bounds === null ? await splitJsonArray(bytes) : { bytes, bounds: cached.bounds };
+  const after = await body.split();
+  if (before === null || after === null || elementCount(before) !== elementCount(after)) return null;
+  const differing = differingElements(before, after);
+  const diff = emptyDiff(elementCount(after) - differing.length);
+  const perPiece = Math.ceil((CHUNK_BYTES * elementCount(after)) / Math.max(1, after.bytes.length));
   const step = Math.min(CHUNK_CONTAINERS, perPiece);
   for (let start = 0; start < differing.length; start += step) {
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
-    const piece = await diffElements([old, text], differing.slice(start, start + step), source, yielder);
+    const piece = await diffElements([before, after], differing.slice(start, start + step), body, yielder);
     if (piece === null) return null;
     appendDiff(diff, piece);
   }
   return diff;
 }
 
-/** Does the same as `diffTexts` for the containers at `indexes`. */
+/** Does the same as `diffBodies` for the containers at `indexes`. */
 async function diffElements(
-  [old, text]: readonly [SnapshotText, SnapshotText],
+  [before, after]: readonly [SplitBody, SplitBody],
   indexes: readonly number[],
-  source: SnapshotSource,
+  body: BodyReader,
   yielder: Yielder,
 ): Promise<SnapshotDiff | null> {
   const stored: StoredContainer[] = [];
   const rows: ContainerRow[] = [];
   for (const index of indexes) {
-    const was = decodeElement(old, index);
+    const was = decodeElement(before, index);
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
-    const is = source.row(text, index);
+    const is = body.row(after, index);
     if (was === null || is === null || was.dockerId !== is.dockerId) return null;
     const { dockerId } = was;
     const equal = sameContainer(was, is);

@@ -10,10 +10,10 @@ export async function createMuster(url: string): Promise<Contender> {
   const service = createContainerService(db, { now: () => new Date() });
   return {
     id: 'muster',
-    async deliver({ hostId, containers, body, stream, sequence, observedAt }) {
+    async deliver({ hostId, body, stream, sequence, observedAt }) {
       const digest = createHash('sha256').update('1:identity:').update(body).digest('base64url');
       const metadata = { order: { stream, sequence }, observedAt, complete: true, digest };
-      const { applied } = await service.syncContainers(hostId, containers, metadata);
+      const { applied } = await service.syncContainers(hostId, { bytes: body, encoding: 'identity' }, metadata);
       if (!applied) throw new Error(`Muster did not apply a snapshot of ${hostId}`);
     },
     close: () => db.close(),

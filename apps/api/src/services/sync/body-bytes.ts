@@ -40,12 +40,15 @@ const GUNZIP_INLINE_BYTES_MAX = 8 * 1024;
 
 /**
  * Returns the decompressed bytes of a body: of all members of a gzip stream.
- * @throws BodyTooLargeError if they exceed `bytesMax`. No more than that is ever held in memory.
+ * @throws BodyTooLargeError if they exceed `bytesMax`. No more than that is ever decompressed.
  * @throws InvalidRequestError if the body is not gzip, is truncated or has other data after the gzip stream.
  */
 export async function plainBytes(body: RawBody, bytesMax: number): Promise<Buffer> {
   const { bytes, encoding, plainBytesMax = bytesMax, reserve } = body;
-  if (encoding === 'identity') return bytes;
+  if (encoding === 'identity') {
+    if (bytes.length > bytesMax) throw new BodyTooLargeError(bytesMax);
+    return bytes;
+  }
   if (plainBytesMax < bytesMax) {
     const plain = await unpack(bytes, plainBytesMax);
     if (plain !== null) return plain;

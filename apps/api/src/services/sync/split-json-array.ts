@@ -2,10 +2,10 @@ import { parseContainer, type Container } from '@muster/contracts';
 import { createYielder } from '../../lib/yielder.js';
 
 /**
- * The JSON text of a snapshot, split into containers without parsing. A container whose bytes equal the last snapshot's
- * was already validated and compared, so neither is done again.
+ * A decompressed body, split into containers without parsing. A container whose bytes equal the last snapshot's was
+ * already validated and compared, so neither is done again.
  */
-export interface SnapshotText {
+export interface SplitBody {
   bytes: Buffer;
   /** Start and end offset of each container's text in `bytes`, alternating. */
   bounds: Uint32Array;
@@ -24,7 +24,7 @@ const STEP_BYTES = 64 * 1024;
  * an array. It tracks only strings and brackets and does not validate JSON: the parser of an element does, and an
  * invalid element never equals one that was accepted.
  */
-export async function splitJsonArray(bytes: Buffer): Promise<SnapshotText | null> {
+export async function splitJsonArray(bytes: Buffer): Promise<SplitBody | null> {
   let start = 0;
   while (isSpace(bytes[start])) start++;
   let end = bytes.length;
@@ -66,11 +66,11 @@ function isBlank(bytes: Buffer, start: number, end: number): boolean {
   return true;
 }
 
-/** Returns the number of containers in a text. */
-export const elementCount = ({ bounds }: SnapshotText): number => bounds.length / 2;
+/** Returns the number of containers in a body. */
+export const elementCount = ({ bounds }: SplitBody): number => bounds.length / 2;
 
-/** Returns the indexes at which two texts with the same number of containers differ. */
-export function differingElements(a: SnapshotText, b: SnapshotText): number[] {
+/** Returns the indexes at which two bodies with the same number of containers differ. */
+export function differingElements(a: SplitBody, b: SplitBody): number[] {
   const indexes: number[] = [];
   for (let index = 0; index < a.bounds.length / 2; index++) {
     const [aStart, aEnd] = [a.bounds[2 * index]!, a.bounds[2 * index + 1]!];
@@ -82,12 +82,12 @@ export function differingElements(a: SnapshotText, b: SnapshotText): number[] {
 }
 
 /** Returns the text of one container; the bytes share memory with the whole. */
-export const elementBytes = ({ bytes, bounds }: SnapshotText, index: number): Buffer =>
+export const elementBytes = ({ bytes, bounds }: SplitBody, index: number): Buffer =>
   bytes.subarray(bounds[2 * index], bounds[2 * index + 1]);
 
 /** Parses one container; null: it is invalid, and only parsing the whole snapshot yields the error to report. */
-export function decodeElement(text: SnapshotText, index: number): Container | null {
-  const bytes = elementBytes(text, index);
+export function decodeElement(body: SplitBody, index: number): Container | null {
+  const bytes = elementBytes(body, index);
   const json = bytes.toString();
   // `toString` replaces invalid UTF-8 with U+FFFD; if the text contains one, the strict parser decides.
   if (json.includes('\uFFFD')) return null;

@@ -9,7 +9,7 @@ import {
   type SnapshotReader,
 } from '@muster/contracts';
 import { toContainerRow, type ContainerRow } from './container-row.js';
-import { splitJsonArray, decodeElement, type SnapshotText } from './split-json-array.js';
+import { splitJsonArray, decodeElement, type SplitBody } from './split-json-array.js';
 import { precheckBody } from './precheck-body.js';
 import { invalidRequest, parsedOrThrow } from '../../lib/parse-or-throw.js';
 import { BodyTooLargeError } from '../../errors.js';
@@ -17,73 +17,60 @@ import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
 import type { CachedSnapshot } from './snapshot-cache.js';
 import { createYielder, type Yielder } from '../../lib/yielder.js';
 
-/** An incoming snapshot that is parsed lazily. */
-export interface SnapshotSource {
+/** Reads a snapshot's body as far as is needed. */
+export interface BodyReader {
   /** Returns the cache entry for comparing the next snapshot with this one. */
   cacheEntry(): Pick<CachedSnapshot, 'body' | 'bounds'>;
-  /** Returns its text, split into containers; null if it cannot be split. */
-  text(): Promise<SnapshotText | null>;
-  /** Returns one container of that text; null if it is invalid. */
-  row(text: SnapshotText, index: number): ContainerRow | null;
+  /** Returns the decompressed body, split into containers; null if it cannot be split. */
+  split(): Promise<SplitBody | null>;
+  /** Returns one container of the split body; null if it is invalid. */
+  row(split: SplitBody, index: number): ContainerRow | null;
   /**
-   * Returns all its containers.
+   * Returns all containers.
    * @throws InvalidRequestError naming the invalid fields.
    */
   rows(): Promise<ContainerRow[]>;
 }
 
-/** Wraps a request body that has not been validated. Adds the bytes that are read to `usage.textBytes`. */
-export function createBodySource(body: RawBody, usage = { textBytes: 0 }): SnapshotSource {
+/** Creates the reader of a body that has not been validated. Adds the bytes that are read to `usage.textBytes`. */
+export function createBodyReader(body: RawBody, usage = { textBytes: 0 }): BodyReader {
   let plain: Promise<Buffer> | undefined;
-  let text: SnapshotText | null = null;
+  let split: SplitBody | null = null;
   let isLongCounted = false;
   const bytes = () => (plain ??= readPlain());
-  function countLong(cut: SnapshotText | null): void {
-    if (cut === null || isLongCounted) return;
+  function countLong(split: SplitBody | null): void {
+    if (split === null || isLongCounted) return;
     isLongCounted = true;
-    usage.textBytes += (LONG_WEIGHT - 1) * longBytes(cut);
+    usage.textBytes += (LONG_WEIGHT - 1) * longBytes(split);
   }
   async function readPlain(): Promise<Buffer> {
     try {
-      const text = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
-      usage.textBytes += text.length;
-      return text;
+      const plain = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
+      usage.textBytes += plain.length;
+      return plain;
     } catch (error) {
       if (error instanceof BodyTooLargeError) usage.textBytes += SNAPSHOT_BODY_BYTES_MAX;
       throw error;
     }
   }
   return {
-    cacheEntry: () => ({ body, bounds: text?.bounds ?? null }),
-    async text() {
+    cacheEntry: () => ({ body, bounds: split?.bounds ?? null }),
+    async split() {
       if ((await precheckError(await bytes())) !== null) return null;
-      text = await splitJsonArray(await bytes());
-      countLong(text);
-      return text;
+      split = await splitJsonArray(await bytes());
+      countLong(split);
+      return split;
     },
-    row: (text, index) => {
-      const container = decodeElement(text, index);
+    row: (split, index) => {
+      const container = decodeElement(split, index);
       return container && toContainerRow(container);
     },
     rows: async () => {
       const refusal = await precheckError(await bytes());
       if (refusal !== null) throw invalidRequest([refusal]);
       const yielder = createYielder();
-      return toRows(parsedOrThrow(await parseSnapshotText(await bytes(), yielder, countLong)), yielder);
+      return toRows(parsedOrThrow(await parseBody(await bytes(), yielder, countLong)), yielder);
     },
-  };
-}
-
-/** Wraps containers that have been validated already and have unique dockerIds. */
-export function createContainersSource(containers: readonly Container[]): SnapshotSource {
-  let written: Buffer | undefined;
-  let text: SnapshotText | null = null;
-  const bytes = () => (written ??= Buffer.from(JSON.stringify(containers)));
-  return {
-    cacheEntry: () => ({ body: { bytes: bytes(), encoding: 'identity' }, bounds: text?.bounds ?? null }),
-    text: async () => (text = await splitJsonArray(bytes())),
-    row: (_text, index) => toContainerRow(containers[index]!),
-    rows: () => toRows(containers, createYielder()),
   };
 }
 
@@ -119,26 +106,26 @@ async function precheckError(bytes: Buffer): Promise<FieldError | null> {
   }
 }
 
-/** Bytes of JSON that are parsed in one call, and in each piece of a longer text. */
+/** Bytes of JSON that are parsed in one call, and in each piece of a longer body. */
 const PARSE_BYTES_MAX = 256 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
-/** Parses and validates a snapshot like `parseSnapshot`, but a long one piece by piece. */
-async function parseSnapshotText(
+/** Parses and validates a decompressed body like `parseSnapshot`, but a long one piece by piece. */
+async function parseBody(
   bytes: Buffer,
   yielder: Yielder,
-  onSplit: (text: SnapshotText | null) => void,
+  onSplit: (split: SplitBody | null) => void,
 ): Promise<Parsed<Snapshot>> {
-  const text = bytes.length > PARSE_BYTES_MAX ? await splitJsonArray(bytes) : null;
-  onSplit(text);
+  const split = bytes.length > PARSE_BYTES_MAX ? await splitJsonArray(bytes) : null;
+  onSplit(split);
   const reader = createSnapshotReader();
-  if (text === null) {
+  if (split === null) {
     const whole = parseJsonBytes(bytes);
     const refused = reader.begin(whole);
     if (refused !== null) return refused;
     await addAll(reader, whole as unknown[], yielder);
   } else {
-    for (const items of parseChunks(text)) if (!(await addAll(reader, items, yielder))) break;
+    for (const items of parseChunks(split)) if (!(await addAll(reader, items, yielder))) break;
   }
   return reader.result();
 }
@@ -147,7 +134,7 @@ async function parseSnapshotText(
 const LONG_WEIGHT = 4;
 
 /** Returns the total bytes of the containers that are longer than what is parsed in one call. */
-function longBytes({ bounds }: SnapshotText): number {
+function longBytes({ bounds }: SplitBody): number {
   let bytes = 0;
   for (let at = 0; at < bounds.length; at += 2) {
     const length = bounds[at + 1]! - bounds[at]!;
@@ -165,12 +152,12 @@ async function addAll(reader: SnapshotReader, items: readonly unknown[], yielder
 }
 
 /**
- * Yields the elements of a text, parsed in runs of about `CHUNK_BYTES`. The splitter only recognizes strings and
+ * Yields the elements of a body, parsed in runs of about `CHUNK_BYTES`. The splitter only recognizes strings and
  * brackets, so each run's elements are counted: a run can be valid JSON where the whole text is not (`[1,,2]`), but
  * then has another number of elements.
  * @throws InvalidRequestError if it is not UTF-8 or not JSON.
  */
-function* parseChunks({ bytes, bounds }: SnapshotText): Generator<unknown[]> {
+function* parseChunks({ bytes, bounds }: SplitBody): Generator<unknown[]> {
   for (let first = 0; first < bounds.length;) {
     let next = first + 2;
     while (next < bounds.length && bounds[next + 1]! - bounds[first]! <= CHUNK_BYTES) next += 2;

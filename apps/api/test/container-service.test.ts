@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+import { testEngines } from '@muster/db/testing';
+import { gzipSync } from 'node:zlib';
+import { BodyTooLargeError, InvalidRequestError } from '../src/errors.js';
+import { createContainerService, type SnapshotBody } from '../src/services/container.js';
+import { container, useApi } from './harness.js';
+
+describe.each(testEngines())('syncContainers on %s', (engine) => {
+  const context = useApi(engine);
+  const enroll = async () => (await context.api.organization()).enroll();
+  const service = () => createContainerService(context.api.db, { now: context.api.clock });
+
+  const plain = (value: unknown): SnapshotBody => ({ bytes: Buffer.from(JSON.stringify(value)), encoding: 'identity' });
+  const zipped = (value: unknown): SnapshotBody => ({ bytes: gzipSync(JSON.stringify(value)), encoding: 'gzip' });
+
+  test('stores the same rows from an array, a body and a compressed body', async () => {
+    const first = [container('a'), container('b')];
+    const second = [container('a', { status: 'Up 6 minutes' }), container('c')];
+    const results = [];
+    for (const as of [(value: typeof first) => value, plain, zipped]) {
+      const { id } = await enroll();
+      const containers = service();
+      const summaries = [];
+      for (const snapshot of [first, first, second]) summaries.push(await containers.syncContainers(id, as(snapshot)));
+      const rows = await context.api.db.prisma.container.findMany({
+        where: { hostId: id },
+        orderBy: { dockerId: 'asc' },
+        omit: { hostId: true, organizationId: true },
+      });
+      results.push({ summaries: summaries.map((summary) => ({ ...summary, hostId: null })), rows });
+    }
+    expect(results[0]!.summaries).toMatchObject([
+      { created: 2 },
+      { unchanged: 2 },
+      { created: 1, updated: 1, removed: 1 },
+    ]);
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
+  test('validates an array like a body', async () => {
+    const { id } = await enroll();
+    const twice = [container('a'), container('a')];
+    for (const containers of [twice, plain(twice), zipped(twice)]) {
+      const error: unknown = await service()
+        .syncContainers(id, containers)
+        .catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(InvalidRequestError);
+      expect((error as InvalidRequestError).errors).toMatchObject([{ path: '/1/dockerId' }]);
+    }
+    const large = [container('a', { command: 'x'.repeat(11 * 1024 * 1024) })];
+    for (const containers of [large, plain(large), zipped(large)]) {
+      await expect(service().syncContainers(id, containers)).rejects.toBeInstanceOf(BodyTooLargeError);
+    }
+    expect(await context.api.db.prisma.container.count({ where: { hostId: id } })).toBe(0);
+  });
+});
