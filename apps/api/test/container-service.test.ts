@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { CONTAINER_FIELD_NAMES, CONTAINER_FIELDS } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { gzipSync } from 'node:zlib';
 import { BodyTooLargeError, InvalidRequestError } from '../src/errors.js';
@@ -36,6 +37,16 @@ describe.each(testEngines())('syncContainers on %s', (engine) => {
     ]);
     expect(results[1]).toEqual(results[0]);
     expect(results[2]).toEqual(results[0]);
+  });
+
+  test('each field has a column with its name and SQL type', async () => {
+    const types = CONTAINER_FIELD_NAMES.map((name) => CONTAINER_FIELDS[name].sqlType);
+    const missing = await context.api.db.prisma.$queryRaw`
+      SELECT name, type FROM unnest(${CONTAINER_FIELD_NAMES}::text[], ${types}::text[]) AS field (name, type)
+      WHERE NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = 'containers'::regclass AND attname = name AND atttypid = type::regtype::oid)`;
+    expect(missing).toEqual([]);
   });
 
   test('validates an array like a body', async () => {

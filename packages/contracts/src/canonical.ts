@@ -1,4 +1,11 @@
 import type { Container, Labels, Port } from './container.js';
+import {
+  CONTAINER_FIELD_NAMES,
+  CONTAINER_FIELDS,
+  type ContainerField,
+  type FieldKind,
+  type FieldValues,
+} from './container-fields.js';
 
 /** Compares strings by UTF-16 code units, as `Array.prototype.sort` does. */
 export const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
@@ -22,20 +29,9 @@ export function canonicalLabels(labels: Labels): Labels {
   return sorted;
 }
 
-/**
- * Copies a container with fields, ports and labels in canonical order, so that `JSON.stringify` gives equal bytes for
- * equal containers. (JavaScript puts integer-like label keys first; that order is deterministic too.) Omits a `count`
- * of 1 and an empty `truncated`.
- */
-export const canonicalContainer = (container: Container): Container => ({
-  dockerId: container.dockerId,
-  name: container.name,
-  image: container.image,
-  imageId: container.imageId,
-  command: container.command,
-  state: container.state,
-  status: container.status,
-  ports: container.ports
+/** Copies ports in canonical order, each with its fields in canonical order and without a `count` of 1. */
+const canonicalPorts = (ports: readonly Port[]): Port[] =>
+  ports
     .map(({ ip, privatePort, publicPort, type, count = 1 }) => ({
       ...(ip === undefined ? {} : { ip }),
       privatePort,
@@ -43,11 +39,38 @@ export const canonicalContainer = (container: Container): Container => ({
       type,
       ...(count === 1 ? {} : { count }),
     }))
-    .sort(comparePorts),
-  labels: canonicalLabels(container.labels),
-  startedAt: container.startedAt,
-  ...(container.truncated?.length ? { truncated: container.truncated } : {}),
+    .sort(comparePorts);
+
+const unchanged = <Value>(value: Value): Value => value;
+
+/** The canonical form of a value, by the kind of its field. */
+const CANONICAL: { [Kind in FieldKind]: (value: FieldValues[Kind]) => FieldValues[Kind] } = {
+  text: unchanged,
+  instant: unchanged,
+  ports: canonicalPorts,
+  labels: canonicalLabels,
+  names: unchanged,
+};
+
+const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
+  const field: ContainerField = CONTAINER_FIELDS[name];
+  const optional = 'optional' in field && field.optional;
+  return { name, optional, canonical: CANONICAL[field.kind] as (value: unknown) => unknown };
 });
+
+/**
+ * Copies a container with fields, ports and labels in canonical order, so that `JSON.stringify` gives equal bytes for
+ * equal containers. (JavaScript puts integer-like label keys first; that order is deterministic too.) Omits a `count`
+ * of 1 and an empty `truncated`.
+ */
+export function canonicalContainer(container: Container): Container {
+  const copy: Record<string, unknown> = {};
+  for (const { name, optional, canonical } of FIELDS) {
+    if (optional && !(container[name] as unknown[] | undefined)?.length) continue;
+    copy[name] = canonical(container[name]);
+  }
+  return copy as Container;
+}
 
 /** Copies a snapshot in canonical order: containers sorted by `dockerId`, each through `canonicalContainer`. */
 export const canonicalSnapshot = (containers: readonly Container[]): Container[] =>

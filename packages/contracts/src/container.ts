@@ -1,4 +1,11 @@
 import { z } from 'zod';
+import {
+  DockerIdPattern,
+  isLowerCase,
+  TRUNCATABLE_FIELDS,
+  type ContainerFieldName,
+  type FieldValue,
+} from './container-fields.js';
 import { PLAIN_MESSAGES } from './field-errors.js';
 import { Instant } from './instant.js';
 import { DOCKER_ID_LENGTH_MAX, PROBLEM_ERRORS_MAX } from './limits.js';
@@ -76,8 +83,6 @@ function isSimplePort(value: unknown): value is Port {
 const isPortNumber = (value: unknown): boolean =>
   Number.isInteger(value) && (value as number) >= 1 && (value as number) <= PORT_NUMBER_MAX;
 
-export const DockerIdPattern = new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}$`);
-
 /** The engine's id of a container. It is unique only within its host. */
 export const DockerId = z.string().regex(DockerIdPattern, {
   error: `must be 1 to ${DOCKER_ID_LENGTH_MAX} characters from A-Z a-z 0-9 _ . -`,
@@ -87,9 +92,7 @@ export const DockerId = z.string().regex(DockerIdPattern, {
  * A container's state in lower case: one of `DOCKER_STATES`, or a state that a newer engine adds. Unknown states are
  * stored, not rejected.
  */
-export const ContainerState = text(1).refine((value) => value === value.toLowerCase(), {
-  error: 'must be lowercase',
-});
+export const ContainerState = text(1).refine(isLowerCase, { error: 'must be lowercase' });
 
 /** The states in Docker's documentation. */
 export const DOCKER_STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const;
@@ -119,19 +122,6 @@ export const Labels = z
   });
 export type Labels = z.output<typeof Labels>;
 
-/** The fields that `fitContainer` can shorten, in the order that `truncated` lists them. */
-export const TRUNCATABLE_FIELDS = [
-  'name',
-  'image',
-  'imageId',
-  'command',
-  'state',
-  'status',
-  'ports',
-  'labels',
-] as const;
-export type TruncatableField = (typeof TRUNCATABLE_FIELDS)[number];
-
 /**
  * The names of a container's shortened fields, in the order of `TRUNCATABLE_FIELDS`. Parsed by hand for the same reason
  * as `Ports`. Unknown names are dropped: a newer agent may send fields that this version does not store.
@@ -145,7 +135,7 @@ export const Truncated = z
 /**
  * One container as an agent reports it. This schema checks its form and `fitContainer` shortens its fields to their
  * limits; `parseContainer` does both, and the database stores its result. `truncated` is absent if no field was
- * shortened.
+ * shortened. Each field has a descriptor in `CONTAINER_FIELDS`.
  */
 export const Container = z.object({
   dockerId: DockerId,
@@ -159,7 +149,7 @@ export const Container = z.object({
   labels: Labels.default(() => Object.create(null) as Labels),
   startedAt: Instant.nullable().default(null),
   truncated: Truncated.optional(),
-});
+} satisfies { [Name in ContainerFieldName]: z.ZodType<FieldValue<Name>> });
 export type Container = z.output<typeof Container>;
 
 /** A container in a request body: all fields except `dockerId`, `name`, `image` and `state` are optional. */

@@ -1,16 +1,13 @@
 import { comparePorts } from './canonical.js';
-import { TRUNCATABLE_FIELDS, type Container, type Labels, type Port, type TruncatableField } from './container.js';
+import type { Container, Labels, Port } from './container.js';
+import { CONTAINER_FIELDS, TRUNCATABLE_FIELDS, type FieldKind } from './container-fields.js';
 import {
-  COMMAND_LENGTH_MAX,
   LABEL_KEY_LENGTH_MAX,
   LABEL_VALUE_LENGTH_MAX,
   LABELS_BYTES_MAX,
   LABELS_MAX,
   NAME_LENGTH_MAX,
   PORT_IP_LENGTH_MAX,
-  PORTS_MAX,
-  STATE_LENGTH_MAX,
-  STATUS_LENGTH_MAX,
 } from './limits.js';
 import { mergePorts } from './port-ranges.js';
 import { shortenText } from './text.js';
@@ -33,38 +30,52 @@ export interface FitOptions {
  * object). Idempotent. Takes O(n log n) in the number of labels and ports of a container that exceeds a limit.
  */
 export function fitContainer(container: Container, { portRanges = true }: FitOptions = {}): Container {
-  const { ports, portsAreLost } = fitPorts(container.ports, portRanges);
-  const fitted = {
-    name: shortenText(container.name, NAME_LENGTH_MAX),
-    image: shortenText(container.image, NAME_LENGTH_MAX),
-    imageId: container.imageId === null ? null : shortenText(container.imageId, NAME_LENGTH_MAX),
-    command: shortenText(container.command, COMMAND_LENGTH_MAX),
-    state: shortenText(container.state, STATE_LENGTH_MAX),
-    status: shortenText(container.status, STATUS_LENGTH_MAX),
-    ports,
-    labels: fitLabels(container.labels),
-  };
-  const changed = TRUNCATABLE_FIELDS.filter((field) => fitted[field] !== container[field]);
-  if (changed.length === 0 && container.truncated?.length !== 0) return container;
-
-  const { truncated: earlier = [], ...rest } = container;
-  const lost = new Set<TruncatableField>([...changed, ...earlier]);
-  if (!portsAreLost && !earlier.includes('ports')) lost.delete('ports');
-  if (lost.size === 0) return { ...rest, ...fitted };
-  return { ...rest, ...fitted, truncated: TRUNCATABLE_FIELDS.filter((field) => lost.has(field)) };
+  let fitted: Record<string, unknown> | null = null;
+  const lost = new Set<string>(container.truncated);
+  for (const { name, fit } of FITS) {
+    const { value, isLost } = fit(container[name], portRanges);
+    if (value === container[name]) continue;
+    fitted ??= { ...container };
+    fitted[name] = value;
+    if (isLost) lost.add(name);
+  }
+  if (fitted === null && container.truncated?.length !== 0) return container;
+  const { truncated: _earlier, ...rest } = (fitted ?? container) as Container;
+  if (lost.size === 0) return rest;
+  return { ...rest, truncated: TRUNCATABLE_FIELDS.filter((name) => lost.has(name)) };
 }
+
+interface Fitted {
+  value: unknown;
+  /** Whether the new value has lost data. */
+  isLost: boolean;
+}
+
+/** Shortens a value, by the kind of its field. Returns a value within its limit unchanged. */
+const FIT: Record<Exclude<FieldKind, 'instant'>, (value: never, limit: number, portRanges: boolean) => Fitted> = {
+  text: (value: string | null, limit) => ({ value: value && shortenText(value, limit), isLost: true }),
+  ports: fitPorts,
+  labels: (value: Labels) => ({ value: fitLabels(value), isLost: true }),
+  names: (value: string[], limit) => ({ value: fitNames(value, limit), isLost: true }),
+};
+
+const FITS = TRUNCATABLE_FIELDS.map((name) => {
+  const { kind, limit } = CONTAINER_FIELDS[name];
+  const fit = FIT[kind] as (value: unknown, limit: number, portRanges: boolean) => Fitted;
+  return { name, fit: (value: unknown, portRanges: boolean) => fit(value, limit, portRanges) };
+});
 
 const hasLongAddress = ({ ip }: Port): boolean => ip !== undefined && ip.length > PORT_IP_LENGTH_MAX;
 
-function fitPorts(ports: Port[], portRanges: boolean): { ports: Port[]; portsAreLost: boolean } {
+function fitPorts(ports: Port[], limit: number, portRanges: boolean): Fitted {
   const isAddressLost = ports.some(hasLongAddress);
-  if (ports.length <= PORTS_MAX && !isAddressLost) return { ports, portsAreLost: false };
+  if (ports.length <= limit && !isAddressLost) return { value: ports, isLost: false };
   const shortened = ports.map((port) =>
     hasLongAddress(port) ? { ...port, ip: shortenText(port.ip!, PORT_IP_LENGTH_MAX) } : port,
   );
-  const merges = portRanges && shortened.length > PORTS_MAX;
+  const merges = portRanges && shortened.length > limit;
   const ordered = merges ? mergePorts(shortened) : shortened.sort(comparePorts);
-  return { ports: ordered.slice(0, PORTS_MAX), portsAreLost: isAddressLost || ordered.length > PORTS_MAX };
+  return { value: ordered.slice(0, limit), isLost: isAddressLost || ordered.length > limit };
 }
 
 /** Whether labels are within all limits. Keys and values must be well-formed strings. */
@@ -85,6 +96,11 @@ function labelBytes(labels: Labels): number {
   let bytes = 0;
   for (const key of Object.keys(labels)) bytes += utf8Bytes(key) + utf8Bytes(labels[key]!);
   return bytes;
+}
+
+function fitNames(names: string[], limit: number): string[] {
+  if (names.length <= limit && names.every((name) => name.length <= NAME_LENGTH_MAX)) return names;
+  return names.slice(0, limit).map((name) => shortenText(name, NAME_LENGTH_MAX));
 }
 
 function fitLabels(labels: Labels): Labels {

@@ -2,6 +2,7 @@ export * from './accepts.js';
 export * from './accounts.js';
 export * from './cadence.js';
 export * from './canonical.js';
+export * from './container-fields.js';
 export * from './container.js';
 export * from './csv.js';
 export * from './enrollment.js';

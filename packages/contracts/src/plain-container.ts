@@ -1,50 +1,58 @@
-import {
-  DockerIdPattern,
-  endsInRange,
-  TRUNCATABLE_FIELDS,
-  type Container,
-  type Labels,
-  type Port,
-} from './container.js';
-import { MillisecondInstantPattern } from './instant.js';
+import { endsInRange, type Labels, type Port, type Container } from './container.js';
+import { CONTAINER_FIELD_NAMES, CONTAINER_FIELDS, type ContainerField, type FieldKind } from './container-fields.js';
 import { fitsLabelLimits } from './fit-container.js';
-import {
-  COMMAND_LENGTH_MAX,
-  NAME_LENGTH_MAX,
-  PORT_IP_LENGTH_MAX,
-  PORTS_MAX,
-  STATE_LENGTH_MAX,
-  STATUS_LENGTH_MAX,
-} from './limits.js';
+import { MillisecondInstantPattern } from './instant.js';
+import { NAME_LENGTH_MAX, PORT_IP_LENGTH_MAX } from './limits.js';
+
+type FieldOf<Kind extends FieldKind> = ContainerField & { kind: Kind };
+
+/** Makes the check of a value, by the kind of its field: whether it is within its limits and in canonical form. */
+const CHECK: { [Kind in FieldKind]: (field: FieldOf<Kind>) => (value: unknown) => boolean } = {
+  text:
+    ({ minLength, limit, nullable, isValid }) =>
+    (value) =>
+      value === null ? nullable : isText(value, minLength, limit) && (isValid === undefined || isValid(value)),
+  instant: () => (value) => value === null || (typeof value === 'string' && isCanonicalInstant(value)),
+  ports:
+    ({ limit = Number.POSITIVE_INFINITY }) =>
+    (value) =>
+      Array.isArray(value) && value.length <= limit && value.every(isPlainPort),
+  labels: () => areLabels,
+  names:
+    ({ limit = Number.POSITIVE_INFINITY, isValid }) =>
+    (value) =>
+      Array.isArray(value) &&
+      value.length <= limit &&
+      value.every((name) => isText(name, 0, NAME_LENGTH_MAX)) &&
+      (isValid === undefined || isValid(value as string[])),
+};
+
+const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
+  const field: ContainerField = CONTAINER_FIELDS[name];
+  return {
+    name,
+    optional: 'optional' in field && field.optional,
+    isPlain: (CHECK[field.kind] as (field: ContainerField) => (value: unknown) => boolean)(field),
+  };
+});
 
 /**
- * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged: all ten fields, `truncated` only
- * if it is not empty, no other field, and each field within its limits and in canonical form. Such a value can skip the
+ * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged: all fields, an optional one only if
+ * it is not empty, no other field, and each field within its limits and in canonical form. Such a value can skip the
  * schema, which allocates about forty objects per container. False does not mean invalid: then the schema decides. A
  * test checks that both agree.
  */
 export function isPlainContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false;
-  const container = value as Container;
-  const { dockerId, startedAt, truncated } = container;
-  return (
-    hasKeys(container, truncated === undefined ? 10 : 11) &&
-    typeof dockerId === 'string' &&
-    DockerIdPattern.test(dockerId) &&
-    isText(container.name, 1, NAME_LENGTH_MAX) &&
-    isText(container.image, 1, NAME_LENGTH_MAX) &&
-    (container.imageId === null || isText(container.imageId, 0, NAME_LENGTH_MAX)) &&
-    isText(container.command, 0, COMMAND_LENGTH_MAX) &&
-    isText(container.state, 1, STATE_LENGTH_MAX) &&
-    container.state === container.state.toLowerCase() &&
-    isText(container.status, 0, STATUS_LENGTH_MAX) &&
-    Array.isArray(container.ports) &&
-    container.ports.length <= PORTS_MAX &&
-    container.ports.every(isPlainPort) &&
-    areLabels(container.labels) &&
-    (startedAt === null || (typeof startedAt === 'string' && isCanonicalInstant(startedAt))) &&
-    (truncated === undefined || areFields(truncated))
-  );
+  const container = value as Record<string, unknown>;
+  let count = 0;
+  for (const { name, optional, isPlain } of FIELDS) {
+    const item = container[name];
+    if (optional && item === undefined) continue;
+    if (!isPlain(item)) return false;
+    count += 1;
+  }
+  return hasKeys(container, count);
 }
 
 const hasKeys = (value: object, count: number): boolean => Object.keys(value).length === count;
@@ -75,13 +83,6 @@ function isPlainPort(value: unknown): value is Port {
 
 const isCount = (count: unknown, privatePort: number, publicPort = 1): boolean =>
   isPortNumber(count) && count !== 1 && endsInRange(privatePort, publicPort, count as number);
-
-/** Whether `Truncated` would return the value unchanged. False for an empty array. */
-function areFields(value: unknown): boolean {
-  if (!Array.isArray(value) || value.length === 0) return false;
-  const places = value.map((field) => TRUNCATABLE_FIELDS.indexOf(field as (typeof TRUNCATABLE_FIELDS)[number]));
-  return places.every((place, index) => place !== -1 && (index === 0 || place > places[index - 1]!));
-}
 
 function areLabels(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;

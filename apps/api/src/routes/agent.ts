@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import {
   ACCEPTS_PORT_RANGES,
+  CONTAINER_PARSER_VERSION,
   HeartbeatHeaders,
   Operations,
-  STATUS_PARSER_VERSION,
   type Cadence,
   type SyncSummary,
 } from '@muster/contracts';
@@ -146,19 +146,13 @@ function agentRoutes(parts: AgentParts): Route[] {
 /** Returns the stream that a snapshot names, even if its other headers are invalid; null: no valid stream. */
 const readStream = (req: Request): string | null => HeartbeatHeaders.safeParse(req.headers).data?.stream ?? null;
 
-/**
- * Version of our parsing, part of each digest: stored digests stop matching when the same bytes are parsed differently.
- * Raise the first number with each change to `parseContainer` or `fitContainer`.
- */
-const PARSER_VERSION = `2.${STATUS_PARSER_VERSION}`;
-
 /** Optional snapshot features that this API accepts. */
 const ACCEPTS = [ACCEPTS_PORT_RANGES];
 
 /** Returns the digest of a body: SHA-256 of our parser version, the content encoding and the bytes as received. */
 async function snapshotDigest({ bytes, encoding }: RawBody): Promise<string> {
   const yielder = createYielder();
-  const hash = createHash('sha256').update(`${PARSER_VERSION}:${encoding}:`);
+  const hash = createHash('sha256').update(`${CONTAINER_PARSER_VERSION}:${encoding}:`);
   for (let start = 0; start < bytes.length; start += HASH_BYTES) {
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
     hash.update(bytes.subarray(start, start + HASH_BYTES));

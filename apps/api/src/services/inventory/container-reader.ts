@@ -1,4 +1,11 @@
-import { canonicalContainer, type ContainerQuery, type ContainerView, type CountedPage } from '@muster/contracts';
+import {
+  canonicalContainer,
+  fieldsWith,
+  type Container,
+  type ContainerQuery,
+  type ContainerView,
+  type CountedPage,
+} from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor, formatSort, requireSameSort } from '../../lib/cursor.js';
 import {
@@ -218,12 +225,19 @@ function cursorPlace({ cursor, sort }: ContainerQuery): string[] | null {
   return place;
 }
 
+const INSTANT_FIELDS = fieldsWith('kind', 'instant');
+
+function toContainer(row: ContainerViewRow): Container {
+  const container: Record<string, unknown> = { ...row };
+  for (const name of INSTANT_FIELDS) container[name] = row[name]?.toISOString() ?? null;
+  return container as unknown as Container;
+}
+
 function toView(row: ContainerViewRow, context: FreshnessContext): ContainerView {
-  const startedAt = row.startedAt?.toISOString() ?? null;
   const asOf = row.confirmedAt && clampToNow(row.confirmedAt, context.now);
   return {
     // jsonb keeps keys in an order of its own.
-    ...canonicalContainer({ ...row, startedAt }),
+    ...canonicalContainer(toContainer(row)),
     hostId: row.hostId,
     hostName: row.hostName,
     hostFreshness: containersFreshness(row, context),

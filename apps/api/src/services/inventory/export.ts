@@ -1,10 +1,15 @@
 import {
+  CONTAINER_FIELDS,
+  fieldsWith,
   portRange,
   toCsvLine,
   type ContainerEvent,
   type ContainerExportQuery,
   type ContainerView,
   type EventExportQuery,
+  type FieldKind,
+  type FieldsWith,
+  type FieldValues,
   type Page,
   type Port,
 } from '@muster/contracts';
@@ -64,28 +69,50 @@ async function* write<Item>(
   } while (cursor !== undefined);
 }
 
-const CONTAINER_COLUMNS: Columns<ContainerView> = {
-  host: ({ hostName }) => hostName,
-  hostId: ({ hostId }) => hostId,
-  hostFreshness: ({ hostFreshness }) => hostFreshness,
-  asOf: ({ asOf }) => asOf,
-  dockerId: ({ dockerId }) => dockerId,
-  name: ({ name }) => name,
-  image: ({ image }) => image,
-  imageId: ({ imageId }) => imageId,
-  command: ({ command }) => command,
-  state: ({ state }) => state,
-  status: ({ status }) => status,
-  health: ({ health }) => health,
-  exitCode: ({ exitCode }) => exitCode,
-  uptimeSeconds: ({ uptimeSeconds }) => uptimeSeconds,
-  ports: ({ ports }) => ports.map(portText).join(' '),
-  labels: ({ labels }) => JSON.stringify(labels),
-  startedAt: ({ startedAt }) => startedAt,
-  firstSeenAt: ({ firstSeenAt }) => firstSeenAt,
-  changedAt: ({ changedAt }) => changedAt,
-  removedAt: ({ removedAt }) => removedAt,
+/** The cell of a value, by the kind of its field. */
+const CELL: { [Kind in FieldKind]: (value: FieldValues[Kind]) => Cell } = {
+  text: (text) => text,
+  instant: (instant) => instant,
+  ports: (ports) => ports.map(portText).join(' '),
+  labels: (labels) => JSON.stringify(labels),
+  names: (names = []) => names.join(' '),
 };
+
+const FIELD_COLUMNS = Object.fromEntries(
+  fieldsWith('exported', true).map((name) => {
+    const cell = CELL[CONTAINER_FIELDS[name].kind] as (value: unknown) => Cell;
+    return [name, (view: ContainerView) => cell(view[name])];
+  }),
+) as Record<FieldsWith<'exported', true>, (view: ContainerView) => Cell>;
+
+const ALL_COLUMNS = {
+  host: ({ hostName }: ContainerView) => hostName,
+  hostId: ({ hostId }: ContainerView) => hostId,
+  hostFreshness: ({ hostFreshness }: ContainerView) => hostFreshness,
+  asOf: ({ asOf }: ContainerView) => asOf,
+  health: ({ health }: ContainerView) => health,
+  exitCode: ({ exitCode }: ContainerView) => exitCode,
+  uptimeSeconds: ({ uptimeSeconds }: ContainerView) => uptimeSeconds,
+  firstSeenAt: ({ firstSeenAt }: ContainerView) => firstSeenAt,
+  changedAt: ({ changedAt }: ContainerView) => changedAt,
+  removedAt: ({ removedAt }: ContainerView) => removedAt,
+  ...FIELD_COLUMNS,
+};
+type ColumnName = keyof typeof ALL_COLUMNS;
+
+/** The columns of the first release. Programs may read columns by their position, so that any other column comes last. */
+const FIRST_COLUMNS: readonly ColumnName[] = [
+  ...(['host', 'hostId', 'hostFreshness', 'asOf', 'dockerId', 'name', 'image', 'imageId', 'command'] as const),
+  ...(['state', 'status', 'health', 'exitCode', 'uptimeSeconds', 'ports', 'labels', 'startedAt'] as const),
+  ...(['firstSeenAt', 'changedAt', 'removedAt'] as const),
+];
+
+const CONTAINER_COLUMNS: Columns<ContainerView> = Object.fromEntries(
+  [...new Set([...FIRST_COLUMNS, ...(Object.keys(ALL_COLUMNS) as ColumnName[])])].map((name) => [
+    name,
+    ALL_COLUMNS[name],
+  ]),
+);
 
 const EVENT_COLUMNS: Columns<ContainerEvent> = {
   id: ({ id }) => id,

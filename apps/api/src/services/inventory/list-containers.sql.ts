@@ -1,27 +1,27 @@
-import type { Health, Labels, Port, TruncatableField } from '@muster/contracts';
+import {
+  CONTAINER_FIELD_NAMES,
+  CONTAINER_FIELDS,
+  fieldsWith,
+  type Container,
+  type FieldsWith,
+  type Health,
+} from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { HostActivity } from '../freshness/index.js';
 import type { ScanPage } from './merge-pages.js';
 import type { CandidateSource } from './container-filters.sql.js';
 import type { ContainerOrder, ContainerWalk } from './container-index-scan.sql.js';
 
-export interface ContainerViewRow extends HostActivity {
+/** The fields of a container as their columns are read. */
+type ContainerColumns = Required<Omit<Container, InstantField>> & Record<InstantField, Date | null>;
+type InstantField = FieldsWith<'kind', 'instant'>;
+
+export interface ContainerViewRow extends HostActivity, ContainerColumns {
   hostId: string;
   hostName: string;
   clockSkewSeconds: number | null;
-  dockerId: string;
-  name: string;
-  image: string;
-  imageId: string | null;
-  command: string;
-  state: string;
-  status: string;
-  ports: Port[];
-  labels: Labels;
-  startedAt: Date | null;
   health: Health | null;
   exitCode: number | null;
-  truncated: TruncatableField[];
   firstSeenAt: Date;
   changedAt: Date;
   removedAt: Date | null;
@@ -39,8 +39,10 @@ export type ListedContainers = ScanPage<ListedRow>;
 /** Bytes that the rows of one statement may have together, but for the first of them. */
 export const PAGE_BYTES_MAX = 1024 * 1024;
 
-const OCTETS = Prisma.sql`(octet_length(c.name) + octet_length(c.image) + octet_length(c.command)
-  + octet_length(c.labels::text) + octet_length(c.ports::text) + 1000)`;
+const octetLength = (name: FieldsWith<'large', true>): string =>
+  `octet_length(c."${name}"${CONTAINER_FIELDS[name].sqlType === 'text' ? '' : '::text'})`;
+
+const OCTETS = Prisma.raw(`(${fieldsWith('large', true).map(octetLength).join(' + ')} + 1000)`);
 
 /** The rows of `page` as `sized`, each with the bytes (`octets`) that it has, and all up to it (`bytes`). */
 const sizedPage = ({ by }: ContainerOrder) => Prisma.sql`sized AS (
@@ -59,8 +61,9 @@ const isListed = <Beside>(row: Found<Beside>): row is Beside & ListedRow => row.
 /** The columns of a container view; `c` is its row, `h` its host's. */
 export const CONTAINER_VIEW = Prisma.sql`
   c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
-  h."heartbeatSeconds", h."clockSkewSeconds", c."dockerId", c.name, c.image, c."imageId", c.command, c.state, c.status,
-  c.ports, c.labels, c."startedAt", c.health, c."exitCode", c.truncated, c."firstSeenAt", c."changedAt", c."removedAt"`;
+  h."heartbeatSeconds", h."clockSkewSeconds",
+  ${Prisma.raw(CONTAINER_FIELD_NAMES.map((name) => `c."${name}"`).join(', '))},
+  c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
 
 /** A subquery in the list of conditions, and not a join: it is asked last, and the order of the walk stays. */
 const HOST_IS_THERE = Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = c."hostId")`;

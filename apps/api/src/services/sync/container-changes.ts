@@ -1,5 +1,17 @@
-import { comparePorts, mergePorts, type EventKind, type EventValue, type Labels, type Port } from '@muster/contracts';
+import {
+  CONTAINER_FIELDS,
+  fieldsWith,
+  mergePorts,
+  type ContainerFieldName,
+  type EventKind,
+  type EventValue,
+  type FieldKind,
+  type FieldValues,
+  type Labels,
+  type Port,
+} from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
+import { labelDiffers, portKey, samePorts, sameValues } from './field-comparison.js';
 
 /** A change of a container, before it has a host, a time and a position in the history. */
 export interface EventDraft {
@@ -89,58 +101,30 @@ function updatedFields(
   to: ContainerFacts,
   { besidesProcessEvent }: { besidesProcessEvent: boolean },
 ): Updated | null {
-  const updated: Updated = { from: {}, to: {} };
-  const add = (fields: { from: Record<string, unknown>; to: Record<string, unknown> }) => {
+  let updated: Updated | null = null;
+  const add = ({ name, same, difference }: ReturnType<typeof toDifference>) => {
+    if (same(from[name], to[name])) return;
+    const fields = difference(name, from[name], to[name]);
+    if (fields === null) return;
+    updated = updated ?? { from: {}, to: {} };
     Object.assign(updated.from, fields.from);
     Object.assign(updated.to, fields.to);
   };
-  const text = (value: string | null) => (value === null ? null : cut(value));
-
-  for (const field of ['imageId', 'command'] as const) {
-    if (from[field] !== to[field]) add({ from: { [field]: text(from[field]) }, to: { [field]: text(to[field]) } });
-  }
-  if (!sameLabels(from.labels, to.labels)) add(differingLabels(from.labels, to.labels));
-  if (!besidesProcessEvent) {
-    for (const field of ['state', 'startedAt'] as const) {
-      if (from[field] !== to[field]) add({ from: { [field]: from[field] }, to: { [field]: to[field] } });
-    }
-    if (!samePorts(from.ports, to.ports)) {
-      // After an upgrade, an agent or engine may list the same ports as ranges or one by one; that is not a change.
-      const [before, after] = [mergePorts(from.ports), mergePorts(to.ports)];
-      if (!samePorts(before, after)) add(differingPorts(before, after));
-    }
-  }
-  return Object.keys(updated.to).length > 0 ? updated : null;
-}
-
-/** Uses `hasOwn` because a label's key may be `constructor`. */
-const labelDiffers = (a: Labels, b: Labels) => (key: string) => !Object.hasOwn(b, key) || a[key] !== b[key];
-
-export function sameLabels(a: Labels, b: Labels): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && !keys.some(labelDiffers(a, b));
-}
-
-const portKey = ({ ip, privatePort, publicPort = 0, type, count = 1 }: Port) =>
-  JSON.stringify([ip ?? null, privatePort, publicPort, type, count]);
-
-/** Compares two lists of ports regardless of their order. */
-export function samePorts(a: readonly Port[], b: readonly Port[]): boolean {
-  if (a.length !== b.length) return false;
-  const inOrder = a.every((port, index) => comparePorts(port, b[index]!) === 0);
-  return inOrder || a.map(portKey).sort().join() === b.map(portKey).sort().join();
+  for (const field of UPDATED) add(field);
+  if (!besidesProcessEvent) for (const field of UPDATED_ALONE) add(field);
+  return updated;
 }
 
 /** Returns the labels that one side lacks or that differ; `omittedLabels` counts those left out. */
-function differingLabels(from: Labels, to: Labels): Updated {
+function differingLabels(name: ContainerFieldName, from: Labels, to: Labels): Updated {
   const gone = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
   const keys = [...gone, ...Object.keys(to).filter(labelDiffers(to, from))];
   const told = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
   const pick = (labels: Labels) =>
     Object.fromEntries(told.flatMap((key) => (Object.hasOwn(labels, key) ? [[cut(key), cut(labels[key]!)]] : [])));
   return {
-    from: { labels: pick(from) },
-    to: { labels: pick(to), ...omitted('omittedLabels', keys.length - told.length) },
+    from: { [name]: pick(from) },
+    to: { [name]: pick(to), ...omitted(name, keys.length - told.length) },
   };
 }
 
@@ -157,22 +141,62 @@ function fittingLabels(keys: readonly string[], from: Labels, to: Labels): numbe
 }
 
 /** Returns the ports that only one side has; `omittedPorts` counts those left out. */
-function differingPorts(from: readonly Port[], to: readonly Port[]): Updated {
-  const without = (ports: readonly Port[], others: readonly Port[]) => {
-    const known = new Set(others.map(portKey));
-    return ports.filter((port) => !known.has(portKey(port)));
+function differingPorts(
+  name: ContainerFieldName,
+  fromPorts: readonly Port[],
+  toPorts: readonly Port[],
+): Updated | null {
+  // After an upgrade, an agent or engine may list the same ports as ranges or one by one; that is not a change.
+  const [from, to] = [mergePorts(fromPorts), mergePorts(toPorts)];
+  return samePorts(from, to) ? null : differingItems(name, from, to, portKey);
+}
+
+/** Returns the items that only one side has, and counts those left out. */
+function differingItems<Item>(
+  name: ContainerFieldName,
+  from: readonly Item[],
+  to: readonly Item[],
+  keyOf: (item: Item) => string,
+): Updated {
+  const without = (items: readonly Item[], others: readonly Item[]) => {
+    const known = new Set(others.map(keyOf));
+    return items.filter((item) => !known.has(keyOf(item)));
   };
   const [gone, come] = [without(from, to), without(to, from)];
   return {
-    from: { ports: gone.slice(0, EVENT_ITEMS_MAX) },
+    from: { [name]: gone.slice(0, EVENT_ITEMS_MAX) },
     to: {
-      ports: come.slice(0, EVENT_ITEMS_MAX),
-      ...omitted('omittedPorts', Math.max(gone.length, come.length) - EVENT_ITEMS_MAX),
+      [name]: come.slice(0, EVENT_ITEMS_MAX),
+      ...omitted(name, Math.max(gone.length, come.length) - EVENT_ITEMS_MAX),
     },
   };
 }
 
-const omitted = (name: string, count: number) => (count > 0 ? { [name]: count } : {});
+const omitted = (name: ContainerFieldName, count: number) =>
+  count > 0 ? { [`omitted${name[0]!.toUpperCase()}${name.slice(1)}`]: count } : {};
 
 const cut = (text: string) =>
   text.length > EVENT_TEXT_LENGTH_MAX ? `${text.slice(0, EVENT_TEXT_LENGTH_MAX).toWellFormed()}…` : text;
+
+const cutOrNull = (text: string | null) => (text === null ? null : cut(text));
+
+/** What an `updated` event holds of a field whose values differ, by its kind; null: the difference is no change. */
+const DIFFERENCE: {
+  [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => Updated | null;
+} = {
+  text: (name, from, to) => ({ from: { [name]: cutOrNull(from) }, to: { [name]: cutOrNull(to) } }),
+  instant: (name, from, to) => ({ from: { [name]: from }, to: { [name]: to } }),
+  ports: differingPorts,
+  labels: differingLabels,
+  names: (name, from = [], to = []) => differingItems(name, from.map(cut), to.map(cut), String),
+};
+
+type Difference = (name: ContainerFieldName, from: unknown, to: unknown) => Updated | null;
+
+const toDifference = (name: ContainerFieldName) => {
+  const difference = DIFFERENCE[CONTAINER_FIELDS[name].kind] as Difference;
+  return { name, same: sameValues(name), difference };
+};
+
+const UPDATED = fieldsWith('event', 'updated').map(toDifference);
+const UPDATED_ALONE = fieldsWith('event', 'updated-alone').map(toDifference);

@@ -1,5 +1,6 @@
-import type { Container, Port } from '@muster/contracts';
-import { containerChanges, sameLabels, samePorts, type EventDraft } from './container-changes.js';
+import { fieldsWith, type Container, type FieldsWith } from '@muster/contracts';
+import { containerChanges, type EventDraft } from './container-changes.js';
+import { isScalar, sameFields, sameValues } from './field-comparison.js';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
 import { createYielder } from '../../lib/yielder.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
@@ -12,15 +13,16 @@ export type StoredContainer =
   { dockerId: string; equal: true } | { dockerId: string; equal: false; removed: boolean; row: ContainerFacts };
 
 /** The fields that usually change during a container's life; the others rarely change after its creation. */
-export type ContainerPatch = Pick<
-  ContainerRow,
-  'dockerId' | 'state' | 'status' | 'startedAt' | 'health' | 'exitCode' | 'digest'
-> & {
-  /** Null: unchanged. */
-  ports: Port[] | null;
-  /** Whether more than the status text's age differs; if so, `changedAt` is updated. */
-  changed: boolean;
-};
+const LIFE_FIELDS = fieldsWith('change', 'life');
+type LifeFields = Pick<Container, FieldsWith<'change', 'life'>>;
+
+export type ContainerPatch = {
+  /** Null also means: unchanged, except for texts and instants. */
+  [Name in keyof LifeFields]: LifeFields[Name] | null;
+} & Pick<ContainerRow, 'dockerId' | 'health' | 'exitCode' | 'digest'> & {
+    /** Whether more than the status text's age differs; if so, `changedAt` is updated. */
+    changed: boolean;
+  };
 
 /** The writes that make the stored rows equal a snapshot, and the events to record. */
 export interface SnapshotDiff {
@@ -129,27 +131,19 @@ const draft = (
   to: string | null,
 ): EventDraft => ({ dockerId, name, kind, from, to, exitCode });
 
-const sameConfiguration = (a: Container, b: Container): boolean =>
-  a.name === b.name &&
-  a.image === b.image &&
-  a.imageId === b.imageId &&
-  a.command === b.command &&
-  sameLabels(a.labels, b.labels) &&
-  sameTruncated(a.truncated, b.truncated);
+const CONFIGURATION_FIELDS = fieldsWith('change', 'configuration');
+const sameConfiguration = sameFields(CONFIGURATION_FIELDS);
 
-const sameTruncated = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
-  a.length === b.length && a.every((field, index) => field === b[index]);
+const LIFE_SCALARS = LIFE_FIELDS.filter(isScalar);
+const LIFE_LISTS = LIFE_FIELDS.filter((name) => !isScalar(name)).map((name) => ({ name, same: sameValues(name) }));
 
 function toPatch(from: ContainerFacts, to: ContainerRow, changed: boolean): ContainerPatch {
-  const { dockerId, state, status, startedAt, health, exitCode, digest } = to;
-  const ports = samePorts(from.ports, to.ports) ? null : to.ports;
-  return { dockerId, state, status, startedAt, health, exitCode, digest, ports, changed };
+  const { dockerId, health, exitCode, digest } = to;
+  const patch: Record<string, unknown> = { dockerId, health, exitCode, digest, changed };
+  for (const name of LIFE_SCALARS) patch[name] = to[name];
+  for (const { name, same } of LIFE_LISTS) patch[name] = same(from[name], to[name]) ? null : to[name];
+  return patch as ContainerPatch;
 }
 
 /** Whether two rows of one container report the same. Equivalent to comparing their digests, but faster. */
-export const sameContainer = (a: Container, b: Container): boolean =>
-  a.status === b.status &&
-  a.state === b.state &&
-  a.startedAt === b.startedAt &&
-  sameConfiguration(a, b) &&
-  samePorts(a.ports, b.ports);
+export const sameContainer = sameFields([...LIFE_FIELDS, ...CONFIGURATION_FIELDS]);

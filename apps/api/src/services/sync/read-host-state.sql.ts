@@ -1,4 +1,4 @@
-import type { Health, Labels, Port, TruncatableField } from '@muster/contracts';
+import { fieldsWith, type Container } from '@muster/contracts';
 import type { Database, Statement } from '@muster/db';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
 import type { StoredContainer } from './diff-snapshot.js';
@@ -31,20 +31,8 @@ interface HostJson {
   equal: string[];
 }
 
-interface ContainerJson {
-  dockerId: string;
-  name: string;
-  image: string;
-  imageId: string | null;
-  command: string;
-  state: string;
-  status: string;
-  ports: Port[];
-  labels: Labels;
-  startedAt: string | null;
-  health: Health | null;
-  exitCode: number | null;
-  truncated: TruncatableField[];
+/** A row as JSON. Its keys are the columns, which have the names of the fields. */
+interface ContainerJson extends Required<Container>, Pick<ContainerFacts, 'health' | 'exitCode'> {
   removedAt: string | null;
 }
 
@@ -122,8 +110,9 @@ export async function readHostState(
 
 const toDate = (instant: string | null): Date | null => (instant === null ? null : new Date(instant));
 
-function toStoredContainer({ removedAt, ...fields }: ContainerJson): StoredContainer {
-  const startedAt = toDate(fields.startedAt)?.toISOString() ?? null;
-  const row: ContainerFacts = { ...fields, startedAt };
+const INSTANT_FIELDS = fieldsWith('kind', 'instant');
+
+function toStoredContainer({ removedAt, ...row }: ContainerJson): StoredContainer {
+  for (const name of INSTANT_FIELDS) row[name] = toDate(row[name])?.toISOString() ?? null;
   return { dockerId: row.dockerId, equal: false, removed: removedAt !== null, row };
 }

@@ -1,6 +1,13 @@
-import { HOST_CONTAINERS_MAX } from '@muster/contracts';
-import { LongText, type Database, type Statement } from '@muster/db';
+import {
+  CONTAINER_FIELD_NAMES,
+  CONTAINER_FIELDS,
+  fieldsWith,
+  HOST_CONTAINERS_MAX,
+  type ContainerFieldName,
+} from '@muster/contracts';
+import { LongText, type Database, type Prisma, type Statement } from '@muster/db';
 import type { SnapshotDiff } from './diff-snapshot.js';
+import { isScalar } from './field-comparison.js';
 import type { SnapshotOrder, SnapshotTimes } from './order.js';
 import { COUNTED_KEYS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
 import { createYielder, encodeWithYields, stringifyWithYields, type Yielder } from '../../lib/yielder.js';
@@ -51,12 +58,37 @@ export interface SnapshotWritten {
   historyBytes: number;
 }
 
+/** Columns of an index whose values may be long. */
+const LONG_INDEXED: ReadonlySet<ContainerFieldName> = new Set(['command', 'labels']);
+
 /**
  * Keeps the stored value if the new one is equal. A value that was compressed or stored out of line differs byte for
  * byte from the same value as sent, and would be rewritten in every index with the column.
  */
-const keepEqual = (column: 'command' | 'labels') =>
+const keepEqual = (column: string) =>
   `CASE WHEN stored.${column} = excluded.${column} THEN stored.${column} ELSE excluded.${column} END`;
+
+const quoted = (name: string): string => `"${name}"`;
+
+/** Joins what `toSql` makes of each field. A field without a column in the schema does not compile. */
+const eachField = (
+  fields: readonly (ContainerFieldName & Prisma.ContainerScalarFieldEnum)[],
+  toSql: (column: string, name: ContainerFieldName) => string,
+): string => fields.map((name) => toSql(quoted(name), name)).join(', ');
+
+const typedColumns = (fields: readonly ContainerFieldName[]): string =>
+  eachField(fields, (column, name) => `${column} ${CONTAINER_FIELDS[name].sqlType}`);
+
+/** The value of a field in a row of the input. An empty array may be absent there. */
+const inputValue = (column: string, name: ContainerFieldName): string =>
+  CONTAINER_FIELDS[name].sqlType === 'text[]' ? `COALESCE(r.${column}, '{}')` : `r.${column}`;
+
+const WRITTEN_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => CONTAINER_FIELDS[name].change !== 'identity');
+const PATCHED_FIELDS = fieldsWith('change', 'life');
+
+/** A patch holds null for an unchanged list, but a text or an instant may be null itself. */
+const patchValue = (column: string, name: ContainerFieldName): string =>
+  isScalar(name) ? `p.${column}` : `COALESCE(p.${column}, stored.${column})`;
 
 const ORDER = {
   stream: '$8::uuid',
@@ -101,22 +133,16 @@ const GUARD = formatAssignments({
 
 const WRITTEN = `), written AS (
       INSERT INTO containers AS stored (
-        "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-        health, "exitCode", truncated, digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
-      SELECT guard.id, r."dockerId", r.name, r.image, r."imageId", r.command, r.state, r.status, r.ports, r.labels,
-        r."startedAt", r.health, r."exitCode", COALESCE(r.truncated, '{}'), r.digest, ${ORDER.receivedAt},
-        ${ORDER.receivedAt}, NULL, guard."organizationId"
+        "hostId", ${eachField(CONTAINER_FIELD_NAMES, String)},
+        health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
+      SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
+        r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL, guard."organizationId"
       FROM guard, json_to_recordset($21::json) AS r(
-        "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
-        labels jsonb, "startedAt" timestamptz, health text, "exitCode" float8, truncated text[],
-        digest text)
+        ${typedColumns(CONTAINER_FIELD_NAMES)}, health text, "exitCode" float8, digest text)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
-        name = excluded.name, image = excluded.image, "imageId" = excluded."imageId",
-        command = ${keepEqual('command')},
-        state = excluded.state, status = excluded.status, ports = excluded.ports,
-        labels = ${keepEqual('labels')},
-        "startedAt" = excluded."startedAt", health = excluded.health, "exitCode" = excluded."exitCode",
-        truncated = excluded.truncated, digest = excluded.digest, "changedAt" = excluded."changedAt", "removedAt" = NULL
+        ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${LONG_INDEXED.has(name) ? keepEqual(column) : `excluded.${column}`}`)},
+        health = excluded.health, "exitCode" = excluded."exitCode", digest = excluded.digest,
+        "changedAt" = excluded."changedAt", "removedAt" = NULL
       RETURNING (xmax = 0) AS inserted
     `;
 
@@ -149,12 +175,12 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
       RETURNING hosts.id, "organizationId", revision, digest
     ${whole ? WRITTEN : ''}), patched AS (
       UPDATE containers AS stored SET
-        state = p.state, status = p.status, "startedAt" = p."startedAt", health = p.health, "exitCode" = p."exitCode",
-        ports = COALESCE(p.ports, stored.ports), digest = p.digest,
+        ${eachField(PATCHED_FIELDS, (column, name) => `${column} = ${patchValue(column, name)}`)},
+        health = p.health, "exitCode" = p."exitCode", digest = p.digest,
         "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END
       FROM guard, json_to_recordset($11::json) AS p(
-        "dockerId" text, state text, status text, "startedAt" timestamptz, health text, "exitCode" float8, ports jsonb,
-        digest text, changed boolean)
+        "dockerId" text, ${typedColumns(PATCHED_FIELDS)}, health text, "exitCode" float8, digest text,
+        changed boolean)
       WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
       RETURNING 1
     ${whole ? GONE : ''}), noted AS (

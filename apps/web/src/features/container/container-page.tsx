@@ -2,18 +2,14 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { containerQuery } from '../../lib/api/queries';
-import { CopyButton } from '../../components/copyable';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
-import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';
 import { StateBadge } from '../../components/state-badge';
 import { Age, DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
 import { FRESHNESS, isCurrent } from '../../lib/container-status';
-import { toPlainText } from '../../lib/plain-text';
-import { formatPortRange, formatPort, publishedPorts } from '../../lib/format-port';
-import { formatDuration } from '../../lib/format-time';
+import { ContainerFacts } from './facts';
 import { Labels } from './labels';
 import { Timeline } from './timeline';
 
@@ -32,8 +28,6 @@ export function ContainerPage(): ReactNode {
     );
   }
   const current = isCurrent(container.hostFreshness);
-  const published = publishedPorts(container.ports);
-  const inner = container.ports.filter(({ publicPort }) => publicPort === undefined);
   return (
     <>
       <nav className="crumbs" aria-label="Breadcrumb">
@@ -69,76 +63,7 @@ export function ContainerPage(): ReactNode {
             Details
           </h2>
           <dl className="facts">
-            <dt>Image</dt>
-            <dd>
-              <Link to="/containers" search={{ image: [container.image] }} className="plain-link">
-                <ImageRef image={container.image} />
-              </Link>
-            </dd>
-            <dt>Ports</dt>
-            <dd>
-              {published.length + inner.length === 0 && <span className="soft">–</span>}
-              <ul className="port-list">
-                {published.map((port) => (
-                  <li key={formatPort(port)}>
-                    <Link to="/ports" search={{ port: String(port.publicPort) }} className="number">
-                      <IsolatedText text={formatPort(port)} />
-                    </Link>
-                  </li>
-                ))}
-                {inner.length > 0 && (
-                  <li className="soft">
-                    {inner
-                      .map(
-                        ({ privatePort, type, count }) =>
-                          `${formatPortRange(privatePort, count)}${type === 'tcp' ? '' : `/${type}`}`,
-                      )
-                      .join(', ')}{' '}
-                    (not published)
-                  </li>
-                )}
-              </ul>
-            </dd>
-            <dt>Started</dt>
-            <dd>
-              {container.startedAt === null ? <span className="soft">unknown</span> : <Age at={container.startedAt} />}
-            </dd>
-            {container.uptimeSeconds !== null && (
-              <>
-                <dt>{current ? 'Uptime' : 'Uptime (last known)'}</dt>
-                <dd>{formatDuration(container.uptimeSeconds * 1_000)}</dd>
-              </>
-            )}
-            <dt>Status</dt>
-            <dd>
-              {container.status === '' ? <span className="soft">–</span> : <IsolatedText text={container.status} />}
-            </dd>
-            <dt>Command</dt>
-            <dd>
-              {container.command === '' ? (
-                <span className="soft">–</span>
-              ) : (
-                <code>
-                  <IsolatedText text={container.command} />
-                </code>
-              )}
-            </dd>
-            <dt>ID</dt>
-            <dd className="with-copy">
-              <code title={container.dockerId}>{container.dockerId.slice(0, 12)}</code>
-              <CopyButton text={container.dockerId} label="Copy full ID" />
-            </dd>
-            {container.imageId !== null && (
-              <>
-                <dt>Image ID</dt>
-                <dd className="with-copy">
-                  <code title={toPlainText(container.imageId)}>
-                    <IsolatedText text={container.imageId.replace(/^sha256:/, '').slice(0, 12)} />
-                  </code>
-                  <CopyButton text={container.imageId} label="Copy full image ID" />
-                </dd>
-              </>
-            )}
+            <ContainerFacts container={container} />
             <dt>First seen</dt>
             <dd>
               <DateTime at={container.firstSeenAt} />

@@ -1,0 +1,61 @@
+import {
+  comparePorts,
+  CONTAINER_FIELDS,
+  type Container,
+  type ContainerFieldName,
+  type FieldKind,
+  type FieldValues,
+  type Labels,
+  type Port,
+} from '@muster/contracts';
+
+/** Uses `hasOwn` because a label's key may be `constructor`. */
+export const labelDiffers = (a: Labels, b: Labels) => (key: string) => !Object.hasOwn(b, key) || a[key] !== b[key];
+
+function sameLabels(a: Labels, b: Labels): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && !keys.some(labelDiffers(a, b));
+}
+
+export const portKey = ({ ip, privatePort, publicPort = 0, type, count = 1 }: Port) =>
+  JSON.stringify([ip ?? null, privatePort, publicPort, type, count]);
+
+/** Compares two lists of ports regardless of their order. */
+export function samePorts(a: readonly Port[], b: readonly Port[]): boolean {
+  if (a.length !== b.length) return false;
+  const inOrder = a.every((port, index) => comparePorts(port, b[index]!) === 0);
+  return inOrder || a.map(portKey).sort().join() === b.map(portKey).sort().join();
+}
+
+const sameNames = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
+  a.length === b.length && a.every((name, index) => name === b[index]);
+
+const SAME: { [Kind in FieldKind]: (a: FieldValues[Kind], b: FieldValues[Kind]) => boolean } = {
+  text: (a, b) => a === b,
+  instant: (a, b) => a === b,
+  ports: samePorts,
+  labels: sameLabels,
+  names: sameNames,
+};
+
+type Compare = (a: unknown, b: unknown) => boolean;
+
+/** Returns the comparison of the values of a field. */
+export const sameValues = (name: ContainerFieldName): Compare => SAME[CONTAINER_FIELDS[name].kind] as Compare;
+
+/** Whether a field's values are compared with `===`. */
+export const isScalar = (name: ContainerFieldName): boolean => {
+  const { kind } = CONTAINER_FIELDS[name];
+  return kind === 'text' || kind === 'instant';
+};
+
+/** Makes a comparison of containers by some of their fields, the cheapest fields first. */
+export function sameFields(fields: readonly ContainerFieldName[]): (a: Container, b: Container) => boolean {
+  const scalars = fields.filter(isScalar);
+  const others = fields.filter((name) => !isScalar(name)).map((name) => ({ name, same: sameValues(name) }));
+  return (a, b) => {
+    for (const name of scalars) if (a[name] !== b[name]) return false;
+    for (const { name, same } of others) if (!same(a[name], b[name])) return false;
+    return true;
+  };
+}

@@ -1,0 +1,120 @@
+import type { ContainerFieldName, ContainerView } from '@muster/contracts';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { CopyButton } from '../../components/copyable';
+import { ImageRef } from '../../components/image-ref';
+import { IsolatedText } from '../../components/isolated-text';
+import { Age } from '../../components/time';
+import { isCurrent } from '../../lib/container-status';
+import { formatPort, formatPortRange, publishedPorts } from '../../lib/format-port';
+import { formatDuration } from '../../lib/format-time';
+import { toPlainText } from '../../lib/plain-text';
+
+type Fact = (container: ContainerView) => ReactNode;
+
+/** How the details show each field, in this order. Null: the field is shown elsewhere on the page, or not at all. */
+const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
+  image: ({ image }) => (
+    <>
+      <dt>Image</dt>
+      <dd>
+        <Link to="/containers" search={{ image: [image] }} className="plain-link">
+          <ImageRef image={image} />
+        </Link>
+      </dd>
+    </>
+  ),
+  ports: ({ ports }) => {
+    const published = publishedPorts(ports);
+    const inner = ports.filter(({ publicPort }) => publicPort === undefined);
+    return (
+      <>
+        <dt>Ports</dt>
+        <dd>
+          {published.length + inner.length === 0 && <span className="soft">–</span>}
+          <ul className="port-list">
+            {published.map((port) => (
+              <li key={formatPort(port)}>
+                <Link to="/ports" search={{ port: String(port.publicPort) }} className="number">
+                  <IsolatedText text={formatPort(port)} />
+                </Link>
+              </li>
+            ))}
+            {inner.length > 0 && (
+              <li className="soft">
+                {inner
+                  .map(
+                    ({ privatePort, type, count }) =>
+                      `${formatPortRange(privatePort, count)}${type === 'tcp' ? '' : `/${type}`}`,
+                  )
+                  .join(', ')}{' '}
+                (not published)
+              </li>
+            )}
+          </ul>
+        </dd>
+      </>
+    );
+  },
+  startedAt: ({ startedAt, uptimeSeconds, hostFreshness }) => (
+    <>
+      <dt>Started</dt>
+      <dd>{startedAt === null ? <span className="soft">unknown</span> : <Age at={startedAt} />}</dd>
+      {uptimeSeconds !== null && (
+        <>
+          <dt>{isCurrent(hostFreshness) ? 'Uptime' : 'Uptime (last known)'}</dt>
+          <dd>{formatDuration(uptimeSeconds * 1_000)}</dd>
+        </>
+      )}
+    </>
+  ),
+  status: ({ status }) => (
+    <>
+      <dt>Status</dt>
+      <dd>{status === '' ? <span className="soft">–</span> : <IsolatedText text={status} />}</dd>
+    </>
+  ),
+  command: ({ command }) => (
+    <>
+      <dt>Command</dt>
+      <dd>
+        {command === '' ? (
+          <span className="soft">–</span>
+        ) : (
+          <code>
+            <IsolatedText text={command} />
+          </code>
+        )}
+      </dd>
+    </>
+  ),
+  dockerId: ({ dockerId }) => (
+    <>
+      <dt>ID</dt>
+      <dd className="with-copy">
+        <code title={dockerId}>{dockerId.slice(0, 12)}</code>
+        <CopyButton text={dockerId} label="Copy full ID" />
+      </dd>
+    </>
+  ),
+  imageId: ({ imageId }) =>
+    imageId !== null && (
+      <>
+        <dt>Image ID</dt>
+        <dd className="with-copy">
+          <code title={toPlainText(imageId)}>
+            <IsolatedText text={imageId.replace(/^sha256:/, '').slice(0, 12)} />
+          </code>
+          <CopyButton text={imageId} label="Copy full image ID" />
+        </dd>
+      </>
+    ),
+  name: null,
+  state: null,
+  labels: null,
+  truncated: null,
+};
+
+/** The fields of a container as terms and descriptions. */
+export const ContainerFacts = ({ container }: { container: ContainerView }): ReactNode =>
+  Object.entries(FACTS).map(([name, Fact]) => Fact && <Fact key={name} {...container} />);

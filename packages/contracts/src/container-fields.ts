@@ -1,0 +1,157 @@
+import type { Labels, Port } from './container.js';
+import {
+  COMMAND_LENGTH_MAX,
+  DOCKER_ID_LENGTH_MAX,
+  LABELS_MAX,
+  NAME_LENGTH_MAX,
+  PORTS_MAX,
+  STATE_LENGTH_MAX,
+  STATUS_LENGTH_MAX,
+} from './limits.js';
+import { STATUS_PARSER_VERSION } from './parse-status.js';
+
+/** The values that a field of a kind can have. `names` are short strings in an order that means something. */
+export interface FieldValues {
+  text: string | null;
+  instant: string | null;
+  ports: Port[];
+  labels: Labels;
+  names: string[] | undefined;
+}
+export type FieldKind = keyof FieldValues;
+
+interface Field<Kind extends FieldKind, SqlType> {
+  /** The kind of its values. It decides how they are compared, hashed, put in order, shortened and exported. */
+  kind: Kind;
+  /** The type of its column, which has the name of the field. */
+  sqlType: SqlType;
+  /** Shortened beyond this: the characters of a text, or the number of ports, labels or names. Absent: never shortened. */
+  limit?: number;
+  /**
+   * What a change of it means. A `life` field changes while a container runs, and is written without the rest of its
+   * row. A `configuration` field rarely changes. `identity`: it is another container.
+   */
+  change: 'identity' | 'configuration' | 'life';
+  /**
+   * Where a change of it is in the history: in an event of its `own` kind, in `updated`, in `updated-alone` (unless an
+   * event of the process is recorded and implies it), or nowhere.
+   */
+  event: 'own' | 'updated' | 'updated-alone' | 'none';
+  /**
+   * For a field added after the first release: the character before its value in the digest of a row, which has no part
+   * for an empty value. Thus, the stored digests of rows without a value stay valid. Not a letter, digit or one of
+   * `_.-%;,#`.
+   */
+  digestMarker?: string;
+  /** Whether a CSV export has a column for it. */
+  exported: boolean;
+  /** Whether its values may be long, so that the size of a page counts their bytes. */
+  large: boolean;
+}
+
+interface TextField extends Field<'text', 'text'> {
+  /** 1: it must not be empty. */
+  minLength: 0 | 1;
+  nullable: boolean;
+  /** What the schema requires in addition. */
+  isValid?: (value: string) => boolean;
+}
+
+interface NamesField extends Field<'names', 'text[]'> {
+  digestMarker: string;
+  /** Whether the field is absent instead of empty. */
+  optional: boolean;
+  /** What the schema requires in addition. */
+  isValid?: (names: readonly string[]) => boolean;
+}
+
+/** What the parts of Muster need to know about a field of a container. */
+export type ContainerField =
+  TextField | Field<'instant', 'timestamptz'> | Field<'ports', 'jsonb'> | Field<'labels', 'jsonb'> | NamesField;
+
+export const DockerIdPattern = new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}$`);
+
+export const isLowerCase = (value: string): boolean => value === value.toLowerCase();
+
+const text = { kind: 'text', sqlType: 'text', minLength: 0, nullable: false } as const;
+const configuration = { change: 'configuration', event: 'updated' } as const;
+const ownEvent = { change: 'configuration', event: 'own' } as const;
+const life = { change: 'life', event: 'updated-alone' } as const;
+const listed = { exported: true, large: false } as const;
+
+/**
+ * Each field of a container, defined once. Column lists, row digest, comparisons, `updated` events, canonical form,
+ * limits, CSV columns and the parser's version derive from it. The order is that of the canonical form; a new field
+ * comes last.
+ */
+export const CONTAINER_FIELDS = {
+  dockerId: {
+    ...{ ...text, ...listed, minLength: 1, change: 'identity', event: 'none' },
+    isValid: (value: string) => DockerIdPattern.test(value),
+  },
+  name: { ...text, ...listed, ...ownEvent, minLength: 1, limit: NAME_LENGTH_MAX, large: true },
+  image: { ...text, ...listed, ...ownEvent, minLength: 1, limit: NAME_LENGTH_MAX, large: true },
+  imageId: { ...text, ...listed, ...configuration, nullable: true, limit: NAME_LENGTH_MAX },
+  command: { ...text, ...listed, ...configuration, limit: COMMAND_LENGTH_MAX, large: true },
+  state: { ...text, ...listed, ...life, minLength: 1, limit: STATE_LENGTH_MAX, isValid: isLowerCase },
+  status: { ...text, ...listed, ...life, limit: STATUS_LENGTH_MAX, event: 'none' },
+  ports: { kind: 'ports', sqlType: 'jsonb', ...listed, ...life, limit: PORTS_MAX, large: true },
+  labels: { kind: 'labels', sqlType: 'jsonb', ...listed, ...configuration, limit: LABELS_MAX, large: true },
+  startedAt: { kind: 'instant', sqlType: 'timestamptz', ...listed, ...life },
+  truncated: {
+    ...{ kind: 'names', sqlType: 'text[]', digestMarker: '!', change: 'configuration', event: 'none' },
+    ...{ exported: false, large: false, optional: true, isValid: isFieldList },
+  },
+} as const satisfies Record<string, ContainerField>;
+
+export type ContainerFieldName = keyof typeof CONTAINER_FIELDS;
+
+/** The values of a field. */
+export type FieldValue<Name extends ContainerFieldName> = (typeof CONTAINER_FIELDS)[Name] extends
+  { nullable: false } | { optional: false }
+  ? NonNullable<FieldValues[(typeof CONTAINER_FIELDS)[Name]['kind']]>
+  : FieldValues[(typeof CONTAINER_FIELDS)[Name]['kind']];
+
+/** All fields, in the order of the canonical form. */
+export const CONTAINER_FIELD_NAMES = Object.keys(CONTAINER_FIELDS) as readonly ContainerFieldName[];
+
+type SharedKey = 'kind' | 'change' | 'event' | 'exported' | 'large';
+
+/** The fields whose descriptor has this value for this key. */
+export type FieldsWith<Key extends SharedKey, Value extends ContainerField[Key]> = {
+  [Name in ContainerFieldName]: (typeof CONTAINER_FIELDS)[Name][Key] extends Value ? Name : never;
+}[ContainerFieldName];
+
+/** Returns the names of the fields whose descriptor has this value for this key, in canonical order. */
+export const fieldsWith = <Key extends SharedKey, const Value extends ContainerField[Key]>(
+  key: Key,
+  value: Value,
+): readonly FieldsWith<Key, Value>[] =>
+  CONTAINER_FIELD_NAMES.filter((name) => CONTAINER_FIELDS[name][key] === value) as FieldsWith<Key, Value>[];
+
+/** The fields that `fitContainer` can shorten, in the order that `truncated` lists them. */
+export const TRUNCATABLE_FIELDS = CONTAINER_FIELD_NAMES.filter(
+  (name): name is TruncatableField => 'limit' in CONTAINER_FIELDS[name],
+);
+export type TruncatableField = {
+  [Name in ContainerFieldName]: (typeof CONTAINER_FIELDS)[Name] extends { limit: number } ? Name : never;
+}[ContainerFieldName];
+
+/** Whether a list names fields that can be shortened, at least one, in their order. */
+function isFieldList(names: readonly string[]): boolean {
+  const places = names.map((name) => TRUNCATABLE_FIELDS.indexOf(name as TruncatableField));
+  return names.length > 0 && places.every((place, index) => place > (index === 0 ? -1 : places[index - 1]!));
+}
+
+/** The number of fields that version 2 of the parser had. */
+const VERSION_2_FIELDS = 11;
+
+/**
+ * The version of our parsing of containers. It is part of the digest of each body, so that stored digests stop matching
+ * when the same bytes are parsed differently. Raise the first number with each change to `parseContainer` or
+ * `fitContainer`; a new field and a new version of `parseStatus` change it without that.
+ */
+export const CONTAINER_PARSER_VERSION = [
+  `2.${STATUS_PARSER_VERSION}`,
+  ...CONTAINER_FIELD_NAMES.slice(VERSION_2_FIELDS),
+].join('+');

@@ -1,0 +1,61 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  canonicalContainer,
+  Container,
+  CONTAINER_PARSER_VERSION,
+  fitContainer,
+  TRUNCATABLE_FIELDS,
+} from '../src/index.js';
+import { isPlainContainer } from '../src/plain-container.js';
+import { anySnapshot, oversizedContainer, validSnapshot } from './arbitraries.js';
+import { canonicalContainer as canonicalBefore } from './before-descriptors/canonical.js';
+import { fitContainer as fitBefore } from './before-descriptors/fit-container.js';
+import { isPlainContainer as isPlainBefore } from './before-descriptors/plain-container.js';
+
+const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+test('the canonical form has the bytes of the implementation before', () => {
+  fc.assert(
+    fc.property(fc.oneof(validSnapshot, fc.array(oversizedContainer, { maxLength: 2 })), (snapshot) => {
+      for (const item of snapshot) {
+        const container = fitContainer(Container.parse(item));
+        expect(JSON.stringify(canonicalContainer(container))).toBe(JSON.stringify(canonicalBefore(container)));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('fields are shortened as by the implementation before', () => {
+  fc.assert(
+    fc.property(oversizedContainer, fc.boolean(), (item, portRanges) => {
+      const container = Container.parse(item);
+      const [now, before] = [fitContainer(container, { portRanges }), fitBefore(container, { portRanges })];
+      expect(JSON.stringify(now)).toBe(JSON.stringify(before));
+      expect(now === container).toBe(before === container);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a plain container is one for the implementation before', () => {
+  fc.assert(
+    fc.property(fc.oneof(anySnapshot, validSnapshot, fc.array(oversizedContainer, { maxLength: 2 })), (snapshot) => {
+      const parsed = snapshot.flatMap((item) => Container.safeParse(item).data ?? []);
+      for (const item of overTheWire([
+        ...snapshot,
+        ...parsed,
+        ...parsed.map((one) => fitContainer(one)),
+      ]) as unknown[]) {
+        expect(isPlainContainer(item)).toBe(isPlainBefore(item));
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('the version of the parser and the order of shortened fields are those of the implementation before', () => {
+  expect(CONTAINER_PARSER_VERSION).toBe('2.1');
+  expect(TRUNCATABLE_FIELDS).toEqual(['name', 'image', 'imageId', 'command', 'state', 'status', 'ports', 'labels']);
+});
