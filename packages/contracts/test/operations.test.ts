@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { Operations, type Operation } from '../src/index.js';
 
 const withParams = Object.entries<Operation>(Operations).filter(([, { path }]) => path.includes(':'));
