@@ -33,7 +33,7 @@ const input: fc.Arbitrary<ContainerInput> = fc.record(
     truncated: fc.subarray(['name', 'command', 'labels', 'ports']),
   },
   { requiredKeys: ['dockerId', 'name', 'image', 'state'] },
-) as fc.Arbitrary<ContainerInput>;
+);
 
 /** The container as a request has it, parsed for each implementation, because a row is made in place. */
 const parsed = (value: ContainerInput): Container => parseContainer(JSON.parse(JSON.stringify(value))).data!;

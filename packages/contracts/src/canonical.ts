@@ -1,4 +1,6 @@
-import type { Container, Labels, Port } from './container.js';
+import type { Container } from './container.js';
+import type { Labels } from './labels.js';
+import type { Port } from './ports.js';
 import {
   CONTAINER_FIELD_NAMES,
   CONTAINER_FIELDS,

@@ -1,4 +1,5 @@
-import type { Labels, Port } from './container.js';
+import type { Labels } from './labels.js';
+import type { Port } from './ports.js';
 import {
   COMMAND_LENGTH_MAX,
   DOCKER_ID_LENGTH_MAX,

@@ -1,5 +1,7 @@
 import { comparePorts } from './canonical.js';
-import type { Container, Labels, Port } from './container.js';
+import type { Container } from './container.js';
+import type { Labels } from './labels.js';
+import type { Port } from './ports.js';
 import { CONTAINER_FIELDS, TRUNCATABLE_FIELDS, type FieldKind } from './container-fields.js';
 import {
   LABEL_KEY_LENGTH_MAX,

@@ -1,4 +1,6 @@
-import { endsInRange, type Labels, type Port, type Container } from './container.js';
+import type { Container } from './container.js';
+import type { Labels } from './labels.js';
+import { endsInRange, type Port } from './ports.js';
 import { CONTAINER_FIELD_NAMES, CONTAINER_FIELDS, type ContainerField, type FieldKind } from './container-fields.js';
 import { fitsLabelLimits } from './fit-container.js';
 import { MillisecondInstantPattern } from './instant.js';
@@ -24,7 +26,7 @@ const CHECK: { [Kind in FieldKind]: (field: FieldOf<Kind>) => (value: unknown) =
       Array.isArray(value) &&
       value.length <= limit &&
       value.every((name) => isText(name, 0, NAME_LENGTH_MAX)) &&
-      (isValid === undefined || isValid(value as string[])),
+      (isValid === undefined || isValid(value)),
 };
 
 const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {

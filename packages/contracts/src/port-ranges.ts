@@ -1,5 +1,5 @@
 import { comparePorts } from './canonical.js';
-import type { Port } from './container.js';
+import type { Port } from './ports.js';
 
 /**
  * Merges ports that are consecutive in the container and on the host into entries with a `count`. The result describes

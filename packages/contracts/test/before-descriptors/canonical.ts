@@ -1,8 +1,8 @@
 /** Reference: the implementation before `CONTAINER_FIELDS`, which `before-descriptors.test.ts` compares with the one in use. */
-import type { Container, Labels, Port } from '../../src/container.js';
+import type { Container, Labels, Port } from '../../src/index.js';
 
 /** Compares strings by UTF-16 code units, as `Array.prototype.sort` does. */
-export const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
  * Compares ports by private port, type, address, public port and count. Engines list ports in the order of a hash map,
@@ -17,7 +17,7 @@ export const comparePorts = (a: Port, b: Port): number =>
   (a.count ?? 1) - (b.count ?? 1);
 
 /** Copies labels with their keys in code unit order, so that `JSON.stringify` writes them in that order. */
-export function canonicalLabels(labels: Labels): Labels {
+function canonicalLabels(labels: Labels): Labels {
   const sorted = Object.create(null) as Labels;
   for (const key of Object.keys(labels).sort(byCodeUnit)) sorted[key] = labels[key]!;
   return sorted;

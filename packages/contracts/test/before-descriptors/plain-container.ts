@@ -1,6 +1,6 @@
 /** Reference: the implementation before `CONTAINER_FIELDS`, which `before-descriptors.test.ts` compares with the one in use. */
 import { DockerIdPattern, TRUNCATABLE_FIELDS } from '../../src/container-fields.js';
-import { endsInRange, type Container, type Labels, type Port } from '../../src/container.js';
+import { endsInRange, type Container, type Labels, type Port } from '../../src/index.js';
 import { MillisecondInstantPattern } from '../../src/instant.js';
 import { fitsLabelLimits } from './fit-container.js';
 import {
@@ -69,7 +69,7 @@ function isPlainPort(value: unknown): value is Port {
 }
 
 const isCount = (count: unknown, privatePort: number, publicPort = 1): boolean =>
-  isPortNumber(count) && count !== 1 && endsInRange(privatePort, publicPort, count as number);
+  isPortNumber(count) && count !== 1 && endsInRange(privatePort, publicPort, count);
 
 /** Whether `Truncated` would return the value unchanged. False for an empty array. */
 function areFields(value: unknown): boolean {
