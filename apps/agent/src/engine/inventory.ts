@@ -1,5 +1,6 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { SNAPSHOT_CONTAINERS_MAX, fitContainer, type Container } from '@muster/contracts';
+import pMap from 'p-map';
 import type { Logger } from 'pino';
 import { sortByName } from '../lib/sort-by-name.js';
 import type { EngineClient } from './client.js';
@@ -116,7 +117,7 @@ export function createInventory(
       for (const id of entries.keys()) if (!presentIds.has(id)) entries.delete(id);
       const isTruncated = listed.length > SNAPSHOT_CONTAINERS_MAX;
       const reported = isTruncated ? firstByName(listed) : listed;
-      const containers = await mapConcurrently(reported, INSPECTIONS_MAX, (each) => inspect(each, signal));
+      const containers = await pMap(reported, (each) => inspect(each, signal), { concurrency: INSPECTIONS_MAX });
       // The API refuses a snapshot that contains a container twice.
       const byId = new Map<string, Container>();
       for (const container of containers) if (container !== null) byId.set(container.dockerId, container);
@@ -141,27 +142,3 @@ const fit = (container: Container): Container => ({
 
 const firstByName = (listed: readonly ListedContainer[]): ListedContainer[] =>
   sortByName(listed, toName, ({ Id }) => Id).slice(0, SNAPSHOT_CONTAINERS_MAX);
-
-/** Maps the items with at most `atOnce` calls in flight. Throws the first failure, and starts no call after it. */
-async function mapConcurrently<T, R>(
-  items: readonly T[],
-  concurrency: number,
-  map: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results = new Array<R>(items.length);
-  let next = 0;
-  let failed = false;
-  async function runWorker(): Promise<void> {
-    while (next < items.length && !failed) {
-      const index = next++;
-      try {
-        results[index] = await map(items[index]!);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, runWorker));
-  return results;
-}
