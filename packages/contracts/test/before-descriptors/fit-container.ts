@@ -62,7 +62,7 @@ function fitPorts(ports: Port[], portRanges: boolean): { ports: Port[]; portsAre
   const isAddressLost = ports.some(hasLongAddress);
   if (ports.length <= PORTS_MAX && !isAddressLost) return { ports, portsAreLost: false };
   const shortened = ports.map((port) =>
-    hasLongAddress(port) ? { ...port, ip: shortenText(port.ip, PORT_IP_LENGTH_MAX) } : port,
+    hasLongAddress(port) ? { ...port, ip: shortenText(port.ip!, PORT_IP_LENGTH_MAX) } : port,
   );
   const merges = portRanges && shortened.length > PORTS_MAX;
   const ordered = merges ? mergePorts(shortened) : shortened.sort(comparePorts);
@@ -85,7 +85,7 @@ export function fitsLabelLimits(labels: Labels): boolean {
 
 function labelBytes(labels: Labels): number {
   let bytes = 0;
-  for (const key of Object.keys(labels)) bytes += utf8Bytes(key) + utf8Bytes(labels[key]);
+  for (const key of Object.keys(labels)) bytes += utf8Bytes(key) + utf8Bytes(labels[key]!);
   return bytes;
 }
 
@@ -96,7 +96,7 @@ function fitLabels(labels: Labels): Labels {
   let bytes = 0;
   for (const key of Object.keys(labels).sort()) {
     if (key.length > LABEL_KEY_LENGTH_MAX) continue;
-    const value = shortenText(labels[key], LABEL_VALUE_LENGTH_MAX);
+    const value = shortenText(labels[key]!, LABEL_VALUE_LENGTH_MAX);
     count += 1;
     bytes += utf8Bytes(key) + utf8Bytes(value);
     if (count > LABELS_MAX || bytes > LABELS_BYTES_MAX) break;

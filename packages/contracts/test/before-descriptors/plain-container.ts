@@ -69,7 +69,7 @@ function isPlainPort(value: unknown): value is Port {
 }
 
 const isCount = (count: unknown, privatePort: number, publicPort = 1): boolean =>
-  isPortNumber(count) && count !== 1 && endsInRange(privatePort, publicPort, count);
+  isPortNumber(count) && count !== 1 && endsInRange(privatePort, publicPort, count as number);
 
 /** Whether `Truncated` would return the value unchanged. False for an empty array. */
 function areFields(value: unknown): boolean {
