@@ -17,6 +17,8 @@ const config = await createConfig({
   rules: {
     // Health checks and the document itself have no error of the caller to describe.
     'operation-4xx-response': 'off',
+    'operation-description': 'error',
+    'parameter-description': 'error',
   },
 });
 const findings = await lintFromString({ source, absoluteRef: document.pathname, config });
@@ -32,6 +34,7 @@ type Sync = paths['/api/agent/containers']['post'];
 export const snapshot: Json<Sync['requestBody']> = [
   { dockerId: 'c1', name: 'web', image: 'nginx:1.27', state: 'running' },
 ];
+export const headers: Sync['parameters']['header'] = { 'Snapshot-Observed-At': '2026-03-01T12:00:00Z' };
 export const applied = (summary: Json<Sync['responses'][200]>): boolean => summary.applied;
 export const next = (page: Json<paths['/api/hosts']['get']['responses'][200]>): string | null => page.nextCursor;
 export const names = (hosts: readonly components['schemas']['Host'][]): string[] => hosts.map(({ name }) => name);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const MillisecondInstantPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** The date-time format of RFC 3339, section 5.6, which allows lowercase `t` and `z`. */
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+export const InstantPattern = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 const FORM_MESSAGE = 'must be an RFC 3339 date and time, such as 2026-01-31T12:00:00Z';
 const LOST_PLUS_MESSAGE = 'contains a space instead of +: encode the + of the offset as %2B in a query';
@@ -19,7 +19,7 @@ const hasLostPlus = (input: unknown): boolean => typeof input === 'string' && /\
  */
 export const Instant = z
   .string()
-  .regex(RFC_3339, { error: ({ input }) => (hasLostPlus(input) ? LOST_PLUS_MESSAGE : FORM_MESSAGE) })
+  .regex(InstantPattern, { error: ({ input }) => (hasLostPlus(input) ? LOST_PLUS_MESSAGE : FORM_MESSAGE) })
   .toUpperCase()
   .meta({ format: 'date-time' })
   // Refuses days that do not exist, such as February 30, which `Date` accepts.

@@ -129,7 +129,7 @@ function queryParameters({ query }: Operation, schemas: SchemaRegistry): object[
 
 function headerParameters(operationId: string, operation: Operation, schemas: SchemaRegistry): object[] {
   const own = fieldsOf(operation.headers, schemas).map(([name, schema]) => ({
-    ...{ in: 'header', ...REQUEST_HEADERS[name], schema },
+    ...{ in: 'header', ...REQUEST_HEADERS[name], schema: REQUEST_HEADERS[name]?.schema ?? schema },
   }));
   const header = (name: string, description: string, schema: JsonSchema) => ({
     name,
@@ -143,7 +143,12 @@ function headerParameters(operationId: string, operation: Operation, schemas: Sc
       : []),
     ...(operation.body === undefined
       ? []
-      : [header('Content-Encoding', 'The compression of the body.', { enum: ['identity', 'gzip', 'x-gzip'] })]),
+      : [
+          header('Content-Encoding', 'The compression of the body.', {
+            type: 'string',
+            enum: ['identity', 'gzip', 'x-gzip'],
+          }),
+        ]),
     ...(operationId === 'stream'
       ? [header('Last-Event-ID', 'Resumes the stream after the message with this id.', { type: 'string' })]
       : []),

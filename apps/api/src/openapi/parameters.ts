@@ -1,4 +1,4 @@
-import { PAGE_LIMIT_DEFAULT } from '@muster/contracts';
+import { InstantPattern, PAGE_LIMIT_DEFAULT } from '@muster/contracts';
 
 /** Descriptions of the path, query and header parameters, by name. A test checks that none is missing. */
 
@@ -47,7 +47,15 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   next: 'The path of the page to open after signing in; by default the fleet page.',
 };
 
-export const REQUEST_HEADERS: Readonly<Record<string, { name: string; description: string; example: string }>> = {
+interface RequestHeader {
+  name: string;
+  description: string;
+  example: string;
+  /** Replaces the schema of the contract. */
+  schema?: object;
+}
+
+export const REQUEST_HEADERS: Readonly<Record<string, RequestHeader>> = {
   'snapshot-stream': {
     name: 'Snapshot-Stream',
     description: 'UUID of the agent’s run. Send it together with Snapshot-Sequence, or neither.',
@@ -62,6 +70,8 @@ export const REQUEST_HEADERS: Readonly<Record<string, { name: string; descriptio
     name: 'Snapshot-Observed-At',
     description: 'When the containers were listed, by the host’s clock (RFC 3339).',
     example: '2026-03-01T12:00:00Z',
+    // Not the format `date-time`: openapi-python-client omits every operation that has a header of this format.
+    schema: { type: 'string', pattern: InstantPattern.source },
   },
   'snapshot-complete': {
     name: 'Snapshot-Complete',
