@@ -19,6 +19,7 @@ const config = await createConfig({
     'operation-4xx-response': 'off',
     'operation-description': 'error',
     'parameter-description': 'error',
+    'no-required-schema-properties-undefined': 'error',
   },
 });
 const findings = await lintFromString({ source, absoluteRef: document.pathname, config });
@@ -36,6 +37,7 @@ export const snapshot: Json<Sync['requestBody']> = [
 ];
 export const headers: Sync['parameters']['header'] = { 'Snapshot-Observed-At': '2026-03-01T12:00:00Z' };
 export const applied = (summary: Json<Sync['responses'][200]>): boolean => summary.applied;
+export const online = (summary: components['schemas']['Summary']): number => summary.hosts.byFreshness.online;
 export const next = (page: Json<paths['/api/hosts']['get']['responses'][200]>): string | null => page.nextCursor;
 export const names = (hosts: readonly components['schemas']['Host'][]): string[] => hosts.map(({ name }) => name);
 `;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Freshness } from './freshness.js';
+import type { Freshness } from './freshness.js';
 
 const Count = z.int().nonnegative();
 
@@ -10,6 +10,16 @@ const Counts = z.record(z.string(), Count);
 export const ContainerCounts = z.object({ total: Count, byState: Counts, byHealth: Counts });
 export type ContainerCounts = z.output<typeof ContainerCounts>;
 
+/** Not a record: its JSON Schema would have required keys without properties, which generators of clients ignore. */
+const HostCounts = {
+  online: Count,
+  stale: Count,
+  offline: Count,
+  never: Count,
+  engine_down: Count,
+  left: Count,
+} satisfies Record<Freshness, z.ZodType>;
+
 /**
  * Counts of the fleet at one instant. `containers.current` counts the containers whose `hostFreshness` is `online`;
  * `lastKnown` counts all others, by the state that was last reported. A container is in exactly one of the two.
@@ -19,7 +29,7 @@ export const Summary = z.object({
   hosts: z.object({
     total: Count,
     /** The number of hosts by freshness, including zeros. The sum is `total`. */
-    byFreshness: z.record(Freshness, Count),
+    byFreshness: z.object(HostCounts),
     /** Hosts whose token two machines seem to have used recently. */
     cloneSuspected: Count,
   }),
