@@ -38,6 +38,7 @@ export const snapshot: Json<Sync['requestBody']> = [
 export const headers: Sync['parameters']['header'] = { 'Snapshot-Observed-At': '2026-03-01T12:00:00Z' };
 export const applied = (summary: Json<Sync['responses'][200]>): boolean => summary.applied;
 export const online = (summary: components['schemas']['Summary']): number => summary.hosts.byFreshness.online;
+export const query: paths['/api/hosts']['get']['parameters']['query'] = { count: true, limit: 10 };
 export const next = (page: Json<paths['/api/hosts']['get']['responses'][200]>): string | null => page.nextCursor;
 export const names = (hosts: readonly components['schemas']['Host'][]): string[] => hosts.map(({ name }) => name);
 `;

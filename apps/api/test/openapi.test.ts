@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Operations, Paths } from '@muster/contracts';
+import { Operations, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Paths } from '@muster/contracts';
 import { createTestDatabase } from '@muster/db/testing';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import express from 'express';
@@ -152,6 +152,21 @@ describe('generators of clients', () => {
     const dates = parameters.filter((one) => one.in === 'header' && resolve(one.schema)['format'] === 'date-time');
     expect(dates).toEqual([]);
     expect(parameters.filter((one) => one.in === 'header').length).toBeGreaterThan(5);
+  });
+
+  const limits = parameters.filter(({ name }) => name === 'limit');
+  test.each(limits)('find the default of limit in $of', ({ schema }) => {
+    expect(schema).toEqual({ type: 'integer', minimum: 1, maximum: PAGE_LIMIT_MAX, default: PAGE_LIMIT_DEFAULT });
+  });
+
+  test('find booleans in queries, not the texts `true` and `false`', () => {
+    const isText = ({ schema }: { schema: Json }) =>
+      (resolve(schema)['enum'] as unknown[] | undefined)?.includes('true');
+    const queries = parameters.filter((one) => one.in === 'query');
+    expect(queries.filter(isText)).toEqual([]);
+    const booleans = queries.filter(({ schema }) => schema['type'] === 'boolean');
+    expect([...new Set(booleans.map(({ name }) => name))]).toEqual(['count', 'keepCredentials']);
+    for (const { schema } of booleans) expect(schema).toEqual({ type: 'boolean', default: false });
   });
 
   test('find the type of every enum', () => {

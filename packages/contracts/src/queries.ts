@@ -27,13 +27,15 @@ const Limit = z
 /** The paging parameters of every list. */
 const Paging = { cursor: Cursor.optional(), limit: Limit };
 
+/** A boolean, false by default. The JSON Schema shows its type, not its two texts, because generators know booleans. */
+const Flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((value) => value === 'true')
+  .meta({ type: 'boolean' });
+
 /** Requests the total number of items in addition to the page. */
-const Counting = {
-  count: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((value) => value === 'true'),
-};
+const Counting = { count: Flag };
 
 const withDescending = <Key extends string>(keys: readonly Key[]) => keys.flatMap((key) => [key, `-${key}`] as const);
 
@@ -158,10 +160,7 @@ export type PageQuery = z.output<typeof PageQuery>;
 /** Query parameters of the operations that remove a member or change a member's role. */
 export const MemberCredentialsQuery = z.strictObject({
   /** Keeps API keys and enrollment tokens that the member created but may no longer create. */
-  keepCredentials: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((value) => value === 'true'),
+  keepCredentials: Flag,
 });
 export type MemberCredentialsQuery = z.output<typeof MemberCredentialsQuery>;
 

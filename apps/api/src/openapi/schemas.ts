@@ -49,6 +49,7 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
     override: ({ zodSchema, jsonSchema }) => {
       const json = jsonSchema as JsonSchema;
       Object.assign(json, HANDWRITTEN.get(zodSchema));
+      describeParsedType(zodSchema, json);
       simplify(json);
       if (direction === 'answers') requireDefaults(zodSchema, json);
     },
@@ -59,6 +60,17 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
     delete json['$id'];
   }
   return schemas;
+}
+
+/**
+ * Query parameters are texts that the contract parses, and `meta` states the type to which it parses them. Replaces what
+ * zod generates for the text, and adds the default, which zod omits because it is not a text.
+ */
+function describeParsedType(zodSchema: z.core.$ZodType, json: JsonSchema): void {
+  if (z.globalRegistry.get(zodSchema)?.['type'] === undefined) return;
+  delete json['enum'];
+  const absent = z.safeParse(zodSchema, undefined);
+  if (absent.success) json['default'] = absent.data;
 }
 
 /** Removes keywords that repeat what another keyword says. */

@@ -99,7 +99,7 @@ export function operationsOf(document: OpenApi): DocumentedOperation[] {
           const isList = parameter.schema['type'] === 'array';
           if (!isList && values.length > 1) return false;
           const schema = (isList ? parameter.schema['items'] : parameter.schema) as JsonSchema;
-          const typed = values.map((value) => (schema['type'] === 'integer' ? toInteger(value) : value));
+          const typed = values.map((value) => toTyped(value, schema['type']));
           return faultsAt('requests', isList ? typed : typed[0], ...at, 'parameters', index, 'schema') === null;
         },
         allowsBody: (value) =>
@@ -129,5 +129,9 @@ export function operationsOf(document: OpenApi): DocumentedOperation[] {
   );
 }
 
-/** A number where the text is one of JSON's whole numbers; otherwise the text, which no integer is. */
-const toInteger = (text: string): number | string => (/^-?\d{1,15}$/.test(text) ? Number(text) : text);
+/** Returns the integer or boolean that a text represents; otherwise the text, which a schema of these types refuses. */
+function toTyped(text: string, type: unknown): number | boolean | string {
+  if (type === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
+  if (type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true';
+  return text;
+}
