@@ -39,7 +39,9 @@ export const headers: Sync['parameters']['header'] = { 'Snapshot-Observed-At': '
 export const applied = (summary: Json<Sync['responses'][200]>): boolean => summary.applied;
 export const online = (summary: components['schemas']['Summary']): number => summary.hosts.byFreshness.online;
 export const query: paths['/api/hosts']['get']['parameters']['query'] = { count: true, limit: 10 };
-export const next = (page: Json<paths['/api/hosts']['get']['responses'][200]>): string | null => page.nextCursor;
+type Hosts = Json<paths['/api/hosts']['get']['responses'][200]>;
+export const page = (hosts: Hosts): components['schemas']['HostPage'] => hosts;
+export const next = ({ nextCursor }: components['schemas']['ContainerPage']): string | null => nextCursor;
 export const names = (hosts: readonly components['schemas']['Host'][]): string[] => hosts.map(({ name }) => name);
 `;
 

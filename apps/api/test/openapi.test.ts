@@ -18,6 +18,20 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ name: operation.operationId, path, method, operation })),
 );
 
+/** The JSON bodies of all requests and responses. */
+const bodies = operations.flatMap(({ name, path, method, operation: { requestBody, responses } }) => {
+  const json = (content: Record<string, OpenApiMedia> | undefined) => content?.['application/json'];
+  const answers = Object.entries(responses).map(([status, { content }]: [string, OpenApiResponse]) => ({
+    ...{ what: status, media: json(content), at: ['responses', status] },
+  }));
+  return [{ what: 'the body', media: json(requestBody?.content), at: ['requestBody'] }, ...answers].flatMap(
+    ({ what, media, at }) =>
+      media === undefined || Object.keys(media.schema).length === 0
+        ? []
+        : [{ name, what, media, at: ['paths', path, method, ...at, 'content', 'application/json', 'schema'] }],
+  );
+});
+
 describe('the OpenAPI document', () => {
   test('is valid OpenAPI 3.1 according to a third-party validator', async () => {
     const result = await new Validator().validate(JSON.parse(JSON.stringify(document)) as Record<string, unknown>);
@@ -51,18 +65,6 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  const bodies = operations.flatMap(({ name, path, method, operation: { requestBody, responses } }) => {
-    const json = (content: Record<string, OpenApiMedia> | undefined) => content?.['application/json'];
-    const answers = Object.entries(responses).map(([status, { content }]: [string, OpenApiResponse]) => ({
-      ...{ what: status, media: json(content), at: ['responses', status] },
-    }));
-    return [{ what: 'the body', media: json(requestBody?.content), at: ['requestBody'] }, ...answers].flatMap(
-      ({ what, media, at }) =>
-        media === undefined || Object.keys(media.schema).length === 0
-          ? []
-          : [{ name, what, media, at: ['paths', path, method, ...at, 'content', 'application/json', 'schema'] }],
-    );
-  });
   test.each(bodies)('has a valid example for $what of $name', ({ media, at }) => {
     expect(media.example).toBeDefined();
     expect(faults('answers', media.example, ...at)).toBeNull();
@@ -167,6 +169,20 @@ describe('generators of clients', () => {
     const booleans = queries.filter(({ schema }) => schema['type'] === 'boolean');
     expect([...new Set(booleans.map(({ name }) => name))]).toEqual(['count', 'keepCredentials']);
     for (const { schema } of booleans) expect(schema).toEqual({ type: 'boolean', default: false });
+  });
+
+  test.each(bodies)('find a name for $what of $name', ({ media }) => {
+    expect(media.schema).toEqual({ $ref: expect.stringMatching(/^#\/components\/schemas\/[A-Z]\w+$/) });
+  });
+
+  test('find a page by the name of what it lists', () => {
+    const isPage = (schema: Json) =>
+      ['items', 'nextCursor'].every((key) => key in ((schema['properties'] ?? {}) as Json));
+    const pages = Object.entries(document.components.schemas).filter(([, schema]) => isPage(schema));
+    const listed = operations.filter(({ name }) => /^list(?!Sessions$)/.test(name)).map(({ name }) => name);
+    expect(pages.map(([name]) => `list${name.replace(/Page$/, '').replace(/ry$/, 'rie')}s`).sort()).toEqual(
+      listed.sort(),
+    );
   });
 
   test('find the type of every enum', () => {

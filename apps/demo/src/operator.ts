@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EnrollmentTokenCreated, Host, Paths, page } from '@muster/contracts';
+import { EnrollmentTokenCreated, HostPage, Paths } from '@muster/contracts';
 
 /** By what somebody signs in to the dashboard. */
 export interface Account {
@@ -16,8 +16,6 @@ export interface Operator {
   /** Resolves when `count` hosts have reported; false when they had not after `timeoutMs`. */
   waitForHosts(count: number, timeoutMs: number, signal: AbortSignal): Promise<boolean>;
 }
-
-const HostPage = page(Host);
 
 /** Calls of the API at `url`. */
 export function createOperator(url: string, key: string): Operator {

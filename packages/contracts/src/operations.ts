@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import {
-  ApiKey,
   ApiKeyCreated,
   ApiKeyRequest,
-  Invitation,
   InvitationAcceptance,
   InvitationCreated,
   InvitationOffer,
@@ -13,29 +11,31 @@ import {
   MemberPatch,
   PasswordChange,
   Session,
-  SessionItem,
   SetupRequest,
   SignInOptions,
   SignInRequest,
 } from './accounts.js';
 import { DockerId } from './container.js';
 import { EnrollRequest, EnrollResponse, TokenHolder, TokenRotation } from './enrollment.js';
+import { Liveness, Readiness } from './health-checks.js';
 import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
 import { Id } from './id.js';
-import { ImageInUse, Project, PublishedPort } from './inventory.js';
 import { SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
+import { ContainerView, EnrollmentTokenCreated, EnrollmentTokenRequest, Host, HostPatch } from './operator.js';
 import {
-  AuditEntry,
-  ContainerEvent,
-  ContainerView,
-  EnrollmentToken,
-  EnrollmentTokenCreated,
-  EnrollmentTokenRequest,
-  Host,
-  HostPatch,
-  countedPage,
-  page,
-} from './operator.js';
+  ApiKeyPage,
+  AuditEntryPage,
+  ContainerPage,
+  EnrollmentTokenPage,
+  EventPage,
+  HostPage,
+  ImagePage,
+  InvitationPage,
+  MemberPage,
+  PortPage,
+  ProjectPage,
+  SessionList,
+} from './pages.js';
 import { Paths } from './paths.js';
 import { ProblemTypes, type ProblemType } from './problem.js';
 import {
@@ -196,7 +196,7 @@ export const Operations = {
       'Returns the organization’s enrollment tokens without their secrets, newest first, including used, expired and ' +
       'revoked ones.',
     query: EnrollmentTokenQuery,
-    answers: { 200: page(EnrollmentToken) },
+    answers: { 200: EnrollmentTokenPage },
   },
   revokeEnrollmentToken: {
     method: 'DELETE',
@@ -217,7 +217,7 @@ export const Operations = {
     summary: 'List hosts',
     description: 'Returns hosts with their freshness, problems and container counts, filtered and sorted.',
     query: HostQuery,
-    answers: { 200: countedPage(Host) },
+    answers: { 200: HostPage },
   },
   getHost: {
     method: 'GET',
@@ -278,7 +278,7 @@ export const Operations = {
       'Returns containers with their host’s freshness, filtered and sorted; by default, those that are present. A ' +
       'page may hold fewer than `limit` items: only a null `nextCursor` marks the end.',
     query: ContainerQuery,
-    answers: { 200: countedPage(ContainerView) },
+    answers: { 200: ContainerPage },
   },
   getContainer: {
     method: 'GET',
@@ -301,7 +301,7 @@ export const Operations = {
       'Returns the history of container changes, newest first. Events older than the retention period (90 days by ' +
       'default) are deleted.',
     query: EventQuery,
-    answers: { 200: page(ContainerEvent) },
+    answers: { 200: EventPage },
   },
   listAuditEntries: {
     method: 'GET',
@@ -312,7 +312,7 @@ export const Operations = {
       'Returns the audit log, newest first: actions of operators, sign-ins and failed sign-ins, enrollments, and ' +
       'agents that left.',
     query: AuditQuery,
-    answers: { 200: page(AuditEntry) },
+    answers: { 200: AuditEntryPage },
   },
   getSummary: {
     method: 'GET',
@@ -331,7 +331,7 @@ export const Operations = {
     summary: 'List images in use',
     description: 'Returns the images of present containers, with counts of hosts and containers, sorted by reference.',
     query: ImageQuery,
-    answers: { 200: page(ImageInUse) },
+    answers: { 200: ImagePage },
   },
   listPorts: {
     method: 'GET',
@@ -340,7 +340,7 @@ export const Operations = {
     summary: 'List published ports',
     description: 'Returns the ports that present containers publish on their hosts, sorted by host and port.',
     query: PortQuery,
-    answers: { 200: page(PublishedPort) },
+    answers: { 200: PortPage },
   },
   listProjects: {
     method: 'GET',
@@ -351,7 +351,7 @@ export const Operations = {
       'Returns the Compose projects of present containers, one item per project and host, with the number of running ' +
       'and unhealthy containers, sorted by project and host.',
     query: ProjectQuery,
-    answers: { 200: page(Project) },
+    answers: { 200: ProjectPage },
   },
   exportContainers: {
     method: 'GET',
@@ -475,7 +475,7 @@ export const Operations = {
     access: 'user',
     summary: 'List my sessions',
     description: 'Returns the caller’s active sessions, latest sign-in first, at most 200.',
-    answers: { 200: z.object({ items: z.array(SessionItem) }) },
+    answers: { 200: SessionList },
   },
   endSession: {
     method: 'DELETE',
@@ -515,7 +515,7 @@ export const Operations = {
     summary: 'List members',
     description: 'Returns the members of the organization, in the order in which they joined.',
     query: PageQuery,
-    answers: { 200: page(Member) },
+    answers: { 200: MemberPage },
   },
   changeMember: {
     method: 'PATCH',
@@ -555,7 +555,7 @@ export const Operations = {
     summary: 'List pending invitations',
     description: 'Returns the invitations that are neither accepted nor revoked nor expired, without their links.',
     query: PageQuery,
-    answers: { 200: page(Invitation) },
+    answers: { 200: InvitationPage },
   },
   invite: {
     method: 'POST',
@@ -614,7 +614,7 @@ export const Operations = {
     description:
       'Returns the organization’s API keys without their secrets, newest first, including expired and revoked ones.',
     query: PageQuery,
-    answers: { 200: page(ApiKey) },
+    answers: { 200: ApiKeyPage },
   },
   createApiKey: {
     method: 'POST',
@@ -645,7 +645,7 @@ export const Operations = {
     access: 'anybody',
     summary: 'Liveness check',
     description: 'Returns 200 while the process is running. Does not check the database.',
-    answers: { 200: z.object({ status: z.literal('ok') }) },
+    answers: { 200: Liveness },
   },
   isReady: {
     method: 'GET',
@@ -655,7 +655,7 @@ export const Operations = {
     description:
       'Returns 200 if the process can serve requests: the database is reachable and writable, and the process is not ' +
       'shutting down. Otherwise 503.',
-    answers: { 200: z.object({ status: z.literal('ready') }) },
+    answers: { 200: Readiness },
     refusals: [ProblemTypes.unavailable],
   },
   getMetrics: {

@@ -153,25 +153,3 @@ export const AuditEntry = z.object({
   details: z.record(z.string(), z.unknown()),
 });
 export type AuditEntry = z.output<typeof AuditEntry>;
-
-/**
- * One page of a list. Only a null `nextCursor` marks the last page: a page may hold fewer items than `limit`, even
- * none, if finding more would have taken too long.
- */
-export const page = <S extends z.ZodType>(item: S) =>
-  z.object({ items: z.array(item), nextCursor: z.string().nullable() });
-export interface Page<T> {
-  items: T[];
-  nextCursor: string | null;
-}
-
-/**
- * A page of a list that supports `count=true`. `total` is then the number of items on all pages, or a lower bound if
- * `totalIsExact` is false.
- */
-export const countedPage = <S extends z.ZodType>(item: S) =>
-  page(item).extend({ total: z.int().nonnegative().optional(), totalIsExact: z.boolean().optional() });
-export interface CountedPage<T> extends Page<T> {
-  total?: number;
-  totalIsExact?: boolean;
-}

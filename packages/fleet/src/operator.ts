@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   EnrollmentTokenCreated,
-  Host,
+  HostPage,
   PAGE_LIMIT_MAX,
   Paths,
-  page,
   type ContainerView,
+  type Host,
   type Page,
 } from '@muster/contracts';
 import { z } from 'zod';
@@ -33,8 +33,6 @@ export const HOSTS_PER_QUERY = 50;
 
 /** Tries of one call before it counts as failed. */
 const TRIES_MAX = 6;
-
-const HostPage = page(Host);
 
 /**
  * A page of containers. Its items are not parsed: each is compared, whole, with what was sent, and one that is not as

@@ -90,7 +90,7 @@ function json(schema: z.ZodType, schemas: SchemaRegistry): Record<string, OpenAp
 /** Returns the example of a named schema, or builds one for a list of named items or an object of literals. */
 function exampleOf(schema: z.ZodType): unknown {
   const name = nameOf(schema);
-  if (name !== null) return EXAMPLES[name];
+  if (name !== null && name in EXAMPLES) return EXAMPLES[name];
   if (!(schema instanceof z.ZodObject)) return undefined;
   const { items, nextCursor, ...others } = schema.shape as Record<string, z.ZodType | undefined>;
   if (items instanceof z.ZodArray) {

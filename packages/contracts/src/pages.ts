@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { ApiKey, Invitation, Member, SessionItem } from './accounts.js';
+import { ImageInUse, Project, PublishedPort } from './inventory.js';
+import { AuditEntry, ContainerEvent, ContainerView, EnrollmentToken, Host } from './operator.js';
+
+/**
+ * One page of a list. Only a null `nextCursor` marks the last page: a page may hold fewer items than `limit`, even
+ * none, if finding more would have taken too long.
+ */
+export const page = <S extends z.ZodType>(item: S) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+export interface Page<T> {
+  items: T[];
+  nextCursor: string | null;
+}
+
+/**
+ * A page of a list that supports `count=true`. `total` is then the number of items on all pages, or a lower bound if
+ * `totalIsExact` is false.
+ */
+const countedPage = <S extends z.ZodType>(item: S) =>
+  page(item).extend({ total: z.int().nonnegative().optional(), totalIsExact: z.boolean().optional() });
+export interface CountedPage<T> extends Page<T> {
+  total?: number;
+  totalIsExact?: boolean;
+}
+
+// The OpenAPI document names exported schemas: a generated client has a `HostPage` instead of a `ListHostsResponse200`.
+
+export const EnrollmentTokenPage = page(EnrollmentToken);
+export type EnrollmentTokenPage = z.output<typeof EnrollmentTokenPage>;
+
+export const HostPage = countedPage(Host);
+export type HostPage = z.output<typeof HostPage>;
+
+export const ContainerPage = countedPage(ContainerView);
+export type ContainerPage = z.output<typeof ContainerPage>;
+
+export const EventPage = page(ContainerEvent);
+export type EventPage = z.output<typeof EventPage>;
+
+export const AuditEntryPage = page(AuditEntry);
+export type AuditEntryPage = z.output<typeof AuditEntryPage>;
+
+export const ImagePage = page(ImageInUse);
+export type ImagePage = z.output<typeof ImagePage>;
+
+export const PortPage = page(PublishedPort);
+export type PortPage = z.output<typeof PortPage>;
+
+export const ProjectPage = page(Project);
+export type ProjectPage = z.output<typeof ProjectPage>;
+
+export const MemberPage = page(Member);
+export type MemberPage = z.output<typeof MemberPage>;
+
+export const InvitationPage = page(Invitation);
+export type InvitationPage = z.output<typeof InvitationPage>;
+
+export const ApiKeyPage = page(ApiKey);
+export type ApiKeyPage = z.output<typeof ApiKeyPage>;
+
+/** A list without pages. */
+export const SessionList = z.object({ items: z.array(SessionItem) });
+export type SessionList = z.output<typeof SessionList>;
