@@ -24,14 +24,20 @@ export async function billOfMaterials(version: string): Promise<string> {
     const [name, its] = [at.slice(0, split), at.slice(split + 1)];
     const purl = `${ref(name)}@${its}`;
     return {
-      ...{ type: 'library', 'bom-ref': purl, name, version: its, purl },
+      type: 'library',
+      'bom-ref': purl,
+      name,
+      version: its,
+      purl,
       hashes: [{ alg: 'SHA-512', content: integrityOf(lockfile, at) }],
     };
   });
   const node = { type: 'platform', 'bom-ref': 'node', name: 'node', version: process.versions.node };
   const agent = { type: 'application', 'bom-ref': 'muster-agent', name: 'muster-agent', version };
   const document = {
-    ...{ bomFormat: 'CycloneDX', specVersion: '1.6', version: 1 },
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    version: 1,
     metadata: { component: { ...agent, licenses: [{ license: { id: 'MIT' } }] } },
     components: [node, ...components],
     dependencies: [{ ref: 'muster-agent', dependsOn: ['node', ...components.map(({ purl }) => purl)] }],
@@ -43,7 +49,9 @@ export async function billOfMaterials(version: string): Promise<string> {
 function listedPackages(packageManager: string): Set<string> {
   const pnpm = ['-y', packageManager, '--silent', '--filter', '@muster/agent'];
   const text = execFileSync('npx', [...pnpm, 'list', '--prod', '--depth', 'Infinity', '--json'], {
-    ...{ cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   const found = new Set<string>();
   function walk(dependencies: Record<string, Listed> = {}): void {

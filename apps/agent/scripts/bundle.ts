@@ -31,9 +31,20 @@ const usedPartsOfZod: Plugin = {
  */
 export async function bundleAgent(outfile: string, format: 'esm' | 'cjs'): Promise<void> {
   const { metafile } = await build({
-    ...{ absWorkingDir: PACKAGE, entryPoints: ['src/main.ts'], outfile, bundle: true, metafile: true },
-    ...{ platform: 'node', target: 'node20', format, conditions: ['source'], plugins: [usedPartsOfZod] },
-    ...{ minifySyntax: true, minifyWhitespace: true, legalComments: 'none', logLevel: 'warning' },
+    absWorkingDir: PACKAGE,
+    entryPoints: ['src/main.ts'],
+    outfile,
+    bundle: true,
+    metafile: true,
+    platform: 'node',
+    target: 'node20',
+    format,
+    conditions: ['source'],
+    plugins: [usedPartsOfZod],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    logLevel: 'warning',
     sourcemap: format === 'esm',
     // Packages written for CommonJS load Node's modules with `require`.
     ...(format === 'esm'

@@ -124,7 +124,10 @@ try {
     const own = join(dir, `agent-${i}`);
     await mkdir(own);
     const subject = await startSubject({
-      ...{ label: command.split('/').at(-1)!, command: command.split(' '), dir: own, api },
+      label: command.split('/').at(-1)!,
+      command: command.split(' '),
+      dir: own,
+      api,
       containers,
     });
     closers.unshift(() => subject.close());

@@ -89,7 +89,17 @@ export const runAgent = (
     const journal = await openJournal(env.stateDir, log);
     const reportedIds = await openReportedIds(env.stateDir, log);
     const reporter = createReporter({
-      ...{ poller, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs },
+      poller,
+      client,
+      session,
+      stream,
+      journal,
+      reportedIds,
+      now,
+      wallNow,
+      random,
+      log,
+      coalesceMs,
       onEngineFailure: () => follower.restart(),
     });
     const follower = createEngineFollower({ engine, inventory, poller, reporter, random, log });
@@ -119,9 +129,14 @@ function statusOf(
 ): AgentStatus {
   const enrollment = session.enrollment();
   return {
-    ...{ version: AGENT_VERSION, pid: process.pid, startedAt, musterUrl },
-    ...{ hostId: enrollment?.hostId ?? null, tokenIssuedAt: enrollment?.issuedAt ?? null },
-    ...{ engineAddress: engine.label, engine: poller.facts()?.engine ?? null },
+    version: AGENT_VERSION,
+    pid: process.pid,
+    startedAt,
+    musterUrl,
+    hostId: enrollment?.hostId ?? null,
+    tokenIssuedAt: enrollment?.issuedAt ?? null,
+    engineAddress: engine.label,
+    engine: poller.facts()?.engine ?? null,
     ...reporter.progress(),
   };
 }

@@ -12,7 +12,11 @@ import { SETTINGS, describeSettings, layerSettings } from '../src/config/setting
 import { AGENT_VERSION } from '../src/version.js';
 
 const command = (name: string, more: object = {}) => ({
-  ...{ kind: 'command', command: name, flags: {}, configFile: null, json: false },
+  kind: 'command',
+  command: name,
+  flags: {},
+  configFile: null,
+  json: false,
   ...more,
 });
 
@@ -149,12 +153,18 @@ describe('the layers of settings', () => {
   test('apply in the order flag, environment, file, and empty values count as unset', () => {
     expect(layerSettings(layers)).toEqual({
       values: {
-        ...{ MUSTER_URL: 'https://flag', LOG_LEVEL: 'warn', DOCKER_HOST: 'tcp://file' },
-        ...{ HTTPS_PROXY: 'http://a:b@p', MUSTER_ENROLL_TOKEN: 'muster_enroll_x' },
+        MUSTER_URL: 'https://flag',
+        LOG_LEVEL: 'warn',
+        DOCKER_HOST: 'tcp://file',
+        HTTPS_PROXY: 'http://a:b@p',
+        MUSTER_ENROLL_TOKEN: 'muster_enroll_x',
       },
       origins: {
-        ...{ MUSTER_URL: 'flag', LOG_LEVEL: 'environment', DOCKER_HOST: 'file' },
-        ...{ HTTPS_PROXY: 'environment', MUSTER_ENROLL_TOKEN: 'file' },
+        MUSTER_URL: 'flag',
+        LOG_LEVEL: 'environment',
+        DOCKER_HOST: 'file',
+        HTTPS_PROXY: 'environment',
+        MUSTER_ENROLL_TOKEN: 'file',
       },
     });
   });

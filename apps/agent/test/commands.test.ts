@@ -89,8 +89,17 @@ describe('leave, after another run of an agent superseded this one,', () => {
   });
 
   const superseded = () => ({
-    ...{ hostId: rig.muster.hostId, applied: false, reason: 'stream_superseded', received: 1, created: 0, updated: 0 },
-    ...{ unchanged: 0, removed: 0, revision: 1, digest: null, cadence: rig.muster.cadence },
+    hostId: rig.muster.hostId,
+    applied: false,
+    reason: 'stream_superseded',
+    received: 1,
+    created: 0,
+    updated: 0,
+    unchanged: 0,
+    removed: 0,
+    revision: 1,
+    digest: null,
+    cadence: rig.muster.cadence,
   });
 });
 

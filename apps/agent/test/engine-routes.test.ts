@@ -42,7 +42,11 @@ function open(address: EngineAddress) {
 }
 
 const choice = (changes: Partial<EngineChoice>): EngineChoice => ({
-  ...{ address: null, context: null, configDir: join(dir, 'docker'), tls: null, runtimeDir: null },
+  address: null,
+  context: null,
+  configDir: join(dir, 'docker'),
+  tls: null,
+  runtimeDir: null,
   ...changes,
 });
 
@@ -133,7 +137,8 @@ describe('over ssh', () => {
   test('the message of ssh is the reason for a failed connection', async () => {
     const findings = await examineThrough('#!/bin/sh\necho "far: Permission denied (publickey)." >&2\nexit 255\n');
     expect(findings.find(({ check }) => check === 'engine')).toMatchObject({
-      ...{ verdict: 'failed', found: expect.stringContaining('Permission denied (publickey)') },
+      verdict: 'failed',
+      found: expect.stringContaining('Permission denied (publickey)'),
       advice: expect.stringMatching(/./),
     });
   });
@@ -163,7 +168,8 @@ describe('without an engine address', () => {
     const certPath = join(dir, 'docker', 'contexts', 'tls', createHash('sha256').update('far').digest('hex'), 'docker');
     await mkdir(certPath, { recursive: true });
     expect((await locateEngine(choice({ context: 'far' }))).address).toMatchObject({
-      ...{ port: 2376, tls: { certPath, isVerified: true } },
+      port: 2376,
+      tls: { certPath, isVerified: true },
     });
   });
 

@@ -136,13 +136,12 @@ describe('a proxy', () => {
           {
             cwd: fileURLToPath(new URL('..', import.meta.url)),
             env: {
-              ...{
-                PATH: process.env['PATH'],
-                HOME: rig.dir,
-                ...rig.variables,
-                MUSTER_URL: `https://127.0.0.1:${port}`,
-              },
-              ...{ HTTPS_PROXY: address('me:word@'), ...variables },
+              PATH: process.env['PATH'],
+              HOME: rig.dir,
+              ...rig.variables,
+              MUSTER_URL: `https://127.0.0.1:${port}`,
+              HTTPS_PROXY: address('me:word@'),
+              ...variables,
             },
             stdio: ['ignore', 'pipe', 'inherit'],
           },
@@ -165,7 +164,8 @@ describe('a proxy', () => {
   test('that refuses the tunnel is reported as the reason', async () => {
     refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n';
     const client = createMusterClient({
-      ...{ musterUrl: 'https://muster.example', wallNow: () => new Date() },
+      musterUrl: 'https://muster.example',
+      wallNow: () => new Date(),
       proxy: { https: address(), http: null, noProxy: null },
     });
     expect(await client.getTokenHolder('token', never)).toMatchObject({

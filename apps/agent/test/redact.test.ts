@@ -94,10 +94,29 @@ test('redaction of any command or label returns valid text in time', () => {
 
 /** Texts that each part of the patterns matches, and texts that only begin like a match. */
 const EXAMPLES = [
-  ...['muster_agent_0123', 'ghp_0123456789abcdefghij', 'github_pat_0123456789abcdefghij', 'glpat-0123456789abcdef'],
-  ...['xoxb-0123456789', 'AKIA0123456789ABCDEF', 'AIza0123456789012345678901234567', 'sk-proj-0123456789abcdef'],
-  ...['eyJhbGciOiJ9.eyJzdWIiOiJ9.c2ln', 'bearer 01234567', 'a://b:c@d', 'x://:password@', 'passwd=x', '--secret x'],
-  ...['password="a', "token='a", 'api-key', 'access_key', 'private.key', ' auth ', '-a \t', 'a="\'', '=\'"'],
+  'muster_agent_0123',
+  'ghp_0123456789abcdefghij',
+  'github_pat_0123456789abcdefghij',
+  'glpat-0123456789abcdef',
+  'xoxb-0123456789',
+  'AKIA0123456789ABCDEF',
+  'AIza0123456789012345678901234567',
+  'sk-proj-0123456789abcdef',
+  'eyJhbGciOiJ9.eyJzdWIiOiJ9.c2ln',
+  'bearer 01234567',
+  'a://b:c@d',
+  'x://:password@',
+  'passwd=x',
+  '--secret x',
+  'password="a',
+  "token='a",
+  'api-key',
+  'access_key',
+  'private.key',
+  ' auth ',
+  '-a \t',
+  'a="\'',
+  '=\'"',
 ];
 
 describe('redaction takes time linear in the length of the text', () => {

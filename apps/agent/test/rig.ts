@@ -33,7 +33,9 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
   const { flavour = 'docker-28.5', roles, coalesceMs = 30 } = options;
   const dir = await mkdtemp(join(tmpdir(), 'muster-agent-test-'));
   const replay = await startReplayedEngine({
-    ...{ flavour, listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
+    flavour,
+    listen: { socketPath: join(dir, 'engine.sock') },
+    seed: 1,
     ...(roles === undefined ? {} : { roles }),
   });
   const muster = new ScriptedMuster();
@@ -53,7 +55,12 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
   const timing: Timing = { random: () => 0.1, coalesceMs, waits };
   const running: { stop(): Promise<unknown> }[] = [];
   return {
-    ...{ dir, muster, engine: replay.engine, engineServer: replay.server, variables, logged },
+    dir,
+    muster,
+    engine: replay.engine,
+    engineServer: replay.server,
+    variables,
+    logged,
     run(overrides = {}) {
       const end = new AbortController();
       const ended = runAgent(read({ ...variables, ...overrides }), log, end.signal, timing).then(

@@ -33,7 +33,10 @@ export const problem = (status: number, type = 'about:blank', headers: Record<st
 export const hostileProblem = (status: number): Reaction => ({
   status,
   json: {
-    ...{ type: 'about:blank', title: '\u001b]0;title\u0007', status, requestId: 'r-1' },
+    type: 'about:blank',
+    title: '\u001b]0;title\u0007',
+    status,
+    requestId: 'r-1',
     detail: 'clear\u009b2J\u007f\u202e\nmuster-agent: all is well',
   },
 });
@@ -125,7 +128,11 @@ export class ScriptedMuster {
     const text = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw).toString() : raw.toString();
     const path = request.url!;
     const heard: Heard = {
-      ...{ path, headers: request.headers, raw, json: text === '' ? null : JSON.parse(text), atMs: performance.now() },
+      path,
+      headers: request.headers,
+      raw,
+      json: text === '' ? null : JSON.parse(text),
+      atMs: performance.now(),
       token: (request.headers.authorization ?? '').replace(/^Bearer /, ''),
     };
     this.heard.push(heard);

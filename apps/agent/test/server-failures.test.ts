@@ -151,8 +151,16 @@ test('a superseded agent starts a new stream only after ten minutes without chan
 });
 
 const firstSummary = () => ({
-  ...{ hostId: rig.muster.hostId, applied: true, received: 24, created: 24, updated: 0, unchanged: 0, removed: 0 },
-  ...{ revision: 1, digest: 'digest-1', cadence: rig.muster.cadence },
+  hostId: rig.muster.hostId,
+  applied: true,
+  received: 24,
+  created: 24,
+  updated: 0,
+  unchanged: 0,
+  removed: 0,
+  revision: 1,
+  digest: 'digest-1',
+  cadence: rig.muster.cadence,
 });
 
 async function eventually(condition: () => boolean): Promise<void> {

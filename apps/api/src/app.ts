@@ -137,7 +137,9 @@ export function createApp({
 
   addClockMetrics(metrics.registry, skewMs);
   addFleetMetrics(metrics.registry, {
-    ...{ db, freshnessContext, elapsedMs },
+    db,
+    freshnessContext,
+    elapsedMs,
     onFailure: (error) => logger.warn({ err: error }, 'could not count the fleet for the metrics'),
   });
 
@@ -160,7 +162,9 @@ export function createApp({
 
   const live = createLiveStream(source, getSummary, { logger, isDraining, now, elapsedMs, ...stream });
   addFeedMetrics(metrics.registry, {
-    ...{ db, now, unreadMs: () => live.unreadMs() },
+    db,
+    now,
+    unreadMs: () => live.unreadMs(),
     onFailure: (error) => logger.warn({ err: error }, 'could not measure the lag of the live stream'),
   });
 
@@ -177,7 +181,8 @@ export function createApp({
     recordSnapshot: (summary) => metrics.recordSnapshot(summary),
     enrollmentLimit: createEnrollmentLimit(elapsedMs),
     limits: createAgentLimits({
-      ...{ perMinute: agentRequestsPerMinute, elapsedMs },
+      perMinute: agentRequestsPerMinute,
+      elapsedMs,
       retryAfterMsMax: cadence.heartbeatSeconds * 1_000,
     }),
     delayRefusal: createRefusalDelay(elapsedMs),

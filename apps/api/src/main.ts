@@ -92,13 +92,27 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   metrics.registerProcessMetrics();
   const isDraining = () => draining;
   const app = createApp({
-    ...{ db, logger, cadence, snapshotMemoryBytesMax, ...limits, agentRelease, webDir },
-    ...{ metrics, metricsToken: env.MUSTER_METRICS_TOKEN ?? null },
+    db,
+    logger,
+    cadence,
+    snapshotMemoryBytesMax,
+    ...limits,
+    agentRelease,
+    webDir,
+    metrics,
+    metricsToken: env.MUSTER_METRICS_TOKEN ?? null,
     metricsWithoutToken: env.MUSTER_PUBLIC_URL === undefined ? 'this machine' : 'no one',
-    ...{ publicUrl, secret, oidc: oidcOf(env), isDraining, now, skewMs: clock.skewMs },
+    publicUrl,
+    secret,
+    oidc: oidcOf(env),
+    isDraining,
+    now,
+    skewMs: clock.skewMs,
   });
   const retention = createRetentionService(db, {
-    ...{ now, skewMs: clock.skewMs, lease: createLease(db, RETENTION_LEASE) },
+    now,
+    skewMs: clock.skewMs,
+    lease: createLease(db, RETENTION_LEASE),
     eventDays: env.MUSTER_EVENT_RETENTION_DAYS,
     onFailure: (step, error) => logger.warn({ err: error, step }, 'a retention step failed; the next run retries it'),
     onPaused: (skewMs) =>

@@ -27,9 +27,14 @@ const NEVER_EMPTY: ReadonlySet<string> = new Set<OperationName>([
 const isList = ({ answers: { 200: answer } }: Operation) => answer instanceof z.ZodObject && 'items' in answer.shape;
 
 const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(([id, operation]) => ({
-  ...{ name: `${operation.method} ${operation.path}`, method: operation.method, path: operation.path },
-  ...{ access: operation.access, body: BODIES[id], hasBody: operation.body !== undefined },
-  ...{ isList: isList(operation), isNeverEmpty: NEVER_EMPTY.has(id) },
+  name: `${operation.method} ${operation.path}`,
+  method: operation.method,
+  path: operation.path,
+  access: operation.access,
+  body: BODIES[id],
+  hasBody: operation.body !== undefined,
+  isList: isList(operation),
+  isNeverEmpty: NEVER_EMPTY.has(id),
   /** Whether a successful response never ends. */
   isEndless: id === 'stream',
 }));

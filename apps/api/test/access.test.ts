@@ -63,19 +63,25 @@ describe.each(testEngines())('access on %s', (engine) => {
     });
     const keys = {
       ...common('key', organization.adminKey),
-      ...{ agent: host.token, enroll: enrollment.token },
-      ...{ revoked: await key({ revokedAt: past }), expired: await key({ expiresAt: past }) },
+      agent: host.token,
+      enroll: enrollment.token,
+      revoked: await key({ revokedAt: past }),
+      expired: await key({ expiresAt: past }),
     };
     const tokens = {
       agent: {
         ...common('agent', host.token),
-        ...{ key: organization.adminKey, enroll: enrollment.token },
-        ...{ revoked: await agent({ revokedAt: past }), expired: await agent({ expiresAt: past }) },
+        key: organization.adminKey,
+        enroll: enrollment.token,
+        revoked: await agent({ revokedAt: past }),
+        expired: await agent({ expiresAt: past }),
       },
       enroll: {
         ...common('enroll', enrollment.token),
-        ...{ key: organization.adminKey, agent: host.token },
-        ...{ revoked: await enroll({ revokedAt: past }), expired: await enroll({ expiresAt: past }) },
+        key: organization.adminKey,
+        agent: host.token,
+        revoked: await enroll({ revokedAt: past }),
+        expired: await enroll({ expiresAt: past }),
         'used up': await enroll({ maxUses: 1, uses: 1 }),
       },
       viewer: keys,
@@ -88,10 +94,8 @@ describe.each(testEngines())('access on %s', (engine) => {
       enroll: bearers('enroll'),
       viewer: operators,
       admin: operators,
-      ...{
-        owner: operators,
-        user: operators,
-      },
+      owner: operators,
+      user: operators,
     };
   });
 
@@ -136,8 +140,12 @@ describe.each(testEngines())('access on %s', (engine) => {
     const at = context.api.clock();
     const invitation = await prisma.invitation.create({
       data: {
-        ...{ organizationId: of.id, hash: issueToken('invite').hash, email: `${randomUUID()}@example.org` },
-        ...{ role: 'viewer', createdAt: at, expiresAt: new Date(at.getTime() + 60_000) },
+        organizationId: of.id,
+        hash: issueToken('invite').hash,
+        email: `${randomUUID()}@example.org`,
+        role: 'viewer',
+        createdAt: at,
+        expiresAt: new Date(at.getTime() + 60_000),
       },
     });
     const key = await prisma.apiKey.create({
@@ -145,8 +153,13 @@ describe.each(testEngines())('access on %s', (engine) => {
     });
     const session = await prisma.session.findFirst({ where: { userId } });
     return {
-      ...{ hostId, dockerId: 'a', enrollmentTokenId: (await of.enrollmentToken()).id },
-      ...{ userId, invitationId: invitation.id, apiKeyId: key.id, sessionId: session?.id ?? '' },
+      hostId,
+      dockerId: 'a',
+      enrollmentTokenId: (await of.enrollmentToken()).id,
+      userId,
+      invitationId: invitation.id,
+      apiKeyId: key.id,
+      sessionId: session?.id ?? '',
     };
   }
 
@@ -259,7 +272,8 @@ describe.each(testEngines())('access on %s', (engine) => {
       ...(route.access === 'viewer' ? { 'a viewer’s key': { bearer: viewer } } : {}),
       ...(route.access === 'viewer' || route.access === 'user' ? { 'a viewer': { cookie: least.browser.cookie } } : {}),
       ...(route.access === 'user' ? {} : { 'an admin’s key': { bearer: organization.adminKey } }),
-      ...{ 'an admin': { cookie: admin.browser.cookie }, 'an owner': { cookie: owner.browser.cookie } },
+      'an admin': { cookie: admin.browser.cookie },
+      'an owner': { cookie: owner.browser.cookie },
     };
     for (const [who, credentials] of Object.entries(may)) {
       const { status, body } = await call(route, credentials);

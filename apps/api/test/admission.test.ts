@@ -69,7 +69,8 @@ describe.each(testEngines())('admission on %s', (engine) => {
   /** Opens a request on its own connection. The caller sends the body. */
   function start(method: string, path: string, token: string, headers: Record<string, string | number> = {}) {
     const req = request(`${server.url}${path}`, {
-      ...{ method, agent: false },
+      method,
+      agent: false,
       headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers },
     });
     req.on('error', () => undefined);
@@ -328,10 +329,15 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
     for (const bytes of bodies) {
       const { hostname, port } = new URL(server.url);
       const req = request({
-        ...{ host: hostname, port, method: 'POST', path, agent: false },
+        host: hostname,
+        port,
+        method: 'POST',
+        path,
+        agent: false,
         headers: {
           ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
-          ...{ 'Content-Type': 'application/json', 'Content-Length': bytes },
+          'Content-Type': 'application/json',
+          'Content-Length': bytes,
         },
       });
       req.on('error', () => undefined);
@@ -389,7 +395,8 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
     const body = JSON.stringify([container('a')]);
     const answers = tokens.map((token) => {
       const req = request(`${server.url}${Paths.agentContainers}`, {
-        ...{ method: 'POST', agent: false },
+        method: 'POST',
+        agent: false,
         headers: {
           Authorization: `Bearer ${token}`,
           'Content-Type': 'application/json',

@@ -34,7 +34,11 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect(tokenKind(agentToken)).toBe('agent');
       expect(cadence).toEqual({ heartbeatSeconds: 10, snapshotSeconds: 60 });
       expect((await organization.get(`/api/hosts/${hostId}`).expect(200)).body).toMatchObject({
-        ...{ id: hostId, name: 'web-1', freshness: 'never', containerCount: 0, os: 'Debian GNU/Linux 12' },
+        id: hostId,
+        name: 'web-1',
+        freshness: 'never',
+        containerCount: 0,
+        os: 'Debian GNU/Linux 12',
         engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
       });
     });
@@ -285,7 +289,9 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await host.beat({ digest: null, engineError: 'connect ENOENT /var/run/docker.sock' }).expect(200);
       const { organization } = host;
       expect((await organization.get(`/api/hosts/${host.id}`)).body).toMatchObject({
-        ...{ freshness: 'engine_down', engineError: 'connect ENOENT /var/run/docker.sock', containerCount: 1 },
+        freshness: 'engine_down',
+        engineError: 'connect ENOENT /var/run/docker.sock',
+        containerCount: 1,
       });
       expect((await organization.get('/api/containers')).body).toMatchObject({
         items: [{ dockerId: 'a', state: 'running', hostFreshness: 'engine_down' }],

@@ -24,7 +24,10 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     const expiresAt = new Date(context.api.clock().getTime() + 60_000).toISOString();
     const { id, key } = await create(organization, { name: 'dashboards', expiresAt });
     expect((await read(key).expect(200)).body).toEqual({
-      ...{ user: null, apiKey: { id, name: 'dashboards' }, role: 'viewer', expiresAt },
+      user: null,
+      apiKey: { id, name: 'dashboards' },
+      role: 'viewer',
+      expiresAt,
       organization: { id: organization.id, name: organization.id },
     });
     context.api.clock.advance(60_000);

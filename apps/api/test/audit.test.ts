@@ -24,7 +24,10 @@ describe.each(testEngines())('the audit log on %s', (engine) => {
     expect(second.nextCursor).toBeNull();
     const entries = [...first.items, ...second.items];
     expect(entries.map(({ action }) => action)).toEqual([
-      ...['host.deleted', 'host.renamed', 'host.enrolled', 'enrollment_token.created'],
+      'host.deleted',
+      'host.renamed',
+      'host.enrolled',
+      'enrollment_token.created',
     ]);
     expect(entries[0]).toMatchObject({ target: `host:${host.id}`, at: api.clock().toISOString() });
     expect(entries[0]!.actor).toMatch(/^api_key:/);

@@ -32,7 +32,9 @@ describe('a byte budget', () => {
   test('refuses a take after the maximum wait, and reports the refusal', async () => {
     let refused = 0;
     const budget = createByteBudget({
-      ...{ capacity: 10, holderBytesMax: 10, waitMsMax: 10 },
+      capacity: 10,
+      holderBytesMax: 10,
+      waitMsMax: 10,
       onRefusal: () => (refused += 1),
     });
     const [holding, waiting] = [budget.createHolder(10), budget.createHolder(10)];

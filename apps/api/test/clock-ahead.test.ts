@@ -122,7 +122,9 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     const host = await (await api.organization()).enroll();
     const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()];
     const order = (stream: string, sequence: number, at: Date) => ({
-      ...{ 'Snapshot-Stream': stream, 'Snapshot-Sequence': String(sequence), 'Snapshot-Observed-At': at.toISOString() },
+      'Snapshot-Stream': stream,
+      'Snapshot-Sequence': String(sequence),
+      'Snapshot-Observed-At': at.toISOString(),
     });
     await host.through(ahead.api).sync([], order(first, 1, ahead.api.clock()));
     await host.through(ahead.api).sync([container('a')], order(second, 1, ahead.api.clock()));
@@ -227,7 +229,9 @@ describe.each(testEngines())('a host on %s is judged by the heartbeat interval i
     const slow = new TestApi(api.db, createApp({ db: api.db, ...clocksOf(api.clock), cadence: SLOW }), api.clock);
     const organization = await api.organization();
     const [bySnapshot, byHeartbeat, byRotation, usual] = [
-      ...[await organization.enroll(), await organization.enroll(), await organization.enroll()],
+      await organization.enroll(),
+      await organization.enroll(),
+      await organization.enroll(),
       await organization.enroll(),
     ] as const;
     for (const host of [bySnapshot, byHeartbeat, byRotation, usual]) await host.sync([container('a')]);

@@ -6,7 +6,10 @@ import { container } from './harness.js';
 
 const row = (changes: Partial<ContainerInput> = {}) => toContainerRow(Container.parse(container('a', changes)));
 const stored = (changes: Partial<ContainerInput> = {}, removed = false): StoredContainer => ({
-  ...{ dockerId: 'a', equal: false, removed, row: row(changes) },
+  dockerId: 'a',
+  equal: false,
+  removed,
+  row: row(changes),
 });
 
 /** The events for a container that changes between two snapshots. */

@@ -41,11 +41,17 @@ describe.each(testEngines())('the API on %s', (engine) => {
     const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
     return {
       ids: {
-        ...{ hostId: host.id, dockerId: 'a', enrollmentTokenId: enrollment.id, userId: viewer.id },
-        ...{ sessionId: session.id, apiKeyId: key.id, file: 'SHA256SUMS' },
+        hostId: host.id,
+        dockerId: 'a',
+        enrollmentTokenId: enrollment.id,
+        userId: viewer.id,
+        sessionId: session.id,
+        apiKeyId: key.id,
+        file: 'SHA256SUMS',
       },
       credentials: {
-        ...{ apiKey: bearer(organization.adminKey), agentToken: bearer(host.token) },
+        apiKey: bearer(organization.adminKey),
+        agentToken: bearer(host.token),
         enrollmentToken: bearer(enrollment.token),
         session: { cookie: owner.browser.cookie, 'sec-fetch-site': 'same-origin' },
       },
@@ -55,7 +61,11 @@ describe.each(testEngines())('the API on %s', (engine) => {
   test('answers every call as its document says, and accepts nothing that the document refuses', async () => {
     const document = createOpenApiDocument() as unknown as DocumentFuzz['document'];
     const { failures, statuses, refused } = await fuzzDocument({
-      ...{ url: server.url, document, settle, cases: CASES, seed: SEED },
+      url: server.url,
+      document,
+      settle,
+      cases: CASES,
+      seed: SEED,
     });
     process.stderr.write(`${engine}: ${CASES} calls with seed ${SEED}, ${refused} of them invalid by the document\n`);
     expect(failures).toEqual([]);

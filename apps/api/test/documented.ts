@@ -36,7 +36,9 @@ export function faults(where: 'answers' | 'requests', value: unknown, ...path: (
 
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({
-    ...{ path, method, operation },
+    path,
+    method,
+    operation,
     matches: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}/?$`, 'i'),
   })),
 );

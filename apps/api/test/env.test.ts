@@ -93,7 +93,8 @@ describe('the environment', () => {
     expect(developmentEnv({}, '/data')).toMatchObject(page);
     expect(developmentEnv({ PORT: '' }, '/data')).toMatchObject(page);
     expect(developmentEnv({ PORT: '4100' }, '/data')).toMatchObject({
-      ...{ MUSTER_PUBLIC_URL: 'http://127.0.0.1:4100', PORT: '4101' },
+      MUSTER_PUBLIC_URL: 'http://127.0.0.1:4100',
+      PORT: '4101',
     });
   });
 

@@ -48,7 +48,9 @@ const hostColumns = (now: Date) => {
     since: instant.map((since) => since.toISOString()),
   });
   return fc.record({
-    ...{ lastSeenAt: sometimes(85, instant), confirmedAt: sometimes(70, instant), observedAt: sometimes(70, instant) },
+    lastSeenAt: sometimes(85, instant),
+    confirmedAt: sometimes(70, instant),
+    observedAt: sometimes(70, instant),
     leftAt: sometimes(15, instant),
     engineError: sometimes(30, fc.constantFrom('', 'no socket')),
     heartbeatSeconds: sometimes(70, fc.constantFrom(1, 10, 45, 600)),
@@ -78,22 +80,37 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
     const organization = await context.api.organization();
     const now = clock();
     const rows = fc.sample(hostColumns(now), { seed: SEED, numRuns: HOSTS }).map((columns, index) => ({
-      ...{ id: randomUUID(), organizationId: organization.id, name: String(index), engineId: String(index) },
-      ...{
-        os: 'Linux',
-        arch: 'x86_64',
-        engineName: 'Docker',
-        engineVersion: '28',
-        engineApiVersion: '1.51',
-        agentVersion: '1',
-      },
-      ...{ enrolledAt: now, containerCount: 1, stateCounts: { running: 1 }, ...columns },
+      id: randomUUID(),
+      organizationId: organization.id,
+      name: String(index),
+      engineId: String(index),
+      os: 'Linux',
+      arch: 'x86_64',
+      engineName: 'Docker',
+      engineVersion: '28',
+      engineApiVersion: '1.51',
+      agentVersion: '1',
+      enrolledAt: now,
+      containerCount: 1,
+      stateCounts: { running: 1 },
+      ...columns,
     }));
     await prisma.host.createMany({ data: rows });
     await prisma.container.createMany({
       data: rows.map(({ id }) => ({
-        ...{ hostId: id, dockerId: 'c', organizationId: organization.id, name: 'c', image: 'i', command: '' },
-        ...{ state: 'running', status: 'Up', ports: [], labels: {}, digest: '', firstSeenAt: now, changedAt: now },
+        hostId: id,
+        dockerId: 'c',
+        organizationId: organization.id,
+        name: 'c',
+        image: 'i',
+        command: '',
+        state: 'running',
+        status: 'Up',
+        ports: [],
+        labels: {},
+        digest: '',
+        firstSeenAt: now,
+        changedAt: now,
       })),
     });
     const outage = (from: number, to: number) => ({
@@ -138,7 +155,9 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
     const summary = (await api.get(Paths.summary).expect(200)).body as Summary;
     expect({ seed, ...summary.hosts.byFreshness }).toEqual({ seed, ...hostCounts });
     expect([seed, summary.containers.current.total, summary.containers.lastKnown.total]).toEqual([
-      ...[seed, current, HOSTS - current],
+      seed,
+      current,
+      HOSTS - current,
     ]);
 
     const { text } = await api.api.http.get(Paths.metrics).expect(200);

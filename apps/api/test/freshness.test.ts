@@ -15,12 +15,19 @@ import { useApi } from './harness.js';
 const START = Date.UTC(2026, 2, 1, 12);
 const at = (seconds: number) => new Date(START + seconds * 1000);
 const context = (seconds: number, outages: readonly Outage[] = []) => ({
-  ...{ now: at(seconds), cadence: CADENCE_DEFAULT, otherHeartbeats: [1, 45, 600], outages },
+  now: at(seconds),
+  cadence: CADENCE_DEFAULT,
+  otherHeartbeats: [1, 45, 600],
+  outages,
 });
 const outage = (from: number, to: number): Outage => ({ startedAt: at(from), endedAt: at(to) });
 const heard = {
-  ...{ lastSeenAt: at(0), confirmedAt: at(0), observedAt: at(0) },
-  ...{ engineError: null, leftAt: null, heartbeatSeconds: null },
+  lastSeenAt: at(0),
+  confirmedAt: at(0),
+  observedAt: at(0),
+  engineError: null,
+  leftAt: null,
+  heartbeatSeconds: null,
 };
 const silent = { ...heard, confirmedAt: null, observedAt: null };
 
@@ -189,7 +196,12 @@ describe.each(testEngines())('freshness in SQL on %s', (engine) => {
           [null, 'no socket'].flatMap((engineError) =>
             [null, 10, 1, 45, 600].flatMap((heartbeatSeconds) =>
               [null, at(-10)].map((leftAt) => ({
-                ...{ lastSeenAt, confirmedAt, observedAt, engineError, heartbeatSeconds, leftAt },
+                lastSeenAt,
+                confirmedAt,
+                observedAt,
+                engineError,
+                heartbeatSeconds,
+                leftAt,
               })),
             ),
           ),
@@ -198,8 +210,17 @@ describe.each(testEngines())('freshness in SQL on %s', (engine) => {
     );
     await prisma.host.createMany({
       data: signs.map((sign, index) => ({
-        ...{ organizationId: organization.id, name: String(index), engineId: String(index), os: '', arch: '' },
-        ...{ engineName: '', engineVersion: '', engineApiVersion: '', agentVersion: '', enrolledAt: at(0), ...sign },
+        organizationId: organization.id,
+        name: String(index),
+        engineId: String(index),
+        os: '',
+        arch: '',
+        engineName: '',
+        engineVersion: '',
+        engineApiVersion: '',
+        agentVersion: '',
+        enrolledAt: at(0),
+        ...sign,
       })),
     });
     const now = context(0, [outage(-2_000, -1_000), outage(-1_500, -900), outage(-20, 400)]);
@@ -209,7 +230,9 @@ describe.each(testEngines())('freshness in SQL on %s', (engine) => {
       FROM hosts AS h WHERE h."organizationId" = ${organization.id} ORDER BY 1`);
     expect(judged).toEqual(
       signs.map((sign, index) => ({
-        ...{ index, host: hostFreshness(sign, now), containers: containersFreshness(sign, now) },
+        index,
+        host: hostFreshness(sign, now),
+        containers: containersFreshness(sign, now),
       })),
     );
   });

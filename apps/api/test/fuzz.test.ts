@@ -59,7 +59,10 @@ describe.each(testEngines())('a call on %s', (engine) => {
     const enrollment = await organization.enrollmentToken({ name: 'fuzz', maxUses: 1000 });
     ids = { hostId: host.id, dockerId: 'there', enrollmentTokenId: enrollment.id };
     tokens = {
-      ...{ nobody: null, agent: host.token, enroll: enrollment.token, admin: organization.adminKey },
+      nobody: null,
+      agent: host.token,
+      enroll: enrollment.token,
+      admin: organization.adminKey,
       viewer: await context.api.apiKey(organization.id, 'viewer'),
       garbage: issueToken('key').token,
     };
@@ -113,7 +116,9 @@ describe.each(testEngines())('a call on %s', (engine) => {
     const { status } = answer;
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
     expect({ status, isServersFault: status >= 500, body: status >= 500 ? answer.body : '' }).toEqual({
-      ...{ status, isServersFault: false, body: '' },
+      status,
+      isServersFault: false,
+      body: '',
     });
     if (status >= 400) expectProblem(answer, call);
     if (status >= 400 || isRead(call)) expect(after.rows).toBe(before.rows);

@@ -81,7 +81,8 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.sync([]);
     await host.beat({ digest: null, engineError: 'no socket' }).expect(200);
     expect(await shown(host)).toMatchObject({
-      ...{ freshness: 'engine_down', engineError: 'no socket' },
+      freshness: 'engine_down',
+      engineError: 'no socket',
       problems: [{ code: 'engine_unreachable', message: 'no socket', since: now() }],
     });
   });
@@ -275,7 +276,8 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
       const count = (code: string) =>
         Number(new RegExp(`muster_host_problems\\{code="${code}"\\} (\\d+)`).exec(text)?.[1]);
       return {
-        ...{ listRefused: count('list_refused'), snapshotRefused: count('snapshot_refused') },
+        listRefused: count('list_refused'),
+        snapshotRefused: count('snapshot_refused'),
         truncated: count('truncated'),
       };
     };
@@ -284,7 +286,9 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.beat({ digest: null, problems: [{ code: 'list_refused', message: 'for a reason' }] }).expect(200);
     await host.post('[').expect(400);
     expect(await counts()).toEqual({
-      ...{ listRefused: listRefused + 1, snapshotRefused: snapshotRefused + 1, truncated: truncated + 1 },
+      listRefused: listRefused + 1,
+      snapshotRefused: snapshotRefused + 1,
+      truncated: truncated + 1,
     });
   });
 });

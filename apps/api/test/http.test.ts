@@ -20,8 +20,11 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     const answer = await context.api.http.get('/nothing').expect(404).expect('Content-Type', PROBLEM);
     const requestId = answer.headers['x-request-id'];
     expect(answer.body).toEqual({
-      ...{ type: '/problems/not-found', title: 'Not found', status: 404 },
-      ...{ detail: 'There is nothing at this path.', requestId },
+      type: '/problems/not-found',
+      title: 'Not found',
+      status: 404,
+      detail: 'There is nothing at this path.',
+      requestId,
     });
   });
 

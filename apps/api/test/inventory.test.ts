@@ -34,7 +34,8 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
 
     const { hosts, containers } = await summaryOf(organization);
     expect(hosts).toEqual({
-      ...{ total: 5, cloneSuspected: 0 },
+      total: 5,
+      cloneSuspected: 0,
       // The host that has sent only incomplete snapshots is online, but its containers are not confirmed.
       byFreshness: { online: 2, stale: 0, offline: 1, never: 1, engine_down: 1, left: 0 },
     });
@@ -194,9 +195,17 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
     expect(body).toEqual({
       items: [
         {
-          ...{ publicPort: 443, type: 'tcp', ip: null, privatePort: 80 },
-          ...{ hostId: beta.id, hostName: 'beta', hostFreshness: 'online' },
-          ...{ dockerId: 'a', containerName: 'name-of-a', image: 'nginx:1.29', state: 'running' },
+          publicPort: 443,
+          type: 'tcp',
+          ip: null,
+          privatePort: 80,
+          hostId: beta.id,
+          hostName: 'beta',
+          hostFreshness: 'online',
+          dockerId: 'a',
+          containerName: 'name-of-a',
+          image: 'nginx:1.29',
+          state: 'running',
         },
       ],
       nextCursor: null,
@@ -227,12 +236,24 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
     expect(body).toEqual({
       items: [
         {
-          ...{ project: 'shop', hostId: beta.id, hostName: 'beta', hostFreshness: 'online' },
-          ...{ services: ['web', 'worker'], containers: 2, running: 2, unhealthy: 0 },
+          project: 'shop',
+          hostId: beta.id,
+          hostName: 'beta',
+          hostFreshness: 'online',
+          services: ['web', 'worker'],
+          containers: 2,
+          running: 2,
+          unhealthy: 0,
         },
         {
-          ...{ project: 'shop', hostId: alpha.id, hostName: 'alpha', hostFreshness: 'online' },
-          ...{ services: ['web'], containers: 1, running: 1, unhealthy: 1 },
+          project: 'shop',
+          hostId: alpha.id,
+          hostName: 'alpha',
+          hostFreshness: 'online',
+          services: ['web'],
+          containers: 1,
+          running: 1,
+          unhealthy: 1,
         },
       ],
       nextCursor: null,

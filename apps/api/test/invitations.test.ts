@@ -36,15 +36,19 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     const accepted = await browser.call('post', Paths.invitationAcceptance, { token, ...chosen });
     expect(accepted.status).toBe(201);
     expect(accepted.body).toMatchObject({
-      ...{ role: 'admin', user: { name: 'Grace', email: 'grace@example.org' } },
+      role: 'admin',
+      user: { name: 'Grace', email: 'grace@example.org' },
       organization: { id: organization.id },
     });
     expect((await browser.get(Paths.session)).body).toEqual(accepted.body);
     const { items } = (await organization.get(Paths.audit)).body as { items: { action: string; target: string }[] };
     expect(items.map(({ action }) => action)).toEqual([
-      ...['user.signed_in', 'user.joined', 'invitation.created'],
+      'user.signed_in',
+      'user.joined',
+      'invitation.created',
       // The entries of the owner who invited.
-      ...['user.signed_in', 'user.joined'],
+      'user.signed_in',
+      'user.joined',
     ]);
     // The log names invitations, but never the tokens in their links.
     expect(JSON.stringify(items)).not.toContain(token);

@@ -143,7 +143,9 @@ const MIB = 1024 * 1024;
 function limits(perMinute = 600) {
   const elapsed = { ms: 0 };
   const agentLimits = createAgentLimits({
-    ...{ perMinute, elapsedMs: () => elapsed.ms, retryAfterMsMax: 10_000 },
+    perMinute,
+    elapsedMs: () => elapsed.ms,
+    retryAfterMsMax: 10_000,
   });
   const isLetIn = (limit: AgentLimit, hostId: string) =>
     limit(hostId, { setHeader: () => undefined } as unknown as Response) === null;

@@ -167,7 +167,8 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
           for (const [way, budget] of Object.entries(BUDGETS)) {
             const found = await readAll(organization.id, query, budget, expected.length);
             expect({ way, query, found }).toEqual({
-              ...{ way, query },
+              way,
+              query,
               found: expected.map(({ hostId, dockerId }) => `${hostId} ${dockerId}`),
             });
           }

@@ -4,11 +4,15 @@ import { loggableError } from '../src/lib/loggable-error.js';
 describe('an error in the log', () => {
   test('has its type, message and cause, and none of its other details', () => {
     const cause = Object.assign(new Error('violates check constraint'), {
-      ...{ code: '23514', detail: 'Failing row contains (secret)', where: 'secret', meta: { values: ['secret'] } },
+      code: '23514',
+      detail: 'Failing row contains (secret)',
+      where: 'secret',
+      meta: { values: ['secret'] },
     });
     const logged = loggableError(new TypeError('the write failed', { cause }));
     expect(logged).toMatchObject({
-      ...{ type: 'TypeError', message: 'the write failed' },
+      type: 'TypeError',
+      message: 'the write failed',
       cause: { message: 'violates check constraint', code: '23514' },
     });
     expect(logged.stack).toContain('loggable-error.test');

@@ -97,7 +97,9 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
 
     const session = (await browser.get(Paths.session)).body as object;
     expect(session).toMatchObject({
-      ...{ role: 'admin', organization: { id: organization.id }, user: { name: 'Ada', email } },
+      role: 'admin',
+      organization: { id: organization.id },
+      user: { name: 'Ada', email },
     });
     expect((await owner.browser.get(Paths.invitations)).body).toMatchObject({ items: [] });
     const { items } = (await owner.browser.get(Paths.audit)).body as { items: { action: string; actor: string }[] };

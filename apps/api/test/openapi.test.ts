@@ -22,7 +22,9 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 const bodies = operations.flatMap(({ name, path, method, operation: { requestBody, responses } }) => {
   const json = (content: Record<string, OpenApiMedia> | undefined) => content?.['application/json'];
   const answers = Object.entries(responses).map(([status, { content }]: [string, OpenApiResponse]) => ({
-    ...{ what: status, media: json(content), at: ['responses', status] },
+    what: status,
+    media: json(content),
+    at: ['responses', status],
   }));
   return [{ what: 'the body', media: json(requestBody?.content), at: ['requestBody'] }, ...answers].flatMap(
     ({ what, media, at }) =>
@@ -80,7 +82,8 @@ describe('the examples of the document', () => {
     const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
     const owner = await person(context.api, organization.id, 'owner');
     return {
-      ...{ apiKey: bearer(organization.adminKey), agentToken: bearer((await organization.enroll()).token) },
+      apiKey: bearer(organization.adminKey),
+      agentToken: bearer((await organization.enroll()).token),
       enrollmentToken: bearer((await organization.enrollmentToken()).token),
       session: { Cookie: owner.browser.cookie, 'Sec-Fetch-Site': 'same-origin' },
       metricsToken: {},

@@ -171,8 +171,16 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       const at = context.api.clock().toISOString();
       const expected = {
         ...container('a', { startedAt }),
-        ...{ hostId: host.id, hostName: 'web-1', hostFreshness: 'online', asOf: at, health: 'healthy', exitCode: null },
-        ...{ uptimeSeconds: 300, firstSeenAt: at, changedAt: at, removedAt: null },
+        hostId: host.id,
+        hostName: 'web-1',
+        hostFreshness: 'online',
+        asOf: at,
+        health: 'healthy',
+        exitCode: null,
+        uptimeSeconds: 300,
+        firstSeenAt: at,
+        changedAt: at,
+        removedAt: null,
       };
       expect(await page(organization, '/api/containers')).toEqual({ items: [expected], nextCursor: null });
       expect((await organization.get(`/api/hosts/${host.id}/containers/a`).expect(200)).body).toEqual(expected);
@@ -302,8 +310,13 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       expect(await find(`hostId=${randomUUID()}`)).toEqual([]);
       const { items } = await page<ContainerEvent>(organization, '/api/events?dockerId=b&kind=created');
       expect(items[0]).toMatchObject({
-        ...{ hostId: host.id, name: 'web', from: null, to: 'exited', exitCode: 1 },
-        ...{ observedAt: '2026-02-28T22:00:00.000Z', recordedAt: since },
+        hostId: host.id,
+        name: 'web',
+        from: null,
+        to: 'exited',
+        exitCode: 1,
+        observedAt: '2026-02-28T22:00:00.000Z',
+        recordedAt: since,
       });
       const { items: paged, pages } = await all<ContainerEvent>(organization, '/api/events?limit=1');
       expect(paged.map(({ kind }) => kind)).toEqual(['health_changed', 'started', 'removed', 'created', 'created']);

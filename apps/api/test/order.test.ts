@@ -60,8 +60,15 @@ describe.each(testEngines())('the order of snapshots on %s', (engine) => {
         const times = { observedAt, receivedAt };
         const verdict = checkOrder(host, snapshot, times);
         const [row] = await db.query<{ current: boolean; clone: Date | null }>(JUDGE, [
-          ...[host.stream, host.sequence, host.observedAt, host.streamHeardAt, JSON.stringify(host.supersededStreams)],
-          ...[snapshot?.stream ?? null, snapshot?.sequence ?? null, observedAt, receivedAt],
+          host.stream,
+          host.sequence,
+          host.observedAt,
+          host.streamHeardAt,
+          JSON.stringify(host.supersededStreams),
+          snapshot?.stream ?? null,
+          snapshot?.sequence ?? null,
+          observedAt,
+          receivedAt,
         ]);
         expect(row!.current).toBe(verdict.current);
         if (!verdict.current) expect(row!.clone !== null).toBe(verdict.cloneSuspected);

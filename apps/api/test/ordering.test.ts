@@ -55,7 +55,10 @@ class Look implements Step {
     world.looks += 1;
     world.sequence += 1;
     world.network.push({
-      ...{ look: world.looks, state: this.state, stream: world.stream, sequence: world.sequence },
+      look: world.looks,
+      state: this.state,
+      stream: world.stream,
+      sequence: world.sequence,
       observedAt: new Date(clock().getTime() + world.clockErrorMs),
     });
   }
@@ -150,8 +153,13 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
   }
 
   const newWorld = (): World => ({
-    ...{ looks: 0, stream: randomUUID(), sequence: 0, seen: new Set<string>(), clockErrorMs: 0 },
-    ...{ network: [], newest: null },
+    looks: 0,
+    stream: randomUUID(),
+    sequence: 0,
+    seen: new Set<string>(),
+    clockErrorMs: 0,
+    network: [],
+    newest: null,
   });
 
   test('holds in any interleaving of observations, arrivals, repeats, losses, restarts and clock jumps', async () => {

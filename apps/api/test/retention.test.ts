@@ -56,7 +56,9 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     let skewMs = 0;
     const paused: number[] = [];
     const retention = createRetentionService(db, {
-      ...{ now: clock, eventDays: 10, skewMs: () => skewMs },
+      now: clock,
+      eventDays: 10,
+      skewMs: () => skewMs,
       onPaused: (ms) => paused.push(ms),
     });
     const registry = new Registry();

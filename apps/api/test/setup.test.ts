@@ -48,7 +48,9 @@ describe.each(testEngines())('set-up on %s', (engine) => {
     const made = answers[winner]!;
     expect(Session.parse(made.body)).toEqual(made.body);
     expect(made.body).toMatchObject({
-      ...{ role: 'owner', user: { name: 'Ada', email: `ada-${winner}@example.com` }, apiKey: null },
+      role: 'owner',
+      user: { name: 'Ada', email: `ada-${winner}@example.com` },
+      apiKey: null,
       organization: { id: 'default' },
     });
     expect((await browsers[winner]!.get(Paths.session)).body).toEqual(made.body);

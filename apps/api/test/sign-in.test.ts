@@ -57,7 +57,9 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
       expect(headers['www-authenticate']).toBeDefined();
       const { requestId: _id, ...problem } = body as Record<string, unknown>;
       expect(problem).toEqual({
-        ...{ type: '/problems/credentials-invalid', title: 'Not signed in', status: 401 },
+        type: '/problems/credentials-invalid',
+        title: 'Not signed in',
+        status: 401,
         detail: 'Wrong email address or password.',
       });
     }

@@ -53,7 +53,7 @@ describe.each(testEngines())('signs of life of an agent on %s', (engine) => {
   test('an enrollment that revokes tokens is audited, and a repetition of it is not', async () => {
     const organization = await context.api.organization();
     const { token, id } = await organization.enrollmentToken({ name: 'two', maxUses: 2 });
-    const request = { ...{ name: 'web-1', engineId: `engine-${id}`, os: 'linux', arch: 'x86_64', agentVersion: '1' } };
+    const request = { name: 'web-1', engineId: `engine-${id}`, os: 'linux', arch: 'x86_64', agentVersion: '1' };
     const enrol = () =>
       context.api.http
         .post(Paths.agentEnroll)
@@ -74,7 +74,8 @@ describe.each(testEngines())('signs of life of an agent on %s', (engine) => {
     expect(audit).toMatchObject([
       { action: 'host.enrolled', actor: `enrollment_token:${id}`, details: facts },
       {
-        ...{ action: 'host.reenrolled', actor: `enrollment_token:${id}` },
+        action: 'host.reenrolled',
+        actor: `enrollment_token:${id}`,
         details: { ...facts, tokensRevoked: 1 },
       },
     ]);

@@ -130,7 +130,8 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect(await host.sync(many(9_998, 2), partly)).toMatchObject({ created: 1, unchanged: 1 });
       // Removed containers make room, also in the same snapshot.
       expect(await host.sync(many(10_000, 1), { ...partly, 'Snapshot-Gone': 'c0' })).toMatchObject({
-        ...{ created: 1, removed: 1 },
+        created: 1,
+        removed: 1,
       });
       expect(await host.host()).toMatchObject({ containerCount: 10_000 });
     }, 60_000);
@@ -144,9 +145,16 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       const base = await readHostState(db, host.id, incoming, read);
       const write = () =>
         writeSnapshot(db, {
-          ...{ hostId: host.id, base: base!, diff: diffSnapshot(base!.containers, incoming, read), totals: null },
-          ...{ complete: false, digest: null, order: null, heartbeatSeconds: CADENCE_DEFAULT.heartbeatSeconds },
-          ...{ times: { observedAt: clock(), receivedAt: clock() }, eventsObservedAt: clock() },
+          hostId: host.id,
+          base: base!,
+          diff: diffSnapshot(base!.containers, incoming, read),
+          totals: null,
+          complete: false,
+          digest: null,
+          order: null,
+          heartbeatSeconds: CADENCE_DEFAULT.heartbeatSeconds,
+          times: { observedAt: clock(), receivedAt: clock() },
+          eventsObservedAt: clock(),
         });
       await db.prisma.host.update({ where: { id: host.id }, data: { containerCount: 10_000 } });
       expect(await write()).toBeNull();

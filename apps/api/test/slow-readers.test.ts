@@ -31,7 +31,10 @@ describe('a client that does not read a long answer', () => {
     }
     const clock = testClock();
     const app = createApp({
-      ...{ db, now: clock, webDir: directory, stalledMsMax: STALLED_MS },
+      db,
+      now: clock,
+      webDir: directory,
+      stalledMsMax: STALLED_MS,
       stream: { operatorListenersMax: 2 },
       agentRelease: createAgentReleaseService(directory, () => 'http://127.0.0.1:3000'),
     });
@@ -84,7 +87,8 @@ describe('a client that does not read a long answer', () => {
     const exportPath = `${Paths.exportContainers}?format=ndjson`;
     const first = await Promise.all([askAndStop(exportPath), askAndStop(exportPath)]);
     const head = await fetch(`${server.url}${exportPath}`, {
-      ...{ method: 'HEAD', headers: { Authorization: `Bearer ${organization.adminKey}` } },
+      method: 'HEAD',
+      headers: { Authorization: `Bearer ${organization.adminKey}` },
     });
     expect([head.status, head.headers.get('content-type')]).toEqual([200, 'application/x-ndjson']);
     expect(head.headers.get('content-disposition')).toMatch(/^attachment; filename="muster-containers-/);

@@ -104,7 +104,10 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await http.delete(path).auth(organization.adminKey, { type: 'bearer' }).expect(204);
     await heard.until(() => heard.of('host-deleted').length === 1);
     expect(heard.of('host').map(({ data: { name, freshness } }) => `${name} ${freshness}`)).toEqual([
-      ...['one never', 'one online', 'one engine_down', 'two engine_down'],
+      'one never',
+      'one online',
+      'one engine_down',
+      'two engine_down',
     ]);
     expect(heard.of('host-deleted')[0]!.data).toEqual({ hostId: host.id });
   });
@@ -274,9 +277,16 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const { prisma } = context.api.db;
     const template = await prisma.host.findUniqueOrThrow({ where: { id: host.id } });
     const copies = Array.from({ length: 201 }, (_, number) => ({
-      ...{ organizationId: organization.id, name: `copy-${number}`, engineId: randomUUID(), engineName: 'Docker' },
-      ...{ engineVersion: template.engineVersion, engineApiVersion: template.engineApiVersion, os: template.os },
-      ...{ arch: template.arch, agentVersion: template.agentVersion, enrolledAt: template.enrolledAt },
+      organizationId: organization.id,
+      name: `copy-${number}`,
+      engineId: randomUUID(),
+      engineName: 'Docker',
+      engineVersion: template.engineVersion,
+      engineApiVersion: template.engineApiVersion,
+      os: template.os,
+      arch: template.arch,
+      agentVersion: template.agentVersion,
+      enrolledAt: template.enrolledAt,
     }));
     await prisma.host.createMany({ data: copies });
     await heard.until(() => heard.of('hosts-changed').length > 0);

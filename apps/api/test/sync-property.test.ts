@@ -132,8 +132,18 @@ describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
               truncated,
             }) =>
               normal({
-                ...{ dockerId, name, image, imageId, command, state, status, ports, labels },
-                ...{ startedAt: startedAt?.toISOString() ?? null, removed: removedAt !== null, truncated },
+                dockerId,
+                name,
+                image,
+                imageId,
+                command,
+                state,
+                status,
+                ports,
+                labels,
+                startedAt: startedAt?.toISOString() ?? null,
+                removed: removedAt !== null,
+                truncated,
               } as Row),
           );
           const byId = (a: { dockerId: string }, b: { dockerId: string }) => (a.dockerId < b.dockerId ? -1 : 1);

@@ -100,7 +100,11 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       context.api.clock.advance(1000);
       expect(await host.sync([container('a')])).toMatchObject(applied({ removed: 1, unchanged: 1, revision: 2 }));
       expect(await host.row('b')).toMatchObject({
-        ...{ state: 'exited', status: '', health: null, removedAt: context.api.clock(), name: 'name-of-b' },
+        state: 'exited',
+        status: '',
+        health: null,
+        removedAt: context.api.clock(),
+        name: 'name-of-b',
       });
     });
 

@@ -81,7 +81,8 @@ describe('backup and restore', () => {
     expect(await copy.prisma.organization.findMany({ select: { name: true } })).toEqual([{ name: 'Org' }]);
     // A database in use can be neither backed up nor overwritten.
     expect(await muster(['backup', within('c'), '-d', within('copy')])).toEqual({
-      ...{ code: 1, out: '' },
+      code: 1,
+      out: '',
       err:
         'muster: The data directory ./copy is in use by another Muster process: stop that one, or use another ' +
         'directory.\n',
@@ -92,7 +93,8 @@ describe('backup and restore', () => {
 
   test('exit with 1 and one line with the reason if they fail, and leave no file', async () => {
     expect(await muster(['backup', within('b'), '-d', within('none')])).toEqual({
-      ...{ code: 1, out: '' },
+      code: 1,
+      out: '',
       err: 'muster: There is no database in ./none.\n',
     });
     await writeFile(within('b'), 'no backup');

@@ -55,7 +55,10 @@ describe('an address', () => {
 
   test('gives empty values no meaning', () => {
     expect([parseAll(['', 'a', '']), parseAll(''), parseAll(undefined), parseAll([])]).toEqual([
-      ...[['a'], undefined, undefined, undefined],
+      ['a'],
+      undefined,
+      undefined,
+      undefined,
     ]);
     expect([parseFirst(['', 'a', 'b']), parseFirst('')]).toEqual(['a', undefined]);
     expect(parseChoices(['a', 'b'] as const, ['c', 'b'])).toEqual(['b']);
@@ -70,8 +73,13 @@ test('a value that an address repeats is one filter', () => {
 
 describe('the address of the containers page', () => {
   const search: fc.Arbitrary<ContainerSearch> = fc.record({
-    ...{ q: optional(text), hostId: texts, hostFreshness: someOf(HOST_FRESHNESS), state: texts },
-    ...{ health: someOf(['healthy', 'unhealthy', 'starting']), image: texts, label: texts },
+    q: optional(text),
+    hostId: texts,
+    hostFreshness: someOf(HOST_FRESHNESS),
+    state: texts,
+    health: someOf(['healthy', 'unhealthy', 'starting']),
+    image: texts,
+    label: texts,
     presence: optional(fc.constantFrom('removed' as const, 'all' as const)),
     sort: optional(fc.constantFrom(...SORTS.flatMap((key) => [key, `-${key}`] as const))),
     group: optional(fc.constantFrom(...GROUPS)),
@@ -132,21 +140,30 @@ describe('the sort order of containers', () => {
 
 describe('the active filters', () => {
   const all: ContainerSearch = {
-    ...{ q: 'web', state: ['running', 'exited'], health: ['unhealthy'], image: ['nginx:1'], label: ['team=a', 'team'] },
-    ...{ hostFreshness: ['stale', 'left'], presence: 'all', sort: '-name', group: 'host' },
+    q: 'web',
+    state: ['running', 'exited'],
+    health: ['unhealthy'],
+    image: ['nginx:1'],
+    label: ['team=a', 'team'],
+    hostFreshness: ['stale', 'left'],
+    presence: 'all',
+    sort: '-name',
+    group: 'host',
   };
 
   test('have one chip for each value, each with a key of its own', () => {
     const chips = createChips(all);
     expect(chips.map(({ label, text: value }) => [label, value])).toEqual(
       [
-        ...[['', '“web”'], ['Host: stale'], ['Host: left'], ['State:', 'running'], ['State:', 'exited']],
-        ...[
-          ['Health:', 'unhealthy'],
-          ['Image:', 'nginx:1'],
-          ['Label:', 'team=a'],
-          ['Label:', 'team'],
-        ],
+        ['', '“web”'],
+        ['Host: stale'],
+        ['Host: left'],
+        ['State:', 'running'],
+        ['State:', 'exited'],
+        ['Health:', 'unhealthy'],
+        ['Image:', 'nginx:1'],
+        ['Label:', 'team=a'],
+        ['Label:', 'team'],
         ['Including removed'],
       ].map(([label, value]) => [label, value]),
     );

@@ -88,7 +88,12 @@ describe('the list of concerns', () => {
       events: [],
     });
     expect(found.map(({ name }) => name)).toEqual([
-      ...['offline host', 'unhealthy', 'looping', 'crashed', 'dead', 'stale host'],
+      'offline host',
+      'unhealthy',
+      'looping',
+      'crashed',
+      'dead',
+      'stale host',
     ]);
   });
 

@@ -55,7 +55,12 @@ describe('the contracts in the page’s script', () => {
 
 describe('the limit of the page’s script', () => {
   const chunk = (fileName: string, size: number, rest: object = {}) => ({
-    ...{ type: 'chunk', fileName, name: fileName, isEntry: false, isDynamicEntry: false, imports: [] },
+    type: 'chunk',
+    fileName,
+    name: fileName,
+    isEntry: false,
+    isDynamicEntry: false,
+    imports: [],
     // Random text, because a repeated character would be compressed to nothing.
     code: Array.from({ length: size }, (_, i) => String.fromCharCode(33 + ((i * i * 7919 + i * 104_729) % 94))).join(
       '',

@@ -81,7 +81,8 @@ describe('lists on the screen', () => {
 
   test('are read again after a change, but a list with many pages is only marked as stale', async () => {
     const pagesOf = (count: number) => ({
-      ...{ pages: Array.from({ length: count }, () => ({ items: [], nextCursor: null })), pageParams: [] },
+      pages: Array.from({ length: count }, () => ({ items: [], nextCursor: null })),
+      pageParams: [],
     });
     const short = show(['containers', 'short'], () => pagesOf(3));
     const long = show(['containers', 'long'], () => pagesOf(4));

@@ -51,7 +51,11 @@ describe('a list', () => {
 
   test('with other filters or another page size is another query', () => {
     const keys = [
-      ...[containersQuery({}), containersQuery({ q: 'a' }), containersQuery({}, 50), eventsQuery({}), hostsQuery()],
+      containersQuery({}),
+      containersQuery({ q: 'a' }),
+      containersQuery({}, 50),
+      eventsQuery({}),
+      hostsQuery(),
     ].map(({ queryKey }) => JSON.stringify(queryKey));
     expect(new Set(keys).size).toBe(keys.length);
     expect(JSON.stringify(containersQuery({}).queryKey)).toBe(keys[0]);

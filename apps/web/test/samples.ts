@@ -7,29 +7,55 @@ export const NOW = Date.parse('2026-11-25T12:00:00Z');
 export const at = (secondsAgo: number): string => new Date(NOW - secondsAgo * 1_000).toISOString();
 
 export const container = (fields: Partial<ContainerView>): ContainerView => ({
-  ...{ dockerId: 'a1', name: 'web', image: 'web:1', imageId: null, command: '', state: 'running', status: '' },
-  ...{ ports: [], labels: {}, startedAt: null, hostId: 'h1', hostName: 'web-01', hostFreshness: 'online' as const },
-  ...{
-    asOf: at(1),
-    health: null,
-    exitCode: null,
-    uptimeSeconds: null,
-    firstSeenAt: at(9_000),
-    changedAt: at(60),
-    removedAt: null,
-  },
+  dockerId: 'a1',
+  name: 'web',
+  image: 'web:1',
+  imageId: null,
+  command: '',
+  state: 'running',
+  status: '',
+  ports: [],
+  labels: {},
+  startedAt: null,
+  hostId: 'h1',
+  hostName: 'web-01',
+  hostFreshness: 'online' as const,
+  asOf: at(1),
+  health: null,
+  exitCode: null,
+  uptimeSeconds: null,
+  firstSeenAt: at(9_000),
+  changedAt: at(60),
+  removedAt: null,
   ...fields,
 });
 
 export const host = (fields: Partial<Host>): Host =>
   ({
-    ...{ id: 'h1', name: 'web-01', freshness: 'online', lastSeenAt: at(1), confirmedAt: at(1), engineError: null },
-    ...{ cloneSuspectedAt: null, clockSkewSeconds: null, problems: [], ...fields },
+    id: 'h1',
+    name: 'web-01',
+    freshness: 'online',
+    lastSeenAt: at(1),
+    confirmedAt: at(1),
+    engineError: null,
+    cloneSuspectedAt: null,
+    clockSkewSeconds: null,
+    problems: [],
+    ...fields,
   }) as Host;
 
 export const event = (fields: Partial<ContainerEvent>): ContainerEvent => ({
-  ...{ id: '1-1', hostId: 'h1', hostName: 'web-01', dockerId: 'a1', name: 'web', kind: 'exited' as const },
-  ...{ from: 'running', to: 'exited', exitCode: 1, observedAt: at(10), recordedAt: at(10) },
+  id: '1-1',
+  hostId: 'h1',
+  hostName: 'web-01',
+  dockerId: 'a1',
+  name: 'web',
+  kind: 'exited' as const,
+  from: 'running',
+  to: 'exited',
+  exitCode: 1,
+  observedAt: at(10),
+  recordedAt: at(10),
   ...fields,
 });
 

@@ -38,7 +38,11 @@ describe('a duration', () => {
 describe('an age', () => {
   test('has one unit, and a time in the future is "in …"', () => {
     expect([2, 17, 150, 7_200, 200_000].map((seconds) => formatAge(NOW - seconds * 1_000, NOW))).toEqual([
-      ...['just now', '15 s ago', '2 min ago', '2 h ago', '2 d ago'],
+      'just now',
+      '15 s ago',
+      '2 min ago',
+      '2 h ago',
+      '2 d ago',
     ]);
     expect(formatAge(NOW + 3_600_000, NOW)).toBe('in 1 h');
   });

@@ -87,7 +87,11 @@ const listed = { exported: true, large: false } as const;
  */
 export const CONTAINER_FIELDS = {
   dockerId: {
-    ...{ ...text, ...listed, minLength: 1, change: 'identity', event: 'none' },
+    ...text,
+    ...listed,
+    minLength: 1,
+    change: 'identity',
+    event: 'none',
     isValid: (value: string) => DockerIdPattern.test(value),
   },
   name: { ...text, ...listed, ...ownEvent, minLength: 1, limit: NAME_LENGTH_MAX, large: true },
@@ -100,8 +104,15 @@ export const CONTAINER_FIELDS = {
   labels: { kind: 'labels', sqlType: 'jsonb', ...listed, ...configuration, limit: LABELS_MAX, large: true },
   startedAt: { kind: 'instant', sqlType: 'timestamptz', ...listed, ...life },
   truncated: {
-    ...{ kind: 'names', sqlType: 'text[]', digestMarker: '!', change: 'configuration', event: 'none' },
-    ...{ exported: false, large: false, optional: true, isValid: isFieldList },
+    kind: 'names',
+    sqlType: 'text[]',
+    digestMarker: '!',
+    change: 'configuration',
+    event: 'none',
+    exported: false,
+    large: false,
+    optional: true,
+    isValid: isFieldList,
   },
 } as const satisfies Record<string, ContainerField>;
 

@@ -37,7 +37,12 @@ test('a sync summary has the reason of a stale snapshot, and its digest may be n
     hostId: HOST,
     applied: false,
     reason: 'sequence_not_rising',
-    ...{ received: 2, created: 0, updated: 0, unchanged: 0, removed: 0, revision: 7 },
+    received: 2,
+    created: 0,
+    updated: 0,
+    unchanged: 0,
+    removed: 0,
+    revision: 7,
     digest: null,
     cadence: CADENCE_DEFAULT,
   };

@@ -120,8 +120,23 @@ test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a cadence of %j second
 
 /** Invisible texts: white space, zero-width characters, bidirectional marks, fillers, tags. */
 const INVISIBLE = [
-  ...[' ', '\t', '\u00a0\u2003', '\u0007', '\u200b', '\u200d\ufeff', '\u202e', '\u2066\u2069', '\u061c', '\u00ad'],
-  ...['\u3164', '\u115f\u1160', '\u2800', '\ufe0f', '\u{e0041}\u{e007f}', '\u{1d173}', ' \u202e\u200b '],
+  ' ',
+  '\t',
+  '\u00a0\u2003',
+  '\u0007',
+  '\u200b',
+  '\u200d\ufeff',
+  '\u202e',
+  '\u2066\u2069',
+  '\u061c',
+  '\u00ad',
+  '\u3164',
+  '\u115f\u1160',
+  '\u2800',
+  '\ufe0f',
+  '\u{e0041}\u{e007f}',
+  '\u{1d173}',
+  ' \u202e\u200b ',
 ];
 
 describe.each([

@@ -244,8 +244,10 @@ function database({ pool, smallPool, engine, ...parts }: Parts): Database {
     appliedMigrations,
     ...createQueries({ pool, smallPool }, engine),
     connections: () => ({
-      ...{ busy: sum((each) => each.totalCount - each.idleCount), idle: sum((each) => each.idleCount) },
-      ...{ max: sum((each) => each.options.max), waiting: sum((each) => each.waitingCount) },
+      busy: sum((each) => each.totalCount - each.idleCount),
+      idle: sum((each) => each.idleCount),
+      max: sum((each) => each.options.max),
+      waiting: sum((each) => each.waitingCount),
     }),
     ping: () => requireWritable(smallPool, location),
     close: () => (closed ??= close()),

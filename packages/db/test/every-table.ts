@@ -10,15 +10,27 @@ export async function fillEveryTable(database: Database): Promise<void> {
   await prisma.host.update({
     where: { id: hostId },
     data: {
-      ...{ revision: 7, digest: 'd', stateCounts: { running: 1 }, observedAt: at, cloneSuspectedAt: at },
-      ...{ stream: crypto.randomUUID(), sequence: 2n ** 53n + 1n, engineError: '' },
+      revision: 7,
+      digest: 'd',
+      stateCounts: { running: 1 },
+      observedAt: at,
+      cloneSuspectedAt: at,
+      stream: crypto.randomUUID(),
+      sequence: 2n ** 53n + 1n,
+      engineError: '',
     },
   });
   const hash = Uint8Array.from({ length: 32 }, (_, i) => 255 - i);
   const { id: enrollmentTokenId } = await prisma.enrollmentToken.create({
     data: {
-      ...{ organizationId: 'org', hash, name: 'zażółć \u{1F433}', maxUses: 3, uses: 1, createdAt: at },
-      ...{ expiresAt: at, createdBy: 'system' },
+      organizationId: 'org',
+      hash,
+      name: 'zażółć \u{1F433}',
+      maxUses: 3,
+      uses: 1,
+      createdAt: at,
+      expiresAt: at,
+      createdBy: 'system',
     },
   });
   await prisma.agentToken.create({ data: { hash, hostId, enrollmentTokenId, createdAt: at } });
@@ -27,7 +39,9 @@ export async function fillEveryTable(database: Database): Promise<void> {
     data: [
       {
         ...container(hostId, 'a'),
-        ...{ name: 'line\nbreak', command: '{"json": ["\\u0001", null]}', ports: [{ privatePort: 80, type: 'tcp' }] },
+        name: 'line\nbreak',
+        command: '{"json": ["\\u0001", null]}',
+        ports: [{ privatePort: 80, type: 'tcp' }],
         labels: JSON.parse('{"__proto__": "x", "": "", "big": "1e400"}') as object,
       },
       { ...container(hostId, 'b'), removedAt: at, startedAt: new Date('0001-01-01T00:00:00Z'), exitCode: -1 },

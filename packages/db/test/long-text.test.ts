@@ -36,16 +36,15 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
       for (let time = 1; time <= 2; time++) {
         expect(await db.queryWithTimeout(STATEMENT, values, 5_000)).toEqual([
           {
-            ...{
-              digest: whole!.digest,
-              length: 100 * PIECE.length,
-              text: "it's",
-              number: -7,
-              flag: true,
-              instant,
-              list,
-            },
-            ...{ nothing: null, json: { a: [1] } },
+            digest: whole!.digest,
+            length: 100 * PIECE.length,
+            text: "it's",
+            number: -7,
+            flag: true,
+            instant,
+            list,
+            nothing: null,
+            json: { a: [1] },
           },
         ]);
       }

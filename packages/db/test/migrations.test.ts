@@ -149,8 +149,11 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     const after = await openWith({ [NAME]: await sqlOf(NAME) });
     const keys = await after.prisma.apiKey.findMany({ orderBy: { name: 'asc' }, select: { expiresAt: true } });
     expect(keys.map(({ expiresAt }) => expiresAt?.toISOString() ?? null)).toEqual([
-      ...[null, '2027-01-01T00:00:00.000Z'],
-      ...['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
+      null,
+      '2027-01-01T00:00:00.000Z',
+      '9999-12-31T23:59:59.999Z',
+      '9999-12-31T23:59:59.999Z',
+      '9999-12-31T23:59:59.999Z',
     ]);
     await expect(insertKey(after, 9, '10000-01-01T00:00:00Z')).rejects.toThrow('api_keys_expiresAt_check');
     await after.close();

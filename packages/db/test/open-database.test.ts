@@ -56,8 +56,14 @@ describe.each(testEngines())('a database on %s', (engine) => {
         ${'zażółć 🐳'}::text AS text, ${['a', 'b"', 'c,']}::text[] AS texts, ${new Uint8Array([0, 255])}::bytea AS bytes,
         ${null}::int AS nothing, TRUE AS truth`;
     expect(row).toEqual({
-      ...{ at, big: 2n ** 53n + 1n, text: 'zażółć 🐳', texts: ['a', 'b"', 'c,'], nothing: null, truth: true },
-      ...{ json: JSON.parse('{"__proto__": [1, null]}') as object, bytes: new Uint8Array([0, 255]) },
+      at,
+      big: 2n ** 53n + 1n,
+      text: 'zażółć 🐳',
+      texts: ['a', 'b"', 'c,'],
+      nothing: null,
+      truth: true,
+      json: JSON.parse('{"__proto__": [1, null]}') as object,
+      bytes: new Uint8Array([0, 255]),
     });
   });
 

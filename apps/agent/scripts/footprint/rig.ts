@@ -21,8 +21,12 @@ export async function startApi(dir: string): Promise<Api> {
   const key = formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
   const program = startProgram(mainOf('api'), {
     env: {
-      ...{ HOST: '127.0.0.1', PORT: '0', MUSTER_DATA_DIR: join(dir, 'data'), MUSTER_ADMIN_KEY: key },
-      ...{ MUSTER_DRAIN_SECONDS: '0', LOG_LEVEL: 'warn' },
+      HOST: '127.0.0.1',
+      PORT: '0',
+      MUSTER_DATA_DIR: join(dir, 'data'),
+      MUSTER_ADMIN_KEY: key,
+      MUSTER_DRAIN_SECONDS: '0',
+      LOG_LEVEL: 'warn',
     },
   });
   const url = await eventually(() => {
@@ -62,12 +66,11 @@ export interface Subject {
 /** Typical containers of a host: running services of a Compose project, one in five with a health check. */
 const steadyRoles = (count: number): Role[] =>
   Array.from({ length: count }, (_, i) => ({
-    ...{
-      temper: 'steady' as const,
-      name: `shop-service-${i}-1`,
-      image: `registry.example.com/shop/service-${i}:1.4.2`,
-    },
-    ...{ command: `/usr/local/bin/service --listen 0.0.0.0:8080 --instance ${i}`, hasHealthCheck: i % 5 === 0 },
+    temper: 'steady' as const,
+    name: `shop-service-${i}-1`,
+    image: `registry.example.com/shop/service-${i}:1.4.2`,
+    command: `/usr/local/bin/service --listen 0.0.0.0:8080 --instance ${i}`,
+    hasHealthCheck: i % 5 === 0,
     ports: [{ privatePort: 8080, publicPort: 20_000 + i }],
     labels: {
       'com.docker.compose.project': 'shop',
@@ -87,7 +90,9 @@ export async function startSubject(options: {
 }): Promise<Subject> {
   const { label, command, containers, dir, api } = options;
   const replayed = await startReplayedEngine({
-    ...{ flavour: 'docker-28.5', seed: 1, roles: steadyRoles(containers) },
+    flavour: 'docker-28.5',
+    seed: 1,
+    roles: steadyRoles(containers),
     listen: { socketPath: join(dir, 'engine.sock') },
     // Each agent reports a different machine.
     info: { ID: randomUUID(), Name: label },
@@ -97,8 +102,12 @@ export async function startSubject(options: {
   const [program, ...args] = command;
   const agent = spawn(program!, args, {
     env: {
-      ...{ PATH: process.env['PATH'], HOME: dir, MUSTER_STATE_DIR: join(dir, 'state') },
-      ...{ MUSTER_URL: relay.url, MUSTER_ENROLL_TOKEN: await api.enrollmentToken(), DOCKER_HOST: server.dockerHost },
+      PATH: process.env['PATH'],
+      HOME: dir,
+      MUSTER_STATE_DIR: join(dir, 'state'),
+      MUSTER_URL: relay.url,
+      MUSTER_ENROLL_TOKEN: await api.enrollmentToken(),
+      DOCKER_HOST: server.dockerHost,
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -107,7 +116,9 @@ export async function startSubject(options: {
   agent.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const ended = new Promise((resolve) => void agent.once('close', resolve));
   return {
-    ...{ label, pid: agent.pid!, relay },
+    label,
+    pid: agent.pid!,
+    relay,
     assertRunning() {
       if (agent.exitCode !== null || agent.signalCode !== null) throw new Error(`${label} has exited: ${said}`);
     },

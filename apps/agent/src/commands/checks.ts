@@ -195,7 +195,8 @@ async function fetchHealth(env: AgentEnv, url: URL, signal: AbortSignal) {
   const route = createMusterRoute(url, env.proxy);
   try {
     const { statusCode, headers } = await send(route, {
-      ...{ method: 'GET', path: url.pathname.replace(/\/$/, '') + Paths.health },
+      method: 'GET',
+      path: url.pathname.replace(/\/$/, '') + Paths.health,
       signal: AbortSignal.any([signal, AbortSignal.timeout(CHECK_TIMEOUT_MS)]),
     });
     const date = Date.parse(headers.date ?? '');
@@ -212,7 +213,9 @@ function certificateExpiry(url: URL, signal: AbortSignal): Promise<number> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return new Promise((resolve, reject) => {
     const socket: TLSSocket = connectTls({
-      ...{ host, port: Number(url.port || 443), timeout: CHECK_TIMEOUT_MS },
+      host,
+      port: Number(url.port || 443),
+      timeout: CHECK_TIMEOUT_MS,
       ...(isIP(host) === 0 ? { servername: host } : {}),
     });
     const stop = (): void => void socket.destroy(signal.reason as Error);

@@ -55,7 +55,11 @@ function parseSshAddress(value: string): EngineAddress | null {
   const remotePath = pathname === '' || pathname === '/' ? null : decodeURIComponent(pathname);
   if (remotePath !== null && !/^[\w./-]+$/.test(remotePath)) return null;
   return {
-    ...{ kind: 'ssh', host: hostname, port: port || null, user: decodeURIComponent(username) || null, remotePath },
+    kind: 'ssh',
+    host: hostname,
+    port: port || null,
+    user: decodeURIComponent(username) || null,
+    remotePath,
     label: value,
   };
 }

@@ -13,12 +13,19 @@ const STDERR_LENGTH_MAX = 2_000;
  * configuration and keys apply, and ssh must not prompt for a password.
  */
 export const sshArguments = ({ host, port, user, remotePath }: SshAddress): string[] => [
-  ...['-o', 'ConnectTimeout=30', '-o', 'BatchMode=yes', '-T'],
+  '-o',
+  'ConnectTimeout=30',
+  '-o',
+  'BatchMode=yes',
+  '-T',
   ...(user === null ? [] : ['-l', user]),
   ...(port === null ? [] : ['-p', port]),
-  ...['--', host, 'docker'],
+  '--',
+  host,
+  'docker',
   ...(remotePath === null ? [] : ['--host', `unix://${remotePath}`]),
-  ...['system', 'dial-stdio'],
+  'system',
+  'dial-stdio',
 ];
 
 /** Connects to an engine through `ssh`; the command's standard streams are the connection. */

@@ -34,7 +34,9 @@ export function send(route: HttpRoute, { method, path, headers, body, signal }: 
     const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
     const outgoing = route.request({
       ...route.options,
-      ...{ method, path: (route.pathPrefix ?? '') + path, signal },
+      method,
+      path: (route.pathPrefix ?? '') + path,
+      signal,
       headers: { ...route.headers, ...headers, ...length },
     });
     outgoing.once('response', resolve);

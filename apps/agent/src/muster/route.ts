@@ -65,7 +65,11 @@ class TunnelAgent extends HttpsAgent {
     const name = host!;
     const authority = `${isIP(name) === 6 ? `[${name}]` : name}:${port}`;
     const asking = (this.#proxy.protocol === 'https:' ? requestHttps : requestHttp)({
-      ...{ host: hostOf(this.#proxy), port: portOf(this.#proxy), method: 'CONNECT', path: authority, agent: false },
+      host: hostOf(this.#proxy),
+      port: portOf(this.#proxy),
+      method: 'CONNECT',
+      path: authority,
+      agent: false,
       headers: { host: authority, ...proxyAuthorization(this.#proxy) },
       ...(signal === undefined ? {} : { signal }),
     });

@@ -117,8 +117,11 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
         const part = removedIds.slice(start, start + SNAPSHOT_REMOVED_MAX);
         const { stream, sequence, observedAt } = order();
         const entry: JournalEntry = {
-          ...{ stream, sequence, observedAt: observedAt.toISOString() },
-          ...{ containers: start === 0 ? changed : [], goneIds: part },
+          stream,
+          sequence,
+          observedAt: observedAt.toISOString(),
+          containers: start === 0 ? changed : [],
+          goneIds: part,
         };
         await append(JSON.stringify(entry));
       }

@@ -378,8 +378,13 @@ export function createReporter(options: ReporterOptions): Reporter {
     markChanged: () => markChanged(),
     invalidate: () => markChanged(0),
     progress: () => ({
-      ...{ acceptedAt: acceptedAt?.toISOString() ?? null, containers, serverError, isSuperseded },
-      ...{ engineError: engineFault?.message ?? null, journalEntries: journal.size(), problems: problems() },
+      acceptedAt: acceptedAt?.toISOString() ?? null,
+      containers,
+      serverError,
+      isSuperseded,
+      engineError: engineFault?.message ?? null,
+      journalEntries: journal.size(),
+      problems: problems(),
     }),
     async run(signal) {
       try {

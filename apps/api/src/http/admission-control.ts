@@ -201,7 +201,11 @@ function createRefusalListener(publicUrl: string, isDraining: () => boolean): Re
   const [before = '', after = ''] = JSON.stringify({ ...facts, requestId: '{id}' } satisfies Problem).split('{id}');
   const headers = [
     ...securityHeadersOf(publicUrl),
-    ...['Cache-Control', NO_STORE, 'Content-Type', PROBLEM_MEDIA_TYPE, 'Retry-After'],
+    'Cache-Control',
+    NO_STORE,
+    'Content-Type',
+    PROBLEM_MEDIA_TYPE,
+    'Retry-After',
   ];
   return (req, res) => {
     const requestId = randomUUID();

@@ -50,8 +50,16 @@ type ProblemFacts = Omit<Problem, 'requestId'>;
 
 /** Headers that describe the body of the intended answer, and do not apply to a problem document. */
 const REPRESENTATION_HEADERS = [
-  ...['Content-Length', 'Content-Encoding', 'Content-Range', 'Content-Disposition', 'Content-Language'],
-  ...['Transfer-Encoding', 'Trailer', 'ETag', 'Last-Modified', 'Accept-Ranges'],
+  'Content-Length',
+  'Content-Encoding',
+  'Content-Range',
+  'Content-Disposition',
+  'Content-Language',
+  'Transfer-Encoding',
+  'Trailer',
+  'ETag',
+  'Last-Modified',
+  'Accept-Ranges',
 ];
 
 function send(res: Response, problem: ProblemFacts, headers: Readonly<Record<string, string>> = {}): void {

@@ -1,7 +1,10 @@
 import type { JsonSchema } from './document-shape.js';
 
 const header = (description: string, schema: JsonSchema, example: unknown, required = false) => ({
-  ...{ description, ...(required ? { required } : {}), schema, example },
+  description,
+  ...(required ? { required } : {}),
+  schema,
+  example,
 });
 const TEXT = { type: 'string' };
 

@@ -104,7 +104,9 @@ function exampleOf(schema: z.ZodType): unknown {
 
 function pathParameters({ path }: Operation): object[] {
   return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
-    ...{ name, in: 'path', required: true },
+    name,
+    in: 'path',
+    required: true,
     ...PATH_PARAMETERS[name],
   }));
 }
@@ -121,7 +123,11 @@ function fieldsOf(schema: z.ZodType | undefined, schemas: SchemaRegistry): [stri
 
 function queryParameters({ query }: Operation, schemas: SchemaRegistry): object[] {
   return fieldsOf(query, schemas).map(([name, schema, required]) => ({
-    ...{ name, in: 'query', required, description: schema['description'] ?? QUERY_PARAMETERS[name], schema },
+    name,
+    in: 'query',
+    required,
+    description: schema['description'] ?? QUERY_PARAMETERS[name],
+    schema,
     // Repeated, as in `state=exited&state=dead`, because values can contain commas.
     ...(schema['type'] === 'array' ? { style: 'form', explode: true } : {}),
   }));
@@ -129,7 +135,9 @@ function queryParameters({ query }: Operation, schemas: SchemaRegistry): object[
 
 function headerParameters(operationId: string, operation: Operation, schemas: SchemaRegistry): object[] {
   const own = fieldsOf(operation.headers, schemas).map(([name, schema]) => ({
-    ...{ in: 'header', ...REQUEST_HEADERS[name], schema: REQUEST_HEADERS[name]?.schema ?? schema },
+    in: 'header',
+    ...REQUEST_HEADERS[name],
+    schema: REQUEST_HEADERS[name]?.schema ?? schema,
   }));
   const header = (name: string, description: string, schema: JsonSchema) => ({
     name,

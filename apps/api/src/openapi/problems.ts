@@ -52,7 +52,11 @@ const componentName = (type: ProblemType): string =>
   type.slice('/problems/'.length).replace(/(?:^|-)(\w)/g, (_match, letter: string) => letter.toUpperCase());
 
 const example = ({ type, status, title }: (typeof KINDS)[number]) => ({
-  ...{ type, title, status, detail: DESCRIPTIONS[type], requestId: '5b0c7c0e-6d3f-4c1f-9b57-6a4f0e9a2d11' },
+  type,
+  title,
+  status,
+  detail: DESCRIPTIONS[type],
+  requestId: '5b0c7c0e-6d3f-4c1f-9b57-6a4f0e9a2d11',
   ...(type === ProblemTypes.invalidRequest
     ? { errors: [{ path: '/limit', message: 'must be a whole number from 1 to 200' }] }
     : {}),

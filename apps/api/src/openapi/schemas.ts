@@ -25,7 +25,8 @@ const HANDWRITTEN = new Map<z.core.$ZodType, JsonSchema>([
   [
     contracts.Labels,
     {
-      ...{ type: 'object', propertyNames: { pattern: NO_NUL_PATTERN } },
+      type: 'object',
+      propertyNames: { pattern: NO_NUL_PATTERN },
       additionalProperties: { type: 'string', pattern: NO_NUL_PATTERN },
     },
   ],

@@ -67,7 +67,9 @@ export function createAccounts(db: Database, parts: AccountParts): Accounts {
   const sessions = createSessionService(db, {
     auth: createBetterAuth(db, { publicUrl, secret, logger, now, skewMs }),
     cookieName: sessionCookieName(publicUrl),
-    ...{ limit, failures, skewMs },
+    limit,
+    failures,
+    skewMs,
   });
   const mySessions = createMySessionService(db, { limit, failures, now, skewMs });
   const oidcSignIn =
@@ -78,7 +80,11 @@ export function createAccounts(db: Database, parts: AccountParts): Accounts {
           signIn: createOidcSignIn({
             provider: createIdentityProvider({ ...oidc, callbackUrl: publicUrl + Paths.oidcCallback, secret }),
             findUser: (person) => findOidcUser(db, person, oidc.autoProvisionRole, now()),
-            ...{ sessions, limit, failures, publicUrl, logger },
+            sessions,
+            limit,
+            failures,
+            publicUrl,
+            logger,
           }),
         };
 

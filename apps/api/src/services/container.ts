@@ -212,8 +212,16 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   ): Promise<SyncSummary | null> {
     const { hostId, complete, digest, body, order, times, eventsObservedAt, usage } = sync;
     const written = await writeSnapshot(db, {
-      ...{ hostId, base, diff, totals, complete, digest },
-      ...{ order, times, eventsObservedAt, heartbeatSeconds: cadence.heartbeatSeconds },
+      hostId,
+      base,
+      diff,
+      totals,
+      complete,
+      digest,
+      order,
+      times,
+      eventsObservedAt,
+      heartbeatSeconds: cadence.heartbeatSeconds,
     });
     if (written === null || !complete) cache.delete(hostId);
     else cache.set(hostId, { revision: written.revision, digest, ...body.cacheEntry() });

@@ -86,7 +86,12 @@ export function diffSnapshot(
 
 /** Returns a diff that changes nothing. */
 const emptyDiff = (unchanged: number): SnapshotDiff => ({
-  ...{ writes: [], patches: [], removals: [], events: [], unchanged, totalChanges: NO_TOTALS },
+  writes: [],
+  patches: [],
+  removals: [],
+  events: [],
+  unchanged,
+  totalChanges: NO_TOTALS,
 });
 
 const draft = (

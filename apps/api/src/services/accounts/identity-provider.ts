@@ -94,8 +94,10 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
 
     async authorizationUrl(attempt) {
       return client.buildAuthorizationUrl(await configuration(), {
-        ...{ redirect_uri: callbackUrl, scope: 'openid email profile' },
-        ...{ state: derive(attempt, 'state'), nonce: derive(attempt, 'nonce') },
+        redirect_uri: callbackUrl,
+        scope: 'openid email profile',
+        state: derive(attempt, 'state'),
+        nonce: derive(attempt, 'nonce'),
         code_challenge: await client.calculatePKCECodeChallenge(derive(attempt, 'verifier')),
         code_challenge_method: 'S256',
       }).href;
@@ -116,7 +118,8 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
         const userInfo = 'email' in claims ? claims : await client.fetchUserInfo(config, tokens.access_token, subject);
         const { name, email, email_verified: isVerified } = userInfo;
         return {
-          ...{ issuer, subject },
+          issuer,
+          subject,
           name: NameClaim.safeParse(name).data ?? null,
           verifiedEmail: isVerified === true ? (EmailClaim.safeParse(email).data ?? null) : null,
         };

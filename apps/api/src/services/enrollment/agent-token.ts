@@ -160,7 +160,9 @@ export function createAgentTokenService(
         });
         await tx.agentToken.create({
           data: {
-            ...{ hash, hostId, createdAt: await nextIssuedAt(tx, hostId, at) },
+            hash,
+            hostId,
+            createdAt: await nextIssuedAt(tx, hostId, at),
             expiresAt: new Date(at.getTime() + UNUSED_TOKEN_TTL_MS),
           },
         });
@@ -181,8 +183,12 @@ export function createAgentTokenService(
         if (host === null || count === 0) return;
         await tx.host.update({ where: { id: hostId }, data: { leftAt: at } });
         await recordAuditEntry(tx, {
-          ...{ organizationId: host.organizationId, at, actor: `host:${hostId}`, target: `host:${hostId}` },
-          ...{ action: 'host.left', details: { tokensRevoked: count } },
+          organizationId: host.organizationId,
+          at,
+          actor: `host:${hostId}`,
+          target: `host:${hostId}`,
+          action: 'host.left',
+          details: { tokensRevoked: count },
         });
       });
       cache.invalidateHost(hostId);

@@ -52,8 +52,12 @@ export async function enrollNewHost(
   const facts = [engineId, name, engine.name, engine.version, engine.apiVersion, os, arch, agentVersion];
   try {
     const [host] = await db.query<{ id: string }>(ENROLL_NEW_HOST, [
-      ...[enrollmentTokenId, at, newId(), ...facts],
-      ...[newId(), agentTokenHash],
+      enrollmentTokenId,
+      at,
+      newId(),
+      ...facts,
+      newId(),
+      agentTokenHash,
     ]);
     return host?.id ?? null;
   } catch (error) {

@@ -27,7 +27,14 @@ export const toContainerEvent = ({
   kind,
   ...event
 }: EventRow): ContainerEvent => ({
-  ...{ id: formatPosition({ tx, id }), hostId, hostName, dockerId, name, kind, from: event.from, to: event.to },
+  id: formatPosition({ tx, id }),
+  hostId,
+  hostName,
+  dockerId,
+  name,
+  kind,
+  from: event.from,
+  to: event.to,
   exitCode: event.exitCode,
   observedAt: event.observedAt.toISOString(),
   recordedAt: event.recordedAt.toISOString(),

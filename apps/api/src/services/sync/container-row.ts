@@ -73,7 +73,8 @@ const digestMarker = (field: ContainerField): string => field.digestMarker ?? ''
 const DIGEST_SCALARS = CONTAINER_FIELD_NAMES.filter((name) => isScalar(name) && !digestMarker(CONTAINER_FIELDS[name]));
 const DIGEST_REST = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALARS.includes(name))
   .map((name) => ({
-    ...{ name, marker: digestMarker(CONTAINER_FIELDS[name]) },
+    name,
+    marker: digestMarker(CONTAINER_FIELDS[name]),
     part: PART[CONTAINER_FIELDS[name].kind] as (value: unknown) => string,
   }))
   .sort((a, b) => Number(a.marker !== '') - Number(b.marker !== ''));

@@ -88,7 +88,12 @@ export function diffSnapshot(
 
 /** Returns a diff that changes nothing. */
 export const emptyDiff = (unchanged: number): SnapshotDiff => ({
-  ...{ writes: [], patches: [], removals: [], events: [], unchanged, totalChanges: NO_TOTALS },
+  writes: [],
+  patches: [],
+  removals: [],
+  events: [],
+  unchanged,
+  totalChanges: NO_TOTALS,
 });
 
 /** Appends to `diff` a diff of other containers of the same host. */

@@ -39,7 +39,13 @@ export function createHeartbeatService(
         clockSkewSeconds,
       };
       const reported = await reports.report({
-        ...{ kind: 'heartbeat', hostId, receivedAt, digest, stream, problems, facts },
+        kind: 'heartbeat',
+        hostId,
+        receivedAt,
+        digest,
+        stream,
+        problems,
+        facts,
         heartbeatSeconds: cadence.heartbeatSeconds,
       });
       if (reported === null) throw new HostDeletedError();

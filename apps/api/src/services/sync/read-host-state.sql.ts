@@ -96,7 +96,8 @@ export async function readHostState(
     digest,
     observedAt: toDate(observedAt),
     order: {
-      ...{ stream, sequence },
+      stream,
+      sequence,
       observedAt: toDate(observedAt),
       streamHeardAt: toDate(streamHeardAt),
       supersededStreams: supersededStreams.map(({ stream, at }) => ({ stream, at: new Date(at) })),

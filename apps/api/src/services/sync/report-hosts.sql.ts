@@ -82,20 +82,34 @@ const NO_FACTS: HostFacts = {
 };
 
 const ofEveryReport = ({ hostId, digest, receivedAt, heartbeatSeconds }: HostReport) => ({
-  ...{ hostId, digest, receivedAt, heartbeatSeconds },
+  hostId,
+  digest,
+  receivedAt,
+  heartbeatSeconds,
 });
 
 const toColumns = (report: HostReport): ReportColumns =>
   report.kind === 'snapshot'
     ? {
-        ...{ ...ofEveryReport(report), isSnapshot: true },
-        ...{ stream: report.order?.stream ?? null, sequence: report.order?.sequence ?? null },
-        ...{ observedAt: report.observedAt, engineError: null, problems: '[]', isNotCurrent: false, ...NO_FACTS },
+        ...ofEveryReport(report),
+        isSnapshot: true,
+        stream: report.order?.stream ?? null,
+        sequence: report.order?.sequence ?? null,
+        observedAt: report.observedAt,
+        engineError: null,
+        problems: '[]',
+        isNotCurrent: false,
+        ...NO_FACTS,
       }
     : {
-        ...{ ...ofEveryReport(report), isSnapshot: false },
-        ...{ stream: report.stream, sequence: null, observedAt: null, engineError: report.problems.engineError },
-        ...{ problems: JSON.stringify(report.problems.problems), isNotCurrent: report.problems.isNotCurrent },
+        ...ofEveryReport(report),
+        isSnapshot: false,
+        stream: report.stream,
+        sequence: null,
+        observedAt: null,
+        engineError: report.problems.engineError,
+        problems: JSON.stringify(report.problems.problems),
+        isNotCurrent: report.problems.isNotCurrent,
         ...report.facts,
       };
 

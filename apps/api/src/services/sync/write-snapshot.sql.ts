@@ -236,11 +236,26 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   const text = (pieces: string[]) => (isLong ? toLongText(pieces, yielder) : pieces.join(''));
   const { stateCounts, truncated } = totals ?? diff.totalChanges;
   const values: unknown[] = [
-    ...[hostId, base.revision, rowsChange ? 1 : 0, complete, complete ? digest : null, times.receivedAt],
-    ...[presentCount(diff, complete), order?.stream ?? null, order?.sequence ?? null, times.observedAt],
-    ...[await text(patches), eventsObservedAt, await text(events), JSON.stringify(stateCounts)],
-    ...[diff.writes.length > 0 || diff.patches.some(({ changed }) => changed), totals !== null, truncated],
-    ...[heartbeatSeconds, base.digest, base.observedAt],
+    hostId,
+    base.revision,
+    rowsChange ? 1 : 0,
+    complete,
+    complete ? digest : null,
+    times.receivedAt,
+    presentCount(diff, complete),
+    order?.stream ?? null,
+    order?.sequence ?? null,
+    times.observedAt,
+    await text(patches),
+    eventsObservedAt,
+    await text(events),
+    JSON.stringify(stateCounts),
+    diff.writes.length > 0 || diff.patches.some(({ changed }) => changed),
+    totals !== null,
+    truncated,
+    heartbeatSeconds,
+    base.digest,
+    base.observedAt,
   ];
   const whole = diff.writes.length + diff.removals.length > 0;
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
