@@ -1,10 +1,10 @@
 /** A separate database for each test: real ones, created cheaply from a template. */
 import { randomUUID } from 'node:crypto';
 
+import type { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 
 import type { Database, DatabaseEngine } from './database.js';
-import { openInMemory } from './embedded-database.js';
 import { loadMigrations } from './migrations.js';
 import { migrateEmbedded, openDatabase, type DatabaseOptions } from './open-database.js';
 import { cachedTemplate, templateId } from './template.js';
@@ -14,6 +14,11 @@ const SERVER_URL = 'MUSTER_TEST_POSTGRES_URL';
 
 /** Prevents concurrent test processes from creating the template twice on one server. An arbitrary constant. */
 const TEMPLATE_LOCK_KEY = 1836413045;
+
+// Node's own `require`: jest's would evaluate the module again for each test file.
+const { openClone } = process.getBuiltinModule('node:module').createRequire(import.meta.url)('../jest/pglite.cjs') as {
+  openClone: (templateId: string, load: () => Promise<Blob>) => Promise<PGlite>;
+};
 
 /** A database that is deleted when it is closed. */
 export interface TestDatabase extends Database {
@@ -37,7 +42,8 @@ export function createTestDatabase(engine: DatabaseEngine, options: DatabaseOpti
 
 async function createEmbedded(options: DatabaseOptions): Promise<TestDatabase> {
   const migrations = await loadMigrations();
-  const embedded = await openInMemory(await cachedTemplate(migrations));
+  const pglite = await openClone(await templateId(migrations), () => cachedTemplate(migrations));
+  const embedded = { pglite, complete: () => Promise.resolve(), close: () => pglite.close() };
   return { ...(await migrateEmbedded(embedded, 'in memory', migrations, options)), url: null };
 }
 

@@ -1,0 +1,32 @@
+/**
+ * Opens embedded databases for tests. Jest evaluates modules once per test file, which would compile PGlite and unpack
+ * the template for each of them. This module is evaluated once per jest worker, outside jest's registry.
+ */
+const { Blob } = require('node:buffer');
+const { readFileSync } = require('node:fs');
+const { dirname, join } = require('node:path');
+const { PGlite } = require('@electric-sql/pglite');
+const { pg_trgm } = require('@electric-sql/pglite/contrib/pg_trgm');
+
+const dist = dirname(require.resolve('@electric-sql/pglite'));
+const compile = (name) => WebAssembly.compile(readFileSync(join(dist, name)));
+
+let parts;
+/** The parts of PGlite that all databases share. */
+const shared = () =>
+  (parts ??= Promise.all([compile('pglite.wasm'), compile('initdb.wasm')]).then(
+    ([pgliteWasmModule, initdbWasmModule]) => ({
+      pgliteWasmModule,
+      initdbWasmModule,
+      fsBundle: new Blob([readFileSync(join(dist, 'pglite.data'))]),
+      extensions: { pg_trgm },
+    }),
+  ));
+
+const templates = new Map();
+
+/** Opens a clone of the template with this id. `load` reads the template if this worker has not read it before. */
+exports.openClone = async (templateId, load) => {
+  if (!templates.has(templateId)) templates.set(templateId, await load());
+  return PGlite.create({ ...(await shared()), loadDataDir: templates.get(templateId) });
+};
