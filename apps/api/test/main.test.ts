@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Paths, type ContainerView, type Page } from '@muster/contracts';
+import { openDatabase } from '@muster/db';
 import { createTestDatabase, hasTestServer } from '@muster/db/testing';
+import { scryptSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -134,6 +136,32 @@ describe('a start', () => {
     const api = start({ MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token });
     expect((await call((await api.url()) + Paths.hosts, token)).status).toBe(200);
     expect(api.stdout + api.stderr).not.toContain(token);
+  });
+});
+
+describe('a password', () => {
+  // Other tests of this package use a cheaper hash: see fast-passwords.js.
+  test('is stored as a scrypt hash with N = 16384 and r = 16, and its owner can sign in with it', async () => {
+    const dataDir = await directory();
+    const api = start({ MUSTER_DATA_DIR: dataDir });
+    const url = await api.url();
+    const [, token] = (await readFile(join(dataDir, 'setup-link'), 'utf8')).trim().split('#token=');
+    const ada = { email: 'ada@example.org', password: 'correct horse battery' };
+    const post = async (path: string, body: object) => {
+      const headers = { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' };
+      return (await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) })).status;
+    };
+    expect(await post(Paths.setup, { token, name: 'Ada', ...ada })).toBe(201);
+    expect(await post(Paths.session, { ...ada, password: 'another horse battery' })).toBe(401);
+    expect(await post(Paths.session, ada)).toBe(201);
+    expect(await api.stop()).toBe(0);
+
+    const db = await openDatabase({ dataDir });
+    cleanUps.push(() => db.close());
+    const { password } = await db.prisma.account.findFirstOrThrow();
+    const [salt = '', key] = password!.split(':');
+    expect(salt).toMatch(/^[0-9a-f]{32}$/);
+    expect(key).toBe(scryptSync(ada.password, salt, 64, { N: 16384, r: 16, p: 1, maxmem: 2 ** 26 }).toString('hex'));
   });
 });
 
