@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
  */
 export default {
   testEnvironment: 'node',
+  // Each worker has its own PostgreSQL server. `pnpm test` uses several workers: see jest.config.js.
+  maxWorkers: 1,
   // Long enough to start real databases and engines on a busy machine. No test depends on this value.
   testTimeout: 60_000,
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },

@@ -7,18 +7,16 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 export default class TestCountsReporter {
-  #rootDir;
   #file;
 
-  constructor({ rootDir }) {
+  constructor() {
     const directory = process.env.MUSTER_TEST_REPORT_DIR;
     mkdirSync(directory, { recursive: true });
-    this.#rootDir = rootDir;
     this.#file = join(directory, `${process.pid}.jsonl`);
   }
 
   onTestResult(
-    { path },
+    { path, context },
     { numPassingTests: passed, numFailingTests, numPendingTests, numTodoTests, testExecError, testResults },
   ) {
     const failed = numFailingTests === 0 && testExecError ? 1 : numFailingTests;
@@ -26,9 +24,10 @@ export default class TestCountsReporter {
     const failures = testResults
       .filter(({ status }) => status === 'failed')
       .map(({ fullName, failureMessages }) => ({ fullName, message: failureMessages.join('\n') }));
+    const { rootDir } = context.config;
     const line = {
-      package: this.#rootDir,
-      file: relative(this.#rootDir, path),
+      package: rootDir,
+      file: relative(rootDir, path),
       passed,
       failed,
       skipped,

@@ -9,7 +9,7 @@ import { loadMigrations } from './migrations.js';
 import { migrateEmbedded, openDatabase, type DatabaseOptions } from './open-database.js';
 import { cachedTemplate, templateId } from './template.js';
 
-/** The environment variable with a superuser's URL of the server for tests. */
+/** The environment variable with a superuser's URL of the server for tests, one for each jest worker. */
 const SERVER_URL = 'MUSTER_TEST_POSTGRES_URL';
 
 /** Prevents concurrent test processes from creating the template twice on one server. An arbitrary constant. */
@@ -92,8 +92,9 @@ async function ensureServerTemplate(): Promise<string> {
 }
 
 function serverUrl(): string {
-  const url = process.env[SERVER_URL];
-  if (url === undefined) throw new Error(`${SERVER_URL} is not set: there is no PostgreSQL server for tests.`);
+  const urls = process.env[SERVER_URL]?.split(' ') ?? [];
+  const url = urls[Number(process.env['JEST_WORKER_ID'] ?? 1) - 1];
+  if (url === undefined) throw new Error(`${SERVER_URL} has no PostgreSQL server for this worker.`);
   return url;
 }
 

@@ -1,23 +1,31 @@
 /**
- * Jest's globalSetup for suites that want PostgreSQL: starts a server and names it in MUSTER_TEST_POSTGRES_URL. Where
- * that is set already, its server is used. Where none can be had, the suites do without, unless
- * MUSTER_TEST_REQUIRE_ALL=1 makes that a failure.
+ * Jest's globalSetup for tests on PostgreSQL: starts a server for each worker and puts their URLs, separated by spaces,
+ * into MUSTER_TEST_POSTGRES_URL. If it is set already, those servers are used. If no PostgreSQL is installed, the tests
+ * on it are skipped, unless MUSTER_TEST_REQUIRE_ALL=1 makes that a failure.
  *
- * JavaScript, because jest does not translate TypeScript of another package before its own start.
+ * Workers cannot share a server: transaction ids belong to all databases of a server, so a transaction that one test
+ * file keeps open would delay the streams of another.
+ *
+ * JavaScript, because jest does not compile its setup with this package's TypeScript.
  */
 import { tsImport } from 'tsx/esm/api';
 
-export default async function setUpPostgres() {
-  if (process.env.MUSTER_TEST_POSTGRES_URL) return;
+export default async function setUpPostgres({ maxWorkers }) {
+  const given = process.env.MUSTER_TEST_POSTGRES_URL;
+  if (given) {
+    if (given.split(' ').length >= maxWorkers) return;
+    throw new Error(`MUSTER_TEST_POSTGRES_URL needs a URL for each of ${maxWorkers} workers, or run jest -w 1.`);
+  }
   const { startPostgresCluster } = await tsImport('../src/postgres/cluster.ts', import.meta.url);
-  const cluster = await startPostgresCluster();
-  if (cluster.available) {
-    process.env.MUSTER_TEST_POSTGRES_URL = cluster.url;
-    globalThis.musterPostgresCluster = cluster;
-    console.log(`\nPostgreSQL ${cluster.version} serves these tests.`);
+  const clusters = await Promise.all(Array.from({ length: maxWorkers }, () => startPostgresCluster()));
+  const [first] = clusters;
+  if (first.available) {
+    process.env.MUSTER_TEST_POSTGRES_URL = clusters.map(({ url }) => url).join(' ');
+    globalThis.musterPostgresClusters = clusters;
+    console.log(`\nPostgreSQL ${first.version} serves these tests.`);
   } else if (process.env.MUSTER_TEST_REQUIRE_ALL === '1') {
-    throw new Error(`The tests on PostgreSQL are required: ${cluster.reason}.`);
+    throw new Error(`The tests on PostgreSQL are required: ${first.reason}.`);
   } else {
-    console.warn(`\nThe tests on PostgreSQL are skipped: ${cluster.reason}.`);
+    console.warn(`\nThe tests on PostgreSQL are skipped: ${first.reason}.`);
   }
 }

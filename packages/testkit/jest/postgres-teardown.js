@@ -1,4 +1,4 @@
 /** Jest's globalTeardown to postgres-setup.js. */
 export default async function tearDownPostgres() {
-  await globalThis.musterPostgresCluster?.stop();
+  await Promise.all((globalThis.musterPostgresClusters ?? []).map((cluster) => cluster.stop()));
 }
