@@ -37,6 +37,9 @@ export const snapshot: Json<Sync['requestBody']> = [
 ];
 export const headers: Sync['parameters']['header'] = { 'Snapshot-Observed-At': '2026-03-01T12:00:00Z' };
 export const applied = (summary: Json<Sync['responses'][200]>): boolean => summary.applied;
+export const deleted: components['schemas']['ProblemType'] = '/problems/host-deleted';
+export const isDeleted = ({ type }: components['schemas']['Problem']): boolean => type === deleted;
+export const newer: components['schemas']['Problem']['type'] = '/problems/of-a-newer-server';
 export const online = (summary: components['schemas']['Summary']): number => summary.hosts.byFreshness.online;
 export const query: paths['/api/hosts']['get']['parameters']['query'] = { count: true, limit: 10 };
 type Hosts = Json<paths['/api/hosts']['get']['responses'][200]>;

@@ -1,6 +1,7 @@
 import { addFormats, Ajv2020 } from './ajv.js';
 import { createOpenApiDocument } from '../src/openapi/document.js';
 import type { OpenApiOperation, OpenApiResponse } from '../src/openapi/document-shape.js';
+import type { Problem } from '@muster/contracts';
 import type { Response, Test } from 'supertest';
 
 /** Refusals that any call can cause, and that an operation documents as `default` only. */
@@ -84,7 +85,9 @@ function responseOf(called: string, { responses }: OpenApiOperation, status: num
 
 function checkProblem(called: string, { type, body }: Response): void {
   if (type !== 'application/problem+json') throw new Error(`${called}: ${type} is not a problem document`);
-  const wrong = faults('answers', body, 'components', 'schemas', 'Problem');
+  const wrong =
+    faults('answers', body, 'components', 'schemas', 'Problem') ??
+    faults('answers', (body as Problem).type, 'components', 'schemas', 'ProblemType');
   if (wrong !== null) throw new Error(`${called}: ${wrong}`);
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Operations, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Paths } from '@muster/contracts';
+import { Operations, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Paths, ProblemTypes } from '@muster/contracts';
 import { createTestDatabase } from '@muster/db/testing';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import express from 'express';
@@ -186,6 +186,12 @@ describe('generators of clients', () => {
     expect(pages.map(([name]) => `list${name.replace(/Page$/, '').replace(/ry$/, 'rie')}s`).sort()).toEqual(
       listed.sort(),
     );
+  });
+
+  test('find every type of problem, and accept one that a newer server adds', () => {
+    expect(document.components.schemas['ProblemType']!['enum']).toEqual(Object.values(ProblemTypes));
+    const anyOf = [{ $ref: '#/components/schemas/ProblemType' }, { type: 'string' }];
+    expect(document.components.schemas['Problem']).toMatchObject({ properties: { type: { anyOf } } });
   });
 
   test('find the type of every enum', () => {

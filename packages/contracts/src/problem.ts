@@ -22,13 +22,18 @@ export const ProblemTypes = {
   internal: '/problems/internal-error',
   unavailable: '/problems/unavailable',
 } as const;
-export type ProblemType = (typeof ProblemTypes)[keyof typeof ProblemTypes];
+export const ProblemType = z.enum(ProblemTypes);
+export type ProblemType = z.output<typeof ProblemType>;
 
 /**
  * Problem details (RFC 9457). Validation problems also have `errors`, which name the invalid fields and the reasons.
  */
 export const Problem = z.object({
-  type: z.string(),
+  // Any text is valid, because a client may be older than the server.
+  type: z.union([ProblemType, z.string()]).meta({
+    description:
+      'A type of `ProblemType`. A newer server may send a type that is not listed: use `status` to handle such a problem.',
+  }),
   title: z.string(),
   status: z.int(),
   detail: z.string(),

@@ -57,14 +57,20 @@ test('problem types are distinct URI references below /problems', () => {
   for (const type of types) expect(type).toMatch(/^\/problems\/[a-z-]+$/);
 });
 
+const problem = {
+  type: ProblemTypes.notFound,
+  title: 'Not found',
+  status: 404,
+  detail: 'No such host.',
+  requestId: 'r',
+};
+
+test('a problem may have a type that only a newer server knows', () => {
+  const newer = { ...problem, type: '/problems/of-a-newer-server' };
+  expect(Problem.parse(newer)).toEqual(newer);
+});
+
 test('a problem requires type, title, status, detail and requestId', () => {
-  const problem = {
-    type: ProblemTypes.notFound,
-    title: 'Not found',
-    status: 404,
-    detail: 'No such host.',
-    requestId: 'r',
-  };
   expect(Problem.parse(problem)).toEqual(problem);
   for (const key of Object.keys(problem))
     expect(Problem.safeParse({ ...problem, [key]: undefined }).success).toBe(false);
