@@ -65,18 +65,24 @@ function describeAnswer(
       ...(isRedirect ? headers('Location') : {}),
       ...(operation.opensSession ? headers('Set-Cookie') : {}),
     },
-    ...(answer === null ? {} : { content: typeof answer === 'string' ? text(answer) : json(answer, schemas) }),
+    ...(answer === null ? {} : { content: typeof answer === 'string' ? unparsed(answer) : json(answer, schemas) }),
   };
 }
 
 /** The media types of exports. The parameter `format` selects one. */
 const LINES = ['text/csv', 'application/x-ndjson'];
 
-const text = (mediaType: string): Record<string, OpenApiMedia> =>
+/** The schemas of bodies that are not text. Generators of clients return `binary` as bytes or a file. */
+const OTHER_THAN_TEXT: Readonly<Record<string, JsonSchema>> = {
+  'application/json': {},
+  'application/octet-stream': { type: 'string', format: 'binary' },
+};
+
+const unparsed = (mediaType: string): Record<string, OpenApiMedia> =>
   Object.fromEntries(
     (mediaType === 'text/csv' ? LINES : [mediaType]).map((type) => [
       type,
-      { schema: type === 'application/json' ? {} : { type: 'string' } },
+      { schema: OTHER_THAN_TEXT[type] ?? { type: 'string' } },
     ]),
   );
 
