@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Operations, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Paths, ProblemTypes } from '@muster/contracts';
+import { Operations, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Paths, ProblemTypes, StreamMessages } from '@muster/contracts';
 import { createTestDatabase } from '@muster/db/testing';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import express from 'express';
@@ -121,6 +121,17 @@ describe('the document', () => {
     expect(Object.keys(document.components['securitySchemes']!)).toEqual(expect.arrayContaining([...new Set(named)]));
   });
 
+  test('says that a write with the session cookie needs an Origin', () => {
+    for (const text of [document.info['description'], JSON.stringify(document.components['securitySchemes'])]) {
+      expect(text).toContain('`Origin` header');
+    }
+  });
+
+  test('names every message of the stream', () => {
+    const { description } = document.paths[Paths.stream]!['get']!;
+    for (const name of Object.keys(StreamMessages)) expect(description).toContain(`\n- \`${name}\` (`);
+  });
+
   test.each([
     ['NUL in a text', [{ dockerId: 'a', name: 'a\0', image: 'b', state: 'running' }]],
     ['a state with capital letters', [{ dockerId: 'a', name: 'a', image: 'b', state: 'Running' }]],
@@ -192,6 +203,18 @@ describe('generators of clients', () => {
     expect(document.components.schemas['ProblemType']!['enum']).toEqual(Object.values(ProblemTypes));
     const anyOf = [{ $ref: '#/components/schemas/ProblemType' }, { type: 'string' }];
     expect(document.components.schemas['Problem']).toMatchObject({ properties: { type: { anyOf } } });
+  });
+
+  test('find bytes in a file of the agent release, and text in exports, the stream, metrics and the script', () => {
+    const contents = operations.flatMap(({ operation }) =>
+      Object.values(operation.responses).flatMap(({ content = {} }) => Object.entries(content)),
+    );
+    const unparsed = contents.filter(([type]) => !['application/json', 'application/problem+json'].includes(type));
+    const text = { type: 'string' };
+    expect(Object.fromEntries(unparsed.map(([type, { schema }]) => [type, schema]))).toEqual({
+      ...{ 'text/csv': text, 'application/x-ndjson': text, 'text/event-stream': text, 'text/plain': text },
+      ...{ 'text/x-shellscript': text, 'application/octet-stream': { type: 'string', format: 'binary' } },
+    });
   });
 
   test('find the type of every enum', () => {
