@@ -126,9 +126,9 @@ describe('while the server limits the snapshots of a host', () => {
 test('an engine failure is reported at once, and the engine is retried automatically', () => {
   const failed = engineFailed(snapshotStarted(settled(0)), 1_000, 4_000, true);
   expect(nextAction(failed)).toEqual({ action: 'heartbeat', at: 1_000 });
-  const told = heartbeatAnswered(failed, 1_000, { cadence, snapshotRequired: true }, 0);
-  expect(nextAction(told)).toEqual({ action: 'snapshot', at: 5_000 });
-  expect(nextAction(engineFailed(told, 5_000, 9_000, false))).toEqual({ action: 'heartbeat', at: 11_000 });
+  const answered = heartbeatAnswered(failed, 1_000, { cadence, snapshotRequired: true }, 0);
+  expect(nextAction(answered)).toEqual({ action: 'snapshot', at: 5_000 });
+  expect(nextAction(engineFailed(answered, 5_000, 9_000, false))).toEqual({ action: 'heartbeat', at: 11_000 });
 });
 
 test('each answer’s cadence applies from then on, and a slowed fleet is spread', () => {

@@ -59,7 +59,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     const enrollment = await organization.enrollmentToken({ name: 'fuzz', maxUses: 1000 });
     ids = { hostId: host.id, dockerId: 'there', enrollmentTokenId: enrollment.id };
     tokens = {
-      nobody: null,
+      anonymous: null,
       agent: host.token,
       enroll: enrollment.token,
       admin: organization.adminKey,

@@ -18,14 +18,16 @@ export default async function setUpPostgres({ maxWorkers }) {
   }
   const { startPostgresCluster } = await tsImport('../src/postgres/cluster.ts', import.meta.url);
   const clusters = await Promise.all(Array.from({ length: maxWorkers }, () => startPostgresCluster()));
-  const [first] = clusters;
-  if (first.available) {
+  const missing = clusters.find(({ available }) => !available);
+  if (missing === undefined) {
     process.env.MUSTER_TEST_POSTGRES_URL = clusters.map(({ url }) => url).join(' ');
     globalThis.musterPostgresClusters = clusters;
-    console.log(`\nPostgreSQL ${first.version} serves these tests.`);
-  } else if (process.env.MUSTER_TEST_REQUIRE_ALL === '1') {
-    throw new Error(`The tests on PostgreSQL are required: ${first.reason}.`);
-  } else {
-    console.warn(`\nThe tests on PostgreSQL are skipped: ${first.reason}.`);
+    console.log(`\nPostgreSQL ${clusters[0].version} serves these tests.`);
+    return;
   }
+  await Promise.all(clusters.map((cluster) => cluster.available && cluster.stop()));
+  if (process.env.MUSTER_TEST_REQUIRE_ALL === '1') {
+    throw new Error(`The tests on PostgreSQL are required: ${missing.reason}.`);
+  }
+  console.warn(`\nThe tests on PostgreSQL are skipped: ${missing.reason}.`);
 }

@@ -23,7 +23,7 @@ export type JournalEntry = z.output<typeof JournalEntry>;
 /**
  * A line that marks an entry and all before it as sent. Without it, if a run was killed during its replay, the next run
  * would send entries again under a stream that has been superseded, and the API would suspect two machines with one
- * token.
+ * token. Earlier versions of the agent read and write the key `told`, so it keeps its name.
  */
 const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
 

@@ -4,8 +4,8 @@ import { Operations, type Operation } from '@muster/contracts';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { hostile, nearly } from './arbitrary-of.js';
 
-/** The name of the credential that the caller sends; `nobody` sends none. */
-export type Caller = 'nobody' | 'agent' | 'enroll' | 'admin' | 'viewer' | 'garbage';
+/** The name of the credential that the caller sends; `anonymous` sends none. */
+export type Caller = 'anonymous' | 'agent' | 'enroll' | 'admin' | 'viewer' | 'garbage';
 
 /** Stands for the id of an existing object; the test fills in its own. */
 const THERE = 'there';
@@ -42,7 +42,7 @@ const caller = (access: string | undefined): fc.Arbitrary<Caller> => {
         : access === 'viewer'
           ? ['viewer', 'admin']
           : ['admin'];
-  const any: Caller[] = ['nobody', 'agent', 'enroll', 'admin', 'viewer', 'garbage'];
+  const any: Caller[] = ['anonymous', 'agent', 'enroll', 'admin', 'viewer', 'garbage'];
   return fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom(...right) },
     { weight: 1, arbitrary: fc.constantFrom(...any) },

@@ -93,8 +93,8 @@ interface Updated {
 }
 
 /**
- * Returns the differences that have no event kind of their own; null: none. Published ports, start and state change
- * with the process, so an event of the process already covers them.
+ * Returns the differences that have no event kind of their own, or null if there is none. Published ports, start time and
+ * state change when the process starts or stops, so the event of the process already covers them.
  */
 function updatedFields(
   from: ContainerFacts,
@@ -119,12 +119,12 @@ function updatedFields(
 function differingLabels(name: ContainerFieldName, from: Labels, to: Labels): Updated {
   const gone = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
   const keys = [...gone, ...Object.keys(to).filter(labelDiffers(to, from))];
-  const told = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
+  const shown = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
   const pick = (labels: Labels) =>
-    Object.fromEntries(told.flatMap((key) => (Object.hasOwn(labels, key) ? [[cut(key), cut(labels[key]!)]] : [])));
+    Object.fromEntries(shown.flatMap((key) => (Object.hasOwn(labels, key) ? [[cut(key), cut(labels[key]!)]] : [])));
   return {
     from: { [name]: pick(from) },
-    to: { [name]: pick(to), ...omitted(name, keys.length - told.length) },
+    to: { [name]: pick(to), ...omitted(name, keys.length - shown.length) },
   };
 }
 
@@ -180,7 +180,7 @@ const cut = (text: string) =>
 
 const cutOrNull = (text: string | null) => (text === null ? null : cut(text));
 
-/** What an `updated` event holds of a field whose values differ, by its kind; null: the difference is no change. */
+/** How an `updated` event describes different values of a field, by its kind. Returns null if nothing really changed. */
 const DIFFERENCE: {
   [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => Updated | null;
 } = {
