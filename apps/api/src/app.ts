@@ -53,27 +53,28 @@ export interface AppParts {
   db: Database;
   /** Default: a silent logger. */
   logger?: Logger;
-  /** The heartbeat and snapshot intervals that agents are asked to keep. */
+  /** The heartbeat and snapshot intervals that the API requests from agents. */
   cadence?: Cadence;
-  /** Bytes of memory for hosts' last snapshots; see `ContainerServiceOptions`. */
+  /** Maximum memory for caching the hosts' last snapshots, in bytes. See `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
-  /** Small calls per host and minute, and the rate at which a host's snapshot budgets refill; 0: unlimited. */
+  /** Maximum small calls per minute and host, and the rate at which a host's snapshot budgets refill. 0: unlimited. */
   agentRequestsPerMinute?: number;
-  /** Requests without valid credentials that one address may make per minute before it gets 429; 0: unlimited. */
+  /** Requests without valid credentials that an address may send per minute before it gets 429. 0: unlimited. */
   authFailuresPerMinute?: number;
-  /** Sign-in attempts per minute and address; an account gets half as many. 0: unlimited. */
+  /** Maximum sign-in attempts per minute and address; for one account, half as many. 0: unlimited. */
   signInsPerMinute?: number;
   /** An OpenID Connect provider that users can sign in with. */
   oidc?: OidcOptions | null;
   /** Express's `trust proxy` setting: the proxies whose forwarded client address is trusted. */
   trustProxy?: false | number | string[];
-  /** The URL at which agents and browsers reach this API, without a path. If it is https, answers carry HSTS. */
+  /** The URL at which agents and browsers reach this API, without a path. If it is https, responses carry HSTS. */
   publicUrl?: string;
   /**
-   * Signs cookies; must be equal in all processes on one database. Default: random, so cookies end with the process.
+   * The key that signs cookies. All processes on one database need the same key. The default is random, so cookies
+   * become invalid when the process ends.
    */
   secret?: string;
-  /** Directory of the built dashboard, which may not exist yet; undefined: no dashboard. */
+  /** The directory of the built dashboard, which may not exist yet. Undefined: the API serves no dashboard. */
   webDir?: string;
   /** Intervals and limits of the live stream. */
   stream?: Pick<
@@ -85,19 +86,23 @@ export interface AppParts {
   metrics?: Metrics;
   /** The bearer token required to read the metrics; null: see `metricsWithoutToken`. */
   metricsToken?: string | null;
-  /** Milliseconds within which a client must read some of a long answer. Default: `STALLED_MS_MAX`. */
+  /** Milliseconds within which a client must read part of a long response. Default: `STALLED_MS_MAX`. */
   stalledMsMax?: number;
   /** Who may read the metrics if there is no token. */
   metricsWithoutToken?: MetricsWithoutToken;
-  /** The clock for everything stored and judged. `main.ts` passes the database's clock; default: this process's. */
+  /**
+   * The clock for all stored timestamps and decisions. `main.ts` passes the database's clock. Default: this process's.
+   */
   now?: () => Date;
-  /** Milliseconds by which this process's wall clock is ahead of `now`. */
+  /** Returns the milliseconds by which this process's wall clock is ahead of `now`. */
   skewMs?: () => number;
-  /** Milliseconds of a monotonic clock, for rate limits. */
+  /** Returns the milliseconds of a monotonic clock, for rate limits. */
   elapsedMs?: () => number;
-  /** Serves the agent download; absent: this API offers none. */
+  /** Serves the agent download. Absent: this API has no agent release. */
   agentRelease?: AgentReleaseService;
-  /** True once the process shuts down: `/readyz` answers 503 and each connection is closed after its answer. */
+  /**
+   * Returns true once the process is shutting down: `/readyz` returns 503, and connections close after their response.
+   */
   isDraining?: () => boolean;
 }
 
@@ -222,7 +227,7 @@ export function createApp({
     closeWhenDraining(isDraining),
   );
   app.use((_req, res, next) => {
-    // Answers are not cacheable unless a route sets its own Cache-Control.
+    // Responses are not cacheable unless a route sets its own Cache-Control.
     res.set('Cache-Control', NO_STORE);
     next();
   });

@@ -23,7 +23,7 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
-/** Normalizes to the origin as the URL standard serializes it, with scheme and host in lower case. */
+/** Normalizes the URL to its origin, with scheme and host in lower case. */
 const publicUrl = httpUrl
   .transform((url) => new URL(url))
   .refine(
@@ -34,7 +34,7 @@ const publicUrl = httpUrl
   )
   .transform(({ origin }) => origin);
 
-/** The admin key of `pnpm dev`, which is public. */
+/** The admin key that `pnpm dev` uses. It is public. */
 const PUBLIC_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
 
 const isLoopbackHost = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host);
@@ -47,7 +47,7 @@ const isProxy = (entry: string): boolean =>
   ipaddr.IPv4.isValidCIDRFourPartDecimal(entry) ||
   ipaddr.IPv6.isValidCIDR(entry);
 
-/** Refuses `true`: with it any client could choose the address that rate limits count. */
+/** Rejects `true`, because any client could then choose the address that rate limits count. */
 const trustProxy = z
   .string()
   .transform((value) => value.split(',').map((entry) => entry.trim()))
@@ -126,11 +126,11 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
   throw new EnvError(problems);
 }
 
-/** Whether neither another machine can reach this API nor another process its database. */
+/** Whether no other machine can reach this API and no other process can reach its database. */
 const isPrivate = ({ DATABASE_URL, HOST, MUSTER_PUBLIC_URL }: Env): boolean =>
   DATABASE_URL === undefined &&
   isLoopbackHost(HOST) &&
   (MUSTER_PUBLIC_URL === undefined || isLoopbackHost(new URL(MUSTER_PUBLIC_URL).hostname));
 
-/** Either all of these are set or none. */
+/** The variables of the identity provider: either all or none must be set. */
 const IDENTITY_PROVIDER = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_OIDC_CLIENT_SECRET'] as const;

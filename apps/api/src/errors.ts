@@ -30,7 +30,7 @@ export class DomainError extends Error {
   }
 }
 
-/** The request violates the contract; `errors` name the fields. */
+/** The request violates the contract. `errors` names the invalid fields. */
 export class InvalidRequestError extends DomainError {
   constructor(
     message: string,
@@ -54,14 +54,14 @@ export class CredentialsInvalidError extends DomainError {
   }
 }
 
-/** The caller is authenticated, but its role does not permit this. */
+/** The caller is authenticated, but its role does not permit the operation. */
 export class ForbiddenError extends DomainError {
   constructor(message: string) {
     super('forbidden', message);
   }
 }
 
-/** The resource does not exist or belongs to another organization; the answer does not reveal which. */
+/** The resource does not exist or belongs to another organization; the response does not reveal which. */
 export class NotFoundError extends DomainError {
   constructor(what: string) {
     super('not_found', `There is no such ${what}.`);
@@ -76,8 +76,8 @@ export class ConflictError extends DomainError {
 }
 
 /**
- * The host is alive, and an enrollment token cannot take it over. It counts as gone after `retryAfterMs` unless seen
- * again.
+ * The host is alive, so an enrollment token cannot take it over. Unless it is seen again, it counts as gone after
+ * `retryAfterMs`.
  */
 export class EngineIdInUseError extends DomainError {
   constructor(readonly retryAfterMs: number) {
@@ -129,7 +129,7 @@ export class RateLimitedError extends DomainError {
 export class SnapshotDelayedError extends RateLimitedError {
   constructor(
     retryAfterMs: number,
-    /** Whether this request updates the host's last-seen time: one every few seconds does. */
+    /** Whether this request updates the host's last-seen time. Only one request every few seconds does. */
     readonly updatesLastSeen: boolean,
   ) {
     super(

@@ -40,7 +40,7 @@ const webDir = fileURLToPath(new URL('.', import.meta.resolve('@muster/web/dist/
 
 // The banner goes to stdout and the log to stderr, so that each can be redirected separately.
 async function main(env: Env): Promise<void> {
-  // Everything that this process creates holds secrets: the database, the admin key and the setup link.
+  // All files that this process creates contain secrets: the database, the admin key and the setup link.
   process.umask(0o077);
   const dataDir = resolve(env.MUSTER_DATA_DIR);
   const logger = pino({ level: env.LOG_LEVEL, serializers: { err: loggableError } }, destination(2));
@@ -75,8 +75,8 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     requestsInWorkMax: env.MUSTER_REQUESTS_IN_WORK_MAX,
     bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
   };
-  // The server listens before the admin key is created, so that a start that fails on a busy port creates no key.
-  // Requests are answered only after the key was handed over, so that it is available when the API is ready.
+  // The server listens before the admin key is created, so that no key is created if the port is in use. Requests are
+  // answered only after the key was delivered, so that the operator has it when the API is ready.
   let open: (app: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => (open = resolve));
   let handle: RequestListener = (req, res) => {
@@ -126,16 +126,16 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
 
   const deliver = (kind: Parameters<typeof deliverSecret>[0], value: string) =>
     deliverSecret(kind, value, process.stdout.isTTY, dataDir);
-  const places: { adminKey: SecretDelivery | null; setup: SecretDelivery | null } = { adminKey: null, setup: null };
+  const deliveries: { adminKey: SecretDelivery | null; setup: SecretDelivery | null } = { adminKey: null, setup: null };
   const isAccepted = await ensureAdminKey(db, env.MUSTER_ADMIN_KEY ?? null, now(), async (key) => {
-    places.adminKey = await deliver('adminKey', key);
+    deliveries.adminKey = await deliver('adminKey', key);
   });
   if (!isAccepted) logger.warn('MUSTER_ADMIN_KEY was revoked or replaced earlier and is not accepted: set a new key');
   await issueSetupToken(db, now(), async (token) => {
-    places.setup = await deliver('setupLink', setupLink(publicUrl, token));
+    deliveries.setup = await deliver('setupLink', setupLink(publicUrl, token));
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
-  process.stdout.write(`\n${banner({ url: publicUrl, database, ...places })}\n`);
+  process.stdout.write(`\n${banner({ url: publicUrl, database, ...deliveries })}\n`);
   // From here on the handler is called synchronously.
   handle = createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining });
   open(handle);
@@ -186,7 +186,7 @@ function oidcOf(env: Env): OidcOptions | null {
   };
 }
 
-/** Prints why the process cannot run, and exits with 1. */
+/** Prints the error that prevents the process from running, and exits with 1. */
 function fail(error: unknown): never {
   const { code, message } = error as NodeJS.ErrnoException;
   const lines =

@@ -25,11 +25,11 @@ import { createSemaphore } from '../lib/semaphore.js';
 import type { Metrics } from '../services/metrics/index.js';
 
 export interface AdmissionOptions {
-  /** Concurrent requests to the API. */
+  /** Maximum number of concurrent requests to the API. */
   requestsInWorkMax?: number;
-  /** Requests that may wait per concurrent request. */
+  /** Maximum number of waiting requests for each concurrent request. */
   waitingPerRequestMax?: number;
-  /** Bytes of bodies, as sent and decompressed, held in memory at a time. */
+  /** Maximum memory for request bodies at a time, in bytes. Counts a compressed body both as sent and decompressed. */
   bodyBytesInWorkMax?: number;
 }
 
@@ -41,28 +41,31 @@ export interface AdmissionParts {
   isDraining: () => boolean;
 }
 
-/** Milliseconds that a request may wait for a slot: about as long as an agent or a person waits before a retry. */
+/** Milliseconds that a request may wait for a slot. Agents and people retry after about as long. */
 const WAIT_MS_MAX = 2_000;
 
-/** Milliseconds that a body may wait for memory. Longer, because slow bodies are aborted first to free memory. */
+/**
+ * Milliseconds that a body may wait for memory. It exceeds `WAIT_MS_MAX`, because slow bodies are first aborted to free
+ * memory.
+ */
 const BYTES_WAIT_MS_MAX = 5_000;
 
 /** Minimum milliseconds between two log lines about refused requests. */
 const LOG_INTERVAL_MS = 5_000;
 
 /**
- * Shares of the limits reserved for each kind of call, so that no kind can starve another: large snapshots must not
- * make other hosts look dead, a fleet that reconnects at once must not lock out operators, and callers without
- * credentials must not lock out anyone. `bodyBytesMax`: of one body, as sent and decompressed.
+ * The shares of the limits that are reserved for each kind of call, so that no kind can starve another: large snapshots
+ * must not make other hosts look dead, a fleet that reconnects at once must not lock out operators, and callers without
+ * credentials must not lock out anyone. `bodyBytesMax` limits one body, both as sent and decompressed.
  */
 const LIMITS = {
-  /** Heartbeats, enrollments and token rotations: small and fast, and they determine whether a host looks alive. */
+  /** Heartbeats, enrollments and token rotations. They are small and fast, and determine whether a host looks alive. */
   calls: { requests: 1 / 2, bytes: 1 / 8, bodyBytesMax: BODY_BYTES_MAX },
   snapshots: { requests: 5 / 16, bytes: 3 / 4, bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX },
   operators: { requests: 1 / 8, bytes: 1 / 16, bodyBytesMax: BODY_BYTES_MAX },
-  /** Calls that need no credentials, and calls that have none. */
+  /** Calls that require no credentials, and calls without credentials. */
   anonymous: { requests: 1 / 16, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
-  /** The dashboard's files, the agent's release and unknown paths: they need no database. */
+  /** The dashboard's files, the agent's release and unknown paths, which need no database. */
   files: { requests: 1 / 4, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
 };
 type RequestClass = keyof typeof LIMITS;
@@ -78,7 +81,7 @@ const UNAUTHENTICATED_CALLS: ReadonlySet<string> = new Set(
     .map(({ method, path }) => `${method} ${path}`),
 );
 
-/** Returns the kind of call of a request; null for health checks and metrics, which are always answered. */
+/** Returns the kind of call; null for health checks and metrics, which are never refused. */
 function classify({ method = '', url = '', headers }: IncomingMessage): RequestClass | null {
   const name = pathOf(url);
   if (name === Paths.agentContainers) return 'snapshots';
@@ -90,13 +93,13 @@ function classify({ method = '', url = '', headers }: IncomingMessage): RequestC
   return isAnonymous || UNAUTHENTICATED_CALLS.has(`${method} ${name}`) ? 'anonymous' : 'operators';
 }
 
-/** A target that consists of a path and perhaps a query, as well-behaved clients send it. */
+/** Matches a target that consists of a path and an optional query, as well-behaved clients send it. */
 const PLAIN_TARGET = /^\/[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
 
-/** The scheme and authority of an absolute-form target (RFC 9112, 3.2.2). */
+/** Matches the scheme and authority of an absolute-form target (RFC 9112, 3.2.2). */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:[/\\]{2}[^/\\?#]*/i;
 
-/** Returns the path of a request's target in lower case, as the router compares it; '' if it has none. */
+/** Returns the path of a request target in lower case, because the router ignores case; '' if it has no path. */
 function pathOf(target: string): string {
   const local = PLAIN_TARGET.test(target)
     ? target
@@ -106,13 +109,13 @@ function pathOf(target: string): string {
 }
 
 /**
- * Limits concurrent requests, and memory for bodies, before anything is read or queried. This also bounds the queue for
- * database connections. Health checks are always answered.
+ * Limits the number of concurrent requests and the memory for bodies, before a body is read or the database is queried.
+ * This also bounds the queue for database connections. Health checks are never refused.
  *
- * Many requests may wait: waiting costs almost nothing, while a refusal costs a part of a small call and makes the
- * client retry at once. Refusals do not pass through `app`: under overload most requests are refused at the expense of
- * those that are answered, and Express alone costs more than the rest of a refusal. The answer equals that of an
- * `OverloadedError` in `app`.
+ * Many requests may wait, because waiting costs almost nothing, while a refusal costs a fraction of a small call and
+ * makes the client retry at once. Refusals bypass `app`, because under overload most requests are refused, which takes
+ * CPU time from the accepted ones, and Express alone costs more than the rest of a refusal. The response equals that of
+ * an `OverloadedError` in `app`.
  */
 export function createAdmissionControl(
   app: RequestListener,
@@ -148,7 +151,7 @@ export function createAdmissionControl(
 
   const refuse = createRefusalListener(publicUrl, isDraining);
 
-  /** Starts a request that has acquired a slot. */
+  /** Passes a request that has acquired a slot to `app`. */
   function begin(gate: (typeof gates)[RequestClass], req: IncomingMessage, res: ServerResponse, at: number) {
     const { requests, bytes, holderBytesMax, isAnonymous } = gate;
     const isClientConnected = () => !res.closed;
@@ -159,7 +162,7 @@ export function createAdmissionControl(
       isAnonymous,
       isClientConnected,
     });
-    endWithAnswer(res, slot);
+    endSlotWithResponse(res, slot);
     // Express uses an existing `locals` object instead of creating one.
     (res as Response).locals = Object.assign(Object.create(null) as object, {
       slot,
@@ -176,7 +179,7 @@ export function createAdmissionControl(
     }
     const gate = gates[kind];
     const receivedAt = performance.now();
-    const answer = (isAcquired: boolean) => {
+    const proceed = (isAcquired: boolean) => {
       if (isAcquired && res.closed) gate.requests.release(1);
       else if (isAcquired) begin(gate, req, res, receivedAt);
       else if (!res.closed) {
@@ -184,20 +187,21 @@ export function createAdmissionControl(
         metrics.recordRequest({ method: req.method ?? '', route: null, status: res.statusCode, seconds: null });
       }
     };
-    const turn = gate.requests.acquire(1);
-    if (typeof turn === 'boolean') answer(turn);
-    else void turn.then(answer);
+    const permit = gate.requests.acquire(1);
+    if (typeof permit === 'boolean') proceed(permit);
+    else void permit.then(proceed);
   };
 }
 
 /**
- * Returns a listener that answers like an `OverloadedError`, from a prepared text in which only id and Retry-After
- * vary.
+ * Returns a listener that responds like an `OverloadedError`. The response is prepared, and only the request id and
+ * Retry-After vary.
  */
 function createRefusalListener(publicUrl: string, isDraining: () => boolean): RequestListener {
   const { code, message: detail } = new OverloadedError();
   const facts = { ...PROBLEMS[code], detail };
-  // A UUID needs no escaping in JSON and is ASCII, so the text around it is constant and its length is its bytes.
+  // A UUID is ASCII and needs no escaping in JSON, so the text around it is constant, and the body's length equals its
+  // number of bytes.
   const [before = '', after = ''] = JSON.stringify({ ...facts, requestId: '{id}' } satisfies Problem).split('{id}');
   const headers = [
     ...securityHeadersOf(publicUrl),
@@ -210,16 +214,16 @@ function createRefusalListener(publicUrl: string, isDraining: () => boolean): Re
   return (req, res) => {
     const requestId = randomUUID();
     const body = before + requestId + after;
-    const own = [randomRetryAfter(), 'X-Request-Id', requestId, 'Content-Length', String(body.length)];
+    const variableHeaders = [randomRetryAfter(), 'X-Request-Id', requestId, 'Content-Length', String(body.length)];
     const closes = isDraining() || isAwaitingContinue(req);
-    if (closes) own.push('Connection', 'close');
-    res.writeHead(facts.status, [...headers, ...own]);
+    if (closes) variableHeaders.push('Connection', 'close');
+    res.writeHead(facts.status, [...headers, ...variableHeaders]);
     if (closes || !res.shouldKeepAlive) endAfterRequest(res, body, true);
     else res.end(body, 'latin1');
   };
 }
 
-/** Returns the security headers of every answer, as alternating names and values. */
+/** Returns the security headers of every response, as alternating names and values. */
 function securityHeadersOf(publicUrl: string): string[] {
   const sample = new ServerResponse(new IncomingMessage(new Socket()));
   const set = securityHeaders({ https: publicUrl.startsWith('https:') });
@@ -228,10 +232,10 @@ function securityHeadersOf(publicUrl: string): string[] {
 }
 
 /**
- * Ends the work when its answer is sent or abandoned, not when the connection closes, because a client that disconnects
- * does not cancel its query. A request whose client disconnects before any work began is dropped.
+ * Ends the slot when the response is sent or abandoned, not when the connection closes, because the query of a
+ * disconnected client still runs. A request whose client disconnects before any work began is dropped.
  */
-function endWithAnswer(res: ServerResponse, slot: RequestSlot): void {
+function endSlotWithResponse(res: ServerResponse, slot: RequestSlot): void {
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;
   res.end = ((...args: unknown[]) => {
     slot.end();

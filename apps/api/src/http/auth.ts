@@ -25,9 +25,9 @@ declare global {
 }
 
 /**
- * Authenticates a request before its body is read, so that a caller without valid credentials cannot make the server
- * read or keep anything. Also records the identity in `res.locals`.
- * @throws TokenInvalidError without valid credentials, ForbiddenError if they do not permit the call.
+ * Authenticates a request before its body is read, so that the server isRead and stores nothing for a caller without
+ * valid credentials. Also stores the identity in `res.locals`.
+ * @throws TokenInvalidError without valid credentials, ForbiddenError if the credentials do not permit the call.
  */
 export type Authenticate<Identity> = (req: Request, res: Response) => Promise<Identity>;
 
@@ -46,7 +46,7 @@ export const requireEnrollmentAuth =
 export interface OperatorAuthParts {
   apiKeys: { authenticate(token: string): Promise<OperatorIdentity> };
   sessions: Pick<SessionService, 'authenticate'>;
-  /** The public URL of the API: its pages may use the session cookie. */
+  /** The public URL of the API. Only pages of its origin may use the session cookie. */
   publicUrl: string;
 }
 
@@ -57,13 +57,13 @@ export const requireOperatorAuth =
     const operator = hasBearerToken(req)
       ? await apiKeys.authenticate(bearerToken(req))
       : (await findUserSession(req, res, parts)).operator;
-    const reads = req.method === 'GET' || req.method === 'HEAD';
-    if (!reads && operator.role === 'viewer') throw new ForbiddenError('Viewers can only read.');
+    const isRead = req.method === 'GET' || req.method === 'HEAD';
+    if (!isRead && operator.role === 'viewer') throw new ForbiddenError('Viewers can only read.');
     res.locals.operator = operator;
     return operator;
   };
 
-/** Authenticates a signed-in user, for calls about the user's own account. */
+/** Authenticates a signed-in user, for calls that concern the user's own account. */
 export const requireUserAuth =
   (parts: OperatorAuthParts): Authenticate<UserSession> =>
   async (req, res) => {
@@ -80,7 +80,7 @@ async function findUserSession(
   { sessions, publicUrl }: Pick<OperatorAuthParts, 'sessions' | 'publicUrl'>,
 ): Promise<UserSession> {
   const { value: session, cookies } = await sessions.authenticate(callerOf(req));
-  // The cookie is renewed, or cleared if its session is gone. A stream that rechecks its session has already sent its
+  // Renews the cookie, or clears it if its session has ended. A stream that rechecks its session has already sent its
   // headers.
   if (!res.headersSent) for (const cookie of cookies) res.append('Set-Cookie', cookie);
   if (session === null) throw new TokenInvalidError('Sign in, or send Authorization: Bearer <API key>.');
@@ -89,17 +89,17 @@ async function findUserSession(
   return session;
 }
 
-/** Requires an owner, for managing members. API keys are never owners. @throws ForbiddenError */
+/** Requires the owner role, for managing members. API keys never have it. @throws ForbiddenError */
 export function requireOwner({ role }: OperatorIdentity): void {
   if (role !== 'owner') throw new ForbiddenError('Only owners can do this.');
 }
 
-/** Requires an admin or owner, for reads that viewers may not make. @throws ForbiddenError */
+/** Requires the admin or owner role, for data that viewers may not read. @throws ForbiddenError */
 export function requireAdmin({ role }: OperatorIdentity): void {
   if (role === 'viewer') throw new ForbiddenError('Only admins and owners can read this.');
 }
 
-/** Returns the client of a request. */
+/** Returns the client that sent a request. */
 export const callerOf = (req: Request): Caller => ({
   cookie: req.headers.cookie,
   address: req.ip ?? '',
@@ -107,9 +107,8 @@ export const callerOf = (req: Request): Caller => ({
 });
 
 /**
- * Records that an agent called although its call was refused or broken off: an agent that sends unacceptable requests
- * is alive. Accepted calls are recorded by their handlers. A call that failed because the database is down cannot be
- * recorded.
+ * Records an agent's call even if it was refused or aborted, because an agent that sends invalid requests is alive.
+ * Accepted calls are recorded by their handlers. A call that failed because the database is down cannot be recorded.
  */
 export const recordRefusedCalls =
   (tokens: AgentTokenService): ErrorRequestHandler =>
@@ -117,7 +116,7 @@ export const recordRefusedCalls =
     const { agent } = res.locals;
     const refused = thrown instanceof DomainError ? isRecorded(thrown) : thrown instanceof RequestAbortedError;
     if (agent !== undefined && refused) {
-      // The answer states why the call was refused, even if recording it fails.
+      // If recording fails, the response must still state why the call was refused.
       await tokens.recordCall(agent).catch(() => undefined);
     }
     next(thrown);
@@ -126,5 +125,5 @@ export const recordRefusedCalls =
 const isRecorded = (error: DomainError) =>
   error instanceof SnapshotDelayedError ? error.updatesLastSeen : !UNRECORDED_CODES.has(error.code);
 
-/** Recording each call beyond the limit would cost what the limit saves; the calls within it are enough. */
+/** Errors after which a call is not recorded. Recording calls above the rate limit would cost what the limit saves. */
 const UNRECORDED_CODES: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);

@@ -10,29 +10,29 @@ export interface TransferPeer {
 }
 
 /**
- * Maximum bodies of one peer in transfer at a time. An agent makes one call at a time; many machines share an enrollment
- * token, and a browser opens six connections.
+ * Maximum number of bodies of one peer in transfer at a time. An agent makes one call at a time, many machines share an
+ * enrollment token, and a browser opens six connections.
  */
 const TRANSFERS_MAX = { host: 1, enrollment: 32, operator: 8 };
 
 /**
- * Maximum bodies of one address in transfer: a site of 500 hosts may share one. Without credentials: enough for a few
- * browsers.
+ * Maximum number of bodies from one address in transfer. A site of 500 hosts may share an address. Without credentials,
+ * the limit suffices for a few browsers.
  */
 const ADDRESS_TRANSFERS_MAX = 512;
 const ANONYMOUS_ADDRESS_TRANSFERS_MAX = 8;
 
-/** Callers that may wait per peer or address, and the milliseconds that each may wait. */
+/** Maximum number of waiting callers per peer or address, and the milliseconds that each may wait. */
 const WAITING_MAX = 16;
 const WAIT_MS_MAX = 2_000;
 
-/** Minimum rate of a body in bytes per second, averaged over this many seconds, including the first ones. */
+/** Minimum rate of a body in bytes per second, and the number of seconds over which it is averaged. */
 const BYTES_PER_SECOND_MIN = 1_024;
 const AVERAGED_SECONDS = 5;
 
 /**
- * While other requests wait for memory, a body that holds more than this many bytes must arrive faster: it is aborted
- * if fewer than this many bytes arrived in the last second.
+ * While other requests wait for memory, a body that holds more than the first number of bytes must arrive faster: it is
+ * aborted if fewer bytes than the second number arrived in the last second.
  */
 const PRESSURE_HELD_BYTES_MIN = 64 * 1_024;
 const PRESSURE_BYTES_PER_SECOND_MIN = 16 * 1_024;
@@ -43,41 +43,44 @@ const TICK_MS = 1_000;
 export interface BodyTransfer {
   /** Counts received bytes. */
   addBytes(bytes: number): void;
-  /** Reports that reading is paused until there is room; the pause does not count toward the rate. */
+  /** Sets whether reading is paused for lack of memory. A pause does not count toward the rate. */
   setPaused(isPaused: boolean): void;
-  /** Called once, with the reason, if the body is aborted. */
+  /** Called once, with the error, if the body is aborted. */
   onAborted: (error: DomainError) => void;
   end(): void;
 }
 
 /** The bodies that this process is receiving. */
 export interface BodyTransfers {
-  /** @throws RateLimitedError if too many bodies of this peer or address are in transfer and none ends in time. */
+  /**
+   * Begins a transfer.
+   * @throws RateLimitedError if too many bodies of this peer or address are in transfer and none ends in time.
+   */
   begin(of: { peer: TransferPeer | null; address: string; holder: ByteHolder }): Promise<BodyTransfer>;
-  /** Bodies in transfer. */
+  /** The number of bodies in transfer. */
   readonly size: number;
 }
 
 interface Entry extends BodyTransfer {
   holder: ByteHolder;
   isPaused: boolean;
-  /** Bytes received in each of the last seconds, the current one last. */
+  /** Bytes received in each of the last seconds. The last element is the current second. */
   recent: number[];
 }
 
 /**
- * Limits the bodies in transfer by peer and by address, and aborts those that arrive too slowly. Bodies that arrive
- * together with their headers are not counted.
+ * Limits the number of bodies in transfer by peer and by address, and aborts bodies that arrive too slowly. Bodies that
+ * arrive together with their headers are not counted.
  */
 export function createBodyTransfers(): BodyTransfers {
-  const lines = { waitingMax: WAITING_MAX, waitMsMax: WAIT_MS_MAX };
+  const queueLimits = { waitingMax: WAITING_MAX, waitMsMax: WAIT_MS_MAX };
   const peers = {
-    host: createKeyedSemaphore({ permits: TRANSFERS_MAX.host, ...lines }),
-    enrollment: createKeyedSemaphore({ permits: TRANSFERS_MAX.enrollment, ...lines }),
-    operator: createKeyedSemaphore({ permits: TRANSFERS_MAX.operator, ...lines }),
+    host: createKeyedSemaphore({ permits: TRANSFERS_MAX.host, ...queueLimits }),
+    enrollment: createKeyedSemaphore({ permits: TRANSFERS_MAX.enrollment, ...queueLimits }),
+    operator: createKeyedSemaphore({ permits: TRANSFERS_MAX.operator, ...queueLimits }),
   };
-  const addresses = createKeyedSemaphore({ permits: ADDRESS_TRANSFERS_MAX, ...lines });
-  const anonymous = createKeyedSemaphore({ permits: ANONYMOUS_ADDRESS_TRANSFERS_MAX, ...lines });
+  const addresses = createKeyedSemaphore({ permits: ADDRESS_TRANSFERS_MAX, ...queueLimits });
+  const anonymous = createKeyedSemaphore({ permits: ANONYMOUS_ADDRESS_TRANSFERS_MAX, ...queueLimits });
   const entries = new Set<Entry>();
   let timer: NodeJS.Timeout | undefined;
 
@@ -94,7 +97,7 @@ export function createBodyTransfers(): BodyTransfers {
     throw new RateLimitedError(`Too many request bodies of this ${whose} are in transfer. Retry later.`, WAIT_MS_MAX);
   }
 
-  function addTransfer(holder: ByteHolder, leave: () => void): Entry {
+  function addTransfer(holder: ByteHolder, releasePermits: () => void): Entry {
     const entry: Entry = {
       holder,
       isPaused: false,
@@ -109,7 +112,7 @@ export function createBodyTransfers(): BodyTransfers {
       end: () => {
         if (!entries.delete(entry)) return;
         if (entries.size === 0) clearInterval(timer);
-        leave();
+        releasePermits();
       },
     };
     if (entries.size === 0) timer = setInterval(tick, TICK_MS).unref();
@@ -139,7 +142,7 @@ export function createBodyTransfers(): BodyTransfers {
   };
 }
 
-/** Returns why a body is aborted after another second; null: it continues. */
+/** Returns the reason to abort a body after another second; null: the transfer continues. */
 function abortReason({ recent, holder }: Entry): DomainError | null {
   if (recent.length > AVERAGED_SECONDS) {
     recent.shift();

@@ -9,10 +9,11 @@ import { receiveBody } from './receive-body.js';
 /**
  * Reads the raw bytes of a JSON body, for callers that need them before they are parsed.
  * @throws UnsupportedMediaTypeError unless the body is UTF-8 JSON, plain or gzip-compressed.
- * @throws BodyTooLargeError above `bytesMax`; the rest of the request is read and dropped, because a client that is
- * still sending does not read the answer.
+ * @throws BodyTooLargeError if the body exceeds `bytesMax`. The rest of the request is read and dropped, because a
+ * client that is still sending does not read the response.
  * @throws OverloadedError if other bodies leave no room for this one in time.
- * @throws RequestTimeoutError if it arrives too slowly, RateLimitedError if the caller sends too many at once.
+ * @throws RequestTimeoutError if the body arrives too slowly, RateLimitedError if the caller sends too many bodies at
+ * once.
  */
 export async function readJsonBytes(req: Request, bytesMax: number): Promise<RawBody> {
   const encoding = contentEncoding(req);
@@ -32,9 +33,9 @@ export async function readJsonBytes(req: Request, bytesMax: number): Promise<Raw
 }
 
 /**
- * Reads a body within the process's memory limit for bodies. Bytes are counted as they arrive, not as announced, and
- * other requests are worked on in the meantime. A body that arrived with its headers, as most do, is read at once,
- * because giving up the slot would only mean queueing for it again.
+ * Reads a body within the process's memory limit for bodies. Counts the bytes that arrive, not the announced length,
+ * and lets other requests run in the meantime. A body that arrived with its headers, as most do, is read at once,
+ * because releasing the slot would only mean queueing for it again.
  */
 async function readWithinLimit(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
   const slot = req.res?.locals.slot;
@@ -56,21 +57,22 @@ async function readWithinLimit(req: Request, encoding: RawBody['encoding'], byte
 
 /**
  * Reads a body and validates it against its schema.
- * @throws like `readJsonBytes`, `plainBytes` and `parseJsonBytes`, and InvalidRequestError naming the fields.
+ * @throws the errors of `readJsonBytes`, `plainBytes` and `parseJsonBytes`, and InvalidRequestError naming the invalid
+ * fields.
  */
 export async function readBody<S extends z.ZodType>(req: Request, schema: S, bytesMax: number): Promise<z.output<S>> {
   const body = await readJsonBytes(req, bytesMax);
   return parsedOrThrow(parseWith(schema, parseJsonBytes(await plainBytes(body, bytesMax))));
 }
 
-/** Validates query parameters, headers or path parameters. @throws InvalidRequestError naming them. */
+/** Validates query parameters, headers or path parameters. @throws InvalidRequestError naming the invalid ones. */
 export const parseFields = <S extends z.ZodType>(schema: S, fields: Readonly<Record<string, unknown>>): z.output<S> =>
   parsedOrThrow(parseParameters(schema, fields));
 
 function contentEncoding(req: Request): RawBody['encoding'] {
   const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === 'gzip') return encoding;
-  // An older name of gzip (RFC 9110, 8.4.1.3).
+  // `x-gzip` is an older name of gzip (RFC 9110, 8.4.1.3).
   if (encoding === 'x-gzip') return 'gzip';
   throw new UnsupportedMediaTypeError('The body must be plain or use Content-Encoding: gzip.');
 }

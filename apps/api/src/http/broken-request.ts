@@ -6,12 +6,13 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { endAfterRequest } from './end-after-request.js';
 import { securityHeaders } from './security-headers.js';
-import { waitForAnswer, type Connections } from './connections.js';
+import { waitForResponse, type Connections } from './connections.js';
 import { SMALL_CHUNKS } from './small-chunks.js';
 
 /**
- * Milliseconds that a refused client has to close the connection: in total, and without sending anything. What it still
- * sends is read and dropped, because closing the connection earlier resets it and the answer is lost.
+ * Milliseconds until the server closes the connection of a refused client: in total, and since the client last sent
+ * data. Data that arrives until then is read and dropped, because closing the connection earlier would reset it and
+ * lose the response.
  */
 const LINGER_MS_MAX = 10_000;
 const LINGER_SILENT_MS_MAX = 1_000;
@@ -57,42 +58,43 @@ const NO_TARGET: ProblemFacts = { ...MALFORMED, detail: 'The target of the reque
 const NO_PROXY: ProblemFacts = { ...MALFORMED, detail: 'This server is not a proxy: CONNECT is not supported.' };
 
 export interface BrokenRequestHandler {
-  /** Answers input that is too malformed, too large or too slow to become a request, and closes the connection. */
+  /** Responds to input that is too malformed, too large or too slow to become a request, and closes the connection. */
   refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
 
-  /** Answers a request whose target has no path. */
+  /** Responds to a request whose target has no path. */
   refuseTarget(res: ServerResponse): void;
 
-  /** Answers a CONNECT, which Node would leave unanswered, and closes the connection. */
+  /** Responds to a CONNECT request, to which Node would not respond, and closes the connection. */
   refuseConnect(socket: Duplex): void;
 }
 
 /**
- * Creates the answers to input for which Node creates no request. They are sent in order: earlier requests on the same
- * connection are answered first, and no request is answered twice.
+ * Creates the handler for input for which Node creates no request. Responses are sent in order: earlier requests on the
+ * same connection are answered first, and no request is answered twice.
  */
 export function createBrokenRequestHandler(connections: Connections, logger: Logger): BrokenRequestHandler {
   const refused = new WeakSet<Duplex>();
 
   async function refuseInOrder(socket: Duplex, problem: ProblemFacts, code: string): Promise<void> {
     const exchanges = connections.exchanges(socket);
-    // An incomplete request is the one that broke; if all are complete, the broken one never became a request.
+    // If one of the requests is incomplete, it is the broken one. If all are complete, the broken one never became a
+    // request.
     const broken = exchanges.find(({ req }) => !req.complete);
-    await Promise.all(exchanges.filter((exchange) => exchange !== broken).map(waitForAnswer));
+    await Promise.all(exchanges.filter((exchange) => exchange !== broken).map(waitForResponse));
     if (!socket.writable) return;
     if (broken?.res.headersSent) {
-      // A second answer would corrupt the one that has begun.
+      // A second response would corrupt the one that has begun.
       socket.end();
     } else {
       const requestId = randomUUID();
       logger.info({ requestId, code, statusCode: problem.status }, 'broken request refused');
-      socket.end(rawAnswer(problem, requestId));
+      socket.end(rawResponse(problem, requestId));
     }
     lingerAndClose(socket);
   }
 
   const refuseOnce = (socket: Duplex, problem: ProblemFacts, code: string) => {
-    // Further errors on the same connection follow from the first.
+    // Further errors on the same connection are consequences of the first.
     if (refused.has(socket)) return;
     refused.add(socket);
     void refuseInOrder(socket, problem, code);
@@ -122,12 +124,12 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
   };
 }
 
-/** Reads and drops further input, and closes the connection when none arrives. */
+/** Reads and drops further input, and closes the connection once no more arrives. */
 function lingerAndClose(socket: Duplex): void {
   const close = () => socket.destroy();
   const limit = setTimeout(close, LINGER_MS_MAX);
   let silence = setTimeout(close, LINGER_SILENT_MS_MAX);
-  // Node's own listener would parse the input and report it as broken again.
+  // Node's own listener would parse the input and report it as malformed again.
   socket.removeAllListeners('data');
   socket.on('data', () => {
     clearTimeout(silence);
@@ -152,7 +154,7 @@ const headOf = (problem: ProblemFacts, requestId: string): Record<string, string
   Connection: 'close',
 });
 
-function rawAnswer(problem: ProblemFacts, requestId: string): string {
+function rawResponse(problem: ProblemFacts, requestId: string): string {
   const { status, title } = problem;
   const head = Object.entries(headOf(problem, requestId)).map(([name, value]) => `${name}: ${value}`);
   return [`HTTP/1.1 ${status} ${title}`, ...head, '', bodyOf(problem, requestId)].join('\r\n');

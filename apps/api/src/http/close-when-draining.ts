@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express';
 
 /**
- * Makes clients send their next request to another process during shutdown. Requests already in flight when draining
- * began are marked by the server's `drain`.
+ * Makes clients send their next request to another process during shutdown. For requests that were in flight when
+ * draining began, the server's `drain` sets the header.
  */
 export const closeWhenDraining =
   (isDraining: () => boolean): RequestHandler =>

@@ -2,32 +2,34 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** A request on a connection and its answer. */
+/** A request on a connection and its response. */
 export interface Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
 }
 
 /**
- * Requests in progress allowed on one connection. HTTP/1.1 pipelining, the next request before the previous answer, is
- * rare, and our clients do not use it. Node processes all requests that it read in one turn of the event loop, during
- * which no other connection is served.
+ * Maximum number of requests in progress on one connection. HTTP/1.1 pipelining, which sends the next request before
+ * the previous response arrives, is rare, and our clients do not use it. Node processes all requests that it has read
+ * in one turn of the event loop, during which it serves no other connection.
  */
 const PIPELINED_MAX = 16;
 
 export interface Connections {
-  /** Returns the requests in progress on a connection, in the order of their answers. */
+  /** Returns the requests in progress on a connection, in the order of their responses. */
   exchanges(socket: Duplex): Exchange[];
 
-  /** Closes a connection with too many requests in progress and stops parsing its input. True if it did. */
+  /**
+   * Closes a connection that has too many requests in progress, and stops parsing its input. Returns whether it did.
+   */
   closeIfPipelineFull(socket: Socket): boolean;
 
-  /** Adds `Connection: close` to the answers that have not begun, so that no client reuses their connections. */
-  closeAfterAnswers(): void;
+  /** Adds `Connection: close` to the responses that have not begun, so that no client reuses their connections. */
+  closeAfterResponses(): void;
 
   /**
-   * Closes connections that owe the rest of a request, or a first one, and sent nothing for at least `silentMs`. Call
-   * it repeatedly. Connections that wait for an answer are not closed.
+   * Closes connections that have sent nothing for at least `silentMs` although their request is incomplete or they
+   * never sent one. Call it repeatedly. Connections that wait for a response are not closed.
    */
   closeStalled(silentMs: number): void;
 }
@@ -35,17 +37,18 @@ export interface Connections {
 interface Connection {
   readonly socket: Socket;
   readonly exchanges: Exchange[];
-  /** Bytes read at the last check, and since when that number has not changed. */
+  /** The number of bytes read at the last check, and the time since which it has not changed. */
   bytesRead: number;
   sinceMs: number;
 }
 
 /**
- * Tracks a server's connections. Node closes idle connections between two requests, but not those that never sent a
- * request or stopped in the middle of one: a browser's spare connection would delay a shutdown.
+ * Tracks a server's connections. Node closes connections that are idle between two requests, but not those that never
+ * sent a request or stopped in the middle of one. Without tracking, a browser's spare connection would delay a
+ * shutdown.
  *
- * Every request passes through here, including refused ones, so it must cost almost nothing: it creates no closures and
- * keeps no finished request, which would be most of the heap with thousands of idle connections.
+ * Every request is tracked, including refused ones, so tracking must cost almost nothing. It creates no closures and
+ * keeps no finished requests, which would make up most of the heap with thousands of idle connections.
  */
 export function trackConnections(server: Server): Connections {
   const connections = new Map<Duplex, Connection>();
@@ -57,7 +60,7 @@ export function trackConnections(server: Server): Connections {
     for (let i = exchanges.length - 1; i >= 0; i--) if (!isInProgress(exchanges[i]!)) exchanges.splice(i, 1);
   }
   function onAnswered(this: ServerResponse): void {
-    // The answer was sent before the request was complete; the request ends when its rest was dropped.
+    // The response was sent before the request was complete. The request ends when the rest of it has been dropped.
     if (this.req.complete) removeFinished(this.req.socket);
     else this.req.on('close', onClosed);
   }
@@ -72,7 +75,7 @@ export function trackConnections(server: Server): Connections {
 
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     const connection = connections.get(req.socket);
-    // A crowded connection gets no further answers.
+    // A connection with too many requests in progress gets no further responses.
     if (connection === undefined || connection.exchanges.length > PIPELINED_MAX) return;
     connection.exchanges.push({ req, res });
     res.on('close', onAnswered);
@@ -84,14 +87,14 @@ export function trackConnections(server: Server): Connections {
     exchanges,
     closeIfPipelineFull(socket) {
       if ((connections.get(socket)?.exchanges.length ?? 0) <= PIPELINED_MAX) return false;
-      // Hundreds of requests may remain in the data already read. Node has no public API to stop its parser; without it
-      // they are parsed and ignored.
+      // Hundreds of requests may remain in the data already read. Node has no public API to stop its parser. If `pause`
+      // is missing, those requests are parsed and ignored.
       (socket as { parser?: { pause?: () => void } }).parser?.pause?.();
       socket.destroy();
       return true;
     },
 
-    closeAfterAnswers() {
+    closeAfterResponses() {
       for (const connection of connections.values()) {
         for (const { res } of connection.exchanges) if (!res.headersSent) res.setHeader('Connection', 'close');
       }
@@ -101,8 +104,8 @@ export function trackConnections(server: Server): Connections {
       const now = performance.now();
       for (const connection of connections.values()) {
         const { socket } = connection;
-        const owesAnswer = exchanges(socket).some(({ req, res }) => req.complete && !res.closed);
-        if (owesAnswer || socket.bytesRead !== connection.bytesRead) {
+        const isAwaitingResponse = exchanges(socket).some(({ req, res }) => req.complete && !res.closed);
+        if (isAwaitingResponse || socket.bytesRead !== connection.bytesRead) {
           connection.bytesRead = socket.bytesRead;
           connection.sinceMs = now;
         } else if (now - connection.sinceMs >= silentMs) {
@@ -113,13 +116,13 @@ export function trackConnections(server: Server): Connections {
   };
 }
 
-/** Resolves once an answer was sent or can no longer be sent. */
-export function waitForAnswer({ req, res }: Exchange): Promise<void> {
+/** Resolves once a response has been sent or can no longer be sent. */
+export function waitForResponse({ req, res }: Exchange): Promise<void> {
   if (res.closed || req.socket.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const settled = () => resolve();
     res.once('close', settled);
-    // Node emits no close for queued answers when their connection is gone.
+    // Node emits no close event for queued responses whose connection has closed.
     req.socket.once('close', settled);
   });
 }

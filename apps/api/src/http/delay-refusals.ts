@@ -1,28 +1,28 @@
 import type { Response } from 'express';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 
-/** Refusals of one caller that are answered at once, for agents that ignore Retry-After only briefly. */
+/** Refusals per caller that are sent without delay, for agents that ignore Retry-After only briefly. */
 const IMMEDIATE = { perMinute: 600, burst: 20 };
 
 const DELAY_MS = 500;
 
-/** Refusals delayed at a time. A higher limit would spend memory to save CPU time. */
+/** Maximum number of refusals delayed at a time. A higher limit would spend memory to save CPU time. */
 const DELAYED_MAX = 2_048;
 
 /**
- * Resolves when a refusal may be answered; null: now. Without a delay, a caller that retries as soon as it is refused
- * occupies a CPU core and delays everyone else's calls.
+ * Resolves when a refusal may be sent; null: now. Without a delay, a caller that retries as soon as it is refused would
+ * occupy a CPU core and delay all other calls.
  */
 export type DelayRefusal = (key: string, res: Response) => Promise<void> | null;
 
-/** Creates the delays of one process. `elapsedMs`: milliseconds of a monotonic clock. */
+/** Creates the refusal delay of one process. `elapsedMs` returns the milliseconds of a monotonic clock. */
 export function createRefusalDelay(elapsedMs: () => number): DelayRefusal {
   const immediate = createTokenBuckets(IMMEDIATE);
   let delayed = 0;
   return (key, res) => {
     if (delayed >= DELAYED_MAX || immediate.take(key, elapsedMs()).allowed) return null;
     delayed += 1;
-    // Frees the request slot during the delay.
+    // The request must not occupy a slot during the delay.
     res.locals.slot?.release();
     return new Promise((resolve) => {
       const end = () => {

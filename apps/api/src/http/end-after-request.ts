@@ -1,18 +1,18 @@
 import type { ServerResponse } from 'node:http';
 import { isAwaitingContinue } from './expect-continue.js';
 
-/** Milliseconds for a client to send the rest of an unneeded body after it was answered. */
+/** Milliseconds that a client has to send the rest of an unneeded body after the response. */
 const DRAIN_MS_MAX = 10_000;
 
 /**
- * Ends an answer with this text. If the connection closes afterwards while the client is still sending, the rest of the
- * request is read and dropped first: closing earlier resets the connection, and the client loses the answer.
- * `closes`: whether the connection closes afterwards, if the headers of `res` do not state it.
+ * Ends a response with this text. If the connection closes afterwards while the client is still sending, the rest of
+ * the request is read and dropped first, because closing earlier would reset the connection, and the client would lose
+ * the response. `closes` states whether the connection closes afterwards; by default, the headers of `res` decide.
  */
 export function endAfterRequest(res: ServerResponse, text: string, closes?: boolean): void {
   const { req } = res;
   if (!res.headersSent) {
-    // The client decides whether to send the body after all, so further bytes on this connection cannot be interpreted.
+    // The client may or may not still send the body, so further bytes on this connection cannot be interpreted.
     if (isAwaitingContinue(req) && !req.complete) res.setHeader('Connection', 'close');
     res.setHeader('Content-Length', Buffer.byteLength(text));
   }
@@ -21,7 +21,7 @@ export function endAfterRequest(res: ServerResponse, text: string, closes?: bool
     return;
   }
   res.write(text);
-  // Checked only now: `Connection: close` is set on answers that have not begun when a shutdown begins.
+  // Checked only now, because a shutdown sets `Connection: close` on responses that have not begun.
   if (!(closes ?? closesConnection(res))) {
     res.end();
     return;

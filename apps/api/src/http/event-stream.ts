@@ -4,13 +4,13 @@ import { HEARTBEAT, type StreamSink } from '../services/live/index.js';
 /** Milliseconds between two heartbeat comments, well below the idle timeouts of proxies. */
 const HEARTBEAT_MS = 15_000;
 
-/** Unsent bytes of one reader above which its connection is closed; it can reconnect and resume. */
+/** Unsent bytes above which a reader's connection is closed. The reader can reconnect and resume. */
 const BACKLOG_BYTES_MAX = 1024 * 1024;
 
-/** Answers with an endless stream of server-sent events. The stream occupies no request slot. */
+/** Responds with an endless stream of server-sent events. The stream occupies no request slot. */
 export function openEventStream(res: Response): StreamSink {
   res.locals.slot?.release();
-  // Not `res.set`, which would add a charset; event streams are always UTF-8.
+  // `res.set` would add a charset, but event streams are always UTF-8.
   res.status(200).setHeader('Content-Type', 'text/event-stream');
   // Stops nginx from buffering the stream.
   res.setHeader('X-Accel-Buffering', 'no');
@@ -22,7 +22,7 @@ export function openEventStream(res: Response): StreamSink {
       clearInterval(heartbeat);
       resolve();
     };
-    // The client may have disconnected while the first data was read.
+    // The client may have disconnected while the first data was read from the database.
     if (res.closed) close();
     else res.once('close', close);
   });

@@ -2,7 +2,7 @@ import type { Response } from 'express';
 import { NotFoundError } from '../errors.js';
 import { RequestAbortedError } from './request-aborted.js';
 
-/** An existing file does not satisfy a condition or range of the request. `bytes`: its length, if known. */
+/** An existing file does not satisfy a condition or range of the request. `bytes` is the file's length, if known. */
 export class FileRefusedError extends Error {
   constructor(
     readonly status: 412 | 416,
@@ -14,8 +14,8 @@ export class FileRefusedError extends Error {
 }
 
 /**
- * Translates an error of `send`, with which Express serves files. Only the statuses below are used, and only here: any
- * other error with a status is a bug of ours.
+ * Translates an error of the `send` package, with which Express serves files. Only the statuses below are interpreted;
+ * any other error with a status is a bug of ours.
  */
 export function toFileError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
@@ -30,7 +30,7 @@ export function toFileError(error: unknown): unknown {
   return new FileRefusedError(416, bytes === undefined ? null : Number(bytes));
 }
 
-/** Answers with a file, or a part of it. @throws what `toFileError` returns. */
+/** Responds with a file, or a part of it. @throws the errors that `toFileError` returns. */
 export async function sendFile(res: Response, path: string): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {

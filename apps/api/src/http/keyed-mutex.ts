@@ -4,11 +4,11 @@ import { createKeyedSemaphore, type KeyedSemaphoreOptions } from '../lib/keyed-s
 
 /**
  * Runs one action per key at a time. A request that waits for its turn releases its request slot.
- * @throws RateLimitedError if the wait times out, and whatever `action` throws.
+ * @throws RateLimitedError if too many requests wait or the wait times out, and any error of `action`.
  */
 export type RunExclusive = <T>(res: Response, key: string, action: () => T | Promise<T>) => Promise<T>;
 
-/** `whose`: what the key identifies, for the error message. */
+/** Creates a mutex per key. `whose` names what the key identifies, for the error message. */
 export function createKeyedMutex(whose: string, options: Omit<KeyedSemaphoreOptions, 'permits'>): RunExclusive {
   const semaphore = createKeyedSemaphore({ permits: 1, ...options });
   return async (res, key, action) => {

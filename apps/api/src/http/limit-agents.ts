@@ -2,46 +2,48 @@ import type { Response } from 'express';
 import { createTokenBuckets, type TakeResult } from '../lib/token-bucket.js';
 import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
 
-/** Share of a minute's small calls that may be made at once, and the minimum of that number. */
+/** The share of a minute's small calls that may be made at once, and the minimum number of such calls. */
 const BURST_SHARE = 1 / 10;
 const BURST_MIN = 10;
 
 /**
- * Snapshots allowed at once, and their additional cost allowed at once. An agent that reconnects after a day sends up
- * to 500 journal entries, 2 MiB in total, and then a whole snapshot: they cost less than 300. So does one snapshot of
- * 10 MiB that changes 5,000 containers.
+ * Minimum bursts for the number of snapshots and for their additional cost. An agent that reconnects after a day sends
+ * up to 500 journal entries, 2 MiB in total, and then a whole snapshot, which cost less than 300 together. One snapshot
+ * of 10 MiB that changes 5,000 containers also costs less than 300.
  */
 const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;
 
-/** Body bytes and written rows that cost 1, in addition to the 1 of each call. */
+/** The body bytes and the written rows that each cost 1, in addition to the cost of 1 per call. */
 const BODY_BYTES_PER_COST = 64 * 1_024;
 const ROWS_PER_COST = 50;
 
 /**
- * Limits for the CPU time of snapshots, even of those that change nothing: parsed text after decompression, and written
- * history. 10 MiB of text that change nothing are 50 KiB of compressed body, and take 0.1 to 0.2 s of this process. The
- * bursts allow sixteen of the largest snapshots, and 32 MiB of history: a host of 5,000 containers that all change
- * writes 1 to 2 MiB.
+ * Limits for the CPU time of snapshots, including those that change nothing: the text parsed after decompression, and
+ * the history written. A snapshot with 10 MiB of text that changes nothing can be compressed to 50 KiB, and takes this
+ * process 0.1 to 0.2 s. The bursts allow sixteen of the largest snapshots, and 32 MiB of history. A host whose 5,000
+ * containers all change writes 1 to 2 MiB of history.
  */
 const TEXT_BYTES_PER_TOKEN = 256 * 1_024;
 const TEXT_BURST_MIN = 640;
 const HISTORY_BYTES_PER_TOKEN = 16 * 1_024;
 const HISTORY_BURST_MIN = 2_048;
 
-/** Token rotations per host: an agent rotates once a month, and each rotation leaves a row for 30 days. */
+/** The limit of token rotations per host. An agent rotates once a month, and each rotation leaves a row for 30 days. */
 const ROTATIONS = { perMinute: 2, burst: 20 };
 
-/** Milliseconds between two delayed snapshots of one host that update its last-seen time. */
+/** Minimum milliseconds between two delayed snapshots that update a host's last-seen time. */
 const LAST_SEEN_INTERVAL_MS = 5_000;
 
-/** Counts a call of a host and sets headers that state what remains. Returns why the call is refused, or null. */
+/**
+ * Counts a host's call and sets headers with the remaining budget. Returns the error if the call is refused, or null.
+ */
 export type AgentLimit = (hostId: string, res: Response) => RateLimitedError | null;
 
 export interface AgentLimits {
   /** Limits small calls. */
   calls: AgentLimit;
-  /** Limits snapshots: refuses them while earlier ones are not paid off. */
+  /** Limits snapshots: refuses them until the cost of earlier ones is paid off. */
   snapshots: AgentLimit;
   /** Limits rotations, in addition to `calls`. */
   rotations: AgentLimit;
@@ -50,18 +52,18 @@ export interface AgentLimits {
 }
 
 export interface SnapshotCost {
-  /** Before decompression. */
+  /** Size of the body before decompression. */
   bodyBytes: number;
-  /** Rows of containers. */
+  /** Number of container rows written. */
   rowsWritten: number;
-  /** Parsed text, after decompression. */
+  /** Size of the parsed text after decompression. */
   textBytes: number;
   /** Size of the written events. */
   historyBytes: number;
 }
 
 export interface AgentLimitOptions {
-  /** Budget of each host per minute, where a small call costs 1; 0: unlimited. */
+  /** The budget of each host per minute. A small call costs 1. 0: unlimited. */
   perMinute: number;
   /** Milliseconds of a monotonic clock. */
   elapsedMs: () => number;
@@ -70,10 +72,10 @@ export interface AgentLimitOptions {
 }
 
 /**
- * Limits each host's agent and reports the remaining budget (draft-ietf-httpapi-ratelimit-headers-11). Small calls are
- * counted separately from snapshots, so that a host whose snapshots are delayed can still send heartbeats. Snapshots
- * are limited by number and by cost. Limits apply per host, so that rotating the token does not reset them, and per
- * process (ADR 8).
+ * Limits the calls of each host's agent and reports the remaining budget in headers
+ * (draft-ietf-httpapi-ratelimit-headers-11). Small calls are count separately from snapshots, so that a host whose
+ * snapshots are delayed can still send heartbeats. Snapshots are limited by number and by cost. The limits apply per
+ * host, so that rotating the token does not reset them, and per process (ADR 8).
  */
 export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: AgentLimitOptions): AgentLimits {
   if (perMinute === 0) {
@@ -98,20 +100,20 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
 
   return {
     calls(hostId, res) {
-      const taken = calls.take(hostId, elapsedMs());
-      setRateLimitHeaders(res, taken);
-      if (taken.allowed) return null;
-      return new RateLimitedError(`This host's limit is ${perMinute} requests per minute.`, taken.retryAfterMs);
+      const result = calls.take(hostId, elapsedMs());
+      setRateLimitHeaders(res, result);
+      if (result.allowed) return null;
+      return new RateLimitedError(`This host's limit is ${perMinute} requests per minute.`, result.retryAfterMs);
     },
     snapshots(hostId, res) {
       const nowMs = elapsedMs();
-      const counted = snapshots.take(hostId, nowMs);
+      const count = snapshots.take(hostId, nowMs);
       const owedMs = Math.max(...[costs, texts, history].map((buckets) => buckets.waitMs(hostId, nowMs)));
-      const taken = owedMs > 0 ? { ...counted, allowed: false, remaining: 0, retryAfterMs: owedMs } : counted;
-      setRateLimitHeaders(res, taken);
-      if (taken.allowed) return null;
+      const result = owedMs > 0 ? { ...count, allowed: false, remaining: 0, retryAfterMs: owedMs } : count;
+      setRateLimitHeaders(res, result);
+      if (result.allowed) return null;
       const updatesLastSeen = lastSeenUpdates.take(hostId, nowMs).allowed;
-      return new SnapshotDelayedError(Math.min(taken.retryAfterMs, retryAfterMsMax), updatesLastSeen);
+      return new SnapshotDelayedError(Math.min(result.retryAfterMs, retryAfterMsMax), updatesLastSeen);
     },
     rotations(hostId) {
       const { allowed, retryAfterMs } = rotations.take(hostId, elapsedMs());

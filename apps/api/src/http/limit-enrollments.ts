@@ -2,23 +2,23 @@ import { addressGroup } from '../lib/address-group.js';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 import { RateLimitedError } from '../errors.js';
 
-/** Enrollments per token and per address: a fleet of 12,000 hosts may enroll at once, possibly behind one NAT. */
+/** The limit per token and per address. A fleet of 12,000 hosts may enroll at once, possibly behind one NAT. */
 const FLEET = { perMinute: 1_200, burst: 12_000 };
 
-/** Enrollments of one machine with one token: an agent retries a few times if an answer was lost. */
+/** The limit per machine and token. An agent retries a few times if a response was lost. */
 const MACHINE = { perMinute: 6, burst: 20 };
 
 export interface EnrollmentLimit {
   /**
    * Limits calls per enrollment token and per address.
-   * @throws RateLimitedError above the limit.
+   * @throws RateLimitedError if the limit is exceeded.
    */
   limitCalls(enrollmentTokenId: string, address: string): void;
   /** @throws RateLimitedError if one machine enrolls with one token too often. */
   requireMachineAllowed(enrollmentTokenId: string, engineId: string): void;
 }
 
-/** Limits enrollments in this process. Enrollment is the only call that creates rows for its caller. */
+/** Limits the enrollments that one process accepts. Only enrollment lets its caller create rows. */
 export function createEnrollmentLimit(elapsedMs: () => number): EnrollmentLimit {
   const byToken = createTokenBuckets(FLEET);
   const byAddress = createTokenBuckets(FLEET);

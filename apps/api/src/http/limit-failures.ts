@@ -4,9 +4,9 @@ import { createTokenBuckets } from '../lib/token-bucket.js';
 import { RateLimitedError, TokenInvalidError } from '../errors.js';
 
 /**
- * Answers 429 instead of 401 to an address that sends more than this many requests per minute without valid credentials
- * of any kind; 0: never. Only failures count, so a valid token works from any address: five hundred hosts behind one
- * NAT do not suffer from a neighbor.
+ * Responds with 429 instead of 401 to an address that sends more than `perMinute` requests without valid credentials
+ * per minute; 0: never. Only failures count, so a valid token works from any address, and one misconfigured host does
+ * not lock out five hundred others behind the same NAT.
  */
 export function limitAuthFailures(perMinute: number, elapsedMs: () => number): ErrorRequestHandler {
   if (perMinute === 0) return (thrown: unknown, _req, _res, next) => next(thrown);
@@ -17,8 +17,8 @@ export function limitAuthFailures(perMinute: number, elapsedMs: () => number): E
       return;
     }
     const { allowed, retryAfterMs } = buckets.take(addressGroup(req.ip ?? ''), elapsedMs());
-    const refusal = () =>
+    const rateLimited = () =>
       new RateLimitedError('Too many requests without valid credentials from this address.', retryAfterMs);
-    next(allowed ? thrown : refusal());
+    next(allowed ? thrown : rateLimited());
   };
 }

@@ -2,7 +2,7 @@ import { Paths } from '@muster/contracts';
 import type { RequestHandler } from 'express';
 import type { Metrics } from '../services/metrics/index.js';
 
-/** Records each finished request and its duration, by the pattern of its path. */
+/** Records each finished request and its duration under the route's path pattern. */
 export const measureRequests =
   (metrics: Metrics): RequestHandler =>
   (req, res, next) => {

@@ -2,24 +2,24 @@ import type { RequestHandler } from 'express';
 import { notFound, sendMethodNotAllowed } from './problem.js';
 import type { Route } from './route.js';
 
-/** Answers 405 with `Allow` if a route has the request's path, but none has its method as well. */
+/** Responds with 405 and `Allow` if routes exist for the request's path, but none of them has its method. */
 export function methodNotAllowed(routes: readonly Route[]): RequestHandler {
   const allowed = allowedMethods(routes);
   return (req, res, next) => {
-    const found = allowed.find(({ pattern }) => pattern.test(req.path));
-    if (found === undefined) {
+    const allowedRoute = allowed.find(({ pattern }) => pattern.test(req.path));
+    if (allowedRoute === undefined) {
       next();
       return;
     }
-    // Throws if the percent-encoding is malformed, which is a 400 for every method.
+    // Throws if the percent-encoding is malformed, which is answered with 400 for every method.
     decodeURIComponent(req.path);
-    sendMethodNotAllowed(res, found.methods);
+    sendMethodNotAllowed(res, allowedRoute.methods);
   };
 }
 
 /**
- * Answers OPTIONS like any unsupported method. Express would answer 200; browsers ask with OPTIONS whether another site
- * may call, and none may.
+ * Responds to OPTIONS as to any unsupported method. Express would respond with 200. Browsers send OPTIONS to ask
+ * whether another site may call this API, and no other site may.
  */
 export function refuseOptions(routes: readonly Route[]): RequestHandler {
   const refuse = methodNotAllowed(routes);
@@ -29,7 +29,7 @@ export function refuseOptions(routes: readonly Route[]): RequestHandler {
   };
 }
 
-/** The methods of each path, and a pattern that matches the same paths as Express. */
+/** Returns the methods of each path, and a pattern that matches the same paths as Express. */
 function allowedMethods(routes: readonly Route[]): { pattern: RegExp; methods: string[] }[] {
   const paths = [...new Set(routes.map(({ endpoint }) => endpoint.path))];
   return paths.map((path) => {

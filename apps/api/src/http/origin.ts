@@ -1,4 +1,4 @@
-/** The request headers that name the page's origin and the request's target. */
+/** The request headers that state the page's origin and the request's target. */
 export interface RequestOrigin {
   secFetchSite: string | undefined;
   origin: string | undefined;
@@ -6,9 +6,9 @@ export interface RequestOrigin {
 }
 
 /**
- * Whether the browser states that a request comes from our own page, and not from another site that makes a visitor's
- * browser send it with the visitor's cookies. Null if the request does not state its origin: the client is an old
- * browser or not a browser. Like Go's `http.CrossOriginProtection`, trusts headers that a page cannot forge:
+ * Whether the browser states that one of our own pages sent a request, and not another site that makes a visitor's
+ * browser send it with the visitor's cookies. Null if the request does not state its origin, because the client is an
+ * old browser or not a browser. Like Go's `http.CrossOriginProtection`, trusts only headers that a page cannot forge:
  * Sec-Fetch-Site first, then Origin.
  */
 export function isSameOrigin({ secFetchSite, origin, host }: RequestOrigin, publicUrl: string): boolean | null {
@@ -16,9 +16,9 @@ export function isSameOrigin({ secFetchSite, origin, host }: RequestOrigin, publ
   if (origin === undefined) return null;
   const ours = new URL(publicUrl);
   if (origin === ours.origin) return true;
-  // Same host under another name than the public URL. If the public URL is https, a page loaded without TLS is not
-  // ours: anyone on the network path could have written it.
+  // The server may be reached under another name than the public URL. If the public URL is https, a page loaded without
+  // TLS is not trusted, because anyone on the network path could have written it.
   if (!URL.canParse(origin)) return false;
-  const { host: itsHost, protocol } = new URL(origin);
-  return itsHost === host && (protocol === 'https:' || ours.protocol === 'http:');
+  const { host: originHost, protocol } = new URL(origin);
+  return originHost === host && (protocol === 'https:' || ours.protocol === 'http:');
 }

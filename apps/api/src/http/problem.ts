@@ -33,22 +33,22 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { type: ProblemType; status: n
   unavailable: { type: ProblemTypes.unavailable, status: 503, title: 'Unavailable' },
 };
 
-/** Minimum and spread of Retry-After for requests that were turned away. */
+/** The minimum and the random spread of Retry-After for requests refused with 503. */
 const RETRY_AFTER_SECONDS = 2;
 const RETRY_AFTER_SPREAD_SECONDS = 4;
 
-/** Minimum milliseconds between two log lines about requests that were turned away. */
+/** Minimum milliseconds between two log lines about requests refused with 503. */
 const LOG_INTERVAL_MS = 5_000;
 
-/** The id in the request's log lines and in the answer's X-Request-Id. */
+/** Returns the request id, which is in the request's log lines and in the response's X-Request-Id. */
 const requestIdOf = ({ locals }: Response): string => locals.requestId;
 
-/** The default Cache-Control of answers. */
+/** The default Cache-Control of responses. */
 export const NO_STORE = 'no-store';
 
 type ProblemFacts = Omit<Problem, 'requestId'>;
 
-/** Headers that describe the body of the intended answer, and do not apply to a problem document. */
+/** Headers that describe the body of the intended response and must not be sent with a problem document. */
 const REPRESENTATION_HEADERS = [
   'Content-Length',
   'Content-Encoding',
@@ -73,18 +73,18 @@ function send(res: Response, problem: ProblemFacts, headers: Readonly<Record<str
     ...(errors ? { errors } : {}),
   };
   for (const name of REPRESENTATION_HEADERS) res.removeHeader(name);
-  // Set by hand: `res.json` would add a charset parameter to the media type.
+  // Not sent with `res.json`, which would add a charset parameter to the media type.
   res.status(status).set({ ...headers, 'Cache-Control': NO_STORE, 'Content-Type': PROBLEM_MEDIA_TYPE });
-  // Frees the request's resources, because its client may continue to send for a while.
+  // Frees the request's resources now, because its client may continue to send for a while.
   res.locals.slot?.end();
   endAfterRequest(res, JSON.stringify(document));
 }
 
-/** Answers 404. */
+/** Responds with 404. */
 export const notFound: RequestHandler = (_req, res) =>
   send(res, { type: ProblemTypes.notFound, title: 'Not found', status: 404, detail: 'There is nothing at this path.' });
 
-/** Answers 405. */
+/** Responds with 405. */
 export function sendMethodNotAllowed(res: Response, allowed: readonly string[]): void {
   const methods = allowed.join(', ');
   res.set('Allow', methods);
@@ -92,7 +92,7 @@ export function sendMethodNotAllowed(res: Response, allowed: readonly string[]):
   send(res, { type: ProblemTypes.methodNotAllowed, title, status: 405, detail: `Allowed methods: ${methods}.` });
 }
 
-/** Answers 412 or 416 for a file. */
+/** Responds with 412 or 416 for a file. */
 function sendFileRefusal(res: Response, { status, bytes }: FileRefusedError): void {
   const { title, detail } = FILE_REFUSALS[status];
   const document = { type: ProblemTypes.invalidRequest, title, status, detail };
@@ -105,7 +105,7 @@ const FILE_REFUSALS: Readonly<Record<FileRefusedError['status'], { title: string
   416: { title: 'Range not satisfiable', detail: 'The file has no bytes in the requested range.' },
 };
 
-/** Answers 417. */
+/** Responds with 417. */
 export function sendExpectationFailed(res: Response): void {
   const detail = 'Only Expect: 100-continue is supported.';
   // Without a 100, the client may never send the body.
@@ -114,12 +114,12 @@ export function sendExpectationFailed(res: Response): void {
 }
 
 /**
- * Converts any thrown error into a problem document. Messages of domain errors are public. Of any other error, only the
- * request id leaves the server, and the log has the details under that id.
+ * Converts any thrown error into a problem document. Messages of domain errors are public. For any other error, the
+ * document contains only the request id, under which the details are logged.
  */
 export function handleErrors(logger: Logger): ErrorRequestHandler {
   // While the database is unavailable, all requests of a fleet fail for the same reason.
-  const tell = logThrottle(LOG_INTERVAL_MS, () => performance.now());
+  const logThrottled = logThrottle(LOG_INTERVAL_MS, () => performance.now());
   return (thrown: unknown, req, res, _next) => {
     if (thrown instanceof RequestAbortedError || res.headersSent) {
       res.destroy();
@@ -142,7 +142,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       const requestId = requestIdOf(res);
       // Overloads are logged where they are detected.
       if (!(error instanceof OverloadedError)) {
-        tell((turnedAway) => logger.warn({ err: error.cause ?? error, requestId, turnedAway }, 'requests turned away'));
+        logThrottled((turnedAway) => logger.warn({ err: error.cause ?? error, requestId, turnedAway }, 'requests turned away'));
       }
     }
     if (error instanceof RateLimitedError) {
@@ -151,8 +151,8 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
     }
     if (error instanceof EngineIdInUseError) res.set('Retry-After', seconds(error.retryAfterMs));
     if (error.code === 'token_invalid' || error.code === 'credentials_invalid') {
-      const presented = req.headers.authorization !== undefined;
-      res.set('WWW-Authenticate', `Bearer realm="muster"${presented ? ', error="invalid_token"' : ''}`);
+      const hasCredentials = req.headers.authorization !== undefined;
+      res.set('WWW-Authenticate', `Bearer realm="muster"${hasCredentials ? ', error="invalid_token"' : ''}`);
     }
     // Do not wait for the rest of the body.
     if (error.code === 'request_timeout') res.set('Connection', 'close');
@@ -162,11 +162,13 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
   };
 }
 
-/** Returns a randomized Retry-After in seconds, so that clients turned away together do not return together. */
+/**
+ * Returns a randomized Retry-After in seconds, so that clients refused at the same time do not retry at the same time.
+ */
 export const randomRetryAfter = () =>
   String(RETRY_AFTER_SECONDS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_SECONDS));
 
-/** Whole seconds for Retry-After, rounded up. */
+/** Returns whole seconds for Retry-After, rounded up. */
 const seconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
 
 function toDomainError(thrown: unknown): DomainError | null {
@@ -176,7 +178,7 @@ function toDomainError(thrown: unknown): DomainError | null {
   if (isReadOnly(thrown)) return new UnavailableError('The database is read-only at the moment.', { cause: thrown });
   if (isTimeout(thrown)) return new UnavailableError('The database did not answer in time.', { cause: thrown });
   if (isUnavailable(thrown)) return new UnavailableError('The database cannot be reached.', { cause: thrown });
-  // Express itself throws this for a path that is not well-formed percent-encoding.
+  // Express throws this error for a path with malformed percent-encoding.
   if (thrown instanceof URIError) {
     return new InvalidRequestError('The request is not valid.', [{ path: '', message: 'the path is not well-formed' }]);
   }

@@ -9,17 +9,16 @@ import type { RequestSlot } from './request-slot.js';
 const REQUEST_BYTES = 2_048;
 
 /**
- * Milliseconds and bytes within which a body may arrive without counting as a transfer: some clients send their headers
+ * The milliseconds and bytes up to which a body does not count as a transfer, because some clients send the headers
  * first and the body directly after them.
  */
 const GRACE_MS = 200;
 const GRACE_BYTES = 16 * 1_024;
 
 /**
- * Receives a body. Bytes are counted as they arrive, not as announced. If there is no room for them, or too many bodies
- * of the caller are in transfer, reading is paused. The request slot is free while the body arrives.
- * @throws BodyTooLargeError | OverloadedError | RequestTimeoutError | RateLimitedError | RequestAbortedError, as
- * described at `readJsonBytes`.
+ * Receives a body. Counts the bytes that arrive, not the announced length. Reading is paused while there is no memory
+ * for the body or too many bodies of the caller are in transfer. The request slot is released while the body arrives.
+ * @throws BodyTooLargeError | OverloadedError | RequestTimeoutError | RateLimitedError as described at `readJsonBytes`, and RequestAbortedError if the client disconnects.
  */
 export async function receiveBody(req: Request, bytesMax: number): Promise<Buffer> {
   const slot = req.res?.locals.slot;
@@ -31,7 +30,7 @@ export async function receiveBody(req: Request, bytesMax: number): Promise<Buffe
   return receive(req, bytesMax, slot, () => slot.startTransfer(peerOf(req.res!), req.ip ?? ''));
 }
 
-/** Returns the authenticated sender of the body. */
+/** Returns the authenticated sender of the body; null if the caller is anonymous. */
 function peerOf({ locals }: Response): TransferPeer | null {
   const { agent, enrollment, operator = locals.userSession?.operator } = locals;
   if (agent !== undefined) return { kind: 'host', id: agent.hostId };
@@ -39,7 +38,7 @@ function peerOf({ locals }: Response): TransferPeer | null {
   return operator === undefined ? null : { kind: 'operator', id: operator.actor };
 }
 
-/** `beginTransfer` waits for permission to transfer a body that did not arrive with its headers. */
+/** Receives a body. `beginTransfer` resolves once a body that did not arrive with its headers may be transferred. */
 function receive(
   req: Request,
   bytesMax: number,
@@ -50,7 +49,7 @@ function receive(
     const chunks: Buffer[] = [];
     let length = 0;
     let isOver = false;
-    /** Number of waits for which reading is paused. */
+    /** The number of pending waits. Reading is paused while it is above 0. */
     let waits = 0;
     let transfer: BodyTransfer | null = null;
     let isRequested = beginTransfer === undefined;
@@ -61,7 +60,7 @@ function receive(
       clearTimeout(grace);
       transfer?.end();
     }
-    // The rest is read and dropped, because a client that is still sending does not read the answer.
+    // The rest of the body is read and dropped, because a client that is still sending does not read the response.
     function refuse(error: Error): void {
       if (isOver) return;
       end();
@@ -69,7 +68,7 @@ function receive(
       req.resume();
       reject(error);
     }
-    /** Pauses reading until a promise settles; null: the body was refused. */
+    /** Pauses reading until a promise settles. Resolves with null if the body was refused. */
     async function wait<T>(settled: Promise<T>): Promise<T | null> {
       waits += 1;
       req.pause();
@@ -91,13 +90,13 @@ function receive(
     async function requestTransfer(): Promise<void> {
       if (isRequested || isOver || beginTransfer === undefined) return;
       isRequested = true;
-      const begun = await wait(beginTransfer());
-      if (begun !== null) startTransfer(begun);
+      const newTransfer = await wait(beginTransfer());
+      if (newTransfer !== null) startTransfer(newTransfer);
     }
-    function startTransfer(begun: BodyTransfer): void {
-      transfer = begun;
-      begun.onAborted = refuse;
-      if (isOver) begun.end();
+    function startTransfer(newTransfer: BodyTransfer): void {
+      transfer = newTransfer;
+      newTransfer.onAborted = refuse;
+      if (isOver) newTransfer.end();
     }
     async function waitForRoom(room: Promise<boolean>): Promise<void> {
       if ((await wait(room)) === false) refuse(new OverloadedError());
@@ -121,7 +120,7 @@ function receive(
       end();
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     });
-    // Every request emits close; only one that has not ended was broken off.
+    // Every request emits close. A request that closes before it has ended was aborted.
     const abort = () => {
       if (req.readableEnded) return;
       end();
@@ -129,7 +128,7 @@ function receive(
     };
     req.on('error', abort);
     req.on('close', abort);
-    // The connection closed before these listeners were added, so no event will follow.
+    // If the connection closed before these listeners were added, no event will follow.
     if (req.destroyed) abort();
   });
 }

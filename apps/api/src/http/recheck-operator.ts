@@ -4,16 +4,19 @@ import type { OperatorIdentity } from '../services/identity/index.js';
 import type { Authenticate } from './auth.js';
 
 /**
- * Milliseconds between two checks whether a long answer's key or session is still valid, and for which a check is
- * shared by all answers with the same credentials. Together they end answers within five seconds of a revocation.
+ * Milliseconds between two checks of whether the key or session of a long response is still valid, and milliseconds for
+ * which all responses with the same credentials share a check. With these values, a response ends within five seconds
+ * of a revocation.
  */
 export const RECHECK_MS = 3_900;
 const SHARED_MS = 1_000;
 
-/** The organization of a key or session; null: it is no longer valid; 'unknown': the database is unavailable. */
+/** The organization of a key or session. Null: it is no longer valid. 'unknown': the database is unavailable. */
 type RecheckResult = { id: string } | null | 'unknown';
 
-/** Reauthenticates long answers, with one check for all answers to the same credentials: a thousand may listen. */
+/**
+ * Reauthenticates long responses. Responses with the same credentials share a check, because there may be a thousand.
+ */
 export function createOperatorRecheck(
   auth: Authenticate<OperatorIdentity>,
 ): (req: Request, res: Response) => Promise<RecheckResult> {
@@ -37,7 +40,7 @@ async function reauthenticate(
   try {
     return { id: (await auth(req, res)).organizationId };
   } catch (error) {
-    // Only a definite refusal counts as invalid.
+    // Only a definite refusal means that the credentials are no longer valid.
     return error instanceof DomainError && error.code !== 'unavailable' ? null : 'unknown';
   }
 }

@@ -7,18 +7,18 @@ declare global {
   namespace Express {
     interface Locals {
       requestId: string;
-      /** When the request arrived, by `performance.now()`, if it may have been queued since. */
+      /** The value of `performance.now()` when the request arrived; set if the request may have been queued since. */
       receivedAt?: number;
-      /** The request is one of many refusals under overload, which are logged together; it is logged at debug. */
+      /** True for a refusal that is logged together with others. Its own log line has the level debug. */
       isLoggedElsewhere?: boolean;
     }
   }
 }
 
 /**
- * Gives each request an id, returned as X-Request-Id, and logs the request when it ends: failures visibly, successes at
- * debug because a fleet repeats the same requests all day. Only method and path are logged: a query can hold a search
- * text, and a header a token. Nothing is computed for a level that is not logged.
+ * Assigns each request an id, returned as X-Request-Id, and logs the request when it ends. Successes are logged at
+ * debug, because a fleet repeats the same requests all day. Only method and path are logged, because a query can
+ * contain a search text, and a header a token. Nothing is computed for a level that is not logged.
  */
 export const requestLog =
   (logger: Logger): RequestHandler =>

@@ -8,7 +8,7 @@ declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- Express types res.locals through this namespace
   namespace Express {
     interface Locals {
-      /** Absent if this process limits nothing, as in an app without our server around it. */
+      /** Absent if the app runs without admission control. */
       slot?: RequestSlot;
     }
   }
@@ -16,12 +16,12 @@ declare global {
 
 export interface RequestSlotParts {
   requests: Semaphore;
-  /** The request's share of the memory for bodies of its kind. */
+  /** The request's share of the memory for bodies of its kind of call. */
   bytes: ByteHolder;
   transfers: BodyTransfers;
-  /** Whether calls of this kind carry no credentials, so that their bodies are limited by address only. */
+  /** Whether calls of this kind carry no credentials, in which case their bodies are limited by address only. */
   isAnonymous: boolean;
-  /** Whether the client is still connected. */
+  /** Returns whether the client is still connected. */
   isClientConnected: () => boolean;
 }
 
@@ -33,7 +33,7 @@ export class RequestSlot {
   constructor(private readonly parts: RequestSlotParts) {}
 
   /**
-   * Acquires the slot again after `leave`.
+   * Acquires the slot again after `release`.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */
@@ -44,13 +44,13 @@ export class RequestSlot {
     if (!(await requests.acquire(1, 'first'))) throw new OverloadedError();
     this.#isHeld = true;
     if (this.isOver || !isClientConnected()) {
-      // After `end`, nothing else would release the slot.
+      // `end` has already run, so nothing else would release the slot.
       this.release();
       throw new RequestAbortedError();
     }
   }
 
-  /** Releases the slot while the request waits for something slow: a body, or the next event of a stream. */
+  /** Releases the slot while the request waits for something slow, such as a body or the next event of a stream. */
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
@@ -58,41 +58,43 @@ export class RequestSlot {
   }
 
   /**
-   * Takes bytes until the request is over. Releases the slot while it waits, because requests that hold bytes and wait
-   * for a slot must not wait for this one.
-   * @throws like `enter`.
+   * Reserves bytes until the request is over. Releases the slot while it waits, because requests that hold bytes and
+   * wait for a slot must not wait for this one.
+   * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
+   * over.
    */
   async reserveBytes(bytes: number): Promise<void> {
-    const taken = this.tryReserveBytes(bytes);
-    if (taken === true) return;
+    const acquired = this.tryReserveBytes(bytes);
+    if (acquired === true) return;
     this.release();
-    if (!(await taken)) throw new OverloadedError();
+    if (!(await acquired)) throw new OverloadedError();
   }
 
   /**
-   * Does the same as `hold`, without releasing the slot; the caller waits. Resolves false if there was no room in time.
+   * Does the same as `reserveBytes`, without releasing the slot. False, or a promise of false, means that there was no
+   * room in time.
    */
   tryReserveBytes(bytes: number): boolean | Promise<boolean> {
     const { bytes: holder, isClientConnected } = this.parts;
-    // After `end`, bytes taken here would never be released.
+    // After `end`, reserved bytes would never be released.
     if (this.#isOver) return false;
-    const taken = holder.acquire(bytes);
-    if (typeof taken === 'boolean') return taken;
-    return taken.then((isTaken) => {
-      if (!isTaken || (!this.#isOver && isClientConnected())) return isTaken;
+    const acquired = holder.acquire(bytes);
+    if (typeof acquired === 'boolean') return acquired;
+    return acquired.then((isReserved) => {
+      if (!isReserved || (!this.#isOver && isClientConnected())) return isReserved;
       if (this.#isOver) holder.release();
       throw new RequestAbortedError();
     });
   }
 
-  /** Declares that the body takes no more bytes. */
+  /** Declares that the body needs no more bytes. */
   completeBody(): void {
     this.parts.bytes.complete();
   }
 
   /**
-   * Begins to receive a body that has not fully arrived. @throws RateLimitedError if too many of the peer's are in
-   * transfer.
+   * Begins to receive a body that has not fully arrived.
+   * @throws RateLimitedError if too many bodies of the peer are in transfer.
    */
   startTransfer(peer: TransferPeer | null, address: string): Promise<BodyTransfer> {
     const { transfers, bytes, isAnonymous } = this.parts;

@@ -10,11 +10,12 @@ import type { Guard } from './route.js';
 export type MetricsWithoutToken = 'no one' | 'this machine';
 
 /**
- * Protects the metrics. With the token, they can be read from anywhere. Without a token, `this machine` allows only
- * loopback connections whose Host is a loopback name, so that a web page cannot read them through a DNS name that
- * resolves to this machine. A proxy on this machine also connects from loopback and may add no header, so use `this
- * machine` only without a public URL.
- * @throws TokenInvalidError, or ForbiddenError if no token is set.
+ * Protects the metrics. If a token is set, any client that sends it can read them. If no token is set, `this machine`
+ * allows only loopback connections whose Host is a loopback name, so that a web page cannot read the metrics through a
+ * DNS name that resolves to this machine. A proxy on this machine also connects from loopback and may add no header, so
+ * use `this machine` only without a public URL.
+ * @throws TokenInvalidError for a missing or wrong token, ForbiddenError if no token is set and the client may not
+ * read.
  */
 export function requireMetricsAuth(token: string | null, withoutToken: MetricsWithoutToken): Guard<null> {
   if (token === null) {
@@ -36,8 +37,8 @@ export function requireMetricsAuth(token: string | null, withoutToken: MetricsWi
 }
 
 /**
- * Whether a proxy sent this request, or may have: some proxies speak HTTP/1.0 to their backend, and no other client
- * does.
+ * Whether a proxy sent, or may have sent, this request. Some proxies speak HTTP/1.0 to their backend, and no other
+ * client does.
  */
 const isForwarded = ({ headers, httpVersion }: Request): boolean =>
   httpVersion === '1.0' || Object.keys(headers).some((name) => FORWARDED.has(name) || name.startsWith('x-forwarded-'));

@@ -8,10 +8,10 @@ import type { Caller, OperatorIdentity } from '../services/identity/index.js';
 import type { RawBody } from '../services/sync/index.js';
 import { parseFields, readBody, readJsonBytes } from './body.js';
 
-/** What a route needs of its operation. Pages, which are not operations of the API, have the same. */
+/** The parts of an operation that a route needs. Pages, which are not operations of the API, have the same parts. */
 export type Endpoint = Omit<Operation, 'path' | 'summary' | 'description'> & { path: string };
 
-/** The caller by access. If anyone may call, only the client is known. */
+/** The type of the caller for each kind of access. If anyone may call, only the client is known. */
 export interface CallerOf {
   anybody: Caller;
   enroll: EnrollmentIdentity;
@@ -37,7 +37,7 @@ export interface Call<E extends Endpoint, Body = Input<E, 'body'>> {
   res: Response;
 }
 
-/** What a handler returns for one of the contract's answers. A body that is not JSON it writes itself. */
+/** The return value of a handler for one of the contract's answers. A handler writes a body that is not JSON itself. */
 type AnswerBody<E extends Endpoint, Status extends keyof E['answers']> = Status extends 303
   ? Redirect
   : E['answers'][Status] extends infer Schema extends z.ZodType
@@ -49,7 +49,7 @@ type AnswerBody<E extends Endpoint, Status extends keyof E['answers']> = Status 
 
 type IsUnion<T, Whole = T> = T extends unknown ? ([Whole] extends [T] ? false : true) : never;
 
-/** What a handler returns: the answer's body, with its status if the operation has several. */
+/** The return value of a handler: the response's body, together with its status if the operation has several. */
 export type AnswerOf<E extends Endpoint> =
   true extends IsUnion<keyof E['answers']>
     ? { [Status in keyof E['answers']]: { status: Status; body: AnswerBody<E, Status> } }[keyof E['answers']]
@@ -66,7 +66,7 @@ export interface Route {
 
 /**
  * Declares that `handler` performs an operation. Everything else follows from the contract: method, path, access,
- * limits, input and status. With `body: 'raw'`, the handler gets the bytes of the body and parses them.
+ * limits, input and status. With `body: 'raw'`, the handler receives the unparsed bytes of the body.
  */
 export function route<const E extends Endpoint>(endpoint: E, handler: NoInfer<Handler<E>>): Route;
 export function route<const E extends Endpoint>(
@@ -80,7 +80,7 @@ export function route(endpoint: Endpoint, handler: Route['handler'], options?: {
 
 /**
  * Authenticates and limits a request before its body is read, and then lets it proceed.
- * @throws a DomainError if it refuses the request.
+ * @throws DomainError if it refuses the request.
  */
 export type Guard<Identity> = (
   req: Request,
@@ -88,12 +88,12 @@ export type Guard<Identity> = (
   proceed: (caller: Identity) => Promise<void>,
 ) => Promise<void>;
 
-/** Creates the guard of an endpoint, by access. */
+/** Functions that create the guard of an endpoint, by the endpoint's access. */
 export type Guards = { readonly [A in Access]: (endpoint: Endpoint) => Guard<CallerOf[A]> };
 
 /**
- * Mounts routes, in this order, each behind the guard of its access.
- * @throws Error unless each operation of the API has one route.
+ * Mounts the routes in the given order, each behind the guard of its access.
+ * @throws Error unless each operation of the API has exactly one route.
  */
 export function mountRoutes(routes: readonly Route[], guards: Guards): Router {
   for (const [name, operation] of Object.entries(Operations)) {
@@ -101,19 +101,22 @@ export function mountRoutes(routes: readonly Route[], guards: Guards): Router {
     if (count !== 1) throw new Error(`the operation ${name} has ${count} routes`);
   }
   const router = Router();
-  for (const one of routes) {
-    const { endpoint } = one;
+  for (const mounted of routes) {
+    const { endpoint } = mounted;
     const method = endpoint.method.toLowerCase() as Lowercase<Endpoint['method']>;
-    router[method](endpoint.path, toRequestHandler(one, guards[endpoint.access](endpoint) as Guard<unknown>));
+    router[method](endpoint.path, toRequestHandler(mounted, guards[endpoint.access](endpoint) as Guard<unknown>));
   }
   return router;
 }
 
-/** The input is parsed in the order in which errors are reported: a body that is not valid comes before an unknown id. */
+/**
+ * Creates the Express handler. Parses the body before the path, so that an invalid body is reported before an unknown
+ * id.
+ */
 function toRequestHandler({ endpoint, handler, hasRawBody }: Route, guard: Guard<unknown>): RequestHandler {
   const { headers, query, body, bodyBytesMax = BODY_BYTES_MAX, params, resource = 'resource' } = endpoint;
-  const handle = handler as (call: object) => unknown;
-  const answer = answererOf(endpoint);
+  const handleCall = handler as (call: object) => unknown;
+  const answer = responderFor(endpoint);
   return (req, res) =>
     guard(req, res, async (caller) => {
       const call = {
@@ -125,7 +128,7 @@ function toRequestHandler({ endpoint, handler, hasRawBody }: Route, guard: Guard
         req,
         res,
       };
-      answer(res, (await handle(call)) as never);
+      answer(res, (await handleCall(call)) as never);
     });
 }
 
@@ -136,8 +139,8 @@ function parseParams(schema: z.ZodType, params: Request['params'], resource: str
   return parsed.data;
 }
 
-/** Returns the function that sends what a handler of this endpoint returns. */
-function answererOf(endpoint: Endpoint): (res: Response, answer: never) => void {
+/** Returns the function that sends the value returned by a handler of this endpoint. */
+function responderFor(endpoint: Endpoint): (res: Response, answer: never) => void {
   const { access, answers, opensSession } = endpoint;
   const [status = 0, ...others] = Object.keys(answers).map(Number);
   const schema = answers[status];
@@ -158,7 +161,7 @@ function answererOf(endpoint: Endpoint): (res: Response, answer: never) => void 
   return (res, answer: unknown) => void res.set('Cache-Control', 'private, no-cache').json(answer);
 }
 
-/** Whether the caller's cache may keep the answer and revalidate it by its ETag. */
+/** Whether the client may cache the response and revalidate it with its ETag. */
 const isRevalidated = ({ method, access, noStore }: Endpoint): boolean =>
   method === 'GET' && access !== 'anybody' && access !== 'agent' && !noStore;
 
@@ -167,14 +170,14 @@ function redirect(res: Response, { location, cookies }: Redirect): void {
   res.status(303).set('Location', location).end();
 }
 
-/** Adds cookies to an answer. */
+/** Adds cookies to a response. */
 export function setCookies(res: Response, cookies: readonly string[]): void {
   for (const cookie of cookies) res.append('Set-Cookie', cookie);
 }
 
 /**
- * Answers 200 with JSON that is not cached. Unlike `res.json`, it computes no ETag and writes once, because these
- * answers are sent thousands of times a second.
+ * Responds with 200 and uncacheable JSON. Unlike `res.json`, computes no ETag and writes once, because these responses
+ * are sent thousands of times a second.
  */
 function sendJson(res: Response, value: object): void {
   const text = JSON.stringify(value);

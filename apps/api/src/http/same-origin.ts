@@ -8,25 +8,25 @@ const originOf = ({ headers }: Request) => ({
   host: headers.host,
 });
 
-const otherSite = () =>
+const crossSiteError = () =>
   new ForbiddenError(
     "Blocked: this page's address does not match the server's. Set MUSTER_PUBLIC_URL or forward the Host header.",
   );
 
 /**
- * Allows a cookie-authenticated change only if the browser states that one of our own pages sent it.
+ * Requires that the browser states that one of our own pages sent a cookie-authenticated change.
  * @throws ForbiddenError
  */
 export function requireSameOrigin(req: Request, publicUrl: string): void {
   if (req.method === 'GET' || req.method === 'HEAD') return;
-  if (isSameOrigin(originOf(req), publicUrl) !== true) throw otherSite();
+  if (isSameOrigin(originOf(req), publicUrl) !== true) throw crossSiteError();
 }
 
 /**
- * Refuses requests of other sites, for calls that set a cookie but need none: another site must not sign a visitor in
- * as another user. Clients that do not state an origin, such as programs, are allowed.
+ * Refuses requests from other sites, for calls that set a cookie but require none, because another site must not sign a
+ * visitor in as another user. Clients that do not state an origin, such as programs, are allowed.
  * @throws ForbiddenError
  */
 export function refuseCrossSite(req: Request, publicUrl: string): void {
-  if (isSameOrigin(originOf(req), publicUrl) === false) throw otherSite();
+  if (isSameOrigin(originOf(req), publicUrl) === false) throw crossSiteError();
 }

@@ -1,15 +1,14 @@
 import helmet from 'helmet';
 import type { RequestHandler } from 'express';
 
-/** Seconds for which browsers use only https once they have used it (HSTS): two years. */
+/** Seconds for which browsers that have used https use only https (HSTS): two years. */
 const HTTPS_ONLY_SECONDS = 2 * 365 * 86_400;
 
 /**
- * Sets the headers of OWASP's REST Security Cheat Sheet: answers are data and must not be executed, framed, sniffed or
- * read by other origins. Routes that serve pages set their own policy. No CORS headers are set, so browsers give other
- * sites no access.
- * `https`: whether the API is reached over https, which only its operator knows; HSTS on a server without https would
- * lock users out.
+ * Sets the headers of OWASP's REST Security Cheat Sheet, because responses are data that must not be executed, framed,
+ * sniffed or read by other origins. Routes that serve pages set their own policy. No CORS headers are set, so browsers
+ * give other sites no access. `https` states whether the API is reached over https, which only its operator knows. HSTS
+ * on a server without https would lock users out.
  */
 export const securityHeaders = ({ https }: { https: boolean }): RequestHandler =>
   helmet({

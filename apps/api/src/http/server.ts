@@ -6,48 +6,47 @@ import { trackConnections, type Connections } from './connections.js';
 import { limitSmallChunks } from './small-chunks.js';
 import { normalizeTarget } from './target.js';
 
-/** Milliseconds within which a whole request, and its headers, must arrive; checked every second. */
+/** Milliseconds within which a whole request and its headers must arrive, and between two checks of these limits. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const CONNECTIONS_CHECK_INTERVAL_MS = 1_000;
 
-/** Longer than common load balancers keep an idle connection, so that this side never closes one in use. */
+/** Exceeds the idle timeouts of common load balancers, so that this server never closes a connection that they use. */
 const KEEP_ALIVE_TIMEOUT_MS = 70_000;
 
 /**
- * Connections that the kernel queues until Node accepts them, up to `net.core.somaxconn`. Above it, the kernel drops
- * the end of a handshake that the client considers complete, and the client waits for seconds. Node accepts one per
- * turn of its event loop, a few dozen a second under load, so its default of 511 is too small for a fleet that
- * reconnects at once.
+ * Maximum number of connections that the kernel queues until Node accepts them, up to `net.core.somaxconn`. Above it,
+ * the kernel drops the last packet of a handshake that the client considers complete, and the client waits for seconds.
+ * Node accepts one connection per turn of its event loop, a few dozen a second under load, so its default of 511 is too
+ * small for a fleet that reconnects at once.
  */
 const BACKLOG = 4_096;
 
-/** Milliseconds for requests in flight to finish after the server stopped accepting connections. */
+/** Milliseconds that requests in flight have to finish after the server stopped accepting connections. */
 const FINISH_TIMEOUT_MS = 10_000;
 
 /**
- * During shutdown: milliseconds without a received byte after which a connection with an incomplete request is closed,
- * and the interval of that check.
+ * During shutdown, a connection with an incomplete request is closed after this many milliseconds without a received
+ * byte. The second value is the interval of that check.
  */
 const STALLED_MS = 1_500;
 const STALLED_CHECK_INTERVAL_MS = 100;
 
 export interface HttpServer {
-  /** The URL at which it listens. */
+  /** The URL at which the server listens. */
   url: string;
   /**
-   * Shuts down without dropping a request. Closes each connection whose answer has not begun after that answer, and
-   * continues to answer for `graceMs`, so that load balancers see `/readyz` fail
-   * and use other processes. Then accepts no connections, waits for requests in flight, and closes. Silent connections
-   * are not waited for.
+   * Shuts down without dropping a request. Adds `Connection: close` to responses that have not begun, and continues to
+   * respond for `graceMs`, so that load balancers see `/readyz` fail and use other processes. Then accepts no more
+   * connections, waits for requests in flight, and closes. Does not wait for silent connections.
    */
   drain(graceMs: number): Promise<void>;
 }
 
 /**
- * Serves `handler` on `host` and `port` (0: any free port). Malformed requests are answered and logged here. Requests
- * that Node would refuse with an empty answer (no Host, an unknown Expect) are passed to the handler.
- * @throws the system's error, such as EADDRINUSE, if it cannot listen.
+ * Serves `handler` on `host` and `port` (0: any free port). Responds to malformed requests and logs them. Passes
+ * requests that Node would refuse with an empty response (no Host, an unknown Expect) to the handler.
+ * @throws the system's error, such as EADDRINUSE, if the server cannot listen.
  */
 export async function serve(
   handler: RequestListener,
@@ -92,14 +91,14 @@ function urlOf(server: Server, host: string): string {
 }
 
 async function drain(server: Server, connections: Connections, graceMs: number): Promise<void> {
-  connections.closeAfterAnswers();
+  connections.closeAfterResponses();
   await new Promise((resolve) => setTimeout(resolve, graceMs));
-  const force = setTimeout(() => server.closeAllConnections(), FINISH_TIMEOUT_MS);
-  const look = setInterval(() => connections.closeStalled(STALLED_MS), STALLED_CHECK_INTERVAL_MS);
+  const forcedClose = setTimeout(() => server.closeAllConnections(), FINISH_TIMEOUT_MS);
+  const stalledCheck = setInterval(() => connections.closeStalled(STALLED_MS), STALLED_CHECK_INTERVAL_MS);
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
     server.closeIdleConnections();
   });
-  clearInterval(look);
-  clearTimeout(force);
+  clearInterval(stalledCheck);
+  clearTimeout(forcedClose);
 }

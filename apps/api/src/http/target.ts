@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Reduces a request's target to its path and query: an absolute-form target (RFC 9112, 3.2.2) is replaced by its path.
- * Returns false if there is no path. For such a target, Express would skip every middleware and send its own error
- * page.
+ * Reduces a request target in absolute form (RFC 9112, 3.2.2) to its path and query. Returns false if the target has no
+ * path. For such a target, Express would skip every middleware and send its own error page.
  */
 export function normalizeTarget(req: IncomingMessage): boolean {
   const { url = '' } = req;

@@ -1,11 +1,12 @@
 import ipaddr from 'ipaddr.js';
 
-/** Maximum length of a group: a trusted proxy may forward a value that is not an address. */
+/** Maximum length of a group, in characters. A trusted proxy may forward a value that is not an address. */
 const GROUP_LENGTH_MAX = 45;
 
 /**
- * Returns the group that rate limits count as one caller: an IPv4 address, or the /64 network of an IPv6 address
- * because one machine can use all of it. A value that is not an address is grouped by its first characters.
+ * Returns the group of addresses that rate limits count as one caller: an IPv4 address, or the /64 network of an IPv6
+ * address, because one machine can use a whole /64 network. A value that is not an address is grouped by its first
+ * characters.
  */
 export function addressGroup(address: string): string {
   if (!ipaddr.IPv6.isValid(address)) return address.slice(0, GROUP_LENGTH_MAX).toLowerCase();

@@ -1,6 +1,6 @@
 /**
- * Batches entries that arrive while a statement is running into the next statement, like the group commit of a
- * database. The busier it is, the more entries each statement carries, and no entry ever waits for a timer.
+ * Combines entries that arrive while one run is in progress into the next run, like the group commit of a database. The
+ * higher the load, the more entries each run contains, and no entry ever waits for a timer.
  */
 export interface Batcher<Entry, Outcome> {
   /** Resolves with the entry's outcome, or rejects with the error of the run that contained it. */
@@ -14,8 +14,8 @@ interface QueuedEntry<Entry, Outcome> {
 }
 
 /**
- * Creates a group commit of `run`. `run` receives 1 to `sizeMax` entries with different keys in order of arrival, and
- * resolves with their outcomes in the same order. Only one run is in progress at a time.
+ * Creates a batcher. `run` receives 1 to `sizeMax` entries with different keys in order of arrival, and must resolve
+ * with their outcomes in the same order. Only one run is in progress at a time.
  */
 export function createBatcher<Entry, Outcome>(
   run: (entries: readonly Entry[]) => Promise<readonly Outcome[]>,
@@ -24,33 +24,33 @@ export function createBatcher<Entry, Outcome>(
   let queue: QueuedEntry<Entry, Outcome>[] = [];
   let isRunning = false;
 
-  /** Removes the next group from the queue. A second entry with the same key stays for a later group. */
+  /** Removes the next batch from the queue. A second entry with the same key stays for a later batch. */
   function takeBatch(): QueuedEntry<Entry, Outcome>[] {
     const keys = new Set<string>();
-    const group: QueuedEntry<Entry, Outcome>[] = [];
+    const batch: QueuedEntry<Entry, Outcome>[] = [];
     const rest: QueuedEntry<Entry, Outcome>[] = [];
-    for (const waiting of queue) {
-      const key = keyOf(waiting.entry);
-      if (group.length === batchSizeMax || keys.has(key)) {
-        rest.push(waiting);
+    for (const queued of queue) {
+      const key = keyOf(queued.entry);
+      if (batch.length === batchSizeMax || keys.has(key)) {
+        rest.push(queued);
       } else {
         keys.add(key);
-        group.push(waiting);
+        batch.push(queued);
       }
     }
     queue = rest;
-    return group;
+    return batch;
   }
 
   async function drain(): Promise<void> {
     isRunning = true;
     while (queue.length > 0) {
-      const group = takeBatch();
+      const batch = takeBatch();
       try {
-        const outcomes = await run(group.map(({ entry }) => entry));
-        group.forEach(({ resolve }, index) => resolve(outcomes[index]!));
+        const outcomes = await run(batch.map(({ entry }) => entry));
+        batch.forEach(({ resolve }, index) => resolve(outcomes[index]!));
       } catch (error) {
-        for (const { reject } of group) reject(error);
+        for (const { reject } of batch) reject(error);
       }
     }
     isRunning = false;

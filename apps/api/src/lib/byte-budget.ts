@@ -1,17 +1,17 @@
-/** A memory budget shared by many holders: each takes bytes as they arrive and releases them when it is done. */
+/** A memory budget shared by many holders. Each holder acquires bytes as they arrive and releases them at its end. */
 export interface ByteBudget {
-  /** Creates a holder that needs at most `bytesMax` in total. */
+  /** Creates a holder that will need at most `bytesMax` bytes in total. */
   createHolder(bytesMax: number): ByteHolder;
   readonly heldBytes: number;
 }
 
 export interface ByteHolder {
   /**
-   * Takes bytes. Resolves true, or false if there was no room in time; then nothing was taken. Returns synchronously if
-   * there is room now. Call it again only after the previous call has resolved.
+   * Acquires bytes. Resolves with true, or with false if there was no room in time and nothing was acquired. Returns
+   * synchronously if there is room now. Call it again only after the previous call has resolved.
    */
   acquire(bytes: number): boolean | Promise<boolean>;
-  /** Declares that this holder takes no more bytes. It keeps what it holds until `release`. */
+  /** Declares that this holder acquires no more bytes. It keeps its bytes until `release`. */
   complete(): void;
   /** Returns all bytes of this holder to the budget. */
   release(): void;
@@ -22,10 +22,10 @@ export interface ByteHolder {
 
 export interface ByteBudgetOptions {
   capacity: number;
-  /** The most bytes that one holder needs. */
+  /** Maximum number of bytes that one holder needs. */
   holderBytesMax: number;
   waitMsMax: number;
-  /** Called for each `take` that timed out. */
+  /** Called for each `acquire` that timed out. */
   onRefusal?: () => void;
 }
 
@@ -33,7 +33,7 @@ interface Waiter {
   holder: Holder;
   bytes: number;
   timer: NodeJS.Timeout;
-  settle: (isTaken: boolean) => void;
+  settle: (isAcquired: boolean) => void;
 }
 
 interface Holder extends ByteHolder {
@@ -41,16 +41,17 @@ interface Holder extends ByteHolder {
 }
 
 /**
- * Creates a budget. Bytes are not reserved before they arrive, so holders could fill the budget and then all wait for
- * each other. To prevent this, the most that one holder can need is reserved for the holder that has waited longest,
- * until it is done: one holder can always finish. Takes are served in order of arrival.
+ * Creates a budget. Bytes are not reserved before they arrive, so the holders could fill the budget and then all wait
+ * for each other. To prevent this, the maximum that one holder can need is reserved for the holder that has waited
+ * longest, until that holder is done. Therefore one holder can always finish. Calls of `acquire` are served in order of
+ * arrival.
  */
 export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   const { capacity, holderBytesMax, waitMsMax, onRefusal } = options;
   const openCapacity = Math.max(0, capacity - holderBytesMax);
   const waiters = new Set<Waiter>();
   let heldBytes = 0;
-  /** The holder that may use the reserve. */
+  /** The holder that may use the reserved bytes. */
   let senior: Holder | null = null;
 
   const remainingBytes = (holder: Holder) => Math.min(holder.bytesMax, capacity) - holder.heldBytes;
@@ -62,9 +63,9 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   }
 
   function admitWaiters(): void {
-    // The senior's request may be queued behind requests that can only be served after it.
-    const ofSenior = senior === null ? undefined : [...waiters].find(({ holder }) => holder === senior);
-    if (ofSenior !== undefined && hasRoomFor(ofSenior.holder, ofSenior.bytes)) ofSenior.settle(true);
+    // The call of `senior` may be queued behind calls that can only be served after it.
+    const seniorWaiter = senior === null ? undefined : [...waiters].find(({ holder }) => holder === senior);
+    if (seniorWaiter !== undefined && hasRoomFor(seniorWaiter.holder, seniorWaiter.bytes)) seniorWaiter.settle(true);
     for (const waiter of waiters) {
       if (!hasRoomFor(waiter.holder, waiter.bytes)) return;
       waiter.settle(true);
@@ -96,12 +97,12 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
 
   return {
     createHolder(bytesMax) {
-      let mine = 0;
+      let ownBytes = 0;
       const holder: Holder = {
         bytesMax,
         acquire(bytes) {
           const add = () => {
-            mine += bytes;
+            ownBytes += bytes;
             heldBytes += bytes;
           };
           if ((waiters.size === 0 || senior === holder) && hasRoomFor(holder, bytes)) {
@@ -112,12 +113,12 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
         },
         complete: () => removeWaiters(holder),
         release() {
-          heldBytes -= mine;
-          mine = 0;
+          heldBytes -= ownBytes;
+          ownBytes = 0;
           removeWaiters(holder);
         },
         get heldBytes() {
-          return mine;
+          return ownBytes;
         },
         get isScarce() {
           return waiters.size > 0;

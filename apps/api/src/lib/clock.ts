@@ -1,51 +1,54 @@
 /** Milliseconds of a round trip above which a reading is too imprecise to use. */
 const ROUND_TRIP_MS_MAX = 250;
 
-/** Maximum readings taken by `start` to get one with a short round trip. */
+/** Maximum number of readings that `start` takes to get one with a short round trip. */
 const START_READINGS_MAX = 5;
 
-/** Milliseconds by which a reading must differ to count as a step of the reference, not as drift. */
+/** Milliseconds by which a reading must differ from the clock to count as a step of the reference and not as drift. */
 const STEP_MS_MIN = 1_000;
 
 /** A clock that follows a reference. It jumps only if the reference does. */
 export interface Clock {
-  /** Returns the reference's time: the process's monotonic clock plus the measured offset. Throws before `start`. */
+  /**
+   * Returns the reference's time, which is the process's monotonic clock plus the measured offset. Throws before
+   * `start`.
+   */
   now: () => Date;
 
-  /** Takes the first reading: the best of a few, so that a slow start does not leave the clock wrong. */
+  /** Sets the clock from the best of a few readings, so that a slow start does not leave it wrong. */
   start(): Promise<void>;
 
-  /** Compares the clock with the reference once; ignores a slow answer. Call it every few seconds. */
+  /** Adjusts the clock by one reading, and ignores a slow one. Call it every few seconds. */
   synchronize(): Promise<void>;
 
-  /** Returns the milliseconds by which the process's wall clock is ahead of this clock; negative: behind. */
+  /** Returns the milliseconds by which the process's wall clock is ahead of this clock; negative if it is behind. */
   skewMs: () => number;
 }
 
 export interface ClockOptions {
-  /** Reads the reference, in milliseconds since 1970. */
+  /** Returns the reference's time, in milliseconds since 1970. */
   readReferenceMs: () => number | Promise<number>;
   /**
-   * Milliseconds that a step of the reference must last before the clock follows it. 0: at once. Use it for a reference
-   * that someone may briefly set wrong and that nothing else confirms, such as this machine's own wall clock.
+   * Milliseconds that a step of the reference must last before the clock follows it; 0: at once. Set it for a reference
+   * that may briefly be wrong and that nothing else confirms, such as this machine's own wall clock.
    */
   stepConfirmedAfterMs?: number;
-  /** The process's wall clock, in milliseconds since 1970. */
+  /** Returns the process's wall clock, in milliseconds since 1970. */
   wallMs?: () => number;
-  /** Milliseconds of a monotonic clock. */
+  /** Returns the milliseconds of a monotonic clock. */
   elapsedMs?: () => number;
 }
 
-/** The range in which a reading proves the offset to be. */
+/** The range in which the offset must lie according to a reading. */
 interface Bounds {
   low: number;
   high: number;
 }
 
 /**
- * Creates a clock over a reference such as a database's clock. A reading bounds the offset by the instants before and
- * after it, and the offset moves only as far as those bounds require. Readings therefore add no jitter, and the error
- * stays below the shortest round trip.
+ * Creates a clock that follows a reference, such as a database's clock. The instants before and after a reading bound
+ * the offset, and the offset changes only as far as those bounds require. Readings therefore add no jitter, and the
+ * error stays below the shortest round trip.
  */
 export function createClock({
   readReferenceMs,
@@ -54,7 +57,7 @@ export function createClock({
   elapsedMs = () => performance.now(),
 }: ClockOptions): Clock {
   let offsetMs: number | null = null;
-  /** A step that was seen but is not followed yet. */
+  /** A step of the reference that the clock does not follow yet. */
   let step: { offsetMs: number; seenAt: number } | null = null;
 
   async function measure(): Promise<Bounds> {

@@ -1,29 +1,29 @@
 import { InvalidRequestError } from '../errors.js';
 
 /**
- * Encodes a cursor: the sort values of a page's last row, as base64url JSON. Cursors are opaque to clients and hold no
- * secret. They are checked for their shape and never used to decide what the caller may read.
+ * Encodes a cursor, which contains the sort values of a page's last row, as base64url JSON. Cursors are opaque to
+ * clients and contain no secrets. Their shape is validated, and they never decide what the caller may read.
  */
 export const encodeCursor = (values: readonly (string | number)[]): string =>
   Buffer.from(JSON.stringify(values)).toString('base64url');
 
-/** Types of cursor values, by their SQL type. `int4` and `int8` are integers within the range of such a column. */
+/** The types of cursor values, named after SQL types. `int4` and `int8` are integers in the range of such a column. */
 type CursorKind = 'string' | 'int4' | 'int8' | 'uuid' | 'instant';
 type CursorValues<K extends readonly CursorKind[]> = { [I in keyof K]: K[I] extends 'int4' | 'int8' ? number : string };
 
 /**
  * Decodes a cursor whose values have exactly these types.
- * @throws InvalidRequestError naming `cursor` for anything else.
+ * @throws InvalidRequestError naming `cursor` if the cursor has other values.
  */
 export function decodeCursor<const K extends readonly CursorKind[]>(cursor: string, kinds: K): CursorValues<K> {
   let values: unknown;
   try {
     values = JSON.parse(Buffer.from(cursor, 'base64url').toString());
   } catch {
-    throw badCursor();
+    throw invalidCursor();
   }
-  if (!Array.isArray(values) || values.length !== kinds.length) throw badCursor();
-  if (!kinds.every((kind, index) => IS_KIND[kind](values[index]))) throw badCursor();
+  if (!Array.isArray(values) || values.length !== kinds.length) throw invalidCursor();
+  if (!kinds.every((kind, index) => IS_KIND[kind](values[index]))) throw invalidCursor();
   return values as unknown as CursorValues<K>;
 }
 
@@ -34,7 +34,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const IS_KIND = {
   string: (value: unknown) => typeof value === 'string' && !value.includes('\0') && value.isWellFormed(),
   int4: (value: unknown) => isWholeNumber(value) && Math.abs(value) <= INT4_MAX,
-  // JSON numbers are exact only up to the safe integers; none of our counters comes near.
+  // JSON numbers are exact only up to the safe integers, which none of our counters comes close to.
   int8: (value: unknown) => isWholeNumber(value),
   uuid: (value: unknown) => typeof value === 'string' && UUID.test(value),
   instant: (value: unknown) => typeof value === 'string' && /^(?!0000)\d{4}-\d\d-\d\dT/.test(value) && isInstant(value),
@@ -47,19 +47,19 @@ function isInstant(value: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString() === value;
 }
 
-const badCursor = () =>
+const invalidCursor = () =>
   new InvalidRequestError('The request is not valid.', [
     { path: '/cursor', message: 'is not a cursor of this list in this order' },
   ]);
 
-/** Formats a sort as in a query: the key, prefixed with `-` if descending. */
+/** Formats a sort as the query parameter does: the key, prefixed with `-` for descending order. */
 export const formatSort = ({ key, descending }: { key: string; descending: boolean }): string =>
   descending ? `-${key}` : key;
 
-/** Requires that a cursor was issued for this sort. @throws InvalidRequestError naming `cursor` if not. */
-export function requireSameSort(given: string, sort: { key: string; descending: boolean }): void {
-  if (given === formatSort(sort)) return;
+/** Requires that a cursor was issued for this sort. @throws InvalidRequestError naming `cursor` if it was not. */
+export function requireSameSort(cursorSort: string, sort: { key: string; descending: boolean }): void {
+  if (cursorSort === formatSort(sort)) return;
   throw new InvalidRequestError('The request is not valid.', [
-    { path: '/cursor', message: `was given for sort=${given.slice(0, 32)}; send it with the same sort` },
+    { path: '/cursor', message: `was cursorSort for sort=${cursorSort.slice(0, 32)}; send it with the same sort` },
   ]);
 }

@@ -1,22 +1,23 @@
-/** A point in a database's history, as one statement saw it. */
+/** A point in a database's history, as read by one statement. */
 export interface HistoryPoint {
-  /** Differs between servers, and between two runs of one server. */
+  /** Identifies the run of a server: differs between servers, and between two runs of one server. */
   server: string;
   /** All transactions with a lower id have ended. */
   horizon: bigint;
 }
 
 /**
- * Returns whether facts read at `before` still hold at `after`. They do not if transactions may have been lost
+ * Returns whether facts read at `before` still hold at `after`. They do not hold if transactions may have been lost
  * (failover to a lagging standby, restore, crash), because the server then assigns their ids again. Comparing only the
- * horizon is not enough: a busy server soon reaches the old one again.
+ * horizons is not enough, because a busy server soon reaches the old horizon again.
  */
 export const isSameHistory = (before: HistoryPoint, after: HistoryPoint): boolean =>
   before.server === after.server && before.horizon <= after.horizon;
 
 /**
- * An SQL expression that differs between servers and between runs of one server: its start time, and the time when it
- * last discarded its statistics, which it does after a crash that it recovers from without a new start.
+ * An SQL expression that differs between servers and between runs of one server. It combines the server's start time
+ * with the time when the server last discarded its statistics, which it does after a crash from which it recovers
+ * without a new start.
  */
 export const SERVER_RUN = `concat_ws('/',
       extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()))`;

@@ -1,8 +1,8 @@
 /** A task that runs repeatedly until it is stopped. */
 export interface Interval {
-  /** Starts, unless already started. */
+  /** Starts the interval, unless it is already started. */
   start(): void;
-  /** Stops. Resolves when the run in progress has ended. */
+  /** Stops the interval. Resolves when the run in progress has ended. */
   stop(): Promise<void>;
 }
 
@@ -12,25 +12,26 @@ export interface IntervalOptions {
 }
 
 /**
- * Creates an interval that runs a task `intervalMs` after its last run ended, never concurrently. A long task can check
- * whether the interval was stopped. A run that fails is reported to `onFailure`, and the task runs again.
+ * Creates an interval that runs a task `intervalMs` after the task's last run ended, so that runs never overlap. A long
+ * task can check whether the interval was stopped. A failed run is reported to `onFailure` and does not stop the
+ * interval.
  */
 export function createInterval(
   task: (isStopped: () => boolean) => Promise<void>,
   { intervalMs, onFailure }: IntervalOptions,
 ): Interval {
   let timer: NodeJS.Timeout | undefined;
-  let wanted = false;
+  let isStarted = false;
   let running: Promise<void> | null = null;
 
   const run = async () => {
     try {
-      await task(() => !wanted);
+      await task(() => !isStarted);
     } catch (error) {
       onFailure(error);
     }
     running = null;
-    if (wanted) schedule();
+    if (isStarted) schedule();
   };
   const schedule = () => {
     timer = setTimeout(() => {
@@ -40,12 +41,12 @@ export function createInterval(
 
   return {
     start() {
-      if (wanted) return;
-      wanted = true;
+      if (isStarted) return;
+      isStarted = true;
       if (running === null) schedule();
     },
     async stop() {
-      wanted = false;
+      isStarted = false;
       clearTimeout(timer);
       await running;
     },

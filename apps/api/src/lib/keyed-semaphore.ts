@@ -1,21 +1,22 @@
 import { createSemaphore, type Semaphore } from './semaphore.js';
 
-/** One semaphore per key; keys are independent of each other. */
+/** One semaphore per key. Keys do not affect each other. */
 export interface KeyedSemaphore {
   /**
-   * Acquires a permit of `key`. Resolves false if too many callers wait for this key or the wait times out. Returns
-   * synchronously if no wait is needed. Call `release` after true.
+   * Acquires a permit of `key`. The result is true once the permit is acquired, and false if too many callers wait for
+   * this key or the wait times out. Returns synchronously if no wait is needed. If the result is true, call `release`
+   * later.
    */
   acquire(key: string): boolean | Promise<boolean>;
   release(key: string): void;
-  /** Keys with an acquired permit. */
+  /** The number of keys with an acquired permit. */
   readonly size: number;
 }
 
 export interface KeyedSemaphoreOptions {
   /** Permits per key. */
   permits: number;
-  /** Maximum callers that may wait for one key at a time. */
+  /** Maximum number of callers that wait for one key at a time. */
   waitingMax: number;
   waitMsMax: number;
 }

@@ -3,26 +3,27 @@ import type { Database, Prisma } from '@muster/db';
 /**
  * A named lease in the database, held by at most one process at a time.
  *
- * It expires by the database's clock, so no process's clock matters. A holder that was paused or lost its connection
- * can outlive its lease without noticing. Writes that need the lease must therefore be in a transaction that calls
- * `confirm`.
+ * The lease expires according to the database's clock, so the clocks of processes do not matter. A holder that was
+ * paused or disconnected may not notice that its lease has expired. Writes that require the lease must therefore be in
+ * a transaction that calls `confirm`.
  */
 export interface Lease {
   /**
-   * Takes the lease if no one holds it, or renews it if this process does. True: it is held for the next `ttlMs`. A
-   * lost lease is taken again under a new epoch. Rejects if the database does not answer.
+   * Acquires the lease if no process holds it, or renews it if this process does. Resolves with true if this process
+   * holds the lease for the next `ttlMs`. A lost lease is acquired again under a new epoch. Rejects if the database
+   * does not respond.
    */
   acquire(): Promise<boolean>;
 
-  /** Renews the lease. False if it was lost: another process may have held it since. */
+  /** Renews the lease. Resolves with false if the lease was lost, because another process may have held it since. */
   renew(): Promise<boolean>;
 
-  /** Returns the milliseconds for which the lease is certainly held, without a query; 0: it may be lost. */
+  /** Returns the milliseconds for which the lease is certainly held, without a query. 0: it may be lost. */
   remainingMs(): number;
 
   /**
-   * Whether this process still holds the lease. The answer is valid until the transaction ends, because no other
-   * process can take the lease before. A transaction that gets false must write nothing.
+   * Resolves with whether this process still holds the lease. The result is valid until the transaction ends, because
+   * no other process can acquire the lease before. A transaction that gets false must write nothing.
    */
   confirm(tx: Prisma.TransactionClient): Promise<boolean>;
 
@@ -30,14 +31,15 @@ export interface Lease {
   release(): Promise<void>;
 
   /**
-   * The number of this process's current tenure; null: none. It rises with each new tenure. It is a time, so it is not
-   * reused if the database loses the commit that took the lease (failover, restore).
+   * The number of this process's current tenure; null if it does not hold the lease. The number increases with each
+   * tenure of any process. It is derived from the time, so it is not reused if the database loses the commit that
+   * acquired the lease (failover, restore).
    */
   readonly epoch: bigint | null;
 }
 
 export interface LeaseOptions {
-  /** At most one process holds a name. */
+  /** The name of the lease. At most one process holds a name at a time. */
   name: string;
   /** Milliseconds after which the lease of a crashed holder expires. */
   ttlMs: number;
@@ -45,7 +47,7 @@ export interface LeaseOptions {
   elapsedMs?: () => number;
 }
 
-/** Creates this process's handle of a lease. It holds nothing until `acquire`. */
+/** Creates this process's handle of a lease. The lease is not held until `acquire`. */
 export function createLease(
   { prisma }: Pick<Database, 'prisma'>,
   { name, ttlMs, elapsedMs = () => performance.now() }: LeaseOptions,
@@ -53,7 +55,10 @@ export function createLease(
   let epoch: bigint | null = null;
   let heldUntil = -Infinity;
 
-  /** `since` is read before the query, so that the lease expires here no later than in the database. */
+  /**
+   * Sets the local state. `since` is read before the query, so that the lease expires here no later than in the
+   * database.
+   */
   function setTenure(held: bigint | undefined, since: number): boolean {
     epoch = held ?? null;
     heldUntil = held === undefined ? -Infinity : since + ttlMs;
@@ -86,7 +91,7 @@ export function createLease(
     remainingMs: () => Math.max(0, heldUntil - elapsedMs()),
     async confirm(tx) {
       if (epoch === null) return false;
-      // FOR SHARE: taking the lease updates the row, so another process waits for this transaction.
+      // Acquiring the lease updates the row, so with FOR SHARE another process waits for this transaction.
       const rows = await tx.$queryRaw<unknown[]>`
         SELECT 1 FROM leases WHERE name = ${name} AND epoch = ${epoch} AND "expiresAt" > clock_timestamp() FOR SHARE`;
       return rows.length > 0;

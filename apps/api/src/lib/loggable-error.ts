@@ -2,7 +2,7 @@
 export interface LoggableError {
   type: string;
   message: string;
-  /** The code of the system, PostgreSQL or Prisma. */
+  /** The error code of the system, PostgreSQL or Prisma. */
   code?: string;
   stack?: string;
   cause?: LoggableError;
@@ -11,9 +11,9 @@ export interface LoggableError {
 const CAUSES_MAX = 5;
 
 /**
- * Reduces an error to what may be logged: type, message, code, stack and the same of its causes. Other properties are
- * dropped because they hold data: PostgreSQL's `detail` quotes whole rows with labels and commands, and Prisma's `meta`
- * the values of a query.
+ * Reduces an error to the parts that may be logged: type, message, code, stack, and the same parts of its causes. Other
+ * properties are dropped because they contain data: PostgreSQL's `detail` quotes whole rows with labels and commands,
+ * and Prisma's `meta` contains the values of a query.
  */
 export function loggableError(error: unknown, depth = 0): LoggableError {
   if (!(error instanceof Error)) return { type: typeof error, message: 'non-Error value thrown' };

@@ -1,6 +1,6 @@
 import { decodeCursor, encodeCursor } from './cursor.js';
 
-/** The part of a Prisma query that selects a page in the order of the ids, and one row more. */
+/** The part of a Prisma query that selects a page in the order of the ids, and one additional row. */
 export interface IdPage<Id> {
   where: { id?: { lt: Id } | { gt: Id } };
   orderBy: { id: 'asc' | 'desc' };
@@ -10,8 +10,8 @@ export interface IdPage<Id> {
 type IdType = 'uuid' | 'int8';
 
 /**
- * Returns one page of a list that is ordered by id, newest first by default, and the cursor of the next one. `find`
- * runs the query; it adds its own conditions to those of the page.
+ * Returns one page of a list that is ordered by id, newest first by default, and the cursor of the next page. `find`
+ * runs the query and adds its own conditions to those of the page.
  * @throws InvalidRequestError naming `cursor` if it is not a cursor of such a list.
  */
 export async function paginate<Row extends { id: string | bigint }, const T extends IdType = 'uuid'>(
@@ -21,8 +21,8 @@ export async function paginate<Row extends { id: string | bigint }, const T exte
 ): Promise<{ items: Row[]; nextCursor: string | null }> {
   type Id = T extends 'int8' ? number : string;
   const after = cursor === undefined ? undefined : (decodeCursor(cursor, [idType])[0] as Id);
-  const follows = after === undefined ? {} : { id: order === 'desc' ? { lt: after } : { gt: after } };
-  const rows = await find({ where: follows, orderBy: { id: order }, take: limit + 1 });
+  const afterCursor = after === undefined ? {} : { id: order === 'desc' ? { lt: after } : { gt: after } };
+  const rows = await find({ where: afterCursor, orderBy: { id: order }, take: limit + 1 });
   const items = rows.slice(0, limit);
   const last = rows.length > limit ? items.at(-1) : undefined;
   return { items, nextCursor: last === undefined ? null : encodeCursor([toCursorValue(last.id)]) };

@@ -13,6 +13,6 @@ export function parsedOrThrow<T>(parsed: Parsed<T>): T {
 export const invalidRequest = (errors: readonly FieldError[]): InvalidRequestError =>
   new InvalidRequestError('The request is not valid.', shortenMessages(errors));
 
-/** Cuts messages: they are returned to the client and must not repeat a long piece of its input. */
+/** Truncates the messages, because the response must not repeat a long part of the client's input. */
 const shortenMessages = (errors: readonly FieldError[]): FieldError[] =>
   errors.map(({ path, message }) => ({ path, message: message.slice(0, MESSAGE_LENGTH_MAX) }));

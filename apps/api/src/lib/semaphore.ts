@@ -1,15 +1,15 @@
-/** A resource that all requests share, with a limited total amount. */
+/** Limits the total amount of a resource that all requests share. */
 export interface Semaphore {
   /**
-   * Acquires `amount`, at most `capacity`, which `give` releases. Returns true synchronously if it is available at
-   * once, and false synchronously if too many callers wait already. Otherwise resolves with true once it is acquired,
-   * or with false if the wait times out. False means that nothing was acquired. Waiters are served in order of arrival,
-   * those of line `first` before all others. Line `first` is for callers that may hold an amount already, so its length
-   * is not limited.
+   * Acquires `amount`, which must not exceed `capacity` and which `release` returns. Returns true synchronously if the
+   * amount is available at once, and false synchronously if too many callers wait already. Otherwise resolves with true
+   * once the amount is acquired, or with false if the wait times out. False means that nothing was acquired. Waiters
+   * are served in order of arrival, those of line `first` before all others. Line `first` is for callers that may
+   * already hold an amount, so its length is not limited.
    */
   acquire(amount: number, line?: 'first' | 'last'): boolean | Promise<boolean>;
   release(amount: number): void;
-  /** The amount that is acquired now. */
+  /** The amount that is currently acquired. */
   readonly acquired: number;
 }
 
@@ -25,7 +25,7 @@ export interface SemaphoreOptions {
 interface Waiter {
   amount: number;
   timer: NodeJS.Timeout;
-  admit: (isTaken: true) => void;
+  admit: (isAcquired: true) => void;
 }
 
 export function createSemaphore(options: SemaphoreOptions): Semaphore {
@@ -43,7 +43,7 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
   function admitWaiters(): void {
     for (const line of [lines.first, lines.last]) {
       for (const waiter of line) {
-        // A waiter that needs much is not overtaken by those that need little; otherwise its turn might never come.
+        // Small requests do not overtake a large one, because the large one might otherwise wait forever.
         if (!fits(waiter.amount)) return;
         line.delete(waiter);
         clearTimeout(waiter.timer);
@@ -58,7 +58,7 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
       const expire = () => {
         line.delete(waiter);
         resolve(refuse());
-        // The waiters behind it may need less than it did.
+        // The waiters behind this one may need a smaller amount, which is available.
         admitWaiters();
       };
       const waiter: Waiter = { amount, admit: resolve, timer: setTimeout(expire, waitMsMax) };

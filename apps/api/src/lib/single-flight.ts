@@ -1,6 +1,6 @@
 /**
- * Shares one run, or its failure, with all callers while it lasts and within `intervalMs` of its start.
- * `elapsedMs`: milliseconds of a monotonic clock.
+ * Returns a function that shares one run of `run` with all its callers, until the run has ended and `intervalMs` have
+ * passed since its start. A failure is shared as well. `elapsedMs` returns the milliseconds of a monotonic clock.
  */
 export function singleFlight<T>(intervalMs: number, elapsedMs: () => number, run: () => Promise<T>): () => Promise<T> {
   let last: Promise<T> | null = null;

@@ -1,9 +1,9 @@
-/** Result of taking a token. */
+/** The result of taking a token. */
 export interface TakeResult {
   allowed: boolean;
-  /** Whole tokens left. */
+  /** The number of whole tokens left. */
   remaining: number;
-  /** Milliseconds until a token is available; 0 if one is. */
+  /** Milliseconds until a token is available; 0 if a token was taken. */
   retryAfterMs: number;
   /** Milliseconds until the bucket is full. */
   fullInMs: number;
@@ -12,66 +12,68 @@ export interface TakeResult {
 export interface TokenBuckets {
   /** Takes a token from the bucket of `key` if one is available. `nowMs` must come from a monotonic clock. */
   take(key: string, nowMs: number): TakeResult;
-  /** Returns the milliseconds until the bucket of `key` has a token, 0 if it has one. Takes nothing. */
+  /** Returns the milliseconds until the bucket of `key` has a token; 0 if it has one. Takes no token. */
   waitMs(key: string, nowMs: number): number;
-  /** Takes tokens even if the bucket lacks them. It can owe up to `debtMax`, and while it owes it gives none. */
+  /**
+   * Takes tokens even if the bucket lacks them. The bucket can owe up to `debtMax` tokens and gives none while it owes.
+   */
   charge(key: string, tokens: number, nowMs: number): void;
-  /** Stored buckets; at most twice `keysMax`. */
+  /** The number of stored buckets, at most twice `keysMax`. */
   readonly size: number;
 }
 
 export interface TokenBucketOptions {
-  /** Tokens added per minute; above 0. */
+  /** Tokens added per minute. Must be above 0. */
   perMinute: number;
-  /** Tokens in a full bucket, at least 1: the requests allowed at once after a pause. */
+  /** Tokens in a full bucket, which is the number of requests allowed at once after a pause. Must be at least 1. */
   burst: number;
   /** Maximum tokens that a bucket can owe. Default: 0. */
   debtMax?: number;
-  /** Keys per generation. Above it, the older generation is dropped, so its buckets count as full. */
+  /** Maximum number of keys per generation. Above it, the older generation is dropped, so its buckets count as full. */
   keysMax?: number;
 }
 
 const KEYS_MAX_DEFAULT = 50_000;
 
 /**
- * Creates token buckets, one number per key: the instant at which the bucket is full (generic cell rate algorithm,
- * ITU-T I.371). A full bucket need not be stored, so two generations suffice, each as long as an empty bucket takes to
- * fill. No sweep and no timer is needed.
+ * Creates token buckets. Stores one number per key, the instant at which the bucket is full (generic cell rate
+ * algorithm, ITU-T I.371). A full bucket need not be stored, so two generations suffice, each as long as an empty
+ * bucket takes to fill. Neither a sweep nor a timer is needed.
  */
 export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
   const { perMinute, burst, debtMax = 0, keysMax = KEYS_MAX_DEFAULT } = options;
   const intervalMs = 60_000 / perMinute;
   const fillMs = burst * intervalMs;
   /** Milliseconds that a bucket with the highest debt takes to fill. */
-  const lifeMs = fillMs + debtMax * intervalMs;
+  const fillFromDebtMs = fillMs + debtMax * intervalMs;
   let current = new Map<string, number>();
   let previous = new Map<string, number>();
   let currentSince = -Infinity;
 
   function rotateGenerations(nowMs: number): void {
     // Buckets last used two generations ago are full by now, and so are all after a long pause.
-    previous = nowMs - currentSince < 2 * lifeMs ? current : new Map<string, number>();
+    previous = nowMs - currentSince < 2 * fillFromDebtMs ? current : new Map<string, number>();
     current = new Map();
     currentSince = nowMs;
   }
 
   /** Returns the instant at which a bucket is full. */
   function fullAtOf(key: string, nowMs: number): number {
-    if (nowMs - currentSince >= lifeMs || current.size >= keysMax) rotateGenerations(nowMs);
+    if (nowMs - currentSince >= fillFromDebtMs || current.size >= keysMax) rotateGenerations(nowMs);
     return Math.max(current.get(key) ?? previous.get(key) ?? nowMs, nowMs);
   }
 
   return {
     charge(key, tokens, nowMs) {
       const fullAt = fullAtOf(key, nowMs);
-      current.set(key, Math.min(fullAt + tokens * intervalMs, nowMs + lifeMs));
+      current.set(key, Math.min(fullAt + tokens * intervalMs, nowMs + fillFromDebtMs));
     },
     waitMs: (key, nowMs) => Math.max(0, fullAtOf(key, nowMs) + intervalMs - nowMs - fillMs),
     take(key, nowMs) {
       const fullAt = fullAtOf(key, nowMs);
       const fullAtAfter = fullAt + intervalMs;
       const overMs = fullAtAfter - nowMs - fillMs;
-      // Tolerance of a microsecond: rounding must not refuse the last token of a full bucket.
+      // The tolerance of a microsecond keeps rounding errors from refusing the last token of a full bucket.
       const allowed = overMs <= 0.001;
       if (allowed) current.set(key, fullAtAfter);
       const fullInMs = (allowed ? fullAtAfter : fullAt) - nowMs;

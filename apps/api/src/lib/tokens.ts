@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { formatToken, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
 
-/** A new token: the text, which its holder sees once, and the hash, which is stored. */
+/** A new token: its text, which is shown to the holder once, and its hash, which is stored. */
 export interface IssuedToken {
   token: string;
   hash: Uint8Array<ArrayBuffer>;
@@ -10,7 +10,7 @@ export interface IssuedToken {
 /** Returns the SHA-256 of a token. A token has 256 random bits, so a slow or salted hash would add only cost. */
 export const hashToken = (token: string): Uint8Array<ArrayBuffer> => new Uint8Array(hash('sha256', token, 'buffer'));
 
-/** Makes a token of 256 random bits. */
+/** Creates a token with 256 random bits. */
 export function issueToken(kind: TokenKind): IssuedToken {
   const token = formatToken(kind, randomBytes(TOKEN_RANDOM_BYTES));
   return { token, hash: hashToken(token) };

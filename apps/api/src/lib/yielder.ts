@@ -1,21 +1,21 @@
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * Longest time in milliseconds that a loop may block the event loop before it yields. Another request waits for about
- * two such periods: until it is read, and until the database's answer to it is.
+ * Maximum milliseconds that a loop may block the event loop before it yields. Another request waits for about two such
+ * periods: one until the request is read, and one until the database's response to it is read.
  */
 const BLOCKED_MS_MAX = 2;
 
 /**
- * Cooperative yielding for long loops. `due` is true once the loop has blocked the event loop for long enough;
- * `yieldToEventLoop` then lets other work run.
+ * Cooperative yielding for long loops. `shouldYield` returns true once the loop has blocked the event loop for long
+ * enough, and `yieldToEventLoop` then lets other work run.
  */
 export interface Yielder {
   shouldYield(): boolean;
   yieldToEventLoop(): Promise<void>;
 }
 
-/** Stringifies a list like `JSON.stringify`, with yields. Returns the text in pieces. */
+/** Stringifies a list like `JSON.stringify`, but yields to the event loop. Returns the text in pieces. */
 export async function stringifyWithYields(items: readonly unknown[], yielder: Yielder): Promise<string[]> {
   if (items.length === 0) return ['[]'];
   const pieces: string[] = [];
@@ -32,7 +32,7 @@ export async function stringifyWithYields(items: readonly unknown[], yielder: Yi
   return pieces;
 }
 
-/** Encodes texts as UTF-8, with yields. */
+/** Encodes texts as UTF-8, and yields to the event loop in between. */
 export async function encodeWithYields(texts: readonly string[], yielder: Yielder): Promise<Buffer[]> {
   const encoded: Buffer[] = [];
   for (const text of texts) {
@@ -42,7 +42,10 @@ export async function encodeWithYields(texts: readonly string[], yielder: Yielde
   return encoded;
 }
 
-/** Maximum items stringified at a time, and the target length of their text: well below the time limit. */
+/**
+ * Maximum number of items stringified at a time, and the target length of their text, to stay well below the time
+ * limit.
+ */
 const PIECE_ITEMS_MAX = 50;
 const PIECE_LENGTH = 128 * 1024;
 

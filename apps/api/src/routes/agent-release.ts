@@ -24,7 +24,7 @@ export function agentReleaseRoutes(release: AgentReleaseService, stalledMsMax = 
   const shares = createKeyedSemaphore({ permits: ADDRESS_DOWNLOADS_MAX, waitingMax: 0, waitMsMax: 0 });
   let downloads = 0;
 
-  /** Takes a share of the downloads until the answer is over. @throws RateLimitedError | OverloadedError */
+  /** Takes a share of the downloads until the response is over. @throws RateLimitedError | OverloadedError */
   function startDownload(caller: Caller, res: Response): void {
     if (downloads >= DOWNLOADS_MAX) throw new OverloadedError();
     const address = addressGroup(caller.address);

@@ -37,7 +37,7 @@ interface ExportFile {
   pages: AsyncGenerator<string>;
 }
 
-/** The operator's request for an export, and its answer. */
+/** The operator's request for an export, and its response. */
 type ExportCall = Pick<
   Call<typeof Operations.exportContainers | typeof Operations.exportEvents>,
   'caller' | 'req' | 'res'

@@ -49,7 +49,7 @@ export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX
   return router;
 }
 
-/** Answers 405 for a method other than GET and HEAD if the path is a file. */
+/** Responds with 405 for a method other than GET and HEAD if the path is a file. */
 function refuseOtherMethods(directory: string): RequestHandler {
   return async (req, res, next) => {
     const isRead = req.method === 'GET' || req.method === 'HEAD';
