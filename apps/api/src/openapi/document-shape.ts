@@ -1,7 +1,7 @@
-/** A JSON Schema (draft 2020-12), as OpenAPI 3.1 uses. */
+/** A JSON Schema (draft 2020-12), which OpenAPI 3.1 uses. */
 export type JsonSchema = Record<string, unknown>;
 
-/** An OpenAPI document. Only the sections that are read elsewhere have precise types. */
+/** An OpenAPI document. Only the sections that our code reads have precise types. */
 export interface OpenApiDocument {
   openapi: string;
   info: { title: string; version: string; [field: string]: unknown };
@@ -10,7 +10,7 @@ export interface OpenApiDocument {
   [section: string]: unknown;
 }
 
-/** One operation. */
+/** An operation of an OpenAPI document. */
 export interface OpenApiOperation {
   operationId: string;
   parameters: readonly object[];
@@ -19,7 +19,7 @@ export interface OpenApiOperation {
   [section: string]: unknown;
 }
 
-/** One response, or a reference to a shared one. */
+/** A response of an operation, or a reference to a shared response. */
 export interface OpenApiResponse {
   $ref?: string;
   description?: string;

@@ -7,7 +7,7 @@ import { problemResponses } from './problems.js';
 import { createSchemaRegistry } from './schemas.js';
 import { SECURITY_SCHEMES } from './security.js';
 
-/** The API's version. A test checks that it equals the version in package.json. */
+/** The version of the API. A test checks that it equals the version in package.json. */
 const API_VERSION = '0.1.0';
 
 const DESCRIPTION = `Muster keeps an exact inventory of the containers on a fleet of hosts. Agents post snapshots; operators read the containers, their history, and how current each host is.
@@ -80,7 +80,7 @@ export function createOpenApiDocument(): OpenApiDocument {
   };
 }
 
-/** @throws Error if a name has different schemas in requests and responses: give one of them another name. */
+/** Merges the schemas. @throws Error if a name has different schemas in requests and responses. Rename one of them. */
 function mergeSchemas(
   requests: Record<string, JsonSchema>,
   answers: Record<string, JsonSchema>,

@@ -78,7 +78,7 @@ const INVITATION: contracts.Invitation = {
 /** Formats a placeholder for a token or key. It is not a valid token. */
 const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
 
-/** One example per component schema. Tests validate them against the schemas. */
+/** One example per component schema. Tests validate the examples against the schemas. */
 export const EXAMPLES: Readonly<Record<string, unknown>> = {
   EnrollRequest: {
     name: 'edge-1',

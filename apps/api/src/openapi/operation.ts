@@ -17,7 +17,7 @@ interface Schemas {
 export function describeOperation(name: string, operation: Operation, schemas: Schemas): OpenApiOperation {
   const { summary, description, access, body, answers } = operation;
   const descriptions = [description, ACCESS_DESCRIPTIONS[access], ...(name === 'stream' ? [streamDescription()] : [])];
-  const answered = Object.entries(answers).map(([status, answer]) => [
+  const successResponses = Object.entries(answers).map(([status, answer]) => [
     status,
     describeAnswer(operation, Number(status), answer, schemas.answers),
   ]);
@@ -33,7 +33,7 @@ export function describeOperation(name: string, operation: Operation, schemas: S
     ],
     ...(body === undefined ? {} : { requestBody: { required: true, content: json(body, schemas.requests) } }),
     responses: {
-      ...(Object.fromEntries(answered) as Record<string, OpenApiResponse>),
+      ...(Object.fromEntries(successResponses) as Record<string, OpenApiResponse>),
       ...(hasETag(operation) ? { 304: NOT_MODIFIED } : {}),
       ...problemResponsesOf(operation),
     },
@@ -45,7 +45,7 @@ const NOT_MODIFIED: OpenApiResponse = {
   headers: headers('X-Request-Id', 'ETag'),
 };
 
-/** JSON reads support conditional requests, except those of agents. */
+/** Whether an operation supports conditional requests: JSON reads do, except those of agents. */
 const hasETag = ({ method, access, answers }: Operation): boolean =>
   method === 'GET' && access !== 'agent' && (answers[200] instanceof z.ZodType || answers[200] === 'application/json');
 
@@ -70,7 +70,7 @@ function describeAnswer(
 }
 
 /** The media types of exports. The parameter `format` selects one. */
-const LINES = ['text/csv', 'application/x-ndjson'];
+const EXPORT_MEDIA_TYPES = ['text/csv', 'application/x-ndjson'];
 
 /** The schemas of bodies that are not text. Generators of clients return `binary` as bytes or a file. */
 const OTHER_THAN_TEXT: Readonly<Record<string, JsonSchema>> = {
@@ -80,7 +80,7 @@ const OTHER_THAN_TEXT: Readonly<Record<string, JsonSchema>> = {
 
 const unparsed = (mediaType: string): Record<string, OpenApiMedia> =>
   Object.fromEntries(
-    (mediaType === 'text/csv' ? LINES : [mediaType]).map((type) => [
+    (mediaType === 'text/csv' ? EXPORT_MEDIA_TYPES : [mediaType]).map((type) => [
       type,
       { schema: OTHER_THAN_TEXT[type] ?? { type: 'string' } },
     ]),
@@ -93,7 +93,7 @@ function json(schema: z.ZodType, schemas: SchemaRegistry): Record<string, OpenAp
   };
 }
 
-/** Returns the example of a named schema, or builds one for a list of named items or an object of literals. */
+/** Returns the example of a named schema, or builds an example for a list of named items or an object of literals. */
 function exampleOf(schema: z.ZodType): unknown {
   const name = nameOf(schema);
   if (name !== null && name in EXAMPLES) return EXAMPLES[name];
@@ -134,7 +134,7 @@ function queryParameters({ query }: Operation, schemas: SchemaRegistry): object[
     required,
     description: schema['description'] ?? QUERY_PARAMETERS[name],
     schema,
-    // Repeated, as in `state=exited&state=dead`, because values can contain commas.
+    // Lists are sent as `state=exited&state=dead`, because values can contain commas.
     ...(schema['type'] === 'array' ? { style: 'form', explode: true } : {}),
   }));
 }
@@ -170,7 +170,7 @@ function headerParameters(operationId: string, operation: Operation, schemas: Sc
   return [...own, ...more];
 }
 
-/** What each message of the stream means. */
+/** The meaning of each message of the stream. */
 const MESSAGE_MEANINGS: Readonly<Record<StreamMessageName, string>> = {
   summary: 'the fleet’s counts; first on each connect, then whenever they changed.',
   container: 'one committed change of a container.',

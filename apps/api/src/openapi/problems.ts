@@ -4,7 +4,7 @@ import { PROBLEMS } from '../http/problem.js';
 const INTERNAL = { type: ProblemTypes.internal, status: 500, title: 'Internal error' };
 const KINDS = [...Object.values(PROBLEMS), INTERNAL];
 
-/** What each problem means to the caller. */
+/** The meaning of each problem for the caller. */
 const DESCRIPTIONS: Readonly<Partial<Record<ProblemType, string>>> = {
   [ProblemTypes.invalidRequest]: 'The request is invalid: `errors` names the fields.',
   [ProblemTypes.tokenInvalid]: 'Missing, unknown, expired, revoked or used-up credentials.',
@@ -23,7 +23,7 @@ const DESCRIPTIONS: Readonly<Partial<Record<ProblemType, string>>> = {
   [ProblemTypes.unavailable]: 'The server is overloaded or cannot reach its database: retry after Retry-After.',
 };
 
-/** The problems that an operation can return: those that follow from its access, path and body, and its `refusals`. */
+/** Returns the problems that an operation can return: those implied by its access, path and body, and its `refusals`. */
 function problemTypesOf({ method, path, access, query, headers, body, refusals = [] }: Operation) {
   const isApi = path.startsWith('/api/');
   const isOperators = ['viewer', 'admin', 'owner', 'user'].includes(access);
@@ -67,7 +67,7 @@ const REQUEST_ID = { 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id'
 const RETRY_AFTER = { 'Retry-After': { $ref: '#/components/headers/Retry-After' } };
 const AUTHENTICATE = { 'WWW-Authenticate': { $ref: '#/components/headers/WWW-Authenticate' } };
 
-const NAME_RETRY_AFTER: ReadonlySet<ProblemType> = new Set([
+const WITH_RETRY_AFTER: ReadonlySet<ProblemType> = new Set([
   ProblemTypes.engineIdInUse,
   ProblemTypes.rateLimited,
   ProblemTypes.unavailable,
@@ -76,10 +76,10 @@ const NAME_RETRY_AFTER: ReadonlySet<ProblemType> = new Set([
 const headersOf = (status: number, types: readonly ProblemType[]) => ({
   ...REQUEST_ID,
   ...(status === 401 ? AUTHENTICATE : {}),
-  ...(types.some((type) => NAME_RETRY_AFTER.has(type)) ? RETRY_AFTER : {}),
+  ...(types.some((type) => WITH_RETRY_AFTER.has(type)) ? RETRY_AFTER : {}),
 });
 
-/** The shared error responses: one per problem type, and `OtherProblem` for errors that any operation can return. */
+/** Returns the shared error responses: one per problem type, and `OtherProblem` for errors that any operation can return. */
 export const problemResponses = (): Record<string, object> => ({
   ...Object.fromEntries(
     KINDS.map((kind) => [

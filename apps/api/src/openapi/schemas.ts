@@ -6,7 +6,7 @@ import { EXAMPLES } from './examples.js';
 /** JSON Schemas by name. */
 type NamedSchemas = Record<string, JsonSchema>;
 
-/** The exported schemas of the contracts, which the document names. The first name of a schema is used. */
+/** The exported schemas of the contracts, with the names that the document uses: the first exported name of each. */
 const NAMED = new Map<z.ZodType, string>();
 for (const [name, value] of Object.entries(contracts)) {
   if (value instanceof z.ZodType && !NAMED.has(value)) NAMED.set(value, name);
@@ -19,7 +19,7 @@ const refTo = (name: string): string => `#/components/schemas/${name}`;
 
 const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
 
-/** JSON Schemas of contracts that parse by hand, for which zod cannot generate them. */
+/** JSON Schemas of contracts with a handwritten parser, for which zod cannot generate a JSON Schema. */
 const HANDWRITTEN = new Map<z.core.$ZodType, JsonSchema>([
   [contracts.Ports, { type: 'array', items: { $ref: refTo('Port') } }],
   [
@@ -34,10 +34,9 @@ const HANDWRITTEN = new Map<z.core.$ZodType, JsonSchema>([
 ]);
 
 /**
- * Generates the JSON Schemas of all named schemas, and of `unnamed` ones under temporary names.
+ * Generates the JSON Schemas of all named schemas, and of the `unnamed` schemas under temporary names.
  *
- * Both directions use the input form of the schemas. Responses also require each field that has a default, because the
- * server always sends it.
+ * Both directions use the input form of the schemas. Responses also require each field that has a default, because the server always sends these fields.
  */
 function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'requests' | 'answers'): NamedSchemas {
   const registry = z.registry<{ id: string }>();
@@ -55,7 +54,7 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
       if (direction === 'answers') requireDefaults(zodSchema, json);
     },
   });
-  // These keywords are for standalone files; the schemas are part of a document.
+  // These keywords are for standalone files, but the schemas are part of a document.
   for (const json of Object.values(schemas) as JsonSchema[]) {
     delete json['$schema'];
     delete json['$id'];
@@ -64,8 +63,7 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
 }
 
 /**
- * Query parameters are texts that the contract parses, and `meta` states the type to which it parses them. Replaces what
- * zod generates for the text, and adds the default, which zod omits because it is not a text.
+ * Describes query parameters. They are sent as text, and the `meta` of their schema states the type to which the contract parses them. Replaces the keywords that zod generates for the text, and adds the default, which zod omits because it is not a text.
  */
 function describeParsedType(zodSchema: z.core.$ZodType, json: JsonSchema): void {
   if (z.globalRegistry.get(zodSchema)?.['type'] === undefined) return;
@@ -74,7 +72,7 @@ function describeParsedType(zodSchema: z.core.$ZodType, json: JsonSchema): void 
   if (absent.success) json['default'] = absent.data;
 }
 
-/** Removes keywords that repeat what another keyword says. */
+/** Removes keywords that are redundant because of another keyword. */
 function simplify(json: JsonSchema): void {
   if (json['format'] === 'uuid' || json['format'] === 'date-time' || json['format'] === 'email') delete json['pattern'];
   if (json['maximum'] === Number.MAX_SAFE_INTEGER) delete json['maximum'];
@@ -89,18 +87,17 @@ function requireDefaults(zodSchema: z.core.$ZodTypes, json: JsonSchema): void {
   json['required'] = fields.filter(([, field]) => field._zod.optout !== 'optional').map(([name]) => name);
 }
 
-/** The schemas of all operations in one direction, and the components that they refer to. */
+/** The schemas of all operations in one direction, and the components to which they refer. */
 export interface SchemaRegistry {
   /** Returns a reference to a named schema, or the inlined schema. */
   refOrInline(schema: z.ZodType): JsonSchema;
-  /** Returns the schema itself. */
+  /** Returns the schema itself, never a reference. */
   resolve(schema: z.ZodType): JsonSchema;
   components: NamedSchemas;
 }
 
 /**
- * Generates the JSON Schemas for one direction, each named schema once. `whole` are bodies; `inFields` are objects
- * whose fields become parameters.
+ * Generates the JSON Schemas for one direction, with one component for each named schema. `whole` contains the schemas of bodies, and `inFields` the schemas of objects whose fields become parameters.
  */
 export function createSchemaRegistry(
   { whole, inFields = [] }: { whole: readonly z.ZodType[]; inFields?: readonly z.ZodType[] },
@@ -131,7 +128,7 @@ export function createSchemaRegistry(
   return { refOrInline, resolve, components };
 }
 
-/** Returns the names that a schema refers to. */
+/** Returns the names of the components to which a schema refers. */
 const referencesIn = (json: unknown): string[] => {
   if (typeof json !== 'object' || json === null) return [];
   return Object.entries(json).flatMap(([key, value]) =>

@@ -21,7 +21,7 @@ export const SECURITY_SCHEMES = {
 
 const OPERATOR = [{ apiKey: [] }, { session: [] }];
 
-/** The accepted security schemes per kind of access: any one of the list; none are needed if it is empty. */
+/** The security schemes for each kind of access. Any one of the list suffices, and an empty list requires none. */
 export const SECURITY: Readonly<Record<Access, readonly object[]>> = {
   anybody: [],
   enroll: [{ enrollmentToken: [] }],
@@ -33,7 +33,7 @@ export const SECURITY: Readonly<Record<Access, readonly object[]>> = {
   metrics: [{ metricsToken: [] }, {}],
 };
 
-/** Who may call an operation, as the last paragraph of its description. */
+/** The last paragraph of an operation's description, which states who may call it. */
 export const ACCESS_DESCRIPTIONS: Readonly<Record<Access, string>> = {
   anybody: 'Access: no authentication.',
   enroll: 'Access: agents with an enrollment token.',

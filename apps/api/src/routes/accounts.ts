@@ -39,16 +39,16 @@ export interface AccountParts {
   oidc: OidcOptions | null;
   logger: Logger;
   now: () => Date;
-  /** Milliseconds by which this process's wall clock is ahead of `now`. */
+  /** Returns the milliseconds by which this process's wall clock is ahead of `now`. */
   skewMs: () => number;
   elapsedMs: () => number;
 }
 
 /** Settings of the OpenID Connect provider. */
 export interface OidcOptions extends Pick<IdentityProviderOptions, 'issuer' | 'clientId' | 'clientSecret'> {
-  /** Display name of the provider. */
+  /** The display name of the provider. */
   name: string;
-  /** Role of users who sign in without an invitation; null: they are refused. */
+  /** The role of users who sign in without an invitation; null: such users are refused. */
   autoProvisionRole: MemberRole | null;
 }
 
@@ -59,7 +59,7 @@ export interface Accounts {
   routes: Route[];
 }
 
-/** Wires accounts and API keys. */
+/** Creates the routes and guards of accounts and API keys. */
 export function createAccounts(db: Database, parts: AccountParts): Accounts {
   const { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs } = parts;
   const limit = createSignInLimit(signInsPerMinute, elapsedMs);

@@ -9,22 +9,21 @@ import { route, type Route } from '../http/route.js';
 import type { AgentReleaseService } from '../services/delivery/index.js';
 import type { Caller } from '../services/identity/index.js';
 
-/** Release files that one process, and one address, may download at a time. Each is up to 100 MB. */
+/** Maximum number of concurrent downloads from one process and to one address. A release file has up to 100 MB. */
 const DOWNLOADS_MAX = 256;
 const ADDRESS_DOWNLOADS_MAX = 64;
 
-/** Retry-After for an address at its limit. */
+/** Milliseconds of Retry-After for an address at its limit. */
 const RETRY_MS = 5_000;
 
 /**
- * The routes for what installs the agent on a machine: a shell script and the files that it downloads. `stalledMsMax`:
- * milliseconds within which a client must read some of a file.
+ * The routes for installing the agent on a machine: a shell script and the files that the script downloads. `stalledMsMax` is the number of milliseconds within which a client must read part of a file.
  */
 export function agentReleaseRoutes(release: AgentReleaseService, stalledMsMax = STALLED_MS_MAX): Route[] {
   const shares = createKeyedSemaphore({ permits: ADDRESS_DOWNLOADS_MAX, waitingMax: 0, waitMsMax: 0 });
   let downloads = 0;
 
-  /** Takes a share of the downloads until the response is over. @throws RateLimitedError | OverloadedError */
+  /** Counts a download until its response has ended. @throws RateLimitedError | OverloadedError at a limit. */
   function startDownload(caller: Caller, res: Response): void {
     if (downloads >= DOWNLOADS_MAX) throw new OverloadedError();
     const address = addressGroup(caller.address);
@@ -36,7 +35,7 @@ export function agentReleaseRoutes(release: AgentReleaseService, stalledMsMax = 
       downloads -= 1;
       shares.release(address);
     });
-    // From here on the client determines how long it takes.
+    // From here on, the client determines how long the request takes.
     res.locals.slot?.release();
   }
 
@@ -47,7 +46,7 @@ export function agentReleaseRoutes(release: AgentReleaseService, stalledMsMax = 
     route(Operations.getAgentRelease, async ({ caller, params, res }) => {
       const path = await release.file(params.file);
       startDownload(caller, res);
-      // The file is large and does not change until the next release: a proxy may cache it but must revalidate it.
+      // The file is large and does not change until the next release, so a proxy may cache it but must revalidate it.
       res.type('application/octet-stream').set('Cache-Control', 'public, no-cache');
       await sendFile(res, path);
     }),

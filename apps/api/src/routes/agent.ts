@@ -33,34 +33,32 @@ export interface AgentParts {
   delayRefusal: DelayRefusal;
 }
 
-/** Creates the routes that agents call, and their guards: all routes but `enroll` are behind `requireAgentAuth`. */
+/** Creates the routes that agents call, and their guards. All routes except `enroll` require an agent token. */
 export const createAgents = (parts: AgentParts): { guards: Pick<Guards, 'agent' | 'enroll'>; routes: Route[] } => ({
   guards: agentGuards(parts),
   routes: agentRoutes(parts),
 });
 
-/** Requests of a host that may wait for each turn, and the milliseconds that each may wait. */
-const TURN_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
+/** The maximum number of a host's waiting requests per kind of call, and the milliseconds that each may wait. */
+const HOST_QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
 
 /**
- * Creates the guards of the routes that agents call. In order: authentication, the rate limit, the host's turn. The body
- * of a request that waits for its turn is not read.
+ * Creates the guards of the routes that agents call. A guard authenticates the agent, applies the rate limit, and then waits for the host's previous call to finish. The body of a waiting request is not read.
  *
- * A host has two turns: one snapshot and one small call run at a time, so that a heartbeat never waits for a snapshot.
- * More would only wait for the host's row lock.
+ * For each host, one snapshot and one small call run at a time, so that a heartbeat never waits for a snapshot. More concurrent calls would only wait for the host's row lock.
  */
 function agentGuards(parts: AgentParts): Pick<Guards, 'agent' | 'enroll'> {
   const { agentTokens, enrollment, refusals, limits, enrollmentLimit, delayRefusal } = parts;
   const authenticateAgent = requireAgentAuth(agentTokens);
   const authenticateEnrollment = requireEnrollmentAuth(enrollment);
-  const takeCallTurn = createKeyedMutex('host', TURN_LIMITS);
-  const takeSnapshotTurn = createKeyedMutex('host', TURN_LIMITS);
+  const runCallExclusive = createKeyedMutex('host', HOST_QUEUE_LIMITS);
+  const runSnapshotExclusive = createKeyedMutex('host', HOST_QUEUE_LIMITS);
 
   return {
     agent: ({ limits: kind }) => {
       const isSnapshot = kind === 'snapshots';
       const limit = isSnapshot ? limits.snapshots : limits.calls;
-      const takeTurn = isSnapshot ? takeSnapshotTurn : takeCallTurn;
+      const runExclusive = isSnapshot ? runSnapshotExclusive : runCallExclusive;
       return async (req, res, proceed) => {
         const agent = await authenticateAgent(req, res);
         const { hostId } = agent;
@@ -69,7 +67,7 @@ function agentGuards(parts: AgentParts): Pick<Guards, 'agent' | 'enroll'> {
           await delayRefusal(hostId, res);
           throw refusal;
         }
-        await takeTurn(res, hostId, async () => {
+        await runExclusive(res, hostId, async () => {
           try {
             await proceed(agent);
           } catch (error) {
@@ -89,8 +87,7 @@ function agentGuards(parts: AgentParts): Pick<Guards, 'agent' | 'enroll'> {
 }
 
 /**
- * Queue limits for enrollments with one token. A fleet enrolls with one token, whose row is locked for each enrollment.
- * Enrollments therefore run one at a time, each in milliseconds, and a burst waits instead of failing.
+ * Queue limits for enrollments with one token. A whole fleet may enroll with one token, whose row each enrollment locks. Enrollments with one token therefore run one at a time, each in milliseconds, and a burst waits instead of failing.
  */
 const ENROLLMENT_QUEUE_LIMITS = { waitingMax: 1_000, waitMsMax: 10_000 };
 
@@ -129,8 +126,8 @@ function agentRoutes(parts: AgentParts): Route[] {
 
     // POST /api/agent/heartbeat
     route(Operations.heartbeat, async ({ caller: { hostId }, headers: { stream }, body }) => {
-      const answer = await heartbeats.beat(hostId, body, stream);
-      return { ...answer, accepts: ACCEPTS };
+      const response = await heartbeats.beat(hostId, body, stream);
+      return { ...response, accepts: ACCEPTS };
     }),
 
     // POST, GET and DELETE /api/agent/token
@@ -143,13 +140,13 @@ function agentRoutes(parts: AgentParts): Route[] {
   ];
 }
 
-/** Returns the stream that a snapshot names, even if its other headers are invalid; null: no valid stream. */
+/** Returns the stream of a snapshot request, even if its other headers are invalid; null if the stream is invalid. */
 const readStream = (req: Request): string | null => HeartbeatHeaders.safeParse(req.headers).data?.stream ?? null;
 
 /** Optional snapshot features that this API accepts. */
 const ACCEPTS = [ACCEPTS_PORT_RANGES];
 
-/** Returns the digest of a body: SHA-256 of our parser version, the content encoding and the bytes as received. */
+/** Returns a body's digest: the SHA-256 of our parser version, the content encoding and the bytes as received. */
 async function snapshotDigest({ bytes, encoding }: RawBody): Promise<string> {
   const yielder = createYielder();
   const hash = createHash('sha256').update(`${CONTAINER_PARSER_VERSION}:${encoding}:`);
@@ -160,5 +157,5 @@ async function snapshotDigest({ bytes, encoding }: RawBody): Promise<string> {
   return hash.digest('base64url');
 }
 
-/** Bytes hashed between two checks whether to yield. */
+/** The number of bytes hashed between two checks of whether to yield. */
 const HASH_BYTES = 512 * 1024;

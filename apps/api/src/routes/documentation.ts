@@ -7,7 +7,7 @@ import { sendMethodNotAllowed } from '../http/problem.js';
 import { route, type Route } from '../http/route.js';
 import { createOpenApiDocument } from '../openapi/document.js';
 
-/** Swagger UI. Its files never change within a version, so the version is part of their path. */
+/** The files of Swagger UI never change within a version, so the version is part of their path. */
 const require = createRequire(import.meta.url);
 const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
 const SWAGGER_UI_FILES = ['swagger-ui.css', 'swagger-ui-bundle.js'];
@@ -15,7 +15,7 @@ const { version: SWAGGER_UI_VERSION } = require('swagger-ui-dist/package.json') 
 const ASSETS = `${Paths.docs}/swagger-ui-${SWAGGER_UI_VERSION}`;
 const START = `${Paths.docs}/start.js`;
 
-/** The page loads everything from this server. Swagger UI's style sheet contains its icons as data: URLs. */
+/** The page's policy allows only files of this server, and data: URLs for the icons in Swagger UI's style sheet. */
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -53,18 +53,18 @@ const START_SCRIPT = `SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   displayOperationId: true,
   filter: true,
-  // Would ask another site whether the document is valid.
+  // The validator would send the document to another site.
   validatorUrl: null,
 });
 `;
 
-/** The routes of the OpenAPI document, and of a page that shows it and can make each call. */
+/** The routes of the OpenAPI document, and of a page that shows the document and can send each request. */
 export function documentationRoutes(): Route[] {
   let text: string | null = null;
   const page = { method: 'GET', access: 'anybody' } as const;
   return [
     route(Operations.getOpenApi, ({ res }) => {
-      // Created on first use: it takes some milliseconds and does not change while the process runs.
+      // Created on first use, because that takes some milliseconds. The document does not change while the process runs.
       text ??= JSON.stringify(createOpenApiDocument());
       res.set('Cache-Control', 'no-cache').type('application/json').send(text);
     }),
@@ -77,7 +77,7 @@ export function documentationRoutes(): Route[] {
   ];
 }
 
-/** Serves the files of Swagger UI that the page loads, and no others: the package has many more, such as source maps. */
+/** Serves only the files of Swagger UI that the page loads. The package has many more, such as source maps. */
 export function serveSwaggerUi(): Router {
   const router = Router();
   for (const file of SWAGGER_UI_FILES) {

@@ -13,20 +13,20 @@ import type { OperatorIdentity } from '../services/identity/index.js';
 import { exportContainers, exportEvents, type ContainerReader } from '../services/inventory/index.js';
 
 export interface ExportRouteParts {
-  /** Authenticates the operator again during a long export. */
+  /** Reauthenticates the operator during a long export. */
   auth: Authenticate<OperatorIdentity>;
   db: Database;
   containers: ContainerReader;
-  /** Milliseconds within which a reader must read some of the export. */
+  /** Milliseconds within which a client must read part of the export. */
   stalledMsMax?: number;
   recheckMs?: number | undefined;
 }
 
-/** Concurrent exports of one process and of one operator. Each takes as long as its reader does. */
+/** Maximum number of concurrent exports per process and per operator. An export lasts until its client has read it. */
 const EXPORTS_MAX = 8;
 const OPERATOR_EXPORTS_MAX = 2;
 
-/** Retry-After for an operator at the limit. */
+/** Milliseconds of Retry-After for an operator at the limit. */
 const RETRY_MS = 5_000;
 
 const MEDIA_TYPES = { csv: 'text/csv; charset=utf-8; header=present', ndjson: 'application/x-ndjson' } as const;
@@ -37,13 +37,13 @@ interface ExportFile {
   pages: AsyncGenerator<string>;
 }
 
-/** The operator's request for an export, and its response. */
+/** A call of an export operation. */
 type ExportCall = Pick<
   Call<typeof Operations.exportContainers | typeof Operations.exportEvents>,
   'caller' | 'req' | 'res'
 >;
 
-/** The routes that export all matches of a filter as a file. */
+/** The routes that export all containers or events that match a filter as a file. */
 export function exportRoutes(parts: ExportRouteParts): Route[] {
   const { auth, db, containers, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = parts;
   const shares = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
@@ -51,8 +51,7 @@ export function exportRoutes(parts: ExportRouteParts): Route[] {
   let running = 0;
 
   /**
-   * Yields the pages of an export while its operator may read them. A slow reader can make an export last for hours,
-   * and each page shows the data at the time it was read.
+   * Yields the pages of an export as long as its operator's credentials are valid. A slow client can make an export last for hours, and each page contains the data at the time it was read.
    */
   async function* stopWhenRevoked(
     { caller, req, res }: ExportCall,
@@ -90,10 +89,10 @@ export function exportRoutes(parts: ExportRouteParts): Route[] {
     running += 1;
     try {
       closeIfReaderStalls(res, stalledMsMax);
-      // Reads the first page before any byte is sent, so that an error can still be answered.
+      // The first page is read before any byte is sent, so that an error can still be returned.
       const text = stopWhenRevoked(call, pages);
       const first = await text.next();
-      // From here on the reader determines how long it takes.
+      // From here on, the client determines how long the request takes.
       res.locals.slot?.release();
       setHeaders();
       await pipeline(Readable.from(prepend(first, text), { objectMode: true, highWaterMark: 1 }), res);
@@ -115,7 +114,7 @@ export function exportRoutes(parts: ExportRouteParts): Route[] {
   ];
 }
 
-/** Yields the first piece and then the rest. */
+/** Yields the first page and then the rest. */
 async function* prepend(first: IteratorResult<string, unknown>, rest: AsyncGenerator<string>): AsyncGenerator<string> {
   if (first.done === true) return;
   yield first.value;

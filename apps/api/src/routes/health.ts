@@ -4,10 +4,10 @@ import { UnavailableError } from '../errors.js';
 import { route, type Route } from '../http/route.js';
 import { singleFlight } from '../lib/single-flight.js';
 
-/** Milliseconds for which callers share one check of the database. */
+/** Milliseconds for which all callers share one check of the database. */
 const CHECK_INTERVAL_MS = 250;
 
-/** The routes for load balancers and orchestrators. `isDraining`: true once this process shuts down. */
+/** The routes for load balancers and orchestrators. `isDraining` returns true once this process is shutting down. */
 export function healthRoutes(db: Database, isDraining: () => boolean, elapsedMs: () => number): Route[] {
   const checkDatabase = singleFlight(CHECK_INTERVAL_MS, elapsedMs, () => db.ping());
   return [

@@ -17,11 +17,11 @@ export interface SignInRouteParts {
   now: () => Date;
   sessions: SessionService;
   mySessions: Pick<MySessionService, 'end'>;
-  /** Sign-in with an identity provider, and the provider's display name; null: none is configured. */
+  /** The sign-in with an identity provider, and the provider's display name; null if no provider is configured. */
   oidcSignIn: { name: string; signIn: OidcSignInService } | null;
 }
 
-/** The routes for setup, signing in and signing out. */
+/** The routes for setting up Muster, signing in and signing out. */
 export function signInRoutes(parts: SignInRouteParts): Route[] {
   const { db, sessions, mySessions, oidcSignIn } = parts;
   return [

@@ -10,20 +10,20 @@ import { route, type Route } from '../http/route.js';
 import type { OperatorIdentity } from '../services/identity/index.js';
 
 export interface StreamRouteParts {
-  /** Authenticates the operator again while a stream is open. */
+  /** Reauthenticates the operator while a stream is open. */
   auth: Authenticate<OperatorIdentity>;
   live: LiveStream;
   recheckMs?: number;
-  /** Milliseconds within which a listener must read some of the pending data. */
+  /** Milliseconds within which a client must read part of the pending data. */
   stalledMsMax?: number;
-  /** Maximum open streams of one operator. */
+  /** Maximum number of open streams per operator. */
   operatorListenersMax?: number;
 }
 
-/** Of the 5,000 streams of a process, those for one key or user: a team's screens may share a key. */
+/** Maximum number of a process's 5,000 streams that one key or user may open. A team's screens may share a key. */
 const OPERATOR_LISTENERS_MAX = 1_000;
 
-/** Retry-After for an operator at the limit. */
+/** Milliseconds of Retry-After for an operator at the limit. */
 const RETRY_MS = 5_000;
 
 /** The route that streams changes in the operator's organization as they are committed. */

@@ -5,12 +5,11 @@ import { toFileError } from '../http/file-refusal.js';
 import { sendMethodNotAllowed } from '../http/problem.js';
 import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
 
-/** The build names these files by their content, so clients may cache them forever. */
+/** The path of files that the build names after a hash of their content, so that clients may cache them forever. */
 const HASHED = '/assets';
 
 /**
- * The page's policy: it loads and runs only files of this server. The page has no inline scripts or styles, so markup
- * in a container's name or label never runs.
+ * The page's policy allows it to load and run only files of this server. The page has no inline scripts or styles, so markup in a container's name or label never runs.
  */
 const PAGE_POLICY = [
   "default-src 'none'",
@@ -32,9 +31,7 @@ const PAGE_HEADERS = {
 };
 
 /**
- * Serves the dashboard built into `directory`. The page answers every path that no other route takes, because the
- * dashboard routes them in the browser; clients that do not accept HTML do not get it. Files are looked up at each
- * request, because the build may come after the start, or not at all.
+ * Serves the dashboard built into `directory`. Returns the page for every path that no other route handles, because the dashboard routes such paths in the browser. Clients that do not accept HTML do not receive the page. Files are looked up at each request, because the dashboard may be built after the start, or never.
  */
 export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX): Router {
   const router = Router();
@@ -60,7 +57,7 @@ function refuseOtherMethods(directory: string): RequestHandler {
   };
 }
 
-/** Compressed copies that the build wrote next to each file, smallest first. */
+/** The encodings of the compressed copies that the build writes next to each file, smallest first. */
 const ENCODINGS = [
   { name: 'br', extension: '.br' },
   { name: 'gzip', extension: '.gz' },
@@ -68,7 +65,7 @@ const ENCODINGS = [
 
 /** Serves a directory's files, each in the smallest encoding that exists and that the client accepts. */
 function serveFiles(directory: string, headers: Readonly<Record<string, string>>): RequestHandler {
-  // Set by hand: `send` does not replace an existing Cache-Control, and the app sets `no-store` first.
+  // Headers are set here, because `send` does not replace an existing Cache-Control, and the app sets `no-store` first.
   const options = { index: false, redirect: false, cacheControl: false } as const;
   const setHeaders = (res: Response) => res.set(headers).vary('Accept-Encoding');
   const plain = express.static(directory, { ...options, setHeaders });
@@ -77,7 +74,7 @@ function serveFiles(directory: string, headers: Readonly<Record<string, string>>
     extension,
     serve: express.static(directory, {
       ...options,
-      // Called only if the file exists, so a missing encoding leaves no headers behind.
+      // Called only if the file exists, so a missing encoding sets no headers.
       setHeaders: (res: Response, path) =>
         setHeaders(res)
           .set('Content-Encoding', name)
@@ -105,8 +102,8 @@ function serveFiles(directory: string, headers: Readonly<Record<string, string>>
 function servePage(directory: string): RequestHandler {
   const serve = serveFiles(directory, PAGE_HEADERS);
   return (req, res, next) => {
-    const reads = req.method === 'GET' || req.method === 'HEAD';
-    if (!reads || !wantsHtml(req.headers.accept) || isReservedPath(req.path)) {
+    const isPageRead = req.method === 'GET' || req.method === 'HEAD';
+    if (!isPageRead || !wantsHtml(req.headers.accept) || isReservedPath(req.path)) {
       next();
       return;
     }
@@ -119,7 +116,7 @@ function servePage(directory: string): RequestHandler {
   };
 }
 
-/** Browsers send `text/html`; the wildcard that curl and scripts send does not count. */
+/** Whether a client accepts HTML. Browsers send `text/html`. The wildcard that curl and scripts send does not count. */
 const wantsHtml = (accept = ''): boolean => /(^|[\s,])text\/html\b/i.test(accept);
 
 const isReservedPath = (path: string): boolean =>

@@ -39,49 +39,43 @@ import { createSnapshotCache, type CachedSnapshot } from './sync/snapshot-cache.
 import { createBodyReader, type BodyReader } from './sync/body-reader.js';
 import { createYielder, type Yielder } from '../lib/yielder.js';
 
-/** The body of a snapshot's request as received: its bytes and their encoding. */
+/** The body of a snapshot request as received: its bytes and their encoding. */
 export type SnapshotBody = RawBody;
 
-/** Metadata of a snapshot, apart from its containers. */
+/** The metadata of a snapshot, which does not include its containers. */
 export interface SnapshotMetadata {
-  /** The snapshot's position in its agent's run; null applies it in order of arrival. */
+  /** The snapshot's position in its agent's run. Null: snapshots are applied in order of arrival. */
   order?: SnapshotOrder | null;
-  /** By the host's clock. */
+  /** When the containers were listed, according to the host's clock. */
   observedAt?: Date | null;
-  /** False leaves containers that the snapshot does not name unchanged. */
+  /** If false, containers that the snapshot does not name are left unchanged. */
   complete?: boolean;
-  /** Containers that an incomplete snapshot reports as gone. */
+  /** The `dockerId`s of containers that an incomplete snapshot reports as removed. */
   removedIds?: readonly string[];
-  /** Digest of the body's bytes. If it is null or absent, an equal body is compared row by row. */
+  /** Digest of the body's bytes. If it is null or absent, even an unchanged body is compared row by row. */
   digest?: string | null;
-  /** Counts the work of the sync, even if it fails. */
+  /** Receives the work of the sync, even if the sync fails. */
   usage?: SnapshotUsage;
 }
 
 /** The work that a snapshot causes, whether or not it changes anything. */
 export interface SnapshotUsage {
-  /** Bytes of text read, after decompression. */
+  /** Bytes of text that were read, after decompression. */
   textBytes: number;
-  /** Bytes of the events written. */
+  /** Bytes of the events that were written. */
   historyBytes: number;
 }
 
 export interface ContainerService {
   /**
-   * Makes the database equal to a snapshot of one host, in one transaction. Containers are identified by (host,
-   * dockerId) and are created, updated or restored. Containers absent from a complete snapshot are marked exited and
-   * removed. Each change is recorded in the history. Unchanged rows are not written. All of it is committed when this
-   * resolves with `applied: true`. A snapshot older than what the host has is not applied, and the summary contains the
-   * reason.
+   * Updates the database to match a snapshot of one host, in one transaction. Containers are identified by (host, dockerId) and are created, updated or restored. Containers absent from a complete snapshot are marked exited and removed. Each change is recorded in the history. Unchanged rows are not written. When this resolves with `applied: true`, all changes are committed. A snapshot older than the host's stored state is not applied, and the summary contains the reason.
    *
-   * This is the only way to store containers. It takes them as an array or as a request's body, which it validates, and
-   * reads no more of it than is needed to find the changes.
+   * This is the only way to store containers. Accepts the containers as an array or as a request body. Validates the body, and reads no more of it than is needed to find the changes.
    *
-   * @throws InvalidRequestError naming the invalid fields; nothing was written.
-   * @throws BodyTooLargeError if the body has more bytes, decompressed, than a snapshot may have.
+   * @throws InvalidRequestError naming the invalid fields. Nothing was written.
+   * @throws BodyTooLargeError if the decompressed body is larger than a snapshot may be.
    * @throws HostDeletedError if the host was deleted.
-   * @throws UnavailableError if concurrent snapshots of this host always won, or if another transaction held the host's
-   *   row for too long; nothing was written.
+   * @throws UnavailableError if concurrent snapshots of this host were written first in every attempt, or if another transaction held the host's row lock for too long. Nothing was written.
    */
   syncContainers(
     hostId: string,
@@ -95,33 +89,32 @@ export interface ContainerServiceOptions {
   now: () => Date;
   /** Shared with the heartbeat service, so that heartbeats and unchanged snapshots share statements. */
   reports?: HostReports;
-  /** Bytes of hosts' last snapshots that are cached for comparison with the next ones. */
+  /** Maximum memory for caching the hosts' last snapshots, in bytes. The next snapshots are compared with them. */
   memoryBytesMax?: number;
-  /** Returns 0 to 1 like Math.random; spreads retries. */
+  /** Returns a number from 0 to 1, like Math.random, which spreads retries. */
   random?: () => number;
 }
 
-/** Enough for the last snapshots of 10,000 hosts with 50 containers, compressed as the agent sends them. */
+/** Suffices for the last snapshots of 10,000 hosts with 50 containers each, compressed as the agent sends them. */
 export const SNAPSHOT_MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 /**
- * Attempts to write among concurrent snapshots of one host. One of them succeeds in each round, so few attempts are
- * needed.
+ * Maximum number of attempts to write a snapshot while other snapshots of the host are written. One of them succeeds in each round, so few attempts are needed.
  */
 const ATTEMPTS_MAX = 30;
 const RETRY_DELAY_MS_MAX = 60;
 
-/** Milliseconds that a sync waits while another transaction holds the host's row, and between two checks of that. */
+/** Maximum milliseconds that a sync waits for the host's row lock, and milliseconds between two checks of the lock. */
 const LOCK_WAIT_MS_MAX = 2_500;
 const LOCK_PAUSE_MS = 50;
 
-/** A snapshot being synced. */
+/** A snapshot that is being synced. */
 interface Sync {
   hostId: string;
   body: BodyReader;
   order: SnapshotOrder | null;
   times: SnapshotTimes;
-  /** By the host's clock, for the history. */
+  /** The host's time, which is recorded with the events. */
   eventsObservedAt: Date;
   complete: boolean;
   removedIds: readonly string[];
@@ -144,8 +137,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     new Promise((resolve) => setTimeout(resolve, random() * Math.min(RETRY_DELAY_MS_MAX, 2 ** attempt)));
 
   /**
-   * Waits until no other transaction holds the host's row, without holding a connection. Reading the row earlier would
-   * be wasted.
+   * Waits until no other transaction holds the host's row lock, without occupying a connection. Rows read earlier would be outdated.
    * @throws UnavailableError if the lock is not released in time.
    */
   async function waitForLock(hostId: string): Promise<void> {
@@ -159,7 +151,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   async function syncByDigest(sync: Sync): Promise<SyncSummary | null> {
     const { hostId, body, order, times, complete, digest } = sync;
     if (!complete || digest === null) return null;
-    // If the cached digest differs, the statement cannot match.
+    // If the cached digest differs, the stored one does too, so the statement could not match.
     const cached = cache.get(hostId);
     if (cached !== undefined && cached.digest !== digest) return null;
     const { heartbeatSeconds } = cadence;
@@ -173,7 +165,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
 
   async function syncByBody(sync: Sync): Promise<SyncSummary | null> {
     const cached = cache.get(sync.hostId);
-    // Without a digest, only the revision would show that the cached rows are still the host's.
+    // Without a digest, only the revision could show that the cached rows are still current.
     if (cached === undefined || cached.digest === null || !sync.complete) return null;
     const diff = await diffBodies(cached, sync.body);
     return diff && write(sync, { ...cached, observedAt: null }, diff, null);
@@ -182,7 +174,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   async function syncByRows(sync: Sync): Promise<SyncSummary> {
     const { hostId, order, times, complete, removedIds } = sync;
     const rows = await sync.body.rows();
-    // Count again, which corrects totals that another version may have counted differently.
+    // The totals are counted again, which corrects totals that another version may have counted differently.
     const totals = complete ? totalsOf(rows) : null;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const host = await readHostState(db, hostId, rows, { complete, removedIds });
@@ -254,13 +246,12 @@ const toBody = (containers: readonly ContainerInput[]): SnapshotBody => ({
   encoding: 'identity',
 });
 
-/** Containers, and bytes of their JSON, that are compared without yielding: a few milliseconds of work. */
+/** Maximum containers, and bytes of their JSON, that are compared without yielding. They take a few milliseconds. */
 const CHUNK_CONTAINERS = 200;
 const CHUNK_BYTES = 24 * 1024;
 
 /**
- * Returns what a snapshot changes, by comparing its body with the previous one, which is known to equal the rows. Only
- * detects updates: returns null if containers were added, removed or moved, or if one is invalid.
+ * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows. Detects only updates, and returns null if containers were added, removed or reordered, or if one is invalid.
  */
 async function diffBodies(cached: CachedSnapshot, body: BodyReader): Promise<SnapshotDiff | null> {
   const yielder = createYielder();
@@ -281,7 +272,7 @@ async function diffBodies(cached: CachedSnapshot, body: BodyReader): Promise<Sna
   return diff;
 }
 
-/** Does the same as `diffBodies` for the containers at `indexes`. */
+/** Returns the diff of the containers at `indexes`; null in the same cases as `diffBodies`. */
 async function diffElements(
   [before, after]: readonly [SplitBody, SplitBody],
   indexes: readonly number[],
@@ -291,14 +282,14 @@ async function diffElements(
   const stored: StoredContainer[] = [];
   const rows: ContainerRow[] = [];
   for (const index of indexes) {
-    const was = decodeElement(before, index);
+    const previous = decodeElement(before, index);
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
-    const is = body.row(after, index);
-    if (was === null || is === null || was.dockerId !== is.dockerId) return null;
-    const { dockerId } = was;
-    const equal = sameContainer(was, is);
-    stored.push(equal ? { dockerId, equal } : { dockerId, equal, removed: false, row: toContainerFacts(was) });
-    rows.push(is);
+    const current = body.row(after, index);
+    if (previous === null || current === null || previous.dockerId !== current.dockerId) return null;
+    const { dockerId } = previous;
+    const equal = sameContainer(previous, current);
+    stored.push(equal ? { dockerId, equal } : { dockerId, equal, removed: false, row: toContainerFacts(previous) });
+    rows.push(current);
   }
   return diffSnapshot(stored, rows, { complete: true });
 }

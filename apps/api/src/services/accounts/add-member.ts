@@ -14,12 +14,11 @@ export interface NewMember {
 }
 
 /**
- * What a person signs in with: a password, hashed by better-auth's `hashPassword`, or an identity at an identity
- * provider.
+ * The credential with which a person signs in: a password, hashed by better-auth's `hashPassword`, or an identity at an identity provider.
  */
 export type Credential = { passwordHash: string } | ExternalIdentity;
 
-/** A user at an identity provider: the provider's issuer, and its id of the user. */
+/** A user at an identity provider: the provider's issuer, and the provider's id for the user. */
 export interface ExternalIdentity {
   issuer: string;
   subject: string;
@@ -29,7 +28,7 @@ export interface ExternalIdentity {
 export const normalizeEmail = (email: string): string => email.toLowerCase();
 
 /**
- * Adds a member, recorded as their own action, and returns the user's id. A former member becomes the same user again.
+ * Adds a member and returns the user's id. The audit log records it as an action of that user. A former member becomes the same user again.
  * @throws ConflictError if the address belongs to a member of any organization.
  */
 export async function addMember(tx: Prisma.TransactionClient, member: NewMember, at: Date): Promise<string> {
@@ -70,8 +69,7 @@ export async function addCredential(
 const FIRST_ORGANIZATION = { id: 'default', name: 'Default', slug: 'default' };
 
 /**
- * Returns the first organization's id, and creates the organization if it is missing. Locks its row until the
- * transaction ends, so that concurrent processes set up one after another.
+ * Returns the first organization's id, and creates the organization if it is missing. Locks the organization's row until the transaction ends, so that concurrent processes perform the setup one after another.
  */
 export async function lockFirstOrganization(tx: Prisma.TransactionClient, at: Date): Promise<string> {
   const { id, name, slug } = FIRST_ORGANIZATION;

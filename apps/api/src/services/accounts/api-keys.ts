@@ -18,7 +18,7 @@ import { lockOperator, revokeCredential } from './credentials.js';
 
 const LAST_USED_INTERVAL_MS = 3_600_000;
 
-/** Identifies the configured key. No operator's key has the creator `system`. */
+/** The values that identify the configured key. Keys created by operators never have the creator `system`. */
 const CONFIGURED = { name: 'MUSTER_ADMIN_KEY', createdBy: 'system' };
 
 type KeyRow = Prisma.ApiKeyGetPayload<object>;
@@ -44,9 +44,8 @@ export async function authenticateApiKey(
 }
 
 /**
- * Creates an API key. Only this answer contains it.
- * @throws InvalidRequestError naming `expiresAt` if it is in the past, or after the expiry of the key that creates
- *   this one.
+ * Creates an API key. The key is contained only in this result.
+ * @throws InvalidRequestError naming `expiresAt` if it is in the past, or after the expiry of the key that the caller uses.
  */
 export async function createApiKey(
   db: Database,
@@ -58,13 +57,13 @@ export async function createApiKey(
   const expiresAt = end === null ? null : new Date(end);
   if (expiresAt !== null && expiresAt <= at)
     throw invalidRequest([{ path: '/expiresAt', message: 'must be in the future' }]);
-  // Everything that can fail comes before the commit: a key whose answer failed would never be shown.
+  // Everything that can fail comes before the commit, because a key whose request failed would never be shown.
   const names = await findActorNames(db, [actor]);
   const { token, hash } = issueToken('key');
   return auditedWrite(db, operator, at, async (tx, record) => {
-    const creatorEnd = await lockOperator(tx, operator);
-    if (creatorEnd !== null && (expiresAt === null || expiresAt > creatorEnd)) {
-      const message = `must not be after ${creatorEnd.toISOString()}, when the key that creates this one expires`;
+    const creatorExpiresAt = await lockOperator(tx, operator);
+    if (creatorExpiresAt !== null && (expiresAt === null || expiresAt > creatorExpiresAt)) {
+      const message = `must not be after ${creatorExpiresAt.toISOString()}, when the key that creates this one expires`;
       throw invalidRequest([{ path: '/expiresAt', message }]);
     }
     const created = await tx.apiKey.create({
@@ -111,11 +110,7 @@ const toView = ({ id, name, role, createdBy, ...dates }: KeyRow, names: Readonly
 });
 
 /**
- * Ensures that an admin key exists. With `adminKey`, accepts it as an admin key of the first organization and revokes
- * the one that was configured before. Without it, creates a first admin key if the database has no key at all.
- * `deliver` receives that key before the transaction commits: if it fails, no key is created, and the next start
- * creates one. Safe for several processes at once. Returns false if `adminKey` was revoked or replaced earlier: such
- * a key is never accepted again.
+ * Ensures that an admin key exists. If `adminKey` is set, accepts it as an admin key of the first organization and revokes the previously configured key. Otherwise, creates a first admin key if the database has no key at all. `deliver` receives that key before the transaction commits. If `deliver` fails, no key is created, and the next start creates one. Several processes may call this at once. Returns false if `adminKey` was revoked or replaced earlier, because such a key is never accepted again.
  */
 export function ensureAdminKey(
   { prisma }: Pick<Database, 'prisma'>,
@@ -143,9 +138,9 @@ async function acceptConfigured(
   at: Date,
 ): Promise<boolean> {
   const hash = hashToken(adminKey);
-  const known = await tx.apiKey.findUnique({ where: { hash } });
-  if (known !== null && known.revokedAt !== null) return false;
-  if (known === null) {
+  const existing = await tx.apiKey.findUnique({ where: { hash } });
+  if (existing !== null && existing.revokedAt !== null) return false;
+  if (existing === null) {
     const data = { organizationId, hash, role: 'admin', createdAt: at, ...CONFIGURED } as const;
     await recordAuditEntry(tx, keyAuditEntry(await tx.apiKey.create({ data }), 'api_key.created', at));
   }
@@ -157,7 +152,7 @@ async function acceptConfigured(
   return true;
 }
 
-/** Returns the audit entry for a change that the process itself makes to a key. */
+/** Returns the audit entry for a change that this process, and no operator, makes to a key. */
 const keyAuditEntry = (
   { organizationId, id, name, role }: KeyRow,
   action: NewAuditEntry['action'],

@@ -5,9 +5,7 @@ import { hash } from 'node:crypto';
 export const hashSessionToken = (token: string): string => hash('sha256', token, 'base64url');
 
 /**
- * Wraps better-auth's database adapter to store sessions' tokens as hashes. better-auth stores the tokens themselves,
- * so that anyone who can read the database could act as any signed-in user. The wrapper stores and queries hashes, and
- * returns to better-auth the token that it passed in.
+ * Wraps better-auth's database adapter to store session tokens as hashes. better-auth stores the tokens themselves, so anyone who can read the database could act as any signed-in user. The wrapper stores and queries hashes, and returns to better-auth the token that better-auth passed in.
  */
 export const withHashedSessions = (createAdapter: CreateAdapter): CreateAdapter =>
   wrapAdapterCalls(createAdapter, (method, call) =>
@@ -45,18 +43,16 @@ const hashCondition = (condition: Where, hashOf: (token: unknown) => unknown): W
 };
 
 /**
- * Wraps better-auth's database adapter to convert timestamps. better-auth can only use this machine's clock. The
- * wrapper converts what better-auth stores and queries to database time, and what it reads to this machine's time.
- * `skewMs` is how many milliseconds this machine's clock is ahead.
+ * Wraps better-auth's database adapter to convert timestamps, because better-auth can only use this machine's clock. The wrapper converts the timestamps that better-auth stores and queries to database time, and the timestamps that it reads to this machine's time. `skewMs` returns the milliseconds by which this machine's clock is ahead.
  */
 export const withDatabaseClock = (createAdapter: CreateAdapter, skewMs: () => number): CreateAdapter =>
   wrapAdapterCalls(createAdapter, async (method, call) => {
-    // One value for the whole call, so that what it wrote is returned unchanged.
+    // One value is used for the whole call, so that the timestamps that the call wrote are returned unchanged.
     const ms = skewMs();
     return shiftInstants(await method(shiftInstants(call, -ms)), ms);
   });
 
-/** Returns the same value with each timestamp in it shifted. */
+/** Returns a copy of the value in which each timestamp is shifted. */
 function shiftInstants<T>(value: T, ms: number): T;
 function shiftInstants(value: unknown, ms: number): unknown {
   if (value instanceof Date) return new Date(value.getTime() + ms);
@@ -79,7 +75,7 @@ interface AdapterCall {
   where?: Where[] | undefined;
 }
 
-/** Makes a call to an adapter, or a modified one, and returns its result. */
+/** Calls the adapter's method, possibly with modified arguments, and returns the result. */
 type AdapterCallWrapper = (method: (call: AdapterCall) => Promise<unknown>, call: AdapterCall) => Promise<unknown>;
 
 type CreateAdapter = (options: BetterAuthOptions) => DBAdapter;
@@ -97,7 +93,7 @@ const METHODS = [
   'deleteMany',
 ] as const;
 
-/** Wraps a factory of adapters so that each call, also in a transaction, goes through `around`. */
+/** Wraps an adapter factory so that each call, including those in a transaction, goes through `wrapper`. */
 const wrapAdapterCalls =
   (createAdapter: CreateAdapter, around: AdapterCallWrapper): CreateAdapter =>
   (options) => {

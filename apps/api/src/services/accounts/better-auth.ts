@@ -11,34 +11,32 @@ import { z } from 'zod';
 import { recordAuditEntry } from '../audit/index.js';
 import { withDatabaseClock, withHashedSessions } from './better-auth-adapter.js';
 
-/** Seconds that a session lives after its last use, and minimum seconds between two updates of the last use. */
+/** Seconds after its last use when a session expires, and minimum seconds between two updates of the last use. */
 const SESSION_SECONDS = 7 * 86_400;
 const SESSION_WRITE_SECONDS = 3_600;
 
-/** The header that passes the caller's address to better-auth, which cannot determine it as reliably. */
+/** The header that passes the caller's address to better-auth, which cannot determine the address as reliably. */
 export const ADDRESS_HEADER = 'x-muster-address';
 
 export interface BetterAuthParts {
   /** The URL at which browsers reach Muster, without a path. If it is https, cookies are sent over https only. */
   publicUrl: string;
-  /** Signs cookies. Equal in all processes on one database. */
+  /** The key that signs cookies. All processes on one database need the same key. */
   secret: string;
   logger: Logger;
   now: () => Date;
-  /** Milliseconds by which this process's wall clock, the only clock that better-auth reads, is ahead of `now`. */
+  /** Returns the milliseconds by which this process's wall clock, the only clock that better-auth reads, is ahead of `now`. */
   skewMs: () => number;
 }
 
 /**
- * Returns the name of the session cookie. Its `__Host-` prefix keeps other hosts of the domain from setting it;
- * browsers require https for that.
+ * Returns the name of the session cookie. The `__Host-` prefix, for which browsers require https, keeps other hosts of the domain from setting the cookie.
  */
 export const sessionCookieName = (publicUrl: string) =>
   isHttps(publicUrl) ? '__Host-muster_session' : 'muster_session';
 
 /**
- * Creates better-auth on our tables. It handles passwords, sessions and their cookies. Organization memberships are
- * ours, and only members get sessions.
+ * Creates a better-auth instance that uses our tables. better-auth handles passwords, sessions and their cookies. We handle organization memberships, and only members get sessions.
  */
 export function createBetterAuth(
   { prisma }: Database,
@@ -51,11 +49,10 @@ export function createBetterAuth(
     basePath: '/api/auth',
     secret,
     telemetry: { enabled: false },
-    // better-auth logs thrown values, which may contain requests and tokens. Log only its message.
+    // better-auth also passes thrown values, which may contain requests and tokens, so only its message is logged.
     logger: { level: 'error', log: (_level, message) => log.error(message) },
     database: withDatabaseClock(withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })), skewMs),
-    // Our own limits apply before a password is hashed, apply to accounts too, and cover every call that takes a
-    // password.
+    // Our own limits are used instead, because they apply before a password is hashed, also count per account, and cover every call that takes a password.
     rateLimit: { enabled: false },
     plugins: [oidcSessionsPlugin],
     emailAndPassword: { enabled: true, disableSignUp: true },
@@ -81,7 +78,7 @@ export function createBetterAuth(
             try {
               await recordAuditEntry(prisma, fact);
             } catch (error) {
-              // No one receives the session's cookie now, and a session without an audit entry must not remain.
+              // The session's cookie is never sent now, and a session without an audit entry must not remain.
               await prisma.session.deleteMany({ where: { id } });
               throw error;
             }
@@ -92,7 +89,7 @@ export function createBetterAuth(
   }) as unknown as Auth & OidcSessionsApi;
 }
 
-/** Calls better-auth, and throws the original error if better-auth wrapped it in its own. */
+/** Calls better-auth, and throws the original error if better-auth wrapped it in its own error. */
 export async function callBetterAuth<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -105,8 +102,7 @@ export async function callBetterAuth<T>(call: () => Promise<T>): Promise<T> {
 const isHttps = (url: string) => url.startsWith('https:');
 
 /**
- * Adds a call to better-auth's server API that starts a session for a user whom an identity provider has authenticated;
- * better-auth has no such call. The call has no path, so that no request can reach it.
+ * Adds a missing call to better-auth's server API, which starts a session for a user whom an identity provider has authenticated. The call has no path, so that no request can reach it.
  */
 const oidcSessionsPlugin = {
   id: 'oidc-sessions',
@@ -114,7 +110,7 @@ const oidcSessionsPlugin = {
     startOidcSession: createAuthEndpoint({ method: 'POST', body: z.object({ userId: z.uuid() }) }, async (context) => {
       const { internalAdapter } = context.context;
       const user = await internalAdapter.findUserById(context.body.userId);
-      // Null for a user who is not a member: see `databaseHooks` above.
+      // The session is null for a user who is not a member; see `databaseHooks` above.
       const session = user === null ? null : await internalAdapter.createSession(user.id);
       if (user === null || session === null) throw new APIError('UNAUTHORIZED');
       await setSessionCookie(context, { session, user });
@@ -137,9 +133,7 @@ export interface OidcSessionsApi {
 const SECRET_BYTES = 32;
 
 /**
- * Returns the secret that signs cookies if none is configured. The first process that calls this creates it and stores
- * it in the database, so that all processes share it. The secret alone grants no access: a cookie must also name a
- * session, which is stored as a hash.
+ * Returns the secret that signs cookies if no secret is configured. The first process that calls this creates the secret and stores it in the database, so that all processes share it. The secret alone grants no access, because a cookie must also contain a session token, which is stored only as a hash.
  */
 export async function loadCookieSecret({ prisma }: Database): Promise<string> {
   const value = randomBytes(SECRET_BYTES).toString('base64url');

@@ -7,8 +7,8 @@ import { auditedWrite, recordAuditEntry } from '../audit/index.js';
  * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the
  * transaction ends. Everything that the operator creates is therefore committed before `revokeCredentialsCreatedBy` searches for
  * it. Returns the key's expiry; null for a user and for a key without expiry.
- * @throws TokenInvalidError if it was removed or revoked after the request was authenticated.
- * @throws ForbiddenError if the member's role was changed after that.
+ * @throws TokenInvalidError if the member was removed or the key revoked after the request was authenticated.
+ * @throws ForbiddenError if the member's role was changed after the request was authenticated.
  */
 export async function lockOperator(tx: Prisma.TransactionClient, operator: OperatorIdentity): Promise<Date | null> {
   const { organizationId, actor, role } = operator;
@@ -34,7 +34,7 @@ interface OperatorRow {
 /** A kind of credential that is revoked, not deleted. */
 export interface RevocableCredential<Row> {
   kind: 'api_key' | 'enrollment_token';
-  /** What an error message calls it. */
+  /** The name of this kind in error messages. */
   name: string;
   tableOf: (tx: Prisma.TransactionClient) => {
     findFirst(query: { where: { id: string; organizationId: string } }): Promise<Row | null>;
@@ -47,7 +47,7 @@ export interface RevocableCredential<Row> {
 }
 
 /**
- * Revokes a credential and records it in the audit log. Revoking a revoked one does nothing.
+ * Revokes a credential and records the revocation in the audit log. Revoking a revoked credential does nothing.
  * @throws NotFoundError if the organization has no such credential.
  */
 export async function revokeCredential<Row>(
@@ -73,18 +73,16 @@ export interface RevocationScope {
   organizationId: string;
   /** The person whose credentials are revoked. The transaction must have removed the member or changed their role. */
   userId: string;
-  /** Who revokes them, for the audit log. */
+  /** The operator who revokes the credentials, for the audit log. */
   actor: OperatorActor;
   at: Date;
 }
 
-/** Why a person's credentials are revoked. */
+/** The reason why a person's credentials are revoked. */
 type RevocationReason = 'member.removed' | 'member.role_changed';
 
 /**
- * Revokes the API keys that a person created, the keys created with those keys, and the enrollment tokens created with
- * any of them. Records each in the audit log with the reason. A member who became a viewer (`member.role_changed`)
- * loses only the admin keys, because a viewer may do what the other keys allow.
+ * Revokes the API keys that a person created, the keys created with those keys, and the enrollment tokens that the person or any of these keys created. Records each revocation in the audit log with the reason. A member who became a viewer (`member.role_changed`) loses only the admin keys, because a viewer may do what the other keys allow.
  */
 export async function revokeCredentialsCreatedBy(
   tx: Prisma.TransactionClient,
@@ -93,7 +91,7 @@ export async function revokeCredentialsCreatedBy(
 ): Promise<void> {
   const { organizationId, userId, actor, at } = created;
   const person = `user:${userId}`;
-  const common = { organizationId, at, actor };
+  const sharedFields = { organizationId, at, actor };
   const details = { reason };
   let creators: string[];
   for (;;) {
@@ -108,12 +106,12 @@ export async function revokeCredentialsCreatedBy(
       FROM api_keys k JOIN created USING (id) ORDER BY k.id`;
     creators = [person, ...keys.map(({ id }) => `api_key:${id}`)];
     const active = keys.filter(({ isActive, role }) => isActive && (reason === 'member.removed' || role === 'admin'));
-    // A key that was waiting for its row's lock may have created another one: search again until none is found.
+    // A key that was waiting for its row's lock may have created another key, so search again until none is found.
     if (active.length === 0) break;
     await tx.apiKey.updateMany({ where: { id: { in: active.map(({ id }) => id) } }, data: { revokedAt: at } });
     for (const { id, name, role } of active) {
       const target = `api_key:${id}`;
-      await recordAuditEntry(tx, { ...common, action: 'api_key.revoked', target, details: { name, role, ...details } });
+      await recordAuditEntry(tx, { ...sharedFields, action: 'api_key.revoked', target, details: { name, role, ...details } });
     }
   }
   const tokens = await tx.enrollmentToken.updateManyAndReturn({
@@ -123,7 +121,7 @@ export async function revokeCredentialsCreatedBy(
   for (const { id, name } of tokens) {
     const target = `enrollment_token:${id}`;
     await recordAuditEntry(tx, {
-      ...common,
+      ...sharedFields,
       action: 'enrollment_token.revoked',
       target,
       details: { name, ...details },
@@ -132,8 +130,7 @@ export async function revokeCredentialsCreatedBy(
 }
 
 /**
- * Revokes the open invitations that a person created, and records each in the audit log with the reason: the holder of
- * such a link could let that person in again, with a role that they lost.
+ * Revokes the open invitations that a person created, because the holder of such a link could let that person in again with a role that they lost. Records each revocation in the audit log with the reason.
  */
 export async function revokeInvitationsCreatedBy(
   tx: Prisma.TransactionClient,

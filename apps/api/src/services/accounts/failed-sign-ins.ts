@@ -2,9 +2,9 @@ import type { Database } from '@muster/db';
 import { recordAuditEntry } from '../audit/index.js';
 import { normalizeEmail } from './add-member.js';
 
-/** A refused attempt to sign in or to confirm a password. */
+/** A failed attempt to sign in or to confirm a password. */
 export interface FailedSignIn {
-  /** The account that the attempt was for, as far as known. */
+  /** The account for which the attempt was made; null if it is unknown. */
   account: { email: string } | { userId: string } | null;
   address: string;
   method: 'password' | 'identity provider' | 'password change';
@@ -12,42 +12,38 @@ export interface FailedSignIn {
 
 export interface FailedSignIns {
   /**
-   * Records a failure in the audit log of the account's organization. If there is no such account, uses the first
-   * organization and does not name the account. Failures for one account, and those for all unknown accounts, share an
-   * entry with their count for `FAILURE_WINDOW_MS`, so that an attacker can neither fill the log nor hide in it. The
-   * entry keeps its first `ADDRESSES_MAX` addresses and the latest one.
+   * Records a failure in the audit log of the account's organization. If the account does not exist, uses the first organization and does not name the account. For `FAILURE_WINDOW_MS`, all failures for one account share an entry with a count, and so do all failures for unknown accounts, so that an attacker can neither fill the log nor hide in it. The entry contains its first `ADDRESSES_MAX` addresses and the latest one.
    */
   record(failure: FailedSignIn): Promise<void>;
 }
 
-/** Milliseconds in which failures for one account share an entry of the audit log. Each process has its own entry. */
+/** Milliseconds for which failures for one account share an entry of the audit log. Each process has its own entry. */
 export const FAILURE_WINDOW_MS = 600_000;
 
-/** Addresses that one entry keeps in addition to the latest. */
+/** Maximum number of addresses that one entry keeps in addition to the latest. */
 export const ADDRESSES_MAX = 20;
 
-/** Maximum number of windows in memory. If a window is dropped early, the account's next failure starts a new entry. */
+/** Maximum number of windows in memory. If a window is dropped early, the account's next failure creates a new entry. */
 const WINDOWS_MAX = 10_000;
 
-/** Maximum stored length of an address: a trusted proxy may pass on something else. */
+/** Maximum stored length of an address, because a trusted proxy may forward a value that is not an address. */
 const ADDRESS_LENGTH_MAX = 45;
 
 interface Window {
   openedMs: number;
   entry: Promise<bigint>;
   /**
-   * Settles when the last failure is recorded. The next failure waits here instead of waiting for the row's lock with a
-   * connection.
+   * Settles when the last failure is recorded. The next failure waits for this promise, so that it does not occupy a connection while it waits for the row's lock.
    */
   recorded: Promise<unknown>;
 }
 
-/** `elapsedMs` is a monotonic clock. */
+/** Creates the recorder of failed sign-ins. `elapsedMs` returns the milliseconds of a monotonic clock. */
 export function createFailedSignIns(
   { prisma }: Pick<Database, 'prisma'>,
   { now, elapsedMs }: { now: () => Date; elapsedMs: () => number },
 ): FailedSignIns {
-  /** In order of opening. */
+  /** The windows by target, in the order in which they were opened. */
   const windows = new Map<string, Window>();
 
   function forgetOldWindows(): void {
@@ -58,10 +54,10 @@ export function createFailedSignIns(
   }
 
   async function addFailure(entryId: bigint, address: string, method: FailedSignIn['method']): Promise<void> {
-    const more = JSON.stringify({ address, method });
+    const latestFailure = JSON.stringify({ address, method });
     await prisma.$executeRaw`
       UPDATE audit_entries
-      SET details = details || ${more}::jsonb || jsonb_build_object(
+      SET details = details || ${latestFailure}::jsonb || jsonb_build_object(
         'count', (details->>'count')::int + 1,
         'addresses', CASE
           WHEN details->'addresses' @> to_jsonb(${address}::text)
@@ -72,11 +68,11 @@ export function createFailedSignIns(
   }
 
   return {
-    async record({ account, address: sent, method }) {
-      const address = sent.slice(0, ADDRESS_LENGTH_MAX);
+    async record({ account, address: sentAddress, method }) {
+      const address = sentAddress.slice(0, ADDRESS_LENGTH_MAX);
       const where =
         account === null ? null : 'email' in account ? { user: { email: normalizeEmail(account.email) } } : account;
-      // Run the same statements whether or not the account exists, so that the response time does not reveal it.
+      // The same statements run whether or not the account exists, so that the response time does not reveal that.
       const member = where === null ? null : await prisma.member.findFirst({ where });
       const first = await prisma.organization.findFirst({ orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
       const organizationId = member?.organizationId ?? first?.id;
@@ -93,8 +89,8 @@ export function createFailedSignIns(
       }
       const details = { address, method, count: 1, addresses: [address] };
       const action = 'user.sign_in_failed';
-      const fact = { organizationId, at: now(), actor: 'system', action, target, details } as const;
-      const entry = recordAuditEntry(prisma, fact).then(({ id }) => id);
+      const auditEntry = { organizationId, at: now(), actor: 'system', action, target, details } as const;
+      const entry = recordAuditEntry(prisma, auditEntry).then(({ id }) => id);
       windows.set(target, { openedMs: elapsedMs(), entry, recorded: Promise.resolve() });
       try {
         await entry;

@@ -10,7 +10,7 @@ export interface IdentityProviderOptions {
   clientSecret: string;
   /** The URL to which the provider redirects browsers. */
   callbackUrl: string;
-  /** Equal in all processes on one database: an attempt started in one may be completed in another. */
+  /** All processes on one database need the same secret, because an attempt started in one may be completed in another. */
   secret: string;
 }
 
@@ -22,13 +22,13 @@ export interface ExternalUser extends ExternalIdentity {
   verifiedEmail: string | null;
 }
 
-/** Why a sign-in failed. */
+/** The reason why a sign-in failed. */
 export type OidcFailure =
-  /** The provider cannot be reached, or its answer is invalid. */
+  /** The provider cannot be reached, or its response is invalid. */
   | 'unavailable'
   /** The user canceled, or the provider refused them. */
   | 'refused'
-  /** The answer does not belong to this attempt. */
+  /** The response does not belong to this attempt. */
   | 'mismatched';
 
 export class OidcSignInError extends Error {
@@ -52,15 +52,14 @@ export interface IdentityProvider {
   authorizationUrl(attempt: string): Promise<string>;
 
   /**
-   * Returns the user who came back from the provider. `query` is the URL's query from the provider, including its `?`.
+   * Returns the user whom the provider redirected back. `query` is the query of the redirect URL, including its `?`.
    * @throws OidcSignInError if the sign-in failed.
    */
   exchangeCode(attempt: string, query: string): Promise<ExternalUser>;
 }
 
 /**
- * Claims of the provider are held to the limits of typed input. Users may choose a name of any length there, and some
- * characters of other alphabets become ASCII letters in lower case, so that an address could become another user's.
+ * Claims of the provider must satisfy the same rules as typed input. At the provider, users may choose a name of any length. Some characters of other alphabets become ASCII letters in lower case, so an address could become another user's.
  */
 const { name: NameClaim, email: EmailClaim } = SetupRequest.shape;
 
@@ -68,14 +67,13 @@ const ATTEMPT_BYTES = 32;
 const TIMEOUT_SECONDS = 5;
 
 /**
- * Signs users in with the authorization code flow with PKCE, `state` and `nonce`. All three are derived from the secret
- * of the attempt: nothing is stored for an attempt, and nothing can be guessed from the URLs that its browser shows.
+ * Signs users in with the authorization code flow with PKCE, `state` and `nonce`. All three are derived from the secret of the attempt, so that nothing is stored for an attempt, and the URLs that the browser shows reveal nothing.
  */
 export function createIdentityProvider(options: IdentityProviderOptions): IdentityProvider {
   const { issuer, callbackUrl, secret } = options;
   let discovered: Promise<client.Configuration> | undefined;
 
-  /** Returns the provider's metadata. It is fetched once, and again after a failure. */
+  /** Returns the provider's metadata, which is fetched once, and again after a failure. */
   async function configuration(): Promise<client.Configuration> {
     discovered ??= discover(options);
     try {
@@ -112,7 +110,7 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
           expectedNonce: derive(attempt, 'nonce'),
           idTokenExpected: true,
         });
-        // Set because of `idTokenExpected`.
+        // The claims are always set because of `idTokenExpected`.
         const claims = tokens.claims()!;
         const { sub: subject } = claims;
         const userInfo = 'email' in claims ? claims : await client.fetchUserInfo(config, tokens.access_token, subject);
@@ -131,8 +129,8 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
 }
 
 function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): Promise<client.Configuration> {
-  const byHeader = client.ClientSecretBasic(clientSecret);
-  const byBody = client.ClientSecretPost(clientSecret);
+  const headerAuthentication = client.ClientSecretBasic(clientSecret);
+  const bodyAuthentication = client.ClientSecretPost(clientSecret);
   const server = new URL(issuer);
   return client.discovery(
     server,
@@ -140,7 +138,7 @@ function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): 
     undefined,
     // Every provider supports client_secret_basic unless its metadata excludes it.
     (as, ...rest) =>
-      (as.token_endpoint_auth_methods_supported?.includes('client_secret_basic') === false ? byBody : byHeader)(
+      (as.token_endpoint_auth_methods_supported?.includes('client_secret_basic') === false ? bodyAuthentication : headerAuthentication)(
         as,
         ...rest,
       ),

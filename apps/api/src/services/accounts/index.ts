@@ -1,4 +1,4 @@
-/** People, sessions, API keys, invitations and sign-in. */
+/** Users, sessions, API keys, invitations and sign-in. */
 export { authenticateApiKey, createApiKey, ensureAdminKey, listApiKeys, revokeApiKey } from './api-keys.js';
 export { createBetterAuth, loadCookieSecret, sessionCookieName } from './better-auth.js';
 export { lockOperator, revokeCredential } from './credentials.js';

@@ -25,7 +25,7 @@ const INVITATION_MS = 7 * 86_400_000;
 
 export interface InvitationService {
   /**
-   * Creates an invitation, which replaces an open one for the same address. Only this answer contains its link.
+   * Creates an invitation, which replaces an open one for the same address. The link is contained only in this result.
    * @throws ConflictError if the address belongs to a member.
    */
   create(operator: OperatorIdentity, request: InvitationRequest): Promise<InvitationCreated>;
@@ -40,15 +40,15 @@ export interface InvitationService {
   revoke(operator: OperatorIdentity, id: string): Promise<void>;
 
   /**
-   * Returns what an invitation link offers.
+   * Returns the organization, role and address of an invitation link.
    * @throws TokenInvalidError if the invitation was used or revoked, or has expired.
    */
   offer(token: string): Promise<InvitationOffer>;
 
   /**
    * Creates the invited member and signs them in. A link can be used once.
-   * @throws TokenInvalidError like `offer`.
-   * @throws ConflictError if the address belongs to a member in the meantime.
+   * @throws TokenInvalidError if the invitation was used or revoked, or has expired.
+   * @throws ConflictError if the address has become a member's in the meantime.
    */
   accept(caller: Caller, acceptance: InvitationAcceptance): Promise<WithCookies<Session>>;
 }
@@ -74,18 +74,18 @@ export function createInvitationService(
   }
 
   return {
-    async create(operator, { email: asked, role }) {
+    async create(operator, { email: sentEmail, role }) {
       const { organizationId, actor } = operator;
       const at = now();
-      const email = normalizeEmail(asked);
+      const email = normalizeEmail(sentEmail);
       const { token, hash } = issueToken('invite');
       return auditedWrite(db, operator, at, async (tx, record) => {
         await lockOperator(tx, operator);
         if ((await tx.member.count({ where: { organizationId, user: { email } } })) > 0) {
           throw new ConflictError('A member with this email address already exists.');
         }
-        // The unique key makes concurrent requests for one address replace the same row.
-        const fresh = {
+        // Because of the unique key, concurrent requests for one address replace the same row.
+        const values = {
           hash,
           role,
           createdAt: at,
@@ -94,11 +94,11 @@ export function createInvitationService(
         };
         const created = await tx.invitation.upsert({
           where: { organizationId_email: { organizationId, email } },
-          create: { organizationId, email, ...fresh },
-          update: fresh,
+          create: { organizationId, email, ...values },
+          update: values,
         });
         await record('invitation.created', `invitation:${created.id}`, { email, role });
-        // Browsers do not send the part after #, so that no server or proxy logs it.
+        // Browsers do not send the part after #, so no server or proxy logs it.
         return { ...toView(created), url: `${publicUrl}/invitation#token=${token}` };
       });
     },
@@ -129,7 +129,7 @@ export function createInvitationService(
     },
 
     async accept(caller, { token, name, password }) {
-      // Checked before hashing a password, which is expensive, and again under the lock.
+      // The token is checked before the password is hashed, which is expensive, and again under the lock.
       const { id, email } = await find(db.prisma, token);
       const passwordHash = await hashPassword(password);
       const at = now();

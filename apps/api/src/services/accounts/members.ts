@@ -18,8 +18,8 @@ export async function listMembers(db: Database, organizationId: string, query: P
 }
 
 /**
- * Changes a member's role, effective at the next call in every process. Revokes the open invitations of an owner who
- * loses that role. If the member becomes a viewer, also revokes the admin keys and enrollment tokens that they created,
+ * Changes a member's role. The change takes effect at the next call in every process. Revokes the open invitations of an owner who
+ * loses that role. If the member becomes a viewer, also revokes the admin keys and enrollment tokens that they scope,
  * unless `keepCredentials` is set.
  * @throws NotFoundError if the organization has no such member.
  * @throws ConflictError if no owner would be left.
@@ -33,14 +33,14 @@ export function changeMember(
 ): Promise<Member> {
   const { organizationId, actor } = operator;
   return auditedWrite(db, operator, at, async (tx, record) => {
-    const member = await lockedMember(tx, organizationId, userId);
+    const member = await lockMember(tx, organizationId, userId);
     if (member.role === role) return toView(member);
     if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
     await tx.member.update({ where: { id: member.id }, data: { role } });
-    const created = { organizationId, userId, actor, at };
-    if (member.role === 'owner') await revokeInvitationsCreatedBy(tx, created, 'member.role_changed');
+    const scope = { organizationId, userId, actor, at };
+    if (member.role === 'owner') await revokeInvitationsCreatedBy(tx, scope, 'member.role_changed');
     const isDemoted = role === 'viewer';
-    if (isDemoted && !keepCredentials) await revokeCredentialsCreatedBy(tx, created, 'member.role_changed');
+    if (isDemoted && !keepCredentials) await revokeCredentialsCreatedBy(tx, scope, 'member.role_changed');
     const kept = isDemoted && keepCredentials ? { keepCredentials } : {};
     const details = { name: member.user.name, from: member.role, to: role, ...kept };
     await record('member.role_changed', `user:${userId}`, details);
@@ -50,8 +50,9 @@ export function changeMember(
 
 /**
  * Removes a member with their sessions and credentials, and revokes their open invitations. API keys and enrollment
- * tokens that they created are revoked unless `keepCredentials` is set.
- * @throws NotFoundError | ConflictError like `changeMember`.
+ * tokens that they scope are revoked unless `keepCredentials` is set.
+ * @throws NotFoundError if the organization has no such member.
+ * @throws ConflictError if no owner would be left.
  */
 export async function removeMember(
   db: Database,
@@ -62,23 +63,23 @@ export async function removeMember(
 ): Promise<void> {
   const { organizationId, actor } = operator;
   await auditedWrite(db, operator, at, async (tx, record) => {
-    const member = await lockedMember(tx, organizationId, userId);
+    const member = await lockMember(tx, organizationId, userId);
     if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
     await tx.member.delete({ where: { id: member.id } });
-    // In this order, a concurrent sign-in either finds no password, or its session is deleted here.
+    // With this order, a concurrent sign-in either finds no password, or its session is deleted here.
     await tx.account.deleteMany({ where: { userId } });
     await tx.session.deleteMany({ where: { userId } });
-    const created = { organizationId, userId, actor, at };
-    await revokeInvitationsCreatedBy(tx, created, 'member.removed');
-    if (!keepCredentials) await revokeCredentialsCreatedBy(tx, created, 'member.removed');
+    const scope = { organizationId, userId, actor, at };
+    await revokeInvitationsCreatedBy(tx, scope, 'member.removed');
+    if (!keepCredentials) await revokeCredentialsCreatedBy(tx, scope, 'member.removed');
     const { name, email } = member.user;
     const details = { name, email, role: member.role, ...(keepCredentials ? { keepCredentials } : {}) };
     await record('member.removed', `user:${userId}`, details);
   });
 }
 
-/** Returns a member and locks the organization's memberships: two owners cannot each remove the other. */
-async function lockedMember(tx: Prisma.TransactionClient, organizationId: string, userId: string) {
+/** Returns a member, and locks the organization's memberships so that two owners cannot remove each other. */
+async function lockMember(tx: Prisma.TransactionClient, organizationId: string, userId: string) {
   await tx.$queryRaw`SELECT id FROM organizations WHERE id = ${organizationId} FOR NO KEY UPDATE`;
   const member = await tx.member.findFirst({ where: { organizationId, userId }, include: { user: true } });
   if (member === null) throw new NotFoundError('member');

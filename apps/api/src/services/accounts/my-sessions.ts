@@ -35,7 +35,7 @@ export interface MySessionServiceParts {
   limit: SignInLimit;
   failures: FailedSignIns;
   now: () => Date;
-  /** Milliseconds by which this process's wall clock is ahead of the database's. */
+  /** Returns the milliseconds by which this process's wall clock is ahead of the database's. */
   skewMs: () => number;
 }
 
@@ -43,7 +43,7 @@ export function createMySessionService(db: Database, parts: MySessionServicePart
   const { limit, failures, now, skewMs } = parts;
   return {
     async list({ id: currentId, userId }) {
-      // The database's time, by which better-auth judges sessions (better-auth-adapter.ts).
+      // better-auth stores the expiry of sessions in database time (better-auth-adapter.ts).
       const alive = { userId, expiresAt: { gt: new Date(Date.now() - skewMs()) } };
       const rows = await db.prisma.session.findMany({ where: alive, orderBy: { id: 'desc' }, take: LIST_MAX });
       const items = rows.map(({ id, createdAt, updatedAt, expiresAt, ipAddress, userAgent }) => ({
@@ -94,5 +94,5 @@ export function createMySessionService(db: Database, parts: MySessionServicePart
   };
 }
 
-/** Maximum number of sessions listed. Only a script creates more. */
+/** Maximum number of listed sessions. Only a script would create more. */
 const LIST_MAX = 200;

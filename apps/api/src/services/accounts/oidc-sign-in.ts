@@ -8,15 +8,14 @@ import { OidcSignInError, type IdentityProvider, type OidcFailure, type External
 import type { SessionService } from './sign-in.js';
 import type { SignInLimit } from './sign-in-limit.js';
 
-/** A redirect of the browser, with the `Set-Cookie` values to send. */
+/** A redirect for the browser, and the `Set-Cookie` values to send with it. */
 export interface Redirect {
   location: string;
   cookies: string[];
 }
 
 /**
- * Signs users in with an identity provider. Every failure of the provider redirects to the sign-in page, which shows
- * the reason.
+ * Signs users in with an identity provider. After every failure of the provider, the browser is redirected to the sign-in page, which shows the reason.
  */
 export interface OidcSignInService {
   /**
@@ -26,7 +25,7 @@ export interface OidcSignInService {
   start(caller: Caller, next: string): Promise<Redirect>;
 
   /**
-   * Signs in the user whom the provider redirected back. `query` is the URL's query, including its `?`.
+   * Signs in the user whom the provider redirected back. `query` is the query of the redirect URL, including its `?`.
    * @throws RateLimitedError after too many attempts.
    */
   finish(caller: Caller, query: string): Promise<Redirect>;
@@ -34,7 +33,7 @@ export interface OidcSignInService {
 
 export interface OidcSignInParts {
   provider: IdentityProvider;
-  /** Returns the user's id for a person who may sign in, or null. */
+  /** Returns the user id of a person who may sign in; null for any other person. */
   findUser: (person: ExternalUser) => Promise<string | null>;
   sessions: Pick<SessionService, 'signInOidcUser'>;
   limit: SignInLimit;
@@ -45,7 +44,7 @@ export interface OidcSignInParts {
 
 const SAME_ORIGIN_PATH = new RegExp(SAME_ORIGIN_PATH_PATTERN);
 
-/** Seconds that a user may take to sign in at the provider. */
+/** Maximum seconds that a user may take to sign in at the provider. */
 const ATTEMPT_SECONDS = 600;
 
 export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
@@ -53,8 +52,7 @@ export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
   const isHttps = publicUrl.startsWith('https:');
   const cookieName = isHttps ? '__Host-muster_oidc' : 'muster_oidc';
 
-  // The cookie ties the attempt to the browser that started it: an attacker cannot make another person's browser
-  // complete the attacker's own attempt.
+  // The cookie binds the attempt to the browser that started it, so that an attacker cannot make another person's browser complete the attacker's attempt.
   const attemptCookie = (value: string, seconds: number): string =>
     `${cookieName}=${value}; Max-Age=${seconds}; Path=/; HttpOnly; ${isHttps ? 'Secure; ' : ''}SameSite=Lax`;
 
@@ -64,7 +62,7 @@ export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
     return attempt === undefined || !SAME_ORIGIN_PATH.test(next) ? null : { attempt, next };
   }
 
-  /** Returns the sign-in page with the reason of a failure. Logs the failure without the data sent to the provider. */
+  /** Returns the URL of the sign-in page with the reason of a failure. Logs the failure without data sent to the provider. */
   function failureLocation(error: unknown, next: string): string {
     if (error instanceof OidcSignInError) {
       const { code, message } = error.cause as { code?: unknown; message: string };
@@ -94,18 +92,18 @@ export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
 
     async finish(caller, query) {
       limit.take(caller.address);
-      const found = readAttempt(caller);
-      const used = attemptCookie('', 0);
+      const attemptInProgress = readAttempt(caller);
+      const clearedCookie = attemptCookie('', 0);
       try {
-        if (found === null) throw new OidcSignInError('mismatched', new Error('this browser started no sign-in'));
-        const userId = await findUser(await provider.exchangeCode(found.attempt, query));
+        if (attemptInProgress === null) throw new OidcSignInError('mismatched', new Error('this browser started no sign-in'));
+        const userId = await findUser(await provider.exchangeCode(attemptInProgress.attempt, query));
         if (userId === null) {
           await failures.record({ account: null, address: caller.address, method: 'identity provider' });
           throw new CredentialsInvalidError();
         }
-        return { location: found.next, cookies: [used, ...(await sessions.signInOidcUser(caller, userId))] };
+        return { location: attemptInProgress.next, cookies: [clearedCookie, ...(await sessions.signInOidcUser(caller, userId))] };
       } catch (error) {
-        return { location: failureLocation(error, found?.next ?? '/'), cookies: [used] };
+        return { location: failureLocation(error, attemptInProgress?.next ?? '/'), cookies: [clearedCookie] };
       }
     },
   };

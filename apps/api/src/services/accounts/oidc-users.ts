@@ -6,10 +6,7 @@ import type { ExternalUser } from './identity-provider.js';
 import { addCredential, addMember, lockFirstOrganization, normalizeEmail } from './add-member.js';
 
 /**
- * Finds the user whom an identity provider authenticated, and returns their id, or null if they may not sign in. Users
- * are known by the provider's id of them. At their first sign-in, they are found by their email address if the provider
- * has verified it: a member gets an additional credential, and an invited person becomes a member. Anyone else gets
- * `autoProvisionRole` in the first organization; null refuses them.
+ * Finds the user whom an identity provider authenticated, and returns their id, or null if they may not sign in. Users are identified by the provider's id for them. At their first sign-in, they are found by their email address if the provider has verified it: a member gets an additional credential, and an invited person becomes a member. Any other person becomes a member of the first organization with the role `autoProvisionRole`, or is refused if it is null.
  */
 export async function findOidcUser(
   db: Database,
@@ -21,7 +18,7 @@ export async function findOidcUser(
   try {
     return await find();
   } catch (error) {
-    // Another sign-in used the address first, for example by accepting an invitation. Now a member exists.
+    // Another request used the address first, for example by accepting an invitation, so the member now exists.
     if (isUniqueViolation(error) || error instanceof ConflictError) return find();
     throw error;
   }
@@ -33,7 +30,7 @@ async function findOrAddUser(
   autoProvisionRole: MemberRole | null,
   at: Date,
 ): Promise<string | null> {
-  // Of several concurrent first sign-ins of one person, one creates the account and the others find it.
+  // Of several concurrent first sign-ins of one person, one creates the account and the others find that account.
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${issuer} ${subject}`}, 0))`;
   const credential = { issuer, subject };
   const known = await tx.account.findUnique({
@@ -60,7 +57,7 @@ async function findOrAddUser(
 
 type Membership = { organizationId: string; role: MemberRole };
 
-/** Uses up the oldest open invitation of an address. */
+/** Deletes the oldest open invitation for an address, and returns the membership that it grants. */
 async function consumeInvitation(tx: Prisma.TransactionClient, email: string, at: Date): Promise<Membership | null> {
   const [invitation] = await tx.$queryRaw<{ id: string }[]>`
     SELECT id FROM invitations WHERE email = ${email} AND "expiresAt" > ${at}
@@ -70,7 +67,7 @@ async function consumeInvitation(tx: Prisma.TransactionClient, email: string, at
   return { organizationId, role };
 }
 
-/** Returns null while there is no owner: otherwise, the first uninvited user would make the setup link invalid. */
+/** Returns null while there is no owner, because the first uninvited user would otherwise invalidate the setup link. */
 async function autoProvision(
   tx: Prisma.TransactionClient,
   role: MemberRole | null,

@@ -8,20 +8,18 @@ import { addMember, lockFirstOrganization } from './add-member.js';
 import type { SessionService, WithCookies } from './sign-in.js';
 
 /**
- * Lifetime of a setup link in milliseconds. It ends earlier when a user is created. Each start creates another link.
+ * Lifetime of a setup link in milliseconds. The link becomes invalid earlier when a user is created. Each start creates another link.
  */
 const SETUP_TOKEN_MS = 7 * 86_400_000;
 
 const invalid = () => new TokenInvalidError('This setup link is invalid or has expired. Restart Muster for a new one.');
 
-/** Returns whether there is no user yet. */
+/** Returns whether no user exists yet. */
 export const isSetupRequired = async ({ prisma }: Pick<Database, 'prisma'>): Promise<boolean> =>
   (await prisma.user.findFirst({ select: { id: true } })) === null;
 
 /**
- * Creates a token for a setup link if there is no user yet. `deliver` receives the token before the transaction
- * commits: if it fails, no token is created. Processes that start at once create one token each; using any of them
- * invalidates all.
+ * Creates a token for a setup link if no user exists yet. `deliver` receives the token before the transaction commits. If `deliver` fails, no token is created. Processes that start at the same time create one token each, and using any of these tokens invalidates all of them.
  */
 export async function issueSetupToken(
   { prisma }: Pick<Database, 'prisma'>,
@@ -46,14 +44,14 @@ export interface SetupParts {
 
 /**
  * Creates the first user as owner of the first organization, and signs them in.
- * @throws TokenInvalidError if the token is unknown or expired, or if there is a user already.
+ * @throws TokenInvalidError if the token is unknown or expired, or if a user already exists.
  */
 export async function setUp(
   { db, sessions, now }: SetupParts,
   caller: Caller,
   { token, name, email, password }: SetupRequest,
 ): Promise<WithCookies<Session>> {
-  // Checked before hashing a password, which is expensive, and again under the lock.
+  // The token is checked before the password is hashed, which is expensive, and again under the lock.
   if (!(await isValidToken(db.prisma, token, now()))) throw invalid();
   const passwordHash = await hashPassword(password);
   const at = now();
@@ -66,7 +64,7 @@ export async function setUp(
   return sessions.signIn(caller, { email, password });
 }
 
-/** Returns whether there is no user yet and the token was issued and has not expired. */
+/** Returns whether no user exists yet and the token was issued and has not expired. */
 async function isValidToken(
   tx: Pick<Prisma.TransactionClient, 'user' | 'setupToken'>,
   token: string,

@@ -10,7 +10,7 @@ import type { FailedSignIns } from './failed-sign-ins.js';
 import { normalizeEmail } from './add-member.js';
 import type { SignInLimit } from './sign-in-limit.js';
 
-/** The result of signing in or out, and the `Set-Cookie` values that must be sent with it. */
+/** The result of an account operation, and the `Set-Cookie` values that must be sent with it. */
 export interface WithCookies<T> {
   value: T;
   cookies: string[];
@@ -26,8 +26,7 @@ export interface UserSession {
 
 export interface SessionService {
   /**
-   * Returns the session that the cookies name, or null. Reads the database each time, so that an ended session or a
-   * changed role takes effect at the next call in every process.
+   * Returns the session that the cookies identify, or null. Reads the database each time, so that an ended session or a changed role takes effect at the next call in every process.
    */
   authenticate(caller: Caller): Promise<WithCookies<UserSession | null>>;
 
@@ -54,7 +53,7 @@ export interface SessionServiceParts {
   cookieName: string;
   limit: SignInLimit;
   failures: FailedSignIns;
-  /** Milliseconds by which this process's wall clock is ahead of the database's. */
+  /** Returns the milliseconds by which this process's wall clock is ahead of the database's. */
   skewMs: () => number;
 }
 
@@ -83,8 +82,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
   }
 
   /**
-   * Returns the same after a password change in progress is committed or rolled back. A change that starts later sees
-   * the new session.
+   * Returns the password hash of a user after a password change in progress is committed or rolled back. A change that starts later sees the new session.
    */
   async function lockPasswordHash(userId: string): Promise<string | null> {
     const [account] = await prisma.$queryRaw<{ password: string | null }[]>`
@@ -108,7 +106,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
       limit.take(caller.address, normalizeEmail(email));
       const hashBefore = await findPasswordHash(normalizeEmail(email));
       const { headers, response } = await callBetterAuth(() =>
-        // Omit the cookies of a user who was signed in here before.
+        // Omit the browser's cookies, which may belong to a user who was signed in before.
         auth.api.signInEmail({
           body: { email, password },
           headers: headersOf({ ...caller, cookie: undefined }),
@@ -120,8 +118,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
         throw new CredentialsInvalidError();
       });
       const token = hashSessionToken(response.token);
-      // Checking a password takes long. A password change in the meantime has ended only the sessions that existed
-      // then.
+      // Verifying a password takes long. A password change in the meantime has ended only the sessions that existed at that time.
       if ((await lockPasswordHash(response.user.id)) !== hashBefore) {
         await prisma.session.deleteMany({ where: { token } });
         throw new CredentialsInvalidError();
@@ -157,7 +154,7 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
 }
 
 /**
- * Describes an operator and its permissions. A user's session expires with `session`; an API key has its own expiry.
+ * Returns the description of an operator and its permissions. A user's expiry is that of `session`, and an API key has its own expiry.
  */
 export async function getSession(
   { prisma }: Pick<Database, 'prisma'>,
@@ -181,7 +178,7 @@ export async function getSession(
   return { user: null, apiKey, organization, role, expiresAt: key.expiresAt?.toISOString() ?? null };
 }
 
-/** Maximum stored length of a user agent, by which users recognize their sessions. */
+/** Maximum stored length of a user agent, which helps users recognize their sessions. */
 const USER_AGENT_LENGTH_MAX = 400;
 
 function headersOf({ cookie, address, userAgent }: Caller): Headers {

@@ -2,15 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** How a secret reaches the person who starts Muster: printed, or in a file that only they can read. */
+/** How a secret is delivered to the person who starts Muster: printed, or in a file that only they can read. */
 export type SecretDelivery = { shown: string } | { file: string };
 
 /** Names of the files for secrets that are not printed. */
 const FILES = { adminKey: 'admin-key', setupLink: 'setup-link' } as const;
 
 /**
- * Hands a secret to the person who starts Muster. If stdout is a terminal, the secret is to be printed, once. Otherwise
- * stdout may be a log, so the secret is written to a file with mode 0600 in `directory`.
+ * Delivers a secret to the person who starts Muster. If stdout is a terminal, the caller prints the secret once. Otherwise, stdout may be a log, so the secret is written to a file with mode 0600 in `directory`.
  */
 export async function deliverSecret(
   kind: keyof typeof FILES,
@@ -21,7 +20,7 @@ export async function deliverSecret(
   if (isTerminal) return { shown: secret };
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, FILES[kind]);
-  // Creates a new file: an existing one keeps its mode, may belong to another user or be a link.
+  // A new file is created, because an existing file would keep its mode, and may belong to another user or be a link.
   const unfinished = `${file}.${randomUUID()}`;
   await writeFile(unfinished, `${secret}\n`, { mode: 0o600, flag: 'wx' });
   await rename(unfinished, file);
@@ -39,11 +38,11 @@ export interface BannerFacts {
   database: string;
   /** The admin key created by this start; null if one existed. */
   adminKey: SecretDelivery | null;
-  /** The link to create the owner's account; null if a user exists. */
+  /** The link for creating the owner's account; null if a user exists. */
   setup: SecretDelivery | null;
 }
 
-/** Returns the text printed when the API is ready: URL, credentials and the commands that enroll this machine. */
+/** Returns the text that is printed when the API is ready: URL, credentials and the commands to enroll this machine. */
 export function banner({ url, database, adminKey, setup }: BannerFacts): string {
   const lines = [`Muster is listening on ${url}`, `Database: ${database}`, ''];
   if (setup !== null && 'shown' in setup) {
@@ -62,7 +61,7 @@ export function banner({ url, database, adminKey, setup }: BannerFacts): string 
     adminKey === null ? 'Enroll this machine (MUSTER_KEY: your admin key):' : 'Enroll this machine:',
     `  curl -sS ${url}/api/enrollment-tokens -H "Authorization: Bearer ${key}" \\`,
     `    -H 'Content-Type: application/json' -d '{"name":"this machine"}'`,
-    `  MUSTER_URL=${url} MUSTER_ENROLL_TOKEN=<the token from the answer> npx -y pnpm@12.21.0 agent`,
+    `  MUSTER_URL=${url} MUSTER_ENROLL_TOKEN=<the token from the response> npx -y pnpm@12.21.0 agent`,
     '',
     `List its containers:`,
     `  curl -sS ${url}/api/containers -H "Authorization: Bearer ${key}"`,

@@ -6,7 +6,7 @@ import { findActorNames, type OperatorActor } from '../identity/index.js';
 /** The actor of an audit entry: an operator, `enrollment_token:<id>`, a host's agent (`host:<id>`) or `system`. */
 export type Actor = OperatorActor | `enrollment_token:${string}` | `host:${string}` | 'system';
 
-/** Every action of the audit log. `host.enrolled` is recorded in SQL (services/enrollment/enroll-new-host.sql.ts). */
+/** All actions of the audit log. `host.enrolled` is recorded in SQL (services/enrollment/enroll-new-host.sql.ts). */
 export const AUDIT_ACTIONS = [
   'host.enrolled',
   'host.reenrolled',
@@ -36,15 +36,13 @@ export interface NewAuditEntry {
   at: Date;
   actor: Actor;
   action: AuditAction;
-  /** What the action was applied to, with its kind: `host:<id>`, `enrollment_token:<id>`, `user:<id>` and so on. */
+  /** The object of the action, prefixed with its kind: `host:<id>`, `enrollment_token:<id>`, `user:<id>` and so on. */
   target: string;
   details?: Prisma.InputJsonObject;
 }
 
 /**
- * Records an action in the transaction that performs it, so that neither is committed without the other. One exception:
- * better-auth creates a session outside a transaction, so a session whose entry cannot be written is deleted again
- * (better-auth.ts).
+ * Records an action in the transaction that performs it, so that neither is committed without the other. The only exception is that better-auth creates sessions outside a transaction, so a session whose entry cannot be written is deleted again (better-auth.ts).
  */
 export const recordAuditEntry = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, entry: NewAuditEntry) =>
   tx.auditEntry.create({ data: entry });
@@ -56,7 +54,7 @@ export type RecordAction = (
   details?: Prisma.InputJsonObject,
 ) => Promise<unknown>;
 
-/** Runs a change in one transaction with its audit entries, which `write` adds by calling `record`. */
+/** Runs `write` in one transaction with the audit entries that it adds by calling `record`. */
 export const auditedWrite = <T>(
   db: Database,
   { organizationId, actor }: Pick<NewAuditEntry, 'organizationId' | 'actor'>,

@@ -5,15 +5,14 @@ import { NotFoundError } from '../../errors.js';
 /** Serves the agent release for download. */
 export interface AgentReleaseService {
   /**
-   * Returns the script that installs the agent. The script downloads from this API's configured public address, never
-   * from an address given in the request, and contains the checksums of the downloads.
+   * Returns the script that installs the agent. The script downloads from this API's configured public address, never from an address in the request, and contains the checksums of the downloads.
    * @throws NotFoundError if this API has no release.
    */
   installScript(): Promise<string>;
 
   /**
    * Returns the path of a release file.
-   * @throws NotFoundError for any other name.
+   * @throws NotFoundError if the release has no such file.
    */
   file(name: string): Promise<string>;
 }
@@ -32,8 +31,7 @@ const URL_LINE = /^MUSTER_URL_DEFAULT=.*$/m;
 const CHECKSUMS_LINE = /^CHECKSUMS=.*$/m;
 
 /**
- * Serves the release in `directory`; null if there is none. `publicUrl` is called for each script, because the URL may
- * be unknown until the port is.
+ * Creates the service for the release in `directory`; null if there is no release. `publicUrl` is called for each script, because the URL may be unknown until the server listens.
  */
 export function createAgentReleaseService(directory: string | null, publicUrl: () => string): AgentReleaseService {
   const pathOf = (name: string): string => {
@@ -64,5 +62,5 @@ function throwNotFoundIfMissing(error: NodeJS.ErrnoException): never {
   throw error;
 }
 
-/** Quotes any text as one word of a POSIX shell. */
+/** Quotes a text as one word for a POSIX shell. */
 const shellQuoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

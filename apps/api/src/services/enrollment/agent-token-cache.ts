@@ -2,26 +2,25 @@ import { LRUCache } from 'lru-cache';
 import { isSameHistory, type HistoryPoint } from '../../lib/database-history.js';
 import type { Revocations } from './find-revoked-tokens.sql.js';
 
-/** The host that a token identifies, without any other input. */
+/** The identity of an agent, derived from its token alone. */
 export interface AgentIdentity {
   hostId: string;
   tokenId: string;
 }
 
 /**
- * Milliseconds within which a token that another process revoked is rejected here. An entry is valid for this long
- * without polling.
+ * Milliseconds within which this process rejects a token that another process revoked. Without polling, an entry is valid for this long.
  */
 const ENTRY_TTL_MS = 5_000;
 
-/** Milliseconds between two polls for revoked tokens, while tokens are used. */
+/** Milliseconds between two polls for revoked tokens. Polls run only while tokens are used. */
 const POLL_INTERVAL_MS = 2_000;
 
-/** Milliseconds after which a token is looked up again in any case, so that its use is recorded. */
+/** Milliseconds after which a token is always looked up again, so that its use is recorded. */
 const REFRESH_INTERVAL_MS = 600_000;
 
 /**
- * Maximum number of cached tokens, which also limits the memory that an attack can use. Each costs about a kilobyte.
+ * Maximum number of cached tokens, which also limits the memory that an attacker can use. Each takes about a kilobyte.
  */
 const TOKENS_MAX = 50_000;
 
@@ -33,19 +32,19 @@ export interface AgentTokenCache {
    * it is.
    */
   set(hash: string, identity: AgentIdentity, readAt: number): void;
-  /** Call this when a host's tokens are revoked or replaced: this process then rejects them at once. */
+  /** Drops a host's tokens. Call it when they are revoked or replaced, so that this process rejects them at once. */
   invalidateHost(hostId: string): void;
 }
 
 export interface AgentTokenCacheOptions {
-  /** Monotonic clock, in milliseconds. */
+  /** Returns the milliseconds of a monotonic clock. */
   elapsedMs?: () => number;
-  /** Finds the tokens that were revoked since an earlier poll. Without it, each lookup is valid for 5 seconds. */
+  /** Finds the tokens that were revoked since an earlier poll. Absent: each lookup is valid for 5 seconds. */
   findRevoked?: (horizon: bigint | null) => Promise<Revocations>;
   /** Called with the error of a failed poll. */
   onPollFailed?: (error: unknown) => void;
   /**
-   * Called when all tokens were discarded because the database's history is not the one in which they were found valid.
+   * Called when all tokens were discarded because the database's history was not continued since they were found valid.
    */
   onDiscarded?: () => void;
 }
@@ -86,7 +85,7 @@ export function createAgentTokenCache({
   const hashesByToken = new Map<string, string>();
   const hashesByHost = new Map<string, Set<string>>();
   let lastPoll: RevocationPoll | null = null;
-  /** When the last poll began, even if it failed. */
+  /** When the last poll began, whether or not it succeeded. */
   let polledAt = -Infinity;
   let isPolling = false;
 
@@ -123,8 +122,8 @@ export function createAgentTokenCache({
       if (findRevoked !== undefined && isPollDue && !isPolling) void poll(findRevoked);
       const entry = entries.get(hash);
       if (entry === undefined) return undefined;
-      const isKeptByPolls = entry.isCoveredByPolls && lastPoll !== null && isWithin(lastPoll.startedAt, ENTRY_TTL_MS);
-      if (isWithin(entry.readAt, isKeptByPolls ? REFRESH_INTERVAL_MS : ENTRY_TTL_MS)) return entry.identity;
+      const isConfirmedByPolls = entry.isCoveredByPolls && lastPoll !== null && isWithin(lastPoll.startedAt, ENTRY_TTL_MS);
+      if (isWithin(entry.readAt, isConfirmedByPolls ? REFRESH_INTERVAL_MS : ENTRY_TTL_MS)) return entry.identity;
       entries.delete(hash);
       return undefined;
     },

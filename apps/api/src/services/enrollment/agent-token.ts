@@ -8,16 +8,15 @@ import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from 
 import { recordAuditEntry } from '../audit/index.js';
 import { createBatcher } from '../../lib/batcher.js';
 
-/** Milliseconds that a rotated token may stay unused before it expires: 24 hours. */
+/** Milliseconds after which a rotated token that was never used expires: 24 hours. */
 const UNUSED_TOKEN_TTL_MS = 24 * 3_600_000;
 
-/** Minimum milliseconds between two writes of `lastUsedAt`, which is not written at every call. */
+/** Minimum milliseconds between two writes of `lastUsedAt`, so that most calls write nothing. */
 const LAST_USED_INTERVAL_MS = 3_600_000;
 
 export interface AgentTokenService {
   /**
-   * Returns the host of an agent token. The first use of a token revokes the tokens issued before it, because its
-   * holder has this one. It never revokes a token issued after it, which its holder may have received in the meantime.
+   * Returns the host of an agent token. The first use of a token revokes the tokens issued before it, because it proves that the agent has the new token. It never revokes a token issued after it, which the agent may have received in the meantime.
    * A valid token is cached until it is revoked. A revocation takes effect at once in the process that performs it, and
    * within 5 seconds in every other.
    * @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked.
@@ -27,27 +26,24 @@ export interface AgentTokenService {
 
   /**
    * Issues a host's next token, and records that its agent called. The presented token stays valid until the new one is
-   * first used, so that a lost answer locks no agent out. Rotating again replaces the unused token. `isClientConnected` is
-   * called just before the token is issued. If the client has disconnected, no token is issued, because it would
-   * replace the one that the client gets by retrying.
+   * first used, so that a lost response locks no agent out. Rotating again replaces the unused token. `isClientConnected` is called just before the token is issued. If the client has disconnected, no token is issued, because that token would replace the one that the client gets by retrying.
    * @throws TokenInvalidError if the presented token was revoked in the meantime.
-   * @throws UnavailableError if `isClientConnected` returns false; nothing was written.
+   * @throws UnavailableError if `isClientConnected` returns false. Nothing was written.
    */
   rotate(agent: AgentIdentity, isClientConnected?: () => boolean): Promise<{ agentToken: string }>;
 
   /**
-   * Revokes all tokens of a host permanently, at its agent's request: only enrolling again restores it. The host's
-   * containers and history are kept, and are no longer updated.
+   * Revokes all tokens of a host at its agent's request. Only enrolling again restores the host. Its containers and history are kept, and are no longer updated.
    */
   leave(agent: AgentIdentity): Promise<void>;
 
-  /** Records that a host's agent called, for calls that do not record it themselves. */
+  /** Records that a host's agent called, for calls that do not record this themselves. */
   recordCall(agent: AgentIdentity): Promise<void>;
 }
 
 const invalid = () => new TokenInvalidError('The agent token is invalid, expired or revoked.');
 
-/** Maximum number of tokens looked up by one statement. */
+/** Maximum number of tokens that one statement looks up. */
 const LOOKUP_BATCH_MAX = 500;
 
 export function createAgentTokenService(
@@ -61,12 +57,12 @@ export function createAgentTokenService(
 ): AgentTokenService {
   const { prisma } = db;
 
-  // A fleet that reconnects presents a thousand different tokens a second, so lookups are batched.
+  // A fleet that reconnects sends a thousand different tokens a second, so lookups are batched.
   const lookups = createBatcher<{ key: string; hash: Buffer }, AgentTokenRow | null>(
-    (wanted) =>
+    (requested) =>
       findAgentTokens(
         db,
-        wanted.map(({ hash }) => hash),
+        requested.map(({ hash }) => hash),
       ),
     { keyOf: ({ key }) => key, sizeMax: LOOKUP_BATCH_MAX },
   );
@@ -90,7 +86,7 @@ export function createAgentTokenService(
    */
   async function tryMarkFirstUse({ id, hostId }: AgentTokenRow, hash: Buffer): Promise<boolean> {
     const at = now();
-    // Lock the host first, as `rotate` does, so that the two cannot deadlock.
+    // Lock the host first, as `rotate` does, so that this and `rotate` cannot deadlock.
     const used = await prisma.$executeRaw(Prisma.sql`
       WITH host AS (
         SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE SKIP LOCKED
@@ -115,8 +111,8 @@ export function createAgentTokenService(
       if (tokenKind(token) !== 'agent') throw invalid();
       const hash = Buffer.from(hashToken(token));
       const key = hash.toString('base64');
-      const known = cache.get(key);
-      if (known !== undefined) return known;
+      const cachedIdentity = cache.get(key);
+      if (cachedIdentity !== undefined) return cachedIdentity;
 
       let readAt = elapsedMs();
       let row = await findValid(key, hash);
@@ -126,7 +122,7 @@ export function createAgentTokenService(
         isFirst = await tryMarkFirstUse(row, hash);
         // The tokens before this one are revoked now.
         cache.invalidateHost(row.hostId);
-        // Another call used this token first, so it is valid; or it was revoked, which reading it again shows.
+        // If nothing was marked, reading the token again shows whether another call used it first or it was revoked.
         if (!isFirst) row = await findValid(key, hash);
       }
       const at = now();
@@ -134,7 +130,7 @@ export function createAgentTokenService(
         await prisma.agentToken.updateMany({ where: { id: row.id }, data: { lastUsedAt: at } });
       }
       const identity = { hostId: row.hostId, tokenId: row.id };
-      // A token whose first use could not be marked is valid but not cached: the next call tries again.
+      // A token whose first use could not be marked is valid, but is not cached, so that the next call tries again.
       if (row.firstUsedAt !== null || isFirst) cache.set(key, identity, readAt);
       return identity;
     },
@@ -142,12 +138,11 @@ export function createAgentTokenService(
     async rotate({ hostId, tokenId }, isClientConnected = () => true) {
       const at = now();
       const { token, hash } = issueToken('agent');
-      // Read before waiting for the lock: of two concurrent calls, neither may revoke the token that the other one
-      // returned.
+      // Read this before waiting for the lock, because neither of two concurrent calls may revoke the token that the other one returned.
       const last = await prisma.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
-      const replaceable = last._max.createdAt ?? at;
+      const replaceableUntil = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
-        // Its update also locks the host, which comes first wherever tokens are written.
+        // This update also locks the host, which is locked first wherever tokens are written.
         await lockForAgentCall(tx, hostId, at, cadence.heartbeatSeconds);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalid();
@@ -155,7 +150,7 @@ export function createAgentTokenService(
         if (!isClientConnected())
           throw new UnavailableError('The client disconnected before the new token was issued.');
         await tx.agentToken.updateMany({
-          where: { hostId, firstUsedAt: null, revokedAt: null, createdAt: { lte: replaceable } },
+          where: { hostId, firstUsedAt: null, revokedAt: null, createdAt: { lte: replaceableUntil } },
           data: { revokedAt: at },
         });
         await tx.agentToken.create({
@@ -179,7 +174,7 @@ export function createAgentTokenService(
           where: { hostId, revokedAt: null },
           data: { revokedAt: at },
         });
-        // Of two concurrent calls, the second has nothing to do.
+        // If another call revoked the tokens first, there is nothing to do.
         if (host === null || count === 0) return;
         await tx.host.update({ where: { id: hostId }, data: { leftAt: at } });
         await recordAuditEntry(tx, {
@@ -198,7 +193,7 @@ export function createAgentTokenService(
   };
 }
 
-/** Does what `tryMarkFirstUse` does, under the lock on the host, for a token whose first use could not be marked before. */
+/** Marks the first use of a token like `tryMarkFirstUse`, under the lock on the host, if it could not be marked before. */
 async function markFirstUse(
   tx: Prisma.TransactionClient,
   { id, hostId, createdAt }: { id: string; hostId: string; createdAt: Date },
@@ -212,8 +207,7 @@ async function markFirstUse(
 }
 
 /**
- * Returns when a host's next token counts as issued, under the lock on the host: now, or a millisecond after its last
- * token if another replica's clock was ahead. "Issued before" therefore never depends on clocks.
+ * Returns the time of issue for a host's next token. Call it under the lock on the host. The time is now, or a millisecond after the host's last token if another replica's clock was ahead. The order of tokens therefore never depends on clocks.
  */
 async function nextIssuedAt(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<Date> {
   const { _max: last } = await tx.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });

@@ -12,7 +12,7 @@ import type { OperatorIdentity } from '../identity/index.js';
 import { lockOperator, revokeCredential } from '../accounts/index.js';
 import { recordAuditEntry } from '../audit/index.js';
 
-/** Creates an enrollment token. Only this answer contains it. */
+/** Creates an enrollment token. The token is contained only in this result. */
 export const createEnrollmentToken = (
   db: Database,
   operator: OperatorIdentity,

@@ -7,19 +7,18 @@ import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
 
 /**
- * A host counts as alive for this many heartbeat intervals after it was last seen, and for no less than this many
- * milliseconds. While it is alive, only a token created for that host can take it over.
+ * A host counts as alive for this many heartbeat intervals after it was last seen, and for at least this many milliseconds. While a host is alive, only a token created for that host can take it over.
  */
 const ALIVE_HEARTBEATS = 3;
 const ALIVE_MS_MIN = 30_000;
 
-/** A valid enrollment token, which may be used up. */
+/** The identity of a valid enrollment token, which may be used up. */
 export interface EnrollmentIdentity {
   enrollmentTokenId: string;
 }
 
 export interface Enrollment extends EnrollResponse {
-  /** True for a new host, false for one that came back. */
+  /** True for a new host, false for a host that was enrolled again. */
   created: boolean;
 }
 
@@ -31,13 +30,10 @@ export interface EnrollmentService {
   authenticate(token: string): Promise<EnrollmentIdentity>;
 
   /**
-   * Returns the host of a machine, and a token for it. A known `engineId` of the token's organization returns the same
-   * host with its history and name, and revokes its earlier tokens. Until the issued token is first used, the call may
-   * be repeated: that replaces the token, consumes no use and adds no row, so that a lost answer locks no agent out.
+   * Returns the host of a machine, and a token for the host. For a known `engineId` of the token's organization, returns the same host with its history and name, and revokes the host's earlier tokens. Until the issued token is first used, repeating the call replaces the token, consumes no use and adds no row, so that a lost response locks no agent out.
    * @throws TokenInvalidError if the enrollment token is used up.
    * @throws EngineIdInUseError if the host with this engineId is alive.
-   * @throws ForbiddenError if the token was created for another host, or if an operator revoked this host's tokens and
-   *   the token was not created to restore it.
+   * @throws ForbiddenError if the token was created for another host, or if an operator revoked this host's tokens and the enrollment token was not created to restore this host.
    */
   enroll(token: EnrollmentIdentity, request: EnrollRequest): Promise<Enrollment>;
 }
@@ -55,7 +51,7 @@ interface LockedToken {
 interface LockedHost {
   id: string;
   lastSeenAt: Date | null;
-  /** The heartbeat interval that the host was last given; null before the first. */
+  /** The heartbeat interval that the host last received; null if it never received one. */
   heartbeatSeconds: number | null;
   tokensRevokedAt: Date | null;
   hasToken: boolean;
@@ -66,7 +62,7 @@ const invalid = () => new TokenInvalidError('The enrollment token is invalid, ex
 export interface EnrollmentServiceOptions {
   now: () => Date;
   cadence?: Cadence;
-  /** This process's cache of agent tokens, which drops the tokens that an enrollment revokes. */
+  /** This process's cache of agent tokens. An enrollment drops the tokens that it revokes from the cache. */
   tokenCache?: AgentTokenCache;
 }
 
@@ -80,13 +76,13 @@ export function createEnrollmentService(
   const isValid = (token: Pick<LockedToken, 'expiresAt' | 'revokedAt'>, at: Date) =>
     token.revokedAt === null && token.expiresAt > at;
 
-  /** Returns null if the token is valid but the machine has no host. */
+  /** Enrolls a machine's existing host again. Returns null if the token is valid but the machine has no host. */
   async function reenrollHost(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment | null> {
     const at = now();
     return transact(
       db,
       async (tx) => {
-        // Enrollments with one token run one at a time, so that its uses are counted exactly.
+        // The lock makes enrollments with one token run one at a time, so that the token's uses are counted exactly.
         const [token] = await tx.$queryRaw<LockedToken[]>(Prisma.sql`
           SELECT id, "organizationId", "hostId"::text AS "hostId", "maxUses", uses, "expiresAt", "revokedAt"
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
@@ -107,7 +103,7 @@ export function createEnrollmentService(
           return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
         }
         if (token.uses >= token.maxUses) throw invalid();
-        if (token.hostId !== null && token.hostId !== host?.id) throw isForAnotherHost();
+        if (token.hostId !== null && token.hostId !== host?.id) throw otherHostError();
         if (host === undefined) return null;
         requireReenrollable(token, host, at);
         await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
@@ -129,12 +125,12 @@ export function createEnrollmentService(
         });
         return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
       },
-      // A burst of machines with one token waits instead of failing.
+      // With these limits, a burst of machines with one token waits instead of failing.
       { maxWait: 10_000, timeout: 10_000 },
     );
   }
 
-  /** Throws unless a token may bring a known host back. The token created for that host always may. */
+  /** Throws unless a token may enroll a known host again. A token created for that host always may. */
   function requireReenrollable(token: LockedToken, host: LockedHost, at: Date): void {
     if (token.hostId === host.id) return;
     if (host.tokensRevokedAt !== null) {
@@ -146,13 +142,12 @@ export function createEnrollmentService(
     if (!host.hasToken || host.lastSeenAt === null) return;
     const aliveMs = aliveMsOf(host);
     const graceMs = host.lastSeenAt.getTime() + aliveMs - at.getTime();
-    // A stored timestamp may be ahead of the clock.
+    // A stored timestamp may be ahead of the clock, so the time is limited.
     if (graceMs > 0) throw new EngineIdInUseError(Math.min(graceMs, aliveMs));
   }
 
   /**
-   * Returns whether the token has no uses left and the machine has no host. Takes no lock, because many machines may
-   * ask.
+   * Returns whether the token has no uses left and the machine has no host. Takes no lock, because many machines may call this at once.
    */
   async function isUsedUpForMachine(enrollmentTokenId: string, engineId: string): Promise<boolean> {
     const token = await db.prisma.enrollmentToken.findUnique({ where: { id: enrollmentTokenId } });
@@ -162,14 +157,14 @@ export function createEnrollmentService(
   }
 
   async function enrollMachine(enrollmentTokenId: string, request: EnrollRequest): Promise<Enrollment> {
-    // Try again if a host that existed was deleted in between.
+    // Try again if an existing host was deleted in the meantime.
     for (let attempt = 1; attempt <= 2; attempt += 1) {
       const { token: agentToken, hash } = issueToken('agent');
       const hostId = await enrollNewHost(db, enrollmentTokenId, request, { agentTokenHash: hash, at: now() });
       if (hostId !== null) return { hostId, agentToken, cadence, created: true };
       if (await isUsedUpForMachine(enrollmentTokenId, request.engineId)) throw invalid();
-      const known = await reenrollHost(enrollmentTokenId, request);
-      if (known !== null) return known;
+      const reenrolled = await reenrollHost(enrollmentTokenId, request);
+      if (reenrolled !== null) return reenrolled;
     }
     throw new UnavailableError('The host was deleted while it was being enrolled. Retry.');
   }
@@ -190,10 +185,10 @@ export function createEnrollmentService(
   };
 }
 
-const isForAnotherHost = () =>
+const otherHostError = () =>
   new ForbiddenError('This enrollment token was created for another host. Enroll this machine with a different token.');
 
-/** Finds an unused token that this enrollment token issued: the answer that contained it may have been lost. */
+/** Finds an unused agent token issued with this enrollment token. The response that contained it may have been lost. */
 async function findUnusedIssue(tx: Prisma.TransactionClient, enrollmentTokenId: string, hostId: string) {
   const where = { enrollmentTokenId, hostId, firstUsedAt: null, revokedAt: null };
   return (await tx.agentToken.findFirst({ where, select: { id: true } }))?.id ?? null;
@@ -208,7 +203,7 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
   agentVersion,
 });
 
-/** Records that a host came back. A new run of its agent may report at once, even if its clock is wrong. */
+/** Resets a host that was enrolled again. A new run of its agent may report at once, even if the host's clock is wrong. */
 async function updateReenrolledHost(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
   await tx.host.update({
     where: { id: hostId },

@@ -21,7 +21,7 @@ const FIND_AGENT_TOKENS: Statement = {
     WHERE t.hash = ANY ($1::bytea[])`,
 };
 
-/** Finds tokens by their hashes. Returns them in the order of the hashes, null for unknown ones. */
+/** Finds tokens by their hashes. Returns one element per hash in the same order, null for an unknown hash. */
 export async function findAgentTokens(db: Database, hashes: readonly Buffer[]): Promise<(AgentTokenRow | null)[]> {
   const rows = await db.query<AgentTokenRow & { hash: Buffer }>(FIND_AGENT_TOKENS, [hashes]);
   const byHash = new Map(rows.map(({ hash, ...row }) => [hash.toString('base64'), row]));

@@ -1,4 +1,4 @@
-/** Enrollment of hosts, and the tokens of agents. */
+/** Enrollment of hosts, and agent tokens. */
 export { type AgentIdentity, type AgentTokenCache, createAgentTokenCache } from './agent-token-cache.js';
 export { type AgentTokenService, createAgentTokenService } from './agent-token.js';
 export {

@@ -1,9 +1,7 @@
 import { Prisma } from '@muster/db';
 
 /**
- * Records that a host's agent called, for calls that write nothing else of the host. Keeps a later instant written by a
- * concurrent call, but replaces one far in the future, which a wrong clock wrote. Writes nothing if another transaction
- * has locked the host's row, because waiting would occupy a connection.
+ * Records that a host's agent called, for calls that write nothing else to the host's row. Keeps a later timestamp written by a concurrent call, but replaces one far in the future, which comes from a wrong clock. Writes nothing if another transaction has locked the host's row, because waiting would occupy a connection.
  */
 export async function recordAgentCall(
   prisma: Pick<Prisma.TransactionClient, '$executeRaw'>,
@@ -20,8 +18,7 @@ export async function recordAgentCall(
 }
 
 /**
- * Does the same in a transaction that needs the host's lock, for which it waits. `heartbeatSeconds`: the interval that
- * the answer asks for; null: none.
+ * Records that a host's agent called, in a transaction that needs the lock on the host's row, and waits for that lock. `heartbeatSeconds` is the interval that the response requests; null if it requests none.
  */
 export async function lockForAgentCall(
   tx: Prisma.TransactionClient,

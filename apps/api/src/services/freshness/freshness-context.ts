@@ -3,10 +3,10 @@ import type { Database } from '@muster/db';
 import type { FreshnessContext } from './freshness.js';
 import type { LivenessService } from './liveness.js';
 
-/** Returns the context by which freshness is judged now. */
+/** Returns the context for determining freshness now. */
 export type ReadFreshnessContext = () => Promise<FreshnessContext>;
 
-/** A database of hosts, and the context by which their freshness is judged. */
+/** A database of hosts, and the context for determining their freshness. */
 export interface FreshnessSource {
   db: Database;
   freshnessContext: ReadFreshnessContext;
@@ -17,8 +17,7 @@ export function createFreshnessContext(
   liveness: LivenessService,
   { now, cadence }: { now: () => Date; cadence: Cadence },
 ): ReadFreshnessContext {
-  // Cached for as long as the outages are. A heartbeat interval that is missing from the cache was first given to a
-  // host that has just called, so it is not needed yet.
+  // The intervals are cached for as long as the outages are. An interval that is missing from the cache was first sent to a host that has just called, so it is not needed yet.
   let known: { readAt: number; heartbeats: Promise<number[]> } | null = null;
 
   function heartbeats(): Promise<number[]> {
@@ -33,8 +32,8 @@ export function createFreshnessContext(
   }
 
   return async () => {
-    const [outages, given] = await Promise.all([liveness.outages(), heartbeats()]);
-    const otherHeartbeats = given.filter((heartbeatSeconds) => heartbeatSeconds !== cadence.heartbeatSeconds);
+    const [outages, heartbeatIntervals] = await Promise.all([liveness.outages(), heartbeats()]);
+    const otherHeartbeats = heartbeatIntervals.filter((heartbeatSeconds) => heartbeatSeconds !== cadence.heartbeatSeconds);
     return { now: now(), cadence, otherHeartbeats, outages };
   };
 }

@@ -2,8 +2,7 @@ import { Prisma } from '@muster/db';
 import type { Cutoffs, FreshnessCutoffs } from './freshness.js';
 
 /**
- * Returns `hostFreshness` and `containersFreshness` as SQL expressions on a row `h` of hosts. A test checks that both
- * agree.
+ * Returns SQL expressions equivalent to `hostFreshness` and `containersFreshness` for a row `h` of hosts. A test checks that they agree with the functions.
  */
 export function freshnessSql(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; containers: Prisma.Sql } {
   const onlineFrom = cutoff(cutoffs, ({ onlineFrom }) => onlineFrom);
@@ -27,12 +26,12 @@ export function freshnessSql(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; con
   };
 }
 
-/** Returns the cutoff for a row's own heartbeat interval. Almost always all hosts have the current one. */
-function cutoff(cutoffs: FreshnessCutoffs, of: (cutoffs: Cutoffs) => Date): Prisma.Sql {
-  const usual = Prisma.sql`${of(cutoffs)}::timestamptz`;
-  if (cutoffs.others.length === 0) return usual;
+/** Returns the cutoff for a row's own heartbeat interval. Almost always, all hosts have the current interval. */
+function cutoff(cutoffs: FreshnessCutoffs, select: (cutoffs: Cutoffs) => Date): Prisma.Sql {
+  const currentCutoff = Prisma.sql`${select(cutoffs)}::timestamptz`;
+  if (cutoffs.others.length === 0) return currentCutoff;
   const others = cutoffs.others.map(
-    (other) => Prisma.sql`WHEN ${other.heartbeatSeconds}::int THEN ${of(other)}::timestamptz`,
+    (other) => Prisma.sql`WHEN ${other.heartbeatSeconds}::int THEN ${select(other)}::timestamptz`,
   );
-  return Prisma.sql`CASE h."heartbeatSeconds" ${Prisma.join(others, ' ')} ELSE ${usual} END`;
+  return Prisma.sql`CASE h."heartbeatSeconds" ${Prisma.join(others, ' ')} ELSE ${currentCutoff} END`;
 }

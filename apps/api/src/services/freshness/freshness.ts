@@ -13,7 +13,7 @@ export interface Outage {
   endedAt: Date;
 }
 
-/** The facts by which freshness is judged at one instant. */
+/** The facts that determine freshness at one instant, apart from the host's own. */
 export interface FreshnessContext {
   now: Date;
   /** The cadence for hosts that have not received one yet. */
@@ -27,29 +27,26 @@ export interface FreshnessContext {
 /** The facts of a host from which the freshness of its containers is derived. */
 export interface HostActivity {
   lastSeenAt: Date | null;
-  /** Null until a complete snapshot was applied; incomplete ones do not count. */
+  /** When the containers were last confirmed; null until a complete snapshot was applied. */
   confirmedAt: Date | null;
   engineError: string | null;
-  /** When the agent left; null if it did not. */
+  /** When the agent left; null if it has not left. */
   leftAt: Date | null;
   /** The heartbeat interval that the host last received, in seconds. */
   heartbeatSeconds: number | null;
 }
 
-/** Returns how long a host with this heartbeat interval may be silent. */
+/** Returns how long a host with this heartbeat interval may be silent before it is stale and before it is offline. */
 const limitsOf = (heartbeatSeconds: number) => ({
   graceMs: heartbeatSeconds * 1000 * HEARTBEATS_MISSED_MAX,
   offlineAfterMs: Math.max(OFFLINE_AFTER_MS_MIN, heartbeatSeconds * 1000 * HEARTBEATS_MISSED_OFFLINE),
 });
 
-/** Clamps an instant to `now`: a clock that was ahead may have stored one that lies in the future. */
+/** Clamps an instant to `now`, because a clock that was ahead may have stored an instant in the future. */
 export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? now : instant);
 
 /**
- * Returns the milliseconds of silence since `heardAt` that count against the host. During an outage Muster receives
- * nothing: a host that was online when the outage began gets its full grace period again at its end. A host that was
- * already silent stays as silent as it was: the outage is subtracted. Overlapping outages count once, and the future
- * part of an outage not at all.
+ * Returns the milliseconds of silence since `lastSeenAt` that count against the host. During an outage, Muster receives nothing, so a host that was online when the outage began gets its full grace period again when the outage ends. For a host that was already silent, the outage is subtracted. Overlapping outages count once, and the future part of an outage does not count.
  */
 function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
   let countedFrom = clampToNow(lastSeenAt, now).getTime();
@@ -76,7 +73,7 @@ function freshnessBySilence(
   return silentMs > graceMs ? 'stale' : 'online';
 }
 
-/** Judges whether a host's agent is alive and whether it can list its containers. */
+/** Returns the freshness of a host's agent: whether it is alive and can list its containers. */
 function agentFreshness(
   { lastSeenAt, engineError, leftAt, heartbeatSeconds }: HostActivity,
   context: FreshnessContext,
@@ -87,8 +84,7 @@ function agentFreshness(
 }
 
 /**
- * Judges how current a host is. It is `never` before its first snapshot was applied, complete or not; `observedAt` is
- * the time of the last one.
+ * Returns the freshness of a host. It is `never` until the host's first snapshot was applied, complete or not. `observedAt` is the time of the last applied snapshot.
  */
 export function hostFreshness(host: HostActivity & { observedAt: Date | null }, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
@@ -98,8 +94,7 @@ export function hostFreshness(host: HostActivity & { observedAt: Date | null }, 
 }
 
 /**
- * Judges how current a host's containers are, by their last confirmation. Heartbeats of an agent whose engine is down,
- * or incomplete snapshots alone, confirm nothing. Meant for hosts that have containers.
+ * Returns the freshness of a host's containers, which depends on their last confirmation. Heartbeats of an agent whose engine is down, and incomplete snapshots alone, confirm nothing. Call this only for hosts that have containers.
  */
 export function containersFreshness(host: HostActivity, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
@@ -108,21 +103,19 @@ export function containersFreshness(host: HostActivity, context: FreshnessContex
   return freshnessBySilence(host.confirmedAt, host.heartbeatSeconds, context);
 }
 
-/** A host seen at `onlineFrom` or later is online, at `staleFrom` or later stale, and offline before that. */
+/** A host last seen at `onlineFrom` or later is online, at `staleFrom` or later stale, and before that offline. */
 export interface Cutoffs {
   onlineFrom: Date;
   staleFrom: Date;
 }
 
-/** The cutoffs of hosts with the default heartbeat interval, and of each other interval. */
+/** The cutoffs for the default heartbeat interval, and those for each other interval. */
 export interface FreshnessCutoffs extends Cutoffs {
   others: readonly (Cutoffs & { heartbeatSeconds: number })[];
 }
 
 /**
- * Returns the rule of `freshnessBySilence` as two instants per heartbeat interval, so that one statement can judge ten thousand
- * hosts. Such instants exist because being seen later never means more silence, regardless of outages. They are found by
- * bisection, so that the rule is implemented only once.
+ * Returns the rule of `freshnessBySilence` as two instants per heartbeat interval, so that one statement can determine the freshness of ten thousand hosts. Such instants exist because a host that was seen later is never silent for longer, regardless of outages. They are found by bisection, so that the rule is implemented only once.
  */
 export function freshnessCutoffs(context: FreshnessContext): FreshnessCutoffs {
   return {

@@ -1,4 +1,4 @@
-/** How current each fact is. */
+/** How current the stored state of each host is. */
 export { createFreshnessContext, type FreshnessSource, type ReadFreshnessContext } from './freshness-context.js';
 export { freshnessSql } from './freshness.sql.js';
 export {

@@ -3,18 +3,16 @@ import type { Database } from '@muster/db';
 import type { Outage } from './freshness.js';
 import { lowerFutureInstants } from './lower-future-instants.sql.js';
 
-/** Maximum milliseconds between two liveness timestamps of an API process. */
+/** Maximum milliseconds between two liveness timestamps that an API process writes. */
 const LIVENESS_INTERVAL_MS_MAX = 5_000;
 
 /**
- * Milliseconds by which the last liveness timestamp may be ahead of the clock. Clocks of processes differ by less than
- * a second.
+ * Maximum milliseconds by which the last liveness timestamp may be ahead of the clock. The clocks of processes differ by less than a second.
  */
 const AHEAD_MS_MAX = 1_000;
 
 /**
- * Maximum number of outages kept. Even 300 consecutive outages of the shortest kind last five minutes, after which a
- * host is offline anyway.
+ * Maximum number of outages that are kept. Even 300 consecutive outages of the shortest kind last five minutes, after which a host is offline anyway.
  */
 const OUTAGES_KEPT = 300;
 
@@ -23,27 +21,24 @@ export interface LivenessService {
   readonly intervalMs: number;
 
   /**
-   * Writes a liveness timestamp, and records an outage if the last one, of any replica, is too old. Call it before the
-   * first request is answered, and every `intervalMs` from then on. A last timestamp in the future comes from a clock
-   * that was ahead: it is replaced, outages end now at the latest, and timestamps of hosts from that clock are lowered.
+   * Writes a liveness timestamp, and records an outage if the previous timestamp of any replica is too old. Call it before the first request is answered, and every `intervalMs` from then on. A previous timestamp in the future comes from a clock that was ahead. In that case, the timestamp is replaced, outages are cut so that they end now at the latest, and the hosts' timestamps from that clock are lowered.
    */
   beat(): Promise<void>;
 
   /**
-   * Lowers host timestamps that are in the future, which a process with a wrong clock may have written since `beat`.
+   * Lowers the hosts' timestamps that are in the future, because a process with a wrong clock may have written some since `beat`.
    */
   lowerFutureInstants(): Promise<void>;
 
   /**
-   * Returns Muster's own outages, oldest first. They do not count as silence of a host. An outage that no beat has
-   * ended yet is included, up to now, so that callers need not wait for a beat. At most `intervalMs` old.
+   * Returns Muster's own outages, oldest first, which do not count as silence of a host. An outage that no beat has ended yet is included up to now, so that callers need not wait for a beat. The result is at most `intervalMs` old.
    */
   outages(): Promise<readonly Outage[]>;
 }
 
-/** What the database contained about Muster's own liveness when it was read. */
+/** Muster's own liveness as read from the database. */
 interface Reading {
-  /** Null if no process ever wrote a liveness timestamp. */
+  /** The last liveness timestamp; null if no process ever wrote one. */
   aliveAt: Date | null;
   outages: readonly Outage[];
 }
@@ -53,14 +48,13 @@ export function createLivenessService(
   { now, cadence = CADENCE_DEFAULT }: { now: () => Date; cadence?: Cadence },
 ): LivenessService {
   const { prisma } = db;
-  // Downtime of Muster that is too short to count as an outage counts as silence of its hosts. It lasts at most one
-  // heartbeat, and a host is stale only after it misses two more.
+  // A downtime of Muster that is too short to count as an outage counts as silence of the hosts. Such a downtime lasts at most one heartbeat interval, and a host is stale only after it misses two more heartbeats.
   const intervalMs = Math.min(LIVENESS_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
   const outageAfterMs = 2 * intervalMs;
   let known: { readAt: number; reading: Promise<Reading> } | null = null;
 
   async function read(): Promise<Reading> {
-    // Read the timestamp first: an outage that a beat ends in between is then in both results, which changes nothing.
+    // The timestamp is read first. An outage that a beat ends between the two queries is then in both results, which does no harm.
     const alive = await prisma.serviceLiveness.findUnique({ where: { id: 1 } });
     const rows = await prisma.serviceOutage.findMany({ orderBy: { startedAt: 'desc' }, take: OUTAGES_KEPT });
     return { aliveAt: alive?.aliveAt ?? null, outages: rows.reverse() };
@@ -111,11 +105,10 @@ export function createLivenessService(
     return last?.aliveAt ?? null;
   }
 
-  /** Reverts what a process wrote whose clock showed `aliveAt`, which is later than now. */
+  /** Reverts the writes of a process whose clock showed `aliveAt`, which is later than now. */
   async function revertFutureTimestamp(aliveAt: Date): Promise<void> {
     const at = now();
-    // One statement, so that no outage that ends in the future remains. A second process finds another timestamp and
-    // changes nothing.
+    // This is one statement, so that no outage that ends in the future remains. A second process that runs it finds another timestamp and changes nothing.
     await prisma.$executeRaw`
       WITH alive AS (
         UPDATE service_liveness SET "aliveAt" = ${at} WHERE id = 1 AND "aliveAt" = ${aliveAt}::timestamptz RETURNING 1
@@ -133,7 +126,7 @@ export function createLivenessService(
 
     async beat() {
       const aliveAt = await writeTimestamp(now());
-      // Read the clock again: the statement may have waited while another process wrote a later timestamp.
+      // The clock is read again, because the statement may have waited while another process wrote a later timestamp.
       if (aliveAt !== null && aliveAt.getTime() - now().getTime() > AHEAD_MS_MAX) await revertFutureTimestamp(aliveAt);
     },
 
@@ -144,7 +137,7 @@ export function createLivenessService(
     async outages() {
       const isFresh = known !== null && Math.abs(now().getTime() - known.readAt) <= intervalMs;
       let reading = await (known !== null && isFresh ? known.reading : refresh());
-      // An outage that cached data suggests may have ended with a beat since then.
+      // If the cached reading suggests an outage, a beat may have ended that outage since then.
       if (isFresh && openOutage(reading) !== null) reading = await refresh();
       const open = openOutage(reading);
       return open === null ? reading.outages : [...reading.outages, open];

@@ -1,18 +1,16 @@
 import { Prisma, type Database } from '@muster/db';
 
-/** Milliseconds by which a host's instants may be ahead: a delayed statement writes an earlier `now`. */
+/** Milliseconds by which a host's instants may be ahead of `now`, because this statement may run with a delay. */
 const TOLERANCE_MS = 5_000;
 
-/** Hosts written per statement. */
+/** Maximum number of hosts that one statement writes. */
 const BATCH_ROWS = 1_000;
 
 const COLUMNS = ['lastSeenAt', 'confirmedAt', 'streamHeardAt', 'observedAt', 'cloneSuspectedAt'] as const;
 const quoted = (column: string) => Prisma.raw(`"${column}"`);
 
 /**
- * Lowers to `now` those instants of hosts that lie in the future because a process with a wrong clock wrote them, so
- * that a host's silence counts from now. Reads every host and writes only those with such an instant. Skips rows locked
- * by another transaction, so it never waits. Resolves with the number of hosts written.
+ * Lowers instants of hosts that are in the future to `now`, so that a host's silence counts from now. A process with a wrong clock may have written them. Reads all hosts and writes only those with such an instant. Skips rows locked by other transactions, so it never waits. Resolves with the number of hosts written.
  */
 export async function lowerFutureInstants({ prisma }: Database, now: Date): Promise<number> {
   const limit = new Date(now.getTime() + TOLERANCE_MS);

@@ -1,12 +1,10 @@
 import type { Database } from '@muster/db';
 
-/** Rows deleted per statement: few enough to stay below the statement timeout. */
+/** Maximum number of rows that one statement deletes, which keeps it below the statement timeout. */
 const BATCH_ROWS = 5_000;
 
 /**
- * Deletes the containers and history of a deleted host in small statements, at most `batchesMax` per table. No one else
- * reads or writes these rows, because every write checks whether the host is deleted. Returns true when none are left.
- * `isStopped` is checked between statements.
+ * Deletes the containers and history of a deleted host in small statements, at most `batchesMax` per table. These rows are not written concurrently, because every write checks whether the host is deleted. Resolves with true if no rows are left. `isStopped` is checked between statements.
  */
 export async function deleteHostData(
   { prisma }: Database,

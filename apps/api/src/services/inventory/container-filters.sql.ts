@@ -3,38 +3,36 @@ import { Prisma } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { OTHER_STATE } from '../sync/index.js';
 
-/** The two halves of the table: every index that a list walks is of one of them. */
+/** The two halves of the table. Every index that a list scans covers one of them. */
 export type Presence = 'present' | 'removed';
 
-/** What a query asks of a row, apart from its place in the order. `c` is the row in all of this SQL. */
+/** The filters of a query as SQL conditions on a row `c` of containers. */
 export interface ContainerFilters {
-  /** The halves in which anything can be found; where there is none, the rest is empty too. */
+  /** The halves that can contain matching rows. If there are none, the other fields are empty as well. */
   presences: Presence[];
-  /** One condition for each filter, exact. */
+  /** One exact condition for each filter. */
   conditions: Prisma.Sql[];
-  /** Ways to find by an index a superset of the rows that hold. */
+  /** Index scans, each of which finds a superset of the matching rows. */
   sources: CandidateSource[];
 }
 
-/** A way to find rows by an index. */
+/** An index scan that finds candidate rows. */
 export interface CandidateSource {
   /**
-   * Selects where rows lie (`at`), at most `rowsMax` and one more: whoever gets that many knows that it was too many. A
-   * row may be named more than once. Of `indexed`, it is given those that are to be used.
+   * Returns a query that selects the physical locations of rows (`at`), at most `rowsMax + 1`, so that the caller detects an excess. A row may occur more than once. `indexed` contains the conditions to use, a subset of the field `indexed`.
    */
   places: (rowsMax: number, indexed: readonly Prisma.Sql[]) => Prisma.Sql;
   /**
-   * Conditions whose indexes name all their rows before the first is read, and are therefore to be estimated first.
-   * Where there are any, the source is of no use without one of them.
+   * Conditions whose indexes return all their rows before the first row can be read, so their number of rows must be estimated first. If there are any, the source cannot be used without at least one of them.
    */
   indexed: readonly Prisma.Sql[];
 }
 
-/** A search term in which pg_trgm finds a trigram in every locale; without one it would read its whole index. */
-const HAS_TRIGRAM = /[A-Za-z0-9]{3}/;
+/** Matches a search term in which pg_trgm finds a trigram in every locale. Without one, pg_trgm reads its whole index. */
+const TRIGRAM_PATTERN = /[A-Za-z0-9]{3}/;
 const ID_PREFIX = /^[A-Za-z0-9_.-]{1,128}$/;
 
-/** Characters of an engine's id that the index has. */
+/** Number of characters of a container's id that are indexed. */
 const ID_INDEXED = 12;
 
 const conditionOf = {
@@ -42,7 +40,7 @@ const conditionOf = {
   removed: Prisma.sql`c."removedAt" IS NOT NULL`,
 } as const;
 
-/** The condition that a row is in this half: as the indexes have it. */
+/** Returns the condition that a row is in this half, as the indexes define it. */
 export const inHalf = (presence: Presence): Prisma.Sql => conditionOf[presence];
 
 export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
@@ -53,10 +51,10 @@ export function containerFilters(
   cutoffs: FreshnessCutoffs,
 ): ContainerFilters {
   const { hostId, hostFreshness, state, health, image, label = [], q } = query;
-  // A removed container is `exited` and has no health, whatever it was before.
-  const removedCan = health === undefined && (state === undefined || state.includes('exited'));
+  // A removed container is `exited` and has no health, regardless of its last state.
+  const canBeRemoved = health === undefined && (state === undefined || state.includes('exited'));
   const presences = (['present', 'removed'] as const).filter(
-    (presence) => (query.presence === 'all' || query.presence === presence) && (presence === 'present' || removedCan),
+    (presence) => (query.presence === 'all' || query.presence === presence) && (presence === 'present' || canBeRemoved),
   );
 
   if (presences.length === 0) return { presences, conditions: [], sources: [] };
@@ -67,7 +65,7 @@ export function containerFilters(
     conditions.push(Prisma.sql`c."hostId" = ANY (${hostId}::uuid[])`);
   }
   if (hostFreshness) {
-    // Refers to no row: hosts are judged once for a statement, and looked up in a hash of those that hold.
+    // The subquery does not depend on the row, so PostgreSQL evaluates it once per statement and hashes its result.
     conditions.push(Prisma.sql`c."hostId" IN (
       SELECT h.id FROM hosts AS h
       WHERE h."organizationId" = ${organizationId} AND ${containersAreOf(hostFreshness, cutoffs)})`);
@@ -80,27 +78,27 @@ export function containerFilters(
   }
   const labels = label.map(({ key, value }) => labelCondition(key, value));
   conditions.push(...labels.map(({ exact }) => exact));
-  if (q !== undefined) conditions.push(isFoundBy(q));
+  if (q !== undefined) conditions.push(matchesSearch(q));
   const indexed = labels.map((condition) => condition.indexed);
-  if (q !== undefined && HAS_TRIGRAM.test(q)) indexed.push(searchTextContains(q));
+  if (q !== undefined && TRIGRAM_PATTERN.test(q)) indexed.push(searchTextContains(q));
   if (indexed.length > 0) sources.push(ofLabelsAndText(organizationId, indexed, q));
   return { presences, conditions, sources };
 }
 
-/** Whether a row is in one of these states, of which `other` is every state that is not one of Docker's. */
+/** Returns the condition that a row is in one of these states. `other` matches all states that Docker does not define. */
 export const isInState = (states: readonly string[]): Prisma.Sql =>
   states.includes(OTHER_STATE)
     ? Prisma.sql`(c.state = ANY (${states}::text[]) OR ${STATE_KEY} = ${OTHER_STATE})`
     : Prisma.sql`c.state = ANY (${states}::text[])`;
 
-/** The word under which a row's state is counted. */
+/** The key under which a row's state is counted. */
 export const STATE_KEY = Prisma.sql`(CASE WHEN c.state IN (${Prisma.join([...DOCKER_STATES])}) THEN c.state ELSE ${OTHER_STATE} END)`;
 
-/** Whether the containers of a row `h` of hosts are this current. */
+/** Returns the condition that the containers of a row `h` of hosts have one of these freshness values. */
 export const containersAreOf = (hostFreshness: ContainerFreshness[], cutoffs: FreshnessCutoffs): Prisma.Sql =>
   Prisma.sql`${freshnessSql(cutoffs).containers} = ANY (${hostFreshness}::text[])`;
 
-/** What hosts have: all of it, for a host's rows lie together. */
+/** Returns the source that finds all rows of these hosts. The rows of a host are stored close together. */
 export const ofHosts = (hostIds: string[], presences: Presence[]): CandidateSource => ({
   places: (rowsMax) => ofEach(presences, Prisma.sql`c."hostId" = ANY (${hostIds}::uuid[])`, rowsMax),
   indexed: [],
@@ -127,10 +125,10 @@ const union = (conditions: Prisma.Sql[], rowsMax: number) =>
     ' UNION ALL ',
   );
 
-/** As much of an image as its index has: characters as PostgreSQL counts them. */
+/** Returns the indexed prefix of an image: its first 200 characters, counted like PostgreSQL. */
 export const imageBeginning = (image: string): string => Array.from(image).slice(0, 200).join('');
 
-/** As the indexes of labels have it. */
+/** The condition of the partial indexes on labels. */
 const LABELS_ARE_INDEXED = Prisma.sql`container_label_count(c.labels) <= 64`;
 
 function labelCondition(key: string, value: string | null) {
@@ -146,28 +144,27 @@ function labelCondition(key: string, value: string | null) {
 
 const pattern = (q: string) => q.replace(/[\\%_]/g, '\\$&');
 
-/** Whether a text has this in it, in whatever case. */
+/** Returns the condition that a text contains `q`, ignoring case. */
 export const contains = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} ILIKE ${`%${pattern(q)}%`}`;
 
 /**
- * The same, for rows that are looked at one by one. ASCII is compared byte by byte then: in the locale of most servers,
- * PostgreSQL would convert each whole text first.
+ * Returns the same condition for rows that are checked one by one. ASCII is compared byte by byte, because in the locale of most servers PostgreSQL would convert each whole text first.
  */
-const quicklyContains = (text: Prisma.Sql, q: string): Prisma.Sql =>
+const containsByRow = (text: Prisma.Sql, q: string): Prisma.Sql =>
   contains(isAscii(q) ? Prisma.sql`${text} COLLATE "C"` : text, q);
 
 // eslint-disable-next-line no-control-regex -- control characters are ASCII too
 const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
 
-/** Whether a text begins so. */
+/** Returns the condition that a text begins with `q`. */
 export const beginsWith = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} LIKE ${`${pattern(q)}%`}`;
 
 const SEARCHED = [Prisma.sql`c.name`, Prisma.sql`c.image`, Prisma.sql`c.command`];
 
-/** What search means: a part of the name, image or command, or the beginning of the engine's id. */
-const isFoundBy = (q: string) => Prisma.sql`(
+/** Returns the condition of a search: `q` is a part of the name, image or command, or the beginning of the id. */
+const matchesSearch = (q: string) => Prisma.sql`(
   ${Prisma.join(
-    SEARCHED.map((text) => quicklyContains(text, q)),
+    SEARCHED.map((text) => containsByRow(text, q)),
     ' OR ',
   )}
   OR ${beginsWith(Prisma.sql`c."dockerId"`, q)})`;
@@ -175,23 +172,23 @@ const isFoundBy = (q: string) => Prisma.sql`(
 const searchTextContains = (q: string) =>
   contains(Prisma.sql`left(container_search_text(c.name, c.image, c.command), 1000)`, q);
 
-/** By the indexes of labels and text, with the rows that are too long for them and those whose id begins so. */
+/** Returns the source that uses the indexes on labels and text. Adds rows that are too long for them, and id matches. */
 function ofLabelsAndText(organizationId: string, indexed: Prisma.Sql[], q: string | undefined): CandidateSource {
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;
   const beyondIndexes = Prisma.sql`${ofOrganization} AND (container_label_count(c.labels) > 64
     OR length(container_search_text(c.name, c.image, c.command)) > 1000)`;
-  const byId = q !== undefined && ID_PREFIX.test(q) ? [Prisma.sql`${ofOrganization} AND ${idBegins(q)}`] : [];
+  const byId = q !== undefined && ID_PREFIX.test(q) ? [Prisma.sql`${ofOrganization} AND ${idBeginsWith(q)}`] : [];
   return {
-    // Without the organization, which would tempt the planner to read all of it instead.
+    // Omits the organization, because the planner might otherwise read all of its rows instead.
     places: (rowsMax, used) => union([Prisma.join([...used], ' AND '), beyondIndexes, ...byId], rowsMax),
     indexed,
   };
 }
 
-function idBegins(q: string): Prisma.Sql {
+function idBeginsWith(q: string): Prisma.Sql {
   const indexed = Prisma.sql`(left(c."dockerId", 12) COLLATE "C")`;
   const beginning = q.slice(0, ID_INDEXED);
-  // `~` comes after every character that an id may have.
+  // `~` sorts after every character that an id may contain.
   return beginning.length === ID_INDEXED
     ? Prisma.sql`${indexed} = ${beginning}`
     : Prisma.sql`${indexed} >= ${beginning} AND ${indexed} < ${`${beginning}~`}`;

@@ -6,28 +6,28 @@ import { containersAreOf, inHalf, type ContainerFilters } from './container-filt
 
 export interface Counted {
   total: number;
-  /** False: there are at least so many, and no more rows were read to find out. */
+  /** False: `total` is a lower bound, because the limit of rows was reached. */
   totalIsExact: boolean;
 }
 
-/** How many containers a query finds, by what hosts say of theirs; null where they do not say. */
+/** Counts the containers that a query finds by the hosts' stored counts; null if these do not suffice. */
 export async function countOfHosts(
   { prisma }: Database,
   organizationId: string,
   query: ContainerQuery,
   cutoffs: FreshnessCutoffs,
 ): Promise<number | null> {
-  const sum = ofHosts(query);
+  const sum = storedCount(query);
   if (sum === null) return null;
-  const ofThese = query.hostId ? Prisma.sql`h.id = ANY (${query.hostId}::uuid[])` : Prisma.sql`TRUE`;
-  const current = query.hostFreshness ? containersAreOf(query.hostFreshness, cutoffs) : Prisma.sql`TRUE`;
+  const isSelectedHost = query.hostId ? Prisma.sql`h.id = ANY (${query.hostId}::uuid[])` : Prisma.sql`TRUE`;
+  const isSelectedFreshness = query.hostFreshness ? containersAreOf(query.hostFreshness, cutoffs) : Prisma.sql`TRUE`;
   const [counted] = await prisma.$queryRaw<{ total: number }[]>(Prisma.sql`
     SELECT COALESCE(sum(${sum}), 0)::int AS total FROM hosts AS h
-    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${ofThese} AND ${current}`);
+    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${isSelectedHost} AND ${isSelectedFreshness}`);
   return counted?.total ?? 0;
 }
 
-/** How many containers hold, by reading at most `rowsMax` of each half. */
+/** Counts the containers that match the conditions by reading at most `rowsMax` rows of each half. */
 export async function countRows(
   { prisma }: Database,
   organizationId: string,
@@ -35,7 +35,7 @@ export async function countRows(
   rowsMax: number,
 ): Promise<Counted> {
   const holds = conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
-  // Each half by itself, so that each is read along an index of it.
+  // Each half is a separate query, so that it uses an index of that half.
   const halves = presences.map(
     (presence) => Prisma.sql`(
       SELECT (${holds}) AND c."hostId" NOT IN (SELECT id FROM gone) AS holds FROM containers AS c
@@ -50,10 +50,10 @@ export async function countRows(
   return { total: counted?.total ?? 0, totalIsExact: counted?.isCut !== true };
 }
 
-/** What each host has of it; null where a host does not say. */
-function ofHosts({ presence, state, health, image, label, q }: ContainerQuery): Prisma.Sql | null {
+/** Returns the stored count of each host's containers that a query finds; null if hosts store no such count. */
+function storedCount({ presence, state, health, image, label, q }: ContainerQuery): Prisma.Sql | null {
   if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
-  // A single state that is not Docker's is counted with the others.
+  // All states that Docker does not define share one count, so a single one of them has no count of its own.
   if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
   const words = state?.map(stateKey) ?? health?.map(healthKey);
   if (words === undefined) return Prisma.sql`h."containerCount"`;

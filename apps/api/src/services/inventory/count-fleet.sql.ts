@@ -3,10 +3,10 @@ import { Prisma, type Database } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 
 export interface FleetCounts {
-  /** Omits a freshness that no host has. */
+  /** Number of hosts by freshness. Omits a freshness that no host has. */
   hosts: Partial<Record<Freshness, number>>;
   cloneSuspected: number;
-  /** Hosts by problem; omits a code that no host has. */
+  /** Number of hosts by problem. Omits a code that no host has. */
   problems: Partial<Record<HostProblemCode, number>>;
   /** Sums of `hosts.stateCounts` over the hosts whose containers are current, and over the others. */
   current: Record<string, number>;
@@ -14,8 +14,7 @@ export interface FleetCounts {
 }
 
 /**
- * Counts the hosts of an organization, or of all (null). Containers are summed from each host's stored counts; no
- * container row is read.
+ * Counts the hosts and containers of an organization, or of all organizations (null). Sums the counts that are stored for each host, and reads no container rows.
  */
 export async function countFleet(
   { prisma }: Database,

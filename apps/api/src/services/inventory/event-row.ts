@@ -1,7 +1,7 @@
 import type { ContainerEvent, EventKind, EventValue } from '@muster/contracts';
 import { formatPosition } from './feed-position.js';
 
-/** An event's row, with the name of its host. */
+/** The row of an event, with the name of its host. */
 export interface EventRow {
   tx: bigint;
   id: bigint;

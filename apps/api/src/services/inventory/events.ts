@@ -3,18 +3,16 @@ import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { toContainerEvent, type EventRow } from './event-row.js';
 
-/** Maximum events read for one page, which bounds its cost if few events match. */
+/** Maximum number of events read for one page, which bounds the cost of a page if few events match. */
 const EVENTS_READ_MAX = 10_000;
 
 /**
- * Bytes of `from` and `to` after which a page ends, even if it has few events. They are measured as JSON text in the
- * database; the answer may be a few times larger.
+ * Maximum bytes of `from` and `to` on a page. A page that isWithinPeriod this limit ends, even if it has few events. The bytes are measured as JSON text in the database, and the response may be a few times larger.
  */
 const PAGE_BYTES_MAX = 256 * 1024;
 
 /**
- * Minutes by which events ordered by transaction may be out of order by `recordedAt`: the time that a write may take
- * plus the difference between two servers' clocks.
+ * Maximum minutes by which events in the order of their transactions may be out of order by `recordedAt`. Covers the duration of a write and the difference between the clocks of two servers.
  */
 const DISORDER_MINUTES_MAX = 10;
 
@@ -26,7 +24,7 @@ export interface EventListLimits {
 
 /**
  * Lists an organization's history, newest first. A page may have fewer than `limit` items, even none, without being the
- * last one: only a null `nextCursor` marks the end.
+ * last page. Only a null `nextCursor` marks the end.
  */
 export async function listEvents(
   { prisma }: Database,
@@ -41,14 +39,13 @@ export async function listEvents(
   if (name) conditions.push(Prisma.sql`e.name = ANY (${name}::text[])`);
   if (kind) conditions.push(Prisma.sql`e.kind = ANY (${kind}::text[])`);
   if (until !== undefined) conditions.push(Prisma.sql`e."recordedAt" < ${until}::timestamptz`);
-  let reaches = Prisma.sql`TRUE`;
+  let isWithinPeriod = Prisma.sql`TRUE`;
   if (since !== undefined) {
     conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
-    reaches = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
+    isWithinPeriod = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
   }
-  // MATERIALIZED keeps the planner from sorting events that can be scanned in order, and still reads no further
-  // than the page needs.
-  const rows = await prisma.$queryRaw<Found[]>(Prisma.sql`
+  // MATERIALIZED keeps the planner from sorting events that can be scanned in order, and still reads only as many events as the page needs.
+  const rows = await prisma.$queryRaw<ScanRow[]>(Prisma.sql`
     WITH walked AS MATERIALIZED (
       ${selectInOrder(organizationId, query, eventsReadMax)}
     ), sized AS (
@@ -63,7 +60,7 @@ export async function listEvents(
     FROM (SELECT
       (SELECT count(*) FROM sized) > (SELECT count(*) FROM page) AS "cut",
       CASE WHEN (SELECT count(*) FROM sized) <= ${limit}::int THEN (
-        SELECT CASE WHEN ${reaches} THEN ARRAY[e.tx, e.id] END
+        SELECT CASE WHEN ${isWithinPeriod} THEN ARRAY[e.tx, e.id] END
         FROM walked AS e OFFSET ${eventsReadMax - 1}::int LIMIT 1) END AS "stoppedAt"
     ) AS ended
     LEFT JOIN (page AS e JOIN hosts AS h ON h.id = e."hostId") ON TRUE
@@ -80,7 +77,7 @@ function selectInOrder(
   eventsReadMax: number,
 ): Prisma.Sql {
   const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
-  // `=` instead of ANY, because only then does the index of the host's history provide the order.
+  // This uses `=` instead of ANY, because only then does the index of the host's history provide the order.
   if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
   else if (name?.length === 1) {
     const beginning = Array.from(name[0]!).slice(0, 200).join('');
@@ -95,20 +92,20 @@ function selectInOrder(
     ORDER BY e.tx DESC, e.id DESC LIMIT ${eventsReadMax}::int`;
 }
 
-/** Facts about the whole scan, repeated in each row of the result. */
+/** The outcome of the whole scan, which is repeated in each row of the result. */
 interface EventScan {
-  /** Whether the page ended because of its bytes. */
+  /** Whether the page ended because it reached the byte limit. */
   cut: boolean;
   /** Where the scan ended because it reached its limit; null if the page is full or there are no more events. */
   stoppedAt: [tx: bigint, id: bigint] | null;
 }
 
-/** A page without an event still has one row, which contains the facts about the scan. */
-type Found = EventScan & (EventRow | { [Column in keyof EventRow]: null });
+/** A row of the result. A page without events still has one row, which contains the outcome of the scan. */
+type ScanRow = EventScan & (EventRow | { [Column in keyof EventRow]: null });
 
-const isEvent = (row: Found): row is EventScan & EventRow => row.hostId !== null;
+const isEvent = (row: ScanRow): row is EventScan & EventRow => row.hostId !== null;
 
-function toPage(rows: readonly Found[], limit: number): Page<ContainerEvent> {
+function toPage(rows: readonly ScanRow[], limit: number): Page<ContainerEvent> {
   const events = rows.filter(isEvent);
   const items = events.slice(0, limit);
   const [first] = rows;

@@ -18,16 +18,14 @@ import type { OperatorIdentity } from '../identity/index.js';
 import type { ContainerReader } from './container-reader.js';
 import { listEvents } from './events.js';
 
-/** Rows per page: the part of an export that is in memory at once. */
+/** Rows per page. One page of an export is in memory at a time. */
 const PAGE_ROWS = 500;
 
 type Cell = string | number | null;
 type Columns<Item> = Readonly<Record<string, (item: Item) => Cell>>;
 
 /**
- * Yields all containers that match the filters as text, one page at a time and only as fast as it is consumed. A
- * container that does not change during the export is returned once; one that changes is returned in its old or in its
- * new form.
+ * Yields all containers that match the filters as text, one page at a time and only as fast as the text is consumed. A container that does not change during the export is returned once. A container that changes is returned in its old or its new form.
  */
 export function exportContainers(
   containers: Pick<ContainerReader, 'list'>,
@@ -69,7 +67,7 @@ async function* write<Item>(
   } while (cursor !== undefined);
 }
 
-/** The cell of a value, by the kind of its field. */
+/** Functions that convert a value to a cell, by the kind of its field. */
 const CELL: { [Kind in FieldKind]: (value: FieldValues[Kind]) => Cell } = {
   text: (text) => text,
   instant: (instant) => instant,
@@ -100,7 +98,7 @@ const ALL_COLUMNS = {
 };
 type ColumnName = keyof typeof ALL_COLUMNS;
 
-/** The columns of the first release. Programs may read columns by their position, so that any other column comes last. */
+/** The columns of the first release. Programs may read columns by position, so all other columns come after them. */
 const FIRST_COLUMNS: readonly ColumnName[] = [
   ...(['host', 'hostId', 'hostFreshness', 'asOf', 'dockerId', 'name', 'image', 'imageId', 'command'] as const),
   ...(['state', 'status', 'health', 'exitCode', 'uptimeSeconds', 'ports', 'labels', 'startedAt'] as const),

@@ -5,7 +5,7 @@ export interface FeedPosition {
   id: bigint;
 }
 
-/** The position before all events, also of an empty history. */
+/** The position before all events. It also exists in an empty history. */
 export const FEED_START: FeedPosition = { tx: 0n, id: 0n };
 
 const TEXT = /^(\d{1,19})-(\d{1,19})$/;
@@ -14,7 +14,7 @@ const INT8_MAX = 2n ** 63n - 1n;
 /** Formats a position as an event id: `tx-id`. */
 export const formatPosition = ({ tx, id }: FeedPosition): string => `${tx}-${id}`;
 
-/** Parses an event id; null if it is not one. */
+/** Parses an event id; null if the text is not a valid id. */
 export function parsePosition(text: string): FeedPosition | null {
   const [, tx = '', id = ''] = TEXT.exec(text) ?? [];
   if (tx === '') return null;

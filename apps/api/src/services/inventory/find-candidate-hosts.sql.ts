@@ -3,16 +3,15 @@ import { Prisma, type Database } from '@muster/db';
 import type { FreshnessCutoffs } from '../freshness/index.js';
 import { containersAreOf } from './container-filters.sql.js';
 
-/** What is asked of hosts; undefined is nothing. */
+/** The conditions on hosts. Undefined: no condition. */
 export interface AskedOfHosts {
-  /** Any present container of one of these words: states, or healths as `hosts.stateCounts` names them. */
+  /** The host has a present container in one of these states or healths, named like the keys of `hosts.stateCounts`. */
   words: string[] | undefined;
   hostFreshness: ContainerFreshness[] | undefined;
 }
 
 /**
- * The hosts that may have what is asked for, by one look at each host of the organization. Null where they have more
- * than `rowsMax` present containers together.
+ * Returns the organization's hosts that meet the conditions, by reading each host once. Null if these hosts have more than `rowsMax` present containers in total.
  */
 export async function hostsThatHave(
   { prisma }: Database,

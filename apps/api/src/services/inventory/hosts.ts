@@ -18,10 +18,10 @@ export async function listHosts(
   query: HostQuery,
 ): Promise<CountedPage<Host>> {
   const context = await freshnessContext();
-  const { rows, place, total } = await selectHosts(db, organizationId, query, freshnessCutoffs(context));
+  const { rows, nextPosition, total } = await selectHosts(db, organizationId, query, freshnessCutoffs(context));
   return {
     items: rows.map((row) => toHost(row, context)),
-    nextCursor: place && encodeCursor(place),
+    nextCursor: nextPosition && encodeCursor(nextPosition),
     ...(total === null ? {} : { total, totalIsExact: true }),
   };
 }
@@ -36,7 +36,7 @@ export async function getHost(source: FreshnessSource, organizationId: string, h
   return host;
 }
 
-/** Returns those of these hosts that belong to the organization, in any order. */
+/** Returns the given hosts that belong to the organization, in any order. */
 export async function getHosts(
   { db, freshnessContext }: FreshnessSource,
   organizationId: string,

@@ -4,18 +4,18 @@ import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { imageBeginning } from './container-filters.sql.js';
 import { scanImages } from './scan-images.sql.js';
 
-/** Limits of the work for one page of images; see `ImageScanLimits`. */
+/** Limits of the work for one page of images. See `ImageScanLimits`. */
 export interface ImageListLimits {
   rowsMax?: number;
   rowsOfImageMax?: number;
   stepsMax?: number;
-  /** Images visited before an empty page is returned. */
+  /** Maximum number of images visited before an empty page is returned. */
   emptyPageStepsMax?: number;
 }
 
 /**
  * Lists the images of an organization's present containers, ordered by reference. A page may have fewer than `limit`
- * items, even none, without being the last one: only a null `nextCursor` marks the end.
+ * items, even none, without being the last page. Only a null `nextCursor` marks the end.
  */
 export async function listImages(
   db: Database,
@@ -41,8 +41,7 @@ export async function listImages(
 }
 
 /**
- * Returns where the scan resumes: after a prefix of an image, or within a prefix of 200 characters that several images
- * may share.
+ * Returns the position at which the scan resumes: after a prefix of an image, or within a prefix of 200 characters that several images may share.
  */
 function startOf(beginning: string, image: string): [after: string, afterImage: string] {
   const characters = Array.from(beginning);

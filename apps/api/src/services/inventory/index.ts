@@ -1,4 +1,4 @@
-/** Reads of hosts, containers, images, ports, projects and events. */
+/** Queries of hosts, containers, images, ports, projects and events. */
 export { type ContainerReader, createContainerReader } from './container-reader.js';
 export { countFleet, type FleetCounts } from './count-fleet.sql.js';
 export { listEvents } from './events.js';

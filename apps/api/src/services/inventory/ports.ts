@@ -5,18 +5,18 @@ import { scanPorts, positionOfPort, type PortPosition, type PortRow } from './sc
 
 /** Limits of the work for one page of ports. */
 export interface PortListLimits {
-  /** Containers read by one statement. */
+  /** Maximum number of containers that one statement reads. */
   rowsMax?: number;
   /** Maximum number of statements for a page that has items, and before an empty page is returned. */
   shortPageSteps?: number;
   emptyPageSteps?: number;
 }
 
-const PLACE = ['string', 'uuid', 'int4', 'string', 'string', 'int4', 'string'] as const;
+const CURSOR_TYPES = ['string', 'uuid', 'int4', 'string', 'string', 'int4', 'string'] as const;
 
 /**
  * Lists the ports that an organization's present containers publish, ordered by host and port. A page may have fewer
- * than `limit` items, even none, without being the last one: only a null `nextCursor` marks the end.
+ * than `limit` items, even none, without being the last page. Only a null `nextCursor` marks the end.
  */
 export async function listPorts(
   { db, freshnessContext }: FreshnessSource,
@@ -27,17 +27,17 @@ export async function listPorts(
   const context = await freshnessContext();
   const { limit, cursor } = query;
   const rows: PortRow[] = [];
-  let place: PortPosition | null = cursor === undefined ? null : decodeCursor(cursor, PLACE);
+  let position: PortPosition | null = cursor === undefined ? null : decodeCursor(cursor, CURSOR_TYPES);
   for (let step = 1; ; step++) {
-    const asked = { limit: limit + 1 - rows.length, rowsMax };
-    const { ports, stoppedAt } = await scanPorts(db, organizationId, query, place, asked);
+    const scanLimits = { limit: limit + 1 - rows.length, rowsMax };
+    const { ports, stoppedAt } = await scanPorts(db, organizationId, query, position, scanLimits);
     rows.push(...ports);
-    place = rows.length > limit ? positionOfPort(rows[limit - 1]!) : stoppedAt;
+    position = rows.length > limit ? positionOfPort(rows[limit - 1]!) : stoppedAt;
     const isEnough = rows.length > limit || step >= (rows.length === 0 ? emptyPageSteps : shortPageSteps);
-    if (place === null || isEnough) break;
+    if (position === null || isEnough) break;
   }
   const items = rows.slice(0, limit).map((row) => toView(row, context));
-  return { items, nextCursor: place && encodeCursor(place) };
+  return { items, nextCursor: position && encodeCursor(position) };
 }
 
 const toView = (row: PortRow, context: FreshnessContext): PublishedPort => ({

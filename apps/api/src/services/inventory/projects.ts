@@ -12,16 +12,16 @@ import {
 
 /** Limits of the work for one page of projects. */
 export interface ProjectListLimits {
-  /** Containers counted, and projects visited, by one statement. */
+  /** Maximum numbers of containers counted and projects visited by one statement. */
   rowsMax?: number;
   stepsMax?: number;
-  /** Projects visited before an empty page is returned. */
+  /** Maximum number of projects visited before an empty page is returned. */
   emptyPageStepsMax?: number;
 }
 
 /**
  * Lists the Compose projects of an organization's present containers, ordered by project and host. A page may have
- * fewer than `limit` items, even none, without being the last one: only a null `nextCursor` marks the end.
+ * fewer than `limit` items, even none, without being the last page. Only a null `nextCursor` marks the end.
  */
 export async function listProjects(
   { db, freshnessContext }: FreshnessSource,
@@ -35,11 +35,11 @@ export async function listProjects(
   ]);
   const rows = projects.slice(0, Math.min(query.limit, countThatFit(projects)));
   const last = rows.at(-1);
-  const place = projects.length > rows.length && last ? [last.project, last.hostId] : stoppedAt;
-  return { items: rows.map((row) => toView(row, context)), nextCursor: place && encodeCursor(place) };
+  const position = projects.length > rows.length && last ? [last.project, last.hostId] : stoppedAt;
+  return { items: rows.map((row) => toView(row, context)), nextCursor: position && encodeCursor(position) };
 }
 
-const BEGINNING: ProjectPosition = ['', '00000000-0000-0000-0000-000000000000'];
+const FIRST_POSITION: ProjectPosition = ['', '00000000-0000-0000-0000-000000000000'];
 
 async function findProjects(
   db: Database,
@@ -47,23 +47,23 @@ async function findProjects(
   { q, hostId, limit, cursor }: ProjectQuery,
   { rowsMax = 20_000, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ProjectListLimits,
 ): Promise<ScannedProjects> {
-  let place: ProjectPosition = cursor === undefined ? BEGINNING : decodeCursor(cursor, ['string', 'uuid']);
+  let position: ProjectPosition = cursor === undefined ? FIRST_POSITION : decodeCursor(cursor, ['string', 'uuid']);
   if (hostId) {
-    const projects = await findProjectsOfHosts(db, organizationId, { hostId, q }, place, limit + 1);
+    const projects = await findProjectsOfHosts(db, organizationId, { hostId, q }, position, limit + 1);
     return { projects, stoppedAt: null };
   }
   for (let steps = stepsMax; ; steps += stepsMax) {
     const limits = { limit: limit + 1, rowsMax, stepsMax };
-    const found = await scanProjects(db, organizationId, q, place, limits);
+    const found = await scanProjects(db, organizationId, q, position, limits);
     if (found.stoppedAt === null || found.projects.length > 0 || steps >= emptyPageStepsMax) return found;
-    place = found.stoppedAt;
+    position = found.stoppedAt;
   }
 }
 
-/** Maximum characters of all service names on one page. The first project is returned even if it exceeds this. */
+/** Maximum length of all service names on one page, in characters. The first project is returned even if it exceeds it. */
 const PAGE_CHARACTERS_MAX = 1024 * 1024;
 
-/** Returns how many projects fit on one page by the length of their service names; at least one. */
+/** Returns the number of projects whose service names fit on one page; at least one. */
 function countThatFit(projects: readonly ProjectRow[]): number {
   let characters = 0;
   const first = projects.findIndex(({ services }, index) => {

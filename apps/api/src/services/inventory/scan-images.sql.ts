@@ -17,22 +17,20 @@ export interface ScannedImages {
 }
 
 export interface ImageScanLimits {
-  /** Stops after this many images. The last step may find more: images that share their first 200 characters. */
+  /** Stops after this many images. The last step may find more, if images share their first 200 characters. */
   imagesMax: number;
   /** Stops after this many counted containers. */
   rowsMax: number;
-  /** Maximum containers counted per image. */
+  /** Maximum number of containers counted per image. */
   rowsOfImageMax: number;
-  /** Maximum images read. */
+  /** Maximum number of images read. */
   stepsMax: number;
 }
 
 /**
- * Steps from image to image along their index, without reading the entries in between, and counts the containers of the
- * requested images. `after` is an image's prefix as indexed, `afterImage` the whole image.
+ * Steps from image to image in the index, without reading the entries in between, and counts the containers of the requested images. `after` is the indexed prefix of an image, and `afterImage` the whole image.
  *
- * The recursion makes it lazy: each step is one index probe and one index range, and the next is taken only within the
- * limits.
+ * The recursive query is lazy: each step is one index probe and one index range scan, and the next step runs only within the limits.
  */
 export async function scanImages(
   { prisma }: Database,
@@ -45,11 +43,11 @@ export async function scanImages(
   { imagesMax, rowsMax, rowsOfImageMax, stepsMax }: ImageScanLimits,
 ): Promise<ScannedImages> {
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId} AND c."removedAt" IS NULL`;
-  const isAsked =
+  const isRequested =
     q === undefined
       ? Prisma.sql`TRUE`
       : Prisma.sql`(${contains(Prisma.sql`step.beginning`, q)} OR length(step.beginning) = 200)`;
-  const holds = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`c.image`, q);
+  const matches = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`c.image`, q);
   const steps = await prisma.$queryRaw<{ beginning: string; images: ImageRow[] | null; number: number }[]>(Prisma.sql`
     WITH RECURSIVE gone AS MATERIALIZED (
       SELECT id FROM hosts WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NOT NULL
@@ -71,7 +69,7 @@ export async function scanImages(
             count(*) < ${rowsOfImageMax}::int AS "isExact"
           FROM (
             SELECT c.image, c."imageId", c."hostId", c.state FROM containers AS c
-            WHERE ${ofOrganization} AND ${IMAGE} = step.beginning AND ${isAsked} AND ${holds}
+            WHERE ${ofOrganization} AND ${IMAGE} = step.beginning AND ${isRequested} AND ${matches}
               AND c.image COLLATE "C" > ${afterImage} AND c."hostId" NOT IN (SELECT id FROM gone)
             LIMIT ${rowsOfImageMax}::int
           ) AS c

@@ -45,13 +45,11 @@ const positionAfterHost = (hostName: string, hostId: string): PortPosition => [
 export const positionOfPort = ({ hostName, hostId, ip, ...row }: PortRow): PortPosition =>
   [hostName, hostId, row.publicPort, row.type, ip ?? '', row.privatePort, row.dockerId] as const;
 
-/** Maximum hosts per statement. */
+/** Maximum number of hosts per statement. */
 const HOSTS_MAX = 2_000;
 
 /**
- * Reads the containers of hosts in the order of their names, for as many hosts as have about `rowsMax` containers, and
- * returns the first `limit` requested ports. Ports are not indexed, because a restart removes and restores them (ADR
- * 6).
+ * Reads the containers of hosts in the order of the hosts' names, up to about `rowsMax` containers, and returns the first `limit` requested ports. Ports are not indexed, because a restart removes and restores them (ADR 6).
  */
 export async function scanPorts(
   { prisma }: Database,
@@ -78,8 +76,8 @@ export async function scanPorts(
         OR (p."publicPort", p.type, COALESCE(p.ip, ''), p."privatePort", c."dockerId")
           > (${rest[0]}::int, ${rest[1]}, ${rest[2]}, ${rest[3]}::int, ${rest[4]}))`);
   }
-  // Checked before a container's ports are expanded, which costs more.
-  const mayHave = port
+  // This condition is checked before a container's ports are expanded, because expanding costs more.
+  const mayMatch = port
     ? Prisma.join(
         [
           ...port.map((one) => Prisma.sql`c.ports @> jsonb_build_array(jsonb_build_object('publicPort', ${one}::int))`),
@@ -105,7 +103,7 @@ export async function scanPorts(
       FROM taken AS g
       CROSS JOIN LATERAL (
         SELECT c."dockerId", c.name, c.image, c.state, c.ports FROM containers AS c
-        WHERE c."hostId" = g."hostId" AND c."removedAt" IS NULL AND (${mayHave}) OFFSET 0
+        WHERE c."hostId" = g."hostId" AND c."removedAt" IS NULL AND (${mayMatch}) OFFSET 0
       ) AS c
       CROSS JOIN LATERAL jsonb_to_recordset(c.ports) AS p ("publicPort" int, type text, ip text, "privatePort" int, count int)
       WHERE ${Prisma.join(asked, ' AND ')}
@@ -126,5 +124,5 @@ export async function scanPorts(
 
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
 
-/** A page without ports still has one row, of nulls, that holds where the walk ended. */
+/** Whether a row contains a port. A page without ports still has one row, of nulls, with the position where the scan ended. */
 const isPort = <Beside>(row: Nullable<PortRow> & Beside): row is PortRow & Beside => row.hostId !== null;

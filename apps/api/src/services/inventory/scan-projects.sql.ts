@@ -15,7 +15,7 @@ export interface ProjectRow extends HostActivity {
 /** A position in the order of projects. */
 export type ProjectPosition = readonly [project: string, hostId: string];
 
-/** The project of a row `c`, as indexed. */
+/** The indexed prefix of the project of a row `c`. */
 const PROJECT = Prisma.sql`(left(container_project(c.labels), 200) COLLATE "C")`;
 const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND container_project(c.labels) IS NOT NULL`;
 
@@ -50,13 +50,12 @@ export async function findProjectsOfHosts(
 
 export interface ScannedProjects {
   projects: ProjectRow[];
-  /** Where the scan ended before it found `limit` projects; null: it found all. */
+  /** The position at which the scan stopped before it found `limit` projects; null if it found all. */
   stoppedAt: ProjectPosition | null;
 }
 
 /**
- * Steps from project to project along their index, as `scanImages` does, until it has found `limit` projects, taken
- * `stepsMax` steps or counted `rowsMax` containers.
+ * Steps from project to project in the index, like `scanImages`, until it has found `limit` projects, taken `stepsMax` steps or counted `rowsMax` containers.
  */
 export async function scanProjects(
   { prisma }: Database,
@@ -66,7 +65,7 @@ export async function scanProjects(
   { limit, rowsMax, stepsMax }: { limit: number; rowsMax: number; stepsMax: number },
 ): Promise<ScannedProjects> {
   type Step = ProjectRow & { number: number };
-  const isAsked = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`step.project`, q);
+  const isRequested = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`step.project`, q);
   const steps = await prisma.$queryRaw<(Step & { stopped: boolean })[]>(Prisma.sql`
     WITH RECURSIVE walked AS (
       SELECT ${project}::text COLLATE "C" AS project, ${hostId}::uuid AS "hostId", NULL::text AS "hostName",
@@ -74,8 +73,8 @@ export async function scanProjects(
         NULL::timestamptz(3) AS "leftAt", NULL::int AS "heartbeatSeconds",
         NULL::text[] AS services, 0 AS containers, 0 AS running, 0 AS unhealthy, 0 AS found, 0 AS rows, 0 AS number
       UNION ALL
-      -- One that is not asked for is stepped over, whatever hosts have it.
-      SELECT step.project, CASE WHEN ${isAsked} THEN step."hostId" ELSE ${AFTER_EVERY_HOST}::uuid END, h.name,
+      -- A project that was not requested is skipped for all hosts.
+      SELECT step.project, CASE WHEN ${isRequested} THEN step."hostId" ELSE ${AFTER_EVERY_HOST}::uuid END, h.name,
         h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt", h."heartbeatSeconds", counted.services,
         counted.containers, counted.running, counted.unhealthy,
         w.found + CASE WHEN counted.containers > 0 THEN 1 ELSE 0 END, w.rows + counted.containers, w.number + 1
@@ -90,7 +89,7 @@ export async function scanProjects(
       CROSS JOIN LATERAL (
         SELECT ${COUNTS} FROM containers AS c
         WHERE c."organizationId" = ${organizationId} AND ${HAS_PROJECT} AND ${PROJECT} = step.project
-          AND c."hostId" = step."hostId" AND h."deletedAt" IS NULL AND ${isAsked}
+          AND c."hostId" = step."hostId" AND h."deletedAt" IS NULL AND ${isRequested}
       ) AS counted
       WHERE w.found < ${limit}::int AND w.rows < ${rowsMax}::int AND w.number < ${stepsMax}::int
     )

@@ -7,7 +7,7 @@ import { beginsWith, contains, isInState } from './container-filters.sql.js';
 
 export type HostRow = Prisma.HostGetPayload<object>;
 
-/** The non-null sort expression of each key, and its type in SQL and in a cursor. */
+/** The non-null sort expression of each key, and the type of its values in SQL and in a cursor. */
 const SORTS = {
   name: { sql: Prisma.sql`h.name`, type: Prisma.sql`text`, kind: 'string' },
   enrolledAt: { sql: Prisma.sql`h."enrolledAt"`, type: Prisma.sql`timestamptz`, kind: 'instant' },
@@ -17,7 +17,7 @@ const SORTS = {
   agentVersion: { sql: Prisma.sql`h."agentVersion"`, type: Prisma.sql`text`, kind: 'string' },
 } as const satisfies Record<HostSortKey, { sql: Prisma.Sql; type: Prisma.Sql; kind: string }>;
 
-const placeOf: Record<HostSortKey, (row: HostRow) => string | number> = {
+const sortValueOf: Record<HostSortKey, (row: HostRow) => string | number> = {
   name: ({ name }) => name,
   enrolledAt: ({ enrolledAt }) => enrolledAt.toISOString(),
   lastSeenAt: ({ lastSeenAt }) => (lastSeenAt ?? new Date(0)).toISOString(),
@@ -27,16 +27,14 @@ const placeOf: Record<HostSortKey, (row: HostRow) => string | number> = {
 
 export interface SelectedHosts {
   rows: HostRow[];
-  /** The values for the next page's cursor; null: this is the last page. */
-  place: (string | number)[] | null;
-  /** Hosts on all pages; null unless requested. */
+  /** The values of the next page's cursor; null on the last page. */
+  nextPosition: (string | number)[] | null;
+  /** The number of hosts on all pages; null unless requested. */
   total: number | null;
 }
 
 /**
- * Returns a page of an organization's hosts. Only the order by name uses an index; the others read all hosts. Ten
- * thousand rows take a few milliseconds, while an index on columns that each report changes would slow down every
- * report.
+ * Returns a page of an organization's hosts. Only the order by name uses an index. The other orders read all hosts, which takes a few milliseconds for ten thousand rows, while an index on columns that each report changes would slow down every report.
  */
 export async function selectHosts(
   { prisma }: Database,
@@ -58,27 +56,26 @@ export async function selectHosts(
     const comparison = sort.descending ? Prisma.sql`<` : Prisma.sql`>`;
     after = Prisma.sql`(${sql}, h.id) ${comparison} (${value}::${type}, ${id}::uuid)`;
   }
-  const holds = Prisma.join(conditions, ' AND ');
+  const matches = Prisma.join(conditions, ' AND ');
   const [found, counted] = await Promise.all([
     prisma.$queryRaw<HostRow[]>(Prisma.sql`
-      SELECT h.* FROM hosts AS h WHERE ${holds} AND ${after}
+      SELECT h.* FROM hosts AS h WHERE ${matches} AND ${after}
       ORDER BY ${sql} ${direction}, h.id ${direction} LIMIT ${limit + 1}::int`),
     query.count
-      ? prisma.$queryRaw<{ total: number }[]>(Prisma.sql`SELECT count(*)::int AS total FROM hosts AS h WHERE ${holds}`)
+      ? prisma.$queryRaw<{ total: number }[]>(Prisma.sql`SELECT count(*)::int AS total FROM hosts AS h WHERE ${matches}`)
       : null,
   ]);
   const rows = found.slice(0, limit);
   const last = rows.at(-1);
   return {
     rows,
-    place: found.length > limit && last ? [formatSort(sort), placeOf[sort.key](last), last.id] : null,
+    nextPosition: found.length > limit && last ? [formatSort(sort), sortValueOf[sort.key](last), last.id] : null,
     total: counted?.[0]?.total ?? null,
   };
 }
 
 /**
- * Whether a host has a present container in one of these states. States that Docker does not define are counted
- * together, so for those the container rows are read.
+ * Returns the condition that a host has a present container in one of these states. States that Docker does not define are counted together, so the container rows are read for these states.
  */
 function hasInState(states: readonly string[]): Prisma.Sql {
   const counted = Prisma.sql`h."stateCounts" ?| ${states.filter(isKnownState)}::text[]`;

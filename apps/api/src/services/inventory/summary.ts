@@ -4,13 +4,12 @@ import { CLONE_SUSPECTED_MS, splitStateCounts, type StateChanges } from '../sync
 import { countFleet } from './count-fleet.sql.js';
 
 /**
- * Returns an organization's counts of hosts and containers. They are consistent and of one moment. Calls that arrive
- * while another one for the same organization is in progress share the next result.
+ * Returns an organization's counts of hosts and containers, read at one point in time. Calls that arrive while a count for the same organization is in progress share the next result.
  */
 export type GetSummary = (organizationId: string) => Promise<Summary>;
 
 export function createGetSummary({ db, freshnessContext }: FreshnessSource): GetSummary {
-  /** By organization: the count in progress, and the one that starts after it. */
+  /** The count in progress for each organization, and the count that starts after it. */
   const running = new Map<string, { current: Promise<Summary>; next: Promise<Summary> | null }>();
 
   async function count(organizationId: string): Promise<Summary> {
@@ -39,7 +38,7 @@ export function createGetSummary({ db, freshnessContext }: FreshnessSource): Get
   return (organizationId) => {
     const shared = running.get(organizationId);
     if (shared === undefined) return begin(organizationId);
-    // Do not share the count in progress: it may have started before the caller's last change was committed.
+    // The count in progress is not shared, because it may have started before the caller's last change was committed.
     const countAgain = () => begin(organizationId);
     shared.next ??= shared.current.then(countAgain, countAgain);
     return shared.next;

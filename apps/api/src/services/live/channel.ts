@@ -7,43 +7,42 @@ import type { StreamFrame } from './frame.js';
 import { pollHosts, type HostFingerprints } from './host-changes.js';
 import type { StreamListener } from './listener.js';
 
-/** A moment by the database clock, and by the monotonic clock that measures durations. */
+/** An instant as shown by the database clock and by the monotonic clock that measures durations. */
 export interface Instant {
   at: Date;
   elapsedMs: number;
 }
 
-/** One organization that has listeners. */
+/** The stream of one organization that has listeners. */
 export interface Channel {
   organizationId: string;
   /** The run of the database server to which `position` belongs. */
   server: string;
-  /** All events committed up to here have been sent. */
+  /** All events up to this position have been sent. */
   position: FeedPosition;
   hosts: HostFingerprints;
   listeners: Set<StreamListener>;
   /** The summary last sent to all listeners, as JSON without `at`; null before the first. */
   summary: string | null;
-  /** The last event up to `position`. Listeners receive its id to resume from. */
+  /** The last event up to `position`. Listeners receive its id, from which they can resume. */
   lastEvent: FeedPosition;
   positionSentAtMs: number;
-  /** When the oldest event that is committed but not readable yet was recorded; null if there is none. */
+  /** When the oldest event that is committed but withheld was recorded; null if no event is withheld. */
   withheldSince: Date | null;
   eventsRead: Instant;
   hostsRead: Instant;
-  /** As last sent; null while the stream does not lag. */
+  /** The last value sent to the listeners; null while the stream does not lag. */
   laggingSince: string | null;
 }
 
-/** Reads where an organization's stream begins. The channel has no listeners yet. */
+/** Reads the state at which an organization's stream begins. Returns a channel without listeners. */
 export async function openChannel(
   source: FreshnessSource,
   organizationId: string,
   instant: () => Instant,
 ): Promise<Channel> {
   const { db } = source;
-  // Read the position in the history before the hosts: a change in between may then be sent although the hosts show
-  // it already, but is never missed.
+  // The position in the history is read before the hosts. A change in between may then be sent although the hosts already include it, but is never missed.
   const eventsRead = instant();
   const withheldSince = (await findWithheldEvents(db, [organizationId])).get(organizationId) ?? null;
   const checkpoint = await readHorizon(db);
@@ -65,7 +64,7 @@ export async function openChannel(
   };
 }
 
-/** Returns since when changes may be missing, if that is more than `laggingMs` ago; otherwise null. */
+/** Returns the instant since which changes may be missing if it is more than `laggingMs` ago; otherwise null. */
 export function laggingSince(
   { withheldSince, eventsRead, hostsRead }: Channel,
   now: Instant,
@@ -73,17 +72,17 @@ export function laggingSince(
 ): string | null {
   const isLate = withheldSince !== null && now.at.getTime() - withheldSince.getTime() > laggingMs;
   const unread = [eventsRead, hostsRead].filter((read) => now.elapsedMs - read.elapsedMs > laggingMs);
-  const late = [...(isLate ? [withheldSince] : []), ...unread.map(({ at }) => at)];
-  return late.length === 0 ? null : new Date(Math.min(...late.map((at) => at.getTime()))).toISOString();
+  const lateInstants = [...(isLate ? [withheldSince] : []), ...unread.map(({ at }) => at)];
+  return lateInstants.length === 0 ? null : new Date(Math.min(...lateInstants.map((at) => at.getTime()))).toISOString();
 }
 
-/** Sends messages to all listeners of a channel whose filters match. */
+/** Sends messages to those listeners of a channel whose filters match. */
 export async function emitToAll({ listeners }: Channel, frames: readonly StreamFrame[]): Promise<void> {
   if (frames.length === 0) return;
-  const whole = Buffer.concat(frames.map(({ bytes }) => bytes));
+  const allBytes = Buffer.concat(frames.map(({ bytes }) => bytes));
   const yielder = createYielder();
   for (const listener of [...listeners]) {
-    listener.emit(frames, whole);
+    listener.emit(frames, allBytes);
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
   }
 }

@@ -11,7 +11,7 @@ import {
 import { toFrame, type StreamFrame } from './frame.js';
 import { findPosition, findLastEvent, readFeed, type FeedRow } from './read-feed.sql.js';
 
-/** A position, valid only for one run of one database server. */
+/** A position that is valid only for one run of one database server. */
 export interface FeedCheckpoint {
   server: string;
   position: FeedPosition;
@@ -23,16 +23,16 @@ export interface FeedCursor extends FeedCheckpoint {
 
 export interface FeedBatch extends FeedCheckpoint {
   frames: StreamFrame[];
-  /** True if the reader's position belongs to a history that the database lost. What followed it there is unknown. */
+  /** True if the reader's position belongs to a history that the database lost. The events after it are unknown. */
   isReset: boolean;
   /** False if all available events have been read. */
   hasMore: boolean;
 }
 
-/** Maximum number of missed events that a returning client is sent. Above it, reloading lists is faster. */
+/** Maximum number of missed events that are sent to a returning client. Above it, reloading lists is faster. */
 export const MISSED_EVENTS_MAX = 10_000;
 
-/** Maximum age in milliseconds of missed events, for the same reason. */
+/** Maximum age of missed events in milliseconds. Above it, reloading lists is faster. */
 const MISSED_MS_MAX = 24 * 3_600_000;
 
 /** Returns the position up to which the history is complete. Events after it are exactly those that commit later. */
@@ -42,8 +42,7 @@ export async function readHorizon(db: Database): Promise<FeedCheckpoint> {
 }
 
 /**
- * Returns the last event up to a position. The stream sends it as an id because it can be looked up, unlike an
- * arbitrary position.
+ * Returns the position of the last event up to a position. The stream sends the former as an id because it can be looked up, unlike an arbitrary position.
  */
 export async function findLastPosition(
   db: Database,
@@ -54,8 +53,7 @@ export async function findLastPosition(
 }
 
 /**
- * Reads each organization's events after a position, and returns how far it read. A batch without events is the last
- * one.
+ * Reads each organization's events after a position, and returns the position up to which it read. A batch without events is the last one.
  */
 export async function readBatches(db: Database, from: readonly FeedCursor[]): Promise<ReadonlyMap<string, FeedBatch>> {
   const { server, horizon, rows } = await readFeed(db, from);
@@ -66,17 +64,16 @@ export async function readBatches(db: Database, from: readonly FeedCursor[]): Pr
     if (!isSameHistory({ server: serverBefore, horizon: position.tx }, { server, horizon })) {
       return [organizationId, { frames: [], server, position: end, isReset: true, hasMore: false }];
     }
-    const found = byOrganization.get(organizationId) ?? [];
-    const read = found.at(-1) ?? (isAfter(end, position) ? end : position);
-    const place = { server, position: { tx: read.tx, id: read.id } };
-    return [organizationId, { frames: toFrames(found), ...place, isReset: false, hasMore: found.length > 0 }];
+    const feedRows = byOrganization.get(organizationId) ?? [];
+    const read = feedRows.at(-1) ?? (isAfter(end, position) ? end : position);
+    const checkpoint = { server, position: { tx: read.tx, id: read.id } };
+    return [organizationId, { frames: toFrames(feedRows), ...checkpoint, isReset: false, hasMore: feedRows.length > 0 }];
   });
   return new Map(batches);
 }
 
 /**
- * Returns the position of an id of the stream. Returns null if the history does not contain it, or if the next event is
- * more than a day old. A position that no event follows stays valid at any age.
+ * Returns the position of an id that the stream sent. Returns null if the history does not contain the id, or if the next event is more than a day old. A position that no event follows stays valid at any age.
  */
 export async function resolvePosition(
   db: Database,
@@ -88,7 +85,7 @@ export async function resolvePosition(
   if (position === null) return null;
   const { hasEvent, nextRecordedAt } = await findPosition(db, organizationId, position);
   if (!hasEvent && isAfter(position, FEED_START)) return null;
-  // Retention deletes the oldest events first: if this one still exists, so do all events after it.
+  // Retention deletes the oldest events first, so if this event still exists, all events after it exist as well.
   const missedMs = nextRecordedAt === null ? 0 : now().getTime() - nextRecordedAt.getTime();
   return missedMs <= MISSED_MS_MAX ? position : null;
 }
@@ -118,7 +115,7 @@ export async function* readMissed(
   }
 }
 
-/** Omits events of deleted hosts, whose history is being deleted. */
+/** Encodes events. Omits events of deleted hosts, whose history is being deleted. */
 const toFrames = (rows: readonly FeedRow[]): StreamFrame[] =>
   rows
     .filter(({ deletedAt }) => deletedAt === null)

@@ -4,18 +4,16 @@ import { findWithheldEvents } from './find-withheld-events.sql.js';
 
 export interface FeedMetricsParts {
   db: Database;
-  /** Database time. */
+  /** Returns the database's time. */
   now: () => Date;
-  /** Milliseconds since the last successful read for a listener of this process; 0 without listeners. */
+  /** Returns the milliseconds since the last successful read for listeners of this process; 0 without listeners. */
   unreadMs: () => number;
   /** Called with the error if the database query failed. */
   onFailure: (error: unknown) => void;
 }
 
 /**
- * Adds a gauge for the delay of the live stream: the age of the oldest event of any organization that is committed and
- * still withheld, or the time since the stream was last read, whichever is longer. It is measured whether or not a
- * client listens. While the database does not answer and no client listens, it is missing.
+ * Adds a gauge for the delay of the live stream: the age of the oldest event of any organization that is committed and still withheld, or the time since the stream was last read, whichever is longer. The delay is measured whether or not a client listens. The gauge is missing while the database does not respond and no client listens.
  */
 export function addFeedMetrics(registry: Registry, { db, now, unreadMs, onFailure }: FeedMetricsParts): void {
   async function withheldMs(): Promise<number | null> {

@@ -1,6 +1,6 @@
 import type { Database, Statement } from '@muster/db';
 
-/** Probes the index (organizationId, tx, id) once per organization; null: all organizations. */
+/** Probes the index (organizationId, tx, id) once for each of the organizations; null means all organizations. */
 const FIND_WITHHELD_EVENTS: Statement = {
   name: 'find_withheld_events',
   isSmall: true,
@@ -15,8 +15,7 @@ const FIND_WITHHELD_EVENTS: Statement = {
 };
 
 /**
- * Finds the organizations with committed events that the feed withholds because an earlier transaction is still open
- * somewhere on the server. Returns when the first such event of each organization was recorded.
+ * Finds the organizations with committed events that the feed withholds because an earlier transaction is still open in any database of the server. Returns the time when the first such event of each organization was recorded.
  */
 export async function findWithheldEvents(
   db: Database,

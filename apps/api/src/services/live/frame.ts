@@ -4,10 +4,10 @@ import { formatPosition, isAfter, type FeedPosition } from '../inventory/index.j
 /** A message encoded once for all listeners, with the fields that decide which listeners receive it. */
 export interface StreamFrame {
   bytes: Buffer;
-  /** Set for events of the history. */
+  /** The position of an event of the history. */
   position?: FeedPosition;
   hostId?: string;
-  /** Set for changes of a container. */
+  /** The kind of a container's change, and the container's name. */
   change?: { kind: string; name: string };
 }
 
@@ -29,16 +29,16 @@ export function toFrame(message: StreamMessage, position?: FeedPosition): Stream
   }
 }
 
-/** Encodes an id without a message, from which a client that reconnects continues. */
+/** Encodes an id without a message. A client that reconnects resumes from this id. */
 export const positionBytes = (position: FeedPosition): Buffer => Buffer.from(`id: ${formatPosition(position)}\n\n`);
 
-/** Encodes the delay after which a client reconnects; delays vary so that not all reconnect at once. */
+/** Encodes the delay after which a client reconnects. Callers vary it so that not all clients reconnect at once. */
 export const retryBytes = (ms: number): Buffer => Buffer.from(`retry: ${Math.round(ms)}\n\n`);
 
 /** An empty comment, which keeps the connection alive. */
 export const HEARTBEAT = Buffer.from(':\n\n');
 
-/** Whether a listener with this query that has received everything up to `after` receives this message. */
+/** Whether a message must be sent to a listener with this query that has received everything up to `after`. */
 export function matchesListener(
   { position, hostId, change }: StreamFrame,
   query: StreamQuery,

@@ -7,17 +7,17 @@ import { getHosts } from '../inventory/index.js';
 /** An organization's hosts as of one poll, by id. */
 export type HostFingerprints = ReadonlyMap<string, HostFingerprint>;
 
-/** Maximum number of hosts sent one by one. If more changed at once, clients reload the list. */
+/** Maximum number of changed hosts that are sent one by one. If more hosts changed at once, clients reload the list. */
 const HOST_MESSAGES_MAX = 200;
 
-/** Returns the current hosts of these organizations. */
+/** Returns the current fingerprints of these organizations' hosts. */
 export const pollHosts = async (
   { db, freshnessContext }: FreshnessSource,
   organizationIds: readonly string[],
 ): Promise<ReadonlyMap<string, HostFingerprints>> =>
   readHostFingerprints(db, organizationIds, freshnessCutoffs(await freshnessContext()));
 
-/** Returns the messages for the differences between two polls; none if no client would see a difference. */
+/** Returns the messages for the differences between two polls; none if clients would see no difference. */
 export async function hostChangeFrames(
   source: FreshnessSource,
   organizationId: string,
@@ -39,12 +39,12 @@ export async function hostChangeFrames(
   ];
 }
 
-/** Returns the message with the freshness of all hosts, or of `hostIds`, that are not online. */
+/** Returns the message with the freshness of the hosts that are not online, among all hosts or `hostIds`. */
 export function freshnessFrame(fingerprints: HostFingerprints, hostIds?: readonly string[]): StreamFrame {
-  const asked = hostIds === undefined ? null : new Set(hostIds);
+  const requestedIds = hostIds === undefined ? null : new Set(hostIds);
   const hosts: { hostId: string; freshness: Freshness }[] = [];
   for (const [hostId, { freshness }] of fingerprints) {
-    if (freshness !== 'online' && (asked?.has(hostId) ?? true)) hosts.push({ hostId, freshness });
+    if (freshness !== 'online' && (requestedIds?.has(hostId) ?? true)) hosts.push({ hostId, freshness });
   }
   return toFrame({ event: 'freshness', data: { hosts } });
 }

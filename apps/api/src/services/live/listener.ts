@@ -2,41 +2,41 @@ import type { StreamQuery } from '@muster/contracts';
 import { isAfter, type FeedPosition } from '../inventory/index.js';
 import { matchesListener, type StreamFrame } from './frame.js';
 
-/** The server's end of a client's stream. It sends what it is given in order, or is closed. */
+/** The server's end of a client's stream. It sends all bytes in order, or is closed. */
 export interface StreamSink {
   /** Queues bytes to be sent. The sink closes itself if its client does not keep up. */
   send(bytes: Buffer): void;
   /** Resolves when there is room for more, or when the sink has closed. */
   room(): Promise<void>;
-  /** Sends these bytes and closes. */
+  /** Sends these bytes and closes the sink. */
   end(lastBytes: Buffer): void;
   readonly isClosed: boolean;
   /** Resolves when the sink has closed. */
   readonly closed: Promise<void>;
 }
 
-/** Maximum messages buffered for a listener that is still receiving missed events. */
+/** Maximum number of messages buffered for a listener that is still receiving missed events. */
 const PENDING_MAX = 10_000;
 
 /** A client of the live stream. */
 export class StreamListener {
-  /** New messages, buffered while missed events are being sent; null once the listener is live. */
+  /** The new messages that are buffered while missed events are being sent; null once the listener is live. */
   #pending: StreamFrame[] | null = [];
   #wasRestarted = false;
 
   constructor(
     readonly sink: StreamSink,
     readonly query: StreamQuery,
-    /** The listener has received all events up to here. */
+    /** The listener has received all events up to this position. */
     public position: FeedPosition,
   ) {}
 
-  /** Sends messages, or buffers them until `goLive`. `whole` is the bytes of all of them. */
-  emit(frames: readonly StreamFrame[], whole: Buffer): void {
+  /** Sends messages, or buffers them until `goLive`. `allBytes` contains the bytes of all messages. */
+  emit(frames: readonly StreamFrame[], allBytes: Buffer): void {
     const matching = frames.filter((frame) => matchesListener(frame, this.query, this.position));
     if (matching.length === 0) return;
     if (this.#pending === null) {
-      this.#send(matching, matching.length === frames.length ? whole : undefined);
+      this.#send(matching, matching.length === frames.length ? allBytes : undefined);
     } else if (this.#pending.length + matching.length > PENDING_MAX) {
       this.sink.end(Buffer.alloc(0));
     } else {
@@ -45,8 +45,7 @@ export class StreamListener {
   }
 
   /**
-   * Restarts at a position because the database lost the history of the listener's own position. Buffered events of
-   * that history are dropped, and events missed in it can no longer be sent.
+   * Restarts the listener at a position because the database lost the history of the listener's own position. Drops buffered events of that history. Events missed in it can no longer be sent.
    */
   restartAt(position: FeedPosition): void {
     this.position = position;
@@ -65,15 +64,15 @@ export class StreamListener {
     await this.sink.room();
   }
 
-  /** Sends the buffered messages. From now on, messages are sent as they arrive. */
+  /** Sends the buffered messages. Afterwards, messages are sent as they arrive. */
   goLive(): void {
-    const kept = this.#pending ?? [];
+    const bufferedFrames = this.#pending ?? [];
     this.#pending = null;
-    if (kept.length > 0) this.#send(kept);
+    if (bufferedFrames.length > 0) this.#send(bufferedFrames);
   }
 
-  #send(frames: readonly StreamFrame[], whole: Buffer = Buffer.concat(frames.map(({ bytes }) => bytes))): void {
-    this.sink.send(whole);
+  #send(frames: readonly StreamFrame[], allBytes: Buffer = Buffer.concat(frames.map(({ bytes }) => bytes))): void {
+    this.sink.send(allBytes);
     for (const { position } of frames) {
       if (position !== undefined && isAfter(position, this.position)) this.position = position;
     }

@@ -13,16 +13,13 @@ import { StreamListener, type StreamSink } from './listener.js';
 
 export interface LiveStream {
   /**
-   * Streams an organization's state to a client: first the summary and the freshness of hosts, then the events missed
-   * since `lastEventId`, then every change as it happens. Calls `open` once the stream can start. Resolves when the
-   * missed events have been sent; the stream continues until its sink closes.
-   * @throws OverloadedError if there are too many listeners; a database error if one occurs before `open` is called.
+   * Streams an organization's state to a client: first the summary and the freshness of hosts, then the events missed since `lastEventId`, then every change as it happens. Calls `open` once the stream can start. Resolves when the missed events have been sent. The stream continues until its sink closes.
+   * @throws OverloadedError if there are too many listeners, or a database error that occurs before `open` is called.
    */
   listen(organizationId: string, query: StreamQuery, lastEventId: string | null, open: () => StreamSink): Promise<void>;
 
   /**
-   * Returns the age in milliseconds of the oldest last successful read among the organizations with listeners; 0
-   * without listeners.
+   * Returns the milliseconds since the last successful read, for the organization with listeners for which it is longest; 0 without listeners.
    */
   unreadMs(): number;
 }
@@ -30,19 +27,19 @@ export interface LiveStream {
 export interface LiveStreamOptions {
   logger: Logger;
   isDraining: () => boolean;
-  /** Database time. */
+  /** Returns the database's time. */
   now: () => Date;
-  /** Monotonic clock, in milliseconds. */
+  /** Returns the milliseconds of a monotonic clock. */
   elapsedMs?: () => number;
   /** Milliseconds between two polls of the history, and of the hosts, while there are listeners. */
   feedIntervalMs?: number;
   hostsIntervalMs?: number;
   listenersMax?: number;
-  /** Milliseconds that a change may be late before listeners receive a `lagging` event. */
+  /** Maximum delay of a change in milliseconds. Above it, listeners receive a `lagging` event. */
   laggingMs?: number;
   /** Milliseconds between two event ids that are sent without a message. */
   positionIntervalMs?: number;
-  /** Maximum number of missed events that a returning client is sent. */
+  /** Maximum number of missed events that are sent to a returning client. */
   missedEventsMax?: number;
 }
 
@@ -50,14 +47,13 @@ export interface LiveStreamOptions {
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_SPREAD = 3_000;
 
-/** Twice the delay of a change on a busy machine. */
+/** The default of `laggingMs`: twice the delay of a change on a busy machine. */
 const LAGGING_MS = 5_000;
 
 const POSITION_INTERVAL_MS = 30_000;
 
 /**
- * Creates the one reader for all listeners of this process. Each event is serialized once and sent to every listener
- * whose filters match it. Nothing is read while there are no listeners.
+ * Creates the openChannels stream, which reads the database once for all listeners of this process. Each event is serialized once and sent to every listener whose filters match. Nothing is read while there are no listeners.
  */
 export function createLiveStream(
   source: FreshnessSource,
@@ -71,14 +67,14 @@ export function createLiveStream(
   const { missedEventsMax = MISSED_EVENTS_MAX } = options;
   const channels = new Map<string, Promise<Channel>>();
   /** The channels that are ready and polled. */
-  const live = new Set<Channel>();
-  let listening = 0;
+  const openChannels = new Set<Channel>();
+  let listenerCount = 0;
 
   const onFailure = (error: unknown) => logger.warn({ err: error }, 'could not read the live stream; retrying');
   const intervals = [
     createInterval(emitEvents, { intervalMs: feedIntervalMs, onFailure }),
     createInterval(emitHosts, { intervalMs: hostsIntervalMs, onFailure }),
-    // Makes no query, so that a database that does not answer cannot delay it.
+    // This interval makes no query, so that a database that does not respond cannot delay it.
     createInterval(reportLag, { intervalMs: feedIntervalMs, onFailure }),
   ];
 
@@ -94,7 +90,7 @@ export function createLiveStream(
   async function openAndPoll(organizationId: string): Promise<Channel> {
     const channel = await openChannel(source, organizationId, instant);
     channel.laggingSince = laggingSince(channel, instant(), laggingMs);
-    live.add(channel);
+    openChannels.add(channel);
     for (const interval of intervals) interval.start();
     return channel;
   }
@@ -102,7 +98,7 @@ export function createLiveStream(
   const instant = (): Instant => ({ at: now(), elapsedMs: elapsedMs() });
 
   async function reportLag(): Promise<void> {
-    for (const channel of [...live]) {
+    for (const channel of [...openChannels]) {
       const since = laggingSince(channel, instant(), laggingMs);
       if (since === channel.laggingSince) continue;
       channel.laggingSince = since;
@@ -111,11 +107,11 @@ export function createLiveStream(
   }
 
   function removeListener(channel: Channel, listener: StreamListener): void {
-    if (channel.listeners.delete(listener)) listening -= 1;
+    if (channel.listeners.delete(listener)) listenerCount -= 1;
     if (channel.listeners.size > 0) return;
-    live.delete(channel);
+    openChannels.delete(channel);
     channels.delete(channel.organizationId);
-    if (live.size > 0) return;
+    if (openChannels.size > 0) return;
     for (const interval of intervals) void interval.stop();
   }
 
@@ -124,30 +120,30 @@ export function createLiveStream(
       closeAll();
       return;
     }
-    const channelsRead = [...live];
-    let behind = channelsRead;
+    const channelsRead = [...openChannels];
+    let pendingChannels = channelsRead;
     let read = instant();
-    // Query this before reading events: every event that is not withheld now has been sent when the loop ends.
+    // Read before the events, so that every event that is not withheld now has been sent when the loop ends.
     const withheldSince = await findWithheldEvents(
       db,
       channelsRead.map(({ organizationId }) => organizationId),
     );
-    while (behind.length > 0) {
+    while (pendingChannels.length > 0) {
       read = instant();
-      const batches = await readBatches(db, behind);
-      for (const channel of behind) {
+      const batches = await readBatches(db, pendingChannels);
+      for (const channel of pendingChannels) {
         const batch = batches.get(channel.organizationId);
         if (batch === undefined) continue;
         const lastEvent = batch.isReset
           ? await findLastPosition(db, channel.organizationId, batch.position)
           : batch.position;
         if (batch.isReset || batch.hasMore) channel.lastEvent = lastEvent;
-        // Set these before sending: a listener that joins during the send starts here.
+        // Set before sending, because a listener that joins during the send starts at this position.
         channel.server = batch.server;
         channel.position = batch.position;
         await (batch.isReset ? emitReset(channel) : emitToAll(channel, batch.frames));
       }
-      behind = behind.filter(({ organizationId }) => batches.get(organizationId)?.hasMore);
+      pendingChannels = pendingChannels.filter(({ organizationId }) => batches.get(organizationId)?.hasMore);
     }
     for (const channel of channelsRead) {
       channel.withheldSince = withheldSince.get(channel.organizationId) ?? null;
@@ -156,14 +152,14 @@ export function createLiveStream(
     }
   }
 
-  /** Sends the id of the last event, so that listeners whose filters match no event can also resume from here. */
+  /** Sends the id of the last event, so that listeners whose filters match no event can also resume from it. */
   async function sendPosition(channel: Channel): Promise<void> {
     const { lastEvent: position } = channel;
     channel.positionSentAtMs = elapsedMs();
     await emitToAll(channel, [{ bytes: positionBytes(position), position }]);
   }
 
-  /** Makes all listeners reload their lists: the database's history may have lost events and now contain others. */
+  /** Makes all listeners reload their lists, because the database may have lost events and recorded others since. */
   async function emitReset(channel: Channel): Promise<void> {
     logger.warn('the database lost a part of its history, or was restarted: all stream listeners reload their lists');
     for (const listener of channel.listeners) listener.restartAt(channel.position);
@@ -171,7 +167,7 @@ export function createLiveStream(
   }
 
   async function emitHosts(): Promise<void> {
-    const watched = [...live];
+    const watched = [...openChannels];
     const read = instant();
     const polls = await pollHosts(
       source,
@@ -182,7 +178,7 @@ export function createLiveStream(
       const polled = polls.get(organizationId) ?? channel.hosts;
       const frames = await hostChangeFrames(source, organizationId, channel.hosts, polled);
       if (frames.length > 0) frames.push(...(await summaryIfChanged(channel)));
-      // Set these only after all reads succeeded: after a failure, the next poll finds the same changes again.
+      // Set only after all reads succeeded, so that the next poll after a failure finds the same changes again.
       channel.hosts = polled;
       channel.hostsRead = read;
       await emitToAll(channel, frames);
@@ -199,7 +195,7 @@ export function createLiveStream(
   }
 
   function closeAll(): void {
-    for (const { listeners } of live) {
+    for (const { listeners } of openChannels) {
       for (const { sink } of listeners) sink.end(retryFrame());
     }
   }
@@ -209,7 +205,7 @@ export function createLiveStream(
     const missed = readMissed(db, channel.organizationId, listener.position, until, missedEventsMax);
     for (;;) {
       const next = await missed.next();
-      // A listener that was restarted receives a reset instead.
+      // A listener that was restarted receives a reset message instead.
       if (listener.wasRestarted) return true;
       if (next.done === true) return next.value;
       await listener.emitFirst(next.value);
@@ -219,16 +215,16 @@ export function createLiveStream(
 
   return {
     async listen(organizationId, query, lastEventId, open) {
-      if (listening >= listenersMax) throw new OverloadedError();
+      if (listenerCount >= listenersMax) throw new OverloadedError();
       const from = lastEventId === null ? null : await resolvePosition(db, organizationId, lastEventId, now);
       let channel = await channelOf(organizationId);
-      // The last listener may have left and closed the channel just before this one joined.
-      while (!live.has(channel)) channel = await channelOf(organizationId);
+      // The channel may have been closed, when its last listener left, just before this listener joined.
+      while (!openChannels.has(channel)) channel = await channelOf(organizationId);
       const { position: until, lastEvent } = channel;
       const sink = open();
       const listener = new StreamListener(sink, query, from ?? until);
       channel.listeners.add(listener);
-      listening += 1;
+      listenerCount += 1;
       void sink.closed.then(() => removeListener(channel, listener));
       if (isDraining()) {
         sink.end(retryFrame());
@@ -246,13 +242,13 @@ export function createLiveStream(
     },
 
     unreadMs() {
-      const reads = [...live].flatMap(({ eventsRead, hostsRead }) => [eventsRead.elapsedMs, hostsRead.elapsedMs]);
+      const reads = [...openChannels].flatMap(({ eventsRead, hostsRead }) => [eventsRead.elapsedMs, hostsRead.elapsedMs]);
       return reads.length === 0 ? 0 : Math.max(0, elapsedMs() - Math.min(...reads));
     },
   };
 }
 
-/** `lastEvent` is the event that the stream continues from. */
+/** Creates a reset message. The stream continues after `lastEvent`. */
 const resetFrame = (lastEvent: FeedPosition): StreamFrame =>
   toFrame({ event: 'reset', id: formatPosition(lastEvent), data: {} });
 

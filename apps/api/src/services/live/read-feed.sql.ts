@@ -4,24 +4,22 @@ import type { EventRow, FeedPosition } from '../inventory/index.js';
 
 export interface FeedRow extends EventRow {
   organizationId: string;
-  /** When its host was deleted; null: not deleted. */
+  /** When the event's host was deleted; null if it was not. */
   deletedAt: Date | null;
 }
 
-/** A read of the feed. All transactions before the horizon have ended, so nothing more of them will appear. */
+/** The result of a read. All transactions before the horizon have ended, so they will add no more events. */
 export interface FeedRead extends HistoryPoint {
   /** Ordered by organization, then by the order of the feed. */
   rows: FeedRow[];
 }
 
-/** Maximum events per organization and statement, and maximum bytes of their values. */
+/** Maximum number of events per organization and statement, and maximum bytes of their values. */
 const ROWS_MAX = 500;
 const BYTES_MAX = 512 * 1024;
 
 /**
- * Reads the events after a position in the history of each organization, in one statement. Skips events of transactions
- * that began after one that is still running: ids are assigned when a transaction begins, but its events become visible
- * when it ends. Skipped events are read later in their order, so no late commit is missed.
+ * Reads the events after a position in the history of each organization, in one statement. Skips events of transactions that began after one that is still running, because a transaction gets its id when it begins, but its events become visible when it ends. Skipped events are read later in their order, so no late commit is missed.
  *
  * Takes no locks. A transaction that stays open in any database of the server delays the feed but loses nothing.
  */
@@ -63,10 +61,10 @@ export async function readFeed(
 const isFeedRow = <Beside>(row: Beside & (FeedRow | { [Column in keyof FeedRow]: null })): row is Beside & FeedRow =>
   row.hostId !== null;
 
-/** The history at a position and after it. */
+/** The history at a position and directly after it. */
 export interface FoundPosition {
   hasEvent: boolean;
-  /** When the first event after the position was recorded; null: none follows. */
+  /** When the first event after the position was recorded; null if no event follows. */
   nextRecordedAt: Date | null;
 }
 

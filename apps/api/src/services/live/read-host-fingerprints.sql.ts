@@ -2,16 +2,15 @@ import type { Freshness } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 
-/** A host's state, reduced to what detects a change. */
+/** A host's state, reduced to the values that suffice to detect a change. */
 export interface HostFingerprint {
   freshness: Freshness;
-  /** Changes whenever the answer for this host does, except for when it was last seen. */
+  /** A hash of the API's response for this host, without the time when it was last seen. */
   hash: string;
 }
 
 /**
- * Reads the state of every host of these organizations. Each organization's hosts come as one text, because ten
- * thousand rows would take ten times as long to read.
+ * Reads the fingerprints of all hosts of these organizations. The hosts of each organization are returned as one text, because reading ten thousand rows would take ten times as long.
  */
 export async function readHostFingerprints(
   { prisma }: Database,

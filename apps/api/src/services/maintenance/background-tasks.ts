@@ -11,8 +11,7 @@ const FUTURE_INTERVAL_MS = 60_000;
 const RETENTION_INTERVAL_MS = 10 * 60_000;
 
 /**
- * Runs the periodic tasks until the returned function is called, which resolves when the running tasks have ended. A
- * failure is logged; the next run catches up.
+ * Runs the periodic tasks. Returns a function that stops them and resolves when the running tasks have ended. A failure is logged, and the next run catches up.
  */
 export function startBackgroundTasks(
   { clock, liveness, retention }: { clock: Clock; liveness: LivenessService; retention: RetentionService },
@@ -35,7 +34,7 @@ export function startBackgroundTasks(
   ];
   return async () => {
     await Promise.all(intervals.map((interval) => interval.stop()));
-    // If this fails, the lease expires.
+    // If releasing the lease fails, the lease expires.
     await retention.release().catch(() => undefined);
   };
 }

@@ -1,16 +1,15 @@
 import { Prisma, type Database } from '@muster/db';
 
-/** Rows checked per statement, which reads the containers of at most as many hosts. */
+/** Maximum number of rows that one statement checks. It reads the containers of at most as many hosts. */
 const BATCH_ROWS = 200;
 
 /** The key of the last row that was read. */
 export type ChangePosition = { organizationId: string; changedAt: Date; hostId: string };
 
 /**
- * Deletes the rows of `container_changes` that match no present container, because it changed again or was removed.
- * `before` must be well before the oldest write in progress, so that no row of that age is written again.
+ * Deletes the rows of `container_changes` that match no present container, because the container changed again or was removed. `before` must be well before the oldest write in progress, so that no row of that age is written again.
  *
- * Reads from `after` on until `isStopped`. Returns where to continue; undefined: at the beginning.
+ * Starts after `after` and runs until `isStopped` returns true. Returns the position at which to continue; undefined means the beginning.
  */
 export async function deleteSupersededChanges(
   { prisma }: Database,

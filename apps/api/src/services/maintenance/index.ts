@@ -1,4 +1,4 @@
-/** Periodic tasks: clock, retention. */
+/** Periodic tasks, the database clock and retention. */
 export { startBackgroundTasks } from './background-tasks.js';
 export { addClockMetrics, createDatabaseClock } from './database-clock.js';
 export { addRetentionMetrics } from './retention-metrics.js';

@@ -1,9 +1,9 @@
 import type { Database, Statement } from '@muster/db';
 
-/** Hosts checked per statement. */
+/** Maximum number of hosts that one statement checks. */
 const HOSTS_MAX = 1_000;
 
-/** Probes the primary key of the history once per host: its first entry is the oldest event. */
+/** Probes the primary key of the history once per host. The first entry of a host is its oldest event. */
 const FIND_HOSTS: Statement = {
   name: 'find_hosts_with_old_events',
   text: `
@@ -16,8 +16,7 @@ const FIND_HOSTS: Statement = {
 };
 
 /**
- * Reads a host's oldest events by the primary key and deletes those that are too old. Locks only these, which no one
- * writes, and skips those that another process is deleting.
+ * Reads a host's oldest events by the primary key and deletes those that are too old. Locks only these events, which no other statement writes, and skips events that another process is deleting.
  */
 const PRUNE_EVENTS: Statement = {
   name: 'prune_events',
@@ -51,7 +50,7 @@ export async function* findHostsWithEventsBefore(db: Database, before: Date): As
   }
 }
 
-/** Deletes those of a host's oldest `rowsMax` events that were recorded before `before`; resolves with their number. */
+/** Deletes the events recorded before `before` among a host's oldest `rowsMax` events. Resolves with their number. */
 export async function pruneEvents(db: Database, hostId: string, before: Date, rowsMax: number): Promise<number> {
   const [row] = await db.query<{ count: number }>(PRUNE_EVENTS, [hostId, before, rowsMax]);
   return row?.count ?? 0;

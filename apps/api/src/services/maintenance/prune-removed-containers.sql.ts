@@ -1,14 +1,13 @@
 import { Prisma, type Database } from '@muster/db';
 
-/** Rows per organization that one statement reads to find hosts, and hosts per statement. */
+/** Maximum number of rows per organization that one statement reads to find hosts, and of hosts per statement. */
 const ROWS_MAX = 1_000;
 const HOSTS_MAX = 100;
 
 const NO_HOST = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Finds hosts with a container removed before `before`. May return only some of them, but none only if there are none.
- * Reads the oldest removed rows of each organization by their index, so the cost depends on what is due.
+ * Finds hosts with a container removed before `before`. May return only some of these hosts, but returns at least one if any exist. Reads the oldest removed rows of each organization by their index, so the cost depends only on the number of such rows.
  */
 export async function findHostsWithRemovedBefore({ prisma }: Database, before: Date): Promise<string[]> {
   const rows = await prisma.$queryRaw<{ hostId: string }[]>(Prisma.sql`
@@ -21,8 +20,7 @@ export async function findHostsWithRemovedBefore({ prisma }: Database, before: D
 }
 
 /**
- * Yields the hosts with a container removed since `since` and more than `keptMax` removed ones. Costs one index probe
- * per host, and for hosts with such removals as many index entries as it has, up to `keptMax`.
+ * Yields the hosts with a container removed since `since` and more than `keptMax` removed containers. Costs one index probe per host, and for hosts with such removals one index entry per removed container, up to `keptMax`.
  */
 export async function* findHostsWithExcess({ prisma }: Database, since: Date, keptMax: number): AsyncGenerator<string> {
   for (let after = NO_HOST; ;) {
@@ -41,7 +39,7 @@ export async function* findHostsWithExcess({ prisma }: Database, since: Date, ke
   }
 }
 
-/** Deletes a batch of a host's containers removed before `before`; resolves with their number. */
+/** Deletes a batch of a host's containers removed before `before`. Resolves with their number. */
 export const pruneRemovedContainers = (db: Database, hostId: string, before: Date, rowsMax: number): Promise<number> =>
   pruneHost(
     db,
@@ -52,7 +50,7 @@ export const pruneRemovedContainers = (db: Database, hostId: string, before: Dat
       ORDER BY "removedAt" LIMIT ${rowsMax}::int`,
   );
 
-/** Deletes a batch of a host's removed containers, keeping the `keptMax` most recent; resolves with their number. */
+/** Deletes a batch of a host's removed containers, but keeps the `keptMax` most recent. Resolves with their number. */
 export const pruneExcessContainers = (
   db: Database,
   hostId: string,
@@ -69,9 +67,7 @@ export const pruneExcessContainers = (
   );
 
 /**
- * Deletes removed containers of a host. If there are any, it locks the host's row and raises its revision. A concurrent
- * snapshot that restores one of them either committed before, so that `removedAt` is null and the row stays, or must
- * compare again.
+ * Deletes the removed containers of a host that `aged` selects. If there are any, locks the host's row and increments its revision. A concurrent snapshot that restores one of these containers either has already committed, so that `removedAt` is null and the row is kept, or must compare again.
  */
 const pruneHost = ({ prisma }: Database, hostId: string, aged: Prisma.Sql): Promise<number> =>
   prisma.$executeRaw(Prisma.sql`

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { RetentionService } from './retention.js';
 
-/** Adds gauges for the last success of each retention step, and for a pause because of differing clocks. */
+/** Adds gauges for the last success of each retention step, and for a pause of retention because clocks differ. */
 export function addRetentionMetrics(
   registry: Registry,
   retention: Pick<RetentionService, 'lastSuccesses' | 'isPaused'>,

@@ -12,53 +12,51 @@ import {
 
 const DAY_MS = 86_400_000;
 
-/** Milliseconds that a removed container is kept, and the maximum number kept per host. */
+/** Milliseconds for which a removed container is kept, and the maximum number of removed containers kept per host. */
 const REMOVED_KEPT_MS = 7 * DAY_MS;
 const REMOVED_KEPT_MAX = 10_000;
 
-/** Milliseconds by which a removal's timestamp may precede the previous pass, which did not see it commit. */
+/** Maximum milliseconds between a removal's timestamp and its commit, which the previous pass may therefore not have seen. */
 const REMOVAL_DELAY_MS = 5 * 60_000;
 
-/** Milliseconds that the token hashes of a deleted host are kept, so that its agent receives `host-deleted`. */
+/** Milliseconds for which the token hashes of a deleted host are kept, so that its agent receives `host-deleted`. */
 const DELETED_HOST_KEPT_MS = 30 * DAY_MS;
 
-/** Milliseconds that a revoked token is kept if its host was not deleted. */
+/** Milliseconds for which a revoked token is kept if its host was not deleted. */
 const REVOKED_TOKEN_KEPT_MS = 30 * DAY_MS;
 
 /**
- * Milliseconds that an expired invitation is kept. Sessions and sign-in verifications are deleted as soon as they
- * expire.
+ * Milliseconds for which an expired invitation is kept. Sessions and sign-in verifications are deleted as soon as they expire.
  */
 const EXPIRED_INVITATION_KEPT_MS = 30 * DAY_MS;
 
-/** Days that a host's history is kept by default. */
+/** The default number of days for which a host's history is kept. */
 const EVENT_DAYS_DEFAULT = 90;
 
-/** Milliseconds between two batches of events, during which the database can run more important queries. */
+/** Milliseconds between two batches of events, in which the database can run more important queries. */
 const PAUSE_MS = 50;
 
-/** Milliseconds that a superseded row of `container_changes` is kept: longer than any write takes. */
+/** Milliseconds for which a superseded row of `container_changes` is kept, which is longer than any write takes. */
 const CHANGES_KEPT_MS = 3_600_000;
 
 /** Time limit in milliseconds of one pass over superseded changes. Reading them costs more than deleting them. */
 const CHANGES_MS_MAX = 60_000;
 
-/** Batches of a deleted host's rows between two checks for remaining rows. */
+/** Maximum number of batches per table and call that delete a deleted host's rows. The call is repeated for the rest. */
 const DELETE_BATCHES_MAX = 100;
 
-/** Rows deleted by one statement: few enough that no sync waits long for the host's lock. */
+/** Maximum number of rows that one statement deletes, so that no sync waits long for the host's lock. */
 const BATCH_ROWS = 1_000;
 
-/** Deleted hosts per statement. Each host's tokens are deleted with it. */
+/** Maximum number of deleted hosts that one statement deletes. A host's tokens are deleted with it. */
 const HOSTS_MAX = 100;
 
 /**
- * Maximum difference in milliseconds between this process's clock and the database's. If it is larger, one of them is
- * wrong.
+ * Maximum difference in milliseconds between this process's clock and the database's. If the difference is larger, one of the clocks is wrong.
  */
 const CLOCK_SKEW_MS_MAX = 60_000;
 
-/** The lease is longer than the time between two passes, so that the same process keeps it unless it is gone. */
+/** The lease lasts longer than the time between two passes, so that a process keeps it as long as it runs. */
 export const RETENTION_LEASE = { name: 'retention', ttlMs: 15 * 60_000 };
 
 const STEPS = [
@@ -72,7 +70,7 @@ const STEPS = [
 ] as const;
 export type RetentionStep = (typeof STEPS)[number];
 
-/** Rows of each kind that a pass deleted; `expired` counts sessions, sign-in verifications and invitations. */
+/** Numbers of rows that a pass deleted. `expired` counts sessions, sign-in verifications and invitations. */
 export interface Pruned {
   containers: number;
   hosts: number;
@@ -84,7 +82,7 @@ export interface Pruned {
 export interface RetentionService {
   /**
    * Deletes data whose retention period is over, in small statements, until `isStopped` returns true. The next call
-   * deletes the rest. Each step runs even if another one failed. Deletes nothing while another process holds the lease,
+   * deletes the rest. Each step runs even if another one failed. Deletes noneDeleted while another process holds the lease,
    * or while this process's clock and the database's differ by more than a minute. Never deletes audit entries.
    */
   prune(isStopped?: () => boolean): Promise<Pruned>;
@@ -98,25 +96,25 @@ export interface RetentionService {
    */
   lastSuccesses(): ReadonlyMap<RetentionStep, Date>;
 
-  /** Returns whether the last pass deleted nothing because the clocks differ. */
+  /** Returns whether the last pass deleted noneDeleted because the clocks differ. */
   isPaused(): boolean;
 }
 
 export interface RetentionOptions {
-  /** Database time. */
+  /** Returns the database's time. */
   now: () => Date;
-  /** Milliseconds by which this process's wall clock is ahead of `now`. */
+  /** Returns the milliseconds by which this process's wall clock is ahead of `now`. */
   skewMs?: () => number;
-  /** Held by the one process that deletes. Without a lease, every process deletes. */
+  /** The lease that only the deleting process holds. Without a lease, every process deletes. */
   lease?: Lease;
   removedKeptMax?: number;
-  /** Days that events are kept; 0 keeps them forever. */
+  /** Number of days for which events are kept; 0 keeps them forever. */
   eventDays?: number;
-  /** Events deleted by one statement. */
+  /** Maximum number of events that one statement deletes. */
   eventBatchRows?: number;
   pauseMs?: number;
   onFailure?: (step: RetentionStep, error: unknown) => void;
-  /** Called for each pass that deletes nothing because the clocks differ. */
+  /** Called for each pass that deletes noneDeleted because the clocks differ. */
   onPaused?: (skewMs: number) => void;
 }
 
@@ -127,11 +125,11 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   const createdAt = now();
   const lastSuccesses = new Map<RetentionStep, Date>(STEPS.map((step) => [step, createdAt]));
   let removalsCheckedAt: Date | null = null;
-  let changesPlace: ChangePosition | undefined;
+  let changesPosition: ChangePosition | undefined;
   let isPaused = false;
 
-  /** Repeats a statement until it deletes fewer rows than a batch has. */
-  async function inBatches(deleteBatch: () => Promise<number>, rowsMax: number, isStopped: () => boolean) {
+  /** Repeats a statement until it deletes fewer rows than a full batch. Returns the total. */
+  async function deleteInBatches(deleteBatch: () => Promise<number>, rowsMax: number, isStopped: () => boolean) {
     let total = 0;
     for (let deleted = rowsMax; deleted === rowsMax && !isStopped(); total += deleted) deleted = await deleteBatch();
     return total;
@@ -144,21 +142,21 @@ export function createRetentionService(db: Database, options: RetentionOptions):
       deleted = 0;
       for (const hostId of await findHostsWithRemovedBefore(db, before)) {
         const deleteBatch = () => pruneRemovedContainers(db, hostId, before, BATCH_ROWS);
-        deleted += await inBatches(deleteBatch, BATCH_ROWS, isStopped);
+        deleted += await deleteInBatches(deleteBatch, BATCH_ROWS, isStopped);
         if (isStopped()) break;
       }
     }
     return containers;
   }
 
-  /** Only hosts from which containers were removed since the last pass can exceed the limit. */
+  /** Checks only hosts from which containers were removed since the last pass, because no others can exceed the limit. */
   async function pruneExcess(at: number, isStopped: () => boolean): Promise<number> {
     const since = new Date(removalsCheckedAt === null ? 0 : removalsCheckedAt.getTime() - REMOVAL_DELAY_MS);
     let containers = 0;
     for await (const hostId of findHostsWithExcess(db, since, removedKeptMax)) {
       if (isStopped()) return containers;
       const deleteBatch = () => pruneExcessContainers(db, hostId, removedKeptMax, BATCH_ROWS);
-      containers += await inBatches(deleteBatch, BATCH_ROWS, isStopped);
+      containers += await deleteInBatches(deleteBatch, BATCH_ROWS, isStopped);
     }
     if (!isStopped()) removalsCheckedAt = new Date(at);
     return containers;
@@ -166,8 +164,8 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   async function pruneChanges(at: number, isStopped: () => boolean): Promise<0> {
     const startedAt = performance.now();
-    const isOver = () => isStopped() || performance.now() - startedAt > CHANGES_MS_MAX;
-    changesPlace = await deleteSupersededChanges(db, new Date(at - CHANGES_KEPT_MS), changesPlace, isOver);
+    const isTimeUp = () => isStopped() || performance.now() - startedAt > CHANGES_MS_MAX;
+    changesPosition = await deleteSupersededChanges(db, new Date(at - CHANGES_KEPT_MS), changesPosition, isTimeUp);
     return 0;
   }
 
@@ -181,12 +179,12 @@ export function createRetentionService(db: Database, options: RetentionOptions):
     const deletedAt = { lt: new Date(at - DELETED_HOST_KEPT_MS) };
     const deleteBatch = async () =>
       (await prisma.host.deleteMany({ where: { deletedAt, purgedAt: { not: null } }, limit: HOSTS_MAX })).count;
-    return inBatches(deleteBatch, HOSTS_MAX, isStopped);
+    return deleteInBatches(deleteBatch, HOSTS_MAX, isStopped);
   }
 
   const pruneTokens = (at: number, isStopped: () => boolean) =>
-    inBatches(
-      // Tokens of deleted hosts are deleted with their hosts.
+    deleteInBatches(
+      // Skips the tokens of deleted hosts, which are deleted with their hosts.
       () =>
         prisma.$executeRaw(Prisma.sql`
         DELETE FROM agent_tokens WHERE id IN (
@@ -219,13 +217,13 @@ export function createRetentionService(db: Database, options: RetentionOptions):
     ];
     let expired = 0;
     for (const deleteBatch of kinds) {
-      expired += await inBatches(async () => (await deleteBatch()).count, BATCH_ROWS, isStopped);
+      expired += await deleteInBatches(async () => (await deleteBatch()).count, BATCH_ROWS, isStopped);
     }
     return expired;
   }
 
   /**
-   * Reads what all processes recorded, so that a process that restarts often does not hide a step that always fails.
+   * Reads the last successes that all processes recorded, so that a process that restarts often does not hide a step that always fails.
    */
   async function readLastSuccesses(): Promise<void> {
     const succeededAt = now();
@@ -270,15 +268,15 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   return {
     async prune(isStopped = () => false) {
-      const nothing = { containers: 0, hosts: 0, events: 0, expired: 0, tokens: 0 };
+      const noneDeleted = { containers: 0, hosts: 0, events: 0, expired: 0, tokens: 0 };
       await readLastSuccesses();
       isPaused = isClockWrong();
       if (isPaused) {
         onPaused?.(skewMs());
-        return nothing;
+        return noneDeleted;
       }
       if (lease === undefined) return pruneAll(() => isStopped() || isClockWrong());
-      if (!(await lease.acquire())) return nothing;
+      if (!(await lease.acquire())) return noneDeleted;
       const renewal = setInterval(() => void lease.renew().catch(() => undefined), lease.remainingMs() / 3);
       try {
         return await pruneAll(() => isStopped() || isClockWrong() || lease.remainingMs() === 0);

@@ -5,13 +5,13 @@ import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.
 import { CLONE_SUSPECTED_MS, splitStateCounts } from '../sync/index.js';
 import { countFleet, type FleetCounts } from '../inventory/index.js';
 
-/** Milliseconds for which a count is cached: it reads every host, and several scrapers may ask for it. */
+/** Milliseconds for which a count is cached, because counting reads every host, and there may be several scrapers. */
 const COUNT_AGE_MS_MAX = 5_000;
 
 export interface FleetMetricsParts {
   db: Database;
   freshnessContext: ReadFreshnessContext;
-  /** Monotonic clock, in milliseconds. */
+  /** Returns the milliseconds of a monotonic clock. */
   elapsedMs: () => number;
   /** Called with the error if the fleet could not be counted. */
   onFailure: (error: unknown) => void;
@@ -143,7 +143,7 @@ export function addFleetMetrics(
   });
 }
 
-/** Sums the counts by these words and by `other`. An engine may report any word, and each would become a series. */
+/** Sums the counts by these words, and by `other` for all other words, because each word becomes a series. */
 function countsOfKeys(counts: Readonly<Record<string, number>>, words: readonly string[]): Map<string, number> {
   const sums = new Map([...words, 'other'].map((word) => [word, 0]));
   for (const [word, count] of Object.entries(counts)) {

@@ -2,42 +2,40 @@ import { StaleReason, type SyncSummary } from '@muster/contracts';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
 /**
- * Upper bounds of the histogram's buckets in seconds: from an unchanged snapshot's millisecond to a time limit's 5 s.
+ * Upper bounds of the histogram's buckets in seconds, from 1 ms, which an unchanged snapshot takes, to the time limit of 5 s.
  */
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** Outcomes of a snapshot: applied with or without a change, or the reason why it was not applied. */
+/** The outcomes of a snapshot: applied with or without a change, or the reason why it was not applied. */
 const SNAPSHOT_OUTCOMES = ['changed', 'unchanged', ...StaleReason.options] as const;
 type SnapshotOutcome = (typeof SNAPSHOT_OUTCOMES)[number];
 
-/** A request that has ended. `route` is the pattern of its path; null if no route matches. */
+/** A request that has ended. `route` is the path pattern of its route; null if no route matches. */
 export interface EndedRequest {
   method: string;
   route: string | null;
-  /** 0 if the connection was closed before an answer. */
+  /** The status of the response; 0 if the connection was closed before a response. */
   status: number;
-  /** Time until the answer was sent; null if it has no meaning, as for a stream. */
+  /** Seconds until the response was sent; null if the duration has no meaning, as for a stream. */
   seconds: number | null;
 }
 
 export interface Metrics {
   recordRequest(request: EndedRequest): void;
   recordSnapshot(summary: SyncSummary): void;
-  /** Adds metrics of the process: CPU, memory, event loop, garbage collection. Call it once per process. */
+  /** Adds the metrics of the process: CPU, memory, event loop and garbage collection. Call it once per process. */
   registerProcessMetrics(): void;
-  /** Where other modules register their gauges. */
+  /** The registry in which other modules register their gauges. */
   readonly registry: Registry;
   /** Returns all metrics in Prometheus's text format. */
   read(): Promise<{ contentType: string; text: string }>;
 }
 
-/** Methods that are counted by name. A client may invent others, and each would become a series. */
+/** Methods that are counted by name. Clients may send any other method, and each would become a series. */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /**
- * Creates the counters for Prometheus. Events that occur a thousand times a second are counted in plain numbers, which
- * become series when they are read. No label value comes from a caller, so the number of series is bounded by the
- * routes.
+ * Creates the metrics for Prometheus. Events that occur a thousand times a second are counted in plain numbers, which become series when the metrics are read. No label value comes from a caller, so the number of routes bounds the number of series.
  */
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -45,7 +43,7 @@ export function createMetrics(): Metrics {
   const perRoute = new Map<string, { observe(seconds: number): void }>();
   const durations = new Histogram({
     name: 'muster_http_request_duration_seconds',
-    help: 'Seconds from the head of a request to the end of its answer, except for streams.',
+    help: 'Seconds from the head of a request to the end of its response, except for streams.',
     labelNames: ['method', 'route'] as const,
     buckets: DURATION_BUCKETS_SECONDS,
     registers,
@@ -56,7 +54,7 @@ export function createMetrics(): Metrics {
 
   new Counter({
     name: 'muster_http_requests_total',
-    help: 'Requests that ended, by status; 0 if the connection was closed before an answer.',
+    help: 'Requests that ended, by status; 0 if the connection was closed before a response.',
     labelNames: ['method', 'route', 'status'],
     registers,
     collect() {
