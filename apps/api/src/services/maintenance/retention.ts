@@ -82,7 +82,7 @@ export interface Pruned {
 export interface RetentionService {
   /**
    * Deletes data whose retention period is over, in small statements, until `isStopped` returns true. The next call
-   * deletes the rest. Each step runs even if another one failed. Deletes noneDeleted while another process holds the lease,
+   * deletes the rest. Each step runs even if another one failed. Deletes nothing while another process holds the lease,
    * or while this process's clock and the database's differ by more than a minute. Never deletes audit entries.
    */
   prune(isStopped?: () => boolean): Promise<Pruned>;
@@ -96,7 +96,7 @@ export interface RetentionService {
    */
   lastSuccesses(): ReadonlyMap<RetentionStep, Date>;
 
-  /** Returns whether the last pass deleted noneDeleted because the clocks differ. */
+  /** Returns whether the last pass deleted nothing because the clocks differ. */
   isPaused(): boolean;
 }
 
@@ -114,7 +114,7 @@ export interface RetentionOptions {
   eventBatchRows?: number;
   pauseMs?: number;
   onFailure?: (step: RetentionStep, error: unknown) => void;
-  /** Called for each pass that deletes noneDeleted because the clocks differ. */
+  /** Called for each pass that deletes nothing because the clocks differ. */
   onPaused?: (skewMs: number) => void;
 }
 

@@ -7,11 +7,11 @@ import { BodyTooLargeError } from '../../errors.js';
 export interface RawBody {
   bytes: Buffer;
   encoding: 'identity' | 'gzip';
-  /** For gzip: the declared decompressed size, for which memory is reserved. */
+  /** The declared decompressed size of a gzip body, for which memory is reserved. */
   plainBytesMax?: number;
   /**
    * Reserves memory for this many more decompressed bytes.
-   * @throws OverloadedError if none becomes available in time.
+   * @throws OverloadedError if no memory becomes available in time.
    */
   reserve?: (plainBytes: number) => Promise<void>;
 }
@@ -20,14 +20,12 @@ export interface RawBody {
 const GZIP_MAGIC = 0x1f8b;
 
 /**
- * Returns the decompressed size that the last member of a gzip stream declares in its last four bytes (RFC 1952, 2.3.1,
- * ISIZE); 0 if it is not gzip. This is only an estimate: there may be more members, and a truncated or extended stream
- * may declare any size.
+ * Returns the decompressed size that the last member of a gzip stream declares in its last four bytes (RFC 1952, 2.3.1, ISIZE); 0 if the bytes are not gzip. The size is only an estimate, because there may be more members, and a truncated or extended stream may declare any size.
  */
 export const gzipPlainLength = (bytes: Buffer): number =>
   bytes.length < 18 || bytes.readUInt16BE(0) !== GZIP_MAGIC ? 0 : bytes.readUInt32LE(bytes.length - 4);
 
-/** Includes the engine, whose `bytesWritten` shows whether all input was read. */
+/** A decompressed buffer, and zlib's engine, whose `bytesWritten` shows whether all input was read. */
 interface Unpacked {
   buffer: Buffer;
   engine: { bytesWritten: number };
@@ -35,12 +33,12 @@ interface Unpacked {
 const gunzipOffThread = promisify(gunzip) as unknown as (bytes: Buffer, options: ZlibOptions) => Promise<Unpacked>;
 const gunzipInline = gunzipSync as unknown as (bytes: Buffer, options: ZlibOptions) => Unpacked;
 
-/** Compressed bytes up to which decompressing on this thread takes no longer than the handover to another thread. */
+/** Compressed bytes up to which decompressing on this thread takes no longer than handing over to another thread. */
 const GUNZIP_INLINE_BYTES_MAX = 8 * 1024;
 
 /**
- * Returns the decompressed bytes of a body: of all members of a gzip stream.
- * @throws BodyTooLargeError if they exceed `bytesMax`. No more than that is ever decompressed.
+ * Returns the decompressed bytes of a body, including all members of a gzip stream.
+ * @throws BodyTooLargeError if the decompressed bytes exceed `bytesMax`. No more than `bytesMax` bytes are decompressed.
  * @throws InvalidRequestError if the body is not gzip, is truncated or has other data after the gzip stream.
  */
 export async function plainBytes(body: RawBody, bytesMax: number): Promise<Buffer> {
@@ -60,8 +58,8 @@ export async function plainBytes(body: RawBody, bytesMax: number): Promise<Buffe
 }
 
 /**
- * Returns null if the result exceeds `bytesMax`.
- * @throws InvalidRequestError if it is not gzip from end to end.
+ * Decompresses the bytes. Returns null if the result exceeds `bytesMax`.
+ * @throws InvalidRequestError if the bytes are not gzip from beginning to end.
  */
 async function unpack(bytes: Buffer, bytesMax: number): Promise<Buffer | null> {
   const options = { maxOutputLength: Math.max(1, bytesMax), info: true };
@@ -79,7 +77,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Parses UTF-8 JSON.
- * @throws InvalidRequestError if it is not UTF-8 or not JSON.
+ * @throws InvalidRequestError if the bytes are not UTF-8 or not JSON.
  */
 export function parseJsonBytes(bytes: Buffer): unknown {
   try {

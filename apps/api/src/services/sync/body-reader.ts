@@ -17,7 +17,7 @@ import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
 import type { CachedSnapshot } from './snapshot-cache.js';
 import { createYielder, type Yielder } from '../../lib/yielder.js';
 
-/** Reads a snapshot's body as far as is needed. */
+/** Reads only as much of a snapshot's body as is needed. */
 export interface BodyReader {
   /** Returns the cache entry for comparing the next snapshot with this one. */
   cacheEntry(): Pick<CachedSnapshot, 'body' | 'bounds'>;
@@ -32,7 +32,7 @@ export interface BodyReader {
   rows(): Promise<ContainerRow[]>;
 }
 
-/** Creates the reader of a body that has not been validated. Adds the bytes that are read to `usage.textBytes`. */
+/** Creates the reader of an unvalidated body. Adds the bytes that are read to `usage.textBytes`. */
 export function createBodyReader(body: RawBody, usage = { textBytes: 0 }): BodyReader {
   let plain: Promise<Buffer> | undefined;
   let split: SplitBody | null = null;
@@ -84,13 +84,11 @@ async function toRows(containers: readonly Container[], yielder: Yielder): Promi
 }
 
 /**
- * Returns why a long body cannot be a snapshot, as far as a scan shows it; null if it may be one. Parsing it first
- * would take many times its size in memory.
+ * Returns the reason why a long body cannot be a snapshot, as far as a scan can detect it; null if the body may be a snapshot. Parsing the body first would take many times its size in memory.
  */
 async function precheckError(bytes: Buffer): Promise<FieldError | null> {
   if (bytes.length <= PARSE_BYTES_MAX) return null;
-  // The bytes have just been hashed, and will be split. Each of these steps blocks other requests for as long
-  // as is acceptable, so yield in between.
+  // The bytes have just been hashed, and will be split next. Each of these steps blocks other requests for as long as is acceptable, so yield in between.
   await createYielder().yieldToEventLoop();
   const result = await precheckBody(bytes);
   await createYielder().yieldToEventLoop();
@@ -106,11 +104,11 @@ async function precheckError(bytes: Buffer): Promise<FieldError | null> {
   }
 }
 
-/** Bytes of JSON that are parsed in one call, and in each piece of a longer body. */
+/** Maximum bytes of JSON that are parsed in one call, and target bytes of each piece of a longer body. */
 const PARSE_BYTES_MAX = 256 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
-/** Parses and validates a decompressed body like `parseSnapshot`, but a long one piece by piece. */
+/** Parses and validates a decompressed body like `parseSnapshot`, but processes a long body in pieces. */
 async function parseBody(
   bytes: Buffer,
   yielder: Yielder,
@@ -130,10 +128,10 @@ async function parseBody(
   return reader.result();
 }
 
-/** Weight of the text of a container that is too long to be parsed in pieces: it blocks all other requests. */
+/** The weight of a container's text that is too long to be parsed in pieces, because it blocks all other requests. */
 const LONG_WEIGHT = 4;
 
-/** Returns the total bytes of the containers that are longer than what is parsed in one call. */
+/** Returns the total bytes of the containers that are longer than `PARSE_BYTES_MAX`. */
 function longBytes({ bounds }: SplitBody): number {
   let bytes = 0;
   for (let at = 0; at < bounds.length; at += 2) {
@@ -152,10 +150,8 @@ async function addAll(reader: SnapshotReader, items: readonly unknown[], yielder
 }
 
 /**
- * Yields the elements of a body, parsed in runs of about `CHUNK_BYTES`. The splitter only recognizes strings and
- * brackets, so each run's elements are counted: a run can be valid JSON where the whole text is not (`[1,,2]`), but
- * then has another number of elements.
- * @throws InvalidRequestError if it is not UTF-8 or not JSON.
+ * Yields the elements of a body, parsed in runs of about `CHUNK_BYTES`. The splitter only recognizes strings and brackets, so a run can be valid JSON although the whole text is not (`[1,,2]`). In that case, the run has another number of elements, so the elements are counted.
+ * @throws InvalidRequestError if the body is not UTF-8 or not JSON.
  */
 function* parseChunks({ bytes, bounds }: SplitBody): Generator<unknown[]> {
   for (let first = 0; first < bounds.length;) {

@@ -13,7 +13,7 @@ import {
 import type { ContainerFacts } from './container-row.js';
 import { labelDiffers, portKey, samePorts, sameValues } from './field-comparison.js';
 
-/** A change of a container, before it has a host, a time and a position in the history. */
+/** A change of a container that has no host, time and position in the history yet. */
 export interface EventDraft {
   dockerId: string;
   name: string;
@@ -23,41 +23,39 @@ export interface EventDraft {
   exitCode: number | null;
 }
 
-/** States in which the container's process is not running: it ended, or waits to be restarted. */
-const ENDED = new Set(['exited', 'dead', 'restarting']);
+/** States in which the container's process is not running, because it has ended or is waiting to be restarted. */
+const ENDED_STATES = new Set(['exited', 'dead', 'restarting']);
 
 /**
- * UTF-16 units of a text, and the number of labels or ports, recorded in one event. The container's row has them all.
+ * Maximum length of a text in UTF-16 code units, and maximum number of labels or ports, in one event. The container's row contains the complete values.
  */
 const EVENT_TEXT_LENGTH_MAX = 1_024;
 const EVENT_ITEMS_MAX = 64;
 
-/** Characters of all labels in one event, both sides together: a thousand containers can change in one snapshot. */
+/** Maximum length of all labels of both sides in one event. A thousand containers can change in one snapshot. */
 const EVENT_LABELS_LENGTH_MAX = 8_192;
 
 /**
- * Returns the event of the container's process between two observations; null: none. A new `startedAt` with an
- * unchanged state means that the process was restarted in between.
+ * Returns the event of the container's process between two observations; null if there is none. A new `startedAt` with an unchanged state means that the process was restarted in between.
  */
 function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | null {
   const isNewProcess = to.startedAt !== null && from.startedAt !== null && to.startedAt !== from.startedAt;
   if (from.state === to.state) {
     if (isNewProcess) return 'restarted';
-    return ENDED.has(to.state) && from.exitCode !== to.exitCode ? 'exited' : null;
+    return ENDED_STATES.has(to.state) && from.exitCode !== to.exitCode ? 'exited' : null;
   }
   if (to.state === 'paused') return 'paused';
   if (to.state === 'running') {
     if (from.state === 'paused') return isNewProcess ? 'restarted' : 'unpaused';
     return from.state === 'restarting' ? 'restarted' : 'started';
   }
-  // `dead` after `exited` means that the container could not be removed; its process did not end a second time.
-  if (to.state === 'dead' && ENDED.has(from.state) && !isNewProcess) return null;
-  return ENDED.has(to.state) ? 'exited' : null;
+  // `dead` after `exited` means that the container could not be removed. Its process did not end a second time.
+  if (to.state === 'dead' && ENDED_STATES.has(from.state) && !isNewProcess) return null;
+  return ENDED_STATES.has(to.state) ? 'exited' : null;
 }
 
 /**
- * Whether a change of health is worth an event. Only a running container has a health, so `exited` and `paused` already
- * imply its loss. A new process always begins as `starting`; its first result is the first event.
+ * Whether a change of health needs an event. Only a running container has a health, so `exited` and `paused` already imply its loss. A new process always begins as `starting`, and its first result is its first event.
  */
 function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
   if (to.state !== 'running' || from.health === to.health) return false;
@@ -65,8 +63,7 @@ function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
 }
 
 /**
- * Returns each change between two rows of a container that was present both times. A change of only the age in the
- * status text is not an event. An `updated` event holds only the labels and ports that differ, and long texts are cut.
+ * Returns all changes between two rows of a container that was present both times. If only the age in the status text differs, there is no event. An `updated` event contains only the labels and ports that differ, and long texts are truncated.
  */
 export function containerChanges(from: ContainerFacts, to: ContainerFacts): EventDraft[] {
   const events: EventDraft[] = [];
@@ -93,8 +90,7 @@ interface Updated {
 }
 
 /**
- * Returns the differences that have no event kind of their own, or null if there is none. Published ports, start time and
- * state change when the process starts or stops, so the event of the process already covers them.
+ * Returns the differences that have no event kind of their own; null if there are none. Published ports, start and state change with the process, so an event of the process already covers them.
  */
 function updatedFields(
   from: ContainerFacts,
@@ -110,25 +106,25 @@ function updatedFields(
     Object.assign(updated.from, fields.from);
     Object.assign(updated.to, fields.to);
   };
-  for (const field of UPDATED) add(field);
-  if (!besidesProcessEvent) for (const field of UPDATED_ALONE) add(field);
+  for (const field of UPDATED_FIELDS) add(field);
+  if (!besidesProcessEvent) for (const field of FIELDS_UPDATED_ALONE) add(field);
   return updated;
 }
 
-/** Returns the labels that one side lacks or that differ; `omittedLabels` counts those left out. */
+/** Returns the labels that one side lacks or that differ. `omittedLabels` is the number of labels left out. */
 function differingLabels(name: ContainerFieldName, from: Labels, to: Labels): Updated {
-  const gone = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
-  const keys = [...gone, ...Object.keys(to).filter(labelDiffers(to, from))];
-  const shown = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
+  const removedKeys = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
+  const keys = [...removedKeys, ...Object.keys(to).filter(labelDiffers(to, from))];
+  const recordedKeys = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
   const pick = (labels: Labels) =>
-    Object.fromEntries(shown.flatMap((key) => (Object.hasOwn(labels, key) ? [[cut(key), cut(labels[key]!)]] : [])));
+    Object.fromEntries(recordedKeys.flatMap((key) => (Object.hasOwn(labels, key) ? [[truncate(key), truncate(labels[key]!)]] : [])));
   return {
     from: { [name]: pick(from) },
-    to: { [name]: pick(to), ...omitted(name, keys.length - shown.length) },
+    to: { [name]: pick(to), ...omittedCount(name, keys.length - recordedKeys.length) },
   };
 }
 
-/** Returns how many of these labels fit into one event; at least 1. */
+/** Returns the number of these labels that fit into one event; at least 1. */
 function fittingLabels(keys: readonly string[], from: Labels, to: Labels): number {
   const lengthOf = (text: string | undefined) => Math.min(text?.length ?? 0, EVENT_TEXT_LENGTH_MAX);
   let length = 0;
@@ -140,18 +136,18 @@ function fittingLabels(keys: readonly string[], from: Labels, to: Labels): numbe
   return keys.length;
 }
 
-/** Returns the ports that only one side has; `omittedPorts` counts those left out. */
+/** Returns the ports that only one side has. `omittedPorts` is the number of ports left out. */
 function differingPorts(
   name: ContainerFieldName,
   fromPorts: readonly Port[],
   toPorts: readonly Port[],
 ): Updated | null {
-  // After an upgrade, an agent or engine may list the same ports as ranges or one by one; that is not a change.
+  // After an upgrade, an agent or engine may list the same ports as ranges or one by one, which is not a change.
   const [from, to] = [mergePorts(fromPorts), mergePorts(toPorts)];
   return samePorts(from, to) ? null : differingItems(name, from, to, portKey);
 }
 
-/** Returns the items that only one side has, and counts those left out. */
+/** Returns the items that only one side has, and the number of items left out. */
 function differingItems<Item>(
   name: ContainerFieldName,
   from: readonly Item[],
@@ -162,33 +158,33 @@ function differingItems<Item>(
     const known = new Set(others.map(keyOf));
     return items.filter((item) => !known.has(keyOf(item)));
   };
-  const [gone, come] = [without(from, to), without(to, from)];
+  const [removed, added] = [without(from, to), without(to, from)];
   return {
-    from: { [name]: gone.slice(0, EVENT_ITEMS_MAX) },
+    from: { [name]: removed.slice(0, EVENT_ITEMS_MAX) },
     to: {
-      [name]: come.slice(0, EVENT_ITEMS_MAX),
-      ...omitted(name, Math.max(gone.length, come.length) - EVENT_ITEMS_MAX),
+      [name]: added.slice(0, EVENT_ITEMS_MAX),
+      ...omittedCount(name, Math.max(removed.length, added.length) - EVENT_ITEMS_MAX),
     },
   };
 }
 
-const omitted = (name: ContainerFieldName, count: number) =>
+const omittedCount = (name: ContainerFieldName, count: number) =>
   count > 0 ? { [`omitted${name[0]!.toUpperCase()}${name.slice(1)}`]: count } : {};
 
-const cut = (text: string) =>
+const truncate = (text: string) =>
   text.length > EVENT_TEXT_LENGTH_MAX ? `${text.slice(0, EVENT_TEXT_LENGTH_MAX).toWellFormed()}…` : text;
 
-const cutOrNull = (text: string | null) => (text === null ? null : cut(text));
+const truncateOrNull = (text: string | null) => (text === null ? null : truncate(text));
 
-/** How an `updated` event describes different values of a field, by its kind. Returns null if nothing really changed. */
+/** Functions that return the content of an `updated` event for two values of a field, by its kind; null if equivalent. */
 const DIFFERENCE: {
   [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => Updated | null;
 } = {
-  text: (name, from, to) => ({ from: { [name]: cutOrNull(from) }, to: { [name]: cutOrNull(to) } }),
+  text: (name, from, to) => ({ from: { [name]: truncateOrNull(from) }, to: { [name]: truncateOrNull(to) } }),
   instant: (name, from, to) => ({ from: { [name]: from }, to: { [name]: to } }),
   ports: differingPorts,
   labels: differingLabels,
-  names: (name, from = [], to = []) => differingItems(name, from.map(cut), to.map(cut), String),
+  names: (name, from = [], to = []) => differingItems(name, from.map(truncate), to.map(truncate), String),
 };
 
 type Difference = (name: ContainerFieldName, from: unknown, to: unknown) => Updated | null;
@@ -198,5 +194,5 @@ const toDifference = (name: ContainerFieldName) => {
   return { name, same: sameValues(name), difference };
 };
 
-const UPDATED = fieldsWith('event', 'updated').map(toDifference);
-const UPDATED_ALONE = fieldsWith('event', 'updated-alone').map(toDifference);
+const UPDATED_FIELDS = fieldsWith('event', 'updated').map(toDifference);
+const FIELDS_UPDATED_ALONE = fieldsWith('event', 'updated-alone').map(toDifference);

@@ -20,13 +20,13 @@ export interface ContainerFacts extends Container {
   exitCode: number | null;
 }
 
-/** A container as stored: its fields and what is derived from them. */
+/** A container as stored: its fields and the values derived from them. */
 export interface ContainerRow extends ContainerFacts {
-  /** SHA-256 of the fields, base64. Containers are equal if their digests are, regardless of the order of their labels. */
+  /** Base64 SHA-256 of the fields. Containers with equal digests are equal, regardless of the order of their labels. */
   digest: string;
 }
 
-/** Adds the facts to a container, and returns it. It is not copied, because that takes five times as long. */
+/** Adds the facts to a container, and returns it. The container is not copied, because that takes five times as long. */
 export function toContainerFacts(container: Container): ContainerFacts {
   const { health, exitCode } = parseStatus(container.status);
   const facts = container as ContainerFacts;
@@ -35,7 +35,7 @@ export function toContainerFacts(container: Container): ContainerFacts {
   return facts;
 }
 
-/** Makes a reported container its row: adds what is derived from its fields, and returns it. */
+/** Converts a reported container to its row in place: adds the values derived from its fields, and returns it. */
 export function toContainerRow(
   container: Container,
   { parserVersion = STATUS_PARSER_VERSION }: { parserVersion?: number } = {},
@@ -45,8 +45,8 @@ export function toContainerRow(
   return row;
 }
 
-/** The part of a value in the digest, by the kind of its field. */
-const PART: { [Kind in FieldKind]: (value: FieldValues[Kind]) => string } = {
+/** Functions that return the part of a value in the digest's input, by the kind of its field. */
+const DIGEST_PART: { [Kind in FieldKind]: (value: FieldValues[Kind]) => string } = {
   text: lengthPrefixed,
   instant: lengthPrefixed,
   ports: (ports) => {
@@ -69,21 +69,18 @@ const escaped = (name: string): string => name.replace(/[^\w.-]/gu, (character) 
 
 const digestMarker = (field: ContainerField): string => field.digestMarker ?? '';
 
-/** Texts and instants come first, then ports and labels, then the fields with a marker. */
+/** Texts and instants come first in the digest's input, then ports and labels, then the fields with a marker. */
 const DIGEST_SCALARS = CONTAINER_FIELD_NAMES.filter((name) => isScalar(name) && !digestMarker(CONTAINER_FIELDS[name]));
 const DIGEST_REST = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALARS.includes(name))
   .map((name) => ({
     name,
     marker: digestMarker(CONTAINER_FIELDS[name]),
-    part: PART[CONTAINER_FIELDS[name].kind] as (value: unknown) => string,
+    part: DIGEST_PART[CONTAINER_FIELDS[name].kind] as (value: unknown) => string,
   }))
   .sort((a, b) => Number(a.marker !== '') - Number(b.marker !== ''));
 
 /**
- * Hashes the fields one after another, each text preceded by its length so that two different containers never yield
- * the same string. This is cheaper than canonical JSON, which needs objects built for it. Rare fields (`count` of a
- * port, and those with a marker) are added only where present, so that the stored digests of all other containers stay
- * valid. A new version of `parseStatus` changes every digest, because a row also holds values parsed from the status.
+ * Hashes the fields one after another. Each text is preceded by its length, so that two different containers never yield the same string. This is cheaper than canonical JSON, which requires additional objects. Rare fields (`count` of a port, and those with a marker) are added only if present, so that the stored digests of all other containers stay valid. A new version of `parseStatus` changes every digest, because a row also contains values parsed from the status.
  */
 function digestOf(container: Container, parserVersion: number): string {
   let text = '';

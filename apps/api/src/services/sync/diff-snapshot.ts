@@ -6,35 +6,34 @@ import { createYielder } from '../../lib/yielder.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
 
 /**
- * A stored row. If its digest equals the snapshot's, only `dockerId` is read. `removed` rows are read because the
- * snapshot names them again.
+ * A stored row. If its digest equals that of the snapshot's container, only `dockerId` is read. `removed` rows are read if the snapshot contains the container again.
  */
 export type StoredContainer =
   { dockerId: string; equal: true } | { dockerId: string; equal: false; removed: boolean; row: ContainerFacts };
 
-/** The fields that usually change during a container's life; the others rarely change after its creation. */
+/** The fields that usually change during a container's life. The others rarely change after its creation. */
 const LIFE_FIELDS = fieldsWith('change', 'life');
 type LifeFields = Pick<Container, FieldsWith<'change', 'life'>>;
 
 export type ContainerPatch = {
-  /** Null also means: unchanged, except for texts and instants. */
+  /** The new value. For lists, null means that the value is unchanged. */
   [Name in keyof LifeFields]: LifeFields[Name] | null;
 } & Pick<ContainerRow, 'dockerId' | 'health' | 'exitCode' | 'digest'> & {
-    /** Whether more than the status text's age differs; if so, `changedAt` is updated. */
+    /** Whether more than the age in the status text differs, so that `changedAt` is updated. */
     changed: boolean;
   };
 
-/** The writes that make the stored rows equal a snapshot, and the events to record. */
+/** The writes that update the stored rows to match a snapshot, and the events to record. */
 export interface SnapshotDiff {
-  /** Rows to write as a whole: new ones, reappeared ones, and those with changes that a patch cannot express. */
+  /** The rows to write completely: new rows, reappeared rows, and rows with changes that a patch cannot express. */
   writes: ContainerRow[];
   patches: ContainerPatch[];
-  /** `dockerId`s of present rows that the snapshot does not have. */
+  /** The `dockerId`s of present rows whose containers the snapshot reports as removed. */
   removals: string[];
   events: EventDraft[];
   /** Number of unchanged rows. */
   unchanged: number;
-  /** Change of the counts of the host's present containers. */
+  /** The changes of the counts of the host's present containers. */
   totalChanges: ContainerTotals;
 }
 
@@ -57,13 +56,13 @@ export function diffSnapshot(
     if (before === undefined) {
       tally.add(row);
       diff.writes.push(row);
-      diff.events.push(draft('created', row, null, row.state));
+      diff.events.push(toLifecycleEvent('created', row, null, row.state));
     } else if (before.equal) {
       diff.unchanged += 1;
     } else if (before.removed) {
       tally.add(row);
       diff.writes.push(row);
-      diff.events.push(draft('reappeared', row, null, row.state));
+      diff.events.push(toLifecycleEvent('reappeared', row, null, row.state));
     } else {
       tally.remove(before.row);
       tally.add(row);
@@ -80,7 +79,7 @@ export function diffSnapshot(
       if (absent.equal || absent.removed || !(complete || removed.has(absent.dockerId))) continue;
       tally.remove(absent.row);
       diff.removals.push(absent.dockerId);
-      diff.events.push(draft('removed', absent.row, absent.row.state, null));
+      diff.events.push(toLifecycleEvent('removed', absent.row, absent.row.state, null));
     }
   }
   return { ...diff, totalChanges: tally.totals };
@@ -106,10 +105,10 @@ export function appendDiff(diff: SnapshotDiff, more: SnapshotDiff): void {
   diff.totalChanges = addTotals(diff.totalChanges, more.totalChanges);
 }
 
-/** Containers compared before the event loop gets a turn: each may have hundreds of changed labels. */
+/** Number of containers compared between two checks of whether to yield. Each may have hundreds of changed labels. */
 const CHUNK_CONTAINERS = 20;
 
-/** Does the same as `diffSnapshot`, but yields to the event loop during a long list. */
+/** Returns the same diff as `diffSnapshot`, but yields to the event loop during a long list. */
 export async function diffSnapshotWithYields(
   stored: readonly StoredContainer[],
   incoming: readonly ContainerRow[],
@@ -129,7 +128,7 @@ export async function diffSnapshotWithYields(
   return diff;
 }
 
-const draft = (
+const toLifecycleEvent = (
   kind: 'created' | 'reappeared' | 'removed',
   { dockerId, name, exitCode }: ContainerFacts,
   from: string | null,
@@ -150,5 +149,5 @@ function toPatch(from: ContainerFacts, to: ContainerRow, changed: boolean): Cont
   return patch as ContainerPatch;
 }
 
-/** Whether two rows of one container report the same. Equivalent to comparing their digests, but faster. */
+/** Whether two rows of one container are equal. Equivalent to comparing their digests, but faster. */
 export const sameContainer = sameFields([...LIFE_FIELDS, ...CONFIGURATION_FIELDS]);

@@ -9,7 +9,7 @@ import {
   type Port,
 } from '@muster/contracts';
 
-/** Uses `hasOwn` because a label's key may be `constructor`. */
+/** Returns whether the label `key` of `a` is missing or different in `b`. Uses `hasOwn`, because a key may be `constructor`. */
 export const labelDiffers = (a: Labels, b: Labels) => (key: string) => !Object.hasOwn(b, key) || a[key] !== b[key];
 
 function sameLabels(a: Labels, b: Labels): boolean {
@@ -49,7 +49,7 @@ export const isScalar = (name: ContainerFieldName): boolean => {
   return kind === 'text' || kind === 'instant';
 };
 
-/** Makes a comparison of containers by some of their fields, the cheapest fields first. */
+/** Creates a function that compares containers by these fields, the cheapest fields first. */
 export function sameFields(fields: readonly ContainerFieldName[]): (a: Container, b: Container) => boolean {
   const scalars = fields.filter(isScalar);
   const others = fields.filter((name) => !isScalar(name)).map((name) => ({ name, same: sameValues(name) }));

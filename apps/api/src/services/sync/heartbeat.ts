@@ -6,8 +6,7 @@ import { createHostReports, type HostReports } from './host-reports.js';
 
 export interface HeartbeatService {
   /**
-   * Records that a host's agent is alive. If the digest equals the host's and the agent can list its containers, also
-   * confirms that the host's containers are unchanged. `stream` is the agent's run, if the agent sent it.
+   * Records that a host's agent is alive. If the digest equals the stored one and the agent can list its containers, also confirms that the host's containers are unchanged. `stream` identifies the agent's run; null if the agent did not send it.
    * @throws HostDeletedError if the host was deleted.
    */
   beat(hostId: string, heartbeat: Heartbeat, stream: string | null): Promise<HeartbeatResponse>;
@@ -49,14 +48,14 @@ export function createHeartbeatService(
         heartbeatSeconds: cadence.heartbeatSeconds,
       });
       if (reported === null) throw new HostDeletedError();
-      // A snapshot is being written. The next heartbeat is compared with its result.
+      // A snapshot is being written, so the next heartbeat is compared with its result.
       if (reported === 'later') return { snapshotRequired: false, cadence };
       return { snapshotRequired: !reported.matched, cadence };
     },
   };
 }
 
-/** An agent's clock may show any year, but the column covers only 68 years. */
+/** Maximum stored clock skew. An agent's clock may show any year, but the column covers only 68 years. */
 const SKEW_SECONDS_MAX = 2 ** 31 - 1;
 
 function skewSeconds(sentAt: Date, receivedAt: Date): number {

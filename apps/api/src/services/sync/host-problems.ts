@@ -21,7 +21,7 @@ export interface ProblemColumns {
   clockSkewSeconds: number | null;
 }
 
-/** With one of these problems, a heartbeat confirms nothing: the host may run other containers than Muster has. */
+/** Problems with which a heartbeat confirms nothing, because the host's containers may differ from the stored ones. */
 const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
   'engine_unreachable',
   'list_refused',
@@ -30,17 +30,15 @@ const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
 ]);
 
 /**
- * Reads a heartbeat's problems. An agent that supports `problems` reports all of them there, and sends `engineError`
- * only for older APIs. `clock_skew` is measured here. `since` is the time of receipt; the database keeps an earlier
- * one.
+ * Returns a heartbeat's problems. An agent that supports `problems` reports all problems there, and sends `engineError` only for fromEngineError APIs. `clock_skew` is determined here. `since` is the time of receipt, but the database keeps an earlier time.
  */
 export function heartbeatProblems(
   { problems, engineError }: Pick<Heartbeat, 'problems' | 'engineError'>,
   clockSkewSeconds: number | null,
   receivedAt: Date,
 ): HeartbeatProblems {
-  const older: AgentProblem[] = engineError === undefined ? [] : [{ code: 'engine_unreachable', message: engineError }];
-  const reported = problems ?? older;
+  const fromEngineError: AgentProblem[] = engineError === undefined ? [] : [{ code: 'engine_unreachable', message: engineError }];
+  const reported = problems ?? fromEngineError;
   const since = receivedAt.toISOString();
   const stored: HostProblem[] = reported.map(({ code, message }) => ({ code, message, since }));
   if (isClockOff(clockSkewSeconds)) stored.push({ code: 'clock_skew', message: '', since });
@@ -61,12 +59,12 @@ export function hostProblems(host: ProblemColumns, now: Date): HostProblem[] {
     found.set(code, { code, message, since: new Date(since).toISOString() });
   }
   if (host.snapshotRefusedAt !== null) {
-    // The API's own reason is more precise than the agent's report of the refusal.
+    // The API's own reason replaces the agent's report of the refusal, because it is more precise.
     const message = host.snapshotRefusedReason ?? 'The API refused the last snapshot.';
     found.set('snapshot_refused', { code: 'snapshot_refused', message, since: host.snapshotRefusedAt.toISOString() });
   }
   if (host.truncatedCount > 0) {
-    // An earlier version that runs alongside this one counts them without a timestamp.
+    // An earlier version that runs alongside this one counts truncated containers without a timestamp.
     const since = (host.truncatedSince ?? host.confirmedAt ?? now).toISOString();
     found.set('truncated', { code: 'truncated', message: truncatedMessage(host.truncatedCount), since });
   }

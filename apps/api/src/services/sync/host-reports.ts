@@ -3,43 +3,38 @@ import { findHostLock } from './find-host-lock.sql.js';
 import { reportHosts, type HostReport, type HostReported } from './report-hosts.sql.js';
 import { createBatcher } from '../../lib/batcher.js';
 
-/** Maximum reports in one statement: enough for any number of connections, few enough to finish soon. */
-const GROUP_SIZE_MAX = 500;
+/** Maximum number of reports in one statement, which suffices for any number of connections and finishes soon. */
+const BATCH_SIZE_MAX = 500;
 
 /**
- * Milliseconds for which a heartbeat is retried while its host's row is locked, and the pauses between two attempts.
+ * Milliseconds for which a heartbeat is retried while its host's row is locked, and the shortest and longest pause between two attempts.
  */
 const RETRY_MS_MAX = 1_000;
 const PAUSE_MS_MIN = 10;
 const PAUSE_MS_MAX = 100;
 
 /**
- * Milliseconds for which a heartbeat that was answered before it was written is retried, and the pause between two
- * attempts.
+ * Milliseconds for which a heartbeat that was acknowledged before it was written is retried, and the pause between two attempts.
  */
 const BACKGROUND_MS_MAX = 60_000;
 const BACKGROUND_PAUSE_MS = 500;
 
 export interface HostReports {
   /**
-   * Records that a host is alive. Concurrent reports of different hosts share a statement and its commit. Returns null
-   * for a heartbeat if its host is gone, and for a snapshot if it is not known to equal the host's rows, so that it
-   * must be synced. Returns `later` for a heartbeat whose host's row another transaction has held for a second: it is
-   * written as soon as possible, unless a later one is written first.
+   * Records that a host is alive. Concurrent reports of different hosts share a statement and its commit. Resolves with null for a heartbeat whose host is gone, and for a snapshot that is not known to equal the host's rows and must therefore be synced. Resolves with `later` for a heartbeat if another transaction has locked the host's row for a second. Such a heartbeat is written as soon as possible, unless a later one is written first.
    */
   report(report: HostReport): Promise<HostReported | 'later' | null>;
 }
 
 /**
- * Waiting for a host's row never holds a connection: otherwise, a single host with long writes could occupy all
- * connections.
+ * Creates the recorder of reports. It never occupies a connection while it waits for a host's row, because a single host with long writes could otherwise occupy all connections.
  */
 export function createHostReports(db: Database): HostReports {
   const reports = createBatcher<HostReport, HostReported | null>((entries) => reportHosts(db, entries), {
     keyOf: ({ hostId }) => hostId,
-    sizeMax: GROUP_SIZE_MAX,
+    sizeMax: BATCH_SIZE_MAX,
   });
-  const later = new Map<string, HostReport>();
+  const pendingReports = new Map<string, HostReport>();
 
   async function retryFor(ms: number, pauseMs: (attempt: number) => number, report: HostReport) {
     const until = performance.now() + ms;
@@ -54,18 +49,18 @@ export function createHostReports(db: Database): HostReports {
 
   async function writeInBackground(report: HostReport): Promise<void> {
     const { hostId } = report;
-    const isRunning = later.has(hostId);
-    later.set(hostId, report);
+    const isRunning = pendingReports.has(hostId);
+    pendingReports.set(hostId, report);
     if (isRunning) return;
     try {
       const until = performance.now() + BACKGROUND_MS_MAX;
-      for (let next = later.get(hostId); next !== undefined && performance.now() < until; next = later.get(hostId)) {
+      for (let next = pendingReports.get(hostId); next !== undefined && performance.now() < until; next = pendingReports.get(hostId)) {
         if ((await retryFor(BACKGROUND_PAUSE_MS, () => BACKGROUND_PAUSE_MS, next)) !== 'later') return;
       }
     } catch {
-      // The agent's next heartbeat reports the same.
+      // Nothing is lost, because the agent's next heartbeat reports the same.
     } finally {
-      later.delete(hostId);
+      pendingReports.delete(hostId);
     }
   }
 
@@ -73,7 +68,7 @@ export function createHostReports(db: Database): HostReports {
     async report(report) {
       const reported = await reports.add(report);
       if (reported !== null || report.kind === 'snapshot') {
-        later.delete(report.hostId);
+        pendingReports.delete(report.hostId);
         return reported;
       }
       if ((await findHostLock(db, report.hostId)) === 'gone') return null;

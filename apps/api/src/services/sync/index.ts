@@ -1,4 +1,4 @@
-/** Snapshots and heartbeats: from body to rows. `services/container.ts` is its entry point. */
+/** The processing of snapshots and heartbeats, from body to rows. Its entry point is `services/container.ts`. */
 export { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
 export { createHeartbeatService, type HeartbeatService } from './heartbeat.js';
 export { hostProblems } from './host-problems.js';

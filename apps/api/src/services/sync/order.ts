@@ -1,15 +1,14 @@
 import type { StaleReason } from '@muster/contracts';
 
 /**
- * Milliseconds since it was last seen for which a stream counts as alive, and after which a superseded one should have
- * ended.
+ * Milliseconds for which a stream counts as alive after it was last seen, and after which a superseded stream should have ended.
  */
 export const STREAM_ALIVE_MS = 60_000;
 
-/** Milliseconds for which a suspected clone is reported: long enough to be noticed the next morning. */
+/** Milliseconds for which a suspected clone is reported, so that it is still noticed the next morning. */
 export const CLONE_SUSPECTED_MS = 24 * 3_600_000;
 
-/** Number of superseded streams stored per host. */
+/** Maximum number of superseded streams stored per host. */
 export const SUPERSEDED_STREAMS_KEPT = 8;
 
 /** A snapshot's position within one run of an agent. */
@@ -35,20 +34,18 @@ export interface SnapshotTimes {
 
 export type OrderResult = { current: true } | { current: false; reason: StaleReason; cloneSuspected: boolean };
 
-/** Clamps to the time of receipt: a host's clock may be ahead, but a snapshot cannot be observed after its receipt. */
+/** Clamps an observation to the time of receipt, because a host's clock may be ahead. */
 export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date =>
   observedAt !== null && observedAt < receivedAt ? observedAt : receivedAt;
 
 /**
  * Decides whether a snapshot may replace the host's current state.
  * - Same stream: the sequence must rise.
- * - Superseded stream: always stale. If it reports what it observed more than a minute after it was superseded, a
- *   second machine has the same token. What it observed earlier comes from the journal of an agent that was restarted.
- * - New stream: current, whatever its clock says, because it is the agent after a restart. The exception is a late
- *   request of an earlier run: observed before the stored state, while the current stream is alive.
+ * - Superseded stream: always stale. If the snapshot was observed more than a minute after the stream was superseded, a second machine has the same token. An earlier observation comes from the journal of an agent that was restarted.
+ * - New stream: current, regardless of its clock, because it is the agent after a restart. The exception is a late request of an earlier run, which was observed before the stored state while the current stream is alive.
  * - No order: always applied.
  *
- * `orderCondition` in services/sync/host-order.sql.ts is the same rule in SQL; a test checks that both agree.
+ * `orderCondition` in services/sync/host-order.sql.ts implements the same rule in SQL. A test checks that both agree.
  */
 export function checkOrder(
   host: HostOrder,
@@ -66,7 +63,7 @@ export function checkOrder(
     const cloneSuspected = observedAt.getTime() - superseded.at.getTime() > STREAM_ALIVE_MS;
     return { current: false, reason: 'stream_superseded', cloneSuspected };
   }
-  // An instant in the future means that our clock moved back since it was stored, so it proves nothing.
+  // An instant in the future means that our clock has moved back since it was stored, so the instant proves nothing.
   const currentIsAlive =
     host.streamHeardAt !== null && Math.abs(receivedAt.getTime() - host.streamHeardAt.getTime()) < STREAM_ALIVE_MS;
   const isEarlier =

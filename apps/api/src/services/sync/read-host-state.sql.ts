@@ -5,16 +5,16 @@ import type { StoredContainer } from './diff-snapshot.js';
 import type { HostOrder } from './order.js';
 import { NOT_DELETED } from './host-order.sql.js';
 
-/** A consistent view of a host, read by one statement. */
+/** A consistent state of a host, read by one statement. */
 export interface HostState {
   revision: number;
   digest: string | null;
-  /** When the last applied snapshot was observed; equals `order.observedAt`. */
+  /** When the last applied snapshot was observed. Equals `order.observedAt`. */
   observedAt: Date | null;
   order: HostOrder;
   /** Number of present containers. */
   containerCount: number;
-  /** Present rows (all, or only those named by an incomplete snapshot) and removed rows that the snapshot names. */
+  /** The present rows (all, or only those that an incomplete snapshot names) and the removed rows that the snapshot names. */
   containers: StoredContainer[];
 }
 
@@ -27,19 +27,17 @@ interface HostJson {
   observedAt: string | null;
   streamHeardAt: string | null;
   supersededStreams: { stream: string; at: string }[];
-  /** `dockerId`s of present rows whose digest equals the incoming one. */
+  /** The `dockerId`s of present rows whose digest equals the incoming one. */
   equal: string[];
 }
 
-/** A row as JSON. Its keys are the columns, which have the names of the fields. */
+/** A row as JSON. Its keys are the column names, which equal the field names. */
 interface ContainerJson extends Required<Container>, Pick<ContainerFacts, 'health' | 'exitCode'> {
   removedAt: string | null;
 }
 
 /**
- * Returns the host as the first row and one row per container, so that a long list is decoded as it arrives. The
- * database compares the digests: of an unchanged container only its id is transferred. Uses json, because building
- * jsonb is quadratic in the keys of an object.
+ * Builds a statement that returns the host as the first row and then one row per container, so that a long list is decoded as it arrives. The database compares the digests, and for an unchanged container, only the id is returned. Uses json, because building jsonb takes time quadratic in the number of an object's keys.
  */
 const readStatement = (name: string, ofRows: string): Statement => ({
   name,
@@ -69,9 +67,8 @@ const READ_ALL = readStatement('read_host_state', 'TRUE');
 const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($4::text[])');
 
 /**
- * Reads what a sync compares a snapshot with, in one statement and without a lock. For a complete snapshot these are
- * all present rows, otherwise only those that it names or lists as removed.
- * Null: the host does not exist or was deleted.
+ * Reads the rows with which a sync compares a snapshot, in one statement and without a lock. For a complete snapshot, these are all present rows, otherwise only the rows that the snapshot names or lists as removed.
+ * Returns null if the host does not exist or was deleted.
  */
 export async function readHostState(
   db: Database,

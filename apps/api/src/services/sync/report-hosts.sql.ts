@@ -15,33 +15,33 @@ export interface HeartbeatProblems {
   /** The message of `engine_unreachable`, which makes a host `engine_down`. */
   engineError: string | null;
   problems: readonly { code: string; message: string; since: string }[];
-  /** True if the host may run other containers than stored; then its heartbeat confirms nothing. */
+  /** True if the host's containers may differ from the stored ones, in which case its heartbeat confirms nothing. */
   isNotCurrent: boolean;
 }
 
-/** What an agent reports about its machine; null: not reported. */
+/** The properties of a machine that its agent reports; null if not reported. */
 export interface HostFacts {
   engineName: string | null;
   engineVersion: string | null;
   engineApiVersion: string | null;
   os: string | null;
   agentVersion: string | null;
-  /** Clock of the machine minus ours, in seconds; positive: it is ahead. */
+  /** Seconds by which the machine's clock is ahead of ours; negative if it is behind. */
   clockSkewSeconds: number | null;
 }
 
-/** A sign of life: a heartbeat, or a complete snapshot that may equal the host's stored rows. */
+/** A report of a host: a heartbeat, or a complete snapshot that may equal the host's stored rows. */
 export type HostReport = {
   hostId: string;
   receivedAt: Date;
-  /** The heartbeat interval that the answer asks for. */
+  /** The heartbeat interval that the response requests. */
   heartbeatSeconds: number;
 } & (
   | { kind: 'snapshot'; digest: string; order: SnapshotOrder | null; observedAt: Date }
   | { kind: 'heartbeat'; digest: string | null; stream: string | null; problems: HeartbeatProblems; facts: HostFacts }
 );
 
-/** A recorded report; `matched`: its digest equals the host's. */
+/** The result of a recorded report. `matched` is true if its digest equals the host's. */
 export interface HostReported {
   matched: boolean;
   revision: number;
@@ -49,7 +49,7 @@ export interface HostReported {
   containerCount: number;
 }
 
-/** The columns of a report and their SQL types. Each is one parameter: a value, or an array for several reports. */
+/** The columns of a report and their SQL types. Each is one parameter, which is an array for several reports. */
 const COLUMNS = {
   hostId: 'uuid',
   isSnapshot: 'boolean',
@@ -81,7 +81,7 @@ const NO_FACTS: HostFacts = {
   clockSkewSeconds: null,
 };
 
-const ofEveryReport = ({ hostId, digest, receivedAt, heartbeatSeconds }: HostReport) => ({
+const commonColumns = ({ hostId, digest, receivedAt, heartbeatSeconds }: HostReport) => ({
   hostId,
   digest,
   receivedAt,
@@ -91,7 +91,7 @@ const ofEveryReport = ({ hostId, digest, receivedAt, heartbeatSeconds }: HostRep
 const toColumns = (report: HostReport): ReportColumns =>
   report.kind === 'snapshot'
     ? {
-        ...ofEveryReport(report),
+        ...commonColumns(report),
         isSnapshot: true,
         stream: report.order?.stream ?? null,
         sequence: report.order?.sequence ?? null,
@@ -102,7 +102,7 @@ const toColumns = (report: HostReport): ReportColumns =>
         ...NO_FACTS,
       }
     : {
-        ...ofEveryReport(report),
+        ...commonColumns(report),
         isSnapshot: false,
         stream: report.stream,
         sequence: null,
@@ -121,26 +121,26 @@ const ORDER = {
   receivedAt: entry('receivedAt'),
 };
 
-/** Returns the assignments of a snapshot. A heartbeat keeps these columns, except those in `ofHeartbeat`. */
-const ofSnapshot = (columns: Record<string, string>, ofHeartbeat: Record<string, string>): Record<string, string> =>
+/** Returns assignments that apply to snapshots. A heartbeat does not change these columns, except those in `forHeartbeat`. */
+const onlyForSnapshot = (columns: Record<string, string>, forHeartbeat: Record<string, string>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(columns).map(([column, value]) => [
       column,
-      `CASE WHEN ${entry('isSnapshot')} THEN ${value} ELSE ${ofHeartbeat[column] ?? `hosts."${column}"`} END`,
+      `CASE WHEN ${entry('isSnapshot')} THEN ${value} ELSE ${forHeartbeat[column] ?? `hosts."${column}"`} END`,
     ]),
   );
 
-/** A heartbeat does not change the order, but shows that its stream is alive. */
+/** The value of `streamHeardAt` after a heartbeat, which does not change the order but shows that its stream is alive. */
 const STREAM_SEEN_AT = `CASE WHEN hosts.stream = ${ORDER.stream} THEN ${ORDER.receivedAt} ELSE hosts."streamHeardAt" END`;
 
-/** Ignores reports of a superseded stream: a replaced agent knows nothing of this machine. */
-const ofLiveStream = (column: string, value: string) =>
+/** Returns an expression that ignores reports of a superseded stream, because a replaced agent may run elsewhere. */
+const unlessSuperseded = (column: string, value: string) =>
   `CASE WHEN COALESCE(${isSuperseded(ORDER.stream)}, FALSE) THEN hosts."${column}" ELSE ${value} END`;
 
-const fact = (column: keyof HostFacts) => ofLiveStream(column, `COALESCE(${entry(column)}, hosts."${column}")`);
+const fact = (column: keyof HostFacts) => unlessSuperseded(column, `COALESCE(${entry(column)}, hosts."${column}")`);
 
-/** The problems of a heartbeat, each since the heartbeat that first reported it. Almost always there are none. */
-const AGENT_PROBLEMS = ofLiveStream(
+/** The problems of a heartbeat, each since the heartbeat that first reported it. Most heartbeats have none. */
+const AGENT_PROBLEMS = unlessSuperseded(
   'agentProblems',
   `CASE WHEN ${entry('problems')} = '[]' THEN '[]'::jsonb ELSE (
         SELECT jsonb_agg(problem || COALESCE(
@@ -152,7 +152,7 @@ const AGENT_PROBLEMS = ofLiveStream(
       ) END`,
 );
 
-const SET = formatAssignments({
+const ASSIGNMENTS = formatAssignments({
   lastSeenAt: ORDER.receivedAt,
   heartbeatSeconds: entry('heartbeatSeconds'),
   confirmedAt: `CASE
@@ -160,7 +160,7 @@ const SET = formatAssignments({
         OR (hosts."snapshotRefusedAt" IS NULL AND COALESCE(hosts.stream = ${ORDER.stream}, ${ORDER.stream} IS NULL)))
       THEN ${ORDER.receivedAt} ELSE hosts."confirmedAt"
     END`,
-  engineError: ofLiveStream('engineError', entry('engineError')),
+  engineError: unlessSuperseded('engineError', entry('engineError')),
   engineName: fact('engineName'),
   engineVersion: fact('engineVersion'),
   engineApiVersion: fact('engineApiVersion'),
@@ -168,22 +168,20 @@ const SET = formatAssignments({
   agentVersion: fact('agentVersion'),
   clockSkewSeconds: fact('clockSkewSeconds'),
   ...cloneAssignments(ORDER),
-  ...ofSnapshot(
+  ...onlyForSnapshot(
     { ...orderAssignments(ORDER), ...problemAssignments('TRUE') },
     { streamHeardAt: STREAM_SEEN_AT, agentProblems: AGENT_PROBLEMS },
   ),
 });
 
-const TYPED = Object.entries(COLUMNS);
-const SEVERAL_ENTRIES = `SELECT * FROM unnest(${TYPED.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
-        AS entry (${TYPED.map(([column]) => `"${column}"`).join(', ')})`;
-/** Without arrays, whose creation and join is a quarter of the cost of a single report. */
-const ONE_ENTRY = `SELECT ${TYPED.map(([column, type], index) => `$${index + 1}::${type} AS "${column}"`).join(', ')}`;
+const TYPED_COLUMNS = Object.entries(COLUMNS);
+const SEVERAL_ENTRIES = `SELECT * FROM unnest(${TYPED_COLUMNS.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
+        AS entry (${TYPED_COLUMNS.map(([column]) => `"${column}"`).join(', ')})`;
+/** Uses no arrays, because creating and joining them is a quarter of the cost of a single report. */
+const ONE_ENTRY = `SELECT ${TYPED_COLUMNS.map(([column, type], index) => `$${index + 1}::${type} AS "${column}"`).join(', ')}`;
 
 /**
- * Records reports of different hosts with one HOT update of each host's row. It locks the rows in order and skips those
- * locked by another transaction. It therefore never waits for a slow sync and cannot deadlock; otherwise the reports of
- * all other hosts would wait as well.
+ * Builds a statement that records reports of different hosts with one HOT update of each host's row. The statement locks the rows in order and skips rows locked by another transaction, so it cannot deadlock and never waits for a slow sync, for which the reports of all other hosts would have to wait as well.
  */
 function reportStatement({ name, several }: { name: string; several: boolean }): Statement {
   const rows = several ? 'id = ANY ($1::uuid[]) ORDER BY id' : 'id = $1::uuid';
@@ -197,7 +195,7 @@ function reportStatement({ name, several }: { name: string; several: boolean }):
       SELECT id FROM hosts WHERE ${rows} FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE hosts SET
-      ${SET}
+      ${ASSIGNMENTS}
     FROM entry JOIN locked ON locked.id = entry."hostId"
     WHERE hosts.id = entry."hostId" AND ${NOT_DELETED}
       AND (NOT ${entry('isSnapshot')} OR (hosts.digest = ${entry('digest')} AND ${orderCondition(ORDER)}))
@@ -210,17 +208,15 @@ const REPORT_ONE = reportStatement({ name: 'report_host', several: false });
 const REPORT_SEVERAL = reportStatement({ name: 'report_hosts', several: true });
 
 /**
- * Records reports, at most one per host, and returns their results in order; null: nothing was written. That is the
- * case if the host is gone, if another transaction has locked its row, or if a snapshot does not equal the stored rows
- * or its order does not permit it.
+ * Records reports, at most one per host, and returns their results in order. A result is null, and nothing was written, if the host is gone, if another transaction has locked its row, if a snapshot does not equal the stored rows, or if its order does not permit it.
  */
 export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReported | null)[]> {
   const columns = reports.map(toColumns);
   const names = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
-  const [only, ...others] = columns;
+  const [singleReport, ...others] = columns;
   const rows = await db.query<HostReported & { hostId: string }>(
-    ...(only !== undefined && others.length === 0
-      ? ([REPORT_ONE, names.map((name) => only[name])] as const)
+    ...(singleReport !== undefined && others.length === 0
+      ? ([REPORT_ONE, names.map((name) => singleReport[name])] as const)
       : ([REPORT_SEVERAL, names.map((name) => columns.map((row) => row[name]))] as const)),
   );
   const byHost = new Map(rows.map(({ hostId, ...reported }) => [hostId, reported]));

@@ -3,22 +3,22 @@ import type { RawBody } from './body-bytes.js';
 
 /** The last snapshot of a host that is known to equal its rows. */
 export interface CachedSnapshot {
-  /** The host's revision when they were equal. Whether they still are is only a guess, which the guard checks. */
+  /** The host's revision when snapshot and rows were equal. The guard of the write checks whether they still are. */
   revision: number;
   digest: string | null;
-  /** As received, compressed if it was. */
+  /** The body as received, possibly compressed. */
   body: RawBody;
-  /** Where its containers are in the plain text; null if that has not been computed. */
+  /** The offsets of the containers in the plain text; null if they have not been computed. */
   bounds: Uint32Array | null;
 }
 
-/** Cost of a cached snapshot in addition to its body: roughly the size of the objects around it. */
+/** Estimated bytes of a cached snapshot in addition to its body, for the objects around it. */
 const ENTRY_BYTES = 500;
 
-/** Caches the snapshots of the most recently active hosts by host ID, within a budget of bytes. */
+/** Creates a cache of the most recently active hosts' snapshots, by host id and within a byte limit. */
 export const createSnapshotCache = (bytesMax: number) =>
   new LRUCache<string, CachedSnapshot>({
-    // A budget of 0, which turns the cache off, would mean no limit here.
+    // A limit of 0 turns the cache off, but lru-cache would interpret 0 as no limit.
     maxSize: Math.max(1, bytesMax),
     sizeCalculation: ({ body, bounds }) => body.bytes.length + (bounds?.byteLength ?? 0) + ENTRY_BYTES,
   });

@@ -7,14 +7,12 @@ const REASON_LENGTH_MAX = 1_024;
 
 export interface SnapshotRefusals {
   /**
-   * Records on the host that its snapshot was refused for its content, and why. Ignores other errors, and snapshots of
-   * a superseded stream (`stream` is null if unknown). Never throws: the agent receives the refusal whether or not it
-   * could be recorded.
+   * Records on the host that its snapshot was refused because of its content, with the reason. Ignores other errors, and snapshots of a superseded stream (`stream` is null if unknown). Never throws, because the agent must receive the refusal whether or not it could be recorded.
    */
   record(hostId: string, stream: string | null, error: unknown): Promise<void>;
 }
 
-/** `logFailure` is called with the error if a refusal could not be recorded. */
+/** Creates the recorder of refusals. Calls `logFailure` with the error if a refusal could not be recorded. */
 export function createSnapshotRefusals(
   db: Database,
   { now, logFailure }: { now: () => Date; logFailure: (error: unknown) => void },
@@ -24,7 +22,7 @@ export function createSnapshotRefusals(
       const reason = reasonOf(error);
       if (reason === null) return;
       try {
-        // A reason names fields, and a label's key may contain any character. PostgreSQL stores no NUL.
+        // A reason names fields, and a label's key may contain any character, but PostgreSQL cannot store NUL.
         const stored = reason.slice(0, REASON_LENGTH_MAX).replaceAll('\0', '\uFFFD').toWellFormed();
         await recordSnapshotRefused(db, { hostId, stream, reason: stored, at: now() });
       } catch (failure) {
@@ -35,8 +33,7 @@ export function createSnapshotRefusals(
 }
 
 /**
- * Returns the public message of a refusal and the first field that it names; null for other errors. It contains no
- * value of the snapshot.
+ * Returns the public message of a refusal and the first field that it names; null for other errors. The text contains no value of the snapshot.
  */
 function reasonOf(error: unknown): string | null {
   if (error instanceof BodyTooLargeError) return error.message;

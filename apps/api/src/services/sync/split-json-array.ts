@@ -2,12 +2,11 @@ import { parseContainer, type Container } from '@muster/contracts';
 import { createYielder } from '../../lib/yielder.js';
 
 /**
- * A decompressed body, split into containers without parsing. A container whose bytes equal the last snapshot's was
- * already validated and compared, so neither is done again.
+ * A decompressed body that was split into containers without parsing. A container whose bytes equal those in the last snapshot need not be validated and compared again.
  */
 export interface SplitBody {
   bytes: Buffer;
-  /** Start and end offset of each container's text in `bytes`, alternating. */
+  /** The start and end offsets of each container's text in `bytes`, alternating. */
   bounds: Uint32Array;
 }
 
@@ -16,13 +15,11 @@ const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b
 
 const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-/** Bytes processed between two checks of the clock. */
+/** Bytes processed between two checks of whether to yield. */
 const STEP_BYTES = 64 * 1024;
 
 /**
- * Splits the text of a JSON array into the texts of its elements, and yields to the event loop on long ones; null: not
- * an array. It tracks only strings and brackets and does not validate JSON: the parser of an element does, and an
- * invalid element never equals one that was accepted.
+ * Splits the text of a JSON array into the texts of its elements, and yields to the event loop for a long text. Returns null if the text is not an array. Tracks only strings and brackets and does not validate JSON, because the parser of an element does, and an invalid element never equals an accepted one.
  */
 export async function splitJsonArray(bytes: Buffer): Promise<SplitBody | null> {
   let start = 0;
@@ -81,15 +78,15 @@ export function differingElements(a: SplitBody, b: SplitBody): number[] {
   return indexes;
 }
 
-/** Returns the text of one container; the bytes share memory with the whole. */
+/** Returns the text of one container. The buffer shares memory with the whole body. */
 export const elementBytes = ({ bytes, bounds }: SplitBody, index: number): Buffer =>
   bytes.subarray(bounds[2 * index], bounds[2 * index + 1]);
 
-/** Parses one container; null: it is invalid, and only parsing the whole snapshot yields the error to report. */
+/** Parses one container. Null: it is invalid, and the whole snapshot must be parsed to get the error to report. */
 export function decodeElement(body: SplitBody, index: number): Container | null {
   const bytes = elementBytes(body, index);
   const json = bytes.toString();
-  // `toString` replaces invalid UTF-8 with U+FFFD; if the text contains one, the strict parser decides.
+  // `toString` replaces invalid UTF-8 with U+FFFD, so the strict parser must check a text that contains U+FFFD.
   if (json.includes('\uFFFD')) return null;
   try {
     const parsed = parseContainer(JSON.parse(json));

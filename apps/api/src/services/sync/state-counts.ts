@@ -2,12 +2,11 @@ import { DOCKER_STATES, Health } from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
 
 /**
- * Number of containers by word: a Docker state, `other` for all remaining states, or `health:` and a health. The set of
- * words is fixed, because an engine may report any state and each would be stored for its host.
+ * Numbers of containers by key: a Docker state, `other` for all remaining states, or `health:` and a health. The set of keys is fixed, because an engine may report any state, and each would be stored for its host.
  */
 export type StateChanges = Readonly<Record<string, number>>;
 
-/** The word that counts all states that Docker does not define. */
+/** The key under which all states that Docker does not define are counted. */
 export const OTHER_STATE = 'other';
 
 /** Returns the key of a health in `hosts.stateCounts`. */
@@ -15,18 +14,18 @@ export const healthKey = (health: string): string => `health:${health}`;
 
 const HEALTH_KEYS = Health.options.map(healthKey);
 
-/** All counted words except `other`. */
+/** All keys except `other`. */
 export const COUNTED_KEYS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS];
 
 const KNOWN_STATES: ReadonlySet<string> = new Set(DOCKER_STATES);
-const KNOWN_WORDS: ReadonlySet<string> = new Set(COUNTED_KEYS);
+const KNOWN_KEYS: ReadonlySet<string> = new Set(COUNTED_KEYS);
 
 export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 
-/** Returns the word that counts a state. */
+/** Returns the key under which a state is counted. */
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
-/** Splits the counts into states and healths. Earlier versions stored other states as words; they become `other`. */
+/** Splits the counts into states and healths. Adds up other states, which earlier versions stored as keys, as `other`. */
 export function splitStateCounts(counts: StateChanges): {
   containersByState: Record<string, number>;
   containersByHealth: Record<string, number>;
@@ -46,10 +45,10 @@ export function splitStateCounts(counts: StateChanges): {
 
 type Counted = Pick<ContainerFacts, 'state' | 'health' | 'truncated'>;
 
-/** Counts of a host's present containers, or changes of them. */
+/** The counts of a host's present containers, or changes of these counts. */
 export interface ContainerTotals {
   stateCounts: StateChanges;
-  /** Containers with a shortened field. */
+  /** Number of containers with a truncated field. */
   truncated: number;
 }
 
@@ -68,7 +67,7 @@ export function totalsOf(containers: readonly Counted[]): ContainerTotals {
   return tally.totals;
 }
 
-/** Sums added, removed and changed containers among a host's present ones. */
+/** Adds up the changes of a host's counts while containers are added, removed and changed. */
 export class StateTally {
   readonly #counts = new Map<string, number>();
   #truncated = 0;
@@ -88,7 +87,7 @@ export class StateTally {
 
   #add({ state, health, truncated }: Counted, count: number): void {
     this.#addWord(stateKey(state), count);
-    if (health !== null && KNOWN_WORDS.has(healthKey(health))) this.#addWord(healthKey(health), count);
+    if (health !== null && KNOWN_KEYS.has(healthKey(health))) this.#addWord(healthKey(health), count);
     if (truncated !== undefined && truncated.length > 0) this.#truncated += count;
   }
 

@@ -22,55 +22,53 @@ import {
 export interface SnapshotWrite {
   hostId: string;
   /**
-   * The version that `diff` was made against: the host's revision, with its digest or, if that is null, its
-   * `observedAt`. The revision alone may repeat with other content if the database loses a commit (failover, restore).
+   * The version with which `diff` was computed: the host's revision, with its digest or, if the digest is null, its `observedAt`. The revision alone may repeat with other content if the database loses a commit (failover, restore).
    */
   base: HostVersion;
   diff: SnapshotDiff;
-  /** Counts of all the host's containers after the write; null: add the changes of `diff` to the stored counts. */
+  /** The counts of all the host's containers after the write. Null: the changes in `diff` are added to the stored counts. */
   totals: ContainerTotals | null;
   complete: boolean;
-  /** Digest of the body; null: do not store one. */
+  /** The digest of the body; null stores no digest. */
   digest: string | null;
   order: SnapshotOrder | null;
   times: SnapshotTimes;
-  /** The heartbeat interval that the answer asks for. */
+  /** The heartbeat interval that the response requests. */
   heartbeatSeconds: number;
-  /** The time by the host's clock that is recorded with the events. */
+  /** The host's time, which is recorded with the events. */
   eventsObservedAt: Date;
 }
 
 export interface HostVersion {
   revision: number;
   digest: string | null;
-  /** When the last applied snapshot was observed; compared only if the digest is null. */
+  /** When the last applied snapshot was observed. Compared only if the digest is null. */
   observedAt: Date | null;
 }
 
-/** What the database wrote. */
+/** The result of a write. */
 export interface SnapshotWritten {
   revision: number;
   digest: string | null;
   created: number;
   updated: number;
   removed: number;
-  /** Size of the events as text. */
+  /** Bytes of the events as text. */
   historyBytes: number;
 }
 
-/** Columns of an index whose values may be long. */
+/** Indexed columns whose values may be long. */
 const LONG_INDEXED: ReadonlySet<ContainerFieldName> = new Set(['command', 'labels']);
 
 /**
- * Keeps the stored value if the new one is equal. A value that was compressed or stored out of line differs byte for
- * byte from the same value as sent, and would be rewritten in every index with the column.
+ * Returns an expression that keeps the stored value if the new one is equal. A value that was compressed or stored out of line differs byte by byte from the same value as sent, and would be rewritten in every index with the column.
  */
 const keepEqual = (column: string) =>
   `CASE WHEN stored.${column} = excluded.${column} THEN stored.${column} ELSE excluded.${column} END`;
 
 const quoted = (name: string): string => `"${name}"`;
 
-/** Joins what `toSql` makes of each field. A field without a column in the schema does not compile. */
+/** Joins the results of `toSql` for all fields. A field without a column in the schema does not compile. */
 const eachField = (
   fields: readonly (ContainerFieldName & Prisma.ContainerScalarFieldEnum)[],
   toSql: (column: string, name: ContainerFieldName) => string,
@@ -79,14 +77,14 @@ const eachField = (
 const typedColumns = (fields: readonly ContainerFieldName[]): string =>
   eachField(fields, (column, name) => `${column} ${CONTAINER_FIELDS[name].sqlType}`);
 
-/** The value of a field in a row of the input. An empty array may be absent there. */
+/** Returns the value of a field in a row of the input, in which an empty array may be absent. */
 const inputValue = (column: string, name: ContainerFieldName): string =>
   CONTAINER_FIELDS[name].sqlType === 'text[]' ? `COALESCE(r.${column}, '{}')` : `r.${column}`;
 
 const WRITTEN_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => CONTAINER_FIELDS[name].change !== 'identity');
 const PATCHED_FIELDS = fieldsWith('change', 'life');
 
-/** A patch holds null for an unchanged list, but a text or an instant may be null itself. */
+/** Returns the new value of a field. A patch contains null for an unchanged list, but a text or instant may itself be null. */
 const patchValue = (column: string, name: ContainerFieldName): string =>
   isScalar(name) ? `p.${column}` : `COALESCE(p.${column}, stored.${column})`;
 
@@ -108,7 +106,7 @@ const GUARD = formatAssignments({
   engineError: 'NULL',
   ...problemAssignments('$4::boolean'),
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
-  // An older version counted every state separately, and may still run alongside this one.
+  // An older version, which may still run alongside this one, counts every state separately.
   stateCounts: `CASE WHEN $16::boolean THEN $14::jsonb WHEN $14::text = '{}' THEN "stateCounts" ELSE (
         SELECT COALESCE(jsonb_object_agg(word, containers), '{}')
         FROM (
@@ -156,8 +154,7 @@ const GONE = `), gone AS (
     `;
 
 /**
- * Builds the statement. `whole`: rows are added, removed or changed beyond a patch. Most snapshots with changes only
- * patch a container or two, and unused parts of a statement are a large share of its cost.
+ * Builds the statement. `whole` is true if rows are added, removed or changed beyond a patch. Most snapshots with changes only patch one or two containers, and unused parts of a statement would be a large share of its cost.
  */
 const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Statement => ({
   name,
@@ -208,20 +205,15 @@ type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
 const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
 const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
 
-/** Bytes written within the usual timeout, and the timeout above that: a minimum and the milliseconds per MiB. */
+/** Maximum bytes that are written with the usual timeout, and the minimum and the milliseconds per MiB of the timeout above. */
 const USUAL_BYTES_MAX = 1024 * 1024;
 const TIMEOUT_MS_MIN = 5_000;
 const TIMEOUT_MS_PER_MIB = 1_500;
 
 /**
- * Writes a diff in one statement. Its guard locks the host's row, and passes only if revision and digest are still
- * those that were compared with and the order permits it. All other parts select FROM the guard, so a failed guard
- * writes nothing. Every change of a host's rows holds this lock and raises the revision, so two snapshots of one host
- * are serialized and those of two hosts share no lock. No statement holds one host's lock while it waits for another's,
- * so there is no deadlock, and the rows need no lock order. If another transaction has locked the host's row, the guard
- * fails, because waiting would occupy a connection.
+ * Writes a diff in one statement. Its guard locks the host's row, and passes only if the row's revision and digest still equal those of `base` and the order permits the write. All other parts select FROM the guard, so that nothing is written if the guard fails. Every change of a host's rows holds this lock and increments the revision, so two snapshots of one host are serialized and those of two hosts share no lock. No statement holds one host's lock while it waits for another's, so there is no deadlock, and the rows need no lock order. If another transaction has locked the host's row, the guard fails, because waiting would occupy a connection.
  *
- * Null: the guard failed; read and compare again.
+ * Returns null if the guard failed. In that case, read and compare again.
  */
 export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
   const { hostId, base, diff, totals, complete, digest, order, times, eventsObservedAt, heartbeatSeconds } = write;
@@ -271,16 +263,15 @@ const toLongText = async (pieces: readonly string[], yielder: Yielder): Promise<
   new LongText(await encodeWithYields(pieces, yielder));
 
 /**
- * Returns the host's present containers after a complete snapshot, or the change of their number after an incomplete
- * one.
+ * Returns the number of the host's present containers after a complete snapshot, or the change of this number after an incomplete one.
  */
 export function presentCount(
   { writes, patches, removals, events, unchanged }: SnapshotDiff,
   complete: boolean,
 ): number {
   if (complete) return writes.length + patches.length + unchanged;
-  const appeared = events.filter(({ kind }) => kind === 'created' || kind === 'reappeared').length;
-  return appeared - removals.length;
+  const appearedCount = events.filter(({ kind }) => kind === 'created' || kind === 'reappeared').length;
+  return appearedCount - removals.length;
 }
 
 const timeoutMs = (bytes: number): number => TIMEOUT_MS_MIN + Math.ceil((bytes / (1024 * 1024)) * TIMEOUT_MS_PER_MIB);
