@@ -1,6 +1,6 @@
 /**
- * Wire types for accounts. Request bodies are strict objects: with a misspelled field, the API would otherwise apply a
- * default, such as an API key that never expires.
+ * Wire types for accounts. Request bodies are strict objects, because the API would otherwise ignore a misspelled field
+ * and apply its default, such as an API key that never expires.
  */
 import { z } from 'zod';
 import { Instant } from './instant.js';
@@ -18,13 +18,13 @@ const NewPassword = text(PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX);
 /** An existing password. The minimum length applies only when a password is chosen. */
 const Password = text(1, PASSWORD_LENGTH_MAX);
 
-/** A member's role: a `viewer` reads, an `admin` also writes, an `owner` also manages members. */
+/** A member's role. A `viewer` can read, an `admin` can also write, and an `owner` can also manage members. */
 export const MemberRole = z.enum(['owner', 'admin', 'viewer']);
 export type MemberRole = z.output<typeof MemberRole>;
 
 /**
- * The available ways to sign in. `setupRequired` is true until the first account exists: the setup link that `start`
- * prints creates the owner's account.
+ * The available ways to sign in. `setupRequired` is true until the first account, that of the owner, is created with
+ * the setup link that `start` prints.
  */
 export const SignInOptions = z.object({
   setupRequired: z.boolean(),
@@ -51,7 +51,7 @@ export const Session = z.object({
   apiKey: z.object({ id: z.uuid(), name: z.string() }).nullable(),
   organization: z.object({ id: z.string(), name: z.string() }),
   role: MemberRole,
-  /** When the session or API key expires; null if it does not. Use of a session extends it. */
+  /** When the session or API key expires; null if it does not. Using a session extends its expiry. */
   expiresAt: Timestamp.nullable(),
 });
 export type Session = z.output<typeof Session>;
@@ -134,7 +134,7 @@ export const ApiKey = z.object({
   createdAt: Timestamp,
   /** `user:<id>`, `api_key:<id>`, or `system` for the installation's own key. Null if it was not recorded. */
   createdBy: z.string().nullable(),
-  /** The creator's current name. */
+  /** The creator's current name; null if it is unknown. */
   createdByName: z.string().nullable(),
   expiresAt: Timestamp.nullable(),
   /** Accurate to one hour. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /**
  * The reporting intervals that the server sets for an agent, in seconds: between two heartbeats, and between two
- * snapshots of an unchanged host. Every successful response to an agent that has a body carries them, so that the
+ * snapshots of an unchanged host. Every successful response to an agent contains them if it has a body, so that the
  * server can slow down a whole fleet.
  */
 export const Cadence = z.object({

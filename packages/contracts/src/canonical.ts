@@ -14,7 +14,8 @@ export const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 /**
  * Compares ports by private port, type, address, public port and count. Engines list ports in the order of a hash map,
- * so their order means nothing. Returns 0 only for equal ports; an empty address differs from an absent one.
+ * so the order of their lists has no meaning. Returns 0 only for equal ports. An empty address differs from an absent
+ * one.
  */
 export const comparePorts = (a: Port, b: Port): number =>
   a.privatePort - b.privatePort ||
@@ -43,15 +44,15 @@ const canonicalPorts = (ports: readonly Port[]): Port[] =>
     }))
     .sort(comparePorts);
 
-const unchanged = <Value>(value: Value): Value => value;
+const identity = <Value>(value: Value): Value => value;
 
-/** The canonical form of a value, by the kind of its field. */
+/** Functions that return the canonical form of a value, by the kind of its field. */
 const CANONICAL: { [Kind in FieldKind]: (value: FieldValues[Kind]) => FieldValues[Kind] } = {
-  text: unchanged,
-  instant: unchanged,
+  text: identity,
+  instant: identity,
   ports: canonicalPorts,
   labels: canonicalLabels,
-  names: unchanged,
+  names: identity,
 };
 
 const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
@@ -62,8 +63,8 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
 
 /**
  * Copies a container with fields, ports and labels in canonical order, so that `JSON.stringify` gives equal bytes for
- * equal containers. (JavaScript puts integer-like label keys first; that order is deterministic too.) Omits a `count`
- * of 1 and an empty `truncated`.
+ * equal containers. (JavaScript puts integer-like label keys first, which is deterministic as well.) Omits a `count` of
+ * 1 and an empty `truncated`.
  */
 export function canonicalContainer(container: Container): Container {
   const copy: Record<string, unknown> = {};
@@ -74,6 +75,8 @@ export function canonicalContainer(container: Container): Container {
   return copy as Container;
 }
 
-/** Copies a snapshot in canonical order: containers sorted by `dockerId`, each through `canonicalContainer`. */
+/**
+ * Copies a snapshot in canonical order: sorts the containers by `dockerId`, and applies `canonicalContainer` to each.
+ */
 export const canonicalSnapshot = (containers: readonly Container[]): Container[] =>
   containers.map(canonicalContainer).sort((a, b) => byCodeUnit(a.dockerId, b.dockerId));

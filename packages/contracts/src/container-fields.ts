@@ -11,7 +11,7 @@ import {
 } from './limits.js';
 import { STATUS_PARSER_VERSION } from './parse-status.js';
 
-/** The values that a field of a kind can have. `names` are short strings in an order that means something. */
+/** The types of a field's values, by the kind of the field. `names` are short strings whose order is significant. */
 export interface FieldValues {
   text: string | null;
   instant: string | null;
@@ -22,36 +22,38 @@ export interface FieldValues {
 export type FieldKind = keyof FieldValues;
 
 interface Field<Kind extends FieldKind, SqlType> {
-  /** The kind of its values. It decides how they are compared, hashed, put in order, shortened and exported. */
+  /** The kind of the values, which determines how they are compared, hashed, ordered, shortened and exported. */
   kind: Kind;
-  /** The type of its column, which has the name of the field. */
+  /** The SQL type of the field's column. The column has the name of the field. */
   sqlType: SqlType;
-  /** Shortened beyond this: the characters of a text, or the number of ports, labels or names. Absent: never shortened. */
+  /**
+   * Maximum characters of a text, or number of ports, labels or names, above which a value is shortened. Absent: never.
+   */
   limit?: number;
   /**
-   * What a change of it means. A `life` field changes while a container runs, and is written without the rest of its
-   * row. A `configuration` field rarely changes. `identity`: it is another container.
+   * The meaning of a changed value. A `life` field changes while a container runs, and is written without the rest of
+   * the row. A `configuration` field rarely changes. If an `identity` field differs, it is another container.
    */
   change: 'identity' | 'configuration' | 'life';
   /**
-   * Where a change of it is in the history: in an event of its `own` kind, in `updated`, in `updated-alone` (unless an
-   * event of the process is recorded and implies it), or nowhere.
+   * How a change of the field is recorded in the history: in an event of its `own` kind, in an `updated` event, in an
+   * `updated` event unless an event of the process implies the change (`updated-alone`), or not at all.
    */
   event: 'own' | 'updated' | 'updated-alone' | 'none';
   /**
-   * For a field added after the first release: the character before its value in the digest of a row, which has no part
-   * for an empty value. Thus, the stored digests of rows without a value stay valid. Not a letter, digit or one of
-   * `_.-%;,#`.
+   * For a field added after the first release, the character before its value in the input of a row's digest. An empty
+   * value is omitted from that input, so that the stored digests of rows without a value stay valid. The character must
+   * not be a letter, a digit or one of `_.-%;,#`.
    */
   digestMarker?: string;
-  /** Whether a CSV export has a column for it. */
+  /** Whether a CSV export has a column for the field. */
   exported: boolean;
-  /** Whether its values may be long, so that the size of a page counts their bytes. */
+  /** Whether the values may be long, so that their bytes count toward the size of a page. */
   large: boolean;
 }
 
 interface TextField extends Field<'text', 'text'> {
-  /** 1: it must not be empty. */
+  /** Minimum length. 1 means that the text must not be empty. */
   minLength: 0 | 1;
   nullable: boolean;
   /** What the schema requires in addition. */
@@ -66,7 +68,7 @@ interface NamesField extends Field<'names', 'text[]'> {
   isValid?: (names: readonly string[]) => boolean;
 }
 
-/** What the parts of Muster need to know about a field of a container. */
+/** The properties of a container's field that the parts of Muster need. */
 export type ContainerField =
   TextField | Field<'instant', 'timestamptz'> | Field<'ports', 'jsonb'> | Field<'labels', 'jsonb'> | NamesField;
 
@@ -82,8 +84,8 @@ const listed = { exported: true, large: false } as const;
 
 /**
  * Each field of a container, defined once. Column lists, row digest, comparisons, `updated` events, canonical form,
- * limits, CSV columns and the parser's version derive from it. The order is that of the canonical form; a new field
- * comes last.
+ * limits, CSV columns and the parser's version derive from this table. The order is that of the canonical form, so a
+ * new field must come last.
  */
 export const CONTAINER_FIELDS = {
   dockerId: {
@@ -149,19 +151,19 @@ export type TruncatableField = {
   [Name in ContainerFieldName]: (typeof CONTAINER_FIELDS)[Name] extends { limit: number } ? Name : never;
 }[ContainerFieldName];
 
-/** Whether a list names fields that can be shortened, at least one, in their order. */
+/** Whether a list names at least one field, and only fields that can be shortened, in their order. */
 function isFieldList(names: readonly string[]): boolean {
-  const places = names.map((name) => TRUNCATABLE_FIELDS.indexOf(name as TruncatableField));
-  return names.length > 0 && places.every((place, index) => place > (index === 0 ? -1 : places[index - 1]!));
+  const positions = names.map((name) => TRUNCATABLE_FIELDS.indexOf(name as TruncatableField));
+  return names.length > 0 && positions.every((position, index) => position > (index === 0 ? -1 : positions[index - 1]!));
 }
 
 /** The number of fields that version 2 of the parser had. */
 const VERSION_2_FIELDS = 11;
 
 /**
- * The version of our parsing of containers. It is part of the digest of each body, so that stored digests stop matching
- * when the same bytes are parsed differently. Raise the first number with each change to `parseContainer` or
- * `fitContainer`; a new field and a new version of `parseStatus` change it without that.
+ * The version of the container parser. It is part of the digest of each body, so that stored digests stop matching when
+ * the same bytes are parsed differently. Increment the first number with each change to `parseContainer` or
+ * `fitContainer`. A new field or a new version of `parseStatus` changes the version automatically.
  */
 export const CONTAINER_PARSER_VERSION = [
   `2.${STATUS_PARSER_VERSION}`,

@@ -28,7 +28,7 @@ export const DOCKER_STATES = ['created', 'running', 'paused', 'restarting', 'rem
 
 /**
  * The names of a container's shortened fields, in the order of `TRUNCATABLE_FIELDS`. Parsed by hand for the same reason
- * as `Ports`. Unknown names are dropped: a newer agent may send fields that this version does not store.
+ * as `Ports`. Unknown names are dropped, because a newer agent may send fields that this version does not store.
  */
 export const Truncated = z
   .custom<string[]>((value) => Array.isArray(value) && value.every((name) => typeof name === 'string'), {
@@ -37,9 +37,9 @@ export const Truncated = z
   .transform((names) => TRUNCATABLE_FIELDS.filter((field) => names.includes(field)));
 
 /**
- * One container as an agent reports it. This schema checks its form and `fitContainer` shortens its fields to their
- * limits; `parseContainer` does both, and the database stores its result. `truncated` is absent if no field was
- * shortened. Each field has a descriptor in `CONTAINER_FIELDS`.
+ * A container as an agent reports it. This schema checks the types of its fields, and `fitContainer` shortens the
+ * fields to their limits. `parseContainer` does both, and the database stores its result. `truncated` is absent if no
+ * field was shortened. Each field has a descriptor in `CONTAINER_FIELDS`.
  */
 export const Container = z.object({
   dockerId: DockerId,

@@ -1,7 +1,7 @@
 /** Characters that start a formula in a spreadsheet, including their full-width forms. */
 const FORMULA = '=+\\-@\uff1d\uff0b\uff0d\uff20';
 
-/** Matches a cell that a spreadsheet runs as a formula. Some spreadsheets ignore leading white space. */
+/** Matches a cell that a spreadsheet evaluates as a formula. Some spreadsheets ignore leading white space. */
 const STARTS_FORMULA = new RegExp(`^[\\t\\r\\n${FORMULA}]`);
 
 /** Matches the start of a formula inside a cell, for programs that also split cells at `;`, tabs or line breaks. */
@@ -11,17 +11,17 @@ const STARTS_FORMULA_WITHIN = new RegExp(`([;\\t\\r\\n]"*)([${FORMULA}])`, 'g');
 const NEEDS_QUOTES = /[",;\r\n]/;
 
 /**
- * Formats a cell. Prefixes text that a spreadsheet would run as a formula with `'`, because containers' names and
- * commands are untrusted (CSV injection). Numbers are unchanged.
+ * Formats a cell. Prefixes text that a spreadsheet would evaluate as a formula with `'`, because containers' names and
+ * commands are untrusted (CSV injection). Does not change numbers.
  */
 function toCell(value: string | number | null): string {
   if (value === null) return '';
-  const text = typeof value === 'string' ? asText(value) : String(value);
+  const text = typeof value === 'string' ? escapeFormulas(value) : String(value);
   return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-const asText = (value: string): string =>
+const escapeFormulas = (value: string): string =>
   (STARTS_FORMULA.test(value) ? `'${value}` : value).replace(STARTS_FORMULA_WITHIN, "$1'$2");
 
-/** Formats one CSV line (RFC 4180), including its CRLF. No cell of it runs as a formula in a spreadsheet. */
+/** Formats one CSV line (RFC 4180), including its CRLF. Spreadsheets evaluate none of its cells as a formula. */
 export const toCsvLine = (cells: readonly (string | number | null)[]): string => `${cells.map(toCell).join(',')}\r\n`;

@@ -4,7 +4,7 @@ import { Cadence } from './cadence.js';
 import { DISPLAY_NAME_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
 import { machineName, text } from './text.js';
 
-/** A fact about the machine, as its agent reports it. */
+/** A property of the machine, as reported by its agent. */
 const fact = (min: number) => text(min, FACT_LENGTH_MAX);
 
 /** The host's container engine, for example `Docker`, `28.5.2`, `1.51`. */
@@ -15,8 +15,8 @@ export type Engine = z.output<typeof Engine>;
 const HOST_NAME_SUBSTITUTE = 'unnamed';
 
 /**
- * Requests an agent token for a host; the bearer token is an enrollment token. `engineId` identifies the machine:
- * enrolling again with the same one returns the same host.
+ * Requests an agent token for a host. The bearer token is an enrollment token. `engineId` identifies the machine, so
+ * enrolling again with the same `engineId` returns the same host.
  */
 export const EnrollRequest = z.object({
   name: machineName(DISPLAY_NAME_LENGTH_MAX, HOST_NAME_SUBSTITUTE),
@@ -28,7 +28,7 @@ export const EnrollRequest = z.object({
 });
 export type EnrollRequest = z.output<typeof EnrollRequest>;
 
-/** The response to an enrollment: 201 for a new host, 200 for a known one. The token is shown only here. */
+/** The response to an enrollment: 201 for a new host, 200 for a known one. The token is shown only in this response. */
 export const EnrollResponse = z.object({
   hostId: z.uuid(),
   agentToken: z.string(),

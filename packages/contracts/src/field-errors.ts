@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { PROBLEM_ERRORS_MAX } from './limits.js';
 
-/** One invalid field. `path` is a JSON Pointer (RFC 6901), `''` for the whole value; `message` is its predicate. */
+/**
+ * One invalid field. `path` is a JSON Pointer (RFC 6901), `''` for the whole value. `message` completes a sentence
+ * about it.
+ */
 export const FieldError = z.object({ path: z.string(), message: z.string() });
 export type FieldError = z.output<typeof FieldError>;
 
@@ -10,7 +13,7 @@ export type Parsed<T> = { success: true; data: T } | { success: false; errors: F
 
 const POINTER_LENGTH_MAX = 300;
 
-/** Formats a path as a JSON Pointer. Cuts it at 300 characters, because a client can send keys of any length. */
+/** Formats a path as a JSON Pointer. Truncates it to 300 characters, because a client can send keys of any length. */
 export function jsonPointer(path: readonly PropertyKey[]): string {
   const pointer = path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
   return pointer.length > POINTER_LENGTH_MAX ? `${pointer.slice(0, POINTER_LENGTH_MAX).toWellFormed()}…` : pointer;
@@ -34,8 +37,8 @@ export function parseWith<S extends z.ZodType>(schema: S, value: unknown): Parse
 }
 
 /**
- * Parses query parameters like `parseWith`. A repeated parameter is an array; if its schema does not allow that, the
- * error says so.
+ * Parses query parameters like `parseWith`. A repeated parameter is an array. If its schema does not allow an array,
+ * the error states that the parameter must not be repeated.
  */
 export function parseParameters<S extends z.ZodType>(
   schema: S,

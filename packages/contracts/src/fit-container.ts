@@ -20,11 +20,12 @@ export interface FitOptions {
 }
 
 /**
- * Shortens the fields that exceed a limit, so that one oversized field never causes a whole snapshot to be refused.
+ * Shortens the fields of a container that exceed a limit, so that no oversized field causes a whole snapshot to be
+ * refused.
  *
- * - Texts are cut at their limit, never inside a surrogate pair.
- * - Labels with a key that is too long are dropped, because two shortened keys could collide. Values are cut. If the
- *   labels are still too many or too large, the last ones in key order are dropped.
+ * - Texts are truncated to their limit, never inside a surrogate pair.
+ * - Labels with a key that is too long are dropped, because two shortened keys could collide. Values are truncated. If
+ *   the labels are still too many or too large, the last ones in key order are dropped.
  * - More than `PORTS_MAX` ports are merged into ranges, without loss. If entries still exceed the limit, the last ones
  *   are dropped.
  *
@@ -34,7 +35,7 @@ export interface FitOptions {
 export function fitContainer(container: Container, { portRanges = true }: FitOptions = {}): Container {
   let fitted: Record<string, unknown> | null = null;
   const lost = new Set<string>(container.truncated);
-  for (const { name, fit } of FITS) {
+  for (const { name, fit } of FIT_BY_FIELD) {
     const { value, isLost } = fit(container[name], portRanges);
     if (value === container[name]) continue;
     fitted ??= { ...container };
@@ -53,17 +54,17 @@ interface Fitted {
   isLost: boolean;
 }
 
-/** Shortens a value, by the kind of its field. Returns a value within its limit unchanged. */
-const FIT: Record<Exclude<FieldKind, 'instant'>, (value: never, limit: number, portRanges: boolean) => Fitted> = {
+/** Functions that shorten a value, by the kind of its field. They return a value within its limit unchanged. */
+const FIT_BY_KIND: Record<Exclude<FieldKind, 'instant'>, (value: never, limit: number, portRanges: boolean) => Fitted> = {
   text: (value: string | null, limit) => ({ value: value && shortenText(value, limit), isLost: true }),
   ports: fitPorts,
   labels: (value: Labels) => ({ value: fitLabels(value), isLost: true }),
   names: (value: string[], limit) => ({ value: fitNames(value, limit), isLost: true }),
 };
 
-const FITS = TRUNCATABLE_FIELDS.map((name) => {
+const FIT_BY_FIELD = TRUNCATABLE_FIELDS.map((name) => {
   const { kind, limit } = CONTAINER_FIELDS[name];
-  const fit = FIT[kind] as (value: unknown, limit: number, portRanges: boolean) => Fitted;
+  const fit = FIT_BY_KIND[kind] as (value: unknown, limit: number, portRanges: boolean) => Fitted;
   return { name, fit: (value: unknown, portRanges: boolean) => fit(value, limit, portRanges) };
 });
 
@@ -75,8 +76,8 @@ function fitPorts(ports: Port[], limit: number, portRanges: boolean): Fitted {
   const shortened = ports.map((port) =>
     hasLongAddress(port) ? { ...port, ip: shortenText(port.ip!, PORT_IP_LENGTH_MAX) } : port,
   );
-  const merges = portRanges && shortened.length > limit;
-  const ordered = merges ? mergePorts(shortened) : shortened.sort(comparePorts);
+  const shouldMerge = portRanges && shortened.length > limit;
+  const ordered = shouldMerge ? mergePorts(shortened) : shortened.sort(comparePorts);
   return { value: ordered.slice(0, limit), isLost: isAddressLost || ordered.length > limit };
 }
 
@@ -90,7 +91,7 @@ export function fitsLabelLimits(labels: Labels): boolean {
     if (key.length > LABEL_KEY_LENGTH_MAX || value.length > LABEL_VALUE_LENGTH_MAX) return false;
     units += key.length + value.length;
   }
-  // A UTF-16 unit takes 1 to 3 bytes in UTF-8, so most labels need no exact measurement.
+  // A UTF-16 code unit takes 1 to 3 bytes in UTF-8, so most labels need not be measured exactly.
   return units * 3 <= LABELS_BYTES_MAX || (units <= LABELS_BYTES_MAX && labelBytes(labels) <= LABELS_BYTES_MAX);
 }
 

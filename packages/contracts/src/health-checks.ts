@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** The answer of the liveness check. */
+/** The response of the liveness check. */
 export const Liveness = z.object({ status: z.literal('ok') });
 export type Liveness = z.output<typeof Liveness>;
 
-/** The answer of the readiness check. */
+/** The response of the readiness check. */
 export const Readiness = z.object({ status: z.literal('ready') });
 export type Readiness = z.output<typeof Readiness>;

@@ -8,9 +8,9 @@ import { ENGINE_ERROR_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
 import { text } from './text.js';
 
 /**
- * Reports that the agent is running and that its containers are unchanged since the snapshot that `digest` came from.
- * An agent that cannot list its containers sends `digest: null` and gives the reason in `problems`. `engineError` is
- * the older form of the problem `engine_unreachable`; agents send both, for APIs that do not know `problems`.
+ * Reports that the agent is running and that its containers have not changed since the snapshot to which `digest`
+ * belongs. An agent that cannot list its containers sends `digest: null` and the reason in `problems`. `engineError` is
+ * the older form of the problem `engine_unreachable`. Agents send both, because older APIs do not support `problems`.
  */
 export const Heartbeat = z.object({
   digest: text(1, FACT_LENGTH_MAX).nullable(),
@@ -19,14 +19,15 @@ export const Heartbeat = z.object({
   engine: Engine.optional(),
   os: text(0, FACT_LENGTH_MAX).optional(),
   agentVersion: text(0, FACT_LENGTH_MAX).optional(),
-  /** The time of sending, by the host's clock. */
+  /** The time of sending according to the host's clock. */
   sentAt: Instant.optional(),
 });
 export type Heartbeat = z.output<typeof Heartbeat>;
 
 /**
  * The response to a heartbeat. `snapshotRequired` is true unless `digest` is non-null and equals the host's digest. If
- * another transaction locks the host for more than a second, the digests are not compared and it is false.
+ * another transaction locks the host for more than a second, the digests are not compared and `snapshotRequired` is
+ * false.
  */
 export const HeartbeatResponse = z.object({
   snapshotRequired: z.boolean(),

@@ -24,7 +24,7 @@ export const HostProblemCode = z.enum([
 ]);
 export type HostProblemCode = z.output<typeof HostProblemCode>;
 
-/** One problem of a host. `message` is for people to read; `since` is by the API's clock. */
+/** One problem of a host. `message` is a text for people, and `since` is a time of the API's clock. */
 export const HostProblem = z.object({ code: HostProblemCode, message: z.string(), since: z.iso.datetime() });
 export type HostProblem = z.output<typeof HostProblem>;
 
@@ -44,8 +44,8 @@ export interface AgentProblem {
 }
 
 /**
- * All current problems of an agent, as a heartbeat carries them. Unknown codes are ignored, because agents and API are
- * upgraded separately. If a code occurs twice, the first entry is used.
+ * All current problems of an agent, as reported in a heartbeat. Unknown codes are ignored, because agents and the API
+ * are upgraded separately. If a code occurs twice, the first entry is used.
  */
 export const AgentProblems = z
   .array(z.object({ code: text(1, 64), message: text(1, PROBLEM_MESSAGE_LENGTH_MAX) }))
@@ -59,5 +59,5 @@ export const AgentProblems = z
     return [...known.values()];
   });
 
-/** Seconds that a host's clock may differ from the API's before the API reports `clock_skew`. */
+/** Maximum difference between a host's clock and the API's in seconds. Above it, the API reports `clock_skew`. */
 export const CLOCK_SKEW_SECONDS_MAX = 60;

@@ -7,12 +7,14 @@ const Count = z.int().nonnegative();
 /** An image reference that present containers use, with counts. */
 export const ImageInUse = z.object({
   image: z.string(),
-  /** Distinct image ids of this reference in the fleet. Above 1, hosts run different builds of the same tag. */
+  /**
+   * Number of distinct image ids of this reference in the fleet. Above 1, hosts run different builds of the same tag.
+   */
   imageIds: Count,
   hosts: Count,
   containers: Count,
   running: Count,
-  /** False if the image has too many containers to count them all: each number is then a lower bound. */
+  /** False if the image has too many containers to count all of them. In that case, each number is a lower bound. */
   isExact: z.boolean(),
 });
 export type ImageInUse = z.output<typeof ImageInUse>;
@@ -21,7 +23,7 @@ export type ImageInUse = z.output<typeof ImageInUse>;
 export const PublishedPort = z.object({
   publicPort: z.int(),
   type: z.enum(['tcp', 'udp', 'sctp']),
-  /** The host address that the port is bound to; null for all addresses. */
+  /** The host address to which the port is bound; null for all addresses. */
   ip: z.string().nullable(),
   privatePort: z.int(),
   /** The number of consecutive ports. Absent for 1. */

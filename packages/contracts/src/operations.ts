@@ -67,38 +67,44 @@ import { SyncSummary } from './sync-summary.js';
  */
 export type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user' | 'metrics';
 
-/** One operation of the API. */
+/** An operation of the API. */
 export interface Operation {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: (typeof Paths)[keyof typeof Paths];
   access: Access;
   /** A short title, such as `List hosts`. */
   summary: string;
-  /** What the operation does and returns, and when it fails. The document adds who may call it, from `access`. */
+  /**
+   * Describes what the operation does and returns, and when it fails. The document adds who may call it, from `access`.
+   */
   description: string;
-  /** What the path identifies, such as `host`: a 404 says that there is no such thing. */
+  /** The kind of object that the path identifies, such as `host`, for the message of a 404 response. */
   resource?: string;
-  /** The parameters of the path. Invalid ones are answered with 404. */
+  /** The path parameters. The response to invalid ones is 404. */
   params?: z.ZodType;
   query?: z.ZodType;
-  /** Headers with metadata of the body, by lowercase name. */
+  /** The headers with metadata of the body, by lowercase name. */
   headers?: z.ZodType;
   body?: z.ZodType;
-  /** Maximum bytes of the body, as sent and decompressed. Default: `BODY_BYTES_MAX`. */
+  /** Maximum bytes of the body, both as sent and decompressed. Default: `BODY_BYTES_MAX`. */
   bodyBytesMax?: number;
-  /** The limits that apply to a call of an agent. Default: those of small calls. `rotations` apply in addition. */
+  /** The limits for an agent's call. Default: those of small calls, to which `rotations` are added. */
   limits?: 'snapshots' | 'rotations';
-  /** Whether it signs a user in. It returns session cookies, so pages of other sites may not call it. */
+  /**
+   * Whether the operation signs a user in. It then returns session cookies, so pages of other sites may not call it.
+   */
   opensSession?: true;
-  /** Whether caches may not keep the answer, not even to revalidate it. Other JSON reads of operators may be kept. */
+  /** Forbids caches to store the response, even for revalidation. Other JSON responses to operators may be stored. */
   noStore?: true;
-  /** By status: the schema of a JSON body, null for no body, or the media type of another body. */
+  /**
+   * The successful responses by status: the schema of a JSON body, null for no body, or the media type of another body.
+   */
   answers: Readonly<Record<number, z.ZodType | null | string>>;
-  /** Problems that it can return in addition to those that follow from its access, path and body. */
+  /** The problems that the operation can return in addition to those implied by its access, path and body. */
   refusals?: readonly ProblemType[];
 }
 
-/** Every operation of the API by its id. Routes, client, OpenAPI document and tests derive from this table. */
+/** All operations of the API by id. Routes, client, OpenAPI document and tests derive from this table. */
 export const Operations = {
   enroll: {
     method: 'POST',

@@ -14,7 +14,7 @@ import { displayName } from './text.js';
 
 const Timestamp = z.iso.datetime();
 
-/** An API key's role: a `viewer` reads, an `admin` also writes. */
+/** An API key's role. A `viewer` can read, and an `admin` can also write. */
 export const Role = z.enum(['admin', 'viewer']);
 export type Role = z.output<typeof Role>;
 
@@ -42,8 +42,8 @@ export const EnrollmentTokenCreated = EnrollmentToken.extend({ token: z.string()
 export type EnrollmentTokenCreated = z.output<typeof EnrollmentTokenCreated>;
 
 /**
- * A host. All times are by the server's clock. `freshness` is derived when the host is read. `confirmedAt` is the
- * `asOf` of its containers.
+ * A host. All times are those of the server's clock. `freshness` is derived when the host is read. `confirmedAt` is the
+ * `asOf` of the host's containers.
  */
 export const Host = z.object({
   id: z.uuid(),
@@ -54,7 +54,7 @@ export const Host = z.object({
   arch: z.string(),
   agentVersion: z.string(),
   freshness: Freshness,
-  /** The reasons why the host's state is not current or not complete: at most one entry per code. */
+  /** The reasons why the host's state is not current or not complete, with at most one entry per code. */
   problems: z.array(HostProblem),
   containerCount: z.int(),
   /**
@@ -68,8 +68,8 @@ export const Host = z.object({
   engineError: z.string().nullable(),
   cloneSuspectedAt: Timestamp.nullable(),
   /**
-   * Seconds that the host's clock is ahead of the server's, measured at the last heartbeat and including network delay.
-   * Null if unknown.
+   * Seconds by which the host's clock is ahead of the server's, measured at the last heartbeat and including network
+   * delay. Null if unknown.
    */
   clockSkewSeconds: z.int().nullable(),
   enrolledAt: Timestamp,
@@ -80,9 +80,10 @@ export const HostPatch = z.strictObject({ name: displayName(DISPLAY_NAME_LENGTH_
 export type HostPatch = z.output<typeof HostPatch>;
 
 /**
- * A container as operators read it: the state that its host last reported, and the age of that state. `asOf` is when
- * the host last confirmed its containers; `changedAt` is when this container last changed; `removedAt` is null while it
- * is present. `uptimeSeconds` is how long it had been running at `asOf`, or null if it was not running.
+ * A container as operators read it, with the state that its host last reported and the age of that state. `asOf` is the
+ * time when the host last confirmed its containers, and `changedAt` the time when this container last changed.
+ * `removedAt` is null while the container is present. `uptimeSeconds` is the time for which the container had been
+ * running at `asOf`, or null if it was not running.
  */
 export const ContainerView = z.object({
   ...Container.shape,
@@ -117,11 +118,11 @@ export const EventKind = z.enum([
 ]);
 export type EventKind = z.output<typeof EventKind>;
 
-/** The value before or after a change: a state, health, name or image; for `updated`, the fields that differ. */
+/** The value before or after a change: a state, health, name or image, or for `updated` the fields that differ. */
 export const EventValue = z.union([z.string(), z.null(), z.record(z.string(), z.unknown())]);
 export type EventValue = z.output<typeof EventValue>;
 
-/** One change of one container. `observedAt` is by the host's clock, `recordedAt` by the server's. */
+/** One change of one container. `observedAt` is the host's time, and `recordedAt` the server's. */
 export const ContainerEvent = z.object({
   id: z.string(),
   hostId: z.uuid(),
@@ -139,8 +140,8 @@ export type ContainerEvent = z.output<typeof ContainerEvent>;
 
 /**
  * One entry of the audit log. `actor` is `user:<id>`, `api_key:<id>`, `enrollment_token:<id>`, `host:<id>` (an agent
- * that left) or `system`; `action` is for example `host.deleted`; `target` is for example `host:<id>`, `user:<id>` or
- * `system`. `details` are as of the time of the action and never contain a secret.
+ * that left) or `system`. `action` is for example `host.deleted`, and `target` is for example `host:<id>`, `user:<id>`
+ * or `system`. `details` describe the state at the time of the action and never contain a secret.
  */
 export const AuditEntry = z.object({
   id: z.string(),

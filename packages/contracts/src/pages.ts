@@ -4,7 +4,7 @@ import { ImageInUse, Project, PublishedPort } from './inventory.js';
 import { AuditEntry, ContainerEvent, ContainerView, EnrollmentToken, Host } from './operator.js';
 
 /**
- * One page of a list. Only a null `nextCursor` marks the last page: a page may hold fewer items than `limit`, even
+ * One page of a list. Only a null `nextCursor` marks the last page. A page may contain fewer items than `limit`, even
  * none, if finding more would have taken too long.
  */
 export const page = <S extends z.ZodType>(item: S) =>
@@ -15,8 +15,8 @@ export interface Page<T> {
 }
 
 /**
- * A page of a list that supports `count=true`. `total` is then the number of items on all pages, or a lower bound if
- * `totalIsExact` is false.
+ * A page of a list that supports `count=true`. With this parameter, `total` is the number of items on all pages, or a
+ * lower bound if `totalIsExact` is false.
  */
 const countedPage = <S extends z.ZodType>(item: S) =>
   page(item).extend({ total: z.int().nonnegative().optional(), totalIsExact: z.boolean().optional() });
@@ -25,7 +25,8 @@ export interface CountedPage<T> extends Page<T> {
   totalIsExact?: boolean;
 }
 
-// The OpenAPI document names exported schemas: a generated client has a `HostPage` instead of a `ListHostsResponse200`.
+// The page schemas are exported because the OpenAPI document names exported schemas, so that a generated client has a
+// `HostPage` instead of a `ListHostsResponse200`.
 
 export const EnrollmentTokenPage = page(EnrollmentToken);
 export type EnrollmentTokenPage = z.output<typeof EnrollmentTokenPage>;

@@ -4,13 +4,15 @@ import { z } from 'zod';
 export const Health = z.enum(['healthy', 'unhealthy', 'starting']);
 export type Health = z.output<typeof Health>;
 
-/** The version of `parseStatus`. Raise it with every change to its results, so that stored rows are parsed again. */
+/**
+ * The version of `parseStatus`. Increment it with every change to the results, so that stored rows are parsed again.
+ */
 export const STATUS_PARSER_VERSION = 1;
 
-/** The facts in an engine's status text. Null if the text does not contain the fact. */
+/** The values contained in an engine's status text. Null if the text does not contain the value. */
 export interface ParsedStatus {
   health: Health | null;
-  /** Unsigned 32-bit on Windows, where a crash has codes such as 3221225477 (0xC0000005). */
+  /** An unsigned 32-bit number on Windows, where a crash has codes such as 3221225477 (0xC0000005). */
   exitCode: number | null;
 }
 

@@ -8,7 +8,9 @@ import { NAME_LENGTH_MAX, PORT_IP_LENGTH_MAX } from './limits.js';
 
 type FieldOf<Kind extends FieldKind> = ContainerField & { kind: Kind };
 
-/** Makes the check of a value, by the kind of its field: whether it is within its limits and in canonical form. */
+/**
+ * Functions that create the check whether a value is within its limits and in canonical form, by the kind of its field.
+ */
 const CHECK: { [Kind in FieldKind]: (field: FieldOf<Kind>) => (value: unknown) => boolean } = {
   text:
     ({ minLength, limit, nullable, isValid }) =>
@@ -39,10 +41,10 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
 });
 
 /**
- * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged: all fields, an optional one only if
- * it is not empty, no other field, and each field within its limits and in canonical form. Such a value can skip the
- * schema, which allocates about forty objects per container. False does not mean invalid: then the schema decides. A
- * test checks that both agree.
+ * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has all fields, an
+ * optional field only if it is not empty, and no other fields, and each field is within its limits and in canonical
+ * form. It can skip the schema, which allocates about forty objects per container. If the result is false, the schema
+ * decides whether the value is valid. A test checks that both agree.
  */
 export function isPlainContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false;
@@ -93,7 +95,7 @@ function areLabels(value: unknown): boolean {
   return fitsLabelLimits(labels as Labels);
 }
 
-/** Whether the value is as `Date#toISOString` returns it. Excludes the year 0, which PostgreSQL does not have. */
+/** Whether the value has the format of `Date#toISOString`. Excludes the year 0, which PostgreSQL does not have. */
 const isCanonicalInstant = (value: string): boolean =>
   MillisecondInstantPattern.test(value) && !value.startsWith('0000') && toIso(value) === value;
 

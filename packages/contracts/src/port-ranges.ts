@@ -3,20 +3,21 @@ import type { Port } from './ports.js';
 
 /**
  * Merges ports that are consecutive in the container and on the host into entries with a `count`. The result describes
- * exactly the same ports, sorted by `comparePorts`. Duplicate ports stay duplicate.
+ * exactly the same ports, sorted by `comparePorts`. Duplicate ports stay duplicates.
  */
 export function mergePorts(ports: readonly Port[]): Port[] {
-  const places = new Map<string, { place: number; port: Port }[]>();
+  const portsByAddress = new Map<string, { place: number; port: Port }[]>();
   for (const port of ports) {
     const key = port.ip === undefined ? port.type : `${port.type} ${port.ip}`;
     const entry = { place: sortKeyOf(port), port };
-    const group = places.get(key);
-    if (group === undefined) places.set(key, [entry]);
+    const group = portsByAddress.get(key);
+    if (group === undefined) portsByAddress.set(key, [entry]);
     else group.push(entry);
   }
   const merged: Port[] = [];
-  for (const group of places.values()) {
-    // Compares one number per port: a body can hold 300,000 ports, and comparing their fields is several times slower.
+  for (const group of portsByAddress.values()) {
+    // Compares one number per port, because a body can contain 300,000 ports, and comparing their fields is several
+    // times slower.
     group.sort((a, b) => a.place - b.place);
     let last: Port | undefined;
     let isCopy = false;
@@ -26,7 +27,7 @@ export function mergePorts(ports: readonly Port[]): Port[] {
         isCopy = false;
         continue;
       }
-      // Copy only ports that change: for ports that are not consecutive, copies would take most of the time.
+      // Copy only ports that change, because for ports that are not consecutive, copying would take most of the time.
       if (!isCopy) merged[merged.length - 1] = last = { ...last };
       isCopy = true;
       last.count = (last.count ?? 1) + (port.count ?? 1);
@@ -40,7 +41,8 @@ export const portRange = (first: number, count = 1): string =>
   count === 1 ? `${first}` : `${first}-${first + count - 1}`;
 
 /**
- * The difference between public and private port, which is the same for all ports of a range. Unpublished sort first.
+ * Returns the difference between public and private port, which is the same for all ports of a range. Unpublished ports
+ * sort first.
  */
 const offset = ({ privatePort, publicPort }: Port): number =>
   publicPort === undefined ? -PORT_NUMBERS : publicPort - privatePort;
@@ -48,7 +50,7 @@ const offset = ({ privatePort, publicPort }: Port): number =>
 /** Higher than any port number. */
 const PORT_NUMBERS = 65_536;
 
-/** A sort key for ports of one address and type that puts consecutive ports next to each other. */
+/** Returns a sort key for ports of one address and type. It puts consecutive ports next to each other. */
 const sortKeyOf = (port: Port): number => offset(port) * PORT_NUMBERS + port.privatePort;
 
 /** Whether a port directly follows a range of the same address and type. */

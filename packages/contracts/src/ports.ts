@@ -7,8 +7,8 @@ const PORT_NUMBER_MAX = 65_535;
 const PortNumber = z.int().min(1).max(PORT_NUMBER_MAX);
 
 /**
- * A port of a container and, if published, its address and port on the host: `ip` and `publicPort`. An entry stands for
- * `count` consecutive ports (default 1) that begin with `privatePort` and `publicPort`.
+ * A port of a container and, if it is published, its address and port on the host (`ip` and `publicPort`). An entry
+ * represents `count` consecutive ports (default 1) that begin with `privatePort` and `publicPort`.
  */
 export const Port = z
   .object({
@@ -29,9 +29,9 @@ export const endsInRange = (privatePort: number, publicPort: number, count: numb
   Math.max(privatePort, publicPort) + count - 1 <= PORT_NUMBER_MAX;
 
 /**
- * A container's ports. Their number has no limit, because one published range can be thousands of ports. Parsed by hand
- * because `z.array` collects the issues of every item: a 10 MiB body can hold three million invalid ports, which took
- * `z.array` 70 s and take this less than 1 s.
+ * A container's ports. Their number has no limit, because one published range can contain thousands of ports. Parsed by
+ * hand, because `z.array` collects the issues of every item. A 10 MiB body can contain three million invalid ports,
+ * which took `z.array` 70 s and take this parser less than 1 s.
  */
 export const Ports = z
   .custom<z.input<typeof Port>[]>((value) => Array.isArray(value), { error: 'must be an array of ports' })
@@ -57,8 +57,8 @@ export const Ports = z
   });
 
 /**
- * Whether `Port` would return a value unchanged. Values with a count are left to the schema. An older agent lists each
- * of a range's thousands of ports, and the schema is ten times as slow as this check.
+ * Whether `Port` would return a value unchanged. Values with a count are left to the schema. This check exists because
+ * an older agent lists each of a range's thousands of ports, and the schema is ten times as slow as this check.
  */
 function isSimplePort(value: unknown): value is Port {
   if (typeof value !== 'object' || value === null) return false;

@@ -9,7 +9,7 @@ import { SAME_ORIGIN_PATH_PATTERN } from './same-origin-path.js';
 import { Health } from './parse-status.js';
 import { text } from './text.js';
 
-/** A parameter that may be repeated, up to 50 times. Matches any of its values. */
+/** A parameter that may be repeated up to 50 times and matches any of its values. */
 const anyOf = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(schema).max(50));
 
@@ -27,7 +27,7 @@ const Limit = z
 /** The paging parameters of every list. */
 const Paging = { cursor: Cursor.optional(), limit: Limit };
 
-/** A boolean, false by default. The JSON Schema shows its type, not its two texts, because generators know booleans. */
+/** A boolean, false by default. The JSON Schema has the type boolean instead of two texts, for client generators. */
 const Flag = z
   .enum(['true', 'false'])
   .default('false')
@@ -46,20 +46,20 @@ const parseSort = <Key extends string>(sort: Key | `-${Key}`) => ({
 });
 
 /**
- * The sort keys of containers; the prefix `-` means descending. Ties are sorted by host and `dockerId`; for `image`, by
- * name first.
+ * The sort keys of containers. The prefix `-` means descending. Ties are sorted by host and `dockerId`, and for `image`
+ * by name first.
  */
 export const CONTAINER_SORT_KEYS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
 export type ContainerSortKey = (typeof CONTAINER_SORT_KEYS)[number];
 
-/** A label filter: `k=v` for a value (which may be empty or contain `=`), `k` for any value. */
+/** A label filter: `k=v` for one value, which may be empty or contain `=`, or `k` for any value. */
 const LabelFilter = term.transform((value) => {
   const equals = value.indexOf('=');
   return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
 });
 
 /**
- * Query parameters of `GET /api/containers`. A container must have all given labels; any other repeated filter matches
+ * Query parameters of `GET /api/containers`. A container must have all given labels. Any other repeated filter matches
  * any of its values. `hostFreshness` is the container's freshness: the summary counts `online` containers as `current`
  * and all others as `lastKnown`.
  */
@@ -81,13 +81,13 @@ export const ContainerQuery = z.strictObject({
 });
 export type ContainerQuery = z.output<typeof ContainerQuery>;
 
-/** The sort keys of hosts; the prefix `-` means descending. Ties are sorted by id. */
+/** The sort keys of hosts. The prefix `-` means descending. Ties are sorted by id. */
 export const HOST_SORT_KEYS = ['name', 'enrolledAt', 'lastSeenAt', 'containerCount', 'agentVersion'] as const;
 export type HostSortKey = (typeof HOST_SORT_KEYS)[number];
 
 /**
  * Query parameters of `GET /api/hosts`. A repeated filter matches any of its values. `state` matches hosts with a
- * present container in that state; `engine` matches the engine's name; `q` matches part of the host's name or
+ * present container in that state. `engine` matches the engine's name. `q` matches a part of the host's name or
  * `engineId`, or the beginning of its id.
  */
 export const HostQuery = z.strictObject({
@@ -111,7 +111,7 @@ export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
 
 /**
  * Query parameters of `GET /api/events`. Sorted newest first. `since` (inclusive) and `until` (exclusive) apply to
- * `recordedAt`, the time by the server's clock.
+ * `recordedAt`, which is the server's time.
  */
 export const EventQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
@@ -128,7 +128,7 @@ export type EventQuery = z.output<typeof EventQuery>;
 export const AuditQuery = z.strictObject({ ...Paging });
 export type AuditQuery = z.output<typeof AuditQuery>;
 
-/** Query parameters of `GET /api/images`. Sorted by image reference; `q` matches part of it. */
+/** Query parameters of `GET /api/images`. Sorted by image reference. `q` matches a part of the reference. */
 export const ImageQuery = z.strictObject({ q: term.optional(), ...Paging });
 export type ImageQuery = z.output<typeof ImageQuery>;
 
@@ -166,13 +166,13 @@ export type MemberCredentialsQuery = z.output<typeof MemberCredentialsQuery>;
 
 const ExportFormat = { format: z.enum(['csv', 'ndjson']).default('csv') };
 
-/** Query parameters of `GET /api/export/containers`: the filters of the list. There are no pages. */
+/** Query parameters of `GET /api/export/containers`: the filters of the list, without pages. */
 export const ContainerExportQuery = ContainerQuery.omit({ cursor: true, limit: true, sort: true, count: true }).extend(
   ExportFormat,
 );
 export type ContainerExportQuery = z.output<typeof ContainerExportQuery>;
 
-/** Query parameters of `GET /api/export/events`: the filters of the list. There are no pages. */
+/** Query parameters of `GET /api/export/events`: the filters of the list, without pages. */
 export const EventExportQuery = EventQuery.omit({ cursor: true, limit: true }).extend(ExportFormat);
 export type EventExportQuery = z.output<typeof EventExportQuery>;
 
@@ -190,7 +190,9 @@ export type OidcSignInQuery = z.output<typeof OidcSignInQuery>;
 
 const callbackParameter = (description: string) => z.string().optional().meta({ description });
 
-/** Query parameters of `GET /api/sign-in/oidc/callback`, sent by the identity provider. It may send others. */
+/**
+ * Query parameters of `GET /api/sign-in/oidc/callback`, sent by the identity provider, which may send others as well.
+ */
 export const OidcCallbackQuery = z.looseObject({
   state: callbackParameter('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),
   code: callbackParameter('OAuth authorization code.'),
@@ -199,7 +201,7 @@ export const OidcCallbackQuery = z.looseObject({
   iss: callbackParameter('The issuer identifier of the provider (RFC 9207).'),
 });
 
-/** Query parameters of `GET /api/stream`: which events to send. By default, all. */
+/** Query parameters of `GET /api/stream`, which filter the events. By default, all events are sent. */
 export const StreamQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   kind: anyOf(EventKind).optional(),

@@ -3,7 +3,7 @@ import { Id } from './id.js';
 import { Instant } from './instant.js';
 import { DOCKER_ID_LENGTH_MAX, SNAPSHOT_REMOVED_MAX } from './limits.js';
 
-/** The headers with a snapshot's metadata. They are not in the body, so that equal state has equal bytes. */
+/** The headers with a snapshot's metadata. It is not in the body, so that equal states have equal bodies. */
 export const SnapshotHeaderNames = {
   stream: 'Snapshot-Stream',
   sequence: 'Snapshot-Sequence',
@@ -27,7 +27,7 @@ const RemovedIds = z
 
 /**
  * The metadata of a snapshot, keyed by lowercase header name, as Node.js provides headers. The stream (a UUID of the
- * agent's run) and the sequence (rising within the stream) must be sent together or not at all.
+ * agent's run) and the sequence (which increases within the stream) must be sent together or not at all.
  */
 export const SnapshotHeaders = z
   .object({
@@ -72,9 +72,9 @@ export const SnapshotHeaders = z
   }));
 
 /**
- * A snapshot's metadata. `order` is null if the agent sends no stream and sequence. `observedAt` is RFC 3339 by the
- * host's clock, or null. `removedIds` are containers that were removed before an incomplete snapshot; an id that is also
- * in the body counts as present.
+ * A snapshot's metadata. `order` is null if the agent sends no stream and sequence. `observedAt` is the host's time in
+ * RFC 3339 format, or null. `removedIds` are the ids of containers that were removed before an incomplete snapshot. An
+ * id that is also in the body counts as present.
  */
 export type SnapshotHeaders = z.output<typeof SnapshotHeaders>;
 

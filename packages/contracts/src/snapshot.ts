@@ -6,9 +6,9 @@ import { PROBLEM_ERRORS_MAX, SNAPSHOT_CONTAINERS_MAX } from './limits.js';
 import { isPlainContainer } from './plain-container.js';
 
 /**
- * The whole state of one host: the body of `POST /api/agent/containers`. This schema is for documentation and clients.
- * A server uses `parseSnapshot` or `createSnapshotReader`: they apply the same rules, but stop early on an invalid
- * body.
+ * The complete state of one host: the body of `POST /api/agent/containers`. This schema is for documentation and
+ * clients. A server uses `parseSnapshot` or `createSnapshotReader`, which apply the same rules but stop early on an
+ * invalid body.
  */
 export const Snapshot = z.array(Container).max(SNAPSHOT_CONTAINERS_MAX);
 export type Snapshot = z.output<typeof Snapshot>;
@@ -30,7 +30,7 @@ export const TOO_MANY_CONTAINERS = `must contain at most ${SNAPSHOT_CONTAINERS_M
 export interface SnapshotReader {
   /** Checks that the value is an array that is not too long. Returns the errors, or null if the items can be added. */
   begin(value: unknown): Parsed<never> | null;
-  /** Parses the next item. Returns false once there are `PROBLEM_ERRORS_MAX` errors: then stop adding items. */
+  /** Parses the next item. Returns false once there are `PROBLEM_ERRORS_MAX` errors. Then stop adding items. */
   add(item: unknown): boolean;
   /** Returns all added containers, or the errors. */
   result(): Parsed<Snapshot>;

@@ -4,16 +4,18 @@ import { ContainerEvent, Host } from './operator.js';
 import { Summary } from './summary.js';
 
 /**
- * The messages of `GET /api/stream`, as server-sent events: `event` is the key in this object, `data` is JSON of its
- * schema. `container` and `reset` carry an id (`tx-id`); sent as `Last-Event-ID`, it resumes the stream without loss.
- * The stream also sends ids without a message: at the start of each connection, and every 30 s to a client whose
- * filters match no event. The other messages describe the current state and are sent again on each connect. Clients
- * must ignore unknown names.
+ * The messages of `GET /api/stream`, as server-sent events. `event` is a key of this object, and `data` is JSON of the
+ * key's schema. `container` and `reset` have an id (`tx-id`), which resumes the stream without loss if it is sent as
+ * `Last-Event-ID`. The stream also sends ids without a message: at the start of each connection, and every 30 s to a
+ * client whose filters match no event. The other messages describe the current state and are sent again on each
+ * connect. Clients must ignore unknown names.
  */
 export const StreamMessages = {
-  /** The fleet's counts: the first message of a connection, then at most every few seconds when they have changed. */
+  /**
+   * The fleet's counts. The first message of a connection, then sent at most every few seconds when they have changed.
+   */
   summary: Summary,
-  /** One committed change of one container. Carries an id. */
+  /** One committed change of one container. Has an id. */
   container: ContainerEvent,
   /** A host was enrolled, or a field of its `Host` changed, such as its name, counts, engine or freshness. */
   host: Host,
@@ -22,18 +24,18 @@ export const StreamMessages = {
   /** The freshness of each host that is not online. Sent after `summary` on each connect. */
   freshness: z.object({ hosts: z.array(z.object({ hostId: z.uuid(), freshness: Freshness })) }),
   /**
-   * Too many hosts changed at once to send one message per host: read the hosts again. No `container` event was lost.
+   * Too many hosts changed at once to send one message per host. Read the hosts again. No `container` event was lost.
    */
   'hosts-changed': z.object({}),
   /**
-   * Events were skipped: the history does not contain `Last-Event-ID`, the events after it are too many or too old to
-   * send, or the database was restarted or lost a part of its history. Read the lists again. Carries the id from which
-   * the stream continues.
+   * Events were skipped, because the history does not contain `Last-Event-ID`, the events after it are too many or too
+   * old to send, or the database was restarted or lost a part of its history. Read the lists again. Has the id from
+   * which the stream continues.
    */
   reset: z.object({}),
   /**
-   * Events are delayed: those after `since` may not have been sent yet. Sent when the delay begins, whenever `since`
-   * moves, and to each client that connects during the delay.
+   * Events are delayed, and those after `since` may not have been sent yet. Sent when the delay begins, whenever
+   * `since` changes, and to each client that connects during the delay.
    */
   lagging: z.object({ since: z.iso.datetime() }),
   /** Ends `lagging`: all committed events have been sent, and events arrive within seconds again. */

@@ -10,7 +10,10 @@ const Counts = z.record(z.string(), Count);
 export const ContainerCounts = z.object({ total: Count, byState: Counts, byHealth: Counts });
 export type ContainerCounts = z.output<typeof ContainerCounts>;
 
-/** Not a record: its JSON Schema would have required keys without properties, which generators of clients ignore. */
+/**
+ * The counts by freshness. Not a record, whose JSON Schema has required keys without properties, which client
+ * generators ignore.
+ */
 const HostCounts = {
   online: Count,
   stale: Count,
@@ -22,7 +25,8 @@ const HostCounts = {
 
 /**
  * Counts of the fleet at one instant. `containers.current` counts the containers whose `hostFreshness` is `online`;
- * `lastKnown` counts all others, by the state that was last reported. A container is in exactly one of the two.
+ * `lastKnown` counts all others, by the state that was last reported. Each container is counted in exactly one of the
+ * two.
  */
 export const Summary = z.object({
   at: z.iso.datetime(),
@@ -30,7 +34,7 @@ export const Summary = z.object({
     total: Count,
     /** The number of hosts by freshness, including zeros. The sum is `total`. */
     byFreshness: z.object(HostCounts),
-    /** Hosts whose token two machines seem to have used recently. */
+    /** The number of hosts whose token two machines seem to have used recently. */
     cloneSuspected: Count,
   }),
   containers: z.object({ current: ContainerCounts, lastKnown: ContainerCounts }),

@@ -1,19 +1,19 @@
 /**
- * Characters that a terminal may interpret or that hide text: control characters (C0, DEL, C1), bidirectional marks,
- * line separators and zero-width characters.
+ * Matches characters that a terminal may interpret or that hide text: control characters (C0, DEL, C1), bidirectional
+ * marks, line separators and zero-width characters.
  */
 // eslint-disable-next-line no-control-regex -- the pattern must match control characters
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** The same characters, except for the line feed that separates the lines of a JSON text. */
+/** Matches the same characters, except for the line feed that separates the lines of a JSON text. */
 const UNSAFE_IN_JSON = new RegExp(UNSAFE.source.replace('\\u0000-', '\\u0000-\\u0009\\u000b-'), 'g');
 
-/** Returns the text as one line that is safe to show on a terminal: each unsafe character becomes U+FFFD. */
+/** Returns the text as one line that is safe to show on a terminal. Each unsafe character becomes U+FFFD. */
 export const toTerminalText = (text: string): string => text.replace(UNSAFE, '\u{fffd}');
 
 /**
- * Returns JSON that is safe to show on a terminal and parses to the same value: each unsafe character, which can only
- * be inside a string, becomes its `\u` escape. Line feeds between the lines stay.
+ * Returns JSON that is safe to show on a terminal and parses to the same value. Each unsafe character, which can only
+ * be inside a string, becomes its `\u` escape. Line feeds between the lines are kept.
  */
 export const toTerminalJson = (json: string): string =>
   json.replace(UNSAFE_IN_JSON, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -2,12 +2,12 @@ import { z } from 'zod';
 
 const NUL_MESSAGE = 'must not contain a NUL character';
 
-/** The same rule as a pattern, because JSON Schema cannot express a refinement. */
+/** The rule against NUL as a pattern, because JSON Schema cannot express a refinement. */
 const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
 
 /**
- * A string that PostgreSQL can store and return unchanged. Refuses NUL, which `text` and `jsonb` cannot store. Replaces
- * lone surrogates with U+FFFD, so that this does not depend on the driver.
+ * A string that PostgreSQL can store and return unchanged. Rejects NUL, which `text` and `jsonb` cannot store. Replaces
+ * lone surrogates with U+FFFD, so that the stored text does not depend on the driver.
  */
 export const storable = (schema: z.ZodString) =>
   schema
@@ -15,17 +15,19 @@ export const storable = (schema: z.ZodString) =>
     .meta({ pattern: NO_NUL_PATTERN })
     .transform((value) => value.toWellFormed());
 
-/** Does the same as `storable` without a schema, for thousands of strings. Returns the text to store or the error. */
+/**
+ * Applies the rules of `storable` without a schema, for thousands of strings. Returns the text to store or the error.
+ */
 export function toStorable(value: unknown): { text: string } | { message: string } {
   if (typeof value !== 'string') return { message: 'must be a string' };
   return value.includes('\0') ? { message: NUL_MESSAGE } : { text: value.toWellFormed() };
 }
 
-/** A `storable` string of `min` to `max` UTF-16 units. Without `max`, its length is unlimited. */
+/** A `storable` string of `min` to `max` UTF-16 code units. Without `max`, its length is unlimited. */
 export const text = (min: number, max?: number) =>
   storable(max === undefined ? z.string().min(min) : z.string().min(min).max(max));
 
-/** Cuts well-formed text to `max` UTF-16 units, or one less if that would split a surrogate pair. */
+/** Truncates well-formed text to `max` UTF-16 code units, or to one fewer if that would split a surrogate pair. */
 export function shortenText(value: string, max: number): string {
   if (value.length <= max) return value;
   const last = value.charCodeAt(max - 1);
@@ -44,7 +46,7 @@ const VISIBLE = new RegExp(String.raw`(?!\p{Default_Ignorable_Code_Point})[^${BL
 /** Whether a text has at least one visible character. */
 const isVisible = (value: string): boolean => VISIBLE.test(value);
 
-/** A string of 1 to `max` UTF-16 units without NUL. The caller adds the pattern for JSON Schema. */
+/** A string of 1 to `max` UTF-16 code units without NUL. The caller adds the pattern for JSON Schema. */
 const nameText = (max: number) =>
   z
     .string()
@@ -63,7 +65,7 @@ export const displayName = (max: number) =>
     .transform((value) => value.toWellFormed().trim());
 
 /**
- * A name that a machine reports: like `displayName`, but an invisible name becomes `substitute`, because refusing it
+ * A name that a machine reports. Like `displayName`, but an invisible name becomes `substitute`, because rejecting it
  * would keep the machine from enrolling.
  */
 export const machineName = (max: number, substitute: string) =>

@@ -1,6 +1,7 @@
 /**
- * Bearer tokens: a prefix for the kind, 43 base62 characters (256 random bits) and a 6-character checksum of all
- * preceding characters. With the checksum, a typo is detected without a query, and secret scanners can verify a match.
+ * A bearer token consists of a prefix for its kind, 43 base62 characters (256 random bits) and a 6-character checksum
+ * of all preceding characters. With the checksum, a typo is detected without a query, and secret scanners can verify a
+ * match.
  */
 
 /** The prefix of each kind of token. */
@@ -8,9 +9,9 @@ export const TokenPrefixes = {
   agent: 'muster_agent_',
   enroll: 'muster_enroll_',
   key: 'muster_key_',
-  /** In the link that creates the owner's account. */
+  /** The token in the link that creates the owner's account. */
   setup: 'muster_setup_',
-  /** In the link of an invitation. */
+  /** The token in an invitation link. */
   invite: 'muster_invite_',
 } as const;
 export type TokenKind = keyof typeof TokenPrefixes;
@@ -43,7 +44,7 @@ function base62(value: bigint, length: number): string {
 
 const withChecksum = (body: string): string => body + base62(BigInt(crc32(body)), CHECKSUM_LENGTH);
 
-/** Formats `TOKEN_RANDOM_BYTES` random bytes as a token. Throws a RangeError for another number of bytes. */
+/** Formats `TOKEN_RANDOM_BYTES` random bytes as a token. @throws RangeError for another number of bytes. */
 export function formatToken(kind: TokenKind, random: Uint8Array): string {
   if (random.length !== TOKEN_RANDOM_BYTES) throw new RangeError(`a token requires ${TOKEN_RANDOM_BYTES} random bytes`);
   const value = random.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);

@@ -50,8 +50,8 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
           `SET plan_cache_mode = ${options.genericPlans === true ? 'force_generic_plan' : 'auto'}`,
       ),
   });
-  // node-postgres removes its own listener while a connection is in use. A connection that breaks between two statements
-  // would then end the process. The next statement on it fails, and the pool discards it.
+  // node-postgres removes its own listener while a connection is in use. A connection that breaks between two
+  // statements would then end the process. The next statement on it fails, and the pool discards it.
   pool.on('connect', (client) => client.on('error', () => undefined));
   discardUnfinishedTransactions(pool);
   refuseWhileStalled(pool, url);

@@ -13,7 +13,9 @@ const GRACE_MS = 500;
 const LONG_STATEMENT_SHARE = 3 / 8;
 const LONG_STATEMENT_WAIT_MS_MAX = 10_000;
 
-/** Creates `query` and `queryWithTimeout` of a `Database` on these pools: one for all statements, one for small ones. */
+/**
+ * Creates `query` and `queryWithTimeout` of a `Database` on these pools: one for all statements, one for small ones.
+ */
 export function createQueries(
   { pool, smallPool }: { pool: pg.Pool; smallPool: pg.Pool },
   engine: DatabaseEngine,
@@ -74,7 +76,10 @@ export function createQueries(
   return { query, queryWithTimeout: engine === 'pglite' ? queryWithoutTimeout : queryWithTimeout };
 }
 
-/** Limits concurrent callers; the others wait in order of arrival. @throws ConnectionWaitTimeoutError from `begin` on a timeout. */
+/**
+ * Limits concurrent callers; the others wait in order of arrival. @throws ConnectionWaitTimeoutError from `begin` on a
+ * timeout.
+ */
 function createSemaphore(max: number): { acquire(): Promise<void>; release(): void } {
   const waiting = new Set<() => void>();
   let taken = 0;

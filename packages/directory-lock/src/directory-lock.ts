@@ -6,10 +6,9 @@
  * process exists, and is free at once when the process is killed. The lock works among processes of one kernel: do not
  * share a directory on a network file system between machines.
  *
- * The directory contains three kinds of names:
- *   NAME.sock        the lock
- *   NAME-UUID.new    a listening socket that requests the lock with link(2), which fails if NAME.sock exists
- *   NAME-UUID.old    a socket that another process considered dead and moved away from NAME.sock
+ * The directory contains three kinds of names: NAME.sock        the lock NAME-UUID.new    a listening socket that
+ * requests the lock with link(2), which fails if NAME.sock exists NAME-UUID.old    a socket that another process
+ * considered dead and moved away from NAME.sock
  *
  * Any amount of time can pass between finding a socket dead and moving it, so the moved socket may be the live one of a
  * new holder. Therefore the process that moved it checks it again and moves a live one back, and a process that takes

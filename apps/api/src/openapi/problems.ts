@@ -23,7 +23,9 @@ const DESCRIPTIONS: Readonly<Partial<Record<ProblemType, string>>> = {
   [ProblemTypes.unavailable]: 'The server is overloaded or cannot reach its database: retry after Retry-After.',
 };
 
-/** Returns the problems that an operation can return: those implied by its access, path and body, and its `refusals`. */
+/**
+ * Returns the problems that an operation can return: those implied by its access, path and body, and its `refusals`.
+ */
 function problemTypesOf({ method, path, access, query, headers, body, refusals = [] }: Operation) {
   const isApi = path.startsWith('/api/');
   const isOperators = ['viewer', 'admin', 'owner', 'user'].includes(access);
@@ -79,7 +81,10 @@ const headersOf = (status: number, types: readonly ProblemType[]) => ({
   ...(types.some((type) => WITH_RETRY_AFTER.has(type)) ? RETRY_AFTER : {}),
 });
 
-/** Returns the shared error responses: one per problem type, and `OtherProblem` for errors that any operation can return. */
+/**
+ * Returns the shared error responses: one per problem type, and `OtherProblem` for errors that any operation can
+ * return.
+ */
 export const problemResponses = (): Record<string, object> => ({
   ...Object.fromEntries(
     KINDS.map((kind) => [

@@ -36,7 +36,8 @@ const HANDWRITTEN = new Map<z.core.$ZodType, JsonSchema>([
 /**
  * Generates the JSON Schemas of all named schemas, and of the `unnamed` schemas under temporary names.
  *
- * Both directions use the input form of the schemas. Responses also require each field that has a default, because the server always sends these fields.
+ * Both directions use the input form of the schemas. Responses also require each field that has a default, because the
+ * server always sends these fields.
  */
 function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'requests' | 'answers'): NamedSchemas {
   const registry = z.registry<{ id: string }>();
@@ -63,7 +64,9 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
 }
 
 /**
- * Describes query parameters. They are sent as text, and the `meta` of their schema states the type to which the contract parses them. Replaces the keywords that zod generates for the text, and adds the default, which zod omits because it is not a text.
+ * Describes query parameters. They are sent as text, and the `meta` of their schema states the type to which the
+ * contract parses them. Replaces the keywords that zod generates for the text, and adds the default, which zod omits
+ * because it is not a text.
  */
 function describeParsedType(zodSchema: z.core.$ZodType, json: JsonSchema): void {
   if (z.globalRegistry.get(zodSchema)?.['type'] === undefined) return;
@@ -97,7 +100,8 @@ export interface SchemaRegistry {
 }
 
 /**
- * Generates the JSON Schemas for one direction, with one component for each named schema. `whole` contains the schemas of bodies, and `inFields` the schemas of objects whose fields become parameters.
+ * Generates the JSON Schemas for one direction, with one component for each named schema. `whole` contains the schemas
+ * of bodies, and `inFields` the schemas of objects whose fields become parameters.
  */
 export function createSchemaRegistry(
   { whole, inFields = [] }: { whole: readonly z.ZodType[]; inFields?: readonly z.ZodType[] },

@@ -43,9 +43,11 @@ export const createAgents = (parts: AgentParts): { guards: Pick<Guards, 'agent' 
 const HOST_QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
 
 /**
- * Creates the guards of the routes that agents call. A guard authenticates the agent, applies the rate limit, and then waits for the host's previous call to finish. The body of a waiting request is not read.
+ * Creates the guards of the routes that agents call. A guard authenticates the agent, applies the rate limit, and then
+ * waits for the host's previous call to finish. The body of a waiting request is not read.
  *
- * For each host, one snapshot and one small call run at a time, so that a heartbeat never waits for a snapshot. More concurrent calls would only wait for the host's row lock.
+ * For each host, one snapshot and one small call run at a time, so that a heartbeat never waits for a snapshot. More
+ * concurrent calls would only wait for the host's row lock.
  */
 function agentGuards(parts: AgentParts): Pick<Guards, 'agent' | 'enroll'> {
   const { agentTokens, enrollment, refusals, limits, enrollmentLimit, delayRefusal } = parts;
@@ -87,7 +89,9 @@ function agentGuards(parts: AgentParts): Pick<Guards, 'agent' | 'enroll'> {
 }
 
 /**
- * Queue limits for enrollments with one token. A whole fleet may enroll with one token, whose row each enrollment locks. Enrollments with one token therefore run one at a time, each in milliseconds, and a burst waits instead of failing.
+ * Queue limits for enrollments with one token. A whole fleet may enroll with one token, whose row each enrollment
+ * locks. Enrollments with one token therefore run one at a time, each in milliseconds, and a burst waits instead of
+ * failing.
  */
 const ENROLLMENT_QUEUE_LIMITS = { waitingMax: 1_000, waitMsMax: 10_000 };
 

@@ -9,7 +9,8 @@ import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-sta
 const HASHED = '/assets';
 
 /**
- * The page's policy allows it to load and run only files of this server. The page has no inline scripts or styles, so markup in a container's name or label never runs.
+ * The page's policy allows it to load and run only files of this server. The page has no inline scripts or styles, so
+ * markup in a container's name or label never runs.
  */
 const PAGE_POLICY = [
   "default-src 'none'",
@@ -31,7 +32,9 @@ const PAGE_HEADERS = {
 };
 
 /**
- * Serves the dashboard built into `directory`. Returns the page for every path that no other route handles, because the dashboard routes such paths in the browser. Clients that do not accept HTML do not receive the page. Files are looked up at each request, because the dashboard may be built after the start, or never.
+ * Serves the dashboard built into `directory`. Returns the page for every path that no other route handles, because the
+ * dashboard routes such paths in the browser. Clients that do not accept HTML do not receive the page. Files are looked
+ * up at each request, because the dashboard may be built after the start, or never.
  */
 export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX): Router {
   const router = Router();

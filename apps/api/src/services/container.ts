@@ -68,14 +68,20 @@ export interface SnapshotUsage {
 
 export interface ContainerService {
   /**
-   * Updates the database to match a snapshot of one host, in one transaction. Containers are identified by (host, dockerId) and are created, updated or restored. Containers absent from a complete snapshot are marked exited and removed. Each change is recorded in the history. Unchanged rows are not written. When this resolves with `applied: true`, all changes are committed. A snapshot older than the host's stored state is not applied, and the summary contains the reason.
+   * Updates the database to match a snapshot of one host, in one transaction. Containers are identified by (host,
+   * dockerId) and are created, updated or restored. Containers absent from a complete snapshot are marked exited and
+   * removed. Each change is recorded in the history. Unchanged rows are not written. When this resolves with `applied:
+   * true`, all changes are committed. A snapshot older than the host's stored state is not applied, and the summary
+   * contains the reason.
    *
-   * This is the only way to store containers. Accepts the containers as an array or as a request body. Validates the body, and reads no more of it than is needed to find the changes.
+   * This is the only way to store containers. Accepts the containers as an array or as a request body. Validates the
+   * body, and reads no more of it than is needed to find the changes.
    *
    * @throws InvalidRequestError naming the invalid fields. Nothing was written.
    * @throws BodyTooLargeError if the decompressed body is larger than a snapshot may be.
    * @throws HostDeletedError if the host was deleted.
-   * @throws UnavailableError if concurrent snapshots of this host were written first in every attempt, or if another transaction held the host's row lock for too long. Nothing was written.
+   * @throws UnavailableError if concurrent snapshots of this host were written first in every attempt, or if another
+   * transaction held the host's row lock for too long. Nothing was written.
    */
   syncContainers(
     hostId: string,
@@ -99,7 +105,8 @@ export interface ContainerServiceOptions {
 export const SNAPSHOT_MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 /**
- * Maximum number of attempts to write a snapshot while other snapshots of the host are written. One of them succeeds in each round, so few attempts are needed.
+ * Maximum number of attempts to write a snapshot while other snapshots of the host are written. One of them succeeds in
+ * each round, so few attempts are needed.
  */
 const ATTEMPTS_MAX = 30;
 const RETRY_DELAY_MS_MAX = 60;
@@ -137,7 +144,8 @@ export function createContainerService(db: Database, options: ContainerServiceOp
     new Promise((resolve) => setTimeout(resolve, random() * Math.min(RETRY_DELAY_MS_MAX, 2 ** attempt)));
 
   /**
-   * Waits until no other transaction holds the host's row lock, without occupying a connection. Rows read earlier would be outdated.
+   * Waits until no other transaction holds the host's row lock, without occupying a connection. Rows read earlier would
+   * be outdated.
    * @throws UnavailableError if the lock is not released in time.
    */
   async function waitForLock(hostId: string): Promise<void> {
@@ -251,7 +259,8 @@ const CHUNK_CONTAINERS = 200;
 const CHUNK_BYTES = 24 * 1024;
 
 /**
- * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows. Detects only updates, and returns null if containers were added, removed or reordered, or if one is invalid.
+ * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows. Detects only
+ * updates, and returns null if containers were added, removed or reordered, or if one is invalid.
  */
 async function diffBodies(cached: CachedSnapshot, body: BodyReader): Promise<SnapshotDiff | null> {
   const yielder = createYielder();

@@ -14,7 +14,8 @@ export interface NewMember {
 }
 
 /**
- * The credential with which a person signs in: a password, hashed by better-auth's `hashPassword`, or an identity at an identity provider.
+ * The credential with which a person signs in: a password, hashed by better-auth's `hashPassword`, or an identity at an
+ * identity provider.
  */
 export type Credential = { passwordHash: string } | ExternalIdentity;
 
@@ -28,7 +29,8 @@ export interface ExternalIdentity {
 export const normalizeEmail = (email: string): string => email.toLowerCase();
 
 /**
- * Adds a member and returns the user's id. The audit log records it as an action of that user. A former member becomes the same user again.
+ * Adds a member and returns the user's id. The audit log records it as an action of that user. A former member becomes
+ * the same user again.
  * @throws ConflictError if the address belongs to a member of any organization.
  */
 export async function addMember(tx: Prisma.TransactionClient, member: NewMember, at: Date): Promise<string> {
@@ -69,7 +71,8 @@ export async function addCredential(
 const FIRST_ORGANIZATION = { id: 'default', name: 'Default', slug: 'default' };
 
 /**
- * Returns the first organization's id, and creates the organization if it is missing. Locks the organization's row until the transaction ends, so that concurrent processes perform the setup one after another.
+ * Returns the first organization's id, and creates the organization if it is missing. Locks the organization's row
+ * until the transaction ends, so that concurrent processes perform the setup one after another.
  */
 export async function lockFirstOrganization(tx: Prisma.TransactionClient, at: Date): Promise<string> {
   const { id, name, slug } = FIRST_ORGANIZATION;

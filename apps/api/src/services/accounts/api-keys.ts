@@ -45,7 +45,8 @@ export async function authenticateApiKey(
 
 /**
  * Creates an API key. The key is contained only in this result.
- * @throws InvalidRequestError naming `expiresAt` if it is in the past, or after the expiry of the key that the caller uses.
+ * @throws InvalidRequestError naming `expiresAt` if it is in the past, or after the expiry of the key that the caller
+ * uses.
  */
 export async function createApiKey(
   db: Database,
@@ -110,7 +111,11 @@ const toView = ({ id, name, role, createdBy, ...dates }: KeyRow, names: Readonly
 });
 
 /**
- * Ensures that an admin key exists. If `adminKey` is set, accepts it as an admin key of the first organization and revokes the previously configured key. Otherwise, creates a first admin key if the database has no key at all. `deliver` receives that key before the transaction commits. If `deliver` fails, no key is created, and the next start creates one. Several processes may call this at once. Returns false if `adminKey` was revoked or replaced earlier, because such a key is never accepted again.
+ * Ensures that an admin key exists. If `adminKey` is set, accepts it as an admin key of the first organization and
+ * revokes the previously configured key. Otherwise, creates a first admin key if the database has no key at all.
+ * `deliver` receives that key before the transaction commits. If `deliver` fails, no key is created, and the next start
+ * creates one. Several processes may call this at once. Returns false if `adminKey` was revoked or replaced earlier,
+ * because such a key is never accepted again.
  */
 export function ensureAdminKey(
   { prisma }: Pick<Database, 'prisma'>,

@@ -5,7 +5,9 @@ import { hash } from 'node:crypto';
 export const hashSessionToken = (token: string): string => hash('sha256', token, 'base64url');
 
 /**
- * Wraps better-auth's database adapter to store session tokens as hashes. better-auth stores the tokens themselves, so anyone who can read the database could act as any signed-in user. The wrapper stores and queries hashes, and returns to better-auth the token that better-auth passed in.
+ * Wraps better-auth's database adapter to store session tokens as hashes. better-auth stores the tokens themselves, so
+ * anyone who can read the database could act as any signed-in user. The wrapper stores and queries hashes, and returns
+ * to better-auth the token that better-auth passed in.
  */
 export const withHashedSessions = (createAdapter: CreateAdapter): CreateAdapter =>
   wrapAdapterCalls(createAdapter, (method, call) =>
@@ -43,7 +45,9 @@ const hashCondition = (condition: Where, hashOf: (token: unknown) => unknown): W
 };
 
 /**
- * Wraps better-auth's database adapter to convert timestamps, because better-auth can only use this machine's clock. The wrapper converts the timestamps that better-auth stores and queries to database time, and the timestamps that it reads to this machine's time. `skewMs` returns the milliseconds by which this machine's clock is ahead.
+ * Wraps better-auth's database adapter to convert timestamps, because better-auth can only use this machine's clock.
+ * The wrapper converts the timestamps that better-auth stores and queries to database time, and the timestamps that it
+ * reads to this machine's time. `skewMs` returns the milliseconds by which this machine's clock is ahead.
  */
 export const withDatabaseClock = (createAdapter: CreateAdapter, skewMs: () => number): CreateAdapter =>
   wrapAdapterCalls(createAdapter, async (method, call) => {

@@ -25,18 +25,23 @@ export interface BetterAuthParts {
   secret: string;
   logger: Logger;
   now: () => Date;
-  /** Returns the milliseconds by which this process's wall clock, the only clock that better-auth reads, is ahead of `now`. */
+  /**
+   * Returns the milliseconds by which this process's wall clock, the only clock that better-auth reads, is ahead of
+   * `now`.
+   */
   skewMs: () => number;
 }
 
 /**
- * Returns the name of the session cookie. The `__Host-` prefix, for which browsers require https, keeps other hosts of the domain from setting the cookie.
+ * Returns the name of the session cookie. The `__Host-` prefix, for which browsers require https, keeps other hosts of
+ * the domain from setting the cookie.
  */
 export const sessionCookieName = (publicUrl: string) =>
   isHttps(publicUrl) ? '__Host-muster_session' : 'muster_session';
 
 /**
- * Creates a better-auth instance that uses our tables. better-auth handles passwords, sessions and their cookies. We handle organization memberships, and only members get sessions.
+ * Creates a better-auth instance that uses our tables. better-auth handles passwords, sessions and their cookies. We
+ * handle organization memberships, and only members get sessions.
  */
 export function createBetterAuth(
   { prisma }: Database,
@@ -52,7 +57,8 @@ export function createBetterAuth(
     // better-auth also passes thrown values, which may contain requests and tokens, so only its message is logged.
     logger: { level: 'error', log: (_level, message) => log.error(message) },
     database: withDatabaseClock(withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })), skewMs),
-    // Our own limits are used instead, because they apply before a password is hashed, also count per account, and cover every call that takes a password.
+    // Our own limits are used instead, because they apply before a password is hashed, also count per account, and
+    // cover every call that takes a password.
     rateLimit: { enabled: false },
     plugins: [oidcSessionsPlugin],
     emailAndPassword: { enabled: true, disableSignUp: true },
@@ -102,7 +108,8 @@ export async function callBetterAuth<T>(call: () => Promise<T>): Promise<T> {
 const isHttps = (url: string) => url.startsWith('https:');
 
 /**
- * Adds a missing call to better-auth's server API, which starts a session for a user whom an identity provider has authenticated. The call has no path, so that no request can reach it.
+ * Adds a missing call to better-auth's server API, which starts a session for a user whom an identity provider has
+ * authenticated. The call has no path, so that no request can reach it.
  */
 const oidcSessionsPlugin = {
   id: 'oidc-sessions',
@@ -133,7 +140,9 @@ export interface OidcSessionsApi {
 const SECRET_BYTES = 32;
 
 /**
- * Returns the secret that signs cookies if no secret is configured. The first process that calls this creates the secret and stores it in the database, so that all processes share it. The secret alone grants no access, because a cookie must also contain a session token, which is stored only as a hash.
+ * Returns the secret that signs cookies if no secret is configured. The first process that calls this creates the
+ * secret and stores it in the database, so that all processes share it. The secret alone grants no access, because a
+ * cookie must also contain a session token, which is stored only as a hash.
  */
 export async function loadCookieSecret({ prisma }: Database): Promise<string> {
   const value = randomBytes(SECRET_BYTES).toString('base64url');

@@ -5,8 +5,8 @@ import { auditedWrite, recordAuditEntry } from '../audit/index.js';
 
 /**
  * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the
- * transaction ends. Everything that the operator creates is therefore committed before `revokeCredentialsCreatedBy` searches for
- * it. Returns the key's expiry; null for a user and for a key without expiry.
+ * transaction ends. Everything that the operator creates is therefore committed before `revokeCredentialsCreatedBy`
+ * searches for it. Returns the key's expiry; null for a user and for a key without expiry.
  * @throws TokenInvalidError if the member was removed or the key revoked after the request was authenticated.
  * @throws ForbiddenError if the member's role was changed after the request was authenticated.
  */
@@ -82,7 +82,9 @@ export interface RevocationScope {
 type RevocationReason = 'member.removed' | 'member.role_changed';
 
 /**
- * Revokes the API keys that a person created, the keys created with those keys, and the enrollment tokens that the person or any of these keys created. Records each revocation in the audit log with the reason. A member who became a viewer (`member.role_changed`) loses only the admin keys, because a viewer may do what the other keys allow.
+ * Revokes the API keys that a person created, the keys created with those keys, and the enrollment tokens that the
+ * person or any of these keys created. Records each revocation in the audit log with the reason. A member who became a
+ * viewer (`member.role_changed`) loses only the admin keys, because a viewer may do what the other keys allow.
  */
 export async function revokeCredentialsCreatedBy(
   tx: Prisma.TransactionClient,
@@ -130,7 +132,8 @@ export async function revokeCredentialsCreatedBy(
 }
 
 /**
- * Revokes the open invitations that a person created, because the holder of such a link could let that person in again with a role that they lost. Records each revocation in the audit log with the reason.
+ * Revokes the open invitations that a person created, because the holder of such a link could let that person in again
+ * with a role that they lost. Records each revocation in the audit log with the reason.
  */
 export async function revokeInvitationsCreatedBy(
   tx: Prisma.TransactionClient,

@@ -12,7 +12,10 @@ export interface FailedSignIn {
 
 export interface FailedSignIns {
   /**
-   * Records a failure in the audit log of the account's organization. If the account does not exist, uses the first organization and does not name the account. For `FAILURE_WINDOW_MS`, all failures for one account share an entry with a count, and so do all failures for unknown accounts, so that an attacker can neither fill the log nor hide in it. The entry contains its first `ADDRESSES_MAX` addresses and the latest one.
+   * Records a failure in the audit log of the account's organization. If the account does not exist, uses the first
+   * organization and does not name the account. For `FAILURE_WINDOW_MS`, all failures for one account share an entry
+   * with a count, and so do all failures for unknown accounts, so that an attacker can neither fill the log nor hide in
+   * it. The entry contains its first `ADDRESSES_MAX` addresses and the latest one.
    */
   record(failure: FailedSignIn): Promise<void>;
 }
@@ -23,7 +26,9 @@ export const FAILURE_WINDOW_MS = 600_000;
 /** Maximum number of addresses that one entry keeps in addition to the latest. */
 export const ADDRESSES_MAX = 20;
 
-/** Maximum number of windows in memory. If a window is dropped early, the account's next failure creates a new entry. */
+/**
+ * Maximum number of windows in memory. If a window is dropped early, the account's next failure creates a new entry.
+ */
 const WINDOWS_MAX = 10_000;
 
 /** Maximum stored length of an address, because a trusted proxy may forward a value that is not an address. */
@@ -33,7 +38,8 @@ interface Window {
   openedMs: number;
   entry: Promise<bigint>;
   /**
-   * Settles when the last failure is recorded. The next failure waits for this promise, so that it does not occupy a connection while it waits for the row's lock.
+   * Settles when the last failure is recorded. The next failure waits for this promise, so that it does not occupy a
+   * connection while it waits for the row's lock.
    */
   recorded: Promise<unknown>;
 }

@@ -10,7 +10,9 @@ export interface IdentityProviderOptions {
   clientSecret: string;
   /** The URL to which the provider redirects browsers. */
   callbackUrl: string;
-  /** All processes on one database need the same secret, because an attempt started in one may be completed in another. */
+  /**
+   * All processes on one database need the same secret, because an attempt started in one may be completed in another.
+   */
   secret: string;
 }
 
@@ -59,7 +61,9 @@ export interface IdentityProvider {
 }
 
 /**
- * Claims of the provider must satisfy the same rules as typed input. At the provider, users may choose a name of any length. Some characters of other alphabets become ASCII letters in lower case, so an address could become another user's.
+ * Claims of the provider must satisfy the same rules as typed input. At the provider, users may choose a name of any
+ * length. Some characters of other alphabets become ASCII letters in lower case, so an address could become another
+ * user's.
  */
 const { name: NameClaim, email: EmailClaim } = SetupRequest.shape;
 
@@ -67,7 +71,8 @@ const ATTEMPT_BYTES = 32;
 const TIMEOUT_SECONDS = 5;
 
 /**
- * Signs users in with the authorization code flow with PKCE, `state` and `nonce`. All three are derived from the secret of the attempt, so that nothing is stored for an attempt, and the URLs that the browser shows reveal nothing.
+ * Signs users in with the authorization code flow with PKCE, `state` and `nonce`. All three are derived from the secret
+ * of the attempt, so that nothing is stored for an attempt, and the URLs that the browser shows reveal nothing.
  */
 export function createIdentityProvider(options: IdentityProviderOptions): IdentityProvider {
   const { issuer, callbackUrl, secret } = options;

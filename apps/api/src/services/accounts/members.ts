@@ -18,9 +18,9 @@ export async function listMembers(db: Database, organizationId: string, query: P
 }
 
 /**
- * Changes a member's role. The change takes effect at the next call in every process. Revokes the open invitations of an owner who
- * loses that role. If the member becomes a viewer, also revokes the admin keys and enrollment tokens that they scope,
- * unless `keepCredentials` is set.
+ * Changes a member's role. The change takes effect at the next call in every process. Revokes the open invitations of
+ * an owner who loses that role. If the member becomes a viewer, also revokes the admin keys and enrollment tokens that
+ * they scope, unless `keepCredentials` is set.
  * @throws NotFoundError if the organization has no such member.
  * @throws ConflictError if no owner would be left.
  */

@@ -15,7 +15,8 @@ export interface Redirect {
 }
 
 /**
- * Signs users in with an identity provider. After every failure of the provider, the browser is redirected to the sign-in page, which shows the reason.
+ * Signs users in with an identity provider. After every failure of the provider, the browser is redirected to the
+ * sign-in page, which shows the reason.
  */
 export interface OidcSignInService {
   /**
@@ -52,7 +53,8 @@ export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
   const isHttps = publicUrl.startsWith('https:');
   const cookieName = isHttps ? '__Host-muster_oidc' : 'muster_oidc';
 
-  // The cookie binds the attempt to the browser that started it, so that an attacker cannot make another person's browser complete the attacker's attempt.
+  // The cookie binds the attempt to the browser that started it, so that an attacker cannot make another person's
+  // browser complete the attacker's attempt.
   const attemptCookie = (value: string, seconds: number): string =>
     `${cookieName}=${value}; Max-Age=${seconds}; Path=/; HttpOnly; ${isHttps ? 'Secure; ' : ''}SameSite=Lax`;
 
@@ -62,7 +64,10 @@ export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
     return attempt === undefined || !SAME_ORIGIN_PATH.test(next) ? null : { attempt, next };
   }
 
-  /** Returns the URL of the sign-in page with the reason of a failure. Logs the failure without data sent to the provider. */
+  /**
+   * Returns the URL of the sign-in page with the reason of a failure. Logs the failure without data sent to the
+   * provider.
+   */
   function failureLocation(error: unknown, next: string): string {
     if (error instanceof OidcSignInError) {
       const { code, message } = error.cause as { code?: unknown; message: string };

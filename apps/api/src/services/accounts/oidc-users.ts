@@ -6,7 +6,10 @@ import type { ExternalUser } from './identity-provider.js';
 import { addCredential, addMember, lockFirstOrganization, normalizeEmail } from './add-member.js';
 
 /**
- * Finds the user whom an identity provider authenticated, and returns their id, or null if they may not sign in. Users are identified by the provider's id for them. At their first sign-in, they are found by their email address if the provider has verified it: a member gets an additional credential, and an invited person becomes a member. Any other person becomes a member of the first organization with the role `autoProvisionRole`, or is refused if it is null.
+ * Finds the user whom an identity provider authenticated, and returns their id, or null if they may not sign in. Users
+ * are identified by the provider's id for them. At their first sign-in, they are found by their email address if the
+ * provider has verified it: a member gets an additional credential, and an invited person becomes a member. Any other
+ * person becomes a member of the first organization with the role `autoProvisionRole`, or is refused if it is null.
  */
 export async function findOidcUser(
   db: Database,

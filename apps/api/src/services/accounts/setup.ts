@@ -8,7 +8,8 @@ import { addMember, lockFirstOrganization } from './add-member.js';
 import type { SessionService, WithCookies } from './sign-in.js';
 
 /**
- * Lifetime of a setup link in milliseconds. The link becomes invalid earlier when a user is created. Each start creates another link.
+ * Lifetime of a setup link in milliseconds. The link becomes invalid earlier when a user is created. Each start creates
+ * another link.
  */
 const SETUP_TOKEN_MS = 7 * 86_400_000;
 
@@ -19,7 +20,9 @@ export const isSetupRequired = async ({ prisma }: Pick<Database, 'prisma'>): Pro
   (await prisma.user.findFirst({ select: { id: true } })) === null;
 
 /**
- * Creates a token for a setup link if no user exists yet. `deliver` receives the token before the transaction commits. If `deliver` fails, no token is created. Processes that start at the same time create one token each, and using any of these tokens invalidates all of them.
+ * Creates a token for a setup link if no user exists yet. `deliver` receives the token before the transaction commits.
+ * If `deliver` fails, no token is created. Processes that start at the same time create one token each, and using any
+ * of these tokens invalidates all of them.
  */
 export async function issueSetupToken(
   { prisma }: Pick<Database, 'prisma'>,

@@ -4,14 +4,16 @@ import { RateLimitedError } from '../../errors.js';
 
 export interface SignInLimit {
   /**
-   * Counts an attempt to sign in or to confirm a password. Call it before any expensive work. `account` is set if the attempt names an account.
+   * Counts an attempt to sign in or to confirm a password. Call it before any expensive work. `account` is set if the
+   * attempt names an account.
    * @throws RateLimitedError if there were too many attempts from this address, or for this account from any address.
    */
   take(address: string, account?: string): void;
 }
 
 /**
- * Limits attempts to `perMinute` per minute from one address, and to half as many for one account; 0 means no limit. Each process counts separately, in memory.
+ * Limits attempts to `perMinute` per minute from one address, and to half as many for one account; 0 means no limit.
+ * Each process counts separately, in memory.
  */
 export function createSignInLimit(perMinute: number, elapsedMs: () => number): SignInLimit {
   if (perMinute === 0) return { take: () => undefined };

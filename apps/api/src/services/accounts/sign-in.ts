@@ -26,7 +26,8 @@ export interface UserSession {
 
 export interface SessionService {
   /**
-   * Returns the session that the cookies identify, or null. Reads the database each time, so that an ended session or a changed role takes effect at the next call in every process.
+   * Returns the session that the cookies identify, or null. Reads the database each time, so that an ended session or a
+   * changed role takes effect at the next call in every process.
    */
   authenticate(caller: Caller): Promise<WithCookies<UserSession | null>>;
 
@@ -82,7 +83,8 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
   }
 
   /**
-   * Returns the password hash of a user after a password change in progress is committed or rolled back. A change that starts later sees the new session.
+   * Returns the password hash of a user after a password change in progress is committed or rolled back. A change that
+   * starts later sees the new session.
    */
   async function lockPasswordHash(userId: string): Promise<string | null> {
     const [account] = await prisma.$queryRaw<{ password: string | null }[]>`
@@ -118,7 +120,8 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
         throw new CredentialsInvalidError();
       });
       const token = hashSessionToken(response.token);
-      // Verifying a password takes long. A password change in the meantime has ended only the sessions that existed at that time.
+      // Verifying a password takes long. A password change in the meantime has ended only the sessions that existed at
+      // that time.
       if ((await lockPasswordHash(response.user.id)) !== hashBefore) {
         await prisma.session.deleteMany({ where: { token } });
         throw new CredentialsInvalidError();
@@ -154,7 +157,8 @@ export function createSessionService(db: Database, parts: SessionServiceParts): 
 }
 
 /**
- * Returns the description of an operator and its permissions. A user's expiry is that of `session`, and an API key has its own expiry.
+ * Returns the description of an operator and its permissions. A user's expiry is that of `session`, and an API key has
+ * its own expiry.
  */
 export async function getSession(
   { prisma }: Pick<Database, 'prisma'>,

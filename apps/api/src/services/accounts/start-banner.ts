@@ -9,7 +9,8 @@ export type SecretDelivery = { shown: string } | { file: string };
 const FILES = { adminKey: 'admin-key', setupLink: 'setup-link' } as const;
 
 /**
- * Delivers a secret to the person who starts Muster. If stdout is a terminal, the caller prints the secret once. Otherwise, stdout may be a log, so the secret is written to a file with mode 0600 in `directory`.
+ * Delivers a secret to the person who starts Muster. If stdout is a terminal, the caller prints the secret once.
+ * Otherwise, stdout may be a log, so the secret is written to a file with mode 0600 in `directory`.
  */
 export async function deliverSecret(
   kind: keyof typeof FILES,

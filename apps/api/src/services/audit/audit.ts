@@ -42,7 +42,9 @@ export interface NewAuditEntry {
 }
 
 /**
- * Records an action in the transaction that performs it, so that neither is committed without the other. The only exception is that better-auth creates sessions outside a transaction, so a session whose entry cannot be written is deleted again (better-auth.ts).
+ * Records an action in the transaction that performs it, so that neither is committed without the other. The only
+ * exception is that better-auth creates sessions outside a transaction, so a session whose entry cannot be written is
+ * deleted again (better-auth.ts).
  */
 export const recordAuditEntry = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, entry: NewAuditEntry) =>
   tx.auditEntry.create({ data: entry });

@@ -5,7 +5,8 @@ import { NotFoundError } from '../../errors.js';
 /** Serves the agent release for download. */
 export interface AgentReleaseService {
   /**
-   * Returns the script that installs the agent. The script downloads from this API's configured public address, never from an address in the request, and contains the checksums of the downloads.
+   * Returns the script that installs the agent. The script downloads from this API's configured public address, never
+   * from an address in the request, and contains the checksums of the downloads.
    * @throws NotFoundError if this API has no release.
    */
   installScript(): Promise<string>;
@@ -31,7 +32,8 @@ const URL_LINE = /^MUSTER_URL_DEFAULT=.*$/m;
 const CHECKSUMS_LINE = /^CHECKSUMS=.*$/m;
 
 /**
- * Creates the service for the release in `directory`; null if there is no release. `publicUrl` is called for each script, because the URL may be unknown until the server listens.
+ * Creates the service for the release in `directory`; null if there is no release. `publicUrl` is called for each
+ * script, because the URL may be unknown until the server listens.
  */
 export function createAgentReleaseService(directory: string | null, publicUrl: () => string): AgentReleaseService {
   const pathOf = (name: string): string => {

@@ -9,7 +9,8 @@ export interface AgentIdentity {
 }
 
 /**
- * Milliseconds within which this process rejects a token that another process revoked. Without polling, an entry is valid for this long.
+ * Milliseconds within which this process rejects a token that another process revoked. Without polling, an entry is
+ * valid for this long.
  */
 const ENTRY_TTL_MS = 5_000;
 
@@ -28,8 +29,8 @@ const TOKENS_MAX = 50_000;
 export interface AgentTokenCache {
   get(hash: string): AgentIdentity | undefined;
   /**
-   * `readAt` is the value of `elapsedMs` before the lookup began, so that the entry is never considered younger than
-   * it is.
+   * `readAt` is the value of `elapsedMs` before the lookup began, so that the entry is never considered younger than it
+   * is.
    */
   set(hash: string, identity: AgentIdentity, readAt: number): void;
   /** Drops a host's tokens. Call it when they are revoked or replaced, so that this process rejects them at once. */

@@ -16,9 +16,10 @@ const LAST_USED_INTERVAL_MS = 3_600_000;
 
 export interface AgentTokenService {
   /**
-   * Returns the host of an agent token. The first use of a token revokes the tokens issued before it, because it proves that the agent has the new token. It never revokes a token issued after it, which the agent may have received in the meantime.
-   * A valid token is cached until it is revoked. A revocation takes effect at once in the process that performs it, and
-   * within 5 seconds in every other.
+   * Returns the host of an agent token. The first use of a token revokes the tokens issued before it, because it proves
+   * that the agent has the new token. It never revokes a token issued after it, which the agent may have received in
+   * the meantime. A valid token is cached until it is revoked. A revocation takes effect at once in the process that
+   * performs it, and within 5 seconds in every other.
    * @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked.
    * @throws HostDeletedError for a token whose host was deleted.
    */
@@ -26,14 +27,17 @@ export interface AgentTokenService {
 
   /**
    * Issues a host's next token, and records that its agent called. The presented token stays valid until the new one is
-   * first used, so that a lost response locks no agent out. Rotating again replaces the unused token. `isClientConnected` is called just before the token is issued. If the client has disconnected, no token is issued, because that token would replace the one that the client gets by retrying.
+   * first used, so that a lost response locks no agent out. Rotating again replaces the unused token.
+   * `isClientConnected` is called just before the token is issued. If the client has disconnected, no token is issued,
+   * because that token would replace the one that the client gets by retrying.
    * @throws TokenInvalidError if the presented token was revoked in the meantime.
    * @throws UnavailableError if `isClientConnected` returns false. Nothing was written.
    */
   rotate(agent: AgentIdentity, isClientConnected?: () => boolean): Promise<{ agentToken: string }>;
 
   /**
-   * Revokes all tokens of a host at its agent's request. Only enrolling again restores the host. Its containers and history are kept, and are no longer updated.
+   * Revokes all tokens of a host at its agent's request. Only enrolling again restores the host. Its containers and
+   * history are kept, and are no longer updated.
    */
   leave(agent: AgentIdentity): Promise<void>;
 
@@ -138,7 +142,8 @@ export function createAgentTokenService(
     async rotate({ hostId, tokenId }, isClientConnected = () => true) {
       const at = now();
       const { token, hash } = issueToken('agent');
-      // Read this before waiting for the lock, because neither of two concurrent calls may revoke the token that the other one returned.
+      // Read this before waiting for the lock, because neither of two concurrent calls may revoke the token that the
+      // other one returned.
       const last = await prisma.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
       const replaceableUntil = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
@@ -193,7 +198,9 @@ export function createAgentTokenService(
   };
 }
 
-/** Marks the first use of a token like `tryMarkFirstUse`, under the lock on the host, if it could not be marked before. */
+/**
+ * Marks the first use of a token like `tryMarkFirstUse`, under the lock on the host, if it could not be marked before.
+ */
 async function markFirstUse(
   tx: Prisma.TransactionClient,
   { id, hostId, createdAt }: { id: string; hostId: string; createdAt: Date },
@@ -207,7 +214,9 @@ async function markFirstUse(
 }
 
 /**
- * Returns the time of issue for a host's next token. Call it under the lock on the host. The time is now, or a millisecond after the host's last token if another replica's clock was ahead. The order of tokens therefore never depends on clocks.
+ * Returns the time of issue for a host's next token. Call it under the lock on the host. The time is now, or a
+ * millisecond after the host's last token if another replica's clock was ahead. The order of tokens therefore never
+ * depends on clocks.
  */
 async function nextIssuedAt(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<Date> {
   const { _max: last } = await tx.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });

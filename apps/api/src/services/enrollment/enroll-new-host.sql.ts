@@ -3,9 +3,11 @@ import { isUniqueViolation, type Database, type Statement } from '@muster/db';
 import { v7 as newId } from 'uuid';
 
 /**
- * Atomically consumes one use of the enrollment token and creates the host, its token and the audit entry. Does nothing if the token is not valid for a new host or the organization already has a host with this engine id.
+ * Atomically consumes one use of the enrollment token and creates the host, its token and the audit entry. Does nothing
+ * if the token is not valid for a new host or the organization already has a host with this engine id.
  *
- * All of this is one statement because a fleet may enroll with one token. The token's row is locked only until this statement commits, not for the round trips of a transaction.
+ * All of this is one statement because a fleet may enroll with one token. The token's row is locked only until this
+ * statement commits, not for the round trips of a transaction.
  */
 const ENROLL_NEW_HOST: Statement = {
   name: 'enroll_new_host',
@@ -38,7 +40,8 @@ const ENROLL_NEW_HOST: Statement = {
 };
 
 /**
- * Enrolls a machine that has no host, and returns the id of the new host. Returns null, and writes nothing, if the token is not valid for another host or the machine already has a host.
+ * Enrolls a machine that has no host, and returns the id of the new host. Returns null, and writes nothing, if the
+ * token is not valid for another host or the machine already has a host.
  */
 export async function enrollNewHost(
   db: Database,

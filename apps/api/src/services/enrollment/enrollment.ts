@@ -7,7 +7,8 @@ import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
 
 /**
- * A host counts as alive for this many heartbeat intervals after it was last seen, and for at least this many milliseconds. While a host is alive, only a token created for that host can take it over.
+ * A host counts as alive for this many heartbeat intervals after it was last seen, and for at least this many
+ * milliseconds. While a host is alive, only a token created for that host can take it over.
  */
 const ALIVE_HEARTBEATS = 3;
 const ALIVE_MS_MIN = 30_000;
@@ -30,10 +31,14 @@ export interface EnrollmentService {
   authenticate(token: string): Promise<EnrollmentIdentity>;
 
   /**
-   * Returns the host of a machine, and a token for the host. For a known `engineId` of the token's organization, returns the same host with its history and name, and revokes the host's earlier tokens. Until the issued token is first used, repeating the call replaces the token, consumes no use and adds no row, so that a lost response locks no agent out.
+   * Returns the host of a machine, and a token for the host. For a known `engineId` of the token's organization,
+   * returns the same host with its history and name, and revokes the host's earlier tokens. Until the issued token is
+   * first used, repeating the call replaces the token, consumes no use and adds no row, so that a lost response locks
+   * no agent out.
    * @throws TokenInvalidError if the enrollment token is used up.
    * @throws EngineIdInUseError if the host with this engineId is alive.
-   * @throws ForbiddenError if the token was created for another host, or if an operator revoked this host's tokens and the enrollment token was not created to restore this host.
+   * @throws ForbiddenError if the token was created for another host, or if an operator revoked this host's tokens and
+   * the enrollment token was not created to restore this host.
    */
   enroll(token: EnrollmentIdentity, request: EnrollRequest): Promise<Enrollment>;
 }
@@ -147,7 +152,8 @@ export function createEnrollmentService(
   }
 
   /**
-   * Returns whether the token has no uses left and the machine has no host. Takes no lock, because many machines may call this at once.
+   * Returns whether the token has no uses left and the machine has no host. Takes no lock, because many machines may
+   * call this at once.
    */
   async function isUsedUpForMachine(enrollmentTokenId: string, engineId: string): Promise<boolean> {
     const token = await db.prisma.enrollmentToken.findUnique({ where: { id: enrollmentTokenId } });
@@ -203,7 +209,9 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
   agentVersion,
 });
 
-/** Resets a host that was enrolled again. A new run of its agent may report at once, even if the host's clock is wrong. */
+/**
+ * Resets a host that was enrolled again. A new run of its agent may report at once, even if the host's clock is wrong.
+ */
 async function updateReenrolledHost(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
   await tx.host.update({
     where: { id: hostId },

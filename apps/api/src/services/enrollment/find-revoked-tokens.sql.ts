@@ -1,13 +1,16 @@
 import type { Database, Statement } from '@muster/db';
 import { type HistoryPoint, SERVER_RUN } from '../../lib/database-history.js';
 
-/** Tokens revoked as of a point in the database's history, including all revocations by transactions before its horizon. */
+/**
+ * Tokens revoked as of a point in the database's history, including all revocations by transactions before its horizon.
+ */
 export interface Revocations extends HistoryPoint {
   tokenIds: string[];
 }
 
 /**
- * The upper bound ignores transaction ids that were restored from another cluster's backup, which may exceed all ids of this cluster.
+ * The upper bound ignores transaction ids that were restored from another cluster's backup, which may exceed all ids of
+ * this cluster.
  */
 const FIND_REVOKED_TOKENS: Statement = {
   name: 'find_revoked_tokens',
@@ -20,7 +23,9 @@ const FIND_REVOKED_TOKENS: Statement = {
 };
 
 /**
- * Finds the tokens revoked since the poll that returned this horizon, and some that were revoked before. For null, the first poll, finds none. No revocation is missed, regardless of the process that made it and the duration of its transaction. If the database's history was not continued (see `isSameHistory`), all cached tokens must be discarded.
+ * Finds the tokens revoked since the poll that returned this horizon, and some that were revoked before. For null, the
+ * first poll, finds none. No revocation is missed, regardless of the process that made it and the duration of its
+ * transaction. If the database's history was not continued (see `isSameHistory`), all cached tokens must be discarded.
  */
 export async function findRevokedTokens(db: Database, horizon: bigint | null): Promise<Revocations> {
   const values = [horizon === null ? null : String(horizon)];

@@ -1,7 +1,9 @@
 import { Prisma } from '@muster/db';
 
 /**
- * Records that a host's agent called, for calls that write nothing else to the host's row. Keeps a later timestamp written by a concurrent call, but replaces one far in the future, which comes from a wrong clock. Writes nothing if another transaction has locked the host's row, because waiting would occupy a connection.
+ * Records that a host's agent called, for calls that write nothing else to the host's row. Keeps a later timestamp
+ * written by a concurrent call, but replaces one far in the future, which comes from a wrong clock. Writes nothing if
+ * another transaction has locked the host's row, because waiting would occupy a connection.
  */
 export async function recordAgentCall(
   prisma: Pick<Prisma.TransactionClient, '$executeRaw'>,
@@ -18,7 +20,8 @@ export async function recordAgentCall(
 }
 
 /**
- * Records that a host's agent called, in a transaction that needs the lock on the host's row, and waits for that lock. `heartbeatSeconds` is the interval that the response requests; null if it requests none.
+ * Records that a host's agent called, in a transaction that needs the lock on the host's row, and waits for that lock.
+ * `heartbeatSeconds` is the interval that the response requests; null if it requests none.
  */
 export async function lockForAgentCall(
   tx: Prisma.TransactionClient,

@@ -2,7 +2,8 @@ import { Prisma } from '@muster/db';
 import type { Cutoffs, FreshnessCutoffs } from './freshness.js';
 
 /**
- * Returns SQL expressions equivalent to `hostFreshness` and `containersFreshness` for a row `h` of hosts. A test checks that they agree with the functions.
+ * Returns SQL expressions equivalent to `hostFreshness` and `containersFreshness` for a row `h` of hosts. A test checks
+ * that they agree with the functions.
  */
 export function freshnessSql(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; containers: Prisma.Sql } {
   const onlineFrom = cutoff(cutoffs, ({ onlineFrom }) => onlineFrom);

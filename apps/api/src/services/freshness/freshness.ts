@@ -46,7 +46,10 @@ const limitsOf = (heartbeatSeconds: number) => ({
 export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? now : instant);
 
 /**
- * Returns the milliseconds of silence since `lastSeenAt` that count against the host. During an outage, Muster receives nothing, so a host that was online when the outage began gets its full grace period again when the outage ends. For a host that was already silent, the outage is subtracted. Overlapping outages count once, and the future part of an outage does not count.
+ * Returns the milliseconds of silence since `lastSeenAt` that count against the host. During an outage, Muster receives
+ * nothing, so a host that was online when the outage began gets its full grace period again when the outage ends. For a
+ * host that was already silent, the outage is subtracted. Overlapping outages count once, and the future part of an
+ * outage does not count.
  */
 function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
   let countedFrom = clampToNow(lastSeenAt, now).getTime();
@@ -84,7 +87,8 @@ function agentFreshness(
 }
 
 /**
- * Returns the freshness of a host. It is `never` until the host's first snapshot was applied, complete or not. `observedAt` is the time of the last applied snapshot.
+ * Returns the freshness of a host. It is `never` until the host's first snapshot was applied, complete or not.
+ * `observedAt` is the time of the last applied snapshot.
  */
 export function hostFreshness(host: HostActivity & { observedAt: Date | null }, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
@@ -94,7 +98,8 @@ export function hostFreshness(host: HostActivity & { observedAt: Date | null }, 
 }
 
 /**
- * Returns the freshness of a host's containers, which depends on their last confirmation. Heartbeats of an agent whose engine is down, and incomplete snapshots alone, confirm nothing. Call this only for hosts that have containers.
+ * Returns the freshness of a host's containers, which depends on their last confirmation. Heartbeats of an agent whose
+ * engine is down, and incomplete snapshots alone, confirm nothing. Call this only for hosts that have containers.
  */
 export function containersFreshness(host: HostActivity, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
@@ -115,7 +120,9 @@ export interface FreshnessCutoffs extends Cutoffs {
 }
 
 /**
- * Returns the rule of `freshnessBySilence` as two instants per heartbeat interval, so that one statement can determine the freshness of ten thousand hosts. Such instants exist because a host that was seen later is never silent for longer, regardless of outages. They are found by bisection, so that the rule is implemented only once.
+ * Returns the rule of `freshnessBySilence` as two instants per heartbeat interval, so that one statement can determine
+ * the freshness of ten thousand hosts. Such instants exist because a host that was seen later is never silent for
+ * longer, regardless of outages. They are found by bisection, so that the rule is implemented only once.
  */
 export function freshnessCutoffs(context: FreshnessContext): FreshnessCutoffs {
   return {

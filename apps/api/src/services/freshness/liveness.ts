@@ -7,12 +7,14 @@ import { lowerFutureInstants } from './lower-future-instants.sql.js';
 const LIVENESS_INTERVAL_MS_MAX = 5_000;
 
 /**
- * Maximum milliseconds by which the last liveness timestamp may be ahead of the clock. The clocks of processes differ by less than a second.
+ * Maximum milliseconds by which the last liveness timestamp may be ahead of the clock. The clocks of processes differ
+ * by less than a second.
  */
 const AHEAD_MS_MAX = 1_000;
 
 /**
- * Maximum number of outages that are kept. Even 300 consecutive outages of the shortest kind last five minutes, after which a host is offline anyway.
+ * Maximum number of outages that are kept. Even 300 consecutive outages of the shortest kind last five minutes, after
+ * which a host is offline anyway.
  */
 const OUTAGES_KEPT = 300;
 
@@ -21,17 +23,22 @@ export interface LivenessService {
   readonly intervalMs: number;
 
   /**
-   * Writes a liveness timestamp, and records an outage if the previous timestamp of any replica is too old. Call it before the first request is answered, and every `intervalMs` from then on. A previous timestamp in the future comes from a clock that was ahead. In that case, the timestamp is replaced, outages are cut so that they end now at the latest, and the hosts' timestamps from that clock are lowered.
+   * Writes a liveness timestamp, and records an outage if the previous timestamp of any replica is too old. Call it
+   * before the first request is answered, and every `intervalMs` from then on. A previous timestamp in the future comes
+   * from a clock that was ahead. In that case, the timestamp is replaced, outages are cut so that they end now at the
+   * latest, and the hosts' timestamps from that clock are lowered.
    */
   beat(): Promise<void>;
 
   /**
-   * Lowers the hosts' timestamps that are in the future, because a process with a wrong clock may have written some since `beat`.
+   * Lowers the hosts' timestamps that are in the future, because a process with a wrong clock may have written some
+   * since `beat`.
    */
   lowerFutureInstants(): Promise<void>;
 
   /**
-   * Returns Muster's own outages, oldest first, which do not count as silence of a host. An outage that no beat has ended yet is included up to now, so that callers need not wait for a beat. The result is at most `intervalMs` old.
+   * Returns Muster's own outages, oldest first, which do not count as silence of a host. An outage that no beat has
+   * ended yet is included up to now, so that callers need not wait for a beat. The result is at most `intervalMs` old.
    */
   outages(): Promise<readonly Outage[]>;
 }
@@ -48,13 +55,15 @@ export function createLivenessService(
   { now, cadence = CADENCE_DEFAULT }: { now: () => Date; cadence?: Cadence },
 ): LivenessService {
   const { prisma } = db;
-  // A downtime of Muster that is too short to count as an outage counts as silence of the hosts. Such a downtime lasts at most one heartbeat interval, and a host is stale only after it misses two more heartbeats.
+  // A downtime of Muster that is too short to count as an outage counts as silence of the hosts. Such a downtime lasts
+  // at most one heartbeat interval, and a host is stale only after it misses two more heartbeats.
   const intervalMs = Math.min(LIVENESS_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
   const outageAfterMs = 2 * intervalMs;
   let known: { readAt: number; reading: Promise<Reading> } | null = null;
 
   async function read(): Promise<Reading> {
-    // The timestamp is read first. An outage that a beat ends between the two queries is then in both results, which does no harm.
+    // The timestamp is read first. An outage that a beat ends between the two queries is then in both results, which
+    // does no harm.
     const alive = await prisma.serviceLiveness.findUnique({ where: { id: 1 } });
     const rows = await prisma.serviceOutage.findMany({ orderBy: { startedAt: 'desc' }, take: OUTAGES_KEPT });
     return { aliveAt: alive?.aliveAt ?? null, outages: rows.reverse() };
@@ -108,7 +117,8 @@ export function createLivenessService(
   /** Reverts the writes of a process whose clock showed `aliveAt`, which is later than now. */
   async function revertFutureTimestamp(aliveAt: Date): Promise<void> {
     const at = now();
-    // This is one statement, so that no outage that ends in the future remains. A second process that runs it finds another timestamp and changes nothing.
+    // This is one statement, so that no outage that ends in the future remains. A second process that runs it finds
+    // another timestamp and changes nothing.
     await prisma.$executeRaw`
       WITH alive AS (
         UPDATE service_liveness SET "aliveAt" = ${at} WHERE id = 1 AND "aliveAt" = ${aliveAt}::timestamptz RETURNING 1

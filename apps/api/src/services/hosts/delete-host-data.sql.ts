@@ -4,7 +4,9 @@ import type { Database } from '@muster/db';
 const BATCH_ROWS = 5_000;
 
 /**
- * Deletes the containers and history of a deleted host in small statements, at most `batchesMax` per table. These rows are not written concurrently, because every write checks whether the host is deleted. Resolves with true if no rows are left. `isStopped` is checked between statements.
+ * Deletes the containers and history of a deleted host in small statements, at most `batchesMax` per table. These rows
+ * are not written concurrently, because every write checks whether the host is deleted. Resolves with true if no rows
+ * are left. `isStopped` is checked between statements.
  */
 export async function deleteHostData(
   { prisma }: Database,

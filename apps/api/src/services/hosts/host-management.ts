@@ -21,7 +21,10 @@ export interface HostService {
   rename(operator: OperatorIdentity, hostId: string, patch: HostPatch): Promise<Host>;
 
   /**
-   * Revokes all tokens of a host, effective within 5 seconds in every process. Creates an enrollment token, valid for one use and one day, with which the agent can enroll again as the same host. No other token restores the host. The host's data is kept, and is not updated until then. The old tokens get no overlap period, because a thief could use it too. This call is needed only if a theft is suspected, because agents rotate their tokens automatically.
+   * Revokes all tokens of a host, effective within 5 seconds in every process. Creates an enrollment token, valid for
+   * one use and one day, with which the agent can enroll again as the same host. No other token restores the host. The
+   * host's data is kept, and is not updated until then. The old tokens get no overlap period, because a thief could use
+   * it too. This call is needed only if a theft is suspected, because agents rotate their tokens automatically.
    * @throws NotFoundError if the organization has no such host.
    */
   rotateToken(operator: OperatorIdentity, hostId: string): Promise<EnrollmentTokenCreated>;
@@ -58,7 +61,8 @@ export function createHostService(
       const { organizationId } = operator;
       const at = now();
       const created = await auditedWrite(db, operator, at, async (tx, record) => {
-        // Only the most recent token may restore the host. The order of locks is that of enrollment: tokens before the host.
+        // Only the most recent token may restore the host. The order of locks is that of enrollment: tokens before the
+        // host.
         await tx.enrollmentToken.updateMany({
           where: { organizationId, hostId, revokedAt: null },
           data: { revokedAt: at },
@@ -87,7 +91,8 @@ export function createHostService(
       const { organizationId } = operator;
       const at = now();
       await auditedWrite(db, operator, at, async (tx, record) => {
-        // The host's row is updated first, so that a concurrent sync has either committed already or finds its host deleted.
+        // The host's row is updated first, so that a concurrent sync has either committed already or finds its host
+        // deleted.
         const { count } = await tx.host.updateMany({
           where: { id: hostId, organizationId, deletedAt: null },
           data: { deletedAt: at, digest: null, containerCount: 0, revision: { increment: 1 } },

@@ -1,6 +1,9 @@
 import type { Database } from '@muster/db';
 
-/** Finds the current names of users and API keys among actors such as `user:<id>`. The name of a removed user is still found. */
+/**
+ * Finds the current names of users and API keys among actors such as `user:<id>`. The name of a removed user is still
+ * found.
+ */
 export async function findActorNames(
   { prisma }: Pick<Database, 'prisma'>,
   actors: readonly string[],

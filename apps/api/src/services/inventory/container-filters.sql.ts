@@ -19,16 +19,21 @@ export interface ContainerFilters {
 /** An index scan that finds candidate rows. */
 export interface CandidateSource {
   /**
-   * Returns a query that selects the physical locations of rows (`at`), at most `rowsMax + 1`, so that the caller detects an excess. A row may occur more than once. `indexed` contains the conditions to use, a subset of the field `indexed`.
+   * Returns a query that selects the physical locations of rows (`at`), at most `rowsMax + 1`, so that the caller
+   * detects an excess. A row may occur more than once. `indexed` contains the conditions to use, a subset of the field
+   * `indexed`.
    */
   places: (rowsMax: number, indexed: readonly Prisma.Sql[]) => Prisma.Sql;
   /**
-   * Conditions whose indexes return all their rows before the first row can be read, so their number of rows must be estimated first. If there are any, the source cannot be used without at least one of them.
+   * Conditions whose indexes return all their rows before the first row can be read, so their number of rows must be
+   * estimated first. If there are any, the source cannot be used without at least one of them.
    */
   indexed: readonly Prisma.Sql[];
 }
 
-/** Matches a search term in which pg_trgm finds a trigram in every locale. Without one, pg_trgm reads its whole index. */
+/**
+ * Matches a search term in which pg_trgm finds a trigram in every locale. Without one, pg_trgm reads its whole index.
+ */
 const TRIGRAM_PATTERN = /[A-Za-z0-9]{3}/;
 const ID_PREFIX = /^[A-Za-z0-9_.-]{1,128}$/;
 
@@ -85,7 +90,9 @@ export function containerFilters(
   return { presences, conditions, sources };
 }
 
-/** Returns the condition that a row is in one of these states. `other` matches all states that Docker does not define. */
+/**
+ * Returns the condition that a row is in one of these states. `other` matches all states that Docker does not define.
+ */
 export const isInState = (states: readonly string[]): Prisma.Sql =>
   states.includes(OTHER_STATE)
     ? Prisma.sql`(c.state = ANY (${states}::text[]) OR ${STATE_KEY} = ${OTHER_STATE})`
@@ -148,7 +155,8 @@ const pattern = (q: string) => q.replace(/[\\%_]/g, '\\$&');
 export const contains = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} ILIKE ${`%${pattern(q)}%`}`;
 
 /**
- * Returns the same condition for rows that are checked one by one. ASCII is compared byte by byte, because in the locale of most servers PostgreSQL would convert each whole text first.
+ * Returns the same condition for rows that are checked one by one. ASCII is compared byte by byte, because in the
+ * locale of most servers PostgreSQL would convert each whole text first.
  */
 const containsByRow = (text: Prisma.Sql, q: string): Prisma.Sql =>
   contains(isAscii(q) ? Prisma.sql`${text} COLLATE "C"` : text, q);
@@ -172,7 +180,9 @@ const matchesSearch = (q: string) => Prisma.sql`(
 const searchTextContains = (q: string) =>
   contains(Prisma.sql`left(container_search_text(c.name, c.image, c.command), 1000)`, q);
 
-/** Returns the source that uses the indexes on labels and text. Adds rows that are too long for them, and id matches. */
+/**
+ * Returns the source that uses the indexes on labels and text. Adds rows that are too long for them, and id matches.
+ */
 function ofLabelsAndText(organizationId: string, indexed: Prisma.Sql[], q: string | undefined): CandidateSource {
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;
   const beyondIndexes = Prisma.sql`${ofOrganization} AND (container_label_count(c.labels) > 64

@@ -17,8 +17,8 @@ export interface ContainerOrder {
 export interface ContainerWalk {
   /**
    * Common table expressions, the last of them `walked`: of each row in order where it lies (`at`), its host, and
-   * whether it `holds`; at most about `rowsMax` rows are read. No more of them than that, for wide rows by the
-   * thousand would be written to disk.
+   * whether it `holds`; at most about `rowsMax` rows are read. No more of them than that, for wide rows by the thousand
+   * would be written to disk.
    */
   tables: (rowsMax: number, holds: Prisma.Sql) => Prisma.Sql;
   /** Selects the place where `walked` ended for having read so many; nothing if it has all there is. */

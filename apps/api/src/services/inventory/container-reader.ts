@@ -89,10 +89,10 @@ export function createContainerReader(
   const { prisma } = db;
 
   /**
-   * Finds a page and one row more. What is common is found by walking the index of the order, what is rare by an
-   * index of what is asked for; which of the two it is, a short walk tells better than any estimate. What is neither,
-   * or lies together far along the order, is walked on to: a page may end not full, with the place to go on from, but
-   * not empty before a great many rows were read.
+   * Finds a page and one row more. What is common is found by walking the index of the order, what is rare by an index
+   * of what is asked for; which of the two it is, a short walk tells better than any estimate. What is neither, or lies
+   * together far along the order, is walked on to: a page may end not full, with the place to go on from, but not empty
+   * before a great many rows were read.
    */
   async function find(
     organizationId: string,

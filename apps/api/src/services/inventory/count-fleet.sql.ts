@@ -14,7 +14,8 @@ export interface FleetCounts {
 }
 
 /**
- * Counts the hosts and containers of an organization, or of all organizations (null). Sums the counts that are stored for each host, and reads no container rows.
+ * Counts the hosts and containers of an organization, or of all organizations (null). Sums the counts that are stored
+ * for each host, and reads no container rows.
  */
 export async function countFleet(
   { prisma }: Database,

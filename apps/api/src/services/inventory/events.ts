@@ -7,12 +7,14 @@ import { toContainerEvent, type EventRow } from './event-row.js';
 const EVENTS_READ_MAX = 10_000;
 
 /**
- * Maximum bytes of `from` and `to` on a page. A page that isWithinPeriod this limit ends, even if it has few events. The bytes are measured as JSON text in the database, and the response may be a few times larger.
+ * Maximum bytes of `from` and `to` on a page. A page that isWithinPeriod this limit ends, even if it has few events.
+ * The bytes are measured as JSON text in the database, and the response may be a few times larger.
  */
 const PAGE_BYTES_MAX = 256 * 1024;
 
 /**
- * Maximum minutes by which events in the order of their transactions may be out of order by `recordedAt`. Covers the duration of a write and the difference between the clocks of two servers.
+ * Maximum minutes by which events in the order of their transactions may be out of order by `recordedAt`. Covers the
+ * duration of a write and the difference between the clocks of two servers.
  */
 const DISORDER_MINUTES_MAX = 10;
 
@@ -44,7 +46,8 @@ export async function listEvents(
     conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
     isWithinPeriod = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
   }
-  // MATERIALIZED keeps the planner from sorting events that can be scanned in order, and still reads only as many events as the page needs.
+  // MATERIALIZED keeps the planner from sorting events that can be scanned in order, and still reads only as many
+  // events as the page needs.
   const rows = await prisma.$queryRaw<ScanRow[]>(Prisma.sql`
     WITH walked AS MATERIALIZED (
       ${selectInOrder(organizationId, query, eventsReadMax)}
@@ -68,9 +71,7 @@ export async function listEvents(
   return toPage(rows, limit);
 }
 
-/**
- * Selects the events of one host, of one name or of the whole organization in the order of an index, newest first.
- */
+/** Selects the events of one host, of one name or of the whole organization in the order of an index, newest first. */
 function selectInOrder(
   organizationId: string,
   { hostId, name, cursor }: EventQuery,

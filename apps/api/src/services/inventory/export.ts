@@ -25,7 +25,9 @@ type Cell = string | number | null;
 type Columns<Item> = Readonly<Record<string, (item: Item) => Cell>>;
 
 /**
- * Yields all containers that match the filters as text, one page at a time and only as fast as the text is consumed. A container that does not change during the export is returned once. A container that changes is returned in its old or its new form.
+ * Yields all containers that match the filters as text, one page at a time and only as fast as the text is consumed. A
+ * container that does not change during the export is returned once. A container that changes is returned in its old or
+ * its new form.
  */
 export function exportContainers(
   containers: Pick<ContainerReader, 'list'>,

@@ -11,7 +11,8 @@ export interface AskedOfHosts {
 }
 
 /**
- * Returns the organization's hosts that meet the conditions, by reading each host once. Null if these hosts have more than `rowsMax` present containers in total.
+ * Returns the organization's hosts that meet the conditions, by reading each host once. Null if these hosts have more
+ * than `rowsMax` present containers in total.
  */
 export async function hostsThatHave(
   { prisma }: Database,

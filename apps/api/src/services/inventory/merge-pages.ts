@@ -8,7 +8,8 @@ export interface ScanPage<Row extends { place: readonly string[] }> {
 }
 
 /**
- * Merges several scans in the same order and returns the first `limit` rows. If a scan stopped early, rows beyond the position where it stopped are omitted, because that scan may have unread rows before them.
+ * Merges several scans in the same order and returns the first `limit` rows. If a scan stopped early, rows beyond the
+ * position where it stopped are omitted, because that scan may have unread rows before them.
  */
 export function mergePages<Row extends { place: readonly string[] }>(
   scans: readonly ScanPage<Row>[],

@@ -60,7 +60,9 @@ async function findProjects(
   }
 }
 
-/** Maximum length of all service names on one page, in characters. The first project is returned even if it exceeds it. */
+/**
+ * Maximum length of all service names on one page, in characters. The first project is returned even if it exceeds it.
+ */
 const PAGE_CHARACTERS_MAX = 1024 * 1024;
 
 /** Returns the number of projects whose service names fit on one page; at least one. */

@@ -28,9 +28,11 @@ export interface ImageScanLimits {
 }
 
 /**
- * Steps from image to image in the index, without reading the entries in between, and counts the containers of the requested images. `after` is the indexed prefix of an image, and `afterImage` the whole image.
+ * Steps from image to image in the index, without reading the entries in between, and counts the containers of the
+ * requested images. `after` is the indexed prefix of an image, and `afterImage` the whole image.
  *
- * The recursive query is lazy: each step is one index probe and one index range scan, and the next step runs only within the limits.
+ * The recursive query is lazy: each step is one index probe and one index range scan, and the next step runs only
+ * within the limits.
  */
 export async function scanImages(
   { prisma }: Database,

@@ -49,7 +49,8 @@ export const positionOfPort = ({ hostName, hostId, ip, ...row }: PortRow): PortP
 const HOSTS_MAX = 2_000;
 
 /**
- * Reads the containers of hosts in the order of the hosts' names, up to about `rowsMax` containers, and returns the first `limit` requested ports. Ports are not indexed, because a restart removes and restores them (ADR 6).
+ * Reads the containers of hosts in the order of the hosts' names, up to about `rowsMax` containers, and returns the
+ * first `limit` requested ports. Ports are not indexed, because a restart removes and restores them (ADR 6).
  */
 export async function scanPorts(
   { prisma }: Database,
@@ -124,5 +125,8 @@ export async function scanPorts(
 
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
 
-/** Whether a row contains a port. A page without ports still has one row, of nulls, with the position where the scan ended. */
+/**
+ * Whether a row contains a port. A page without ports still has one row, of nulls, with the position where the scan
+ * ended.
+ */
 const isPort = <Beside>(row: Nullable<PortRow> & Beside): row is PortRow & Beside => row.hostId !== null;

@@ -55,7 +55,8 @@ export interface ScannedProjects {
 }
 
 /**
- * Steps from project to project in the index, like `scanImages`, until it has found `limit` projects, taken `stepsMax` steps or counted `rowsMax` containers.
+ * Steps from project to project in the index, like `scanImages`, until it has found `limit` projects, taken `stepsMax`
+ * steps or counted `rowsMax` containers.
  */
 export async function scanProjects(
   { prisma }: Database,

@@ -34,7 +34,9 @@ export interface SelectedHosts {
 }
 
 /**
- * Returns a page of an organization's hosts. Only the order by name uses an index. The other orders read all hosts, which takes a few milliseconds for ten thousand rows, while an index on columns that each report changes would slow down every report.
+ * Returns a page of an organization's hosts. Only the order by name uses an index. The other orders read all hosts,
+ * which takes a few milliseconds for ten thousand rows, while an index on columns that each report changes would slow
+ * down every report.
  */
 export async function selectHosts(
   { prisma }: Database,
@@ -75,7 +77,8 @@ export async function selectHosts(
 }
 
 /**
- * Returns the condition that a host has a present container in one of these states. States that Docker does not define are counted together, so the container rows are read for these states.
+ * Returns the condition that a host has a present container in one of these states. States that Docker does not define
+ * are counted together, so the container rows are read for these states.
  */
 function hasInState(states: readonly string[]): Prisma.Sql {
   const counted = Prisma.sql`h."stateCounts" ?| ${states.filter(isKnownState)}::text[]`;

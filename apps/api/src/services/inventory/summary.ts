@@ -4,7 +4,8 @@ import { CLONE_SUSPECTED_MS, splitStateCounts, type StateChanges } from '../sync
 import { countFleet } from './count-fleet.sql.js';
 
 /**
- * Returns an organization's counts of hosts and containers, read at one point in time. Calls that arrive while a count for the same organization is in progress share the next result.
+ * Returns an organization's counts of hosts and containers, read at one point in time. Calls that arrive while a count
+ * for the same organization is in progress share the next result.
  */
 export type GetSummary = (organizationId: string) => Promise<Summary>;
 

@@ -42,7 +42,8 @@ export async function openChannel(
   instant: () => Instant,
 ): Promise<Channel> {
   const { db } = source;
-  // The position in the history is read before the hosts. A change in between may then be sent although the hosts already include it, but is never missed.
+  // The position in the history is read before the hosts. A change in between may then be sent although the hosts
+  // already include it, but is never missed.
   const eventsRead = instant();
   const withheldSince = (await findWithheldEvents(db, [organizationId])).get(organizationId) ?? null;
   const checkpoint = await readHorizon(db);

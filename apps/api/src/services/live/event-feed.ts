@@ -42,7 +42,8 @@ export async function readHorizon(db: Database): Promise<FeedCheckpoint> {
 }
 
 /**
- * Returns the position of the last event up to a position. The stream sends the former as an id because it can be looked up, unlike an arbitrary position.
+ * Returns the position of the last event up to a position. The stream sends the former as an id because it can be
+ * looked up, unlike an arbitrary position.
  */
 export async function findLastPosition(
   db: Database,
@@ -53,7 +54,8 @@ export async function findLastPosition(
 }
 
 /**
- * Reads each organization's events after a position, and returns the position up to which it read. A batch without events is the last one.
+ * Reads each organization's events after a position, and returns the position up to which it read. A batch without
+ * events is the last one.
  */
 export async function readBatches(db: Database, from: readonly FeedCursor[]): Promise<ReadonlyMap<string, FeedBatch>> {
   const { server, horizon, rows } = await readFeed(db, from);
@@ -73,7 +75,8 @@ export async function readBatches(db: Database, from: readonly FeedCursor[]): Pr
 }
 
 /**
- * Returns the position of an id that the stream sent. Returns null if the history does not contain the id, or if the next event is more than a day old. A position that no event follows stays valid at any age.
+ * Returns the position of an id that the stream sent. Returns null if the history does not contain the id, or if the
+ * next event is more than a day old. A position that no event follows stays valid at any age.
  */
 export async function resolvePosition(
   db: Database,

@@ -13,7 +13,9 @@ export interface FeedMetricsParts {
 }
 
 /**
- * Adds a gauge for the delay of the live stream: the age of the oldest event of any organization that is committed and still withheld, or the time since the stream was last read, whichever is longer. The delay is measured whether or not a client listens. The gauge is missing while the database does not respond and no client listens.
+ * Adds a gauge for the delay of the live stream: the age of the oldest event of any organization that is committed and
+ * still withheld, or the time since the stream was last read, whichever is longer. The delay is measured whether or not
+ * a client listens. The gauge is missing while the database does not respond and no client listens.
  */
 export function addFeedMetrics(registry: Registry, { db, now, unreadMs, onFailure }: FeedMetricsParts): void {
   async function withheldMs(): Promise<number | null> {

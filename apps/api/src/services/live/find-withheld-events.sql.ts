@@ -15,7 +15,8 @@ const FIND_WITHHELD_EVENTS: Statement = {
 };
 
 /**
- * Finds the organizations with committed events that the feed withholds because an earlier transaction is still open in any database of the server. Returns the time when the first such event of each organization was recorded.
+ * Finds the organizations with committed events that the feed withholds because an earlier transaction is still open in
+ * any database of the server. Returns the time when the first such event of each organization was recorded.
  */
 export async function findWithheldEvents(
   db: Database,

@@ -13,13 +13,16 @@ import { StreamListener, type StreamSink } from './listener.js';
 
 export interface LiveStream {
   /**
-   * Streams an organization's state to a client: first the summary and the freshness of hosts, then the events missed since `lastEventId`, then every change as it happens. Calls `open` once the stream can start. Resolves when the missed events have been sent. The stream continues until its sink closes.
+   * Streams an organization's state to a client: first the summary and the freshness of hosts, then the events missed
+   * since `lastEventId`, then every change as it happens. Calls `open` once the stream can start. Resolves when the
+   * missed events have been sent. The stream continues until its sink closes.
    * @throws OverloadedError if there are too many listeners, or a database error that occurs before `open` is called.
    */
   listen(organizationId: string, query: StreamQuery, lastEventId: string | null, open: () => StreamSink): Promise<void>;
 
   /**
-   * Returns the milliseconds since the last successful read, for the organization with listeners for which it is longest; 0 without listeners.
+   * Returns the milliseconds since the last successful read, for the organization with listeners for which it is
+   * longest; 0 without listeners.
    */
   unreadMs(): number;
 }
@@ -53,7 +56,8 @@ const LAGGING_MS = 5_000;
 const POSITION_INTERVAL_MS = 30_000;
 
 /**
- * Creates the openChannels stream, which reads the database once for all listeners of this process. Each event is serialized once and sent to every listener whose filters match. Nothing is read while there are no listeners.
+ * Creates the openChannels stream, which reads the database once for all listeners of this process. Each event is
+ * serialized once and sent to every listener whose filters match. Nothing is read while there are no listeners.
  */
 export function createLiveStream(
   source: FreshnessSource,

@@ -19,7 +19,9 @@ const ROWS_MAX = 500;
 const BYTES_MAX = 512 * 1024;
 
 /**
- * Reads the events after a position in the history of each organization, in one statement. Skips events of transactions that began after one that is still running, because a transaction gets its id when it begins, but its events become visible when it ends. Skipped events are read later in their order, so no late commit is missed.
+ * Reads the events after a position in the history of each organization, in one statement. Skips events of transactions
+ * that began after one that is still running, because a transaction gets its id when it begins, but its events become
+ * visible when it ends. Skipped events are read later in their order, so no late commit is missed.
  *
  * Takes no locks. A transaction that stays open in any database of the server delays the feed but loses nothing.
  */

@@ -10,7 +10,8 @@ export interface HostFingerprint {
 }
 
 /**
- * Reads the fingerprints of all hosts of these organizations. The hosts of each organization are returned as one text, because reading ten thousand rows would take ten times as long.
+ * Reads the fingerprints of all hosts of these organizations. The hosts of each organization are returned as one text,
+ * because reading ten thousand rows would take ten times as long.
  */
 export async function readHostFingerprints(
   { prisma }: Database,

@@ -7,9 +7,11 @@ const BATCH_ROWS = 200;
 export type ChangePosition = { organizationId: string; changedAt: Date; hostId: string };
 
 /**
- * Deletes the rows of `container_changes` that match no present container, because the container changed again or was removed. `before` must be well before the oldest write in progress, so that no row of that age is written again.
+ * Deletes the rows of `container_changes` that match no present container, because the container changed again or was
+ * removed. `before` must be well before the oldest write in progress, so that no row of that age is written again.
  *
- * Starts after `after` and runs until `isStopped` returns true. Returns the position at which to continue; undefined means the beginning.
+ * Starts after `after` and runs until `isStopped` returns true. Returns the position at which to continue; undefined
+ * means the beginning.
  */
 export async function deleteSupersededChanges(
   { prisma }: Database,

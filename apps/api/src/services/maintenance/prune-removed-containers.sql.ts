@@ -7,7 +7,9 @@ const HOSTS_MAX = 100;
 const NO_HOST = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Finds hosts with a container removed before `before`. May return only some of these hosts, but returns at least one if any exist. Reads the oldest removed rows of each organization by their index, so the cost depends only on the number of such rows.
+ * Finds hosts with a container removed before `before`. May return only some of these hosts, but returns at least one
+ * if any exist. Reads the oldest removed rows of each organization by their index, so the cost depends only on the
+ * number of such rows.
  */
 export async function findHostsWithRemovedBefore({ prisma }: Database, before: Date): Promise<string[]> {
   const rows = await prisma.$queryRaw<{ hostId: string }[]>(Prisma.sql`
@@ -20,7 +22,8 @@ export async function findHostsWithRemovedBefore({ prisma }: Database, before: D
 }
 
 /**
- * Yields the hosts with a container removed since `since` and more than `keptMax` removed containers. Costs one index probe per host, and for hosts with such removals one index entry per removed container, up to `keptMax`.
+ * Yields the hosts with a container removed since `since` and more than `keptMax` removed containers. Costs one index
+ * probe per host, and for hosts with such removals one index entry per removed container, up to `keptMax`.
  */
 export async function* findHostsWithExcess({ prisma }: Database, since: Date, keptMax: number): AsyncGenerator<string> {
   for (let after = NO_HOST; ;) {
@@ -67,7 +70,9 @@ export const pruneExcessContainers = (
   );
 
 /**
- * Deletes the removed containers of a host that `aged` selects. If there are any, locks the host's row and increments its revision. A concurrent snapshot that restores one of these containers either has already committed, so that `removedAt` is null and the row is kept, or must compare again.
+ * Deletes the removed containers of a host that `aged` selects. If there are any, locks the host's row and increments
+ * its revision. A concurrent snapshot that restores one of these containers either has already committed, so that
+ * `removedAt` is null and the row is kept, or must compare again.
  */
 const pruneHost = ({ prisma }: Database, hostId: string, aged: Prisma.Sql): Promise<number> =>
   prisma.$executeRaw(Prisma.sql`

@@ -16,7 +16,10 @@ const DAY_MS = 86_400_000;
 const REMOVED_KEPT_MS = 7 * DAY_MS;
 const REMOVED_KEPT_MAX = 10_000;
 
-/** Maximum milliseconds between a removal's timestamp and its commit, which the previous pass may therefore not have seen. */
+/**
+ * Maximum milliseconds between a removal's timestamp and its commit, which the previous pass may therefore not have
+ * seen.
+ */
 const REMOVAL_DELAY_MS = 5 * 60_000;
 
 /** Milliseconds for which the token hashes of a deleted host are kept, so that its agent receives `host-deleted`. */
@@ -26,7 +29,8 @@ const DELETED_HOST_KEPT_MS = 30 * DAY_MS;
 const REVOKED_TOKEN_KEPT_MS = 30 * DAY_MS;
 
 /**
- * Milliseconds for which an expired invitation is kept. Sessions and sign-in verifications are deleted as soon as they expire.
+ * Milliseconds for which an expired invitation is kept. Sessions and sign-in verifications are deleted as soon as they
+ * expire.
  */
 const EXPIRED_INVITATION_KEPT_MS = 30 * DAY_MS;
 
@@ -42,7 +46,9 @@ const CHANGES_KEPT_MS = 3_600_000;
 /** Time limit in milliseconds of one pass over superseded changes. Reading them costs more than deleting them. */
 const CHANGES_MS_MAX = 60_000;
 
-/** Maximum number of batches per table and call that delete a deleted host's rows. The call is repeated for the rest. */
+/**
+ * Maximum number of batches per table and call that delete a deleted host's rows. The call is repeated for the rest.
+ */
 const DELETE_BATCHES_MAX = 100;
 
 /** Maximum number of rows that one statement deletes, so that no sync waits long for the host's lock. */
@@ -52,7 +58,8 @@ const BATCH_ROWS = 1_000;
 const HOSTS_MAX = 100;
 
 /**
- * Maximum difference in milliseconds between this process's clock and the database's. If the difference is larger, one of the clocks is wrong.
+ * Maximum difference in milliseconds between this process's clock and the database's. If the difference is larger, one
+ * of the clocks is wrong.
  */
 const CLOCK_SKEW_MS_MAX = 60_000;
 
@@ -149,7 +156,9 @@ export function createRetentionService(db: Database, options: RetentionOptions):
     return containers;
   }
 
-  /** Checks only hosts from which containers were removed since the last pass, because no others can exceed the limit. */
+  /**
+   * Checks only hosts from which containers were removed since the last pass, because no others can exceed the limit.
+   */
   async function pruneExcess(at: number, isStopped: () => boolean): Promise<number> {
     const since = new Date(removalsCheckedAt === null ? 0 : removalsCheckedAt.getTime() - REMOVAL_DELAY_MS);
     let containers = 0;
@@ -223,7 +232,8 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   }
 
   /**
-   * Reads the last successes that all processes recorded, so that a process that restarts often does not hide a step that always fails.
+   * Reads the last successes that all processes recorded, so that a process that restarts often does not hide a step
+   * that always fails.
    */
   async function readLastSuccesses(): Promise<void> {
     const succeededAt = now();

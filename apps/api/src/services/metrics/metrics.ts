@@ -2,7 +2,8 @@ import { StaleReason, type SyncSummary } from '@muster/contracts';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
 /**
- * Upper bounds of the histogram's buckets in seconds, from 1 ms, which an unchanged snapshot takes, to the time limit of 5 s.
+ * Upper bounds of the histogram's buckets in seconds, from 1 ms, which an unchanged snapshot takes, to the time limit
+ * of 5 s.
  */
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
@@ -35,7 +36,9 @@ export interface Metrics {
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /**
- * Creates the metrics for Prometheus. Events that occur a thousand times a second are counted in plain numbers, which become series when the metrics are read. No label value comes from a caller, so the number of routes bounds the number of series.
+ * Creates the metrics for Prometheus. Events that occur a thousand times a second are counted in plain numbers, which
+ * become series when the metrics are read. No label value comes from a caller, so the number of routes bounds the
+ * number of series.
  */
 export function createMetrics(): Metrics {
   const registry = new Registry();

@@ -20,7 +20,9 @@ export interface RawBody {
 const GZIP_MAGIC = 0x1f8b;
 
 /**
- * Returns the decompressed size that the last member of a gzip stream declares in its last four bytes (RFC 1952, 2.3.1, ISIZE); 0 if the bytes are not gzip. The size is only an estimate, because there may be more members, and a truncated or extended stream may declare any size.
+ * Returns the decompressed size that the last member of a gzip stream declares in its last four bytes (RFC 1952, 2.3.1,
+ * ISIZE); 0 if the bytes are not gzip. The size is only an estimate, because there may be more members, and a truncated
+ * or extended stream may declare any size.
  */
 export const gzipPlainLength = (bytes: Buffer): number =>
   bytes.length < 18 || bytes.readUInt16BE(0) !== GZIP_MAGIC ? 0 : bytes.readUInt32LE(bytes.length - 4);
@@ -38,7 +40,8 @@ const GUNZIP_INLINE_BYTES_MAX = 8 * 1024;
 
 /**
  * Returns the decompressed bytes of a body, including all members of a gzip stream.
- * @throws BodyTooLargeError if the decompressed bytes exceed `bytesMax`. No more than `bytesMax` bytes are decompressed.
+ * @throws BodyTooLargeError if the decompressed bytes exceed `bytesMax`. No more than `bytesMax` bytes are
+ * decompressed.
  * @throws InvalidRequestError if the body is not gzip, is truncated or has other data after the gzip stream.
  */
 export async function plainBytes(body: RawBody, bytesMax: number): Promise<Buffer> {

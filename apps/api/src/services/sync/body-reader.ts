@@ -84,11 +84,13 @@ async function toRows(containers: readonly Container[], yielder: Yielder): Promi
 }
 
 /**
- * Returns the reason why a long body cannot be a snapshot, as far as a scan can detect it; null if the body may be a snapshot. Parsing the body first would take many times its size in memory.
+ * Returns the reason why a long body cannot be a snapshot, as far as a scan can detect it; null if the body may be a
+ * snapshot. Parsing the body first would take many times its size in memory.
  */
 async function precheckError(bytes: Buffer): Promise<FieldError | null> {
   if (bytes.length <= PARSE_BYTES_MAX) return null;
-  // The bytes have just been hashed, and will be split next. Each of these steps blocks other requests for as long as is acceptable, so yield in between.
+  // The bytes have just been hashed, and will be split next. Each of these steps blocks other requests for as long as
+  // is acceptable, so yield in between.
   await createYielder().yieldToEventLoop();
   const result = await precheckBody(bytes);
   await createYielder().yieldToEventLoop();
@@ -150,7 +152,9 @@ async function addAll(reader: SnapshotReader, items: readonly unknown[], yielder
 }
 
 /**
- * Yields the elements of a body, parsed in runs of about `CHUNK_BYTES`. The splitter only recognizes strings and brackets, so a run can be valid JSON although the whole text is not (`[1,,2]`). In that case, the run has another number of elements, so the elements are counted.
+ * Yields the elements of a body, parsed in runs of about `CHUNK_BYTES`. The splitter only recognizes strings and
+ * brackets, so a run can be valid JSON although the whole text is not (`[1,,2]`). In that case, the run has another
+ * number of elements, so the elements are counted.
  * @throws InvalidRequestError if the body is not UTF-8 or not JSON.
  */
 function* parseChunks({ bytes, bounds }: SplitBody): Generator<unknown[]> {

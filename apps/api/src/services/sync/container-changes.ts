@@ -27,7 +27,8 @@ export interface EventDraft {
 const ENDED_STATES = new Set(['exited', 'dead', 'restarting']);
 
 /**
- * Maximum length of a text in UTF-16 code units, and maximum number of labels or ports, in one event. The container's row contains the complete values.
+ * Maximum length of a text in UTF-16 code units, and maximum number of labels or ports, in one event. The container's
+ * row contains the complete values.
  */
 const EVENT_TEXT_LENGTH_MAX = 1_024;
 const EVENT_ITEMS_MAX = 64;
@@ -36,7 +37,8 @@ const EVENT_ITEMS_MAX = 64;
 const EVENT_LABELS_LENGTH_MAX = 8_192;
 
 /**
- * Returns the event of the container's process between two observations; null if there is none. A new `startedAt` with an unchanged state means that the process was restarted in between.
+ * Returns the event of the container's process between two observations; null if there is none. A new `startedAt` with
+ * an unchanged state means that the process was restarted in between.
  */
 function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | null {
   const isNewProcess = to.startedAt !== null && from.startedAt !== null && to.startedAt !== from.startedAt;
@@ -55,7 +57,8 @@ function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | nul
 }
 
 /**
- * Whether a change of health needs an event. Only a running container has a health, so `exited` and `paused` already imply its loss. A new process always begins as `starting`, and its first result is its first event.
+ * Whether a change of health needs an event. Only a running container has a health, so `exited` and `paused` already
+ * imply its loss. A new process always begins as `starting`, and its first result is its first event.
  */
 function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
   if (to.state !== 'running' || from.health === to.health) return false;
@@ -63,7 +66,9 @@ function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
 }
 
 /**
- * Returns all changes between two rows of a container that was present both times. If only the age in the status text differs, there is no event. An `updated` event contains only the labels and ports that differ, and long texts are truncated.
+ * Returns all changes between two rows of a container that was present both times. If only the age in the status text
+ * differs, there is no event. An `updated` event contains only the labels and ports that differ, and long texts are
+ * truncated.
  */
 export function containerChanges(from: ContainerFacts, to: ContainerFacts): EventDraft[] {
   const events: EventDraft[] = [];
@@ -90,7 +95,8 @@ interface Updated {
 }
 
 /**
- * Returns the differences that have no event kind of their own; null if there are none. Published ports, start and state change with the process, so an event of the process already covers them.
+ * Returns the differences that have no event kind of their own; null if there are none. Published ports, start and
+ * state change with the process, so an event of the process already covers them.
  */
 function updatedFields(
   from: ContainerFacts,
@@ -176,7 +182,9 @@ const truncate = (text: string) =>
 
 const truncateOrNull = (text: string | null) => (text === null ? null : truncate(text));
 
-/** Functions that return the content of an `updated` event for two values of a field, by its kind; null if equivalent. */
+/**
+ * Functions that return the content of an `updated` event for two values of a field, by its kind; null if equivalent.
+ */
 const DIFFERENCE: {
   [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => Updated | null;
 } = {

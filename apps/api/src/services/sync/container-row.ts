@@ -26,7 +26,9 @@ export interface ContainerRow extends ContainerFacts {
   digest: string;
 }
 
-/** Adds the facts to a container, and returns it. The container is not copied, because that takes five times as long. */
+/**
+ * Adds the facts to a container, and returns it. The container is not copied, because that takes five times as long.
+ */
 export function toContainerFacts(container: Container): ContainerFacts {
   const { health, exitCode } = parseStatus(container.status);
   const facts = container as ContainerFacts;
@@ -80,7 +82,11 @@ const DIGEST_REST = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALARS.inclu
   .sort((a, b) => Number(a.marker !== '') - Number(b.marker !== ''));
 
 /**
- * Hashes the fields one after another. Each text is preceded by its length, so that two different containers never yield the same string. This is cheaper than canonical JSON, which requires additional objects. Rare fields (`count` of a port, and those with a marker) are added only if present, so that the stored digests of all other containers stay valid. A new version of `parseStatus` changes every digest, because a row also contains values parsed from the status.
+ * Hashes the fields one after another. Each text is preceded by its length, so that two different containers never
+ * yield the same string. This is cheaper than canonical JSON, which requires additional objects. Rare fields (`count`
+ * of a port, and those with a marker) are added only if present, so that the stored digests of all other containers
+ * stay valid. A new version of `parseStatus` changes every digest, because a row also contains values parsed from the
+ * status.
  */
 function digestOf(container: Container, parserVersion: number): string {
   let text = '';

@@ -6,7 +6,8 @@ import { createYielder } from '../../lib/yielder.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
 
 /**
- * A stored row. If its digest equals that of the snapshot's container, only `dockerId` is read. `removed` rows are read if the snapshot contains the container again.
+ * A stored row. If its digest equals that of the snapshot's container, only `dockerId` is read. `removed` rows are read
+ * if the snapshot contains the container again.
  */
 export type StoredContainer =
   { dockerId: string; equal: true } | { dockerId: string; equal: false; removed: boolean; row: ContainerFacts };

@@ -9,7 +9,10 @@ import {
   type Port,
 } from '@muster/contracts';
 
-/** Returns whether the label `key` of `a` is missing or different in `b`. Uses `hasOwn`, because a key may be `constructor`. */
+/**
+ * Returns whether the label `key` of `a` is missing or different in `b`. Uses `hasOwn`, because a key may be
+ * `constructor`.
+ */
 export const labelDiffers = (a: Labels, b: Labels) => (key: string) => !Object.hasOwn(b, key) || a[key] !== b[key];
 
 function sameLabels(a: Labels, b: Labels): boolean {

@@ -12,7 +12,8 @@ const FIND_HOST_LOCK: Statement = {
 };
 
 /**
- * Returns whether another transaction has locked a host's row; `gone` if the host does not exist or was deleted. Never waits.
+ * Returns whether another transaction has locked a host's row; `gone` if the host does not exist or was deleted. Never
+ * waits.
  */
 export async function findHostLock(db: Database, hostId: string): Promise<'free' | 'locked' | 'gone'> {
   const [host] = await db.query<{ locked: boolean }>(FIND_HOST_LOCK, [hostId]);

@@ -6,7 +6,9 @@ import { createHostReports, type HostReports } from './host-reports.js';
 
 export interface HeartbeatService {
   /**
-   * Records that a host's agent is alive. If the digest equals the stored one and the agent can list its containers, also confirms that the host's containers are unchanged. `stream` identifies the agent's run; null if the agent did not send it.
+   * Records that a host's agent is alive. If the digest equals the stored one and the agent can list its containers,
+   * also confirms that the host's containers are unchanged. `stream` identifies the agent's run; null if the agent did
+   * not send it.
    * @throws HostDeletedError if the host was deleted.
    */
   beat(hostId: string, heartbeat: Heartbeat, stream: string | null): Promise<HeartbeatResponse>;

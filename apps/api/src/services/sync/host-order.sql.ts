@@ -1,7 +1,8 @@
 import { CLONE_SUSPECTED_MS, STREAM_ALIVE_MS, SUPERSEDED_STREAMS_KEPT } from './order.js';
 
 /**
- * A report's position in the order, as SQL expressions with the types uuid, bigint, timestamptz and timestamptz. `stream` and `sequence` are both null if the agent sends no order.
+ * A report's position in the order, as SQL expressions with the types uuid, bigint, timestamptz and timestamptz.
+ * `stream` and `sequence` are both null if the agent sends no order.
  */
 export interface OrderExpressions {
   stream: string;
@@ -13,7 +14,8 @@ export interface OrderExpressions {
 const ALIVE = `INTERVAL '${STREAM_ALIVE_MS} milliseconds'`;
 
 /**
- * The condition that the host was not deleted. It is written so that it matches no partial index, because the planner would scan such an index instead of looking up the id while it believes that the table is small.
+ * The condition that the host was not deleted. It is written so that it matches no partial index, because the planner
+ * would scan such an index instead of looking up the id while it believes that the table is small.
  */
 export const NOT_DELETED = `(hosts."deletedAt" IS NOT NULL) IS FALSE`;
 
@@ -22,7 +24,8 @@ export const isSuperseded = (stream: string): string =>
   `hosts."supersededStreams" @> jsonb_build_array(jsonb_build_object('stream', ${stream}::text))`;
 
 /**
- * Returns the rule of `checkOrder` as a condition on the row of `hosts` that an UPDATE is about to write. The condition repeats, on the current row under its lock, the check that was made earlier on an unlocked row.
+ * Returns the rule of `checkOrder` as a condition on the row of `hosts` that an UPDATE is about to write. The condition
+ * repeats, on the current row under its lock, the check that was made earlier on an unlocked row.
  */
 export const orderCondition = ({ stream, sequence, observedAt, receivedAt }: OrderExpressions): string => `(
     ${stream} IS NULL OR CASE WHEN hosts.stream = ${stream}
@@ -55,7 +58,10 @@ export const orderAssignments = ({
 });
 
 /**
- * Returns the assignments that record a suspected clone after a call from `stream`. A stream that was superseded more than a minute before its report was observed belongs to another machine with the same token. An earlier observation comes from the agent's journal, which is resent. A null `observedAt` means the time of receipt. A suspicion lasts until the clone has not been seen for `CLONE_SUSPECTED_MS`.
+ * Returns the assignments that record a suspected clone after a call from `stream`. A stream that was superseded more
+ * than a minute before its report was observed belongs to another machine with the same token. An earlier observation
+ * comes from the agent's journal, which is resent. A null `observedAt` means the time of receipt. A suspicion lasts
+ * until the clone has not been seen for `CLONE_SUSPECTED_MS`.
  */
 export const cloneAssignments = (
   call: Omit<OrderExpressions, 'sequence'>,
@@ -75,7 +81,9 @@ const isClone = ({ stream, observedAt, receivedAt }: Omit<OrderExpressions, 'seq
           AND (superseded ->> 'at')::timestamptz < COALESCE(${observedAt}, ${receivedAt}) - ${ALIVE})`;
 
 /**
- * Returns the assignments that clear problems after an applied or equal snapshot. They clear the refusal of snapshots, and after a complete snapshot (`isComplete`, an SQL condition) also all other problems except `clock_skew`, which a snapshot cannot disprove.
+ * Returns the assignments that clear problems after an applied or equal snapshot. They clear the refusal of snapshots,
+ * and after a complete snapshot (`isComplete`, an SQL condition) also all other problems except `clock_skew`, which a
+ * snapshot cannot disprove.
  */
 export const problemAssignments = (isComplete: string): Record<string, string> => ({
   snapshotRefusedAt: 'NULL',

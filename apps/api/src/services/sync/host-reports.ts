@@ -7,27 +7,33 @@ import { createBatcher } from '../../lib/batcher.js';
 const BATCH_SIZE_MAX = 500;
 
 /**
- * Milliseconds for which a heartbeat is retried while its host's row is locked, and the shortest and longest pause between two attempts.
+ * Milliseconds for which a heartbeat is retried while its host's row is locked, and the shortest and longest pause
+ * between two attempts.
  */
 const RETRY_MS_MAX = 1_000;
 const PAUSE_MS_MIN = 10;
 const PAUSE_MS_MAX = 100;
 
 /**
- * Milliseconds for which a heartbeat that was acknowledged before it was written is retried, and the pause between two attempts.
+ * Milliseconds for which a heartbeat that was acknowledged before it was written is retried, and the pause between two
+ * attempts.
  */
 const BACKGROUND_MS_MAX = 60_000;
 const BACKGROUND_PAUSE_MS = 500;
 
 export interface HostReports {
   /**
-   * Records that a host is alive. Concurrent reports of different hosts share a statement and its commit. Resolves with null for a heartbeat whose host is gone, and for a snapshot that is not known to equal the host's rows and must therefore be synced. Resolves with `later` for a heartbeat if another transaction has locked the host's row for a second. Such a heartbeat is written as soon as possible, unless a later one is written first.
+   * Records that a host is alive. Concurrent reports of different hosts share a statement and its commit. Resolves with
+   * null for a heartbeat whose host is gone, and for a snapshot that is not known to equal the host's rows and must
+   * therefore be synced. Resolves with `later` for a heartbeat if another transaction has locked the host's row for a
+   * second. Such a heartbeat is written as soon as possible, unless a later one is written first.
    */
   report(report: HostReport): Promise<HostReported | 'later' | null>;
 }
 
 /**
- * Creates the recorder of reports. It never occupies a connection while it waits for a host's row, because a single host with long writes could otherwise occupy all connections.
+ * Creates the recorder of reports. It never occupies a connection while it waits for a host's row, because a single
+ * host with long writes could otherwise occupy all connections.
  */
 export function createHostReports(db: Database): HostReports {
   const reports = createBatcher<HostReport, HostReported | null>((entries) => reportHosts(db, entries), {

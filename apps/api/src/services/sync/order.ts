@@ -1,7 +1,8 @@
 import type { StaleReason } from '@muster/contracts';
 
 /**
- * Milliseconds for which a stream counts as alive after it was last seen, and after which a superseded stream should have ended.
+ * Milliseconds for which a stream counts as alive after it was last seen, and after which a superseded stream should
+ * have ended.
  */
 export const STREAM_ALIVE_MS = 60_000;
 
@@ -41,8 +42,10 @@ export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date 
 /**
  * Decides whether a snapshot may replace the host's current state.
  * - Same stream: the sequence must rise.
- * - Superseded stream: always stale. If the snapshot was observed more than a minute after the stream was superseded, a second machine has the same token. An earlier observation comes from the journal of an agent that was restarted.
- * - New stream: current, regardless of its clock, because it is the agent after a restart. The exception is a late request of an earlier run, which was observed before the stored state while the current stream is alive.
+ * - Superseded stream: always stale. If the snapshot was observed more than a minute after the stream was superseded, a
+ *   second machine has the same token. An earlier observation comes from the journal of an agent that was restarted.
+ * - New stream: current, regardless of its clock, because it is the agent after a restart. The exception is a late
+ *   request of an earlier run, which was observed before the stored state while the current stream is alive.
  * - No order: always applied.
  *
  * `orderCondition` in services/sync/host-order.sql.ts implements the same rule in SQL. A test checks that both agree.

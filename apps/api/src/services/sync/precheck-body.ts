@@ -23,7 +23,9 @@ const PORT_BYTES_MIN = 16;
 const STEP_BYTES = 64 * 1024;
 
 /**
- * Counts the elements and values of a JSON array until there are too many, and yields to the event loop. Tracks only strings, brackets and commas and allocates nothing, because nine megabytes of `[],` are three million elements, and splitting them would take as much memory as parsing them.
+ * Counts the elements and values of a JSON array until there are too many, and yields to the event loop. Tracks only
+ * strings, brackets and commas and allocates nothing, because nine megabytes of `[],` are three million elements, and
+ * splitting them would take as much memory as parsing them.
  */
 export async function precheckBody(bytes: Buffer): Promise<PrecheckResult> {
   const yielder = createYielder();

@@ -14,7 +14,10 @@ export interface HostState {
   order: HostOrder;
   /** Number of present containers. */
   containerCount: number;
-  /** The present rows (all, or only those that an incomplete snapshot names) and the removed rows that the snapshot names. */
+  /**
+   * The present rows (all, or only those that an incomplete snapshot names) and the removed rows that the snapshot
+   * names.
+   */
   containers: StoredContainer[];
 }
 
@@ -37,7 +40,9 @@ interface ContainerJson extends Required<Container>, Pick<ContainerFacts, 'healt
 }
 
 /**
- * Builds a statement that returns the host as the first row and then one row per container, so that a long list is decoded as it arrives. The database compares the digests, and for an unchanged container, only the id is returned. Uses json, because building jsonb takes time quadratic in the number of an object's keys.
+ * Builds a statement that returns the host as the first row and then one row per container, so that a long list is
+ * decoded as it arrives. The database compares the digests, and for an unchanged container, only the id is returned.
+ * Uses json, because building jsonb takes time quadratic in the number of an object's keys.
  */
 const readStatement = (name: string, ofRows: string): Statement => ({
   name,
@@ -67,8 +72,9 @@ const READ_ALL = readStatement('read_host_state', 'TRUE');
 const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($4::text[])');
 
 /**
- * Reads the rows with which a sync compares a snapshot, in one statement and without a lock. For a complete snapshot, these are all present rows, otherwise only the rows that the snapshot names or lists as removed.
- * Returns null if the host does not exist or was deleted.
+ * Reads the rows with which a sync compares a snapshot, in one statement and without a lock. For a complete snapshot,
+ * these are all present rows, otherwise only the rows that the snapshot names or lists as removed. Returns null if the
+ * host does not exist or was deleted.
  */
 export async function readHostState(
   db: Database,

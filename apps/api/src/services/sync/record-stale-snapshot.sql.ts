@@ -17,7 +17,9 @@ const RECORD_STALE_SNAPSHOT: Statement = {
 };
 
 /**
- * Records the effects of a snapshot that is too old to apply: the agent is alive and received a heartbeat interval, and a clone may be suspected. Writes nothing if another transaction has locked the host's row, because that transaction records that the agent is alive.
+ * Records the effects of a snapshot that is too old to apply: the agent is alive and received a heartbeat interval, and
+ * a clone may be suspected. Writes nothing if another transaction has locked the host's row, because that transaction
+ * records that the agent is alive.
  */
 export async function recordStaleSnapshot(
   db: Database,

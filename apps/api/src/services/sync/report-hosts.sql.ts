@@ -121,7 +121,10 @@ const ORDER = {
   receivedAt: entry('receivedAt'),
 };
 
-/** Returns assignments that apply to snapshots. A heartbeat does not change these columns, except those in `forHeartbeat`. */
+/**
+ * Returns assignments that apply to snapshots. A heartbeat does not change these columns, except those in
+ * `forHeartbeat`.
+ */
 const onlyForSnapshot = (columns: Record<string, string>, forHeartbeat: Record<string, string>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(columns).map(([column, value]) => [
@@ -130,7 +133,9 @@ const onlyForSnapshot = (columns: Record<string, string>, forHeartbeat: Record<s
     ]),
   );
 
-/** The value of `streamHeardAt` after a heartbeat, which does not change the order but shows that its stream is alive. */
+/**
+ * The value of `streamHeardAt` after a heartbeat, which does not change the order but shows that its stream is alive.
+ */
 const STREAM_SEEN_AT = `CASE WHEN hosts.stream = ${ORDER.stream} THEN ${ORDER.receivedAt} ELSE hosts."streamHeardAt" END`;
 
 /** Returns an expression that ignores reports of a superseded stream, because a replaced agent may run elsewhere. */
@@ -181,7 +186,9 @@ const SEVERAL_ENTRIES = `SELECT * FROM unnest(${TYPED_COLUMNS.map(([, type], ind
 const ONE_ENTRY = `SELECT ${TYPED_COLUMNS.map(([column, type], index) => `$${index + 1}::${type} AS "${column}"`).join(', ')}`;
 
 /**
- * Builds a statement that records reports of different hosts with one HOT update of each host's row. The statement locks the rows in order and skips rows locked by another transaction, so it cannot deadlock and never waits for a slow sync, for which the reports of all other hosts would have to wait as well.
+ * Builds a statement that records reports of different hosts with one HOT update of each host's row. The statement
+ * locks the rows in order and skips rows locked by another transaction, so it cannot deadlock and never waits for a
+ * slow sync, for which the reports of all other hosts would have to wait as well.
  */
 function reportStatement({ name, several }: { name: string; several: boolean }): Statement {
   const rows = several ? 'id = ANY ($1::uuid[]) ORDER BY id' : 'id = $1::uuid';
@@ -208,7 +215,9 @@ const REPORT_ONE = reportStatement({ name: 'report_host', several: false });
 const REPORT_SEVERAL = reportStatement({ name: 'report_hosts', several: true });
 
 /**
- * Records reports, at most one per host, and returns their results in order. A result is null, and nothing was written, if the host is gone, if another transaction has locked its row, if a snapshot does not equal the stored rows, or if its order does not permit it.
+ * Records reports, at most one per host, and returns their results in order. A result is null, and nothing was written,
+ * if the host is gone, if another transaction has locked its row, if a snapshot does not equal the stored rows, or if
+ * its order does not permit it.
  */
 export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReported | null)[]> {
   const columns = reports.map(toColumns);

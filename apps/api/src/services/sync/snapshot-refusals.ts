@@ -7,7 +7,9 @@ const REASON_LENGTH_MAX = 1_024;
 
 export interface SnapshotRefusals {
   /**
-   * Records on the host that its snapshot was refused because of its content, with the reason. Ignores other errors, and snapshots of a superseded stream (`stream` is null if unknown). Never throws, because the agent must receive the refusal whether or not it could be recorded.
+   * Records on the host that its snapshot was refused because of its content, with the reason. Ignores other errors,
+   * and snapshots of a superseded stream (`stream` is null if unknown). Never throws, because the agent must receive
+   * the refusal whether or not it could be recorded.
    */
   record(hostId: string, stream: string | null, error: unknown): Promise<void>;
 }
@@ -33,7 +35,8 @@ export function createSnapshotRefusals(
 }
 
 /**
- * Returns the public message of a refusal and the first field that it names; null for other errors. The text contains no value of the snapshot.
+ * Returns the public message of a refusal and the first field that it names; null for other errors. The text contains
+ * no value of the snapshot.
  */
 function reasonOf(error: unknown): string | null {
   if (error instanceof BodyTooLargeError) return error.message;

@@ -2,7 +2,8 @@ import { parseContainer, type Container } from '@muster/contracts';
 import { createYielder } from '../../lib/yielder.js';
 
 /**
- * A decompressed body that was split into containers without parsing. A container whose bytes equal those in the last snapshot need not be validated and compared again.
+ * A decompressed body that was split into containers without parsing. A container whose bytes equal those in the last
+ * snapshot need not be validated and compared again.
  */
 export interface SplitBody {
   bytes: Buffer;
@@ -19,7 +20,9 @@ const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || 
 const STEP_BYTES = 64 * 1024;
 
 /**
- * Splits the text of a JSON array into the texts of its elements, and yields to the event loop for a long text. Returns null if the text is not an array. Tracks only strings and brackets and does not validate JSON, because the parser of an element does, and an invalid element never equals an accepted one.
+ * Splits the text of a JSON array into the texts of its elements, and yields to the event loop for a long text. Returns
+ * null if the text is not an array. Tracks only strings and brackets and does not validate JSON, because the parser of
+ * an element does, and an invalid element never equals an accepted one.
  */
 export async function splitJsonArray(bytes: Buffer): Promise<SplitBody | null> {
   let start = 0;

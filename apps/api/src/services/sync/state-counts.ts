@@ -2,7 +2,8 @@ import { DOCKER_STATES, Health } from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
 
 /**
- * Numbers of containers by key: a Docker state, `other` for all remaining states, or `health:` and a health. The set of keys is fixed, because an engine may report any state, and each would be stored for its host.
+ * Numbers of containers by key: a Docker state, `other` for all remaining states, or `health:` and a health. The set of
+ * keys is fixed, because an engine may report any state, and each would be stored for its host.
  */
 export type StateChanges = Readonly<Record<string, number>>;
 
@@ -25,7 +26,9 @@ export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 /** Returns the key under which a state is counted. */
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
-/** Splits the counts into states and healths. Adds up other states, which earlier versions stored as keys, as `other`. */
+/**
+ * Splits the counts into states and healths. Adds up other states, which earlier versions stored as keys, as `other`.
+ */
 export function splitStateCounts(counts: StateChanges): {
   containersByState: Record<string, number>;
   containersByHealth: Record<string, number>;

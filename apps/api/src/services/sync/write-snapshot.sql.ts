@@ -22,11 +22,15 @@ import {
 export interface SnapshotWrite {
   hostId: string;
   /**
-   * The version with which `diff` was computed: the host's revision, with its digest or, if the digest is null, its `observedAt`. The revision alone may repeat with other content if the database loses a commit (failover, restore).
+   * The version with which `diff` was computed: the host's revision, with its digest or, if the digest is null, its
+   * `observedAt`. The revision alone may repeat with other content if the database loses a commit (failover, restore).
    */
   base: HostVersion;
   diff: SnapshotDiff;
-  /** The counts of all the host's containers after the write. Null: the changes in `diff` are added to the stored counts. */
+  /**
+   * The counts of all the host's containers after the write. Null: the changes in `diff` are added to the stored
+   * counts.
+   */
   totals: ContainerTotals | null;
   complete: boolean;
   /** The digest of the body; null stores no digest. */
@@ -61,7 +65,8 @@ export interface SnapshotWritten {
 const LONG_INDEXED: ReadonlySet<ContainerFieldName> = new Set(['command', 'labels']);
 
 /**
- * Returns an expression that keeps the stored value if the new one is equal. A value that was compressed or stored out of line differs byte by byte from the same value as sent, and would be rewritten in every index with the column.
+ * Returns an expression that keeps the stored value if the new one is equal. A value that was compressed or stored out
+ * of line differs byte by byte from the same value as sent, and would be rewritten in every index with the column.
  */
 const keepEqual = (column: string) =>
   `CASE WHEN stored.${column} = excluded.${column} THEN stored.${column} ELSE excluded.${column} END`;
@@ -84,7 +89,10 @@ const inputValue = (column: string, name: ContainerFieldName): string =>
 const WRITTEN_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => CONTAINER_FIELDS[name].change !== 'identity');
 const PATCHED_FIELDS = fieldsWith('change', 'life');
 
-/** Returns the new value of a field. A patch contains null for an unchanged list, but a text or instant may itself be null. */
+/**
+ * Returns the new value of a field. A patch contains null for an unchanged list, but a text or instant may itself be
+ * null.
+ */
 const patchValue = (column: string, name: ContainerFieldName): string =>
   isScalar(name) ? `p.${column}` : `COALESCE(p.${column}, stored.${column})`;
 
@@ -154,7 +162,8 @@ const GONE = `), gone AS (
     `;
 
 /**
- * Builds the statement. `whole` is true if rows are added, removed or changed beyond a patch. Most snapshots with changes only patch one or two containers, and unused parts of a statement would be a large share of its cost.
+ * Builds the statement. `whole` is true if rows are added, removed or changed beyond a patch. Most snapshots with
+ * changes only patch one or two containers, and unused parts of a statement would be a large share of its cost.
  */
 const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Statement => ({
   name,
@@ -205,13 +214,21 @@ type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
 const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
 const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
 
-/** Maximum bytes that are written with the usual timeout, and the minimum and the milliseconds per MiB of the timeout above. */
+/**
+ * Maximum bytes that are written with the usual timeout, and the minimum and the milliseconds per MiB of the timeout
+ * above.
+ */
 const USUAL_BYTES_MAX = 1024 * 1024;
 const TIMEOUT_MS_MIN = 5_000;
 const TIMEOUT_MS_PER_MIB = 1_500;
 
 /**
- * Writes a diff in one statement. Its guard locks the host's row, and passes only if the row's revision and digest still equal those of `base` and the order permits the write. All other parts select FROM the guard, so that nothing is written if the guard fails. Every change of a host's rows holds this lock and increments the revision, so two snapshots of one host are serialized and those of two hosts share no lock. No statement holds one host's lock while it waits for another's, so there is no deadlock, and the rows need no lock order. If another transaction has locked the host's row, the guard fails, because waiting would occupy a connection.
+ * Writes a diff in one statement. Its guard locks the host's row, and passes only if the row's revision and digest
+ * still equal those of `base` and the order permits the write. All other parts select FROM the guard, so that nothing
+ * is written if the guard fails. Every change of a host's rows holds this lock and increments the revision, so two
+ * snapshots of one host are serialized and those of two hosts share no lock. No statement holds one host's lock while
+ * it waits for another's, so there is no deadlock, and the rows need no lock order. If another transaction has locked
+ * the host's row, the guard fails, because waiting would occupy a connection.
  *
  * Returns null if the guard failed. In that case, read and compare again.
  */
@@ -263,7 +280,8 @@ const toLongText = async (pieces: readonly string[], yielder: Yielder): Promise<
   new LongText(await encodeWithYields(pieces, yielder));
 
 /**
- * Returns the number of the host's present containers after a complete snapshot, or the change of this number after an incomplete one.
+ * Returns the number of the host's present containers after a complete snapshot, or the change of this number after an
+ * incomplete one.
  */
 export function presentCount(
   { writes, patches, removals, events, unchanged }: SnapshotDiff,
