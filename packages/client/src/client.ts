@@ -9,7 +9,7 @@ export interface ClientOptions {
   url: string;
   /** An API key, `muster_key_…`. Without one, the browser's session cookie authenticates. */
   key?: string;
-  /** By default, `globalThis.fetch`. */
+  /** The fetch function. Default: `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch;
 }
 
@@ -18,14 +18,14 @@ interface CallOptions {
 }
 
 /**
- * Calls the API's operations by their names in `Operations`. Responses are not validated; fields that a newer API adds
- * are kept.
+ * Calls the API's operations by their names in `Operations`. Responses are not validated, and fields that a newer API
+ * adds are kept.
  *
- * All methods throw ProblemError if the API refuses the request, NetworkError if there is no response, and
+ * All methods throw ProblemError if the API rejects the request, NetworkError if there is no response, and
  * UnexpectedAnswerError if the response is not from Muster.
  */
 export interface Client {
-  /** Calls an operation. Returns its JSON, undefined for an empty body, or the response of another media type. */
+  /** Calls an operation. Returns its JSON, undefined for an empty body, or the whole response for other media types. */
   call<Name extends OperationName>(
     name: Name,
     ...input: [...InputArguments<Name>, options?: CallOptions]
@@ -38,10 +38,10 @@ export interface Client {
     options?: CallOptions,
   ): AsyncGenerator<ItemOf<Name>>;
 
-  /** Returns the URL of an operation, for a link that the browser opens itself, such as an export. */
+  /** Returns the URL of an operation, for a link that the browser opens, such as an export. */
   urlOf<Name extends OperationName>(name: Name, ...input: InputArguments<Name>): string;
 
-  /** Follows the live stream: see `followStream`. */
+  /** Follows the live stream, as `followStream` describes. */
   stream(options: StreamOptions): AsyncGenerator<StreamMessage>;
 }
 
@@ -68,8 +68,8 @@ export function createClient({ url, key, fetch = globalThis.fetch.bind(globalThi
       const { query, ...rest } = (input ?? {}) as AnyInput;
       let cursor: string | undefined;
       do {
-        const asked = { ...rest, query: { ...query, cursor } };
-        const page = (await call(name, asked, options)) as { items: never[]; nextCursor: string | null };
+        const pageInput = { ...rest, query: { ...query, cursor } };
+        const page = (await call(name, pageInput, options)) as { items: never[]; nextCursor: string | null };
         yield* page.items;
         cursor = page.nextCursor ?? undefined;
       } while (cursor !== undefined);

@@ -1,6 +1,6 @@
 import type { FieldError, Problem } from '@muster/contracts';
 
-/** The API refused the request. `problem.detail` gives the reason; `status` is the HTTP status. */
+/** The API rejected the request. `problem.detail` is the reason, and `status` the HTTP status. */
 export class ProblemError extends Error {
   constructor(
     readonly problem: Problem,
@@ -16,7 +16,10 @@ export class ProblemError extends Error {
   }
 }
 
-/** There was no response: a network, DNS or TLS error, or the server is down. `cause` has the details. */
+/**
+ * There was no response, because of a network, DNS or TLS error, or because the server is down. `cause` has the
+ * details.
+ */
 export class NetworkError extends Error {
   constructor(url: string, cause: unknown) {
     super(`No response from ${new URL(url).origin}.`, { cause });
@@ -24,7 +27,7 @@ export class NetworkError extends Error {
   }
 }
 
-/** The response is not from Muster, but usually from a proxy. */
+/** The response is not from Muster. It usually comes from a proxy. */
 export class UnexpectedAnswerError extends Error {
   constructor(
     readonly status: number,
@@ -36,8 +39,8 @@ export class UnexpectedAnswerError extends Error {
 }
 
 /**
- * Whether a value is a problem document of the API. Checked by hand, because the schema would add zod to the
- * dashboard's script.
+ * Whether a value is a problem document of the API. Checked without the schema, which would add zod to the dashboard's
+ * script.
  */
 export function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;

@@ -1,22 +1,24 @@
 /** One server-sent event. */
 export interface ServerSentEvent {
   event: string;
-  /** Absent if the event has no id of its own. */
+  /** The event's own id; absent if it has none. */
   id?: string;
   data: string;
 }
 
 /**
  * Parses `text/event-stream` as specified in the HTML standard (section 9.2.6), except that it ignores `retry`. Accepts
- * the text in chunks of any size. (The existing packages export their TypeScript source under the condition `source`,
- * which this repository also uses, and they do not compile with its settings.)
+ * the text in chunks of any size. (No existing package is used, because they export their TypeScript source under the
+ * condition `source`, which this repository also uses, and this source does not compile with our settings.)
  */
 export class EventStreamParser {
   #rest = '';
   #event: Partial<ServerSentEvent> = {};
   #lastEventId: string | undefined;
 
-  /** The id of the last complete block. Also set by a block without data. Resume from it after handling all events. */
+  /**
+   * The id of the last complete block, including blocks without data. After handling all events, resume from this id.
+   */
   get lastEventId(): string | undefined {
     return this.#lastEventId;
   }

@@ -8,7 +8,7 @@ type PathParameterName<Path extends string> = Path extends `${string}:${infer Na
     ? Name
     : never;
 
-/** A query parameter's value; an array repeats the parameter. Undefined is omitted. */
+/** The value of a query parameter. An array repeats the parameter, and undefined omits it. */
 export type QueryValue = string | number | boolean | readonly (string | number)[] | undefined;
 
 type OperationOf<Name extends OperationName> = (typeof Operations)[Name];
@@ -25,7 +25,7 @@ type QueryOf<Name extends OperationName> =
 type BodyOf<Name extends OperationName> =
   OperationOf<Name> extends { body: infer Body extends z.ZodType } ? { body: z.input<Body> } : object;
 
-/** The input of an operation: path parameters, query and body, if it has them. */
+/** The input of an operation: its path parameters, query and body, if it has any. */
 export type Input<Name extends OperationName> = ParametersOf<Name> & QueryOf<Name> & BodyOf<Name>;
 
 /** The input argument, which is optional if no part of it is required. */

@@ -28,15 +28,15 @@ export function urlOf(connection: Connection, name: OperationName, { params = {}
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) {
     if (value === undefined) continue;
-    for (const one of typeof value === 'object' ? value : [value]) search.append(key, String(one));
+    for (const item of typeof value === 'object' ? value : [value]) search.append(key, String(item));
   }
   const parameters = search.toString();
   return connection.url.replace(/\/+$/, '') + path + (parameters === '' ? '' : `?${parameters}`);
 }
 
 /**
- * Sends a request and returns the response if its status is one that the operation documents as a success.
- * @throws ProblemError if the API refuses the request, NetworkError if there is no response, UnexpectedAnswerError if
+ * Sends a request and returns the response if its status is a documented success of the operation.
+ * @throws ProblemError if the API rejects the request, NetworkError if there is no response, UnexpectedAnswerError if
  * the response is not from Muster, and the reason of `signal` if it is aborted.
  */
 export async function send(
@@ -48,10 +48,10 @@ export async function send(
   const { method, answers }: Operation = Operations[name];
   const url = urlOf(connection, name, input);
   const init: RequestInit = { method, redirect: 'error', headers: { Accept: acceptOf(answers), ...headers } };
-  const sent = init.headers as Record<string, string>;
-  if (connection.key !== undefined) sent['Authorization'] = `Bearer ${connection.key}`;
+  const headersToSend = init.headers as Record<string, string>;
+  if (connection.key !== undefined) headersToSend['Authorization'] = `Bearer ${connection.key}`;
   if (input.body !== undefined) {
-    sent['Content-Type'] = 'application/json';
+    headersToSend['Content-Type'] = 'application/json';
     init.body = JSON.stringify(input.body);
   }
   if (signal !== undefined) init.signal = signal;
@@ -64,7 +64,7 @@ export async function send(
     throw new NetworkError(url, error);
   }
   if (Object.hasOwn(answers, response.status)) return response;
-  throw await refusal(response, url);
+  throw await toError(response, url);
 }
 
 const acceptOf = (answers: Operation['answers']): string => {
@@ -72,7 +72,7 @@ const acceptOf = (answers: Operation['answers']): string => {
   return [...mediaTypes, 'application/json', PROBLEM_MEDIA_TYPE].join(', ');
 };
 
-async function refusal(response: Response, url: string): Promise<Error> {
+async function toError(response: Response, url: string): Promise<Error> {
   const problem: unknown = await response.json().catch(() => null);
   if (!isProblem(problem)) return new UnexpectedAnswerError(response.status, url);
   const seconds = Number(response.headers.get('Retry-After') ?? NaN);

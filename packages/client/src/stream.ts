@@ -4,14 +4,16 @@ import { EventStreamParser } from './event-stream-parser.js';
 import type { Input } from './operation-types.js';
 import { send, type Connection } from './request.js';
 
-/** The state of the stream's connection. `waiting`: the next attempt starts in `retryInMs` milliseconds. */
+/**
+ * The state of the stream's connection. In the state `waiting`, the next attempt starts in `retryInMs` milliseconds.
+ */
 export type ConnectionState =
   { state: 'connecting' | 'open' } | { state: 'waiting'; retryInMs: number; error: unknown };
 
 export interface StreamOptions {
-  /** Filters the events; by default, all are sent. */
+  /** Filters the events. By default, all events are sent. */
   query?: Input<'stream'>['query'];
-  /** The id of the last handled message, to resume after it. */
+  /** The id of the last handled message, after which the stream resumes. */
   lastEventId?: string | undefined;
   /** Ends the stream when aborted. */
   signal: AbortSignal;
@@ -25,7 +27,7 @@ export interface StreamOptions {
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 30_000;
 
-/** Milliseconds without a byte after which a connection counts as dead. The API sends something every 15 s. */
+/** Milliseconds without a received byte after which a connection counts as dead. The API sends data every 15 s. */
 const IDLE_MS_MAX = 40_000;
 
 const isKnownMessageName = (name: string): name is StreamMessageName => Object.hasOwn(StreamMessages, name);
@@ -33,7 +35,7 @@ const isKnownMessageName = (name: string): name is StreamMessageName => Object.h
 /**
  * Follows `GET /api/stream` and yields each message. Reconnects when the connection is lost and resumes after the last
  * id, so that no event is missed without a `reset`. Ends when `signal` is aborted or after an `unauthorized` message.
- * @throws ProblemError if the API refuses permanently, for example for an invalid key or an unknown parameter.
+ * @throws ProblemError if the API rejects the request permanently, for example because of an invalid key or parameter.
  */
 export async function* followStream(
   connection: Connection,
@@ -49,7 +51,7 @@ export async function* followStream(
       const onId = (id: string) => (lastId = id);
       for await (const message of connectOnce(connection, { query, lastId, signal, onId }, onState)) {
         failures = 0;
-        // Older APIs send `reset` without an id: keep the previous one, which is better than none.
+        // Older APIs send `reset` without an id, so the previous id is kept.
         lastId = message.id ?? lastId;
         yield message;
         if (message.event === 'unauthorized') return;
@@ -60,10 +62,10 @@ export async function* followStream(
       problem = error;
     }
     if (isOver()) return;
-    const asked = problem instanceof ProblemError ? (problem.retryAfterSeconds ?? 0) * 1_000 : 0;
+    const retryAfterMs = problem instanceof ProblemError ? (problem.retryAfterSeconds ?? 0) * 1_000 : 0;
     const backoff = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** failures) * (0.5 + random() / 2);
     failures += 1;
-    const retryInMs = Math.max(asked, backoff);
+    const retryInMs = Math.max(retryAfterMs, backoff);
     onState({ state: 'waiting', retryInMs, error: problem });
     await sleep(retryInMs, signal);
   }
@@ -86,7 +88,7 @@ async function* connectOnce(
   onState: (state: ConnectionState) => void,
 ): AsyncGenerator<StreamMessage> {
   const idle = new AbortController();
-  const ended = AbortSignal.any([signal, idle.signal]);
+  const abortSignal = AbortSignal.any([signal, idle.signal]);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const resetIdleTimer = () => {
     clearTimeout(timer);
@@ -95,7 +97,7 @@ async function* connectOnce(
   resetIdleTimer();
   try {
     const headers = lastId === undefined ? {} : { 'Last-Event-ID': lastId };
-    const response = await send(connection, 'stream', query ? { query } : {}, { signal: ended, headers });
+    const response = await send(connection, 'stream', query ? { query } : {}, { signal: abortSignal, headers });
     if (response.body === null) return;
     onState({ state: 'open' });
     const parser = new EventStreamParser();
@@ -113,7 +115,7 @@ async function* connectOnce(
         if (parser.lastEventId !== undefined) onId(parser.lastEventId);
       }
     } finally {
-      // The consumer may stop early: without this, the connection would stay open.
+      // The consumer may stop early, and the connection would otherwise stay open.
       await reader.cancel().catch(() => undefined);
     }
   } finally {

@@ -154,7 +154,9 @@ export type TruncatableField = {
 /** Whether a list names at least one field, and only fields that can be shortened, in their order. */
 function isFieldList(names: readonly string[]): boolean {
   const positions = names.map((name) => TRUNCATABLE_FIELDS.indexOf(name as TruncatableField));
-  return names.length > 0 && positions.every((position, index) => position > (index === 0 ? -1 : positions[index - 1]!));
+  return (
+    names.length > 0 && positions.every((position, index) => position > (index === 0 ? -1 : positions[index - 1]!))
+  );
 }
 
 /** The number of fields that version 2 of the parser had. */

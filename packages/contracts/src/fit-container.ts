@@ -55,7 +55,10 @@ interface Fitted {
 }
 
 /** Functions that shorten a value, by the kind of its field. They return a value within its limit unchanged. */
-const FIT_BY_KIND: Record<Exclude<FieldKind, 'instant'>, (value: never, limit: number, portRanges: boolean) => Fitted> = {
+const FIT_BY_KIND: Record<
+  Exclude<FieldKind, 'instant'>,
+  (value: never, limit: number, portRanges: boolean) => Fitted
+> = {
   text: (value: string | null, limit) => ({ value: value && shortenText(value, limit), isLost: true }),
   ports: fitPorts,
   labels: (value: Labels) => ({ value: fitLabels(value), isLost: true }),

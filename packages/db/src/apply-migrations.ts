@@ -1,5 +1,5 @@
 /**
- * Applies migrations like Prisma, without Prisma's engine: with the same `_prisma_migrations` table, checksums and
+ * Applies migrations like Prisma, but without Prisma's engine. Uses the same `_prisma_migrations` table, checksums and
  * advisory lock, so that `prisma migrate deploy` and `status` agree. Unlike with Prisma, a failed migration leaves
  * nothing behind, not even a record of its failure.
  */
@@ -15,13 +15,13 @@ import type { Migration } from './migrations.js';
 const MIGRATION_LOCK_KEY = 72707369;
 
 /**
- * A migration that waits for a table's lock blocks every later statement on that table. It therefore waits no longer
- * than this and retries after a pause.
+ * Milliseconds that a migration waits for a table's lock, and then pauses before it retries. While it waits, it blocks
+ * all later statements on that table.
  */
 const LOCK_TIMEOUT_MS = 2_000;
 const PAUSE_MS = 2_000;
 
-/** Milliseconds of retries after which the migration fails. */
+/** Milliseconds for which a migration is retried before it fails. */
 const RETRY_MS_MAX = 600_000;
 
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
     "applied_steps_count" INTEGER NOT NULL DEFAULT 0
 )`;
 
-/** Tables in the target schema, except those of extensions such as PostGIS. */
+/** Finds a table in the target schema that does not belong to an extension such as PostGIS. */
 const FOREIGN_TABLES = `
 SELECT c.relname AS name FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
@@ -56,17 +56,17 @@ interface HistoryRow {
   finished_at: Date | null;
 }
 
-/** A migration is waiting for a table. */
+/** A migration that is waiting for a table. */
 export interface MigrationWait {
   readonly migration: string;
-  /** The longest-running transactions, described by their sessions, without the text of statements. */
+  /** Descriptions of the sessions with the longest-running transactions, without the text of their statements. */
   readonly blockers: readonly string[];
 }
 
 export interface ApplyOptions {
-  /** Leaves concurrently built indexes to `buildIndexes`, unless the database is new and therefore has no rows. */
+  /** Whether to leave concurrently built indexes to `buildIndexes`, unless the database is new and has no rows. */
   readonly deferIndexes?: boolean;
-  /** Called each time that a table was in use, before the next try. */
+  /** Called each time that a table was in use, before the next attempt. */
   readonly onWait?: ((wait: MigrationWait) => void) | undefined;
   readonly lockTimeoutMs?: number;
   readonly pauseMs?: number;
@@ -75,7 +75,7 @@ export interface ApplyOptions {
 
 /**
  * Applies the migrations that the database lacks, each in its own transaction, and returns their names. Any number of
- * processes may call this at once: each migration is applied by one of them while the others wait.
+ * processes may call this at once. Each migration is applied by one of them while the others wait.
  *
  * @throws MigrationFailedError | MigrationHistoryError | DatabaseTooNewError | DatabaseUnsuitableError
  */
@@ -85,7 +85,7 @@ export async function applyMigrations(
   options: ApplyOptions = {},
 ): Promise<string[]> {
   const applied: string[] = [];
-  // Read without the lock first, so that a start with nothing to apply does not wait.
+  // The history is first read without the lock, so that a start with nothing to apply does not wait.
   const history = await readHistory(client);
   const isDeferred = ({ index }: Migration) => options.deferIndexes === true && history !== null && index !== null;
   for (const migration of pendingMigrations(history, migrations)) {
@@ -96,7 +96,7 @@ export async function applyMigrations(
   return applied;
 }
 
-/** Finds the concurrent indexes that are not recorded as built. */
+/** Returns the migrations with a concurrent index that is not recorded as built. */
 export async function pendingIndexes(client: pg.ClientBase, migrations: readonly Migration[]): Promise<Migration[]> {
   return pendingMigrations(await readHistory(client), migrations).filter(({ index }) => index !== null);
 }
@@ -119,7 +119,7 @@ export async function recordMigration(
   }
 }
 
-/** Whether a statement failed because of another session's lock, so that it may succeed later. */
+/** Whether a statement failed because of another session's lock and may succeed later. */
 export function isLocked(error: unknown): boolean {
   const { code, cause } = error as { code?: string; cause?: unknown };
   return code === LOCK_NOT_AVAILABLE || code === DEADLOCK_DETECTED || (cause !== undefined && isLocked(cause));
@@ -128,7 +128,7 @@ export function isLocked(error: unknown): boolean {
 /**
  * Repeats `action`, with pauses, while it fails because tables are in use.
  *
- * @throws MigrationFailedError after `patienceMs`, and whatever else `action` throws.
+ * @throws MigrationFailedError after `retryMsMax`, and any other error of `action`.
  */
 export async function retryWhileLocked<T>(
   client: pg.ClientBase,
@@ -166,7 +166,7 @@ async function findBlockers(client: pg.ClientBase): Promise<string[]> {
   );
 }
 
-/** Applies one migration. Returns false if another process already did. */
+/** Applies one migration. Returns false if another process has already applied it. */
 async function applyOne(
   client: pg.ClientBase,
   migration: Migration,
@@ -176,7 +176,7 @@ async function applyOne(
   await client.query('BEGIN');
   try {
     await client.query('SET LOCAL statement_timeout = 0');
-    // A transaction lock, not a session lock, so that it also works behind a pooler that shares sessions.
+    // The lock is held by the transaction, not the session, so that it also works behind a pooler that shares sessions.
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);
     const history = await readHistory(client);
     if (history === null) await requireEmptySchema(client);
@@ -188,7 +188,7 @@ async function applyOne(
     await client.query('COMMIT');
     return true;
   } catch (error) {
-    // `error` has the reason. If the rollback fails, the connection is lost and its transaction with it.
+    // `error` has the reason. If the rollback fails, the connection is lost, which also ends the transaction.
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
@@ -214,7 +214,7 @@ async function insertHistory(client: pg.ClientBase, migration: Migration): Promi
   );
 }
 
-/** Returns an instruction for failures that the operator can fix, otherwise the database's message. */
+/** Returns an instruction for a failure that the operator can fix, and otherwise the database's message. */
 function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };
   const extension = /extension (?:control file )?"?(?:[^"]*\/)?(\w+)(?:\.control)?"/.exec(message)?.[1];
@@ -236,10 +236,10 @@ function reasonOf(error: unknown): string {
   }
 }
 
-/** Returns null if the table does not exist. Migrations resolved as rolled back are left out. */
+/** Returns the history of migrations, without those resolved as rolled back; null if the table does not exist. */
 async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> {
-  // Not to_regclass(): it reads a cache that, within a transaction, may not contain a table committed while this
-  // process waited for the lock.
+  // This does not use to_regclass(), which reads a cache that, within a transaction, may not contain a table committed
+  // while this process waited for the lock.
   const table = await client.query(
     `SELECT FROM pg_class WHERE relname = '_prisma_migrations' AND relnamespace = current_schema()::regnamespace`,
   );
@@ -251,7 +251,7 @@ async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> 
   return rows;
 }
 
-/** Returns the migrations that are not applied. Throws if these migrations cannot continue the history. */
+/** Returns the migrations that are not applied. Throws if `migrations` cannot continue the history. */
 function pendingMigrations(history: HistoryRow[] | null, migrations: readonly Migration[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   const rows = history ?? [];

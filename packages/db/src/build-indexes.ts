@@ -1,4 +1,4 @@
-/** Builds large indexes while the database is in use, without a lock that blocks reads or writes. */
+/** Builds large indexes while the database is in use, without locks that block reads or writes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type pg from 'pg';
@@ -12,7 +12,7 @@ const INVALID_POLL_MS = 1_000;
 export interface BuildIndexesOptions {
   /** Stops waiting. A build in progress is left to the server and recorded at the next start. */
   readonly signal?: AbortSignal;
-  /** Called when a build waits for other sessions, before the next try. */
+  /** Called when a build waits for other sessions, before the next attempt. */
   readonly onWait?: (wait: MigrationWait) => void;
   readonly lockTimeoutMs?: number;
 }
@@ -26,9 +26,9 @@ WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace`;
 
 /**
  * Builds the missing indexes one after another and returns the names of their migrations. Any number of processes may
- * call this at once. The remains of an interrupted build are dropped and built again.
+ * call this at once. The remains of an interrupted build are dropped, and the index is built again.
  *
- * A transaction that stays open for hours delays the build as long, and nothing else.
+ * A transaction that stays open for hours delays only the build.
  */
 export async function buildIndexes(
   client: pg.ClientBase,
@@ -36,7 +36,7 @@ export async function buildIndexes(
   options: BuildIndexesOptions = {},
 ): Promise<string[]> {
   const built: string[] = [];
-  // This call has the session to itself, and a build may take any time.
+  // The session is used only by this call, and a build may take any time.
   await client.query('SET statement_timeout = 0');
   for (const migration of await pendingIndexes(client, migrations)) {
     const { index } = migration;
@@ -77,8 +77,8 @@ async function findIndex(client: pg.ClientBase, { name }: ConcurrentIndex) {
 }
 
 /**
- * Builds an index outside a transaction. It may wait for other transactions without blocking reads or writes. If
- * another process builds the same index, one of the two fails and then finds the other's.
+ * Builds an index outside a transaction. The build may wait for other transactions without blocking reads or writes. If
+ * two processes build the same index, one of them fails and then finds the other's index.
  */
 async function create(client: pg.ClientBase, { sql }: Migration): Promise<void> {
   try {
@@ -89,7 +89,7 @@ async function create(client: pg.ClientBase, { sql }: Migration): Promise<void> 
   }
 }
 
-/** Drops an invalid index. The table lock excludes every index build on it, so validity is checked again under it. */
+/** Drops an invalid index. The table lock excludes other index builds, so validity is checked again under this lock. */
 async function dropInvalid(client: pg.ClientBase, index: ConcurrentIndex, lockTimeoutMs: number): Promise<void> {
   await client.query('BEGIN');
   try {

@@ -3,10 +3,10 @@
  * that wraps PostgreSQL's code, or the driver's plain error with only a message.
  */
 
-/** Prisma: cannot reach the server, server closed the connection, too many connections. */
+/** Prisma's codes for an unreachable server, a connection closed by the server, and too many connections. */
 const UNAVAILABLE_PRISMA_CODES = new Set(['P1001', 'P1017', 'P2037']);
 
-/** Prisma: timed out (two codes), no connection available in time, transaction not started or finished in time. */
+/** Prisma's codes for timeouts (two codes), and for no connection, or no transaction started or finished, in time. */
 const TIMEOUT_PRISMA_CODES = new Set(['P1002', 'P1008', 'P2024', 'P2028']);
 
 const UNAVAILABLE_SOCKET_CODES = new Set([
@@ -24,15 +24,15 @@ const UNAVAILABLE_SOCKET_CODES = new Set([
 ]);
 
 /**
- * PostgreSQL: connection exceptions (class 08), operator intervention (57P0x: shutting down, crashed, starting up), too
- * many connections (53300) and other insufficient resources (53).
+ * PostgreSQL's codes for connection exceptions (class 08), operator intervention (57P0x: shutting down, crashed,
+ * starting up), too many connections (53300) and other insufficient resources (53).
  */
 const UNAVAILABLE_SQLSTATE = /^(08...|57P0.|53...)$/;
 
-/** PostgreSQL: a statement exceeded the lock timeout. */
+/** PostgreSQL's code for a statement that exceeded the lock timeout. */
 const LOCK_TIMEOUT_SQLSTATE = '55P03';
 
-/** PostgreSQL: a statement exceeded its timeout, while it ran or waited for a lock. */
+/** PostgreSQL's codes for a statement that exceeded its timeout while it ran or waited for a lock. */
 const TIMEOUT_SQLSTATE = new Set(['57014', LOCK_TIMEOUT_SQLSTATE]);
 
 /** A long statement waited too long for one of the connections for long statements. */
@@ -43,7 +43,7 @@ export class ConnectionWaitTimeoutError extends Error {
   }
 }
 
-/** Errors of node-postgres without a code; pg 8.23.1, pg-pool 3.14.0. */
+/** Messages of node-postgres errors without a code (pg 8.23.1, pg-pool 3.14.0). */
 const UNAVAILABLE_MESSAGES = [
   'Connection terminated',
   'Client has encountered a connection error and is not queryable',
@@ -60,7 +60,7 @@ const TIMEOUT_MESSAGES = [
   'No connection for long statements became free in time',
 ];
 
-/** Failures that Prisma's driver adapters name instead of numbering. */
+/** Failures to which Prisma's driver adapters assign a name instead of a code. */
 const UNAVAILABLE_KINDS = new Set([
   'DatabaseNotReachable',
   'ConnectionClosed',
@@ -72,10 +72,12 @@ const TIMEOUT_KINDS = new Set(['SocketTimeout']);
 
 const SERIALIZATION_SQLSTATE = new Set(['40001', '40P01']);
 
-/** PostgreSQL: a write in a read-only transaction, such as any on a standby. */
+/** PostgreSQL's code for a write in a read-only transaction, such as all transactions on a standby. */
 const READ_ONLY_SQLSTATE = '25006';
 
-/** Yields an error and all errors in it: `cause`, Prisma's `meta.driverAdapterError`, parts of an AggregateError. */
+/**
+ * Yields an error and all nested errors: `cause`, Prisma's `meta.driverAdapterError`, and parts of an AggregateError.
+ */
 function* nestedErrors(error: unknown, depth = 0): Generator<Record<string, unknown>> {
   if (typeof error !== 'object' || error === null || depth > 6) return;
   const layer = error as Record<string, unknown>;
@@ -105,8 +107,8 @@ export function isReadOnly(error: unknown): boolean {
 }
 
 /**
- * Whether the database cannot be used at the moment: down, shutting down, starting up, full, read-only, or too slow.
- * The caller may retry later; whether the failed operation took effect is unknown.
+ * Whether the database cannot be used at the moment, because it is down, shutting down, starting up, full, read-only,
+ * or too slow. The caller may retry later. It is unknown whether the failed operation took effect.
  */
 export function isUnavailable(error: unknown): boolean {
   if (isTimeout(error) || isReadOnly(error)) return true;
@@ -118,8 +120,8 @@ export function isUnavailable(error: unknown): boolean {
 }
 
 /**
- * Whether the database did not answer in time, a special case of being unavailable: it may be busy, or the query waited
- * for a lock.
+ * Whether the database did not respond in time, which is a special case of being unavailable. It may be busy, or the
+ * query may have waited for a lock.
  */
 export function isTimeout(error: unknown): boolean {
   for (const code of codes(error)) if (TIMEOUT_PRISMA_CODES.has(code) || TIMEOUT_SQLSTATE.has(code)) return true;
@@ -134,13 +136,17 @@ function matchesKindOrMessage(error: unknown, kinds: ReadonlySet<string>, messag
   return false;
 }
 
-/** Whether the transaction was rolled back in favor of another one (serialization failure, deadlock); repeat it. */
+/**
+ * Whether the transaction was rolled back because of another one (serialization failure, deadlock) and can be repeated.
+ */
 export function isSerializationFailure(error: unknown): boolean {
   for (const code of codes(error)) if (code === 'P2034' || SERIALIZATION_SQLSTATE.has(code)) return true;
   return false;
 }
 
-/** Whether another transaction held a row for longer than the lock timeout; repeat the transaction later. */
+/**
+ * Whether another transaction held a row lock for longer than the lock timeout. The transaction can be repeated later.
+ */
 export function isLockTimeout(error: unknown): boolean {
   for (const code of codes(error)) if (code === LOCK_TIMEOUT_SQLSTATE) return true;
   return false;

@@ -12,7 +12,7 @@ import {
 
 import { DatabaseLockedError, DataDirectoryError } from './errors.js';
 
-/** Reasons for system errors by code, as shown to the person who starts Muster. */
+/** Explanations of system errors by code, as shown to the person who starts Muster. */
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'this user cannot write there',
   EPERM: 'this user cannot write there',
@@ -26,14 +26,16 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: 'this process has too many files open',
 };
 
-/** Paths in a data directory. Which of the last three exist shows the state of its database. */
+/** Paths in a data directory. The state of its database follows from which of the last three paths exist. */
 export interface DataDirectoryPaths {
   readonly directory: string;
   /** PostgreSQL's files. */
   readonly postgres: string;
-  /** Marker that exists until `postgres` is complete. If it exists at a start, no data was ever acknowledged. */
+  /**
+   * The marker file that exists until `postgres` is complete. If it exists at a start, no data was ever acknowledged.
+   */
   readonly unfinished: string;
-  /** Directory of a restore in progress; renamed to `postgres` when complete. */
+  /** The directory of a restore in progress, which is renamed to `postgres` when the restore is complete. */
   readonly restoring: string;
 }
 
@@ -50,15 +52,15 @@ export function dataDirectoryPaths(dataDir: string): DataDirectoryPaths {
 /** All permissions of the group and of other users. */
 const GROUP_AND_OTHERS_MASK = 0o077;
 
-/** Set on directories that several users write to, such as /tmp. */
+/** The sticky bit, which is set on directories to which several users write, such as /tmp. */
 const STICKY = 0o1000;
 
 /**
- * Locks a data directory and creates it if missing. Afterwards only its owner can enter it, and the existing database
- * files are readable and writable by their owner only.
+ * Locks a data directory and creates it if missing. Afterwards, only its owner can enter it, and only the owner can
+ * read and write the existing database files.
  *
  * @throws DatabaseLockedError
- * @throws DataDirectoryError, also if the directory cannot be closed to other users.
+ * @throws DataDirectoryError, including if the access of other users cannot be removed.
  */
 export async function lockDataDirectory(directory: string): Promise<DirectoryLock> {
   return withDataDirectoryErrors(directory, async () => {
@@ -76,27 +78,28 @@ export async function lockDataDirectory(directory: string): Promise<DirectoryLoc
   });
 }
 
-/** Sets mode 0700 if other users have any permission. Reads it back, because some file systems ignore a mode. */
+/** Sets mode 0700 if other users have any permission. Reads the mode back, because some file systems ignore it. */
 async function restrictToOwner(directory: string): Promise<void> {
   const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const { mode } = await handle.stat();
     if ((mode & GROUP_AND_OTHERS_MASK) === 0) return;
-    if ((mode & STICKY) !== 0) throw openToOthers(directory, mode);
+    if ((mode & STICKY) !== 0) throw accessibleToOthersError(directory, mode);
     try {
       await handle.chmod(0o700);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EPERM') throw openToOthers(directory, mode, { cause: error });
+      if ((error as NodeJS.ErrnoException).code === 'EPERM')
+        throw accessibleToOthersError(directory, mode, { cause: error });
       throw error;
     }
     const { mode: changed } = await handle.stat();
-    if ((changed & GROUP_AND_OTHERS_MASK) !== 0) throw openToOthers(directory, changed);
+    if ((changed & GROUP_AND_OTHERS_MASK) !== 0) throw accessibleToOthersError(directory, changed);
   } finally {
     await handle.close();
   }
 }
 
-const openToOthers = (directory: string, mode: number, options?: ErrorOptions): DataDirectoryError =>
+const accessibleToOthersError = (directory: string, mode: number, options?: ErrorOptions): DataDirectoryError =>
   new DataDirectoryError(
     directory,
     `other users of this machine can enter it (mode ${(mode & 0o7777).toString(8).padStart(4, '0')}) and this user ` +
@@ -105,8 +108,9 @@ const openToOthers = (directory: string, mode: number, options?: ErrorOptions): 
   );
 
 /**
- * Removes all permissions of other users from a directory and everything in it; does nothing if it does not exist.
- * PGlite creates its files with mode 0666 regardless of the umask. Symbolic links are neither followed nor changed.
+ * Removes all permissions of other users from a directory and everything in it. Does nothing if the directory does not
+ * exist. PGlite creates its files with mode 0666 regardless of the umask. Symbolic links are neither followed nor
+ * changed.
  */
 async function restrictTree(directory: string): Promise<void> {
   let entries;
@@ -127,7 +131,7 @@ async function restrictTree(directory: string): Promise<void> {
 /**
  * Runs an action in a data directory, and translates system errors into `DataDirectoryError`.
  *
- * @throws DatabaseLockedError | DataDirectoryError, and whatever else `action` throws.
+ * @throws DatabaseLockedError | DataDirectoryError, and any other error of `action`.
  */
 export async function withDataDirectoryErrors<T>(directory: string, action: () => Promise<T>): Promise<T> {
   try {
@@ -140,7 +144,7 @@ export async function withDataDirectoryErrors<T>(directory: string, action: () =
   }
 }
 
-/** Returns null if it is not a system error with a known reason. */
+/** Returns the explanation of an error; null if it is not a system error with a known reason. */
 function reasonOf(error: unknown): string | null {
   if (error instanceof DirectoryLockUnavailableError) {
     return reasonOf(error.cause) ?? error.reason;

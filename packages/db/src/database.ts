@@ -1,12 +1,12 @@
-/** The interface of a database for the rest of Muster. */
+/** The interface through which the rest of Muster uses a database. */
 import type { BuildIndexesOptions } from './build-indexes.js';
 import type { PrismaClient } from './generated/prisma/client.js';
 
 export type DatabaseEngine = 'postgresql' | 'pglite';
 
 /**
- * A statement of constant text, which a connection parses and plans once under its name. Names must be unique in the
- * program; values are passed as `$1`, `$2` and so on.
+ * A statement with a constant text, which a connection parses and plans once under the statement's name. Names must be
+ * unique in the program. Values are passed as `$1`, `$2` and so on.
  */
 export interface Statement {
   readonly name: string;
@@ -22,19 +22,20 @@ export interface Statement {
 export interface Database {
   readonly prisma: PrismaClient;
   readonly engine: DatabaseEngine;
-  /** Where it is, for logs: a URL without its password, a directory, or `in memory`. */
+  /** The location for logs: a URL without its password, a directory, or `in memory`. */
   readonly location: string;
-  /** The migrations applied when it was opened. */
+  /** The migrations that were applied when the database was opened. */
   readonly appliedMigrations: readonly string[];
   /**
-   * Runs a prepared statement without Prisma, which prepares none; for the few statements that a whole fleet runs all
-   * day. Rows are as node-postgres returns them: an int8 is a string, json is parsed, a timestamp is a Date.
+   * Runs a prepared statement without Prisma, which does not prepare statements. Use it for the few statements that a
+   * whole fleet runs all day. Rows are returned as by node-postgres: an int8 is a string, json is parsed, and a
+   * timestamp is a Date.
    */
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
   /**
-   * Does the same as `query`, for a statement with large values: it gets `timeoutMs` instead of the server's usual
-   * limit. Values may be a `LongText`; lists must be of texts. Costs three more round trips. Only some of a server's
-   * connections run such statements; further calls wait without a connection.
+   * Runs a statement with large values like `query`, but with a timeout of `timeoutMs` instead of the server's usual
+   * limit. Values may be a `LongText`, and lists must contain texts. Costs three more round trips. Only some of a
+   * server's connections run such statements, and further calls wait without occupying a connection.
    */
   queryWithTimeout<Row extends object>(
     statement: Statement,
@@ -45,10 +46,10 @@ export interface Database {
   connections(): { busy: number; idle: number; max: number; waiting: number };
   /**
    * Builds the large indexes that were deferred because the database had rows when it was opened, and returns the names
-   * of their migrations. May take long, but blocks neither reads nor writes; everything works without these indexes.
+   * of their migrations. May take long, but blocks neither reads nor writes. Muster works without these indexes.
    */
   buildIndexes(options?: BuildIndexesOptions): Promise<string[]>;
-  /** Rejects, in bounded time, if the database does not answer or is read-only. */
+  /** Rejects in bounded time if the database does not respond or is read-only. */
   ping(): Promise<void>;
   /** Closes the database within a few seconds, in any state of its server. Further calls do nothing. */
   close(): Promise<void>;

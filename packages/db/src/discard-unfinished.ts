@@ -1,9 +1,9 @@
-/** A rule for every pool: no connection with an open transaction returns to it. */
+/** Ensures that no connection with an open transaction returns to a pool. */
 import type pg from 'pg';
 
 /**
- * Closes connections that are released inside a transaction. A connection whose COMMIT or ROLLBACK got no answer is
- * released like any other, and its next user would run inside that transaction or wait behind it.
+ * Closes connections that are released inside a transaction. A connection whose COMMIT or ROLLBACK got no response is
+ * released like any other, and its next user would run inside that transaction or wait for it.
  */
 export function discardUnfinishedTransactions(pool: pg.Pool): void {
   pool.on('release', (_error, client) => {

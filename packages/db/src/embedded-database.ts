@@ -15,16 +15,19 @@ import {
 } from './data-directory.js';
 import { DataDirectoryError, DatabaseUnsuitableError } from './errors.js';
 
-/** PostgreSQL allocates its log in files of 16 MiB, and may need one at a start before it can report an error. */
+/**
+ * Minimum free disk space. PostgreSQL allocates its log in files of 16 MiB, and may need one before it can report an
+ * error.
+ */
 const FREE_BYTES_MIN = 32 * 1024 * 1024;
 
-/** The extensions that the migrations create. Every PGlite that opens our databases must load them. */
+/** The extensions that the migrations create. Every PGlite instance that opens our databases must load them. */
 export const EMBEDDED_EXTENSIONS = { pg_trgm };
 
-/** An open PGlite. Close it only with `close`. */
+/** An open PGlite instance. Close it only with `close`. */
 export interface EmbeddedDatabase {
   readonly pglite: PGlite;
-  /** Call it when the migrations are applied: from here on the files are kept. */
+  /** Marks the database as complete, so that its files are kept. Call it when the migrations are applied. */
   complete(): Promise<void>;
   close(): Promise<void>;
 }
@@ -39,8 +42,8 @@ export async function openInMemory(template: Blob | null): Promise<EmbeddedDatab
 }
 
 /**
- * Opens the database of a directory and creates it if missing. Only one process may have it open: two would corrupt
- * each other's data without an error.
+ * Opens the database of a directory and creates it if missing. Only one process may have it open, because two would
+ * corrupt each other's data without an error.
  *
  * @throws DatabaseLockedError | DataDirectoryError | DatabaseUnsuitableError
  */
@@ -52,7 +55,7 @@ export async function openDataDirectory(
   const lock = await lockDataDirectory(directory);
   try {
     return await withDataDirectoryErrors(directory, async () => {
-      // Creating a new database here would look as if the backup had been empty.
+      // A new database would look as if the backup had been empty, so this is an error.
       if (await pathExists(restoring)) {
         throw new DataDirectoryError(directory, `a restore was interrupted in it: repeat it, or remove ${restoring}`);
       }
@@ -79,13 +82,13 @@ export async function openDataDirectory(
 }
 
 /**
- * Opens existing files. The caller must hold the directory's lock.
+ * Opens existing database files. The caller must hold the directory's lock.
  *
  * @throws DatabaseUnsuitableError | DataDirectoryError
  */
 export async function openPglite(postgres: string): Promise<PGlite> {
-  // Without this file, PGlite ignores the others and creates a new database over them.
-  if (!(await pathExists(join(postgres, 'PG_VERSION')))) throw unusable(postgres, 'PG_VERSION is missing');
+  // Without this file, PGlite would overwrite the other files with a new database.
+  if (!(await pathExists(join(postgres, 'PG_VERSION')))) throw unusableFilesError(postgres, 'PG_VERSION is missing');
   return createPglite(postgres, null);
 }
 
@@ -110,11 +113,13 @@ export async function createPglite(postgres: string, template: Blob | null): Pro
         cause: error,
       });
     }
-    throw unusable(postgres, error instanceof Error ? error.message : 'PGlite gave no reason', { cause: error });
+    throw unusableFilesError(postgres, error instanceof Error ? error.message : 'PGlite gave no reason', {
+      cause: error,
+    });
   }
 }
 
-function unusable(directory: string, reason: string, options?: ErrorOptions): DatabaseUnsuitableError {
+function unusableFilesError(directory: string, reason: string, options?: ErrorOptions): DatabaseUnsuitableError {
   return new DatabaseUnsuitableError(
     `The database files in ${directory} cannot be opened: they are damaged or from another version (${reason}). ` +
       'If another version wrote them, run "muster backup" of that version and restore the backup with this one.',

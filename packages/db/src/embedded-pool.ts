@@ -1,6 +1,6 @@
 /**
- * A `pg.Pool` whose one connection ends in this process: it passes PostgreSQL's wire protocol to PGlite through a
- * stream instead of a socket. The embedded database therefore uses the same driver, adapter and error codes as a
+ * A `pg.Pool` whose only connection leads to PGlite in this process, through a stream instead of a socket that passes
+ * on PostgreSQL's wire protocol. The embedded database therefore uses the same driver, adapter and error codes as a
  * server.
  */
 import { Duplex } from 'node:stream';
@@ -13,28 +13,28 @@ import { discardUnfinishedTransactions } from './discard-unfinished.js';
 /** The first byte of the protocol's Terminate message. */
 const TERMINATE = 0x58;
 
-/** Milliseconds that a query waits for the one connection before it fails. */
+/** Milliseconds that a query waits for the only connection before it fails. */
 const CONNECTION_WAIT_TIMEOUT_MS = 60_000;
 
 type Callback = (error?: Error | null) => void;
 
-/** The stream that `pg` uses as its socket. A write is a client message; the readable side is PGlite's answer. */
+/** The stream that `pg` uses as its socket. Writes are client messages, and reads return PGlite's responses. */
 class PgliteStream extends Duplex {
   readonly #pglite: PGlite;
   readonly #predecessor: Promise<void>;
-  /** Resolves when the session is clean again. */
-  readonly vacated: Promise<void>;
+  /** Resolves when the session has been reset. */
+  readonly sessionReset: Promise<void>;
 
   constructor(pglite: PGlite, predecessor: Promise<void>) {
     super();
     this.#pglite = pglite;
     this.#predecessor = predecessor;
-    this.vacated = new Promise((resolve) => this.once('close', resolve));
+    this.sessionReset = new Promise((resolve) => this.once('close', resolve));
   }
 
   // The parts of net.Socket that pg calls.
   connect(): this {
-    // PGlite has one session, so the next connection waits until the last one's state is reset.
+    // PGlite has one session, so the next connection waits until the state of the last one is reset.
     void this.#predecessor.then(() => this.emit('connect'));
     return this;
   }
@@ -52,7 +52,7 @@ class PgliteStream extends Duplex {
   }
 
   override _read(): void {
-    // Answers are pushed as they arrive.
+    // Responses are pushed as they arrive.
   }
 
   override _write(message: Buffer, _encoding: BufferEncoding, done: Callback): void {
@@ -66,7 +66,7 @@ class PgliteStream extends Duplex {
       .runExclusive(() => this.#pglite.execProtocolRaw(message))
       .then(
         (answer) => {
-          // The answer is a view of a buffer that the next call overwrites.
+          // The response is a view of a buffer that the next call overwrites.
           if (answer.length > 0) this.push(Buffer.from(answer));
           done();
         },
@@ -74,7 +74,7 @@ class PgliteStream extends Duplex {
       );
   }
 
-  /** Joins the five messages of a prepared query, which pg writes in a row, into one call of PGlite. */
+  /** Combines the five messages of a prepared query, which pg writes one after another, in one call of PGlite. */
   override _writev(chunks: { chunk: Buffer; encoding: BufferEncoding }[], done: Callback): void {
     const last = chunks[chunks.length - 1]?.chunk;
     if (chunks.length > 1 && last?.[0] === TERMINATE) {
@@ -87,7 +87,9 @@ class PgliteStream extends Duplex {
     this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'binary', done);
   }
 
-  /** Resets the session: a connection abandoned in a transaction must not leave it open for the next one. */
+  /**
+   * Resets the session, because a connection abandoned in a transaction must not leave it open for the next connection.
+   */
   override _destroy(error: Error | null, done: Callback): void {
     this.#reset().then(
       () => done(error),
@@ -98,12 +100,13 @@ class PgliteStream extends Duplex {
   async #reset(): Promise<void> {
     if (this.#pglite.closed) return;
     await this.#pglite.exec('ROLLBACK');
-    // A separate call, because statements of one call share a transaction, in which DISCARD ALL is not allowed.
+    // This is a separate call, because the statements of one call share a transaction, in which DISCARD ALL is not
+    // allowed.
     await this.#pglite.exec('DISCARD ALL');
   }
 }
 
-/** Creates a pool on an open PGlite. Ending the pool leaves PGlite open. */
+/** Creates a pool for an open PGlite instance. Ending the pool leaves the instance open. */
 export function createEmbeddedPool(pglite: PGlite): pg.Pool {
   let predecessor = Promise.resolve();
   const pool = new pg.Pool({
@@ -114,7 +117,7 @@ export function createEmbeddedPool(pglite: PGlite): pg.Pool {
     database: 'postgres',
     stream: () => {
       const stream = new PgliteStream(pglite, predecessor);
-      predecessor = stream.vacated;
+      predecessor = stream.sessionReset;
       return stream;
     },
   });

@@ -1,8 +1,6 @@
-/** Errors of opening a database. Each message is one line for the person who starts Muster. */
+/** Errors that occur when a database is opened. Each message is one line for the person who starts Muster. */
 
-/**
- * Base class of the errors of `openDatabase` that have a cause outside this code. Messages never contain a password.
- */
+/** Base class of the errors of `openDatabase` whose cause is outside our code. Messages never contain a password. */
 export abstract class DatabaseOpenError extends Error {
   abstract readonly code: string;
 }
@@ -33,7 +31,7 @@ export class DataDirectoryError extends DatabaseOpenError {
   }
 }
 
-/** No server answers, or the server rejects the connection. */
+/** No server responds, or the server rejects the connection. */
 export class DatabaseUnreachableError extends DatabaseOpenError {
   override readonly name = 'DatabaseUnreachableError';
   readonly code = 'database-unreachable';
@@ -43,7 +41,7 @@ export class DatabaseUnreachableError extends DatabaseOpenError {
   }
 }
 
-/** Muster cannot use this database: the server is too old, or it has another application's tables. */
+/** Muster cannot use this database, because the server is too old or it has another application's tables. */
 export class DatabaseUnsuitableError extends DatabaseOpenError {
   override readonly name = 'DatabaseUnsuitableError';
   readonly code = 'database-unsuitable';
@@ -75,7 +73,7 @@ export class DatabaseTooNewError extends DatabaseOpenError {
   }
 }
 
-/** A migration failed and was rolled back; the database is unchanged. */
+/** A migration failed and was rolled back, so the database is unchanged. */
 export class MigrationFailedError extends DatabaseOpenError {
   override readonly name = 'MigrationFailedError';
   readonly code = 'migration-failed';

@@ -1,6 +1,6 @@
 /**
- * Sends statements with long values. node-postgres joins all values of a statement into one message, in buffers that
- * are copied each time they grow: 25 MB block the event loop for 30 ms.
+ * Sends statements with long values. node-postgres combines all values of a statement in one message, in buffers that
+ * are copied each time they grow, so that 25 MB block the event loop for 30 ms.
  */
 import type { Writable } from 'node:stream';
 
@@ -8,7 +8,7 @@ import pg from 'pg';
 
 import { LongText } from './long-text.js';
 
-/** The parts of node-postgres's `Connection` that its `Query` uses to send a statement; pg 8.23.1. */
+/** The arguments of `bind` in node-postgres's `Connection`, with which its `Query` sends a statement (pg 8.23.1). */
 interface BindConfig {
   portal?: string;
   statement?: string;
@@ -26,11 +26,11 @@ export interface LongStatement {
   name: string;
   text: string;
   values: unknown[];
-  /** Milliseconds after which the client fails the statement. */
+  /** Milliseconds after which the client treats the statement as failed. */
   query_timeout: number;
 }
 
-/** Does the same as `client.query`, for values that may be a LongText, which is written to the socket in pieces. */
+/** Runs a statement like `client.query`. A value may be a LongText, which is written to the socket in pieces. */
 export function queryLong<Row extends pg.QueryResultRow>(client: pg.ClientBase, statement: LongStatement) {
   return new Promise<pg.QueryResult<Row>>((resolve, reject) => {
     const query = new LongTextQuery<Row>(statement, (error: Error | undefined | null, result) => {
@@ -42,28 +42,34 @@ export function queryLong<Row extends pg.QueryResultRow>(client: pg.ClientBase, 
   });
 }
 
-/** Bytes passed to the socket at a time: the kernel copies them, which takes a fraction of a millisecond. */
+/** Maximum bytes passed to the socket at a time. The kernel copies them in a fraction of a millisecond. */
 const WRITE_BYTES = 256 * 1024;
 
 class LongTextQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
-  /** Called by `submit`. Nothing else is sent on the connection before the statement has ended. */
+  /**
+   * Sends the statement. `submit` calls this, and nothing else is sent on the connection before the statement has
+   * ended.
+   */
   prepare(connection: QueryConnection): void {
-    let bound = Promise.resolve();
-    const afterBind = (send: () => void) => void bound.then(send);
-    const inOrder = {
-      bind: (config: BindConfig) => (bound = writeWithYields(connection.stream, bindMessage(config))),
+    let bindWritten = Promise.resolve();
+    const afterBind = (send: () => void) => void bindWritten.then(send);
+    const orderedConnection = {
+      bind: (config: BindConfig) => (bindWritten = writeWithYields(connection.stream, bindMessage(config))),
       describe: (message: unknown) => afterBind(() => connection.describe(message)),
       execute: (message: unknown) => afterBind(() => connection.execute(message)),
       sync: () => afterBind(() => connection.sync()),
     };
     (pg.Query.prototype as unknown as LongTextQuery<Row>).prepare.call(
       this,
-      Object.assign(Object.create(connection) as QueryConnection, inOrder),
+      Object.assign(Object.create(connection) as QueryConnection, orderedConnection),
     );
   }
 }
 
-/** Writes chunks one after another and lets other work run in between. A closed stream reports its own error. */
+/**
+ * Writes chunks one after another, and lets other work run in between. Stops if the stream closes, which reports an
+ * error.
+ */
 async function writeWithYields(stream: Writable, chunks: readonly Buffer[]): Promise<void> {
   for (const batch of batches(chunks)) {
     if (!stream.writable) return;
@@ -90,7 +96,7 @@ function* batches(chunks: readonly Buffer[]): Generator<Buffer> {
   if (bytes > 0) yield Buffer.concat(small);
 }
 
-/** Builds a Bind message of PostgreSQL's protocol, with all values and results as text, in chunks. */
+/** Builds the chunks of a Bind message of PostgreSQL's protocol, with all values and results as text. */
 function bindMessage({ portal = '', statement = '', values }: BindConfig): Buffer[] {
   const chunks: Buffer[] = [Buffer.from(`${portal}\0${statement}\0`), int16(0), int16(values.length)];
   for (const value of values) {
@@ -106,7 +112,7 @@ function bindMessage({ portal = '', statement = '', values }: BindConfig): Buffe
   return [Buffer.from('B'), int32(4 + length), ...chunks];
 }
 
-/** Formats a value as PostgreSQL parses it from text. @throws TypeError for an unsupported type. */
+/** Formats a value as text that PostgreSQL can parse. @throws TypeError for an unsupported type. */
 function textOf(value: unknown): string {
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return `{${value.map((item: unknown) => arrayItem(item)).join()}}`;

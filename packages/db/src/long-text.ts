@@ -1,6 +1,6 @@
-/** A statement's value of several megabytes, which is sent in pieces and never copied as a whole. */
+/** A value of several megabytes for a statement. It is sent in pieces and never copied as a whole. */
 export class LongText {
-  /** `pieces`: consecutive parts of the text in UTF-8. */
+  /** `pieces` are consecutive parts of the text in UTF-8. */
   constructor(readonly pieces: readonly Buffer[]) {}
 
   get byteLength(): number {

@@ -9,13 +9,13 @@ export interface Migration {
   /** The folder's name. Migrations are applied in alphabetical order. */
   readonly name: string;
   readonly sql: string;
-  /** SHA-256 of migration.sql in hex, as Prisma records it. */
+  /** The SHA-256 of migration.sql in hex, as recorded by Prisma. */
   readonly checksum: string;
-  /** The index that the migration builds if it is a single CREATE INDEX CONCURRENTLY; otherwise null. */
+  /** The index that the migration builds if it is a single CREATE INDEX CONCURRENTLY, otherwise null. */
   readonly index: ConcurrentIndex | null;
 }
 
-/** A large index. A database in use gets it after the API serves requests, without a lock that blocks others. */
+/** A large index. In a database with rows, it is built while the API serves requests, without blocking locks. */
 export interface ConcurrentIndex {
   readonly name: string;
   readonly table: string;
@@ -29,7 +29,7 @@ function concurrentIndexOf(sql: string): ConcurrentIndex | null {
   return name === undefined || table === undefined ? null : { name, table };
 }
 
-/** Loads all migrations of a folder, in the order of application. */
+/** Loads all migrations of a folder, in the order in which they are applied. */
 export async function loadMigrations(directory: string = migrationsDirectory): Promise<Migration[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);

@@ -1,4 +1,4 @@
-/** Opens a database: one code path over PostgreSQL's protocol, to a server or to the embedded PGlite. */
+/** Opens a database on a server or the embedded PGlite. Both use the same code over PostgreSQL's protocol. */
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
 
@@ -26,14 +26,16 @@ import { requireWritable, requireWritableConnection } from './read-only-server.j
 import { destroySocket } from './stalled-server.js';
 import { findTemplate } from './template.js';
 
-/** A server's URL, an embedded database's directory, or an embedded database that is lost when it is closed. */
+/**
+ * The URL of a server, the directory of an embedded database, or an embedded database that is lost when it is closing.
+ */
 export type DatabaseTarget = { url: string } | { dataDir: string } | { inMemory: true };
 
 /** Only `onIdleError` and `migrationsDirectory` apply to an embedded database, which has one connection. */
 export interface DatabaseOptions extends Partial<PostgresPoolOptions> {
   /** Called when an idle connection breaks. The pool replaces the connection. */
   readonly onIdleError?: (error: Error) => void;
-  /** Directory of migrations to use instead of this version's own. */
+  /** The directory of migrations to use instead of this version's own. */
   readonly migrationsDirectory?: string;
   /** Called when a migration finds a table in use, before it retries. */
   readonly onMigrationWait?: (wait: MigrationWait) => void;
@@ -47,20 +49,20 @@ const SERVER_DEFAULTS: PostgresPoolOptions = {
   applicationName: 'muster',
 };
 
-/** Connections of a server reserved for small statements, if the pool has at least `KEPT_FROM`. */
+/** Connections to a server that are reserved for small statements if the pool has at least `RESERVED_FROM_POOL_MAX`. */
 const SMALL_CONNECTIONS = 2;
-const KEPT_FROM = 5;
+const RESERVED_FROM_POOL_MAX = 5;
 
-/** Milliseconds that an interactive transaction waits for the embedded database's one connection. */
+/** Milliseconds that an interactive transaction waits for the embedded database's only connection. */
 const EMBEDDED_TRANSACTION_WAIT_MS = 30_000;
 
 /**
  * Opens a database and applies the migrations that it lacks.
  *
- * On the embedded database, an open interactive transaction blocks all other queries: prefer single statements and
+ * On the embedded database, an open interactive transaction blocks all other queries, so prefer single statements and
  * batches.
  *
- * @throws DatabaseOpenError a subclass, with a message for the person who starts Muster.
+ * @throws a subclass of DatabaseOpenError, with a message for the person who starts Muster.
  */
 export async function openDatabase(target: DatabaseTarget, options: DatabaseOptions = {}): Promise<Database> {
   const migrations = await loadMigrations(options.migrationsDirectory);
@@ -77,9 +79,12 @@ async function openServer(url: string, migrations: readonly Migration[], options
     options.migrationsDirectory === undefined,
     options.onMigrationWait,
   );
-  const kept = poolOptions.poolMax < KEPT_FROM ? 0 : SMALL_CONNECTIONS;
-  const pool = createPostgresPool(url, { ...poolOptions, poolMax: poolOptions.poolMax - kept });
-  const smallPool = kept === 0 ? pool : createPostgresPool(url, { ...poolOptions, poolMax: kept, genericPlans: true });
+  const reservedCount = poolOptions.poolMax < RESERVED_FROM_POOL_MAX ? 0 : SMALL_CONNECTIONS;
+  const pool = createPostgresPool(url, { ...poolOptions, poolMax: poolOptions.poolMax - reservedCount });
+  const smallPool =
+    reservedCount === 0
+      ? pool
+      : createPostgresPool(url, { ...poolOptions, poolMax: reservedCount, genericPlans: true });
   const pools = [...new Set([pool, smallPool])];
   const ends = pools.map((each) => {
     const connections = new Set<pg.PoolClient>();
@@ -139,7 +144,7 @@ async function migrateServer(
     }
     await requireWritableConnection(client, describeUrl(url));
     const applied = await applyMigrations(client, migrations, { deferIndexes: true, onWait });
-    // Handles a dump loaded into another cluster; for an embedded database, `restore` does this.
+    // A dump may have been loaded into another cluster. For an embedded database, `restore` does this.
     if (isOurs) await rebaseEventIds(client);
     return applied;
   } catch (error) {
@@ -211,7 +216,7 @@ interface Parts {
   engine: DatabaseEngine;
   location: string;
   pool: pg.Pool;
-  /** For small statements; may equal `pool`. */
+  /** The pool for small statements, which may equal `pool`. */
   smallPool: pg.Pool;
   appliedMigrations: readonly string[];
   transactionWaitMs: number;
@@ -223,7 +228,7 @@ interface Parts {
 function database({ pool, smallPool, engine, ...parts }: Parts): Database {
   const { location, appliedMigrations, transactionWaitMs, onIdleError, buildIndexes, end } = parts;
   const pools = [...new Set([pool, smallPool])];
-  // Without a listener, the loss of an idle connection would end the process.
+  // Without a listener, losing an idle connection would end the process.
   for (const each of pools) each.on('error', (error) => onIdleError?.(error));
   const sum = (of: (pool: pg.Pool) => number) => pools.reduce((total, each) => total + of(each), 0);
   const prisma = new PrismaClient({
@@ -231,7 +236,7 @@ function database({ pool, smallPool, engine, ...parts }: Parts): Database {
     errorFormat: 'minimal',
     transactionOptions: { maxWait: transactionWaitMs },
   });
-  let closed: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await prisma.$disconnect();
     await end();
@@ -250,6 +255,6 @@ function database({ pool, smallPool, engine, ...parts }: Parts): Database {
       waiting: sum((each) => each.waitingCount),
     }),
     ping: () => requireWritable(smallPool, location),
-    close: () => (closed ??= close()),
+    close: () => (closing ??= close()),
   };
 }

@@ -1,4 +1,4 @@
-/** Paths of this package's files, equal from src (development, tests) and from dist (production). */
+/** The paths of this package's files, which are the same in src (development, tests) and in dist (production). */
 import { fileURLToPath } from 'node:url';
 
 const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -7,8 +7,8 @@ export const migrationsDirectory = inPackage('prisma/migrations');
 
 export const schemaFile = inPackage('prisma/schema.prisma');
 
-/** Where the package's build writes the template. */
+/** The directory to which the package's build writes the template. */
 export const buildDirectory = inPackage('dist');
 
-/** Where development and tests cache files that take seconds to make. */
+/** The directory in which development and tests cache files that take seconds to create. */
 export const cacheDirectory = inPackage('node_modules/.cache');

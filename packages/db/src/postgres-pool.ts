@@ -6,30 +6,31 @@ import { DatabaseUnreachableError } from './errors.js';
 import { discardReadOnlyConnections } from './read-only-server.js';
 import { destroySocket, refuseWhileStalled } from './stalled-server.js';
 
-/** Limits of a pool, in milliseconds. They are needed because a frozen server never answers. */
+/** The options of a pool. Its time limits, in milliseconds, are needed because a frozen server never responds. */
 export interface PostgresPoolOptions {
-  /** Maximum connections. */
+  /** Maximum number of connections. */
   readonly poolMax: number;
-  /** Time to get an idle or a new connection. */
+  /** Maximum time to get an idle or a new connection. */
   readonly connectTimeoutMs: number;
-  /** The server's statement_timeout. */
+  /** The value of the server's statement_timeout. */
   readonly statementTimeoutMs: number;
   /**
-   * Time that the client waits for an answer. Longer than the server's limit, so that the server's error arrives first.
+   * Maximum time that the client waits for a response. It must exceed the server's limit, so that the server's error
+   * arrives first.
    */
   readonly queryTimeoutMs: number;
   readonly applicationName: string;
   /**
-   * Never plan a statement for its values. For statements whose best plan does not depend on their values, planning can
-   * cost more than running.
+   * Whether to never plan a statement for its values. If a statement's best plan does not depend on its values,
+   * planning can cost more than running it.
    */
   readonly genericPlans?: boolean;
 }
 
-/** Milliseconds that `endPool` waits for connections to close. */
+/** Maximum milliseconds that `endPool` waits for connections to close. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
-/** The oldest server that Muster is tested with. */
+/** The oldest server version with which Muster is tested. */
 const SERVER_VERSION_MIN = 150_000;
 
 /** Creates a pool whose connections all use UTC, because adapter-pg writes and reads times without their offset. */
@@ -41,10 +42,10 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     connectionTimeoutMillis: options.connectTimeoutMs,
     query_timeout: options.queryTimeoutMs,
     keepAlive: true,
-    // Set by a statement, because poolers such as PgBouncer refuse these as startup parameters.
+    // These settings are made with a statement, because poolers such as PgBouncer reject them as startup parameters.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, despite its type
     onConnect: (client) =>
-      // JIT compilation of a statement takes longer than any of ours may run.
+      // JIT compiling a statement takes longer than any of our statements may run.
       client.query(
         `SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}; ` +
           `SET plan_cache_mode = ${options.genericPlans === true ? 'force_generic_plan' : 'auto'}`,
@@ -68,7 +69,7 @@ export async function connectForMigrations(url: string, options: PostgresPoolOpt
     connectionTimeoutMillis: options.connectTimeoutMs,
     keepAlive: true,
   });
-  // A lost connection also fails the running query, which handles it.
+  // A lost connection also fails the running query, whose caller handles the error.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -87,14 +88,14 @@ export async function outdatedServerVersion(client: pg.ClientBase): Promise<stri
   return server !== undefined && server.number < SERVER_VERSION_MIN ? server.version : null;
 }
 
-/** Ends a pool, after two seconds by force if its server has stopped answering. */
+/** Ends a pool. If its server has stopped responding, closes the connections by force after two seconds. */
 export async function endPool(pool: pg.Pool, connections: ReadonlySet<pg.PoolClient>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<'expired'>((resolve) => {
+  const timeout = new Promise<'expired'>((resolve) => {
     timer = setTimeout(() => resolve('expired'), CLOSE_TIMEOUT_MS);
   });
   const ended = pool.end();
-  if ((await Promise.race([ended, patience])) === 'expired') {
+  if ((await Promise.race([ended, timeout])) === 'expired') {
     for (const connection of connections) destroySocket(connection);
   }
   clearTimeout(timer);
@@ -103,7 +104,7 @@ export async function endPool(pool: pg.Pool, connections: ReadonlySet<pg.PoolCli
 /**
  * Validates a connection URL.
  *
- * @throws DatabaseUnreachableError if it is not a PostgreSQL URL.
+ * @throws DatabaseUnreachableError if the URL is not a PostgreSQL URL.
  */
 export function requirePostgresUrl(url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : null;
@@ -123,7 +124,7 @@ export function describeUrl(url: string): string {
 
 /** Returns the driver's message without the password, which it may quote. */
 function reasonOf(error: unknown, url: string): string {
-  // A name with several addresses fails with one error for each.
+  // Connecting to a name with several addresses fails with one error for each address.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   const message = first instanceof Error ? first.message : String(first);
   const { password } = new URL(url);

@@ -1,4 +1,4 @@
-/** Statements that bypass Prisma and are prepared once per connection by node-postgres. */
+/** Statements that bypass Prisma and that node-postgres prepares once per connection. */
 import type pg from 'pg';
 
 import { ConnectionWaitTimeoutError } from './classify-error.js';
@@ -6,16 +6,14 @@ import type { Database, DatabaseEngine, Statement } from './database.js';
 import { LongText } from './long-text.js';
 import { queryLong } from './long-text-query.js';
 
-/** Milliseconds that the client waits longer than the server, whose error is more precise. */
+/** Milliseconds by which the client's timeout exceeds the server's, whose error is more precise. */
 const GRACE_MS = 500;
 
-/** Share of the connections for long statements, and the milliseconds that a call waits for one. */
+/** The share of the connections that long statements may use, and the milliseconds that a call waits for one. */
 const LONG_STATEMENT_SHARE = 3 / 8;
 const LONG_STATEMENT_WAIT_MS_MAX = 10_000;
 
-/**
- * Creates `query` and `queryWithTimeout` of a `Database` on these pools: one for all statements, one for small ones.
- */
+/** Creates `query` and `queryWithTimeout` of a `Database`. `smallPool` runs small statements, and `pool` all others. */
 export function createQueries(
   { pool, smallPool }: { pool: pg.Pool; smallPool: pg.Pool },
   engine: DatabaseEngine,
@@ -49,7 +47,8 @@ export function createQueries(
     const client = await pool.connect();
     let failure: Error | undefined;
     try {
-      // For this transaction only, because a pooler that shares sessions would pass the setting on to others.
+      // The setting is local to this transaction, because a pooler that shares sessions would pass it on to other
+      // clients.
       await client.query(`BEGIN; SET LOCAL statement_timeout = ${timeoutMs}`);
       const { rows } = await queryLong<Row & pg.QueryResultRow>(client, {
         ...statement,
@@ -61,12 +60,15 @@ export function createQueries(
       failure = error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
-      // After a failure the connection is closed, which ends its transaction.
+      // After a failure, the connection is closed, which ends its transaction.
       client.release(failure);
     }
   }
 
-  /** PGlite enforces no statement timeout and has a single session, so no transaction is held open on it. */
+  /**
+   * Runs a statement on PGlite, which enforces no statement timeout and has a single session, so no transaction is
+   * needed.
+   */
   const queryWithoutTimeout: Database['queryWithTimeout'] = (statement, values) =>
     query(
       statement,
@@ -77,8 +79,8 @@ export function createQueries(
 }
 
 /**
- * Limits concurrent callers; the others wait in order of arrival. @throws ConnectionWaitTimeoutError from `begin` on a
- * timeout.
+ * Limits the number of concurrent callers. Further callers wait in order of arrival, and `acquire` rejects with a
+ * ConnectionWaitTimeoutError after a timeout.
  */
 function createSemaphore(max: number): { acquire(): Promise<void>; release(): void } {
   const waiting = new Set<() => void>();

@@ -6,8 +6,8 @@ import { DatabaseReadOnlyError } from './errors.js';
 import { destroySocket } from './stalled-server.js';
 
 /**
- * Closes each connection whose server refuses a write because it is read-only. After a failover the address may lead to
- * another server, which only a new connection reaches.
+ * Closes each connection on which a write failed because the server is read-only. After a failover, the address may
+ * lead to another server, which only a new connection reaches.
  */
 export function discardReadOnlyConnections(pool: pg.Pool): void {
   pool.on('connect', (client) => {
@@ -26,7 +26,7 @@ export function discardReadOnlyConnections(pool: pg.Pool): void {
 }
 
 /**
- * Checks that a server accepts writes; closes the connection if it does not.
+ * Checks that a server accepts writes. Closes the connection if it does not.
  *
  * @throws DatabaseReadOnlyError
  */
@@ -45,7 +45,7 @@ export async function requireWritable(pool: pg.Pool, location: string): Promise<
 
 /** @throws DatabaseReadOnlyError */
 export async function requireWritableConnection(client: pg.ClientBase, location: string): Promise<void> {
-  // Also `on` during recovery.
+  // The setting is also `on` during recovery.
   const { rows } = await client.query<{ setting: string }>(
     `SELECT current_setting('transaction_read_only') AS setting`,
   );

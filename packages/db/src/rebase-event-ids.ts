@@ -1,12 +1,12 @@
-/** Handles events that were written in another cluster, where transaction ids differ. */
+/** Handles events that were written in another cluster, whose transaction ids are unrelated to this cluster's. */
 import type pg from 'pg';
 
-/** PostgreSQL's FrozenTransactionId: before every transaction of any cluster. */
+/** PostgreSQL's FrozenTransactionId, which precedes every transaction of any cluster. */
 const FROZEN_TRANSACTION_ID = 2;
 
 /**
- * Checks one organization at a time, so that an index answers. `pg_snapshot_xmax` is above every transaction id that
- * this cluster has assigned.
+ * Checks one organization at a time, so that an index can be used. `pg_snapshot_xmax` is above every transaction id
+ * that this cluster has assigned.
  */
 const HAS_UNREACHED_IDS = `
 SELECT EXISTS (
@@ -15,7 +15,7 @@ SELECT EXISTS (
   ) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 ) AS "areThere"`;
 
-/** New ids continue from the end of the sequence, so that no two events share one during the update. */
+/** New ids continue from the end of the sequence, so that no two events share an id during the update. */
 const REBASE = `
 WITH settled AS (
   SELECT "hostId", tx, id,
@@ -31,12 +31,12 @@ SELECT setval('container_events_id_seq', max(id)), count(*)::int AS events FROM 
 /**
  * Moves events that come from another cluster before this cluster's first transaction, in their order.
  *
- * An event carries the id of its transaction, and the feed returns events in that order, up to the oldest running
- * transaction. A new cluster counts from its own beginning, so events from another one (a restored backup, a dump)
- * would be returned long after newer ones. If any event has an id that this cluster has not reached, all events are
- * moved.
+ * An event contains the id of its transaction, and the feed returns events in the order of these ids, up to the oldest
+ * running transaction. A new cluster starts counting from the beginning, so events from another cluster (a restored
+ * backup, a dump) would be returned long after newer ones. If any event has an id that this cluster has not reached,
+ * all events are moved.
  *
- * One statement moves them all, and writers of events wait for it. This happens once per loaded dump, at the first
+ * One statement moves all events, and writers of events wait for it. This happens once per loaded dump, at the first
  * start, before any process serves requests.
  *
  * Resolves with the number of moved events. Concurrent callers wait.

@@ -1,11 +1,11 @@
 /**
- * Keeps requests from queueing for a server that has stopped answering. A server that is frozen, or behind a network
- * that drops packets, refuses nothing: each query would wait for its own timeout, and each request for the timeouts of
- * those before it.
+ * Keeps requests from queueing for a server that has stopped responding. A server that is frozen, or behind a network
+ * that drops packets, does not refuse connections, so each query would wait for its own timeout, and each request for
+ * the timeouts of the requests before it.
  */
 import pg from 'pg';
 
-/** The query was not sent: the server let an earlier query time out and has not answered since. */
+/** The query was not sent, because an earlier query timed out and the server has not responded since. */
 class ServerStalledError extends Error {
   constructor() {
     super('The server does not answer');
@@ -13,38 +13,38 @@ class ServerStalledError extends Error {
   }
 }
 
-/** Messages of node-postgres for an expired timeout; pg 8.23.1, pg-pool 3.14.0. */
+/** Messages of node-postgres for an expired timeout (pg 8.23.1, pg-pool 3.14.0). */
 const TIMEOUT_MESSAGES = new Set([
   'Query read timeout',
   'Connection terminated due to connection timeout',
   'timeout expired',
 ]);
 
-/** Timeout of a probe in milliseconds, and the pause after a failed one. */
+/** The timeout of a probe in milliseconds, and the pause after a failed probe. */
 const PROBE_TIMEOUT_MS = 500;
 const PROBE_INTERVAL_MS = 250;
 
 /**
- * Minimum milliseconds without any answer before a timeout counts against the server. If other queries are answered,
- * the one that timed out is slow, or this process was too busy to read its answer.
+ * Minimum milliseconds without any response before a timeout counts against the server. If the server responds to other
+ * queries, the one that timed out is slow, or this process was too busy to read the response.
  */
 const UNANSWERED_MS_MIN = 1_500;
 
 const isTimeoutError = (error: unknown): boolean => error instanceof Error && TIMEOUT_MESSAGES.has(error.message);
 
 /**
- * Makes a pool refuse connections while its server is stalled. When a query timed out, the server is probed on a
+ * Makes a pool refuse connections while its server is stalled. After a query timed out, the server is probed on a
  * separate connection. If the probe fails, current and new callers get an error at once until a probe succeeds. A
- * server that is only slow answers the probe in milliseconds; one that is down refuses connections anyway.
+ * server that is only slow responds to the probe in milliseconds, and a server that is down refuses connections anyway.
  *
- * @throws ServerStalledError from `connect`, and from everything that takes a connection.
+ * @throws ServerStalledError from `connect`, and from everything that uses a connection.
  */
 export function refuseWhileStalled(pool: pg.Pool, connectionString: string): void {
   const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
   const waiting = new Set<(error: Error) => void>();
   let [isSuspect, isStalled] = [false, false];
   let lastAnswerAt = performance.now();
-  /** Resolves when the suspicion was confirmed or refuted. */
+  /** Resolves when the suspicion has been confirmed or refuted. */
   let verdict = Promise.resolve();
 
   async function probeUntilAnswered(decide: () => void): Promise<void> {
@@ -72,7 +72,8 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
 
   function connectUnlessStalled(): Promise<pg.PoolClient> {
     if (isStalled) return Promise.reject(new ServerStalledError());
-    // Wait for the probe instead of a whole query timeout: a caller that waited for an earlier query would wait twice.
+    // Wait only for the probe, because a caller that waited for an earlier query would otherwise wait for a second
+    // timeout.
     if (isSuspect) return verdict.then(connectUnlessStalled);
     return new Promise((resolve, reject) => {
       waiting.add(reject);
@@ -91,10 +92,10 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
     });
   }
 
-  // A connection is released after an answer, or with the error if there was none.
+  // A connection is released after a response, or with the error if there was no response.
   pool.on('release', (error) => recordResult(error));
   pool.on('connect', (client) => closeOnTimeout(client, recordResult));
-  // The pool's own `query` takes its connections with a callback.
+  // The pool's own `query` acquires its connections with a callback.
   pool.connect = ((callback?: (error: Error | undefined, client: pg.PoolClient | undefined) => void) => {
     const taken = connectUnlessStalled();
     if (callback === undefined) return taken;
@@ -107,8 +108,8 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
 }
 
 /**
- * Closes a connection on which a query timed out. The next statement on it, such as the end of its transaction, would
- * queue behind that query and time out as well.
+ * Closes a connection on which a query timed out, because the next statement on it, such as the end of its transaction,
+ * would queue behind that query and time out as well.
  */
 function closeOnTimeout(client: pg.PoolClient, recordResult: (error: unknown) => void): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
@@ -126,12 +127,12 @@ function closeOnTimeout(client: pg.PoolClient, recordResult: (error: unknown) =>
   }) as typeof client.query;
 }
 
-/** Closes a connection's socket at once; `end()` would wait for the server. */
+/** Closes a connection's socket at once, because `end()` would wait for the server. */
 export function destroySocket(client: pg.ClientBase): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
-/** Whether the server answers anything, even that it accepts no connections. */
+/** Whether the server responds at all, even if it only rejects the connection. */
 async function probeServer(connectionString: string): Promise<boolean> {
   const client = new pg.Client({
     connectionString,
@@ -146,7 +147,7 @@ async function probeServer(connectionString: string): Promise<boolean> {
   } catch (error) {
     return !isTimeoutError(error);
   } finally {
-    // The server may not answer this either, so the result is ignored.
+    // The server may not respond to this either, so the result is ignored.
     void client.end().catch(() => undefined);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The template: a dump of an embedded database with all migrations applied. Unpacking it takes one second, creating it
- * six. The build writes one to dist; tests without a build cache theirs in node_modules/.cache.
+ * The template is a dump of an embedded database with all migrations applied. Unpacking it takes one second, and
+ * creating it six. The build writes a template to dist. Tests without a build cache a template in node_modules/.cache.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -25,14 +25,14 @@ async function pgliteVersion(): Promise<string> {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** Returns an id of what a template is made from: PGlite's version and the migrations. */
+/** Returns the id of a template, which identifies PGlite's version and the migrations. */
 export async function templateId(migrations: readonly Migration[]): Promise<string> {
   const hash = createHash('sha256').update(await pgliteVersion());
   for (const { name, checksum } of migrations) hash.update(`\n${name} ${checksum}`);
   return hash.digest('hex').slice(0, 32);
 }
 
-/** A template is used only if its file name matches exactly. */
+/** Returns a template's file name. A template is used only if its file name matches exactly. */
 async function templateName(migrations: readonly Migration[]): Promise<string> {
   return `${PREFIX}${await templateId(migrations)}.tar.gz`;
 }
@@ -67,8 +67,8 @@ async function writeTemplate(directory: string, name: string, tar: Buffer): Prom
 }
 
 /**
- * Finds the template of these migrations, or of the longest available prefix of them: the rest is applied as to any
- * older database. Null if there is none.
+ * Finds the template of these migrations, or of their longest prefix for which a template exists. The remaining
+ * migrations are applied as to any older database. Returns null if there is no such template.
  */
 export async function findTemplate(migrations: readonly Migration[]): Promise<Blob | null> {
   for (let count = migrations.length; count >= 0; count -= 1) {
@@ -81,7 +81,7 @@ export async function findTemplate(migrations: readonly Migration[]): Promise<Bl
 async function readTemplate(name: string): Promise<Blob | null> {
   for (const directory of [buildDirectory, cacheDirectory]) {
     try {
-      // Node's gunzip takes a tenth of a second, PGlite's most of a second.
+      // Node's gunzip takes a tenth of a second, while PGlite's takes most of a second.
       return new Blob([new Uint8Array(await promisify(gunzip)(await readFile(join(directory, name))))]);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -103,7 +103,8 @@ export async function buildTemplate(migrations: readonly Migration[]): Promise<v
 }
 
 /**
- * Returns the template, created and cached if missing. Two concurrent processes both create it; either one is valid.
+ * Returns the template, and creates and caches it if it is missing. Two concurrent processes may both create it, and
+ * either result is valid.
  */
 export async function cachedTemplate(migrations: readonly Migration[]): Promise<Blob> {
   const name = await templateName(migrations);

@@ -1,4 +1,4 @@
-/** A separate database for each test: real ones, created cheaply from a template. */
+/** Creates a separate database for each test. The databases are real ones that are cloned cheaply from a template. */
 import { randomUUID } from 'node:crypto';
 
 import type { PGlite } from '@electric-sql/pglite';
@@ -9,25 +9,27 @@ import { loadMigrations } from './migrations.js';
 import { migrateEmbedded, openDatabase, type DatabaseOptions } from './open-database.js';
 import { cachedTemplate, templateId } from './template.js';
 
-/** The environment variable with a superuser's URL of the server for tests, one for each jest worker. */
+/** The environment variable with the URLs of the test servers for a superuser, one for each jest worker. */
 const SERVER_URL = 'MUSTER_TEST_POSTGRES_URL';
 
-/** Prevents concurrent test processes from creating the template twice on one server. An arbitrary constant. */
+/**
+ * The key of a lock that keeps test processes from creating the template twice on one server. An arbitrary constant.
+ */
 const TEMPLATE_LOCK_KEY = 1836413045;
 
-// Node's own `require`: jest's would evaluate the module again for each test file.
+// This uses Node's own `require`, because jest's would evaluate the module again for each test file.
 const { openClone } = process.getBuiltinModule('node:module').createRequire(import.meta.url)('../jest/pglite.cjs') as {
   openClone: (templateId: string, load: () => Promise<Blob>) => Promise<PGlite>;
 };
 
 /** A database that is deleted when it is closed. */
 export interface TestDatabase extends Database {
-  /** For a second process; null for an embedded database, which a second process cannot share. */
+  /** The URL for a second process; null for an embedded database, which a second process cannot share. */
   readonly url: string | null;
 }
 
 /**
- * Whether jest's global setup started a PostgreSQL server. For tests that the embedded database cannot run: `const
+ * Whether jest's global setup started a PostgreSQL server. Tests that the embedded database cannot run use `const
  * onServer = hasTestServer() ? describe : describe.skip`, so that skipped tests are counted.
  */
 export const hasTestServer = (): boolean => process.env[SERVER_URL] !== undefined;
@@ -81,7 +83,7 @@ async function ensureServerTemplate(): Promise<string> {
     if (await exists(server)) return;
     await server.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK_KEY]);
     if (await exists(server)) return;
-    // Created under another name and renamed when complete, so that an interrupted one is never used.
+    // The template is created under another name and renamed when complete, so that an incomplete one is never used.
     const unfinished = `${template}_unfinished`;
     await server.query(`DROP DATABASE IF EXISTS "${unfinished}" WITH (FORCE)`);
     await server.query(`CREATE DATABASE "${unfinished}" TEMPLATE template0`);

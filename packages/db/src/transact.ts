@@ -1,35 +1,38 @@
-/** Transactions that are repeated when they were rolled back because of another one. */
+/** Transactions that are repeated after a rollback caused by another transaction. */
 import { isLockTimeout, isSerializationFailure } from './classify-error.js';
 import type { Database } from './database.js';
 import type { Prisma } from './generated/prisma/client.js';
 
 const ATTEMPTS_MAX = 5;
 
-/** Maximum milliseconds before the second attempt; doubles with each further attempt. */
+/** Maximum milliseconds before the second attempt. The maximum doubles with each further attempt. */
 const FIRST_DELAY_MS_MAX = 20;
 
 /**
- * Milliseconds that a transaction keeps its connection while it waits for another transaction's row lock. It is then
- * rolled back and repeated after a pause without a connection, for this many milliseconds in total.
+ * A transaction that waits for another transaction's row lock keeps its connection only for the first number of
+ * milliseconds. It is then rolled back, and repeated after a pause of at most the second number of milliseconds, during
+ * which it has no connection. The third number limits the total time.
  */
 const LOCK_TIMEOUT_MS = 100;
 const LOCK_PAUSE_MS_MAX = 200;
 const LOCK_WAIT_MS_MAX = 2_500;
 
 export interface TransactOptions {
-  /** Milliseconds that each attempt may wait for a connection (`maxWait`) and take (`timeout`). */
+  /** Milliseconds for which each attempt may wait for a connection (`maxWait`) and run (`timeout`). */
   maxWait?: number;
   timeout?: number;
-  /** Returns 0 to 1, like Math.random; spreads attempts, so that colliding transactions do not collide again. */
+  /**
+   * Returns a number from 0 to 1, like Math.random. Spreads attempts, so that transactions do not collide repeatedly.
+   */
   random?: () => number;
 }
 
 /**
- * Runs `action` in a transaction, and repeats it if the database rolled it back: up to five attempts for a deadlock or
- * serialization failure, and for 2.5 seconds if another transaction holds a row lock, mostly without holding a
- * connection. `action` must therefore have no effects other than its writes through `tx`.
+ * Runs `action` in a transaction, and repeats it if the database rolled the transaction back. After a deadlock or
+ * serialization failure, makes up to five attempts. If another transaction holds a row lock, retries for 2.5 seconds,
+ * mostly without occupying a connection. `action` must therefore have no effects other than its writes through `tx`.
  *
- * @throws whatever `action` throws, and the last attempt's error.
+ * @throws any error of `action`, and the last attempt's error.
  */
 export async function transact<T>(
   { prisma, engine }: Pick<Database, 'prisma' | 'engine'>,

@@ -2,18 +2,18 @@
  * An exclusive lock on a directory, between processes and between containers that share the volume.
  *
  * The lock is a unix socket `NAME.sock` on which its holder listens. Process ids are ambiguous across containers, and a
- * lease can expire while its process is only stopped. A listening socket has neither problem: it answers while its
- * process exists, and is free at once when the process is killed. The lock works among processes of one kernel: do not
- * share a directory on a network file system between machines.
+ * lease can expire while its process is only stopped. A listening socket has neither problem, because it accepts
+ * connections as long as its process exists, and the lock is free at once when the process is killed. The lock works
+ * only among processes of one kernel, so do not share a directory on a network file system between machines.
  *
  * The directory contains three kinds of names: NAME.sock        the lock NAME-UUID.new    a listening socket that
  * requests the lock with link(2), which fails if NAME.sock exists NAME-UUID.old    a socket that another process
  * considered dead and moved away from NAME.sock
  *
- * Any amount of time can pass between finding a socket dead and moving it, so the moved socket may be the live one of a
- * new holder. Therefore the process that moved it checks it again and moves a live one back, and a process that takes
- * NAME.sock in the meantime checks for live .old sockets before it considers the lock its own. A holder's socket always
- * has one of these two names, so no two processes can both find themselves alone.
+ * Any amount of time can pass between finding a socket dead and moving it, so the moved socket may be the live socket
+ * of a new holder. Therefore, the process that moved the socket checks it again and moves a live one back, and a
+ * process that acquires NAME.sock in the meantime checks for live .old sockets before it considers the lock its own. A
+ * holder's socket always has one of these two names, so two processes can never both consider the lock their own.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -25,17 +25,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DirectoryLockedError, DirectoryLockUnavailableError } from './errors.js';
 import { probeSocket, listenAt } from './socket.js';
 
-/** The longest socket path outside Linux: sun_path of macOS and the BSDs has 104 bytes, including the final NUL. */
+/**
+ * Maximum bytes of a socket path outside Linux. On macOS and the BSDs, sun_path has 104 bytes, including the final NUL.
+ */
 const SOCKET_PATH_BYTES_MAX = 103;
 
-/** Attempts of a candidate that met others but no holder; about two seconds in total. */
+/**
+ * Maximum number of attempts while other candidates interfere and no process holds the lock; about two seconds in
+ * total.
+ */
 const ATTEMPTS_MAX = 40;
 const PAUSE_MS_MAX = 100;
 
-/** Age after which the request of a dead process counts as abandoned. */
+/** Age in milliseconds after which the request of a dead process counts as abandoned. */
 const ABANDONED_AFTER_MS = 60_000;
 
-/** A held lock. It ends with `release()` or with the process, whichever comes first. */
+/** An acquired lock. It ends with `release()` or with the process, whichever comes first. */
 export interface DirectoryLock {
   /** Releases the lock and removes its file. Further calls do nothing. */
   release(): Promise<void>;
@@ -44,8 +49,8 @@ export interface DirectoryLock {
 /**
  * Acquires the lock of an existing directory. The lock does not keep the event loop alive.
  *
- * @param options.name the lock's name, for directories with several; default `lock`.
- * @throws DirectoryLockedError if a live process holds it, even a stopped one.
+ * @param options.name the name of the lock, for directories with several locks; default `lock`.
+ * @throws DirectoryLockedError if a live process holds the lock, even a stopped one.
  * @throws DirectoryLockUnavailableError if the system does not support such a lock.
  */
 export async function acquireDirectoryLock(
@@ -55,12 +60,12 @@ export async function acquireDirectoryLock(
   if (process.platform === 'win32') {
     throw new DirectoryLockUnavailableError(directory, 'Windows has no unix sockets that Node.js can use');
   }
-  const real = await realpath(directory);
-  const handle = await open(real, constants.O_RDONLY | constants.O_DIRECTORY);
+  const realDirectory = await realpath(directory);
+  const handle = await open(realDirectory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    // A socket's path is limited to about 107 bytes; paths through the open directory are always short.
-    const socketRoot = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : real;
-    return await new LockCandidate(directory, real, socketRoot, name).acquire();
+    // A socket's path is limited to about 107 bytes, and a path through the open directory is always short enough.
+    const socketRoot = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : realDirectory;
+    return await new LockCandidate(directory, realDirectory, socketRoot, name).acquire();
   } finally {
     await handle.close();
   }
@@ -90,12 +95,12 @@ class LockCandidate {
     throw new DirectoryLockedError(this.#directory);
   }
 
-  /** Returns null if other candidates interfered and no holder was seen. */
+  /** Tries to acquire the lock. Returns null if other candidates interfered and no holder was found. */
   async #attempt(): Promise<DirectoryLock | null> {
     const request = `${this.#name}-${randomUUID()}.new`;
     const server = await this.#listen(request);
     const inode = await this.#inode(request);
-    let held = false;
+    let isHeld = false;
     try {
       if (!(await this.#link(request, this.#lockFile))) {
         await this.#moveDeadSocket();
@@ -103,14 +108,14 @@ class LockCandidate {
       }
       await this.#remove(request);
       const others = await this.#findLiveSockets(inode);
-      held = others.length === 0 && (await this.#inode(this.#lockFile)) === inode;
-      if (held) return this.#createLock(server, inode);
+      isHeld = others.length === 0 && (await this.#inode(this.#lockFile)) === inode;
+      if (isHeld) return this.#createLock(server, inode);
       await this.#removeIfOurs(inode);
-      // The process that moved these sockets may be dead, so restore one of them to the free name.
+      // The process that moved these sockets away may be dead, so restore one of them to the free name.
       for (const other of others) await this.#restoreOrRemove(other);
       return null;
     } finally {
-      if (!held) {
+      if (!isHeld) {
         await this.#remove(request);
         server.close();
       }
@@ -120,14 +125,14 @@ class LockCandidate {
   #createLock(server: Server, inode: bigint | null): DirectoryLock {
     let released: Promise<void> | undefined;
     const release = async (): Promise<void> => {
-      // The file first: after the server is closed, the name may belong to another process.
+      // The file is removed first, because after the server is closed, the name may belong to another process.
       await this.#removeIfOurs(inode);
       await new Promise<void>((resolve) => server.close(() => resolve()));
     };
     return { release: () => (released ??= release()) };
   }
 
-  /** Handles a taken name: throws if its holder is alive, otherwise moves the dead socket out of the way. */
+  /** Throws if the holder of the lock's name is alive, and otherwise moves the dead socket away. */
   async #moveDeadSocket(): Promise<void> {
     switch (await probeSocket(this.#socketPath(this.#lockFile))) {
       case 'alive':
@@ -135,29 +140,29 @@ class LockCandidate {
       case 'absent':
         return;
       case 'dead': {
-        const aside = `${this.#name}-${randomUUID()}.old`;
+        const movedFile = `${this.#name}-${randomUUID()}.old`;
         try {
-          await rename(this.#path(this.#lockFile), this.#path(aside));
+          await rename(this.#path(this.#lockFile), this.#path(movedFile));
         } catch (error) {
           if (codeOf(error) === 'ENOENT') return;
           throw error;
         }
-        await this.#restoreOrRemove(aside);
+        await this.#restoreOrRemove(movedFile);
       }
     }
   }
 
-  /** Restores a live socket to the lock's name; removes a dead one. Returns true if it is live. */
-  async #restoreOrRemove(aside: string): Promise<boolean> {
-    const state = await probeSocket(this.#socketPath(aside));
-    if (state === 'dead') await this.#remove(aside);
+  /** Restores a live socket to the lock's name, or removes a dead one. Returns whether it is live. */
+  async #restoreOrRemove(movedFile: string): Promise<boolean> {
+    const state = await probeSocket(this.#socketPath(movedFile));
+    if (state === 'dead') await this.#remove(movedFile);
     if (state !== 'alive') return false;
-    // If the name is taken, the socket stays here and prevents the name's owner from holding the lock.
-    if (await this.#link(aside, this.#lockFile)) await this.#remove(aside);
+    // If the name is in use, the socket keeps its .old name and prevents the name's owner from holding the lock.
+    if (await this.#link(movedFile, this.#lockFile)) await this.#remove(movedFile);
     return true;
   }
 
-  /** Returns the live sockets of others that were moved away. Removes those of dead processes. */
+  /** Returns the live sockets of other processes that were moved away. Removes the sockets of dead processes. */
   async #findLiveSockets(inode: bigint | null): Promise<string[]> {
     const live: string[] = [];
     for (const file of await readdir(this.#root)) {
@@ -173,7 +178,7 @@ class LockCandidate {
 
   async #removeIfAbandoned(request: string): Promise<void> {
     const entry = await this.#lstat(request);
-    // A new socket may be bound but not listening yet, which looks dead.
+    // A new socket may be bound but not listening yet, and would then look dead.
     if (entry === null || Date.now() - Number(entry.mtimeMs) < ABANDONED_AFTER_MS) return;
     if ((await probeSocket(this.#socketPath(request))) === 'dead') await this.#remove(request);
   }
@@ -194,7 +199,7 @@ class LockCandidate {
     }
   }
 
-  /** Returns false if the name is taken. */
+  /** Creates a hard link. Returns false if the name is in use or the source no longer exists. */
   async #link(from: string, to: string): Promise<boolean> {
     try {
       await link(this.#path(from), this.#path(to));

@@ -1,4 +1,4 @@
-/** Thrown when a live process holds the directory. */
+/** Thrown when a live process holds the lock of the directory. */
 export class DirectoryLockedError extends Error {
   override readonly name = 'DirectoryLockedError';
 
@@ -7,13 +7,13 @@ export class DirectoryLockedError extends Error {
   }
 }
 
-/** Thrown when the system or the file system does not support such a lock. */
+/** Thrown when the system or the file system does not support directory locks. */
 export class DirectoryLockUnavailableError extends Error {
   override readonly name = 'DirectoryLockUnavailableError';
 
   constructor(
     readonly directory: string,
-    /** The reason in the message. */
+    /** The reason, which is also part of the message. */
     readonly reason: string,
     options?: ErrorOptions,
   ) {

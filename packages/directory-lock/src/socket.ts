@@ -1,6 +1,6 @@
 /**
- * Unix sockets that detect whether a lock's holder is alive. While the listening process exists, even if it is busy or
- * stopped, the kernel accepts connections; as soon as it is gone, the kernel refuses them.
+ * Unix sockets that detect whether a lock's holder is alive. The kernel accepts connections as long as the listening
+ * process exists, even if it is busy or stopped, and refuses them as soon as the process is gone.
  */
 import { createConnection, createServer, type Server } from 'node:net';
 
@@ -19,12 +19,12 @@ export function listenAt(path: string): Promise<Server> {
   });
 }
 
-/** State of a socket file's owner. */
+/** The state of a socket file's owner. */
 export type SocketState = 'alive' | 'dead' | 'absent';
 
 /**
- * Checks whether a process listens at `path`. Only the kernel's refusal means that it is dead. Any other failure (a
- * full backlog, a socket of another user) may come from a live owner, whose lock must not be taken.
+ * Checks whether a process listens at `path`. Only a connection refused by the kernel means that the owner is dead. Any
+ * other failure (a full backlog, a socket of another user) may come from a live owner, whose lock must be respected.
  */
 export function probeSocket(path: string): Promise<SocketState> {
   return new Promise((resolve) => {

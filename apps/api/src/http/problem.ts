@@ -142,7 +142,9 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       const requestId = requestIdOf(res);
       // Overloads are logged where they are detected.
       if (!(error instanceof OverloadedError)) {
-        logThrottled((turnedAway) => logger.warn({ err: error.cause ?? error, requestId, turnedAway }, 'requests turned away'));
+        logThrottled((turnedAway) =>
+          logger.warn({ err: error.cause ?? error, requestId, turnedAway }, 'requests turned away'),
+        );
       }
     }
     if (error instanceof RateLimitedError) {

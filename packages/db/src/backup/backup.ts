@@ -1,4 +1,6 @@
-/** Backs up the embedded database into one file, offline: it holds the lock of the data directory. */
+/**
+ * Backs up the embedded database into one file while no process has it open, which the data directory's lock ensures.
+ */
 import { randomUUID } from 'node:crypto';
 import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -19,22 +21,23 @@ import { backupBytes, type BackupCounts } from './write-backup.js';
 
 export interface BackupOptions {
   readonly dataDir: string;
-  /** Path of the backup. */
+  /** The path of the backup. */
   readonly file: string;
-  /** Replaces an existing file. */
+  /** Whether to replace an existing file. */
   readonly force?: boolean;
   readonly at?: Date;
 }
 
 export interface BackupSummary extends BackupCounts {
-  /** The absolute path. */
+  /** The absolute path of the backup. */
   readonly file: string;
   readonly bytes: number;
 }
 
 /**
  * Writes all data of the embedded database into a file that only its owner can read. The file appears only when it is
- * complete. Migrates nothing: a newer version of Muster can back up an older one's data, as long as PGlite can open it.
+ * complete. Applies no migrations, so that a newer version of Muster can back up the data of an older one, as long as
+ * PGlite can open it.
  *
  * @throws DatabaseLockedError while a process has the database open.
  * @throws BackupError | DataDirectoryError | DatabaseUnsuitableError
@@ -45,8 +48,8 @@ export async function backUp({ dataDir, file, force = false, at = new Date() }: 
   if (!(await withDataDirectoryErrors(directory, () => pathExists(postgres)))) {
     throw new BackupError(`There is no database in ${directory}.`);
   }
-  // Checked early to save the work; `publish` makes the check that counts.
-  if (!force && (await pathExists(target))) throw alreadyThere(target);
+  // This early check only saves the work. `publish` makes the check that counts.
+  if (!force && (await pathExists(target))) throw fileExistsError(target);
   const lock = await lockDataDirectory(directory);
   try {
     if (await pathExists(unfinished)) {
@@ -80,7 +83,7 @@ async function dump(postgres: string, handle: FileHandle, at: Date, counts: Back
   }
 }
 
-/** Resolves with the file's size in bytes. Writes under a temporary name, which is removed after a failure. */
+/** Writes a file under a temporary name, which is removed after a failure. Resolves with the file's size in bytes. */
 async function writeAtomically(
   file: string,
   force: boolean,
@@ -115,11 +118,11 @@ async function publish(unfinished: string, file: string, force: boolean): Promis
   try {
     await (force ? rename(unfinished, file) : link(unfinished, file));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(file);
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw fileExistsError(file);
     throw error;
   }
   await syncDirectory(dirname(file));
 }
 
-const alreadyThere = (file: string): BackupError =>
+const fileExistsError = (file: string): BackupError =>
   new BackupError(`The file ${file} already exists: choose another name, or replace it with --force.`);

@@ -5,13 +5,13 @@ import type { SequenceState } from './format.js';
 
 export interface Column {
   readonly name: string;
-  /** As written in a cast, such as `timestamp(3) with time zone`. */
+  /** The type as written in a cast, such as `timestamp(3) with time zone`. */
   readonly type: string;
 }
 
 export interface Table {
   readonly name: string;
-  /** Without generated columns. */
+  /** The columns, without generated ones. */
   readonly columns: readonly Column[];
 }
 
@@ -27,7 +27,7 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
   AND c.relname <> '_prisma_migrations'
 ORDER BY c.relname`;
 
-/** Reads the schema's tables, except the record of migrations, each after those that it references. */
+/** Reads the schema's tables, except that of migrations. Each table follows the tables that it references. */
 export async function readTables(client: pg.ClientBase): Promise<Table[]> {
   const { rows } = await client.query<Table & { refersTo: string[] }>(TABLES);
   const waiting = new Map(rows.map((row) => [row.name, row]));
@@ -51,10 +51,10 @@ export async function readSequences(client: pg.ClientBase): Promise<SequenceStat
   );
   const states: SequenceState[] = [];
   for (const { name } of rows) {
-    const { rows: found } = await client.query<Omit<SequenceState, 'name'>>(
+    const { rows: stateRows } = await client.query<Omit<SequenceState, 'name'>>(
       `SELECT last_value::text AS "lastValue", is_called AS "isCalled" FROM ${identifier(name)}`,
     );
-    states.push({ name, ...found[0]! });
+    states.push({ name, ...stateRows[0]! });
   }
   return states;
 }

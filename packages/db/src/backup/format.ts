@@ -1,28 +1,28 @@
 /**
- * The format of a backup file: gzip of JSON lines, none of which depends on PostgreSQL's major version.
+ * The format of a backup file: gzip-compressed JSON lines that do not depend on PostgreSQL's major version.
  *
  * {"format":"muster-backup","version":1, …}        header: PostgreSQL's version, applied migrations, sequences
- * {"table":"hosts","columns":["id","name", …]}     start of a table ["0199…","web-1",null, …]
- * its rows: each value in PostgreSQL's text form, or null {"end":true,"rows":1234,"sha256":"…"}            last line:
- * SHA-256 of every byte before it
+ * {"table":"hosts","columns":["id","name", …]}     start of a table ["0199…","web-1",null, …] its rows: each value in
+ * PostgreSQL's text form, or null {"end":true,"rows":1234,"sha256":"…"}            last line: SHA-256 of every byte
+ * before it
  *
- * A table follows those that it references. The hash detects damage, not forgery: anyone who can write the file can
- * also replace the hash.
+ * A table follows the tables that it references. The hash detects damage but not forgery, because anyone who can write
+ * the file can also replace the hash.
  */
 import { BackupError } from '../errors.js';
 
 export const FORMAT = 'muster-backup';
 export const FORMAT_VERSION = 1;
 
-/** The first line. */
+/** The first line of a backup. */
 export interface BackupHeader {
   readonly format: typeof FORMAT;
   readonly version: typeof FORMAT_VERSION;
-  /** RFC 3339. */
+  /** When the backup was made, in RFC 3339 format. */
   readonly createdAt: string;
   /** PostgreSQL's version, for information. */
   readonly postgres: string;
-  /** In the order in which they were applied. */
+  /** The applied migrations, in the order in which they were applied. */
   readonly migrations: readonly { readonly name: string; readonly checksum: string }[];
   readonly sequences: readonly SequenceState[];
 }
@@ -40,11 +40,11 @@ export interface TableStart {
   readonly columns: readonly string[];
 }
 
-/** The last line. */
+/** The last line of a backup. */
 export interface BackupEnd {
   readonly end: true;
   readonly rows: number;
-  /** In hex. */
+  /** The hash of all preceding bytes, in hex. */
   readonly sha256: string;
 }
 
@@ -56,7 +56,8 @@ export type BackupLine =
   | { readonly kind: 'end'; readonly end: BackupEnd };
 
 /**
- * Parses a line; null if it is not a line of a backup. Types of its parts are not checked: the hash covers them.
+ * Parses a line. Returns null if it is not a line of a backup. The types of its values are not checked, because the
+ * hash protects them.
  *
  * @throws BackupError for an unknown format version.
  */
@@ -76,7 +77,7 @@ function parseObject(json: string): object | null {
     const value: unknown = JSON.parse(json);
     return typeof value === 'object' ? value : null;
   } catch {
-    // Not JSON: not a line of a backup.
+    // A text that is not JSON is not a line of a backup.
     return null;
   }
 }

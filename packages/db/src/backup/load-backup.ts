@@ -7,15 +7,15 @@ import type { SequenceState, TableStart } from './format.js';
 import type { readBackup } from './read-backup.js';
 import type { BackupCounts } from './write-backup.js';
 
-/** Approximate characters of JSON per INSERT. */
+/** Approximate number of JSON characters per INSERT. */
 const BATCH_CHARACTERS = 1024 * 1024;
 
-/** Loads all tables. Rows that existed before are deleted. */
+/** Loads all tables. Deletes existing rows first. */
 export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof readBackup>): Promise<BackupCounts> {
   const tables = new Map((await readTables(client)).map((table) => [table.name, table]));
   const counts: BackupCounts = { tables: 0, rows: 0 };
   let insert: Insert | null = null;
-  // A migration may have inserted rows, which the backup contains as they were when it was made.
+  // A migration may have inserted rows, but the backup contains their state at the time when it was made.
   await client.query(`TRUNCATE ${[...tables.keys()].map(identifier).join(', ')}`);
   for await (const line of lines) {
     if (line.kind === 'header') {
@@ -33,7 +33,7 @@ export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof
   return counts;
 }
 
-/** Returns the database's table with the same columns as in the backup. */
+/** Returns the database's table. @throws BackupError unless it has the same columns as the backup's table. */
 function findMatchingTable(table: Table | undefined, { table: name, columns }: TableStart): Table {
   const own = table?.columns.map((column) => column.name) ?? [];
   if (table === undefined || own.join() !== columns.join()) {

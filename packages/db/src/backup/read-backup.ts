@@ -11,7 +11,7 @@ const NEWLINE = 0x0a;
 
 /**
  * Yields the lines of a backup except the last one, in order. The file is known to be complete and unchanged only when
- * this ends without an error, so read it to the end once before using any of it.
+ * the generator ends without an error, so read the file to the end once before using any line.
  *
  * @throws BackupError
  */
@@ -21,47 +21,47 @@ export async function* readBackup(file: string): AsyncGenerator<Exclude<BackupLi
   let previous: BackupLine['kind'] | null = null;
   for await (const bytes of readLines(file)) {
     const line = parseLine(bytes.toString('utf8'));
-    if (line === null || previous === 'end') throw damaged(file);
-    if ((previous === null) !== (line.kind === 'header')) throw damaged(file);
-    if (line.kind === 'row' && previous === 'header') throw damaged(file);
+    if (line === null || previous === 'end') throw damagedError(file);
+    if ((previous === null) !== (line.kind === 'header')) throw damagedError(file);
+    if (line.kind === 'row' && previous === 'header') throw damagedError(file);
     previous = line.kind;
     if (line.kind === 'end') {
-      if (line.end.rows !== rows || line.end.sha256 !== hash.digest('hex')) throw damaged(file);
+      if (line.end.rows !== rows || line.end.sha256 !== hash.digest('hex')) throw damagedError(file);
       continue;
     }
     hash.update(bytes).update('\n');
     if (line.kind === 'row') rows += 1;
     yield line;
   }
-  if (previous !== 'end') throw damaged(file);
+  if (previous !== 'end') throw damagedError(file);
 }
 
 async function* readLines(file: string): AsyncGenerator<Buffer> {
   const gunzip = createGunzip();
-  // An error of either stream ends the other and so reaches the loop below.
+  // An error of either stream ends the other, so that the loop below receives it.
   pipeline(createReadStream(file), gunzip, () => undefined);
-  let begun: Buffer[] = [];
+  let partialLine: Buffer[] = [];
   try {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
       let from = 0;
       for (let to = chunk.indexOf(NEWLINE); to !== -1; to = chunk.indexOf(NEWLINE, from)) {
-        yield Buffer.concat([...begun, chunk.subarray(from, to)]);
-        begun = [];
+        yield Buffer.concat([...partialLine, chunk.subarray(from, to)]);
+        partialLine = [];
         from = to + 1;
       }
-      begun.push(chunk.subarray(from));
+      partialLine.push(chunk.subarray(from));
     }
   } catch (error) {
     throw toBackupError(file, error);
   }
-  if (begun.some((part) => part.length > 0)) throw damaged(file);
+  if (partialLine.some((part) => part.length > 0)) throw damagedError(file);
 }
 
 function toBackupError(file: string, error: unknown): unknown {
   const { code = '', message } = error as NodeJS.ErrnoException;
-  if (code.startsWith('Z_')) return damaged(file, { cause: error });
+  if (code.startsWith('Z_')) return damagedError(file, { cause: error });
   return code === '' ? error : new BackupError(`The backup ${file} cannot be read: ${message}`, { cause: error });
 }
 
-const damaged = (file: string, options?: ErrorOptions): BackupError =>
+const damagedError = (file: string, options?: ErrorOptions): BackupError =>
   new BackupError(`${file} is not a Muster backup, or is truncated or altered: nothing was restored.`, options);

@@ -20,24 +20,24 @@ import type { BackupCounts } from './write-backup.js';
 
 export interface RestoreOptions {
   readonly file: string;
-  /** Created if missing; must be empty. */
+  /** The new data directory, which is created if missing and must be empty. */
   readonly dataDir: string;
-  /** Directory of migrations to use instead of this version's own. */
+  /** The directory of migrations to use instead of this version's own. */
   readonly migrationsDirectory?: string;
 }
 
 export interface RestoreSummary extends BackupCounts {
-  /** The absolute path. */
+  /** The absolute path of the data directory. */
   readonly directory: string;
-  /** When the backup was made, RFC 3339. */
+  /** When the backup was made, in RFC 3339 format. */
   readonly createdAt: string;
   /** Migrations of this version that were applied after the backup's rows were loaded. */
   readonly appliedMigrations: readonly string[];
 }
 
 /**
- * Creates the database of a backup in an empty directory, completely or not at all. The tables are created by the
- * backup's migrations, and migrated to this version after the rows were loaded.
+ * Creates the database of a backup in an empty directory, completely or not at all. The backup's migrations create the
+ * tables. After the rows were loaded, this version's migrations are applied.
  *
  * @throws BackupError if the file is damaged or newer than this version, or if the directory is not empty.
  * @throws DatabaseLockedError | DataDirectoryError | MigrationFailedError
@@ -53,9 +53,9 @@ export async function restore({ file, dataDir, migrationsDirectory }: RestoreOpt
       await requireEmpty(directory);
       try {
         const pglite = await createPglite(restoring, await findTemplate(applied));
-        const filled = await loadInto(pglite, file, applied, migrations);
+        const loadResult = await loadInto(pglite, file, applied, migrations);
         await renameDurably(restoring, postgres);
-        return { ...filled, directory, createdAt: header.createdAt };
+        return { ...loadResult, directory, createdAt: header.createdAt };
       } catch (error) {
         await rm(restoring, { recursive: true, force: true });
         throw error;
@@ -66,14 +66,14 @@ export async function restore({ file, dataDir, migrationsDirectory }: RestoreOpt
   }
 }
 
-/** Reads the whole file before anything is created. */
+/** Reads and validates the whole file, so that nothing is created from a damaged one. Returns the header. */
 async function verify(file: string): Promise<BackupHeader> {
   let header: BackupHeader | null = null;
   for await (const line of readBackup(resolve(file))) if (line.kind === 'header') header = line.header;
   return header!;
 }
 
-/** Returns those of our migrations that the backup had applied. */
+/** Returns our migrations that were applied when the backup was made. */
 function migrationsOf(header: BackupHeader, migrations: readonly Migration[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration.checksum]));
   const unknown = header.migrations.find(({ name, checksum }) => known.get(name) !== checksum);
@@ -87,7 +87,9 @@ function migrationsOf(header: BackupHeader, migrations: readonly Migration[]): M
   return migrations.filter(({ name }) => names.has(name));
 }
 
-/** Removes the remains of an interrupted restore. A separate volume may contain `lost+found`. */
+/**
+ * Removes the remains of an interrupted restore, and requires that nothing else exists, except a volume's `lost+found`.
+ */
 async function requireEmpty(directory: string): Promise<void> {
   const { restoring } = dataDirectoryPaths(directory);
   await rm(restoring, { recursive: true, force: true });
@@ -110,7 +112,7 @@ async function loadInto(
       await applyMigrations(client, applied);
       const counts = await loadBackup(client, readBackup(file));
       const appliedMigrations = await applyMigrations(client, migrations);
-      await settle(client);
+      await finishLoading(client);
       return { ...counts, appliedMigrations };
     } finally {
       client.release();
@@ -121,9 +123,9 @@ async function loadInto(
   }
 }
 
-async function settle(client: pg.ClientBase): Promise<void> {
+async function finishLoading(client: pg.ClientBase): Promise<void> {
   await rebaseEventIds(client);
-  // Bulk loading leaves no planner statistics, and the embedded database never updates them automatically.
+  // Bulk loading creates no planner statistics, and the embedded database never updates them automatically.
   await client.query('VACUUM (ANALYZE)');
   await client.query('CHECKPOINT');
 }

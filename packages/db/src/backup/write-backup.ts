@@ -6,38 +6,38 @@ import type pg from 'pg';
 import { identifier, readSequences, readTables, type Table } from './catalog.js';
 import { FORMAT, FORMAT_VERSION, type BackupEnd, type BackupHeader, type TableStart } from './format.js';
 
-/** Rows and bytes per FETCH; a single row may exceed the bytes. */
+/** Maximum rows and bytes per FETCH. A single row may exceed the bytes. */
 const FETCHED_ROWS = 500;
 const FETCHED_BYTES = 4 * 1024 * 1024;
 
-/** Makes values convert to the same text regardless of the session's settings. */
+/** Settings with which values convert to the same text in every session. */
 const AS_TEXT = `
   SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';
   SET extra_float_digits = 1; SET synchronize_seqscans = off`;
 
-/** Size of a backup. */
+/** The number of tables and rows in a backup. */
 export interface BackupCounts {
   tables: number;
   rows: number;
 }
 
-/** Yields the bytes of a backup before compression, from one snapshot of the database. Updates `counts` as it goes. */
+/** Yields the uncompressed bytes of a backup, from one snapshot of the database. Updates `counts` in the process. */
 export async function* backupBytes(client: pg.ClientBase, at: Date, counts: BackupCounts): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
-  const hashed = (text: string): Buffer => {
+  const toHashedBytes = (text: string): Buffer => {
     const bytes = Buffer.from(text);
     hash.update(bytes);
     return bytes;
   };
   await client.query(AS_TEXT);
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  yield hashed(`${JSON.stringify(await readHeader(client, at))}\n`);
+  yield toHashedBytes(`${JSON.stringify(await readHeader(client, at))}\n`);
   for (const table of await readTables(client)) {
     const start: TableStart = { table: table.name, columns: table.columns.map(({ name }) => name) };
-    yield hashed(`${JSON.stringify(start)}\n`);
+    yield toHashedBytes(`${JSON.stringify(start)}\n`);
     for await (const rows of readRows(client, table)) {
       counts.rows += rows.length;
-      yield hashed(rows.map((row) => `${row}\n`).join(''));
+      yield toHashedBytes(rows.map((row) => `${row}\n`).join(''));
     }
     counts.tables += 1;
   }
@@ -63,8 +63,8 @@ async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader
 }
 
 /**
- * Reads a table in pieces limited by bytes. One cursor returns the sizes of the rows and another, in the same order,
- * the rows: a single row can have many megabytes even if it is compressed to few on disk.
+ * Reads a table in pieces limited by bytes. One cursor returns the sizes of the rows, and another returns the rows in
+ * the same order, because a single row can have many megabytes even if it is compressed to a few on disk.
  */
 async function* readRows(client: pg.ClientBase, { name, columns }: Table): AsyncGenerator<string[]> {
   const values = columns.map((column) => `${identifier(column.name)}::text`).join(', ');
@@ -75,7 +75,7 @@ async function* readRows(client: pg.ClientBase, { name, columns }: Table): Async
   await client.query(`DECLARE backed_up NO SCROLL CURSOR FOR SELECT ${row} AS row FROM ${identifier(name)}`);
   for (;;) {
     const { rows: sizes } = await client.query<{ bytes: number }>(`FETCH ${FETCHED_ROWS} FROM sizes`);
-    for (const count of pieces(sizes.map(({ bytes }) => bytes))) {
+    for (const count of fetchCounts(sizes.map(({ bytes }) => bytes))) {
       const { rows } = await client.query<{ row: string }>(`FETCH ${count} FROM backed_up`);
       yield rows.map(({ row }) => row);
     }
@@ -86,7 +86,7 @@ async function* readRows(client: pg.ClientBase, { name, columns }: Table): Async
 }
 
 /** Splits rows of these sizes into the counts of successive FETCHes. */
-function pieces(sizes: readonly number[]): number[] {
+function fetchCounts(sizes: readonly number[]): number[] {
   const counts: number[] = [];
   let bytes = 0;
   for (const size of sizes) {

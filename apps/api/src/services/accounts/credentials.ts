@@ -113,7 +113,12 @@ export async function revokeCredentialsCreatedBy(
     await tx.apiKey.updateMany({ where: { id: { in: active.map(({ id }) => id) } }, data: { revokedAt: at } });
     for (const { id, name, role } of active) {
       const target = `api_key:${id}`;
-      await recordAuditEntry(tx, { ...sharedFields, action: 'api_key.revoked', target, details: { name, role, ...details } });
+      await recordAuditEntry(tx, {
+        ...sharedFields,
+        action: 'api_key.revoked',
+        target,
+        details: { name, role, ...details },
+      });
     }
   }
   const tokens = await tx.enrollmentToken.updateManyAndReturn({

@@ -143,10 +143,9 @@ function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): 
     undefined,
     // Every provider supports client_secret_basic unless its metadata excludes it.
     (as, ...rest) =>
-      (as.token_endpoint_auth_methods_supported?.includes('client_secret_basic') === false ? bodyAuthentication : headerAuthentication)(
-        as,
-        ...rest,
-      ),
+      (as.token_endpoint_auth_methods_supported?.includes('client_secret_basic') === false
+        ? bodyAuthentication
+        : headerAuthentication)(as, ...rest),
     {
       timeout: TIMEOUT_SECONDS,
       execute: [

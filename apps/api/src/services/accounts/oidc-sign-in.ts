@@ -100,13 +100,17 @@ export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
       const attemptInProgress = readAttempt(caller);
       const clearedCookie = attemptCookie('', 0);
       try {
-        if (attemptInProgress === null) throw new OidcSignInError('mismatched', new Error('this browser started no sign-in'));
+        if (attemptInProgress === null)
+          throw new OidcSignInError('mismatched', new Error('this browser started no sign-in'));
         const userId = await findUser(await provider.exchangeCode(attemptInProgress.attempt, query));
         if (userId === null) {
           await failures.record({ account: null, address: caller.address, method: 'identity provider' });
           throw new CredentialsInvalidError();
         }
-        return { location: attemptInProgress.next, cookies: [clearedCookie, ...(await sessions.signInOidcUser(caller, userId))] };
+        return {
+          location: attemptInProgress.next,
+          cookies: [clearedCookie, ...(await sessions.signInOidcUser(caller, userId))],
+        };
       } catch (error) {
         return { location: failureLocation(error, attemptInProgress?.next ?? '/'), cookies: [clearedCookie] };
       }

@@ -123,7 +123,8 @@ export function createAgentTokenCache({
       if (findRevoked !== undefined && isPollDue && !isPolling) void poll(findRevoked);
       const entry = entries.get(hash);
       if (entry === undefined) return undefined;
-      const isConfirmedByPolls = entry.isCoveredByPolls && lastPoll !== null && isWithin(lastPoll.startedAt, ENTRY_TTL_MS);
+      const isConfirmedByPolls =
+        entry.isCoveredByPolls && lastPoll !== null && isWithin(lastPoll.startedAt, ENTRY_TTL_MS);
       if (isWithin(entry.readAt, isConfirmedByPolls ? REFRESH_INTERVAL_MS : ENTRY_TTL_MS)) return entry.identity;
       entries.delete(hash);
       return undefined;

@@ -34,7 +34,9 @@ export function createFreshnessContext(
 
   return async () => {
     const [outages, heartbeatIntervals] = await Promise.all([liveness.outages(), heartbeats()]);
-    const otherHeartbeats = heartbeatIntervals.filter((heartbeatSeconds) => heartbeatSeconds !== cadence.heartbeatSeconds);
+    const otherHeartbeats = heartbeatIntervals.filter(
+      (heartbeatSeconds) => heartbeatSeconds !== cadence.heartbeatSeconds,
+    );
     return { now: now(), cadence, otherHeartbeats, outages };
   };
 }

@@ -64,7 +64,9 @@ export async function selectHosts(
       SELECT h.* FROM hosts AS h WHERE ${matches} AND ${after}
       ORDER BY ${sql} ${direction}, h.id ${direction} LIMIT ${limit + 1}::int`),
     query.count
-      ? prisma.$queryRaw<{ total: number }[]>(Prisma.sql`SELECT count(*)::int AS total FROM hosts AS h WHERE ${matches}`)
+      ? prisma.$queryRaw<{ total: number }[]>(
+          Prisma.sql`SELECT count(*)::int AS total FROM hosts AS h WHERE ${matches}`,
+        )
       : null,
   ]);
   const rows = found.slice(0, limit);

@@ -69,7 +69,10 @@ export async function readBatches(db: Database, from: readonly FeedCursor[]): Pr
     const feedRows = byOrganization.get(organizationId) ?? [];
     const read = feedRows.at(-1) ?? (isAfter(end, position) ? end : position);
     const checkpoint = { server, position: { tx: read.tx, id: read.id } };
-    return [organizationId, { frames: toFrames(feedRows), ...checkpoint, isReset: false, hasMore: feedRows.length > 0 }];
+    return [
+      organizationId,
+      { frames: toFrames(feedRows), ...checkpoint, isReset: false, hasMore: feedRows.length > 0 },
+    ];
   });
   return new Map(batches);
 }

@@ -246,7 +246,10 @@ export function createLiveStream(
     },
 
     unreadMs() {
-      const reads = [...openChannels].flatMap(({ eventsRead, hostsRead }) => [eventsRead.elapsedMs, hostsRead.elapsedMs]);
+      const reads = [...openChannels].flatMap(({ eventsRead, hostsRead }) => [
+        eventsRead.elapsedMs,
+        hostsRead.elapsedMs,
+      ]);
       return reads.length === 0 ? 0 : Math.max(0, elapsedMs() - Math.min(...reads));
     },
   };

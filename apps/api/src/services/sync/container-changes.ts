@@ -123,7 +123,9 @@ function differingLabels(name: ContainerFieldName, from: Labels, to: Labels): Up
   const keys = [...removedKeys, ...Object.keys(to).filter(labelDiffers(to, from))];
   const recordedKeys = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
   const pick = (labels: Labels) =>
-    Object.fromEntries(recordedKeys.flatMap((key) => (Object.hasOwn(labels, key) ? [[truncate(key), truncate(labels[key]!)]] : [])));
+    Object.fromEntries(
+      recordedKeys.flatMap((key) => (Object.hasOwn(labels, key) ? [[truncate(key), truncate(labels[key]!)]] : [])),
+    );
   return {
     from: { [name]: pick(from) },
     to: { [name]: pick(to), ...omittedCount(name, keys.length - recordedKeys.length) },

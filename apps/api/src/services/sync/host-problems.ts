@@ -39,7 +39,8 @@ export function heartbeatProblems(
   clockSkewSeconds: number | null,
   receivedAt: Date,
 ): HeartbeatProblems {
-  const fromEngineError: AgentProblem[] = engineError === undefined ? [] : [{ code: 'engine_unreachable', message: engineError }];
+  const fromEngineError: AgentProblem[] =
+    engineError === undefined ? [] : [{ code: 'engine_unreachable', message: engineError }];
   const reported = problems ?? fromEngineError;
   const since = receivedAt.toISOString();
   const stored: HostProblem[] = reported.map(({ code, message }) => ({ code, message, since }));

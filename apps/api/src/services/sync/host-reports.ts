@@ -60,7 +60,11 @@ export function createHostReports(db: Database): HostReports {
     if (isRunning) return;
     try {
       const until = performance.now() + BACKGROUND_MS_MAX;
-      for (let next = pendingReports.get(hostId); next !== undefined && performance.now() < until; next = pendingReports.get(hostId)) {
+      for (
+        let next = pendingReports.get(hostId);
+        next !== undefined && performance.now() < until;
+        next = pendingReports.get(hostId)
+      ) {
         if ((await retryFor(BACKGROUND_PAUSE_MS, () => BACKGROUND_PAUSE_MS, next)) !== 'later') return;
       }
     } catch {

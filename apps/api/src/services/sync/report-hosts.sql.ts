@@ -125,7 +125,10 @@ const ORDER = {
  * Returns assignments that apply to snapshots. A heartbeat does not change these columns, except those in
  * `forHeartbeat`.
  */
-const onlyForSnapshot = (columns: Record<string, string>, forHeartbeat: Record<string, string>): Record<string, string> =>
+const onlyForSnapshot = (
+  columns: Record<string, string>,
+  forHeartbeat: Record<string, string>,
+): Record<string, string> =>
   Object.fromEntries(
     Object.entries(columns).map(([column, value]) => [
       column,
