@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { container, enrollRequest } from './harness.js';
 import { PASSWORD } from './users.js';
 
-/** Valid bodies, so that only the credentials can cause a refusal. */
+/** Valid request bodies, with which only the credentials can cause a refusal. */
 const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
   enroll: enrollRequest(),
   reportContainers: [container('intruder')],
@@ -16,7 +16,7 @@ const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
   createApiKey: { name: 'intruder', role: 'admin' },
 };
 
-/** Lists that have items in every organization. */
+/** The lists that have items in every organization. */
 const NEVER_EMPTY: ReadonlySet<string> = new Set<OperationName>([
   'listAuditEntries',
   'listSessions',
@@ -35,7 +35,7 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
   hasBody: operation.body !== undefined,
   isList: isList(operation),
   isNeverEmpty: NEVER_EMPTY.has(id),
-  /** Whether a successful response never ends. */
+  /** Whether a successful response is an endless stream. */
   isEndless: id === 'stream',
 }));
 

@@ -11,7 +11,7 @@ import { member, person, type TestPerson } from './users.js';
 /** The credentials that a call sends. */
 interface Credentials {
   bearer?: string;
-  /** Sent as the dashboard, a same-origin page, sends it. */
+  /** The headers that a page of the dashboard sends. */
   cookie?: string;
 }
 
@@ -163,7 +163,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     };
   }
 
-  /** The content of the database, except when a token was last used. */
+  /** Returns the content of the database, except the times when tokens were last used. */
   async function everything() {
     const { prisma } = context.api.db;
     const lastUsedAt = true;
@@ -189,7 +189,7 @@ describe.each(testEngines())('access on %s', (engine) => {
 
   const PROBLEM = /^application\/problem\+json$/;
 
-  test('every call with a body is made with a valid one', () => {
+  test('the calls of this test have a valid body for every operation with a body', () => {
     expect(guarded.filter(({ hasBody, body }) => hasBody !== (body !== undefined))).toEqual([]);
   });
 
@@ -262,7 +262,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     if (!route.isNeverEmpty) expect(answer.body).toEqual({ items: [], nextCursor: null });
   });
 
-  // The refusals above would also pass if the routes were closed to everyone, so the tests below check the opposite.
+  // The tests above would also pass if the routes refused every caller, so the tests below check accepted calls.
   const finite = guarded.filter(({ isEndless }) => !isEndless);
   const reads = finite.filter(({ method, access }) => method === 'GET' && access !== 'agent');
 

@@ -38,8 +38,8 @@ const first = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> 
   });
 
 /**
- * Admits at once: four small calls, two snapshots, one operator call, one call without credentials, and 24 MiB of
- * snapshot bodies.
+ * Limits under which four small calls, two snapshots, one operator call, one call without credentials, and 24 MiB of
+ * snapshot bodies are admitted at a time.
  */
 const ADMISSION = { requestsInWorkMax: 8, waitingPerRequestMax: 2, bodyBytesInWorkMax: 32 * MIB };
 
@@ -79,7 +79,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   }
 
   async function answerTo(req: ClientRequest) {
-    // Not `once` of node:events: it would reject when the test destroys the request, for which no answer comes.
+    // `once` of node:events would reject when the test destroys the request, which gets no response.
     const res = await new Promise<IncomingMessage>((resolve) => void req.once('response', resolve));
     res.resume();
     return { status: res.statusCode ?? 0, headers: res.headers };
@@ -91,7 +91,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   const beat = (host: TestHost) =>
     answerTo(start('POST', Paths.agentHeartbeat, host.token).end('{"digest":null,"engineError":"x"}'));
 
-  /** Locks the table of API keys, so that operators' calls are not answered until the returned function is called. */
+  /** Locks the table of API keys, so that operators' calls get no response until the returned function is called. */
   async function keepOperatorsWaiting() {
     let release: () => void = () => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
@@ -109,7 +109,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     };
   }
 
-  test('refuses excess calls at once with 503 and Retry-After, and answers the calls it admitted', async () => {
+  test('refuses excess calls at once with 503 and Retry-After, and processes the calls it admitted', async () => {
     const host = await organization.enroll();
     const unlock = await keepOperatorsWaiting();
     const answers = Array.from({ length: 5 }, () => get(Paths.hosts));
@@ -144,7 +144,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
   });
 
-  test('refuses with the same answer as the application, both at once and after a wait', async () => {
+  test('refuses with the same response as the application, both at once and after a wait', async () => {
     const unlock = await keepOperatorsWaiting();
     const asks = Array.from({ length: 5 }, () =>
       fetch(`${server.url}${Paths.hosts}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } }),
@@ -173,7 +173,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect((await metrics.read()).text).toContain('status="503"} 4');
   });
 
-  test('releases the slots of clients that disconnected, once the work begun for them has ended', async () => {
+  test('releases the slot of a client that disconnected once the work begun for it has ended', async () => {
     const unlock = await keepOperatorsWaiting();
     const requests = Array.from({ length: 5 }, () => start('GET', Paths.hosts, organization.adminKey).end());
     const answered = requests.map(async (req) => {
@@ -183,7 +183,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const refused = await first(2, answered);
     for (const req of requests.filter((each) => !refused.includes(each))) req.destroy();
     await unlock();
-    // The first 200 comes after the canceled requests have ended; then three calls fit at once again.
+    // The first 200 response comes after the canceled requests have ended. Then three calls fit again.
     while ((await get(Paths.hosts)).status !== 200) continue;
     const answers = await Promise.all([get(Paths.hosts), get(Paths.hosts), get(Paths.hosts)]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
@@ -202,7 +202,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
   });
 
-  test('receives one body of a host at a time: a second one waits and is then refused with 429', async () => {
+  test('receives one body of a host at a time, and refuses a second body with 429 after a wait', async () => {
     const [host, other] = [await organization.enroll(), await organization.enroll()];
     const half = () => {
       const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
@@ -221,14 +221,14 @@ describe.each(testEngines())('admission on %s', (engine) => {
   });
 
   test('receives more bodies than fit in memory by making some of them wait', async () => {
-    // The most requests that may be in progress or waiting before the first body arrives: one more might be refused.
+    // The maximum number of requests in progress or waiting before the first body arrives. One more might be refused.
     const hosts = await Promise.all(Array.from({ length: 6 }, () => organization.enroll()));
     const body = `[${' '.repeat(9 * MIB)}]`;
     const answers = await Promise.all(hosts.map((host) => snapshot(host, body)));
     expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(200));
   });
 
-  test('answers 408 to a body that arrives too slowly, and closes the connection', async () => {
+  test('responds with 408 to a body that arrives too slowly, and closes the connection', async () => {
     const host = await organization.enroll();
     const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 10 * MIB });
     const trickle = setInterval(() => req.write(' '.repeat(100)), 500);
@@ -236,7 +236,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     clearInterval(trickle);
     const problem = (await json(answer)) as Problem;
     expect(problem).toMatchObject({ type: '/problems/request-timeout', status: 408 });
-    // Not the message for a request that is incomplete after 15 s.
+    // The message differs from that for a request that is incomplete after 15 s.
     expect(problem.detail).toContain('1 KiB per second');
     expect(answer.headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
     expect((await snapshot(host, '[]')).status).toBe(200);
@@ -298,7 +298,7 @@ describe('a flood of calls without credentials', () => {
 });
 
 /**
- * Bodies that a compromised host, or a client without credentials, announces and never sends. The limits are the
+ * A compromised host, or a client without credentials, announces bodies and never sends them. The limits are the
  * defaults.
  */
 describe.each(testEngines())('announced bodies that are never sent, on %s', (engine) => {
@@ -355,7 +355,7 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
     }).then(({ status }) => status);
   const [beatBody, name] = [{ digest: null, engineError: 'x' }, 'made meanwhile'];
 
-  // Each list once filled, to the byte, a pool that all clients shared.
+  // In an earlier version, the bodies of each list exactly filled a pool that all clients shared.
   const SMALL_BODIES = [...Array<number>(124).fill(65_536), 6_144];
 
   test.each([

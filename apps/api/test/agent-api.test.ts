@@ -133,7 +133,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       const { token } = await organization.enrollmentToken({ name: 'another', maxUses });
       const answer = await enrol(token, request).expect(409);
       expect(answer.body).toMatchObject({ type: '/problems/engine-id-in-use' });
-      // The rest of three heartbeats, which take 30 s.
+      // The remaining part of three heartbeat intervals, which take 30 s.
       expect(answer.headers['retry-after']).toBe('18');
       await host.post([]).expect(200);
       context.api.clock.advance(30_000);
@@ -365,7 +365,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await post(old).expect(200);
     });
 
-    test('keeps a new token that was used valid beyond 24 hours', async () => {
+    test('lets a new token that was used remain valid beyond 24 hours', async () => {
       const { token: old } = await enrolled();
       const used = await next(old);
       await post(used).expect(200);
@@ -373,7 +373,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await post(used).expect(200);
     });
 
-    test('leaves a valid token after concurrent rotations and first uses', async () => {
+    test('leaves the agent with a valid token after concurrent rotations and first uses', async () => {
       const { token } = await enrolled();
       let current = token;
       for (let round = 0; round < 10; round++) {

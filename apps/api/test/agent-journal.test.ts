@@ -32,7 +32,7 @@ describe.each(testEngines())('changes replayed after an agent was cut off, on %s
     ];
     for (const { body, headers } of parts) {
       expect(await host.sync(body, headers)).toMatchObject({ applied: true });
-      // Its answer was lost, so the agent sends it again.
+      // The response was lost, so the agent sends the snapshot again.
       expect(await host.sync(body, headers)).toMatchObject({ applied: false, reason: 'sequence_not_rising' });
     }
     const last = await host.sync([restarted, container('c')], order(stream, 5, api.clock()));
@@ -55,7 +55,7 @@ describe.each(testEngines())('changes replayed after an agent was cut off, on %s
     expect((await host.host()).containerCount).toBe(2);
   });
 
-  test('make nothing current: only a current snapshot confirms the host', async () => {
+  test('confirm nothing, because only a current snapshot confirms the host', async () => {
     const { api } = context;
     const host = await (await api.organization()).enroll();
     const stream = randomUUID();
@@ -86,7 +86,7 @@ describe.each(testEngines())('changes replayed after an agent was cut off, on %s
 describe.each(testEngines())('Snapshot-Gone on %s', (engine) => {
   const context = useApi(engine);
 
-  test('removes only what it names: unknown ids and ids that are in the body change nothing', async () => {
+  test('removes only the containers that it names, and ignores unknown ids and ids that are in the body', async () => {
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('a'), container('b')]);
     const headers = { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a, b, nobody' };

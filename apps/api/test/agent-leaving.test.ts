@@ -18,7 +18,7 @@ describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
     }
   });
 
-  test('keeps its host and containers, adds an audit entry and leaves other hosts alone', async () => {
+  test('keeps its host and containers, adds an audit entry and does not affect other hosts', async () => {
     const organization = await context.api.organization();
     const [host, other] = [await organization.enroll(), await organization.enroll()];
     await host.sync([container('a')]);

@@ -60,7 +60,7 @@ describe('the agent release', () => {
     expect(execFileSync('sh', ['-c', script]).toString()).toBe(`${url}|00ff  muster-agent-linux-x64`);
   });
 
-  test('is served byte for byte, and no other file of its directory is served', async () => {
+  test('is served unchanged, and no other file of its directory is served', async () => {
     const api = serving(dir);
     const answer = await api.get('/agent-release/muster-agent-linux-x64').expect(200).buffer(true);
     expect([...(answer.body as Buffer)]).toEqual([0x7f, 0x45, 0x4c, 0x46, 0]);
@@ -88,7 +88,7 @@ describe('the agent release', () => {
     expect([...(answer.body as Buffer)]).toEqual([0x45, 0x4c]);
   });
 
-  test('is answered with 404 if there is none', async () => {
+  test('is not found (404) if the API has no release', async () => {
     for (const directory of [null, join(dir, 'nowhere')]) {
       const api = serving(directory);
       await api.get('/install.sh').expect(404).expect('Content-Type', 'application/problem+json');

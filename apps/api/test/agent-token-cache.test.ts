@@ -7,7 +7,7 @@ import { clocksOf, testClock, useApi } from './harness.js';
 
 const identity = (hostId: string) => ({ hostId, tokenId: `token-of-${hostId}` });
 
-/** Creates a cache that has completed its first poll, with its clock and its pending polls, which the test ends. */
+/** Creates a cache that has completed its first poll. The test controls its clock and ends its pending polls. */
 async function watchingCache() {
   let at = 1_000;
   const failures: unknown[] = [];
@@ -59,7 +59,7 @@ test('a token looked up after a poll is cached while polls succeed, for at most 
   expect(cache.get('a')).toBeUndefined();
 });
 
-test('a token that a poll finds revoked is dropped, and no other', async () => {
+test('a token that a poll finds revoked is dropped, and other tokens stay cached', async () => {
   const { cache, looks, now, advance } = await watchingCache();
   cache.set('a', identity('one'), now());
   cache.set('b', identity('two'), now());
@@ -69,7 +69,7 @@ test('a token that a poll finds revoked is dropped, and no other', async () => {
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, identity('two')]);
 });
 
-test('a lookup that a poll overtook is cached for five seconds only', async () => {
+test('a token is cached for only five seconds if a poll ended while it was looked up', async () => {
   const { cache, looks, now, advance } = await watchingCache();
   advance(2_000);
   const readAt = now();
@@ -140,7 +140,7 @@ test.each([
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, identity('two')]);
 });
 
-test('all tokens of a host are dropped together, and no others', () => {
+test('all tokens of a host are dropped together, and other tokens stay cached', () => {
   const cache = createAgentTokenCache();
   for (const [hash, host] of [
     ['a', 'one'],
@@ -153,7 +153,7 @@ test('all tokens of a host are dropped together, and no others', () => {
   expect(['a', 'b', 'c'].map((hash) => cache.get(hash) !== undefined)).toEqual([false, false, true]);
 });
 
-test('at most 50,000 tokens are cached, the most recent ones', () => {
+test('only the 50,000 most recent tokens are cached', () => {
   const cache = createAgentTokenCache();
   for (let n = 0; n <= 50_000; n++) cache.set(String(n), identity(String(n)), performance.now());
   expect(cache.get('0')).toBeUndefined();
@@ -269,7 +269,7 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     expect([lookUps, looks.length]).toEqual([before, 21]);
     await db.prisma.agentToken.updateMany({ where: { hostId: host.id }, data: { revokedAt: clock() } });
     clock.advance(2_000);
-    // The call that starts the poll is still accepted; the call after the poll is not.
+    // The call that starts the poll is still accepted, but the call after the poll is not.
     await call();
     await expect(tokens.authenticate(token)).rejects.toThrow('The agent token is invalid');
   });

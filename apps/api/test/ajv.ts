@@ -1,4 +1,4 @@
-/** ajv and its formats, unwrapped: their type declarations describe the CommonJS `exports` instead. */
+/** ajv and its formats, unwrapped because their type declarations describe the CommonJS `exports` instead. */
 import ajv from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 

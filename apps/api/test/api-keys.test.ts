@@ -34,7 +34,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     await read(key).expect(401);
   });
 
-  test('are refused with an expiry that no answer can represent, so that no list ever breaks', async () => {
+  test('are refused with an expiry that no response can represent, so that listing keys never fails', async () => {
     const organization = await context.api.organization();
     for (const expiresAt of ['9999-12-31T23:59:59-14:00', '10000-01-01T00:00:00Z', '0000-06-01T00:00:00Z']) {
       const request = { name: 'beyond', expiresAt };
@@ -44,7 +44,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect((await list(organization)).items.map(({ name }) => name)).toEqual(['admin']);
   });
 
-  test('cannot be stored with an expiry that no answer can represent, not even by direct SQL', async () => {
+  test('cannot be stored with an expiry that no response can represent, not even with direct SQL', async () => {
     const organization = await context.api.organization();
     const { id } = await create(organization, { name: 'old' });
     const set = `UPDATE api_keys SET "expiresAt" = $1::timestamptz WHERE id = $2::uuid`;
@@ -55,7 +55,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect(await list(organization)).toMatchObject({ items: [{ name: 'old', expiresAt: null }, { name: 'admin' }] });
   });
 
-  test('are refused with an unknown field: a misspelled expiry would mean no expiry', async () => {
+  test('are refused with an unknown field, because a misspelled expiry would mean no expiry', async () => {
     const organization = await context.api.organization();
     const request = { name: 'ci', role: 'admin', expires_at: '2026-12-01T00:00:00Z' };
     const answer = await context.api.http.post(Paths.apiKeys).auth(organization.adminKey, bearer).send(request);

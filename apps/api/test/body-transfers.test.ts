@@ -69,7 +69,7 @@ describe('bodies in transfer', () => {
     expect(transfers.size).toBe(0);
   });
 
-  test('are not aborted for time in which they wait for memory', async () => {
+  test('are not aborted because of the time for which they wait for memory', async () => {
     const transfers = createBodyTransfers();
     const transfer = await transfers.begin({
       peer: null,
@@ -85,7 +85,7 @@ describe('bodies in transfer', () => {
     expect(error).toBeUndefined();
   });
 
-  test('are aborted if they are slow and hold much memory for which others wait', async () => {
+  test('are aborted if they are slow and hold much memory while others wait for memory', async () => {
     const transfers = createBodyTransfers();
     const budget = budgetOf(1_000 * KIB);
     const begin = async (id: string) => {
@@ -133,7 +133,7 @@ describe('an ended request', () => {
     return { requests, budget, slot };
   };
 
-  test('acquires no slot again, which it would never release', async () => {
+  test('cannot acquire its slot again, because it would never release it', async () => {
     const { requests, slot } = parts();
     slot.release();
     slot.end();
@@ -156,7 +156,7 @@ describe('an ended request', () => {
     expect(budget.heldBytes).toBe(0);
   });
 
-  test('can hold no bytes', async () => {
+  test('cannot reserve bytes', async () => {
     const { budget, slot } = parts();
     slot.end();
     await expect(slot.reserveBytes(1)).rejects.toThrow();

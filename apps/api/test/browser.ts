@@ -23,7 +23,9 @@ export class Browser {
     return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
-  /** Makes a call and stores the cookies of its answer. `headers` replace those that a page of the dashboard sends. */
+  /**
+   * Makes a call and stores the cookies of the response. `headers` replace those that a page of the dashboard sends.
+   */
   async call(
     method: Method,
     path: string,

@@ -29,7 +29,7 @@ describe('a byte budget', () => {
     expect(budget.heldBytes).toBe(25);
   });
 
-  test('refuses a take after the maximum wait, and reports the refusal', async () => {
+  test('refuses an acquisition after the maximum wait, and reports the refusal', async () => {
     let refused = 0;
     const budget = createByteBudget({
       capacity: 10,
@@ -45,7 +45,7 @@ describe('a byte budget', () => {
     expect(waiting.acquire(10)).toBe(true);
   });
 
-  test('is never exceeded, and every holder gets all it needs, in any interleaving of takes', async () => {
+  test('is never exceeded, and every holder gets all bytes that it needs, in any interleaving of acquisitions', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 }), { maxLength: 20 }),

@@ -39,7 +39,7 @@ describe('a clock', () => {
     ] as const) {
       Object.assign(ms, { there, back });
       pass(5_000);
-      // A drift of 200 ppm, as cheap quartz has.
+      // Cheap quartz oscillators have a drift of 200 ppm.
       ms.reference += 1;
       await clock.synchronize();
       expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(21);

@@ -25,10 +25,10 @@ describe.each(testEngines())('an unreachable database on %s', (engine) => {
     const ask = () => supertest(app).get(Paths.hosts).auth(token, bearer).expect(503);
     const answer = await ask();
     expect(answer.body).toMatchObject({ type: '/problems/unavailable', detail: 'The database cannot be reached.' });
-    // Spread, so that a fleet does not come back all at once.
+    // Retry-After varies, so that a fleet does not reconnect all at once.
     expect(answer.headers['retry-after']).toMatch(/^[2-5]$/);
     await ask();
-    // Logged once per interval for all refused requests.
+    // All refused requests are logged once per interval.
     expect(lines).toMatchObject([{ msg: 'requests turned away', turnedAway: 1 }]);
   });
 });
@@ -77,7 +77,7 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
     }
   }
 
-  test('longer than the statement timeout are answered with 503', async () => {
+  test('longer than the statement timeout are refused with 503', async () => {
     const organization = await api.organization();
     const host = await organization.enroll();
     const rename = api.http.patch(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).send({ name: 'new' });
@@ -115,7 +115,7 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
 });
 
 onServer.each(['postgresql'] as const)('a read-only database on %s', () => {
-  test('is answered with 503 and Retry-After, and /readyz fails, until it accepts writes again', async () => {
+  test('causes 503 with Retry-After, and /readyz fails, until it accepts writes again', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     // Its connections accept writes throughout: the setting applies to new connections.
     const admin = await openDatabase({ url }, { applicationName: 'admin', poolMax: 1 });

@@ -14,7 +14,7 @@ describe('refusals of a caller who retries at once', () => {
     res.locals = { slot: { release: left } } as unknown as Response['locals'];
     return { res, left };
   };
-  /** Resolves with whether a refusal has been answered. */
+  /** Resolves with whether a refusal may be sent. */
   const answered = async (delay: Promise<void> | null) => {
     if (delay === null) return true;
     return Promise.race([delay.then(() => true), Promise.resolve().then(() => false)]);

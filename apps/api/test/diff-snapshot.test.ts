@@ -12,7 +12,7 @@ const stored = (changes: Partial<ContainerInput> = {}, removed = false): StoredC
   row: row(changes),
 });
 
-/** The events for a container that changes between two snapshots. */
+/** Returns the events for a container that changes between two snapshots. */
 const events = (from: Partial<ContainerInput>, to: Partial<ContainerInput>) =>
   diffSnapshot([stored(from)], [row(to)], { complete: true }).events.map(({ kind, from, to, exitCode }) =>
     exitCode === null ? [kind, from, to] : [kind, from, to, exitCode],
@@ -149,7 +149,7 @@ describe('each change is recorded once', () => {
     expect(events(from, to)).toEqual(expected);
   });
 
-  test('created, removed and reappeared come without other events', () => {
+  test('a created, removed or reappeared container has no other events', () => {
     const kinds = (before: StoredContainer[], incoming: ReturnType<typeof row>[]) =>
       diffSnapshot(before, incoming, { complete: true }).events.map(({ kind, from, to }) => [kind, from, to]);
     expect(kinds([], [row(exited)])).toEqual([['created', null, 'exited']]);
@@ -255,7 +255,7 @@ describe('a long list that is compared with yields to the event loop', () => {
     if (index % 7 === 0) return { dockerId, equal: true };
     return { dockerId, equal: false, removed: index % 5 === 0, row: found };
   };
-  // Some containers are new and some are gone; the others are in another order, and half of them have changed.
+  // Some containers are new and some are removed. The others are in another order, and half of them have changed.
   const before = Array.from({ length: 1_000 }, (_, index) => storedOf(index));
   const after = Array.from({ length: 1_000 }, (_, index) =>
     rowOf(1_099 - index, index % 2 === 0 ? { image: 'other:1', labels: labels(2) } : {}),

@@ -58,7 +58,7 @@ describe.each(testEngines())('the API on %s', (engine) => {
     };
   }
 
-  test('answers every call as its document says, and accepts nothing that the document refuses', async () => {
+  test('responds to every call as documented, and accepts no input that the document rejects', async () => {
     const document = createOpenApiDocument() as unknown as DocumentFuzz['document'];
     const { failures, statuses, refused } = await fuzzDocument({
       url: server.url,

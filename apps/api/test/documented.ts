@@ -9,7 +9,7 @@ const OF_ANY_CALL: ReadonlySet<number> = new Set([405, 408, 417, 431]);
 
 type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
 
-/** Returns the document with closed schemas, in which an undocumented field of an answer is an error. */
+/** Returns the document with closed schemas, in which an undocumented field of a response is an error. */
 function closed(json: Json): Json {
   if (typeof json !== 'object' || json === null) return json;
   if (Array.isArray(json)) return json.map(closed);
@@ -45,8 +45,8 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 );
 
 /**
- * Checks the status, headers and body of an answer against the document, and for a 2xx answer also the request's body.
- * An undocumented field in the answer is an error.
+ * Checks the status, headers and body of a response against the document, and for a 2xx response also the request's
+ * body. An undocumented field in the response is an error.
  * @throws Error that states the difference.
  */
 function check(response: Response, sent: unknown): void {
@@ -56,7 +56,7 @@ function check(response: Response, sent: unknown): void {
   const asked = method === 'HEAD' ? 'get' : method.toLowerCase();
   const found = operations.find((one) => one.method === asked && one.matches.test(path));
   if (found === undefined) {
-    // An unknown path or method is not documented, but the form of its refusal is.
+    // An unknown path or method is not documented, but its error format is.
     if (method !== 'HEAD' && response.status >= 400) checkProblem(called, response);
     return;
   }
@@ -110,7 +110,7 @@ function checkRequest(called: string, operation: OpenApiOperation, sent: unknown
   if (wrong !== null) throw new Error(`${called}: the request was accepted but violates the document: ${wrong}`);
 }
 
-/** Plugin for `use` of a supertest agent: checks each of its answers against the OpenAPI document. */
+/** A plugin for `use` of a supertest agent, which checks each response against the OpenAPI document. */
 export function documented(request: object): void {
   const test = request as Test & { _data?: unknown };
   void test.expect((response) => check(response, test._data));

@@ -13,7 +13,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
   const context = useApi(engine);
   const create = (name: string, ttlMs = LONG_MS, elapsedMs?: () => number) =>
     createLease(context.api.db, { name, ttlMs, ...(elapsedMs ? { elapsedMs } : {}) });
-  /** Expires a lease by the database's clock, as if its time had passed. */
+  /** Makes a lease expire in the database, as if its time had passed. */
   const expire = (name: string) =>
     context.api.db.prisma.$executeRaw`
       UPDATE leases SET "expiresAt" = clock_timestamp() - interval '1 ms' WHERE name = ${name}`;
@@ -53,7 +53,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await next.acquire()).toBe(true);
   });
 
-  test('is neither lost by its holder nor taken by another process because of their clocks', async () => {
+  test('is neither lost by its holder nor acquired by another process because of their clocks', async () => {
     const name = randomUUID();
     let elapsed = 0;
     const holder = create(name, 1_000_000, () => elapsed);
@@ -63,7 +63,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     elapsed = 400_000;
     expect(holder.remainingMs()).toBe(600_000);
     elapsed = 2_000_000;
-    // The holder cannot be sure without asking the database, whose clock counts; there, it still holds the lease.
+    // The holder cannot be sure without a query, but according to the database's clock, it still holds the lease.
     expect(holder.remainingMs()).toBe(0);
     expect(await ahead.acquire()).toBe(false);
     expect(await holder.renew()).toBe(true);
@@ -119,7 +119,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
 onServer('a lease on a server', () => {
   const context = useApi('postgresql');
 
-  test('cannot be taken while its holder writes under it', async () => {
+  test('cannot be acquired by another process while its holder writes under it', async () => {
     const { db } = context.api;
     const name = randomUUID();
     const [holder, next] = [createLease(db, { name, ttlMs: 300 }), createLease(db, { name, ttlMs: LONG_MS })];

@@ -49,7 +49,7 @@ describe('a semaphore', () => {
     expect(entries).toEqual(['half at once', 'all', 'one']);
   });
 
-  test('refuses if the queue is full or the wait is too long, and takes no permits for a refused request', async () => {
+  test('refuses if the queue is full or the wait is too long, and acquires no permits for a refused request', async () => {
     let refused = 0;
     const options = { capacity: 2, waitingMax: 2, waitMsMax: 20, onRefusal: () => (refused += 1) };
     const allowance = createSemaphore(options);
