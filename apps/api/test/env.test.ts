@@ -74,14 +74,14 @@ describe('the environment', () => {
     ]);
   });
 
-  test('of development has the well-known admin key with an embedded database only', () => {
+  test('of development may have the well-known admin key only with an embedded database', () => {
     const publicKey = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
     const server = { DATABASE_URL: 'postgresql://127.0.0.1/shared' };
     const embedded = developmentEnv({ HOST: '0.0.0.0' }, '/data');
     expect(embedded).toMatchObject({ MUSTER_ADMIN_KEY: publicKey, MUSTER_DATA_DIR: '/data', HOST: '127.0.0.1' });
     expect(problems(embedded as Record<string, string>)).toEqual([]);
     expect(developmentEnv(server, '/data')).not.toHaveProperty('MUSTER_ADMIN_KEY');
-    // A developer who sets that key for a database server anyway is refused by the API.
+    // The API rejects that key if a developer sets it for a database server.
     const insistent = developmentEnv({ ...server, MUSTER_ADMIN_KEY: publicKey }, '/data');
     expect(problems(insistent as Record<string, string>)).toEqual([
       expect.stringMatching(/^MUSTER_ADMIN_KEY must be a key of your own/),
@@ -98,7 +98,7 @@ describe('the environment', () => {
     });
   });
 
-  test('has all variables of an identity provider or none, and an issuer with https or on this machine', () => {
+  test('must have all or none of the variables of an identity provider, and an issuer with https or on this machine', () => {
     const others = { MUSTER_OIDC_CLIENT_ID: 'muster', MUSTER_OIDC_CLIENT_SECRET: 'hunter2' };
     const missing = 'MUSTER_OIDC_ISSUER must be set to sign in with an identity provider';
     expect(problems(others)).toEqual([missing]);
@@ -123,7 +123,7 @@ describe('the environment', () => {
     expect(problems(Object.fromEntries(variables) as Record<string, string>)).toEqual([]);
   });
 
-  test('stays out of container builds, as does everything else that git ignores', async () => {
+  test('is excluded from container builds, like everything else that git ignores', async () => {
     const patternsOf = async (file: string) =>
       (await readFile(new URL(`../../../${file}`, import.meta.url), 'utf8'))
         .split('\n')

@@ -43,7 +43,7 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
     expect(await pagesOf(organization, { kind: ['updated'] }, {})).toHaveLength(1);
   });
 
-  test('a search that reaches its read limit continues from there, and neither skips nor repeats events', async () => {
+  test('a search that reaches its read limit continues on the next page, and neither skips nor repeats events', async () => {
     const { organization, host } = await threeCreated();
     for (const query of [{}, { hostId: [host.id] }]) {
       const pages = await pagesOf(organization, { ...query, dockerId: ['a'] }, { eventsReadMax: 1 });
@@ -68,7 +68,7 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
     expect(await pagesOf(organization, { since }, { eventsReadMax: 2 })).toEqual([['created c']]);
   });
 
-  test('retention keeps the `container_changes` rows of present containers, and so their order', async () => {
+  test('retention keeps the `container_changes` rows of present containers, and therefore their order', async () => {
     const { organization, host } = await threeCreated();
     await host.sync([container('a', { name: 'web', command: 'other' }), container('b', { name: 'db' })]);
     context.api.clock.advance(7_200_000);

@@ -74,7 +74,7 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
   let server: TestServer | undefined;
   afterAll(() => server?.close());
 
-  test('have the same freshness and problems wherever they are listed, filtered, counted and watched', async () => {
+  test('have the same freshness and problems in lists, filters, counts and the live stream', async () => {
     const { db, clock } = context.api;
     const { prisma } = db;
     const organization = await context.api.organization();

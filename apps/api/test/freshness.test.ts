@@ -84,7 +84,7 @@ describe('a host', () => {
   });
 });
 
-describe('a host that was given another heartbeat interval', () => {
+describe('a host that received another heartbeat interval', () => {
   test.each([
     [1, 3, 300],
     [45, 135, 450],
@@ -146,14 +146,14 @@ describe("Muster's own downtime", () => {
     expect(hostFreshness(heard, context(2031, down))).toBe('stale');
   });
 
-  test('before a host was last seen does not count', () => {
+  test('does not count if it ended before a host was last seen', () => {
     expect(hostFreshness(heard, context(31, [outage(-600, -10)]))).toBe('stale');
   });
 });
 
 describe('the cutoffs between online, stale and offline', () => {
   const seconds = fc.integer({ min: -3_000, max: 1_000 });
-  /** Outages as processes with disagreeing clocks record them: they overlap and end in the future. */
+  /** Outages as recorded by processes whose clocks differ, which overlap and end in the future. */
   const outages = fc
     .array(fc.tuple(seconds, seconds), { maxLength: 6 })
     .map((ends) => ends.map((pair) => pair.sort((a, b) => a - b)).sort(([a], [b]) => a - b))

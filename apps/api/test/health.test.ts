@@ -38,7 +38,7 @@ describe('/readyz', () => {
     expect(checks.count).toBe(2);
   });
 
-  test('shares a failed check for the same time, and no longer', async () => {
+  test('shares a failed check for a quarter of a second as well, and no longer', async () => {
     let isAway = true;
     const error = Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
     const { elapsed, checks, ask } = counted(() => (isAway ? Promise.reject(error) : Promise.resolve()));

@@ -54,7 +54,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
   test.each(AGENT_PROBLEMS)('with %s, heartbeats keep the host alive but make no container current', async (code) => {
     const host = await enrolled();
     const { digest } = await host.sync([container('a')]);
-    // Not even a heartbeat with the digest of the stored snapshot.
+    // Even a heartbeat with the digest of the stored snapshot confirms nothing.
     await minutes(host, 1, { digest, problems: [{ code, message: 'for a reason' }] });
     const freshness = code === 'engine_unreachable' ? 'engine_down' : 'online';
     expect(await shown(host)).toMatchObject({ freshness });
@@ -120,7 +120,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual([]);
   });
 
-  test('a refused snapshot is shown with its field and since when, until a snapshot is applied', async () => {
+  test('a refused snapshot is shown with the invalid field and the time until a snapshot is applied', async () => {
     const host = await enrolled();
     const { digest } = await host.sync([container('a')]);
     const since = now();
@@ -196,7 +196,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual([]);
   });
 
-  test('truncated fields are shown with the number of containers, since the first, until all fit', async () => {
+  test('truncated fields are shown with the number of containers and the time of the first until all fit', async () => {
     const host = await enrolled();
     await host.sync([container('a')]);
     const large = (dockerId: string) => container(dockerId, { command: 'c'.repeat(5_000) });

@@ -31,7 +31,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     expect(Object.keys(await host.present())).toEqual(['a']);
   });
 
-  test('issues a token with which the same machine comes back as the same host, once', async () => {
+  test('issues a single-use token with which the machine enrolls again as the same host', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll(facts);
     await host.sync([container('a')]);
@@ -74,7 +74,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
       const refused = await enroll(token).expect(403);
       expect(refused.body).toMatchObject({ type: '/problems/forbidden' });
     }
-    // Of two tokens that were issued for the host, only the later one is valid, and for no other machine.
+    // Of two tokens that were issued for the host, only the later one is valid, and only for this machine.
     await enroll(first.token).expect(401);
     await enroll(second.token, { engineId: 'another' }).expect(403);
     const restored = (await enroll(second.token).expect(200)).body as EnrollResponse;
@@ -82,7 +82,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     await holder(restored.agentToken).expect(200);
     await enroll(second.token).expect(401);
 
-    // From here on, it is a host like any other.
+    // From here on, any enrollment token can enroll the host again.
     await enroll(fleet.token).expect(409);
     context.api.clock.advance(3_600_000);
     await enroll(fleet.token).expect(200);
@@ -95,7 +95,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     const { token } = await rotate(organization, host.id);
     const enroll = () =>
       context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(enrollRequest(facts));
-    // The answer may be lost, so the call may be repeated.
+    // The response may be lost, so the call may be repeated.
     await enroll().expect(200);
     await enroll().expect(200);
   });

@@ -16,7 +16,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
   const context = useApi(engine);
   const bearer = { type: 'bearer' } as const;
 
-  test('an unknown path is answered with a problem document that has the request id', async () => {
+  test('an unknown path returns a problem document with the request id', async () => {
     const answer = await context.api.http.get('/nothing').expect(404).expect('Content-Type', PROBLEM);
     const requestId = answer.headers['x-request-id'];
     expect(answer.body).toEqual({
@@ -89,7 +89,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     const json = { 'Content-Type': 'application/json' };
     const gzip = { ...json, 'Content-Encoding': 'gzip' };
 
-    test('above 10 MiB is refused with 413, and the client reads the answer', async () => {
+    test('above 10 MiB is refused with 413, and the client receives the response', async () => {
       const host = await enrolled();
       const answer = await raw(host.token, json, `[${' '.repeat(10 * 1024 * 1024)}]`).expect(413);
       expect(answer.body).toMatchObject({ type: '/problems/body-too-large', status: 413 });
@@ -154,7 +154,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
       await raw((await enrolled()).token, json, `[{"labels":${deep}}]`).expect(400);
     });
 
-    test('of 5,000 invalid rows is answered with the first 20 errors', async () => {
+    test('of 5,000 invalid rows is refused with the first 20 errors', async () => {
       const host = await enrolled();
       const body = JSON.stringify(Array.from({ length: 5000 }, () => ({})));
       const answer = await raw(host.token, json, body).expect(400);
@@ -171,7 +171,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     'x-frame-options': 'DENY',
   };
 
-  test('every answer has the security headers, names no server software and allows no other origin', async () => {
+  test('every response has the security headers, names no server software and allows no other origin', async () => {
     const organization = await context.api.organization();
     const { headers: answer } = await organization.get(Paths.hosts).set('Origin', 'https://evil.example').expect(200);
     const { headers: health } = await context.api.http.get('/healthz').expect(200);
@@ -183,12 +183,12 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
       for (const name of ['x-powered-by', 'server', 'strict-transport-security']) expect(headers[name]).toBeUndefined();
       expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([]);
     }
-    // A client may store a read and revalidate it by its ETag; no other answer may be stored.
+    // A client may store the response to a read and revalidate it with its ETag. No other response may be stored.
     expect(answer['cache-control']).toBe('private, no-cache');
     for (const headers of [health, problem, refused]) expect(headers['cache-control']).toBe('no-store');
   });
 
-  test('with an https public URL, answers have HSTS', async () => {
+  test('with an https public URL, responses have HSTS', async () => {
     const answer = await supertest(createApp({ db: context.api.db, publicUrl: 'https://muster.example' })).get(
       '/healthz',
     );
@@ -215,7 +215,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     expect(answer.body).toMatchObject({ type: '/problems/invalid-request' });
   });
 
-  test('readyz answers 200 while the database is reachable', async () => {
+  test('/readyz returns 200 while the database is reachable', async () => {
     await context.api.http.get(Paths.ready).expect(200);
   });
 });
@@ -260,7 +260,7 @@ describe.each(testEngines())('secrets and failures on %s', (engine) => {
     await http.get(Paths.health).expect(200);
   });
 
-  test('an internal error shows the client only a request id, under which the log has the error', async () => {
+  test('the response to an internal error contains only a request id, under which the error is logged', async () => {
     const { lines, logger } = logged();
     const failing = await createTestDatabase(engine);
     await failing.prisma.$executeRawUnsafe('DROP TABLE api_keys');

@@ -137,7 +137,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
     }
   }
 
-  /** Page sizes. The pages together must be the same for each of them. */
+  /** Page sizes, all of which must yield the same list. */
   const LIMITS = [1, 2, 3, 50];
 
   test('images are counted across hosts by reference, neither skipped nor repeated at any page size', async () => {
@@ -172,7 +172,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
     expect(items).toMatchObject([{ image: 'nginx:1.29', containers: 2, isExact: false }]);
   });
 
-  test('ports show which container listens where, ordered by host and port, at any page size', async () => {
+  test('ports are listed with their containers and hosts, ordered by host and port, at any page size', async () => {
     const { organization, alpha, beta } = await fleet();
     const budgets: PortListLimits[] = [{}, { rowsMax: 1 }, { rowsMax: 1, shortPageSteps: 1, emptyPageSteps: 1 }];
     const ports = async (query: object, limit: number, budget: PortListLimits) => {
@@ -260,11 +260,14 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
     });
   });
 
-  test.each(['images', 'ports', 'projects'])('%s: an invalid cursor or unknown parameter is named', async (list) => {
-    const organization = await context.api.organization();
-    const cursor = await organization.get(`/api/${list}?cursor=nonsense`).expect(400);
-    expect(cursor.body).toMatchObject({ errors: [{ path: '/cursor' }] });
-    const unknown = await organization.get(`/api/${list}?colour=red`).expect(400);
-    expect(unknown.body).toMatchObject({ errors: [{ path: '/colour' }] });
-  });
+  test.each(['images', 'ports', 'projects'])(
+    '%s: the error names an invalid cursor or unknown parameter',
+    async (list) => {
+      const organization = await context.api.organization();
+      const cursor = await organization.get(`/api/${list}?cursor=nonsense`).expect(400);
+      expect(cursor.body).toMatchObject({ errors: [{ path: '/cursor' }] });
+      const unknown = await organization.get(`/api/${list}?colour=red`).expect(400);
+      expect(unknown.body).toMatchObject({ errors: [{ path: '/colour' }] });
+    },
+  );
 });

@@ -46,7 +46,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
       'user.signed_in',
       'user.joined',
       'invitation.created',
-      // The entries of the owner who invited.
+      // The audit entries of the owner who created the invitation.
       'user.signed_in',
       'user.joined',
     ]);
@@ -112,13 +112,13 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     expect((await offer(second.token)).body).toMatchObject({ role: 'admin' });
   });
 
-  test('are refused for members, and make no one a member twice', async () => {
+  test('are refused for members, and never create a second membership', async () => {
     const [{ owner, organization }, other] = [await withOwner(), await withOwner()];
     const member = await person(context.api, organization.id, 'viewer');
     const request = { email: member.email.toUpperCase(), role: 'admin' };
     expect((await owner.browser.call('post', Paths.invitations, request)).status).toBe(409);
-    // The inviting owner does not learn that the address belongs to a member of another organization; the holder of the
-    // link does.
+    // The inviting owner does not learn that the address belongs to a member of another organization, but the holder of
+    // the link does.
     const { token } = await invite(other.owner, request);
     expect((await accept(token)).status).toBe(409);
     expect((await member.browser.get(Paths.session)).body).toMatchObject({ organization: { id: organization.id } });

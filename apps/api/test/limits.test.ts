@@ -28,7 +28,7 @@ describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
   };
   const beat = { digest: null, engineError: 'no engine' };
 
-  test('is stated in each answer, refuses calls above it with Retry-After, and then writes nothing', async () => {
+  test('is stated in each response, and calls above it are refused with Retry-After and write nothing', async () => {
     const { api, elapsed } = limited();
     const host = await (await api.organization()).enroll();
     const first = await host.beat(beat).expect(200);
