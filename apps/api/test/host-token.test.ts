@@ -82,7 +82,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     await holder(restored.agentToken).expect(200);
     await enroll(second.token).expect(401);
 
-    // From here on, any enrollment token can enroll the host again.
+    // From here on, another token can enroll the host as well, once the host counts as gone.
     await enroll(fleet.token).expect(409);
     context.api.clock.advance(3_600_000);
     await enroll(fleet.token).expect(200);

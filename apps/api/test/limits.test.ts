@@ -88,7 +88,7 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
     Array.from({ length: count }, (_, i) => container(`c${i}`, { ports: [], labels: {}, ...changes }));
   const beat = { digest: null, engineError: 'no engine' };
 
-  test('delays snapshots of a host in debt, not its heartbeats; a refusal updates lastSeenAt', async () => {
+  test('delays the snapshots but not the heartbeats of a host in debt, and a refusal updates lastSeenAt', async () => {
     const { api, elapsed } = limited();
     const organization = await api.organization();
     const [costly, other] = [await organization.enroll(), await organization.enroll()];
@@ -255,7 +255,7 @@ describe('the limits of an agent, by the work that its snapshots cause for other
       if (tenth % 100 === 0) expect(beat('noisy')).toBe(true);
       elapsed.ms += 100;
     }
-    // 2.5 MiB a second and the burst of 160; the last snapshot is charged after it was admitted.
+    // The limit is 2.5 MiB a second and a burst of 160. The last snapshot is charged after it was admitted.
     expect(texts).toBeLessThanOrEqual(2.5 * 3_600 + 160 + 10);
     expect(texts).toBeGreaterThanOrEqual(2.5 * 3_600 - 10);
   });
@@ -270,7 +270,7 @@ describe('the limits of an agent, by the work that its snapshots cause for other
     expect(mib).toBeLessThanOrEqual((600 / 64) * 60 + 32 + 2);
   });
 
-  test('allow a host to rotate its token as often as answers get lost, and no more often', () => {
+  test('allow a host to rotate its token as often as responses get lost, and no more often', () => {
     const { elapsed, beat, rotation } = limits();
     let rotations = 0;
     for (let second = 0; second < 3_600; second++) {

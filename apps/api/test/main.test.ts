@@ -64,7 +64,7 @@ describe('a failed start', () => {
     ]);
   });
 
-  test('prints one line if the port is taken, and does not lose the first admin key', async () => {
+  test('prints one line if the port is in use, and does not lose the first admin key', async () => {
     const blocker = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => blocker.once('listening', resolve));
     cleanUps.push(() => new Promise((resolve) => blocker.close(resolve)));
@@ -111,7 +111,7 @@ describe('a start', () => {
     expect(second.stdout).not.toContain('admin-key');
   });
 
-  test('writes a secret to a new file, even if its name is taken by a symbolic link', async () => {
+  test('writes a secret to a new file, even if a symbolic link has its name', async () => {
     const dataDir = await directory();
     const elsewhere = join(await directory(), 'of-another-user');
     await writeFile(elsewhere, '');
@@ -166,7 +166,7 @@ describe('a password', () => {
 });
 
 describe('a process that was paused', () => {
-  test('does not report a host as stale for that time, from its first answer on', async () => {
+  test('does not report a host as stale because of that time, not even in its first response', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_HEARTBEAT_SECONDS: '1' };
     const api = start(env);
@@ -193,7 +193,7 @@ const wallClockAheadBy = (ms: number) =>
 
 // Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 (hasTestServer() ? describe : describe.skip)('a process whose clock is an hour ahead of its database', () => {
-  test('stores and answers by the database’s clock, and exports the skew of its own clock', async () => {
+  test('stores and returns times of the database’s clock, and exports the skew of its own clock', async () => {
     const db = await createTestDatabase('postgresql');
     cleanUps.push(() => db.close());
     const { token } = issueToken('key');
@@ -219,7 +219,7 @@ const wallClockAheadBy = (ms: number) =>
 });
 
 describe('a shutdown', () => {
-  test('by SIGTERM drains: not ready at once, still answering in its grace period, then exit code 0', async () => {
+  test('with SIGTERM is not ready at once, still responds in the grace period, and exits with code 0', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_DRAIN_SECONDS: '2' };
     const api = start(env);
@@ -262,7 +262,7 @@ describe('a shutdown', () => {
     const { items } = (await (await call(`${url}${Paths.containers}?limit=200`, token)).json()) as Page<ContainerView>;
     for (const [id, sequence] of acknowledged) {
       const [row, twin] = [id, `${id}-b`].map((dockerId) => items.find((item) => item.dockerId === dockerId));
-      // The snapshot that was in flight when the process died may have been stored without an answer.
+      // The snapshot that was in flight when the process died may have been stored without a response.
       expect([`n${sequence}`, `n${sequence + 1}`]).toContain(row?.name);
       expect(twin?.name).toBe(row?.name);
     }

@@ -61,7 +61,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     await context.api.http.delete(pathOf(owner.id)).auth(organization.adminKey, bearer).expect(403);
   });
 
-  test('of another organization are answered with 404', async () => {
+  test('of another organization are not found (404)', async () => {
     const [{ owner }, other] = [await withOwner(), await withOwner()];
     expect((await change(owner.browser, other.owner.id, 'viewer')).status).toBe(404);
     expect((await owner.browser.call('delete', pathOf(other.owner.id))).status).toBe(404);
@@ -83,7 +83,8 @@ describe.each(testEngines())('members on %s', (engine) => {
     ]);
     const lost = answers.filter(({ status }) => status >= 400);
     expect(lost).toHaveLength(1);
-    // Refused as the last owner, or because its session or role was already gone.
+    // The call is refused because it concerns the last owner, or because the caller's session or role was already
+    // removed.
     expect([401, 403, 409]).toContain(lost[0]!.status);
     const owners = await context.api.db.prisma.member.count({
       where: { userId: { in: [owner.id, other.id] }, role: 'owner' },
@@ -193,7 +194,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect(items).toMatchObject([{ details: { from: 'owner', to: 'viewer', keepCredentials: true } }]);
   });
 
-  test('who are no longer owners leave no invitation that could make them owner again', async () => {
+  test('who are no longer owners have no open invitation that could make them owner again', async () => {
     const { organization, owner, join } = await withOwner();
     const { browser, id } = await join('owner');
     const invite = (by: Browser, email: string) => by.call('post', Paths.invitations, { email, role: 'owner' });

@@ -89,7 +89,7 @@ describe.each(testEngines())('metrics on %s', (engine) => {
 describe('metrics', () => {
   const context = useApi('pglite');
 
-  test('count requests by the pattern of their path, and all unknown paths as one', async () => {
+  test('count requests by path pattern, and all unknown paths under one label', async () => {
     const api = context.api.replica();
     const organization = await context.api.organization();
     const host = await organization.enroll();

@@ -82,7 +82,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     expect(body).toMatchObject({ oidc: { name: 'Example', startPath: Paths.oidcSignIn } });
   });
 
-  test('is answered with 404 without a provider', async () => {
+  test('is not found (404) without a provider', async () => {
     for (const path of [Paths.oidcSignIn, `${Paths.oidcCallback}?code=1`]) {
       expect((await new Browser(context.api).get(path)).status).toBe(404);
     }

@@ -189,7 +189,7 @@ describe('generators of clients', () => {
     expect(media.schema).toEqual({ $ref: expect.stringMatching(/^#\/components\/schemas\/[A-Z]\w+$/) });
   });
 
-  test('find a page by the name of what it lists', () => {
+  test('find a page schema under the name of the items that it lists', () => {
     const isPage = (schema: Json) =>
       ['items', 'nextCursor'].every((key) => key in ((schema['properties'] ?? {}) as Json));
     const pages = Object.entries(document.components.schemas).filter(([, schema]) => isPage(schema));
@@ -238,7 +238,7 @@ describe('routes', () => {
   });
 });
 
-describe('an answer that differs from the document', () => {
+describe('a response that differs from the document', () => {
   const answering = (path: string, status: number, body: object) => {
     const app = express().get(path, (_req, res) => {
       res.set('X-Request-Id', 'x').set('ETag', 'x').status(status).json(body);
@@ -261,7 +261,7 @@ describe('an answer that differs from the document', () => {
 describe('GET /openapi.json', () => {
   const context = useApi('pglite');
 
-  test('answers with the document without credentials, and with 304 to its ETag', async () => {
+  test('returns the document without credentials, and 304 for its ETag', async () => {
     const answer = await context.api.http
       .get(Paths.openApi)
       .expect(200)

@@ -92,7 +92,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       expect((await page<ContainerView>(organization, '/api/containers')).items[0]).toMatchObject({ hostName: 'new' });
     });
 
-    test('cannot be renamed to invisible characters: the answer names the field', async () => {
+    test('cannot be renamed to invisible characters, and the error names the field', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll({ name: 'old' });
       for (const name of ['\u200b', '\u202e', '\u2066\u2069']) {
@@ -163,7 +163,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
   });
 
   describe('containers', () => {
-    test('are answered with the ten fields and those that Muster adds', async () => {
+    test('are returned with their ten fields and the fields that Muster adds', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll({ name: 'web-1' });
       const startedAt = new Date(context.api.clock().getTime() - 300_000).toISOString();
@@ -324,7 +324,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
     });
   });
 
-  test('a read answers 304 to the ETag of the same bytes', async () => {
+  test('a read returns 304 for the ETag of the same bytes', async () => {
     const organization = await context.api.organization();
     await (await organization.enroll()).sync([container('a')]);
     const first = await organization.get('/api/containers').expect(200);
@@ -346,7 +346,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
     await context.api.http.delete(`/api/hosts/${host.id}`).auth(viewer, as).expect(403);
   });
 
-  test("another organization's objects are answered as missing", async () => {
+  test("another organization's objects are reported as missing", async () => {
     const [ours, theirs] = [await context.api.organization(), await context.api.organization()];
     const host = await theirs.enroll();
     await host.sync([container('a')]);

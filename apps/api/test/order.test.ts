@@ -53,7 +53,7 @@ describe.each(testEngines())('the order of snapshots on %s', (engine) => {
   });
   afterAll(() => db.close());
 
-  test('is judged in SQL as in checkOrder', async () => {
+  test('has the same result in SQL as in checkOrder', async () => {
     await fc.assert(
       fc.asyncProperty(hostOrder, order, instant, instant, async (host, snapshot, observed, receivedAt) => {
         const observedAt = observed < receivedAt ? observed : receivedAt;

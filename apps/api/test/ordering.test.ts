@@ -19,7 +19,7 @@ interface Message {
   readonly observedAt: Date;
 }
 
-/** Few, so that states recur and are found equal by their digests. */
+/** Few values, so that states recur and have equal digests. */
 const STATES = [
   [],
   [container('a')],

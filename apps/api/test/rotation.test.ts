@@ -15,7 +15,7 @@ const onServer = hasTestServer() ? describe : describe.skip;
 
 const HOUR_MS = 3_600_000;
 
-/** Creates a replica that receives its first answer from the database and then nothing until `goOn` is called. */
+/** Creates a replica that receives its first response from the database, and no other until `goOn` is called. */
 function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
   let goOn: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (goOn = resolve));
@@ -182,7 +182,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) =>
     expect(new Set(await Promise.all(calls))).toEqual(new Set(['admitted']));
   });
 
-  test('each answer of concurrent rotations is valid until one of them is used', async () => {
+  test('each token returned by concurrent rotations is valid until one of these tokens is used', async () => {
     const { token } = await enrolled();
     const tokens = services(context.api);
     const agent = await tokens.authenticate(token);

@@ -70,7 +70,7 @@ onServer('while another transaction holds a row', () => {
     return fewest;
   }
 
-  test("a host's calls wait without a connection, no other host waits, and all of them are answered", async () => {
+  test("a host's calls wait without a connection, do not delay other hosts, and all succeed", async () => {
     const organization = await api.organization();
     const [held, other] = [await organization.enroll(), await organization.enroll()];
     await held.beat(beat).expect(200);
@@ -129,7 +129,7 @@ onServer('while another transaction holds a row', () => {
     expect(await db.prisma.auditEntry.findMany({ where })).toMatchObject([{ details: { count: 9 } }]);
   });
 
-  test('a heartbeat is answered within a few seconds and written after the lock is released', async () => {
+  test('a heartbeat gets a response within a few seconds and is written after the lock is released', async () => {
     const host = await (await api.organization()).enroll();
     await host.beat(beat).expect(200);
     const unlock = await lock('hosts', host.id);

@@ -51,7 +51,7 @@ class Client {
   }
 }
 
-/** Parses the answers that a connection received, each with its status, headers and body. */
+/** Parses the responses that a connection received, each with its status, headers and body. */
 function answersIn(received: string) {
   const answers: { status: number; headers: Record<string, string>; body: string }[] = [];
   for (let rest = received; rest !== '';) {
@@ -67,7 +67,7 @@ function answersIn(received: string) {
   return answers;
 }
 
-/** Expects a problem document of this status as the only answer, followed by the end of the connection. */
+/** Expects a problem document of this status as the only response, followed by the end of the connection. */
 function expectProblem(received: string, status: number): void {
   const answers = answersIn(received);
   expect(answers.map((answer) => answer.status)).toEqual([status]);
@@ -108,14 +108,14 @@ describe('draining', () => {
     expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 
-  test('waits for answers beyond the limit on silence, and for requests that are still arriving', async () => {
+  test('waits for responses longer than for silent clients, and for requests that are still arriving', async () => {
     const { open, opened } = latch();
     const server = await start((req, res) => {
       if (req.method === 'GET') void opened.then(() => res.end('late'));
       else req.resume().on('end', () => res.end('whole'));
     });
-    const [slowAnswer, slowRequest] = [await Client.connect(server), await Client.connect(server)];
-    slowAnswer.send(...GET);
+    const [slowResponse, slowRequest] = [await Client.connect(server), await Client.connect(server)];
+    slowResponse.send(...GET);
     slowRequest.send('POST / HTTP/1.1', 'Host: x', 'Connection: close', 'Content-Length: 4', '', '');
     const drained = server.drain(0);
     for (const byte of 'four') {
@@ -124,7 +124,7 @@ describe('draining', () => {
     }
     await slowRequest.has('whole');
     open();
-    await slowAnswer.has('late');
+    await slowResponse.has('late');
     await drained;
   });
 
@@ -147,7 +147,7 @@ describe('draining', () => {
     await drained;
   });
 
-  test('answers a request whose head was arriving when the server stopped accepting connections', async () => {
+  test('responds to a request whose head was arriving when the server stopped accepting connections', async () => {
     const server = await start((req, res) => void res.end(req.url));
     const client = (await Client.connect(server)).send(...GET);
     await client.has('/');
@@ -211,7 +211,7 @@ describe('unusual and malformed requests:', () => {
     expect(received).not.toMatch(/x-powered-by/i);
   });
 
-  test('a valid absolute-form target is answered like its path', async () => {
+  test('a valid absolute-form target is treated like its path', async () => {
     const received = await talk('GET http://x.example/healthz HTTP/1.1', 'Host: x', 'Connection: close', '', '');
     expect(answersIn(received)).toMatchObject([{ status: 200, body: '{"status":"ok"}' }]);
   });
@@ -226,7 +226,7 @@ describe('unusual and malformed requests:', () => {
     const client = await Client.connect(server);
     const head = ['Host: x', 'Content-Type: application/json', `Content-Length: ${UPLOAD_BYTES}`];
     client.send(`POST ${Paths.agentContainers} HTTP/1.1`, ...head, ...headers, '', '');
-    // As most clients do, it reads the answer only after it has sent everything.
+    // Like most clients, this one reads the response only after it has sent everything.
     client.socket.pause();
     let failure: unknown;
     client.socket.on('error', (error) => (failure = error));
@@ -245,7 +245,7 @@ describe('unusual and malformed requests:', () => {
     expectProblem(await talk(...chunked), 400);
   });
 
-  test('junk after a valid request leaves the first answer intact, and is answered after it', async () => {
+  test('junk after a valid request does not affect the first response, and its own response follows', async () => {
     const { open, opened } = latch();
     const arrived = latch();
     const server = await start((_req, res) => {
@@ -261,7 +261,7 @@ describe('unusual and malformed requests:', () => {
     expect(rest).toMatchObject([{ status: 400, headers: { 'content-type': 'application/problem+json' } }]);
   });
 
-  test('a slow head or body is answered with 408, but never after another answer', async () => {
+  test('a slow head or body is refused with 408, but never after another response', async () => {
     const server = await start((req, res) => {
       if (req.url === '/early') res.setHeader('Content-Length', 5).end('early');
       else req.resume();
@@ -298,7 +298,7 @@ describe('one connection cannot overload the server:', () => {
     expect(received).toBeLessThan(2_000);
   });
 
-  test('a body in many small chunks is not read if it was already answered', async () => {
+  test('a body in many small chunks is not read if its request was already answered', async () => {
     const server = await start((_req, res) => void res.end('no'));
     const client = await Client.connect(server);
     client.send(CHUNKED);

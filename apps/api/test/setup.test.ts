@@ -60,7 +60,7 @@ describe.each(testEngines())('set-up on %s', (engine) => {
     expect(options.body).toEqual({ setupRequired: false, oidc: null });
   });
 
-  test('is over once there is a user: no more links are issued', async () => {
+  test('issues no more links once a user exists', async () => {
     expect(await setupToken(context.api)).toBe('');
   });
 });

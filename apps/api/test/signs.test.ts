@@ -60,7 +60,7 @@ describe.each(testEngines())('signs of life of an agent on %s', (engine) => {
         .auth(token, { type: 'bearer' })
         .send({ ...request, engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' } });
     const { hostId, agentToken } = (await enrol().expect(201)).body as { hostId: string; agentToken: string };
-    // Repeated because its answer was lost: this is the same enrollment.
+    // The call is repeated because its response was lost, so it is the same enrollment.
     const repeat = (await enrol().expect(200)).body as { agentToken: string };
     await context.api.http.get(Paths.agentToken).auth(agentToken, { type: 'bearer' }).expect(401);
     await context.api.http.get(Paths.agentToken).auth(repeat.agentToken, { type: 'bearer' }).expect(200);

@@ -51,7 +51,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect(await host.host()).toMatchObject({ truncatedCount: 2 });
     });
 
-    test('is counted for its host until it fits or is gone, by complete and incomplete snapshots', async () => {
+    test('is counted for its host until it fits or is removed, in complete and incomplete snapshots', async () => {
       const host = await (await context.api.organization()).enroll();
       const truncated = async () => (await host.host()).truncatedCount;
       const large = (dockerId: string) => container(dockerId, { command: 'c'.repeat(5_000) });
@@ -66,7 +66,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
     });
   });
 
-  test('consecutive ports in one entry are found by each of them, and shown as a range', async () => {
+  test('consecutive ports in one entry are found by each port, and shown as a range', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const ports = [{ privatePort: 8_000, publicPort: 9_000, type: 'tcp' as const, count: 10 }];
@@ -180,8 +180,8 @@ describe.each(testEngines())('sizes on %s', (engine) => {
     const BOUND = 4 * MIB;
     const ROWS = 45;
 
-    /** Written with SQL, because the API would shorten them. */
-    const plant = async () => {
+    /** Writes oversized values with SQL, because the API would shorten them. */
+    const seedOversizedRows = async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       await host.sync(Array.from({ length: ROWS }, (_, i) => container(`c${i}`)));
@@ -203,7 +203,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
     ])(
       'ends at its limit of bytes, and all pages together have every row once: %s',
       async (_what, path, key) => {
-        const { organization, host } = await plant();
+        const { organization, host } = await seedOversizedRows();
         const found: string[] = [];
         let cursor = '';
         do {
@@ -220,7 +220,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
     );
 
     test('of an export is sent in pieces within the limit of bytes', async () => {
-      const { organization } = await plant();
+      const { organization } = await seedOversizedRows();
       const { db, clock } = context.api;
       const reader = createContainerReader(db, () =>
         Promise.resolve({ outages: [], otherHeartbeats: [], now: clock(), cadence: CADENCE_DEFAULT }),
@@ -234,8 +234,8 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect(lines).toBe(ROWS);
     }, 60_000);
 
-    test('of a history ends by the uncompressed size of its events', async () => {
-      const { organization, host } = await plant();
+    test('of a history is limited by the uncompressed size of its events', async () => {
+      const { organization, host } = await seedOversizedRows();
       await context.api.db.prisma.$executeRaw`
         UPDATE container_events SET "to" = jsonb_build_object('labels', repeat('z', ${MIB}::int))
         WHERE "hostId" = ${host.id}::uuid`;

@@ -15,7 +15,7 @@ import { container, TestApi, testClock, type TestOrganization } from './harness.
 const STALLED_MS = 1_000;
 const RELEASE_FILE = 'muster-agent-linux-x64';
 
-describe('a client that does not read a long answer', () => {
+describe('a client that does not read a long response', () => {
   let db: Database;
   let directory: string;
   let server: HttpServer;
@@ -53,7 +53,7 @@ describe('a client that does not read a long answer', () => {
     await rm(directory, { recursive: true });
   });
 
-  /** Sends a request, and reads only the beginning of the answer. */
+  /** Sends a request, and reads only the beginning of the response. */
   async function askAndStop(path: string): Promise<{ status: number; closed: Promise<void> }> {
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
     sockets.push(socket);
@@ -83,7 +83,7 @@ describe('a client that does not read a long answer', () => {
     },
   );
 
-  test('may request the headers of an export while it has two, because HEAD starts none', async () => {
+  test('may request the headers of an export while two exports run, because HEAD starts no export', async () => {
     const exportPath = `${Paths.exportContainers}?format=ndjson`;
     const first = await Promise.all([askAndStop(exportPath), askAndStop(exportPath)]);
     const head = await fetch(`${server.url}${exportPath}`, {
@@ -120,7 +120,7 @@ describe('a client that does not read a long answer', () => {
     await answer.body?.cancel();
   });
 
-  test('does not keep others from files, because a file that is being sent holds no slot', async () => {
+  test('does not keep others from downloading files, because a file that is being sent occupies no slot', async () => {
     const files = await Promise.all(Array.from({ length: 6 }, () => askAndStop(`/agent-release/${RELEASE_FILE}`)));
     expect(files.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
     expect((await get('/nothing-is-here')).status).toBe(404);

@@ -19,7 +19,7 @@ test('keeps the snapshots of the most recently active hosts within its budget', 
   expect(['a', 'c', 'd', 'e'].map((host) => cache.get(host) !== undefined)).toEqual([true, false, false, true]);
 });
 
-test('a snapshot larger than the budget is not kept, nor the one that it replaces, and it removes no other', () => {
+test('a snapshot larger than the limit is not cached, drops the one that it replaces, and removes no other', () => {
   const cache = createSnapshotCache(5_000);
   for (const host of ['a', 'b']) cache.set(host, snapshot(1_000));
   cache.set('a', snapshot(5_000));

@@ -73,7 +73,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(heard.of('summary')[1]!.data.hosts.byFreshness).toMatchObject({ online: 1, never: 0 });
   });
 
-  test('reports a host that becomes silent, although no report arrives', async () => {
+  test('reports that a host has become silent, although no report arrives', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);

@@ -1,8 +1,8 @@
 /**
- * Neither the answer nor its timing shows whether a guessed token is close to a valid one. A token is looked up by the
- * index on its SHA-256: how far two hashes agree says nothing about the tokens, and an attacker who learned a stored
- * hash bit by bit would still have to guess 256 random bits. Timing cannot be tested reliably, so these tests show that
- * close and distant guesses take the same steps.
+ * Neither the response nor its timing reveals whether a guessed token is close to a valid one. A token is looked up by
+ * the index on its SHA-256: how far two hashes agree says nothing about the tokens, and an attacker who learned a
+ * stored hash bit by bit would still have to guess 256 random bits. Timing cannot be tested reliably, so these tests
+ * show that close and distant guesses take the same steps.
  */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { formatToken, Paths, type TokenKind } from '@muster/contracts';
@@ -87,7 +87,7 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
     },
   );
 
-  test('is not stored, nor is a valid one: only their hashes are', async () => {
+  test('is not stored, and neither is a valid token, because only hashes are stored', async () => {
     const { prisma } = context.api.db;
     const rows = await Promise.all([
       prisma.agentToken.findMany(),

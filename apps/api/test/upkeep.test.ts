@@ -293,7 +293,7 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     expect([await use(first), await use(second)]).toEqual([200, 401]);
     for (let start = 0; start < 2; start++) expect(await startWith(second)).toBe(true);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
-    // As a replica that restarts with the former key while the others already have the new one.
+    // Like a replica that restarts with the former key while the others already have the new one.
     expect(await startWith(first)).toBe(false);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
     expect(await db.prisma.apiKey.count({ where: { name: 'First admin key', revokedAt: null } })).toBe(others);

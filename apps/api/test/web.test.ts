@@ -61,11 +61,11 @@ describe('the dashboard', () => {
     await http().get(path).set(headers).expect(404).expect('Content-Type', 'application/problem+json');
   });
 
-  test('answers a POST to a page with 404', async () => {
+  test('responds with 404 to a POST to a page', async () => {
     await http().post('/containers').set(HTML).expect(404).expect('Content-Type', 'application/problem+json');
   });
 
-  test('allows files with a hash in their name to be cached forever, and has all others revalidated', async () => {
+  test('allows clients to cache files with a hash in their name forever, and makes them revalidate all others', async () => {
     const hashed = await http().get('/assets/index-4f2a.js').expect(200);
     expect(hashed.headers['cache-control']).toBe('public, max-age=31536000, immutable');
     const icon = await http().get('/icon.svg').expect(200);
@@ -117,7 +117,7 @@ describe('the dashboard', () => {
       await http().post(path).expect(404);
   });
 
-  test('gives each encoding of a file its own ETag, and answers it with 304', async () => {
+  test('gives each encoding of a file its own ETag, for which it returns 304', async () => {
     const get = (accepted: string) => http().get('/assets/index-4f2a.js').set('Accept-Encoding', accepted);
     const tags = new Set<string>();
     for (const accepted of ['br', 'gzip', 'identity']) {
