@@ -18,7 +18,8 @@ const GRACE_BYTES = 16 * 1_024;
 /**
  * Receives a body. Counts the bytes that arrive, not the announced length. Reading is paused while there is no memory
  * for the body or too many bodies of the caller are in transfer. The request slot is released while the body arrives.
- * @throws BodyTooLargeError | OverloadedError | RequestTimeoutError | RateLimitedError as described at `readJsonBytes`, and RequestAbortedError if the client disconnects.
+ * @throws BodyTooLargeError | OverloadedError | RequestTimeoutError | RateLimitedError as described at `readJsonBytes`,
+ * and RequestAbortedError if the client disconnects.
  */
 export async function receiveBody(req: Request, bytesMax: number): Promise<Buffer> {
   const slot = req.res?.locals.slot;
