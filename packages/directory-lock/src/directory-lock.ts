@@ -6,9 +6,10 @@
  * connections as long as its process exists, and the lock is free at once when the process is killed. The lock works
  * only among processes of one kernel, so do not share a directory on a network file system between machines.
  *
- * The directory contains three kinds of names: NAME.sock        the lock NAME-UUID.new    a listening socket that
- * requests the lock with link(2), which fails if NAME.sock exists NAME-UUID.old    a socket that another process
- * considered dead and moved away from NAME.sock
+ * The directory contains three kinds of names:
+ *   NAME.sock        the lock
+ *   NAME-UUID.new    a listening socket that requests the lock with link(2), which fails if NAME.sock exists
+ *   NAME-UUID.old    a socket that another process considered dead and moved away from NAME.sock
  *
  * Any amount of time can pass between finding a socket dead and moving it, so the moved socket may be the live socket
  * of a new holder. Therefore, the process that moved the socket checks it again and moves a live one back, and a

@@ -1,10 +1,10 @@
 /**
  * The format of a backup file: gzip-compressed JSON lines that do not depend on PostgreSQL's major version.
  *
- * {"format":"muster-backup","version":1, …}        header: PostgreSQL's version, applied migrations, sequences
- * {"table":"hosts","columns":["id","name", …]}     start of a table ["0199…","web-1",null, …] its rows: each value in
- * PostgreSQL's text form, or null {"end":true,"rows":1234,"sha256":"…"}            last line: SHA-256 of every byte
- * before it
+ *   {"format":"muster-backup","version":1, …}        header: PostgreSQL's version, applied migrations, sequences
+ *   {"table":"hosts","columns":["id","name", …]}     start of a table
+ *   ["0199…","web-1",null, …]                        its rows: each value in PostgreSQL's text form, or null
+ *   {"end":true,"rows":1234,"sha256":"…"}            last line: SHA-256 of every byte before it
  *
  * A table follows the tables that it references. The hash detects damage but not forgery, because anyone who can write
  * the file can also replace the hash.
