@@ -248,9 +248,9 @@ describe.each(testEngines())('access on %s', (engine) => {
       const none = Object.fromEntries(Object.keys(ids).map((name) => [name, name === 'dockerId' ? 'a' : nobody]));
       const missing = await call(route, strange(route), none);
       const foreign = await call(route, strange(route)).expect(404).expect('Content-Type', PROBLEM);
-      const unnamed = ({ requestId: _requestId, ...problem }: Record<string, unknown>) => problem;
-      expect(unnamed(foreign.body as Record<string, unknown>)).toEqual(
-        unnamed(missing.body as Record<string, unknown>),
+      const withoutRequestId = ({ requestId: _requestId, ...problem }: Record<string, unknown>) => problem;
+      expect(withoutRequestId(foreign.body as Record<string, unknown>)).toEqual(
+        withoutRequestId(missing.body as Record<string, unknown>),
       );
       expect(await everything()).toBe(before);
     },

@@ -210,7 +210,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
       return req;
     };
     const first = half();
-    // A heartbeat's body arrives together with its head, so the heartbeat does not wait for a body.
+    // When another host's heartbeat has been answered, the server has seen the first half.
     while ((await beat(other)).status !== 200) continue;
     const second = await answerTo(half());
     expect(second.status).toBe(429);

@@ -26,7 +26,7 @@ function world() {
 }
 
 describe('a clock', () => {
-  test('follows its reference within a round trip and ignores the wall clock', async () => {
+  test('follows its reference to within one round trip and ignores the wall clock', async () => {
     const { ms, pass, ...parts } = world();
     ms.wall += 3_600_000;
     const clock = createClock(parts);
@@ -107,7 +107,7 @@ describe('a clock', () => {
     expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
   });
 
-  test('throws if it is read before it was started', () => {
+  test('throws if it is read before it has been started', () => {
     expect(() => createClock(world()).now()).toThrow('not started');
   });
 });

@@ -77,7 +77,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
   const newEmail = () => `${randomUUID()}@example.org`;
   const usersOf = (email: string) => context.api.db.prisma.user.count({ where: { email } });
 
-  test('is offered with the provider’s name and the path where it begins', async () => {
+  test('is offered with the provider’s name and the path that starts it', async () => {
     const { body } = await new Browser(api()).get(Paths.signInOptions);
     expect(body).toMatchObject({ oidc: { name: 'Example', startPath: Paths.oidcSignIn } });
   });

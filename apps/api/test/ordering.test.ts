@@ -1,7 +1,7 @@
 /**
  * An older state never replaces a newer one: an agent, its restarts, both clocks and a network that reorders, repeats
- * and loses snapshots, in any interleaving. The true order is that in which the machine was observed, which the server
- * never sees.
+ * and loses snapshots, in any interleaving. The server never sees the true order, in which
+ * the machine was observed.
  */
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
@@ -12,7 +12,7 @@ import { container, order, useApi, type TestClock, type TestHost } from './harne
 /** An observation of the machine, on its way to the server. */
 interface Message {
   /** The true order: rises with each observation, independently of clocks and sequences. */
-  readonly look: number;
+  readonly observation: number;
   readonly state: number;
   readonly stream: string;
   readonly sequence: number;
@@ -28,7 +28,7 @@ const STATES = [
 
 /** The actual state of the machine and the network. */
 interface World {
-  looks: number;
+  observations: number;
   stream: string;
   sequence: number;
   /** Streams of which a snapshot has arrived. */
@@ -52,10 +52,10 @@ class Look implements Step {
   constructor(private readonly state: number) {}
   check = () => true;
   async run(world: World, { clock }: Server) {
-    world.looks += 1;
+    world.observations += 1;
     world.sequence += 1;
     world.network.push({
-      look: world.looks,
+      observation: world.observations,
       state: this.state,
       stream: world.stream,
       sequence: world.sequence,
@@ -81,11 +81,11 @@ class Deliver implements Step {
     const headers = order(message.stream, message.sequence, message.observedAt);
     const { applied } = await host.sync(STATES[message.state]!, headers);
     if (applied) {
-      expect(message.look).toBeGreaterThan(world.newest?.look ?? 0);
+      expect(message.observation).toBeGreaterThan(world.newest?.observation ?? 0);
       world.newest = message;
     } else if (message.stream === world.newest?.stream) {
       // A newer snapshot of the current run is never refused.
-      expect(message.look).toBeLessThanOrEqual(world.newest.look);
+      expect(message.observation).toBeLessThanOrEqual(world.newest.observation);
     }
     await expectState(host, world.newest?.state ?? 0);
   }
@@ -153,7 +153,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
   }
 
   const newWorld = (): World => ({
-    looks: 0,
+    observations: 0,
     stream: randomUUID(),
     sequence: 0,
     seen: new Set<string>(),

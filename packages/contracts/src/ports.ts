@@ -24,7 +24,7 @@ export const Port = z
   });
 export type Port = z.output<typeof Port>;
 
-/** Whether ranges of `count` ports that begin at both numbers end at or below the highest port number. */
+/** Whether `count` ports from `privatePort` on, and as many from `publicPort` on, all have valid port numbers. */
 export const endsInRange = (privatePort: number, publicPort: number, count: number): boolean =>
   Math.max(privatePort, publicPort) + count - 1 <= PORT_NUMBER_MAX;
 

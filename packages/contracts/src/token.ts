@@ -44,7 +44,7 @@ function base62(value: bigint, length: number): string {
 
 const withChecksum = (body: string): string => body + base62(BigInt(crc32(body)), CHECKSUM_LENGTH);
 
-/** Formats `TOKEN_RANDOM_BYTES` random bytes as a token. @throws RangeError for another number of bytes. */
+/** Formats `TOKEN_RANDOM_BYTES` random bytes as a token. @throws RangeError for any other number of bytes. */
 export function formatToken(kind: TokenKind, random: Uint8Array): string {
   if (random.length !== TOKEN_RANDOM_BYTES) throw new RangeError(`a token requires ${TOKEN_RANDOM_BYTES} random bytes`);
   const value = random.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);

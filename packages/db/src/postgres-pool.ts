@@ -52,7 +52,8 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
       ),
   });
   // node-postgres removes its own listener while a connection is in use. A connection that breaks between two
-  // statements would then end the process. The next statement on it fails, and the pool discards it.
+  // statements would then end the process. With this one, only the next statement on that
+  // connection fails, and the pool discards the connection.
   pool.on('connect', (client) => client.on('error', () => undefined));
   discardUnfinishedTransactions(pool);
   refuseWhileStalled(pool, url);

@@ -133,11 +133,16 @@ export function createAdmissionControl(
     const inWorkMax = Math.max(1, Math.floor(requestsInWorkMax * requests));
     const waits = { waitingMax: inWorkMax * waitingPerRequestMax, waitMsMax: WAIT_MS_MAX, onRefusal: logRefusal };
     const capacity = Math.floor(bodyBytesInWorkMax * bytes);
-    const holderBytesMax = REQUEST_BYTES + 2 * bodyBytesMax;
+    const admittedRequestBytesMax = REQUEST_BYTES + 2 * bodyBytesMax;
     return {
       requests: createSemaphore({ capacity: inWorkMax, ...waits }),
-      bytes: createByteBudget({ capacity, holderBytesMax, waitMsMax: BYTES_WAIT_MS_MAX, onRefusal: logRefusal }),
-      holderBytesMax,
+      bytes: createByteBudget({
+        capacity,
+        holderBytesMax: admittedRequestBytesMax,
+        waitMsMax: BYTES_WAIT_MS_MAX,
+        onRefusal: logRefusal,
+      }),
+      admittedRequestBytesMax,
       isAnonymous: kind === 'anonymous' || kind === 'files',
     };
   };
@@ -153,11 +158,11 @@ export function createAdmissionControl(
 
   /** Passes a request that has acquired a slot to `app`. */
   function begin(gate: (typeof gates)[RequestClass], req: IncomingMessage, res: ServerResponse, at: number) {
-    const { requests, bytes, holderBytesMax, isAnonymous } = gate;
+    const { requests, bytes, admittedRequestBytesMax, isAnonymous } = gate;
     const isClientConnected = () => !res.closed;
     const slot = new RequestSlot({
       requests,
-      bytes: bytes.createHolder(holderBytesMax),
+      bytes: bytes.createHolder(admittedRequestBytesMax),
       transfers,
       isAnonymous,
       isClientConnected,

@@ -73,7 +73,7 @@ export interface AgentLimitOptions {
 
 /**
  * Limits the calls of each host's agent and reports the remaining budget in headers
- * (draft-ietf-httpapi-ratelimit-headers-11). Small calls are count separately from snapshots, so that a host whose
+ * (draft-ietf-httpapi-ratelimit-headers-11). Small calls are counted separately from snapshots, so that a host whose
  * snapshots are delayed can still send heartbeats. Snapshots are limited by number and by cost. The limits apply per
  * host, so that rotating the token does not reset them, and per process (ADR 8).
  */

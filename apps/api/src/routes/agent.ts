@@ -150,7 +150,7 @@ const readStream = (req: Request): string | null => HeartbeatHeaders.safeParse(r
 /** Optional snapshot features that this API accepts. */
 const ACCEPTS = [ACCEPTS_PORT_RANGES];
 
-/** Returns a body's digest: the SHA-256 of our parser version, the content encoding and the bytes as received. */
+/** Returns a body's digest: the SHA-256 of the parser's version, the content encoding and the bytes as received. */
 async function snapshotDigest({ bytes, encoding }: RawBody): Promise<string> {
   const yielder = createYielder();
   const hash = createHash('sha256').update(`${CONTAINER_PARSER_VERSION}:${encoding}:`);

@@ -52,7 +52,7 @@ export async function readSequences(client: pg.ClientBase): Promise<SequenceStat
   const states: SequenceState[] = [];
   for (const { name } of rows) {
     const { rows: stateRows } = await client.query<Omit<SequenceState, 'name'>>(
-      `SELECT last_value::text AS "lastValue", is_called AS "isCalled" FROM ${identifier(name)}`,
+      `SELECT last_value::text AS "lastValue", is_called AS "isCalled" FROM ${quoteIdentifier(name)}`,
     );
     states.push({ name, ...stateRows[0]! });
   }
@@ -60,4 +60,4 @@ export async function readSequences(client: pg.ClientBase): Promise<SequenceStat
 }
 
 /** Quotes a name for SQL. */
-export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;

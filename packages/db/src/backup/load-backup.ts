@@ -2,7 +2,7 @@
 import type pg from 'pg';
 
 import { BackupError } from '../errors.js';
-import { identifier, readTables, type Table } from './catalog.js';
+import { quoteIdentifier, readTables, type Table } from './catalog.js';
 import type { SequenceState, TableStart } from './format.js';
 import type { readBackup } from './read-backup.js';
 import type { BackupCounts } from './write-backup.js';
@@ -53,7 +53,7 @@ class Insert {
     this.#client = client;
     const values = columns.map(({ type }, i) => `(line->>${i})::${type}`).join(', ');
     this.#sql = `
-      INSERT INTO ${identifier(name)} (${columns.map((column) => identifier(column.name)).join(', ')})
+      INSERT INTO ${quoteIdentifier(name)} (${columns.map((column) => quoteIdentifier(column.name)).join(', ')})
       SELECT ${values} FROM jsonb_array_elements($1::jsonb) AS line`;
   }
 
@@ -73,6 +73,6 @@ class Insert {
 
 async function setSequences(client: pg.ClientBase, sequences: readonly SequenceState[]): Promise<void> {
   for (const { name, lastValue, isCalled } of sequences) {
-    await client.query('SELECT setval($1::regclass, $2::bigint, $3)', [identifier(name), lastValue, isCalled]);
+    await client.query('SELECT setval($1::regclass, $2::bigint, $3)', [quoteIdentifier(name), lastValue, isCalled]);
   }
 }

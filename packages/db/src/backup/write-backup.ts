@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 import type pg from 'pg';
 
-import { identifier, readSequences, readTables, type Table } from './catalog.js';
+import { quoteIdentifier, readSequences, readTables, type Table } from './catalog.js';
 import { FORMAT, FORMAT_VERSION, type BackupEnd, type BackupHeader, type TableStart } from './format.js';
 
 /** Maximum rows and bytes per FETCH. A single row may exceed the bytes. */
@@ -67,12 +67,12 @@ async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader
  * the same order, because a single row can have many megabytes even if it is compressed to a few on disk.
  */
 async function* readRows(client: pg.ClientBase, { name, columns }: Table): AsyncGenerator<string[]> {
-  const values = columns.map((column) => `${identifier(column.name)}::text`).join(', ');
+  const values = columns.map((column) => `${quoteIdentifier(column.name)}::text`).join(', ');
   const row = `json_build_array(${values})::text`;
   await client.query(
-    `DECLARE sizes NO SCROLL CURSOR FOR SELECT octet_length(${row}) AS bytes FROM ${identifier(name)}`,
+    `DECLARE sizes NO SCROLL CURSOR FOR SELECT octet_length(${row}) AS bytes FROM ${quoteIdentifier(name)}`,
   );
-  await client.query(`DECLARE backed_up NO SCROLL CURSOR FOR SELECT ${row} AS row FROM ${identifier(name)}`);
+  await client.query(`DECLARE backed_up NO SCROLL CURSOR FOR SELECT ${row} AS row FROM ${quoteIdentifier(name)}`);
   for (;;) {
     const { rows: sizes } = await client.query<{ bytes: number }>(`FETCH ${FETCHED_ROWS} FROM sizes`);
     for (const count of fetchCounts(sizes.map(({ bytes }) => bytes))) {

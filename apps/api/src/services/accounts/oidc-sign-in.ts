@@ -76,9 +76,9 @@ export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
         { refusal: failure, code, detail: message },
         'OIDC sign-in failed',
       );
-      return signInPage(failure, next);
+      return signInPageUrl(failure, next);
     }
-    if (error instanceof CredentialsInvalidError) return signInPage('unknown', next);
+    if (error instanceof CredentialsInvalidError) return signInPageUrl('unknown', next);
     throw error;
   }
 
@@ -118,5 +118,5 @@ export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
   };
 }
 
-const signInPage = (why: OidcFailure | 'unknown', next: string): string =>
+const signInPageUrl = (why: OidcFailure | 'unknown', next: string): string =>
   `/sign-in?${new URLSearchParams({ why: `oidc-${why}`, next }).toString()}`;

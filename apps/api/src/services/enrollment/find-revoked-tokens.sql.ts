@@ -2,7 +2,8 @@ import type { Database, Statement } from '@muster/db';
 import { type HistoryPoint, SERVER_RUN } from '../../lib/database-history.js';
 
 /**
- * Tokens revoked as of a point in the database's history, including all revocations by transactions before its horizon.
+ * The tokens that were revoked at a point in the database's history. All revocations by transactions below the point's
+ * horizon are included.
  */
 export interface Revocations extends HistoryPoint {
   tokenIds: string[];

@@ -11,7 +11,7 @@ const quoted = (column: string) => Prisma.raw(`"${column}"`);
 
 /**
  * Lowers instants of hosts that are in the future to `now`, so that a host's silence counts from now. A process with a
- * wrong clock may have written them. Reads all hosts and writes only those with such an instant. Skips rows locked by
+ * wrong clock may have written them. Reads all hosts and writes only those with a future instant. Skips rows locked by
  * other transactions, so it never waits. Resolves with the number of hosts written.
  */
 export async function lowerFutureInstants({ prisma }: Database, now: Date): Promise<number> {

@@ -140,13 +140,16 @@ const CONFIGURATION_FIELDS = fieldsWith('change', 'configuration');
 const sameConfiguration = sameFields(CONFIGURATION_FIELDS);
 
 const LIFE_SCALARS = LIFE_FIELDS.filter(isScalar);
-const LIFE_LISTS = LIFE_FIELDS.filter((name) => !isScalar(name)).map((name) => ({ name, same: sameValues(name) }));
+const LIFECYCLE_LIST_COMPARATORS = LIFE_FIELDS.filter((name) => !isScalar(name)).map((name) => ({
+  name,
+  same: sameValues(name),
+}));
 
 function toPatch(from: ContainerFacts, to: ContainerRow, changed: boolean): ContainerPatch {
   const { dockerId, health, exitCode, digest } = to;
   const patch: Record<string, unknown> = { dockerId, health, exitCode, digest, changed };
   for (const name of LIFE_SCALARS) patch[name] = to[name];
-  for (const { name, same } of LIFE_LISTS) patch[name] = same(from[name], to[name]) ? null : to[name];
+  for (const { name, same } of LIFECYCLE_LIST_COMPARATORS) patch[name] = same(from[name], to[name]) ? null : to[name];
   return patch as ContainerPatch;
 }
 

@@ -62,7 +62,7 @@ export interface SnapshotWritten {
 }
 
 /** Indexed columns whose values may be long. */
-const LONG_INDEXED: ReadonlySet<ContainerFieldName> = new Set(['command', 'labels']);
+const LONG_INDEXED_FIELDS: ReadonlySet<ContainerFieldName> = new Set(['command', 'labels']);
 
 /**
  * Returns an expression that keeps the stored value if the new one is equal. A value that was compressed or stored out
@@ -146,7 +146,7 @@ const WRITTEN = `), written AS (
       FROM guard, json_to_recordset($21::json) AS r(
         ${typedColumns(CONTAINER_FIELD_NAMES)}, health text, "exitCode" float8, digest text)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
-        ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${LONG_INDEXED.has(name) ? keepEqual(column) : `excluded.${column}`}`)},
+        ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${LONG_INDEXED_FIELDS.has(name) ? keepEqual(column) : `excluded.${column}`}`)},
         health = excluded.health, "exitCode" = excluded."exitCode", digest = excluded.digest,
         "changedAt" = excluded."changedAt", "removedAt" = NULL
       RETURNING (xmax = 0) AS inserted
