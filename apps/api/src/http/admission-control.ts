@@ -73,19 +73,20 @@ type RequestClass = keyof typeof LIMITS;
 /** Bytes charged for a request in addition to its body. */
 const REQUEST_BYTES = 2_048;
 
-const AGENT_CALLS: ReadonlySet<string> = new Set([Paths.agentHeartbeat, Paths.agentEnroll, Paths.agentToken]);
+const operations = Object.values<Operation>(Operations);
+const AGENT_PATHS: ReadonlySet<string> = new Set(
+  operations.filter(({ access }) => access === 'agent' || access === 'enroll').map(({ path }) => path),
+);
 const UNBOUNDED: ReadonlySet<string> = new Set([Paths.health, Paths.ready, Paths.metrics]);
 const UNAUTHENTICATED_CALLS: ReadonlySet<string> = new Set(
-  Object.values<Operation>(Operations)
-    .filter(({ access }) => access === 'anybody')
-    .map(({ method, path }) => `${method} ${path}`),
+  operations.filter(({ access }) => access === 'anybody').map(({ method, path }) => `${method} ${path}`),
 );
 
 /** Returns the kind of call; null for health checks and metrics, which are never refused. */
 function classify({ method = '', url = '', headers }: IncomingMessage): RequestClass | null {
   const name = pathOf(url);
   if (name === Paths.agentContainers) return 'snapshots';
-  if (AGENT_CALLS.has(name)) return 'calls';
+  if (AGENT_PATHS.has(name)) return 'calls';
   if (UNBOUNDED.has(name)) return null;
   if (!name.startsWith('/api/')) return 'files';
   // The body of these calls is read before the caller is known, whatever credentials the headers carry.
