@@ -16,7 +16,7 @@ export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof
   const counts: BackupCounts = { tables: 0, rows: 0 };
   let insert: Insert | null = null;
   // A migration may have inserted rows, but the backup contains their state at the time when it was made.
-  await client.query(`TRUNCATE ${[...tables.keys()].map(identifier).join(', ')}`);
+  await client.query(`TRUNCATE ${[...tables.keys()].map(quoteIdentifier).join(', ')}`);
   for await (const line of lines) {
     if (line.kind === 'header') {
       await setSequences(client, line.header.sequences);
