@@ -11,8 +11,8 @@ interface Listed {
 }
 
 /**
- * Returns the bill of materials of the agent's executable as CycloneDX 1.6 (JSON): Node.js, and each package with its
- * hash.
+ * Returns the bill of materials of the agent's executable as CycloneDX 1.6 (JSON). It lists Node.js, and each package
+ * with its hash.
  */
 export async function billOfMaterials(version: string): Promise<string> {
   const lockfile = await readFile(`${ROOT}/pnpm-lock.yaml`, 'utf8');
@@ -56,7 +56,7 @@ function listedPackages(packageManager: string): Set<string> {
   const found = new Set<string>();
   function walk(dependencies: Record<string, Listed> = {}): void {
     for (const [name, listed] of Object.entries(dependencies)) {
-      // Workspace packages are part of the agent.
+      // Workspace packages are not listed, because they are part of the agent itself.
       if (!listed.version.startsWith('link:')) found.add(`${name}@${listed.version}`);
       walk(listed.dependencies);
     }
@@ -65,7 +65,7 @@ function listedPackages(packageManager: string): Set<string> {
   return found;
 }
 
-/** Returns a package's SHA-512 from the lockfile, in hex. */
+/** Returns a package's SHA-512 from the lockfile as hexadecimal digits. */
 function integrityOf(lockfile: string, at: string): string {
   const escaped = at.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const found = new RegExp(`^  '?${escaped}'?:\\n    resolution: \\{integrity: sha512-([^}, ]+)`, 'm').exec(lockfile);

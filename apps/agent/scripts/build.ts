@@ -1,4 +1,4 @@
-/** Builds `dist/main.js`, the agent for Node.js as one file. */
+/** Builds `dist/main.js`, a single file that contains the agent and runs on Node.js. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

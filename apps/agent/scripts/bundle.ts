@@ -4,15 +4,18 @@ import { build, type Plugin } from 'esbuild';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** Limit a tenth above the current size, to notice growth: every host holds the bundle in memory. */
+/**
+ * Maximum size of the bundle, in bytes. It is a tenth above the current size, so that growth is noticed, because every
+ * host holds the bundle in memory.
+ */
 const BYTES_MAX = 450_000;
 
 /** Thrown if the bundle exceeds its limit, which means that it contains code that an agent does not need. */
 class BundleTooLargeError extends Error {}
 
 /**
- * Imports `z` as a namespace instead of an object, so that the bundler can drop the unused two thirds of zod: error
- * texts in fifty languages, and conversion to and from JSON Schema.
+ * Imports `z` as a namespace instead of an object, so that the bundler can drop the unused two thirds of zod, which are
+ * error texts in fifty languages and the conversion to and from JSON Schema.
  */
 const usedPartsOfZod: Plugin = {
   name: 'used-parts-of-zod',
@@ -25,8 +28,8 @@ const usedPartsOfZod: Plugin = {
 };
 
 /**
- * Bundles the agent and its imports into one JavaScript file at `outfile`: `esm` for Node.js, with a source map next to
- * it; `cjs` for an executable. One file saves a third of the memory that separate modules take.
+ * Bundles the agent and its imports into one JavaScript file at `outfile`. The format is `esm` for Node.js, with an
+ * adjacent source map, and `cjs` for an executable. One file saves a third of the memory that separate modules take.
  * @throws BundleTooLargeError
  */
 export async function bundleAgent(outfile: string, format: 'esm' | 'cjs'): Promise<void> {
@@ -46,7 +49,7 @@ export async function bundleAgent(outfile: string, format: 'esm' | 'cjs'): Promi
     legalComments: 'none',
     logLevel: 'warning',
     sourcemap: format === 'esm',
-    // Packages written for CommonJS load Node's modules with `require`.
+    // Defines `require`, with which CommonJS packages load Node's modules.
     ...(format === 'esm'
       ? {
           banner: { js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);" },

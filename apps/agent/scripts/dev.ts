@@ -1,6 +1,6 @@
 /**
- * For development: runs the agent from its source and restarts it after each edit in any package. It waits for the API
- * of `pnpm dev`, and enrolls this machine with the well-known admin key.
+ * Runs the agent from its source for development, and restarts it after each edit in any package. The script waits for
+ * the API of `pnpm dev`, and enrolls this machine with the well-known admin key.
  */
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,7 @@ const { PORT, MUSTER_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_
 // PORT is the port of the page; the API listens on the next one (apps/api/scripts/development-env.ts).
 const apiUrl = `http://127.0.0.1:${Number(PORT || 3000) + 1}`;
 
-/** Resolves when the API answers. The API builds its database first, and may start after this script. */
+/** Resolves when the API answers. The API may start after this script, and first builds its database. */
 async function untilReady(): Promise<void> {
   for (;;) {
     const response = await fetch(apiUrl + Paths.ready).catch(() => null);
@@ -23,7 +23,8 @@ async function untilReady(): Promise<void> {
 }
 
 /**
- * Creates an enrollment token for this machine. It is used only if the machine is not enrolled, or the database is new.
+ * Creates an enrollment token for this machine. The token is used only if the machine is not enrolled or the database
+ * is new.
  */
 async function enrollmentToken(): Promise<string> {
   const response = await fetch(apiUrl + Paths.enrollmentTokens, {
@@ -51,5 +52,5 @@ const child = spawn(
   },
 );
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
-// Exits with the child's exit code. A child that was stopped by a signal has none.
+// Exits with the child's exit code. A child that was stopped by a signal has no exit code.
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)));

@@ -4,15 +4,15 @@ import { open } from 'node:fs/promises';
 export const ARCHITECTURES = ['x64', 'arm64'] as const;
 export type Architecture = (typeof ARCHITECTURES)[number];
 
-/** Their numbers in an ELF header (e_machine: EM_X86_64, EM_AARCH64). */
+/** The number of each architecture in an ELF header (e_machine: EM_X86_64, EM_AARCH64). */
 const ELF_MACHINES: Readonly<Record<Architecture, number>> = { x64: 62, arm64: 183 };
 
-/** Thrown if the file is not an executable for its architecture. */
+/** Thrown if a file is not an executable for the expected architecture. */
 export class WrongExecutableError extends Error {}
 
 /**
- * Checks by its header that the file is a Linux executable for `arch`. Nothing more can be checked if it cannot be run
- * here.
+ * Checks that the file's header is that of a Linux executable for `arch`. This is the only possible check for an
+ * executable that this machine cannot run.
  * @throws WrongExecutableError
  */
 export async function checkExecutable(path: string, arch: Architecture): Promise<void> {

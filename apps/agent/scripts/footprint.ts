@@ -4,8 +4,8 @@
  *
  *   npx -y pnpm@12.21.0 --filter @muster/agent footprint [--seconds 180] [--containers 100] [COMMAND…]
  *
- * By default it measures the build under Node.js and, if `package` has built one, the executable, both at the same
- * time. Quoted COMMANDs are measured instead, if given. It exits with 1 if a figure exceeds its limit.
+ * By default, the script measures the build under Node.js and, if `package` has built one, the executable, both at the
+ * same time. If quoted COMMANDs are given, these are measured instead. The exit code is 1 if a figure exceeds its limit.
  */
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -21,85 +21,85 @@ import { startApi, startSubject, type Subject } from './footprint/rig.js';
 import type { WireCount } from './footprint/relay.js';
 
 /** The limits of issue 7. */
-const BOUNDS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
+const LIMITS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
 
 /** Seconds between two samples, and so the maximum delay until a list call is noticed. */
-const LOOK_SECONDS = 1;
+const SAMPLE_INTERVAL_SECONDS = 1;
 
 const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-interface Look {
+interface Sample {
   atMs: number;
   cost: ProcessCost;
   wire: WireCount;
   lists: number;
 }
 
-async function look(subject: Subject): Promise<Look> {
+async function takeSample(subject: Subject): Promise<Sample> {
   subject.assertRunning();
   const cost = await readProcessCost(subject.pid);
   return { atMs: performance.now(), cost, wire: subject.relay.count(), lists: subject.lists() };
 }
 
-/** Takes samples for this many seconds. */
-async function watch(subject: Subject, seconds: number): Promise<Look[]> {
-  const looks = [await look(subject)];
-  for (let i = 0; i < seconds / LOOK_SECONDS; i++) {
-    await sleep(LOOK_SECONDS * 1_000);
-    looks.push(await look(subject));
+/** Takes a sample in every interval for the given number of seconds. */
+async function collectSamples(subject: Subject, seconds: number): Promise<Sample[]> {
+  const samples = [await takeSample(subject)];
+  for (let i = 0; i < seconds / SAMPLE_INTERVAL_SECONDS; i++) {
+    await sleep(SAMPLE_INTERVAL_SECONDS * 1_000);
+    samples.push(await takeSample(subject));
   }
-  return looks;
+  return samples;
 }
 
-/** Returns a row of the table, and whether every figure is within its limit. */
-function judge(label: string, looks: readonly Look[]): { row: string[]; isWithin: boolean } {
-  const [first, last] = [looks[0]!, looks.at(-1)!];
+/** Returns a row of the table, and whether all figures are within their limits. */
+function evaluate(label: string, samples: readonly Sample[]): { row: string[]; isWithin: boolean } {
+  const [first, last] = [samples[0]!, samples.at(-1)!];
   const seconds = (last.atMs - first.atMs) / 1_000;
-  const most = (of: (cost: ProcessCost) => number): number => Math.max(...looks.map(({ cost }) => of(cost)));
+  const maximumOf = (of: (cost: ProcessCost) => number): number => Math.max(...samples.map(({ cost }) => of(cost)));
   const bytesEach = (kind: keyof WireCount): number =>
     (last.wire[kind].bytes - first.wire[kind].bytes) / (last.wire[kind].count - first.wire[kind].count);
   const figures = {
-    rssBytes: most((cost) => cost.rssBytes),
+    rssBytes: maximumOf((cost) => cost.rssBytes),
     cpuShare: (last.cost.cpuSeconds - first.cost.cpuSeconds) / seconds,
     heartbeatBytes: bytesEach('heartbeats'),
-    listsPerMinute: listsPerMinute(looks),
+    listsPerMinute: listsPerMinute(samples),
   };
-  const within = (name: keyof typeof BOUNDS): boolean => figures[name] <= BOUNDS[name];
-  const cell = (name: keyof typeof BOUNDS, text: string): string => `${text} ${within(name) ? '✓' : '✗ over limit'}`;
+  const within = (name: keyof typeof LIMITS): boolean => figures[name] <= LIMITS[name];
+  const cell = (name: keyof typeof LIMITS, text: string): string => `${text} ${within(name) ? '✓' : '✗ over limit'}`;
   return {
     row: [
       label,
       cell('rssBytes', formatBytes(figures.rssBytes)),
-      formatBytes(most((cost) => cost.anonymousBytes)),
-      formatBytes(most((cost) => cost.pssBytes)),
+      formatBytes(maximumOf((cost) => cost.anonymousBytes)),
+      formatBytes(maximumOf((cost) => cost.pssBytes)),
       cell('cpuShare', `${formatNumber(figures.cpuShare * 100)} %`),
       cell('heartbeatBytes', formatBytes(figures.heartbeatBytes)),
       formatBytes(bytesEach('snapshots')),
       cell('listsPerMinute', formatNumber(figures.listsPerMinute)),
     ],
-    isWithin: (Object.keys(BOUNDS) as (keyof typeof BOUNDS)[]).every(within),
+    isWithin: (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).every(within),
   };
 }
 
 /** Returns the rate from the shortest time between two lists, rounded in the agent's favor by the sampling interval. */
-function listsPerMinute(looks: readonly Look[]): number {
-  // Only lists within the period count: three minutes contain two.
-  const times = looks.filter(({ lists }, i) => i > 0 && lists > looks[i - 1]!.lists).map(({ atMs }) => atMs);
-  const gaps = times.slice(1).map((atMs, i) => (atMs - times[i]!) / 1_000 + LOOK_SECONDS);
+function listsPerMinute(samples: readonly Sample[]): number {
+  // Only lists within the measured period count. A period of three minutes contains two of them.
+  const times = samples.filter(({ lists }, i) => i > 0 && lists > samples[i - 1]!.lists).map(({ atMs }) => atMs);
+  const gaps = times.slice(1).map((atMs, i) => (atMs - times[i]!) / 1_000 + SAMPLE_INTERVAL_SECONDS);
   return gaps.length === 0 ? NaN : 60 / Math.min(...gaps);
 }
 
 /**
- * Returns the commands for the build and for a copy of the executable. The copy is written in small pieces: a file
- * written in one piece, as the packager does, is in the page cache in larger pieces than a downloaded one, which maps
- * 12 MB more of it.
+ * Returns the commands for the build and for a copy of the executable. The copy is written in small chunks, like a
+ * download. The packager writes the file in one chunk, so that the page cache holds it in larger pieces, and 12 MB more
+ * of it are mapped.
  */
 async function defaultCommands(into: string): Promise<string[]> {
   const build = `node ${inPackage('dist/main.js')} run`;
   const name = `muster-agent-linux-${process.arch}`;
-  const made = inPackage(`release/${name}`);
-  if (!existsSync(made)) return [build];
-  await pipeline(createReadStream(made), createWriteStream(join(into, name), { mode: 0o755 }));
+  const executable = inPackage(`release/${name}`);
+  if (!existsSync(executable)) return [build];
+  await pipeline(createReadStream(executable), createWriteStream(join(into, name), { mode: 0o755 }));
   return [build, `${join(into, name)} run`];
 }
 
@@ -134,8 +134,8 @@ try {
     subjects.push(subject);
   }
   await sleep(warmUp * 1_000);
-  const judged = await Promise.all(
-    subjects.map(async (subject) => judge(subject.label, await watch(subject, seconds))),
+  const results = await Promise.all(
+    subjects.map(async (subject) => evaluate(subject.label, await collectSamples(subject, seconds))),
   );
   const columns = [
     'agent',
@@ -147,8 +147,8 @@ try {
     'per snapshot',
     'lists per minute',
   ];
-  process.stdout.write(`${markdownTable({ columns, rows: judged.map(({ row }) => row) })}\n`);
-  if (judged.some(({ isWithin }) => !isWithin)) process.exitCode = 1;
+  process.stdout.write(`${markdownTable({ columns, rows: results.map(({ row }) => row) })}\n`);
+  if (results.some(({ isWithin }) => !isWithin)) process.exitCode = 1;
 } finally {
   for (const close of closers) await close();
 }

@@ -5,8 +5,8 @@ import type { Architecture } from './executable.js';
 
 /**
  * SHA-512 of npm's archives `node-linux-ARCH@VERSION`, in base64, as `npm view node-linux-ARCH@VERSION dist.integrity`
- * prints it. They are pinned here so that a release never contains a Node.js that was not reviewed, whatever a registry
- * or a proxy returns on the day of the build.
+ * prints it. The hashes are pinned here so that a release never contains an unreviewed Node.js, even if a registry or a
+ * proxy returns a different archive on the day of the build.
  */
 const NODE_ARCHIVES: Readonly<Record<string, Readonly<Record<Architecture, string>>>> = {
   '20.20.2': {
@@ -23,13 +23,13 @@ const NODE_ARCHIVES: Readonly<Record<string, Readonly<Record<Architecture, strin
   },
 };
 
-/** The oldest release line of Node.js that gets security fixes (20 has had none since April 2026). */
+/** The oldest release line of Node.js that receives security fixes. Node.js 20 has received none since April 2026. */
 const MAINTAINED_MAJOR_MIN = 22;
 
-/** Returns whether this version's release line still gets security fixes. */
+/** Returns whether the release line of a version still receives security fixes. */
 export const receivesSecurityFixes = (version: string): boolean => Number.parseInt(version, 10) >= MAINTAINED_MAJOR_MIN;
 
-/** Thrown if an archive does not have the hash in this repository, or the repository has none for it. */
+/** Thrown if an archive does not have the hash in this repository, or if the repository has no hash for the archive. */
 export class UnknownArchiveError extends Error {}
 
 /**
@@ -46,8 +46,8 @@ export function archiveHash(version: string, arch: Architecture): string {
 }
 
 /**
- * Checks that a file has this SHA-512 (base64).
- * @throws UnknownArchiveError if it has another one.
+ * Checks that a file has the expected SHA-512 (base64).
+ * @throws UnknownArchiveError if the hash is different.
  */
 export async function checkArchive(path: string, hash: string): Promise<void> {
   const actual = createHash('sha512');

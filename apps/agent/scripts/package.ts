@@ -4,9 +4,9 @@
  *
  *   npx -y pnpm@12.21.0 --filter @muster/agent package [--out DIR] [x64] [arm64]
  *
- * Node's executable is copied: for this machine's architecture the one that runs this script, for the other one the
- * same version from npm's package `node-linux-ARCH`, whose hash is in `node-archives.ts`. An executable for another
- * architecture is not run here.
+ * The script copies Node's executable. For this machine's architecture, it copies the one that runs this script. For the
+ * other architecture, it takes the same version from the npm package `node-linux-ARCH`, whose hash is in
+ * `node-archives.ts`. An executable for the other architecture cannot be tested on this machine.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -24,15 +24,15 @@ import { archiveHash, checkArchive, receivesSecurityFixes } from './node-archive
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** Marks where Node.js looks for an embedded application (Node.js documentation, "Single executable applications"). */
+/** The marker by which Node.js finds an embedded application ("Single executable applications" in its documentation). */
 const SEA_FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** Builds the blob that Node.js loads from its own executable: the agent as one JavaScript file. */
+/** Builds the blob that Node.js loads from its own executable, which is the agent as one JavaScript file. */
 async function pack(work: string): Promise<Buffer> {
   const main = join(work, 'muster-agent.cjs');
   await bundleAgent(main, 'cjs');
   const [config, output] = [join(work, 'sea.json'), join(work, 'muster-agent.blob')];
-  // No code cache, because the same blob is used for every architecture.
+  // The blob contains no code cache, because the same blob is used for every architecture.
   await writeFile(config, JSON.stringify({ main, output, disableExperimentalSEAWarning: true }));
   execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
   return readFile(output);

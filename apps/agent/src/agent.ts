@@ -38,27 +38,28 @@ import { serveStatus, type AgentStatus } from './status-socket.js';
 import { AGENT_VERSION } from './version.js';
 
 /**
- * How long the first snapshot waits for the event subscription. Subscribing would otherwise require a second snapshot.
+ * Maximum time that the first snapshot waits for the event subscription, in milliseconds. A subscription that starts
+ * after the first snapshot would require a second snapshot.
  */
 const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
 
 /**
- * Maximum random delay before an enrolled agent's first call, so that a fleet that starts at once does not call at
- * once.
+ * Maximum random delay before an enrolled agent's first call, in milliseconds, so that the agents of a fleet that start
+ * together do not call together.
  */
 const START_SPREAD_MS = 5_000;
 
 const now = (): number => performance.now();
 const wallNow = (): Date => new Date();
 
-/** What every command uses to read the engine. */
+/** The objects with which every command reads the engine. */
 interface EngineReader {
   engine: EngineClient;
   inventory: Inventory;
   poller: EnginePoller;
 }
 
-/** What the commands that call the API need in addition. */
+/** The objects that commands need to read the engine and to call the API. */
 interface ReportingContext extends EngineReader {
   client: MusterClient;
   session: Session;
@@ -66,7 +67,8 @@ interface ReportingContext extends EngineReader {
 }
 
 /**
- * Sources of delays: a random number in [0, 1), how long a burst of events is collected, and how long a session waits.
+ * The parameters of all delays. `random` returns a number in [0, 1), `coalesceMs` is how long a burst of events is
+ * collected, and `waits` is how long a session waits.
  */
 export interface Timing {
   random: () => number;
@@ -107,9 +109,10 @@ export const runAgent = (
     const status = await serveStatus(env.stateDir, () => statusOf(parts, reporter, startedAt));
     // Stops the event follower when the caller aborts or the reporter throws.
     const end = new AbortController();
-    const either = AbortSignal.any([signal, end.signal]);
-    const following = follower.run(either);
-    const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: either }).catch(() => undefined);
+    const combinedSignal = AbortSignal.any([signal, end.signal]);
+    const following = follower.run(combinedSignal);
+    const pause = (ms: number): Promise<void> =>
+      sleep(ms, undefined, { signal: combinedSignal }).catch(() => undefined);
     try {
       await Promise.race([follower.settled, pause(FIRST_SUBSCRIPTION_MS_MAX)]);
       if (session.isEnrolled()) await pause(random() * START_SPREAD_MS);
@@ -141,7 +144,7 @@ function statusOf(
   };
 }
 
-/** Enrolls if needed and posts one snapshot. Throws `StopError` if that fails. */
+/** Enrolls this machine if needed and posts one snapshot. Throws `StopError` if either fails. */
 export const runOnce = (
   env: AgentEnv,
   log: Logger,
@@ -154,24 +157,25 @@ export const runOnce = (
     await (await openJournal(env.stateDir, log)).clear();
   });
 
-/** Enrolls this machine if needed and returns a sentence that names its host. Throws `StopError` if that fails. */
+/** Enrolls this machine if needed and returns a sentence that names its host. Throws `StopError` if enrolling fails. */
 export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withReporting(env, log, signal, { ...TIMING_DEFAULT, isEnrollCommand: true }, async ({ engine, client, session }) => {
-    const known = session.enrollment();
+    const enrollmentBefore = session.enrollment();
     const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(throwStopError);
-    // Using the token confirms that the API accepts it. It also completes an enrollment whose answer was lost.
+    // A call with the token confirms that the API accepts it, and completes an enrollment whose answer was lost.
     const answer = await session.call((token) => client.getTokenHolder(token, signal), facts, signal);
     if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
     const { hostId } = answer.data;
-    const how = known?.hostId === hostId ? 'was already enrolled' : 'is enrolled';
+    const how = enrollmentBefore?.hostId === hostId ? 'was already enrolled' : 'is enrolled';
     const machine = toTerminalText(`${facts.engine.name} ${facts.engine.version}`);
     return `This machine (${machine}) ${how}: host ${hostId}\n`;
   });
 
 /**
- * Revokes this host's tokens and deletes them here. If another run superseded this one, the token is only deleted here,
- * because the other machine reports with it. Throws `StopError` if an agent is running or the API cannot be reached.
+ * Revokes this host's tokens and deletes them from the state directory. If another run superseded this one, the token
+ * is deleted but not revoked, because the other machine reports with it. Throws `StopError` if an agent is running or
+ * the API cannot be reached.
  */
 export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withState(env, async (store, state) => {
@@ -185,8 +189,8 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
       await (await openJournal(env.stateDir, log)).clear();
       await (await openReportedIds(env.stateDir, log)).clear();
       if (end === 'revoked') return `This machine has left ${musterUrl}, which keeps host ${hostId} and its history.\n`;
-      const why = enrollment.isSuperseded ? 'another agent reports with it' : 'the API no longer accepts it';
-      return `Deleted this machine’s token for ${musterUrl}, because ${why}. Host ${hostId} is unchanged there.\n`;
+      const reason = enrollment.isSuperseded ? 'another agent reports with it' : 'the API no longer accepts it';
+      return `Deleted this machine’s token for ${musterUrl}, because ${reason}. Host ${hostId} is unchanged there.\n`;
     } finally {
       client.close();
     }
@@ -271,7 +275,9 @@ function warnIfUnencrypted(musterUrl: string, log: Logger): void {
     log.warn({ musterUrl }, 'MUSTER_URL is not https: the token is sent unencrypted');
 }
 
-/** Locks the state directory. Throws `StopError` if another process holds the lock or it cannot be taken. */
+/**
+ * Locks the state directory. Throws `StopError` if another process holds the lock or the directory cannot be locked.
+ */
 async function lockStateDir(stateDir: string): Promise<DirectoryLock> {
   try {
     return await acquireDirectoryLock(stateDir);

@@ -23,15 +23,15 @@ export type CliRequest =
   | { kind: 'command'; command: Command; flags: Record<string, string>; configFile: string | null; json: boolean }
   | { kind: 'error'; message: string };
 
-const indented = (name: string, width: number, text: string): string => `  ${name.padEnd(width)}  ${text}`;
+const formatEntry = (name: string, width: number, text: string): string => `  ${name.padEnd(width)}  ${text}`;
 
-/** The text of `help`. */
+/** The text that `help` prints. */
 export const HELP = `muster-agent: reports the containers of this machine's engine to a Muster API.
 
 Usage: muster-agent [COMMAND] [FLAGS]
 
 ${Object.entries(COMMANDS)
-  .map(([name, text]) => indented(name, 8, text))
+  .map(([name, text]) => formatEntry(name, 8, text))
   .join('\n')}
 
 The default command is run. --once, --dry-run, --version and --help are aliases of the commands of the same names.
@@ -39,7 +39,7 @@ The default command is run. --once, --dry-run, --version and --help are aliases 
 Settings. A flag overrides an environment variable, which overrides a line VARIABLE=value in the configuration file:
 ${SETTINGS.map(({ variable, flag, help, fallback }) =>
   [
-    indented(variable, 20, flag === null ? '' : `--${flag}`).trimEnd(),
+    formatEntry(variable, 20, flag === null ? '' : `--${flag}`).trimEnd(),
     `      ${help}`,
     `      default: ${fallback}`,
   ].join('\n'),
@@ -59,21 +59,24 @@ const COMMAND_FLAGS = ['once', 'dry-run', 'help', 'version'] as const satisfies 
 const settingFlags = SETTINGS.flatMap(({ flag }) => (flag === null ? [] : [flag]));
 const valueFlags = [...settingFlags, 'config'];
 
-/** Parses the arguments that follow the program's name. An error quotes no value of a flag, because it may be a token. */
+/**
+ * Parses the arguments after the program's name. An error message does not quote a flag's value, which may be a token.
+ */
 export function parseCli(args: readonly string[]): CliRequest {
-  // `pnpm agent -- --once` passes the separator on.
+  // `pnpm agent -- --once` passes the separator `--` to the agent.
   const program = createProgram().parse(args[0] === '--' ? args.slice(1) : args, { from: 'user' });
   const values = new Map<string, unknown>(
     program.options.map((option) => [option.name(), program.getOptionValue(option.attributeName())]),
   );
-  const incomplete = valueFlags.find((flag) => values.get(flag) === true);
-  if (incomplete !== undefined) return { kind: 'error', message: `Option '--${incomplete} <value>' argument missing` };
+  const flagWithoutValue = valueFlags.find((flag) => values.get(flag) === true);
+  if (flagWithoutValue !== undefined)
+    return { kind: 'error', message: `Option '--${flagWithoutValue} <value>' argument missing` };
   const unknown = program.args.filter((argument) => !Object.hasOwn(COMMANDS, argument));
   const first = unknown.find((argument) => argument.startsWith('-')) ?? unknown[0];
   if (first !== undefined) return { kind: 'error', message: describeUnknown(first, values) };
-  const asked = [...(program.args as Command[]), ...COMMAND_FLAGS.filter((name) => values.get(name) === true)];
-  // Help wins over any other command on the same command line.
-  const commands = asked.includes('help') ? ['help' as const] : asked;
+  const requested = [...(program.args as Command[]), ...COMMAND_FLAGS.filter((name) => values.get(name) === true)];
+  // Help overrides any other command on the same command line.
+  const commands = requested.includes('help') ? ['help' as const] : requested;
   if (commands.length > 1) return { kind: 'error', message: `${commands.join(' and ')} cannot be combined` };
   const flags = settingFlags.flatMap((flag) => (values.get(flag) === undefined ? [] : [[flag, values.get(flag)]]));
   return {
@@ -86,8 +89,8 @@ export function parseCli(args: readonly string[]): CliRequest {
 }
 
 /**
- * Creates the parser. It reports no errors itself: its message for an unknown option quotes the value, and with a
- * required value (`<value>`) it uses the next flag as the value of a flag that lacks one.
+ * Creates the parser. `parseCli` detects errors instead of the parser: commander's message for an unknown option quotes
+ * the value, and with a required value (`<value>`), commander takes the next flag as the value of a flag without one.
  */
 function createProgram(): Program {
   const program = new Program().argument('[commands...]').allowUnknownOption().helpOption(false);

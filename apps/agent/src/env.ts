@@ -14,10 +14,10 @@ export interface AgentEnv {
   enrollToken: string | null;
   stateDir: string;
   engine: EngineChoice;
-  /** The engine API version to speak, or null to negotiate. */
+  /** The engine API version to use; null if it is negotiated. */
   engineApiVersion: string | null;
   redaction: RedactionPatterns;
-  /** Days after which the agent rotates its token; 0: never. */
+  /** Age in days at which the agent rotates its token; 0 if it never does. */
   tokenDays: number;
   proxy: ProxySettings;
   logLevel: LogLevel;
@@ -49,7 +49,7 @@ const ProxyUrl = z.string().refine((value) => /^https?:$/.test(URL.canParse(valu
   error: 'must be an address such as http://proxy.example.com:3128',
 });
 
-const pattern = (fallback: RegExp) =>
+const patternSchema = (fallback: RegExp) =>
   z
     .string()
     .transform((value, context): RegExp => {
@@ -76,8 +76,8 @@ const EnvSchema = z.object({
     .string()
     .regex(/^\d{1,3}\.\d{1,3}$/, { error: 'must be a version such as 1.43' })
     .optional(),
-  MUSTER_REDACT_NAMES: pattern(REDACT_NAMES_DEFAULT),
-  MUSTER_REDACT_VALUES: pattern(REDACT_VALUES_DEFAULT),
+  MUSTER_REDACT_NAMES: patternSchema(REDACT_NAMES_DEFAULT),
+  MUSTER_REDACT_VALUES: patternSchema(REDACT_VALUES_DEFAULT),
   MUSTER_TOKEN_DAYS: z
     .string()
     .regex(/^\d{1,4}$/, { error: 'must be a number of days, or 0' })
@@ -92,15 +92,17 @@ const EnvSchema = z.object({
 });
 
 /**
- * Parses the merged settings. Returns the settings, or one line per invalid value. Empty values count as unset, as in
- * Docker's own tools.
+ * Parses the merged settings. Returns the parsed settings, or one line per invalid value. Empty values count as unset,
+ * as in Docker's own tools.
  */
 export function parseEnv(
   source: Readonly<Record<string, string | undefined>>,
   machine: { isRoot: boolean; home: string } = { isRoot: process.getuid?.() === 0, home: homedir() },
 ): { success: true; env: AgentEnv } | { success: false; errors: string[] } {
-  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
-  const result = EnvSchema.safeParse(given);
+  const nonEmptyValues = Object.fromEntries(
+    Object.entries(source).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const result = EnvSchema.safeParse(nonEmptyValues);
   if (!result.success) {
     return { success: false, errors: result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`) };
   }
@@ -127,7 +129,7 @@ function toEngineChoice(env: z.output<typeof EnvSchema>, home: string): EngineCh
     address: env.DOCKER_HOST ?? null,
     context: env.DOCKER_CONTEXT ?? null,
     configDir,
-    // Like docker: any value that is not empty turns TLS on.
+    // As in Docker's own tools, any value that is not empty turns TLS on.
     tls:
       env.DOCKER_TLS_VERIFY === undefined
         ? null
@@ -136,7 +138,7 @@ function toEngineChoice(env: z.output<typeof EnvSchema>, home: string): EngineCh
   };
 }
 
-/** The default of systemd's `StateDirectory=` for root, and of the XDG base directory specification for other users. */
+/** Returns the path of systemd's `StateDirectory=` for root, and a path in the XDG state directory for other users. */
 const defaultStateDir = (xdgStateHome: string | undefined, machine: { isRoot: boolean; home: string }): string =>
   machine.isRoot
     ? '/var/lib/muster-agent'

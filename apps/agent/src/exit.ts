@@ -1,14 +1,16 @@
 /**
- * Exit codes of the process. They let a supervisor distinguish an error that an operator must fix from one that a retry
- * may solve.
+ * Exit codes of the process. They let a supervisor distinguish an error that an operator must fix from one that may be
+ * temporary.
  */
 export const ExitCodes = {
   ok: 0,
-  /** Listing, posting or starting failed; a retry may succeed. */
+  /** The command failed for a reason that may be temporary, so a retry may succeed. */
   failed: 1,
   /** A flag or a setting is invalid. */
   usage: 2,
-  /** The API rejects this machine's tokens, or deleted its host. Only one-shot commands exit with it, never `run`. */
+  /**
+   * The API rejects this machine's tokens or deleted its host. Only one-shot commands exit with this code, never `run`.
+   */
   dismissed: 3,
 } as const;
 export type ExitCode = (typeof ExitCodes)[keyof typeof ExitCodes];

@@ -29,26 +29,26 @@ async function main(): Promise<ExitCode> {
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
-      // A second signal exits at once, without waiting for a clean shutdown.
+      // A second signal exits immediately, without waiting for a clean shutdown.
       if (stop.signal.aborted) process.exit(ExitCodes.failed);
       stop.abort(new StopError(`stopped by ${name}`, request.command === 'run' ? ExitCodes.ok : ExitCodes.failed));
     });
   }
   try {
     return await runWithSettings(request, stop.signal);
-  } catch (thrown) {
-    const error: unknown = stop.signal.aborted ? stop.signal.reason : thrown;
+  } catch (caught) {
+    const error: unknown = stop.signal.aborted ? stop.signal.reason : caught;
     if (error instanceof StopError) return fail(error.exitCode, error.message);
     createLog('info').fatal({ err: error }, 'unexpected error: this is a bug in the agent, please report it');
     return ExitCodes.failed;
   }
 }
 
-/** Merges the settings of all three layers and runs the command with them. */
+/** Merges the settings from flags, environment and file, and runs the command with them. */
 async function runWithSettings(request: Request, signal: AbortSignal): Promise<ExitCode> {
   const machine = { isRoot: process.getuid?.() === 0, home: homedir() };
-  const named = request.configFile ?? (process.env['MUSTER_CONFIG'] || null);
-  const file = await readConfigFile(named, defaultConfigPath(process.env, machine));
+  const requestedPath = request.configFile ?? (process.env['MUSTER_CONFIG'] || null);
+  const file = await readConfigFile(requestedPath, defaultConfigPath(process.env, machine));
   const layered = layerSettings({ flags: request.flags, environment: process.env, file: file.values });
   if (request.command === 'config') return print(describeSettings(layered, file.path));
   const { XDG_STATE_HOME, XDG_RUNTIME_DIR } = process.env;
@@ -97,7 +97,7 @@ function print(text: string, exitCode: ExitCode = ExitCodes.ok): ExitCode {
 }
 
 /**
- * Prints one line per message to stderr, whatever the log level. Control characters are escaped, because a message may
+ * Prints one line per message to stderr, at every log level. Control characters are escaped, because a message may
  * contain text from a server.
  */
 function fail(exitCode: ExitCode, ...messages: string[]): ExitCode {

@@ -19,14 +19,14 @@ export const AgentStatus = z.object({
   serverError: z.string().nullable(),
   journalEntries: z.int(),
   isSuperseded: z.boolean(),
-  // An agent of an earlier release does not send these.
+  // Agents of earlier releases do not send problems.
   problems: z.array(z.object({ code: z.string(), message: z.string() })).default([]),
 });
 export type AgentStatus = z.output<typeof AgentStatus>;
 
 const FILE_NAME = 'status.sock';
 
-/** A running agent answers at once, so a short timeout is enough. */
+/** Timeout of a query, in milliseconds. It is short because a running agent answers immediately. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
 /** Serves the status on a socket in `stateDir` until it is closed. The caller must hold the directory's lock. */
@@ -39,7 +39,7 @@ export async function serveStatus(stateDir: string, read: () => AgentStatus): Pr
     unlink(`${stateDir}/${FILE_NAME}`).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
-  // Left behind by a killed agent: the lock excludes another running one.
+  // Removes the socket of a killed agent. The lock guarantees that no other agent is running.
   await remove();
   await withShortPath(
     stateDir,
@@ -58,7 +58,7 @@ export async function serveStatus(stateDir: string, read: () => AgentStatus): Pr
   };
 }
 
-/** Asks the agent that uses this state directory. Resolves with null if none is running or it cannot be reached. */
+/** Queries the agent that uses this state directory. Resolves with null if none is running or it cannot be reached. */
 export const queryStatus = (stateDir: string): Promise<AgentStatus | null> =>
   withShortPath(
     stateDir,
@@ -82,8 +82,8 @@ function parse(text: string): AgentStatus | null {
 }
 
 /**
- * A socket's path is limited to about 107 bytes. On Linux, the path through the directory's open descriptor is always
- * short.
+ * Calls `use` with a short path of the socket, because a socket's path is limited to about 107 bytes. On Linux, the
+ * path through the directory's open descriptor is always short.
  */
 async function withShortPath<T>(stateDir: string, use: (path: string) => Promise<T>): Promise<T> {
   const directory = await open(stateDir, 'r');

@@ -1,12 +1,12 @@
 import { readFile, readdir } from 'node:fs/promises';
 
-/** Resource usage of a process, as Linux counts it. */
+/** The resource usage of a process, as counted by Linux. */
 export interface ProcessCost {
   /** Resident memory, including file pages that other processes share. */
   rssBytes: number;
-  /** The private part of the resident memory that comes from no file. */
+  /** The part of the resident memory that is private and not backed by a file. */
   anonymousBytes: number;
-  /** Resident memory with each shared page divided among its processes. */
+  /** Resident memory, where the size of each shared page is divided by the number of processes that share it. */
   pssBytes: number;
   cpuSeconds: number;
 }
@@ -28,8 +28,8 @@ export async function readProcessCost(pid: number): Promise<ProcessCost> {
 }
 
 /**
- * Returns the CPU time of all threads, with a resolution of nanoseconds; `/proc/PID/stat` has only hundredths of a
- * second.
+ * Returns the CPU time of all threads with a resolution of nanoseconds, because the resolution of `/proc/PID/stat` is
+ * only a hundredth of a second.
  */
 async function readCpuSeconds(pid: number): Promise<number> {
   const threads = await readdir(`/proc/${pid}/task`);

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** Number of exchanges of one kind, and their TCP payload in both directions, including headers. */
+/** The number of exchanges of one kind, and their TCP payload in both directions, including headers. */
 export interface Exchanges {
   count: number;
   bytes: number;
@@ -19,14 +19,14 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-/** Starts a relay to the API at `apiUrl` that counts the traffic. */
+/** Starts a relay that forwards to the API at `apiUrl` and counts the traffic. */
 export async function startRelay(apiUrl: string): Promise<Relay> {
   const { hostname: host, port } = new URL(apiUrl);
   const counted: WireCount = { heartbeats: { count: 0, bytes: 0 }, snapshots: { count: 0, bytes: 0 } };
   const open = new Set<Socket>();
   const server = createServer((agent) => {
     const api = connect({ host, port: Number(port) });
-    /** The kind of the current exchange: an agent has at most one request in flight. */
+    /** The kind of the current exchange. There is only one, because an agent has at most one request in flight. */
     let current: Exchanges = { count: 0, bytes: 0 };
     agent.on('data', (chunk: Buffer) => {
       // The first line of a request arrives in one chunk with its headers, before any compressed data.

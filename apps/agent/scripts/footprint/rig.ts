@@ -9,7 +9,7 @@ import { startRelay, type Relay } from './relay.js';
 
 const START_MS_MAX = 120_000;
 
-/** The built API with its own embedded database and the default cadence. */
+/** The built API, which runs with its own embedded database and the default cadence. */
 export interface Api {
   readonly url: string;
   enrollmentToken(): Promise<string>;
@@ -51,7 +51,7 @@ export async function startApi(dir: string): Promise<Api> {
   };
 }
 
-/** An agent process, with its engine and its connection to the API. */
+/** A measured agent process, with its engine and its connection to the API. */
 export interface Subject {
   readonly label: string;
   readonly pid: number;
@@ -63,7 +63,7 @@ export interface Subject {
   close: () => Promise<void>;
 }
 
-/** Typical containers of a host: running services of a Compose project, one in five with a health check. */
+/** Creates the typical containers of a host, which run services of a Compose project. One in five has a health check. */
 const steadyRoles = (count: number): Role[] =>
   Array.from({ length: count }, (_, i) => ({
     temper: 'steady' as const,
@@ -94,7 +94,7 @@ export async function startSubject(options: {
     seed: 1,
     roles: steadyRoles(containers),
     listen: { socketPath: join(dir, 'engine.sock') },
-    // Each agent reports a different machine.
+    // A separate engine id makes each agent report as a different host.
     info: { ID: randomUUID(), Name: label },
   });
   const { server } = replayed;
@@ -112,20 +112,20 @@ export async function startSubject(options: {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   await once(agent, 'spawn');
-  let said = '';
-  agent.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const ended = new Promise((resolve) => void agent.once('close', resolve));
+  let stderr = '';
+  agent.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const exit = new Promise((resolve) => void agent.once('close', resolve));
   return {
     label,
     pid: agent.pid!,
     relay,
     assertRunning() {
-      if (agent.exitCode !== null || agent.signalCode !== null) throw new Error(`${label} has exited: ${said}`);
+      if (agent.exitCode !== null || agent.signalCode !== null) throw new Error(`${label} has exited: ${stderr}`);
     },
     lists: () => server.calls.list,
     async close() {
       agent.kill('SIGTERM');
-      await ended;
+      await exit;
       await relay.close();
       await replayed.close();
     },

@@ -16,14 +16,16 @@ import type { Check } from './doctor.js';
 /** Timeout of one network check, in milliseconds. */
 const CHECK_TIMEOUT_MS = 10_000;
 
-/** A larger clock error makes the history wrong; an error of hours makes certificates invalid. */
+/**
+ * Maximum clock error, in milliseconds. A larger error makes the history wrong, and hours make certificates invalid.
+ */
 const CLOCK_SKEW_MS_MAX = 30_000;
 
 const DISK_BYTES_MIN = 16 * 1024 * 1024;
 const DAY_MS = 86_400_000;
 const CERTIFICATE_DAYS_MIN = 14;
 
-/** Returns a check for everything that an agent with these settings depends on. */
+/** Returns checks for everything that an agent with these settings depends on. */
 export function createChecks(env: AgentEnv, wallNow: () => Date): Check[] {
   return [stateCheck(env), ...engineChecks(env), ...serverChecks(env, wallNow)];
 }
@@ -207,7 +209,8 @@ async function fetchHealth(env: AgentEnv, url: URL, signal: AbortSignal) {
 }
 
 /**
- * Resolves with the expiry of the server's certificate, in milliseconds since the epoch. Rejects if it is not trusted.
+ * Resolves with the time at which the server's certificate expires, in milliseconds since the epoch. Rejects if the
+ * certificate is not trusted.
  */
 function certificateExpiry(url: URL, signal: AbortSignal): Promise<number> {
   const host = url.hostname.replace(/^\[|\]$/g, '');

@@ -1,7 +1,7 @@
 import { toTerminalJson, toTerminalText } from '@muster/contracts';
 import { ExitCodes, type ExitCode } from '../exit.js';
 
-/** The result of one check. `advice` says what to do, if there is anything to do. */
+/** The result of one check. `advice` is the fix, or null if there is nothing to fix. */
 export interface Finding {
   check: string;
   verdict: 'ok' | 'warning' | 'failed' | 'skipped';
@@ -9,13 +9,13 @@ export interface Finding {
   advice: string | null;
 }
 
-/** One check. `look` throws if the check fails; the error's message becomes the finding. */
+/** One check. `run` throws if the check fails, and the error's message becomes the finding. */
 export interface Check {
   name: string;
-  /** Names of checks that must pass first; otherwise this one is skipped. */
+  /** Names of the checks that must pass first. If one of them does not pass, this check is skipped. */
   needs: readonly string[];
   run(signal: AbortSignal): Promise<{ found: string; warning?: string }>;
-  /** Returns what to do about the error that `look` threw. */
+  /** Returns the fix for the error that `run` threw. */
   advice(error: Error): string;
 }
 
@@ -45,7 +45,8 @@ export async function runChecks(checks: readonly Check[], signal: AbortSignal): 
 const MARKS = { ok: 'ok  ', warning: 'warn', failed: 'FAIL', skipped: 'skip' } as const;
 
 /**
- * Formats the findings, one line each with the advice below it. The exit code is 0 if no check failed or was skipped.
+ * Formats the findings as JSON or as text, with one line per finding and the advice below it. The exit code is 0 if no
+ * check failed or was skipped.
  */
 export function formatFindings(findings: readonly Finding[], json: boolean): { text: string; exitCode: ExitCode } {
   const exitCode = findings.every(({ verdict }) => verdict === 'ok' || verdict === 'warning')

@@ -10,7 +10,7 @@ export interface ConfigFile {
   values: Readonly<Record<string, string | undefined>>;
 }
 
-/** Returns the path that is used when none is given. */
+/** Returns the default path of the configuration file. */
 export const defaultConfigPath = (
   environment: Readonly<Record<string, string | undefined>>,
   machine: { isRoot: boolean; home: string },
@@ -20,18 +20,18 @@ export const defaultConfigPath = (
     : join(environment['XDG_CONFIG_HOME'] || join(machine.home, '.config'), 'muster-agent', 'config');
 
 /**
- * Reads lines of `VARIABLE=value`, with the names of the environment variables. The file at `named` must exist; the one
- * at `fallback` may be missing. Throws `StopError` if the file cannot be read or sets an unknown variable, so that a
- * typo is not mistaken for a default.
+ * Reads lines of `VARIABLE=value`, with the names of the environment variables. The file at `requestedPath` must exist.
+ * If it is null, the file at `defaultPath` is read, which may be missing. Throws `StopError` if the file cannot be read
+ * or sets an unknown variable, so that a typo is not mistaken for a default.
  */
-export async function readConfigFile(named: string | null, fallback: string): Promise<ConfigFile> {
-  const path = named ?? fallback;
+export async function readConfigFile(requestedPath: string | null, defaultPath: string): Promise<ConfigFile> {
+  const path = requestedPath ?? defaultPath;
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (named === null && (code === 'ENOENT' || code === 'ENOTDIR')) return { path: null, values: {} };
+    if (requestedPath === null && (code === 'ENOENT' || code === 'ENOTDIR')) return { path: null, values: {} };
     throw new StopError(`cannot read the configuration file ${path}: ${message}`, ExitCodes.usage);
   }
   const values = parseLines(text);

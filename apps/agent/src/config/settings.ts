@@ -4,10 +4,10 @@ export interface Setting {
   variable: string;
   /** Flag without the dashes; null if only the environment and the file can set it. */
   flag: string | null;
-  /** The default, in words. */
+  /** Description of the default, for people. */
   fallback: string;
   help: string;
-  /** `token`: never shown. `url`: shown without its password. */
+  /** `token` values are never shown, and `url` values are shown without their user name and password. */
   secret?: 'token' | 'url';
 }
 
@@ -114,13 +114,13 @@ export type Variable = (typeof SETTINGS)[number]['variable'];
 /** The source of a value. */
 export type Origin = 'flag' | 'environment' | 'file';
 
-/** Every value that is set, and its source. */
+/** All values that are set, and the source of each. */
 export interface LayeredSettings {
   values: Partial<Record<Variable, string>>;
   origins: Partial<Record<Variable, Origin>>;
 }
 
-/** Variables that may also be written in lower case. The lower-case one wins, as in curl. */
+/** Variables that may also be written in lower case. The lower-case variable takes precedence, as in curl. */
 const CASE_INSENSITIVE_VARIABLES: ReadonlySet<Variable> = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']);
 
 /** Merges the sources: a flag overrides the environment, which overrides the file. Empty values count as unset. */
@@ -153,7 +153,7 @@ export function describeSettings({ values, origins }: LayeredSettings, configFil
     return [
       setting.variable,
       formatValue(setting, value),
-      origin === 'file' ? `file ${configFile}` : nameOf(setting, origin),
+      origin === 'file' ? `file ${configFile}` : formatOrigin(setting, origin),
     ];
   });
   const width = (column: number): number => Math.max(...rows.map((row) => row[column]!.length));
@@ -161,8 +161,8 @@ export function describeSettings({ values, origins }: LayeredSettings, configFil
   return rows.map(([name, value, origin]) => `${name!.padEnd(first)}  ${origin!.padEnd(last)}  ${value}\n`).join('');
 }
 
-/** The source to show: the flag's name, or the kind of source. */
-const nameOf = ({ flag }: Setting, origin: Origin): string => (origin === 'flag' ? `--${flag}` : origin);
+/** Returns the source as shown to people, which is the flag's name or the kind of source. */
+const formatOrigin = ({ flag }: Setting, origin: Origin): string => (origin === 'flag' ? `--${flag}` : origin);
 
 function formatValue({ secret }: Setting, value: string): string {
   if (secret === 'token') return `${value.slice(0, 'muster_enroll_'.length)}… (not shown)`;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The address of an engine. `label` is its form for messages. */
+/** The address of an engine. `label` is the address as shown in messages. */
 export type EngineAddress =
   | { kind: 'unix'; socketPath: string; label: string }
   | { kind: 'tcp'; host: string; port: number; label: string; tls: EngineTls | null }
@@ -8,7 +8,7 @@ export type EngineAddress =
 
 /** TLS options for an engine. */
 export interface EngineTls {
-  /** The directory with ca.pem, cert.pem and key.pem; each may be missing. */
+  /** The directory with ca.pem, cert.pem and key.pem, each of which may be missing. */
   certPath: string;
   /** False only if a docker context turns verification off. */
   isVerified: boolean;
@@ -17,7 +17,7 @@ export interface EngineTls {
 /** The default address of Docker, and of Podman's Docker-compatible service. */
 export const DOCKER_HOST_DEFAULT = 'unix:///var/run/docker.sock';
 
-/** Parses a value of `DOCKER_HOST`. TLS settings are added by `withTls`. */
+/** Parses a value of `DOCKER_HOST`. `withTls` adds the TLS settings. */
 export const EngineAddress = z.string().transform((value, context): EngineAddress => {
   const address = parseUnixAddress(value) ?? parseTcpAddress(value) ?? parseSshAddress(value);
   if (address !== null) return address;

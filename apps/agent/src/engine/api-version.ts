@@ -1,7 +1,10 @@
-/** The newest API version that this agent was written for. Newer engines support it, too. */
+/** The newest engine API version that this agent supports. Newer engines also support it. */
 const ENGINE_API_VERSION_MAX = '1.52';
 
-/** Returns the lower of `offered`, the engine's highest version, and ours. Returns `offered` if it cannot be parsed. */
+/**
+ * Returns the lower of the agent's highest version and `offered`, the engine's. Returns `offered` if it cannot be
+ * parsed.
+ */
 export function negotiateApiVersion(offered: string): string {
   const [major, minor] = parts(offered);
   const [majorMax, minorMax] = parts(ENGINE_API_VERSION_MAX);

@@ -24,14 +24,14 @@ export interface EngineClient {
   listContainers(signal: AbortSignal): Promise<ListedContainer[]>;
   /** Inspects a container. Resolves with null if it no longer exists. */
   inspectContainer(id: string, signal: AbortSignal): Promise<Inspected | null>;
-  /** Subscribes to events. Resolves once the engine has answered; the iteration ends or throws when the stream ends. */
+  /** Subscribes to events. Resolves when the engine has answered. The iteration ends or throws when the stream ends. */
   openEvents(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
   close(): void;
 }
 
 export interface EngineClientOptions {
   address: EngineAddress;
-  /** The API version to use; null negotiates the engine's highest version that this agent supports. */
+  /** The API version to use; null to negotiate the highest version that both the engine and this agent support. */
   apiVersion: string | null;
   /** Timeouts: `pingMs` for pings and inspections, `callMs` for all other calls. */
   timeouts?: { pingMs: number; callMs: number };
@@ -40,16 +40,21 @@ export interface EngineClientOptions {
 const TIMEOUTS_DEFAULT = { pingMs: 5_000, callMs: 15_000 };
 
 /**
- * Maximum bytes of one reply: twice the size of a list of 5,000 ordinary containers, and small enough to be read and
- * sent within the service's memory limit of 256 MiB. A container's author can make the list arbitrarily long.
+ * Maximum size of one response, in bytes. It is twice the size of a list of 5,000 ordinary containers, and small enough
+ * that the agent stays within the service's memory limit of 256 MiB. The limit is needed because a container's author
+ * can make the list arbitrarily long.
  */
 const REPLY_BYTES_MAX = 24 * 1024 * 1024;
 
-/** Creates a client. It connects at the first call. Throws `EngineError` if the certificates cannot be read. */
+/**
+ * Creates a client, which connects when it is first called. Throws `EngineError` if the certificates cannot be read.
+ */
 export function createEngineClient(options: EngineClientOptions): EngineClient {
   const { address, timeouts = TIMEOUTS_DEFAULT } = options;
   const route = createEngineRoute(address);
-  /** The negotiated version. It is reset on any failure but a 404, because the engine may have been upgraded. */
+  /**
+   * The negotiated version. It is reset after every failure except a 404, because the engine may have been upgraded.
+   */
   let negotiated: string | null = options.apiVersion;
 
   async function get(
@@ -74,11 +79,11 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
 
   async function ping(signal: AbortSignal): Promise<string | null> {
     const { status, version } = await get('/_ping', signal, timeouts.pingMs);
-    if (status !== 200) throw refused(address, '/_ping', status, '');
+    if (status !== 200) throw refusedError(address, '/_ping', status, '');
     return version;
   }
 
-  /** Prefixes the path with the API version, or not if the engine reports none. */
+  /** Prefixes the path with the API version. Returns the path unchanged if the engine reports no version. */
   async function versioned(path: string, signal: AbortSignal): Promise<string> {
     if (negotiated === null) {
       const offered = await ping(signal);
@@ -95,7 +100,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   ): Promise<z.output<S>> {
     try {
       const { status, text } = await get(await versioned(path, signal), signal, timeoutMs);
-      if (status !== 200) throw refused(address, path, status, text);
+      if (status !== 200) throw refusedError(address, path, status, text);
       return parseReply(schema, text, path, address);
     } catch (error) {
       if (error instanceof EngineError && error.status !== 404) negotiated = options.apiVersion;
@@ -148,13 +153,16 @@ function parseReply<S extends z.ZodType>(schema: S, text: string, path: string, 
 const malformed = (path: string, address: EngineAddress, what: string, cause: unknown): EngineError =>
   new EngineError('malformed', `the answer of the engine at ${address.label} to ${path} ${what}`, null, { cause });
 
-/** Includes the engine's own message, which names the container or the version that it refuses. */
-function refused(address: EngineAddress, path: string, status: number, text: string): EngineError {
+/**
+ * Creates the error for an HTTP error. It includes the engine's own message, which names the refused container or
+ * version.
+ */
+function refusedError(address: EngineAddress, path: string, status: number, text: string): EngineError {
   const reply = z.object({ message: z.string() }).safeParse(parseJson(text));
-  const said = (reply.success ? reply.data.message : text).trim().slice(0, 300);
+  const engineMessage = (reply.success ? reply.data.message : text).trim().slice(0, 300);
   return new EngineError(
     'refused',
-    `the engine at ${address.label} answered ${path} with ${status}${said === '' ? '' : `: ${said}`}`,
+    `the engine at ${address.label} answered ${path} with ${status}${engineMessage === '' ? '' : `: ${engineMessage}`}`,
     status,
   );
 }
@@ -167,7 +175,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What to do about the connection errors that are common in practice. */
+/** Explanations and fixes for common connection errors, by error code. */
 const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket; start the engine, or correct DOCKER_HOST',
   EACCES: 'permission denied; the agent’s user needs access to the socket (for Docker, the group docker)',
@@ -191,6 +199,8 @@ function toEngineError(error: unknown, timedOut: boolean, timeoutMs: number, add
     return new EngineError('timeout', `the engine at ${address.label} did not answer within ${timeoutMs / 1_000} s`);
   }
   const { code, message } = error as NodeJS.ErrnoException;
-  const what = (code !== undefined && ADVICE_BY_CODE[code]) || message || code || 'the connection failed';
-  return new EngineError('unreachable', `cannot read the engine at ${address.label}: ${what}`, null, { cause: error });
+  const reason = (code !== undefined && ADVICE_BY_CODE[code]) || message || code || 'the connection failed';
+  return new EngineError('unreachable', `cannot read the engine at ${address.label}: ${reason}`, null, {
+    cause: error,
+  });
 }

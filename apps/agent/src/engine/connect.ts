@@ -7,7 +7,10 @@ import type { EngineAddress, EngineTls } from './address.js';
 import { EngineError } from './errors.js';
 import { SshAgent } from './ssh.js';
 
-/** An engine gets many calls in a row and then none for a heartbeat. */
+/**
+ * Keep-alive options. The timeout is short because the agent sends many calls in a row and then none until the next
+ * heartbeat.
+ */
 const KEEP_ALIVE = { keepAlive: true, timeout: 4_000 };
 
 /** Creates the route to the engine at `address`. Throws `EngineError` if its certificates cannot be read. */
@@ -40,7 +43,10 @@ const createRoute = (
 /** Removes the brackets that a URL puts around an IPv6 address. */
 const withoutBrackets = (host: string): string => host.replace(/^\[|\]$/g, '');
 
-/** Without ca.pem, the system's CAs apply. cert.pem and key.pem must both exist or both be missing. */
+/**
+ * Reads the TLS options. Without ca.pem, the system's CAs apply. cert.pem and key.pem must both exist or both be
+ * missing.
+ */
 function tlsOptions({ certPath, isVerified }: EngineTls): AgentOptions {
   const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => readOptionalFile(certPath, name));
   if ((cert === null) !== (key === null)) {

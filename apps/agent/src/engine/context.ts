@@ -5,7 +5,10 @@ import { z } from 'zod';
 import { EngineAddress, withTls } from './address.js';
 import { EngineError } from './errors.js';
 
-/** Docker's metadata of a context (cli/context/store): `contexts/meta/<SHA-256 of its name>/meta.json`. */
+/**
+ * Docker's metadata of a context (cli/context/store), stored in `contexts/meta/<SHA-256 of the context's
+ * name>/meta.json`.
+ */
 const ContextMeta = z.object({
   Endpoints: z.object({ docker: z.object({ Host: EngineAddress, SkipTLSVerify: z.boolean().default(false) }) }),
 });
@@ -13,20 +16,21 @@ const ContextMeta = z.object({
 const DockerConfig = z.object({ currentContext: z.string().optional() });
 
 /**
- * Reads the engine of the docker context `name`, or of the current context in `configDir`. Returns null for docker's
- * own `default`, which is not a context. Throws `EngineError` if the context does not exist or cannot be used.
+ * Returns the engine's address from the docker context `name`, or from the current context in `configDir`. Returns null
+ * for docker's own `default`, which has no stored context. Throws `EngineError` if the context does not exist or cannot
+ * be used.
  */
 export async function readDockerContext(configDir: string, name: string | null): Promise<EngineAddress | null> {
-  const wanted = name ?? (await currentContext(configDir));
-  if (wanted === null || wanted === 'default') return null;
-  const id = createHash('sha256').update(wanted).digest('hex');
+  const contextName = name ?? (await currentContext(configDir));
+  if (contextName === null || contextName === 'default') return null;
+  const id = createHash('sha256').update(contextName).digest('hex');
   const path = join(configDir, 'contexts', 'meta', id, 'meta.json');
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new EngineError('unreachable', `there is no docker context '${wanted}' (${(error as Error).message})`);
+    throw new EngineError('unreachable', `there is no docker context '${contextName}' (${(error as Error).message})`);
   });
   const meta = ContextMeta.safeParse(parseJson(text));
   if (!meta.success)
-    throw new EngineError('malformed', `the docker context '${wanted}' cannot be used: ${path} names no engine`);
+    throw new EngineError('malformed', `the docker context '${contextName}' cannot be used: ${path} names no engine`);
   const { Host: address, SkipTLSVerify } = meta.data.Endpoints.docker;
   const certPath = join(configDir, 'contexts', 'tls', id, 'docker');
   const hasCertificates = await stat(certPath).then(
@@ -36,7 +40,10 @@ export async function readDockerContext(configDir: string, name: string | null):
   return withTls(address, hasCertificates || SkipTLSVerify ? { certPath, isVerified: !SkipTLSVerify } : null);
 }
 
-/** Returns null if no context was ever selected, or if the file is invalid: docker ignores such a file, too. */
+/**
+ * Returns the current context, or null if none was ever selected or the file is invalid. Docker also ignores an invalid
+ * file.
+ */
 async function currentContext(configDir: string): Promise<string | null> {
   const text = await readFile(join(configDir, 'config.json'), 'utf8').catch(() => null);
   const config = text === null ? null : DockerConfig.safeParse(parseJson(text));

@@ -9,7 +9,7 @@ import type { Reporter } from '../reporting/reporter.js';
 export interface EngineFollower {
   /** Runs until the signal is aborted, and then resolves. */
   run(signal: AbortSignal): Promise<void>;
-  /** Resolves when the first subscription succeeded or failed. */
+  /** Resolves when the first subscription has succeeded or failed. */
   readonly settled: Promise<void>;
   /** Closes the current subscription and opens a new one. */
   restart(): void;
@@ -24,10 +24,10 @@ export interface EngineFollowerOptions {
   log: Logger;
 }
 
-/** Actions that change what inspecting the container returns. */
-const INVALIDATING = /^(start|health_status)/;
+/** Actions after which a stored inspection of the container is outdated. */
+const INVALIDATING_ACTIONS = /^(start|health_status)/;
 
-/** Creates a follower of the engine behind `engine`. */
+/** Creates a follower for `engine`. */
 export function createEngineFollower(options: EngineFollowerOptions): EngineFollower {
   const { engine, inventory, poller, reporter, random, log } = options;
   let isWatching = false;
@@ -46,7 +46,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         settle();
       },
       onEvent({ Action, Actor }) {
-        if (INVALIDATING.test(Action)) inventory.invalidate(Actor.ID);
+        if (INVALIDATING_ACTIONS.test(Action)) inventory.invalidate(Actor.ID);
         reporter.markChanged();
       },
       onLost(error) {

@@ -31,8 +31,9 @@ export interface EngineReading {
 }
 
 /**
- * The result of reading the engine: everything, or an error. A list that failed never becomes an empty snapshot, or a
- * complete one that lacks containers. `isEngineWell` is true if the engine answers but retrying soon would not help.
+ * The result of reading the engine, which is either a complete reading or an error. A failed list never becomes an
+ * empty snapshot, nor a snapshot marked as complete that lacks containers. `isEngineResponsive` is true if the engine
+ * answers but retrying soon would not help.
  */
 export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault; isEngineResponsive: boolean };
 
@@ -41,9 +42,9 @@ export interface EnginePoller {
   poll(signal: AbortSignal): Promise<PollResult>;
   /** Pings the engine. Returns null if it answers, otherwise the fault. */
   check(signal: AbortSignal): Promise<EngineFault | null>;
-  /** Returns the facts of the last successful reading; null before it. */
+  /** Returns the facts of the last successful reading, or null before the first one. */
   facts(): MachineFacts | null;
-  /** Makes the next reading read the facts again, because the engine may have been replaced. */
+  /** Forces the next poll to re-read the facts, because the engine may have been replaced. */
   invalidateFacts(): void;
 }
 
@@ -54,7 +55,7 @@ export interface EnginePollerOptions {
   wallNow: () => Date;
 }
 
-/** Creates an observer of the engine behind `inventory`. Its calls throw only on abort. */
+/** Creates a poller for the engine that `inventory` reads. Its methods throw only on abort. */
 export function createEnginePoller({ inventory, ping, readFacts, wallNow }: EnginePollerOptions): EnginePoller {
   let facts: MachineFacts | null = null;
   let areFactsCurrent = false;
@@ -70,7 +71,7 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
 
   return {
     async poll(signal) {
-      // Taken before reading, so the snapshot may lack changes that happen during the read.
+      // The time is taken before the reading, because the snapshot may lack changes that happen during it.
       const observedAt = wallNow();
       try {
         const reading = await read(signal);
@@ -107,7 +108,7 @@ function explainIncompleteness(reading: InventoryReading, reported: readonly Con
   return `${reading.presentIds.size} containers, but ${limit}: only the first ${reported.length} by name are reported`;
 }
 
-/** Converts an engine's failure to the contract's form. Rethrows any other error. */
+/** Converts an `EngineError` to a fault in the contract's format. Rethrows any other error. */
 function toEngineFault(error: unknown): EngineFault {
   if (!(error instanceof EngineError)) throw error;
   const message = error.message.replaceAll('\0', '').slice(0, ENGINE_ERROR_LENGTH_MAX).toWellFormed();

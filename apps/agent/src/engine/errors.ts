@@ -1,7 +1,7 @@
 /**
- * Why an engine could not be read. `unreachable`: no connection; `timeout`: no answer in time; `refused`: an HTTP
- * error; `malformed`: an answer with an unexpected format, including a list that was cut off; `too_large`: more than
- * the agent reads.
+ * Why an engine could not be read. `unreachable`: no connection; `timeout`: no response in time; `refused`: an HTTP
+ * error; `malformed`: a response with an unexpected format, including a truncated list; `too_large`: a response that is
+ * longer than the agent accepts.
  */
 export type EngineFailure = 'unreachable' | 'timeout' | 'refused' | 'malformed' | 'too_large';
 
@@ -12,7 +12,7 @@ export class EngineError extends Error {
   constructor(
     readonly failure: EngineFailure,
     message: string,
-    /** The HTTP status of a `refused`. */
+    /** The HTTP status if the failure is `refused`; null otherwise. */
     readonly status: number | null = null,
     options?: ErrorOptions,
   ) {

@@ -11,13 +11,13 @@ export interface MachineFacts {
   engine: Engine;
   os: string;
   arch: string;
-  /** The machine's own identity. If it is null, the agent makes one up and stores it. */
+  /** The machine's own identity. If it is null, the agent generates and stores a random one. */
   engineId: string | null;
 }
 
 /**
- * Reads the facts from the engine, and those that it does not report from the machine. Throws `EngineError` if the
- * engine does not answer.
+ * Reads the facts from the engine, or from the machine where the engine does not report them. Throws `EngineError` if
+ * the engine does not answer.
  */
 export async function readMachineFacts(
   client: EngineClient,
@@ -55,16 +55,18 @@ const isPodman = (version: VersionReply): boolean =>
   (version.Components ?? []).some(({ Name }) => /podman/i.test(Name));
 
 /**
- * Makes an identity for an engine without a stable id (Podman returns a new random one at each call). It is a hash of
- * the machine's id, which machine-id(5) asks not to reveal, and the engine's storage directory, which differs between a
- * rootful, a rootless and a second engine on one machine.
+ * Derives an identity for an engine without a stable id (Podman returns a new random id with each call). The identity
+ * is a hash of the machine's id, which machine-id(5) asks not to reveal, and of the engine's storage directory, which
+ * differs between rootful, rootless and additional engines on one machine.
  */
 function identityOfMachine(machineId: string | null, rootDir: string): string | null {
   if (machineId === null) return null;
   return `machine-${createHash('sha256').update(`muster-agent\n${machineId}\n${rootDir}`).digest('hex').slice(0, 32)}`;
 }
 
-/** Reads the machine's id. Returns null if there is none, or not yet (`uninitialized` during a first boot). */
+/**
+ * Reads the machine's id. Returns null if there is none or it is not set yet (`uninitialized` during the first boot).
+ */
 async function readMachineId(path = '/etc/machine-id'): Promise<string | null> {
   const text = await readFile(path, 'utf8').catch(() => '');
   return /^[0-9a-f]{32}$/.test(text.trim()) ? text.trim() : null;

@@ -11,35 +11,35 @@ import { NOT_INSPECTED, toContainer, toName, type Inspected } from './to-contain
 
 /** The result of reading an engine. */
 export interface InventoryReading {
-  /** Its containers; if there are more than a snapshot can hold, the first by name. */
+  /** The engine's containers. If there are more than a snapshot can hold, these are the first by name. */
   containers: Container[];
-  /** True if the engine has more containers than these. */
+  /** True if the engine has more containers than `containers`. */
   isTruncated: boolean;
   /** The ids of all containers in the engine's list. */
   presentIds: ReadonlySet<string>;
 }
 
 /**
- * The exact containers of an engine: its list, completed with facts that only an inspection returns. While engine
- * events are passed on (`setWatched`), each container is inspected once and again when it starts. Otherwise a start
- * could go unnoticed, so each container is inspected at each reading.
+ * The containers of an engine, read from its list and completed with facts that only an inspection returns. While
+ * events are received (`setWatched`), each container is inspected once, and again when it starts or its health changes.
+ * Without events, a start could go unnoticed, so each container is inspected at each reading.
  */
 export interface Inventory {
   /**
-   * Reads the engine. Throws `EngineError` if it cannot be listed, so that containers are never reported as absent
-   * then.
+   * Reads the engine. Throws `EngineError` if the containers cannot be listed, so that they are never reported as
+   * absent because of an error.
    */
   read(signal: AbortSignal): Promise<InventoryReading>;
   /** Drops the stored inspection of a container, because it started or its health changed. */
   invalidate(id: string): void;
   /**
-   * Sets whether all events are passed on. Each change drops all stored inspections, because earlier events may have
-   * been missed.
+   * Sets whether all of the engine's events are received. Each change drops all stored inspections, because earlier
+   * events may have been missed.
    */
   setWatched(watched: boolean): void;
 }
 
-/** Maximum concurrent inspections. One takes the engine about 2 ms and a lock on the container. */
+/** Maximum number of concurrent inspections. An inspection takes the engine about 2 ms and locks the container. */
 const INSPECTIONS_MAX = 4;
 
 /** Longest time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
@@ -50,7 +50,7 @@ interface Entry {
   inspected: Inspected | null;
 }
 
-/** Creates an inventory of the engine behind `client`. Text that matches the patterns is redacted. */
+/** Creates an inventory of the engine that `client` calls. Text that matches the patterns is redacted. */
 export function createInventory(
   client: EngineClient,
   redaction: RedactionPatterns,
@@ -63,7 +63,7 @@ export function createInventory(
   let isWithholding = false;
 
   async function inspect(listed: ListedContainer, signal: AbortSignal): Promise<Container | null> {
-    // A container that never started has no such facts, and there can be thousands of those.
+    // A container that never started has no facts to inspect, and there can be thousands of such containers.
     if (listed.State === 'created') return toContainer(listed, NOT_INSPECTED);
     let entry = entries.get(listed.Id);
     if (entry === undefined) entries.set(listed.Id, (entry = { inspected: null }));
@@ -76,9 +76,9 @@ export function createInventory(
   }
 
   /**
-   * Returns `gone` if the container was removed after the list, and null if the engine fails for this container
-   * (engines can hang on a stuck one), so that the others are still reported. A lost connection is thrown, because the
-   * list is then outdated.
+   * Returns `gone` if the container was removed after the list was read. Returns null if the inspection fails only for
+   * this container (an engine can hang on a stuck container), so that the others are still reported. Throws if the
+   * connection is lost, because the list is then outdated.
    */
   async function tryInspect(id: string, signal: AbortSignal): Promise<Inspected | 'gone' | null> {
     try {
@@ -90,8 +90,8 @@ export function createInventory(
   }
 
   /**
-   * Redacts and shortens containers in the order of ids, so that equal states give equal results even if a limit is
-   * reached.
+   * Redacts and shortens containers in the order of their ids, so that equal states give equal results even if a limit
+   * is reached.
    */
   async function redactAll(containers: Container[]): Promise<Container[]> {
     const redactor = createRedactor(redaction);
@@ -132,7 +132,7 @@ export function createInventory(
 }
 
 /**
- * Shortens fields that exceed a limit. This must follow the search for secrets, which would miss a secret that was cut.
+ * Shortens fields that exceed a limit. This must follow the search for secrets, which would miss a truncated secret.
  * Ports are left unchanged, because the API merges too many into ranges and not every API accepts ranges.
  */
 const fit = (container: Container): Container => ({

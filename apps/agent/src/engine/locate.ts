@@ -5,27 +5,27 @@ import { readDockerContext } from './context.js';
 
 /** The settings that select the engine. */
 export interface EngineChoice {
-  /** From `DOCKER_HOST`. */
+  /** The address in `DOCKER_HOST`; null if unset. */
   address: EngineAddress | null;
-  /** From `DOCKER_CONTEXT`. */
+  /** The context in `DOCKER_CONTEXT`; null if unset. */
   context: string | null;
   /** The directory of docker's contexts. */
   configDir: string;
-  /** From `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`. */
+  /** The TLS options from `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`; null if TLS is off. */
   tls: EngineTls | null;
-  /** From `XDG_RUNTIME_DIR`: the directory of a rootless engine's socket. */
+  /** The directory of a rootless engine's socket, from `XDG_RUNTIME_DIR`; null if unset. */
   runtimeDir: string | null;
 }
 
-/** An engine's address, and a description of its source. */
+/** An engine's address. `how` describes where the address comes from. */
 export interface LocatedEngine {
   address: EngineAddress;
   how: string;
 }
 
 /**
- * Finds the engine: from `DOCKER_HOST`, else from the docker context, else the first existing socket of Docker or
- * Podman, rootful before rootless. Throws `EngineError` if the context cannot be used.
+ * Locates the engine through `DOCKER_HOST`, otherwise through the docker context, otherwise through the first existing
+ * socket of Docker or Podman, rootful before rootless. Throws `EngineError` if the context cannot be used.
  */
 export async function locateEngine({
   address,
@@ -35,15 +35,15 @@ export async function locateEngine({
   runtimeDir,
 }: EngineChoice): Promise<LocatedEngine> {
   if (address !== null) return { address: withTls(address, tls), how: 'from DOCKER_HOST' };
-  const ofContext = await readDockerContext(configDir, context);
-  if (ofContext !== null) return { address: ofContext, how: 'from the docker context' };
-  for (const path of usualSockets(runtimeDir)) {
+  const contextAddress = await readDockerContext(configDir, context);
+  if (contextAddress !== null) return { address: contextAddress, how: 'from the docker context' };
+  for (const path of standardSocketPaths(runtimeDir)) {
     if (await isSocket(path)) return { address: EngineAddress.parse(`unix://${path}`), how: 'found' };
   }
   return { address: EngineAddress.parse(DOCKER_HOST_DEFAULT), how: 'the default address; no engine socket was found' };
 }
 
-const usualSockets = (runtimeDir: string | null): string[] => [
+const standardSocketPaths = (runtimeDir: string | null): string[] => [
   '/var/run/docker.sock',
   '/run/podman/podman.sock',
   ...(runtimeDir === null ? [] : [join(runtimeDir, 'docker.sock'), join(runtimeDir, 'podman', 'podman.sock')]),

@@ -1,8 +1,7 @@
 import type { Container } from '@muster/contracts';
 
 /**
- * Patterns of text that must not leave the machine. They need the flag `g`, because they are matched everywhere in a
- * text.
+ * Patterns of text that must not leave the machine. They need the flag `g`, because all matches in a text are replaced.
  */
 export interface RedactionPatterns {
   /** Matches names of labels, options and variables whose values are redacted. */
@@ -11,7 +10,7 @@ export interface RedactionPatterns {
   values: RegExp;
 }
 
-/** Replaces redacted text. */
+/** The text that replaces redacted text. */
 export const REDACTED = '[redacted]';
 
 /** Common names of secrets. */
@@ -20,8 +19,8 @@ export const REDACT_NAMES_DEFAULT =
 
 /**
  * Tokens in well-known formats (Muster, GitHub, GitLab, Slack, AWS, Google, Stripe and OpenAI keys, JSON Web Tokens,
- * bearer headers), and passwords in URLs. Each pattern takes time linear in the text, even if the text is hostile: a
- * repetition that something must follow is bounded, or ends where another match could begin.
+ * bearer headers), and passwords in URLs. Each pattern takes linear time even for hostile text, because every
+ * repetition that must be followed by something is bounded or ends where another match could begin.
  */
 export const REDACT_VALUES_DEFAULT = new RegExp(
   [
@@ -37,20 +36,21 @@ export const REDACT_VALUES_DEFAULT = new RegExp(
   'gi',
 );
 
-/** Characters of one text that are searched. The rest of a longer text is redacted. */
+/** Number of characters of one text that are searched. The rest of a longer text is redacted. */
 const SEARCH_LENGTH_MAX = 16_384;
 
 /** Limits on the cost of redacting one snapshot. */
 export interface RedactionLimits {
   /**
-   * Characters that are searched. With linear patterns only this limit is reached, so equal states give equal results.
+   * Maximum number of characters that are searched. With linear patterns, only this limit is reached, so equal states
+   * give equal results.
    */
   charactersMax: number;
   /** Milliseconds after which the search stops, because an operator's own pattern may be slow. */
   msMax: number;
 }
 
-/** Enough for 5,000 containers with 3 kB of labels each, which take at most 2 s on a slow core. */
+/** Limits that are enough for 5,000 containers with 3 kB of labels each, which take at most 2 s on a slow core. */
 const LIMITS_DEFAULT: RedactionLimits = { charactersMax: 16 * 1024 * 1024, msMax: 5_000 };
 
 /** Redacts secrets in the containers of one snapshot. */
@@ -64,7 +64,7 @@ export interface Redactor {
   withheldCount(): number;
 }
 
-/** Creates a redactor for one snapshot. `elapsedMs`: a monotonic clock. */
+/** Creates a redactor for one snapshot. `elapsedMs` returns monotonic time in milliseconds. */
 export function createRedactor(
   patterns: RedactionPatterns,
   elapsedMs: () => number = () => performance.now(),
@@ -74,7 +74,7 @@ export function createRedactor(
   let charactersLeft = charactersMax;
   let withheld = 0;
 
-  /** Returns whether searching this many characters is within the limits, and if so counts them. */
+  /** Returns whether this many characters may be searched, and deducts them from the limit if so. */
   function maySearch(characters: number): boolean {
     if (characters > charactersLeft || elapsedMs() > endsAt) {
       charactersLeft = 0;
@@ -104,11 +104,11 @@ export function createRedactor(
   };
 }
 
-/** Match `NAME=value`, `--name=value` and `--name value`. A value may be quoted. */
+/** Patterns for `NAME=value`, `--name=value` and `--name value`, where the value may be quoted. */
 const ASSIGNMENT = /(?<=^|[\s"'])(-{0,2}[\w.-]{1,128})(=)("[^"]*"|'[^']*'|[^\s"']+)/g;
 const OPTION = /(?<=^|[\s"'])(-{1,2}[\w.-]{1,128})(\s+)("[^"]*"|'[^']*'|[^\s"'-][^\s"']*)/g;
 
-/** Redacts all matches. Options and variables with matching names lose their value, as on a command line. */
+/** Redacts all matches. The values of options and variables with matching names are also redacted. */
 function redactText(text: string, patterns: RedactionPatterns): string {
   const hide = (whole: string, name: string, between: string): string =>
     matches(patterns.names, name) ? `${name}${between}${REDACTED}` : whole;

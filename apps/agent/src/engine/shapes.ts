@@ -2,16 +2,16 @@ import { DockerId } from '@muster/contracts';
 import { z } from 'zod';
 
 /*
- * The parts of a Docker-compatible engine's replies that the agent reads. A schema drops every other key, so a
- * container's environment (`Config.Env`) never gets past the parse. Engines omit fields or set them to null or to
- * invalid values; every field but the id falls back to a default.
+ * The parts of a Docker-compatible engine's responses that the agent reads. The schemas drop every other key, including
+ * a container's environment (`Config.Env`). Engines omit fields or set them to null or to invalid values, so every
+ * field except the id falls back to a default.
  */
 
 const looseText = z.string().catch('');
 
 /**
- * Health as listed by Docker >= 1.52 and as inspected by every engine. `Status` is `""` or `none` without a health
- * check.
+ * The health in the list of Docker >= 1.52 and in the inspection of every engine. `Status` is `""` or `none` for a
+ * container without a health check.
  */
 const ListedHealth = z.object({ Status: looseText }).nullable().catch(null).default(null);
 
@@ -24,8 +24,8 @@ const ListedPort = z.object({
 export type ListedPort = z.output<typeof ListedPort>;
 
 /**
- * One element of `GET /containers/json`. An element without a valid id makes the whole list invalid; no other field
- * does.
+ * One element of `GET /containers/json`. The whole list is invalid if one element has no valid id, but no other field
+ * can make it invalid.
  */
 export const ListedContainer = z.object({
   Id: DockerId,
@@ -36,13 +36,13 @@ export const ListedContainer = z.object({
   State: looseText,
   Status: looseText,
   Ports: z.array(ListedPort.nullable().catch(null)).catch([]).default([]),
-  // Not z.record, which drops the key `__proto__`; that is a valid label.
+  // z.record would drop the key `__proto__`, which is a valid label.
   Labels: z.custom<Readonly<Record<string, unknown>>>((value) => typeof value === 'object' && value !== null).catch({}),
   Health: ListedHealth,
 });
 export type ListedContainer = z.output<typeof ListedContainer>;
 
-/** The reply of `GET /containers/json`. */
+/** The response to `GET /containers/json`. */
 export const ContainerList = z.array(ListedContainer);
 
 /** The parts of `GET /containers/{id}/json` that the list lacks. */
@@ -50,7 +50,7 @@ export const InspectedContainer = z.object({
   State: z.object({ StartedAt: looseText, Health: ListedHealth }),
 });
 
-/** The reply of `GET /version`. */
+/** The response to `GET /version`. */
 export const VersionReply = z.object({
   Version: looseText,
   ApiVersion: looseText,
@@ -75,8 +75,8 @@ export const InfoReply = z.object({
 export type InfoReply = z.output<typeof InfoReply>;
 
 /**
- * One line of `GET /events`. Docker >= 1.52 omits the older `status`, `id` and `from`; all known engines send these
- * fields.
+ * One line of `GET /events`. All known engines send the fields below. Docker >= 1.52 omits the older fields `status`,
+ * `id` and `from`.
  */
 export const EngineEvent = z.object({
   Type: looseText,

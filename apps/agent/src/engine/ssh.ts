@@ -5,12 +5,12 @@ import type { EngineAddress } from './address.js';
 
 type SshAddress = EngineAddress & { kind: 'ssh' };
 
-/** Characters of ssh's stderr that are kept: its last lines contain the reason for a failure. */
+/** Number of characters kept from the end of ssh's stderr, whose last lines contain the reason for a failure. */
 const STDERR_LENGTH_MAX = 2_000;
 
 /**
- * Returns ssh's arguments to reach an engine, the same as docker's own (docker/cli, commandconn). The user's ssh
- * configuration and keys apply, and ssh must not prompt for a password.
+ * Returns the arguments with which ssh reaches an engine. They equal those of docker's own client (docker/cli,
+ * commandconn). The user's ssh configuration and keys apply, and ssh must not prompt for a password.
  */
 export const sshArguments = ({ host, port, user, remotePath }: SshAddress): string[] => [
   '-o',
@@ -28,7 +28,7 @@ export const sshArguments = ({ host, port, user, remotePath }: SshAddress): stri
   'dial-stdio',
 ];
 
-/** Connects to an engine through `ssh`; the command's standard streams are the connection. */
+/** Connects to an engine through `ssh` and uses the command's standard streams as the connection. */
 export class SshAgent extends Agent {
   readonly #address: SshAddress;
 
@@ -45,7 +45,7 @@ export class SshAgent extends Agent {
   }
 }
 
-/** A command's standard input and output as one connection. Destroying it ends the command. */
+/** A connection made of a command's standard input and output. Destroying the connection kills the command. */
 class CommandConnection extends Duplex {
   readonly #child: ChildProcessWithoutNullStreams;
   #stderr = '';
@@ -67,7 +67,9 @@ class CommandConnection extends Duplex {
     });
   }
 
-  /** Node calls these methods on a socket that it keeps alive; a command's streams do not have them. */
+  /**
+   * Does nothing. Node calls this method and the next three on a kept-alive socket, but a command's streams lack them.
+   */
   setKeepAlive(): this {
     return this;
   }

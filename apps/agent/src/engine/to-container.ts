@@ -8,9 +8,9 @@ import {
 } from '@muster/contracts';
 import type { ListedContainer, ListedPort } from './shapes.js';
 
-/** Facts from inspecting a container: Docker's list has no start time, and Podman's has no health either. */
+/** Facts that only an inspection returns. Docker's list has no start time, and Podman's list has no health either. */
 export interface Inspected {
-  /** RFC 3339; null if never started or unknown. */
+  /** The start time (RFC 3339); null if the container never started or the time is unknown. */
   startedAt: string | null;
   health: Health | null;
 }
@@ -19,9 +19,9 @@ export interface Inspected {
 export const NOT_INSPECTED: Inspected = { startedAt: null, health: null };
 
 /**
- * Converts one container from the engine's format to the contract's `Container`. The result is always valid: missing
- * fields get the contract's defaults, and values that the contract does not allow (such as port 0) are left out. Texts
- * may exceed a limit; `fitContainer` shortens them and records that.
+ * Converts one container from the engine's format to the contract's `Container`. Missing fields get the contract's
+ * defaults, and values that the contract does not allow (such as port 0) are omitted. The result is valid except for
+ * texts that exceed a limit. `fitContainer` shortens these texts and records that it did.
  */
 export function toContainer(listed: ListedContainer, inspected: Inspected): Container {
   const state = toState(listed.State);
@@ -49,7 +49,8 @@ export function toStartedAt(value: string): string | null {
 }
 
 /**
- * Returns an engine's health word; null for `none`, `""` and any other word, which mean that there is no health check.
+ * Returns the health that the engine's word stands for, or null for `none`, `""` and any other word, which mean that
+ * the container has no health check.
  */
 export const toHealth = (word: string | undefined): Health | null =>
   word === 'healthy' || word === 'unhealthy' || word === 'starting' ? word : null;
@@ -60,8 +61,9 @@ const clean = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFo
 const truncate = (text: string, lengthMax: number): string => clean(text.slice(0, lengthMax));
 
 /**
- * Returns the container's own name. An engine prefixes names with a slash, also lists the names that links add
- * (`/other/alias`), and may list no name for a dead container. The short id is used then, as in Docker's own output.
+ * Returns the container's own name. An engine prefixes names with a slash and also lists the names that links add
+ * (`/other/alias`). For a dead container, it may list no name. The short id is used in that case, as in Docker's own
+ * output.
  */
 export function toName({ Names, Id }: Pick<ListedContainer, 'Names' | 'Id'>): string {
   const names = Names.map((name) => name.replace(/^\//, '')).filter((name) => name !== '');
@@ -69,7 +71,7 @@ export function toName({ Names, Id }: Pick<ListedContainer, 'Names' | 'Id'>): st
 }
 
 /**
- * Podman's words for states, mapped to Docker's, so that one filter finds containers of both engines. `stopped` is a
+ * Maps Podman's names for states to Docker's, so that one filter finds containers of both engines. `stopped` is a
  * container that exited and is not cleaned up yet; `configured` and `initialized` are containers that were not started.
  */
 const STATE_BY_PODMAN_WORD: Readonly<Record<string, string>> = {
@@ -117,7 +119,10 @@ function toPort({ IP, PrivatePort, PublicPort, Type }: ListedPort): Port[] {
   ];
 }
 
-/** Returns the labels, with null as empty text. The object has no prototype, so that `__proto__` is an ordinary key. */
+/**
+ * Returns the labels, with null replaced by an empty text. The object has no prototype, so `__proto__` is an ordinary
+ * key.
+ */
 function toLabels(listed: Readonly<Record<string, unknown>>): Container['labels'] {
   const labels = Object.create(null) as Container['labels'];
   for (const [key, value] of Object.entries(listed)) {

@@ -5,10 +5,13 @@ import type { EngineEvent } from './shapes.js';
 
 /** Callbacks for an engine's events. */
 export interface WatchHandlers {
-  /** The subscription is active: no event is missed from now on, but earlier ones may have been. */
+  /** Called when a subscription is active. No event is missed from then on, but earlier events may have been missed. */
   onWatching(): void;
   onEvent(event: EngineEvent): void;
-  /** Events may be missed from now on. `error` is null if the engine closed the stream without an error. */
+  /**
+   * Called when a subscription ends and events may be missed. `error` is null if the engine closed the stream without
+   * one.
+   */
   onLost(error: unknown): void;
 }
 
@@ -22,11 +25,11 @@ export function createEngineWatch(client: EngineClient, handlers: WatchHandlers,
   /** Runs one subscription until it ends. Returns whether it was established. */
   async function follow(signal: AbortSignal): Promise<boolean> {
     subscription = new AbortController();
-    const either = AbortSignal.any([signal, subscription.signal]);
+    const combinedSignal = AbortSignal.any([signal, subscription.signal]);
     let watching = false;
     let failure: unknown = null;
     try {
-      const events = await client.openEvents(either);
+      const events = await client.openEvents(combinedSignal);
       watching = true;
       handlers.onWatching();
       for await (const event of events) handlers.onEvent(event);

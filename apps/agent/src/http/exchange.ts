@@ -1,22 +1,22 @@
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions } from 'node:http';
 
 /**
- * How a server is reached. This uses Node's HTTP client because undici alone takes 30 MB of memory, most of it for a
+ * The route to a server. It uses Node's own HTTP client, because undici takes 30 MB of memory, most of it for a
  * WebAssembly parser.
  */
 export interface HttpRoute {
-  /** `request` of node:http or of node:https. */
+  /** The function `request` of node:http or node:https. */
   readonly request: (options: RequestOptions) => ClientRequest;
-  /** The address, and the agent that keeps the connections. */
+  /** The server's address, and the HTTP agent that holds the connections. */
   readonly options: RequestOptions;
-  /** Prefix of each path: a proxy gets absolute URLs. */
+  /** Prefix of each path. It is set for a plain HTTP proxy, which expects absolute URLs. */
   readonly pathPrefix?: string;
   readonly headers?: OutgoingHttpHeaders;
   /** Closes all connections. */
   close(): void;
 }
 
-/** One request. The signal aborts it, including the reading of the answer's body. */
+/** One request. The signal also aborts reading the response's body. */
 export interface HttpCall {
   method: 'GET' | 'POST' | 'DELETE';
   path: string;
@@ -26,8 +26,8 @@ export interface HttpCall {
 }
 
 /**
- * Sends a request and resolves once the answer's headers arrive. The caller must read or destroy the body. Follows no
- * redirects and does not retry. Rejects with the connection error of Node or the system.
+ * Sends a request and resolves when the response's headers arrive. The caller must read or destroy the body. Neither
+ * follows redirects nor retries. Rejects with the connection error of Node or the system.
  */
 export function send(route: HttpRoute, { method, path, headers, body, signal }: HttpCall): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -41,22 +41,25 @@ export function send(route: HttpRoute, { method, path, headers, body, signal }: 
     });
     outgoing.once('response', resolve);
     outgoing.on('error', reject);
-    // A response that is not an answer (an upgrade, for instance) closes the connection without an error.
+    // An upgrade, for example, closes the connection without a `response` event and without an error.
     outgoing.once('close', () => reject(new Error('the connection was closed without an answer')));
     outgoing.end(body);
   });
 }
 
-/** Thrown if an answer is longer than its reader accepts. */
+/** Thrown if a response's body is longer than the reader accepts. */
 export class ResponseTooLongError extends RangeError {
   override readonly name = 'ResponseTooLongError';
 }
 
-/** Reads the whole body. Throws `ResponseTooLongError` if it is longer than `bytesMax`, and another error if it was cut off. */
-export async function readText(answer: IncomingMessage, bytesMax: number): Promise<string> {
+/**
+ * Reads the whole body. Throws `ResponseTooLongError` if it is longer than `bytesMax`, and another error if it is cut
+ * off.
+ */
+export async function readText(response: IncomingMessage, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
+  for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > bytesMax) throw new ResponseTooLongError(`the answer is longer than ${bytesMax} bytes`);
     chunks.push(chunk);

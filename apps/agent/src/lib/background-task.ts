@@ -1,11 +1,14 @@
 /**
- * Runs `meanwhile` while `call` is in flight, and aborts its signal when `call` ends. Resolves with the result of
- * `call`, or throws, only after both have ended.
+ * Runs `task` while `call` is in flight, and aborts the task's signal when `call` settles. Waits until both have
+ * settled, then rejects if `task` rejected, and otherwise settles as `call` did.
  */
-export async function withBackgroundTask<T>(call: Promise<T>, task: (ended: AbortSignal) => Promise<void>): Promise<T> {
-  const over = new AbortController();
-  const both = [call.finally(() => over.abort()), task(over.signal)] as const;
-  await Promise.allSettled(both);
-  await both[1];
+export async function withBackgroundTask<T>(
+  call: Promise<T>,
+  task: (signal: AbortSignal) => Promise<void>,
+): Promise<T> {
+  const callSettled = new AbortController();
+  const promises = [call.finally(() => callSettled.abort()), task(callSettled.signal)] as const;
+  await Promise.allSettled(promises);
+  await promises[1];
   return call;
 }

@@ -1,4 +1,4 @@
-/** Limits of a wait that doubles from `baseMs` to `capMs`. */
+/** Limits of an exponential backoff, which doubles from `baseMs` to `capMs`. */
 export interface BackoffLimits {
   baseMs: number;
   capMs: number;
@@ -7,15 +7,15 @@ export interface BackoffLimits {
 /** Waits between attempts to reach the API. */
 export const SERVER_BACKOFF: BackoffLimits = { baseMs: 1_000, capMs: 60_000 };
 
-/** Waits between attempts to read the engine. It is local, so it is retried sooner. */
+/** Waits between attempts to read the engine. They are shorter because the engine is local. */
 export const ENGINE_BACKOFF: BackoffLimits = { baseMs: 500, capMs: 5_000 };
 
-/** Upper limit of `Retry-After`: a day. */
+/** Maximum `Retry-After` that is respected: one day, in milliseconds. */
 const RETRY_AFTER_MS_MAX = 86_400_000;
 
 /**
- * Returns a wait with full jitter: uniformly distributed between 0 and the doubled, capped wait, which spreads a fleet
- * that failed together. `failures` counts from 1; `random` is in [0, 1).
+ * Returns a wait with full jitter, in milliseconds. It is uniformly distributed between 0 and the exponential backoff,
+ * which spreads the retries of agents that failed together. `failures` counts from 1, and `random` is in [0, 1).
  *
  * Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
@@ -26,9 +26,9 @@ const waitMs = (failures: number, { baseMs, capMs }: BackoffLimits): number =>
   Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 30));
 
 /**
- * Returns how long to wait before the next attempt: at least what the server asked for, plus jitter. If a server asks a
- * whole fleet to wait 30 seconds, the jitter spreads the fleet over half of that, not over the one second after a first
- * failure.
+ * Returns how long to wait before the next attempt, which is at least what the server asked for, plus jitter. If a
+ * server asks a whole fleet to wait 30 seconds, the jitter spreads the retries over 15 seconds instead of the one
+ * second of a first failure.
  */
 export const retryDelayMs = (
   failures: number,
@@ -36,13 +36,13 @@ export const retryDelayMs = (
   random: number,
   limits: BackoffLimits,
 ): number => {
-  const askedMs = retryAfterMs ?? 0;
-  return askedMs + random * Math.max(waitMs(failures, limits), Math.min(limits.capMs, askedMs / 2));
+  const requestedMs = retryAfterMs ?? 0;
+  return requestedMs + random * Math.max(waitMs(failures, limits), Math.min(limits.capMs, requestedMs / 2));
 };
 
 /**
- * Returns the milliseconds that a `Retry-After` header asks for (RFC 9110: seconds or an HTTP date); null if it is
- * missing or invalid.
+ * Returns the wait that a `Retry-After` header asks for, in milliseconds (RFC 9110: seconds or an HTTP date), or null
+ * if the header is missing or invalid.
  */
 export function parseRetryAfter(header: string | undefined, nowMs: number): number | null {
   if (header === undefined) return null;

@@ -7,15 +7,15 @@ import type { LogLevel } from '../env.js';
  * characters from a server or an engine are escaped, so that they cannot control the terminal.
  */
 export function createLog(level: LogLevel): Logger {
-  // Synchronous, so that the last line before an exit is not lost.
+  // The destination is synchronous, so that the last line before an exit is not lost.
   const stderr = pino.destination({ fd: 2, sync: true });
-  const secrets = ['agentToken', 'enrollToken', 'authorization', 'headers'];
+  const secretKeys = ['agentToken', 'enrollToken', 'authorization', 'headers'];
   return pino(
     {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: [...secrets, ...secrets.map((key) => `*.${key}`)],
+      redact: [...secretKeys, ...secretKeys.map((key) => `*.${key}`)],
     },
     { write: (line: string) => void stderr.write(toTerminalJson(line)) },
   );

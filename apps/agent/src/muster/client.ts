@@ -18,8 +18,9 @@ import type { ProxySettings } from './proxy.js';
 import { createMusterRoute } from './route.js';
 
 /**
- * The result of a call. `retry`: it may succeed later (429, 5xx, 408, no connection, a timeout, or a body that is not
- * Muster's; `status` is null if there was no answer). `refused`: repeating the same call will not succeed.
+ * The result of a call. `retry` means that the call may succeed later (429, 5xx, 408, no connection, a timeout, or a
+ * body that is not Muster's); `status` is null if there was no response. `refused` means that the same call will not
+ * succeed if it is repeated.
  */
 export type Answer<T> =
   | { kind: 'ok'; data: T }
@@ -33,7 +34,7 @@ export interface SnapshotOrder {
   observedAt: Date;
 }
 
-/** The agent's calls to Muster's API. They throw only on abort, with the signal's reason. */
+/** The agent's calls to Muster's API. All methods throw only on abort, with the signal's reason. */
 export interface MusterClient {
   enroll(enrollToken: string, request: EnrollRequest, signal: AbortSignal): Promise<Answer<EnrollResponse>>;
   postSnapshot(
@@ -48,7 +49,7 @@ export interface MusterClient {
     stream: string,
     signal: AbortSignal,
   ): Promise<Answer<HeartbeatResponse>>;
-  /** Asks which host the token belongs to. */
+  /** Resolves with the host that the token belongs to. */
   getTokenHolder(agentToken: string, signal: AbortSignal): Promise<Answer<TokenHolder>>;
   /** Requests a new token. The current one stays valid until the new one is first used. */
   rotate(agentToken: string, signal: AbortSignal): Promise<Answer<TokenRotation>>;
@@ -59,7 +60,7 @@ export interface MusterClient {
 
 const TIMEOUT_MS_DEFAULT = 20_000;
 
-/** Muster's answers are less than a thousandth of this. */
+/** Maximum size of a response, in bytes. Muster's responses are less than a thousandth of it. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
 const DIRECT: ProxySettings = { https: null, http: null, noProxy: null };
@@ -150,7 +151,7 @@ const snapshotHeaders = (
   [SnapshotHeaderNames.observedAt]: observedAt.toISOString(),
 });
 
-/** Converts a response. If its body is not Muster's, only the status counts. */
+/** Converts a response to an answer. If the body is not Muster's, only the status is used. */
 function toAnswer<S extends z.ZodType>(
   schema: S,
   status: number,
@@ -187,7 +188,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Returns the innermost cause. If several addresses failed, Node's error has only a code and no message. */
+/** Returns the message of the innermost cause. If several addresses failed, Node's error has a code but no message. */
 function toConnectionFailure(error: unknown): string {
   const { message, code, cause } = error as NodeJS.ErrnoException & { cause?: unknown };
   return cause instanceof Error ? toConnectionFailure(cause) : message || code || 'the connection failed';

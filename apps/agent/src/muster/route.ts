@@ -7,8 +7,9 @@ import type { HttpRoute } from '../http/exchange.js';
 import { proxyFor, type ProxySettings } from './proxy.js';
 
 /**
- * How long an idle connection is kept, unless the server announces a shorter time. It outlasts a heartbeat or two, and
- * is below the usual 60 s of load balancers, so no request goes to a connection that the other side is closing.
+ * How long an idle connection is kept, in milliseconds, unless the server announces a shorter time. It is longer than a
+ * heartbeat interval or two, and shorter than the usual 60 s of load balancers, so no request is sent on a connection
+ * that the other side is closing.
  */
 const IDLE_MS_MAX = 55_000;
 
@@ -19,14 +20,15 @@ const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '');
 const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === 'https:' ? 443 : 80));
 
 /**
- * Creates a route with one keep-alive connection to the API at `url`, through the proxy that the settings name for it.
+ * Creates a route with one keep-alive connection to the API at `url`, through the proxy that the settings select for
+ * `url`.
  */
 export function createMusterRoute(url: URL, settings: ProxySettings): HttpRoute {
   const proxy = proxyFor(url, settings);
   if (proxy === null)
     return createRoute(url, url.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE));
   if (url.protocol === 'https:') return createRoute(url, new TunnelAgent(proxy));
-  // A plain HTTP proxy gets absolute URLs instead of a tunnel.
+  // For an http API, the proxy receives absolute URLs instead of a tunnel.
   const agent = proxy.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE);
   return {
     ...createRoute(proxy, agent),
@@ -64,7 +66,7 @@ class TunnelAgent extends HttpsAgent {
     const fail = (error: Error): void => done(error, undefined as unknown as Duplex);
     const name = host!;
     const authority = `${isIP(name) === 6 ? `[${name}]` : name}:${port}`;
-    const asking = (this.#proxy.protocol === 'https:' ? requestHttps : requestHttp)({
+    const connectRequest = (this.#proxy.protocol === 'https:' ? requestHttps : requestHttp)({
       host: hostOf(this.#proxy),
       port: portOf(this.#proxy),
       method: 'CONNECT',
@@ -73,20 +75,20 @@ class TunnelAgent extends HttpsAgent {
       headers: { host: authority, ...proxyAuthorization(this.#proxy) },
       ...(signal === undefined ? {} : { signal }),
     });
-    asking.once('error', fail);
-    asking.once('response', ({ statusCode }) => {
-      asking.destroy();
+    connectRequest.once('error', fail);
+    connectRequest.once('response', ({ statusCode }) => {
+      connectRequest.destroy();
       fail(new Error(`the proxy answered ${statusCode} to CONNECT`));
     });
-    asking.once('connect', ({ statusCode }, socket) => {
-      asking.off('error', fail);
+    connectRequest.once('connect', ({ statusCode }, socket) => {
+      connectRequest.off('error', fail);
       if (statusCode !== 200) {
         socket.destroy();
         return fail(new Error(`the proxy answered ${statusCode} to CONNECT`));
       }
       done(null, connectTls({ socket, ...(isIP(name) === 0 ? { servername: name } : {}), host: name }));
     });
-    asking.end();
+    connectRequest.end();
     return undefined;
   }
 }

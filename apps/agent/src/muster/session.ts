@@ -10,9 +10,9 @@ import { AGENT_VERSION } from '../version.js';
 import type { Answer, MusterClient } from './client.js';
 
 /**
- * The result of a call with a host's token. `dismissed`: the API rejects the current and the previous token, or deleted
- * the host, and enrolling is not possible. The state is kept, because a wrong or restored server may have sent the
- * answer. The caller retries after `retryInMs`.
+ * The result of a call with a host's token. `dismissed` means that the API rejects the current and the previous token
+ * or deleted the host, and that enrolling is not possible. The state is kept, because the answer may come from a wrong
+ * or restored server. The caller retries after `retryInMs`.
  */
 export type SessionAnswer<T> = Answer<T> | { kind: 'dismissed'; reason: string; retryInMs: number };
 
@@ -20,9 +20,10 @@ export type SessionAnswer<T> = Answer<T> | { kind: 'dismissed'; reason: string; 
 export interface Session {
   isEnrolled(): boolean;
   /**
-   * Makes a call with this host's token. Enrolls first if there is none. If the API rejects the token, tries the
-   * previous token, and then enrolls again if there is an enrollment token. If enrolling fails and may succeed later,
-   * returns that answer as the call's. Throws `StopError` only if the machine was never enrolled and cannot be.
+   * Makes a call with this host's token. Enrolls first if there is no token. If the API rejects the token, tries the
+   * previous token, and then enrolls again if there is an enrollment token. If enrolling fails but may succeed later,
+   * returns the answer to the enrollment. Throws `StopError` only if the machine was never enrolled and cannot be
+   * enrolled.
    */
   call<T>(
     request: (agentToken: string) => Promise<Answer<T>>,
@@ -30,11 +31,12 @@ export interface Session {
     signal: AbortSignal,
   ): Promise<SessionAnswer<T>>;
   /**
-   * Records whether another run of an agent superseded this one. If so, leaving must not revoke the token that it uses.
+   * Records whether another run of an agent superseded this one. If so, `leave` must not revoke the token that the
+   * other run uses.
    */
   recordSuperseded(isSuperseded: boolean): Promise<void>;
   /**
-   * Revokes this host's tokens and deletes them here. If another run superseded this one, only deletes them here.
+   * Revokes this host's tokens and deletes them from the state. If another run superseded this one, only deletes them.
    * Throws `StopError` if the API cannot be reached.
    */
   leave(signal: AbortSignal): Promise<'revoked' | 'forgotten'>;
@@ -44,18 +46,18 @@ export interface Session {
 
 /** How long the session waits, in milliseconds. */
 export interface SessionWaits {
-  /** Between two attempts after a dismissal: starts at `minMs` and grows to `maxMs`. */
+  /** Wait between two attempts after a dismissal, which grows from `minMs` to `maxMs`. */
   dismissed: { minMs: number; maxMs: number };
   /**
-   * Wait while a host with this machine's identity may be alive: `maxMs` in total, and `defaultMs` if the API
-   * sends no Retry-After.
+   * Wait while a host with this machine's identity may be alive, which is at most `maxMs` in total, and `defaultMs` if
+   * the API sends no Retry-After.
    */
   identity: { maxMs: number; defaultMs: number };
 }
 
 /**
- * As documented in docs/agent.md, "When the API refuses the agent". An API that sends no Retry-After considers a host
- * alive for 5 minutes.
+ * The waits that docs/agent.md documents in "When the API refuses the agent". An API that sends no Retry-After
+ * considers a host alive for 5 minutes.
  */
 export const SESSION_WAITS_DEFAULT: SessionWaits = {
   dismissed: { minMs: 600_000, maxMs: 3_600_000 },
@@ -69,10 +71,13 @@ export interface SessionOptions {
   store: StateStore;
   /** The state that `store` held when it was opened. */
   state: AgentState;
-  /** Days after which the token is rotated; 0: never. */
+  /** Age in days at which the token is rotated; 0 if it never is. */
   tokenDays: number;
   wallNow: () => Date;
-  /** In [0, 1). Spreads the rotations of a fleet that was enrolled at once, and the attempts after a dismissal. */
+  /**
+   * Returns a number in [0, 1). It spreads the rotations of agents that were enrolled together, and the attempts after
+   * a dismissal.
+   */
   random: () => number;
   log: Logger;
   waits?: SessionWaits;
@@ -80,16 +85,20 @@ export interface SessionOptions {
   isEnrollCommand?: boolean;
 }
 
-/** Wait after a failed rotation. It is long because the current token remains valid. */
+/** Wait after a failed rotation, in milliseconds. It is long because the current token remains valid. */
 const ROTATION_RETRY_MS = 3_600_000;
 
 const DAY_MS = 86_400_000;
 
-/** How long the previous token is kept: a database restored from a backup may know only that one. */
+/**
+ * How long the previous token is kept, in milliseconds, because a database restored from a backup may know only that
+ * one.
+ */
 const PREVIOUS_TOKEN_MS = 30 * DAY_MS;
 
 /**
- * A `Retry-After` below this is the rest of the grace period that was waited for. Above it, the host was seen again.
+ * A `Retry-After` up to this many milliseconds is the rest of the grace period that the agent has waited for. A longer
+ * one means that the host was seen again.
  */
 const REMAINING_GRACE_MS = 5_000;
 
@@ -111,7 +120,8 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /**
-   * Like `save`, but does not throw, so that a full disk stops no report. Returns false if the state was not written.
+   * Does the same as `save` but does not throw, so that a full disk does not prevent reports. Returns false if the
+   * state was not written.
    */
   async function saveIfPossible(next: AgentState): Promise<boolean> {
     try {
@@ -146,9 +156,9 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /**
-   * Enrolls with an identity. The live host that has it may be this machine before it was re-installed. So while the
-   * API answers that it is in use, this waits for the grace period that the API names, to see whether the other host
-   * reports again.
+   * Enrolls with the identity `engineId`. A live host with the same identity may be this machine before it was
+   * reinstalled. Therefore, while the API answers that the identity is in use, this function waits for the grace period
+   * that the API states, to see whether the other host reports again.
    */
   async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
     const since = performance.now();
@@ -170,7 +180,7 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /**
-   * Makes up an identity and saves it before use, so that an enrollment whose answer was lost is repeated as the same
+   * Generates an identity and saves it before use, so that an enrollment whose answer was lost is repeated as the same
    * host.
    */
   async function createRandomIdentity(): Promise<string> {
@@ -185,7 +195,7 @@ export function createSession(options: SessionOptions): Session {
 
   /**
    * Rotates a token that is old enough. The new token is saved before it is used, together with the old one, which
-   * remains valid if the new one is lost on the way or by a restore from a backup.
+   * remains valid if the new one is lost in transit or by a restore from a backup.
    */
   async function rotateIfDue(signal: AbortSignal): Promise<void> {
     const { enrollment } = state;
@@ -206,7 +216,7 @@ export function createSession(options: SessionOptions): Session {
     if (await saveIfPossible({ ...state, enrollment: rotated })) log.info('token rotated');
   }
 
-  /** Records that the API accepted a token. If it was the previous one, that becomes the current one again. */
+  /** Records that the API accepted `token`. If it is the previous token, it becomes the current one again. */
   async function recordAccepted(enrollment: Enrollment, token: string): Promise<void> {
     dismissals = 0;
     const { agentToken, previousToken, acceptedAt } = enrollment;
@@ -217,8 +227,8 @@ export function createSession(options: SessionOptions): Session {
       const swapped = { ...enrollment, agentToken: token, previousToken: agentToken };
       await saveOrKeepInMemory({ ...state, enrollment: { ...swapped, acceptedAt: new Date(nowMs).toISOString() } });
     } else if (previousToken !== null && acceptedAt === null) {
-      const accepted = { ...enrollment, acceptedAt: new Date(nowMs).toISOString() };
-      await saveOrKeepInMemory({ ...state, enrollment: accepted });
+      const acceptedEnrollment = { ...enrollment, acceptedAt: new Date(nowMs).toISOString() };
+      await saveOrKeepInMemory({ ...state, enrollment: acceptedEnrollment });
     } else if (previousToken !== null && nowMs - Date.parse(acceptedAt!) > PREVIOUS_TOKEN_MS) {
       await saveOrKeepInMemory({ ...state, enrollment: { ...enrollment, previousToken: null } });
     }
@@ -235,7 +245,7 @@ export function createSession(options: SessionOptions): Session {
     if (!isDismissal(answer) || previousToken === null) return answer;
     const second = await request(previousToken);
     if (second.kind === 'ok') await recordAccepted(enrollment, previousToken);
-    // The first answer wins, because it may say that the host was deleted.
+    // The first answer is returned, because it may state that the host was deleted.
     return isDismissal(second) ? answer : second;
   }
 
@@ -311,7 +321,7 @@ const NOT_ENROLLED = 'this machine is not enrolled: set MUSTER_ENROLL_TOKEN';
 /** Returns the part of the stored state that is valid for this API. A token is sent only to the API that issued it. */
 function stateForServer(musterUrl: string, enrollToken: string | null, state: AgentState): AgentState {
   if (state.enrollment === null) {
-    // Written by an earlier release, which deleted the agent token of a deleted host.
+    // An earlier release wrote `retiredEnrollToken` when it deleted the agent token of a deleted host.
     if (enrollToken !== null && sha256(enrollToken) === state.retiredEnrollToken) {
       throw new StopError(`${DELETED}: ${ENROLL_AGAIN}`, ExitCodes.usage);
     }
@@ -341,7 +351,7 @@ type Refusal = Answer<never> & { kind: 'refused' };
 const isRefusal = (answer: Answer<unknown>, type: ProblemType): answer is Refusal =>
   answer.kind === 'refused' && answer.problemType === type;
 
-/** Returns whether the API rejects this token for good. */
+/** Returns whether the API rejects the token permanently. */
 const isDismissal = (answer: Answer<unknown>): answer is Refusal =>
   isRefusal(answer, ProblemTypes.tokenInvalid) || isRefusal(answer, ProblemTypes.hostDeleted);
 

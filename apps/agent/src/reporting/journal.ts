@@ -7,9 +7,9 @@ import type { SnapshotOrder } from '../muster/client.js';
 import { appendPrivateFile, readPrivateFile, writeFileAtomically } from '../state/state-store.js';
 
 /**
- * One reading of the engine while the API could not be reached: the containers that had changed since the previous
- * reading, and those that were gone. Its stream and sequence never change, so it counts once however often it is sent,
- * by any run of the agent.
+ * One reading of the engine that was taken while the API was unreachable. It holds the containers that changed after
+ * the previous reading and the ids of those that were removed. Its stream and sequence never change, so the API applies
+ * it only once, even if several runs of the agent send it.
  */
 const JournalEntry = z.object({
   stream: z.guid(),
@@ -27,43 +27,45 @@ export type JournalEntry = z.output<typeof JournalEntry>;
  */
 const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
 
-/** A bounded record on disk of the changes that could not be sent to the API. */
+/** A bounded log on disk of the changes that could not be sent to the API. */
 export interface Journal {
   /** Sets the containers that the API holds; later changes are recorded relative to them. */
   setBaseline(containers: readonly Container[]): void;
   /**
-   * Records how the containers differ from the last acknowledged or recorded ones. Ids in `presentIds` are not gone: a
-   * host with too many containers reports only some. Never throws: a full disk costs only history.
+   * Records how the containers differ from the last acknowledged or recorded ones. Ids in `presentIds` do not count as
+   * removed, because a host with too many containers reports only some of them. Never throws, because a full disk
+   * should cost only history.
    */
   record(containers: readonly Container[], order: () => SnapshotOrder, presentIds?: ReadonlySet<string>): Promise<void>;
+  /** Returns the number of entries. */
   size(): number;
-  /** Returns the oldest entry; null if the journal is empty. */
+  /** Returns the oldest entry, or null if the journal is empty. */
   first(): JournalEntry | null;
   /**
-   * Drops the entry, which was sent or can never be. Does nothing if newer entries have pushed it out in the meantime.
+   * Drops an entry that was sent or can never be sent. Does nothing if newer entries have displaced it in the meantime.
    */
   drop(entry: JournalEntry): Promise<void>;
-  /** Removes all entries, because they belong to a host that this machine no longer is. */
+  /** Removes all entries. Called when this machine no longer reports as the host that the entries belong to. */
   clear(): Promise<void>;
 }
 
-/** Beyond either limit the oldest entries are dropped, so only the beginning of the history has a gap. */
+/** If either limit is exceeded, the oldest entries are dropped, so only the beginning of the history has a gap. */
 const ENTRIES_MAX = 500;
 const BYTES_MAX = 2 * 1024 * 1024;
 
-/** Share that is kept when a limit is reached, so that the file is not rewritten at each entry. */
-const KEPT_SHARE = 0.75;
+/** Fraction of each limit that is kept when a limit is exceeded, so that the file is not rewritten for every entry. */
+const RETAINED_FRACTION = 0.75;
 
 const FILE_NAME = 'journal.ndjson';
 
-const NONE: ReadonlySet<string> = new Set();
+const NO_IDS: ReadonlySet<string> = new Set();
 
-/** Opens the journal in `stateDir`, including entries of an earlier run. */
+/** Opens the journal in `stateDir` and loads the entries of earlier runs. */
 export async function openJournal(stateDir: string, log: Logger): Promise<Journal> {
   const path = join(stateDir, FILE_NAME);
   let lines = await readLines(path, log);
   let bytes = lines.reduce((sum, line) => sum + line.length, 0);
-  /** The containers of the last acknowledged or recorded reading; null before the first. */
+  /** The containers of the last acknowledged or recorded reading; null before the first one. */
   let baseline: readonly Container[] | null = null;
   let isFileStale = false;
 
@@ -88,7 +90,7 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
     }
     let dropped = 0;
     const isFull = lines.length > ENTRIES_MAX || bytes > BYTES_MAX;
-    while (isFull && (lines.length > ENTRIES_MAX * KEPT_SHARE || bytes > BYTES_MAX * KEPT_SHARE)) {
+    while (isFull && (lines.length > ENTRIES_MAX * RETAINED_FRACTION || bytes > BYTES_MAX * RETAINED_FRACTION)) {
       bytes -= lines.shift()!.length;
       dropped++;
     }
@@ -108,7 +110,7 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
     setBaseline(containers) {
       baseline = containers;
     },
-    async record(containers, order, presentIds = NONE) {
+    async record(containers, order, presentIds = NO_IDS) {
       const changes = baseline === null ? null : changesBetween(baseline, containers, presentIds);
       baseline = containers;
       if (changes === null) return;
@@ -142,27 +144,27 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
   };
 }
 
-/** Returns how two readings differ; null if only ages in the status texts changed. */
+/** Returns how two readings differ, or null if only the ages in the status texts changed. */
 function changesBetween(
   before: readonly Container[],
   after: readonly Container[],
   presentIds: ReadonlySet<string>,
 ): { changed: Container[]; removedIds: string[] } | null {
-  const left = new Map(before.map((container) => [container.dockerId, container]));
+  const remaining = new Map(before.map((container) => [container.dockerId, container]));
   const changed: Container[] = [];
   for (const container of after) {
-    const was = left.get(container.dockerId);
-    left.delete(container.dockerId);
-    if (was === undefined || withoutAge(was) !== withoutAge(container)) changed.push(container);
+    const previous = remaining.get(container.dockerId);
+    remaining.delete(container.dockerId);
+    if (previous === undefined || withoutAge(previous) !== withoutAge(container)) changed.push(container);
   }
-  const removedIds = [...left.keys()].filter((id) => !presentIds.has(id));
+  const removedIds = [...remaining.keys()].filter((id) => !presentIds.has(id));
   return changed.length + removedIds.length === 0 ? null : { changed, removedIds };
 }
 
 const withoutAge = (container: Container): string =>
   JSON.stringify([canonicalContainer({ ...container, status: '' }), parseStatus(container.status)]);
 
-/** Returns the lines of earlier runs that are still to be sent. A last line that was cut short by a kill is dropped. */
+/** Returns the unsent lines of earlier runs. Drops a truncated last line, which a kill can leave behind. */
 async function readLines(path: string, log: Logger): Promise<string[]> {
   const text = await readPrivateFile(path).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -170,7 +172,7 @@ async function readLines(path: string, log: Logger): Promise<string[]> {
     return '';
   });
   let unsent: { line: string; entry: JournalEntry }[] = [];
-  let lost = 0;
+  let unreadableLines = 0;
   for (const line of text.split('\n')) {
     if (line === '') continue;
     const value = parseJson(line);
@@ -178,9 +180,10 @@ async function readLines(path: string, log: Logger): Promise<string[]> {
     const marker = SentMarker.safeParse(value);
     if (entry.success) unsent.push({ line, entry: entry.data });
     else if (marker.success) unsent = unsent.slice(unsent.findIndex(isEntry(marker.data.told)) + 1);
-    else lost++;
+    else unreadableLines++;
   }
-  if (lost > 0) log.warn({ lost }, 'some lines of the journal are unreadable: skipping them');
+  if (unreadableLines > 0)
+    log.warn({ lost: unreadableLines }, 'some lines of the journal are unreadable: skipping them');
   return unsent.map(({ line }) => line);
 }
 

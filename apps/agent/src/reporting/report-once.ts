@@ -7,7 +7,10 @@ import type { Session } from '../muster/session.js';
 import type { EnginePoller } from '../engine/engine-poller.js';
 import type { SnapshotStream } from './snapshot-stream.js';
 
-/** Limits on attempts and on the wait between two attempts, because a person waits for the command. */
+/**
+ * Maximum number of attempts, and maximum wait between two of them. Both are low because a person waits for the
+ * command.
+ */
 const ATTEMPTS_MAX = 4;
 const WAIT_MS_MAX = 30_000;
 
@@ -20,7 +23,10 @@ export interface ReportOnceOptions {
   log: Logger;
 }
 
-/** Reads the engine once and posts one snapshot. Throws `StopError` if it cannot be read, sent or applied. */
+/**
+ * Reads the engine once and posts one snapshot. Throws `StopError` if the engine cannot be read, or if the snapshot
+ * cannot be sent or is not applied.
+ */
 export async function reportOnce(options: ReportOnceOptions, signal: AbortSignal): Promise<void> {
   const { poller, client, session, stream, random, log } = options;
   for (let tries = 1; ; tries++) {

@@ -6,30 +6,30 @@ import { z } from 'zod';
 import { readPrivateFile, writeFileAtomically } from '../state/state-store.js';
 
 /**
- * The containers that the API holds as present because this machine reported them. An incomplete snapshot must name
- * removed containers, including those that an earlier run reported. The ids are therefore kept in the state directory
- * for as long as snapshots are incomplete.
+ * The ids of the containers that this machine reported and that the API therefore stores as present. An incomplete
+ * snapshot must name the removed containers, including those that an earlier run reported. The ids are therefore stored
+ * in the state directory for as long as snapshots are incomplete.
  */
 export interface ReportedIds {
   /** Returns the reported ids that are not among `presentIds`. */
   findRemoved(presentIds: ReadonlySet<string>): string[];
-  /** Records that a complete snapshot was applied: the API holds exactly these ids. Never throws. */
+  /** Records that a complete snapshot was applied, so the API holds exactly `ids`. Never throws. */
   replace(ids: Iterable<string>): Promise<void>;
   /**
-   * Records that an incomplete snapshot was applied. Never throws: if the disk is full, the next run does not know
-   * these ids.
+   * Records that an incomplete snapshot was applied. Never throws. If the disk is full, the next run does not know
+   * the new ids.
    */
   update(ids: Iterable<string>, removedIds: Iterable<string>): Promise<void>;
-  /** Removes all ids, because they belong to a host that this machine no longer is. */
+  /** Removes all ids. Called when this machine no longer reports as the host that the ids belong to. */
   clear(): Promise<void>;
 }
 
 const FILE_NAME = 'reported.json';
 
-/** More than the API holds for one host. Beyond this limit the oldest ids are dropped. */
+/** Maximum number of stored ids, above which the oldest are dropped. It is more than the API holds for one host. */
 const IDS_MAX = 20_000;
 
-/** Opens the file in `stateDir` with the ids that earlier runs reported in incomplete snapshots. */
+/** Opens the file in `stateDir` that holds the ids that earlier runs reported in incomplete snapshots. */
 export async function openReportedIds(stateDir: string, log: Logger): Promise<ReportedIds> {
   const path = join(stateDir, FILE_NAME);
   let ids = await readIds(path, log);
@@ -48,7 +48,7 @@ export async function openReportedIds(stateDir: string, log: Logger): Promise<Re
     ids = new Set(present);
     if (!isOnDisk) return;
     isOnDisk = false;
-    // After a complete snapshot, no earlier ids are needed.
+    // A complete snapshot makes the stored ids unnecessary.
     await unlink(path).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       log.warn({ reason: (error as Error).message }, 'the file of reported ids could not be removed');

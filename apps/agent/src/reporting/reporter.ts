@@ -28,30 +28,30 @@ import { AGENT_VERSION } from '../version.js';
 
 /** Reports one engine to one API until it is stopped. */
 export interface Reporter {
-  /** Resolves when the signal is aborted. Throws `StopError` if the machine was never enrolled and cannot be. */
+  /** Runs until the signal is aborted. Throws `StopError` if the machine was never enrolled and cannot be enrolled. */
   run(signal: AbortSignal): Promise<void>;
   /** Records that the engine's containers changed. One snapshot follows shortly for a whole burst of calls. */
   markChanged(): void;
   /**
-   * Records that changes may have been missed. Heartbeats stop confirming the last snapshot, and the engine is read at
-   * once.
+   * Records that changes may have been missed. Heartbeats stop confirming the last snapshot, and the engine is read
+   * immediately.
    */
   invalidate(): void;
-  /** Returns the current state, for `status`. */
+  /** Returns the current state for the `status` command. */
   progress(): ReportingProgress;
 }
 
-/** The state of the reporter. Times are this machine's, RFC 3339. */
+/** The state of the reporter. Times are RFC 3339 and come from this machine's clock. */
 export interface ReportingProgress {
-  /** When the API last answered a snapshot or a heartbeat; null: not yet. */
+  /** When the API last answered a snapshot or a heartbeat; null if it never has. */
   acceptedAt: string | null;
-  /** Number of containers at the last successful reading. */
+  /** Number of containers in the last successful reading; null before the first one. */
   containers: number | null;
   /** Why the engine cannot be read; null if it can. */
   engineError: string | null;
   /** Why the last call to the API failed; null if it succeeded. */
   serverError: string | null;
-  /** Journal entries that are still to be sent to the API. */
+  /** Number of journal entries that have not been sent to the API. */
   journalEntries: number;
   /** True if another agent reports with this host's token. */
   isSuperseded: boolean;
@@ -67,47 +67,50 @@ export interface ReporterOptions {
   journal: Journal;
   reportedIds: ReportedIds;
   wallNow: () => Date;
-  /** Monotonic milliseconds. */
+  /** Returns monotonic time in milliseconds. */
   now: () => number;
-  /** In [0, 1). */
+  /** Returns a random number in [0, 1). */
   random: () => number;
   log: Logger;
-  /** Milliseconds for which a burst of engine events is collected. */
+  /** How long a burst of engine events is collected before a snapshot, in milliseconds. */
   coalesceMs: number;
-  /** Called when the engine stops being readable. */
+  /** Called when the engine becomes unreadable. */
   onEngineFailure(): void;
 }
 
 /** An answer after which the same action is retried. */
 type Failure = SessionAnswer<never> & { kind: 'retry' | 'dismissed' };
 
-const isFailure = (answer: SessionAnswer<unknown>): answer is Failure =>
+const isFailedCall = (answer: SessionAnswer<unknown>): answer is Failure =>
   answer.kind === 'retry' || answer.kind === 'dismissed';
 
-/** Node's timers overflow after 24.8 days; longer waits are split. */
+/**
+ * Maximum duration of one timer, in milliseconds. Longer waits are split because Node's timers overflow after 24.8
+ * days.
+ */
 const SLEEP_MS_MAX = 86_400_000;
 
-/** Creates a reporter. It does nothing before `run`. */
+/** Creates a reporter. It does nothing until `run` is called. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { poller, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } = options;
   let schedule = createSchedule(now());
-  /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm any. */
+  /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm a snapshot. */
   let digest: string | null = null;
   let engineFault: EngineFault | null = null;
   /** Why the last snapshot contains only some of the containers; null if it contains all. */
   let incompleteness: string | null = null;
-  /** Why the API refused the last snapshot; null if it did not. */
+  /** Why the API refused the last snapshot; null if it was not refused. */
   let refusal: string | null = null;
   let engineFailures = 0;
   let serverFailures = 0;
-  /** Consecutive snapshots that the API answered with 429. */
+  /** Number of consecutive snapshots that the API answered with 429. */
   let delayedSnapshots = 0;
   let serverError: string | null = null;
   let acceptedAt: Date | null = null;
   let containers: number | null = null;
   let isSuperseded = false;
   /** The snapshot in flight, until it is answered or recorded in the journal. */
-  let unanswered: EngineReading | null = null;
+  let unansweredReading: EngineReading | null = null;
   let wake = new AbortController();
 
   function markChanged(afterMs = coalesceMs): void {
@@ -130,13 +133,13 @@ export function createReporter(options: ReporterOptions): Reporter {
     schedule = snapshotStarted(schedule);
     const reading = await pollEngine(signal);
     if (reading === null) return;
-    unanswered = reading;
+    unansweredReading = reading;
     const answer = await postSnapshot(reading, signal);
-    if (isFailure(answer)) {
+    if (isFailedCall(answer)) {
       await recordUnanswered();
       return void recordServerFailure('snapshot', answer);
     }
-    unanswered = null;
+    unansweredReading = null;
     delayedSnapshots = 0;
     recordAnswered();
     if (answer.kind === 'refused') {
@@ -147,23 +150,23 @@ export function createReporter(options: ReporterOptions): Reporter {
       return;
     }
     refusal = null;
-    // Otherwise the journal holds newer changes.
+    // If the journal is not empty, it holds changes that are newer than this snapshot.
     if (answer.data.applied && journal.size() === 0) journal.setBaseline(reading.containers);
     await session.recordSuperseded(answer.data.reason === 'stream_superseded');
     recordSummary(answer.data);
   }
 
   /**
-   * Sends a complete snapshot in one request, and an incomplete one in as many requests as it takes to name all removed
-   * containers.
+   * Sends a complete snapshot in one request, and an incomplete one in as many requests as are needed to name all
+   * removed containers.
    */
   async function postSnapshot(reading: EngineReading, signal: AbortSignal): Promise<SessionAnswer<SyncSummary>> {
-    // After a refusal, the API may hold too many containers from an earlier run that this run does not know. A complete
-    // snapshot removes them.
+    // The API may have refused the last snapshot because it holds too many containers from an earlier run, whose ids
+    // this run does not know. A complete snapshot removes those containers.
     const isComplete = reading.incompleteness === null || refusal !== null;
     const removed = isComplete ? [] : reportedIds.findRemoved(reading.presentIds);
     const parts = snapshotParts(reading.snapshot, isComplete, removed);
-    // The order is assigned up front, so that changes recorded in the meantime come after all parts.
+    // The sequence numbers are assigned up front, so that changes recorded in the meantime come after all parts.
     const ordered = parts.map((part) => ({ part, order: stream.next(reading.observedAt) }));
     const ids = reading.containers.map(({ dockerId }) => dockerId);
     for (const { part, order } of ordered) {
@@ -177,7 +180,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     throw new TypeError('a snapshot must have at least one part');
   }
 
-  /** Records a change in the journal while it cannot be sent. */
+  /** Reads the engine and records the change in the journal, because it cannot be sent yet. */
   async function recordChange(signal: AbortSignal): Promise<void> {
     schedule = recordStarted(schedule);
     const reading = await pollEngine(signal);
@@ -186,33 +189,35 @@ export function createReporter(options: ReporterOptions): Reporter {
     await recordInJournal(reading);
   }
 
-  const recordInJournal = ({ containers: seen, presentIds, observedAt }: EngineReading): Promise<void> =>
-    journal.record(seen, () => stream.next(observedAt), presentIds);
+  const recordInJournal = ({ containers: observedContainers, presentIds, observedAt }: EngineReading): Promise<void> =>
+    journal.record(observedContainers, () => stream.next(observedAt), presentIds);
 
   /**
-   * Records the snapshot in flight in the journal before any newer change, because its answer may never come. If it did
-   * arrive, sending it again changes nothing.
+   * Records the snapshot in flight in the journal before any newer change, because its answer may never arrive. If the
+   * API did receive the snapshot, sending it again changes nothing.
    */
   async function recordUnanswered(): Promise<void> {
-    if (unanswered === null) return;
-    const sent = unanswered;
-    unanswered = null;
-    await recordInJournal(sent);
+    if (unansweredReading === null) return;
+    const reading = unansweredReading;
+    unansweredReading = null;
+    await recordInJournal(reading);
   }
 
-  /** Makes a call. Changes that happen while it is in flight, or hangs, are recorded in the journal. */
+  /**
+   * Makes a call. Changes that happen while the call is in flight are recorded in the journal, even if the call hangs.
+   */
   const call: Session['call'] = (request, facts, signal) =>
-    withBackgroundTask(session.call(request, facts, signal), async (ended) => {
-      while (!ended.aborted) {
+    withBackgroundTask(session.call(request, facts, signal), async (callEnded) => {
+      while (!callEnded.aborted) {
         const waitMs = (schedule.changeAt ?? Number.POSITIVE_INFINITY) - now();
-        if (waitMs > 0) await idle(waitMs, ended);
+        if (waitMs > 0) await idle(waitMs, callEnded);
         else await recordChange(signal);
       }
     });
 
-  /** Sends the journal's entries, oldest first. Returns false if the API cannot take them yet. */
+  /** Sends the journal's entries, oldest first. Returns false if the API cannot accept them yet. */
   async function replayJournal(signal: AbortSignal): Promise<boolean> {
-    // The journal and the ids belong to a host that this machine no longer is.
+    // Without an enrollment, the journal and the ids belong to a host that this machine no longer reports as.
     if (!session.isEnrolled()) {
       if (journal.size() > 0) await journal.clear();
       await reportedIds.clear();
@@ -220,12 +225,12 @@ export function createReporter(options: ReporterOptions): Reporter {
     const initialSize = journal.size();
     for (let sent = 0, entry = journal.first(); entry !== null; sent++, entry = journal.first()) {
       const replay = await createReplayCall(client, entry, signal);
-      // The journal must shrink by at least one entry per two sent. Otherwise continuous changes and slow answers could
-      // keep the replay from ending.
+      // The journal must shrink by at least one entry for every two entries sent. Otherwise, continuous changes and
+      // slow answers could keep the replay from ever finishing.
       const mayGrow = journal.size() <= initialSize - sent / 2;
       const facts = poller.facts();
       const answer = await (mayGrow ? call(replay, facts, signal) : session.call(replay, facts, signal));
-      if (isFailure(answer)) {
+      if (isFailedCall(answer)) {
         recordServerFailure('snapshot', answer);
         return false;
       }
@@ -260,8 +265,8 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   async function sendHeartbeat(signal: AbortSignal): Promise<void> {
     if (engineFault === null) {
-      // Otherwise heartbeats would confirm the state of a frozen engine, whose event stream is merely silent, until the
-      // next list.
+      // The event stream of a frozen engine is merely silent. Without this check, heartbeats would confirm the engine's
+      // last state until the next time the containers are listed.
       const fault = await poller.check(signal);
       if (fault !== null) recordEngineFault(fault, false);
     }
@@ -275,7 +280,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       poller.facts(),
       signal,
     );
-    if (isFailure(answer)) return void recordServerFailure('heartbeat', answer);
+    if (isFailedCall(answer)) return void recordServerFailure('heartbeat', answer);
     recordAnswered();
     if (answer.kind === 'refused') {
       log.error({ reason: answer.reason }, 'the API refused this heartbeat: sending the next one as usual');
@@ -287,20 +292,20 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   function composeHeartbeat(): Heartbeat {
     const facts = poller.facts();
-    const found = problems();
+    const currentProblems = problems();
     return {
-      // While a change is unreported, the state does not equal the last snapshot.
+      // While a change is unreported, the last snapshot does not match the current state.
       digest: engineFault === null && schedule.changeAt === null && journal.size() === 0 ? digest : null,
-      // Older APIs know only this problem, under this name.
+      // Older APIs know only this field and ignore `problems`.
       ...(engineFault === null ? {} : { engineError: engineFault.message }),
-      ...(found.length === 0 ? {} : { problems: found }),
+      ...(currentProblems.length === 0 ? {} : { problems: currentProblems }),
       ...(facts === null ? {} : { engine: facts.engine, os: facts.os }),
       agentVersion: AGENT_VERSION,
       sentAt: wallNow().toISOString(),
     };
   }
 
-  /** Returns the reasons, as far as the agent knows them, why the host's state is not current or complete. */
+  /** Returns the reasons known to the agent why the host's state is not current or not complete. */
   function problems(): AgentProblem[] {
     const found: AgentProblem[] = engineFault === null ? [] : [engineFault];
     if (incompleteness !== null) found.push({ code: 'too_many_containers', message: incompleteness });
@@ -311,20 +316,20 @@ export function createReporter(options: ReporterOptions): Reporter {
     }));
   }
 
-  function recordEngineFault(fault: EngineFault, isEngineWell: boolean): void {
+  function recordEngineFault(fault: EngineFault, isEngineResponsive: boolean): void {
     const { message } = fault;
-    const isNews = message !== engineFault?.message;
+    const isNewError = message !== engineFault?.message;
     engineFailures++;
-    const delayMs = isEngineWell
+    const delayMs = isEngineResponsive
       ? schedule.cadence.snapshotSeconds * 1_000
       : fullJitterMs(engineFailures, random(), ENGINE_BACKOFF);
-    const about = { engineError: message, retryInMs: Math.round(delayMs) };
-    if (isNews) log.error(about, 'cannot list the containers: reporting the error instead of a snapshot');
-    else log.debug(about, 'still cannot list the containers');
+    const details = { engineError: message, retryInMs: Math.round(delayMs) };
+    if (isNewError) log.error(details, 'cannot list the containers: reporting the error instead of a snapshot');
+    else log.debug(details, 'still cannot list the containers');
     engineFault = fault;
     digest = null;
-    schedule = engineFailed(schedule, now(), delayMs, isNews);
-    if (!isEngineWell) options.onEngineFailure();
+    schedule = engineFailed(schedule, now(), delayMs, isNewError);
+    if (!isEngineResponsive) options.onEngineFailure();
   }
 
   function recordEngineReadable(reading: EngineReading): void {
@@ -354,7 +359,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       schedule = serverFailed(schedule, now(), answer.retryInMs, action);
       return;
     }
-    // If the machine is not enrolled, the 429 answered the enrollment.
+    // If the machine is not enrolled, the 429 is the answer to the enrollment, not to a snapshot.
     if (action === 'snapshot' && answer.status === 429 && session.isEnrolled()) {
       const retryInMs = Math.round(retryDelayMs(++delayedSnapshots, answer.retryAfterMs, random(), SERVER_BACKOFF));
       log.warn({ reason, tries: delayedSnapshots, retryInMs }, 'the API limits the rate of this host’s snapshots');
@@ -368,8 +373,8 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   async function idle(ms: number, signal: AbortSignal): Promise<void> {
     wake = new AbortController();
-    const either = AbortSignal.any([signal, wake.signal]);
-    await sleep(Math.min(ms, SLEEP_MS_MAX), undefined, { signal: either }).catch(() => undefined);
+    const combinedSignal = AbortSignal.any([signal, wake.signal]);
+    await sleep(Math.min(ms, SLEEP_MS_MAX), undefined, { signal: combinedSignal }).catch(() => undefined);
   }
 
   const actions = { snapshot: sendSnapshot, heartbeat: sendHeartbeat, record: recordChange };

@@ -6,14 +6,17 @@ import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
  */
 export interface Schedule {
   readonly cadence: Cadence;
-  /** The next regular snapshot, or the next attempt at one; infinite while one is in flight. */
+  /** Time of the next regular snapshot or of the next attempt at one; infinite while a snapshot is in flight. */
   readonly snapshotAt: number;
-  /** When to send the snapshot for a change in the engine; null if nothing changed since the last reading. */
+  /** Time at which the snapshot for a change in the engine is due; null if nothing changed since the last reading. */
   readonly changeAt: number | null;
+  /** Time of the next heartbeat. */
   readonly heartbeatAt: number;
   /** Nothing is sent before this time, because the server failed or asked for a pause. */
   readonly notBefore: number;
-  /** No snapshot is sent before this time, but heartbeats are: the server limits this host's snapshots. */
+  /**
+   * No snapshot is sent before this time, because the server limits this host's snapshots. Heartbeats are not affected.
+   */
   readonly snapshotNotBefore: number;
   /** True if another snapshot would fail like the last one. The server's requests for a snapshot are then ignored. */
   readonly ignoresRequests: boolean;
@@ -22,13 +25,13 @@ export interface Schedule {
 /** Milliseconds from the first event of a burst to the snapshot that covers all of them. */
 export const COALESCE_MS = 1_000;
 
-/** Minimum interval, whatever the server asks for. */
+/** Minimum interval between two calls of one kind, in milliseconds, even if the server asks for a shorter one. */
 const INTERVAL_MS_MIN = 100;
 
-/** Share of an interval that is random, so that agents started together spread out. */
-const JITTER = 0.1;
+/** Fraction of an interval that is random, so that agents that were started together do not call together. */
+const JITTER_FRACTION = 0.1;
 
-/** Returns the initial schedule: a snapshot at once. */
+/** Returns the initial schedule, in which a snapshot is due immediately. */
 export const createSchedule = (now: number): Schedule => ({
   cadence: CADENCE_DEFAULT,
   snapshotAt: now,
@@ -39,46 +42,48 @@ export const createSchedule = (now: number): Schedule => ({
   ignoresRequests: false,
 });
 
-/** The kinds of action. `record` reads a change that cannot be sent to the server yet. */
+/** The kinds of action. `record` reads a change that cannot be sent to the server yet and writes it to the journal. */
 export type Action = 'snapshot' | 'heartbeat' | 'record';
 
 /** Returns the next action and its time. */
 export function nextAction(schedule: Schedule): { action: Action; at: number } {
   const { snapshotAt, changeAt, heartbeatAt, notBefore } = schedule;
-  const snapshotsFrom = snapshotsAllowedFrom(schedule);
-  const snapshot = Math.max(snapshotsFrom, Math.min(snapshotAt, changeAt ?? Number.POSITIVE_INFINITY));
+  const snapshotsAllowedAt = earliestSnapshotAt(schedule);
+  const snapshot = Math.max(snapshotsAllowedAt, Math.min(snapshotAt, changeAt ?? Number.POSITIVE_INFINITY));
   const heartbeat = Math.max(notBefore, heartbeatAt);
-  if (changeAt !== null && changeAt < snapshotsFrom && changeAt <= heartbeat) return { action: 'record', at: changeAt };
+  if (changeAt !== null && changeAt < snapshotsAllowedAt && changeAt <= heartbeat)
+    return { action: 'record', at: changeAt };
   return snapshot <= heartbeat ? { action: 'snapshot', at: snapshot } : { action: 'heartbeat', at: heartbeat };
 }
 
-const snapshotsAllowedFrom = ({ notBefore, snapshotNotBefore }: Schedule): number =>
+const earliestSnapshotAt = ({ notBefore, snapshotNotBefore }: Schedule): number =>
   Math.max(notBefore, snapshotNotBefore);
 
-/** Schedules a snapshot for a change. The time counts from the first change, so a long burst does not delay it. */
+/** Schedules a snapshot for a change. The delay counts from the first change, so a long burst does not extend it. */
 export const engineChanged = (schedule: Schedule, now: number, coalesceMs: number): Schedule => ({
   ...schedule,
   changeAt: schedule.changeAt ?? now + coalesceMs,
   ignoresRequests: false,
 });
 
-/** Clears the due snapshot when reading starts. Changes from now on schedule another one. */
+/** Clears the due snapshot when its reading of the engine starts. Later changes schedule another snapshot. */
 export const snapshotStarted = (schedule: Schedule): Schedule => ({
   ...schedule,
   changeAt: null,
   snapshotAt: Number.POSITIVE_INFINITY,
 });
 
-/** Clears the change when reading for the journal starts. A snapshot follows as soon as the server allows one. */
+/** Clears the change when its reading for the journal starts. A snapshot follows as soon as the server allows one. */
 export const recordStarted = (schedule: Schedule): Schedule => ({
   ...schedule,
   changeAt: null,
-  snapshotAt: Math.min(schedule.snapshotAt, snapshotsAllowedFrom(schedule)),
+  snapshotAt: Math.min(schedule.snapshotAt, earliestSnapshotAt(schedule)),
 });
 
 /**
- * Schedules after the answer to a snapshot. `taken` is false if the server did not apply it and would not apply the
- * next one either. Changes recorded while it was in flight do not wait for the next regular snapshot.
+ * Schedules the next calls after the answer to a snapshot. `isAccepted` is false if the server did not apply the
+ * snapshot and would not apply the next one either. Changes recorded while the snapshot was in flight do not wait for
+ * the next regular snapshot.
  */
 export const snapshotAnswered = (
   schedule: Schedule,
@@ -88,13 +93,13 @@ export const snapshotAnswered = (
 ): Schedule => ({
   ...schedule,
   cadence: answer.cadence,
-  snapshotAt: Math.min(schedule.snapshotAt, now + untilSnapshot(answer.cadence, random)),
-  heartbeatAt: now + untilHeartbeat(answer.cadence, random),
+  snapshotAt: Math.min(schedule.snapshotAt, now + snapshotDelayMs(answer.cadence, random)),
+  heartbeatAt: now + heartbeatDelayMs(answer.cadence, random),
   notBefore: now,
   ignoresRequests: !answer.isAccepted,
 });
 
-/** Schedules after the answer to a heartbeat. */
+/** Schedules the next calls after the answer to a heartbeat. */
 export const heartbeatAnswered = (
   schedule: Schedule,
   now: number,
@@ -103,12 +108,12 @@ export const heartbeatAnswered = (
 ): Schedule => ({
   ...schedule,
   cadence: answer.cadence,
-  // The new cadence may make a regular snapshot due sooner.
+  // With the new cadence, the regular snapshot may be due sooner.
   snapshotAt:
     answer.snapshotRequired && !schedule.ignoresRequests
       ? now
-      : Math.min(schedule.snapshotAt, now + untilSnapshot(answer.cadence, random)),
-  heartbeatAt: now + untilHeartbeat(answer.cadence, random),
+      : Math.min(schedule.snapshotAt, now + snapshotDelayMs(answer.cadence, random)),
+  heartbeatAt: now + heartbeatDelayMs(answer.cadence, random),
   notBefore: now,
 });
 
@@ -134,8 +139,8 @@ export const snapshotDelayed = (schedule: Schedule, now: number, delayMs: number
 });
 
 /**
- * Retries the engine after `delayMs`. A new error is reported to the server at once, a known one with the next regular
- * heartbeat.
+ * Retries reading the engine after `delayMs`. A new error is reported to the server immediately, a known one with the
+ * next regular heartbeat.
  */
 export const engineFailed = (schedule: Schedule, now: number, delayMs: number, isNewError: boolean): Schedule => ({
   ...schedule,
@@ -145,19 +150,22 @@ export const engineFailed = (schedule: Schedule, now: number, delayMs: number, i
   ignoresRequests: true,
 });
 
-/** Skips a heartbeat that cannot be sent. The next one is due as usual. */
+/** Skips a heartbeat that cannot be sent. The next one is due after the usual interval. */
 export const heartbeatSkipped = (schedule: Schedule, now: number, random: number): Schedule => ({
   ...schedule,
-  heartbeatAt: now + untilHeartbeat(schedule.cadence, random),
+  heartbeatAt: now + heartbeatDelayMs(schedule.cadence, random),
 });
 
-/** Randomized downward, so a heartbeat is never later than the server expects. */
-const untilHeartbeat = ({ heartbeatSeconds }: Cadence, random: number): number =>
-  Math.max(INTERVAL_MS_MIN, heartbeatSeconds * 1_000 * (1 - JITTER * random));
+/**
+ * Returns the milliseconds until the next heartbeat. Jitter only shortens the interval, so a heartbeat is never later
+ * than the server expects.
+ */
+const heartbeatDelayMs = ({ heartbeatSeconds }: Cadence, random: number): number =>
+  Math.max(INTERVAL_MS_MIN, heartbeatSeconds * 1_000 * (1 - JITTER_FRACTION * random));
 
 /**
- * Randomized upward, so a snapshot is never sooner than the server asks: each costs the engine a list, and heartbeats
- * confirm the last one in between.
+ * Returns the milliseconds until the next regular snapshot. Jitter only lengthens the interval, because each snapshot
+ * makes the engine list its containers, and heartbeats confirm the last snapshot in the meantime.
  */
-const untilSnapshot = ({ snapshotSeconds }: Cadence, random: number): number =>
-  Math.max(INTERVAL_MS_MIN, snapshotSeconds * 1_000 * (1 + JITTER * random));
+const snapshotDelayMs = ({ snapshotSeconds }: Cadence, random: number): number =>
+  Math.max(INTERVAL_MS_MIN, snapshotSeconds * 1_000 * (1 + JITTER_FRACTION * random));

@@ -6,14 +6,14 @@ export interface SnapshotPart {
   snapshot: EncodedSnapshot;
   /** True if the body contains all containers of the host. */
   isComplete: boolean;
-  /** Ids of removed containers; only an incomplete snapshot must name them. */
+  /** The ids of the removed containers. Empty if `isComplete`, because a complete snapshot need not name them. */
   removedIds: readonly string[];
 }
 
 /**
- * Returns the requests that report a snapshot, in order. A complete snapshot is one request. For an incomplete one,
- * requests with up to `SNAPSHOT_REMOVED_MAX` removed ids each come before the containers. So the API never holds a
- * container and its successor for long, however many were replaced at once.
+ * Returns the requests that report a snapshot, in order. A complete snapshot is one request. For an incomplete
+ * snapshot, requests with up to `SNAPSHOT_REMOVED_MAX` removed ids each come before the containers, so that the API
+ * does not hold a container together with its replacement for long, even if many were replaced at once.
  */
 export function snapshotParts(
   snapshot: EncodedSnapshot,

@@ -1,26 +1,29 @@
 import type { SyncSummary } from '@muster/contracts';
 import type { SnapshotOrder } from '../muster/client.js';
 
-/** The order of one run's snapshots: a stream id, and a sequence number that rises with each attempt. */
+/**
+ * The order of one run's snapshots, which is given by a stream id and a sequence number that rises with each attempt.
+ */
 export interface SnapshotStream {
+  /** Returns the current stream id. */
   current(): string;
   /**
-   * Returns the order of the next snapshot. A retry gets a new number, because the previous attempt may have been
-   * applied.
+   * Returns the stream id and sequence number of the next snapshot. A retry gets a new number, because the previous
+   * attempt may have been applied.
    */
   next(observedAt: Date): SnapshotOrder;
-  /** Records an answer. `now` is monotonic milliseconds. Returns true if it began a new stream. */
+  /** Records an answer. `now` is monotonic time in milliseconds. Returns true if a new stream begins. */
   recordAnswer(summary: Pick<SyncSummary, 'reason' | 'revision'>, now: number): boolean;
 }
 
-/** How long the superseding agent must have changed nothing before this one takes over again. */
+/** Milliseconds without a change by the superseding agent after which this agent takes over again. */
 export const SUPERSEDED_QUIET_MS = 600_000;
 
 /**
- * Creates a stream with ids from `uuid`. A stream that another agent with this token superseded stays superseded, or
- * the two agents would undo each other's snapshots forever. It is not permanent, because a clone that was stopped must
- * not silence the original machine: if the host's revision has not changed for `SUPERSEDED_QUIET_MS`, a new stream
- * begins.
+ * Creates a stream with ids from `uuid`. If another agent with this token supersedes the stream, the stream stays
+ * superseded, because the two agents would otherwise undo each other's snapshots forever. If the host's revision has
+ * not changed for `SUPERSEDED_QUIET_MS`, a new stream begins, because a stopped clone must not silence the original
+ * machine permanently.
  */
 export function createSnapshotStream(uuid: () => string): SnapshotStream {
   let stream = uuid();

@@ -8,7 +8,7 @@ import { ExitCodes, StopError } from '../exit.js';
 
 /** State that an agent keeps between runs. */
 export interface AgentState {
-  /** Random identity, made up because the machine had none or another host used the machine's; null otherwise. */
+  /** Random identity, generated because the machine had none or another host used it; null otherwise. */
   identity: string | null;
   /** Null until the machine is enrolled. */
   enrollment: Enrollment | null;
@@ -21,7 +21,7 @@ export interface AgentState {
 /** The state of an agent that never ran before. */
 const EMPTY_STATE: AgentState = { identity: null, enrollment: null, retiredEnrollToken: null };
 
-/** A host's agent token and the API that it is for. The token is sent to no other API. */
+/** A host's agent token and the API that issued it. The token is never sent to another API. */
 export interface Enrollment {
   musterUrl: string;
   hostId: string;
@@ -29,14 +29,15 @@ export interface Enrollment {
   /** When the token was issued, by this machine's clock; null if unknown. */
   issuedAt: string | null;
   /**
-   * The previous token, in case the API does not know the current one (yet, or after a restore); null if there is none.
+   * The previous token, for an API that does not know the current one yet or was restored from a backup; null if there
+   * is none.
    */
   previousToken: string | null;
-  /** When the API first accepted this token, by this machine's clock; null if not yet, or unknown. */
+  /** When the API first accepted this token, by this machine's clock; null if it has not, or the time is unknown. */
   acceptedAt: string | null;
   /** SHA-256 of the enrollment token that was used; null if unknown. */
   enrolledWith: string | null;
-  /** True if, by the API's last answer, another run of an agent reports as this host. */
+  /** True if another run of an agent reports as this host, according to the API's last answer. */
   isSuperseded: boolean;
 }
 
@@ -61,7 +62,7 @@ const StateFile = z.object({
   retiredEnrollToken: z.string().nullable(),
 });
 
-/** The state file in the state directory. What `save` has written survives a kill and a power failure. */
+/** The state file in the state directory. Saved state survives a kill and a power failure. */
 export interface StateStore {
   /** Returns an empty state if there is no file. Throws `StopError` if the file cannot be read or is invalid. */
   load(): Promise<AgentState>;
@@ -172,9 +173,9 @@ async function chownToDirectoryOwner(directory: string, file: FileHandle): Promi
  * written to a temporary file and synced before the rename.
  */
 export async function writeFileAtomically(path: string, text: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}.tmp`;
+  const temporaryPath = `${path}.${randomUUID()}.tmp`;
   try {
-    const file = await open(aside, 'wx', 0o600);
+    const file = await open(temporaryPath, 'wx', 0o600);
     try {
       await file.writeFile(text);
       await chownToDirectoryOwner(dirname(path), file);
@@ -182,9 +183,9 @@ export async function writeFileAtomically(path: string, text: string): Promise<v
     } finally {
       await file.close();
     }
-    await rename(aside, path);
+    await rename(temporaryPath, path);
   } catch (error) {
-    await unlink(aside).catch(() => undefined);
+    await unlink(temporaryPath).catch(() => undefined);
     throw error;
   }
   // The rename is durable only after the directory is synced.
