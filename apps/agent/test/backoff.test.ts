@@ -12,7 +12,7 @@ test('a wait is at least as long as the server’s Retry-After', () => {
   expect(retryDelayMs(1, 5_000, 0.5, SERVER_BACKOFF)).toBe(6_250);
 });
 
-test('after a Retry-After of 30 s, a fleet returns over half that time, and over longer after many failures', () => {
+test('after a Retry-After of 30 s, the retries of a fleet are spread over 15 s, and over longer after many failures', () => {
   expect(retryDelayMs(1, 30_000, 0, SERVER_BACKOFF)).toBe(30_000);
   expect(retryDelayMs(1, 30_000, 1, SERVER_BACKOFF)).toBe(45_000);
   expect(retryDelayMs(7, 30_000, 1, SERVER_BACKOFF)).toBe(90_000);

@@ -104,18 +104,18 @@ describe('the environment', () => {
     },
   );
 
-  test('turns on TLS for DOCKER_TLS_VERIFY, with the certificates that docker would use', () => {
+  test('enables TLS if DOCKER_TLS_VERIFY is set, with the same certificates as docker', () => {
     expect(read({ DOCKER_TLS_VERIFY: '1' }).engine.tls).toEqual({ certPath: '/home/me/.docker', isVerified: true });
     expect(read({ DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/c' }).engine.tls).toMatchObject({ certPath: '/c' });
   });
 
-  test('accepts an API address with a path and drops its last slash', () => {
+  test('accepts an API address with a path and removes its trailing slash', () => {
     expect(read({ MUSTER_URL: 'https://example.com/muster/' }).musterUrl).toBe('https://example.com/muster');
     expect(read({ MUSTER_URL: 'http://127.0.0.1:3000/' }).musterUrl).toBe('http://127.0.0.1:3000');
     expect(read({ MUSTER_URL: '', MUSTER_ENROLL_TOKEN: enrollToken })).toMatchObject({ musterUrl: null, enrollToken });
   });
 
-  test('reports each invalid value in its own line, and never prints the token', () => {
+  test('reports each invalid value on a separate line without printing the token', () => {
     const bad = {
       MUSTER_URL: 'example.com',
       MUSTER_ENROLL_TOKEN: `${enrollToken}x`,
@@ -186,7 +186,7 @@ describe('the layers of settings', () => {
     ]);
   });
 
-  test('include the configuration file, which is refused if it sets an unknown variable', async () => {
+  test('include the configuration file, which is rejected if it sets an unknown variable', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'muster-config-'));
     try {
       const path = join(dir, 'config');

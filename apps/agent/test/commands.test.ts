@@ -65,7 +65,7 @@ describe('leave', () => {
 });
 
 describe('leave, after another run of an agent superseded this one,', () => {
-  test('only deletes the token here and does not revoke it, because the other run reports with it', async () => {
+  test('deletes the token from the state without revoking it, because the other run reports with it', async () => {
     rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);

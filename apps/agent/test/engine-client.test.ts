@@ -62,7 +62,7 @@ describe('an engine client', () => {
     await expect(client.listContainers(never)).rejects.toMatchObject({ failure: 'timeout' });
   });
 
-  test('throws for a list that was cut off', async () => {
+  test('throws an error if the list is truncated', async () => {
     const { client, replay } = await open('podman-4.3');
     replay.server.setFault('list', { kind: 'truncate' });
     await expect(client.listContainers(never)).rejects.toMatchObject({ failure: 'malformed' });
@@ -109,7 +109,7 @@ describe('engine events', () => {
     expect(actions).toEqual(['die', 'żółć']);
   });
 
-  test('that are subscribed to reveal every change of every captured container', async () => {
+  test('that the agent subscribes to include every change of every captured container', async () => {
     for (const flavour of ['docker-28.5', 'podman-4.3'] as const) {
       const { client, replay } = await open(flavour);
       const events = await client.openEvents(never);
@@ -136,7 +136,7 @@ describe('engine events', () => {
     }
   });
 
-  test('of kind exec_* are not subscribed to', () => {
+  test('with an exec_* action are excluded from the subscription', () => {
     expect(WATCHED_ACTIONS.filter((action) => action.startsWith('exec'))).toEqual([]);
   });
 });
@@ -164,7 +164,7 @@ describe('a machine’s identity', () => {
     });
   });
 
-  test('comes from the machine for Podman, whose own id is random at each call', () => {
+  test('is derived from the machine for Podman, which returns a new random id with each call', () => {
     const [one, two] = ['P1', 'P2'].map((ID) => toMachineFacts(podman, info({ ID }), machine).engineId);
     expect(one).toBe(two);
     expect(one).toMatch(/^machine-[0-9a-f]{32}$/);
@@ -178,7 +178,7 @@ describe('a machine’s identity', () => {
     expect(rootful).not.toBe(rootless);
   });
 
-  test('is null if neither the engine nor the machine has one', () => {
+  test('is null if neither the engine nor the machine has an id', () => {
     expect(toMachineFacts(podman, null, { hostname: 'h', machineId: null })).toMatchObject({
       name: 'h',
       engineId: null,

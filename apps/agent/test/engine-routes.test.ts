@@ -105,7 +105,7 @@ describe('over ssh', () => {
     expect(args('ssh://host').join(' ')).toMatch(/ -T -- host docker system dial-stdio$/);
   });
 
-  /** Returns what `doctor` reports about the engine at ssh://me@far, with `script` as the program named ssh. */
+  /** Returns the report of `doctor` about the engine at ssh://me@far, with `script` installed as the program ssh. */
   async function examineThrough(script: string): Promise<Finding[]> {
     const bin = join(dir, 'bin');
     await mkdir(bin);
@@ -134,7 +134,7 @@ describe('over ssh', () => {
     expect(findings.find(({ check }) => check === 'engine')!.found).toContain('Docker 28.5.2');
   });
 
-  test('the message of ssh is the reason for a failed connection', async () => {
+  test('the error of a failed connection contains the message of ssh', async () => {
     const findings = await examineThrough('#!/bin/sh\necho "far: Permission denied (publickey)." >&2\nexit 255\n');
     expect(findings.find(({ check }) => check === 'engine')).toMatchObject({
       verdict: 'failed',
@@ -173,7 +173,7 @@ describe('without an engine address', () => {
     });
   });
 
-  test('a context that does not exist or names no engine is an error that says so', async () => {
+  test('a context that does not exist or names no engine is rejected with an error that explains why', async () => {
     await expect(locateEngine(choice({ context: 'gone' }))).rejects.toThrow("there is no docker context 'gone'");
     await makeContext('odd', { Endpoints: {} });
     await expect(locateEngine(choice({ context: 'odd' }))).rejects.toThrow('names no engine');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EnrollRequest, Paths, ProblemTypes, formatToken } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
-import { problem, tokenInvalid, type Heard } from './scripted-muster.js';
+import { problem, tokenInvalid, type ReceivedRequest } from './scripted-muster.js';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -44,7 +44,7 @@ test('no token is ever logged', async () => {
 });
 
 describe('a token that the API rejects as invalid', () => {
-  test('is replaced by enrolling again, and the call is repeated', async () => {
+  test('is replaced by a new enrollment, after which the call is repeated', async () => {
     await rig.once();
     rig.muster.next(Paths.agentContainers, tokenInvalid);
     rig.run();
@@ -56,12 +56,12 @@ describe('a token that the API rejects as invalid', () => {
 
   test('never ends an agent that cannot enroll again: it keeps its token and resumes when the API accepts it', async () => {
     await rig.once();
-    const kept = await readFile(stateFile(), 'utf8');
+    const storedState = await readFile(stateFile(), 'utf8');
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.muster.always(Paths.agentContainers, tokenInvalid);
     const agent = rig.run({ MUSTER_ENROLL_TOKEN: '' });
     await rig.muster.until(() => rig.muster.snapshots.length === 4);
-    expect(await readFile(stateFile(), 'utf8')).toBe(kept);
+    expect(await readFile(stateFile(), 'utf8')).toBe(storedState);
     expect(dismissals()[0]).toMatchObject({ level: 50, reason: expect.stringContaining('MUSTER_ENROLL_TOKEN') });
     rig.muster.always(Paths.agentContainers, null);
     await rig.muster.until(() => rig.muster.snapshots.length === 5 && rig.muster.heartbeats.length > 0);
@@ -69,7 +69,7 @@ describe('a token that the API rejects as invalid', () => {
     expect(await agent.stop()).toBeNull();
   });
 
-  test('is retried only after the wait, and changes in between are reported afterwards', async () => {
+  test('is retried only after a wait, after which the changes made during the wait are reported', async () => {
     await rig.once();
     rig.muster.always(Paths.agentContainers, tokenInvalid);
     rig.run({ MUSTER_ENROLL_TOKEN: '' });
@@ -80,7 +80,7 @@ describe('a token that the API rejects as invalid', () => {
     expect(second! - first!).toBeGreaterThanOrEqual(200);
     expect(third! - second!).toBeGreaterThanOrEqual(200);
     rig.muster.always(Paths.agentContainers, null);
-    const isPartial = ({ headers }: Heard): boolean => headers['snapshot-complete'] === 'false';
+    const isPartial = ({ headers }: ReceivedRequest): boolean => headers['snapshot-complete'] === 'false';
     await rig.muster.until(() => rig.muster.snapshots.some(isPartial) && !isPartial(rig.muster.snapshots.at(-1)!));
   });
 
@@ -98,7 +98,7 @@ describe('a token that the API rejects as invalid', () => {
     await expect(rig.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
   });
 
-  test('is not assumed when something other than Muster answers 401', async () => {
+  test('is not assumed if the 401 response is not from Muster', async () => {
     await rig.once();
     rig.muster.next(Paths.agentContainers, { status: 401, text: '<html>proxy</html>' });
     rig.run();
@@ -146,14 +146,14 @@ describe('an identity', () => {
     expect(again).toBe(madeUp);
   });
 
-  test('of a re-installed machine is kept, because its host does not report during the grace period', async () => {
+  test('of a reinstalled machine is kept, because its host does not report during the grace period', async () => {
     rig.muster.next(Paths.agentEnroll, inUseFor(1));
     await rig.once();
     expect(new Set(engineIds()).size).toBe(1);
     expect(engineIds()).toHaveLength(2);
   });
 
-  test('is waited for only for a limited time, with any Retry-After and without one', async () => {
+  test('that is in use delays enrolling only for a limited time, with or without a Retry-After', async () => {
     rig.muster.next(Paths.agentEnroll, inUseFor(86_400));
     rig.muster.always(Paths.agentEnroll, inUse);
     const agent = rig.run();
@@ -161,7 +161,7 @@ describe('an identity', () => {
     await agent.stop();
   });
 
-  test('made up before a lost answer is used again when enrolling is repeated', async () => {
+  test('that was generated before an answer was lost is used again when enrolling is repeated', async () => {
     rig.muster.next(Paths.agentEnroll, inUse, 'reset', 'reset');
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -185,10 +185,10 @@ describe('enrolling', () => {
   test('for the first time ends the agent after an unexpected refusal, because it has no token to keep', async () => {
     rig.muster.always(Paths.agentEnroll, { status: 404, text: 'nothing here' });
     expect(await rig.run().ended).toMatchObject({ exitCode: 1 });
-    expect(rig.muster.heard).toHaveLength(1);
+    expect(rig.muster.receivedRequests).toHaveLength(1);
   });
 
-  test('again never ends the agent, whatever the answer', async () => {
+  test('again never ends the agent, even after an unexpected answer', async () => {
     await rig.once();
     rig.muster.next(Paths.agentContainers, tokenInvalid);
     rig.muster.next(Paths.agentEnroll, { status: 404, text: 'nothing here' });
@@ -203,10 +203,10 @@ describe('the state directory', () => {
     await rig.once();
     const other = await openRig();
     try {
-      const elsewhere = { MUSTER_URL: other.variables['MUSTER_URL']! };
-      await expect(rig.once({ ...elsewhere, MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 2 });
-      expect(other.muster.heard).toHaveLength(0);
-      await rig.once(elsewhere);
+      const otherServer = { MUSTER_URL: other.variables['MUSTER_URL']! };
+      await expect(rig.once({ ...otherServer, MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 2 });
+      expect(other.muster.receivedRequests).toHaveLength(0);
+      await rig.once(otherServer);
       expect(other.muster.of(Paths.agentEnroll)).toHaveLength(1);
     } finally {
       await other.close();
@@ -230,7 +230,7 @@ describe('the state directory', () => {
     });
   });
 
-  test('with an invalid state file is refused and left unchanged', async () => {
+  test('with an invalid state file is rejected and left unchanged', async () => {
     await rig.once();
     await writeFile(stateFile(), 'not json');
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
@@ -242,12 +242,12 @@ describe('the state directory', () => {
     ['hard', link],
   ])('with a %s link in place of its file is refused, and the link’s target keeps its mode', async (_, make) => {
     await rig.once();
-    const elsewhere = join(rig.dir, 'elsewhere.json');
-    await rename(stateFile(), elsewhere);
-    await chmod(elsewhere, 0o644);
-    await make(elsewhere, stateFile());
+    const linkTarget = join(rig.dir, 'elsewhere.json');
+    await rename(stateFile(), linkTarget);
+    await chmod(linkTarget, 0o644);
+    await make(linkTarget, stateFile());
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
-    expect((await stat(elsewhere)).mode & 0o777).toBe(0o644);
+    expect((await stat(linkTarget)).mode & 0o777).toBe(0o644);
   });
 
   // Only root can give a directory to another user. CI runs as root, and counts a skipped test as a failure.
@@ -274,7 +274,7 @@ describe('--once', () => {
   test('fails and sends nothing if the engine cannot be listed', async () => {
     rig.engineServer.setFault('list', { kind: 'truncate' });
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
-    expect(rig.muster.heard).toHaveLength(0);
+    expect(rig.muster.receivedRequests).toHaveLength(0);
   });
 
   test('fails without a retry if the API refuses the snapshot', async () => {

@@ -33,9 +33,9 @@ describe('a connection', () => {
     const server = createServer((_, response) => response.end('x'));
     server.on('connection', () => connections++);
     const route = await routeTo(server);
-    const ended = new AbortController();
-    expect(await readText(await send(route, { ...get, signal: ended.signal }), 9)).toBe('x');
-    ended.abort();
+    const callSettled = new AbortController();
+    expect(await readText(await send(route, { ...get, signal: callSettled.signal }), 9)).toBe('x');
+    callSettled.abort();
     for (let i = 0; i < 3; i++) expect(await readText(await send(route, get), 9)).toBe('x');
     expect(connections).toBe(1);
   });
@@ -51,13 +51,13 @@ describe('a connection', () => {
   });
 });
 
-describe('an answer', () => {
-  test('that is cut off is an error', async () => {
+describe('a response', () => {
+  test('that is truncated causes an error', async () => {
     const route = await serveBytes('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf', (socket) => socket.end());
     await expect(readText(await send(route, get), 99)).rejects.toThrow('aborted');
   });
 
-  test('that is longer than the limit is an error and is not read to its end', async () => {
+  test('that is longer than the limit causes an error and is not read to its end', async () => {
     let close = (): void => undefined;
     const isClosed = new Promise<void>((resolve) => (close = resolve));
     const route = await serve((_, response) => {
@@ -89,20 +89,20 @@ describe('an answer', () => {
   });
 });
 
-test('a request body is sent whole, with its content length', async () => {
-  const heard: { length: string | undefined; text: string }[] = [];
+test('a request body is sent in full, with its content length', async () => {
+  const receivedBodies: { length: string | undefined; text: string }[] = [];
   const route = await serve((request, response) => {
     let text = '';
     request.on('data', (chunk: Buffer) => (text += chunk.toString()));
     request.on('end', () => {
-      heard.push({ length: request.headers['content-length'], text });
+      receivedBodies.push({ length: request.headers['content-length'], text });
       response.end();
     });
   });
   for (const body of ['żółć', Buffer.from('żółć')]) {
     await readText(await send(route, { ...get, method: 'POST', body }), 0);
   }
-  expect(heard).toEqual([
+  expect(receivedBodies).toEqual([
     { length: '8', text: 'żółć' },
     { length: '8', text: 'żółć' },
   ]);

@@ -21,7 +21,7 @@ async function program(type: number, machine: number, ident = '\x7fELF\x02\x01\x
   return path;
 }
 
-test('a real executable passes only for its own architecture', async () => {
+test('an executable passes the check only for its own architecture', async () => {
   const own = ARCHITECTURES.find((arch) => arch === process.arch);
   for (const arch of ARCHITECTURES) {
     const checked = checkExecutable(process.execPath, arch);

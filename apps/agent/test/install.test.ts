@@ -125,7 +125,7 @@ async function installed(): Promise<void> {
   await writeFile(join(machine, 'systemctl.log'), '');
 }
 
-/** The release is served (by a cache, for example), but every call of an agent fails with 503. */
+/** Serves the release (as a cache would), but answers every call of an agent with 503. */
 function apiIsAway(): void {
   for (const path of [Paths.agentEnroll, Paths.agentContainers]) {
     rig.muster.always(path, problem(503, 'about:blank', { 'retry-after': '3600' }));

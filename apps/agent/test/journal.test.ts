@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-async function told(journal: Awaited<ReturnType<typeof openJournal>>) {
+async function drain(journal: Awaited<ReturnType<typeof openJournal>>) {
   const entries: [number, string[], string[]][] = [];
   for (let entry = journal.first(); entry !== null; entry = journal.first()) {
     const states = entry.containers.map(({ dockerId, state }) => `${dockerId} ${state}`);
@@ -32,7 +32,7 @@ async function told(journal: Awaited<ReturnType<typeof openJournal>>) {
 }
 
 describe('the journal', () => {
-  test('records changes between readings in order, and ignores changes of only the age in the status', async () => {
+  test('records changes between readings in order, and ignores a change that affects only the age in the status', async () => {
     const journal = await openJournal(dir, log);
     journal.setBaseline([container('a'), container('b')]);
     await journal.record([container('a', 'running', 'Up 6 minutes'), container('b')], order);
@@ -40,14 +40,14 @@ describe('the journal', () => {
     await journal.record([container('a', 'exited', 'Exited (1) 2 minutes ago'), container('c')], order);
     await journal.record([container('a'), container('c')], order);
     expect(journal.size()).toBe(3);
-    expect(await told(journal)).toEqual([
+    expect(await drain(journal)).toEqual([
       [1, ['a exited'], []],
       [2, ['c running'], ['b']],
       [3, ['a running'], []],
     ]);
   });
 
-  test('survives the run, even with a line cut short by a kill, and keeps each entry’s stream and sequence', async () => {
+  test('survives the run with each entry’s stream and sequence, even if a kill truncated a line', async () => {
     const first = await openJournal(dir, log);
     first.setBaseline([]);
     await first.record([container('a')], order);
@@ -55,14 +55,14 @@ describe('the journal', () => {
     await appendFile(join(dir, 'journal.ndjson'), '{"stream":"0000');
     const second = await openJournal(dir, log);
     expect((await stat(join(dir, 'journal.ndjson'))).mode & 0o777).toBe(0o600);
-    expect(await told(second)).toEqual([
+    expect(await drain(second)).toEqual([
       [1, ['a running'], []],
       [2, ['b running'], []],
     ]);
     expect((await openJournal(dir, log)).size()).toBe(0);
   });
 
-  test('is sent once: the next run skips the entries that a killed run already sent', async () => {
+  test('is sent only once, because the next run skips the entries that a killed run already sent', async () => {
     const first = await openJournal(dir, log);
     first.setBaseline([]);
     for (const name of ['a', 'b', 'c', 'd']) await first.record([container(name)], order);
@@ -70,7 +70,7 @@ describe('the journal', () => {
     await first.drop(first.first()!);
     await first.record([container('e')], order);
     const second = await openJournal(dir, log);
-    expect((await told(second)).map(([sequence]) => sequence)).toEqual([3, 4, 5]);
+    expect((await drain(second)).map(([sequence]) => sequence)).toEqual([3, 4, 5]);
   });
 
   test('is bounded and drops its oldest entries', async () => {
@@ -83,7 +83,7 @@ describe('the journal', () => {
     expect((JSON.parse(lines.at(-1)!) as { sequence: number }).sequence).toBe(600);
   });
 
-  test('drops no unsent entry when the entry that is being sent was already pushed out', async () => {
+  test('drops no unsent entry if the entry that is being sent was already displaced', async () => {
     const journal = await openJournal(dir, log);
     journal.setBaseline([]);
     for (let i = 0; i < 500; i++) await journal.record([container(`c-${i}`)], order);
@@ -95,28 +95,28 @@ describe('the journal', () => {
     expect(journal.first()!.sequence).toBe(sequence);
   });
 
-  test('splits removals over several entries if there are too many for one', async () => {
+  test('splits removals into several entries if there are too many for one', async () => {
     const journal = await openJournal(dir, log);
     journal.setBaseline(Array.from({ length: 250 }, (_, i) => container(`c-${i}`)));
     await journal.record([], order);
-    expect((await told(journal)).map(([, , goneIds]) => goneIds.length)).toEqual([100, 100, 50]);
+    expect((await drain(journal)).map(([, , goneIds]) => goneIds.length)).toEqual([100, 100, 50]);
   });
 
   test('loses only history if the disk is full', async () => {
     const journal = await openJournal(join(dir, 'nowhere'), log);
     journal.setBaseline([]);
     await journal.record([container('a')], order);
-    expect(await told(journal)).toEqual([[1, ['a running'], []]]);
+    expect(await drain(journal)).toEqual([[1, ['a running'], []]]);
   });
 
-  test('follows no link: its target is neither read nor written, and the entries are still sent', async () => {
-    const elsewhere = join(dir, 'elsewhere');
-    await writeFile(elsewhere, 'not ours');
-    await symlink(elsewhere, join(dir, 'journal.ndjson'));
+  test('does not follow a link: the target is neither read nor written, and the entries are still sent', async () => {
+    const linkTarget = join(dir, 'elsewhere');
+    await writeFile(linkTarget, 'not ours');
+    await symlink(linkTarget, join(dir, 'journal.ndjson'));
     const journal = await openJournal(dir, log);
     journal.setBaseline([]);
     await journal.record([container('a')], order);
-    expect(await readFile(elsewhere, 'utf8')).toBe('not ours');
-    expect(await told(journal)).toEqual([[1, ['a running'], []]]);
+    expect(await readFile(linkTarget, 'utf8')).toBe('not ours');
+    expect(await drain(journal)).toEqual([[1, ['a running'], []]]);
   });
 });

@@ -17,12 +17,12 @@ const ALLOWED = [
 
 let rig: Rig;
 let proxy: Server;
-let refused: string[];
+let refusedCalls: string[];
 let passed: Set<string>;
 
 beforeEach(async () => {
   rig = await openRig();
-  refused = [];
+  refusedCalls = [];
   passed = new Set();
   const socketPath = rig.variables['DOCKER_HOST']!.replace('unix://', '');
   // The strictest possible socket proxy: it allows only these read calls.
@@ -30,7 +30,7 @@ beforeEach(async () => {
     const path = from.url!.split('?')[0]!.replace(/^\/v\d+\.\d+/, '');
     const rule = ALLOWED.find((pattern) => pattern.test(path));
     if (from.method !== 'GET' || rule === undefined) {
-      refused.push(`${from.method} ${from.url}`);
+      refusedCalls.push(`${from.method} ${from.url}`);
       to.writeHead(403).end();
       return;
     }
@@ -53,7 +53,7 @@ afterEach(async () => {
   await rig.close();
 });
 
-test('the agent needs only six read calls of an engine', async () => {
+test('the agent needs only six read calls of an engine’s API', async () => {
   rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
   rig.run({ DOCKER_HOST: `unix://${join(rig.dir, 'proxy.sock')}` });
   await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -64,7 +64,7 @@ test('the agent needs only six read calls of an engine', async () => {
     );
   await rig.muster.until(isExited);
   await rig.muster.until(() => rig.muster.heartbeats.length > 1);
-  expect(refused).toEqual([]);
+  expect(refusedCalls).toEqual([]);
   expect(passed.size).toBe(ALLOWED.length);
 });
 
@@ -80,5 +80,7 @@ test('a container’s environment never leaves the machine', async () => {
   });
   expect(await text(answer)).toContain(secret);
   await rig.once();
-  expect(JSON.stringify(rig.muster.heard.map(({ json, headers }) => [json, headers]))).not.toContain('kept-by');
+  expect(JSON.stringify(rig.muster.receivedRequests.map(({ json, headers }) => [json, headers]))).not.toContain(
+    'kept-by',
+  );
 });

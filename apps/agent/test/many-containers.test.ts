@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Paths, type Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
-import { problem, type Heard } from './scripted-muster.js';
+import { problem, type ReceivedRequest } from './scripted-muster.js';
 
 // Listing, encoding and sending thousands of containers is slow on a busy machine.
 jest.setTimeout(120_000);
@@ -13,27 +13,28 @@ let rig: Rig;
 const until = (condition: () => boolean): Promise<void> => rig.muster.until(condition, UNTIL_MS);
 afterEach(() => rig.close());
 
-const isComplete = ({ headers }: Heard): boolean => headers['snapshot-complete'] === 'true';
-const goneIn = ({ headers }: Heard): string[] =>
+const isComplete = ({ headers }: ReceivedRequest): boolean => headers['snapshot-complete'] === 'true';
+const removedIdsIn = ({ headers }: ReceivedRequest): string[] =>
   String(headers['snapshot-gone'] ?? '')
     .split(',')
     .filter(Boolean);
-const idsIn = ({ json }: Heard): string[] => (json as Container[]).map(({ dockerId }) => dockerId);
-const problemsOf = ({ json }: Heard) => (json as { problems?: { code: string; message: string }[] }).problems ?? [];
-const lastHeartbeat = (): Heard => rig.muster.heartbeats.at(-1)!;
+const idsIn = ({ json }: ReceivedRequest): string[] => (json as Container[]).map(({ dockerId }) => dockerId);
+const problemsOf = ({ json }: ReceivedRequest) =>
+  (json as { problems?: { code: string; message: string }[] }).problems ?? [];
+const lastHeartbeat = (): ReceivedRequest => rig.muster.heartbeats.at(-1)!;
 const reportedFile = (): string => join(rig.variables['MUSTER_STATE_DIR']!, 'reported.json');
 
-/** Returns what the API holds after applying these snapshots, and the most that it held at once. */
-function held(snapshots: readonly Heard[]): { ids: Set<string>; most: number } {
+/** Returns the containers that the API holds after applying the snapshots, and the maximum that it held at any time. */
+function applySnapshots(snapshots: readonly ReceivedRequest[]): { ids: Set<string>; idsMax: number } {
   let ids = new Set<string>();
-  let most = 0;
+  let idsMax = 0;
   for (const snapshot of snapshots) {
     if (isComplete(snapshot)) ids = new Set();
-    for (const id of goneIn(snapshot)) ids.delete(id);
+    for (const id of removedIdsIn(snapshot)) ids.delete(id);
     for (const id of idsIn(snapshot)) ids.add(id);
-    most = Math.max(most, ids.size);
+    idsMax = Math.max(idsMax, ids.size);
   }
-  return { ids, most };
+  return { ids, idsMax };
 }
 
 const nameOf = (index: number): string => `c-${String(index).padStart(5, '0')}`;
@@ -74,14 +75,14 @@ describe('a host with more containers than a snapshot can hold', () => {
       ids = create(6_000);
       await until(() => rig.muster.heartbeats.length > before && idsIn(rig.muster.snapshots.at(-1)!).length > 0);
       const first = ids[0]!;
-      await until(() => held(rig.muster.snapshots).ids.has(first));
-      const { ids: present, most } = held(rig.muster.snapshots);
+      await until(() => applySnapshots(rig.muster.snapshots).ids.has(first));
+      const { ids: present, idsMax } = applySnapshots(rig.muster.snapshots);
       expect([...present].sort()).toEqual(ids.slice(0, 5_000).sort());
-      expect(most).toBeLessThanOrEqual(10_000);
+      expect(idsMax).toBeLessThanOrEqual(10_000);
     }
     const sequences = rig.muster.snapshots.map(({ headers }) => Number(headers['snapshot-sequence']));
     expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
-    expect(rig.muster.snapshots.every((each) => goneIn(each).length <= 100)).toBe(true);
+    expect(rig.muster.snapshots.every((each) => removedIdsIn(each).length <= 100)).toBe(true);
   });
 
   test('names containers that were removed while its agent was not running', async () => {
@@ -93,10 +94,10 @@ describe('a host with more containers than a snapshot can hold', () => {
     const sentBefore = rig.muster.snapshots.length;
     rig.run();
     await until(() => rig.muster.snapshots.length > sentBefore);
-    expect(goneIn(rig.muster.snapshots.at(-1)!).sort()).toEqual(ids.slice(0, 50).sort());
+    expect(removedIdsIn(rig.muster.snapshots.at(-1)!).sort()).toEqual(ids.slice(0, 50).sort());
   });
 
-  test('is reported in one complete snapshot if the API holds too many, and so is not refused forever', async () => {
+  test('sends one complete snapshot if the API holds too many containers, so that it is not refused forever', async () => {
     await open(5_100);
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
     rig.muster.next(Paths.agentContainers, { status: 200, json: rig.muster.summary(5_000, true) }, problem(400));
@@ -141,13 +142,13 @@ describe('a host with more containers than a snapshot can hold', () => {
     rig.muster.always(Paths.agentHeartbeat, null);
     const beats = rig.muster.heartbeats.length;
     await until(() => rig.muster.heartbeats.length > beats + 1);
-    const gone = rig.muster.snapshots.flatMap(goneIn);
-    expect(new Set(gone)).toEqual(new Set([ids[7]]));
-    expect(held(rig.muster.snapshots).ids.has(early)).toBe(true);
+    const removedIds = rig.muster.snapshots.flatMap(removedIdsIn);
+    expect(new Set(removedIds)).toEqual(new Set([ids[7]]));
+    expect(applySnapshots(rig.muster.snapshots).ids.has(early)).toBe(true);
   });
 });
 
-test('if the containers exceed the size of a body, the first by name that fit are reported', async () => {
+test('if the containers exceed the maximum body size, the first ones by name that fit are reported', async () => {
   rig = await openRig({ roles: [{ name: 'z', temper: 'steady' }] });
   rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
   const labels = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`l${i}`, 'é'.repeat(2_000)]));
@@ -180,13 +181,13 @@ describe('the heartbeat reports a problem', () => {
     rig.engine.pause(rig.engine.idOf('h5-host')!);
     await until(() => rig.muster.heartbeats.length > 0 && problemsOf(lastHeartbeat()).length > 0);
     expect(problemsOf(lastHeartbeat())).toEqual([{ code, message: expect.any(String) }]);
-    // For an older API, which knows only this problem.
+    // Older APIs read only this field.
     expect(lastHeartbeat().json).toMatchObject({ digest: null, engineError: expect.any(String) });
     rig.engineServer.setFault('list', null);
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('of a list that is too long to read, which does not end the agent and is retried at the regular interval', async () => {
+  test('of a list that is too long to read, after which the agent keeps running and retries at the regular interval', async () => {
     rig = await openRig({ roles: [{ name: 'z', temper: 'steady' }] });
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     rig.run();
@@ -202,13 +203,14 @@ describe('the heartbeat reports a problem', () => {
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('of a refused snapshot, which is sent again at the regular interval and not only after a change', async () => {
+  test('of a refused snapshot, which is retried at the regular interval even without a change', async () => {
     rig = await openRig();
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     rig.muster.next(Paths.agentContainers, { status: 200, json: rig.muster.summary(24) }, problem(413), problem(413));
     rig.run();
     await until(() => rig.muster.snapshots.length === 3);
-    const withProblem = (): Heard | undefined => rig.muster.heartbeats.find((each) => problemsOf(each).length > 0);
+    const withProblem = (): ReceivedRequest | undefined =>
+      rig.muster.heartbeats.find((each) => problemsOf(each).length > 0);
     await until(() => withProblem() !== undefined);
     expect(problemsOf(withProblem()!)).toEqual([
       { code: 'snapshot_refused', message: expect.stringContaining('Problem 413') },

@@ -16,7 +16,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 const PACKAGING = new URL('../packaging/', import.meta.url);
 
-test('an archive with one changed bit is not used for a release', async () => {
+test('an archive in which one bit differs is rejected', async () => {
   const path = join(dir, 'node.tgz');
   const content = Buffer.from('what the registry sent');
   await writeFile(path, content);
@@ -27,7 +27,7 @@ test('an archive with one changed bit is not used for a release', async () => {
   await expect(checkArchive(path, hash)).rejects.toThrow(UnknownArchiveError);
 });
 
-test('a version of Node.js without a hash in the repository is refused, with advice', () => {
+test('a version of Node.js without a hash in the repository is rejected with advice', () => {
   expect(() => archiveHash('20.0.0', 'arm64')).toThrow(UnknownArchiveError);
   expect(() => archiveHash('20.0.0', 'arm64')).toThrow('node-archives.ts');
 });
@@ -57,7 +57,7 @@ tar -czf "$2/node.tgz" -C '${dir}' package && echo '[{"filename":"node.tgz"}]'
 `;
   await writeFile(join(dir, 'npm'), npm, { mode: 0o755 });
   const release = join(dir, 'release');
-  const made = spawnSync(
+  const result = spawnSync(
     process.execPath,
     ['--conditions=source', '--import', 'tsx', 'scripts/package.ts', '--out', release, other],
     {
@@ -66,9 +66,9 @@ tar -czf "$2/node.tgz" -C '${dir}' package && echo '[{"filename":"node.tgz"}]'
       encoding: 'utf8',
     },
   );
-  expect(made.status).toBe(1);
+  expect(result.status).toBe(1);
   // Without a hash for the version, npm is not even called.
-  expect(made.stderr).toMatch(/UnknownArchiveError: (.* does not have the hash|no hash is known)/);
+  expect(result.stderr).toMatch(/UnknownArchiveError: (.* does not have the hash|no hash is known)/);
   expect(await readdir(release)).toEqual([]);
-  expect(made.stderr.includes('without security fixes')).toBe(!receivesSecurityFixes(process.versions.node));
+  expect(result.stderr.includes('without security fixes')).toBe(!receivesSecurityFixes(process.versions.node));
 }, 60_000);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, type Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
-import { problem, type Heard, type Reaction } from './scripted-muster.js';
+import { problem, type ReceivedRequest, type Reaction } from './scripted-muster.js';
 
 /** The server's Retry-After. Changes in the engine continue during that time. */
 const AWAY: Record<string, string> = { 'retry-after': '2' };
@@ -15,10 +15,11 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-const sequenceOf = ({ headers }: Heard): number => Number(headers['snapshot-sequence']);
-const isPartial = ({ headers }: Heard): boolean => headers['snapshot-complete'] === 'false';
-const partials = (): Heard[] => rig.muster.snapshots.filter(isPartial);
-const statesIn = ({ json }: Heard): string[] => (json as Container[]).map(({ name, state }) => `${name} ${state}`);
+const sequenceOf = ({ headers }: ReceivedRequest): number => Number(headers['snapshot-sequence']);
+const isPartial = ({ headers }: ReceivedRequest): boolean => headers['snapshot-complete'] === 'false';
+const partials = (): ReceivedRequest[] => rig.muster.snapshots.filter(isPartial);
+const statesIn = ({ json }: ReceivedRequest): string[] =>
+  (json as Container[]).map(({ name, state }) => `${name} ${state}`);
 /** Counts entries on disk, because a reading that is not yet written would not survive the agent. */
 const recorded = (entries: number): Promise<void> => untilTrue(() => journalled() === entries);
 function journalled(): number {
@@ -34,12 +35,12 @@ async function untilTrue(condition: () => boolean): Promise<void> {
   }
 }
 
-/** Expects one stream with rising sequence and observation times. */
-function expectOrder(told: readonly Heard[]): void {
-  const sequences = told.map(sequenceOf);
+/** Expects all snapshots to have the same stream, with rising sequence numbers and observation times. */
+function expectOrder(snapshots: readonly ReceivedRequest[]): void {
+  const sequences = snapshots.map(sequenceOf);
   expect(sequences).toEqual([...new Set(sequences)].sort((x, y) => x - y));
-  expect(new Set(told.map(({ headers }) => headers['snapshot-stream'])).size).toBe(1);
-  const observed = told.map(({ headers }) => Date.parse(headers['snapshot-observed-at'] as string));
+  expect(new Set(snapshots.map(({ headers }) => headers['snapshot-stream'])).size).toBe(1);
+  const observed = snapshots.map(({ headers }) => Date.parse(headers['snapshot-observed-at'] as string));
   expect(observed).toEqual([...observed].sort((x, y) => x - y));
 }
 
@@ -64,13 +65,13 @@ async function liveThroughAnOutage(): Promise<void> {
 describe('after the API was unreachable', () => {
   test('the recorded changes are sent first, in order, followed by one complete snapshot', async () => {
     await liveThroughAnOutage();
-    const answered = (): Heard[] => rig.muster.snapshots.slice(rig.muster.snapshots.findIndex(isPartial));
+    const answered = (): ReceivedRequest[] => rig.muster.snapshots.slice(rig.muster.snapshots.findIndex(isPartial));
     await rig.muster.until(() => partials().length >= 3 && !isPartial(rig.muster.snapshots.at(-1)!));
-    const told = answered();
-    expect(told.map(statesIn)).toEqual([['a exited'], [], ['a running'], expect.arrayContaining(['a running'])]);
-    expect(told[1]!.headers['snapshot-gone']).toMatch(/^[0-9a-f]{64}$/);
-    expect(statesIn(told[3]!)).toHaveLength(2);
-    expectOrder(told);
+    const received = answered();
+    expect(received.map(statesIn)).toEqual([['a exited'], [], ['a running'], expect.arrayContaining(['a running'])]);
+    expect(received[1]!.headers['snapshot-gone']).toMatch(/^[0-9a-f]{64}$/);
+    expect(statesIn(received[3]!)).toHaveLength(2);
+    expectOrder(received);
   });
 
   test('an entry whose answer is lost is sent again unchanged', async () => {
@@ -89,7 +90,7 @@ describe('after the API was unreachable', () => {
     expect(bySequence.size).toBe(3);
   });
 
-  test('the next run sends the changes that a killed run recorded', async () => {
+  test('the changes that a killed run recorded are sent by the next run', async () => {
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     const first = rig.muster.snapshots[0]!;
@@ -106,10 +107,10 @@ describe('after the API was unreachable', () => {
     const before = rig.muster.snapshots.length;
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length > before && !isPartial(rig.muster.snapshots.at(-1)!));
-    const told = rig.muster.snapshots.slice(before);
-    expect(told.map(isPartial)).toEqual([true, true, false]);
-    expect(told.slice(0, 2).map(statesIn)).toEqual([['a exited'], ['a running']]);
-    const streams = told.map(({ headers }) => headers['snapshot-stream']);
+    const received = rig.muster.snapshots.slice(before);
+    expect(received.map(isPartial)).toEqual([true, true, false]);
+    expect(received.slice(0, 2).map(statesIn)).toEqual([['a exited'], ['a running']]);
+    const streams = received.map(({ headers }) => headers['snapshot-stream']);
     expect(streams.slice(0, 2)).toEqual([first.headers['snapshot-stream'], first.headers['snapshot-stream']]);
     expect(streams[2]).not.toBe(streams[0]);
   });
@@ -122,13 +123,13 @@ test('after an agent is killed during its replay, the next run sends only the un
   rig.muster.hold(Paths.agentContainers);
   await rig.muster.until(() => partials().length === 2);
   await rig.stopAll();
-  const told = rig.muster.snapshots.length;
+  const countBefore = rig.muster.snapshots.length;
   rig.run();
-  await rig.muster.until(() => rig.muster.snapshots.length > told && !isPartial(rig.muster.snapshots.at(-1)!));
-  const again = rig.muster.snapshots.slice(told).filter(isPartial).map(sequenceOf);
+  await rig.muster.until(() => rig.muster.snapshots.length > countBefore && !isPartial(rig.muster.snapshots.at(-1)!));
+  const resentSequences = rig.muster.snapshots.slice(countBefore).filter(isPartial).map(sequenceOf);
   const [answered, unanswered] = partials().map(sequenceOf);
-  expect(again[0]).toBe(unanswered);
-  expect(again).not.toContain(answered);
+  expect(resentSequences[0]).toBe(unanswered);
+  expect(resentSequences).not.toContain(answered);
 });
 
 test('entries recorded before a run of `once` are not sent after it, because its stream superseded theirs', async () => {
@@ -136,11 +137,11 @@ test('entries recorded before a run of `once` are not sent after it, because its
   rig.muster.hold(Paths.agentContainers);
   await rig.muster.until(() => partials().length === 1);
   await rig.stopAll();
-  const told = rig.muster.snapshots.length;
+  const countBefore = rig.muster.snapshots.length;
   await rig.once();
   rig.run();
-  await rig.muster.until(() => rig.muster.snapshots.length === told + 2);
-  expect(rig.muster.snapshots.slice(told).filter(isPartial)).toEqual([]);
+  await rig.muster.until(() => rig.muster.snapshots.length === countBefore + 2);
+  expect(rig.muster.snapshots.slice(countBefore).filter(isPartial)).toEqual([]);
 });
 
 describe('while a call waits for its answer', () => {
@@ -148,8 +149,9 @@ describe('while a call waits for its answer', () => {
     ['is answered late', null],
     ['is reset', 'reset'],
   ];
-  const told = (from: number): Heard[] => rig.muster.snapshots.slice(from);
-  const toldToTheEnd = (from: number) => (): boolean => told(from).some(isPartial) && !isPartial(told(from).at(-1)!);
+  const snapshotsFrom = (from: number): ReceivedRequest[] => rig.muster.snapshots.slice(from);
+  const isReplayComplete = (from: number) => (): boolean =>
+    snapshotsFrom(from).some(isPartial) && !isPartial(snapshotsFrom(from).at(-1)!);
 
   /** Makes three changes and waits until each is on disk, after `before` earlier entries. */
   async function change(before: number): Promise<void> {
@@ -172,30 +174,30 @@ describe('while a call waits for its answer', () => {
     const release = rig.muster.hold(Paths.agentHeartbeat);
     const beats = rig.muster.heartbeats.length;
     await rig.muster.until(() => rig.muster.heartbeats.length > beats);
-    const [requests, lists] = [rig.muster.heard.length, rig.engineServer.calls.list];
+    const [requests, lists] = [rig.muster.receivedRequests.length, rig.engineServer.calls.list];
     await change(0);
-    expect(rig.muster.heard).toHaveLength(requests);
+    expect(rig.muster.receivedRequests).toHaveLength(requests);
     expect(rig.engineServer.calls.list).toBe(lists + 3);
     release(end);
-    await rig.muster.until(toldToTheEnd(1));
-    expect(told(1).map(statesIn).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
-    expect(told(1).map(isPartial)).toEqual([true, true, true, false]);
-    expectOrder(told(1));
+    await rig.muster.until(isReplayComplete(1));
+    expect(snapshotsFrom(1).map(statesIn).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
+    expect(snapshotsFrom(1).map(isPartial)).toEqual([true, true, true, false]);
+    expectOrder(snapshotsFrom(1));
   });
 
-  test.each(ENDS)('(a snapshot that %s) the changes in that snapshot are recorded, too', async (_, end) => {
+  test.each(ENDS)('(a snapshot that %s) the changes in that snapshot are also recorded', async (_, end) => {
     const release = rig.muster.hold(Paths.agentContainers);
     rig.engine.pause(rig.engine.idOf('c')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
-    const requests = rig.muster.heard.length;
-    // The snapshot in flight is recorded, too, before the first later change.
+    const requests = rig.muster.receivedRequests.length;
+    // The snapshot in flight is also recorded, before the first later change.
     await change(1);
-    expect(rig.muster.heard).toHaveLength(requests);
+    expect(rig.muster.receivedRequests).toHaveLength(requests);
     release(end);
-    await rig.muster.until(toldToTheEnd(2));
-    expect(told(2).map(statesIn).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
-    expect(told(2).map(isPartial)).toEqual([true, true, true, true, false]);
-    expectOrder(told(1));
+    await rig.muster.until(isReplayComplete(2));
+    expect(snapshotsFrom(2).map(statesIn).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
+    expect(snapshotsFrom(2).map(isPartial)).toEqual([true, true, true, true, false]);
+    expectOrder(snapshotsFrom(1));
   });
 
   test.each(ENDS)('(a journal entry that %s) later changes are appended to the journal', async (_, end) => {
@@ -205,26 +207,26 @@ describe('while a call waits for its answer', () => {
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
     await change(1);
     release(end);
-    await rig.muster.until(toldToTheEnd(3));
+    await rig.muster.until(isReplayComplete(3));
     // If the answer to the first entry was lost, it is sent again unchanged.
     const bySequence = new Map(partials().map((each) => [sequenceOf(each), statesIn(each)]));
     expect([...bySequence.values()]).toEqual([['c paused'], ['a running'], [], ['a exited']]);
-    expect(statesIn(told(3).at(-1)!).sort()).toEqual(['a exited', 'c paused']);
+    expect(statesIn(snapshotsFrom(3).at(-1)!).sort()).toEqual(['a exited', 'c paused']);
   });
 
-  test('an agent that is stopped sends the changes in its next run', async () => {
+  test('an agent that is stopped sends the recorded changes in its next run', async () => {
     rig.muster.hold(Paths.agentContainers);
     rig.engine.pause(rig.engine.idOf('c')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
     await change(1);
     await rig.stopAll();
     rig.run();
-    await rig.muster.until(toldToTheEnd(2));
-    expect(told(2).map(statesIn).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
+    await rig.muster.until(isReplayComplete(2));
+    expect(snapshotsFrom(2).map(statesIn).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
   });
 });
 
-test('the API gets the current state even if changes are faster than its answers', async () => {
+test('the API receives the current state even if changes are faster than its answers', async () => {
   rig.muster.answerMs = 150;
   rig.run();
   await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -235,8 +237,8 @@ test('the API gets the current state even if changes are faster than its answers
     isPaused = !isPaused;
   }, 40);
   try {
-    const whole = (): number => rig.muster.snapshots.length - partials().length;
-    await rig.muster.until(() => whole() >= 4 && partials().length > 4);
+    const completeCount = (): number => rig.muster.snapshots.length - partials().length;
+    await rig.muster.until(() => completeCount() >= 4 && partials().length > 4);
   } finally {
     clearInterval(unrest);
   }

@@ -1,4 +1,4 @@
-/** Behavior of an agent while the network to the API is cut, faulty or down for long, and after that. */
+/** Tests how an agent behaves while its connection to the API is faulty, cut or down for long, and afterwards. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Paths } from '@muster/contracts';
@@ -17,7 +17,7 @@ import {
 } from '../src/reporting/schedule.js';
 import { openRig, type Rig } from './rig.js';
 
-/** What the network does with an answer or a connection. */
+/** The faults that the simulated network can inject. */
 type Way = 'open' | 'cut' | 'silent' | 'half answers';
 
 /** A TCP relay in front of a healthy server that can simulate network faults. */
@@ -98,13 +98,14 @@ describe('while the network to the API is faulty', () => {
       rig.engine.pause(rig.engine.idOf('h5-P')!);
       await eventually(() => failedTries() >= 3);
       // Changes recorded in the meantime arrive as incomplete snapshots.
-      const whole = () => rig.muster.snapshots.filter(({ headers }) => headers['snapshot-complete'] === 'true');
-      const heard = whole().length;
+      const completeSnapshots = () =>
+        rig.muster.snapshots.filter(({ headers }) => headers['snapshot-complete'] === 'true');
+      const countBefore = completeSnapshots().length;
       network.turn('open');
-      await rig.muster.until(() => whole().length > heard);
+      await rig.muster.until(() => completeSnapshots().length > countBefore);
       const aged = (snapshot: unknown) =>
         (snapshot as { status: string }[]).map((container) => ({ ...container, status: container.status.slice(0, 2) }));
-      expect(aged(whole().at(-1)!.json)).toEqual(aged(await truth()));
+      expect(aged(completeSnapshots().at(-1)!.json)).toEqual(aged(await truth()));
     },
   );
 
@@ -153,7 +154,7 @@ function surviveOutage(random: () => number, backAtMs: number, retryAfterMs: num
   }
 }
 
-/** mulberry32, seeded so that every run is the same. */
+/** The random number generator mulberry32, with a fixed seed so that every run is the same. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -195,7 +196,7 @@ describe('an hour without the API', () => {
 
   test('causes no thundering herd: at most one in twenty of agents that failed together returns in the same second', () => {
     expect(largestSecond(fleet.map(({ backAt }) => backAt))).toBeLessThan(0.05);
-    // The next regular snapshots are spread, too.
+    // The next regular snapshots are also spread.
     const reports = fleet.map(({ backAt, pace: schedule }, i) => {
       const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
       return snapshotAnswered(snapshotStarted(schedule), backAt, { cadence, isAccepted: true }, seeded(i + 10_000)())
@@ -204,9 +205,9 @@ describe('an hour without the API', () => {
     expect(largestSecond(reports)).toBeLessThan(0.05);
   });
 
-  test('with a Retry-After of 30 s brings back no agent earlier than that, and spreads the fleet', () => {
-    const asked = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), 1, 30_000));
-    for (const { backAt } of asked) expect(backAt).toBeGreaterThanOrEqual(30_000);
+  test('with a Retry-After of 30 s keeps every agent away for at least 30 s and spreads the fleet’s return', () => {
+    const agents = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), 1, 30_000));
+    for (const { backAt } of agents) expect(backAt).toBeGreaterThanOrEqual(30_000);
     // The first failure spreads the agents over a second, and each further failure over twice as long.
     const later = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), 200_000, 30_000).backAt);
     expect(largestSecond(later)).toBeLessThan(0.1);

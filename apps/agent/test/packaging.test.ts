@@ -58,7 +58,7 @@ describe('the compose file', () => {
     expect(agent.networks).toContain('engine');
   });
 
-  test('lets the proxy allow the agent’s six read calls in every API version, and no other call', () => {
+  test('configures the proxy to allow only the agent’s six read calls, in every API version', () => {
     const allowed = proxy.command!.filter((argument) => /^-allow[A-Z]/.test(argument));
     expect(allowed.map((argument) => argument.split('=')[0])).toEqual(['-allowGET']);
     // The proxy matches the pattern against the whole path, and only the path.

@@ -47,7 +47,7 @@ describe('flags', () => {
     expect(await run(['--version'], {})).toMatchObject({ code: 0, stdout: '0.1.0\n' });
   });
 
-  test('an invalid flag or value is reported in one line, and nothing else happens', async () => {
+  test('an invalid flag or value is reported in one line without any other effect', async () => {
     expect(await run(['--onec'])).toMatchObject({
       code: 2,
       stdout: '',
@@ -61,7 +61,7 @@ describe('flags', () => {
         .split('\n')
         .map((line) => line.split(' ').slice(0, 2).join(' ')),
     ).toEqual(['muster-agent: MUSTER_URL', 'muster-agent: DOCKER_HOST']);
-    expect(rig.muster.heard).toHaveLength(0);
+    expect(rig.muster.receivedRequests).toHaveLength(0);
   });
 });
 
@@ -71,7 +71,7 @@ describe('--dry-run', () => {
     expect([code, stderr]).toEqual([0, '']);
     expect(parseSnapshot(JSON.parse(stdout))).toMatchObject({ success: true });
     expect(JSON.parse(stdout)).toHaveLength(24);
-    expect(rig.muster.heard).toHaveLength(0);
+    expect(rig.muster.receivedRequests).toHaveLength(0);
   });
 
   test('fails with one line if there is no engine', async () => {
@@ -84,7 +84,7 @@ describe('--dry-run', () => {
 describe('--once', () => {
   test('posts one snapshot and exits with 0', async () => {
     expect(await run(['--once'])).toMatchObject({ code: 0, stdout: '' });
-    expect(rig.muster.heard.map(({ path }) => path)).toEqual([Paths.agentEnroll, Paths.agentContainers]);
+    expect(rig.muster.receivedRequests.map(({ path }) => path)).toEqual([Paths.agentEnroll, Paths.agentContainers]);
   });
 
   test('escapes control characters of a server’s message in its last line and its log', async () => {
@@ -103,7 +103,7 @@ describe('--once', () => {
     const { code, stderr } = await run(['--once']);
     expect(code).toBe(1);
     expect(stderr).toMatch(/muster-agent: the engine at .* answered \/containers\/json\?all=1 with 500/);
-    expect(rig.muster.heard).toHaveLength(0);
+    expect(rig.muster.receivedRequests).toHaveLength(0);
   });
 });
 
@@ -115,7 +115,7 @@ describe('run', () => {
     return { code, isPrompt: performance.now() - since < 2_000 };
   }
 
-  test('a second agent on the same state is refused in one line, unless the first was killed', async () => {
+  test('a second agent with the same state directory exits with a one-line error, unless the first was killed', async () => {
     const first = start([], rig.variables);
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     const second = await run([]);
@@ -138,7 +138,7 @@ describe('run', () => {
     expect(stderr).not.toContain('bug in the agent');
   });
 
-  test('exits as fast after SIGTERM while a request to the API or the engine is unanswered', async () => {
+  test('exits quickly after SIGTERM even while a request to the API or the engine is unanswered', async () => {
     rig.muster.always(Paths.agentContainers, 'hang');
     const toApi = start([], rig.variables);
     await rig.muster.until(() => rig.muster.snapshots.length === 1);

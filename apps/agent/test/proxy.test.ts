@@ -22,7 +22,7 @@ describe('the proxy for a URL', () => {
   const via = (url: string, noProxy: string | null = null): string | null =>
     proxyFor(new URL(url), { https: 'http://secure:3128', http: 'http://plain:3128', noProxy })?.host ?? null;
 
-  test('is the one set for its scheme, or none if that is unset', () => {
+  test('is the proxy that is set for the URL’s scheme, or none if it is unset', () => {
     expect([via('https://muster.example'), via('http://muster.example')]).toEqual(['secure:3128', 'plain:3128']);
     const onlyHttp = { https: null, http: 'http://plain:3128', noProxy: null };
     expect(proxyFor(new URL('https://muster.example'), onlyHttp)).toBeNull();
@@ -51,8 +51,8 @@ describe('a proxy', () => {
   let rig: Rig;
   let proxy: Server;
   /** The request lines that the proxy received, and the credentials sent with them. */
-  let asked: { line: string; credentials: string | null }[];
-  /** Where the proxy connects to, whatever address is requested. */
+  let proxyRequests: { line: string; credentials: string | null }[];
+  /** The address that the proxy connects to for every requested address. */
   let target: { host: string; port: number };
   let refusal: string | null;
 
@@ -60,7 +60,7 @@ describe('a proxy', () => {
     rig = await openRig();
     const { hostId, cadence } = rig.muster;
     rig.muster.always(Paths.agentToken, { status: 200, json: { hostId, cadence } });
-    [asked, refusal] = [[], null];
+    [proxyRequests, refusal] = [[], null];
     const { hostname, port } = new URL(rig.variables['MUSTER_URL']!);
     target = { host: hostname, port: Number(port) };
     proxy = createServer(serve);
@@ -79,7 +79,7 @@ describe('a proxy', () => {
       if (isTunnel) return void server.write(chunk);
       const request = chunk.toString('latin1');
       const credentials = /^proxy-authorization: (.*)\r$/im.exec(request)?.[1] ?? null;
-      asked.push({ line: request.split('\r\n')[0]!, credentials });
+      proxyRequests.push({ line: request.split('\r\n')[0]!, credentials });
       if (refusal !== null) return void client.end(refusal);
       isTunnel = request.startsWith('CONNECT ');
       if (isTunnel) client.write('HTTP/1.1 200 OK\r\n\r\n');
@@ -104,17 +104,20 @@ describe('a proxy', () => {
     rig.muster.always(`/base${Paths.agentEnroll}`, { status: 201, json: { hostId, agentToken, cadence } });
     rig.muster.always(`/base${Paths.agentToken}`, { status: 200, json: { hostId, cadence } });
     await enrollMachine(env(proxied), log, never);
-    expect(asked.map(({ line }) => line)).toEqual([
+    expect(proxyRequests.map(({ line }) => line)).toEqual([
       `POST http://muster.example/base${Paths.agentEnroll} HTTP/1.1`,
       `GET http://muster.example/base${Paths.agentToken} HTTP/1.1`,
     ]);
-    expect(asked[0]!.credentials).toBe(`Basic ${Buffer.from('me:w@rd').toString('base64')}`);
-    expect(rig.muster.heard.map(({ headers }) => headers.host)).toEqual(['muster.example', 'muster.example']);
-    asked.length = 0;
+    expect(proxyRequests[0]!.credentials).toBe(`Basic ${Buffer.from('me:w@rd').toString('base64')}`);
+    expect(rig.muster.receivedRequests.map(({ headers }) => headers.host)).toEqual([
+      'muster.example',
+      'muster.example',
+    ]);
+    proxyRequests.length = 0;
     await mkdir(join(rig.dir, 'other'));
     const direct = { HTTP_PROXY: address(), NO_PROXY: '127.0.0.1', MUSTER_STATE_DIR: join(rig.dir, 'other') };
     await enrollMachine(env(direct), log, never);
-    expect(asked).toEqual([]);
+    expect(proxyRequests).toEqual([]);
   });
 
   test('in HTTPS_PROXY opens a tunnel, in which the API’s own certificate is verified', async () => {
@@ -150,7 +153,7 @@ describe('a proxy', () => {
         return findings.find(({ check }) => check === 'server')!;
       };
       expect(await examine({ NODE_EXTRA_CA_CERTS: join(rig.dir, 'ca.pem') })).toMatchObject({ verdict: 'ok' });
-      expect(asked[0]).toEqual({
+      expect(proxyRequests[0]).toEqual({
         line: `CONNECT 127.0.0.1:${port} HTTP/1.1`,
         credentials: `Basic ${Buffer.from('me:word').toString('base64')}`,
       });

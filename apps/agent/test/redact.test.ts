@@ -45,7 +45,7 @@ describe('a label', () => {
     expect(labelOf('com.example.secret', '')).toBe('');
   });
 
-  test('with another name loses only text that looks like a secret', () => {
+  test('with another name is redacted only where its text looks like a secret', () => {
     expect(labelOf('com.example.dsn', 'redis://:hunter2@cache/0')).toBe(`redis://:${REDACTED}@cache/0`);
     expect(labelOf('com.docker.compose.project', 'shop')).toBe('shop');
     expect(labelOf('org.opencontainers.image.authors', 'me')).toBe('me');
@@ -137,7 +137,7 @@ describe('redaction takes time linear in the length of the text', () => {
     if (large >= 50) expect({ unit, ratio: large / small }).toEqual({ unit, ratio: expect.closeTo(4, -1) });
   }
 
-  test.each(EXAMPLES)('for repetitions of %s and of its beginnings', (example) => {
+  test.each(EXAMPLES)('for repetitions of %s and of its prefixes', (example) => {
     for (let length = 1; length <= example.length; length++) {
       const unit = example.slice(0, length);
       expectLinear((text) => text.replace(REDACT_VALUES_DEFAULT, ''), unit);
@@ -164,7 +164,7 @@ describe('a limit of redaction', () => {
     expect(redactor.withheldCount()).toBe(13);
   });
 
-  test('applies to time, too, because an operator’s pattern may be slow', () => {
+  test('also applies to time, because an operator’s pattern may be slow', () => {
     let now = 0;
     const redactor = createRedactor(defaults, () => (now += 10), { charactersMax: 1_000_000, msMax: 45 });
     const redacted = many.map((each) => redactor.redact(each));

@@ -19,7 +19,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('against %s', (flavour) =>
     const before = Date.now();
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    const [enrolment, snapshot] = rig.muster.heard;
+    const [enrolment, snapshot] = rig.muster.receivedRequests;
     expect([enrolment!.path, snapshot!.path]).toEqual([Paths.agentEnroll, Paths.agentContainers]);
     expect(enrolment!.token).toBe(ENROLL_TOKEN);
     expect(enrolment!.json).toMatchObject({
@@ -77,7 +77,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('against %s', (flavour) =>
     expect(orders[1]).toEqual({ stream: orders[0]!.stream, sequence: 2 });
   });
 
-  test('reports health, however the engine reports it', async () => {
+  test('reports health for every way in which an engine reports it', async () => {
     const health = (): string | undefined => lastSnapshot().find(({ name }) => name === 'h5-healthy')?.status;
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -104,7 +104,7 @@ describe('between snapshots', () => {
     expect(rig.engineServer.calls.list).toBe(1);
   });
 
-  test('an answer to a heartbeat that requests a snapshot gets one at once', async () => {
+  test('a snapshot is sent immediately if the answer to a heartbeat requests one', async () => {
     rig.muster.next(Paths.agentHeartbeat, {
       status: 200,
       json: { snapshotRequired: true, cadence: rig.muster.cadence },
@@ -159,8 +159,8 @@ describe('when the engine cannot be read', () => {
       rig.muster.heartbeats.some(({ json }) => Heartbeat.parse(json).engineError !== undefined),
     );
     const sent = rig.muster.snapshots.length;
-    const told = rig.muster.heartbeats.length;
-    await rig.muster.until(() => rig.muster.heartbeats.length >= told + 3);
+    const heartbeatsBefore = rig.muster.heartbeats.length;
+    await rig.muster.until(() => rig.muster.heartbeats.length >= heartbeatsBefore + 3);
     expect(heartbeat(-1)).toMatchObject({ digest: null, engineError: expect.any(String) });
     expect(rig.muster.snapshots).toHaveLength(sent);
     expect(rig.logged.filter(({ msg }) => msg.startsWith('cannot list the containers'))).toHaveLength(1);
@@ -171,7 +171,7 @@ describe('when the engine cannot be read', () => {
     await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
   });
 
-  test('because it is frozen while its event stream is open, the next heartbeat reports that', async () => {
+  test('because it is frozen while its event stream is open, the next heartbeat reports the error', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.2, snapshotSeconds: 60 };
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 1);
@@ -191,7 +191,7 @@ describe('when the engine cannot be read', () => {
     await expect(eventually(() => rig.engineServer.eventStreams() === 1)).resolves.toBe(true);
   });
 
-  test('one container that cannot be inspected does not hide the others', async () => {
+  test('because inspections fail, all containers are still reported, without start times', async () => {
     rig.engineServer.setFault('inspect', { kind: 'status', status: 500 });
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -226,7 +226,7 @@ async function eventually(condition: () => boolean): Promise<boolean> {
   return condition();
 }
 
-test('a container over a limit is shortened and names the shortened fields; other containers are unchanged', async () => {
+test('a container that exceeds a limit is shortened and names its shortened fields; other containers are unchanged', async () => {
   rig = await openRig({ roles: [{ name: 'other', temper: 'steady', labels: { plain: 'yes' } }] });
   const labels = Object.fromEntries(Array.from({ length: 4_097 }, (_, i) => [`label-${i}`, '']));
   rig.engine.create({ name: 'many-labels', labels });

@@ -33,7 +33,7 @@ async function enrolledDaysAgo(days: number): Promise<string> {
 const rotations = () => rig.muster.of(Paths.agentToken);
 
 describe('a token', () => {
-  test('that is old enough is rotated, and the new one is used from then on', async () => {
+  test('that is old enough is rotated, after which the new token is used', async () => {
     const old = await enrolledDaysAgo(31);
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2);
@@ -41,7 +41,7 @@ describe('a token', () => {
     expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
-  test('that is young, or whose rotation is turned off, is kept', async () => {
+  test('is kept if it is recent or rotation is turned off', async () => {
     await enrolledDaysAgo(20);
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 3);
@@ -56,7 +56,7 @@ describe('a token', () => {
     expect(rotations()).toHaveLength(0);
   });
 
-  test('stays in use if its rotation fails, and the rotation is not retried soon', async () => {
+  test('stays in use if its rotation fails, and the rotation is retried only after a long wait', async () => {
     const old = await enrolledDaysAgo(31);
     rig.muster.always(Paths.agentToken, problem(503));
     rig.run();
@@ -106,7 +106,7 @@ describe('a token', () => {
     expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
-  test('makes the agent drop the previous one a month after the API accepted it', async () => {
+  test('makes the agent delete the previous token a month after the API accepted the new one', async () => {
     const old = await enrolledDaysAgo(1);
     const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
     const acceptedAt = new Date(Date.now() - 31 * 86_400_000).toISOString();
@@ -118,7 +118,7 @@ describe('a token', () => {
 });
 
 describe('a state file of an earlier release', () => {
-  test('is read, and its token’s age counts from then on', async () => {
+  test('is read, and its token counts as new, so that it is not rotated immediately', async () => {
     await rig.once();
     const state = JSON.parse(await readFile(path(), 'utf8')) as { enrollment: Partial<Stored['enrollment']> };
     delete state.enrollment.issuedAt;

@@ -18,7 +18,7 @@ const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
 const settled = (now: number): Schedule =>
   snapshotAnswered(snapshotStarted(createSchedule(now)), now, { cadence, isAccepted: true }, 0);
 
-test('an agent starts with a snapshot at once', () => {
+test('an agent sends a snapshot immediately when it starts', () => {
   expect(nextAction(createSchedule(5))).toEqual({ action: 'snapshot', at: 5 });
 });
 
@@ -46,7 +46,7 @@ test('a burst of events causes one snapshot, a second after the first event', ()
   expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 1_000 + COALESCE_MS });
 });
 
-test('a change while a snapshot is in flight causes another one', () => {
+test('a change while a snapshot is in flight causes another snapshot', () => {
   const schedule = snapshotAnswered(
     engineChanged(snapshotStarted(settled(0)), 100, COALESCE_MS),
     300,
@@ -62,22 +62,22 @@ test('changes recorded while a snapshot is in flight are sent as soon as it is a
   expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 65_000 });
 });
 
-test('an answer to a heartbeat that requests a snapshot gets one at once', () => {
+test('a snapshot is due immediately if the answer to a heartbeat requests one', () => {
   const schedule = heartbeatAnswered(settled(0), 10_000, { cadence, snapshotRequired: true }, 0);
   expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 10_000 });
 });
 
 describe('a snapshot that the server refused', () => {
-  const refused = snapshotAnswered(snapshotStarted(createSchedule(0)), 0, { cadence, isAccepted: false }, 0);
+  const afterRefusal = snapshotAnswered(snapshotStarted(createSchedule(0)), 0, { cadence, isAccepted: false }, 0);
 
   test('is not sent again when the answer to a heartbeat requests one', () => {
-    const schedule = heartbeatAnswered(refused, 10_000, { cadence, snapshotRequired: true }, 0);
+    const schedule = heartbeatAnswered(afterRefusal, 10_000, { cadence, snapshotRequired: true }, 0);
     expect(nextAction(schedule)).toEqual({ action: 'heartbeat', at: 20_000 });
   });
 
   test('is followed by another after a change or at the regular interval', () => {
-    expect(nextAction(engineChanged(refused, 3_000, COALESCE_MS))).toEqual({ action: 'snapshot', at: 4_000 });
-    let schedule = refused;
+    expect(nextAction(engineChanged(afterRefusal, 3_000, COALESCE_MS))).toEqual({ action: 'snapshot', at: 4_000 });
+    let schedule = afterRefusal;
     for (let now = 10_000; now < 60_000; now += 10_000) {
       schedule = heartbeatAnswered(schedule, now, { cadence, snapshotRequired: true }, 0);
     }
@@ -85,7 +85,7 @@ describe('a snapshot that the server refused', () => {
   });
 });
 
-test('after a failure, nothing is sent during the wait, and then the same action is repeated', () => {
+test('after a failure, nothing is sent during the wait, after which the same action is repeated', () => {
   const schedule = serverFailed(
     snapshotStarted(engineChanged(settled(0), 500, COALESCE_MS)),
     1_500,
@@ -110,7 +110,7 @@ describe('while the server limits the snapshots of a host', () => {
     expect(steps).toEqual([...[10, 20, 30, 40, 50, 60].map((at) => `heartbeat@${at}`), 'snapshot@65']);
   });
 
-  test('changes are recorded for later', () => {
+  test('changes are recorded so that they can be sent later', () => {
     const changed = engineChanged(delayed, 6_000, COALESCE_MS);
     expect(nextAction(changed)).toEqual({ action: 'record', at: 7_000 });
     expect(nextAction(recordStarted(changed))).toEqual({ action: 'heartbeat', at: 10_000 });
@@ -123,15 +123,15 @@ describe('while the server limits the snapshots of a host', () => {
   });
 });
 
-test('an engine failure is reported at once, and the engine is retried automatically', () => {
+test('an engine failure is reported immediately, and reading the engine is retried automatically', () => {
   const failed = engineFailed(snapshotStarted(settled(0)), 1_000, 4_000, true);
   expect(nextAction(failed)).toEqual({ action: 'heartbeat', at: 1_000 });
-  const answered = heartbeatAnswered(failed, 1_000, { cadence, snapshotRequired: true }, 0);
-  expect(nextAction(answered)).toEqual({ action: 'snapshot', at: 5_000 });
-  expect(nextAction(engineFailed(answered, 5_000, 9_000, false))).toEqual({ action: 'heartbeat', at: 11_000 });
+  const afterHeartbeat = heartbeatAnswered(failed, 1_000, { cadence, snapshotRequired: true }, 0);
+  expect(nextAction(afterHeartbeat)).toEqual({ action: 'snapshot', at: 5_000 });
+  expect(nextAction(engineFailed(afterHeartbeat, 5_000, 9_000, false))).toEqual({ action: 'heartbeat', at: 11_000 });
 });
 
-test('each answer’s cadence applies from then on, and a slowed fleet is spread', () => {
+test('the cadence in each answer replaces the previous one, and the agents of a slowed fleet are spread', () => {
   const slow = { heartbeatSeconds: 100, snapshotSeconds: 600 };
   expect(nextAction(heartbeatAnswered(settled(0), 10_000, { cadence: slow, snapshotRequired: false }, 0.5)).at).toBe(
     60_000,
@@ -140,7 +140,7 @@ test('each answer’s cadence applies from then on, and a slowed fleet is spread
   expect(nextAction(spread)).toEqual({ action: 'heartbeat', at: 95_000 });
 });
 
-test('a server that asks for almost no interval gets the minimum interval', () => {
+test('the minimum interval applies if the server asks for a shorter one', () => {
   const rush = { heartbeatSeconds: 0.000_001, snapshotSeconds: 0.000_001 };
   expect(nextAction(snapshotAnswered(settled(0), 0, { cadence: rush, isAccepted: true }, 0)).at).toBe(100);
 });

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { Paths, ProblemTypes, formatToken, type Cadence, type Container } from '@muster/contracts';
 
-/** A received request, and when it was answered. */
-export interface Heard {
+/** A received request and the time of its answer. */
+export interface ReceivedRequest {
   path: string;
   headers: IncomingHttpHeaders;
   token: string;
@@ -15,11 +15,11 @@ export interface Heard {
   atMs: number;
 }
 
-/** How to react to a request: with an answer, a broken connection, or silence. */
+/** A reaction to a request, which is an answer, a broken connection or no response. */
 export type Reaction =
   { status: number; json?: unknown; headers?: Record<string, string>; text?: string } | 'reset' | 'hang';
 
-/** A reaction that may be decided later; null: the ordinary answer. */
+/** A reaction that may be determined later; null for the ordinary answer. */
 type Promised = Reaction | Promise<Reaction | null>;
 
 /** Returns a problem document with this status and type. */
@@ -44,11 +44,11 @@ export const hostileProblem = (status: number): Reaction => ({
 export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 
 /**
- * An API that answers by a script, to test how an agent reacts. packages/e2e uses the real API; failures
- * that it cannot produce on demand (errors, hangs, refusals) are tested with this one.
+ * An API with scripted answers, to test how an agent reacts to failures that the real API cannot produce on demand
+ * (errors, hangs, refusals). packages/e2e tests the agent with the real API.
  */
 export class ScriptedMuster {
-  readonly heard: Heard[] = [];
+  readonly receivedRequests: ReceivedRequest[] = [];
   cadence: Cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
   /** Delay of each answer in milliseconds. */
   answerMs = 0;
@@ -75,8 +75,8 @@ export class ScriptedMuster {
   }
 
   /**
-   * Holds the next request to `path` until the returned function is called with its reaction; null: the ordinary
-   * answer.
+   * Holds the next request to `path` until the returned function is called with the reaction, where null stands
+   * for the ordinary answer.
    */
   hold(path: string): (reaction: Reaction | null) => void {
     let release: (reaction: Reaction | null) => void;
@@ -84,40 +84,42 @@ export class ScriptedMuster {
     return (reaction) => release(reaction);
   }
 
-  /** Uses this reaction for all requests to `path` from now on; null: the ordinary answer. */
+  /** Uses this reaction for all requests to `path` from now on, where null stands for the ordinary answer. */
   always(path: string, reaction: Reaction | null): void {
     if (reaction === null) this.#always.delete(path);
     else this.#always.set(path, reaction);
   }
 
-  of(path: string): Heard[] {
-    return this.heard.filter((each) => each.path === path);
+  of(path: string): ReceivedRequest[] {
+    return this.receivedRequests.filter((each) => each.path === path);
   }
 
-  get snapshots(): Heard[] {
+  get snapshots(): ReceivedRequest[] {
     return this.of(Paths.agentContainers);
   }
 
-  get heartbeats(): Heard[] {
+  get heartbeats(): ReceivedRequest[] {
     return this.of(Paths.agentHeartbeat);
   }
 
-  /** Resolves when `condition` holds; it is checked at each request. Rejects after `timeoutMs`. */
+  /** Resolves when `condition` holds, which is checked at each request. Rejects after `timeoutMs`. */
   async until(condition: () => boolean, timeoutMs = 15_000): Promise<void> {
     if (condition()) return;
     await new Promise<void>((resolve, reject) => {
-      const look = (): void => {
+      const check = (): void => {
         if (!condition()) return;
         clearTimeout(timer);
-        this.#waiting.delete(look);
+        this.#waiting.delete(check);
         resolve();
       };
       const timer = setTimeout(() => {
-        this.#waiting.delete(look);
-        const heard = this.heard.map(({ path, json }) => `${path} ${JSON.stringify(json).slice(0, 120)}`);
-        reject(new Error(`timed out waiting for: ${condition.toString()}\nreceived:\n${heard.join('\n')}`));
+        this.#waiting.delete(check);
+        const summaries = this.receivedRequests.map(
+          ({ path, json }) => `${path} ${JSON.stringify(json).slice(0, 120)}`,
+        );
+        reject(new Error(`timed out waiting for: ${condition.toString()}\nreceived:\n${summaries.join('\n')}`));
       }, timeoutMs);
-      this.#waiting.add(look);
+      this.#waiting.add(check);
     });
   }
 
@@ -127,7 +129,7 @@ export class ScriptedMuster {
     const raw = Buffer.concat(chunks);
     const text = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw).toString() : raw.toString();
     const path = request.url!;
-    const heard: Heard = {
+    const received: ReceivedRequest = {
       path,
       headers: request.headers,
       raw,
@@ -135,11 +137,11 @@ export class ScriptedMuster {
       atMs: performance.now(),
       token: (request.headers.authorization ?? '').replace(/^Bearer /, ''),
     };
-    this.heard.push(heard);
-    setImmediate(() => this.#waiting.forEach((look) => look()));
+    this.receivedRequests.push(received);
+    setImmediate(() => this.#waiting.forEach((check) => check()));
     if (this.answerMs > 0) await sleep(this.answerMs);
     const scripted = await (this.#queued.get(path)?.shift() ?? this.#always.get(path));
-    const reaction = scripted ?? this.#ordinary(heard);
+    const reaction = scripted ?? this.#ordinary(received);
     if (reaction === 'reset') request.socket.resetAndDestroy();
     else if (reaction !== 'hang') {
       const { status, json, text: body = JSON.stringify(json), headers } = reaction;
@@ -154,7 +156,7 @@ export class ScriptedMuster {
     return { hostId, applied: true, ...counts, digest: isPartial ? null : `digest-${this.snapshots.length}`, cadence };
   }
 
-  #ordinary({ path, json, headers }: Heard): Reaction {
+  #ordinary({ path, json, headers }: ReceivedRequest): Reaction {
     const { hostId, cadence } = this;
     switch (path) {
       case Paths.agentEnroll: {

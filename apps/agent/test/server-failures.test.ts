@@ -37,7 +37,7 @@ describe('a call that may succeed later is retried', () => {
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     rig.engine.pause(rig.engine.idOf('h5-host')!);
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(rig.muster.heard.filter(({ path }) => path !== Paths.agentEnroll)).toHaveLength(1);
+    expect(rig.muster.receivedRequests.filter(({ path }) => path !== Paths.agentEnroll)).toHaveLength(1);
   });
 
   test('only after the Retry-After has passed, including heartbeats and changes', async () => {
@@ -51,7 +51,7 @@ describe('a call that may succeed later is retried', () => {
     expect(rig.muster.heartbeats).toHaveLength(0);
   });
 
-  test('a 429 for a snapshot delays no heartbeat, and these heartbeats do not confirm the unsent state', async () => {
+  test('a 429 for a snapshot does not delay heartbeats, which do not confirm the unsent state', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 1);
@@ -60,7 +60,7 @@ describe('a call that may succeed later is retried', () => {
     rig.engine.pause(rig.engine.idOf('h5-host')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
     const before = rig.muster.heartbeats.length;
-    // Another change, which must wait, too.
+    // Another change, which must also wait.
     rig.engine.unpause(rig.engine.idOf('h5-host')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
     expect(rig.muster.snapshots[2]!.atMs - rig.muster.snapshots[1]!.atMs).toBeGreaterThanOrEqual(2_000);
@@ -82,7 +82,7 @@ describe('a call that may succeed later is retried', () => {
     expect(rig.muster.heartbeats.length).toBeGreaterThanOrEqual(3);
   });
 
-  test('an API that is down is retried, and then gets one complete snapshot', async () => {
+  test('an API that is down is retried until it is up, and then receives one complete snapshot', async () => {
     const { port } = new URL(rig.variables['MUSTER_URL']!);
     await rig.muster.close();
     rig.run();
@@ -93,7 +93,7 @@ describe('a call that may succeed later is retried', () => {
     expect(rig.muster.snapshots[0]!.json).toHaveLength(24);
   });
 
-  test('a heartbeat is retried, too', async () => {
+  test('a heartbeat is also retried', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.muster.next(Paths.agentHeartbeat, problem(500), 'reset');
     rig.run();
@@ -104,7 +104,7 @@ describe('a call that may succeed later is retried', () => {
 
 describe('a call that will not succeed is not retried', () => {
   test.each([400, 403, 404, 413, 415])(
-    'a snapshot refused with %i is not sent again until a change, and heartbeats confirm nothing',
+    'a snapshot refused with %i is not sent again before a change, and heartbeats do not confirm it',
     async (status) => {
       rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
       rig.muster.next(Paths.agentContainers, { status: 200, json: firstSummary() }, problem(status));
@@ -112,8 +112,8 @@ describe('a call that will not succeed is not retried', () => {
       await rig.muster.until(() => rig.muster.snapshots.length === 1);
       rig.engine.pause(rig.engine.idOf('h5-host')!);
       await rig.muster.until(() => rig.muster.snapshots.length === 2);
-      const told = rig.muster.heartbeats.length;
-      await rig.muster.until(() => rig.muster.heartbeats.length === told + 3);
+      const heartbeatsBefore = rig.muster.heartbeats.length;
+      await rig.muster.until(() => rig.muster.heartbeats.length === heartbeatsBefore + 3);
       expect(Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json)).toMatchObject({ digest: null });
       expect(rig.muster.snapshots).toHaveLength(2);
       expect(rig.logged.filter(({ level }) => level === 50)).toHaveLength(1);
@@ -125,23 +125,23 @@ describe('a call that will not succeed is not retried', () => {
   );
 
   test('a redirect is not followed, so the token is not sent to another server', async () => {
-    const elsewhere = await openRig();
+    const otherServer = await openRig();
     try {
       rig.muster.always(Paths.agentContainers, {
         status: 307,
-        headers: { location: `${elsewhere.variables['MUSTER_URL']}${Paths.agentContainers}` },
+        headers: { location: `${otherServer.variables['MUSTER_URL']}${Paths.agentContainers}` },
       });
       rig.run();
       await rig.muster.until(() => rig.muster.snapshots.length === 1);
       await new Promise((resolve) => setTimeout(resolve, 200));
-      expect(elsewhere.muster.heard).toHaveLength(0);
+      expect(otherServer.muster.receivedRequests).toHaveLength(0);
     } finally {
-      await elsewhere.close();
+      await otherServer.close();
     }
   });
 });
 
-test('a superseded agent starts a new stream only after ten minutes without changes by the other one', async () => {
+test('a superseded agent starts a new stream only after ten minutes without changes by the other agent', async () => {
   rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
   const summary = { ...firstSummary(), applied: false, reason: 'stream_superseded' };
   rig.muster.always(Paths.agentContainers, { status: 200, json: summary });

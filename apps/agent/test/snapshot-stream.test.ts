@@ -8,12 +8,12 @@ const open = () => {
 };
 const superseded = (revision: number) => ({ reason: 'stream_superseded' as const, revision });
 
-test('the sequence rises with each attempt', () => {
+test('the sequence number rises with each attempt', () => {
   const stream = open();
   expect([stream.next(observedAt), stream.next(observedAt)].map(({ sequence }) => sequence)).toEqual([1, 2]);
 });
 
-test('a superseded stream stays superseded while the other one reports changes', () => {
+test('a superseded stream stays superseded while the other stream reports changes', () => {
   const stream = open();
   for (let minute = 0; minute < 120; minute++) {
     expect(stream.recordAnswer(superseded(Math.floor(minute / 9)), minute * 60_000)).toBe(false);
@@ -21,7 +21,7 @@ test('a superseded stream stays superseded while the other one reports changes',
   expect(stream.current()).toBe('stream-1');
 });
 
-test('a superseded agent starts a new stream when the other one has changed nothing for ten minutes', () => {
+test('a superseded agent starts a new stream when the other agent has changed nothing for ten minutes', () => {
   const stream = open();
   stream.next(observedAt);
   stream.recordAnswer(superseded(5), 0);

@@ -116,7 +116,7 @@ test.each([
   expect(map({ State }).state).toBe(state);
 });
 
-test('a port of 0 is left out, and a missing type becomes tcp', () => {
+test('a port of 0 is omitted, and a missing type becomes tcp', () => {
   const Ports = [
     { PrivatePort: 80, PublicPort: 0, Type: 'tcp', IP: '' },
     { PrivatePort: 0, PublicPort: 8080, Type: 'tcp' },
@@ -158,7 +158,7 @@ test.each([
   expect(toStartedAt(text)).toBe(startedAt);
 });
 
-test('the environment of a container never gets past the parse', async () => {
+test('the environment of a container is dropped when a response is parsed', async () => {
   const capture = await loadCapture('docker-28.5');
   for (const inspect of capture.inspectById.values()) {
     expect(Object.keys(InspectedContainer.parse(inspect))).toEqual(['State']);
