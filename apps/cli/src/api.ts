@@ -5,8 +5,8 @@ import { CommandError, ExitCodes, type ExitCode } from './exit.js';
 import type { Terminal } from './terminal.js';
 
 /**
- * Runs an action with a client for the API that `login` or the environment configures. Turns errors of the API into a
- * CommandError. An interruption by the user is not an error.
+ * Runs an action with a client for the API that `login` or the environment configures. Converts errors of the API to a
+ * CommandError. Resolves normally if the user interrupts the action.
  */
 export async function withApi(terminal: Terminal, action: (client: Client) => Promise<void>): Promise<void> {
   const client = createClient(await loadConnection(terminal));

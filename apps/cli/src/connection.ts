@@ -6,7 +6,7 @@ import { parseEnv } from './env.js';
 import { CommandError, ExitCodes } from './exit.js';
 import type { Terminal } from './terminal.js';
 
-/** The API's URL and the API key to use. */
+/** The URL of the API, and the API key for it. */
 export interface ApiConnection {
   url: string;
   key: string;
@@ -14,27 +14,27 @@ export interface ApiConnection {
 
 const SavedConnection = z.object({ url: z.string(), key: z.string() });
 
-/** The file that `login` writes, with mode 0600. */
-function fileOf({ env }: Terminal): string {
+/** Returns the path of the file that `login` writes. */
+function connectionPath({ env }: Terminal): string {
   const { HOME, XDG_CONFIG_HOME = join(HOME, '.config') } = parseEnv(env);
   return join(XDG_CONFIG_HOME, 'muster', 'connection.json');
 }
 
-/** Saves a connection for later commands: a file with mode 0600 in a directory with mode 0700. Returns its path. */
+/** Saves a connection to a file with mode 0600 in a directory with mode 0700. Returns the file's path. */
 export async function saveConnection(terminal: Terminal, connection: ApiConnection): Promise<string> {
-  const file = fileOf(terminal);
+  const file = connectionPath(terminal);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  // The directory may already exist with another mode: anyone who can write to it could replace the file.
+  // The directory may already exist with another mode, and anyone who can write to it could replace the file.
   await chmod(dirname(file), 0o700);
-  // A new file, because writeFile applies the mode only on creation; renamed, so that the file is never half written.
-  const unfinished = `${file}.${randomUUID()}`;
-  await writeFile(unfinished, `${JSON.stringify(connection)}\n`, { mode: 0o600, flag: 'wx' });
-  await rename(unfinished, file);
+  // writeFile applies the mode only to new files, and the rename prevents a half-written file.
+  const temporaryFile = `${file}.${randomUUID()}`;
+  await writeFile(temporaryFile, `${JSON.stringify(connection)}\n`, { mode: 0o600, flag: 'wx' });
+  await rename(temporaryFile, file);
   return file;
 }
 
 /** Deletes the saved connection. */
-export const deleteConnection = (terminal: Terminal): Promise<void> => rm(fileOf(terminal), { force: true });
+export const deleteConnection = (terminal: Terminal): Promise<void> => rm(connectionPath(terminal), { force: true });
 
 /**
  * Returns the connection from MUSTER_URL and MUSTER_KEY, or the one that `login` saved. The saved key is sent only to
@@ -44,7 +44,7 @@ export const deleteConnection = (terminal: Terminal): Promise<void> => rm(fileOf
 export async function loadConnection(terminal: Terminal): Promise<ApiConnection> {
   const { MUSTER_URL: url, MUSTER_KEY: key } = parseEnv(terminal.env);
   if (url && key) return { url: normalizeUrl(url), key };
-  const saved = await readSaved(fileOf(terminal));
+  const saved = await readSavedConnection(connectionPath(terminal));
   if (saved === null) {
     throw new CommandError("no server configured: run 'muster login', or set MUSTER_URL and MUSTER_KEY");
   }
@@ -54,7 +54,7 @@ export async function loadConnection(terminal: Terminal): Promise<ApiConnection>
   return { url: saved.url, key: key || saved.key };
 }
 
-async function readSaved(file: string): Promise<ApiConnection | null> {
+async function readSavedConnection(file: string): Promise<ApiConnection | null> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');

@@ -1,7 +1,9 @@
 import { homedir } from 'node:os';
 import { z } from 'zod';
 
-/** Every variable that the command reads. Commands check the values that they use, so any text is valid here. */
+/**
+ * All variables that the program reads. Any text is valid here, because each command checks the values that it uses.
+ */
 const EnvVariables = z.object({
   MUSTER_URL: z.string().optional(),
   MUSTER_KEY: z.string().optional(),
@@ -12,6 +14,6 @@ const EnvVariables = z.object({
   TERM: z.string().optional(),
 });
 
-/** Parses the environment; an empty variable counts as unset. */
+/** Parses the environment. An empty variable counts as unset. */
 export const parseEnv = (source: Readonly<Record<string, string | undefined>>): z.output<typeof EnvVariables> =>
   EnvVariables.parse(Object.fromEntries(Object.entries(source).filter(([, value]) => value !== '')));

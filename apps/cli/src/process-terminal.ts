@@ -5,7 +5,7 @@ import type { Terminal } from './terminal.js';
 
 /** Creates a Terminal for the standard streams of a process. */
 export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process): Terminal {
-  // In `muster … | head`, the reader exits early. That is not an error.
+  // In `muster … | head`, the reader exits early, which is not an error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
@@ -24,9 +24,9 @@ export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process):
 
     async askSecret(question) {
       if (stdin.isTTY) stderr.write(question);
-      // readline echoes input to its output stream: discard it.
-      const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-      const lines = createInterface({ input: stdin, output: nowhere, terminal: stdin.isTTY });
+      // readline echoes the input to its output stream, which is therefore discarded.
+      const discardedOutput = new Writable({ write: (_chunk, _encoding, done) => done() });
+      const lines = createInterface({ input: stdin, output: discardedOutput, terminal: stdin.isTTY });
       try {
         const { value } = (await lines[Symbol.asyncIterator]().next()) as IteratorResult<string, undefined>;
         return value?.trim() ?? '';

@@ -14,7 +14,7 @@ const EXIT_CODES = `
 Exit codes: ${ExitCodes.ok} success, ${ExitCodes.failed} failure, ${ExitCodes.usage} invalid command line,
 ${ExitCodes.refused} invalid key or missing permission, ${ExitCodes.unreachable} server unreachable or overloaded.`;
 
-/** A token of Muster, or a part of one. Its first group is the kind, which may be shown. */
+/** Matches a Muster token or a part of one. The first group is the token's kind, which is not secret. */
 const TOKEN = /\b(muster_[a-z]+_)\w+/g;
 
 /** Creates the command line. Each command registers itself. */
@@ -25,7 +25,7 @@ export function createProgram(terminal: Terminal): Command {
     .configureOutput({
       writeOut: (text) => terminal.out(text),
       writeErr: (text) => terminal.err(text),
-      // Commander quotes what it does not understand, and that may be a key: `login URL --key=muster_key_…`.
+      // Commander quotes arguments that it does not recognize, such as the key in `login URL --key=muster_key_…`.
       outputError: (text, write) => write(text.replace(TOKEN, '$1…')),
     })
     .showHelpAfterError('(see --help)')
@@ -41,10 +41,13 @@ export function createProgram(terminal: Terminal): Command {
   return program;
 }
 
-/** Runs a command line (without the program's name). Resolves with the exit code; rejects only for a bug. */
+/**
+ * Runs a command line, given without the program's name. Resolves with the exit code, and rejects only if there is a
+ * bug.
+ */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   try {
-    // `pnpm muster -- backup` passes the separator on.
+    // `pnpm muster -- backup` passes the separator `--` to this program.
     await createProgram(terminal).parseAsync(args[0] === '--' ? args.slice(1) : args, { from: 'user' });
     return ExitCodes.ok;
   } catch (error) {

@@ -11,12 +11,12 @@ export interface Terminal {
   out(text: string): void;
   /** Writes messages to standard error. */
   err(text: string): void;
-  /** The terminal of standard output; null if that is a file or a pipe. */
+  /** The terminal that standard output writes to; null if standard output is a file or a pipe. */
   readonly screen: Screen | null;
   /** Reads a line from standard input without echo. Prints the question only if standard input is a terminal. */
   askSecret(question: string): Promise<string>;
   /**
-   * Aborted when the user interrupts the command (SIGINT, SIGTERM). That ends `--follow` and `--watch` with success.
+   * Aborted when the user interrupts the command (SIGINT, SIGTERM), which ends `--follow` and `--watch` with success.
    */
   readonly interrupted: AbortSignal;
 }

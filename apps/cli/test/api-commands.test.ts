@@ -104,7 +104,7 @@ describe('the file that login writes', () => {
     expect(await modes()).toEqual({ directory: 0o700, file: 0o600 });
   });
 
-  test('is not accessible to other users, even if directory and file were before', async () => {
+  test('is not accessible to other users, even if the directory and the file were accessible before', async () => {
     const directory = join(folder, 'muster');
     await mkdir(directory);
     await chmod(directory, 0o777);

@@ -14,16 +14,16 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs a command line. Paths in the output are relative to the test's folder. */
 async function muster(args: string[], env: Record<string, string> = {}) {
-  const said = { out: '', err: '' };
+  const output = { out: '', err: '' };
   const code = await runCli(args, {
     env,
-    out: (text) => void (said.out += text),
-    err: (text) => void (said.err += text),
+    out: (text) => void (output.out += text),
+    err: (text) => void (output.err += text),
     screen: null,
     askSecret: () => Promise.resolve(''),
     interrupted: new AbortController().signal,
   });
-  return { code, out: said.out.replaceAll(folder, '.'), err: said.err.replaceAll(folder, '.') };
+  return { code, out: output.out.replaceAll(folder, '.'), err: output.err.replaceAll(folder, '.') };
 }
 
 const within = (name: string): string => join(folder, name);
@@ -68,8 +68,8 @@ describe('backup and restore', () => {
     await database.prisma.organization.create({ data: { id: 'org', name: 'Org', slug: 'org' } });
     await database.close();
 
-    const made = await muster(['backup', within('b'), '--data-dir', within('data')]);
-    expect(made).toEqual({
+    const backup = await muster(['backup', within('b'), '--data-dir', within('data')]);
+    expect(backup).toEqual({
       code: 0,
       out: expect.stringMatching(/^\.\/b: 1 rows of \d+ tables in \d+ bytes\n$/),
       err: '',
@@ -91,15 +91,15 @@ describe('backup and restore', () => {
     await copy.close();
   });
 
-  test('exit with 1 and one line with the reason if they fail, and leave no file', async () => {
+  test('exit with 1, print the reason in one line and leave no file if they fail', async () => {
     expect(await muster(['backup', within('b'), '-d', within('none')])).toEqual({
       code: 1,
       out: '',
       err: 'muster: There is no database in ./none.\n',
     });
     await writeFile(within('b'), 'no backup');
-    const refused = await muster(['restore', within('b'), '-d', within('copy')]);
-    expect(refused).toEqual({
+    const invalid = await muster(['restore', within('b'), '-d', within('copy')]);
+    expect(invalid).toEqual({
       code: 1,
       out: '',
       err: expect.stringMatching(/^muster: \.\/b is not a Muster backup.*\n$/),

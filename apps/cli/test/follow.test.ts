@@ -33,8 +33,16 @@ const event = (name: string, data: object = {}, id?: string) =>
 
 const container = (id: string) => {
   const at = '2026-03-01T12:00:00.000Z';
-  const what = { hostId: 'h', hostName: 'web-01', dockerId: 'a', name: 'shop', kind: 'started', from: null, to: null };
-  return event('container', { id, ...what, exitCode: null, observedAt: at, recordedAt: at }, id);
+  const fields = {
+    hostId: 'h',
+    hostName: 'web-01',
+    dockerId: 'a',
+    name: 'shop',
+    kind: 'started',
+    from: null,
+    to: null,
+  };
+  return event('container', { id, ...fields, exitCode: null, observedAt: at, recordedAt: at }, id);
 };
 
 /** Runs `events --follow` with these streams, one per connection, until `unauthorized`. Event lists are empty. */
@@ -49,12 +57,12 @@ async function follow(...streams: string[]) {
     lastIds.push(req.headers['last-event-id']);
     res.writeHead(200, { 'Content-Type': 'text/event-stream' }).end(text);
   });
-  const [ended, ...warnings] = err.trim().split('\n').reverse();
-  expect(ended).toBe('muster: the API key was revoked or has expired');
+  const [lastLine, ...warnings] = err.trim().split('\n').reverse();
+  expect(lastLine).toBe('muster: the API key was revoked or has expired');
   return { lastIds, out, warnings: warnings.reverse() };
 }
 
-test('events --follow warns once that events are delayed, and when the delay is over', async () => {
+test('events --follow warns once when events are delayed and once when the delay is over', async () => {
   const [first, later] = ['2026-03-01T12:00:00.000Z', '2026-03-01T12:01:00.000Z'];
   const { out, warnings } = await follow(
     event('summary') +
@@ -86,15 +94,15 @@ test('a watch refreshes the list even if the stream is silent, until it is inter
   await once(server, 'listening');
   const client = createClient({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, key: 'x' });
   const interrupt = new AbortController();
-  let shown = 0;
+  let showCount = 0;
   const show = () => {
-    shown += 1;
-    if (shown === 3) interrupt.abort();
+    showCount += 1;
+    if (showCount === 3) interrupt.abort();
     return Promise.resolve();
   };
   try {
     await watchChanges({ interrupted: interrupt.signal } as Terminal, client, undefined, show, 20);
-    expect(shown).toBe(3);
+    expect(showCount).toBe(3);
   } finally {
     server.closeAllConnections();
     server.close();

@@ -17,7 +17,7 @@ const ROWS = [
 ];
 
 describe('a table', () => {
-  test('aligns its columns, also with wide characters', () => {
+  test('aligns its columns, including those with wide characters', () => {
     expect(formatTable(COLUMNS, ROWS, null)).toBe(
       ['NAME          STATE', 'web           running', 'データベース  exited', ''].join('\n'),
     );
@@ -42,7 +42,7 @@ describe('a table', () => {
     expect(formatTable(COLUMNS, ROWS, null)).not.toContain('\u001b');
   });
 
-  test('is shortened to fit a screen, and complete elsewhere', () => {
+  test('is shortened to fit a screen but complete in any other output', () => {
     const rows = [{ name: 'x'.repeat(100), state: 'running' }];
     for (const line of formatTable(COLUMNS, rows, { columns: 40, hasColors: false }).split('\n')) {
       expect(stringWidth(line)).toBeLessThanOrEqual(40);
@@ -71,7 +71,7 @@ describe('a table', () => {
   });
 });
 
-describe('a cut text', () => {
+describe('a truncated text', () => {
   const cut = (text: string, columns: number): string => truncate(toCell(text), columns).text;
 
   test('fits and ends with an ellipsis', () => {
@@ -80,7 +80,7 @@ describe('a cut text', () => {
     expect(cut('日本語', 4)).toBe('日…');
   });
 
-  test('keeps combined characters whole', () => {
+  test('does not split combined characters', () => {
     expect(cut('cafe\u0301s', 5)).toBe('cafe\u0301s');
     expect(cut('cafe\u0301 bar', 5)).toBe('cafe\u0301…');
     expect(cut('🇩🇪🇫🇷', 3)).toBe('🇩🇪…');

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Terminal } from '../terminal.js';
 import { dataDirOption, onEmbeddedDatabase } from './embedded-database.js';
 
-/** `muster backup FILE`. */
+/** Adds the command `muster backup FILE`. */
 export function addBackupCommand(program: Command, terminal: Terminal): void {
   program
     .command('backup')
@@ -15,7 +15,7 @@ export function addBackupCommand(program: Command, terminal: Terminal): void {
     .addOption(dataDirOption(terminal))
     .option('-f, --force', 'overwrite an existing file')
     .action(async (file: string, { dataDir, force = false }: { dataDir: string; force?: boolean }) => {
-      const made = await onEmbeddedDatabase(({ backUp }) => backUp({ dataDir, file, force }));
-      terminal.out(`${made.file}: ${made.rows} rows of ${made.tables} tables in ${made.bytes} bytes\n`);
+      const summary = await onEmbeddedDatabase(({ backUp }) => backUp({ dataDir, file, force }));
+      terminal.out(`${summary.file}: ${summary.rows} rows of ${summary.tables} tables in ${summary.bytes} bytes\n`);
     });
 }

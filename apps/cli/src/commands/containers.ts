@@ -25,7 +25,7 @@ interface Options {
   watch?: boolean;
 }
 
-/** `muster containers`. */
+/** Adds the command `muster containers`. */
 export function addContainersCommand(program: Command, terminal: Terminal): void {
   program
     .command('containers')

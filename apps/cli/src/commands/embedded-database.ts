@@ -1,24 +1,24 @@
-/** Helpers for commands that open an embedded database's directory instead of calling the API. */
+/** Shared parts of the commands that open an embedded database's directory instead of calling the API. */
 import { Option } from 'commander';
 import { parseEnv } from '../env.js';
 import { CommandError } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
-/** The option `--data-dir`, with the same default as the API. */
+/** Creates the option `--data-dir`, which has the same default as the API. */
 export const dataDirOption = ({ env }: Terminal): Option =>
   new Option('-d, --data-dir <directory>', "the embedded database's directory").default(
     parseEnv(env).MUSTER_DATA_DIR,
     '$MUSTER_DATA_DIR, else .muster/data',
   );
 
-/** Runs an action on the embedded database. Turns its DatabaseOpenError into a CommandError. */
+/** Runs an action on the embedded database. Converts a DatabaseOpenError to a CommandError. */
 export async function onEmbeddedDatabase<T>(
   // eslint-disable-next-line @typescript-eslint/consistent-type-imports -- the module's own type, which has no name
   action: (database: typeof import('@muster/db/backup')) => Promise<T>,
 ): Promise<T> {
-  // Imported here, because loading the database would slow down all other commands.
+  // The import is dynamic, because loading the database would slow down all other commands.
   const database = await import('@muster/db/backup');
-  // Otherwise PGlite creates directories that other users can enter.
+  // With the default umask, PGlite would create directories that other users can enter.
   process.umask(0o077);
   try {
     return await action(database);

@@ -6,7 +6,7 @@ import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
 import { parseCount, parseDuration, takeFirst } from './options.js';
 
-/** `muster enroll-token`. */
+/** Adds the command `muster enroll-token`. */
 export function addEnrollTokenCommand(program: Command, terminal: Terminal): void {
   const command = program.command('enroll-token').summary('create, list and revoke enrollment tokens');
 

@@ -21,7 +21,7 @@ interface Options {
   follow?: boolean;
 }
 
-/** `muster events`. */
+/** Adds the command `muster events`. */
 export function addEventsCommand(program: Command, terminal: Terminal): void {
   program
     .command('events')
@@ -64,8 +64,8 @@ async function printEvents(
 }
 
 /**
- * Prints past events and then new ones. Opens the stream before it reads the list, so that no event is missed between
- * the two.
+ * Prints past events and then new ones. Opens the stream before it reads the past events, so that no event is missed in
+ * between.
  */
 async function follow(
   terminal: Terminal,
@@ -74,19 +74,19 @@ async function follow(
   hostId: string[] | undefined,
 ): Promise<void> {
   const { name, kind, output } = options;
-  let printed: ReadonlySet<string> | null = null;
+  let printedIds: ReadonlySet<string> | null = null;
   const warn = createStreamWarnings(terminal);
   const signal = terminal.interrupted;
   for await (const message of client.stream({ query: { hostId, name, kind }, signal, onState: warn.onState })) {
     if (message.event === 'unauthorized') throw keyInvalidError();
     warn.onMessage(message);
-    if (printed === null) {
-      const before = await read(client, options, hostId);
-      printed = new Set(before.map(({ id }) => id));
-      if (output === 'json') for (const event of before) writeOne(terminal, output, COLUMNS, event);
-      else writeList(terminal, output, COLUMNS, before);
+    if (printedIds === null) {
+      const pastEvents = await read(client, options, hostId);
+      printedIds = new Set(pastEvents.map(({ id }) => id));
+      if (output === 'json') for (const event of pastEvents) writeOne(terminal, output, COLUMNS, event);
+      else writeList(terminal, output, COLUMNS, pastEvents);
     }
-    if (message.event === 'container' && !printed.has(message.data.id)) {
+    if (message.event === 'container' && !printedIds.has(message.data.id)) {
       writeOne(terminal, output, COLUMNS, message.data);
     }
   }

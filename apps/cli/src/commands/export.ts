@@ -13,7 +13,7 @@ interface Options {
   file?: string;
 }
 
-/** `muster export`. */
+/** Adds the command `muster export`. */
 export function addExportCommand(program: Command, terminal: Terminal): void {
   program
     .command('export')
@@ -26,14 +26,14 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
         const name = what === 'containers' ? 'exportContainers' : 'exportEvents';
         const { body } = await client.call(name, { query: { format } }, { signal: terminal.interrupted });
         if (body === null) throw new CommandError('the server sent an empty response');
-        const pieces = Readable.fromWeb(body);
-        if (file !== undefined) await writeFileAtomically(file, pieces);
+        const chunks = Readable.fromWeb(body);
+        if (file !== undefined) await writeFileAtomically(file, chunks);
         else {
           const decoder = new TextDecoder();
-          const toShown = (text: string) => (format === 'csv' ? sanitizeCsv(terminal, text) : toTerminalJson(text));
-          for await (const piece of pieces) {
-            const text = decoder.decode(piece as Uint8Array, { stream: true });
-            terminal.out(terminal.screen === null ? text : toShown(text));
+          const sanitize = (text: string) => (format === 'csv' ? sanitizeCsv(terminal, text) : toTerminalJson(text));
+          for await (const chunk of chunks) {
+            const text = decoder.decode(chunk as Uint8Array, { stream: true });
+            terminal.out(terminal.screen === null ? text : sanitize(text));
           }
         }
       }),
@@ -41,18 +41,18 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
 }
 
 /** Writes a temporary file and renames it, so that an incomplete file never has the final name. */
-async function writeFileAtomically(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-  const beside = `${file}.${randomUUID()}.part`;
+async function writeFileAtomically(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const temporaryFile = `${file}.${randomUUID()}.part`;
   try {
-    const handle = await open(beside, 'wx', 0o600);
+    const handle = await open(temporaryFile, 'wx', 0o600);
     try {
-      for await (const piece of pieces) await handle.write(piece);
+      for await (const chunk of chunks) await handle.write(chunk);
     } finally {
       await handle.close();
     }
-    await rename(beside, file);
+    await rename(temporaryFile, file);
   } catch (error) {
-    await rm(beside, { force: true });
+    await rm(temporaryFile, { force: true });
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
     throw new CommandError(`${file} cannot be written: ${message}`, undefined, { cause: error });

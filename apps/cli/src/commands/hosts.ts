@@ -37,7 +37,7 @@ const columnsAt = (now: Date): Column<Host>[] => [
   { title: 'ID', text: ({ id }) => id },
 ];
 
-/** `muster hosts`. */
+/** Adds the command `muster hosts`. */
 export function addHostsCommand(program: Command, terminal: Terminal): void {
   program
     .command('hosts')

@@ -5,7 +5,7 @@ import { normalizeUrl, deleteConnection, saveConnection } from '../connection.js
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
-/** `muster login URL` and `muster logout`. */
+/** Adds the commands `muster login URL` and `muster logout`. */
 export function addLoginCommands(program: Command, terminal: Terminal): void {
   program
     .command('login')

@@ -6,7 +6,7 @@ import { CommandError } from '../exit.js';
 /** Parses an option that can be repeated. */
 export const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
-/** Parses an option that can be repeated, with one of the given values each time. */
+/** Parses an option that can be repeated and accepts only the given values. */
 export const collectChoices =
   <Word extends string>(words: readonly Word[]) =>
   (value: string, before: Word[] = []): Word[] => {
@@ -21,17 +21,17 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
-const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 7 * 86_400 };
+const SECONDS_PER_UNIT: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 7 * 86_400 };
 
 /** Parses a duration such as `90s`, `30m`, `12h`, `7d` or `2w`. Returns seconds. */
 export function parseDuration(text: string): number {
   const [, amount = '', unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
-  const seconds = Number(amount) * (SECONDS[unit] ?? 0);
+  const seconds = Number(amount) * (SECONDS_PER_UNIT[unit] ?? 0);
   if (seconds === 0) throw new InvalidArgumentError('It must be a number and a unit, such as 90s, 30m, 12h, 7d or 2w.');
   return seconds;
 }
 
-/** Parses an instant: RFC 3339, or an age such as `12h`. */
+/** Parses an instant in RFC 3339 format, or an age such as `12h`. Returns the instant in RFC 3339 format. */
 export function parseInstant(text: string): string {
   if (/^\d+[smhdw]$/.test(text)) return new Date(Date.now() - parseDuration(text) * 1000).toISOString();
   if (!/^\d{4}-\d\d-\d\dT/.test(text) || Number.isNaN(Date.parse(text))) {
@@ -46,9 +46,9 @@ export const hostOption = (): Option =>
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * Resolves host names and ids to ids; undefined if none were given. A name that several hosts have resolves to all of
- * them.
- * @throws CommandError if no host has a given name.
+ * Resolves host names and ids to ids. Returns undefined if `hosts` is undefined. A name that several hosts share
+ * resolves to the ids of all of them.
+ * @throws CommandError if a name belongs to no host.
  */
 export async function resolveHostIds(
   client: Client,
@@ -56,26 +56,26 @@ export async function resolveHostIds(
 ): Promise<string[] | undefined> {
   if (hosts === undefined) return undefined;
   const names = new Set(hosts.filter((host) => !UUID.test(host)));
-  const found = new Map<string, string[]>();
+  const idsByName = new Map<string, string[]>();
   if (names.size > 0) {
     for await (const { id, name } of client.items('listHosts', { query: { limit: 200 } })) {
-      if (names.has(name)) found.set(name, [...(found.get(name) ?? []), id]);
+      if (names.has(name)) idsByName.set(name, [...(idsByName.get(name) ?? []), id]);
     }
   }
   return hosts.flatMap((host) => {
     if (UUID.test(host)) return host;
-    const ids = found.get(host);
+    const ids = idsByName.get(host);
     if (ids === undefined) throw new CommandError(`no host is named ${host}`);
     return ids;
   });
 }
 
-/** Collects up to `limit` items. */
+/** Returns the first items, at most `limit`. */
 export async function takeFirst<T>(items: AsyncIterable<T>, limit: number): Promise<T[]> {
-  const taken: T[] = [];
+  const first: T[] = [];
   for await (const item of items) {
-    taken.push(item);
-    if (taken.length >= limit) break;
+    first.push(item);
+    if (first.length >= limit) break;
   }
-  return taken;
+  return first;
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Terminal } from '../terminal.js';
 import { dataDirOption, onEmbeddedDatabase } from './embedded-database.js';
 
-/** `muster restore FILE`. */
+/** Adds the command `muster restore FILE`. */
 export function addRestoreCommand(program: Command, terminal: Terminal): void {
   program
     .command('restore')

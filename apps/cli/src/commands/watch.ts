@@ -3,17 +3,17 @@ import type { Client, ConnectionState } from '@muster/client';
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
-/** The minimum number of milliseconds between two refreshes. */
+/** Minimum time between two refreshes, in milliseconds. */
 const REFRESH_INTERVAL_MS = 1_000;
 
-/** Milliseconds without a message after which to refresh anyway, because events may be delayed. */
+/** Time without a message after which the list is refreshed anyway, in milliseconds, because events may be delayed. */
 const IDLE_REFRESH_MS = 25_000;
 
 /**
  * Calls `show` when the stream is connected and then after each message, at most once a second, until the user
- * interrupts the command. Also calls it after every `idleRefreshMs` milliseconds without a message while connected. No
- * change is missed.
- * @throws what `show` throws, and CommandError when the key is no longer valid.
+ * interrupts the command. While connected, also calls `show` after every `idleRefreshMs` milliseconds without a
+ * message, so that no change is missed.
+ * @throws any error that `show` throws, and CommandError if the key is no longer valid.
  */
 export async function watchChanges(
   terminal: Terminal,
@@ -45,9 +45,9 @@ export async function watchChanges(
         await show();
         await pause(REFRESH_INTERVAL_MS, signal);
       } else {
-        const silence = new AbortController();
-        wake = () => silence.abort();
-        await pause(idleRefreshMs, AbortSignal.any([signal, silence.signal]));
+        const idleWait = new AbortController();
+        wake = () => idleWait.abort();
+        await pause(idleRefreshMs, AbortSignal.any([signal, idleWait.signal]));
         hasChanged ||= isConnected;
       }
     }
@@ -62,6 +62,6 @@ export async function watchChanges(
 export const keyInvalidError = (): CommandError =>
   new CommandError('the API key was revoked or has expired', ExitCodes.refused);
 
-/** Resolves after `ms` milliseconds, or as soon as `signal` is aborted. */
+/** Resolves after `ms` milliseconds, or earlier if `signal` is aborted. */
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   sleep(ms, undefined, { signal }).catch(() => undefined);

@@ -11,11 +11,11 @@ export const formatOption = (): Option =>
 
 /** Returns CSV unchanged for a file or pipe, and without control characters for a terminal. */
 export const sanitizeCsv = ({ screen }: Terminal, csv: string): string =>
-  screen === null ? csv : csv.split('\n').map(withoutReturn).join('\n');
+  screen === null ? csv : csv.split('\n').map(sanitizeLine).join('\n');
 
-const withoutReturn = (line: string): string => toTerminalText(line.replace(/\r$/, ''));
+const sanitizeLine = (line: string): string => toTerminalText(line.replace(/\r$/, ''));
 
-/** Writes a complete list. */
+/** Writes a complete list to standard output. */
 export function writeList<Row>(
   terminal: Terminal,
   format: Format,
@@ -28,7 +28,7 @@ export function writeList<Row>(
   else terminal.out(rows.length === 0 ? '' : formatTable(columns, rows, terminal.screen));
 }
 
-/** Writes one item of a continuous output: JSON on one line, CSV and tables without a header. */
+/** Writes one item of a continuous output. JSON is written on one line, and CSV and tables have no header. */
 export function writeOne<Row>(terminal: Terminal, format: Format, columns: readonly Column<Row>[], row: Row): void {
   if (format === 'json') terminal.out(`${toTerminalJson(JSON.stringify(row))}\n`);
   else if (format === 'csv') terminal.out(sanitizeCsv(terminal, csvLine(columns, row)));

@@ -5,7 +5,7 @@ import { toCell, truncate, type Cell } from './cell.js';
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** One column of a table or field of a CSV line. */
+/** A column of a table, or a field of a CSV line. */
 export interface Column<Row> {
   title: string;
   text: (row: Row) => string;
@@ -17,20 +17,22 @@ export interface Column<Row> {
 
 const GAP = '  ';
 
-/** The minimum width of a shortened column. */
+/** Minimum width of a shortened column, in terminal columns. */
 const WIDTH_MIN = 8;
 
 /**
- * Formats a table with a header line. On a screen, columns are shortened to fit its width as far as possible, and
- * colored. Otherwise nothing is shortened. Control characters in the texts are replaced.
+ * Formats a table with a header line. For a screen, columns are colored and shortened to fit the screen's width as
+ * far as possible. Without a screen, nothing is shortened. Control characters in the texts are replaced.
  */
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen | null): string {
   const cells = rows.map((row) => columns.map(({ text }) => toCell(toTerminalText(text(row)))));
   const titles = columns.map(({ title }) => toCell(title));
-  const natural = titles.map(({ width }, i) => cells.reduce((most, row) => Math.max(most, row[i]!.width), width));
-  const widths = screen === null ? natural : fit(natural, screen.columns);
+  const fullWidths = titles.map(({ width }, i) =>
+    cells.reduce((maximum, row) => Math.max(maximum, row[i]!.width), width),
+  );
+  const widths = screen === null ? fullWidths : fit(fullWidths, screen.columns);
   const paint = (style: Style | null | undefined, text: string) =>
-    // `screen` already says whether the output is a terminal.
+    // `screen` already states whether the output is a terminal.
     screen?.hasColors && style ? styleText(style, text, { validateStream: false }) : text;
 
   const line = (row: readonly Cell[], styleOf: (column: number) => Style | null | undefined) =>
@@ -48,10 +50,10 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
 }
 
 /** Shortens the widest columns until the line fits or all columns have the minimum width. */
-function fit(natural: readonly number[], columns: number): number[] {
-  const widths = [...natural];
-  const room = columns - GAP.length * (widths.length - 1);
-  let excess = widths.reduce((sum, width) => sum + width, 0) - room;
+function fit(fullWidths: readonly number[], columns: number): number[] {
+  const widths = [...fullWidths];
+  const availableColumns = columns - GAP.length * (widths.length - 1);
+  let excess = widths.reduce((sum, width) => sum + width, 0) - availableColumns;
   while (excess > 0) {
     const widest = widths.indexOf(Math.max(...widths));
     if (widths[widest]! <= WIDTH_MIN) break;
