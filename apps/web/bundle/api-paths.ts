@@ -1,6 +1,6 @@
 /**
- * The starts of the paths that the API answers itself. In development, Vite sends them to the API; all other paths are
- * pages or modules of the dashboard.
+ * The prefixes of the paths that the API serves. In development, Vite forwards requests with these prefixes to the API.
+ * All other paths are pages or modules of the dashboard.
  */
 export const API_PATHS = [
   '/api/',

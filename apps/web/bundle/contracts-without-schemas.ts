@@ -4,9 +4,9 @@ const CONTRACTS = '@muster/contracts';
 const VIRTUAL = '\0contracts-without-schemas';
 
 /**
- * Replaces the contracts package by its data: paths, methods, statuses, names and limits, with `true` for each schema.
- * The page validates nothing at run time, so it needs no schema; zod and the schemas would be a sixth of its script.
- * An export that is not data is left out, and importing it fails the build.
+ * Replaces the contracts package with its data: paths, methods, statuses, names and limits, with `true` for each
+ * schema. The page validates nothing at run time, so it needs no schema, and zod with the schemas would be a sixth of
+ * its script. An export that is not data is omitted, and importing it fails the build.
  */
 export const contractsWithoutSchemas = (): Plugin => ({
   name: 'contracts-without-schemas',
@@ -22,7 +22,7 @@ export const contractsWithoutSchemas = (): Plugin => ({
   },
 });
 
-/** Whether JSON can represent the value. All other exports are functions and instances of zod's classes. */
+/** Returns whether JSON can represent the value. All other exports are functions and instances of zod's classes. */
 function isData(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return typeof value === 'string' || typeof value === 'number';
   return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;

@@ -4,12 +4,12 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { Plugin } from 'vite';
 
-/** The files to compress. Fonts are left out because they are compressed already. */
+/** The files to compress. Fonts are omitted because they are already compressed. */
 const TEXTS = /\.(html|js|css)$/;
 
 /**
  * Writes a Brotli (`.br`) and a gzip (`.gz`) copy of each text file of the build, at the highest compression level, so
- * that the API does not compress at each request.
+ * that the API need not compress them for each request.
  */
 export const precompress = (): Plugin => ({
   name: 'precompress',

@@ -2,8 +2,9 @@ import { gzipSync } from 'node:zlib';
 import type { Plugin, Rolldown } from 'vite';
 
 /**
- * Fails the build if the first load of a page needs more than `kBMax` of script, and logs how much each page needs: its
- * own chunk, the entry and everything that these import statically. A kilobyte is 1,000 bytes, after gzip.
+ * Fails the build if the first load of a page needs more than `kBMax` of script, and logs how much each page needs,
+ * which is its own chunk, the entry and everything that the two import statically. A kilobyte is 1,000 bytes, after
+ * gzip.
  */
 export const scriptBudget = ({ kBMax }: { kBMax: number }): Plugin => ({
   name: 'script-budget',

@@ -53,7 +53,7 @@ describe('an address', () => {
     );
   });
 
-  test('gives empty values no meaning', () => {
+  test('ignores empty values', () => {
     expect([parseAll(['', 'a', '']), parseAll(''), parseAll(undefined), parseAll([])]).toEqual([
       ['a'],
       undefined,
@@ -66,7 +66,7 @@ describe('an address', () => {
   });
 });
 
-test('a value that an address repeats is one filter', () => {
+test('a value that is repeated in an address becomes one filter', () => {
   expect(parseAll(['team=a', 'team=b', 'team=a'])).toEqual(['team=a', 'team=b']);
   expect(createChips(parseContainerSearch({ label: ['team', 'team'] }))).toHaveLength(1);
 });
@@ -86,7 +86,7 @@ describe('the address of the containers page', () => {
     columns: someOf(COLUMNS),
   });
 
-  test('keeps the whole state of the page, so that its link shows the same', () => {
+  test('contains the page’s whole state, so that a link to it shows the same page', () => {
     fc.assert(
       fc.property(search, (state) => {
         expect(parseContainerSearch(parseSearch(stringifySearch({ ...state })))).toEqual(state);
@@ -107,19 +107,19 @@ describe('the address of the containers page', () => {
     );
   });
 
-  test('with only unknown values of a filter has no such filter', () => {
+  test('that contains only unknown values of a filter does not set the filter', () => {
     const parsed = parseContainerSearch({ hostFreshness: 'unheard', health: ['ill'], columns: 'x', presence: 'y' });
     expect(Object.values(parsed).filter((value) => value !== undefined)).toEqual([]);
   });
 
-  test('gives the API its filters and sort order, but not the layout', () => {
+  test('provides the API’s filters and sort order, but not the layout', () => {
     const filters = toFilters({ q: 'a', sort: '-changedAt', group: 'host', columns: ['id'] });
     expect(filters).toEqual({ q: 'a', sort: '-changedAt' });
   });
 });
 
 describe('the sort order of containers', () => {
-  test('is that of the address, and the default order is not in the address', () => {
+  test('is read from the address, which does not contain the default order', () => {
     for (const key of SORTS) {
       for (const descending of [true, false]) {
         expect(parseSort({ sort: formatSort({ key, descending }) })).toEqual({ key, descending });
@@ -129,7 +129,7 @@ describe('the sort order of containers', () => {
     expect(formatSort({ key: 'name', descending: true })).toBe('-name');
   });
 
-  test('is reversed by a second click, and starts with the newest for times', () => {
+  test('is reversed by a second click, and is newest first after the first click on a time', () => {
     const byName = { key: 'name', descending: false } as const;
     expect(nextSort(byName, 'name')).toEqual({ key: 'name', descending: true });
     expect(nextSort(byName, 'image')).toEqual({ key: 'image', descending: false });
@@ -151,7 +151,7 @@ describe('the active filters', () => {
     group: 'host',
   };
 
-  test('have one chip for each value, each with a key of its own', () => {
+  test('have one chip for each value, each with a unique key', () => {
     const chips = createChips(all);
     expect(chips.map(({ label, text: value }) => [label, value])).toEqual(
       [
@@ -180,7 +180,7 @@ describe('the active filters', () => {
     expect(parseSearch(stringifySearch({ ...all, hostId: ['h1'], ...NO_FILTERS }))).toEqual(layout);
   });
 
-  test('that the fleet page counts together are one chip, in any order', () => {
+  test('that the fleet page counts together have one chip, in any order', () => {
     const labels = (hostFreshness: ContainerSearch['hostFreshness']) =>
       createChips({ hostFreshness }).map(({ label }) => label);
     expect(labels(['online'])).toEqual(['Current only']);
@@ -208,7 +208,7 @@ test('the address of the events page keeps its filters, without unknown kinds', 
   expect(parseEventSearch({ kind: 'exploded' }).kind).toBeUndefined();
 });
 
-test('the address of the fleet page selects hosts by any freshness, and by nothing else', () => {
+test('the address of the fleet page selects hosts only by freshness, with any value', () => {
   for (const freshness of FRESHNESS_VALUES) expect(parseFleetSearch({ freshness })).toEqual({ freshness });
   expect(parseFleetSearch({ freshness: 'fresh' })).toEqual({ freshness: undefined });
 });

@@ -9,7 +9,7 @@ describe('the list of concerns', () => {
     expect(findConcerns({ ...none, hosts: [host({})], containers: [container({ health: 'healthy' })] })).toEqual([]);
   });
 
-  test('has offline hosts first, and no containers of offline hosts', () => {
+  test('starts with offline hosts, and does not contain their containers', () => {
     const found = findConcerns({
       hosts: [host({ id: 'h2', name: 'gone', freshness: 'offline' }), host({})],
       containers: [
@@ -38,24 +38,24 @@ describe('the list of concerns', () => {
     ]);
   });
 
-  test('has a host whose engine is down once, with the reason', () => {
+  test('contains a host whose engine is down once, with the reason', () => {
     const problems = [hostProblem('engine_unreachable')];
     const hosts = [host({ freshness: 'engine_down', engineError: 'no such socket', problems })];
     expect(findConcerns({ ...none, hosts })).toMatchObject([{ name: 'web-01', problem: 'no such socket' }]);
   });
 
-  test('does not have a host whose problems do not affect its list of containers', () => {
+  test('does not contain a host whose problems do not affect its list of containers', () => {
     expect(
       findConcerns({ ...none, hosts: [host({ problems: [hostProblem('truncated'), hostProblem('clock_skew')] })] }),
     ).toEqual([]);
   });
 
-  test('has an offline host as offline, regardless of the problems that it reported before', () => {
+  test('shows an offline host as offline, regardless of the problems that it reported before', () => {
     const hosts = [host({ freshness: 'offline', problems: [hostProblem('snapshot_refused')] })];
     expect(findConcerns({ ...none, hosts })).toMatchObject([{ problem: 'Offline' }]);
   });
 
-  test('has a crash loop once, even if its container is running at the moment and was recreated in between', () => {
+  test('contains a crash loop once, even if its container is currently running and was recreated in between', () => {
     const crashes = [1, 2, 3].map((n) => event({ id: `${n}`, dockerId: `a${n}`, recordedAt: at(n * 60) }));
     const found = findConcerns({ hosts: [host({})], containers: [container({})], events: crashes });
     const problem = 'Crash loop: 3 exits in 1 h, last code 1';
@@ -63,16 +63,16 @@ describe('the list of concerns', () => {
     expect(findConcerns({ hosts: [host({})], containers: [], events: crashes.slice(1) })).toEqual([]);
   });
 
-  test('has a container that restarted only once with its exit code', () => {
+  test('shows the exit code of a container that restarted only once', () => {
     const containers = [container({ state: 'restarting', exitCode: 1 })];
     expect(findConcerns({ ...none, containers, events: [event({})] })).toMatchObject([{ problem: 'Restarting (1)' }]);
   });
 
-  test('does not have a container that exited with code 0', () => {
+  test('does not contain a container that exited with code 0', () => {
     expect(findConcerns({ ...none, containers: [container({ state: 'exited', exitCode: 0 })] })).toEqual([]);
   });
 
-  test('has problems of hosts first, then crash loops and failing health checks, then exits, then stale hosts', () => {
+  test('lists problems of hosts first, then crash loops and failing health checks, then exits, then stale hosts', () => {
     const found = findConcerns({
       hosts: [
         host({ id: 'stale', name: 'stale host', freshness: 'stale' }),
@@ -97,14 +97,14 @@ describe('the list of concerns', () => {
     ]);
   });
 
-  test('has the newest of equally severe concerns first', () => {
+  test('lists the newest of equally severe concerns first', () => {
     const containers = [300, 100, 200].map((ago) =>
       container({ name: `${ago}`, dockerId: `${ago}`, state: 'dead', changedAt: at(ago) }),
     );
     expect(findConcerns({ ...none, containers }).map(({ name }) => name)).toEqual(['100', '200', '300']);
   });
 
-  test('has each container once, although it crashed often and is exited now', () => {
+  test('contains a container once, even if it crashed often and has now exited', () => {
     const containers = [container({ state: 'exited', exitCode: 2 })];
     const events = [1, 2, 3, 4].map((n) => event({ id: `${n}`, recordedAt: at(n) }));
     const found = findConcerns({ hosts: [host({})], containers, events });
@@ -112,7 +112,7 @@ describe('the list of concerns', () => {
     expect(found).toMatchObject([{ icon: 'restarting', problem: 'Crash loop: 4 exits in 1 h, last code 2' }]);
   });
 
-  test('has no crash loop of a host that is not reporting, and none of different containers', () => {
+  test('contains no crash loop for a host that is not reporting or for crashes of different containers', () => {
     const events = [1, 2, 3].map((n) => event({ id: `${n}` }));
     expect(findConcerns({ ...none, hosts: [host({ freshness: 'left' })], events })).toEqual([]);
     const others = ['a', 'b', 'c'].map((name) => event({ name }));
@@ -124,7 +124,7 @@ describe('the list of concerns', () => {
     expect(findConcerns({ ...none, hosts: [host({})], events: [...events, event({})] })).toEqual([]);
   });
 
-  test('has no removed containers', () => {
+  test('contains no removed containers', () => {
     const containers = [container({ state: 'exited', exitCode: 1, removedAt: at(1) })];
     expect(findConcerns({ ...none, containers })).toEqual([]);
   });
@@ -138,7 +138,7 @@ describe('the list of concerns', () => {
     expect(findConcerns({ ...none, containers })).toMatchObject([{ problem }]);
   });
 
-  test('gives a host that was never seen or has left no concern', () => {
+  test('does not contain a host that was never seen or has left', () => {
     const hosts = [host({ freshness: 'never', confirmedAt: null }), host({ id: 'h2', freshness: 'left' })];
     expect(findConcerns({ ...none, hosts })).toEqual([]);
   });

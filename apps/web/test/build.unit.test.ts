@@ -5,14 +5,14 @@ import { API_PATHS } from '../bundle/api-paths';
 import { contractsWithoutSchemas } from '../bundle/contracts-without-schemas';
 import { scriptBudget } from '../bundle/script-budget';
 
-describe('the paths that Vite passes on to the API', () => {
+describe('the paths that Vite forwards to the API', () => {
   const isApi = (path: string) => API_PATHS.some((start) => path.startsWith(start));
 
-  test('are all paths of the API', () => {
+  test('include all paths of the API', () => {
     for (const path of Object.values(Paths)) expect([path, isApi(path)]).toEqual([path, true]);
   });
 
-  test('are no page of the dashboard, and none of its modules', async () => {
+  test('include no page and no module of the dashboard', async () => {
     const router = await readFile(new URL('../src/app/router.tsx', import.meta.url), 'utf8');
     const pages = [...router.matchAll(/path: '(\/[^']*)'/g)].map(([, path]) => path!);
     expect(pages.length).toBeGreaterThan(8);
@@ -46,7 +46,7 @@ describe('the contracts in the page’s script', () => {
     expect(operations.createApiKey.body).toBe(true);
   });
 
-  test('have no functions and no schemas of their own', async () => {
+  test('contain no functions and no schemas', async () => {
     const contracts = await load();
     for (const value of Object.values(contracts)) expect(['string', 'number', 'object']).toContain(typeof value);
     for (const name of ['Container', 'HostPage', 'Summary']) expect(contracts).not.toHaveProperty(name);
@@ -85,7 +85,7 @@ describe('the limit of the page’s script', () => {
   const shared = chunk('shared', 400, { imports: ['main'] });
   const page = chunk('hosts-page', 400, { isDynamicEntry: true, imports: ['shared'] });
 
-  test('counts each file once that the first load of a page needs', () => {
+  test('counts each file that the first load of a page needs exactly once', () => {
     const kB = (chunks: object[]) => Number(/([\d.]+) kB {2}hosts-page/.exec(run(1_000, chunks))![1]);
     const alone = kB([
       { ...entry, imports: [] },
@@ -96,7 +96,7 @@ describe('the limit of the page’s script', () => {
     expect(kB([entry, shared, page, chunk('chart', 9_000)])).toBe(kB([entry, shared, page]));
   });
 
-  test('fails a build with a page that needs more, and one in which no page is found', () => {
+  test('fails a build with a page that exceeds it, and a build in which no page is found', () => {
     expect(() => run(0.1, [entry, shared, page])).toThrow('hosts-page needs more script than 0.1 kB');
     expect(() => run(1_000, [entry, shared])).toThrow('found no page chunk');
     expect(() => run(1_000, [shared, page])).toThrow('no entry chunk');

@@ -51,14 +51,14 @@ describe('the displayed state of a container', () => {
     expect([0, null, 1].map(iconOf)).toEqual(['finished', 'finished', 'crashed']);
   });
 
-  test('ignores the health of a container that is not running, which engines keep from before', () => {
+  test('ignores the health of a container that is not running, because engines report the health from before it stopped', () => {
     const fields = { state: 'exited', exitCode: 0, health: 'unhealthy' } as const;
     expect(containerStatus(container(fields))).toMatchObject({ icon: 'finished', label: 'exited (0)' });
   });
 });
 
 describe('the freshness of a host', () => {
-  test('has words for each value, in which no two are alike', () => {
+  test('has different words for each value', () => {
     expect(Object.keys(FRESHNESS).sort()).toEqual([...Freshness.options].sort());
     expect(new Set(Object.values(FRESHNESS).map(({ label }) => label)).size).toBe(Freshness.options.length);
     for (const { meaning } of Object.values(FRESHNESS)) expect(meaning).toMatch(/^[A-Z].*\.$/);
@@ -70,14 +70,14 @@ describe('the freshness of a host', () => {
     expect(Freshness.options.filter(isCurrent)).toEqual(['online']);
   });
 
-  test('says that the data is only last known wherever it is', () => {
+  test('is described as last known for every value whose data is only last known', () => {
     for (const value of LAST_KNOWN_FRESHNESS) expect(FRESHNESS[value].meaning).toContain('last known');
     for (const value of CURRENT_FRESHNESS) expect(FRESHNESS[value].meaning).not.toContain('last known');
   });
 });
 
 describe('the states of a host', () => {
-  test('are in the order of importance, without those that no container has', () => {
+  test('are in order of importance, without the states that no container has', () => {
     expect(sortStates({ exited: 3, zombie: 1, dead: 0, other: 2, running: 5 })).toEqual([
       ['running', 5],
       ['exited', 3],

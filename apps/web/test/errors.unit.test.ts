@@ -21,19 +21,19 @@ const problem = (status: number, errors?: FieldError[]) =>
 describe('the text of an error', () => {
   const tooLong = problem(400, [{ path: '/name', message: 'must be at most 200 characters' }]);
 
-  test('is the reason that the API gives, and for a field a sentence about the field', () => {
+  test('is the reason that the API gives or, for a field error, a sentence about the field', () => {
     expect(formatError(problem(409))).toBe('The request is not valid.');
     expect(formatError(tooLong)).toBe('The request is not valid. Name must be at most 200 characters.');
   });
 
-  test('says what to check if the server does not answer', () => {
+  test('states what to check if the server does not answer', () => {
     expect(formatError(new NetworkError('http://muster.test/api', new Error('refused')))).toMatch(
       /^Cannot reach the Muster server\. Check /,
     );
     expect(formatError(new UnexpectedAnswerError(502, 'http://muster.test/api'))).toContain('502');
   });
 
-  test('is shown at its field or else above the form, and never in both places', () => {
+  test('is shown either at its field or above the form, but never in both places', () => {
     expect(fieldError(tooLong, 'name')).toBe('Name must be at most 200 characters.');
     expect(fieldError(tooLong, 'email')).toBeUndefined();
     expect(fieldError(null, 'name')).toBeUndefined();
@@ -65,7 +65,7 @@ describe('the page’s time', () => {
     return serverNow() - Date.now();
   }
 
-  test('is the server’s, unless the clocks differ by less than an answer takes', async () => {
+  test('is the server’s time, unless the clocks differ by less than the duration of a request', async () => {
     jest.useFakeTimers({ now: Date.parse('2026-11-25T12:00:00Z'), doNotFake: ['setImmediate', 'nextTick'] });
     expect(await offsetAfterAnswer('Wed, 25 Nov 2026 13:00:00 GMT')).toBe(3_600_000);
     // An answer without a valid time changes nothing.

@@ -14,7 +14,7 @@ describe('the order of hosts', () => {
       .sort(compareSeverity)
       .map(({ name }) => name);
 
-  test('has hosts first that are not reporting, and hosts last that have left', () => {
+  test('starts with hosts that are not reporting and ends with hosts that have left', () => {
     expect(
       names([
         { name: 'left', freshness: 'left' },
@@ -27,7 +27,7 @@ describe('the order of hosts', () => {
     ).toEqual(['engine', 'offline', 'stale', 'never', 'online', 'left']);
   });
 
-  test('has a host with a severe problem among the first, and one with another problem at its place', () => {
+  test('moves a host with a severe problem to the start, but not a host with another problem', () => {
     expect(
       names([
         { name: 'stale', freshness: 'stale' },
@@ -88,7 +88,7 @@ describe('the commands that run an agent', () => {
     expect(new Set(methods.map(({ id }) => id)).size).toBe(methods.length);
   });
 
-  test('continue each line but the last, so that they can be pasted as one command', () => {
+  test('continue every line except the last, so that they can be pasted as one command', () => {
     for (const { command } of methods) {
       const lines = command.split('\n');
       for (const line of lines.slice(0, -1)) expect(line).toMatch(/ [\\|]$/);

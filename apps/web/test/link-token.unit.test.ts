@@ -53,7 +53,7 @@ describe('the token of a one-time link', () => {
     expect([addresses, [...stored]]).toEqual([[], []]);
   });
 
-  test('leaves the address also if the browser blocks storage', () => {
+  test('is removed from the address even if the browser blocks storage', () => {
     const { addresses } = openTab('http://muster.test/setup#token=muster_setup_a', { blocksStorage: true });
     expect(hideLinkToken()).toBe(true);
     expect(addresses).toEqual(['/setup']);

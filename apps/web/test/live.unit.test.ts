@@ -36,7 +36,7 @@ describe('lists on the screen', () => {
   }
   const settle = () => jest.advanceTimersByTimeAsync(10);
 
-  test('are read again when they reach the maximum age without a message of the stream, and not before', async () => {
+  test('are refetched when they reach the maximum age without a stream message, but not earlier', async () => {
     const containers = show(['containers', 'list', {}]);
     const session = show(['session']);
     await settle();
@@ -79,7 +79,7 @@ describe('lists on the screen', () => {
     expect(long.reads).toBe(1);
   });
 
-  test('are read again after a change, but a list with many pages is only marked as stale', async () => {
+  test('are refetched after a change, but a list with many pages is only marked as stale', async () => {
     const pagesOf = (count: number) => ({
       pages: Array.from({ length: count }, () => ({ items: [], nextCursor: null })),
       pageParams: [],
@@ -126,7 +126,7 @@ describe('lists on the screen', () => {
   const showHosts = (...hosts: Host[]) =>
     client.setQueryData(['hosts', 'list', 200], { pages: [{ items: hosts, nextCursor: null }], pageParams: [null] });
 
-  test('of hosts are read again for a host that they do not have, which also gets its own entry', () => {
+  test('of hosts are refetched for a host that they do not contain, which also gets its own cache entry', () => {
     showHosts(host());
     const added = host({ id: 'h2' });
     expect(refreshedBy(message('host', added))).toContain('hosts/list');
@@ -150,7 +150,7 @@ describe('lists on the screen', () => {
     expect(refreshedBy(fresh)).toEqual([]);
   });
 
-  test('are not read again for a summary, which has its own data, and the end of the session clears it', () => {
+  test('are not refetched for a summary, which has its own data, and the end of the session clears it', () => {
     client.setQueryData(['session'], { role: 'viewer' });
     expect(refreshedBy(message('summary', { hosts: { total: 3 } }))).toEqual([]);
     expect(client.getQueryData(['summary'])).toEqual({ hosts: { total: 3 } });
@@ -212,7 +212,7 @@ describe('the live badge', () => {
     live.close();
   });
 
-  test('stays live after hosts-changed and reset, and only a reset causes everything to be read again', async () => {
+  test('stays live after hosts-changed and reset, and only a reset causes everything to be refetched', async () => {
     const { live, to, receive, gaps } = connected();
     await receive(message('summary'));
     to({ state: 'open' });
@@ -248,7 +248,7 @@ describe('a stream that the API refuses', () => {
     return { live, attempts, received };
   }
 
-  test('is tried again every 15 seconds, until the page is closed', async () => {
+  test('is retried every 15 seconds until the page is closed', async () => {
     const { live, attempts, received } = await refused(refusal(404));
     expect(live.state().kind).toBe('lost');
     await jest.advanceTimersByTimeAsync(14_000);
@@ -262,7 +262,7 @@ describe('a stream that the API refuses', () => {
     expect(received).toEqual([]);
   });
 
-  test('because the session has ended is not tried again, and ends the session', async () => {
+  test('because the session has ended is not retried, and ends the session on the page', async () => {
     const { live, attempts, received } = await refused(refusal(401));
     expect(live.state().kind).toBe('ended');
     expect(received).toEqual(['unauthorized']);
@@ -271,7 +271,7 @@ describe('a stream that the API refuses', () => {
     live.close();
   });
 
-  test('is lost since the first failure, not since the last', async () => {
+  test('is shown as lost since the first failure, not since the last one', async () => {
     const { live } = await refused(refusal(404));
     const first = live.state();
     await jest.advanceTimersByTimeAsync(45_000);

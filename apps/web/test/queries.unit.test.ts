@@ -37,7 +37,7 @@ function answerWith(...answers: { status?: number; body: unknown }[]): void {
 const page = (items: string[], nextCursor: string | null) => ({ body: { items, nextCursor } });
 
 describe('a list', () => {
-  test('is read page by page, each from the cursor of the one before, until there is none', async () => {
+  test('is read page by page, each from the cursor of the previous page, until there is no cursor', async () => {
     answerWith(page(['a', 'b'], 'c1'), page(['c'], 'c 2&'), page([], null));
     const data = await client.infiniteQuery({ ...containersQuery({ state: ['running', 'exited'] }), pages: 9 });
     expect(data.pages.flatMap(({ items }) => items)).toEqual(['a', 'b', 'c']);
@@ -49,7 +49,7 @@ describe('a list', () => {
     }
   });
 
-  test('with other filters or another page size is another query', () => {
+  test('with other filters or another page size is a separate query', () => {
     const keys = [
       containersQuery({}),
       containersQuery({ q: 'a' }),
@@ -68,7 +68,7 @@ describe('the session', () => {
     body: { type: 'about:blank', title: 't', status, detail: 'd', requestId: 'r' },
   });
 
-  test('is null if the user is not signed in, and an error if the server fails', async () => {
+  test('is null if the user is not signed in, and causes an error if the server fails', async () => {
     answerWith(refusal(401), refusal(503));
     expect(await client.query(sessionQuery)).toBeNull();
     client.clear();
@@ -79,7 +79,7 @@ describe('the session', () => {
 describe('a message of the stream', () => {
   const topics = (name: StreamMessageName) => staleKeysAfter(name).map(([topic]) => topic);
 
-  test('about containers makes everything stale that is computed from containers', () => {
+  test('about containers makes all data stale that is computed from containers', () => {
     expect(topics('container')).toEqual(['containers', 'events', 'images', 'ports', 'projects']);
     expect(topics('host')).toEqual(topics('container'));
   });
@@ -89,7 +89,7 @@ describe('a message of the stream', () => {
     expect(topics('host-deleted').sort()).toEqual([...FLEET_KEYS].sort());
   });
 
-  test('that only describes the connection, or has all data, makes nothing stale', () => {
+  test('that only describes the connection or contains all new data makes nothing stale', () => {
     for (const name of ['summary', 'lagging', 'caught-up', 'unauthorized'] as const) expect(topics(name)).toEqual([]);
   });
 });
@@ -98,12 +98,12 @@ describe('the events of the last hour', () => {
   const start = NOW - 3_600_000;
   const items = [1, 2].map((minutes) => event({ recordedAt: new Date(NOW - minutes * 60_000).toISOString() }));
 
-  test('are complete from the start, unless there are more: then from the oldest that was read', () => {
+  test('are complete from the start of the hour or, if there are too many, from the oldest event that was read', () => {
     expect(toRecentEvents({ items, nextCursor: null }, start)).toEqual({ events: items, since: start });
     expect(toRecentEvents({ items, nextCursor: 'c' }, start)).toEqual({ events: items, since: NOW - 120_000 });
   });
 
-  test('are none until they were read', () => {
+  test('are an empty list until they have been read', () => {
     expect(toRecentEvents(undefined, start)).toEqual({ events: [], since: start });
   });
 });

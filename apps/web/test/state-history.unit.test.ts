@@ -22,7 +22,7 @@ describe('the counts by state over time', () => {
     expect(points.map((point) => point.at)).toEqual([...points.map((point) => point.at)].sort((a, b) => a - b));
   });
 
-  test('are those that the containers had, for any history', () => {
+  test('equal the counts that the containers really had, for any history', () => {
     const STATES = ['running', 'exited', 'paused', 'restarting'];
     const step = fc.record({ id: fc.nat(4), to: fc.option(fc.constantFrom(...STATES), { nil: null }) });
     fc.assert(
@@ -51,7 +51,7 @@ describe('the counts by state over time', () => {
     );
   });
 
-  test('are never negative if changes are missing, and never in the future of the counts', () => {
+  test('are never negative if changes are missing, and never later than the current counts', () => {
     const changes = [1, 2, 3].map((n) => event({ kind: 'started', from: 'exited', to: 'running', recordedAt: at(-n) }));
     const points = stateHistory({ running: 1 }, changes, NOW);
     for (const point of points) {

@@ -47,7 +47,7 @@ describe('an age', () => {
     expect(formatAge(NOW + 3_600_000, NOW)).toBe('in 1 h');
   });
 
-  test('is "just now" within 5 seconds in both directions, because clocks differ a little', () => {
+  test('is "just now" within 5 seconds in both directions, because clocks differ slightly', () => {
     expect([4_999, -5_000].map((age) => formatAge(NOW - age, NOW))).toEqual(['just now', 'just now']);
     expect([5_000, -5_001].map((age) => formatAge(NOW - age, NOW))).toEqual(['5 s ago', 'in 5 s']);
   });
@@ -76,7 +76,7 @@ test('a clock is in sync unless it differs by at least 10 seconds', () => {
   ]);
 });
 
-test('a count has its noun in the singular only for 1', () => {
+test('a count uses the singular of its noun only for 1', () => {
   expect(formatCount(1, 'host')).toBe('1 host');
   expect(formatCount(0, 'host')).toBe('0 hosts');
   expect(formatCount(2, 'entry', 'entries')).toBe('2 entries');
@@ -111,7 +111,7 @@ describe('a published port', () => {
     expect(publishedPorts([{ ...port, ip: '127.0.0.1' }, everywhere])).toMatchObject([{ ips: [] }]);
   });
 
-  test('is another one with another protocol, container port or number of ports', () => {
+  test('with another protocol, container port or number of ports is a separate port', () => {
     const ports = [port, { ...port, type: 'udp' as const }, { ...port, privatePort: 54 }, { ...port, count: 2 }];
     expect(publishedPorts(ports).map(formatPort)).toEqual(['53', '53/udp', '53 → 54', '53-54']);
   });
@@ -122,7 +122,7 @@ describe('a published port', () => {
 });
 
 describe('an event', () => {
-  test('that is an exit is a crash if its code is not 0', () => {
+  test('for an exit is shown as a crash if the exit code is not 0', () => {
     expect(eventStatus(event({ exitCode: 0 })).label).toBe('exited (0)');
     expect(eventStatus(event({ exitCode: 137 })).label).toBe('crashed (137)');
     expect(eventStatus(event({ exitCode: null }))).toEqual({ icon: 'finished', label: 'exited' });
@@ -141,12 +141,12 @@ describe('an event', () => {
     expect(eventStatus(event(fields)).label).toBe(label);
   });
 
-  test('of each kind can be filtered, by a label of its own', () => {
+  test('of each kind can be filtered by a unique label', () => {
     expect([...EVENT_KINDS].sort()).toEqual([...EventKind.options].sort());
     expect(new Set(EVENT_KINDS.map(formatEventKind)).size).toBe(EventKind.options.length);
   });
 
-  test('has the words of the filter in its row, so that a user finds the rows of a filter', () => {
+  test('uses the words of the filter in its row, so that a user can find the rows that a filter selects', () => {
     const plain = EVENT_KINDS.filter((kind) => kind !== 'health_changed');
     for (const kind of plain) {
       expect(eventStatus(event({ kind, exitCode: null })).label).toBe(formatEventKind(kind).toLowerCase());
@@ -175,7 +175,7 @@ test('each problem has a unique name, and problems that can make the list of con
   ]);
 });
 
-test('each role has a label of its own', () => {
+test('each role has a unique label', () => {
   expect(Object.keys(ROLE_LABELS).sort()).toEqual([...MemberRole.options].sort());
   expect(new Set(Object.values(ROLE_LABELS)).size).toBe(MemberRole.options.length);
 });
@@ -193,7 +193,7 @@ describe('an image name', () => {
     expect(splitImage(image)).toEqual([repository, tag]);
   });
 
-  test('without a digest loses nothing', () => {
+  test('without a digest is shown completely', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         const image = text.replaceAll('@', '');
@@ -227,7 +227,7 @@ describe('a browser', () => {
     expect(formatBrowser(userAgent)).toBe(text);
   });
 
-  test('with a long name of its own is cut', () => {
+  test('is shown with a truncated name if its name is long', () => {
     expect(formatBrowser('x'.repeat(500))).toHaveLength(60);
   });
 });

@@ -11,7 +11,7 @@ const NAVIGATION_ITEMS = [
   { to: '/events', icon: 'events', label: 'Events' },
 ] as const;
 
-/** Links to the main pages: a sidebar, or on a phone a bar at the bottom. */
+/** The links to the main pages, in a sidebar or, on a phone, in a bar at the bottom. */
 export function Navigation() {
   const mayChange = useCanEdit();
   const isInSettings = useMatchRoute()({ to: '/settings/$section' }) !== false;

@@ -9,7 +9,7 @@ const RETRIES_MAX = 2;
 export function createClient(): QueryClient {
   const onError = (error: Error): void => {
     if (!isSignedOut(error)) return;
-    // A wrong password is also a 401, but at that time there is no session to clear.
+    // A wrong password also causes a 401, but there is no session to clear at that time.
     if (client.getQueryData(sessionQuery.queryKey)) client.setQueryData(sessionQuery.queryKey, null);
   };
   const client = new QueryClient({

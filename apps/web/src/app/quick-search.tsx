@@ -19,19 +19,19 @@ function goToFirstFound(): boolean {
 /** The header's search field. The `/` key focuses it; the search term becomes the containers page's `q` parameter. */
 export function QuickSearch() {
   const navigate = useNavigate();
-  const shown = useRouterState({
+  const searchTerm = useRouterState({
     select: ({ location }) =>
       (location.pathname === '/containers' ? parseFirst((location.search as { q?: unknown }).q) : undefined) ?? '',
   });
-  const [entry, setEntry] = useState(shown);
-  const [followed, setFollowed] = useState(shown);
+  const [entry, setEntry] = useState(searchTerm);
+  const [previousTerm, setPreviousTerm] = useState(searchTerm);
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
-  // The address can also change through the back button, a removed filter or a link.
-  if (followed !== shown) {
-    setFollowed(shown);
-    if (entry.trim() !== shown) setEntry(shown);
+  // The back button, a removed filter or a link can also change the address.
+  if (previousTerm !== searchTerm) {
+    setPreviousTerm(searchTerm);
+    if (entry.trim() !== searchTerm) setEntry(searchTerm);
   }
 
   useEffect(() => {

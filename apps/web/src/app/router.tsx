@@ -31,7 +31,7 @@ async function requireSession({
   location: ParsedLocation;
 }): Promise<void> {
   const session = await client.query({ ...sessionQuery, staleTime: 'static' });
-  // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router redirects by a thrown object
+  // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router redirects when an object is thrown
   if (session === null) throw redirect({ to: '/sign-in', search: { next: location.href } });
 }
 
@@ -123,7 +123,7 @@ const settings = createRoute({
 const pages = [fleet, containers, host, container, images, ports, events, addHost, settings] as const;
 const routes = root.addChildren([signIn, setup, invitation, signedIn.addChildren(pages)]);
 
-/** Creates the router. The script of a page loads when the page is first opened. */
+/** Creates the router. A page's script is loaded when the page is first opened. */
 export const createAppRouter = (client: QueryClient) =>
   createRouter({
     routeTree: routes,

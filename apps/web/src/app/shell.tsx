@@ -44,13 +44,13 @@ function Content() {
     select: ({ resolvedLocation, location }) => (resolvedLocation ?? location).pathname,
   });
   const main = useRef<HTMLElement>(null);
-  const shown = useRef(pathname);
+  const previousPathname = useRef(pathname);
   useEffect(() => {
-    // Moves screen readers to the new page, but not on the first page, and not away from the search field, which
-    // changes the page while the user types.
+    // Moves screen readers to the new page. It does not move them on the first page, nor away from the search field,
+    // because typing there changes the page.
     const isTyping = document.activeElement instanceof HTMLInputElement;
-    if (shown.current !== pathname && !isTyping) main.current?.focus({ preventScroll: true });
-    shown.current = pathname;
+    if (previousPathname.current !== pathname && !isTyping) main.current?.focus({ preventScroll: true });
+    previousPathname.current = pathname;
   }, [pathname]);
   return (
     <main id="content" ref={main} tabIndex={-1} className="page">

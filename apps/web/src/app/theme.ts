@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-/** The theme; `system` follows the device. */
+/** The theme. `system` follows the device's setting. */
 export type Theme = 'system' | 'light' | 'dark';
 
 const KEY = 'muster.theme';

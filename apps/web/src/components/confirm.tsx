@@ -25,13 +25,13 @@ export function Confirm({
   action: string;
   typed?: string;
   onConfirm: () => Promise<unknown>;
-  /** Called after success instead of `onClose`. */
+  /** Called instead of `onClose` if the action succeeds. */
   onDone?: () => void;
   onClose: () => void;
 }) {
   const [entry, setEntry] = useState('');
-  const doing = useMutation({ mutationFn: onConfirm, onSuccess: onDone ?? onClose });
-  // Characters that cannot be typed are left out. A name that consists only of these is replaced by "yes".
+  const mutation = useMutation({ mutationFn: onConfirm, onSuccess: onDone ?? onClose });
+  // Characters that cannot be typed are omitted. A name that consists only of such characters is replaced by "yes".
   const expected = typed === undefined ? undefined : toTypedText(typed) || 'yes';
   const mayConfirm = expected === undefined || toTypedText(entry) === expected;
   return (
@@ -40,7 +40,7 @@ export function Confirm({
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          if (mayConfirm) doing.mutate();
+          if (mayConfirm) mutation.mutate();
         }}
       >
         <div className="prose">{children}</div>
@@ -61,10 +61,10 @@ export function Confirm({
             />
           </label>
         )}
-        <ErrorNote error={doing.error} />
+        <ErrorNote error={mutation.error} />
         <div className="actions">
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" kind="danger" disabled={!mayConfirm} busy={doing.isPending}>
+          <Button type="submit" kind="danger" disabled={!mayConfirm} busy={mutation.isPending}>
             {action}
           </Button>
         </div>

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** The placeholder of an empty list: why the list is empty and what to do about it. */
+/** The placeholder of an empty list, which explains why the list is empty and what to do about it. */
 export function EmptyState({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="empty">
@@ -10,7 +10,7 @@ export function EmptyState({ title, children }: { title: string; children?: Reac
   );
 }
 
-/** The placeholder of data that is loading. It appears after a delay to avoid flicker. */
+/** The placeholder for data that is loading. It appears after a delay to avoid flicker. */
 export function Loading({ what }: { what: string }) {
   return (
     <div className="loading" role="status">

@@ -1,6 +1,9 @@
 import { useId, type ComponentPropsWithRef, type ReactNode } from 'react';
 
-/** A text input with a label. Shows the error in place of the hint; screen readers read either with the input. */
+/**
+ * A text input with a label. Shows the error in place of the hint; screen readers read the error or hint with the
+ * input.
+ */
 export function Field({
   label,
   hint,

@@ -16,10 +16,10 @@ export function FilterEntry({
   inputMode?: 'numeric';
 }) {
   const [entry, setEntry] = useState(value);
-  const [followed, setFollowed] = useState(value);
+  const [previousValue, setPreviousValue] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  if (followed !== value) {
-    setFollowed(value);
+  if (previousValue !== value) {
+    setPreviousValue(value);
     if (entry.trim() !== value) setEntry(value);
   }
   useEffect(() => () => clearTimeout(timer.current), []);

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** The paths of the navigation's and buttons' icons: lines of one width on a grid of 16. */
+/** The paths of the icons in the navigation and in buttons, drawn as lines of one width on a grid of 16. */
 const PATHS = {
   fleet: 'M2.5 2.5h4.5v4.5h-4.5zM9 2.5h4.5v4.5H9zM2.5 9h4.5v4.5h-4.5zM9 9h4.5v4.5H9z',
   containers: 'M2 5 8 2l6 3v6l-6 3-6-3zM2 5l6 3 6-3M8 8v6',
@@ -26,7 +26,7 @@ const PATHS = {
 } as const;
 export type IconName = keyof typeof PATHS;
 
-/** An icon next to a label, or in a button with an accessible name. Hidden from screen readers. */
+/** An icon next to a label, or in a button with an accessible name. It is hidden from screen readers. */
 export function Icon({ name }: { name: IconName }): ReactNode {
   return (
     <svg className="icon" viewBox="0 0 16 16" aria-hidden="true">

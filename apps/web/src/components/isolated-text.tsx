@@ -1,8 +1,8 @@
 import { toVisibleText } from '../lib/plain-text';
 
 /**
- * Shows a text from outside Muster, such as a host's name or a label. Its writing direction does not affect the text
- * around it. Attributes cannot isolate text, so they need `toPlainText`.
+ * Shows a text from outside Muster, such as a host's name or a label, so that its writing direction does not affect the
+ * surrounding text. Attributes cannot isolate text, so they need `toPlainText`.
  */
 export function IsolatedText({ text }: { text: string }) {
   return <bdi>{toVisibleText(text)}</bdi>;

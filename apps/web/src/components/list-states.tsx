@@ -5,7 +5,7 @@ import { Loading } from './empty-state';
 import { ErrorNote } from './error-note';
 import { ListFooter } from './list-footer';
 
-/** A paged list while it is loading, failed, empty or loaded; with a button that loads the next page. */
+/** A paged list in any state (loading, failed, empty or loaded), with a button that loads the next page. */
 export function ListStates<T>({
   list,
   what,
@@ -13,7 +13,7 @@ export function ListStates<T>({
   children,
 }: {
   list: UseInfiniteQueryResult<InfiniteData<Page<T>>>;
-  /** The noun for the items, in the plural: `images`. */
+  /** The plural noun for the items, such as `images`. */
   what: string;
   empty: ReactNode;
   children: (items: readonly T[]) => ReactNode;

@@ -2,8 +2,8 @@ import { DropdownMenu } from 'radix-ui';
 import type { ReactNode } from 'react';
 
 /**
- * A menu that opens from a button. It is not modal: a modal menu locks the page's scrolling with a style element, which
- * the Content Security Policy forbids.
+ * A menu that opens from a button. It is not modal, because a modal menu locks the page's scrolling with a style
+ * element, which the Content Security Policy forbids.
  */
 export function Menu({
   trigger,
@@ -66,7 +66,7 @@ export function MenuCheckbox({
   );
 }
 
-/** Menu items of which exactly one is chosen. */
+/** A group of menu items of which exactly one is selected. */
 export function MenuRadioGroup<T extends string>({
   value,
   onChange,

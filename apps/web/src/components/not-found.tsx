@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
-/** Shows inside the layout that the page does not exist. */
+/** A message that the page does not exist, shown inside the layout. */
 export function NotFound(): ReactNode {
   return (
     <div className="empty">

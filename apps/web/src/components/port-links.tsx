@@ -5,7 +5,7 @@ import { formatPortRange, formatPort, publishedPorts } from '../lib/format-port'
 
 const SHOWN_MAX = 3;
 
-/** A container's published ports. Each links to all containers that publish the same port. */
+/** A container's published ports. Each port links to all containers that publish the same port. */
 export function PortLinks({ container: { ports } }: { container: Pick<ContainerView, 'ports'> }) {
   const published = publishedPorts(ports);
   const more = published.length - SHOWN_MAX;

@@ -34,7 +34,7 @@ const FRESHNESS_ICONS = {
   left: 'removed',
 } as const;
 
-/** A host's freshness as an icon and a word, with its meaning as a tooltip. */
+/** A host's freshness as an icon and a word, with a tooltip that explains it. */
 export function FreshnessBadge({ freshness, since }: { freshness: Freshness; since?: string | null }) {
   const { label, meaning } = FRESHNESS[freshness];
   return (

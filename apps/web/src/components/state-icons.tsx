@@ -58,7 +58,10 @@ const SHAPES: Readonly<Record<StateIconName, ReactNode>> = {
   reappeared: <path d="M8 14V3M3.6 7.2 8 2.6l4.4 4.6" stroke="currentColor" strokeWidth="2" fill="none" />,
 };
 
-/** The icon of a state, in the state's color. Hidden from screen readers, because the words next to it say the same. */
+/**
+ * The icon of a state, in the state's color. It is hidden from screen readers, because the text next to it has the same
+ * meaning.
+ */
 export function StateIcon({ look: icon }: { look: StateIconName }) {
   return (
     <svg className={`state-icon look-${icon}`} viewBox="0 0 16 16" aria-hidden="true">

@@ -19,7 +19,9 @@ export interface ContainerStatus {
   icon: StatusIcon;
   /** The state in words, such as `crashed (137)`. */
   label: string;
-  /** False if the state is only last known: the host is not reporting, or its engine is not responding. */
+  /**
+   * False if the state is only the last known one, because the host is not reporting or its engine is not responding.
+   */
   isCurrent: boolean;
 }
 
@@ -27,12 +29,12 @@ type StatusFields = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostF
 
 /** Returns how to show a container's state, and whether that state is current. */
 export function containerStatus({ state, health, exitCode, hostFreshness, removedAt }: StatusFields): ContainerStatus {
-  // A removal stays true even if the host has stopped reporting since.
+  // A removal remains current even if the host has stopped reporting since.
   if (removedAt !== null) return { icon: 'removed', label: 'removed', isCurrent: true };
   return { ...statusOfState(state, health, exitCode), isCurrent: isCurrent(hostFreshness) };
 }
 
-/** Whether the containers of a host with this freshness are known to be current. */
+/** Returns whether the containers of a host with this freshness are known to be current. */
 export const isCurrent = (freshness: Freshness): boolean =>
   (CURRENT_FRESHNESS as readonly Freshness[]).includes(freshness);
 
@@ -85,7 +87,10 @@ export function sortStates(byState: Readonly<Record<string, number>>): [state: s
     .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
-/** The fleet's counts show the containers of these hosts as current, and those of the other hosts as last known. */
+/**
+ * Freshness values whose hosts' containers are counted as current. All other hosts' containers are counted as last
+ * known.
+ */
 export const CURRENT_FRESHNESS: readonly ContainerFreshness[] = ['online'];
 export const LAST_KNOWN_FRESHNESS: readonly ContainerFreshness[] = ['stale', 'offline', 'engine_down', 'left'];
 export const HOST_FRESHNESS = [...CURRENT_FRESHNESS, ...LAST_KNOWN_FRESHNESS];

@@ -1,10 +1,10 @@
 import type { Host } from '@muster/contracts';
 import { formatDuration } from './format-time';
 
-/** Synchronized clocks differ by less than this, even with a slow network. */
+/** Minimum difference, in seconds, that counts as skew. Synchronized clocks differ less, even with a slow network. */
 const SKEW_SECONDS_MIN = 10;
 
-/** Whether a host's clock differs so much from the server's that the times it reports are misleading. */
+/** Returns whether a host's clock differs so much from the server's that the times it reports are misleading. */
 const isClockOff = ({ clockSkewSeconds }: Pick<Host, 'clockSkewSeconds'>): boolean =>
   clockSkewSeconds !== null && Math.abs(clockSkewSeconds) >= SKEW_SECONDS_MIN;
 

@@ -1,7 +1,7 @@
 import type { ContainerEvent, EventKind } from '@muster/contracts';
 import type { StatusIcon } from './container-status';
 
-/** How an event is shown: an icon and words. */
+/** The icon and words with which an event is shown. */
 export interface EventStatus {
   icon: StatusIcon | 'renamed' | 'changed' | 'reappeared';
   label: string;

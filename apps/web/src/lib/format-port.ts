@@ -8,13 +8,16 @@ export interface MergedPort {
   type: Port['type'];
   /** The number of consecutive ports. */
   count: number;
-  /** The addresses that the port listens on; empty: all addresses. */
+  /** The addresses that the port listens on; empty for all addresses. */
   ips: readonly string[];
 }
 
 const EVERYWHERE: ReadonlySet<string | undefined> = new Set([undefined, '', '0.0.0.0', '::']);
 
-/** Returns a container's published ports, each once: engines list a port once per address and IP version. */
+/**
+ * Returns a container's published ports without duplicates, because engines list a port once per address and IP
+ * version.
+ */
 export function publishedPorts(ports: readonly Port[]): MergedPort[] {
   const byPort = groupBy(
     ports.filter((port) => port.publicPort !== undefined),

@@ -11,7 +11,7 @@ export const PROBLEM_TITLES: Readonly<Record<HostProblemCode, string>> = {
   clock_skew: 'Clock differs',
 };
 
-/** Whether the containers shown may differ from those on the host because of the problem. */
+/** For each problem, whether it means that the containers shown may differ from those on the host. */
 export const SEVERE_PROBLEMS: Readonly<Record<HostProblemCode, boolean>> = {
   engine_unreachable: true,
   list_refused: true,

@@ -21,8 +21,11 @@ export function formatAge(at: number, now: number): string {
   return `${formatDuration(rounded)} ago`;
 }
 
-/** Created once: `toLocaleString` creates a formatter at each call, which takes 50 times as long as formatting. */
-const EXACTLY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+/**
+ * The formatter is created once, because `toLocaleString` creates one with each call, which takes 50 times as long as
+ * formatting.
+ */
+const DATE_TIME_FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 
 /** Formats a date and time to the second, in the user's time zone and with its name. */
-export const formatDateTime = (at: Date): string => EXACTLY.format(at);
+export const formatDateTime = (at: Date): string => DATE_TIME_FORMAT.format(at);

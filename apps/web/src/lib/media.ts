@@ -1,9 +1,9 @@
 import { useSyncExternalStore } from 'react';
 
-/** Narrower screens show a row of many columns in two lines. The same width is in containers.css. */
+/** Matches screens on which a row with many columns is shown in two lines. containers.css contains the same width. */
 const NARROW = '(width < 48rem)';
 
-/** Whether the screen is as narrow as a phone's. */
+/** Returns whether the screen is as narrow as a phone's. */
 export const useIsNarrow = (): boolean =>
   useSyncExternalStore(
     (onChange) => {

@@ -1,4 +1,4 @@
-/** Characters that change the writing direction of the text around them. */
+/** Characters that change the writing direction of the surrounding text. */
 const DIRECTION_MARKS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Characters that are invisible. */
@@ -6,8 +6,8 @@ const BLANKS = /[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 const IS_BLANK = new RegExp(`^(?:${BLANKS.source})+$`, 'u');
 
 /**
- * Returns the text for a place that cannot isolate it, such as an attribute or the page's title: each character that
- * changes the writing direction is replaced by U+FFFD.
+ * Returns the text for a place that cannot isolate it, such as an attribute or the page's title. Each character that
+ * changes the writing direction is replaced with U+FFFD.
  */
 export const toPlainText = (text: string): string => text.replace(DIRECTION_MARKS, '\u{fffd}');
 

@@ -31,7 +31,7 @@ export function parseAll(value: unknown): string[] | undefined {
 /** Returns the first non-empty value of a parameter, or undefined if there is none. */
 export const parseFirst = (value: unknown): string | undefined => parseAll(value)?.[0];
 
-/** Returns the first value if it is one of `allowed`, else undefined: an address can contain anything. */
+/** Returns the first value if it is one of `allowed`, otherwise undefined, because an address can contain anything. */
 export function parseChoice<T extends string>(allowed: readonly T[], value: unknown): T | undefined {
   const first = parseFirst(value);
   return allowed.find((word) => word === first);

@@ -7,11 +7,13 @@ export function useSession(): Session | null {
   return useQuery(sessionQuery).data ?? null;
 }
 
-/** Whether the user is an admin or an owner. Only hides controls: the API checks permissions on each call. */
+/**
+ * Returns whether the user is an admin or owner. It is used only to hide controls, because the API checks each call.
+ */
 export const useCanEdit = (): boolean => {
   const role = useSession()?.role;
   return role === 'admin' || role === 'owner';
 };
 
-/** Whether the user is an owner, who manages the members. */
+/** Returns whether the user is an owner, who manages the members. */
 export const useIsOwner = (): boolean => useSession()?.role === 'owner';

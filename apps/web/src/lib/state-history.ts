@@ -21,8 +21,8 @@ const STATE_CHANGE_KINDS: ReadonlySet<ContainerEvent['kind']> = new Set([
 ]);
 
 /**
- * Computes the counts by state over time, backwards from the counts at `now`: the counts are not stored, but each state
- * change is in the history. `changes` are newest first; counts before the oldest change are unknown and not returned.
+ * Computes the counts by state over time, backwards from the counts at `now`, because the history stores only the state
+ * changes. `changes` are newest first; counts before the oldest change are unknown and not returned.
  * The points are oldest first, one before and one after each change.
  */
 export function stateHistory(

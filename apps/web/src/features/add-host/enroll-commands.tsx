@@ -2,7 +2,7 @@ import { Tabs } from 'radix-ui';
 import { Command } from '../../components/copyable';
 import { installMethods } from './install-methods';
 
-/** The commands that start an agent with this enrollment token: one tab for each way to run it. */
+/** The commands that start an agent with this enrollment token, with one tab for each way to run the agent. */
 export function EnrollCommands({ token }: { token: string }) {
   const methods = installMethods(window.location.origin, token);
   return (

@@ -6,7 +6,7 @@ import { formatCount } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { StateIcon } from '../../components/state-icons';
 
-/** Milliseconds between two reads of the hosts, in case the live stream reports nothing. */
+/** Interval at which the hosts are read, in milliseconds, in case the live stream reports nothing. */
 const POLL_INTERVAL_MS = 3_000;
 
 /** Waits for hosts that enroll after `since`, and shows each after its first report. */

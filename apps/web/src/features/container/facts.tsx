@@ -12,7 +12,9 @@ import { toPlainText } from '../../lib/plain-text';
 
 type Fact = (container: ContainerView) => ReactNode;
 
-/** How the details show each field, in this order. Null: the field is shown elsewhere on the page, or not at all. */
+/**
+ * How the details show each field, in display order; null if the field is shown elsewhere on the page or not at all.
+ */
 const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
   image: ({ image }) => (
     <>

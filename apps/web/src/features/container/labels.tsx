@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { toPlainText } from '../../lib/plain-text';
 
-/** A container's labels. Each links to all containers with the same label. */
+/** A container's labels. Each label links to all containers that have it. */
 export function Labels({ labels }: { labels: Readonly<Record<string, string>> }) {
   const entries = Object.entries(labels).sort(([a], [b]) => a.localeCompare(b));
   return (

@@ -1,7 +1,7 @@
 import type { SortKey } from './search';
 import { nextSort, type Sort } from './sort';
 
-/** A column header. If the API can sort by the column, it contains a button that does. */
+/** A column header. If the API can sort by the column, the header contains a button that sorts by it. */
 export function ColumnHeader({
   facts: { title, sort: key },
   sort,

@@ -23,7 +23,7 @@ interface Heading {
   key: string;
   title: string;
   location: string | null;
-  /** The host's problems, if the heading is a host. */
+  /** The host's problems, if the group is a host. */
   problems?: readonly HostProblem[];
   containers: number;
   running: number;

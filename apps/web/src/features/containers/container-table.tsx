@@ -11,10 +11,10 @@ import type { Sort } from './sort';
 const ROW_PX = 36;
 const ROW_NARROW_PX = 64;
 
-/** Rows rendered outside the visible area, so that fast scrolling shows no gaps. */
+/** Number of rows that are rendered outside the visible area, so that fast scrolling shows no gaps. */
 const OVERSCAN = 12;
 
-/** The next page is loaded when this many rows remain. */
+/** Number of remaining rows at which the next page is loaded. */
 const READ_AHEAD_ROWS = 60;
 
 /**
@@ -99,7 +99,7 @@ export function ContainerTable({
   );
 }
 
-/** A container as a row. Memoized, so that scrolling renders only rows that become visible. */
+/** A container as a row. It is memoized, so that scrolling renders only rows that become visible. */
 const Row = memo(function Row({
   container,
   columns,
@@ -124,7 +124,7 @@ const Row = memo(function Row({
   );
 });
 
-/** Moves the focus to the name in the next or previous row on the Down and Up keys. */
+/** Moves the focus to the name in the next row for the Down key, and in the previous row for the Up key. */
 function goToRow(event: KeyboardEvent<HTMLElement>, scrollTo: (index: number) => void): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const row = (event.target as HTMLElement).closest<HTMLElement>('[data-index]');

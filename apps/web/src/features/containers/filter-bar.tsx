@@ -45,10 +45,10 @@ const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
 function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
   const { data: summary } = useQuery(summaryQuery);
   // An engine that is newer than this page may report states that are not in STATE_ORDER.
-  const told = [summary?.containers.current, summary?.containers.lastKnown].flatMap((counts) =>
+  const reportedStates = [summary?.containers.current, summary?.containers.lastKnown].flatMap((counts) =>
     Object.keys(counts?.byState ?? {}),
   );
-  const states = [...new Set([...STATE_ORDER, ...told])];
+  const states = [...new Set([...STATE_ORDER, ...reportedStates])];
   return (
     <Menu
       align="start"

@@ -1,7 +1,7 @@
 import { CURRENT_FRESHNESS, FRESHNESS, LAST_KNOWN_FRESHNESS } from '../../lib/container-status';
 import type { ContainerSearch } from './search';
 
-/** The change that removes all filters. It keeps the layout: sort order, groups and columns. */
+/** The change that removes all filters. It preserves the layout, which is the sort order, groups and columns. */
 export const NO_FILTERS: Partial<ContainerSearch> = {
   q: undefined,
   hostId: undefined,
@@ -13,13 +13,13 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
   presence: undefined,
 };
 
-/** Returns the values except for `value`; undefined if none remain, because an address has no empty lists. */
+/** Returns the values without `value`, or undefined if none remain, because an address cannot contain an empty list. */
 export const without = <T extends string>(values: readonly T[] | undefined, value: T): T[] | undefined => {
   const rest = values?.filter((other) => other !== value) ?? [];
   return rest.length === 0 ? undefined : rest;
 };
 
-/** One chip for a set of values that the fleet page counts together, else one chip for each value. */
+/** Returns one chip for a set of values that the fleet page counts together, otherwise one chip for each value. */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
   const isExactly = (values: readonly string[]): boolean =>
     hostFreshness.length === values.length &&

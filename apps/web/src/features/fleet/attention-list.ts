@@ -11,15 +11,15 @@ export interface Concern {
   name: string;
   /** The problem, in a few words. */
   problem: string;
-  /** When the problem was last reported; null: it is current. */
+  /** When the problem was last reported; null if it is current. */
   at: string | null;
   hostId: string;
   hostName: string;
-  /** Null if the concern is the host itself. */
+  /** The container that needs attention; null if the host itself does. */
   dockerId: string | null;
 }
 
-/** The number of crashes of one container, within the given events, from which they are a crash loop. */
+/** Minimum number of crashes of one container in the given events that count as a crash loop. */
 const CRASH_LOOP_COUNT_MIN = 3;
 
 /**
@@ -40,7 +40,7 @@ export function findConcerns(facts: {
     ...facts.containers.flatMap((container) => containerConcern(container, crashes) ?? []),
     ...[...crashes.values()].flatMap((ofName) => loopConcern(ofName, current) ?? []),
   ];
-  // Of concerns with the same key the first wins: the present state describes a container better than its past events.
+  // The first concern with a key is used, because the current state describes a container better than its past events.
   const unique = new Map(all.reverse().map((ranked) => [ranked.concern.key, ranked]));
   return [...unique.values()]
     .sort((a, b) => a.rank - b.rank || (b.concern.at ?? '').localeCompare(a.concern.at ?? ''))
@@ -92,7 +92,7 @@ const PROBLEM_CONCERNS: Partial<Record<HostProblemCode, string>> = {
 };
 
 function containerConcern(container: ContainerView, crashes: ReadonlyMap<string, ContainerEvent[]>): Ranked | null {
-  // The last known state of a host that is not reporting is not a concern of its own: the host is.
+  // If a host is not reporting, the host is the concern, not the last known states of its containers.
   if (!isCurrent(container.hostFreshness) || container.removedAt !== null) return null;
   const { hostId, hostName, dockerId, name, state, health, exitCode, changedAt } = container;
   const base = { key: `container ${crashKey(container)}`, name, at: changedAt, hostId, hostName, dockerId };
@@ -118,7 +118,7 @@ function formatExit(exitCode: number): string {
   return `Crashed (${exitCode})`;
 }
 
-/** By name, not by ID: a container that is recreated after each crash is one crash loop. */
+/** Groups by name instead of ID, because a container that is recreated after each crash is one crash loop. */
 const crashKey = ({ hostId, name }: { hostId: string; name: string }): string => `${hostId} ${name}`;
 
 const isCrash = ({ kind, exitCode }: ContainerEvent): boolean =>
@@ -132,7 +132,7 @@ const formatCrashLoop = (exitCode: number | null, crashed: number): string => {
   return `Crash loop: ${crashed} exits in 1 h${exitCode === null ? '' : `, last code ${exitCode}`}`;
 };
 
-/** Finds a crash loop from events alone: between two crashes the container may be running at the moment. */
+/** Finds a crash loop from events alone, because the container may be running between two crashes. */
 function loopConcern(crashes: readonly ContainerEvent[], currentHosts: ReadonlySet<string>): Ranked | null {
   const last = crashes[0];
   if (last === undefined || crashes.length < CRASH_LOOP_COUNT_MIN || !currentHosts.has(last.hostId)) return null;

@@ -16,13 +16,13 @@ const SHOWN_MAX = 8;
 export function Attention({ hosts, events }: { hosts: readonly Host[]; events: readonly ContainerEvent[] }) {
   const sort = '-changedAt';
   const unhealthy = useInfiniteQuery(containersQuery({ health: ['unhealthy'], sort }));
-  const ended = useInfiniteQuery(containersQuery({ state: ['restarting', 'exited', 'dead'], sort }));
+  const endedContainers = useInfiniteQuery(containersQuery({ state: ['restarting', 'exited', 'dead'], sort }));
   const all = useMemo(() => {
-    const containers = [unhealthy.data, ended.data].flatMap((data) => data?.pages[0]?.items ?? []);
+    const containers = [unhealthy.data, endedContainers.data].flatMap((data) => data?.pages[0]?.items ?? []);
     return findConcerns({ hosts, containers, events });
-  }, [hosts, events, unhealthy.data, ended.data]);
-  const isKnown = unhealthy.data !== undefined && ended.data !== undefined;
-  const mayBeMore = unhealthy.hasNextPage || ended.hasNextPage;
+  }, [hosts, events, unhealthy.data, endedContainers.data]);
+  const isKnown = unhealthy.data !== undefined && endedContainers.data !== undefined;
+  const mayBeMore = unhealthy.hasNextPage || endedContainers.hasNextPage;
   return (
     <section className="card attention" aria-labelledby="attention-title">
       <h2 id="attention-title" className="card-title">
@@ -34,7 +34,7 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
           </span>
         )}
       </h2>
-      {!isKnown && unhealthy.error === null && ended.error === null && <Loading what="problems" />}
+      {!isKnown && unhealthy.error === null && endedContainers.error === null && <Loading what="problems" />}
       {isKnown && all.length === 0 && (
         <p className="all-well">
           <StateIcon look="running" /> All clear: no crashes, failing health checks or offline hosts.

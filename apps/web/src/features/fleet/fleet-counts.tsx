@@ -7,13 +7,13 @@ import { StateIcon } from '../../components/state-icons';
 import { CURRENT_FRESHNESS, sortStates, LAST_KNOWN_FRESHNESS, iconOfState } from '../../lib/container-status';
 import { FRESHNESS_VALUES } from './search';
 
-/** The filters that a count links to: they select exactly the containers that the count includes. */
+/** The filters that a count links to, which select exactly the containers that the count includes. */
 const CURRENT_FILTERS = { hostFreshness: [...CURRENT_FRESHNESS] };
 const LAST_KNOWN = { hostFreshness: [...LAST_KNOWN_FRESHNESS] };
 
 /**
  * The counts of hosts and containers. Containers of hosts that are not reporting are counted separately, because their
- * present state is unknown.
+ * current state is unknown.
  */
 export function FleetCounts({ summary: { hosts, containers } }: { summary: Summary }) {
   return (

@@ -12,6 +12,6 @@ const RANK: Readonly<Record<Freshness, number>> = {
 const rankOf = ({ freshness, problems }: Host): number =>
   problems.some(({ code }) => SEVERE_PROBLEMS[code]) ? 0 : RANK[freshness];
 
-/** Orders hosts by how much attention they need, then by name, in which 10 comes after 9. */
+/** Orders hosts by how much attention they need, then by name in natural order, so that 10 comes after 9. */
 export const compareSeverity = (a: Host, b: Host): number =>
   rankOf(a) - rankOf(b) || a.name.localeCompare(b.name, undefined, { numeric: true });

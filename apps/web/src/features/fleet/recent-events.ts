@@ -4,12 +4,12 @@ import { useMemo, useState } from 'react';
 import { serverNow } from '../../lib/api/client';
 import { eventsQuery } from '../../lib/api/queries';
 
-/** The fleet page shows events of the last hour. */
+/** The period whose events the fleet page shows, in milliseconds. */
 const WINDOW_MS = 3_600_000;
 const EVENTS_MAX = 200;
 
 export interface RecentEvents {
-  /** Newest first. */
+  /** The events, newest first. */
   events: readonly ContainerEvent[];
   /** The time (ms) from which `events` are complete: an hour ago, or later if there were more than `EVENTS_MAX`. */
   since: number;
@@ -17,13 +17,15 @@ export interface RecentEvents {
 
 /** Returns the events of the last hour, at most `EVENTS_MAX`. */
 export function useRecentEvents(): RecentEvents {
-  // Rounded to the minute, because each start time is a separate query in the cache.
+  // The time is rounded to the minute, because each start time is a separate query in the cache.
   const [start] = useState(() => Math.floor((serverNow() - WINDOW_MS) / 60_000) * 60_000);
   const { data } = useInfiniteQuery(eventsQuery({ since: new Date(start).toISOString() }, EVENTS_MAX));
   return useMemo(() => toRecentEvents(data?.pages[0], start), [data, start]);
 }
 
-/** Returns the events of the first page, and from when on they are complete. `start` is the time asked for (ms). */
+/**
+ * Returns the events of the first page and the time from which they are complete. `start` is the requested time (ms).
+ */
 export function toRecentEvents(page: Page<ContainerEvent> | undefined, start: number): RecentEvents {
   const events = page?.items ?? [];
   const oldest = events.at(-1);

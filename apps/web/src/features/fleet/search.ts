@@ -4,7 +4,7 @@ import type { Freshness } from '@muster/contracts';
 
 export const FRESHNESS_VALUES = Object.keys(FRESHNESS) as Freshness[];
 
-/** Reads the parameters of the fleet page's address: the freshness of the hosts to show. */
+/** Reads the parameters of the fleet page's address, which contain the freshness of the hosts to show. */
 export const parseFleetSearch = (search: Record<string, unknown>): { freshness?: Freshness | undefined } => ({
   freshness: parseChoice(FRESHNESS_VALUES, search['freshness']),
 });

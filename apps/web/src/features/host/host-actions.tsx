@@ -13,7 +13,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuItem } from '../../components/menu';
 import { Icon } from '../../components/icons';
 
-/** Loaded on demand, because it includes the commands for all ways to run an agent. */
+/** The dialog is loaded on demand, because it includes the commands for all ways to run an agent. */
 const RotateToken = lazy(() => import('./rotate-token').then((module) => ({ default: module.RotateToken })));
 
 /** The menu with an admin's actions on a host. */

@@ -7,14 +7,14 @@ import { Loading } from '../../components/empty-state';
 import { formatDuration } from '../../lib/format-time';
 import { stateHistory } from '../../lib/state-history';
 
-/** The chart covers this time, or less if it has more events than one page holds. */
+/** Time that the chart covers. It covers less if there are more events than one page holds. */
 const WINDOW_MS = 24 * 3_600_000;
 
 const StateChart = lazy(() => import('./state-chart'));
 
 /** A chart of a host's containers by state over the last day. */
 export function HostChart({ host }: { host: Host }) {
-  // Rounded to the hour, because each start time is a separate query in the cache.
+  // The time is rounded to the hour, because each start time is a separate query in the cache.
   const [start] = useState(() => Math.floor((serverNow() - WINDOW_MS) / 3_600_000) * 3_600_000);
   const { data } = useInfiniteQuery(eventsQuery({ hostId: [host.id], since: new Date(start).toISOString() }));
   const until = Date.parse(host.confirmedAt ?? host.enrolledAt);

@@ -23,7 +23,7 @@ export function RotateToken({ host, onClose }: { host: Host; onClose: () => void
         }
         action="Rotate token"
         onClose={onClose}
-        // Stays open: `made` replaces this dialog by the next one.
+        // This dialog stays open, because `made` replaces it with the next dialog.
         onDone={() => undefined}
         onConfirm={async () => {
           const token = await api.call('rotateHostToken', { params: { hostId: host.id } });

@@ -8,7 +8,10 @@ import type { StatePoint } from '../../lib/state-history';
 
 const HEIGHT = 150;
 
-/** The lines have the colors of the states' icons. Dashes distinguish states that share a color. */
+/**
+ * The style of each state's line. Its color is that of the state's icon, and dashes distinguish states with the same
+ * color.
+ */
 const LINES: Readonly<Record<string, { colour: string; dash?: number[] }>> = {
   running: { colour: '--running' },
   restarting: { colour: '--trouble', dash: [2, 2] },
@@ -70,7 +73,7 @@ export default function StateChart({ points }: { points: readonly StatePoint[] }
 
 function optionsFor(states: readonly string[], element: HTMLElement): uPlot.Options {
   const style = getComputedStyle(element);
-  const probe = (name: string): string => resolved(element, name);
+  const probe = (name: string): string => resolveColor(element, name);
   const font = `12px ${style.fontFamily}`;
   const axis = {
     stroke: probe('--ink-soft'),
@@ -107,8 +110,10 @@ function optionsFor(states: readonly string[], element: HTMLElement): uPlot.Opti
   };
 }
 
-/** Returns the color of a design token in the present theme: in the style sheet the token may be `light-dark()`. */
-function resolved(element: HTMLElement, token: string): string {
+/**
+ * Returns the color of a design token in the current theme, because its value in the style sheet may be `light-dark()`.
+ */
+function resolveColor(element: HTMLElement, token: string): string {
   const probe = document.createElement('span');
   probe.style.color = `var(${token})`;
   element.append(probe);

@@ -118,7 +118,7 @@ export function PortsPage(): ReactNode {
   );
 }
 
-/** The address that a port listens on. Addresses that stand for all addresses are shown in words. */
+/** The address that a port listens on. An address that means all addresses is shown in words. */
 function ListensOn({ ip }: { ip: string | null }) {
   if (ip === null) return <span className="soft">All addresses</span>;
   if (ip === '0.0.0.0') return <span className="soft">All IPv4 addresses</span>;

@@ -109,7 +109,7 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   );
 }
 
-/** The creator of a key: a user or a key by its present name, or Muster itself for a key from its configuration. */
+/** The creator of a key, which is a user or key with its current name, or Muster for a key from its configuration. */
 function Creator({ of: { createdBy, createdByName } }: { of: ApiKey }) {
   if (createdBy === null) return <span className="soft">Not recorded</span>;
   if (createdBy === 'system') return <span className="soft">Muster configuration</span>;

@@ -63,7 +63,9 @@ function AuditRow({ entry: { at, actor, action, target, details } }: { entry: Au
   );
 }
 
-/** An actor or target such as `host:0198…`, as its kind and its name or, without a name, the start of its ID. */
+/**
+ * An actor or target such as `host:0198…`, shown as its kind and its name or, if it has no name, the start of its ID.
+ */
 function Party({ of, name }: { of: string; name?: string | undefined }) {
   const [kind = '', id = ''] = of.split(':', 2);
   return (

@@ -1,4 +1,4 @@
-/** In order of priority: a browser's user agent also contains the marks of later entries. */
+/** Browsers in order of priority, because a browser's user agent also contains the marks of later entries. */
 const BROWSERS = [
   ['Edg/', 'Edge'],
   ['OPR/', 'Opera'],

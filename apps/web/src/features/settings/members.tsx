@@ -157,7 +157,10 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
   );
 }
 
-/** Confirms a change by which a member loses permissions, with the choice to keep the credentials they created. */
+/**
+ * Confirms a change by which a member loses permissions, with the option to keep the credentials that the member
+ * created.
+ */
 function ConfirmWithCredentials({
   title,
   action,
@@ -168,7 +171,7 @@ function ConfirmWithCredentials({
 }: {
   title: ReactNode;
   action: string;
-  /** The label of the checkbox: what is kept, and what happens otherwise. */
+  /** The label of the checkbox, which states what is kept and what happens if the box is not checked. */
   checkbox: string;
   children: ReactNode;
   onConfirm: (query: { keepCredentials: boolean }) => Promise<unknown>;

@@ -11,7 +11,8 @@ const pageOf = ({ pathname }: Location): string => pathname.replace(/\/+$/, '');
 
 /**
  * Moves the token of a one-time link from the address to the tab's storage, so that it does not appear on the screen or
- * in the browser's history. It survives a reload, until it is used or the tab is closed. Returns whether there was one.
+ * in the browser's history. It survives a reload, until it is used or the tab is closed. Returns whether the address
+ * contained a token.
  */
 export function hideLinkToken(): boolean {
   const page = pageOf(window.location);
@@ -25,7 +26,7 @@ export function hideLinkToken(): boolean {
   return true;
 }
 
-/** Returns the token of the link to this page; empty if there was none. */
+/** Returns the token of the link to this page, or an empty text if there was none. */
 export function useLinkToken(): string {
   const [token] = useState(() => {
     const page = pageOf(window.location);
@@ -34,7 +35,7 @@ export function useLinkToken(): string {
   return token;
 }
 
-/** Deletes all stored link tokens. To be called after one of them was used. */
+/** Deletes all stored link tokens. It must be called after one of them was used. */
 export function forgetLinkTokens(): void {
   tokens.clear();
   inStorage((storage) => PAGES.forEach((page) => storage.removeItem(KEY_PREFIX + page)));

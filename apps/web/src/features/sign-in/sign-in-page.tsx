@@ -12,7 +12,7 @@ import { IsolatedText } from '../../components/isolated-text';
 
 const route = getRouteApi('/sign-in');
 
-/** Why the user was sent to this page, by the address's `why` parameter. */
+/** The reasons why users are sent to this page, by the value of the address's `why` parameter. */
 const FAILURE_MESSAGES: Readonly<Record<string, string>> = {
   ended: 'Your session has ended. Sign in to continue.',
   'oidc-unknown':

@@ -19,7 +19,7 @@ export function useSignIn<Input>(
       forgetLinkTokens();
       client.clear();
       client.setQueryData(sessionQuery.queryKey, session);
-      // `next` comes from the address, which an attacker may have written: it must not lead to another site.
+      // An attacker may have written the address that `next` comes from, so `next` must not lead to another site.
       await navigate({ href: SAME_ORIGIN_PATH.test(next) ? next : '/' });
     },
   });

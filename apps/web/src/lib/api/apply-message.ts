@@ -4,7 +4,7 @@ import { hostQuery, staleKeysAfter, summaryQuery } from './queries';
 
 type HostPages = InfiniteData<Page<Host>>;
 
-/** Updates the query cache with one message of the stream, and calls `refresh` for the keys that must be read again. */
+/** Updates the query cache with one message of the stream, and calls `refresh` for the keys that must be refetched. */
 export function applyMessage(
   client: QueryClient,
   message: StreamMessage,
@@ -40,7 +40,7 @@ const knownHosts = (client: QueryClient): Host[] =>
     .getQueriesData<HostPages>({ queryKey: ['hosts', 'list'] })
     .flatMap(([, data]) => data?.pages.flatMap((page) => page.items) ?? []);
 
-/** Updates hosts in all cached lists. Keeps each list's age, so that it is still read again in time. */
+/** Updates hosts in all cached lists. Does not change a list's age, so that the list is still refetched in time. */
 const updateHosts = (client: QueryClient, update: (host: Host) => Host): void => {
   for (const { queryKey, state } of client.getQueryCache().findAll({ queryKey: ['hosts', 'list'] })) {
     client.setQueryData<HostPages>(

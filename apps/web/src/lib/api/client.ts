@@ -9,7 +9,7 @@ let serverOffsetMs = 0;
  */
 export const serverNow = (): number => Date.now() + serverOffsetMs;
 
-/** A smaller difference is more likely network latency than a wrong clock. */
+/** Minimum difference that counts as a wrong clock, in milliseconds. A smaller one is more likely network latency. */
 const CLOCK_DIFFERENCE_MS_MIN = 2_000;
 
 function recordServerTime(date: string | null): void {
@@ -27,7 +27,7 @@ export const api = createClient({
   },
 });
 
-/** Whether the API refused the call because there is no session, or because it has ended. */
+/** Returns whether the API refused the call because there is no session or the session has ended. */
 export const isSignedOut = (error: unknown): boolean => error instanceof ProblemError && error.status === 401;
 
 /** Returns the text of an error for the user. */
@@ -50,6 +50,6 @@ export function fieldError(error: Error | null, field: string): string | undefin
   return found === undefined ? undefined : formatFieldError(field, found.message);
 }
 
-/** Returns the error unless it is about fields: a form shows those errors at the fields. */
+/** Returns the error unless it is about fields, because a form shows such an error at the field. */
 export const otherError = (error: Error | null): Error | null =>
   error instanceof ProblemError && (error.problem.errors?.length ?? 0) > 0 ? null : error;

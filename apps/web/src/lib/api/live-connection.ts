@@ -12,17 +12,17 @@ export type LiveState = { kind: 'connecting' | 'live' | 'ended' } | { kind: 'lag
 
 export interface LiveConnection {
   state(): LiveState;
-  /** Calls `onChange` on each change of the state. Returns a function that unsubscribes. */
+  /** Calls `onChange` whenever the state changes. Returns a function that unsubscribes. */
   subscribe(onChange: () => void): () => void;
   close(): void;
 }
 
-/** Milliseconds to the next attempt after the server refused the stream: it may have been replaced by then. */
+/** Wait after the server refused the stream, in milliseconds. The server may have been replaced by then. */
 const REFUSED_RETRY_MS = 15_000;
 
 /**
  * Follows the stream, and reconnects whenever the connection is lost. Messages may be missing after a reconnect or a
- * `reset` message: `onGap` must then read everything again.
+ * `reset` message, so `onGap` must then refetch everything.
  */
 export function connectLive(
   client: Pick<Client, 'stream'>,
@@ -79,7 +79,7 @@ export function connectLive(
     });
   }
 
-  // Reconnect at once when the device is back online.
+  // Reconnects immediately when the device is back online.
   const reconnect = (): void => {
     if (state.kind === 'lost') start();
   };

@@ -7,15 +7,15 @@ import { connectLive, type LiveConnection, type LiveState } from './live-connect
 import { FLEET_KEYS } from './queries';
 import { refresh, refreshOlderThan } from './refresh';
 
-/** Milliseconds: changes that arrive in this time cause one refresh. */
+/** Period whose changes cause a single refresh, in milliseconds. */
 const REFRESH_INTERVAL_MS = 2_000;
 
-/** How often the data on the screen is read again while the stream is lost or lagging. */
+/** Interval at which the data on the screen is refetched while the stream is lost or lagging, in milliseconds. */
 const POLL_INTERVAL_MS = 10_000;
 
 /**
- * The age at which data on the screen is read again without a message of the stream, and how often ages are checked.
- * Together they keep data at most 30 s old even if the stream fails silently.
+ * The age at which data on the screen is refetched without a stream message, and the interval at which ages are
+ * checked. Together, the two keep data at most 30 s old even if the stream fails silently.
  */
 const AGE_MS_MAX = 22_000;
 const AGE_CHECK_INTERVAL_MS = 5_000;

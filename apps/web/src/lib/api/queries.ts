@@ -5,10 +5,10 @@ import { api, isSignedOut } from './client';
 
 /** The queries of the API. The first word of a query's key is its topic; a change makes a topic's queries stale. */
 
-/** Rows of one page of a list: the API's maximum. */
+/** Number of rows in one page of a list, which is the API's maximum. */
 const PAGE_ROWS = 200;
 
-/** The session; null if the user is not signed in. */
+/** The query for the session, whose data is null if the user is not signed in. */
 export const sessionQuery = queryOptions({
   queryKey: ['session'],
   queryFn: async ({ signal }) => {
@@ -49,7 +49,7 @@ export const sessionsQuery = queryOptions({
   queryFn: ({ signal }) => api.call('listSessions', {}, { signal }),
 });
 
-/** A list that is read page by page. */
+/** Creates the query for a list that is read page by page. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- infers the item type from `read`
 const pages = <T>(
   key: readonly unknown[],
@@ -67,7 +67,7 @@ const pages = <T>(
     placeholderData: keepPreviousData,
   });
 
-/** For queries that the stream marks as stale. `refreshOlderThan` covers the case that the stream fails. */
+/** Options for queries that the stream marks as stale. If the stream fails, `refreshOlderThan` refetches them. */
 const FOLLOWED = { staleTime: Infinity } as const;
 
 type Query<Name extends PagedOperationName> =

@@ -1,11 +1,14 @@
 import type { InfiniteData, QueryClient, QueryKey } from '@tanstack/react-query';
 
-/** Lists with more pages than this are not refreshed automatically: the user decides when to start over. */
+/**
+ * Maximum number of pages of a list that is refreshed automatically. For a longer list, the user decides when to
+ * reload.
+ */
 const REFRESHED_PAGES_MAX = 3;
 
 /**
- * Marks the queries under a key (by default all queries) as stale, and reads those on the screen again. A long list is
- * only marked (`isStale`), because reading it again takes one request per page and moves its rows.
+ * Marks the queries under a key (by default all queries) as stale, and refetches those on the screen. A long list is
+ * only marked (`isStale`), because a refetch takes one request per page and moves its rows.
  */
 export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
   void client.invalidateQueries({ queryKey, refetchType: 'none' });
@@ -17,7 +20,7 @@ export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
 }
 
 /**
- * Reads the queries on the screen again whose key starts with one of `keys` and whose last attempt is at least `ageMs`
+ * Refetches the queries on the screen whose key starts with one of `keys` and whose last attempt is at least `ageMs`
  * old. Lists with more than a few pages are skipped.
  */
 export function refreshOlderThan(client: QueryClient, keys: readonly string[], ageMs: number, now = Date.now()): void {
