@@ -32,7 +32,7 @@ test("an operator's container has all fields of the agent's and those that the s
   expect(Object.keys(ContainerView.shape)).toEqual(expect.arrayContaining(Object.keys(Container.shape)));
 });
 
-test('a sync summary has the reason of a stale snapshot, and its digest may be null', () => {
+test('a sync summary contains the reason why a snapshot is stale, and its digest may be null', () => {
   const summary = {
     hostId: HOST,
     applied: false,

@@ -148,7 +148,7 @@ export const validSnapshot = fc.uniqueArray(validContainer, {
   maxLength: 8,
 });
 
-/** What a broken or malicious agent might send: usually almost a valid snapshot, sometimes a valid one. */
+/** Snapshots that a broken or malicious agent might send. Most of them are almost valid, and some are valid. */
 export const anySnapshot = fc.array(
   fc.record(
     {

@@ -13,9 +13,9 @@ import { canonicalContainer as canonicalBefore } from './before-descriptors/cano
 import { fitContainer as fitBefore } from './before-descriptors/fit-container.js';
 import { isPlainContainer as isPlainBefore } from './before-descriptors/plain-container.js';
 
-const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+const jsonRoundTrip = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-test('the canonical form has the bytes of the implementation before', () => {
+test('the canonical form has the same bytes as in the previous implementation', () => {
   fc.assert(
     fc.property(fc.oneof(validSnapshot, fc.array(oversizedContainer, { maxLength: 2 })), (snapshot) => {
       for (const item of snapshot) {
@@ -27,7 +27,7 @@ test('the canonical form has the bytes of the implementation before', () => {
   );
 });
 
-test('fields are shortened as by the implementation before', () => {
+test('fields are shortened in the same way as by the previous implementation', () => {
   fc.assert(
     fc.property(oversizedContainer, fc.boolean(), (item, portRanges) => {
       const container = Container.parse(item);
@@ -39,11 +39,11 @@ test('fields are shortened as by the implementation before', () => {
   );
 });
 
-test('a plain container is one for the implementation before', () => {
+test('a container is plain exactly if it is plain for the previous implementation', () => {
   fc.assert(
     fc.property(fc.oneof(anySnapshot, validSnapshot, fc.array(oversizedContainer, { maxLength: 2 })), (snapshot) => {
       const parsed = snapshot.flatMap((item) => Container.safeParse(item).data ?? []);
-      for (const item of overTheWire([
+      for (const item of jsonRoundTrip([
         ...snapshot,
         ...parsed,
         ...parsed.map((one) => fitContainer(one)),
@@ -55,7 +55,7 @@ test('a plain container is one for the implementation before', () => {
   );
 });
 
-test('the version of the parser and the order of shortened fields are those of the implementation before', () => {
+test('the version of the parser and the order of shortened fields are the same as in the previous implementation', () => {
   expect(CONTAINER_PARSER_VERSION).toBe('2.1');
   expect(TRUNCATABLE_FIELDS).toEqual(['name', 'image', 'imageId', 'command', 'state', 'status', 'ports', 'labels']);
 });

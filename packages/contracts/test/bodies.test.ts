@@ -94,7 +94,7 @@ describe('a heartbeat', () => {
 });
 
 describe('an enrollment token', () => {
-  test('by default is valid for a day and enrolls one host', () => {
+  test('is valid for a day and enrolls one host by default', () => {
     expect(EnrollmentTokenRequest.parse({ name: 'n' })).toEqual({ name: 'n', expiresInSeconds: 86_400, maxUses: 1 });
   });
 
@@ -114,7 +114,7 @@ test('the default cadence is valid', () => {
   expect(Cadence.parse(CADENCE_DEFAULT)).toEqual({ heartbeatSeconds: 10, snapshotSeconds: 60 });
 });
 
-test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a cadence of %j seconds is refused', (heartbeatSeconds) => {
+test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a cadence of %j seconds is rejected', (heartbeatSeconds) => {
   expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
 });
 
@@ -159,7 +159,7 @@ describe.each([
     expect(schema.parse({ name: ' rack 4 ' })).toMatchObject({ name: 'rack 4' });
   });
 
-  test('has a documented pattern that refuses invisible text of the basic plane and accepts valid names', () => {
+  test('has a documented pattern that rejects invisible text of the Basic Multilingual Plane and accepts valid names', () => {
     const { pattern } = z.toJSONSchema(schema.shape.name, { io: 'input' });
     for (const name of INVISIBLE.filter((text) => !/[\ud800-\udfff]/.test(text)))
       expect(name).not.toMatch(new RegExp(pattern!));
@@ -173,7 +173,7 @@ test('a machine with an invisible name is enrolled with a substitute name', () =
   expect(EnrollRequest.parse({ ...ENROLL, name: ' \u202eweb ' }).name).toBe('\u202eweb');
 });
 
-test('operator bodies are strict: a misspelled field is refused', () => {
+test('operator bodies are strict, so a misspelled field is rejected', () => {
   const operators = Object.values<Operation>(Operations).filter(
     ({ access, body }) => body !== undefined && access !== 'agent' && access !== 'enroll',
   );

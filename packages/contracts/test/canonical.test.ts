@@ -53,7 +53,7 @@ test('any order of containers, ports, labels and fields gives identical bytes', 
   );
 });
 
-test('canonical order is idempotent, also after JSON serialization', () => {
+test('canonical order is idempotent, including after JSON serialization', () => {
   fc.assert(
     fc.property(snapshot, (containers) => {
       expect(bytes(canonicalSnapshot(containers))).toBe(bytes(containers));

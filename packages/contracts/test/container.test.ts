@@ -36,13 +36,13 @@ test.each(['dockerId', 'name', 'image', 'state'])('%s is required', (field) => {
   expect(refusedPaths({ [field]: null })).toEqual([`/${field}`]);
 });
 
-test('unknown keys are ignored, in a container and in a port', () => {
+test('unknown keys of a container and of a port are ignored', () => {
   const container = accepted({ newerThanUs: { deep: [1] }, ports: [{ privatePort: 80, type: 'tcp', newer: true }] });
   expect(Object.keys(container)).not.toContain('newerThanUs');
   expect(container.ports).toEqual([{ privatePort: 80, type: 'tcp' }]);
 });
 
-test.each([0, 129])('dockerId refuses %d characters', (length) => {
+test.each([0, 129])('dockerId rejects %d characters', (length) => {
   expect(refusedPaths({ dockerId: 'x'.repeat(length) })).toEqual(['/dockerId']);
 });
 
@@ -91,7 +91,7 @@ test.each([...DOCKER_STATES, 'stopped', 'initialized', 'a state of tomorrow'])(
   },
 );
 
-test.each(['Running', 'EXITED', 'É'])('state %j, which is not lowercase, is refused', (state) => {
+test.each(['Running', 'EXITED', 'É'])('state %j, which is not lowercase, is rejected', (state) => {
   expect(refusedPaths({ state })).toEqual(['/state']);
 });
 
@@ -154,7 +154,7 @@ describe('ports', () => {
     expect(refusedPaths({ ports: [{ type: 'tcp', ...port }] })).toEqual(['/ports/0/count']);
   });
 
-  test('are not parsed further after 20 errors, so that millions of invalid ones are cheap', () => {
+  test('are not parsed after 20 errors, so that millions of invalid ports are cheap', () => {
     let reads = 0;
     const ports = Array.from({ length: 100_000 }, () => ({
       get privatePort() {
@@ -199,7 +199,7 @@ describe('labels', () => {
 });
 
 describe('truncated', () => {
-  test('lists known fields once each, in a fixed order, and drops unknown ones', () => {
+  test('lists each known field once, in a fixed order, and drops unknown fields', () => {
     expect(accepted({ truncated: ['labels', 'exit', 'command', 'labels'] }).truncated).toEqual(['command', 'labels']);
     expect(accepted({})).not.toHaveProperty('truncated');
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { toCsvLine } from '../src/csv.js';
 
-describe('a line of CSV', () => {
+describe('a CSV line', () => {
   test('quotes cells where needed, and keeps numbers unchanged', () => {
     expect(toCsvLine(['a', 'b,c', 'd"e', 'f\ng', 'h;i', null, -1])).toBe('a,"b,c","d""e","f\ng","h;i",,-1\r\n');
   });
@@ -13,7 +13,7 @@ describe('a line of CSV', () => {
     },
   );
 
-  // In locales with a decimal comma, `;` separates cells; pasted text is split at tabs and line breaks.
+  // In locales with a decimal comma, `;` separates cells, and pasted text is split at tabs and line breaks.
   test.each(['sh -c "a;=1+1"', 'a;@SUM(A1)', 'a;"=1+1"', 'a\t=1+1', 'a\n=1+1', 'a\r-1', 'a;＝1+1'])(
     'contains no formula if a character other than the comma separates cells: %j',
     (text) => {

@@ -27,7 +27,7 @@ test.each([
   expect(jsonPointer(path)).toBe(pointer);
 });
 
-test('a long pointer is cut to 300 characters and stays well-formed', () => {
+test('a long pointer is truncated to 300 characters and stays well-formed', () => {
   const pointer = jsonPointer(['🐳'.repeat(1_000)]);
   expect(pointer.length).toBeLessThanOrEqual(301);
   expect(pointer.endsWith('…')).toBe(true);

@@ -14,7 +14,7 @@ import { minimal, oversizedContainer, ownProperties, port, validSnapshot, withFi
 
 const container = (fields: Partial<ContainerInput>): Container => Container.parse(withFields(fields));
 const fit = (fields: Partial<ContainerInput>): Container => fitContainer(container(fields));
-const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+const jsonRoundTrip = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const labelBytes = (labels: Record<string, string>) =>
   Object.entries(labels).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
 
@@ -26,7 +26,7 @@ const anyContainer = fc.oneof(
 test('every fitted container is within all limits and has well-formed text', () => {
   fc.assert(
     fc.property(anyContainer, (input) => {
-      expect(isPlainContainer(overTheWire(fitContainer(Container.parse(input))))).toBe(true);
+      expect(isPlainContainer(jsonRoundTrip(fitContainer(Container.parse(input))))).toBe(true);
     }),
     { numRuns: 300 },
   );
@@ -91,7 +91,7 @@ describe.each([
     expect(fit({ [field]: 'x'.repeat(max + 1) })).toMatchObject({ [field]: 'x'.repeat(max), truncated: [field] });
   });
 
-  test('is cut before a surrogate pair that would be split', () => {
+  test('is truncated before a surrogate pair that would be split', () => {
     expect(fit({ [field]: `${'x'.repeat(max - 1)}🐳` })).toMatchObject({ [field]: 'x'.repeat(max - 1) });
   });
 });
@@ -107,12 +107,12 @@ describe('labels', () => {
     expect(fitted.truncated).toEqual(['labels']);
   });
 
-  test('have their values cut before any label is dropped', () => {
+  test('have their values truncated before any label is dropped', () => {
     const labels = { a: 'x'.repeat(100_000), b: 'y'.repeat(100_000), c: 'z' };
     expect(fit({ labels }).labels).toEqual({ a: 'x'.repeat(4_096), b: 'y'.repeat(4_096), c: 'z' });
   });
 
-  test('of more than 64 KiB lose the last ones in key order', () => {
+  test('of more than 64 KiB are reduced by dropping the last labels in key order', () => {
     const keys = Array.from({ length: 20 }, (_, i) => String.fromCharCode(97 + i));
     const labels = Object.fromEntries(keys.toReversed().map((key) => [key, '€'.repeat(1_365)]));
     const fitted = fit({ labels });
@@ -130,7 +130,7 @@ describe('labels', () => {
     expect(fit({ labels: { ...labels, q: '' } }).truncated).toEqual(['labels']);
   });
 
-  test('are at most 4,096', () => {
+  test('are limited to 4,096', () => {
     const labels = Object.fromEntries(Array.from({ length: 4_097 }, (_, i) => [`k${String(i).padStart(4, '0')}`, '']));
     const fitted = fit({ labels });
     expect(Object.keys(fitted.labels)).toHaveLength(4_096);

@@ -59,11 +59,11 @@ test('lowercase t and z are accepted, as RFC 3339 allows', () => {
   expect(Instant.parse('2026-01-31t12:00:00.5z')).toBe('2026-01-31T12:00:00.500Z');
 });
 
-test('an instant without seconds is refused', () => {
+test('an instant without seconds is rejected', () => {
   expect(Instant.safeParse('2026-01-31T12:00Z').success).toBe(false);
 });
 
-test('an offset whose + was decoded as a space is refused with the advice to send %2B', () => {
+test('an offset whose + was decoded as a space is rejected with the advice to send %2B', () => {
   const { error } = Instant.safeParse('2026-01-31T12:00:00 02:00');
   expect(error?.issues.map(({ message }) => message)).toEqual([expect.stringContaining('%2B')]);
 });

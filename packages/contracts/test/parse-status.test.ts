@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseStatus, STATUS_PARSER_VERSION } from '../src/index.js';
 
-/** Durations as Docker's `units.HumanDuration` formats them, one of each form. */
+/** Durations as Docker's `units.HumanDuration` formats them, one in each format. */
 const DURATIONS = [
   'Less than a second',
   '1 second',
@@ -55,7 +55,7 @@ test('the results change only together with the version, so that stored rows are
   const read = createHash('sha256')
     .update(JSON.stringify(texts.map(parseStatus)))
     .digest('hex');
-  // If this fails: raise the version, then update the hash.
+  // If this fails, raise the version and then update the hash.
   expect([STATUS_PARSER_VERSION, read.slice(0, 16)]).toEqual([1, 'f7d5dd72c6a84f27']);
 });
 
@@ -108,7 +108,7 @@ test.each(captured)(
   },
 );
 
-test('text that is not a status gives no result', () => {
+test('text that is not a status has no result', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (status) => {
       fc.pre(!/^(Up|Exited|Restarting) /.test(status));

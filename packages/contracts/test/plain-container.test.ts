@@ -4,7 +4,7 @@ import { Container, fitContainer, parseContainer } from '../src/index.js';
 import { isPlainContainer } from '../src/plain-container.js';
 import { anySnapshot, ownProperties, validSnapshot } from './arbitraries.js';
 
-const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+const jsonRoundTrip = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 const accepted = (value: unknown) => {
   const parsed = parseContainer(value);
@@ -29,7 +29,7 @@ describe('a plain container', () => {
   test('is recognized only if the schema returns it unchanged', () => {
     fc.assert(
       fc.property(anySnapshot, (snapshot) => {
-        for (const item of overTheWire(snapshot) as unknown[]) {
+        for (const item of jsonRoundTrip(snapshot) as unknown[]) {
           if (!isPlainContainer(item)) continue;
           const parsed = Container.parse(item);
           expect(parsed).toEqual(item);
@@ -43,7 +43,7 @@ describe('a plain container', () => {
   test('is recognized in every result of the schema', () => {
     fc.assert(
       fc.property(validSnapshot, (snapshot) => {
-        for (const item of snapshot) expect(isPlainContainer(overTheWire(accepted(item)))).toBe(true);
+        for (const item of snapshot) expect(isPlainContainer(jsonRoundTrip(accepted(item)))).toBe(true);
       }),
       { numRuns: 1_000 },
     );
@@ -91,7 +91,7 @@ describe('a plain container', () => {
     ['an unknown field shortened', { truncated: ['exit'] }],
   ])('is not recognized with %s', (_what, changes) => {
     expect(isPlainContainer(plain)).toBe(true);
-    expect(isPlainContainer(overTheWire({ ...plain, ...changes }))).toBe(false);
+    expect(isPlainContainer(jsonRoundTrip({ ...plain, ...changes }))).toBe(false);
   });
 
   test.each([null, undefined, 7, 'a', [], {}])('is not %j, which the schema refuses', (value) => {

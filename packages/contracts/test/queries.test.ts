@@ -47,7 +47,7 @@ describe.each([
       expect(refusedPaths(schema, { cursor })).toEqual(['/cursor']);
   });
 
-  test('refuses unknown parameters by name', () => {
+  test('rejects unknown parameters with errors that name them', () => {
     expect(parseWith(schema, { stats: 'running', 'a/b': '1' })).toEqual({
       success: false,
       errors: [
@@ -57,7 +57,7 @@ describe.each([
     });
   });
 
-  test('refuses a parameter with the name of a prototype property', () => {
+  test('rejects a parameter with the name of a prototype property', () => {
     expect(refusedPaths(schema, JSON.parse('{"constructor":"x"}'))).toEqual(['/constructor']);
   });
 });

@@ -15,7 +15,7 @@ test('the schema uses the header names that clients send, in lowercase', () => {
   expect(named.sort()).toEqual(keys.sort());
 });
 
-test('without headers a snapshot is complete and has no order', () => {
+test('a snapshot without headers is complete and has no order', () => {
   expect(parse({})).toEqual({ success: true, data: { order: null, observedAt: null, complete: true, removedIds: [] } });
 });
 
@@ -39,7 +39,7 @@ test('all snapshot headers are parsed, and other headers are ignored', () => {
   });
 });
 
-test('a stream without a sequence is refused, and the reverse', () => {
+test('a stream without a sequence is rejected, and so is a sequence without a stream', () => {
   expect(refusedPaths({ 'snapshot-stream': STREAM })).toEqual(['/snapshot-sequence']);
   expect(refusedPaths({ 'snapshot-sequence': '1' })).toEqual(['/snapshot-stream']);
 });
@@ -49,7 +49,7 @@ test('a stream is case-insensitive', () => {
   expect(parse(headers)).toMatchObject({ data: { order: { stream: STREAM } } });
 });
 
-describe('invalid values are refused by header name:', () => {
+describe('invalid values are rejected with the header’s name:', () => {
   test.each([
     ['snapshot-stream', ['', 'x', STREAM.slice(1), `${STREAM}0`, `${STREAM}, ${STREAM}`, `{${STREAM}}`]],
     ['snapshot-sequence', ['', '-1', '1.5', '1e3', ' 1', '0x1', '1234567890123456', '1, 2', 'NaN']],

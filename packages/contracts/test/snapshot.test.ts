@@ -25,7 +25,7 @@ test.each([null, undefined, {}, '[]', 5, { 0: minimal, length: 1 }])('%j is not 
   expect(refused(value)).toEqual([{ path: '', message: 'must be a JSON array of containers' }]);
 });
 
-test('5,000 containers are accepted and 5,001 refused', () => {
+test('5,000 containers are accepted and 5,001 are rejected', () => {
   expect(accepted(numbered(5_000))).toHaveLength(5_000);
   expect(Snapshot.safeParse(numbered(5_001)).success).toBe(false);
   const [error, ...others] = refused(numbered(5_001));
@@ -33,7 +33,7 @@ test('5,000 containers are accepted and 5,001 refused', () => {
   expect(others).toEqual([]);
 });
 
-test('one invalid container refuses the whole snapshot', () => {
+test('a snapshot with one invalid container is rejected as a whole', () => {
   expect(refused([minimal, withFields({ dockerId: 'c2', name: '' })])).toEqual([
     { path: '/1/name', message: expect.any(String) },
   ]);
@@ -43,7 +43,7 @@ test.each([null, 'c1', 7, []])('%j is not a container', (value) => {
   expect(refused([value]).every(({ path }) => path.startsWith('/0'))).toBe(true);
 });
 
-test('two containers with one dockerId are refused, with an error that names both', () => {
+test('two containers with the same dockerId are rejected with an error that names both', () => {
   expect(refused([minimal, withFields({ dockerId: 'c2' }), { ...minimal, name: 'other' }])).toEqual([
     { path: '/2/dockerId', message: 'must be unique, but equals /0/dockerId' },
   ]);
@@ -67,17 +67,17 @@ describe('errors', () => {
     expect(refused(Array.from({ length: 100 }, () => minimal))).toHaveLength(20);
   });
 
-  test('stop parsing: containers after the twentieth error are not read', () => {
-    let looked = 0;
+  test('end parsing, so that containers after the twentieth error are not read', () => {
+    let nameReads = 0;
     const bad = Array.from({ length: 5_000 }, () => ({
       ...minimal,
       get name() {
-        looked++;
+        nameReads++;
         return '';
       },
     }));
     refused(bad);
-    expect(looked).toBeLessThanOrEqual(40);
+    expect(nameReads).toBeLessThanOrEqual(40);
   });
 
   test('have a JSON Pointer as path, with ~ and / escaped', () => {
@@ -126,8 +126,8 @@ test('a valid snapshot is accepted', () => {
   );
 });
 
-test('PostgreSQL can store every accepted snapshot, and parsing it again gives the same', () => {
-  let taken = 0;
+test('PostgreSQL can store every accepted snapshot, and parsing it again has the same result', () => {
+  let acceptedCount = 0;
   fc.assert(
     fc.property(fc.oneof(anySnapshot, validSnapshot), (value) => {
       const parsed = parseSnapshot(value);
@@ -136,7 +136,7 @@ test('PostgreSQL can store every accepted snapshot, and parsing it again gives t
         expect(parsed.errors.length).toBeLessThanOrEqual(20);
         return;
       }
-      taken++;
+      acceptedCount++;
       expect([...strings(parsed.data)].filter((text) => !storable(text))).toEqual([]);
       const again = JSON.stringify(parsed.data);
       expect(JSON.stringify(accepted(JSON.parse(again)))).toBe(again);
@@ -144,7 +144,7 @@ test('PostgreSQL can store every accepted snapshot, and parsing it again gives t
     }),
     { numRuns: 300 },
   );
-  expect(taken).toBeGreaterThan(100);
+  expect(acceptedCount).toBeGreaterThan(100);
 });
 
 test('parseSnapshot accepts the same snapshots as the documented schema, except for duplicates', () => {

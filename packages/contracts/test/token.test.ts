@@ -90,12 +90,12 @@ test.each(['', 'muster_key_', 'Bearer x', 'muster_admin_', '\0', 'muster_key_'.r
   },
 );
 
-test('a token with leading or trailing white space is refused', () => {
+test('a token with leading or trailing white space is rejected', () => {
   const written = formatToken('key', new Uint8Array(32));
   for (const padded of [` ${written}`, `${written} `, `${written}\n`, `\n${written}`])
     expect(tokenKind(padded)).toBeNull();
 });
 
-test.each([0, 16, 31, 33])('%d random bytes are refused', (length) => {
+test.each([0, 16, 31, 33])('%d random bytes are rejected', (length) => {
   expect(() => formatToken('key', new Uint8Array(length))).toThrow(RangeError);
 });

@@ -75,7 +75,7 @@ export interface ApplyOptions {
 
 /**
  * Applies the migrations that the database lacks, each in its own transaction, and returns their names. Any number of
- * processes may call this at once. Each migration is applied by one of them while the others wait.
+ * processes may call this concurrently. Each migration is applied by one of them while the others wait.
  *
  * @throws MigrationFailedError | MigrationHistoryError | DatabaseTooNewError | DatabaseUnsuitableError
  */

@@ -26,7 +26,7 @@ WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace`;
 
 /**
  * Builds the missing indexes one after another and returns the names of their migrations. Any number of processes may
- * call this at once. The remains of an interrupted build are dropped, and the index is built again.
+ * call this concurrently. The remains of an interrupted build are dropped, and the index is built again.
  *
  * A transaction that stays open for hours delays only the build.
  */

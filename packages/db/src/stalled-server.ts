@@ -34,7 +34,7 @@ const isTimeoutError = (error: unknown): boolean => error instanceof Error && TI
 
 /**
  * Makes a pool refuse connections while its server is stalled. After a query timed out, the server is probed on a
- * separate connection. If the probe fails, current and new callers get an error at once until a probe succeeds. A
+ * separate connection. If the probe fails, all callers immediately get an error until a probe succeeds. A
  * server that is only slow responds to the probe in milliseconds, and a server that is down refuses connections anyway.
  *
  * @throws ServerStalledError from `connect`, and from everything that uses a connection.
@@ -84,7 +84,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
         },
         (error: unknown) => {
           waiting.delete(reject);
-          // A timeout while waiting for a free connection says nothing about the server.
+          // A timeout while waiting for a free connection does not mean that the server is stalled.
           if (isTimeoutError(error)) recordResult(error);
           reject(error instanceof Error ? error : new ServerStalledError());
         },
@@ -97,9 +97,9 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
   pool.on('connect', (client) => closeOnTimeout(client, recordResult));
   // The pool's own `query` acquires its connections with a callback.
   pool.connect = ((callback?: (error: Error | undefined, client: pg.PoolClient | undefined) => void) => {
-    const taken = connectUnlessStalled();
-    if (callback === undefined) return taken;
-    taken.then(
+    const connection = connectUnlessStalled();
+    if (callback === undefined) return connection;
+    connection.then(
       (client) => callback(undefined, client),
       (error: unknown) => callback(error as Error, undefined),
     );
@@ -127,7 +127,7 @@ function closeOnTimeout(client: pg.PoolClient, recordResult: (error: unknown) =>
   }) as typeof client.query;
 }
 
-/** Closes a connection's socket at once, because `end()` would wait for the server. */
+/** Closes a connection's socket immediately, because `end()` would wait for the server. */
 export function destroySocket(client: pg.ClientBase): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }

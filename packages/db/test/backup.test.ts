@@ -21,7 +21,7 @@ let dataDir: string;
 let file: string;
 let copy: string;
 
-/** A backup of a database with rows in every table, made once, and the content of the tables. */
+/** A backup of a database with rows in every table, and the content of the tables. It is made only once. */
 let full: { bytes: Buffer; tables: Record<string, string[]> };
 
 beforeAll(async () => {
@@ -59,7 +59,7 @@ async function withDatabase<T>(
   }
 }
 
-/** Writes the backup with changed lines; its hash no longer matches. */
+/** Writes the backup with changed lines, so that its hash no longer matches. */
 async function rewrite(change: (lines: string[]) => string[]): Promise<void> {
   const lines = gunzipSync(full.bytes).toString('utf8').split('\n');
   await writeFile(file, gzipSync(change(lines).join('\n')));
@@ -72,7 +72,7 @@ describe('a backup', () => {
     expect(restored.appliedMigrations).toEqual([]);
     expect(restored.rows).toBe(Object.values(full.tables).flat().length);
     expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
-    // A backup of the restored database is equal as well.
+    // A backup of the restored database is also equal.
     await backUp({ dataDir: copy, file: join(folder.path, 'again.backup') });
     const content = async (name: string) =>
       gunzipSync(await readFile(join(folder.path, name)))
@@ -116,7 +116,7 @@ describe('a backup', () => {
     expect((await readdir(folder.path)).sort()).toEqual(['data', 'muster.backup']);
   });
 
-  test('is refused while a process has the database open, and says so', async () => {
+  test('is rejected with an explanation while a process has the database open', async () => {
     await withDatabase(dataDir, async () => {
       const refusal = await failure(backUp({ dataDir, file }));
       expect(refusal).toBeInstanceOf(DatabaseLockedError);
@@ -125,7 +125,7 @@ describe('a backup', () => {
     expect(await readdir(folder.path)).toEqual(['data']);
   });
 
-  test('of a directory without a database is refused and creates no directory', async () => {
+  test('of a directory without a database is rejected and creates no directory', async () => {
     expect((await failure(backUp({ dataDir, file }))).message).toBe(`There is no database in ${dataDir}.`);
     expect(await readdir(folder.path)).toEqual([]);
   });
@@ -215,7 +215,7 @@ describe('a restore', () => {
     });
   });
 
-  test('of a file that was truncated or altered anywhere is refused and creates nothing', async () => {
+  test('of a file that was truncated or altered anywhere is rejected and creates nothing', async () => {
     const whole = full.bytes;
     // The first ten bytes are the gzip header, which does not affect the content.
     const places = Array.from({ length: 40 }, (_, i) => 10 + Math.floor(((whole.length - 11) * i) / 39));
@@ -247,7 +247,7 @@ describe('a restore', () => {
     expect(refusal.message).toMatch(/truncated or altered/);
   });
 
-  test('of a backup of a newer version names the unknown format or migration', async () => {
+  test('of a backup of a newer version fails with an error that names the unknown format or migration', async () => {
     await rewrite((lines) => [lines[0]!.replace('"version":1', '"version":2'), ...lines.slice(1)]);
     expect((await failure(restore({ file, dataDir: copy }))).message).toContain('newer version of Muster');
 
@@ -261,7 +261,7 @@ describe('a restore', () => {
     expect(await readdir(folder.path)).not.toContain('copy');
   });
 
-  test('into a directory that is not empty is refused and changes nothing there', async () => {
+  test('into a directory that is not empty is rejected and leaves the directory unchanged', async () => {
     await writeFile(file, full.bytes);
     await withDatabase(dataDir, fillEveryTable);
     const before = await withDatabase(dataDir, tablesAsText);

@@ -42,7 +42,7 @@ async function kill(process: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** Starts a program of the tests in separate namespaces; `prepare` is a shell command that runs there first. */
+/** Starts a program of the tests in separate namespaces. `prepare` is a shell command that runs in them first. */
 function start(program: string, namespaces: string[], prepare = 'true') {
   const command = `${prepare} && exec "$0" --conditions=source --import tsx "$1" "$2"`;
   const path = fileURLToPath(new URL(program, import.meta.url));
@@ -57,10 +57,10 @@ function start(program: string, namespaces: string[], prepare = 'true') {
 }
 
 inNamespaces('an embedded database on a volume that two containers share', () => {
-  // As with `docker run`, each is process 1 of its namespace.
+  // As with `docker run`, each program is process 1 of its namespace.
   const CONTAINER = ['--pid', '--fork', '--kill-child', '--mount-proc'];
 
-  test('is open in one of them, and free for the other at once when that one is killed', async () => {
+  test('is open in only one of them, and the other can open it immediately after the first is killed', async () => {
     const first = start('./writer.ts', CONTAINER);
     while (Number(await first.says()) < 20);
     const second = start('./writer.ts', CONTAINER);
@@ -83,7 +83,7 @@ inNamespaces('a data directory', () => {
   const remount = (options: string) => `mount --bind "$2" "$2" && mount -o remount,bind,${options} "$2"`;
   const disk = (size: string) => `mount -t tmpfs -o size=${size} muster "${folder.path}"`;
 
-  test('that is read-only is refused with a message that says so, and its data stays intact', async () => {
+  test('that is read-only is rejected with a message that states the reason, and its data stays intact', async () => {
     const database = await openDatabase({ dataDir });
     await database.prisma.organization.create({ data: { id: 'kept', name: 'o', slug: 'kept' } });
     await database.close();
@@ -96,7 +96,7 @@ inNamespaces('a data directory', () => {
     await again.close();
   });
 
-  test('on a disk that is too small is refused with a message that says so', async () => {
+  test('on a disk that is too small is rejected with a message that states the reason', async () => {
     const { says } = start('./writer.ts', MOUNTS, disk('5M'));
     expect(await says()).toMatch(/^DataDirectoryError: The data directory .* cannot be used: its disk is full/);
   });
@@ -111,7 +111,7 @@ inNamespaces('a data directory', () => {
 });
 
 inNamespaces('a data directory of another user', () => {
-  test('that cannot be closed to other users is refused with a message that says what to do', async () => {
+  test('that cannot be closed to other users is rejected with a message that states the fix', async () => {
     await mkdir(dataDir);
     // A volume that a group of users may write to, used by a process that does not own it.
     await chmod(dataDir, 0o777);
@@ -126,7 +126,7 @@ inNamespaces('a data directory of another user', () => {
   });
 });
 
-test('a data directory with the lock of a dead process opens at once', async () => {
+test('a data directory with the lock of a dead process opens immediately', async () => {
   await mkdir(dataDir);
   await writeFile(join(dataDir, 'lock.sock'), '');
   const database = await openDatabase({ dataDir });

@@ -1,6 +1,6 @@
 /**
- * A helper process: fills the disk of an embedded database, a tmpfs, until a write fails, and prints what it can read
- * then. Then it enlarges the disk, opens the database again and prints the same.
+ * A helper process: fills the disk of an embedded database, a tmpfs, until a write fails, and prints what it can still
+ * read. Afterwards, it enlarges the disk, opens the database again and prints what it can read.
  */
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';

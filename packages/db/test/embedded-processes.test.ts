@@ -1,4 +1,4 @@
-/** Tests the embedded database with several processes: one at a time, and a killed one loses no acknowledged write. */
+/** Tests that only one process at a time can open an embedded database, and that a kill loses no acknowledged write. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -44,7 +44,7 @@ function startWriter(): { process: ChildProcess; lines: AsyncIterator<string> } 
   return { process: writer, lines: createInterface({ input: writer.stdout })[Symbol.asyncIterator]() };
 }
 
-test('acknowledged writes survive kill -9, and the directory is free at once', async () => {
+test('acknowledged writes survive kill -9, and the directory is unlocked immediately', async () => {
   const writer = startWriter();
   let acknowledged = -1;
   while (acknowledged < 200) acknowledged = Number((await writer.lines.next()).value);

@@ -56,7 +56,7 @@ export async function fillEveryTable(database: Database): Promise<void> {
   await recordEvents(database, [{ name: 'evt-1' }, { name: 'evt-2' }]);
 }
 
-/** Records events of the one host; those without ids get this cluster's next ones. */
+/** Records events of the only host. Events without ids get this cluster's next ids. */
 export async function recordEvents(
   { prisma }: Database,
   events: readonly { name: string; tx?: bigint; id?: bigint }[],

@@ -65,10 +65,10 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     return rows.map(({ name }) => name);
   };
 
-  test('those of this version are applied once, and recorded as Prisma records them', async () => {
+  test('the migrations of this version are applied once, and recorded in the same way as by Prisma', async () => {
     const own = await loadMigrations();
     const first = await target.open();
-    // An embedded database may start from a template that has them already.
+    // An embedded database may start from a template that already contains the migrations.
     if (engine === 'postgresql') expect(first.appliedMigrations).toEqual(own.map(({ name }) => name));
     const rows = await first.prisma.$queryRaw`
       SELECT migration_name, checksum, applied_steps_count, logs, rolled_back_at, finished_at IS NOT NULL AS finished
@@ -167,7 +167,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await later.close();
   });
 
-  test('a failing one fails the start with its name, and leaves no trace in a new database', async () => {
+  test('a failing migration fails the start with an error that names it, and leaves no trace in a new database', async () => {
     const error = await failure(
       openWith({ '20260101000000_first': 'CREATE TABLE first (id int); SELECT nonsense();' }),
     );
@@ -182,13 +182,13 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await repaired.close();
   });
 
-  test('one that needs a missing extension fails with a message that says what to do', async () => {
+  test('a migration that needs a missing extension fails with a message that states the fix', async () => {
     const error = await failure(openWith({ '20260101000000_first': 'CREATE EXTENSION pg_nonesuch;' }));
     expect(error).toBeInstanceOf(MigrationFailedError);
     expect(error.message).toMatch(/does not have the extension pg_nonesuch, .* install its contrib modules/);
   });
 
-  test('a failing one leaves an older database unchanged, apart from migrations that succeeded before it', async () => {
+  test('a failing migration leaves an older database unchanged, apart from migrations that succeeded before it', async () => {
     await (await openWith(FIRST)).close();
     await expect(openWith({ ...SECOND, ...BROKEN })).rejects.toThrow('20260103000000_broken failed');
 
@@ -198,7 +198,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await repaired.close();
   });
 
-  test('a database written by a newer version is refused and not changed', async () => {
+  test('a database written by a newer version is rejected and not changed', async () => {
     await (await openWith({ ...FIRST, ...SECOND })).close();
     await folder.remove();
     const error = await failure(openWith({ ...FIRST, ...BROKEN }));
@@ -206,21 +206,21 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     expect(error.message).toContain('20260102000000_second');
   });
 
-  test('one that was changed after it was applied is refused', async () => {
+  test('a migration that was changed after it was applied is rejected', async () => {
     await (await openWith(FIRST)).close();
     const error = await failure(openWith({ '20260101000000_first': 'CREATE TABLE first (id bigint PRIMARY KEY);' }));
     expect(error).toBeInstanceOf(MigrationHistoryError);
     expect(error.message).toContain('20260101000000_first');
   });
 
-  test("one that Prisma's own tool started and did not finish is refused until it is resolved", async () => {
+  test("a migration that Prisma's own tool started but did not finish is rejected until it is resolved", async () => {
     const database = await openWith(FIRST);
     await database.prisma.$executeRaw`UPDATE _prisma_migrations SET finished_at = NULL`;
     await database.close();
     await expect(openWith(FIRST)).rejects.toThrow(MigrationHistoryError);
   });
 
-  test('one that was resolved as rolled back is applied again', async () => {
+  test('a migration that was resolved as rolled back is applied again', async () => {
     const database = await openWith(FIRST);
     await database.prisma.$executeRaw`UPDATE _prisma_migrations SET finished_at = NULL, rolled_back_at = now()`;
     await database.prisma.$executeRaw`DROP TABLE first`;
@@ -230,7 +230,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await again.close();
   });
 
-  test("a database with another application's tables is refused", async () => {
+  test("a database with another application's tables is rejected", async () => {
     const database = await openWith(FIRST);
     await database.prisma.$executeRaw`DROP TABLE _prisma_migrations`;
     await database.close();
@@ -241,7 +241,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
 });
 
 onServer('a user of a server', () => {
-  test('without permission to create a needed extension gets a message that says who can', async () => {
+  test('without permission to create a needed extension gets a message that states who can create it', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     const role = `guest_${randomUUID().replaceAll('-', '')}`;
     const owner = new pg.Client({ connectionString: url });
@@ -263,10 +263,10 @@ onServer('a user of a server', () => {
 });
 
 onServer.each(['postgresql'] as const)('replicas on %s', (engine) => {
-  test('that start at once on an empty database apply each migration once, and all start', async () => {
+  test('that start concurrently on an empty database apply each migration once, and all start', async () => {
     const target = await emptyDatabase(engine);
     const folder = await temporaryDirectory();
-    // Slow enough for all replicas to find it missing.
+    // The migration is slow enough for all replicas to find it missing.
     await writeMigrations(folder.path, {
       '20260101000000_slow': 'SELECT pg_sleep(0.3); CREATE TABLE first (id int PRIMARY KEY);',
       '20260102000000_more': 'CREATE TABLE second (id int PRIMARY KEY);',

@@ -92,7 +92,7 @@ describe.each(testEngines())('a database on %s', (engine) => {
     expect(await prisma.organization.count({ where: { id: 'undone' } })).toBe(0);
   });
 
-  test('answers 50 queries at once', async () => {
+  test('answers 50 concurrent queries', async () => {
     const numbers = Array.from({ length: 50 }, (_, i) => i);
     const rows = await Promise.all(
       numbers.map((n) => database.prisma.$queryRaw<{ n: number }[]>`SELECT ${n}::int AS n`),
@@ -149,7 +149,7 @@ describe('an embedded database in a directory', () => {
     expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
   });
 
-  test('is refused in a directory that several users write to, and leaves its mode unchanged', async () => {
+  test('is rejected in a directory that several users can write to, and leaves the mode unchanged', async () => {
     const dataDir = await directory();
     await mkdir(dataDir, { recursive: true });
     await chmod(dataDir, 0o1777);
@@ -166,7 +166,7 @@ describe('an embedded database in a directory', () => {
   test('whose first start was interrupted is created again', async () => {
     const dataDir = await directory();
     await (await openDatabase({ dataDir })).close();
-    // State after a kill in the middle: the marker exists and files are missing.
+    // After a kill in the middle, the marker exists and files are missing.
     await writeFile(join(dataDir, 'postgres.unfinished'), '');
     await rm(join(dataDir, 'postgres', 'global'), { recursive: true });
     const database = await open({ dataDir });
@@ -208,9 +208,9 @@ test('a data directory that cannot be created fails with a message that names it
   }
 });
 
-// Only with a server: CI requires one, and other machines list what they skip.
+// These tests need a server. CI requires one, and other machines list the skipped tests.
 onServer.each(['postgresql'] as const)('a server (%s)', () => {
-  test('is migrated by one of three processes that start at once', async () => {
+  test('is migrated by one of three processes that start concurrently', async () => {
     const url = await emptyServerDatabase();
     const databases = await Promise.all([open({ url }), open({ url }), open({ url })]);
     const applied = databases.flatMap(({ appliedMigrations }) => appliedMigrations);
@@ -219,7 +219,7 @@ onServer.each(['postgresql'] as const)('a server (%s)', () => {
     await Promise.all(databases.map(({ prisma }) => prisma.organization.count()));
   });
 
-  test('with the tables of another application is refused', async () => {
+  test('with the tables of another application is rejected', async () => {
     const url = await emptyServerDatabase();
     const database = await openDatabase({ url });
     await database.prisma.$executeRaw`DROP TABLE _prisma_migrations`;

@@ -20,7 +20,7 @@ onServer('the connections to a server', () => {
   const SMALL: Statement = { name: 'small', isSmall: true, text: 'SELECT 1' };
   const ORDINARY: Statement = { name: 'ordinary', text: 'SELECT 2' };
 
-  /** Runs statements, and records their names in the order in which they ended. */
+  /** Runs statements and records their names in the order in which they finish. */
   function inOrder() {
     const ended: string[] = [];
     const run = (name: string, statement: Promise<unknown>) => statement.then(() => void ended.push(name));
@@ -37,7 +37,7 @@ onServer('the connections to a server', () => {
       await Promise.all(slow);
     }));
 
-  test('are not all used by long statements, which wait without one', () =>
+  test('are not all used by long statements, which wait without holding one', () =>
     withDatabase(async (database) => {
       const { ended, run } = inOrder();
       const patient = Array.from({ length: 6 }, () => run('patient', database.queryWithTimeout(SLOW, [], 5_000)));
@@ -62,7 +62,7 @@ onServer('the connections to a server', () => {
       await new Promise((resolve) => setTimeout(resolve, 200));
       const waiting = transact(database, (tx) => tx.host.update({ where: { id }, data: { name: 'then' } }));
       let isFree = false;
-      // It is between two attempts about half of the time.
+      // The transaction is between two attempts about half of the time.
       for (const until = performance.now() + 2_000; performance.now() < until && !isFree;) {
         await new Promise((resolve) => setTimeout(resolve, 2));
         isFree = database.connections().busy === 1;

@@ -20,7 +20,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
   });
   afterAll(() => db.close());
 
-  test('an engine has one host, and another one after that is deleted', async () => {
+  test('an engine has one host, and may have another after that host is deleted', async () => {
     const first = await createHost(db, 'engine-unique');
     expect(isUniqueViolation(await failure(createHost(db, 'engine-unique')))).toBe(true);
     await db.prisma.host.update({ where: { id: first }, data: { deletedAt: new Date() } });
@@ -121,7 +121,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
       after = await updates();
     }
     expect(after.total - before.total).toBe(1000);
-    // Not all are, because a page sometimes fills up until it is pruned.
+    // Not all updates are HOT, because a page sometimes fills up until it is pruned.
     expect(after.hot - before.hot).toBeGreaterThan(800);
   });
 });
@@ -133,7 +133,7 @@ onServer.each(['postgresql'] as const)('locks on %s', (engine) => {
     await db.prisma.$transaction(async (updating) => {
       await updating.$executeRaw`SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE`;
       await updating.$executeRaw`UPDATE hosts SET revision = revision + 1, "lastSeenAt" = now() WHERE id = ${hostId}::uuid`;
-      // On another connection: waiting for a lock would fail with the statement timeout.
+      // This runs on another connection, where waiting for a lock would fail with the statement timeout.
       await db.prisma.container.create({ data: container(hostId, 'a') });
       await db.prisma.$transaction(async (inserting) => {
         await inserting.container.create({ data: container(hostId, 'b') });

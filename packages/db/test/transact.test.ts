@@ -19,7 +19,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
   /** Makes PostgreSQL raise a serialization failure. */
   const RAISE = `DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$`;
 
-  test('that was rolled back is repeated from its beginning, and writes nothing twice', () =>
+  test('that was rolled back is repeated from its beginning and writes no row twice', () =>
     withDatabase(async (database) => {
       let attempts = 0;
       const id = await transact(database, async (tx) => {

@@ -7,7 +7,7 @@ import pg from 'pg';
 // Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;
 
-// Uses a separate server, which it freezes and kills. Needs an installed server, which CI requires.
+// These tests freeze and kill a separate server. They need an installed server, which CI requires.
 onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
   const server = async (options: PostgresClusterOptions = {}): Promise<PostgresCluster> => {
     const cluster = await startPostgresCluster(options);
@@ -55,7 +55,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
       const startedAt = performance.now();
       for (let i = 0; i < 20; i++) expect(isTimeout(await failure(database.ping()))).toBe(true);
       expect(isTimeout(await failure(database.prisma.organization.count()))).toBe(true);
-      // Otherwise each would have waited for at least a second.
+      // If the queries waited for the frozen server, each would take at least a second.
       expect(performance.now() - startedAt).toBeLessThan(10_000);
       await cluster.thaw();
       await eventually(() => database.ping());
@@ -130,7 +130,7 @@ onServer.each(['postgresql'] as const)('a read-only server (%s)', () => {
   const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
   const organization = { name: 'o', slug: 'o' };
 
-  /** Opens a database whose new connections can be made read-only or not; existing ones keep their mode. */
+  /** Opens a database whose new connections can be made read-only. Existing connections keep their mode. */
   async function flippable() {
     const { url, drop } = await createEmptyServerDatabase();
     const database = await openDatabase({ url }, { poolMax: 3 });
@@ -179,7 +179,7 @@ onServer.each(['postgresql'] as const)('a read-only server (%s)', () => {
         const error = await failure(write());
         expect([isReadOnly(error), isUnavailable(error), isTimeout(error)]).toEqual([true, true, false]);
       }
-      // Several at once, so that every connection of the pool gets a refused write.
+      // Several writes run concurrently, so that a write is rejected on every connection of the pool.
       await Promise.all([1, 2, 3].map(() => failure(writes('refused')[1]!())));
       await promote();
       for (const [i, write] of writes('x').entries()) {
@@ -192,7 +192,7 @@ onServer.each(['postgresql'] as const)('a read-only server (%s)', () => {
     }
   });
 
-  test('fails the start with one sentence that says what to do', async () => {
+  test('fails the start with one sentence that states the fix', async () => {
     const { url, demote, close } = await flippable();
     try {
       await demote();

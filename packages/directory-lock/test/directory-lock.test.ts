@@ -72,7 +72,7 @@ afterEach(async () => {
 });
 
 describe('one process', () => {
-  test('is refused while it already holds the lock, and gets it again after a release', async () => {
+  test('is rejected while it already holds the lock, and gets the lock again after a release', async () => {
     const lock = await acquireDirectoryLock(directory);
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     await lock.release();
@@ -132,7 +132,7 @@ describe('one process', () => {
 });
 
 describe('several processes', () => {
-  test('a second one is refused while the first is alive, and gets the lock at once after kill -9', async () => {
+  test('a second process is rejected while the first is alive, and gets the lock immediately after kill -9', async () => {
     const holder = await startHolding();
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     await holder.end('SIGKILL');
@@ -144,7 +144,7 @@ describe('several processes', () => {
   test('a stopped holder keeps the lock under any number of requests', async () => {
     const holder = await startHolding();
     holder.process.kill('SIGSTOP');
-    // More at once than the backlog of a listening socket.
+    // The number of concurrent requests exceeds the backlog of a listening socket.
     for (let round = 0; round < 3; round += 1) {
       const answers = await Promise.allSettled(Array.from({ length: 300 }, () => acquireDirectoryLock(directory)));
       expect(answers.every(({ status }) => status === 'rejected')).toBe(true);
@@ -161,7 +161,7 @@ describe('several processes', () => {
     expect(await readdir(directory)).toEqual(['lock.sock']);
   });
 
-  test('exactly one of twenty concurrent requests gets the lock, also after its holder was killed', async () => {
+  test('exactly one of twenty concurrent requests gets the lock, even after its holder was killed', async () => {
     const [victim] = await start();
     const contenders = await start(20);
     for (let round = 0; round < 10; round += 1) {
