@@ -1,6 +1,6 @@
 import { Operations, type Access, type Operation, type OperationName } from '@muster/contracts';
 import { z } from 'zod';
-import { container, enrollRequest } from './harness.js';
+import { container, enrollRequest } from './fixtures.js';
 import { PASSWORD } from './users.js';
 
 /** Valid request bodies, with which only the credentials can cause a refusal. */

@@ -4,7 +4,8 @@ import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { issueToken } from '../src/lib/tokens.js';
 import { guarded, type GuardedAccess, type GuardedRoute } from './access-rules.js';
-import { container, useApi, type TestHost, type TestOrganization } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer } from './listening.js';
 import { member, person, type TestPerson } from './users.js';
 

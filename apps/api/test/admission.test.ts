@@ -22,7 +22,8 @@ import { securityHeaders } from '../src/http/security-headers.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { createMetrics, type Metrics } from '../src/services/metrics/metrics.js';
 import { admitted } from './admitted.js';
-import { container, enrollRequest, TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
+import { container, enrollRequest } from './fixtures.js';
+import { TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
 
 const MIB = 1024 * 1024;
 

@@ -3,16 +3,8 @@ import { Paths, tokenKind } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
-import {
-  clocksOf,
-  container,
-  enrollRequest,
-  order,
-  TestApi,
-  TestHost,
-  useApi,
-  type TestOrganization,
-} from './harness.js';
+import { container, enrollRequest, order } from './fixtures.js';
+import { clocksOf, TestApi, TestHost, useApi, type TestOrganization } from './harness.js';
 
 describe.each(testEngines())('the agent API on %s', (engine) => {
   const context = useApi(engine);

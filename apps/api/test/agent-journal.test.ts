@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
-import { container, order, useApi } from './harness.js';
+import { container, order } from './fixtures.js';
+import { useApi } from './harness.js';
 
 /** Headers of an incomplete, backdated snapshot, as an agent replays it after it was cut off. */
 const partial = (stream: string, sequence: number, observedAt: Date, gone: string[] = []) => ({

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Paths, TokenHolder } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { container, useApi } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi } from './harness.js';
 
 describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
   const context = useApi(engine);

@@ -5,7 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
 import { createDatabaseClock } from '../src/services/maintenance/database-clock.js';
 import { createLivenessService } from '../src/services/freshness/liveness.js';
-import { clocksOf, container, TestApi, testClock, useApi, type TestHost } from './harness.js';
+import { container } from './fixtures.js';
+import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.js';
 
 const HOUR_MS = 3_600_000;
 

@@ -4,7 +4,8 @@ import { testEngines } from '@muster/db/testing';
 import { gzipSync } from 'node:zlib';
 import { BodyTooLargeError, InvalidRequestError } from '../src/errors.js';
 import { createContainerService, type SnapshotBody } from '../src/services/container.js';
-import { container, useApi } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi } from './harness.js';
 
 describe.each(testEngines())('syncContainers on %s', (engine) => {
   const context = useApi(engine);

@@ -7,7 +7,8 @@ import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { issueToken } from '../src/lib/tokens.js';
 import { createRetentionService } from '../src/services/maintenance/retention.js';
-import { container, TestApi, testClock, useApi } from './harness.js';
+import { container } from './fixtures.js';
+import { TestApi, testClock, useApi } from './harness.js';
 
 // Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
 const onServer = hasTestServer() ? describe : describe.skip;

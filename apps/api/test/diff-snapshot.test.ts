@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Container, type ContainerInput } from '@muster/contracts';
 import { toContainerRow } from '../src/services/sync/container-row.js';
 import { diffSnapshot, diffSnapshotWithYields, type StoredContainer } from '../src/services/sync/diff-snapshot.js';
-import { container } from './harness.js';
+import { container } from './fixtures.js';
 
 const row = (changes: Partial<ContainerInput> = {}) => toContainerRow(Container.parse(container('a', changes)));
 const stored = (changes: Partial<ContainerInput> = {}, removed = false): StoredContainer => ({

@@ -8,7 +8,8 @@ import { testEngines } from '@muster/db/testing';
 import { fuzzDocument, type DocumentFuzz, type Known } from '@muster/testkit/document-fuzz';
 import { createOpenApiDocument } from '../src/openapi/document.js';
 import { serve, type HttpServer } from '../src/http/server.js';
-import { container, useApi } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi } from './harness.js';
 import { person } from './users.js';
 
 const CASES = Number(process.env['MUSTER_TEST_FUZZ_CASES'] ?? 400);

@@ -3,7 +3,8 @@ import type { EventQuery } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { listEvents, type EventListLimits } from '../src/services/inventory/events.js';
 import { createRetentionService } from '../src/services/maintenance/retention.js';
-import { container, useApi, type TestOrganization } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi, type TestOrganization } from './harness.js';
 
 describe.each(testEngines())('lists of events on %s', (engine) => {
   const context = useApi(engine);

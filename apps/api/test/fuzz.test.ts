@@ -12,7 +12,8 @@ import { issueToken } from '../src/lib/tokens.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { callsOf, toBytes, type Call, type Caller } from './fuzz/call.js';
 import { exchange, type RawAnswer } from './fuzz/wire.js';
-import { container, useApi } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi } from './harness.js';
 import { routesOf } from './route-table.js';
 
 const IS_LONG_RUN = process.env['MUSTER_TEST_FUZZ_CASES'] !== undefined;

@@ -8,6 +8,7 @@ import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { issueToken } from '../src/lib/tokens.js';
 import { documented } from './documented.js';
+import { enrollRequest } from './fixtures.js';
 
 /** A clock that tests advance. */
 export interface TestClock {
@@ -103,16 +104,6 @@ export class TestOrganization {
   }
 }
 
-export const enrollRequest = (facts: object = {}) => ({
-  name: 'host',
-  engineId: randomUUID(),
-  engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
-  os: 'Debian GNU/Linux 12',
-  arch: 'x86_64',
-  agentVersion: '0.1.0',
-  ...facts,
-});
-
 export class TestHost {
   constructor(
     readonly organization: TestOrganization,
@@ -183,28 +174,6 @@ export class TestHost {
 }
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
-
-/** Returns a container as an agent sends it, with every field set and `changes` applied. */
-export const container = (dockerId: string, changes: Partial<ContainerInput> = {}) => ({
-  dockerId,
-  name: `name-of-${dockerId}`,
-  image: 'nginx:1.29',
-  imageId: 'sha256:0f0f',
-  command: "nginx -g 'daemon off;'",
-  state: 'running',
-  status: 'Up 5 minutes (healthy)',
-  ports: [{ ip: '0.0.0.0', privatePort: 80, publicPort: 8080, type: 'tcp' as const }],
-  labels: { 'com.docker.compose.project': 'shop' } as Record<string, string>,
-  startedAt: '2026-03-01T11:55:00.000Z',
-  ...changes,
-});
-
-/** Returns the order headers of the `sequence`th snapshot of a run. */
-export const order = (stream: string, sequence: number, observedAt?: Date): Record<string, string> => ({
-  'Snapshot-Stream': stream,
-  'Snapshot-Sequence': String(sequence),
-  ...(observedAt ? { 'Snapshot-Observed-At': observedAt.toISOString() } : {}),
-});
 
 /** Creates an application for the tests of a `describe`, and closes its database after them. */
 export function useApi(

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Paths, type Host } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { container, enrollRequest, order, TestHost, useApi } from './harness.js';
+import { container, enrollRequest, order } from './fixtures.js';
+import { TestHost, useApi } from './harness.js';
 
 const AGENT_PROBLEMS = ['engine_unreachable', 'list_refused', 'too_many_containers', 'snapshot_refused'] as const;
 const STREAM = '019ab000-0000-7000-8000-000000000001';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Paths, type AuditEntry, type EnrollmentTokenCreated, type EnrollResponse, type Page } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { container, enrollRequest, useApi, type TestOrganization } from './harness.js';
+import { container, enrollRequest } from './fixtures.js';
+import { useApi, type TestOrganization } from './harness.js';
 
 /** Milliseconds within which every process rejects a revoked token. */
 const REVOKED_WITHIN_MS = 5_000;

@@ -8,7 +8,8 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { issueToken } from '../src/lib/tokens.js';
-import { container, useApi } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi } from './harness.js';
 
 const PROBLEM = /^application\/problem\+json$/;
 

@@ -4,7 +4,8 @@ import { testEngines } from '@muster/db/testing';
 import { listImages, type ImageListLimits } from '../src/services/inventory/images.js';
 import { listPorts, type PortListLimits } from '../src/services/inventory/ports.js';
 import { listProjects, type ProjectListLimits } from '../src/services/inventory/projects.js';
-import { container, useApi, type TestOrganization } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi, type TestOrganization } from './harness.js';
 
 const LONG = `registry.example/${'a'.repeat(250)}`;
 const MINUTE = 60_000;

@@ -10,7 +10,8 @@ import { issueToken } from '../src/lib/tokens.js';
 import { RateLimitedError } from '../src/errors.js';
 import { createAgentLimits, type AgentLimit } from '../src/http/limit-agents.js';
 import { createEnrollmentLimit } from '../src/http/limit-enrollments.js';
-import { container, enrollRequest, order, TestApi, testClock } from './harness.js';
+import { container, enrollRequest, order } from './fixtures.js';
+import { TestApi, testClock } from './harness.js';
 
 describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
   let db: Database;

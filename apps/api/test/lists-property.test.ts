@@ -4,7 +4,8 @@ import type { Container } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
 import { createContainerReader, type ContainerReaderOptions } from '../src/services/inventory/container-reader.js';
-import { container, useApi, type TestHost } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi, type TestHost } from './harness.js';
 
 const NAMES = ['web', 'WEB-1', 'db_1', 'naïve 🐳', 'a\nb', 'x'.repeat(250), `${'x'.repeat(250)}y`];
 const IMAGES = ['nginx:1.29', 'postgres:16', `r/${'i'.repeat(300)}`, `r/${'i'.repeat(300)}2`];

@@ -7,7 +7,8 @@ import { createApp } from '../src/app.js';
 import { isSameHistory } from '../src/lib/database-history.js';
 import { findRevokedTokens } from '../src/services/enrollment/find-revoked-tokens.sql.js';
 import { readFeed } from '../src/services/live/read-feed.sql.js';
-import { clocksOf, container, TestApi, testClock, useApi, type TestHost } from './harness.js';
+import { container } from './fixtures.js';
+import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.js';
 import { TestServer } from './listening.js';
 
 /** The history that a database reports. `ahead` is added to its transaction horizon. */

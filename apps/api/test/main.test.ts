@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueToken } from '../src/lib/tokens.js';
 import { deliverSecret } from '../src/services/accounts/start-banner.js';
-import { container, enrollRequest } from './harness.js';
+import { container, enrollRequest } from './fixtures.js';
 import { ApiProcess } from './process.js';
 
 const cleanUps: (() => Promise<unknown>)[] = [];

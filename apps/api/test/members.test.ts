@@ -4,7 +4,8 @@ import { testEngines } from '@muster/db/testing';
 import { ForbiddenError } from '../src/errors.js';
 import { lockOperator } from '../src/services/accounts/credentials.js';
 import type { Browser } from './browser.js';
-import { enrollRequest, useApi } from './harness.js';
+import { enrollRequest } from './fixtures.js';
+import { useApi } from './harness.js';
 import { PASSWORD, person } from './users.js';
 
 describe.each(testEngines())('members on %s', (engine) => {

@@ -8,7 +8,8 @@ import { serve } from '../src/http/server.js';
 import { createMetrics } from '../src/services/metrics/metrics.js';
 import { addRetentionMetrics } from '../src/services/maintenance/retention-metrics.js';
 import { createRetentionService } from '../src/services/maintenance/retention.js';
-import { container, TestApi, testClock, useApi } from './harness.js';
+import { container } from './fixtures.js';
+import { TestApi, testClock, useApi } from './harness.js';
 
 /** Parses an exposition into its series: name and labels, as written, with their values. */
 const seriesOf = (text: string): Map<string, number> =>

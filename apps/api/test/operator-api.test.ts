@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { ContainerEvent, ContainerView, Host, Page } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
-import { container, useApi, type TestOrganization } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi, type TestOrganization } from './harness.js';
 
 describe.each(testEngines())('the operator API on %s', (engine) => {
   const context = useApi(engine);

@@ -7,7 +7,8 @@ import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
-import { container, order, useApi, type TestClock, type TestHost } from './harness.js';
+import { container, order } from './fixtures.js';
+import { useApi, type TestClock, type TestHost } from './harness.js';
 
 /** An observation of the machine, on its way to the server. */
 interface Message {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { SNAPSHOT_CONTAINERS_MAX } from '@muster/contracts';
 import { precheckBody } from '../src/services/sync/precheck-body.js';
-import { container } from './harness.js';
+import { container } from './fixtures.js';
 
 const survey = (text: string) => precheckBody(Buffer.from(text));
 const listOf = (count: number, text: string) => Array.from({ length: count }, () => text).join();

@@ -13,7 +13,8 @@ import { AUDIT_ACTIONS } from '../src/services/audit/audit.js';
 import { createMetrics } from '../src/services/metrics/metrics.js';
 import { addRetentionMetrics } from '../src/services/maintenance/retention-metrics.js';
 import { createRetentionService } from '../src/services/maintenance/retention.js';
-import { clocksOf, container, TestApi, useApi } from './harness.js';
+import { container } from './fixtures.js';
+import { clocksOf, TestApi, useApi } from './harness.js';
 
 const document = createOpenApiDocument();
 

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { ContainerEvent, ContainerView, CountedPage, Host, Summary } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { container, useApi, type TestHost, type TestOrganization } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer } from './listening.js';
 
 describe.each(testEngines())('lists of hosts on %s', (engine) => {

@@ -6,7 +6,8 @@ import { Registry } from 'prom-client';
 import { createLease } from '../src/lib/lease.js';
 import { addRetentionMetrics } from '../src/services/maintenance/retention-metrics.js';
 import { createRetentionService, type RetentionStep } from '../src/services/maintenance/retention.js';
-import { container, useApi } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi } from './harness.js';
 
 const DAY_MS = 86_400_000;
 

@@ -4,7 +4,8 @@ import type { Database } from '@muster/db';
 import { createTestDatabase } from '@muster/db/testing';
 import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/http/server.js';
-import { container, TestApi, testClock, type TestOrganization } from './harness.js';
+import { container } from './fixtures.js';
+import { TestApi, testClock, type TestOrganization } from './harness.js';
 
 /** More rows than the buffers between database and reader hold: each of `HOSTS` hosts has a thousand of 8 kB. */
 const HOSTS = 3;

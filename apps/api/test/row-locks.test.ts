@@ -4,7 +4,8 @@ import type { Database } from '@muster/db';
 import { createTestDatabase, hasTestServer } from '@muster/db/testing';
 import { createApp } from '../src/app.js';
 import { createFailedSignIns } from '../src/services/accounts/failed-sign-ins.js';
-import { container, enrollRequest, TestApi, testClock, type TestHost } from './harness.js';
+import { container, enrollRequest } from './fixtures.js';
+import { TestApi, testClock, type TestHost } from './harness.js';
 
 // The embedded database has one connection, so no other can hold a row. Skipped and counted if no server is installed.
 const onServer = hasTestServer() ? describe : describe.skip;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { container, useApi, type TestHost } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi, type TestHost } from './harness.js';
 
 describe.each(testEngines())('signs of life of an agent on %s', (engine) => {
   const context = useApi(engine);

@@ -18,7 +18,8 @@ import { createContainerReader } from '../src/services/inventory/container-reade
 import { exportContainers } from '../src/services/inventory/export.js';
 import { readHostState } from '../src/services/sync/read-host-state.sql.js';
 import { writeSnapshot } from '../src/services/sync/write-snapshot.sql.js';
-import { container, useApi } from './harness.js';
+import { container } from './fixtures.js';
+import { useApi } from './harness.js';
 
 describe.each(testEngines())('sizes on %s', (engine) => {
   const context = useApi(engine);

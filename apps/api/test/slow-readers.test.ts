@@ -10,7 +10,8 @@ import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { createAgentReleaseService } from '../src/services/delivery/agent-release.js';
 import { admitted } from './admitted.js';
-import { container, TestApi, testClock, type TestOrganization } from './harness.js';
+import { container } from './fixtures.js';
+import { TestApi, testClock, type TestOrganization } from './harness.js';
 
 const STALLED_MS = 1_000;
 const RELEASE_FILE = 'muster-agent-linux-x64';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
 import { createBodyReader } from '../src/services/sync/body-reader.js';
-import { container } from './harness.js';
+import { container } from './fixtures.js';
 
 const MIB = 1024 * 1024;
 const padded = (dockerId: string, bytes: number) => JSON.stringify(container(dockerId, { command: 'x'.repeat(bytes) }));

@@ -11,7 +11,7 @@ import {
 } from '../src/services/sync/split-json-array.js';
 import type { InvalidRequestError } from '../src/errors.js';
 import { createBodyReader } from '../src/services/sync/body-reader.js';
-import { container } from './harness.js';
+import { container } from './fixtures.js';
 
 const bytesOf = (text: string) => Buffer.from(text);
 const indented = fc.constantFrom(0, 1, 2);

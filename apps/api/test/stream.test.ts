@@ -8,7 +8,8 @@ import { openEventStream } from '../src/http/event-stream.js';
 import type { AdmissionOptions } from '../src/http/admission-control.js';
 import type { StreamSink } from '../src/services/live/listener.js';
 import { admitted } from './admitted.js';
-import { container, type TestApi, useApi, type TestHost, type TestOrganization } from './harness.js';
+import { container } from './fixtures.js';
+import { type TestApi, useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer, type Listening } from './listening.js';
 
 const FAST = { feedIntervalMs: 20, hostsIntervalMs: 20, recheckMs: 50 };

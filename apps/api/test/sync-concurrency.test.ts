@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
-import { container, order, useApi } from './harness.js';
+import { container, order } from './fixtures.js';
+import { useApi } from './harness.js';
 
 /** Returns two snapshots of one host that have some containers in common. */
 const versions = (round: number) =>

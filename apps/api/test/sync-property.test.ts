@@ -3,7 +3,8 @@ import { DOCKER_STATES, fitContainer, type Container } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
-import { container, order, useApi } from './harness.js';
+import { container, order } from './fixtures.js';
+import { useApi } from './harness.js';
 
 /** Few values, so that containers come, change, go and come back. */
 const changes = fc.record({

@@ -3,7 +3,8 @@ import { SNAPSHOT_CONTAINERS_MAX } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { container, order, useApi } from './harness.js';
+import { container, order } from './fixtures.js';
+import { useApi } from './harness.js';
 
 const applied = (changes: object) => ({ applied: true, created: 0, updated: 0, unchanged: 0, removed: 0, ...changes });
 

@@ -11,7 +11,8 @@ import { testEngines } from '@muster/db/testing';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { hashToken, issueToken } from '../src/lib/tokens.js';
-import { container, enrollRequest, useApi, type TestOrganization } from './harness.js';
+import { container, enrollRequest } from './fixtures.js';
+import { useApi, type TestOrganization } from './harness.js';
 
 /** Wraps the database, and records the operations on it. */
 function watched(db: Database): { db: Database; asked: string[] } {

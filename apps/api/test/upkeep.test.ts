@@ -5,7 +5,8 @@ import { createLivenessService } from '../src/services/freshness/liveness.js';
 import { createRetentionService } from '../src/services/maintenance/retention.js';
 import { ensureAdminKey } from '../src/services/accounts/api-keys.js';
 import { issueToken } from '../src/lib/tokens.js';
-import { container, testClock, useApi, type TestHost } from './harness.js';
+import { container } from './fixtures.js';
+import { testClock, useApi, type TestHost } from './harness.js';
 
 const DAY_MS = 86_400_000;
 
