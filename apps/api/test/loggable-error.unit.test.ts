@@ -15,7 +15,7 @@ describe('an error in the log', () => {
       message: 'the write failed',
       cause: { message: 'violates check constraint', code: '23514' },
     });
-    expect(logged.stack).toContain('loggable-error.test');
+    expect(logged.stack).toContain('loggable-error.unit.test');
     expect(JSON.stringify(logged)).not.toContain('secret');
   });
 
