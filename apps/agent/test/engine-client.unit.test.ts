@@ -1,0 +1,59 @@
+import { describe, expect, test } from '@jest/globals';
+import { negotiateApiVersion } from '../src/engine/api-version.js';
+import { toMachineFacts } from '../src/engine/identity.js';
+import { InfoReply, VersionReply } from '../src/engine/shapes.js';
+
+test.each([
+  ['1.41', '1.41'],
+  ['1.52', '1.52'],
+  ['1.55', '1.52'],
+  ['2.0', '1.52'],
+  ['odd', 'odd'],
+])('an engine that offers API %s is called with API %s', (offered, spoken) => {
+  expect(negotiateApiVersion(offered)).toBe(spoken);
+});
+
+describe('a machine’s identity', () => {
+  const docker = VersionReply.parse({
+    Version: '28.5.2',
+    ApiVersion: '1.51',
+    Os: 'linux',
+    Arch: 'amd64',
+    Components: [{ Name: 'Engine' }],
+  });
+  const podman = VersionReply.parse({ Version: '4.3.1', ApiVersion: '1.41', Components: [{ Name: 'Podman Engine' }] });
+  const info = (fields: object) =>
+    InfoReply.parse({ Name: 'vm', OperatingSystem: 'Debian', DockerRootDir: '/d', ...fields });
+  const machine = { hostname: 'h', machineId: 'f'.repeat(32) };
+
+  test('is the id that Docker reports', () => {
+    expect(toMachineFacts(docker, info({ ID: 'D1' }), machine)).toEqual({
+      name: 'vm',
+      engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
+      os: 'Debian',
+      arch: 'amd64',
+      engineId: 'D1',
+    });
+  });
+
+  test('is derived from the machine for Podman, which returns a new random id with each call', () => {
+    const [one, two] = ['P1', 'P2'].map((ID) => toMachineFacts(podman, info({ ID }), machine).engineId);
+    expect(one).toBe(two);
+    expect(one).toMatch(/^machine-[0-9a-f]{32}$/);
+    expect(one).not.toContain(machine.machineId);
+  });
+
+  test('differs between two engines on one machine', () => {
+    const [rootful, rootless] = ['/var', '/home'].map(
+      (DockerRootDir) => toMachineFacts(podman, info({ DockerRootDir }), machine).engineId,
+    );
+    expect(rootful).not.toBe(rootless);
+  });
+
+  test('is null if neither the engine nor the machine has an id', () => {
+    expect(toMachineFacts(podman, null, { hostname: 'h', machineId: null })).toMatchObject({
+      name: 'h',
+      engineId: null,
+    });
+  });
+});

@@ -1,0 +1,31 @@
+import { describe, expect, test } from '@jest/globals';
+import { proxyFor } from '../src/muster/proxy.js';
+
+describe('the proxy for a URL', () => {
+  const via = (url: string, noProxy: string | null = null): string | null =>
+    proxyFor(new URL(url), { https: 'http://secure:3128', http: 'http://plain:3128', noProxy })?.host ?? null;
+
+  test('is the proxy that is set for the URL’s scheme, or none if it is unset', () => {
+    expect([via('https://muster.example'), via('http://muster.example')]).toEqual(['secure:3128', 'plain:3128']);
+    const onlyHttp = { https: null, http: 'http://plain:3128', noProxy: null };
+    expect(proxyFor(new URL('https://muster.example'), onlyHttp)).toBeNull();
+  });
+
+  test.each([
+    ['muster.example', 'https://muster.example', true],
+    ['example', 'https://muster.example', true],
+    ['.example', 'https://muster.example', true],
+    ['*.example', 'https://Muster.Example', true],
+    ['ster.example', 'https://muster.example', false],
+    ['a.b, muster.example', 'https://muster.example', true],
+    ['a.b muster.example:443', 'https://muster.example', true],
+    ['muster.example:8443', 'https://muster.example', false],
+    ['127.0.0.1', 'http://127.0.0.1:3000', true],
+    ['::1', 'http://[::1]:3000', true],
+    ['[::1]:3000', 'http://[::1]:3000', true],
+    ['*', 'https://muster.example', true],
+    ['', 'https://muster.example', false],
+  ])('with NO_PROXY=%s, %s is reached without a proxy: %s', (except, url, isDirect) => {
+    expect(via(url, except) === null).toBe(isDirect);
+  });
+});

@@ -1,0 +1,110 @@
+import { describe, expect, test } from '@jest/globals';
+import { createClock } from '../src/lib/clock.js';
+
+const START = Date.UTC(2026, 2, 1, 12);
+
+/**
+ * Creates a reference, a wall clock and a monotonic clock that the test moves, and the time a reading takes each way.
+ */
+function world() {
+  const ms = { elapsed: 5_000, reference: START, wall: START, there: 10, back: 10 };
+  const pass = (passedMs: number) => {
+    ms.elapsed += passedMs;
+    ms.reference += passedMs;
+    ms.wall += passedMs;
+  };
+  const readReferenceMs = () => {
+    pass(ms.there);
+    const { reference } = ms;
+    pass(ms.back);
+    return Promise.resolve(reference);
+  };
+  return { ms, pass, readReferenceMs, wallMs: () => ms.wall, elapsedMs: () => ms.elapsed };
+}
+
+describe('a clock', () => {
+  test('follows its reference to within one round trip and ignores the wall clock', async () => {
+    const { ms, pass, ...parts } = world();
+    ms.wall += 3_600_000;
+    const clock = createClock(parts);
+    await clock.start();
+    for (const [there, back] of [
+      [0, 200],
+      [200, 0],
+      [5, 5],
+      [40, 0],
+    ] as const) {
+      Object.assign(ms, { there, back });
+      pass(5_000);
+      // Cheap quartz oscillators have a drift of 200 ppm.
+      ms.reference += 1;
+      await clock.synchronize();
+      expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(21);
+    }
+    expect(clock.skewMs() / 1000).toBeCloseTo(3_600, 1);
+    ms.wall -= 7_200_000;
+    expect(clock.skewMs() / 1000).toBeCloseTo(-3_600, 1);
+    expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(21);
+  });
+
+  test('ignores a reading that took too long', async () => {
+    const { ms, pass, ...parts } = world();
+    const clock = createClock(parts);
+    await clock.start();
+    Object.assign(ms, { there: 10, back: 300 });
+    ms.reference += 60_000;
+    await clock.synchronize();
+    expect(ms.reference - clock.now().getTime()).toBe(60_000);
+  });
+
+  test('starts with the best of several readings if all are slow', async () => {
+    const { ms, pass, ...parts } = world();
+    const slow = [900, 300, 1_200, 700, 800];
+    const clock = createClock({
+      ...parts,
+      readReferenceMs: () => {
+        Object.assign(ms, { there: 0, back: slow.shift() });
+        return parts.readReferenceMs();
+      },
+    });
+    await clock.start();
+    expect(slow).toEqual([]);
+    expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(150);
+  });
+
+  test('follows a step of its reference, at once or after the step has lasted for the confirmation time', async () => {
+    const { ms, pass, ...parts } = world();
+    const atOnce = createClock(parts);
+    const later = createClock({ ...parts, stepConfirmedAfterMs: 60_000 });
+    await atOnce.start();
+    await later.start();
+    ms.reference += 3_600_000;
+    await atOnce.synchronize();
+    expect(Math.abs(atOnce.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
+    for (let reading = 0; reading < 12; reading++) {
+      await later.synchronize();
+      expect(ms.reference - later.now().getTime()).toBeGreaterThan(3_500_000);
+      pass(5_000);
+    }
+    await later.synchronize();
+    expect(Math.abs(later.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
+  });
+
+  test('that confirms steps ignores one that is reverted', async () => {
+    const { ms, pass, ...parts } = world();
+    const clock = createClock({ ...parts, stepConfirmedAfterMs: 60_000 });
+    await clock.start();
+    for (const step of [3_600_000, -3_600_000, 3_600_000, -3_600_000]) {
+      ms.reference += step;
+      for (let reading = 0; reading < 8; reading++) {
+        await clock.synchronize();
+        pass(5_000);
+      }
+    }
+    expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
+  });
+
+  test('throws if it is read before it has been started', () => {
+    expect(() => createClock(world()).now()).toThrow('not started');
+  });
+});
