@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
  * sources (the `source` export condition), so that tests never use a stale build.
  */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: fileURLToPath(new URL('scripts/test-environment.cjs', import.meta.url)),
   // Each worker has its own PostgreSQL server. `pnpm test` uses several workers: see jest.config.js.
   maxWorkers: 1,
   // Long enough to start real databases and engines on a busy machine. No test depends on this value.
@@ -13,7 +13,10 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^@electric-sql/pglite$': fileURLToPath(new URL('packages/db/jest/shared-pglite.cjs', import.meta.url)),
+  },
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

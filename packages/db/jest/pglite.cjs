@@ -1,7 +1,4 @@
-/**
- * Opens embedded databases for tests. Jest evaluates modules once per test file, which would compile PGlite and unpack
- * the template for each of them. This module is evaluated once per jest worker, outside jest's registry.
- */
+/** Opens embedded databases for tests. This module is loaded once per jest worker: see scripts/test-environment.cjs. */
 const { Blob } = require('node:buffer');
 const { readFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');
@@ -23,10 +20,13 @@ const shared = () =>
     }),
   ));
 
+/** Like `PGlite.create`, but with the shared parts, which include the only extension that we use. */
+exports.create = async (options) => PGlite.create({ ...options, ...(await shared()) });
+
 const templates = new Map();
 
 /** Opens a clone of the template with this id. `load` reads the template if this worker has not read it before. */
 exports.openClone = async (templateId, load) => {
   if (!templates.has(templateId)) templates.set(templateId, await load());
-  return PGlite.create({ ...(await shared()), loadDataDir: templates.get(templateId) });
+  return exports.create({ loadDataDir: templates.get(templateId) });
 };

@@ -20,8 +20,9 @@ import { buildDirectory, cacheDirectory } from './package-paths.js';
 const PREFIX = 'muster-template-';
 
 async function pgliteVersion(): Promise<string> {
-  const entry = createRequire(import.meta.url).resolve('@electric-sql/pglite');
-  const manifest = await readFile(join(dirname(entry), '..', 'package.json'), 'utf8');
+  // The package does not export its manifest, and tests replace its main module.
+  const extension = createRequire(import.meta.url).resolve('@electric-sql/pglite/contrib/pg_trgm');
+  const manifest = await readFile(join(dirname(extension), '..', '..', 'package.json'), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
 }
 

@@ -17,8 +17,9 @@ const SERVER_URL = 'MUSTER_TEST_POSTGRES_URL';
  */
 const TEMPLATE_LOCK_KEY = 1836413045;
 
-// This uses Node's own `require`, because jest's would evaluate the module again for each test file.
-const { openClone } = process.getBuiltinModule('node:module').createRequire(import.meta.url)('../jest/pglite.cjs') as {
+/** What scripts/test-environment.cjs adds to the tests' global object. */
+declare const musterPglite: {
+  /** Opens a clone of the template with this id. `load` reads the template if no test of this worker has read it. */
   openClone: (templateId: string, load: () => Promise<Blob>) => Promise<PGlite>;
 };
 
@@ -44,7 +45,7 @@ export function createTestDatabase(engine: DatabaseEngine, options: DatabaseOpti
 
 async function createEmbedded(options: DatabaseOptions): Promise<TestDatabase> {
   const migrations = await loadMigrations();
-  const pglite = await openClone(await templateId(migrations), () => cachedTemplate(migrations));
+  const pglite = await musterPglite.openClone(await templateId(migrations), () => cachedTemplate(migrations));
   const embedded = { pglite, complete: () => Promise.resolve(), close: () => pglite.close() };
   return { ...(await migrateEmbedded(embedded, 'in memory', migrations, options)), url: null };
 }
