@@ -111,15 +111,11 @@ describe('over ssh', () => {
     await mkdir(bin);
     await writeFile(join(bin, 'ssh'), script);
     await chmod(join(bin, 'ssh'), 0o755);
-    const agent = spawn(
-      process.execPath,
-      ['--conditions=source', '--import', 'tsx', 'src/main.ts', 'doctor', '--json'],
-      {
-        cwd: fileURLToPath(new URL('..', import.meta.url)),
-        env: { PATH: `${bin}:/usr/bin:/bin`, HOME: dir, DOCKER_HOST: 'ssh://me@far', MUSTER_URL: 'http://127.0.0.1:9' },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
+    const agent = spawn(process.execPath, ['dist/main.js', 'doctor', '--json'], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      env: { PATH: `${bin}:/usr/bin:/bin`, HOME: dir, DOCKER_HOST: 'ssh://me@far', MUSTER_URL: 'http://127.0.0.1:9' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     return JSON.parse(await text(agent.stdout)) as Finding[];
   }
 

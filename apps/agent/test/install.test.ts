@@ -11,7 +11,7 @@ import { problem } from './scripted-muster.js';
 
 /*
  * Runs the script as root on a machine with systemd: real files in a separate mount namespace, and a systemctl that
- * records its calls. The executable that it installs runs the agent's source.
+ * records its calls. The executable that it installs runs the built agent.
  */
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
@@ -66,7 +66,7 @@ async function executable(path: string, content: string): Promise<void> {
 
 /** The script as the API serves it, together with the release files that it downloads. */
 async function served(): Promise<string> {
-  const command = `${process.execPath} --conditions=source --import tsx src/main.ts "$@"`;
+  const command = `${process.execPath} dist/main.js "$@"`;
   const files = {
     [`muster-agent-linux-${process.arch}`]: `#!/bin/sh\ncd ${PACKAGE}\nexec ${command}\n`,
     'muster-agent.service': await readFile(join(PACKAGE, 'packaging/muster-agent.service'), 'utf8'),

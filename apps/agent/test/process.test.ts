@@ -22,9 +22,9 @@ afterEach(async () => {
   await rig.close();
 });
 
-/** Starts the agent from its source as a separate process. */
+/** Starts the built agent as a separate process. */
 function start(args: string[], variables: Record<string, string>) {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', 'src/main.ts', ...args], {
+  const child = spawn(process.execPath, ['dist/main.js', ...args], {
     cwd: PACKAGE,
     env: { PATH: process.env['PATH'], HOME: rig.dir, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],

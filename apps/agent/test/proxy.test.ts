@@ -103,22 +103,18 @@ describe('a proxy', () => {
       const { port } = server.address() as AddressInfo;
       target = { host: '127.0.0.1', port };
       const examine = async (variables: Record<string, string>): Promise<Finding> => {
-        const agent = spawn(
-          process.execPath,
-          ['--conditions=source', '--import', 'tsx', 'src/main.ts', 'doctor', '--json'],
-          {
-            cwd: fileURLToPath(new URL('..', import.meta.url)),
-            env: {
-              PATH: process.env['PATH'],
-              HOME: rig.dir,
-              ...rig.variables,
-              MUSTER_URL: `https://127.0.0.1:${port}`,
-              HTTPS_PROXY: address('me:word@'),
-              ...variables,
-            },
-            stdio: ['ignore', 'pipe', 'inherit'],
+        const agent = spawn(process.execPath, ['dist/main.js', 'doctor', '--json'], {
+          cwd: fileURLToPath(new URL('..', import.meta.url)),
+          env: {
+            PATH: process.env['PATH'],
+            HOME: rig.dir,
+            ...rig.variables,
+            MUSTER_URL: `https://127.0.0.1:${port}`,
+            HTTPS_PROXY: address('me:word@'),
+            ...variables,
           },
-        );
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
         const findings = JSON.parse(await text(agent.stdout)) as Finding[];
         return findings.find(({ check }) => check === 'server')!;
       };

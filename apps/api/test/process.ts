@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** The API as a separate process, as `start` runs it but from source. */
+/** The built API as a separate process, as `start` runs it. From source, each start would take three times as long. */
 export class ApiProcess {
   #stdout = '';
   #stderr = '';
@@ -17,7 +17,7 @@ export class ApiProcess {
 
   /** Starts the API on a free port of the loopback address, with nothing from this process's environment but PATH. */
   static spawn(env: Record<string, string>): ApiProcess {
-    const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', 'src/main.ts'], {
+    const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
       cwd: PACKAGE,
       env: { PATH: process.env['PATH'], PORT: '0', MUSTER_DRAIN_SECONDS: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
