@@ -1,0 +1,22 @@
+import { join } from 'node:path';
+import config from './jest.config.js';
+
+const script = (name) => join(import.meta.dirname, 'scripts', name);
+
+/** Options for tests that need real parts. */
+const REAL_PARTS = new Set(['globalSetup', 'globalTeardown']);
+
+/** `pnpm test:unit`: the tests that need no server, database or process, in seconds. `pnpm test` runs them, too. */
+export default {
+  projects: config.projects.map((project) => ({
+    ...Object.fromEntries(Object.entries(project).filter(([name]) => !REAL_PARTS.has(name))),
+    testMatch: ['<rootDir>/test/**/*.unit.test.ts'],
+    setupFiles: [script('forbid-real-parts.js')],
+    moduleNameMapper: {
+      '^(@electric-sql/pglite.*|pg|@muster/db/testing)$': script('forbid-databases.cjs'),
+      ...project.moduleNameMapper,
+    },
+  })),
+  testTimeout: config.testTimeout,
+  maxWorkers: '100%',
+};
