@@ -183,7 +183,12 @@ const RECOVERY_MS_MAX = 120_000;
       await jump(-errorMs);
       await engine.killContainer(id);
       await same();
-      expect((await muster.history(id)).map(({ kind }) => kind)).toEqual(['created', 'exited']);
+      // On a busy machine, the agent may list the container between its creation and its start.
+      const kinds = (await muster.history(id)).map(({ kind }) => kind);
+      expect([
+        ['created', 'exited'],
+        ['created', 'started', 'exited'],
+      ]).toContainEqual(kinds);
       expect(await muster.host()).toMatchObject({ freshness: 'online', cloneSuspectedAt: null });
       expect((await status()).isSuperseded).toBe(false);
       await engine.remove(id);
