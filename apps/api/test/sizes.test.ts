@@ -1,5 +1,5 @@
 /** Limits on the size of a host, a container and a page (ADR 8). */
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import {
   CADENCE_DEFAULT,
   Container,
@@ -193,6 +193,12 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       return { organization, host };
     };
 
+    // The tests share the rows, because none of them changes containers.
+    let seeded: Awaited<ReturnType<typeof seedOversizedRows>>;
+    beforeAll(async () => {
+      seeded = await seedOversizedRows();
+    }, 60_000);
+
     test.each([
       ['containers', '/api/containers?limit=200', 'dockerId'],
       ['containers of a host', '/api/containers?limit=200&sort=-name&hostId=HOST', 'dockerId'],
@@ -204,7 +210,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
     ])(
       'ends at its limit of bytes, and all pages together have every row once: %s',
       async (_what, path, key) => {
-        const { organization, host } = await seedOversizedRows();
+        const { organization, host } = seeded;
         const found: string[] = [];
         let cursor = '';
         do {
@@ -221,7 +227,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
     );
 
     test('of an export is sent in pieces within the limit of bytes', async () => {
-      const { organization } = await seedOversizedRows();
+      const { organization } = seeded;
       const { db, clock } = context.api;
       const reader = createContainerReader(db, () =>
         Promise.resolve({ outages: [], otherHeartbeats: [], now: clock(), cadence: CADENCE_DEFAULT }),
@@ -236,7 +242,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
     }, 60_000);
 
     test('of a history is limited by the uncompressed size of its events', async () => {
-      const { organization, host } = await seedOversizedRows();
+      const { organization, host } = seeded;
       await context.api.db.prisma.$executeRaw`
         UPDATE container_events SET "to" = jsonb_build_object('labels', repeat('z', ${MIB}::int))
         WHERE "hostId" = ${host.id}::uuid`;
