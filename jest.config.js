@@ -1,6 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import base from './jest.config.base.js';
 
 const packages = ['apps', 'packages']
@@ -12,14 +12,29 @@ const configs = await Promise.all(
   packages.map(async (rootDir) => ({ rootDir, ...(await import(join(rootDir, 'jest.config.js'))).default })),
 );
 
+/**
+ * Returns patterns of the files that each test runs from. A file in `test/groups` imports small test files, which then
+ * load the application once. `pnpm test NAME` runs the small files instead.
+ */
+function ignored(rootDir) {
+  const directory = join(rootDir, 'test/groups');
+  if (!existsSync(directory)) return [];
+  if (process.argv.slice(2).some((argument) => !argument.startsWith('-'))) return ['/test/groups/'];
+  const imports = readdirSync(directory).flatMap((name) => [
+    ...readFileSync(join(directory, name), 'utf8').matchAll(/^import '\.\.\/(.+)\.js';$/gm),
+  ]);
+  return imports.map(([, name]) => `/${basename(rootDir)}/test/${name}.ts$`);
+}
+
 /** Options that jest accepts for a whole run only, and not for a project. */
 const RUN_OPTIONS = new Set(['maxWorkers', 'reporters', 'testTimeout']);
 
 /** `pnpm test`: the tests of all packages in one run. In the directory of a package, `jest` runs only its tests. */
 export default {
-  projects: configs.map((config) =>
-    Object.fromEntries(Object.entries(config).filter(([name]) => !RUN_OPTIONS.has(name))),
-  ),
+  projects: configs.map((config) => ({
+    ...Object.fromEntries(Object.entries(config).filter(([name]) => !RUN_OPTIONS.has(name))),
+    testPathIgnorePatterns: ['/node_modules/', ...ignored(config.rootDir)],
+  })),
   reporters: base.reporters,
   testTimeout: Math.max(...configs.map(({ testTimeout }) => testTimeout)),
   // One more than there are processors, because some tests mostly wait.

@@ -1,0 +1,9 @@
+import '../api-keys.test.js';
+import '../audit.test.js';
+import '../cross-site.test.js';
+import '../invitations.test.js';
+import '../members.test.js';
+import '../my-sessions.test.js';
+import '../oidc.test.js';
+import '../setup.test.js';
+import '../sign-in.test.js';

@@ -1,0 +1,5 @@
+import '../event-lists.test.js';
+import '../inventory.test.js';
+import '../lists-property.test.js';
+import '../operator-api.test.js';
+import '../revoked-export.test.js';

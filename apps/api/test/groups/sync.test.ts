@@ -1,0 +1,5 @@
+import '../container-service.test.js';
+import '../order.test.js';
+import '../retention.test.js';
+import '../signs.test.js';
+import '../sync.test.js';
