@@ -1,6 +1,6 @@
 import { canonicalContainer, type Container } from '@muster/contracts';
 import type pg from 'pg';
-import type { HostProgress, SimulatedHost } from './workload.js';
+import { DEFAULTS, type HostProgress, type SimulatedHost } from './workload.js';
 
 /** A contender's rows are not what they were told to be: it did less than it was asked, or something else. */
 export class VerificationError extends Error {}
@@ -42,7 +42,7 @@ export async function verifyHost(
   for (const container of host.snapshot(progress)) {
     const row = take(container.dockerId);
     const expected = canonicalContainer(container);
-    const found = row && canonicalContainer({ ...row, startedAt: row.startedAt?.toISOString() ?? null });
+    const found = row && canonicalContainer({ ...DEFAULTS, ...row, startedAt: row.startedAt?.toISOString() ?? null });
     if (row?.removedAt !== null || JSON.stringify(found) !== JSON.stringify(expected)) {
       differs(container.dockerId, expected, row);
     }

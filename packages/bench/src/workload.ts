@@ -3,7 +3,7 @@
  * container is a function of the seed, the host, its place on the host and how often the host's containers were
  * changed, so that whoever checks a database needs to know no more than a few numbers of each host.
  */
-import type { Container, Port } from '@muster/contracts';
+import { Container, type Port } from '@muster/contracts';
 import { seededRandom } from '@muster/testkit/random';
 
 /** What differs from one snapshot to the next: nothing, a status text's age, or a restart, which is an event too. */
@@ -53,6 +53,9 @@ const SERVICES =
 const REGISTRIES = ['', 'ghcr.io/acme/', 'registry.example.com/platform/', 'quay.io/acme/'];
 const PROJECTS = 'shop crm intranet billing telemetry content support data'.split(' ');
 const TIERS = ['frontend', 'backend', 'data', 'batch'];
+
+/** The defaults of a container's fields. Fields that the workload does not set, and contenders do not store, have these. */
+export const DEFAULTS = Container.parse({ dockerId: '-', name: '-', image: '-', state: '-' });
 
 /** The instant that the workload's times are counted from; any would do. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
@@ -143,6 +146,7 @@ function createBase({ seed, index, mix }: HostShape, place: number): Base {
   const { state, before, after, starts } = life(mix, random());
   return {
     container: {
+      ...DEFAULTS,
       dockerId,
       name: `${service}-${number}`,
       image,

@@ -28,7 +28,7 @@ function canonicalLabels(labels: Labels): Labels {
  * equal containers. (JavaScript puts integer-like label keys first; that order is deterministic too.) Omits a `count`
  * of 1 and an empty `truncated`.
  */
-export const canonicalContainer = (container: Container): Container => ({
+export const canonicalContainer = (container: Container) => ({
   dockerId: container.dockerId,
   name: container.name,
   image: container.image,

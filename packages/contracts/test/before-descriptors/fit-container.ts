@@ -46,7 +46,8 @@ export function fitContainer(container: Container, { portRanges = true }: FitOpt
     ports,
     labels: fitLabels(container.labels),
   };
-  const changed = TRUNCATABLE_FIELDS.filter((field) => fitted[field] !== container[field]);
+  const names = Object.keys(fitted) as (keyof typeof fitted)[];
+  const changed = names.filter((field) => fitted[field] !== container[field]);
   if (changed.length === 0 && container.truncated?.length !== 0) return container;
 
   const { truncated: earlier = [], ...rest } = container;
