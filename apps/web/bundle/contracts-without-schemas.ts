@@ -28,8 +28,8 @@ function isData(value: unknown): boolean {
   return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** Replaces schemas with `true`, and omits the descriptions of operations, which only the OpenAPI document uses. */
+/** Replaces schemas with `true`, and omits the parts of operations that only the OpenAPI document uses. */
 function schemaAsTrue(key: string, value: unknown): unknown {
-  if (key === 'description') return undefined;
+  if (key === 'description' || key === 'tag') return undefined;
   return typeof value === 'object' && value !== null && !isData(value) ? true : value;
 }

@@ -67,10 +67,14 @@ import { SyncSummary } from './sync-summary.js';
  */
 export type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user' | 'metrics';
 
+/** The parts of the API, by which the OpenAPI document groups the operations. */
+export type Tag = 'Agents' | 'Inventory' | 'History' | 'Exports' | 'Enrollment' | 'Accounts' | 'Service';
+
 /** An operation of the API. */
 export interface Operation {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: (typeof Paths)[keyof typeof Paths];
+  tag: Tag;
   access: Access;
   /** A short title, such as `List hosts`. */
   summary: string;
@@ -109,6 +113,7 @@ export const Operations = {
   enroll: {
     method: 'POST',
     path: Paths.agentEnroll,
+    tag: 'Agents',
     access: 'enroll',
     summary: 'Enroll a host and get its agent token',
     description:
@@ -125,6 +130,7 @@ export const Operations = {
   reportContainers: {
     method: 'POST',
     path: Paths.agentContainers,
+    tag: 'Agents',
     access: 'agent',
     summary: 'Report a snapshot of the host’s containers',
     description:
@@ -142,6 +148,7 @@ export const Operations = {
   heartbeat: {
     method: 'POST',
     path: Paths.agentHeartbeat,
+    tag: 'Agents',
     access: 'agent',
     summary: 'Report that the agent is running',
     description:
@@ -155,6 +162,7 @@ export const Operations = {
   rotateAgentToken: {
     method: 'POST',
     path: Paths.agentToken,
+    tag: 'Agents',
     access: 'agent',
     summary: 'Rotate the agent token',
     description:
@@ -167,6 +175,7 @@ export const Operations = {
   getAgentTokenHolder: {
     method: 'GET',
     path: Paths.agentToken,
+    tag: 'Agents',
     access: 'agent',
     summary: 'Identify the host of an agent token',
     description: 'Returns the id of the host that the token belongs to, and the cadence.',
@@ -175,6 +184,7 @@ export const Operations = {
   leave: {
     method: 'DELETE',
     path: Paths.agentToken,
+    tag: 'Agents',
     access: 'agent',
     summary: 'Revoke all agent tokens of the host',
     description:
@@ -185,6 +195,7 @@ export const Operations = {
   createEnrollmentToken: {
     method: 'POST',
     path: Paths.enrollmentTokens,
+    tag: 'Enrollment',
     access: 'admin',
     summary: 'Create an enrollment token',
     description:
@@ -196,6 +207,7 @@ export const Operations = {
   listEnrollmentTokens: {
     method: 'GET',
     path: Paths.enrollmentTokens,
+    tag: 'Enrollment',
     access: 'viewer',
     summary: 'List enrollment tokens',
     description:
@@ -207,6 +219,7 @@ export const Operations = {
   revokeEnrollmentToken: {
     method: 'DELETE',
     path: Paths.enrollmentToken,
+    tag: 'Enrollment',
     access: 'admin',
     summary: 'Revoke an enrollment token',
     description:
@@ -219,6 +232,7 @@ export const Operations = {
   listHosts: {
     method: 'GET',
     path: Paths.hosts,
+    tag: 'Inventory',
     access: 'viewer',
     summary: 'List hosts',
     description: 'Returns hosts with their freshness, problems and container counts, filtered and sorted.',
@@ -228,6 +242,7 @@ export const Operations = {
   getHost: {
     method: 'GET',
     path: Paths.host,
+    tag: 'Inventory',
     access: 'viewer',
     summary: 'Get a host',
     description: 'Returns one host. Fails with 404 if the organization has no such host.',
@@ -238,6 +253,7 @@ export const Operations = {
   renameHost: {
     method: 'PATCH',
     path: Paths.host,
+    tag: 'Inventory',
     access: 'admin',
     summary: 'Rename a host',
     description:
@@ -251,6 +267,7 @@ export const Operations = {
   deleteHost: {
     method: 'DELETE',
     path: Paths.host,
+    tag: 'Inventory',
     access: 'admin',
     summary: 'Delete a host',
     description:
@@ -264,6 +281,7 @@ export const Operations = {
   rotateHostToken: {
     method: 'POST',
     path: Paths.hostToken,
+    tag: 'Inventory',
     access: 'admin',
     summary: 'Revoke a host’s agent tokens and create an enrollment token to restore it',
     description:
@@ -278,6 +296,7 @@ export const Operations = {
   listContainers: {
     method: 'GET',
     path: Paths.containers,
+    tag: 'Inventory',
     access: 'viewer',
     summary: 'List containers of all hosts',
     description:
@@ -289,6 +308,7 @@ export const Operations = {
   getContainer: {
     method: 'GET',
     path: Paths.hostContainer,
+    tag: 'Inventory',
     access: 'viewer',
     summary: 'Get a container',
     description:
@@ -301,6 +321,7 @@ export const Operations = {
   listEvents: {
     method: 'GET',
     path: Paths.events,
+    tag: 'History',
     access: 'viewer',
     summary: 'List container events',
     description:
@@ -312,6 +333,7 @@ export const Operations = {
   listAuditEntries: {
     method: 'GET',
     path: Paths.audit,
+    tag: 'History',
     access: 'admin',
     summary: 'List audit log entries',
     description:
@@ -323,6 +345,7 @@ export const Operations = {
   getSummary: {
     method: 'GET',
     path: Paths.summary,
+    tag: 'Inventory',
     access: 'viewer',
     summary: 'Get counts of hosts and containers',
     description:
@@ -333,6 +356,7 @@ export const Operations = {
   listImages: {
     method: 'GET',
     path: Paths.images,
+    tag: 'Inventory',
     access: 'viewer',
     summary: 'List images in use',
     description: 'Returns the images of present containers, with counts of hosts and containers, sorted by reference.',
@@ -342,6 +366,7 @@ export const Operations = {
   listPorts: {
     method: 'GET',
     path: Paths.ports,
+    tag: 'Inventory',
     access: 'viewer',
     summary: 'List published ports',
     description: 'Returns the ports that present containers publish on their hosts, sorted by host and port.',
@@ -351,6 +376,7 @@ export const Operations = {
   listProjects: {
     method: 'GET',
     path: Paths.projects,
+    tag: 'Inventory',
     access: 'viewer',
     summary: 'List Compose projects',
     description:
@@ -362,6 +388,7 @@ export const Operations = {
   exportContainers: {
     method: 'GET',
     path: Paths.exportContainers,
+    tag: 'Exports',
     access: 'viewer',
     summary: 'Export containers as CSV or NDJSON',
     description:
@@ -373,6 +400,7 @@ export const Operations = {
   exportEvents: {
     method: 'GET',
     path: Paths.exportEvents,
+    tag: 'Exports',
     access: 'viewer',
     summary: 'Export events as CSV or NDJSON',
     description:
@@ -384,6 +412,7 @@ export const Operations = {
   stream: {
     method: 'GET',
     path: Paths.stream,
+    tag: 'History',
     access: 'viewer',
     summary: 'Stream changes as server-sent events',
     description:
@@ -396,6 +425,7 @@ export const Operations = {
   getSignInOptions: {
     method: 'GET',
     path: Paths.signInOptions,
+    tag: 'Accounts',
     access: 'anybody',
     summary: 'Get the available ways to sign in',
     description:
@@ -406,6 +436,7 @@ export const Operations = {
   startOidcSignIn: {
     method: 'GET',
     path: Paths.oidcSignIn,
+    tag: 'Accounts',
     access: 'anybody',
     summary: 'Start a sign-in with the identity provider',
     description:
@@ -418,6 +449,7 @@ export const Operations = {
   finishOidcSignIn: {
     method: 'GET',
     path: Paths.oidcCallback,
+    tag: 'Accounts',
     access: 'anybody',
     summary: 'Complete a sign-in with the identity provider',
     description:
@@ -432,6 +464,7 @@ export const Operations = {
   setUp: {
     method: 'POST',
     path: Paths.setup,
+    tag: 'Accounts',
     access: 'anybody',
     summary: 'Create the owner’s account',
     description:
@@ -446,6 +479,7 @@ export const Operations = {
   signIn: {
     method: 'POST',
     path: Paths.session,
+    tag: 'Accounts',
     access: 'anybody',
     summary: 'Sign in with email address and password',
     description:
@@ -459,6 +493,7 @@ export const Operations = {
   getSession: {
     method: 'GET',
     path: Paths.session,
+    tag: 'Accounts',
     access: 'viewer',
     summary: 'Get the current caller',
     description:
@@ -470,6 +505,7 @@ export const Operations = {
   signOut: {
     method: 'DELETE',
     path: Paths.session,
+    tag: 'Accounts',
     access: 'user',
     summary: 'Sign out',
     description: 'Ends the session of this request and deletes its cookie.',
@@ -478,6 +514,7 @@ export const Operations = {
   listSessions: {
     method: 'GET',
     path: Paths.sessions,
+    tag: 'Accounts',
     access: 'user',
     summary: 'List my sessions',
     description: 'Returns the caller’s active sessions, latest sign-in first, at most 200.',
@@ -486,6 +523,7 @@ export const Operations = {
   endSession: {
     method: 'DELETE',
     path: Paths.sessionItem,
+    tag: 'Accounts',
     access: 'user',
     summary: 'End one of my sessions',
     description: 'Signs the caller out of one session. Fails with 404 if the caller has no such session.',
@@ -496,6 +534,7 @@ export const Operations = {
   endSessions: {
     method: 'DELETE',
     path: Paths.sessions,
+    tag: 'Accounts',
     access: 'user',
     summary: 'End all of my sessions',
     description: 'Signs the caller out everywhere, including the session of this request.',
@@ -504,6 +543,7 @@ export const Operations = {
   changePassword: {
     method: 'PUT',
     path: Paths.password,
+    tag: 'Accounts',
     access: 'user',
     summary: 'Change my password',
     description:
@@ -517,6 +557,7 @@ export const Operations = {
   listMembers: {
     method: 'GET',
     path: Paths.members,
+    tag: 'Accounts',
     access: 'viewer',
     summary: 'List members',
     description: 'Returns the members of the organization, in the order in which they joined.',
@@ -526,6 +567,7 @@ export const Operations = {
   changeMember: {
     method: 'PATCH',
     path: Paths.member,
+    tag: 'Accounts',
     access: 'owner',
     summary: 'Change a member’s role',
     description:
@@ -542,6 +584,7 @@ export const Operations = {
   removeMember: {
     method: 'DELETE',
     path: Paths.member,
+    tag: 'Accounts',
     access: 'owner',
     summary: 'Remove a member',
     description:
@@ -557,6 +600,7 @@ export const Operations = {
   listInvitations: {
     method: 'GET',
     path: Paths.invitations,
+    tag: 'Accounts',
     access: 'admin',
     summary: 'List pending invitations',
     description: 'Returns the invitations that are neither accepted nor revoked nor expired, without their links.',
@@ -566,6 +610,7 @@ export const Operations = {
   invite: {
     method: 'POST',
     path: Paths.invitations,
+    tag: 'Accounts',
     access: 'owner',
     summary: 'Create an invitation',
     description:
@@ -579,6 +624,7 @@ export const Operations = {
   revokeInvitation: {
     method: 'DELETE',
     path: Paths.invitation,
+    tag: 'Accounts',
     access: 'owner',
     summary: 'Revoke an invitation',
     description: 'The link can no longer be used. Fails with 404 if the organization has no such invitation.',
@@ -589,6 +635,7 @@ export const Operations = {
   getInvitationOffer: {
     method: 'POST',
     path: Paths.invitationOffer,
+    tag: 'Accounts',
     access: 'anybody',
     summary: 'Get the details of an invitation',
     description:
@@ -601,6 +648,7 @@ export const Operations = {
   acceptInvitation: {
     method: 'POST',
     path: Paths.invitationAcceptance,
+    tag: 'Accounts',
     access: 'anybody',
     summary: 'Accept an invitation',
     description:
@@ -615,6 +663,7 @@ export const Operations = {
   listApiKeys: {
     method: 'GET',
     path: Paths.apiKeys,
+    tag: 'Accounts',
     access: 'admin',
     summary: 'List API keys',
     description:
@@ -625,6 +674,7 @@ export const Operations = {
   createApiKey: {
     method: 'POST',
     path: Paths.apiKeys,
+    tag: 'Accounts',
     access: 'admin',
     summary: 'Create an API key',
     description:
@@ -636,6 +686,7 @@ export const Operations = {
   revokeApiKey: {
     method: 'DELETE',
     path: Paths.apiKey,
+    tag: 'Accounts',
     access: 'admin',
     summary: 'Revoke an API key',
     description:
@@ -648,6 +699,7 @@ export const Operations = {
   isAlive: {
     method: 'GET',
     path: Paths.health,
+    tag: 'Service',
     access: 'anybody',
     summary: 'Liveness check',
     description: 'Returns 200 while the process is running. Does not check the database.',
@@ -656,6 +708,7 @@ export const Operations = {
   isReady: {
     method: 'GET',
     path: Paths.ready,
+    tag: 'Service',
     access: 'anybody',
     summary: 'Readiness check',
     description:
@@ -667,6 +720,7 @@ export const Operations = {
   getMetrics: {
     method: 'GET',
     path: Paths.metrics,
+    tag: 'Service',
     access: 'metrics',
     summary: 'Get metrics for Prometheus',
     description:
@@ -677,6 +731,7 @@ export const Operations = {
   getInstallScript: {
     method: 'GET',
     path: Paths.installScript,
+    tag: 'Service',
     access: 'anybody',
     summary: 'Get the agent’s install script',
     description:
@@ -688,6 +743,7 @@ export const Operations = {
   getAgentRelease: {
     method: 'GET',
     path: Paths.agentRelease,
+    tag: 'Service',
     access: 'anybody',
     summary: 'Download a file of the agent release',
     description:
@@ -700,6 +756,7 @@ export const Operations = {
   getOpenApi: {
     method: 'GET',
     path: Paths.openApi,
+    tag: 'Service',
     access: 'anybody',
     summary: 'Get this OpenAPI document',
     description: 'Returns this document as JSON.',

@@ -9,7 +9,7 @@ import type { RawBody } from '../services/sync/index.js';
 import { parseFields, readBody, readJsonBytes } from './body.js';
 
 /** The parts of an operation that a route needs. Pages, which are not operations of the API, have the same parts. */
-export type Endpoint = Omit<Operation, 'path' | 'summary' | 'description'> & { path: string };
+export type Endpoint = Omit<Operation, 'path' | 'tag' | 'summary' | 'description'> & { path: string };
 
 /** The type of the caller for each kind of access. If anyone may call, only the client is known. */
 export interface CallerOf {

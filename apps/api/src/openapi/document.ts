@@ -1,4 +1,4 @@
-import { Operations, Problem, StreamMessages, type Operation } from '@muster/contracts';
+import { Operations, Problem, StreamMessages, type Operation, type Tag } from '@muster/contracts';
 import { z } from 'zod';
 import type { JsonSchema, OpenApiDocument } from './document-shape.js';
 import { HEADERS } from './headers.js';
@@ -16,30 +16,16 @@ Every error is \`application/problem+json\` (RFC 9457) with a stable \`type\` an
 
 A request that changes anything and is authenticated by the session cookie must come from Muster's own pages: it needs an \`Origin\` header with the server's own origin (or \`Sec-Fetch-Site: same-origin\`, which browsers send). Otherwise it is refused with 403. API keys need neither.`;
 
-const TAGS: readonly { name: string; description: string; prefixes: readonly string[] }[] = [
-  { name: 'Agents', description: 'Calls of agents.', prefixes: ['/api/agent/'] },
-  {
-    name: 'Inventory',
-    description: 'Hosts, containers, images, ports and projects.',
-    prefixes: ['/api/hosts', '/api/containers', '/api/summary', '/api/images', '/api/ports', '/api/projects'],
-  },
-  {
-    name: 'History',
-    description: 'Container events, the audit log and the live stream.',
-    prefixes: ['/api/events', '/api/audit', '/api/stream'],
-  },
-  { name: 'Exports', description: 'Exports of all matching items in one file.', prefixes: ['/api/export/'] },
-  {
-    name: 'Enrollment',
-    description: 'Enrollment tokens, which agents use to enroll hosts.',
-    prefixes: ['/api/enrollment-tokens'],
-  },
-  { name: 'Accounts', description: 'Users, sessions, members, invitations and API keys.', prefixes: ['/api/'] },
-  { name: 'Service', description: 'Health checks, metrics, the agent release and this document.', prefixes: ['/'] },
-];
-
-const tagOf = (path: string): string =>
-  TAGS.find(({ prefixes }) => prefixes.some((prefix) => path.startsWith(prefix)))!.name;
+/** The tags, in the order of the document. */
+const TAGS: Readonly<Record<Tag, string>> = {
+  Agents: 'Calls of agents.',
+  Inventory: 'Hosts, containers, images, ports and projects.',
+  History: 'Container events, the audit log and the live stream.',
+  Exports: 'Exports of all matching items in one file.',
+  Enrollment: 'Enrollment tokens, which agents use to enroll hosts.',
+  Accounts: 'Users, sessions, members, invitations and API keys.',
+  Service: 'Health checks, metrics, the agent release and this document.',
+};
 
 /** Creates the OpenAPI 3.1 document of all `Operations`. */
 export function createOpenApiDocument(): OpenApiDocument {
@@ -58,7 +44,7 @@ export function createOpenApiDocument(): OpenApiDocument {
   for (const [name, operation] of operations) {
     const described = describeOperation(name, operation, { requests, answers });
     const path = (paths[operation.path.replace(/:(\w+)/g, '{$1}')] ??= {});
-    path[operation.method.toLowerCase()] = { ...described, tags: [tagOf(operation.path)] };
+    path[operation.method.toLowerCase()] = { ...described, tags: [operation.tag] };
   }
   return {
     openapi: '3.1.0',
@@ -69,7 +55,7 @@ export function createOpenApiDocument(): OpenApiDocument {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
-    tags: TAGS.map(({ name, description }) => ({ name, description })),
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
       schemas: mergeSchemas(requests.components, answers.components),
