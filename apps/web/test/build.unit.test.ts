@@ -9,7 +9,8 @@ describe('the paths that Vite forwards to the API', () => {
   const isApi = (path: string) => API_PATHS.some((start) => path.startsWith(start));
 
   test('include all paths of the API', () => {
-    for (const path of Object.values(Paths)) expect([path, isApi(path)]).toEqual([path, true]);
+    const paths = [...Object.values(Paths), ...Object.values(Operations).map(({ path }) => path)];
+    for (const path of paths) expect([path, isApi(path)]).toEqual([path, true]);
   });
 
   test('include no page and no module of the dashboard', async () => {

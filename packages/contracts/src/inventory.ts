@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { DockerId } from './container.js';
 import { Freshness } from './freshness.js';
+import type { Operation } from './operation.js';
+import { page } from './pages.js';
+import { ImageQuery, PortQuery, ProjectQuery } from './queries.js';
 
 const Count = z.int().nonnegative();
 
@@ -18,6 +21,9 @@ export const ImageInUse = z.object({
   isExact: z.boolean(),
 });
 export type ImageInUse = z.output<typeof ImageInUse>;
+
+export const ImagePage = page(ImageInUse);
+export type ImagePage = z.output<typeof ImagePage>;
 
 /** A port, or a range of `count` consecutive ports, that a present container publishes on its host. */
 export const PublishedPort = z.object({
@@ -38,6 +44,9 @@ export const PublishedPort = z.object({
 });
 export type PublishedPort = z.output<typeof PublishedPort>;
 
+export const PortPage = page(PublishedPort);
+export type PortPage = z.output<typeof PortPage>;
+
 /** A Compose project on one host (Docker Compose or Podman Compose), with counts of its present containers. */
 export const Project = z.object({
   project: z.string(),
@@ -50,3 +59,42 @@ export const Project = z.object({
   unhealthy: Count,
 });
 export type Project = z.output<typeof Project>;
+
+export const ProjectPage = page(Project);
+export type ProjectPage = z.output<typeof ProjectPage>;
+
+/** The operations that list what the present containers use. */
+export const InventoryOperations = {
+  listImages: {
+    method: 'GET',
+    path: '/api/images',
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'List images in use',
+    description: 'Returns the images of present containers, with counts of hosts and containers, sorted by reference.',
+    query: ImageQuery,
+    answers: { 200: ImagePage },
+  },
+  listPorts: {
+    method: 'GET',
+    path: '/api/ports',
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'List published ports',
+    description: 'Returns the ports that present containers publish on their hosts, sorted by host and port.',
+    query: PortQuery,
+    answers: { 200: PortPage },
+  },
+  listProjects: {
+    method: 'GET',
+    path: '/api/projects',
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'List Compose projects',
+    description:
+      'Returns the Compose projects of present containers, one item per project and host, with the number of running ' +
+      'and unhealthy containers, sorted by project and host.',
+    query: ProjectQuery,
+    answers: { 200: ProjectPage },
+  },
+} as const satisfies Record<string, Operation>;

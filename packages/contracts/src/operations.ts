@@ -20,6 +20,7 @@ import { EnrollRequest, EnrollResponse, TokenHolder, TokenRotation } from './enr
 import { Liveness, Readiness } from './health-checks.js';
 import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
 import { Id } from './id.js';
+import { InventoryOperations } from './inventory.js';
 import { SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
 import { ContainerView, EnrollmentTokenCreated, EnrollmentTokenRequest, Host, HostPatch } from './operator.js';
 import {
@@ -29,15 +30,13 @@ import {
   EnrollmentTokenPage,
   EventPage,
   HostPage,
-  ImagePage,
   InvitationPage,
   MemberPage,
-  PortPage,
-  ProjectPage,
   SessionList,
 } from './pages.js';
+import type { Operation } from './operation.js';
 import { Paths } from './paths.js';
-import { ProblemTypes, type ProblemType } from './problem.js';
+import { ProblemTypes } from './problem.js';
 import {
   AuditQuery,
   ContainerExportQuery,
@@ -46,67 +45,16 @@ import {
   EventExportQuery,
   EventQuery,
   HostQuery,
-  ImageQuery,
   MemberCredentialsQuery,
   OidcCallbackQuery,
   OidcSignInQuery,
   PageQuery,
-  PortQuery,
-  ProjectQuery,
   StreamQuery,
 } from './queries.js';
 import { HeartbeatHeaders, SnapshotHeaders } from './snapshot-headers.js';
 import { Snapshot } from './snapshot.js';
 import { Summary } from './summary.js';
 import { SyncSummary } from './sync-summary.js';
-
-/**
- * Who may call an operation: no authentication (`anybody`), an enrollment token (`enroll`), an agent token (`agent`),
- * an operator of at least this role with an API key or session (`viewer`, `admin`, `owner`), a user with a session
- * (`user`), or a client with the metrics token (`metrics`).
- */
-export type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user' | 'metrics';
-
-/** The parts of the API, by which the OpenAPI document groups the operations. */
-export type Tag = 'Agents' | 'Inventory' | 'History' | 'Exports' | 'Enrollment' | 'Accounts' | 'Service';
-
-/** An operation of the API. */
-export interface Operation {
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  path: (typeof Paths)[keyof typeof Paths];
-  tag: Tag;
-  access: Access;
-  /** A short title, such as `List hosts`. */
-  summary: string;
-  /**
-   * Describes what the operation does and returns, and when it fails. The document adds who may call it, from `access`.
-   */
-  description: string;
-  /** The kind of object that the path identifies, such as `host`, for the message of a 404 response. */
-  resource?: string;
-  /** The path parameters. The response to invalid ones is 404. */
-  params?: z.ZodType;
-  query?: z.ZodType;
-  /** The headers with metadata of the body, by lowercase name. */
-  headers?: z.ZodType;
-  body?: z.ZodType;
-  /** Maximum bytes of the body, both as sent and decompressed. Default: `BODY_BYTES_MAX`. */
-  bodyBytesMax?: number;
-  /** The limits for an agent's call. Default: those of small calls, to which `rotations` are added. */
-  limits?: 'snapshots' | 'rotations';
-  /**
-   * Whether the operation signs a user in. It then returns session cookies, so pages of other sites may not call it.
-   */
-  opensSession?: true;
-  /** Forbids caches to store the response, even for revalidation. Other JSON responses to operators may be stored. */
-  noStore?: true;
-  /**
-   * The successful responses by status: the schema of a JSON body, null for no body, or the media type of another body.
-   */
-  answers: Readonly<Record<number, z.ZodType | null | string>>;
-  /** The problems that the operation can return in addition to those implied by its access, path and body. */
-  refusals?: readonly ProblemType[];
-}
 
 /** All operations of the API by id. Routes, client, OpenAPI document and tests derive from this table. */
 export const Operations = {
@@ -353,38 +301,7 @@ export const Operations = {
       'is not `online` are counted separately, as `lastKnown`.',
     answers: { 200: Summary },
   },
-  listImages: {
-    method: 'GET',
-    path: Paths.images,
-    tag: 'Inventory',
-    access: 'viewer',
-    summary: 'List images in use',
-    description: 'Returns the images of present containers, with counts of hosts and containers, sorted by reference.',
-    query: ImageQuery,
-    answers: { 200: ImagePage },
-  },
-  listPorts: {
-    method: 'GET',
-    path: Paths.ports,
-    tag: 'Inventory',
-    access: 'viewer',
-    summary: 'List published ports',
-    description: 'Returns the ports that present containers publish on their hosts, sorted by host and port.',
-    query: PortQuery,
-    answers: { 200: PortPage },
-  },
-  listProjects: {
-    method: 'GET',
-    path: Paths.projects,
-    tag: 'Inventory',
-    access: 'viewer',
-    summary: 'List Compose projects',
-    description:
-      'Returns the Compose projects of present containers, one item per project and host, with the number of running ' +
-      'and unhealthy containers, sorted by project and host.',
-    query: ProjectQuery,
-    answers: { 200: ProjectPage },
-  },
+  ...InventoryOperations,
   exportContainers: {
     method: 'GET',
     path: Paths.exportContainers,

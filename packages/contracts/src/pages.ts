@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { ApiKey, Invitation, Member, SessionItem } from './accounts.js';
-import { ImageInUse, Project, PublishedPort } from './inventory.js';
 import { AuditEntry, ContainerEvent, ContainerView, EnrollmentToken, Host } from './operator.js';
 
 /**
@@ -42,15 +41,6 @@ export type EventPage = z.output<typeof EventPage>;
 
 export const AuditEntryPage = page(AuditEntry);
 export type AuditEntryPage = z.output<typeof AuditEntryPage>;
-
-export const ImagePage = page(ImageInUse);
-export type ImagePage = z.output<typeof ImagePage>;
-
-export const PortPage = page(PublishedPort);
-export type PortPage = z.output<typeof PortPage>;
-
-export const ProjectPage = page(Project);
-export type ProjectPage = z.output<typeof ProjectPage>;
 
 export const MemberPage = page(Member);
 export type MemberPage = z.output<typeof MemberPage>;

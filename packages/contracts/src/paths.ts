@@ -1,4 +1,7 @@
-/** The path of each API operation. Parameters are written as `:name`, for Express and for the OpenAPI document. */
+/**
+ * Paths of operations that other code needs, or that several operations have. Parameters are written as `:name`, for
+ * Express and for the OpenAPI document.
+ */
 export const Paths = {
   agentEnroll: '/api/agent/enroll',
   agentContainers: '/api/agent/containers',
@@ -14,9 +17,6 @@ export const Paths = {
   events: '/api/events',
   audit: '/api/audit',
   summary: '/api/summary',
-  images: '/api/images',
-  ports: '/api/ports',
-  projects: '/api/projects',
   exportContainers: '/api/export/containers',
   exportEvents: '/api/export/events',
   stream: '/api/stream',
