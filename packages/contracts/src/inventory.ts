@@ -8,56 +8,91 @@ import { ImageQuery, PortQuery, ProjectQuery } from './queries.js';
 const Count = z.int().nonnegative();
 
 /** An image reference that present containers use, with counts. */
-export const ImageInUse = z.object({
-  image: z.string(),
-  /**
-   * Number of distinct image ids of this reference in the fleet. Above 1, hosts run different builds of the same tag.
-   */
-  imageIds: Count,
-  hosts: Count,
-  containers: Count,
-  running: Count,
-  /** False if the image has too many containers to count all of them. In that case, each number is a lower bound. */
-  isExact: z.boolean(),
-});
+export const ImageInUse = z
+  .object({
+    image: z.string(),
+    /**
+     * Number of distinct image ids of this reference in the fleet. Above 1, hosts run different builds of the same tag.
+     */
+    imageIds: Count,
+    hosts: Count,
+    containers: Count,
+    running: Count,
+    /** False if the image has too many containers to count all of them. In that case, each number is a lower bound. */
+    isExact: z.boolean(),
+  })
+  .meta({ examples: [{ image: 'nginx:1.29', imageIds: 1, hosts: 3, containers: 5, running: 4, isExact: true }] });
 export type ImageInUse = z.output<typeof ImageInUse>;
 
 export const ImagePage = page(ImageInUse);
 export type ImagePage = z.output<typeof ImagePage>;
 
 /** A port, or a range of `count` consecutive ports, that a present container publishes on its host. */
-export const PublishedPort = z.object({
-  publicPort: z.int(),
-  type: z.enum(['tcp', 'udp', 'sctp']),
-  /** The host address to which the port is bound; null for all addresses. */
-  ip: z.string().nullable(),
-  privatePort: z.int(),
-  /** The number of consecutive ports. Absent for 1. */
-  count: z.int().optional(),
-  hostId: z.uuid(),
-  hostName: z.string(),
-  hostFreshness: Freshness,
-  dockerId: DockerId,
-  containerName: z.string(),
-  image: z.string(),
-  state: z.string(),
-});
+export const PublishedPort = z
+  .object({
+    publicPort: z.int(),
+    type: z.enum(['tcp', 'udp', 'sctp']),
+    /** The host address to which the port is bound; null for all addresses. */
+    ip: z.string().nullable(),
+    privatePort: z.int(),
+    /** The number of consecutive ports. Absent for 1. */
+    count: z.int().optional(),
+    hostId: z.uuid(),
+    hostName: z.string(),
+    hostFreshness: Freshness,
+    dockerId: DockerId,
+    containerName: z.string(),
+    image: z.string(),
+    state: z.string(),
+  })
+  .meta({
+    examples: [
+      {
+        publicPort: 8080,
+        type: 'tcp',
+        ip: '0.0.0.0',
+        privatePort: 80,
+        hostId: 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293',
+        hostName: 'edge-1',
+        hostFreshness: 'online',
+        dockerId: '4c01db0b339c',
+        containerName: 'shop-web-1',
+        image: 'nginx:1.29',
+        state: 'running',
+      },
+    ],
+  });
 export type PublishedPort = z.output<typeof PublishedPort>;
 
 export const PortPage = page(PublishedPort);
 export type PortPage = z.output<typeof PortPage>;
 
 /** A Compose project on one host (Docker Compose or Podman Compose), with counts of its present containers. */
-export const Project = z.object({
-  project: z.string(),
-  hostId: z.uuid(),
-  hostName: z.string(),
-  hostFreshness: Freshness,
-  services: z.array(z.string()),
-  containers: Count,
-  running: Count,
-  unhealthy: Count,
-});
+export const Project = z
+  .object({
+    project: z.string(),
+    hostId: z.uuid(),
+    hostName: z.string(),
+    hostFreshness: Freshness,
+    services: z.array(z.string()),
+    containers: Count,
+    running: Count,
+    unhealthy: Count,
+  })
+  .meta({
+    examples: [
+      {
+        project: 'shop',
+        hostId: 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293',
+        hostName: 'edge-1',
+        hostFreshness: 'online',
+        services: ['db', 'web'],
+        containers: 3,
+        running: 3,
+        unhealthy: 0,
+      },
+    ],
+  });
 export type Project = z.output<typeof Project>;
 
 export const ProjectPage = page(Project);

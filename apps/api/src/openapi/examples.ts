@@ -78,7 +78,10 @@ const INVITATION: contracts.Invitation = {
 /** Formats a placeholder for a token or key. It is not a valid token. */
 const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
 
-/** One example per component schema. Tests validate the examples against the schemas. */
+/**
+ * One example per component schema that has no example of its own in the contracts. Tests validate the examples against
+ * the schemas.
+ */
 export const EXAMPLES: Readonly<Record<string, unknown>> = {
   EnrollRequest: {
     name: 'edge-1',
@@ -175,37 +178,6 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
       lastKnown: { total: 2, byState: { exited: 1, running: 1 }, byHealth: {} },
     },
   } satisfies contracts.Summary,
-  ImageInUse: {
-    image: 'nginx:1.29',
-    imageIds: 1,
-    hosts: 3,
-    containers: 5,
-    running: 4,
-    isExact: true,
-  } satisfies contracts.ImageInUse,
-  PublishedPort: {
-    publicPort: 8080,
-    type: 'tcp',
-    ip: '0.0.0.0',
-    privatePort: 80,
-    hostId: HOST_ID,
-    hostName: 'edge-1',
-    hostFreshness: 'online',
-    dockerId: CONTAINER.dockerId,
-    containerName: CONTAINER.name,
-    image: CONTAINER.image,
-    state: 'running',
-  } satisfies contracts.PublishedPort,
-  Project: {
-    project: 'shop',
-    hostId: HOST_ID,
-    hostName: 'edge-1',
-    hostFreshness: 'online',
-    services: ['db', 'web'],
-    containers: 3,
-    running: 3,
-    unhealthy: 0,
-  } satisfies contracts.Project,
   SignInOptions: { setupRequired: false, oidc: null } satisfies contracts.SignInOptions,
   SetupRequest: {
     token: shownOnce('setup'),

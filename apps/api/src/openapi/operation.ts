@@ -93,8 +93,13 @@ function json(schema: z.ZodType, schemas: SchemaRegistry): Record<string, OpenAp
   };
 }
 
-/** Returns the example of a named schema, or builds an example for a list of named items or an object of literals. */
+/**
+ * Returns the example of a schema's metadata or of a named schema, or builds an example for a list of such items or an
+ * object of literals.
+ */
 function exampleOf(schema: z.ZodType): unknown {
+  const [own] = (schema.meta()?.['examples'] as unknown[] | undefined) ?? [];
+  if (own !== undefined) return own;
   const name = nameOf(schema);
   if (name !== null && name in EXAMPLES) return EXAMPLES[name];
   if (!(schema instanceof z.ZodObject)) return undefined;
