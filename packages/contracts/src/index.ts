@@ -17,7 +17,7 @@ export * from './instant.js';
 export * from './inventory.js';
 export * from './labels.js';
 export * from './limits.js';
-export * from './operation.js';
+export type * from './operation.js';
 export * from './operations.js';
 export * from './operator.js';
 export * from './pages.js';
